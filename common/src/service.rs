@@ -1,0 +1,211 @@
+//! A whole service: settings, logs, the journal's threads, HTTP, and an orderly end. What a service adds is a
+//! [`Program`].
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::http::{self, Health, Problem, Report};
+use crate::journal::Handler;
+use crate::settings::{self, Settings};
+use crate::view::{Rows, View, ViewError};
+pub use crate::worker::{Actor, Commands, NoActor, SendError};
+use crate::worker::{Config, Runtime, Service, Status};
+use crate::{cli, telemetry};
+
+/// What makes a service.
+pub trait Program: 'static {
+    /// Its name, such as `order-service`.
+    const NAME: &'static str;
+    /// A sentence on what it does, for `--help`.
+    const ABOUT: &'static str;
+    /// Its journal's topic.
+    const JOURNAL: &'static str;
+    /// The topics it reads.
+    const INPUTS: &'static [&'static str];
+    /// The topics it writes.
+    const OUTPUTS: &'static [&'static str];
+    /// Its `config/default.toml`, with every key.
+    const DEFAULTS: &'static str;
+    /// The sections that only this service has.
+    type Settings: DeserializeOwned + Serialize + Clone + Send + Sync + 'static;
+    /// Its rules.
+    type Handler: Handler<Act: Send + Sync>;
+    /// Its tables.
+    type Rows: Rows<Entity = <Self::Handler as Handler>::Entity>;
+    /// What it does in the world.
+    type Actor: Actor<Act = <Self::Handler as Handler>::Act>;
+
+    /// Makes the rules from the settings.
+    ///
+    /// # Errors
+    /// A bad value: its key, the value, and what is allowed.
+    fn build(settings: &Self::Settings) -> anyhow::Result<(Self::Handler, Self::Actor)>;
+
+    /// The service's HTTP routes; health routes, problems for what is not found, and limits are added to it.
+    fn router(context: Context<Self::Settings>) -> Router;
+}
+
+/// What HTTP handlers work with.
+#[derive(Clone)]
+pub struct Context<S> {
+    /// For queries.
+    pub view: View,
+    /// For what is asked for.
+    pub commands: Commands,
+    /// The service's own settings.
+    pub settings: Arc<S>,
+    /// Partitions of every topic.
+    pub partitions: i32,
+    /// What the instance knows of itself.
+    pub status: Arc<Status>,
+}
+
+/// Runs a service until it is asked to end (SIGTERM, SIGINT: exit code 0) or can't go on (exit code 1).
+pub fn main<P: Program>() -> ExitCode {
+    let args = cli::parse(P::NAME, P::ABOUT, P::DEFAULTS);
+    let settings = match settings::load::<P::Settings>(P::DEFAULTS, P::NAME, args.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => return fail(P::NAME, &error.to_string()),
+    };
+    if args.print_config {
+        return match settings.to_toml() {
+            Ok(text) => {
+                println!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(P::NAME, &error.to_string()),
+        };
+    }
+    if let Err(error) = telemetry::init(&settings.log) {
+        return fail(P::NAME, &error);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    match runtime.context("no runtime").and_then(|runtime| runtime.block_on(run::<P>(settings))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            fail(P::NAME, &format!("{error:#}"))
+        }
+    }
+}
+
+fn fail(name: &str, why: &str) -> ExitCode {
+    eprintln!("{name}: {why}");
+    ExitCode::FAILURE
+}
+
+async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> {
+    let (handler, actor) = P::build(&settings.own)?;
+    let listener = http::bind(settings.http.listen).await?;
+    let service =
+        Service { name: P::NAME, journal: P::JOURNAL, inputs: P::INPUTS, outputs: P::OUTPUTS, handler, actor };
+    let mut asked = std::pin::pin!(asked_to_end()?);
+    let starting = Runtime::start::<_, P::Rows, _>(config(&settings), service);
+    let runtime = tokio::select! {
+        started = starting => started?,
+        () = &mut asked => return Ok(()),
+    };
+    let context = Context {
+        view: runtime.view.clone(),
+        commands: runtime.commands.clone(),
+        settings: Arc::new(settings.own.clone()),
+        partitions: settings.kafka.partitions,
+        status: runtime.status.clone(),
+    };
+    let routes = P::router(context).merge(http::health_routes(Arc::new(Checks(runtime.status.clone()))));
+    tracing::info!(listen = %settings.http.listen, version = env!("CARGO_PKG_VERSION"), "{} started", P::NAME);
+
+    let (stop, mut stopped) = tokio::sync::watch::channel(());
+    let shutdown = async move {
+        // The sender is dropped when the service ends.
+        let _ = stopped.changed().await;
+    };
+    let server = tokio::spawn(http::serve(listener, http::finish(routes, &settings.http), shutdown));
+    let status = runtime.status.clone();
+    let end = tokio::select! {
+        () = &mut asked => Ok(()),
+        why = status.ended() => Err(anyhow::anyhow!(why)),
+    };
+    tracing::info!("{} stops", P::NAME);
+    status.stop();
+    drop(stop);
+    let served = server.await.context("the HTTP server panicked")?;
+    if end.is_ok() {
+        tokio::task::spawn_blocking(move || runtime.stop()).await.context("a thread panicked")?;
+        tracing::info!("{} has ended", P::NAME);
+    } else {
+        // What can't go on is not waited for.
+        std::mem::forget(runtime);
+    }
+    end.and(served.map_err(Into::into))
+}
+
+/// Resolves at SIGTERM or SIGINT.
+fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}
+
+fn config<S>(settings: &Settings<S>) -> Config {
+    let kafka = settings.kafka.clone();
+    Config {
+        brokers: kafka.brokers,
+        partitions: kafka.partitions,
+        replication: kafka.replication,
+        group: kafka.group,
+        session_timeout: kafka.session_timeout,
+        client: kafka.client,
+        view: settings.view.directory.clone(),
+        lag_limit: settings.view.lag_limit,
+        limits: settings.worker.limits(),
+        command_timeout: settings.worker.command_timeout,
+    }
+}
+
+struct Checks(Arc<Status>);
+
+impl Checks {
+    fn report(checks: std::collections::BTreeMap<String, Result<String, String>>) -> Report {
+        let mut report = Report::up();
+        for (name, seen) in checks {
+            let ok = seen.is_ok();
+            report.check(name, ok, seen.unwrap_or_else(|why| why));
+        }
+        report
+    }
+}
+
+impl Health for Checks {
+    fn live(&self) -> Report {
+        Self::report(self.0.live())
+    }
+    fn ready(&self) -> Report {
+        Self::report(self.0.ready())
+    }
+}
+
+impl From<ViewError> for Problem {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::Stopping => Self::unavailable("the service is stopping"),
+            ViewError::Sql(_) | ViewError::State(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<SendError> for Problem {
+    fn from(error: SendError) -> Self {
+        Self::unavailable(error.to_string())
+    }
+}

@@ -1,0 +1,71 @@
+//! Who waits for which entity, so that a request is answered as soon as the view shows what it asked for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Requests that wait for entities to change.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters(Mutex<HashMap<String, (usize, Arc<Notify>)>>);
+
+impl Waiters {
+    /// Waits for an entity from now on, until the guard is dropped.
+    pub(crate) fn watch(self: &Arc<Self>, key: &str) -> Watch {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, notify) = all.entry(key.to_owned()).or_default();
+        *count += 1;
+        Watch { waiters: self.clone(), key: key.to_owned(), notify: notify.clone() }
+    }
+
+    /// Wakes whoever waits for one of these.
+    pub(crate) fn wake<'a>(&self, keys: impl Iterator<Item = &'a str>) {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.is_empty() {
+            return;
+        }
+        for key in keys {
+            if let Some((_, notify)) = all.get(key) {
+                notify.notify_waiters();
+            }
+        }
+    }
+}
+
+/// One who waits.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    waiters: Arc<Waiters>,
+    key: String,
+    /// Notified at each change.
+    pub(crate) notify: Arc<Notify>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut all = self.waiters.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((count, _)) = all.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_wakes_those_who_wait_for_it_and_leaves_nothing_behind() {
+        let waiters = Arc::new(Waiters::default());
+        let watch = waiters.watch("a");
+        let mut woken = Box::pin(watch.notify.notified());
+        woken.as_mut().enable();
+        waiters.wake(["b", "a"].into_iter());
+        woken.await;
+        drop(watch);
+        assert!(waiters.0.lock().unwrap().is_empty());
+    }
+}

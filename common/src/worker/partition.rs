@@ -1,0 +1,412 @@
+//! A partition's worker: a thread that feeds the protocol and performs what it says.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
+use uuid::Uuid;
+
+use super::Config;
+use super::acts::{Actor, Acts};
+use super::commands::Commands;
+use super::inputs::{self, Inputs};
+use super::member::DRAIN;
+use super::producer::ClaimProducer;
+use super::runtime::SharedPositions;
+use super::status::{Place, Status};
+use crate::journal::core::StepDown;
+use crate::journal::{Core, Env, Handler, Head, Input, Output, Positions};
+use crate::messages::{Message, header};
+use crate::time::Timestamp;
+use crate::view::PartitionStore;
+
+/// A worker looks round at least this often.
+const ROUND: Duration = Duration::from_millis(250);
+/// While it waits for the view to apply its claim, this often.
+const LOADING: Duration = Duration::from_millis(2);
+/// Input messages read ahead.
+const READ_AHEAD: usize = 2_000;
+/// The first pause before claiming again after a failure; it doubles up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LAST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What a worker hears of.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The group assigns the partition to this instance.
+    Assigned,
+    /// The group takes it away: finish (unless it is lost already), and tell when done.
+    Revoked { at_once: bool, done: Sender<()> },
+    /// A record of the journal.
+    ReadBack { offset: i64, head: Head, at: Instant },
+    /// A message has arrived.
+    Delivered { epoch: u64, offset: i64 },
+    /// An append or a message failed.
+    Failed { epoch: u64, why: String },
+    /// The instance ends.
+    Stop,
+}
+
+/// What lives as long as a claim.
+struct Holding<A> {
+    producer: ClaimProducer,
+    acts: Acts<A>,
+    inputs: Option<(Inputs, Receiver<Message>)>,
+}
+
+/// What all workers of an instance share.
+pub(super) struct Shared<H, A> {
+    pub(super) config: Config,
+    pub(super) name: &'static str,
+    pub(super) journal: &'static str,
+    pub(super) inputs: &'static [&'static str],
+    pub(super) instance: String,
+    pub(super) handler: H,
+    pub(super) actor: Arc<A>,
+    pub(super) commands: Commands,
+    pub(super) tokio: tokio::runtime::Handle,
+    pub(super) status: Arc<Status>,
+    pub(super) positions: SharedPositions,
+}
+
+/// The worker of one partition.
+pub(super) struct Worker<H: Handler, A> {
+    shared: Arc<Shared<H, A>>,
+    partition: i32,
+    core: Core<H::Entity, H::Act>,
+    store: PartitionStore<H::Entity>,
+    events: Receiver<Event>,
+    /// For producers, whose reports come back as events.
+    reports: Sender<Event>,
+    holding: Option<Holding<A>>,
+    /// Counts claims, so that reports of an older claim's producer are not taken for this one's.
+    epoch: u64,
+    assigned: bool,
+    claim_at: Option<Instant>,
+    pause: Duration,
+    loading: Option<i64>,
+    revoked: Option<(Sender<()>, Instant)>,
+    /// When the worker last came round, and when the oldest read-back of this round was read.
+    round: Instant,
+    read: Option<Instant>,
+    out: Vec<Output<H::Act>>,
+}
+
+impl<H, A> Worker<H, A>
+where
+    H: Handler,
+    H::Act: Send + Sync,
+    A: Actor<Act = H::Act>,
+{
+    pub(super) fn new(
+        shared: Arc<Shared<H, A>>,
+        partition: i32,
+        store: PartitionStore<H::Entity>,
+        events: Receiver<Event>,
+        reports: Sender<Event>,
+    ) -> Self {
+        let core = Core::new(partition, shared.config.partitions, shared.config.limits);
+        Self {
+            shared,
+            partition,
+            core,
+            store,
+            events,
+            reports,
+            holding: None,
+            epoch: 0,
+            assigned: false,
+            claim_at: None,
+            pause: FIRST_PAUSE,
+            loading: None,
+            revoked: None,
+            round: Instant::now(),
+            read: None,
+            out: Vec::new(),
+        }
+    }
+
+    /// Runs until the instance ends.
+    pub(super) fn run(mut self) {
+        let name = format!("worker {}", self.partition);
+        let mut beat = Instant::now();
+        self.shared.status.beat(&name);
+        while self.listen() {
+            if beat.elapsed() > ROUND {
+                beat = Instant::now();
+                self.shared.status.beat(&name);
+            }
+            self.load();
+            self.claim_when_due();
+            self.decide();
+            self.perform();
+            self.finish_revocation();
+        }
+    }
+
+    /// Waits for something to happen and takes in all that has; false when the instance ends.
+    fn listen(&mut self) -> bool {
+        self.read = None;
+        let waiting = Instant::now();
+        let first = self.wait();
+        if self.round.elapsed() > self.shared.config.session_timeout + ROUND && waiting.elapsed() > ROUND {
+            tracing::debug!(partition = self.partition, "a long round");
+        }
+        let stalled = self.round.elapsed() > self.shared.config.session_timeout;
+        self.round = Instant::now();
+        if stalled && self.holding.is_some() {
+            self.core.handle(Input::Failed("this process was stalled past the session timeout".to_owned()), &mut self.out);
+        }
+        match first {
+            Some(Event::Stop) => return false,
+            Some(event) => self.take(event),
+            None if self.core.queued() == 0 => self.core.handle(Input::Rest, &mut self.out),
+            None => {}
+        }
+        while let Ok(event) = self.events.try_recv() {
+            if matches!(event, Event::Stop) {
+                return false;
+            }
+            self.take(event);
+        }
+        self.take_messages();
+        true
+    }
+
+    /// The next event, or none after a while or when a message was taken.
+    fn wait(&mut self) -> Option<Event> {
+        let timeout = self.timeout();
+        let nothing = never();
+        let room = self.core.queued() < READ_AHEAD;
+        let messages = match &self.holding {
+            Some(Holding { inputs: Some((_, messages)), .. }) if room => messages,
+            Some(_) | None => &nothing,
+        };
+        select_biased! {
+            recv(self.events) -> event => event.ok().or(Some(Event::Stop)),
+            recv(messages) -> message => {
+                match message {
+                    Ok(message) => self.take_message(message),
+                    // The reading thread has ended; it has said why.
+                    Err(_) => self.holding.iter_mut().for_each(|h| h.inputs = None),
+                }
+                None
+            }
+            default(timeout) => None,
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        if self.loading.is_some() {
+            return LOADING;
+        }
+        let timer = self.core.next_timer().map(|at| at.since(Timestamp::now()));
+        timer.unwrap_or(ROUND).min(ROUND)
+    }
+
+    fn take_messages(&mut self) {
+        while self.core.queued() < READ_AHEAD {
+            let Some(Holding { inputs: Some((_, messages)), .. }) = &self.holding else { return };
+            let Ok(message) = messages.try_recv() else { return };
+            self.take_message(message);
+        }
+    }
+
+    fn take_message(&mut self, message: Message) {
+        let (kind, subject) = (message.kind(), message.header(header::SUBJECT));
+        tracing::info!(
+            order_id = subject,
+            saga_id = message.header(header::SAGA_ID),
+            message = kind,
+            topic = &*message.topic,
+            offset = message.offset,
+            "deciding"
+        );
+        self.core.handle(Input::Message(message), &mut self.out);
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Assigned => {
+                self.assigned = true;
+                self.claim_at = Some(Instant::now());
+            }
+            Event::Revoked { at_once, done } => self.revoke(at_once, done),
+            Event::ReadBack { offset, head, at } => {
+                self.read.get_or_insert(at);
+                self.core.handle(Input::ReadBack { offset, head }, &mut self.out);
+            }
+            Event::Delivered { epoch, offset } if epoch == self.epoch => {
+                self.core.handle(Input::Delivered { offset }, &mut self.out);
+            }
+            Event::Failed { epoch, why } if epoch == self.epoch => self.core.handle(Input::Failed(why), &mut self.out),
+            Event::Delivered { .. } | Event::Failed { .. } | Event::Stop => {}
+        }
+    }
+
+    fn revoke(&mut self, at_once: bool, done: Sender<()>) {
+        self.assigned = false;
+        self.claim_at = None;
+        let patience = if at_once || !self.core.is_owner() { Duration::ZERO } else { DRAIN };
+        self.revoked = Some((done, Instant::now() + patience));
+        self.core.handle(Input::Drain, &mut self.out);
+        if let Some(holding) = &mut self.holding {
+            holding.inputs = None;
+        }
+    }
+
+    fn finish_revocation(&mut self) {
+        let over = |until: &Instant| !self.core.is_owner() || Instant::now() >= *until;
+        if self.revoked.as_ref().is_some_and(|(_, until)| over(until)) {
+            self.core.handle(Input::Revoked, &mut self.out);
+            self.release();
+        }
+    }
+
+    /// Drops all that belongs to the claim.
+    fn release(&mut self) {
+        self.holding = None;
+        self.loading = None;
+        if let Some((done, _)) = self.revoked.take() {
+            // The membership may have stopped waiting.
+            let _ = done.send(());
+        }
+    }
+
+    fn claim_when_due(&mut self) {
+        let due = self.claim_at.is_some_and(|at| Instant::now() >= at);
+        if !due || !self.assigned || !self.core.is_idle() {
+            return;
+        }
+        self.claim_at = None;
+        self.epoch += 1;
+        let shared = &self.shared;
+        let names = (shared.journal, shared.name);
+        match ClaimProducer::new(&shared.config, names, self.partition, self.reports.clone(), self.epoch) {
+            Ok(producer) => {
+                let acts = Acts::new(shared.actor.clone(), shared.commands.clone(), shared.tokio.clone());
+                self.holding = Some(Holding { producer, acts, inputs: None });
+                shared.status.place(self.partition, Place::Claiming);
+                let (nonce, instance) = (Uuid::new_v4(), shared.instance.clone());
+                self.core.handle(Input::Assigned { nonce, instance }, &mut self.out);
+            }
+            Err(error) => shared.status.fatal(&format!("no producer could be made: {error:#}")),
+        }
+    }
+
+    /// Gives the protocol its snapshot once the view has applied the claim.
+    fn load(&mut self) {
+        let Some(claim) = self.loading else { return };
+        if self.shared.status.applied.next(self.partition) <= claim {
+            return;
+        }
+        let snapshot = self.store.snapshot().and_then(|mut snapshot| {
+            let shared = &self.shared;
+            snapshot.ends = inputs::ends(&shared.config, shared.inputs, self.partition, &snapshot.positions)?;
+            Ok(snapshot)
+        });
+        self.loading = None;
+        match snapshot {
+            Ok(snapshot) => self.core.handle(Input::Loaded(snapshot), &mut self.out),
+            Err(error) => self.core.handle(Input::Failed(format!("the partition can't be loaded: {error:#}")), &mut self.out),
+        }
+    }
+
+    fn decide(&mut self) {
+        let env = Env {
+            handler: &self.shared.handler,
+            store: &self.store,
+            now: Timestamp::now(),
+            view_applied: self.shared.status.applied.next(self.partition),
+        };
+        self.core.pump(&env, &mut self.out);
+    }
+
+    /// Performs what the protocol says, in order. Each loop is one set of outputs; failing adds a further one.
+    fn perform(&mut self) {
+        while !self.out.is_empty() {
+            let outputs = std::mem::take(&mut self.out);
+            let stale = self.read.is_some_and(|at| at.elapsed() > self.shared.config.session_timeout);
+            if stale && self.holding.is_some() {
+                self.read = None;
+                self.core.handle(Input::Failed("what was read back is too old to act on".to_owned()), &mut self.out);
+            }
+            for output in outputs {
+                if let Err(why) = self.perform_one(output, stale) {
+                    self.core.handle(Input::Failed(why), &mut self.out);
+                }
+            }
+        }
+        if let (Some(positions), true) = (self.core.positions(), self.core.queued() == 0) {
+            self.publish(positions);
+        }
+    }
+
+    fn perform_one(&mut self, output: Output<H::Act>, stale: bool) -> Result<(), String> {
+        match (output, &mut self.holding) {
+            (Output::StepDown(why), _) => self.step_down(&why),
+            (Output::Load { claim }, _) => self.loading = Some(claim),
+            (Output::Drained, _) => self.release_when_drained(),
+            (Output::Claimed(positions), Some(_)) => return self.claimed(&positions),
+            (_, Some(_)) if stale => {}
+            (Output::Append(record), Some(holding)) => return holding.producer.append(&record),
+            (Output::Send { offset, messages }, Some(holding)) => {
+                for message in &*messages {
+                    holding.producer.say(offset, message)?;
+                }
+            }
+            (Output::Act(intent), Some(holding)) => holding.acts.start(intent),
+            (Output::Forget(id), Some(holding)) => holding.acts.forget(&id),
+            (
+                Output::Append(_) | Output::Claimed(_) | Output::Send { .. } | Output::Act(_) | Output::Forget(_),
+                None,
+            ) => {}
+        }
+        Ok(())
+    }
+
+    fn claimed(&mut self, positions: &Positions) -> Result<(), String> {
+        let shared = &self.shared;
+        let (to, messages) = bounded(READ_AHEAD);
+        let inputs =
+            Inputs::start(&shared.config, shared.inputs, (self.partition, positions), to, shared.status.clone());
+        let inputs = inputs.map_err(|error| format!("the inputs can't be read: {error:#}"))?;
+        if let Some(holding) = &mut self.holding {
+            holding.inputs = Some((inputs, messages));
+        }
+        self.pause = FIRST_PAUSE;
+        tracing::info!(partition = self.partition, epoch = self.epoch, "claimed");
+        shared.status.place(self.partition, Place::Owned);
+        Ok(())
+    }
+
+    fn release_when_drained(&mut self) {
+        if self.revoked.is_some() {
+            self.core.handle(Input::Revoked, &mut self.out);
+            self.release();
+        }
+    }
+
+    /// After a foreign claim whoever made it has the session timeout to show that it lives; after a failure here it is
+    /// tried again sooner. Each time a little later, and not all at the same time.
+    fn step_down(&mut self, why: &StepDown) {
+        let (told, least) = match why {
+            StepDown::ForeignClaim => ("another instance claimed the partition", self.shared.config.session_timeout),
+            StepDown::Failed(reason) => (reason.as_str(), Duration::ZERO),
+        };
+        let pause = self.pause.max(least);
+        let jitter = pause.mul_f64(f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX) / 4.0);
+        self.pause = (pause * 2).min(LAST_PAUSE.max(least));
+        tracing::warn!(partition = self.partition, claim_again_in = ?(pause + jitter), "stepping down: {told}");
+        self.shared.status.place(self.partition, Place::SteppedDown(told.to_owned()));
+        self.claim_at = self.assigned.then(|| Instant::now() + pause + jitter);
+        self.release();
+    }
+
+    fn publish(&self, positions: &Positions) {
+        let mut all = self.shared.positions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (topic, next) in positions {
+            all.insert((topic.clone(), self.partition), *next);
+        }
+    }
+}
