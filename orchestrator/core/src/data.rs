@@ -1,0 +1,210 @@
+//! What a saga knows, and how a definition points into it. Apart, so that the form of the data can change without the
+//! engine noticing.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+/// What a saga knows: a JSON object that begins with the starting event and grows by the outputs of the steps.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Data(Map<String, Value>);
+
+impl Data {
+    /// Data with one value at a path: `Data::with(&definition.start.output, payload)`.
+    #[must_use]
+    pub fn with(path: &Path, value: Value) -> Self {
+        let mut data = Self::default();
+        data.put(path, value);
+        data
+    }
+
+    /// The value at a path. A number in a path is a place in an array, from 0.
+    #[must_use]
+    pub fn get(&self, path: &Path) -> Option<&Value> {
+        let mut names = path.0.split('.');
+        let first = self.0.get(names.next()?)?;
+        names.try_fold(first, |value, name| match value {
+            Value::Object(map) => map.get(name),
+            Value::Array(list) => list.get(name.parse::<usize>().ok()?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        })
+    }
+
+    /// Puts a value at a path. The objects on the way are made; what stands in the way and is no object is replaced.
+    pub fn put(&mut self, path: &Path, value: Value) {
+        let mut map = &mut self.0;
+        let mut rest = path.0.as_str();
+        while let Some((name, after)) = rest.split_once('.') {
+            let slot = map.entry(name).or_insert(Value::Null);
+            if !slot.is_object() {
+                *slot = Value::Object(Map::new());
+            }
+            let Value::Object(next) = slot else { return };
+            map = next;
+            rest = after;
+        }
+        map.insert(rest.to_owned(), value);
+    }
+
+    /// The whole as a JSON object.
+    #[must_use]
+    pub const fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}
+
+impl From<Map<String, Value>> for Data {
+    fn from(map: Map<String, Value>) -> Self {
+        Self(map)
+    }
+}
+
+/// A place in a saga's data: names joined by dots, such as `order.items`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Path(String);
+
+impl Path {
+    /// Reads a path; `None` if it is not names of letters, digits, `_` and `-` joined by dots.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let name =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        (text.len() <= 200 && text.split('.').all(name)).then(|| Self(text.to_owned()))
+    }
+
+    /// A path that leads to nothing, where none could be read.
+    pub(crate) const fn nowhere() -> Self {
+        Self(String::new())
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first name.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        self.0.split('.').next().unwrap_or_default()
+    }
+
+    /// Whether the other path is this one or a place inside it.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        other.0.strip_prefix(&self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a value for a command is found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pick {
+    /// In the saga's data.
+    At {
+        /// Where. Besides the data there are `saga.id` and, for the ending's command, `ending.status`,
+        /// `ending.reason` and `ending.steps`.
+        path: Path,
+        /// Of an object (or of each object in a list) only these fields; empty: all of it.
+        fields: Vec<String>,
+        /// What is taken if there is nothing; `None`: the field is left out.
+        default: Option<Value>,
+    },
+    /// Written in the definition.
+    Literal(Value),
+}
+
+/// A copy of a value with only these fields of each object; no fields: all of it.
+pub(crate) fn only(value: &Value, fields: &[String]) -> Value {
+    match value {
+        Value::Object(map) if !fields.is_empty() => {
+            Value::Object(fields.iter().filter_map(|name| Some((name.clone(), map.get(name)?.clone()))).collect())
+        }
+        Value::Array(list) if !fields.is_empty() => list.iter().map(|item| only(item, fields)).collect(),
+        Value::Object(_) | Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            value.clone()
+        }
+    }
+}
+
+/// As in a definition: a path as a text, or an inline table.
+impl Serialize for Pick {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        match self {
+            Self::At { path, fields, default: None } if fields.is_empty() => path.serialize(serializer),
+            Self::At { path, fields, default } => {
+                let mut map = serializer.serialize_map(None)?;
+                map.serialize_entry("path", path)?;
+                if !fields.is_empty() {
+                    map.serialize_entry("fields", fields)?;
+                }
+                if let Some(default) = default {
+                    map.serialize_entry("default", default)?;
+                }
+                map.end()
+            }
+            Self::Literal(value) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("literal", value)?;
+                map.end()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn path(text: &str) -> Path {
+        Path::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_path_leads_through_objects_and_lists() {
+        let data = Data::with(&path("order"), json!({"items": [{"id": "a"}, {"id": "b"}]}));
+        assert_eq!(data.get(&path("order.items.1.id")), Some(&json!("b")));
+        assert_eq!(data.get(&path("order.items.x")), None);
+        assert_eq!(data.get(&path("order.items.0.id.deeper")), None);
+    }
+
+    #[test]
+    fn put_makes_the_way() {
+        let mut data = Data::with(&path("order"), json!(7));
+        data.put(&path("order.a.b"), json!(1));
+        data.put(&path("order.a.c"), json!(2));
+        assert_eq!(serde_json::to_value(&data).unwrap(), json!({"order": {"a": {"b": 1, "c": 2}}}));
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused() {
+        for text in ["", ".", "a.", ".a", "a..b", "a b", "a/b", "é"] {
+            assert_eq!(Path::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_contains_what_is_inside_it() {
+        assert!(path("order").contains(&path("order")));
+        assert!(path("order").contains(&path("order.items")));
+        assert!(!path("order").contains(&path("orders")));
+        assert!(!path("order.items").contains(&path("order")));
+    }
+
+    #[test]
+    fn only_the_named_fields_are_taken() {
+        let items = json!([{"id": 1, "name": "a", "price": 5}, {"id": 2}, 3]);
+        assert_eq!(only(&items, &["id".into(), "name".into()]), json!([{"id": 1, "name": "a"}, {"id": 2}, 3]));
+        assert_eq!(only(&items, &[]), items);
+    }
+}

@@ -1,0 +1,174 @@
+//! How the parts of a definition fit together: names that must exist, the order of the steps, paths that lead
+//! somewhere.
+
+use std::ops::Range;
+
+use super::graph::{MAX_STEPS, ones};
+use super::read::Report;
+use super::{CONCLUDE, Call, Definition, Graph, Key, Work};
+use crate::data::{Path, Pick};
+
+/// Where each step stands in the text.
+pub(super) type Places = Vec<Range<usize>>;
+
+/// Notes everything that does not fit.
+pub(super) fn check(definition: &Definition, places: &Places, report: &Report<'_>) {
+    let check = Check { definition, places, report, graph: Graph::of(&definition.steps) };
+    if definition.steps.len() > MAX_STEPS {
+        let problem = format!("there are {} steps", definition.steps.len());
+        report.error(None, None, problem, format!("write at most {MAX_STEPS}, and a second saga for the rest"));
+        return;
+    }
+    check.names();
+    check.order();
+    check.outputs();
+    check.calls();
+    check.endings();
+}
+
+struct Check<'a> {
+    definition: &'a Definition,
+    places: &'a Places,
+    report: &'a Report<'a>,
+    graph: Graph,
+}
+
+impl Check<'_> {
+    fn error(&self, step: usize, problem: String, write: String) {
+        let name = self.definition.steps.get(step).map(|step| step.name.as_str());
+        self.report.error(self.places.get(step).cloned(), name, problem, write);
+    }
+
+    fn names(&self) {
+        let steps = &self.definition.steps;
+        for (i, step) in steps.iter().enumerate() {
+            if steps.iter().take(i).any(|other| other.name == step.name && !step.name.is_empty()) {
+                self.error(i, format!("there are two steps {:?}", step.name), "write another name".into());
+            }
+            if step.name == CONCLUDE {
+                self.error(i, "this name is kept for the telling of the ending".into(), "write another name".into());
+            }
+        }
+    }
+
+    fn order(&self) {
+        let known: Vec<&str> = self.definition.steps.iter().map(|step| step.name.as_str()).collect();
+        for (i, step) in self.definition.steps.iter().enumerate() {
+            for name in step.after.iter().filter(|name| !known.contains(&name.as_str())) {
+                let write = format!("write names of steps: {}", known.join(", "));
+                self.error(i, format!("after names {name:?}, which is no step"), write);
+            }
+        }
+        for i in ones(self.graph.cyclic()) {
+            let problem = "it waits for itself, by way of after".into();
+            self.error(i, problem, "write after so that the steps form no circle".into());
+        }
+    }
+
+    fn outputs(&self) {
+        let start = &self.definition.start.output;
+        for (i, step) in self.definition.steps.iter().enumerate() {
+            let Some(output) = &step.output else { continue };
+            let earlier = self.definition.steps.iter().take(i).filter_map(|step| step.output.as_ref());
+            if output.contains(start) || earlier.clone().any(|other| other == output) {
+                let problem = format!("the output {output} is already another's");
+                self.error(i, problem, "write a path of its own".into());
+            }
+            if reserved(output) {
+                self.error(i, format!("the output {output} is kept for the engine"), "write another path".into());
+            }
+        }
+        if reserved(start) {
+            let problem = format!("the output {start} of [start] is kept for the engine");
+            self.report.error(None, None, problem, "write another path".to_owned());
+        }
+    }
+
+    fn calls(&self) {
+        for (i, step) in self.definition.steps.iter().enumerate() {
+            let before = self.graph.ancestors(i);
+            if let Work::Execute(call) = &step.work {
+                self.call(Some(i), "", call, before);
+            }
+            if let Some(undo) = &step.compensate {
+                self.call(Some(i), "compensate: ", undo, before | super::graph::mask(i));
+            }
+        }
+        self.call(None, "conclude: ", &self.definition.conclude, u64::MAX);
+    }
+
+    /// Checks a command's participant and paths; what it may use are the outputs of these steps.
+    fn call(&self, step: Option<usize>, what: &str, call: &Call, before: u64) {
+        let told = |problem: String, write: String| {
+            let name = step.and_then(|i| self.definition.steps.get(i)).map(|step| step.name.as_str());
+            let at = step.and_then(|i| self.places.get(i)).cloned();
+            self.report.error(at, name, format!("{what}{problem}"), write);
+        };
+        let participants = &self.definition.participants;
+        let participant = participants.get(&call.participant);
+        let known = participant.is_some() || call.participant.is_empty() || self.is_told(step, what, call);
+        if !known {
+            let names: Vec<&str> = participants.keys().map(String::as_str).collect();
+            let problem = format!("{:?} is not in [participants]", call.participant);
+            told(problem, format!("write one of: {}", names.join(", ")));
+        }
+        let key = match participant.map(|participant| &participant.key) {
+            Some(Key::Of(pick)) => Some(("key", pick)),
+            Some(Key::Saga) | None => None,
+        };
+        let inputs = call.input.iter().map(|(field, pick)| (field.as_str(), pick));
+        for (field, pick) in inputs.chain(key) {
+            let Pick::At { path, default: None, .. } = pick else { continue };
+            if !self.provides(path, before, step.is_none()) {
+                let problem = format!("{field}: nothing before it provides {path}");
+                let write = format!("write a path inside {}, or a default", self.provided(before).join(", "));
+                told(problem, write);
+            }
+        }
+    }
+
+    /// Whether the missing participant of a compensation is the step's, which is told for the step.
+    fn is_told(&self, step: Option<usize>, what: &str, call: &Call) -> bool {
+        let work = step.and_then(|i| self.definition.steps.get(i)).map(|step| &step.work);
+        match work {
+            Some(Work::Execute(mine)) => !what.is_empty() && mine.participant == call.participant,
+            Some(Work::Receive(_)) | None => false,
+        }
+    }
+
+    fn provides(&self, path: &Path, before: u64, concluding: bool) -> bool {
+        let engine = path.as_str() == "saga.id"
+            || concluding && ["ending.status", "ending.reason", "ending.steps"].contains(&path.as_str());
+        let unread = self.definition.start.output == Path::nowhere();
+        engine || unread || self.outputs_of(before).any(|output| output.contains(path) || path.contains(output))
+    }
+
+    fn provided(&self, before: u64) -> Vec<&str> {
+        self.outputs_of(before).map(Path::as_str).collect()
+    }
+
+    fn outputs_of(&self, before: u64) -> impl Iterator<Item = &Path> {
+        let steps = ones(before).filter_map(|i| self.definition.steps.get(i)?.output.as_ref());
+        std::iter::once(&self.definition.start.output).chain(steps)
+    }
+
+    fn endings(&self) {
+        for (name, failures) in &self.definition.endings.steps {
+            let problem = match self.definition.step(name).map(|step| &step.work) {
+                None => format!("endings.steps.{name}: there is no such step"),
+                Some(Work::Receive(_)) if failures.failed.is_some() => {
+                    format!("endings.steps.{name}: a step that waits never fails, it is refused or timed out")
+                }
+                Some(Work::Receive(_) | Work::Execute(_)) => continue,
+            };
+            let names: Vec<&str> = self.definition.steps.iter().map(|step| step.name.as_str()).collect();
+            let write = format!("write refused, failed or timed_out for one of: {}", names.join(", "));
+            self.report.error(None, Some(name), problem, write);
+        }
+    }
+}
+
+/// Whether a path is in what the engine itself provides.
+fn reserved(path: &Path) -> bool {
+    ["saga", "ending"].contains(&path.root())
+}

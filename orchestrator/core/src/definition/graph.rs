@@ -1,0 +1,71 @@
+//! Which step comes before which, as bits: bit `i` is step `i`. A decision asks this at every move.
+
+use super::Step;
+
+/// How many steps a definition may have: the bits of a `u64`.
+pub(crate) const MAX_STEPS: usize = 64;
+
+/// The order of the steps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Graph {
+    before: Vec<u64>,
+    ancestors: Vec<u64>,
+    descendants: Vec<u64>,
+    cyclic: u64,
+}
+
+impl Graph {
+    /// The graph of steps whose `after` is filled in. Unknown names count for nothing.
+    pub(crate) fn of(steps: &[Step]) -> Self {
+        let bit = |name: &String| steps.iter().position(|step| &step.name == name).map_or(0, mask);
+        let before: Vec<u64> = steps.iter().map(|step| step.after.iter().map(bit).fold(0, |a, b| a | b)).collect();
+        let mut ancestors = before.clone();
+        for _ in 0..steps.len() {
+            let known = ancestors.clone();
+            for mine in &mut ancestors {
+                *mine = ones(*mine).filter_map(|i| known.get(i)).fold(*mine, |a, b| a | b);
+            }
+        }
+        let later = |i: usize| {
+            ancestors.iter().enumerate().filter(|(_, of)| **of & mask(i) != 0).fold(0, |all, (j, _)| all | mask(j))
+        };
+        let descendants: Vec<u64> = (0..steps.len()).map(later).collect();
+        let cyclic =
+            ancestors.iter().enumerate().filter(|(i, of)| **of & mask(*i) != 0).fold(0, |all, (i, _)| all | mask(i));
+        Self { before, ancestors, descendants, cyclic }
+    }
+
+    /// The steps directly before a step.
+    pub(crate) fn before(&self, step: usize) -> u64 {
+        self.before.get(step).copied().unwrap_or(0)
+    }
+
+    /// All steps before a step.
+    pub(crate) fn ancestors(&self, step: usize) -> u64 {
+        self.ancestors.get(step).copied().unwrap_or(0)
+    }
+
+    /// All steps after a step.
+    pub(crate) fn descendants(&self, step: usize) -> u64 {
+        self.descendants.get(step).copied().unwrap_or(0)
+    }
+
+    /// The steps that wait for themselves.
+    pub(crate) const fn cyclic(&self) -> u64 {
+        self.cyclic
+    }
+}
+
+/// The bit of a step.
+pub(crate) fn mask(step: usize) -> u64 {
+    u32::try_from(step).ok().and_then(|step| 1_u64.checked_shl(step)).unwrap_or(0)
+}
+
+/// The steps of a set, lowest first.
+pub(crate) fn ones(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = usize::try_from(set.trailing_zeros()).ok().filter(|_| set != 0)?;
+        set &= set - 1;
+        Some(lowest)
+    })
+}

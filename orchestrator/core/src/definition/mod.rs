@@ -1,0 +1,254 @@
+//! A saga's definition as data: what its file says, checked and with its defaults filled in. Reading the file is in
+//! `read` and `parse`, checking how its parts fit together in `check`, the order of the steps in `graph`.
+
+mod check;
+mod error;
+mod graph;
+mod parse;
+mod read;
+mod retry;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::data::{Path, Pick};
+use crate::status::StepStatus;
+pub use error::DefinitionError;
+pub(crate) use graph::{Graph, mask, ones};
+pub use retry::Retry;
+
+/// The name under which the telling of the ending is known; no step may have it.
+pub(crate) const CONCLUDE: &str = "conclude";
+
+/// What a saga does, step by step. Serialized it is what `GET /api/definitions` shows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Definition {
+    /// Its name; with the version it is unique.
+    pub name: String,
+    /// Its version, from 1.
+    pub version: u32,
+    /// Its name for people.
+    pub label: Label,
+    /// What begins such a saga.
+    pub start: Start,
+    /// Who carries out commands, by name.
+    pub participants: BTreeMap<String, Participant>,
+    /// The steps, in the file's order.
+    pub steps: Vec<Step>,
+    /// What its endings mean.
+    pub endings: Endings,
+    /// The command that tells the ending.
+    pub conclude: Call,
+    #[serde(skip)]
+    pub(crate) graph: Graph,
+    hash: String,
+    #[serde(skip)]
+    source: String,
+}
+
+/// A name for people, by language (BCP 47, such as `en` or `pt`). `en` is always there.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Label(pub(crate) BTreeMap<String, String>);
+
+impl Label {
+    /// The text in a language, or in English.
+    #[must_use]
+    pub fn get(&self, language: &str) -> &str {
+        self.0.get(language).or_else(|| self.0.get("en")).map_or("", String::as_str)
+    }
+}
+
+/// What begins a saga.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Start {
+    /// The topic of the starting event.
+    pub topic: String,
+    /// The event's type.
+    pub event: String,
+    /// Where its payload is put in the saga's data.
+    pub output: Path,
+}
+
+/// Who carries out commands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Participant {
+    /// The topic it reads its commands from.
+    pub topic: String,
+    /// The key of its commands there.
+    pub key: Key,
+}
+
+/// The key of a command on its topic.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Key {
+    /// The saga's id.
+    Saga,
+    /// A value (a text or a number) from the saga's data, or a fixed one; the saga's id where there is none.
+    Of(Pick),
+}
+
+/// `"saga"`, or as the value is found.
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Saga => serializer.serialize_str("saga"),
+            Self::Of(pick) => pick.serialize(serializer),
+        }
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// Its name, unique in the definition.
+    pub name: String,
+    /// Its name for people.
+    pub label: Label,
+    /// The steps that must be done before it; by default the one before it in the file.
+    pub after: Vec<String>,
+    /// What it does.
+    #[serde(flatten)]
+    pub work: Work,
+    /// Where its answer is put in the saga's data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Path>,
+    /// The command that undoes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compensate: Option<Call>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Sends a command and waits for its reply.
+    Execute(Call),
+    /// Waits for a callback.
+    Receive(Receive),
+}
+
+/// A command, and how patiently it is sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Call {
+    /// Who carries it out.
+    pub participant: String,
+    /// Its type.
+    pub command: String,
+    /// Its fields.
+    pub input: BTreeMap<String, Pick>,
+    /// What follows a failure or a timeout.
+    pub retry: Retry,
+    /// How long an answer is waited for, each attempt.
+    #[serde(serialize_with = "as_text")]
+    pub timeout: Duration,
+}
+
+/// A callback that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receive {
+    /// Where it comes from; [`crate::Callback::source`].
+    pub source: String,
+    /// What it says for the step to be done.
+    pub yes: Vec<String>,
+    /// What it says for the step to be refused.
+    pub no: Vec<String>,
+    /// How long it is waited for.
+    #[serde(serialize_with = "as_text")]
+    pub timeout: Duration,
+}
+
+/// What the endings of a saga mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Endings {
+    /// All was done.
+    pub completed: Verdict,
+    /// A step for which nothing else is said stood in the way.
+    pub default: Verdict,
+    /// What it means when a certain step stood in the way.
+    pub steps: BTreeMap<String, Failures>,
+}
+
+/// What it means when a step stood in the way; where nothing is said, [`Endings::default`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Failures {
+    /// It was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Verdict>,
+    /// It ran out of retries, failing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Verdict>,
+    /// It ran out of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timed_out: Option<Verdict>,
+}
+
+/// A status and a reason to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The status, such as `rejected`.
+    pub status: String,
+    /// The reason; where none is said, a refusal's own reason, or `{step}_failed`, `{step}_timed_out`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Definition {
+    /// The canonical hash: 32 hexadecimal digits (a UUIDv5 of the definition as JSON). Comments, blanks, the order of
+    /// keys and values written out that are the default do not count.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The text it was read from. Kept with the sagas that run on it, it can be read again when the file is gone.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The sources of the callbacks that its steps wait for.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match &step.work {
+            Work::Receive(receive) => Some(receive.source.as_str()),
+            Work::Execute(_) => None,
+        })
+    }
+
+    /// A step by its name.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// What a failed step means: the status and the reason to be told.
+    pub(crate) fn ending_of(&self, step: &str, failure: StepStatus) -> &Verdict {
+        let said = self.endings.steps.get(step).and_then(|failures| {
+            if failure == StepStatus::Refused {
+                failures.refused.as_ref()
+            } else if failure == StepStatus::TimedOut {
+                failures.timed_out.as_ref()
+            } else {
+                failures.failed.as_ref()
+            }
+        });
+        said.unwrap_or(&self.endings.default)
+    }
+
+    fn seal(mut self, source: &str) -> Self {
+        self.graph = Graph::of(&self.steps);
+        let json = serde_json::to_string(&self).unwrap_or_default();
+        self.hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, json.as_bytes()).simple().to_string();
+        source.clone_into(&mut self.source);
+        self
+    }
+}
+
+/// A duration as a definition writes it, such as `10s`.
+pub(crate) fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_duration(*duration))
+}

@@ -1,0 +1,202 @@
+//! The state of one saga. It is written to the journal at each move, so its JSON is small: what is empty is left out.
+//! Apart from what changes it, because others read it: the view, the dashboard, the tests.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::data::Data;
+use crate::history::{Entry, HISTORY_LIMIT};
+use crate::input::{Action, Callback};
+use crate::status::{Status, StepStatus};
+use crate::time::Timestamp;
+
+/// One saga, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Saga {
+    /// Its id; for an order's saga the order's id.
+    pub id: Uuid,
+    /// The name of its definition.
+    pub definition: String,
+    /// The version of its definition; a saga stays on it.
+    pub version: u32,
+    /// Where it is.
+    pub status: Status,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it last changed.
+    pub updated: Timestamp,
+    /// When it was completed or compensated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// What it knows: the starting event and the outputs of its steps.
+    pub data: Data,
+    /// Its steps, in the definition's order.
+    pub steps: Vec<StepState>,
+    /// The telling of the ending: like a step, named `conclude`.
+    pub conclude: StepState,
+    /// How it ends, known from the moment it turned back or all was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
+    /// Callbacks that came before their step waits for them; at most one for each `receive` step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<Callback>,
+    /// What happened, oldest first; at most [`HISTORY_LIMIT`] entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Entry>,
+    /// How many older entries the history has dropped.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub folded: u32,
+    /// W3C trace context, carried along unread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+/// How a saga ends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ending {
+    /// The status from the definition's endings, such as `confirmed`.
+    pub status: String,
+    /// Why, such as `out_of_stock`; `None` where all was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The step that turned the saga back; `None` where all was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+}
+
+/// One step of a saga.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct StepState {
+    /// Its name in the definition.
+    pub name: String,
+    /// Where it is.
+    pub status: StepStatus,
+    /// How many times it was attempted: the number of the last attempt sent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    /// How many times its compensation was attempted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub undos: u32,
+    /// When its first command was sent, or its wait began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    /// When its last command was sent, while an answer or a retry is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Timestamp>,
+    /// When it came to the status it has, if that waits for nothing more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// What is to happen if nothing else does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timer: Option<(TimerKind, Timestamp)>,
+    /// Some attempt failed or timed out, so that it may have happened whatever a later answer says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubt: bool,
+    /// Why it is where it is: the reason of a refusal, the last error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The id of the callback that answered it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<String>,
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// The answer is late.
+    Timeout,
+    /// Send the next attempt.
+    Retry,
+}
+
+/// A timer of a saga. It names what it is for, and is part of that step's state: when the step moves on, it is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timer<'a> {
+    /// The step.
+    pub step: &'a str,
+    /// Doing or undoing.
+    pub action: Action,
+    /// The attempt that is waited for, or that comes next.
+    pub attempt: u32,
+    /// What it is for.
+    pub kind: TimerKind,
+    /// When it is due.
+    pub at: Timestamp,
+}
+
+impl Saga {
+    /// Whether something may still happen. An incident is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.status.is_open()
+    }
+
+    /// When to call [`crate::decide()`] with [`crate::Input::Timer`], if nothing else happens before: the earliest of its
+    /// timers, in milliseconds since the epoch. A paused or ended saga has none.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<i64> {
+        self.timers().map(|timer| timer.at.0).min()
+    }
+
+    /// Its timers, in the order of its steps.
+    pub fn timers(&self) -> impl Iterator<Item = Timer<'_>> {
+        let runs = matches!(self.status, Status::Running | Status::Compensating | Status::Incident);
+        self.all_steps().filter(move |_| runs).filter_map(|step| {
+            let (kind, at) = step.timer?;
+            let undoing = step.status == StepStatus::Compensating;
+            let (action, sent) =
+                if undoing { (Action::Compensate, step.undos) } else { (Action::Execute, step.attempts) };
+            let attempt = if kind == TimerKind::Retry { sent.saturating_add(1) } else { sent };
+            Some(Timer { step: &step.name, action, attempt, kind, at })
+        })
+    }
+
+    /// A step by its name; `conclude` is one too.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<&StepState> {
+        self.all_steps().find(|step| step.name == name)
+    }
+
+    /// The names of the steps that something is waited for, for people: "where is it?".
+    pub fn current_steps(&self) -> impl Iterator<Item = &str> {
+        self.all_steps()
+            .filter(|step| match step.status {
+                StepStatus::Running | StepStatus::Retrying | StepStatus::Compensating | StepStatus::Stuck => true,
+                StepStatus::Waiting
+                | StepStatus::Done
+                | StepStatus::Refused
+                | StepStatus::Failed
+                | StepStatus::TimedOut
+                | StepStatus::Abandoned
+                | StepStatus::Compensated
+                | StepStatus::Skipped => false,
+            })
+            .map(|step| step.name.as_str())
+    }
+
+    pub(crate) fn all_steps(&self) -> impl Iterator<Item = &StepState> {
+        self.steps.iter().chain(std::iter::once(&self.conclude))
+    }
+
+    /// Adds to the history, and drops the oldest entries beyond the limit.
+    pub(crate) fn record(&mut self, entry: Entry) {
+        if self.history.len() >= HISTORY_LIMIT {
+            let beyond = self.history.len() + 1 - HISTORY_LIMIT;
+            self.history.drain(..beyond);
+            self.folded = self.folded.saturating_add(u32::try_from(beyond).unwrap_or(u32::MAX));
+        }
+        self.history.push(entry);
+    }
+}
+
+impl StepState {
+    /// Whether an answer is waited for, and not the time of the next attempt.
+    pub(crate) fn timer_is_timeout(&self) -> bool {
+        self.timer.is_some_and(|(kind, _)| kind == TimerKind::Timeout)
+    }
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}

@@ -1,0 +1,258 @@
+//! What the engine promises beyond the order saga: steps side by side, callbacks that come early, incidents, a bounded
+//! history, the telling of the ending.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+
+mod harness;
+
+use std::time::Duration;
+
+use harness::{World, definition, ok, order};
+use saga::{HISTORY_LIMIT, Input, Outcome, Status, StepStatus, TEXT_LIMIT, Timestamp, What, decide};
+use serde_json::json;
+
+/// Two branches between a first and a last step; all can be undone.
+const DIAMOND: &str = r#"
+name = "diamond"
+version = 1
+[start]
+topic = "t"
+event = "e"
+output = "in"
+[participants.p]
+topic = "p-commands"
+key = "saga"
+[[steps]]
+name = "first"
+participant = "p"
+command = "first"
+compensate = { command = "undo-first", retry = { attempts = 2 } }
+[[steps]]
+name = "left"
+after = ["first"]
+participant = "p"
+command = "left"
+compensate = { command = "undo-left", retry = { attempts = 2 } }
+[[steps]]
+name = "right"
+after = ["first"]
+participant = "p"
+command = "right"
+compensate = { command = "undo-right", retry = { attempts = 2 } }
+[[steps]]
+name = "last"
+after = ["left", "right"]
+participant = "p"
+command = "last"
+compensate = { command = "undo-last" }
+[endings]
+completed = { status = "good" }
+default = { status = "bad" }
+[conclude]
+participant = "p"
+command = "tell"
+"#;
+
+fn diamond() -> World {
+    World::start(definition(DIAMOND), json!({}))
+}
+
+#[test]
+fn branches_run_side_by_side_and_join() {
+    let mut world = diamond();
+    world.ok("first");
+    assert_eq!(world.newly_sent(), ["first", "left", "right"]);
+    world.ok("right");
+    assert_eq!(world.newly_sent(), [""; 0]);
+    world.ok("left");
+    assert_eq!(world.newly_sent(), ["last"]);
+    assert_eq!(world.finish().ends(), (Status::Completed, "good", None));
+}
+
+#[test]
+fn branches_are_undone_side_by_side_and_before_what_they_build_on() {
+    let mut world = diamond();
+    world.ok("first").ok("right").ok("left").newly_sent();
+    world.refuse("last");
+    assert_eq!(world.newly_sent(), ["!right", "!left"]);
+    world.ok("!right");
+    assert_eq!(world.newly_sent(), [""; 0]);
+    world.ok("!left");
+    assert_eq!(world.newly_sent(), ["!first"]);
+    assert_eq!(world.finish().ends(), (Status::Compensated, "bad", Some("out_of_stock")));
+}
+
+#[test]
+fn a_branch_in_flight_is_given_up_and_undone() {
+    let mut world = diamond();
+    world.ok("first").newly_sent();
+    world.refuse("left");
+    assert_eq!(world.newly_sent(), ["!right"]);
+    world.ok("right");
+    assert_eq!(world.notes, ["right: late or repeated answer to execute: ok; it is compensating"]);
+    world.ok("!right");
+    assert_eq!(world.newly_sent(), ["!first"]);
+    assert_eq!(world.finish().saga().status, Status::Compensated);
+}
+
+#[test]
+fn callbacks_that_come_early_are_kept() {
+    let mut world = order();
+    world.result("approved");
+    assert!(world.notes.is_empty());
+    assert_eq!(world.saga().callbacks.len(), 1);
+    world.result("declined");
+    assert_eq!(world.notes.len(), 1, "the first counts");
+    world.ok("reserve").ok("request-payment");
+    assert_eq!(world.status("payment-result"), StepStatus::Done);
+    assert_eq!(world.newly_sent(), ["reserve", "request-payment", "finalize"]);
+    assert!(world.saga().callbacks.is_empty());
+}
+
+#[test]
+fn an_early_no_turns_the_saga_back_when_its_step_begins() {
+    let mut world = order();
+    world.result("DECLINED").ok("reserve").newly_sent();
+    world.ok("request-payment");
+    assert_eq!(world.newly_sent(), ["!request-payment"]);
+    assert_eq!(world.finish().ends(), (Status::Compensated, "payment_not_completed", Some("payment_declined")));
+}
+
+#[test]
+fn callbacks_that_say_nothing_or_come_from_elsewhere_are_ignored() {
+    let mut world = order();
+    world.ok("reserve").ok("request-payment");
+    for (source, status) in [("payment-results", "perhaps"), ("elsewhere", "approved")] {
+        let callback =
+            saga::Callback { source: source.into(), id: "x".into(), status: status.into(), payload: json!(1) };
+        world.decide(Input::Callback(callback));
+        assert_eq!(world.notes.len(), 1);
+        assert_eq!(world.status("payment-result"), StepStatus::Running);
+    }
+}
+
+#[test]
+fn a_compensation_out_of_retries_is_an_incident() {
+    let mut world = diamond();
+    world.ok("first").refuse("left").fail_out("!right");
+    assert_eq!((world.saga().status, world.status("right")), (Status::Incident, StepStatus::Stuck));
+    assert!(world.saga().is_open());
+    assert_eq!(world.saga().wake_at(), None);
+    let entry = world.saga().history.last().unwrap();
+    assert_eq!((entry.what, entry.step.as_str()), (What::Incident, "right"));
+    assert_eq!(entry.why, "out of retries: the database is away");
+    assert!(!world.sent.contains(&"!first".to_owned()), "what it builds on is not undone");
+}
+
+#[test]
+fn a_refused_compensation_is_an_incident_at_once() {
+    let mut world = diamond();
+    world.ok("first").refuse("left").refuse("!right");
+    assert_eq!(world.saga().status, Status::Incident);
+}
+
+#[test]
+fn a_late_ok_to_what_stood_in_the_way_ends_the_incident() {
+    let mut world = diamond();
+    world.ok("first").refuse("left").fail_out("!right").newly_sent();
+    world.answer_attempt("!right", 1, ok());
+    assert_eq!(world.saga().status, Status::Compensating);
+    assert_eq!(world.newly_sent(), ["!first"]);
+    assert_eq!(world.finish().saga().status, Status::Compensated);
+}
+
+#[test]
+fn in_an_incident_what_is_in_flight_goes_on_to_its_end() {
+    let mut world = diamond();
+    world.ok("first").ok("left").ok("right").refuse("last").refuse("!left").newly_sent();
+    assert_eq!(world.saga().status, Status::Incident);
+    world.wait();
+    world.wait();
+    assert_eq!(world.newly_sent(), ["!right"], "its second attempt");
+    world.ok("!right");
+    assert_eq!((world.status("right"), world.saga().status), (StepStatus::Compensated, Status::Incident));
+    assert_eq!(world.newly_sent(), [""; 0]);
+}
+
+#[test]
+fn the_ending_is_told_until_it_is_heard() {
+    let mut world = order();
+    world.refuse("reserve").pass(Duration::from_secs(24 * 3600));
+    assert!(world.saga().conclude.attempts > 1000);
+    assert_eq!(world.saga().status, Status::Compensating);
+    assert_eq!(world.ok("conclude").ends().0, Status::Compensated);
+}
+
+#[test]
+fn a_refused_ending_is_an_incident_until_it_is_heard() {
+    let mut world = order();
+    world.refuse("reserve").refuse("conclude");
+    assert_eq!(world.saga().status, Status::Incident);
+    assert_eq!(world.ok("conclude").ends().0, Status::Compensated);
+}
+
+#[test]
+fn the_history_is_bounded() {
+    let mut world = order();
+    for _ in 0..1000 {
+        let error = "é".repeat(1000);
+        world.decide(Input::Reply {
+            step: "finalize".into(),
+            attempt: 9,
+            action: saga::Action::Execute,
+            outcome: Outcome::Failed { error, retry_after_ms: None },
+        });
+    }
+    assert_eq!(world.saga().history.len(), HISTORY_LIMIT);
+    assert_eq!(world.saga().folded as usize, 1002 - HISTORY_LIMIT);
+    world.answer("reserve", Outcome::Refused { reason: "é".repeat(1000), detail: None });
+    assert!(world.saga().history.iter().all(|entry| entry.why.len() <= TEXT_LIMIT));
+    assert!(world.saga().ending.as_ref().unwrap().reason.as_ref().unwrap().len() <= TEXT_LIMIT);
+}
+
+#[test]
+fn a_paused_saga_takes_answers_and_begins_nothing() {
+    let mut world = order();
+    world.saga.as_mut().unwrap().status = Status::Paused;
+    assert_eq!(world.saga().wake_at(), None);
+    world.newly_sent();
+    world.ok("reserve");
+    assert_eq!((world.status("reserve"), world.saga().status), (StepStatus::Done, Status::Paused));
+    assert_eq!(world.newly_sent(), [""; 0]);
+}
+
+#[test]
+fn without_a_saga_only_a_start_does_anything() {
+    let definition = definition(DIAMOND);
+    let reply = Input::Reply { step: "first".into(), attempt: 1, action: saga::Action::Execute, outcome: ok() };
+    for input in [reply, Input::Timer] {
+        let decision = decide(&definition, None, input, Timestamp(0));
+        assert_eq!((decision.saga, decision.effects.len(), decision.changed), (None, 0, false));
+        assert_eq!(decision.notes, ["there is no such saga"]);
+    }
+}
+
+#[test]
+fn a_repeated_start_changes_nothing() {
+    let mut world = order();
+    world.ok("reserve").newly_sent();
+    let data = world.saga().data.clone();
+    world.decide(Input::Start { id: harness::ID, data, traceparent: None });
+    assert_eq!(world.notes, ["a repeated start"]);
+    assert_eq!(world.newly_sent(), [""; 0]);
+}
+
+#[test]
+fn another_definition_changes_nothing() {
+    let saga = order().saga.unwrap();
+    let decision = decide(&definition(DIAMOND), Some(saga.clone()), Input::Timer, Timestamp(i64::MAX));
+    assert_eq!((decision.saga, decision.notes.len(), decision.changed), (Some(saga), 1, false));
+}
+
+#[test]
+fn time_before_a_timer_changes_nothing() {
+    let mut world = order();
+    world.decide(Input::Timer);
+    assert!(world.notes.is_empty());
+    assert_eq!(world.saga().history.len(), 2);
+}

@@ -1,0 +1,295 @@
+//! Random sagas in a random world, against an oracle that knows only the world: either everything is done, or everything
+//! that happened is undone, in a legal order, or there is an incident. Commands are lost sight of, delayed and reordered,
+//! answers are repeated, timers fire at any time. `PROPTEST_CASES` sets how many cases are tried.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+
+mod harness;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use saga::{Action, Callback, Data, Definition, Effect, Input, Outcome, Saga, Status, Timestamp, decide};
+use serde_json::{Value, json};
+
+/// A step as it is drawn: which earlier steps it comes after, and what it is.
+#[derive(Debug, Clone)]
+struct Drawn {
+    after: BTreeSet<usize>,
+    waits: bool,
+    undoable: bool,
+    attempts: u32,
+    undo_fails: bool,
+}
+
+fn drawn_steps() -> impl Strategy<Value = Vec<Drawn>> {
+    let drawn = (any::<u8>(), 0..5_u8, any::<bool>(), 1..4_u32, 0..12_u8);
+    prop::collection::vec(drawn, 1..=8).prop_map(|steps| {
+        let step = |(i, (after, kind, undoable, attempts, undo)): (usize, (u8, u8, bool, u32, u8))| Drawn {
+            after: (0..i).filter(|j| after & (1 << j) != 0).collect(),
+            waits: kind == 0,
+            undoable: undoable || kind > 2,
+            attempts,
+            undo_fails: undo == 0,
+        };
+        steps.into_iter().enumerate().map(step).collect()
+    })
+}
+
+/// The definition file of the drawn steps.
+fn file(steps: &[Drawn]) -> String {
+    let mut text = "name = \"drawn\"\nversion = 1\nstart = { topic = \"t\", event = \"e\", output = \"in\" }\n\
+        participants.p = { topic = \"p\", key = \"saga\" }\n\
+        endings = { completed = { status = \"good\" }, default = { status = \"bad\" } }\n\
+        conclude = { participant = \"p\", command = \"tell\", input = { status = \"ending.status\" } }\n"
+        .to_owned();
+    for (i, step) in steps.iter().enumerate() {
+        let after: Vec<String> = step.after.iter().map(|j| format!("\"s{j}\"")).collect();
+        write!(text, "[[steps]]\nname = \"s{i}\"\nafter = [{}]\noutput = \"o{i}\"\n", after.join(", ")).unwrap();
+        if step.waits {
+            text += "receive = { source = \"outside\", yes = [\"yes\"], no = [\"no\"], timeout = \"1m\" }\n";
+            continue;
+        }
+        let retry = format!("retry = {{ attempts = {} }}", step.attempts);
+        write!(text, "participant = \"p\"\ncommand = \"do\"\n{retry}\n").unwrap();
+        if step.undoable {
+            text += "compensate = { command = \"undo\", input = { of = \"in\" }, retry = { attempts = 3 } }\n";
+        }
+    }
+    text
+}
+
+/// What a participant knows of a step.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fact {
+    happened: bool,
+    refused: bool,
+    undone: bool,
+    /// An ok reached the saga.
+    acknowledged: bool,
+}
+
+struct World<'a> {
+    drawn: &'a [Drawn],
+    definition: Definition,
+    saga: Saga,
+    now: Timestamp,
+    facts: Vec<Fact>,
+    heard_yes: Vec<bool>,
+    in_flight: Vec<Effect>,
+    past: Vec<Input>,
+    told: Option<String>,
+    messages: u32,
+    yeses: usize,
+}
+
+impl<'a> World<'a> {
+    fn new(drawn: &'a [Drawn]) -> Self {
+        let definition = harness::definition(&file(drawn));
+        let data = Data::with(&definition.start.output, json!({}));
+        let now = Timestamp(0);
+        let start = Input::Start { id: harness::ID, data, traceparent: None };
+        let decision = decide(&definition, None, start, now);
+        let (facts, heard_yes) = (vec![Fact::default(); drawn.len()], vec![false; drawn.len()]);
+        let saga = decision.saga.unwrap();
+        let (in_flight, past) = (Vec::new(), Vec::new());
+        let mut world =
+            Self { drawn, definition, saga, now, facts, heard_yes, in_flight, past, told: None, messages: 0, yeses: 0 };
+        world.send(decision.effects);
+        world
+    }
+
+    fn descendants(&self, step: usize) -> BTreeSet<usize> {
+        let mut found = BTreeSet::from([step]);
+        for (i, drawn) in self.drawn.iter().enumerate() {
+            if drawn.after.iter().any(|before| found.contains(before)) {
+                found.insert(i);
+            }
+        }
+        found.remove(&step);
+        found
+    }
+
+    /// A step that happened, can be undone, and is not.
+    fn stands(&self, step: usize) -> bool {
+        let fact = self.facts[step];
+        self.drawn[step].undoable && fact.happened && !fact.undone
+    }
+
+    /// The oracle's rules for what may be sent.
+    fn send(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            let Effect::SendCommand { step, action, payload, .. } = &effect;
+            match (step.strip_prefix('s'), action) {
+                (Some(step), Action::Execute) => {
+                    let step: usize = step.parse().unwrap();
+                    for before in &self.drawn[step].after {
+                        let fact = self.facts[*before];
+                        assert!(fact.happened || self.heard_yes[*before], "s{step} begins before s{before} is done");
+                    }
+                }
+                (Some(step), Action::Compensate) => {
+                    let step: usize = step.parse().unwrap();
+                    assert!(self.drawn[step].undoable && self.saga.status != Status::Completed);
+                    for later in self.descendants(step) {
+                        assert!(!self.stands(later), "s{step} is undone before s{later}");
+                    }
+                }
+                (None, _) => self.conclude(payload["status"].as_str().unwrap().to_owned()),
+            }
+            self.in_flight.push(effect);
+        }
+    }
+
+    fn conclude(&mut self, status: String) {
+        self.everything_is_as_told(&status);
+        assert!(self.told.is_none() || self.told.as_ref() == Some(&status), "the ending never changes");
+        self.told = Some(status);
+    }
+
+    fn everything_is_as_told(&self, status: &str) {
+        for (i, fact) in self.facts.iter().enumerate() {
+            if status == "good" {
+                assert!(fact.happened && !fact.undone || self.heard_yes[i], "s{i} is not done");
+            } else {
+                assert!(!self.stands(i), "s{i} is not undone");
+            }
+        }
+    }
+
+    fn decide(&mut self, input: Input) {
+        let before = self.saga.clone();
+        let decision = decide(&self.definition, Some(before.clone()), input.clone(), self.now);
+        self.saga = decision.saga.unwrap();
+        assert_eq!(decision.changed, self.saga != before);
+        harness::check_always(Some(&before), &self.saga);
+        self.hear();
+        self.send(decision.effects);
+        self.past.push(input);
+    }
+
+    /// Brings a command to its participant, who keeps to an answer that was heard.
+    fn deliver(&mut self, place: usize, mood: u8) {
+        let Effect::SendCommand { step, attempt, action, .. } = self.in_flight.remove(place);
+        let answer = match step.strip_prefix('s').map(|step| step.parse::<usize>().unwrap()) {
+            None if mood == 1 => harness::failed(),
+            None => harness::ok(),
+            Some(i) => self.participant(i, action, mood),
+        };
+        if mood != 5 {
+            self.decide(Input::Reply { step, attempt, action, outcome: answer });
+        }
+    }
+
+    fn participant(&mut self, i: usize, action: Action, mood: u8) -> Outcome {
+        let undo_fails = self.drawn[i].undo_fails;
+        let fact = &mut self.facts[i];
+        match action {
+            Action::Compensate if undo_fails => return harness::failed(),
+            Action::Compensate => fact.undone = true,
+            // It happened in an attempt that nobody heard of, and another attempt is refused.
+            Action::Execute if fact.happened && !fact.acknowledged && mood == 3 => return harness::refused(),
+            Action::Execute if fact.happened => {}
+            Action::Execute if fact.refused || fact.undone || mood == 0 => {
+                fact.refused = true;
+                return harness::refused();
+            }
+            Action::Execute if mood == 1 => return harness::failed(),
+            Action::Execute => fact.happened = true,
+        }
+        fact.acknowledged |= mood != 2 && mood != 5;
+        if mood == 2 { harness::failed() } else { harness::ok() }
+    }
+
+    fn call_back(&mut self, status: &str) {
+        self.messages += 1;
+        self.yeses += usize::from(status == "yes");
+        let (source, id) = ("outside".to_owned(), self.messages.to_string());
+        self.decide(Input::Callback(Callback { source, id, status: status.to_owned(), payload: Value::Null }));
+    }
+
+    /// Which steps have taken a yes: never more than there were.
+    fn hear(&mut self) {
+        for (i, heard) in self.heard_yes.iter_mut().enumerate().filter(|(i, _)| self.drawn[*i].waits) {
+            *heard = self.saga.data.as_map().contains_key(&format!("o{i}"));
+        }
+        assert!(self.heard_yes.iter().filter(|heard| **heard).count() <= self.yeses, "a callback counts once");
+    }
+
+    fn tick(&mut self) {
+        if let Some(at) = self.saga.wake_at() {
+            self.now = Timestamp(at);
+            self.decide(Input::Timer);
+        }
+    }
+
+    fn step(&mut self, what: u8, which: u8) {
+        let pick = |len: usize| usize::from(which) % len.max(1);
+        match what % 10 {
+            0..=5 if !self.in_flight.is_empty() => self.deliver(pick(self.in_flight.len()), what / 10 % 12),
+            6 => self.tick(),
+            7 if !self.past.is_empty() => self.decide(self.past[pick(self.past.len())].clone()),
+            8 => self.call_back(if which.is_multiple_of(4) { "no" } else { "yes" }),
+            9 if which < 60 && !self.in_flight.is_empty() => _ = self.in_flight.swap_remove(pick(self.in_flight.len())),
+            _ => {}
+        }
+    }
+
+    /// From here everything goes well, but for the compensations that never work.
+    fn drain(&mut self) {
+        for _ in 0..2000 {
+            if !self.in_flight.is_empty() {
+                self.deliver(0, u8::MAX);
+            } else if !self.saga.is_open() || self.saga.wake_at().is_none() {
+                return;
+            } else if self
+                .drawn
+                .iter()
+                .enumerate()
+                .any(|(i, drawn)| drawn.waits && self.saga.step(&format!("s{i}")).unwrap().sent.is_some())
+            {
+                self.call_back("yes");
+            } else {
+                self.tick();
+            }
+        }
+        panic!("it never ends: {:#?}", self.saga);
+    }
+}
+
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(10_000);
+    let seeds =
+        FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle.proptest-regressions"));
+    ProptestConfig { cases, failure_persistence: Some(Box::new(seeds)), ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn all_is_done_or_all_is_undone_or_an_incident_says_what_is_left(
+        drawn in drawn_steps(),
+        script in prop::collection::vec((any::<u8>(), any::<u8>()), 0..60),
+    ) {
+        let mut world = World::new(&drawn);
+        for (what, which) in &script {
+            world.step(*what, *which);
+        }
+        world.drain();
+        match world.saga.status {
+            Status::Completed => world.everything_is_as_told("good"),
+            Status::Compensated => world.everything_is_as_told("bad"),
+            Status::Incident => {
+                let stuck: Vec<&str> = world.saga.current_steps().collect();
+                prop_assert!(!stuck.is_empty());
+                let never_works = |name: &str| drawn[name[1..].parse::<usize>().unwrap()].undo_fails;
+                prop_assert!(stuck.iter().all(|name| never_works(name) || !script.is_empty()));
+            }
+            other @ (Status::Running | Status::Compensating | Status::Paused) => panic!("it rests while {other}"),
+        }
+        prop_assert!(!script.is_empty() || world.saga.status == Status::Completed, "nothing went wrong");
+    }
+}

@@ -1,0 +1,142 @@
+//! There is a decision for every state and every input, and a definition or a list of errors for every text: nothing
+//! panics, nothing moves as it must not.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+
+mod harness;
+
+use harness::World;
+use proptest::prelude::*;
+use saga::{
+    Action, Callback, Data, Definition, Ending, Input, Outcome, Saga, Status, StepStatus, TimerKind, Timestamp, decide,
+};
+use serde_json::json;
+
+const NAMES: [&str; 6] = ["reserve", "request-payment", "payment-result", "finalize", "conclude", "no-such-step"];
+const STEP_STATUSES: [StepStatus; 12] = [
+    StepStatus::Waiting,
+    StepStatus::Running,
+    StepStatus::Retrying,
+    StepStatus::Done,
+    StepStatus::Refused,
+    StepStatus::Failed,
+    StepStatus::TimedOut,
+    StepStatus::Abandoned,
+    StepStatus::Compensating,
+    StepStatus::Compensated,
+    StepStatus::Stuck,
+    StepStatus::Skipped,
+];
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![(0..2_000_000_000_000_i64).prop_map(Timestamp), any::<i64>().prop_map(Timestamp)]
+}
+
+fn number() -> impl Strategy<Value = u32> {
+    prop_oneof![0..4_u32, Just(u32::MAX)]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        Just(harness::ok()),
+        Just(Outcome::Ok { data: json!([1, "two"]) }),
+        ".{0,400}".prop_map(|reason| Outcome::Refused { reason, detail: None }),
+        (any::<Option<u64>>()).prop_map(|retry_after_ms| Outcome::Failed { error: String::new(), retry_after_ms }),
+    ]
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    let action = prop_oneof![Just(Action::Execute), Just(Action::Compensate)];
+    let step = prop_oneof![prop::sample::select(&NAMES[..]).prop_map(str::to_owned), ".{0,20}"];
+    let word = prop::sample::select(&["approved", "declined", "payment-results", "x", ""][..]).prop_map(str::to_owned);
+    prop_oneof![
+        (step, number(), action, outcome()).prop_map(|(step, attempt, action, outcome)| Input::Reply {
+            step,
+            attempt,
+            action,
+            outcome
+        }),
+        (word.clone(), word.clone(), word).prop_map(|(source, id, status)| {
+            Input::Callback(Callback { source, id, status, payload: json!({"reason": 3}) })
+        }),
+        Just(Input::Timer),
+        Just(Input::Start { id: harness::ID, data: Data::default(), traceparent: None }),
+    ]
+}
+
+/// How to bend one step: its place, status, attempts, compensations, timer, doubt.
+type Bend = (usize, StepStatus, u32, u32, Option<(bool, Timestamp)>, bool);
+
+fn bend() -> impl Strategy<Value = Bend> {
+    let status = prop::sample::select(&STEP_STATUSES[..]);
+    let timer = prop::option::of((any::<bool>(), time()));
+    (0..5_usize, status, number(), number(), timer, any::<bool>())
+}
+
+/// A state that no run leads to.
+fn bent(saga: &mut Saga, bends: Vec<Bend>, status: Status, ending: Option<bool>) {
+    for (place, status, attempts, undos, timer, doubt) in bends {
+        let step = saga.steps.get_mut(place).unwrap_or(&mut saga.conclude);
+        (step.status, step.attempts, step.undos, step.doubt) = (status, attempts, undos, doubt);
+        step.timer = timer.map(|(retry, at)| (if retry { TimerKind::Retry } else { TimerKind::Timeout }, at));
+    }
+    saga.status = status;
+    let step = |back: bool| back.then(|| "reserve".to_owned());
+    saga.ending = ending.map(|back| Ending { status: "what".into(), reason: None, step: step(back) });
+}
+
+fn check(definition: &Definition, mut saga: Saga, inputs: Vec<(Input, Timestamp)>) {
+    for (input, now) in inputs {
+        let before = saga.clone();
+        let decision = decide(definition, Some(saga), input, now);
+        saga = decision.saga.unwrap();
+        let legal = before.status == saga.status
+            || Status::can_move(before.status, saga.status)
+            || Status::ALL.iter().any(|via| {
+                Status::can_move(before.status, *via)
+                    && Status::ALL.iter().any(|second| {
+                        (via == second || Status::can_move(*via, *second)) && Status::can_move(*second, saga.status)
+                    })
+            });
+        assert!(legal, "{} -> {}", before.status, saga.status);
+        assert!(decision.changed || before == saga);
+        let json = serde_json::to_string(&saga).unwrap();
+        assert_eq!(serde_json::from_str::<Saga>(&json).unwrap(), saga);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(5000) })]
+
+    #[test]
+    fn every_state_and_input_has_a_decision(
+        bends in prop::collection::vec(bend(), 0..6),
+        status in prop::sample::select(&Status::ALL[..]),
+        ending in any::<Option<bool>>(),
+        inputs in prop::collection::vec((input(), time()), 1..12),
+    ) {
+        let World { definition, saga, .. } = harness::order();
+        let mut saga = saga.unwrap();
+        bent(&mut saga, bends, status, ending);
+        check(&definition, saga, inputs);
+    }
+
+    #[test]
+    fn every_text_is_a_definition_or_a_list_of_errors(text in ".{0,300}") {
+        let _ = Definition::parse("any.toml", &text);
+    }
+
+    #[test]
+    fn every_damaged_definition_is_a_definition_or_a_list_of_errors(
+        at in 0..harness::ORDER.len(),
+        len in 0..80_usize,
+        with in prop_oneof!["", "[^a]{0,10}", "[a-z\"={}\\[\\]. 0-9\n]{0,12}"],
+    ) {
+        let border = |at: usize| (0..=at.min(harness::ORDER.len())).rev().find(|i| harness::ORDER.is_char_boundary(*i)).unwrap();
+        let text = format!("{}{with}{}", &harness::ORDER[..border(at)], &harness::ORDER[border(at + len)..]);
+        if let Err(errors) = Definition::parse("damaged.toml", &text) {
+            prop_assert!(!errors.is_empty());
+            prop_assert!(errors.iter().all(|error| !error.problem.is_empty() && error.write.starts_with("write")));
+        }
+    }
+}
