@@ -1,0 +1,241 @@
+//! The order API: place an order, list orders, follow one to its end.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::{HeaderName, LINK, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use common::http::{Body, Params, PathId, Problem, trace_of};
+use common::ids::{self, OrderId};
+use common::messages::{Outgoing, header};
+use common::service::Context;
+use common::time::Timestamp;
+use common::topics;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::order::{self, Order, Status};
+use crate::place::PlaceOrder;
+use crate::program::Settings;
+use crate::representation::{Shown, path};
+use crate::view::{self, Cursor, Filter};
+
+/// How long `POST /orders` waits for the order to be there.
+const PLACING: Duration = Duration::from_secs(10);
+/// The longest that `Prefer: wait` waits.
+const LONGEST_WAIT: u64 = 60;
+/// Orders of a page, unless asked for otherwise; and at most.
+const PAGE: usize = 50;
+const LARGEST_PAGE: usize = 200;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// All routes.
+pub fn router(context: Context<Settings>) -> Router {
+    Router::new().route("/orders", get(list).post(place)).route("/orders/{id}", get(show)).with_state(context)
+}
+
+/// `POST /orders`: 201 once the order is durable and this instance shows it; 503 with its id when that is not known in time.
+async fn place(
+    State(context): State<Context<Settings>>,
+    headers: HeaderMap,
+    Body(body): Body<PlaceOrder>,
+) -> Result<Response, Problem> {
+    let (id, now) = (OrderId::generate(), Timestamp::now());
+    let placed = body.checked(&context.settings.orders, id, now)?;
+    let (text, location) = (id.to_string(), path(id));
+    tracing::info!(order_id = %text, customer_id = %placed.customer_id, amount_minor = placed.amount_minor, "placing an order");
+    let message_id = ids::derive(&["place", &text]).to_string();
+    let message = Outgoing::event(topics::ORDER_COMMANDS, &text, order::PLACE, message_id, &text, now, &placed);
+    let message = message.with(header::TRACEPARENT, trace_of(&headers));
+    let unknown = |problem: Problem| problem.with("orderId", text.as_str()).with("location", location.as_str());
+    context.commands.send(&message).await.map_err(|e| unknown(e.into()))?;
+
+    let key = order::key(&text);
+    let wanted = key.clone();
+    let there = move |connection: &_| Ok(view::has(connection, &wanted)?.then_some(()));
+    match context.view.until(&key, PLACING, there).await {
+        Ok(Some(())) => {
+            let order = Order::new(placed);
+            Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Shown::whole(&order))).into_response())
+        }
+        Ok(None) => {
+            let waited = PLACING.as_secs();
+            let detail = format!(
+                "Order {text} was taken and is not carried out yet after {waited} s. Look at {location}; don't place it again."
+            );
+            Err(unknown(Problem::unavailable(detail)))
+        }
+        Err(error) => Err(unknown(error.into())),
+    }
+}
+
+/// `GET /orders/{id}`, which waits for the order's end where `Prefer: wait=N` asks for it.
+async fn show(
+    State(context): State<Context<Settings>>,
+    PathId(id): PathId,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let key = order::key(&id.to_string());
+    let wait = wait_of(&headers);
+    if let Some(seconds) = wait {
+        let wanted = key.clone();
+        let ended = move |connection: &_| Ok(view::has_ended(connection, &wanted)?.then_some(()));
+        context.view.until(&key, Duration::from_secs(seconds), ended).await?;
+    }
+    let order: Option<Order> = context.view.entity(&key).await?;
+    let order = order.ok_or_else(|| Problem::not_found(format!("There is no order {id}.")))?;
+    let applied = wait.map(|seconds| [(PREFERENCE_APPLIED, format!("wait={seconds}"))]);
+    let shown = Json(Shown::whole(&order));
+    Ok(match applied {
+        Some(applied) => (applied, shown).into_response(),
+        None => shown.into_response(),
+    })
+}
+
+/// The seconds of `Prefer: wait` (RFC 7240, section 4.3), at most [`LONGEST_WAIT`]. What can't be understood is ignored,
+/// as the RFC wants it.
+fn wait_of(headers: &HeaderMap) -> Option<u64> {
+    let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    let mut preferences = values.flat_map(|value| value.split(','));
+    let seconds = preferences.find_map(|preference| {
+        let (name, value) = preference.split(';').next()?.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').parse::<u64>().ok())?
+    });
+    seconds.map(|seconds| seconds.min(LONGEST_WAIT))
+}
+
+/// The query of `GET /orders`, as text: each value is read by itself, so that what is wrong can be named.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Query {
+    status: Option<String>,
+    customer_id: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Listing {
+    filter: Filter,
+    limit: usize,
+    from: Option<Cursor>,
+}
+
+impl Query {
+    fn read(&self) -> Result<Listing, Problem> {
+        let status =
+            read("status", self.status.as_deref(), Status::parse, &Status::ALL.map(Status::as_str).join(", "))?;
+        let customer = read("customerId", self.customer_id.as_deref(), |text| Uuid::parse_str(text).ok(), "a UUID")?;
+        let number = |text: &str| text.parse().ok().filter(|n| (1..=LARGEST_PAGE).contains(n));
+        let limit = read("limit", self.limit.as_deref(), number, &format!("a number from 1 to {LARGEST_PAGE}"))?;
+        let from =
+            read("cursor", self.cursor.as_deref(), |text| text.parse().ok(), "the next of an earlier page, as it was")?;
+        Ok(Listing { filter: Filter { status, customer }, limit: limit.unwrap_or(PAGE), from })
+    }
+}
+
+/// The value of a query parameter, if it is there.
+fn read<T>(
+    name: &str,
+    value: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+    allowed: &str,
+) -> Result<Option<T>, Problem> {
+    let Some(text) = value else { return Ok(None) };
+    parse(text).map(Some).ok_or_else(|| {
+        let shown: String = text.chars().take(80).collect();
+        let detail = format!("'{shown}' is not one of what is allowed: {allowed}");
+        let errors = serde_json::json!([{ "detail": &detail, "parameter": name }]);
+        Problem::bad_request(format!("The parameter {name} is wrong: {detail}.")).with("errors", errors)
+    })
+}
+
+impl Listing {
+    /// The address of the page that begins at `next`.
+    fn address(&self, next: Cursor) -> String {
+        let status = self.filter.status.map(|status| format!("&status={status}")).unwrap_or_default();
+        let customer = self.filter.customer.map(|id| format!("&customerId={id}")).unwrap_or_default();
+        format!("/orders?limit={}{status}{customer}&cursor={}", self.limit, next.encode())
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Page<'a> {
+    items: Vec<Shown<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// `GET /orders`: newest first.
+async fn list(State(context): State<Context<Settings>>, Params(query): Params<Query>) -> Result<Response, Problem> {
+    let listing = query.read()?;
+    let Listing { filter, limit, from } = listing;
+    let (orders, next) = context.view.read(move |connection| view::page(connection, filter, from, limit)).await?;
+    let items = orders.iter().map(Shown::in_list).collect();
+    let page = Json(Page { items, next: next.map(Cursor::encode) });
+    Ok(match next {
+        Some(next) => ([(LINK, format!("<{}>; rel=\"next\"", listing.address(next)))], page).into_response(),
+        None => page.into_response(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(values: &[&str]) -> Option<u64> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(PREFER, value.parse().unwrap());
+        }
+        wait_of(&headers)
+    }
+
+    #[test]
+    fn prefer_wait_is_read_as_rfc_7240_writes_it() {
+        assert_eq!(wait(&["wait=10"]), Some(10));
+        assert_eq!(wait(&["respond-async, Wait = \"10\""]), Some(10));
+        assert_eq!(wait(&["return=minimal", "wait=5; x=y"]), Some(5));
+        assert_eq!(wait(&["wait=86400"]), Some(60), "not longer than a minute");
+        assert_eq!((wait(&["wait=soon"]), wait(&["wait"]), wait(&[])), (None, None, None));
+    }
+
+    #[test]
+    fn a_list_is_of_50_orders_unless_asked_for_otherwise() {
+        let listing = Query::default().read().unwrap();
+        assert_eq!(listing, Listing { filter: Filter::default(), limit: 50, from: None });
+    }
+
+    #[test]
+    fn a_wrong_parameter_is_named() {
+        let text = |text: &str| Some(text.to_owned());
+        let wrong = [
+            ("status", Query { status: text("done"), ..Query::default() }),
+            ("customerId", Query { customer_id: text("me"), ..Query::default() }),
+            ("limit", Query { limit: text("201"), ..Query::default() }),
+            ("limit", Query { limit: text("0"), ..Query::default() }),
+            ("cursor", Query { cursor: text("7"), ..Query::default() }),
+        ];
+        for (name, query) in wrong {
+            let problem = query.read().unwrap_err();
+            assert_eq!(
+                (problem.status(), problem.detail().contains(name)),
+                (StatusCode::BAD_REQUEST, true),
+                "{problem:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_next_page_keeps_the_filter() {
+        let query = Query { status: Some("confirmed".to_owned()), limit: Some("2".to_owned()), ..Query::default() };
+        let cursor = "MTA6MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDA3";
+        let address = query.read().unwrap().address(cursor.parse().unwrap());
+        assert_eq!(address, format!("/orders?limit=2&status=confirmed&cursor={cursor}"));
+    }
+}

@@ -1,0 +1,188 @@
+//! The rules of an order, one test a rule.
+
+use common::blob::Payload;
+use common::journal::Memory;
+use common::messages::Headers;
+use serde_json::{Value, json};
+
+use super::*;
+
+const ORDER: &str = "018f3f2a-0000-7000-8000-000000000001";
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn message(kind: &str, id: &str, value: &Value) -> Message {
+    let mut headers = Headers::default();
+    headers.push(header::ID, id);
+    headers.push(header::TYPE, kind);
+    headers.push(header::TRACEPARENT, TRACE);
+    headers.push(header::SAGA_ID, ORDER);
+    headers.push(header::STEP, "ending");
+    let value = Some(value.to_string().into_bytes());
+    let (topic, timestamp) = (topics::ORDER_COMMANDS.into(), Timestamp(0));
+    Message { topic, partition: 0, offset: 7, timestamp, key: Some(ORDER.into()), headers, value }
+}
+
+fn place_message(id: &str) -> Message {
+    let items = json!([{"id": "3852cb18-9c19-4326-ac77-a1a0264bd98c", "name": "day-one", "amountMinor": 20_000, "quantity": 1}]);
+    let customer = "e081ad0f-f83e-4f81-b2d7-23655ac04b8a";
+    message(
+        PLACE,
+        id,
+        &json!({"orderId": ORDER, "customerId": customer, "amountMinor": 1050, "currency": "BRL", "items": items,
+            "createdAt": "2026-01-02T03:04:05.678Z"}),
+    )
+}
+
+fn conclude_message(id: &str, status: &str) -> Message {
+    let steps = json!([{"step": "reserve", "label": "Reserve stock", "status": "done", "attempts": 1,
+        "startedAt": "2026-01-02T03:04:06.000Z", "endedAt": "2026-01-02T03:04:06.020Z"}]);
+    message(CONCLUDE, id, &json!({"orderId": ORDER, "status": status, "reason": "because", "steps": steps}))
+}
+
+#[derive(Default)]
+struct Service(Memory<Order>);
+
+impl Service {
+    fn take(&mut self, message: &Message) -> Vec<Outgoing> {
+        self.0.decide(&Orders, Trigger::Message(message), Timestamp(9_000))
+    }
+
+    fn placed() -> Self {
+        let mut service = Self::default();
+        service.take(&place_message("p1"));
+        service
+    }
+
+    fn order(&self) -> Order {
+        self.0.get(&key(ORDER)).unwrap().clone()
+    }
+}
+
+fn answer(sent: &[Outgoing]) -> Value {
+    let [reply] = sent else { panic!("one reply, not {sent:?}") };
+    assert_eq!(reply.topic, topics::SAGA_REPLIES);
+    serde_json::from_slice(reply.value.bytes().unwrap()).unwrap()
+}
+
+#[test]
+fn a_placed_order_is_pending_and_announced_as_it_was_placed() {
+    let mut service = Service::default();
+    let sent = service.take(&place_message("p1"));
+    let [created] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((&*created.topic, created.headers.get(header::TYPE)), (topics::CREATED_ORDERS, Some(CREATED)));
+    assert_eq!(created.key, Some(ORDER.into()));
+    assert!(created.headers.get(header::TRACEPARENT).unwrap().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
+    let told: Value = serde_json::from_slice(created.value.bytes().unwrap()).unwrap();
+    let asked: Value = serde_json::from_slice(&place_message("p1").value.unwrap()).unwrap();
+    assert_eq!(told, asked);
+    let order = service.order();
+    assert!(order.status == Status::Pending && order.is_open() && order.updated_at == order.placed.created_at);
+}
+
+#[test]
+fn placing_twice_changes_nothing_and_announces_nothing() {
+    let mut service = Service::placed();
+    let before = service.order();
+    assert_eq!(service.take(&place_message("p1")), []);
+    assert_eq!(service.take(&place_message("p2")), []);
+    assert_eq!(service.order(), before);
+}
+
+#[test]
+fn placing_an_order_that_has_ended_does_not_begin_it_again() {
+    let mut service = Service::placed();
+    service.take(&conclude_message("c1", "confirmed"));
+    assert_eq!(service.take(&place_message("p1")), []);
+    assert_eq!(service.order().status, Status::Confirmed);
+}
+
+#[test]
+fn the_event_of_a_new_order_has_an_id_derived_from_what_placed_it() {
+    let id = |place| Service::default().take(&place_message(place))[0].headers.get(header::ID).unwrap().to_owned();
+    assert_eq!(id("p1"), id("p1"));
+    assert_ne!(id("p1"), id("p2"));
+}
+
+#[test]
+fn an_order_ends_with_status_reason_and_steps() {
+    let mut service = Service::placed();
+    let sent = service.take(&conclude_message("c1", "payment_not_completed"));
+    assert_eq!(answer(&sent), json!({"outcome": "ok", "data": {}}));
+    assert_eq!(sent[0].headers.get(header::STEP), Some("ending"));
+    let order = service.order();
+    assert_eq!((order.status, order.reason.as_deref()), (Status::PaymentNotCompleted, Some("because")));
+    assert_eq!((order.updated_at, order.steps.len(), order.is_open()), (Timestamp(9_000), 1, false));
+}
+
+#[test]
+fn the_same_ending_twice_is_answered_the_same_and_changes_nothing() {
+    let mut service = Service::placed();
+    let first = service.take(&conclude_message("c1", "rejected"));
+    let before = service.order();
+    assert_eq!(service.take(&conclude_message("c1", "rejected")), first);
+    assert_eq!(answer(&service.take(&conclude_message("c2", "rejected")))["outcome"], "ok");
+    assert_eq!(service.order(), before);
+}
+
+#[test]
+fn another_ending_than_the_first_is_refused() {
+    let mut service = Service::placed();
+    service.take(&conclude_message("c1", "confirmed"));
+    let refusal = answer(&service.take(&conclude_message("c2", "cancelled")));
+    assert_eq!((&refusal["outcome"], &refusal["reason"]), (&json!("refused"), &json!("already_ended")));
+    assert_eq!(service.order().status, Status::Confirmed);
+}
+
+#[test]
+fn an_unknown_order_cannot_end_and_is_not_made_up() {
+    let mut service = Service::default();
+    assert_eq!(answer(&service.take(&conclude_message("c1", "confirmed")))["reason"], "unknown_order");
+    assert!(service.0.get(&key(ORDER)).is_none());
+}
+
+#[test]
+fn what_cannot_be_read_goes_to_the_dead_letters_and_changes_nothing() {
+    let mut none = place_message("p1");
+    none.value = None;
+    let mut zero = place_message("p1");
+    zero.value = zero.value.map(|v| String::from_utf8(v).unwrap().replace("\"quantity\":1", "\"quantity\":0").into());
+    let bad = [
+        message(PLACE, "p1", &json!({"orderId": "not an id"})),
+        message("order.destroy", "p1", &json!({"orderId": ORDER})),
+        conclude_message("c1", "pending"),
+        conclude_message("c1", "lost"),
+        none,
+        zero,
+    ];
+    for message in bad {
+        let mut service = Service::default();
+        let sent = service.take(&message);
+        assert_eq!((sent.len(), &*sent[0].topic), (1, "order-commands.dlq"), "{message:?}");
+        assert_eq!(sent[0].value.bytes(), message.value.as_deref());
+        assert!(service.0.get(&key(ORDER)).is_none());
+    }
+}
+
+#[test]
+fn an_order_keyed_by_something_else_is_not_taken_by_the_wrong_partition() {
+    let (mut memory, store) = (Memory::default(), std::collections::BTreeMap::new());
+    let wrong = 1 - topics::partition_of(ORDER.as_bytes(), 2);
+    let mut world = World::over(&mut memory, &store, wrong, 2);
+    let taken = Orders.decide(&mut world, Trigger::Message(&place_message("p1")), Timestamp(0));
+    assert!(taken.unwrap_err().to_string().contains("use its id as the key"));
+}
+
+#[test]
+fn every_status_reads_back_from_its_name() {
+    for status in Status::ALL {
+        assert_eq!(Status::parse(status.as_str()), Some(status));
+        assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+    }
+    assert_eq!(Status::parse("Pending"), None);
+}
+
+#[test]
+fn a_dead_letter_carries_the_bytes() {
+    let sent = Service::default().take(&message("x", "1", &json!({})));
+    assert!(matches!(sent[0].value, Payload::Bytes(_)));
+}

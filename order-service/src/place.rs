@@ -1,0 +1,218 @@
+//! The body of `POST /orders` and what must hold for it. Apart, so that what a customer can get wrong stands in one place.
+
+use std::num::NonZeroU32;
+
+use common::http::Problem;
+use common::ids::OrderId;
+use common::money::Amount;
+use common::time::Timestamp;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::order::{Item, Placed};
+
+/// `[orders]` of the settings: how large an order may be.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Lines of an order.
+    pub max_items: usize,
+    /// Pieces in one line.
+    pub max_quantity: u32,
+    /// Characters of a name.
+    pub max_text: usize,
+}
+
+/// The body of `POST /orders`.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(rename_all = "camelCase")]
+#[garde(context(Limits as limits))]
+pub struct PlaceOrder {
+    #[garde(custom(is_uuid))]
+    customer_id: String,
+    #[garde(custom(is_not_negative))]
+    amount: Amount,
+    #[garde(length(min = 1, max = limits.max_items), dive)]
+    items: Vec<PlaceItem>,
+    #[serde(default = "brl")]
+    #[garde(custom(is_currency))]
+    currency: String,
+}
+
+/// One line of it.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(rename_all = "camelCase")]
+#[garde(context(Limits as limits))]
+struct PlaceItem {
+    #[garde(custom(is_uuid))]
+    id: String,
+    #[garde(custom(is_text))]
+    name: String,
+    #[garde(custom(is_not_negative))]
+    amount: Amount,
+    #[garde(range(min = 1, max = i64::from(limits.max_quantity)))]
+    quantity: i64,
+}
+
+fn brl() -> String {
+    "BRL".to_owned()
+}
+
+impl PlaceOrder {
+    /// The order that this asks for.
+    ///
+    /// # Errors
+    /// 422 with one entry in `errors` for each value that is wrong.
+    pub fn checked(self, limits: &Limits, id: OrderId, now: Timestamp) -> Result<Placed, Problem> {
+        if let Err(report) = self.validate_with(limits) {
+            return Err(problem(report.iter().map(|(path, error)| (pointer(&path.to_string()), error.to_string()))));
+        }
+        let not_uuid = |at: &str| problem([(at.to_owned(), NOT_A_UUID.to_owned())]);
+        let customer_id = Uuid::parse_str(&self.customer_id).map_err(|_| not_uuid("/customerId"))?;
+        let items = self.items.into_iter().enumerate().map(|(n, item)| {
+            // One spelling of an id, so that the stock knows it.
+            let id = Uuid::parse_str(&item.id).map_err(|_| not_uuid(&format!("/items/{n}/id")))?;
+            let quantity = u32::try_from(item.quantity).ok().and_then(NonZeroU32::new);
+            let quantity =
+                quantity.ok_or_else(|| problem([(format!("/items/{n}/quantity"), "out of range".to_owned())]))?;
+            Ok(Item { id: id.to_string(), name: item.name, amount_minor: item.amount.0, quantity })
+        });
+        let items = items.collect::<Result<Vec<_>, Problem>>()?;
+        let (amount_minor, currency) = (self.amount.0, self.currency);
+        Ok(Placed { order_id: id, customer_id, amount_minor, currency, items, created_at: now })
+    }
+}
+
+fn problem(errors: impl IntoIterator<Item = (String, String)>) -> Problem {
+    let start = Problem::unprocessable("The order can't be taken as it is: see errors.");
+    errors.into_iter().fold(start, |problem, (pointer, detail)| problem.at(&pointer, detail))
+}
+
+/// `items[0].unit_price` as the JSON pointer `/items/0/unitPrice`.
+fn pointer(path: &str) -> String {
+    let mut pointer = String::with_capacity(path.len() + 1);
+    for part in path.split(['.', '[']) {
+        pointer.push('/');
+        let mut words = part.trim_end_matches(']').split('_');
+        pointer.push_str(words.next().unwrap_or_default());
+        for word in words {
+            let mut letters = word.chars();
+            pointer.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+            pointer.push_str(letters.as_str());
+        }
+    }
+    pointer
+}
+
+const NOT_A_UUID: &str = "is not a UUID such as 3852cb18-9c19-4326-ac77-a1a0264bd98c";
+
+fn is_uuid(value: &str, _: &Limits) -> garde::Result {
+    Uuid::parse_str(value).map(|_| ()).map_err(|_| garde::Error::new(NOT_A_UUID))
+}
+
+fn is_not_negative(value: &Amount, _: &Limits) -> garde::Result {
+    if value.0 < 0 { Err(garde::Error::new("must not be negative")) } else { Ok(()) }
+}
+
+fn is_text(value: &str, limits: &Limits) -> garde::Result {
+    let length = value.chars().count();
+    if value.trim().is_empty() {
+        Err(garde::Error::new("must not be empty"))
+    } else if length > limits.max_text {
+        Err(garde::Error::new(format!("has {length} characters, at most {} are taken", limits.max_text)))
+    } else {
+        Ok(())
+    }
+}
+
+fn is_currency(value: &str, _: &Limits) -> garde::Result {
+    if value.len() == 3 && value.bytes().all(|b| b.is_ascii_uppercase()) {
+        Ok(())
+    } else {
+        Err(garde::Error::new("must be three capital letters such as BRL (ISO 4217)"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The body of the training's curl, as the shell hands it over.
+    pub const SAMPLE: &str = r#"{    "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a",     "amount": 10.5,     "items": [         {             "id": "3852cb18-9c19-4326-ac77-a1a0264bd98c",
+            "name": "day-one",
+            "amount" : 200.00,
+            "quantity" : 1
+        }     ] }"#;
+
+    const LIMITS: Limits = Limits { max_items: 2, max_quantity: 10, max_text: 20 };
+
+    fn check(body: Value) -> Result<Placed, Value> {
+        let order: PlaceOrder = serde_json::from_value(body).unwrap();
+        order.checked(&LIMITS, OrderId::generate(), Timestamp(5)).map_err(|p| serde_json::to_value(p).unwrap())
+    }
+
+    fn wrong(at: &str, value: Value) -> Value {
+        let mut body: Value = serde_json::from_str(SAMPLE).unwrap();
+        *body.pointer_mut(at).unwrap() = value;
+        let problem = check(body).unwrap_err();
+        assert_eq!(problem["status"], 422);
+        problem["errors"].clone()
+    }
+
+    #[test]
+    fn the_sample_order_is_taken_to_the_cent() {
+        let order: PlaceOrder = serde_json::from_str(SAMPLE).unwrap();
+        let id = OrderId::generate();
+        let placed = order.checked(&LIMITS, id, Timestamp(5)).unwrap();
+        assert_eq!((placed.order_id, placed.amount_minor, &*placed.currency), (id, 1050, "BRL"));
+        assert_eq!((placed.items[0].amount_minor, placed.items[0].quantity.get()), (20_000, 1));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once_with_its_place() {
+        let line = json!({"id": "x", "name": " ", "amount": -1, "quantity": 0});
+        let problem =
+            check(json!({"customerId": "me", "amount": -0.01, "currency": "real", "items": [line]})).unwrap_err();
+        let places: Vec<_> =
+            problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+        let expected = [
+            "#/amount",
+            "#/currency",
+            "#/customerId",
+            "#/items/0/amount",
+            "#/items/0/id",
+            "#/items/0/name",
+            "#/items/0/quantity",
+        ];
+        assert!(expected.iter().all(|place| places.contains(place)) && places.len() == expected.len(), "{places:?}");
+    }
+
+    #[test]
+    fn limits_are_kept() {
+        assert_eq!(wrong("/items", json!([]))[0]["pointer"], "#/items");
+        let line = json!({"id": "3852cb18-9c19-4326-ac77-a1a0264bd98c", "name": "a", "amount": 1, "quantity": 1});
+        assert_eq!(wrong("/items", json!([line, line, line]))[0]["pointer"], "#/items");
+        assert_eq!(wrong("/items/0/quantity", json!(11))[0]["pointer"], "#/items/0/quantity");
+        assert_eq!(wrong("/items/0/quantity", json!(-1))[0]["pointer"], "#/items/0/quantity");
+        assert_eq!(
+            wrong("/items/0/name", json!("x".repeat(21)))[0]["detail"],
+            "has 21 characters, at most 20 are taken"
+        );
+    }
+
+    #[test]
+    fn an_item_has_one_spelling() {
+        let mut body: Value = serde_json::from_str(SAMPLE).unwrap();
+        body["items"][0]["id"] = json!("3852CB18-9C19-4326-AC77-A1A0264BD98C");
+        assert_eq!(check(body).unwrap().items[0].id, "3852cb18-9c19-4326-ac77-a1a0264bd98c");
+    }
+
+    #[test]
+    fn pointers_name_the_json_field() {
+        assert_eq!(pointer("customer_id"), "/customerId");
+        assert_eq!(pointer("items[10].unit_price"), "/items/10/unitPrice");
+    }
+}
