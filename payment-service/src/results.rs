@@ -1,0 +1,104 @@
+//! Payment results: how a payment ended, as the provider or a person says it on `payment-results`, with or without key
+//! and headers, early, twice, late, or on a partition that is not the order's.
+
+use std::borrow::Cow;
+
+use common::blob::{Blob, Payload};
+use common::ids::OrderId;
+use common::journal::World;
+use common::messages::{Message, Outgoing, Unreadable, header};
+use common::time::Timestamp;
+use common::topics;
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::handler::Payments;
+use crate::payment::{Approval, Payment, cut, key};
+
+/// `ce_type` of a result.
+pub const PAYMENT_RESULT: &str = "payment.result";
+
+/// Says where a result lay that was put back: `topic/partition/offset`.
+const PUT_BACK_FROM: &str = "put_back_from";
+
+/// `payment.result`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentResult {
+    /// The order.
+    pub order_id: OrderId,
+    /// How it ended.
+    pub status: Verdict,
+    /// Why it was declined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The payment, as the provider calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<String>,
+}
+
+/// How a payment ended. Read in any case, with blanks around it, as people type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Paid.
+    Approved,
+    /// Not paid.
+    Declined,
+}
+
+impl<'de> Deserialize<'de> for Verdict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        match text.trim() {
+            word if word.eq_ignore_ascii_case("approved") => Ok(Self::Approved),
+            word if word.eq_ignore_ascii_case("declined") => Ok(Self::Declined),
+            word => Err(de::Error::custom(format!("'{}' is no result: write approved or declined", cut(word)))),
+        }
+    }
+}
+
+impl Payments {
+    /// Takes a result in, or puts it back where its order's messages lie.
+    pub(crate) fn result(
+        &self,
+        world: &mut World<'_, Payment>,
+        message: &Message,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
+        let result: PaymentResult = message.json()?;
+        let order = result.order_id.to_string();
+        let home = topics::partition_of(order.as_bytes(), world.partitions());
+        if home != world.partition() {
+            world.send(put_back(message, &order, home));
+            return Ok(());
+        }
+        let key = key(result.order_id);
+        let mut payment = world.take(&key).unwrap_or_else(|| self.unheard_of(result.order_id, message));
+        let answer = match result.status {
+            Verdict::Approved => {
+                let payment_id = result.payment_id.map(|id| cut(&id).to_owned());
+                payment.approved(Approval { message: message.id(), payment_id }, now)
+            }
+            Verdict::Declined => payment.declined(result.reason.as_deref(), now),
+        };
+        world.put(key, payment);
+        answer.into_iter().for_each(|answer| world.send(answer));
+        Ok(())
+    }
+}
+
+/// The result as it came, under its order's key and with an id that says it is the same message.
+fn put_back(message: &Message, order: &str, home: i32) -> Outgoing {
+    let mut headers = message.headers.clone();
+    if message.header(header::ID).is_none() {
+        headers.push(header::ID, message.id());
+    }
+    headers.push(PUT_BACK_FROM, format!("{}/{}/{}", message.topic, message.partition, message.offset));
+    Outgoing {
+        topic: topics::PAYMENT_RESULTS.into(),
+        partition: Some(home),
+        key: Some(order.into()),
+        headers,
+        value: message.value.clone().map_or(Payload::Null, |bytes| Payload::Bytes(Blob(bytes))),
+    }
+}

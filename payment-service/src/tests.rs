@@ -1,0 +1,179 @@
+//! The payment service's rules, each as a story: what comes, what is answered, how the payment stands. Every command is
+//! given twice somewhere; the provider is whatever a story says of it.
+
+mod provider;
+mod refunds;
+mod requests;
+mod results;
+
+use std::collections::BTreeMap;
+
+use common::ids::OrderId;
+use common::journal::{Entity as _, Handler as _, Intent, Memory, Trigger, World};
+use common::messages::{Headers, Message, Outgoing, Reply, header};
+use common::time::Timestamp;
+use common::topics;
+use serde_json::{Value, json};
+
+use crate::handler::Payments;
+use crate::payment::{Act, Payment, key};
+use crate::provider::ProviderKind;
+
+const PARTITIONS: i32 = 4;
+
+fn order() -> OrderId {
+    "3852cb18-9c19-4326-ac77-a1a0264bd98c".parse().unwrap()
+}
+
+fn home() -> i32 {
+    topics::partition_of(order().to_string().as_bytes(), PARTITIONS)
+}
+
+/// The service with one order's partition, and its clock.
+struct Desk {
+    handler: Payments,
+    memory: Memory<Payment>,
+    partition: i32,
+    now: Timestamp,
+    offset: i64,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let handler = Payments { provider: ProviderKind::Simulated };
+        Self { handler, memory: Memory::default(), partition: home(), now: Timestamp(1_760_000_000_000), offset: 0 }
+    }
+
+    fn decide(&mut self, trigger: Trigger<'_>) -> Vec<Outgoing> {
+        let store = BTreeMap::new();
+        let mut world = World::over(&mut self.memory, &store, self.partition, PARTITIONS);
+        match (self.handler.decide(&mut world, trigger, self.now), trigger) {
+            (Err(reason), Trigger::Message(message)) => self.handler.unreadable(message, &reason).into_iter().collect(),
+            (Ok(()) | Err(_), _) => world.sent().to_vec(),
+        }
+    }
+
+    fn message(&mut self, topic: &str, headers: &[(&'static str, &str)], value: &str) -> Message {
+        self.offset += 1;
+        let mut all = Headers::default();
+        headers.iter().for_each(|(name, text)| all.push(*name, *text));
+        let value = Some(value.as_bytes().to_vec());
+        let (partition, offset, timestamp) = (self.partition, self.offset, self.now);
+        Message { topic: topic.into(), partition, offset, timestamp, key: None, headers: all, value }
+    }
+
+    /// A command of the saga, the `attempt`-th of its kind, and what is sent for it.
+    fn command(&mut self, kind: &str, attempt: u32) -> Vec<Outgoing> {
+        let value =
+            json!({ "orderId": order(), "customerId": "7", "amountMinor": 1050, "currency": "BRL" }).to_string();
+        let (id, attempt) = (format!("{kind}/{attempt}"), attempt.to_string());
+        let saga = order().to_string();
+        let headers = [
+            (header::ID, id.as_str()),
+            (header::TYPE, kind),
+            (header::SAGA_ID, saga.as_str()),
+            (header::STEP, "request-payment"),
+            (header::ATTEMPT, attempt.as_str()),
+            (header::TRACEPARENT, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ];
+        let message = self.message(topics::PAYMENT_COMMANDS, &headers, &value);
+        self.decide(Trigger::Message(&message))
+    }
+
+    fn request(&mut self, attempt: u32) -> Vec<Outgoing> {
+        self.command("payment.request", attempt)
+    }
+
+    fn refund(&mut self, attempt: u32) -> Vec<Outgoing> {
+        self.command("payment.refund", attempt)
+    }
+
+    /// The provider's answer to a call.
+    fn provider(&mut self, operation: &str, call: u32, outcome: &str) -> Vec<Outgoing> {
+        let answer = json!({
+            "orderId": order(), "operation": operation, "call": call, "outcome": outcome, "error": "no line",
+            "resultAfterMs": 0,
+        });
+        let headers = [(header::TYPE, "payment.provider-answered")];
+        let message = self.message(topics::PAYMENT_COMMANDS, &headers, &answer.to_string());
+        self.decide(Trigger::Message(&message))
+    }
+
+    /// What somebody writes on `payment-results`, without key and headers.
+    fn typed(&mut self, value: &str) -> Vec<Outgoing> {
+        let message = self.message(topics::PAYMENT_RESULTS, &[], value);
+        self.decide(Trigger::Message(&message))
+    }
+
+    fn says(&mut self, status: &str) -> Vec<Outgoing> {
+        self.typed(&json!({ "orderId": order(), "status": status }).to_string())
+    }
+
+    /// A result as a provider says it, with the payment's id.
+    fn says_of(&mut self, payment: &str, status: &str) -> Vec<Outgoing> {
+        self.typed(&json!({ "orderId": order(), "status": status, "paymentId": payment }).to_string())
+    }
+
+    fn payment(&self) -> &Payment {
+        self.memory.get(&key(order())).unwrap()
+    }
+
+    fn status(&self) -> &'static str {
+        self.memory.get(&key(order())).map_or("none", |payment| payment.status.name())
+    }
+
+    fn intent(&self) -> Option<Intent<Act>> {
+        let payment = self.payment();
+        let intents = self.handler.intents(&key(order()), payment);
+        assert!(intents.is_empty() || payment.is_open(), "what wants something must be open: {payment:?}");
+        intents.into_iter().next()
+    }
+
+    fn wants(&self) -> Option<String> {
+        self.intent().map(|intent| intent.id.replace(&format!("{}/", order()), ""))
+    }
+
+    fn last_event(&self) -> &str {
+        &self.payment().history.last().unwrap().what
+    }
+
+    /// A payment that the provider took.
+    fn pending() -> Self {
+        let mut desk = Self::new();
+        desk.request(1);
+        desk.provider("request", 1, "accepted");
+        desk
+    }
+
+    /// A payment that the provider took and approved under the id `p1`.
+    fn approved() -> Self {
+        let mut desk = Self::pending();
+        desk.says_of("p1", "approved");
+        desk
+    }
+}
+
+/// The one reply among what was sent.
+fn reply(sent: &[Outgoing]) -> Reply {
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert_eq!(sent[0].topic, topics::SAGA_REPLIES);
+    serde_json::from_slice(sent[0].value.bytes().unwrap()).unwrap()
+}
+
+fn taken() -> Reply {
+    let id = Payment::new(order(), ProviderKind::Simulated, None).id();
+    Reply::Ok { data: json!({ "paymentId": id }) }
+}
+
+fn done(outcome: &str) -> Reply {
+    Reply::Ok { data: json!({ "outcome": outcome }) }
+}
+
+fn refused(reply: &Reply) -> &str {
+    let Reply::Refused { reason, .. } = reply else { panic!("not refused: {reply:?}") };
+    reason
+}
+
+fn value(message: &Outgoing) -> Value {
+    serde_json::from_slice(message.value.bytes().unwrap()).unwrap()
+}
