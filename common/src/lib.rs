@@ -16,5 +16,5 @@ pub mod telemetry;
 pub mod time;
 pub mod topics;
 pub mod view;
-pub mod worker;
 mod words;
+pub mod worker;

@@ -243,7 +243,8 @@ pub enum Reply {
 pub fn child_trace(parent: &str, id: &str) -> Option<String> {
     let mut parts = parent.split('-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let hex = |s: &str, n: usize| s.len() == n && s.bytes().all(|b| b.is_ascii_hexdigit()) && s.bytes().any(|b| b != b'0');
+    let hex =
+        |s: &str, n: usize| s.len() == n && s.bytes().all(|b| b.is_ascii_hexdigit()) && s.bytes().any(|b| b != b'0');
     if version.len() != 2 || !hex(trace, 32) || !hex(span, 16) || flags.len() != 2 {
         return None;
     }

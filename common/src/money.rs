@@ -58,7 +58,9 @@ mod tests {
 
     #[test]
     fn amounts_are_exact_both_ways() {
-        for (text, minor, written) in [("10.5", 1050, "10.50"), ("200.00", 20_000, "200.00"), ("-0.07", -7, "-0.07"), ("3", 300, "3.00")] {
+        for (text, minor, written) in
+            [("10.5", 1050, "10.50"), ("200.00", 20_000, "200.00"), ("-0.07", -7, "-0.07"), ("3", 300, "3.00")]
+        {
             assert_eq!(serde_json::from_str::<Amount>(text).unwrap(), Amount(minor));
             assert_eq!(serde_json::to_string(&Amount(minor)).unwrap(), written);
         }

@@ -261,8 +261,16 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     {
         let (partition, partitions) = self.place;
         let (dirty, outbox) = (Vec::new(), Vec::new());
-        let mut world =
-            World { partition, partitions, memory: &mut self.entities, store: env.store, dirty, outbox, broken: None, loaded: Vec::new() };
+        let mut world = World {
+            partition,
+            partitions,
+            memory: &mut self.entities,
+            store: env.store,
+            dirty,
+            outbox,
+            broken: None,
+            loaded: Vec::new(),
+        };
         let mut positions = Positions::new();
         if std::mem::take(&mut self.fresh) {
             let _ = env.handler.decide(&mut world, Trigger::Claimed, env.now);

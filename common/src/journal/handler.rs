@@ -64,7 +64,12 @@ pub trait Handler: Send + Sync + 'static {
     /// # Errors
     /// [`Unreadable`] for a message that can't be read: the world must be left as it was; [`Handler::unreadable`] then
     /// says what becomes of the message.
-    fn decide(&self, world: &mut World<'_, Self::Entity>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable>;
+    fn decide(
+        &self,
+        world: &mut World<'_, Self::Entity>,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Result<(), Unreadable>;
 
     /// What to send for a message that can't be read: by default it goes to its topic's `.dlq`. A service that is not
     /// in charge of a topic's dead letters returns none.
@@ -117,7 +122,16 @@ impl<'a, E: Entity> World<'a, E> {
     /// A world of its own over `store`, for a handler's unit tests.
     pub fn over(memory: &'a mut Memory<E>, store: &'a dyn Store<E>, partition: i32, partitions: i32) -> Self {
         let memory = &mut memory.0;
-        Self { partition, partitions, memory, store, dirty: Vec::new(), loaded: Vec::new(), outbox: Vec::new(), broken: None }
+        Self {
+            partition,
+            partitions,
+            memory,
+            store,
+            dirty: Vec::new(),
+            loaded: Vec::new(),
+            outbox: Vec::new(),
+            broken: None,
+        }
     }
 
     /// The partition this decision is made in.
@@ -212,7 +226,12 @@ impl<E: Entity> Memory<E> {
     }
 
     /// Decides once, and returns what is sent; a message that can't be read gives what becomes of it.
-    pub fn decide<H: Handler<Entity = E>>(&mut self, handler: &H, trigger: Trigger<'_>, now: Timestamp) -> Vec<Outgoing> {
+    pub fn decide<H: Handler<Entity = E>>(
+        &mut self,
+        handler: &H,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Vec<Outgoing> {
         let store = BTreeMap::new();
         let mut world = World::over(self, &store, 0, 1);
         match (handler.decide(&mut world, trigger, now), trigger) {

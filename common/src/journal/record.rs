@@ -147,7 +147,8 @@ mod tests {
         let out = Outgoing::event("t", "k", "a.b", "1", "s", Timestamp(5), &serde_json::json!({"x": 1}));
         let write = Write { key: "order/1".into(), state: Some(Json::of(&serde_json::json!({"n": 1.5})).unwrap()) };
         let positions = Positions::from([("t".to_owned(), 4)]);
-        let entry = Entry { owner: 3, seq: 0, positions, delivered: 2, entities: vec![write], outbox: Arc::new(vec![out]) };
+        let entry =
+            Entry { owner: 3, seq: 0, positions, delivered: 2, entities: vec![write], outbox: Arc::new(vec![out]) };
         for record in [Record::Entry(entry), Record::Claim(Claim { nonce: Uuid::from_u128(1), instance: "a".into() })] {
             assert_eq!(Record::decode(&record.encode().unwrap()).unwrap(), record);
         }

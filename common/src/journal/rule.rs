@@ -85,7 +85,18 @@ mod tests {
     #[test]
     fn only_the_last_claims_next_entry_is_valid() {
         let mut reader = Reader::default();
-        let log = [entry(0, 0), CLAIM, entry(1, 0), entry(1, 1), entry(1, 1), CLAIM, entry(1, 2), entry(5, 0), entry(5, 2), Head::Garbage];
+        let log = [
+            entry(0, 0),
+            CLAIM,
+            entry(1, 0),
+            entry(1, 1),
+            entry(1, 1),
+            CLAIM,
+            entry(1, 2),
+            entry(5, 0),
+            entry(5, 2),
+            Head::Garbage,
+        ];
         let verdicts: Vec<Verdict> = (0..).zip(log).map(|(offset, head)| reader.judge(offset, head)).collect();
         use Verdict::{Claim, Valid, Void};
         assert_eq!(verdicts, [Void, Claim, Valid, Valid, Void, Claim, Void, Valid, Void, Void]);

@@ -58,11 +58,14 @@ impl ViewFile {
     pub fn open(directory: &Path, own_schema: &str, cluster: &str) -> anyhow::Result<Self> {
         let shown = directory.display().to_string();
         fs::create_dir_all(directory).with_context(|| format!("view.directory: cannot make {shown}"))?;
-        let lock = File::create(directory.join("view.lock")).with_context(|| format!("view.directory: cannot write in {shown}"))?;
+        let lock = File::create(directory.join("view.lock"))
+            .with_context(|| format!("view.directory: cannot write in {shown}"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(InUse(shown).into()),
-            Err(TryLockError::Error(e)) => return Err(e).with_context(|| format!("view.directory: cannot lock {shown}")),
+            Err(TryLockError::Error(e)) => {
+                return Err(e).with_context(|| format!("view.directory: cannot lock {shown}"));
+            }
         }
         let file = Self { path: directory.join("view.db"), _lock: lock };
         let wanted = format!("{SCHEMA}{own_schema}");
@@ -118,7 +121,8 @@ impl ViewFile {
     pub fn remake(&self) -> anyhow::Result<()> {
         let (schema, cluster): (String, String) = {
             let connection = self.connect(true)?;
-            let meta = |name: &str| connection.query_row("SELECT value FROM meta WHERE name = ?", [name], |row| row.get(0));
+            let meta =
+                |name: &str| connection.query_row("SELECT value FROM meta WHERE name = ?", [name], |row| row.get(0));
             (meta("schema")?, meta("cluster")?)
         };
         self.make(&schema, &cluster)

@@ -29,8 +29,9 @@ impl<E: Entity> PartitionStore<E> {
             .optional()?;
         if let Some((positions, delivered)) = positions {
             snapshot.positions = serde_json::from_str::<Positions>(&positions)?;
-            let mut unsent = tx
-                .prepare_cached("SELECT offset, messages FROM outbox WHERE partition = ? AND offset >= ? ORDER BY offset")?;
+            let mut unsent = tx.prepare_cached(
+                "SELECT offset, messages FROM outbox WHERE partition = ? AND offset >= ? ORDER BY offset",
+            )?;
             let mut rows = unsent.query([i64::from(self.partition), delivered])?;
             while let Some(row) = rows.next()? {
                 snapshot.unsent.push((row.get(0)?, record::decode_outbox(&row.get::<_, String>(1)?)?));
@@ -48,7 +49,8 @@ impl<E: Entity> PartitionStore<E> {
 impl<E: Entity> Store<E> for PartitionStore<E> {
     fn load(&self, key: &Key) -> Result<Option<E>, String> {
         let text = || {
-            let mut query = self.connection.prepare_cached("SELECT state FROM entities WHERE key = ? AND partition = ?")?;
+            let mut query =
+                self.connection.prepare_cached("SELECT state FROM entities WHERE key = ? AND partition = ?")?;
             query.query_row((key, self.partition), |row| row.get::<_, String>(0)).optional()
         };
         let text = text().map_err(|e| format!("the view can't be read: {e}"))?;

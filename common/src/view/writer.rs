@@ -1,8 +1,8 @@
 //! The one thread that writes the view.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use crossbeam_channel::Receiver;
 use rusqlite::{Connection, Transaction};
@@ -207,7 +207,8 @@ fn write_place(tx: &Transaction<'_>, partition: i32, place: &mut Place) -> anyho
     place.touched = false;
     tx.prepare_cached("DELETE FROM outbox WHERE partition = ? AND offset < ?")?
         .execute([i64::from(partition), place.delivered])?;
-    let mut insert = tx.prepare_cached("INSERT OR REPLACE INTO outbox(partition, offset, messages) VALUES (?, ?, ?)")?;
+    let mut insert =
+        tx.prepare_cached("INSERT OR REPLACE INTO outbox(partition, offset, messages) VALUES (?, ?, ?)")?;
     for (offset, messages) in std::mem::take(&mut place.said) {
         if offset >= place.delivered {
             insert.execute((partition, offset, record::encode_outbox(&messages)?))?;

@@ -162,8 +162,7 @@ impl Member {
             }
         }
         let assignments = self.consumer.context();
-        let mine: Vec<i32> =
-            assignments.mine.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        let mine: Vec<i32> = assignments.mine.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
         assignments.revoke(&mine, false);
         self.commit();
         // Closing the consumer leaves the group.

@@ -155,7 +155,8 @@ where
         let stalled = self.round.elapsed() > self.shared.config.session_timeout;
         self.round = Instant::now();
         if stalled && self.holding.is_some() {
-            self.core.handle(Input::Failed("this process was stalled past the session timeout".to_owned()), &mut self.out);
+            self.core
+                .handle(Input::Failed("this process was stalled past the session timeout".to_owned()), &mut self.out);
         }
         match first {
             Some(Event::Stop) => return false,
@@ -308,7 +309,9 @@ where
         self.loading = None;
         match snapshot {
             Ok(snapshot) => self.core.handle(Input::Loaded(snapshot), &mut self.out),
-            Err(error) => self.core.handle(Input::Failed(format!("the partition can't be loaded: {error:#}")), &mut self.out),
+            Err(error) => {
+                self.core.handle(Input::Failed(format!("the partition can't be loaded: {error:#}")), &mut self.out)
+            }
         }
     }
 

@@ -84,7 +84,10 @@ impl ClaimProducer {
     pub(super) fn append(&self, record: &Record) -> Result<(), String> {
         let bytes = record.encode().map_err(|e| format!("a record can't be encoded: {e}"))?;
         if bytes.len() > JOURNAL_MAX_BYTES {
-            return Err(format!("a record of {} bytes is larger than a journal takes ({JOURNAL_MAX_BYTES})", bytes.len()));
+            return Err(format!(
+                "a record of {} bytes is larger than a journal takes ({JOURNAL_MAX_BYTES})",
+                bytes.len()
+            ));
         }
         let record = BaseRecord::<[u8], [u8], Box<Sent>>::with_opaque_to(self.journal, Box::new(Sent::Append));
         self.send(record.partition(self.partition).payload(&bytes))
@@ -96,7 +99,10 @@ impl ClaimProducer {
         self.send(fill(record, message, self.source, self.partitions))
     }
 
-    fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(&self, record: BaseRecord<'_, K, P, Box<Sent>>) -> Result<(), String> {
+    fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
+        &self,
+        record: BaseRecord<'_, K, P, Box<Sent>>,
+    ) -> Result<(), String> {
         let Some(producer) = &self.producer else { return Err("the producer is closed".to_owned()) };
         let topic = record.topic.to_owned();
         producer.send(record).map_err(|(error, _)| format!("nothing could be sent to {topic}: {error}"))

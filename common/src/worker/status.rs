@@ -127,7 +127,8 @@ impl Status {
         let beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
         let check = |(who, at): (&String, &Timestamp)| {
             let ago = now.since(*at);
-            let told = if ago < STUCK { Ok("running".to_owned()) } else { Err(format!("silent for {} s", ago.as_secs())) };
+            let told =
+                if ago < STUCK { Ok("running".to_owned()) } else { Err(format!("silent for {} s", ago.as_secs())) };
             (who.clone(), told)
         };
         let mut checks: BTreeMap<_, _> = beats.iter().map(check).collect();
@@ -157,7 +158,11 @@ impl Status {
         let view = if !self.caught_up.load(Ordering::SeqCst) {
             Err("reading the journal".to_owned())
         } else if lag > self.lag_limit {
-            Err(format!("{} ms behind, the limit (view.lag_limit) is {} ms", lag.as_millis(), self.lag_limit.as_millis()))
+            Err(format!(
+                "{} ms behind, the limit (view.lag_limit) is {} ms",
+                lag.as_millis(),
+                self.lag_limit.as_millis()
+            ))
         } else {
             Ok(format!("{} ms behind", lag.as_millis()))
         };

@@ -58,7 +58,9 @@ impl Tailer {
             let (low, high) = consumer.fetch_watermarks(journal, partition, PATIENCE)?;
             let next = identities.iter().find(|i| i.partition == partition).map_or(0, |i| i.next_offset);
             if low > next {
-                bail!("{journal}-{partition} begins at {low}, but must be read from {next}: a journal is kept whole (retention.ms=-1)");
+                bail!(
+                    "{journal}-{partition} begins at {low}, but must be read from {next}: a journal is kept whole (retention.ms=-1)"
+                );
             }
             list.add_partition_offset(journal, partition, Offset::Offset(next))?;
             ends.push((high, next));
@@ -128,7 +130,10 @@ fn strange(consumer: &BaseConsumer<Quiet>, journal: &str, identities: &[Identity
         let partition = identity.partition;
         let (low, high) = consumer.fetch_watermarks(journal, partition, PATIENCE)?;
         if identity.next_offset > high {
-            return Ok(Some(format!("it is at {} of {journal}-{partition}, which ends at {high}", identity.next_offset)));
+            return Ok(Some(format!(
+                "it is at {} of {journal}-{partition}, which ends at {high}",
+                identity.next_offset
+            )));
         }
         let Some((offset, nonce)) = identity.claim else { continue };
         let there = offset >= low && offset < high && claim_at(consumer, journal, partition, offset)? == Some(nonce);

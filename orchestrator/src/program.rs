@@ -1,0 +1,106 @@
+//! What the orchestrator is made of: its topics, its settings, and which parts of it go together.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::ensure;
+use axum::Router;
+use common::service::{Context, NoActor, Program};
+use common::topics;
+use serde::{Deserialize, Serialize};
+
+use crate::conduct::Conductor;
+use crate::definitions::Definitions;
+use crate::view::SagaRows;
+use crate::{api, dashboard, sessions};
+
+/// The settings that only the orchestrator has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `[sagas]`
+    pub sagas: Sagas,
+    /// `[dashboard]`
+    pub dashboard: Dashboard,
+}
+
+/// Where definitions are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sagas {
+    /// A directory of `*.toml`; empty: those built in.
+    pub directory: PathBuf,
+}
+
+/// Who may see the dashboard.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dashboard {
+    /// The user's name.
+    pub user: String,
+    /// The password as a PHC string of Argon2id.
+    pub password_hash: String,
+    /// A login ends after so long without a request.
+    #[serde(with = "common::settings::units::duration")]
+    pub session_idle: Duration,
+}
+
+/// The orchestrator.
+pub struct Orchestrator;
+
+impl Program for Orchestrator {
+    const NAME: &'static str = "orchestrator";
+    const ABOUT: &'static str =
+        "Runs sagas: decides every next step, keeps timers, takes callbacks, and shows how it goes.";
+    const JOURNAL: &'static str = "saga-journal";
+    const INPUTS: &'static [&'static str] = &[topics::CREATED_ORDERS, topics::SAGA_REPLIES, topics::PAYMENT_RESULTS];
+    const OUTPUTS: &'static [&'static str] =
+        &[topics::ORDER_COMMANDS, topics::INVENTORY_COMMANDS, topics::PAYMENT_COMMANDS];
+    const DEFAULTS: &'static str = include_str!("../config/default.toml");
+    type Settings = Settings;
+    type Handler = Conductor;
+    type Rows = SagaRows;
+    type Actor = NoActor;
+
+    fn build(settings: &Settings) -> anyhow::Result<(Conductor, NoActor)> {
+        ensure!(!settings.dashboard.user.is_empty(), "dashboard.user = \"\": a name is needed");
+        sessions::check_hash(&settings.dashboard.password_hash)?;
+        if Self::DEFAULTS.contains(&settings.dashboard.password_hash) {
+            tracing::warn!("the dashboard's password is the default one: set dashboard.password_hash");
+        }
+        let definitions = Definitions::load(&settings.sagas.directory)?;
+        for definition in definitions.all() {
+            tracing::info!(
+                definition = definition.name,
+                version = definition.version,
+                hash = definition.hash(),
+                "saga definition"
+            );
+        }
+        Ok((Conductor { definitions }, NoActor))
+    }
+
+    fn router(context: Context<Settings>) -> Router {
+        api::router(context.clone()).merge(dashboard::router(context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_all_the_settings_and_good_ones() {
+        let settings =
+            common::settings::load_with::<Settings>(Orchestrator::DEFAULTS, Orchestrator::NAME, None, []).unwrap();
+        Orchestrator::build(&settings.own).unwrap();
+    }
+
+    #[test]
+    fn a_definition_waits_only_on_topics_that_are_read() {
+        for definition in Definitions::load(std::path::Path::new("")).unwrap().all() {
+            assert!(Orchestrator::INPUTS.contains(&definition.start.topic.as_str()));
+            assert!(definition.participants.values().all(|p| Orchestrator::OUTPUTS.contains(&p.topic.as_str())));
+        }
+    }
+}

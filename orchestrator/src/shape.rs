@@ -1,0 +1,71 @@
+//! How sagas look from outside: the JSON of the API.
+
+use saga::{Definition, Saga, StepState};
+use serde_json::{Value, json};
+
+use crate::view::Listed;
+
+/// A saga in a list.
+pub fn listed(saga: &Listed) -> Value {
+    json!({
+        "id": saga.id,
+        "definition": saga.definition,
+        "version": saga.version,
+        "status": saga.status,
+        "currentSteps": if saga.step.is_empty() { Vec::new() } else { saga.step.split(", ").collect::<Vec<_>>() },
+        "startedAt": time(saga.started),
+        "updatedAt": time(saga.updated),
+        "links": { "self": format!("/api/sagas/{}", saga.id) },
+    })
+}
+
+/// A saga, whole. Without its definition the steps have no labels.
+pub fn whole(saga: &Saga, definition: Option<&Definition>) -> Value {
+    let history = saga.history.iter().map(|entry| {
+        json!({
+            "at": entry.at.to_string(),
+            "step": entry.step,
+            "attempt": entry.attempt,
+            "what": entry.what,
+            "why": entry.why,
+            "waitedMs": entry.waited,
+        })
+    });
+    json!({
+        "id": saga.id,
+        "definition": saga.definition,
+        "version": saga.version,
+        "status": saga.status.as_str(),
+        "currentSteps": saga.current_steps().collect::<Vec<_>>(),
+        "startedAt": saga.started.to_string(),
+        "updatedAt": saga.updated.to_string(),
+        "endedAt": saga.ended.map(|t| t.to_string()),
+        "ending": saga.ending,
+        "steps": saga.steps.iter().chain([&saga.conclude]).map(|s| step(s, definition)).collect::<Vec<_>>(),
+        "earlyCallbacks": saga.callbacks,
+        "history": history.collect::<Vec<_>>(),
+        "historyFolded": saga.folded,
+        "data": saga.data,
+        "traceparent": saga.traceparent,
+        "links": { "self": format!("/api/sagas/{}", saga.id) },
+    })
+}
+
+fn step(step: &StepState, definition: Option<&Definition>) -> Value {
+    let label = definition.and_then(|d| d.step(&step.name)).map(|s| s.label.get("en"));
+    json!({
+        "name": step.name,
+        "label": label,
+        "status": step.status,
+        "attempts": step.attempts,
+        "compensationAttempts": step.undos,
+        "startedAt": step.started.map(|t| t.to_string()),
+        "endedAt": step.ended.map(|t| t.to_string()),
+        "nextAt": step.timer.map(|(_, at)| at.to_string()),
+        "reason": step.reason,
+    })
+}
+
+fn time(ms: i64) -> String {
+    saga::Timestamp(ms).to_string()
+}
