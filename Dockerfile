@@ -1,0 +1,40 @@
+# One build for all four services, one small image for each: docker build --build-arg SERVICE=order-service .
+# Needs BuildKit, which docker and compose use unless told otherwise.
+
+FROM rust:1.95-slim-bookworm AS builder
+# librdkafka is compiled here: a C and a C++ compiler, make, and the headers of OpenSSL.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends g++ make pkg-config libssl-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+COPY . .
+# The caches stay on the machine that builds, so that a change of one file does not compile every dependency again;
+# locked, since compose may build the four images at once.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/build/target,sharing=locked \
+    cargo build --release --locked -p order-service -p inventory-service -p payment-service -p orchestrator \
+    && mkdir /binaries \
+    && cp target/release/order-service target/release/inventory-service target/release/payment-service \
+          target/release/orchestrator /binaries/
+
+FROM debian:bookworm-slim AS runtime
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates libssl3 \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --system --gid 10001 service \
+    && useradd --system --uid 10001 --gid service --no-create-home --shell /usr/sbin/nologin service \
+    && install -d -o service -g service /var/lib/service
+COPY --chmod=755 scripts/docker/healthy /usr/local/bin/healthy
+
+FROM runtime
+ARG SERVICE
+COPY --from=builder /binaries/${SERVICE} /usr/local/bin/${SERVICE}
+# The command below knows the name at run time only.
+ENV SERVICE=${SERVICE}
+USER service
+WORKDIR /var/lib/service
+# A named volume mounted here takes over the owner.
+VOLUME /var/lib/service
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=5 CMD ["healthy"]
+# exec: the service itself is process 1 and gets the signals.
+ENTRYPOINT ["/bin/sh", "-c", "exec \"$SERVICE\" \"$@\"", "sh"]

@@ -1,0 +1,133 @@
+# shellcheck shell=bash
+# What every command needs: words to the person, processes known by a pid file, ports.
+
+# Colours only for a person.
+BOLD='' RED='' GREEN='' PLAIN=''
+if [[ -t 1 && -z ${NO_COLOR-} ]]; then BOLD=$'\e[1m' RED=$'\e[31m' GREEN=$'\e[32m' PLAIN=$'\e[0m'; fi
+
+say() { printf '%s\n' "${BOLD}$*${PLAIN}"; }
+good() { printf '%s\n' "${GREEN}ok${PLAIN}     $*"; }
+warn() { printf '%s\n' "$*" >&2; }
+die() { printf '%s\n' "${RED}$*${PLAIN}" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# ---- processes ---------------------------------------------------------------------------------------
+# A pid file holds the pid and, on its second line, a word of the command line. Pids get used again: before a
+# process is signalled, its command line must still hold that word.
+
+command_line() { # PID
+  if [[ -r /proc/$1/cmdline ]]; then tr '\0' ' ' <"/proc/$1/cmdline"; else ps -p "$1" -o command= 2>/dev/null; fi
+}
+
+running_pid() { # PIDFILE: prints the pid when that process runs, fails when it does not
+  local pid word
+  [[ -r $1 ]] || return 1
+  { read -r pid && read -r word; } <"$1" || return 1
+  [[ $pid =~ ^[0-9]+$ && -n $word ]] || return 1
+  # A process that has ended but was not waited for has an empty command line.
+  [[ $(command_line "$pid") == *"$word"* ]] || return 1
+  printf '%s\n' "$pid"
+}
+
+# start_detached PIDFILE WORD LOG COMMAND...: a process that outlives this script and its terminal.
+start_detached() {
+  local pidfile=$1 word=$2 log=$3 launcher=(nohup)
+  shift 3
+  ! has setsid || launcher=(setsid)
+  "${launcher[@]}" "$@" >"$log" 2>&1 </dev/null 9>&- &
+  STARTED_PID=$!
+  disown
+  printf '%s\n%s\n' "$STARTED_PID" "$word" >"$pidfile"
+}
+
+# An ending process loses its command line first and its ports last, and may stay as a zombie when nobody waits for it.
+gone() { # PID
+  kill -0 "$1" 2>/dev/null || return 0
+  if [[ -d /proc/$1/task ]]; then
+    grep -qs '^State:[[:space:]]*[ZX]' "/proc/$1/status" && [[ $(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) -le 1 ]]
+  else
+    [[ $(ps -p "$1" -o state= 2>/dev/null) == Z* ]]
+  fi
+}
+
+wait_until_gone() { # PID SECONDS
+  local tries
+  for ((tries = $2 * 20; tries > 0; tries--)); do
+    ! gone "$1" || return 0
+    sleep 0.05
+  done
+  return 1
+}
+
+# stop_process PIDFILE SECONDS: SIGTERM, and SIGKILL when that was not enough.
+# Prints "stopped", "killed" or "not running".
+stop_process() {
+  local pid
+  if pid=$(running_pid "$1"); then
+    kill -TERM "$pid" 2>/dev/null || true
+    if wait_until_gone "$pid" "$2"; then
+      rm -f "$1"
+      echo stopped
+      return
+    fi
+  fi
+  kill_process "$1"
+}
+
+kill_process() { # PIDFILE: prints "killed" or "not running"
+  local pid
+  if ! pid=$(running_pid "$1"); then
+    rm -f "$1"
+    echo "not running"
+    return
+  fi
+  kill -KILL "$pid" 2>/dev/null || true
+  if ! wait_until_gone "$pid" 10; then
+    warn "process $pid does not end even after SIGKILL"
+    return 1
+  fi
+  rm -f "$1"
+  echo killed
+}
+
+# ---- ports -------------------------------------------------------------------------------------------
+port_in_use() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+port_owner() { # PORT: prints "NAME (pid N)" as far as it can be known
+  local found=''
+  if has ss; then
+    found=$(ss -Hltnp "sport = :$1" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1 (pid \2)/p' | head -n 1)
+  fi
+  if [[ -z $found ]] && has lsof; then
+    found=$(lsof -nP -iTCP:"$1" -sTCP:LISTEN -Fpc 2>/dev/null | sed -n 's/^p//p; s/^c//p' | head -n 2 | paste -sd ' ' - |
+      sed -n 's/^\([0-9]*\) \(.*\)/\2 (pid \1)/p')
+  fi
+  printf '%s\n' "${found:-another process (which one cannot be seen from here: ask root, or ss -ltnp)}"
+}
+
+port_sentence() { # PORT WHAT
+  echo "Port $1, needed for $2, is in use by $(port_owner "$1"): stop that process first."
+}
+
+# A free port below the range from which the system takes ports for outgoing connections.
+free_port() {
+  local port tries
+  for ((tries = 50; tries > 0; tries--)); do
+    port=$((20000 + RANDOM % 9000))
+    port_in_use "$port" || { echo "$port"; return; }
+  done
+  die "No free port found between 20000 and 29000."
+}
+
+# The port of a service: its setting http.listen where the environment gives one, else the default.
+service_port() { # SERVICE
+  local variable
+  variable=$(printf '%s__HTTP__LISTEN' "$1" | tr 'a-z-' 'A-Z_')
+  if [[ -n ${!variable-} ]]; then echo "${!variable##*:}"; return; fi
+  case $1 in
+    order-service) echo 8080 ;;
+    inventory-service) echo 8081 ;;
+    payment-service) echo 8082 ;;
+    orchestrator) echo 8083 ;;
+  esac
+}

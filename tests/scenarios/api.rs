@@ -1,0 +1,258 @@
+//! The services' HTTP: the sample curl, what is read right after it was written, lists, problems, traces, the login.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use tests::broker::Broker;
+use tests::cluster::Cluster;
+use tests::process::Name;
+use tests::story::Placed;
+use tests::wait::{SOON, until};
+use uuid::Uuid;
+
+crate::scenarios!(
+    the_sample_curl,
+    what_was_written_is_read,
+    orders_are_listed,
+    waiting_ends_when_it_was_asked_to,
+    problems_are_told,
+    traces_pass_through_all_topics,
+    sagas_and_definitions_are_shown,
+    the_first_page_is_behind_a_login,
+);
+
+/// As the training's README gives it.
+const CURL: &str = include_str!("sample-curl.sh");
+
+async fn the_sample_curl(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    // Not a character is changed; that the port is another one is said in curl's own settings.
+    let home = cluster.scratch("curl")?;
+    let port = cluster.service(Name::Orders)?.port;
+    std::fs::write(
+        home.join(".curlrc"),
+        format!("connect-to = \"localhost:8080:127.0.0.1:{port}\"\nsilent\ninclude\n"),
+    )?;
+    let output = Command::new("bash").arg("-c").arg(CURL).env("CURL_HOME", &home).env("HOME", &home).output()?;
+    let said = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let (head, body) = said.split_once("\n\n").with_context(|| format!("curl said: {said} {errors}"))?;
+    ensure!(head.starts_with("HTTP/1.1 201"), "{said}");
+    let order: Value = serde_json::from_str(body)?;
+    let id = order["id"].as_str().unwrap_or_default();
+    let location = head.lines().find_map(|l| l.to_lowercase().strip_prefix("location:").map(|l| l.trim().to_owned()));
+    ensure!(location.as_deref().is_some_and(|l| l.ends_with(&format!("/orders/{id}"))), "{said}");
+    ensure!(order["status"] == "pending" && order["amount"] == 10.5, "{order}");
+    ensure!(order["customerId"] == "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "{order}");
+    ensure!(order["items"][0]["name"] == "day-one" && order["items"][0]["quantity"] == 1, "{order}");
+    ensure!(order["createdAt"].is_string() && order["links"]["self"].is_string(), "{order}");
+    let order = Placed::known(&cluster, id);
+    order.ends("confirmed").await?;
+    order.payment("approved").await?;
+    order.reservation("confirmed").await
+}
+
+async fn what_was_written_is_read(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(100).await?;
+    for _ in 0..10 {
+        let draft = item.order(1);
+        let order = draft.place().await?;
+        for _ in 0..2 {
+            ensure!(order.now().await?["id"] == order.id, "it is there at once");
+        }
+        let listed = cluster.orders(&format!("&customerId={}", draft.customer)).await?;
+        ensure!(listed.len() == 1, "and listed: {listed:?}");
+        order.ends("confirmed").await?;
+    }
+    Ok(())
+}
+
+async fn orders_are_listed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (item, customer) = (cluster.item(100).await?, Uuid::new_v4().to_string());
+    let mut placed = Vec::new();
+    for number in 0..7 {
+        let amount = if number == 3 { "10.13" } else { "10.50" };
+        let order = item.order(1).by(&customer).amount(amount).place().await?;
+        placed.push(order.id.clone());
+        order.ends(if number == 3 { "payment_not_completed" } else { "confirmed" }).await?;
+    }
+    placed.reverse();
+    let ids =
+        |orders: &[Value]| orders.iter().map(|o| o["id"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>();
+    let all = cluster.orders(&format!("&customerId={customer}")).await?;
+    ensure!(ids(&all) == placed, "newest first: {:?}, not {placed:?}", ids(&all));
+    let unpaid = cluster.orders(&format!("&customerId={customer}&status=payment_not_completed")).await?;
+    ensure!(ids(&unpaid) == placed.get(3..4).unwrap_or_default(), "{unpaid:?}");
+    let (service, mut paged, mut cursor) = (cluster.service(Name::Orders)?, Vec::new(), String::new());
+    for expected in [3, 3, 1] {
+        let path = format!("/orders?customerId={customer}&limit=3{cursor}");
+        let page = cluster.get(service, &path).await?.unwrap_or_default();
+        let items = page["items"].as_array().cloned().unwrap_or_default();
+        ensure!(items.len() == expected, "a page of {expected}: {page}");
+        paged.extend(ids(&items));
+        cursor = format!("&cursor={}", page["next"].as_str().unwrap_or_default());
+    }
+    ensure!(paged == placed, "pages join: {paged:?}, not {placed:?}");
+    Ok(())
+}
+
+async fn waiting_ends_when_it_was_asked_to(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let order = cluster.item(1).await?.order(1).amount("10.44").place().await?;
+    let url = cluster.service(Name::Orders)?.url(&format!("/orders/{}", order.id));
+    let answer = cluster.http.get(url).header("Prefer", "wait=1").send().await?;
+    ensure!(answer.status() == StatusCode::OK, "{answer:?}");
+    ensure!(answer.headers().contains_key("preference-applied"), "RFC 7240: {answer:?}");
+    ensure!(answer.json::<Value>().await?["status"] == "pending", "it has not ended, and that is told");
+    order.ends("payment_not_completed").await
+}
+
+async fn problems_are_told(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let good = cluster.order().of("x", 1).body()?;
+    let spoilt = |key: &str, value: Value| {
+        let mut body = good.clone();
+        body[key] = value;
+        body.to_string()
+    };
+    let bodies = [
+        "{".to_owned(),
+        "{}".to_owned(),
+        spoilt("amount", Value::from(-1)),
+        spoilt("amount", Value::from("ten")),
+        spoilt("amount", Value::from(10.555)),
+        spoilt("items", Value::from(Vec::<Value>::new())),
+        spoilt("customerId", Value::Null),
+    ];
+    let unknown = format!("/orders/{}", Uuid::new_v4());
+    let orders = bodies.iter().map(|body| (Method::POST, "/orders", Some(body.as_str())));
+    let others = [
+        (Method::GET, unknown.as_str()),
+        (Method::GET, "/orders?limit=x"),
+        (Method::GET, "/no/such"),
+        (Method::DELETE, "/orders"),
+    ];
+    for (method, path, body) in orders.chain(others.map(|(m, p)| (m, p, None))) {
+        let mut request = cluster.http.request(method.clone(), cluster.service(Name::Orders)?.url(path));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_owned());
+        }
+        let answer = request.send().await?;
+        let (status, kind) = (answer.status(), answer.headers().get("content-type").cloned());
+        let text = answer.text().await?;
+        let what = format!("{method} {path} {} answers {status} {kind:?} {text}", body.unwrap_or_default());
+        ensure!(status.is_client_error(), "{what}");
+        ensure!(kind.is_some_and(|k| k.as_bytes().starts_with(b"application/problem+json")), "{what}");
+        let problem: Value = serde_json::from_str(&text).with_context(|| what.clone())?;
+        ensure!(problem["status"] == status.as_u16() && problem["title"].is_string(), "{what}");
+    }
+    Ok(())
+}
+
+async fn traces_pass_through_all_topics(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let trace = Uuid::new_v4().simple().to_string();
+    let draft = cluster.item(1).await?.order(1).traceparent(&format!("00-{trace}-00f067aa0ba902b7-01"));
+    let order = draft.place().await?;
+    order.ends("confirmed").await?;
+    let expected = [
+        (common::topics::ORDER_COMMANDS, "order.place"),
+        (common::topics::CREATED_ORDERS, "order.created"),
+        (common::topics::INVENTORY_COMMANDS, "inventory.reserve"),
+        (common::topics::PAYMENT_COMMANDS, "payment.request"),
+        (common::topics::INVENTORY_COMMANDS, "inventory.confirm"),
+        (common::topics::ORDER_COMMANDS, "order.conclude"),
+        (common::topics::SAGA_REPLIES, "saga.reply"),
+    ];
+    for (topic, kind) in expected {
+        let messages = cluster.kafka.about(topic, &order.id).await?;
+        let of_kind: Vec<_> = messages.iter().filter(|m| m.kind() == kind).collect();
+        ensure!(!of_kind.is_empty(), "no {kind} on {topic} about {}", order.id);
+        for message in of_kind {
+            let parent = message.header("traceparent");
+            ensure!(parent.starts_with(&format!("00-{trace}-")), "{kind} on {topic}: traceparent is '{parent}'");
+            ensure!(
+                message.header("ce_specversion") == "1.0" && !message.header("ce_source").is_empty(),
+                "{message:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn sagas_and_definitions_are_shown(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let order = cluster.item(1).await?.order(1).place().await?;
+    order.ends("confirmed").await?;
+    let orchestrator = cluster.service(Name::Orchestrator)?;
+    until("its saga to be listed", SOON, || async {
+        let all = cluster.get(orchestrator, "/api/sagas").await?.unwrap_or_default().to_string();
+        Ok(all.contains(&order.id).then_some(()))
+    })
+    .await?;
+    until("its saga to be shown completed", SOON, || async {
+        let saga = order.saga().await?;
+        if saga["status"] == "completed" { Ok(Some(())) } else { Err(anyhow!("{saga:#}")) }
+    })
+    .await?;
+    let definitions = cluster.get(orchestrator, "/api/definitions").await?.unwrap_or_default().to_string();
+    ensure!(definitions.contains("request-payment"), "{definitions}");
+    Ok(())
+}
+
+async fn the_first_page_is_behind_a_login(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let order = cluster.item(1).await?.order(1).place().await?;
+    order.ends("confirmed").await?;
+    let base = cluster.service(Name::Orchestrator)?.url("");
+    let browser = reqwest::Client::builder().cookie_store(true).build()?;
+    let page = browser.get(format!("{base}/")).send().await?.text().await?;
+    ensure!(!page.contains(&order.id), "nothing is shown before the login");
+    let form = Form::of(&page).with_context(|| format!("no login form in {page}"))?;
+    let wrong = form.send(&browser, &base, "techlead", "wrong").await?;
+    ensure!(
+        !wrong.contains(&order.id) && Form::of(&wrong).is_some(),
+        "a wrong password leads back to the form: {wrong}"
+    );
+    let page = browser.get(format!("{base}/")).send().await?.text().await?;
+    ensure!(!page.contains(&order.id), "nothing is shown after a wrong password");
+    form.send(&browser, &base, "techlead", "zup@123").await?;
+    until("the saga to be listed", SOON, || async {
+        let page = browser.get(format!("{base}/")).send().await?.text().await?;
+        if page.contains(&order.id) { Ok(Some(())) } else { Err(anyhow!("{page}")) }
+    })
+    .await
+}
+
+/// A page's login form: where it goes, and what its fields are called.
+struct Form {
+    action: String,
+    user: String,
+    password: String,
+    hidden: Vec<(String, String)>,
+}
+
+impl Form {
+    fn of(page: &str) -> Option<Self> {
+        let form = page.split("<form").find(|part| part.contains("type=\"password\""))?;
+        let attribute = |tag: &str, name: &str| {
+            let (_, rest) = tag.split_once(&format!("{name}=\""))?;
+            Some(rest.split_once('"')?.0.to_owned())
+        };
+        let (mut user, mut password, mut hidden) = (None, None, Vec::new());
+        for tag in form.split("<input").skip(1).filter_map(|t| t.split('>').next()) {
+            match (attribute(tag, "type").as_deref(), attribute(tag, " name")) {
+                (Some("password"), name) => password = name,
+                (Some("hidden"), Some(name)) => hidden.push((name, attribute(tag, "value").unwrap_or_default())),
+                (Some("submit" | "checkbox"), _) => {}
+                (_, name) => user = user.or(name),
+            }
+        }
+        let action = attribute(form.split('>').next()?, "action").unwrap_or_else(|| "/".to_owned());
+        Some(Self { action, user: user?, password: password?, hidden })
+    }
+
+    async fn send(&self, browser: &reqwest::Client, base: &str, user: &str, password: &str) -> Result<String> {
+        let mut fields = self.hidden.clone();
+        fields.push((self.user.clone(), user.to_owned()));
+        fields.push((self.password.clone(), password.to_owned()));
+        Ok(browser.post(format!("{base}{}", self.action)).form(&fields).send().await?.text().await?)
+    }
+}

@@ -1,0 +1,171 @@
+//! Every way an order can end with the simulated provider; each says what became of order, stock and payment.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use tests::broker::Broker;
+use tests::cluster::Cluster;
+use tests::story::RESULTS;
+use uuid::Uuid;
+
+crate::scenarios!(
+    paid,
+    out_of_stock_by_quantity,
+    unknown_item,
+    one_item_of_two_is_out_of_stock,
+    last_piece_goes_to_one_of_two,
+    declined,
+    answered_after_a_delay,
+    provider_fails_technically_twice,
+    no_result_in_time_and_a_late_approval,
+    approval_after_a_decline_is_refunded,
+    results_of_a_finished_order,
+    result_for_an_unknown_order,
+    garbage_goes_to_the_dead_letters,
+);
+
+async fn paid(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let order = item.order(3).place().await?;
+    ensure!(order.created["status"] == "pending", "{}", order.created);
+    order.ends("confirmed").await?;
+    order.payment("approved").await?;
+    order.reservation("confirmed").await?;
+    item.stands(7, 0).await
+}
+
+async fn out_of_stock_by_quantity(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(2).await?;
+    let order = item.order(3).place().await?;
+    order.ends("rejected").await?;
+    order.because("out_of_stock").await?;
+    order.payment("none").await?;
+    order.reservation("refused").await?;
+    item.stands(2, 0).await
+}
+
+async fn unknown_item(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let order = cluster.order().of(&Uuid::new_v4().to_string(), 1).place().await?;
+    order.ends("rejected").await?;
+    let reason = order.now().await?["reason"].as_str().unwrap_or_default().to_owned();
+    ensure!(!reason.is_empty(), "a rejected order says why");
+    order.payment("none").await?;
+    order.reservation("refused").await
+}
+
+async fn one_item_of_two_is_out_of_stock(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (plenty, few) = (cluster.item(10).await?, cluster.item(1).await?);
+    let order = plenty.order(5).of(&few.id, 2).place().await?;
+    order.ends("rejected").await?;
+    order.payment("none").await?;
+    plenty.stands(10, 0).await?;
+    few.stands(1, 0).await
+}
+
+async fn last_piece_goes_to_one_of_two(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(1).await?;
+    let (one, other) = (item.order(1), item.order(1));
+    let (one, other) = tokio::try_join!(one.place(), other.place())?;
+    let ends = [one.ended().await?, other.ended().await?].map(|o| o["status"].as_str().unwrap_or_default().to_owned());
+    let confirmed = ends.iter().filter(|s| *s == "confirmed").count();
+    let rejected = ends.iter().filter(|s| *s == "rejected").count();
+    ensure!((confirmed, rejected) == (1, 1), "one of them gets it: {ends:?}");
+    item.stands(0, 0).await
+}
+
+async fn declined(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let order = item.order(3).amount("20.13").place().await?;
+    order.ends("payment_not_completed").await?;
+    order.because("payment_declined").await?;
+    order.payment("declined").await?;
+    order.reservation("released").await?;
+    item.stands(10, 0).await
+}
+
+async fn answered_after_a_delay(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let order = item.order(1).amount("20.99").place().await?;
+    order.payment("pending").await?;
+    item.stands(10, 1).await?;
+    order.ends("confirmed").await?;
+    order.payment("approved").await?;
+    item.stands(9, 0).await
+}
+
+async fn provider_fails_technically_twice(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let order = item.order(1).amount("20.77").place().await?;
+    order.ends("confirmed").await?;
+    order.payment("approved").await?;
+    item.stands(9, 0).await?;
+    let saga = order.saga().await?.to_string();
+    let commands = cluster.kafka.about(common::topics::PAYMENT_COMMANDS, &order.id).await?;
+    let ids: std::collections::BTreeSet<_> =
+        commands.iter().filter(|m| m.kind() == "payment.request").map(|m| m.id()).collect();
+    ensure!(ids.len() >= 3, "the saga asks until it goes through: {} times; {saga}", ids.len());
+    Ok(())
+}
+
+async fn no_result_in_time_and_a_late_approval(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let order = item.order(4).amount("20.44").place().await?;
+    order.payment("pending").await?;
+    item.stands(10, 4).await?;
+    order.ends("payment_not_completed").await?;
+    order.because("payment_timed_out").await?;
+    order.payment("cancelled").await?;
+    order.reservation("released").await?;
+    item.stands(10, 0).await?;
+    order.result("approved").await?;
+    order.payment("refunded").await?;
+    order.ends("payment_not_completed").await?;
+    item.stands(10, 0).await
+}
+
+async fn approval_after_a_decline_is_refunded(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let order = item.order(1).amount("30.13").place().await?;
+    order.ends("payment_not_completed").await?;
+    order.payment("declined").await?;
+    order.result_elsewhere("approved").await?;
+    order.payment("refunded").await?;
+    order.ends("payment_not_completed").await?;
+    item.stands(10, 0).await
+}
+
+async fn results_of_a_finished_order(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let order = item.order(1).place().await?;
+    order.ends("confirmed").await?;
+    order.payment("approved").await?;
+    order.result("approved").await?;
+    order.result("declined").await?;
+    order.result_elsewhere("approved").await?;
+    cluster.goes_on().await?;
+    order.ends("confirmed").await?;
+    order.payment("approved").await?;
+    item.stands(9, 0).await
+}
+
+async fn result_for_an_unknown_order(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    for partition in [None, Some(0), Some(1)] {
+        let text = format!(r#"{{"orderId":"{}","status":"approved"}}"#, Uuid::new_v4());
+        cluster.kafka.publish(RESULTS, partition, text.as_bytes()).await?;
+    }
+    cluster.goes_on().await
+}
+
+async fn garbage_goes_to_the_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let garbage: [&[u8]; 4] = [b"\xff\xfe\x00 garbage", b"hello", br#"{"orderId":7}"#, b"[1,2"];
+    for (partition, value) in (0..).zip(garbage) {
+        cluster.kafka.publish(RESULTS, Some(partition % 2), value).await?;
+        let letter = cluster.dead_letter(RESULTS, value).await?;
+        ensure!(letter.header("__streams.errors.topic") == RESULTS, "{letter:?}");
+        ensure!(letter.header("__streams.errors.partition") == (partition % 2).to_string(), "{letter:?}");
+        ensure!(!letter.header("__streams.errors.message").is_empty(), "{letter:?}");
+    }
+    let letters = cluster.kafka.read(&common::topics::dead_letters(RESULTS)).await?;
+    ensure!(letters.len() == garbage.len(), "each lies there once: {letters:?}");
+    cluster.goes_on().await
+}

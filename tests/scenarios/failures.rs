@@ -1,0 +1,129 @@
+//! `kill -9` of each service in the middle of a batch of orders, and of the broker; then a restart. Every order that was
+//! acknowledged ends, and ends right.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use tests::broker::Broker;
+use tests::cluster::Cluster;
+use tests::process::Name;
+use tests::story::{Item, Placed};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+crate::scenarios!(
+    order_service_is_killed,
+    inventory_service_is_killed,
+    payment_service_is_killed,
+    orchestrator_is_killed,
+    all_services_are_killed,
+    the_broker_is_killed,
+);
+
+const BATCH: usize = 40;
+
+/// A batch of orders by one customer.
+struct Batch {
+    customer: String,
+    item: Item,
+    placing: JoinSet<Result<Placed>>,
+    placed: Vec<Placed>,
+}
+
+impl Batch {
+    /// Begins to place a batch, and comes back when a few of it are acknowledged: the rest is in the middle of things.
+    async fn begin(cluster: &Arc<Cluster>) -> Result<Self> {
+        let (customer, item) = (Uuid::new_v4().to_string(), cluster.item(1000).await?);
+        let mut placing = JoinSet::new();
+        for number in 0..BATCH {
+            // Some of them are declined, so that there is something to undo.
+            let amount = if number % 4 == 3 { "10.13" } else { "10.50" };
+            let draft = item.order(1).by(&customer).amount(amount);
+            placing.spawn(async move { draft.place().await });
+        }
+        let mut batch = Self { customer, item, placing, placed: Vec::new() };
+        while batch.placed.len() < BATCH / 4 {
+            match batch.placing.join_next().await {
+                Some(placed) => batch.placed.push(placed??),
+                None => break,
+            }
+        }
+        Ok(batch)
+    }
+
+    /// All of it ended, and ended right, also what was placed without an acknowledgement.
+    async fn ends(mut self, cluster: &Arc<Cluster>) -> Result<()> {
+        while let Some(placed) = self.placing.join_next().await {
+            // An error says that the outcome is unknown; the list tells.
+            self.placed.extend(placed?.ok());
+        }
+        for order in &self.placed {
+            order.ended().await?;
+        }
+        let listed = cluster.orders(&format!("&customerId={}", self.customer)).await?;
+        let mut left = 1000;
+        for order in &listed {
+            let order = Placed::known(cluster, order["id"].as_str().unwrap_or_default());
+            let ended = order.ended().await?;
+            let declined = ended["amount"].to_string().ends_with(".13");
+            order.ends(if declined { "payment_not_completed" } else { "confirmed" }).await?;
+            order.payment(if declined { "declined" } else { "approved" }).await?;
+            left -= i64::from(!declined);
+        }
+        for order in &self.placed {
+            ensure!(
+                listed.iter().any(|l| l["id"] == order.id),
+                "order {} was acknowledged, but is not listed",
+                order.id
+            );
+        }
+        self.item.stands(left, 0).await?;
+        cluster.goes_on().await
+    }
+}
+
+async fn killed(cluster: &Arc<Cluster>, name: Name) -> Result<()> {
+    let batch = Batch::begin(cluster).await?;
+    cluster.service(name)?.kill9()?;
+    cluster.service(name)?.restart().await?;
+    batch.ends(cluster).await
+}
+
+async fn order_service_is_killed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    killed(&cluster, Name::Orders).await
+}
+
+async fn inventory_service_is_killed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    killed(&cluster, Name::Inventory).await
+}
+
+async fn payment_service_is_killed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    killed(&cluster, Name::Payments).await
+}
+
+async fn orchestrator_is_killed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    killed(&cluster, Name::Orchestrator).await
+}
+
+async fn all_services_are_killed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let batch = Batch::begin(&cluster).await?;
+    for service in cluster.services() {
+        service.kill9()?;
+    }
+    for service in cluster.services() {
+        service.start()?;
+    }
+    for service in cluster.services() {
+        service.ready().await?;
+    }
+    batch.ends(&cluster).await
+}
+
+async fn the_broker_is_killed(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    let batch = Batch::begin(&cluster).await?;
+    tokio::task::spawn_blocking(move || broker.kill9().and_then(|()| broker.start_again())).await??;
+    for service in cluster.services() {
+        service.ready().await?;
+    }
+    batch.ends(&cluster).await
+}

@@ -1,0 +1,112 @@
+//! The scenarios: real processes over a real broker, grouped by the cluster they play on. One broker serves the whole
+//! run; this program has a main of its own so that everything is stopped whatever happens. One scenario alone:
+//! `cargo test -p tests --test scenarios -- NAME`.
+
+mod api;
+mod endings;
+mod failures;
+mod manual;
+mod pair;
+mod settings;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Failed, Trial};
+use tests::broker::Broker;
+use tests::checker;
+use tests::cluster::{Cluster, Options};
+use tests::process::Name;
+use tests::stage::{Scenario, Stage};
+
+/// Turns async functions of one module into named scenarios.
+macro_rules! scenarios {
+    ($($name:ident),+ $(,)?) => {
+        pub(crate) const ALL: &[(&str, tests::stage::Scenario)] =
+            &[$((stringify!($name), |cluster, broker| Box::pin($name(cluster, broker)))),+];
+    };
+}
+pub(crate) use scenarios;
+
+/// The simulated provider, and a saga that waits only 10 s for the payment's result.
+const SIMULATED: Options = Options {
+    name: "simulated",
+    instances: 1,
+    settings: &[(Name::Payments, "PROVIDER__DELAY", "2s")],
+    patience: Some("10s"),
+    log: "info",
+};
+
+/// People say how payments end.
+const MANUAL: Options = Options {
+    name: "manual",
+    instances: 1,
+    settings: &[(Name::Payments, "PROVIDER__KIND", "manual")],
+    patience: None,
+    log: "info",
+};
+
+/// Two instances of every service.
+const PAIR: Options = Options { name: "pair", instances: 2, settings: &[], patience: None, log: "info" };
+
+/// Processes and the broker die in the middle of orders.
+const FAILURES: Options = Options { name: "failures", instances: 1, settings: &[], patience: None, log: "info" };
+
+type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
+
+const GROUPS: [Group; 4] = [
+    (SIMULATED, &[endings::ALL, api::ALL, settings::ALL]),
+    (MANUAL, &[manual::ALL]),
+    (PAIR, &[pair::ALL]),
+    (FAILURES, &[failures::ALL]),
+];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let mut arguments = Arguments::from_args();
+    // In this order, one after the other: a cluster at a time, and two cores are not many.
+    arguments.test_threads = Some(1);
+    if arguments.list {
+        return Ok(libtest_mimic::run(&arguments, trials(None)).exit_code());
+    }
+    let _lock = tests::machine::only_run()?;
+    let stage = Arc::new(Stage::new()?);
+    let conclusion = libtest_mimic::run(&arguments, trials(Some(&stage)));
+    stage.close();
+    Ok(conclusion.exit_code())
+}
+
+fn trials(stage: Option<&Arc<Stage>>) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (options, modules) in GROUPS {
+        let scenarios = modules.iter().copied().flatten().copied();
+        for (name, scenario) in scenarios.chain([("at_the_end_the_books_balance", BOOKS)]) {
+            let (title, stage, options) = (format!("{}::{name}", options.name), stage.map(Arc::clone), options.clone());
+            let play = move || match stage {
+                Some(stage) => stage.play(&options, scenario).map_err(Failed::from),
+                None => Ok(()),
+            };
+            trials.push(Trial::test(title, play));
+        }
+    }
+    trials
+}
+
+const BOOKS: Scenario = |cluster, broker| Box::pin(books(cluster, broker));
+
+/// Every order ended, every end is consistent, what was said is what was decided; and all services leave when asked to.
+async fn books(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let books = checker::check(&cluster).await?;
+    eprintln!("{books}");
+    cluster.stop().await
+}

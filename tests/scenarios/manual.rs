@@ -1,0 +1,150 @@
+//! The provider in manual mode: orders wait until a person publishes the result, with no key and no headers, anywhere,
+//! early, twice; and services that are away when they are needed.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use tests::broker::Broker;
+use tests::cluster::Cluster;
+use tests::process::Name;
+use tests::story::{Placed, RESULTS};
+
+crate::scenarios!(
+    approved_by_hand,
+    approved_on_the_wrong_partition,
+    declined_on_the_wrong_partition,
+    approved_in_capitals,
+    approved_twice,
+    approved_then_declined,
+    early_result_while_payment_stands_still,
+    early_result_while_inventory_stands_still,
+    payment_is_down_when_it_is_asked,
+    views_are_lost,
+);
+
+/// An order that waits for its result.
+async fn waiting(cluster: &Arc<Cluster>) -> Result<(Placed, tests::story::Item)> {
+    let item = cluster.item(10).await?;
+    let order = item.order(2).place().await?;
+    order.payment("pending").await?;
+    order.reservation("reserved").await?;
+    item.stands(10, 2).await?;
+    ensure!(order.now().await?["status"] == "pending", "it waits for a person");
+    Ok((order, item))
+}
+
+async fn is_paid(order: &Placed, item: &tests::story::Item) -> Result<()> {
+    order.ends("confirmed").await?;
+    order.payment("approved").await?;
+    order.reservation("confirmed").await?;
+    item.stands(8, 0).await
+}
+
+async fn approved_by_hand(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    order.result("approved").await?;
+    is_paid(&order, &item).await
+}
+
+async fn approved_on_the_wrong_partition(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    order.result_elsewhere("approved").await?;
+    is_paid(&order, &item).await
+}
+
+async fn declined_on_the_wrong_partition(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    order.result_elsewhere("declined").await?;
+    order.ends("payment_not_completed").await?;
+    order.because("payment_declined").await?;
+    order.payment("declined").await?;
+    order.reservation("released").await?;
+    item.stands(10, 0).await
+}
+
+async fn approved_in_capitals(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    let text = format!("{{ \"status\": \"approved\",\n  \"orderId\": \"{}\" }}\n", order.id.to_uppercase());
+    cluster.kafka.publish(RESULTS, None, text.as_bytes()).await?;
+    is_paid(&order, &item).await
+}
+
+async fn approved_twice(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    order.result("approved").await?;
+    order.result("approved").await?;
+    is_paid(&order, &item).await?;
+    order.result_elsewhere("approved").await?;
+    cluster.goes_on().await?;
+    is_paid(&order, &item).await
+}
+
+async fn approved_then_declined(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    order.result("approved").await?;
+    order.result("declined").await?;
+    is_paid(&order, &item).await?;
+    cluster.goes_on().await?;
+    is_paid(&order, &item).await
+}
+
+async fn early_result_while_payment_stands_still(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    early(&cluster, Name::Payments).await
+}
+
+async fn early_result_while_inventory_stands_still(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    early(&cluster, Name::Inventory).await
+}
+
+/// The approval is there before the saga waits for it: the service before that step stands still.
+async fn early(cluster: &Arc<Cluster>, name: Name) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let still = cluster.service(name)?;
+    still.sigstop()?;
+    let placed = async {
+        let order = item.order(2).place().await?;
+        order.is_told(common::topics::CREATED_ORDERS, "order.created").await?;
+        order.result("approved").await?;
+        ensure!(order.now().await?["status"] == "pending", "it can't have gone on");
+        Ok(order)
+    };
+    let order = placed.await;
+    still.sigcont()?;
+    let order = order.with_context(|| format!("while {} stands still", name.binary()))?;
+    is_paid(&order, &item).await?;
+    still.ready().await
+}
+
+async fn payment_is_down_when_it_is_asked(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let payments = cluster.service(Name::Payments)?;
+    payments.sigterm().await?;
+    let order = item.order(2).place().await?;
+    order.is_told(common::topics::PAYMENT_COMMANDS, "payment.request").await?;
+    order.reservation("reserved").await?;
+    payments.restart().await?;
+    order.payment("pending").await?;
+    order.result("approved").await?;
+    is_paid(&order, &item).await
+}
+
+async fn views_are_lost(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    let before = cluster.orders("").await?;
+    cluster.stop().await?;
+    for service in cluster.services() {
+        std::fs::remove_dir_all(service.view())?;
+        service.start()?;
+    }
+    for service in cluster.services() {
+        service.ready().await?;
+    }
+    let after = cluster.orders("").await?;
+    ensure!(before == after, "the same {} orders are listed as before, and not {}", before.len(), after.len());
+    item.stands(10, 2).await?;
+    order.payment("pending").await?;
+    order.reservation("reserved").await?;
+    order.result("approved").await?;
+    is_paid(&order, &item).await?;
+    cluster.goes_on().await
+}

@@ -1,0 +1,125 @@
+//! What stops a start, in words that help, and the command line of each binary.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tests::broker::Broker;
+use tests::cluster::Cluster;
+use tests::process::Name;
+
+crate::scenarios!(
+    unknown_settings_stop_the_start,
+    bad_values_stop_the_start,
+    a_view_in_use_is_refused,
+    another_partition_count_is_refused,
+    settings_come_from_a_file_too,
+    every_binary_explains_itself,
+);
+
+/// Starts another process in a service's place and waits for its end: whether it ended well, and what it said.
+async fn run(
+    cluster: &Cluster,
+    name: Name,
+    arguments: &'static [&'static str],
+    settings: &[(&str, &str)],
+) -> Result<(bool, String)> {
+    let mut command = cluster.service(name)?.command()?;
+    command.args(arguments).envs(settings.iter().map(|(key, value)| (name.variable(key), (*value).to_owned())));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while child.try_wait()?.is_none() {
+        if Instant::now() > deadline {
+            child.kill()?;
+            let output = child.wait_with_output()?;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            bail!("{} {arguments:?} {settings:?} goes on for 30 s\n{said}", name.binary());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let output = child.wait_with_output()?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+/// Expects that a service does not start with these settings, and says all these words.
+async fn refused(cluster: &Cluster, name: Name, settings: &[(&str, &str)], words: &[&str]) -> Result<()> {
+    let (started, said) = run(cluster, name, &[], settings).await?;
+    ensure!(!started, "{} started with {settings:?}:\n{said}", name.binary());
+    for word in words {
+        let found = said.to_lowercase().contains(&word.to_lowercase());
+        ensure!(found, "{} refuses {settings:?} without saying '{word}':\n{said}", name.binary());
+    }
+    Ok(())
+}
+
+async fn unknown_settings_stop_the_start(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    for name in Name::ALL {
+        refused(&cluster, name, &[("KAFKA__BROKRES", "x")], &["brokres"]).await?;
+        refused(&cluster, name, &[("NO_SUCH__SECTION", "x")], &["no_such"]).await?;
+    }
+    Ok(())
+}
+
+async fn bad_values_stop_the_start(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    for name in Name::ALL {
+        refused(&cluster, name, &[("HTTP__LISTEN", "nowhere at all")], &["listen", "nowhere at all"]).await?;
+        refused(&cluster, name, &[("KAFKA__PARTITIONS", "many")], &["partitions", "many"]).await?;
+        refused(&cluster, name, &[("LOG__FORMAT", "prose")], &["format", "prose", "json"]).await?;
+    }
+    refused(&cluster, Name::Payments, &[("PROVIDER__KIND", "magic")], &["kind", "magic", "manual"]).await
+}
+
+async fn a_view_in_use_is_refused(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    for name in Name::ALL {
+        let view = cluster.service(name)?.view().display().to_string();
+        refused(&cluster, name, &[("HTTP__LISTEN", "127.0.0.1:0")], &["in use", &view]).await?;
+    }
+    Ok(())
+}
+
+async fn another_partition_count_is_refused(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    for name in Name::ALL {
+        let view = cluster.scratch(name.binary())?.display().to_string();
+        let settings =
+            [("HTTP__LISTEN", "127.0.0.1:0"), ("VIEW__DIRECTORY", view.as_str()), ("KAFKA__PARTITIONS", "3")];
+        refused(&cluster, name, &settings, &["partitions", "2", "3"]).await?;
+    }
+    Ok(())
+}
+
+async fn settings_come_from_a_file_too(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let file = cluster.scratch("settings")?.join("own.toml");
+    std::fs::write(&file, "[log]\nlevel = \"debug\"\n\n[kafka.client]\n\"client.rack\" = \"left\"\n")?;
+    let file: &'static str = Box::leak(file.display().to_string().into_boxed_str());
+    let arguments: &'static [&'static str] = Box::leak(Box::new(["--config", file, "--print-config"]));
+    for name in Name::ALL {
+        let (good, said) = run(&cluster, name, arguments, &[]).await?;
+        ensure!(good, "{} --config: {said}", name.binary());
+        ensure!(said.contains("client.rack") && said.contains("left"), "{} forgets the file: {said}", name.binary());
+        // The environment comes last: the cluster says `info` and where its broker is.
+        ensure!(
+            said.contains("info") && said.contains(&cluster.brokers),
+            "{} forgets the environment: {said}",
+            name.binary()
+        );
+    }
+    Ok(())
+}
+
+async fn every_binary_explains_itself(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    for name in Name::ALL {
+        let words: [(&'static [&'static str], &[&str]); 3] = [
+            (&["--help"], &["--config", "--print-config"]),
+            (&["--version"], &[name.binary()]),
+            (&["--print-config"], &["[kafka]", "[http]", "[view]", "brokers"]),
+        ];
+        for (arguments, words) in words {
+            let (good, said) = run(&cluster, name, arguments, &[]).await.context(name.binary())?;
+            let all = words.iter().all(|word| said.contains(word));
+            ensure!(good && all, "{} {arguments:?} should say {words:?}: {said}", name.binary());
+        }
+    }
+    Ok(())
+}

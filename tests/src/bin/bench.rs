@@ -1,0 +1,149 @@
+//! The benchmark: a broker and the four services of its own, orders in open and closed loop, once with the broker as it
+//! is and once with every append synced to disk. Prints a table and writes `target/bench/result.json`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use serde::Serialize;
+
+use tests::broker::Broker;
+use tests::cluster::{Cluster, Options};
+use tests::load::drive::{Drive, Run, Target};
+use tests::load::report::{Row, heading, processes, taken};
+use tests::load::restart::{Restart, leave_open, restarts};
+use tests::{files, machine, stage};
+
+/// Orders through HTTP from POST to `confirmed`, on a broker and services of their own.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// Only these: open-20, open-200, open-1000, closed-64, closed-256 (any number will do), restart.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Measured seconds of each run, after its warm-up [default: 15 in open, 20 in closed loop].
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Seconds of warm-up before each run.
+    #[arg(long, default_value_t = 5)]
+    warm_up: u64,
+    /// Orders left open for the restarts.
+    #[arg(long, default_value_t = 1000)]
+    open_orders: u64,
+    /// Only with a broker that leaves syncing to the system, as Kafka does by default.
+    #[arg(long, conflicts_with_all = ["fsync", "all"])]
+    plain: bool,
+    /// Only with a broker that syncs every append (log.flush.interval.messages=1).
+    #[arg(long, conflicts_with = "all")]
+    fsync: bool,
+    /// With both, one after the other: the default.
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Outcome {
+    cores: usize,
+    runs: Vec<Row>,
+    restarts: Vec<Restart>,
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().bench() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Arguments {
+    fn bench(&self) -> Result<()> {
+        let _lock = machine::only_run()?;
+        let drives = self.drives()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.spawn(stage::leave_on_signal());
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut outcome = Outcome { cores, runs: Vec::new(), restarts: Vec::new() };
+        println!("{}", heading());
+        if !self.fsync {
+            self.pass("default", &[], &drives, &runtime, &mut outcome)?;
+        }
+        if !self.plain {
+            self.pass("fsync", &["log.flush.interval.messages=1"], &drives, &runtime, &mut outcome)?;
+        }
+        let path = files::target()?.join("bench/result.json");
+        std::fs::create_dir_all(files::target()?.join("bench"))?;
+        std::fs::write(&path, serde_json::to_string_pretty(&outcome)?).with_context(|| path.display().to_string())?;
+        println!("written to {}", path.display());
+        Ok(())
+    }
+
+    fn drives(&self) -> Result<Vec<Drive>> {
+        let all = ["open-20", "open-200", "open-1000", "closed-64", "closed-256"].map(str::to_owned);
+        let names = if self.only.is_empty() { all.to_vec() } else { self.only.clone() };
+        let names = names.iter().filter(|name| *name != "restart");
+        let drive = |name: &String| {
+            let open = name.strip_prefix("open-").and_then(|n| n.parse().ok()).map(Drive::Open);
+            let closed = || name.strip_prefix("closed-").and_then(|n| n.parse().ok()).map(Drive::Closed);
+            open.or_else(closed)
+                .with_context(|| format!("'{name}' is no run: write open-RATE, closed-CLIENTS or restart"))
+        };
+        names.map(drive).collect()
+    }
+
+    fn pass(
+        &self,
+        name: &str,
+        settings: &[&str],
+        drives: &[Drive],
+        runtime: &tokio::runtime::Runtime,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        let broker = Broker::start(&files::target()?.join("bench-brokers").join(name), settings)?;
+        let options = Options { name: "bench", instances: 1, settings: &[], patience: None, log: "warn" };
+        let cluster = runtime.block_on(Cluster::start(&broker, options))?;
+        let played = runtime.block_on(self.play(name, &broker, &cluster, drives, outcome));
+        played.with_context(|| cluster.report())?;
+        runtime.block_on(cluster.stop())
+    }
+
+    async fn play(
+        &self,
+        pass: &str,
+        broker: &Broker,
+        cluster: &Arc<Cluster>,
+        drives: &[Drive],
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        let item = cluster.item(1_000_000_000).await?.id;
+        let port = cluster.service(tests::process::Name::Orders)?.port;
+        let target = Target { port, item, amount: "10.50" };
+        let processes = processes(broker, cluster)?;
+        let mut closed = 0;
+        for drive in drives {
+            let seconds = self.seconds.unwrap_or(if matches!(drive, Drive::Open(_)) { 15 } else { 20 });
+            let run = Run::new(target.clone(), Duration::from_secs(self.warm_up), Duration::from_secs(seconds))?;
+            let driving = Arc::clone(&run);
+            let drive = *drive;
+            let driving = tokio::spawn(async move { driving.drive(drive).await });
+            tokio::time::sleep_until(run.from().into()).await;
+            let before = taken(&processes)?;
+            driving.await?;
+            let (length, after) = (Instant::now() - run.from(), taken(&processes)?);
+            let row = Row::new(pass, &drive.name(), length.as_secs_f64(), &run.measured(), &before, &after);
+            println!("{}", row.line());
+            closed += row.orders;
+            outcome.runs.push(row);
+        }
+        if self.only.is_empty() && pass == "default" || self.only.iter().any(|name| name == "restart") {
+            let silent = Target { amount: "10.44", ..target };
+            leave_open(&silent, self.open_orders).await?;
+            outcome.restarts.extend(restarts(cluster, closed, self.open_orders).await?);
+        }
+        Ok(())
+    }
+}

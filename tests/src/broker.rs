@@ -1,0 +1,107 @@
+//! A Kafka broker of a run's own, on its own port and directory, started and stopped by `./dev broker`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{files, machine};
+
+/// Directories of the brokers that run, for [`kill_all`].
+static RUNNING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// A broker. It is stopped when dropped.
+#[derive(Debug)]
+pub struct Broker {
+    dir: PathBuf,
+    port: u16,
+    settings: Vec<String>,
+}
+
+impl Broker {
+    /// Starts a broker without data in `dir` and waits until it answers. `settings` are lines of `server.properties`.
+    ///
+    /// # Errors
+    /// What `./dev broker start` says.
+    pub fn start(dir: &Path, settings: &[&str]) -> Result<Self> {
+        if dir.exists() {
+            dev(&["kill", &dir.display().to_string()])?;
+        }
+        files::empty(dir)?;
+        let port = machine::free_ports(2)?;
+        let settings = settings.iter().map(|&s| s.to_owned()).collect();
+        let broker = Self { dir: dir.to_owned(), port, settings };
+        registry(|running| running.push(dir.to_owned()));
+        broker.start_again()?;
+        Ok(broker)
+    }
+
+    /// Starts it with the data it has.
+    ///
+    /// # Errors
+    /// What `./dev broker start` says.
+    pub fn start_again(&self) -> Result<()> {
+        let (dir, port) = (self.dir.display().to_string(), self.port.to_string());
+        let mut arguments = vec!["start", &dir, &port];
+        arguments.extend(self.settings.iter().map(String::as_str));
+        dev(&arguments)
+    }
+
+    /// Ends it with SIGKILL.
+    ///
+    /// # Errors
+    /// What `./dev broker kill` says.
+    pub fn kill9(&self) -> Result<()> {
+        dev(&["kill", &self.dir.display().to_string()])
+    }
+
+    /// Where clients find it.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its process.
+    ///
+    /// # Errors
+    /// When its pid file can't be read.
+    pub fn pid(&self) -> Result<u32> {
+        let text = std::fs::read_to_string(self.dir.join("pid")).context("the broker's pid file")?;
+        text.lines().next().unwrap_or_default().trim().parse().context("the broker's pid file")
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Err(error) = dev(&["stop", &self.dir.display().to_string()]) {
+            eprintln!("the broker in {} was not stopped: {error:#}", self.dir.display());
+        }
+        registry(|running| running.retain(|dir| *dir != self.dir));
+    }
+}
+
+/// Ends all brokers of this program at once, on its way out.
+pub fn kill_all() {
+    registry(|running| {
+        for dir in running.drain(..) {
+            _ = dev(&["kill", &dir.display().to_string()]);
+        }
+    });
+}
+
+fn registry(f: impl FnOnce(&mut Vec<PathBuf>)) {
+    if let Ok(mut running) = RUNNING.lock() {
+        f(&mut running);
+    }
+}
+
+fn dev(arguments: &[&str]) -> Result<()> {
+    let dev = files::root().join("dev");
+    let output =
+        Command::new(&dev).arg("broker").args(arguments).output().with_context(|| dev.display().to_string())?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("./dev broker {}: {}\n{said}", arguments.join(" "), output.status);
+    }
+    Ok(())
+}

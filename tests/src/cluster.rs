@@ -1,0 +1,254 @@
+//! The four services, one or more instances of each, over a broker. Scenarios that can live with the same settings share
+//! a cluster; their orders are for items and customers of their own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::broker::Broker;
+use crate::kafka::Kafka;
+use crate::process::{Name, Service, kill_leftovers};
+use crate::{files, wait};
+
+/// How many partitions every topic has.
+pub const PARTITIONS: i32 = 2;
+
+/// How a cluster differs from the services' defaults.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Its name, for directories.
+    pub name: &'static str,
+    /// How many processes of each service.
+    pub instances: usize,
+    /// Settings of single services: which, key such as `PROVIDER__KIND`, value.
+    pub settings: &'static [(Name, &'static str, &'static str)],
+    /// How long the saga waits for the payment's result, where it is not the definition's own time.
+    pub patience: Option<&'static str>,
+    /// `log.level`.
+    pub log: &'static str,
+}
+
+/// Running services.
+pub struct Cluster {
+    /// What this cluster is.
+    pub options: Options,
+    /// The broker's topics.
+    pub kafka: Kafka,
+    /// Where it listens.
+    pub brokers: String,
+    /// A client for the services' APIs.
+    pub http: reqwest::Client,
+    services: Vec<Service>,
+    /// Items and how many there were before anything was ordered.
+    initial: Mutex<BTreeMap<String, i64>>,
+    /// Orders that were acknowledged, and what they have to end as where that is known.
+    placed: Mutex<BTreeMap<String, Option<String>>>,
+}
+
+impl Cluster {
+    /// Starts a cluster over a broker from which all topics of the one before are deleted, and waits until all services
+    /// are ready.
+    ///
+    /// # Errors
+    /// The service that does not become ready, and the end of its log.
+    pub async fn start(broker: &Broker, options: Options) -> Result<Arc<Self>> {
+        let kafka = Kafka::new(&broker.address())?;
+        kafka.delete_topics().await?;
+        let clusters = files::target()?.join("test-clusters");
+        kill_leftovers(&clusters)?;
+        let directory = clusters.join(options.name);
+        files::empty(&directory)?;
+        let services = services(&options, broker, &directory)?;
+        for service in &services {
+            service.start()?;
+        }
+        for service in &services {
+            service.ready().await?;
+        }
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(40)).build()?;
+        let (initial, placed) = (Mutex::default(), Mutex::default());
+        let cluster = Self { options, kafka, brokers: broker.address(), http, services, initial, placed };
+        for (item, stock) in cluster.stock().await? {
+            cluster.remember_item(&item, stock.on_hand);
+        }
+        Ok(Arc::new(cluster))
+    }
+
+    /// Ends all services with SIGTERM.
+    ///
+    /// # Errors
+    /// Those that do not end with 0.
+    pub async fn stop(&self) -> Result<()> {
+        let running = self.services.iter().filter(|s| s.pid().is_ok());
+        let mut failed = Vec::new();
+        for service in running {
+            if let Err(error) = service.sigterm().await {
+                failed.push(format!("{error:#}"));
+            }
+        }
+        if failed.is_empty() { Ok(()) } else { Err(anyhow!("{}", failed.join("\n"))) }
+    }
+
+    /// The first instance of a service.
+    ///
+    /// # Errors
+    /// As [`Cluster::instance`].
+    pub fn service(&self, name: Name) -> Result<&Service> {
+        self.instance(name, 0)
+    }
+
+    /// An instance of a service, from 0.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn instance(&self, name: Name, index: usize) -> Result<&Service> {
+        let mut of_name = self.services.iter().filter(|s| s.name == name);
+        of_name.nth(index).ok_or_else(|| anyhow!("there is no instance {index} of {}", name.binary()))
+    }
+
+    /// All processes.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.services.iter()
+    }
+
+    /// The last lines of every service's log.
+    pub fn report(&self) -> String {
+        self.services.iter().map(|s| s.report(10)).collect()
+    }
+
+    /// A directory for what a scenario needs.
+    ///
+    /// # Errors
+    /// When it can't be made empty.
+    pub fn scratch(&self, name: &str) -> Result<PathBuf> {
+        let path = files::target()?.join("test-clusters").join(self.options.name).join("scratch").join(name);
+        files::empty(&path)?;
+        Ok(path)
+    }
+
+    /// GETs JSON; none for 404.
+    ///
+    /// # Errors
+    /// No answer, or another one than 200 and 404.
+    pub async fn get(&self, service: &Service, path: &str) -> Result<Option<Value>> {
+        let answer = self.http.get(service.url(path)).send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if !status.is_success() {
+            bail!("GET {path} of {} answers {status}: {text}", service.name.binary());
+        }
+        Ok(Some(serde_json::from_str(&text).with_context(|| format!("GET {path} answers {text}"))?))
+    }
+
+    /// The stock of every item.
+    ///
+    /// # Errors
+    /// As [`Cluster::get`].
+    pub async fn stock(&self) -> Result<BTreeMap<String, Stock>> {
+        let answer = self.get(self.service(Name::Inventory)?, "/stock").await?.unwrap_or_default();
+        let items = answer["items"].as_array().ok_or_else(|| anyhow!("GET /stock answers {answer}"))?;
+        let number = |item: &Value, key: &str| item[key].as_i64().ok_or_else(|| anyhow!("no {key} in {item}"));
+        let stock = |item: &Value| {
+            let [on_hand, reserved, available] = ["onHand", "reserved", "available"].map(|key| number(item, key));
+            let stock = Stock { on_hand: on_hand?, reserved: reserved?, available: available? };
+            Ok((item["itemId"].as_str().unwrap_or_default().to_owned(), stock))
+        };
+        items.iter().map(stock).collect()
+    }
+
+    /// All orders there are, newest first, page by page.
+    ///
+    /// # Errors
+    /// As [`Cluster::get`].
+    pub async fn orders(&self, filter: &str) -> Result<Vec<Value>> {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/orders?limit=50{filter}{cursor}");
+            let mut page = self.get(self.service(Name::Orders)?, &path).await?.unwrap_or_default();
+            let items = page["items"].as_array_mut().map(std::mem::take);
+            all.extend(items.ok_or_else(|| anyhow!("GET {path} answers {page}"))?);
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Notes how many of an item there were at first.
+    pub(crate) fn remember_item(&self, item: &str, on_hand: i64) {
+        self.initial.lock().unwrap_or_else(PoisonError::into_inner).insert(item.to_owned(), on_hand);
+    }
+
+    /// Notes an order that was acknowledged, or what it has to end as.
+    pub(crate) fn remember_order(&self, order: &str, status: Option<&str>) {
+        let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
+        placed.insert(order.to_owned(), status.map(str::to_owned));
+    }
+
+    /// What was noted of items.
+    pub fn initial(&self) -> BTreeMap<String, i64> {
+        self.initial.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was noted of orders.
+    pub fn placed(&self) -> BTreeMap<String, Option<String>> {
+        self.placed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The messages of a topic's dead letters, waited for until there is one with this value.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn dead_letter(&self, topic: &str, value: &[u8]) -> Result<crate::kafka::Lying> {
+        let dlq = common::topics::dead_letters(topic);
+        let what = format!("a dead letter on {dlq}");
+        wait::until(&what, wait::SOON, || async {
+            Ok(self.kafka.read(&dlq).await?.into_iter().find(|m| m.value == value))
+        })
+        .await
+    }
+}
+
+/// How many there are of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stock {
+    /// In the warehouse.
+    pub on_hand: i64,
+    /// Of these reserved.
+    pub reserved: i64,
+    /// What can still be reserved.
+    pub available: i64,
+}
+
+fn services(options: &Options, broker: &Broker, directory: &std::path::Path) -> Result<Vec<Service>> {
+    let sagas = directory.join("sagas");
+    let mut services = Vec::new();
+    for instance in 0..options.instances {
+        for name in Name::ALL {
+            let mut settings = vec![
+                ("KAFKA__BROKERS", broker.address()),
+                ("KAFKA__PARTITIONS", PARTITIONS.to_string()),
+                // The shortest that brokers allow (group.min.session.timeout.ms).
+                ("KAFKA__SESSION_TIMEOUT", "6s".to_owned()),
+                ("LOG__LEVEL", options.log.to_owned()),
+                ("LOG__FORMAT", "text".to_owned()),
+            ];
+            let own = options.settings.iter().filter(|(of, ..)| *of == name);
+            settings.extend(own.map(|(_, key, value)| (*key, (*value).to_owned())));
+            if let (Name::Orchestrator, Some(patience)) = (name, options.patience) {
+                files::impatient_definition(&sagas, patience)?;
+                settings.push(("SAGAS__DIRECTORY", sagas.display().to_string()));
+            }
+            services.push(Service::new(name, instance, directory, &settings)?);
+        }
+    }
+    Ok(services)
+}

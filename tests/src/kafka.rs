@@ -1,0 +1,200 @@
+//! The broker's topics as a person sees them: publish anything anywhere, read all of a topic.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::wait::{SOON, until_is};
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A client of the broker.
+#[derive(Clone)]
+pub struct Kafka {
+    brokers: String,
+    producer: FutureProducer,
+}
+
+/// A message as it lies on a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lying {
+    /// Its topic.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its headers; of one name the last.
+    pub headers: BTreeMap<String, String>,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+impl Lying {
+    /// A header, or an empty text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// The order it is about.
+    pub fn subject(&self) -> &str {
+        self.header("ce_subject")
+    }
+
+    /// What it says it is.
+    pub fn kind(&self) -> &str {
+        self.header("ce_type")
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        self.header("ce_id")
+    }
+}
+
+impl Kafka {
+    /// A client of `brokers`.
+    ///
+    /// # Errors
+    /// When librdkafka refuses its settings.
+    pub fn new(brokers: &str) -> Result<Self> {
+        let producer = settings(brokers).set("partitioner", "murmur2_random").create().context("a producer")?;
+        Ok(Self { brokers: brokers.to_owned(), producer })
+    }
+
+    /// Publishes a text without key and headers, as a person with kcat does; on a partition, or any.
+    ///
+    /// # Errors
+    /// When the broker does not take it.
+    pub async fn publish(&self, topic: &str, partition: Option<i32>, value: &[u8]) -> Result<()> {
+        let mut record = FutureRecord::<[u8], [u8]>::to(topic).payload(value);
+        record.partition = partition;
+        let sent = self.producer.send(record, TIMEOUT).await;
+        sent.map(|_| ()).map_err(|(error, _)| anyhow!("publish to {topic}: {error}"))
+    }
+
+    /// The topics there are, without Kafka's own, and their partition counts.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn topics(&self) -> Result<BTreeMap<String, usize>> {
+        let consumer = self.consumer()?;
+        blocking(move || {
+            let metadata = consumer.fetch_metadata(None, TIMEOUT)?;
+            let ours = metadata.topics().iter().filter(|t| !t.name().starts_with("__"));
+            Ok(ours.map(|t| (t.name().to_owned(), t.partitions().len())).collect())
+        })
+        .await
+    }
+
+    /// Deletes all topics, so that the next cluster begins with an empty broker.
+    ///
+    /// # Errors
+    /// When the broker does not do it.
+    pub async fn delete_topics(&self) -> Result<()> {
+        let topics = self.topics().await?;
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let admin: AdminClient<DefaultClientContext> = settings(&self.brokers).create().context("an admin client")?;
+        let names: Vec<&str> = topics.keys().map(String::as_str).collect();
+        let done = admin.delete_topics(&names, &AdminOptions::new().operation_timeout(Some(TIMEOUT))).await?;
+        for result in done {
+            result.map_err(|(topic, error)| anyhow!("delete {topic}: {error}"))?;
+        }
+        until_is("the topics", Vec::new(), SOON, || async { Ok(self.topics().await?.into_keys().collect::<Vec<_>>()) })
+            .await
+    }
+
+    /// All messages of a topic, partition by partition; none when there is no such topic.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn read(&self, topic: &str) -> Result<Vec<Lying>> {
+        let (consumer, topic) = (self.consumer()?, topic.to_owned());
+        blocking(move || read_all(&consumer, &topic)).await
+    }
+
+    /// The messages of a topic about one order.
+    ///
+    /// # Errors
+    /// As [`Kafka::read`].
+    pub async fn about(&self, topic: &str, order: &str) -> Result<Vec<Lying>> {
+        let mut all = self.read(topic).await?;
+        all.retain(|m| m.subject() == order);
+        Ok(all)
+    }
+
+    fn consumer(&self) -> Result<BaseConsumer> {
+        let mut settings = settings(&self.brokers);
+        settings.set("group.id", "tests").set("enable.auto.commit", "false").set("fetch.message.max.bytes", "10000000");
+        settings.create().context("a consumer")
+    }
+}
+
+fn settings(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("allow.auto.create.topics", "false").set_log_level(
+        // A broker that is killed on purpose is no news.
+        rdkafka::config::RDKafkaLogLevel::Critical,
+    );
+    config
+}
+
+/// librdkafka blocks, and its clients must not be dropped inside the runtime.
+async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(f).await.context("a blocking call")?
+}
+
+fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<Lying>> {
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
+    let partitions = metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id());
+    let (mut wanted, mut list) = (BTreeMap::new(), TopicPartitionList::new());
+    for partition in partitions {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT)?;
+        if high > low {
+            wanted.insert(partition, high);
+            list.add_partition_offset(topic, partition, Offset::Offset(low))?;
+        }
+    }
+    consumer.assign(&list)?;
+    let (mut all, deadline) = (Vec::new(), Instant::now() + TIMEOUT);
+    while !wanted.is_empty() {
+        if Instant::now() > deadline {
+            bail!("{topic} could not be read to its end; still to come: {wanted:?}");
+        }
+        let Some(message) = consumer.poll(Duration::from_millis(200)) else { continue };
+        let message = message.with_context(|| format!("read {topic}"))?;
+        if wanted.get(&message.partition()).is_some_and(|high| message.offset() + 1 >= *high) {
+            wanted.remove(&message.partition());
+        }
+        all.push(lying(&message));
+    }
+    all.sort_by_key(|m: &Lying| (m.partition, m.offset));
+    Ok(all)
+}
+
+fn lying(message: &rdkafka::message::BorrowedMessage<'_>) -> Lying {
+    let headers = message.headers().map(|headers| {
+        let text = |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+        headers.iter().map(|h| (h.key.to_owned(), text(h.value))).collect()
+    });
+    Lying {
+        topic: message.topic().to_owned(),
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key().map(<[u8]>::to_vec),
+        headers: headers.unwrap_or_default(),
+        value: message.payload().unwrap_or_default().to_vec(),
+    }
+}

@@ -1,0 +1,162 @@
+//! What the benchmark tells: a table for people, JSON for programs.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::drive::Measured;
+use crate::broker::Broker;
+use crate::cluster::Cluster;
+use crate::machine::{Usage, usage};
+
+/// One run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// How the broker writes: `default`, or `fsync` for every append.
+    pub broker: String,
+    /// The drive, such as `open-200`.
+    pub name: String,
+    /// Measured time.
+    pub seconds: f64,
+    /// Orders confirmed.
+    pub orders: u64,
+    /// Orders that did not end confirmed.
+    pub failures: u64,
+    /// Why the first of them did not.
+    pub failure: Option<String>,
+    /// Orders confirmed a second.
+    pub per_second: f64,
+    /// POST to 201, in milliseconds.
+    pub created: Times,
+    /// POST to `confirmed`, in milliseconds.
+    pub confirmed: Times,
+    /// CPU seconds per thousand orders, by process.
+    pub cpu: BTreeMap<String, f64>,
+    /// Resident memory at the end, in MB, by process.
+    pub memory: BTreeMap<String, f64>,
+}
+
+/// Percentiles in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Times {
+    /// Half of all took no longer.
+    pub p50: f64,
+    /// 99 of a hundred.
+    pub p99: f64,
+    /// All.
+    pub max: f64,
+}
+
+impl Times {
+    fn of(histogram: &hdrhistogram::Histogram<u64>) -> Self {
+        let at = |quantile| millis(histogram.value_at_quantile(quantile));
+        Self { p50: at(0.5), p99: at(0.99), max: millis(histogram.max()) }
+    }
+}
+
+fn millis(micros: u64) -> f64 {
+    std::time::Duration::from_micros(micros).as_secs_f64() * 1e3
+}
+
+/// The processes that take part: the broker, the services, this one.
+///
+/// # Errors
+/// When one of them does not run.
+pub fn processes(broker: &Broker, cluster: &Cluster) -> Result<Vec<(String, u32)>> {
+    let mut all = vec![("broker".to_owned(), broker.pid()?)];
+    for service in cluster.services() {
+        all.push((service.name.binary().to_owned(), service.pid()?));
+    }
+    all.push(("load".to_owned(), std::process::id()));
+    Ok(all)
+}
+
+/// What they have taken so far.
+///
+/// # Errors
+/// When one of them does not run.
+pub fn taken(processes: &[(String, u32)]) -> Result<BTreeMap<String, Usage>> {
+    processes.iter().map(|(name, pid)| Ok((name.clone(), usage(*pid)?))).collect()
+}
+
+impl Row {
+    /// The row of a run.
+    pub fn new(
+        broker: &str,
+        name: &str,
+        seconds: f64,
+        measured: &Measured,
+        before: &BTreeMap<String, Usage>,
+        after: &BTreeMap<String, Usage>,
+    ) -> Self {
+        let orders = measured.ended.len();
+        let count = f64::from(u32::try_from(orders).unwrap_or(u32::MAX));
+        let cpu = after.iter().map(|(name, usage)| {
+            let begin = before.get(name).map_or(0.0, |b| b.cpu);
+            (name.clone(), (usage.cpu - begin) * 1000.0 / count.max(1.0))
+        });
+        Self {
+            broker: broker.to_owned(),
+            name: name.to_owned(),
+            seconds,
+            orders,
+            failures: measured.failures,
+            failure: measured.failure.clone(),
+            per_second: count / seconds,
+            created: Times::of(&measured.created),
+            confirmed: Times::of(&measured.ended),
+            cpu: cpu.collect(),
+            memory: after.iter().map(|(name, usage)| (name.clone(), usage.resident)).collect(),
+        }
+    }
+
+    /// The line of the table.
+    pub fn line(&self) -> String {
+        let Self { broker, name, per_second, created, confirmed, failures, .. } = self;
+        let mut line = format!(
+            "{broker:<8} {name:<11} {per_second:>9.1} {:>8.1} {:>8.1} {:>9.1} {:>9.1} {failures:>6}  ",
+            created.p50, created.p99, confirmed.p50, confirmed.p99
+        );
+        for process in PROCESSES {
+            line += &format!("{:>8.2}", self.cpu.get(process).copied().unwrap_or_default());
+        }
+        line += "  ";
+        for process in PROCESSES {
+            line += &format!("{:>7.0}", self.memory.get(process).copied().unwrap_or_default());
+        }
+        match &self.failure {
+            Some(failure) => format!("{line}\n    first failure: {failure}"),
+            None => line,
+        }
+    }
+}
+
+const PROCESSES: [&str; 6] =
+    ["broker", "order-service", "inventory-service", "payment-service", "orchestrator", "load"];
+
+/// The heading of the table.
+pub fn heading() -> String {
+    let names = "  broker   order   stock payment    saga    load";
+    let memory = " broker  order  stock    pay   saga   load";
+    format!(
+        "{:<8} {:<11} {:>9} {:^17} {:^19} {:>6}  {:^48}  {:^42}\n{:<8} {:<11} {:>9} {:>8} {:>8} {:>9} {:>9} {:>6}  {names}  {memory}",
+        "",
+        "",
+        "confirmed",
+        "201, ms",
+        "confirmed, ms",
+        "not",
+        "CPU seconds per 1,000 orders",
+        "memory, MB",
+        "broker",
+        "load",
+        "orders/s",
+        "p50",
+        "p99",
+        "p50",
+        "p99",
+        "conf.",
+    )
+}

@@ -1,0 +1,75 @@
+//! What this machine has to give: free ports, and one test run at a time; and what processes take of it.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::files;
+
+/// Below the range from which the kernel takes ports for outgoing connections: a port stays free while its service is down.
+const FIRST: u16 = 20_000;
+const LAST: u16 = 32_000;
+
+/// `count` neighbouring ports that nobody listens on.
+///
+/// # Errors
+/// When there are none.
+pub fn free_ports(count: u16) -> Result<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 11_000).unwrap_or(0);
+    for _ in 0..2_000 {
+        let offset = NEXT.fetch_add(count, Ordering::Relaxed).wrapping_add(start) % (LAST - FIRST - count);
+        let port = FIRST + offset;
+        if (port..port + count).all(|p| TcpListener::bind(("0.0.0.0", p)).is_ok()) {
+            return Ok(port);
+        }
+    }
+    bail!("no {count} neighbouring ports are free between {FIRST} and {LAST}")
+}
+
+/// Waits until no other run of tests or of the benchmark uses the target directory. Keep what it gives.
+///
+/// # Errors
+/// When the lock file can't be written.
+pub fn only_run() -> Result<File> {
+    let path = files::target()?.join("test-run.lock");
+    let file = File::create(&path).with_context(|| format!("create {}", path.display()))?;
+    if file.try_lock().is_err() {
+        eprintln!("waiting for another run that holds {}", path.display());
+        file.lock().context("wait for the other run")?;
+    }
+    Ok(file)
+}
+
+/// What a process has taken so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// CPU time of all its threads, user and system, in seconds.
+    pub cpu: f64,
+    /// Resident memory now, in MB.
+    pub resident: f64,
+    /// The most it ever was, in MB.
+    pub peak: f64,
+}
+
+/// Linux tells CPU time in ticks of a hundredth of a second (`USER_HZ`), on every architecture that runs here.
+const TICKS: f64 = 100.0;
+
+/// Reads what a process has taken, from `/proc` (proc(5)).
+///
+/// # Errors
+/// When there is no such process.
+pub fn usage(pid: u32) -> Result<Usage> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid}"))?;
+    // The second field is the name in parentheses, which may hold anything.
+    let (_, rest) = stat.rsplit_once(')').ok_or_else(|| anyhow!("/proc/{pid}/stat is of an unknown form"))?;
+    let ticks: f64 = rest.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<f64>().ok()).sum();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid}"))?;
+    let megabytes = |name: &str| {
+        let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_default();
+        line.split_whitespace().next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+    };
+    Ok(Usage { cpu: ticks / TICKS, resident: megabytes("VmRSS:"), peak: megabytes("VmHWM:") })
+}

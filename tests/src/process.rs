@@ -1,0 +1,294 @@
+//! One service as a process: started with its settings as environment variables, its output in a file, and ended in
+//! every way a process can end.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, Signal};
+
+use crate::wait::{PATIENT, SOON, until};
+use crate::{files, machine};
+
+/// Processes that run, for [`kill_all`].
+static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Which of the four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// order-service
+    Orders,
+    /// inventory-service
+    Inventory,
+    /// payment-service
+    Payments,
+    /// orchestrator
+    Orchestrator,
+}
+
+impl Name {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Orders, Self::Inventory, Self::Payments, Self::Orchestrator];
+
+    /// The binary's name.
+    pub const fn binary(self) -> &'static str {
+        match self {
+            Self::Orders => "order-service",
+            Self::Inventory => "inventory-service",
+            Self::Payments => "payment-service",
+            Self::Orchestrator => "orchestrator",
+        }
+    }
+
+    /// The journal's topic.
+    pub const fn journal(self) -> &'static str {
+        match self {
+            Self::Orders => "order-journal",
+            Self::Inventory => "inventory-journal",
+            Self::Payments => "payment-journal",
+            Self::Orchestrator => "saga-journal",
+        }
+    }
+
+    /// An environment variable of a setting, such as `KAFKA__BROKERS`.
+    pub fn variable(self, key: &str) -> String {
+        format!("{}__{key}", self.binary().to_uppercase().replace('-', "_"))
+    }
+}
+
+/// A service's process, or the place of one.
+#[derive(Debug)]
+pub struct Service {
+    /// Which.
+    pub name: Name,
+    /// Its HTTP port.
+    pub port: u16,
+    label: String,
+    directory: PathBuf,
+    environment: Vec<(String, String)>,
+    child: Mutex<Option<Child>>,
+}
+
+impl Service {
+    /// A service that is not started yet. Its view, log and pid file lie below `directory`, its `settings` are keys such
+    /// as `KAFKA__BROKERS` and values.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn new(name: Name, instance: usize, directory: &Path, settings: &[(&str, String)]) -> Result<Self> {
+        let (port, label) = (machine::free_ports(1)?, format!("{}-{instance}", name.binary()));
+        let mut environment: Vec<_> = settings.iter().map(|(k, v)| (name.variable(k), v.clone())).collect();
+        environment.push((name.variable("HTTP__LISTEN"), format!("127.0.0.1:{port}")));
+        let view = directory.join(&label).join("view");
+        environment.push((name.variable("VIEW__DIRECTORY"), view.display().to_string()));
+        Ok(Self { name, port, label, directory: directory.to_owned(), environment, child: Mutex::new(None) })
+    }
+
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where its view lies.
+    pub fn view(&self) -> PathBuf {
+        self.directory.join(&self.label).join("view")
+    }
+
+    /// Where its output goes.
+    pub fn log(&self) -> PathBuf {
+        self.directory.join(format!("{}.log", self.label))
+    }
+
+    /// The last lines of its output, under its name.
+    pub fn report(&self, lines: usize) -> String {
+        format!("  {} ({}):\n{}", self.label, self.log().display(), files::tail(&self.log(), lines))
+    }
+
+    /// The address of a path of it.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// A command that would start another process in this one's place, for what must be refused.
+    ///
+    /// # Errors
+    /// When the binary was not built.
+    pub fn command(&self) -> Result<Command> {
+        let mut command = Command::new(files::binary(self.name.binary())?);
+        command.envs(self.environment.iter().map(|(k, v)| (k, v))).stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// Starts it, with the view that it has.
+    ///
+    /// # Errors
+    /// When it runs, or can't be started.
+    pub fn start(&self) -> Result<()> {
+        if self.child().is_some() {
+            bail!("{} runs already", self.label);
+        }
+        std::fs::create_dir_all(&self.directory)?;
+        let log = File::options().create(true).append(true).open(self.log())?;
+        let mut command = self.command()?;
+        let child = command.stdout(log.try_clone()?).stderr(log).spawn().with_context(|| self.label.clone())?;
+        std::fs::write(self.pid_file(), format!("{}\n{}\n", child.id(), self.name.binary()))?;
+        if let Ok(mut running) = RUNNING.lock() {
+            running.push(child.id());
+        }
+        *self.child() = Some(child);
+        Ok(())
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.directory.join(format!("{}.pid", self.label))
+    }
+
+    /// Its process.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> Result<u32> {
+        self.child().as_ref().map(Child::id).ok_or_else(|| anyhow!("{} does not run", self.label))
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.pid()?).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| anyhow!("{} has no pid", self.label))?;
+        rustix::process::kill_process(pid, signal).with_context(|| format!("{signal:?} to {}", self.label))
+    }
+
+    /// Ends it at once, in the middle of whatever it does.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn kill9(&self) -> Result<()> {
+        self.signal(Signal::KILL)?;
+        let child = self.child().take();
+        child.map(|mut c| c.wait()).transpose().context("wait for the killed process")?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Lets it stand still.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn sigstop(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn sigcont(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Asks it to end and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not run, does not end in half a minute, or ends with anything but 0.
+    pub async fn sigterm(&self) -> Result<()> {
+        self.signal(Signal::TERM)?;
+        let status = self.ended(SOON).await?;
+        if !status.success() {
+            bail!("{} ended with {status} after SIGTERM\n{}", self.label, self.report(12));
+        }
+        Ok(())
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// When it has not after `at_most`.
+    pub async fn ended(&self, at_most: Duration) -> Result<ExitStatus> {
+        let what = format!("{} to end", self.label);
+        let status = until(&what, at_most, || async {
+            let mut child = self.child();
+            let running = child.as_mut().ok_or_else(|| anyhow!("it does not run"))?;
+            Ok(running.try_wait()?)
+        });
+        let status = status.await?;
+        self.forget();
+        *self.child() = None;
+        Ok(status)
+    }
+
+    fn forget(&self) {
+        let Ok(text) = std::fs::read_to_string(self.pid_file()) else { return };
+        _ = std::fs::remove_file(self.pid_file());
+        let pid = text.lines().next().and_then(|l| l.parse::<u32>().ok());
+        if let Ok(mut running) = RUNNING.lock() {
+            running.retain(|p| Some(*p) != pid);
+        }
+    }
+
+    /// Starts it again and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`Service::start`] and [`Service::ready`].
+    pub async fn restart(&self) -> Result<()> {
+        self.start()?;
+        self.ready().await
+    }
+
+    /// Waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// At once when it ended, with the end of its log; or after two minutes, with what it says instead.
+    pub async fn ready(&self) -> Result<()> {
+        let (client, url) = (reqwest::Client::new(), self.url("/health/ready"));
+        let what = format!("{} to be ready", self.label);
+        let ready = until(&what, PATIENT, || async {
+            if let Some(status) = self.child().as_mut().map(Child::try_wait).transpose()?.flatten() {
+                return Ok(Some(Err(anyhow!("{} ended with {status}", self.label))));
+            }
+            let answer = client.get(&url).timeout(Duration::from_secs(2)).send().await?;
+            if answer.status().is_success() { Ok(Some(Ok(()))) } else { Err(anyhow!("{}", answer.text().await?)) }
+        });
+        ready.await.and_then(|r| r).with_context(|| format!("\n{}", self.report(20)))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if self.child().is_some() {
+            _ = self.kill9();
+        }
+    }
+}
+
+/// Ends all processes of this program at once, on its way out.
+pub fn kill_all() {
+    let Ok(mut running) = RUNNING.lock() else { return };
+    for pid in running.drain(..) {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+            _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Ends what an earlier run left behind: processes named by pid files of clusters below `clusters`, where they run a
+/// binary of ours. Only for who holds [`machine::only_run`].
+///
+/// # Errors
+/// When this program does not know where it stands.
+pub fn kill_leftovers(clusters: &Path) -> Result<()> {
+    let ours = files::target()?;
+    let below =
+        |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect::<Vec<_>>();
+    let files = below(clusters).into_iter().flat_map(|cluster| below(&cluster));
+    for path in files.filter(|p| p.extension().is_some_and(|e| e == "pid")) {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let pid = text.lines().next().and_then(|l| l.parse::<i32>().ok()).and_then(Pid::from_raw);
+        let Some(pid) = pid else { continue };
+        let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));
+        if exe.is_ok_and(|exe| exe.starts_with(&ours)) {
+            _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,328 @@
+//! Orders as a story: an item with so many in stock, an order of it, how it ends, what became of stock and payment.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::cluster::{Cluster, PARTITIONS, Stock};
+use crate::process::Name;
+use crate::wait::{PATIENT, SOON, until, until_is};
+
+/// The topic on which payments end.
+pub const RESULTS: &str = common::topics::PAYMENT_RESULTS;
+
+/// An item of a scenario's own.
+#[derive(Clone)]
+pub struct Item {
+    cluster: Arc<Cluster>,
+    /// Its id.
+    pub id: String,
+}
+
+impl Cluster {
+    /// Puts a new item into stock.
+    ///
+    /// # Errors
+    /// When the API does not take it.
+    pub async fn item(self: &Arc<Self>, on_hand: i64) -> Result<Item> {
+        let item = Item { cluster: Arc::clone(self), id: Uuid::new_v4().to_string() };
+        item.set(on_hand).await?;
+        Ok(item)
+    }
+
+    /// An order by a new customer, of nothing yet.
+    pub fn order(self: &Arc<Self>) -> Draft {
+        let customer = Uuid::new_v4().to_string();
+        let amount = "10.50".to_owned();
+        Draft { cluster: Arc::clone(self), customer, amount, items: Vec::new(), via: 0, traceparent: None }
+    }
+
+    /// Places an order of one piece and expects that it is confirmed: the services go on.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub async fn goes_on(self: &Arc<Self>) -> Result<()> {
+        let order = self.item(1).await?.order(1).place().await?;
+        if self.is_manual() {
+            order.payment("pending").await?;
+            order.result("approved").await?;
+        }
+        order.ends("confirmed").await.context("an order placed afterwards")
+    }
+
+    /// Whether people say how payments end.
+    pub fn is_manual(&self) -> bool {
+        self.options.settings.contains(&(Name::Payments, "PROVIDER__KIND", "manual"))
+    }
+}
+
+impl Item {
+    /// Sets how many there are.
+    ///
+    /// # Errors
+    /// When the API does not take it, or does not show it.
+    pub async fn set(&self, on_hand: i64) -> Result<()> {
+        let url = self.cluster.service(Name::Inventory)?.url(&format!("/stock/{}", self.id));
+        let body = json!({"name": "a ticket", "onHand": on_hand});
+        let answer = self.cluster.http.put(url).json(&body).send().await?;
+        let status = answer.status();
+        ensure!(status.is_success(), "PUT /stock answers {status}: {}", answer.text().await?);
+        self.cluster.remember_item(&self.id, on_hand);
+        self.stands(on_hand, 0).await
+    }
+
+    /// Expects that so many are there and so many of them reserved.
+    ///
+    /// # Errors
+    /// What there is instead.
+    pub async fn stands(&self, on_hand: i64, reserved: i64) -> Result<()> {
+        let expected = Some(Stock { on_hand, reserved, available: on_hand - reserved });
+        until_is("the stock", expected, SOON, || async { Ok(self.cluster.stock().await?.remove(&self.id)) }).await
+    }
+
+    /// An order of so many of it.
+    pub fn order(&self, quantity: i64) -> Draft {
+        self.cluster.order().of(&self.id, quantity)
+    }
+}
+
+/// An order to be placed.
+#[derive(Clone)]
+pub struct Draft {
+    cluster: Arc<Cluster>,
+    /// Who orders.
+    pub customer: String,
+    amount: String,
+    items: Vec<(String, i64)>,
+    via: usize,
+    traceparent: Option<String>,
+}
+
+impl Draft {
+    /// Also of this item.
+    #[must_use]
+    pub fn of(mut self, item: &str, quantity: i64) -> Self {
+        self.items.push((item.to_owned(), quantity));
+        self
+    }
+
+    /// To be paid: the simulated provider looks at the cents.
+    #[must_use]
+    pub fn amount(mut self, amount: &str) -> Self {
+        amount.clone_into(&mut self.amount);
+        self
+    }
+
+    /// By this customer.
+    #[must_use]
+    pub fn by(mut self, customer: &str) -> Self {
+        customer.clone_into(&mut self.customer);
+        self
+    }
+
+    /// Through this instance of order-service.
+    #[must_use]
+    pub fn via(mut self, instance: usize) -> Self {
+        self.via = instance;
+        self
+    }
+
+    /// As part of this trace.
+    #[must_use]
+    pub fn traceparent(mut self, traceparent: &str) -> Self {
+        self.traceparent = Some(traceparent.to_owned());
+        self
+    }
+
+    /// The body of the request.
+    ///
+    /// # Errors
+    /// When the amount is no number.
+    pub fn body(&self) -> Result<Value> {
+        let amount: Value = serde_json::from_str(&self.amount)?;
+        let items = self.items.iter();
+        let items: Vec<_> = items
+            .map(|(id, quantity)| json!({"id": id, "name": "a ticket", "amount": 10.5, "quantity": quantity}))
+            .collect();
+        Ok(json!({"customerId": self.customer, "amount": amount, "items": items}))
+    }
+
+    /// Places it.
+    ///
+    /// # Errors
+    /// Any answer but a 201 with the order, pending, and where to find it.
+    pub async fn place(&self) -> Result<Placed> {
+        let url = self.cluster.instance(Name::Orders, self.via)?.url("/orders");
+        let mut request = self.cluster.http.post(url).json(&self.body()?);
+        if let Some(traceparent) = &self.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
+        let answer = request.send().await?;
+        let (status, location) = (answer.status(), answer.headers().get("location").cloned());
+        let text = answer.text().await?;
+        ensure!(status == StatusCode::CREATED, "POST /orders answers {status}: {text}");
+        let order: Value = serde_json::from_str(&text)?;
+        let id = order["id"].as_str().ok_or_else(|| anyhow!("no id in {order}"))?.to_owned();
+        let location = location.as_ref().and_then(|l| l.to_str().ok()).unwrap_or_default();
+        ensure!(location.ends_with(&format!("/orders/{id}")), "Location is '{location}'");
+        self.cluster.remember_order(&id, None);
+        Ok(Placed { cluster: Arc::clone(&self.cluster), id, via: self.via, created: order })
+    }
+}
+
+/// An order that was placed.
+#[derive(Clone)]
+pub struct Placed {
+    cluster: Arc<Cluster>,
+    /// Its id.
+    pub id: String,
+    via: usize,
+    /// What the POST answered.
+    pub created: Value,
+}
+
+impl Placed {
+    /// An order known by its id alone.
+    pub fn known(cluster: &Arc<Cluster>, id: &str) -> Self {
+        Self { cluster: Arc::clone(cluster), id: id.to_owned(), via: 0, created: Value::Null }
+    }
+
+    /// As another instance of order-service sees it.
+    #[must_use]
+    pub fn seen_by(&self, instance: usize) -> Self {
+        Self { via: instance, ..self.clone() }
+    }
+
+    /// What the API says of it now.
+    ///
+    /// # Errors
+    /// When it says nothing.
+    pub async fn now(&self) -> Result<Value> {
+        let service = self.cluster.instance(Name::Orders, self.via)?;
+        let order = self.cluster.get(service, &format!("/orders/{}", self.id)).await?;
+        order.ok_or_else(|| anyhow!("order {} is not known", self.id))
+    }
+
+    /// Waits until it has ended, and expects that it ended so, and that the API of the saga agrees.
+    ///
+    /// # Errors
+    /// How it ended instead, and its timeline.
+    pub async fn ends(&self, status: &str) -> Result<()> {
+        self.cluster.remember_order(&self.id, Some(status));
+        let ended = self.ended().await?;
+        if ended["status"] != status {
+            bail!("order {} should have ended {status}: {ended:#}", self.id);
+        }
+        Ok(())
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// What the API says after two minutes instead, and what the orchestrator says of its saga.
+    pub async fn ended(&self) -> Result<Value> {
+        let url = self.cluster.instance(Name::Orders, self.via)?.url(&format!("/orders/{}", self.id));
+        let what = format!("order {} to end", self.id);
+        let ended = until(&what, PATIENT, || async {
+            let answer = self.cluster.http.get(&url).header("Prefer", "wait=10").send().await?;
+            let status = answer.status();
+            ensure!(status.is_success(), "GET {url} answers {status}: {}", answer.text().await?);
+            let order: Value = answer.json().await?;
+            if order["status"] == "pending" { Err(anyhow!("it is {order:#}")) } else { Ok(Some(order)) }
+        });
+        match ended.await {
+            Ok(order) => Ok(order),
+            Err(error) => Err(error.context(format!("its saga: {:#}", self.saga().await.unwrap_or_default()))),
+        }
+    }
+
+    /// What the orchestrator says of its saga.
+    ///
+    /// # Errors
+    /// As [`Cluster::get`].
+    pub async fn saga(&self) -> Result<Value> {
+        let orchestrator = self.cluster.service(Name::Orchestrator)?;
+        Ok(self.cluster.get(orchestrator, &format!("/api/sagas/{}", self.id)).await?.unwrap_or_default())
+    }
+
+    /// Expects the reason that the API gives for its end.
+    ///
+    /// # Errors
+    /// The reason it gives instead.
+    pub async fn because(&self, reason: &str) -> Result<()> {
+        let order = self.now().await?;
+        ensure!(order["reason"] == reason, "the reason is {} and not {reason}: {order:#}", order["reason"]);
+        Ok(())
+    }
+
+    /// Expects that its payment comes to stand so; `none` when there is none.
+    ///
+    /// # Errors
+    /// How it stands instead.
+    pub async fn payment(&self, status: &str) -> Result<()> {
+        self.stands(Name::Payments, "payments", status).await
+    }
+
+    /// Expects that its reservation comes to stand so; `none` when there is none.
+    ///
+    /// # Errors
+    /// How it stands instead.
+    pub async fn reservation(&self, status: &str) -> Result<()> {
+        self.stands(Name::Inventory, "reservations", status).await
+    }
+
+    async fn stands(&self, name: Name, of: &str, status: &str) -> Result<()> {
+        let what = format!("{of} of order {}", self.id);
+        until_is(&what, status.to_owned(), SOON, || status_of(&self.cluster, name, of, &self.id)).await
+    }
+
+    /// The partition on which all that concerns it lies.
+    pub fn partition(&self) -> i32 {
+        common::topics::partition_of(self.id.as_bytes(), PARTITIONS)
+    }
+
+    /// A person says how its payment ended: without key and headers, where its saga reads.
+    ///
+    /// # Errors
+    /// When the broker does not take it.
+    pub async fn result(&self, status: &str) -> Result<()> {
+        self.result_on(self.partition(), status).await
+    }
+
+    /// A person says how its payment ended, on a partition where its saga does not read.
+    ///
+    /// # Errors
+    /// When the broker does not take it.
+    pub async fn result_elsewhere(&self, status: &str) -> Result<()> {
+        self.result_on((self.partition() + 1) % PARTITIONS, status).await
+    }
+
+    async fn result_on(&self, partition: i32, status: &str) -> Result<()> {
+        let text = format!(r#"{{"orderId":"{}","status":"{status}"}}"#, self.id);
+        self.cluster.kafka.publish(RESULTS, Some(partition), text.as_bytes()).await
+    }
+
+    /// Waits until there is a message of this kind about it.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn is_told(&self, topic: &str, kind: &str) -> Result<()> {
+        until(&format!("{kind} on {topic}"), SOON, || async {
+            Ok(self.cluster.kafka.about(topic, &self.id).await?.into_iter().find(|m| m.kind() == kind))
+        })
+        .await
+        .map(|_| ())
+    }
+}
+
+/// What a participant says of an order: the status, or `none`.
+///
+/// # Errors
+/// As [`Cluster::get`].
+pub async fn status_of(cluster: &Cluster, name: Name, of: &str, order: &str) -> Result<String> {
+    let found = cluster.get(cluster.service(name)?, &format!("/{of}/{order}")).await?;
+    Ok(found.as_ref().and_then(|f| f["status"].as_str()).unwrap_or("none").to_owned())
+}
