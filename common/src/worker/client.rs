@@ -17,6 +17,11 @@ use crate::topics::JOURNAL_MAX_BYTES;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 
+/// The pauses between two tries of a question to the broker, and how long it is tried.
+const ASK_FIRST_PAUSE: Duration = Duration::from_millis(20);
+const ASK_LAST_PAUSE: Duration = Duration::from_secs(2);
+const ASK_MOST: Duration = Duration::from_secs(60);
+
 /// Bytes that a Kafka record may have beyond its value.
 const OVERHEAD: usize = 64 * 1024;
 
@@ -123,6 +128,23 @@ impl ClientContext for Quiet {
 }
 
 impl ConsumerContext for Quiet {}
+
+/// Asks the broker until it answers: what a broker that is away, or a leader that is being chosen, explains is waited out.
+pub(super) fn ask<T>(what: &str, mut question: impl FnMut() -> Result<T, KafkaError>) -> anyhow::Result<T> {
+    let mut pause = ASK_FIRST_PAUSE;
+    let begun = Instant::now();
+    loop {
+        match question() {
+            Ok(answer) => return Ok(answer),
+            Err(error) if error.rdkafka_error_code().is_some_and(is_passing) && begun.elapsed() < ASK_MOST => {
+                tracing::debug!(next_try_in = ?pause, "{what}: {error}");
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(ASK_LAST_PAUSE);
+            }
+            Err(error) => return Err(anyhow::Error::new(error).context(what.to_owned())),
+        }
+    }
+}
 
 /// Errors that a broker or network that is away explains: to be waited out.
 pub(super) fn is_passing(code: RDKafkaErrorCode) -> bool {

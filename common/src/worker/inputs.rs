@@ -13,7 +13,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Config;
-use super::client::{self, Quiet, is_passing};
+use super::client::{self, Quiet, ask, is_passing};
 use super::status::Status;
 use crate::blob::Blob;
 use crate::journal::Positions;
@@ -99,7 +99,8 @@ pub(super) fn ends(
         BaseConsumer::from_config_and_context(&client::consumer(config), Quiet::new("inputs"))?;
     let mut ends = Positions::new();
     for topic in topics {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE)?;
+        let asked = || consumer.fetch_watermarks(topic, partition, PATIENCE);
+        let (low, high) = ask("the inputs' ends are asked for", asked)?;
         if high > low.max(positions.get(*topic).copied().unwrap_or(0)) {
             ends.insert((*topic).to_owned(), high);
         }

@@ -13,7 +13,7 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Config;
-use super::client::{self, Quiet, is_passing};
+use super::client::{self, Quiet, ask, is_passing};
 use super::inputs::lost_position;
 use super::partition::Event;
 use super::status::Status;
@@ -55,7 +55,7 @@ impl Tailer {
         }
         let (mut list, mut ends) = (TopicPartitionList::new(), Vec::new());
         for partition in 0..config.partitions {
-            let (low, high) = consumer.fetch_watermarks(journal, partition, PATIENCE)?;
+            let (low, high) = watermarks(&consumer, journal, partition)?;
             let next = identities.iter().find(|i| i.partition == partition).map_or(0, |i| i.next_offset);
             if low > next {
                 bail!(
@@ -124,11 +124,15 @@ impl Tailer {
     }
 }
 
+fn watermarks(consumer: &BaseConsumer<Quiet>, journal: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
+    ask("the journal's ends are asked for", || consumer.fetch_watermarks(journal, partition, PATIENCE))
+}
+
 /// Why the view can't be of this log: it is ahead of it, or a claim it knows is not there.
 fn strange(consumer: &BaseConsumer<Quiet>, journal: &str, identities: &[Identity]) -> anyhow::Result<Option<String>> {
     for identity in identities {
         let partition = identity.partition;
-        let (low, high) = consumer.fetch_watermarks(journal, partition, PATIENCE)?;
+        let (low, high) = watermarks(consumer, journal, partition)?;
         if identity.next_offset > high {
             return Ok(Some(format!(
                 "it is at {} of {journal}-{partition}, which ends at {high}",

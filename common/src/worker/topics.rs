@@ -88,7 +88,8 @@ async fn check(admin: &AdminClient<Quiet>, config: &Config, topics: &[Topic]) ->
 }
 
 fn partitions_of(admin: &AdminClient<Quiet>, topic: &str) -> anyhow::Result<i32> {
-    let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE).with_context(|| format!("topic {topic}"))?;
+    let asked = || admin.inner().fetch_metadata(Some(topic), PATIENCE);
+    let metadata = client::ask(&format!("topic {topic} is asked for"), asked)?;
     let count = metadata.topics().iter().find(|t| t.name() == topic).map_or(0, |t| t.partitions().len());
     Ok(i32::try_from(count)?)
 }
