@@ -92,7 +92,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     pub(super) fn load(&mut self, snapshot: Snapshot<E>, out: &mut Vec<Output<A>>) {
         for (key, state) in snapshot.open {
             self.timers.set(&key, state.wake_at());
-            self.entities.insert(key, Cached { state: Some(state), seq: None });
+            self.entities.insert(key, Cached { state: Some(state), seq: None, bytes: 0 });
         }
         self.received = snapshot.positions.clone();
         self.positions = snapshot.positions;
@@ -157,9 +157,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     /// Asks for the acts that an entity's durable state wants and that were not asked for before.
     fn ask(&mut self, key: &Key, intents: Vec<Intent<A>>, out: &mut Vec<Output<A>>) {
         let before = self.issued.remove(key).unwrap_or_default();
-        for gone in before.iter().filter(|id| !intents.iter().any(|i| i.id == **id)) {
-            out.push(Output::Forget(gone.clone()));
-        }
+        let gone = before.iter().filter(|id| !intents.iter().any(|i| i.id == **id));
+        out.extend(gone.cloned().map(Output::Forget));
         let ids: Vec<String> = intents.iter().map(|i| i.id.clone()).collect();
         out.extend(intents.into_iter().filter(|i| !before.contains(&i.id)).map(Output::Act));
         if !ids.is_empty() {
@@ -217,7 +216,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if batch.positions.is_empty() && batch.dirty.is_empty() && batch.outbox.is_empty() {
             return Ok(false);
         }
-        let mut bytes = batch.bytes;
+        let mut bytes = batch.said;
         let (mut entities, mut intents, mut closed) = (Vec::with_capacity(batch.dirty.len()), Vec::new(), Vec::new());
         for key in batch.dirty {
             let Some(cached) = self.entities.get_mut(&key) else { continue };
@@ -233,19 +232,19 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
                 intents.push((key.clone(), wanted));
             }
             let state = cached.state.as_ref().map(Json::of).transpose().map_err(|e| format!("state of {key}: {e}"))?;
-            bytes += key.len() + state.as_ref().map_or(0, |s| s.text().len()) + 32;
+            cached.bytes = key.len() + state.as_ref().map_or(0, |s| s.text().len()) + 32;
+            bytes += cached.bytes;
             entities.push(Write { key, state });
         }
-        let outbox = Arc::new(batch.outbox);
-        self.finish(Batch { positions: batch.positions, outbox, entities, intents, closed, bytes }, out);
+        let (outbox, positions) = (Arc::new(batch.outbox), batch.positions);
+        self.finish(Batch { positions, outbox, entities, intents, closed, bytes }, out);
         Ok(true)
     }
 
     fn finish(&mut self, batch: Batch<A>, out: &mut Vec<Output<A>>) {
-        let seq = self.next_seq;
-        self.next_seq += 1;
         let Batch { positions, outbox, entities, intents, closed, bytes } = batch;
-        let delivered = self.take_mark();
+        let (seq, delivered) = (self.next_seq, self.take_mark());
+        self.next_seq += 1;
         let entry = Entry { owner: self.claim, seq, positions, delivered, entities, outbox: outbox.clone() };
         if !self.readback() {
             out.push(Output::Send { offset: -1, messages: outbox.clone() });
@@ -275,7 +274,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if std::mem::take(&mut self.fresh) {
             let _ = env.handler.decide(&mut world, Trigger::Claimed, env.now);
         }
-        let (mut bytes, mut counted) = (0, 0);
+        let (mut bytes, mut counted) = (0, (0, 0));
         for _ in 0..self.limits.batch_messages {
             let due = if self.ends.is_empty() { self.timers.pop_due(env.now) } else { None };
             if let Some(key) = due {
@@ -291,8 +290,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             } else {
                 break;
             }
-            bytes += world.outbox.iter().skip(counted).map(size_of).sum::<usize>();
-            counted = world.outbox.len();
+            bytes += world.weight(counted);
+            counted = (world.outbox.len(), world.dirty.len());
             if bytes >= self.limits.batch_bytes {
                 break;
             }
@@ -308,7 +307,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             self.positions.insert(topic.clone(), *next);
             self.ends.retain(|t, end| t != topic || *next < *end);
         }
-        Ok(Decided { positions, dirty, outbox, bytes })
+        let said = outbox.iter().map(size_of).sum();
+        Ok(Decided { positions, dirty, outbox, said })
     }
 
     /// Closed entities that were only looked at are not kept.
@@ -348,9 +348,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
 
     /// Appends an entry that only carries the delivered mark.
     fn mark(&mut self, out: &mut Vec<Output<A>>) {
-        let (positions, outbox) = (Positions::new(), Arc::default());
-        let (entities, intents, closed) = (Vec::new(), Vec::new(), Vec::new());
-        self.finish(Batch { positions, outbox, entities, intents, closed, bytes: 64 }, out);
+        let (positions, outbox, entities, intents) = (Positions::new(), Arc::default(), Vec::new(), Vec::new());
+        self.finish(Batch { positions, outbox, entities, intents, closed: Vec::new(), bytes: 64 }, out);
     }
 
     /// When idle, writes the delivered mark, so that a take-over long after repeats nothing.
@@ -371,7 +370,6 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     }
 
     #[cfg(not(test))]
-    #[allow(clippy::unused_self, reason = "a test switches it off")]
     fn readback(&self) -> bool {
         true
     }
@@ -387,7 +385,8 @@ struct Decided {
     positions: Positions,
     dirty: Vec<Key>,
     outbox: Vec<Outgoing>,
-    bytes: usize,
+    /// Estimated bytes of the outbox.
+    said: usize,
 }
 
 /// A batch ready to be an entry.

@@ -8,6 +8,7 @@ use std::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::record::size_of;
 use crate::messages::{Message, Outgoing, Unreadable};
 use crate::time::Timestamp;
 
@@ -104,6 +105,8 @@ pub(super) struct Cached<E> {
     pub(super) state: Option<E>,
     /// The last entry that writes it; none while only loaded.
     pub(super) seq: Option<u64>,
+    /// The bytes of the state as it was last written; an estimate of the next.
+    pub(super) bytes: usize,
 }
 
 /// The entities a decision sees and changes, and what it sends.
@@ -148,7 +151,7 @@ impl<'a, E: Entity> World<'a, E> {
         if !self.memory.contains_key(key) {
             match self.store.load(&key.to_owned()) {
                 Ok(Some(state)) => {
-                    self.memory.insert(key.to_owned(), Cached { state: Some(state), seq: None });
+                    self.memory.insert(key.to_owned(), Cached { state: Some(state), seq: None, bytes: 0 });
                     self.loaded.push(key.to_owned());
                 }
                 Ok(None) => return None,
@@ -193,7 +196,7 @@ impl<'a, E: Entity> World<'a, E> {
     }
 
     fn set(&mut self, key: Key, state: Option<E>) {
-        let cached = self.memory.entry(key.clone()).or_insert(Cached { state: None, seq: None });
+        let cached = self.memory.entry(key.clone()).or_insert(Cached { state: None, seq: None, bytes: 0 });
         cached.state = state;
         self.dirty.push(key);
     }
@@ -201,6 +204,14 @@ impl<'a, E: Entity> World<'a, E> {
     /// Sends a message once this decision is durable.
     pub fn send(&mut self, message: Outgoing) {
         self.outbox.push(message);
+    }
+
+    /// An estimate of what the decisions since (messages, changes) add to the record. A state counts as it was last written,
+    /// one that was never written as much as what is said about it.
+    pub(super) fn weight(&self, (said, dirtied): (usize, usize)) -> usize {
+        let outbox: usize = self.outbox.iter().skip(said).map(size_of).sum();
+        let states = self.dirty.iter().skip(dirtied).filter_map(|key| self.memory.get(key)).map(|c| c.bytes.max(256));
+        outbox + states.sum::<usize>()
     }
 
     /// What has been sent so far, for a handler's unit tests.

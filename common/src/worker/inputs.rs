@@ -67,11 +67,11 @@ fn read(consumer: &BaseConsumer<Quiet>, topics: &[Arc<str>], to: &Sender<Message
     while !stop.load(Ordering::SeqCst) {
         match consumer.poll(POLL) {
             None => {}
-            Some(Ok(message)) => {
-                if to.send(own(&message, topics)).is_err() {
-                    return;
-                }
-            }
+            Some(Ok(message)) => match to.send(own(&message, topics)) {
+                Ok(()) => {}
+                // The claim is over.
+                Err(_) => return,
+            },
             Some(Err(error)) if lost_position(&error) => {
                 let why = "an input's next message is not on its topic any more (retention, or the topic was made anew). \
                            Messages may be lost: look at it before starting again";

@@ -14,8 +14,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::Config;
 use super::client::{self, Quiet, is_passing};
-use super::partition::Event;
 use super::runtime::SharedPositions;
+use super::shared::Event;
 use super::status::{Place, Status};
 
 const POLL: Duration = Duration::from_millis(100);

@@ -9,7 +9,7 @@
 //!  inputs            claim       reads the input topics of one partition
 //! ```
 //! Calls into librdkafka block, so all of these are threads of their own; tokio runs HTTP and the acts only. Any thread
-//! that can't go on ends the process ([`status::Status::fatal`]); there is no silent half-life.
+//! that can't go on ends the process (`Status::fatal`); there is no silent half-life.
 
 mod acts;
 mod client;
@@ -19,6 +19,7 @@ mod member;
 mod partition;
 mod producer;
 mod runtime;
+mod shared;
 mod status;
 mod tail;
 mod topics;

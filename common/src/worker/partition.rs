@@ -6,16 +6,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use uuid::Uuid;
 
-use super::Config;
 use super::acts::{Actor, Acts};
-use super::commands::Commands;
 use super::inputs::{self, Inputs};
 use super::member::DRAIN;
 use super::producer::ClaimProducer;
-use super::runtime::SharedPositions;
-use super::status::{Place, Status};
+use super::shared::{Event, Shared};
+use super::status::Place;
 use crate::journal::core::StepDown;
-use crate::journal::{Core, Env, Handler, Head, Input, Output, Positions};
+use crate::journal::{Core, Env, Handler, Input, Output, Positions};
 use crate::messages::{Message, header};
 use crate::time::Timestamp;
 use crate::view::PartitionStore;
@@ -30,43 +28,11 @@ const READ_AHEAD: usize = 2_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What a worker hears of.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// The group assigns the partition to this instance.
-    Assigned,
-    /// The group takes it away: finish (unless it is lost already), and tell when done.
-    Revoked { at_once: bool, done: Sender<()> },
-    /// A record of the journal.
-    ReadBack { offset: i64, head: Head, at: Instant },
-    /// A message has arrived.
-    Delivered { epoch: u64, offset: i64 },
-    /// An append or a message failed.
-    Failed { epoch: u64, why: String },
-    /// The instance ends.
-    Stop,
-}
-
 /// What lives as long as a claim.
 struct Holding<A> {
     producer: ClaimProducer,
     acts: Acts<A>,
     inputs: Option<(Inputs, Receiver<Message>)>,
-}
-
-/// What all workers of an instance share.
-pub(super) struct Shared<H, A> {
-    pub(super) config: Config,
-    pub(super) name: &'static str,
-    pub(super) journal: &'static str,
-    pub(super) inputs: &'static [&'static str],
-    pub(super) instance: String,
-    pub(super) handler: H,
-    pub(super) actor: Arc<A>,
-    pub(super) commands: Commands,
-    pub(super) tokio: tokio::runtime::Handle,
-    pub(super) status: Arc<Status>,
-    pub(super) positions: SharedPositions,
 }
 
 /// The worker of one partition.
@@ -147,11 +113,7 @@ where
     /// Waits for something to happen and takes in all that has; false when the instance ends.
     fn listen(&mut self) -> bool {
         self.read = None;
-        let waiting = Instant::now();
         let first = self.wait();
-        if self.round.elapsed() > self.shared.config.session_timeout + ROUND && waiting.elapsed() > ROUND {
-            tracing::debug!(partition = self.partition, "a long round");
-        }
         let stalled = self.round.elapsed() > self.shared.config.session_timeout;
         self.round = Instant::now();
         if stalled && self.holding.is_some() {
@@ -336,7 +298,9 @@ where
             }
             for output in outputs {
                 if let Err(why) = self.perform_one(output, stale) {
+                    // Stepping down follows; what is left belongs to the claim that is given up.
                     self.core.handle(Input::Failed(why), &mut self.out);
+                    break;
                 }
             }
         }

@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerConte
 
 use super::Config;
 use super::client::{self, Quiet};
-use super::partition::Event;
+use super::shared::Event;
 use crate::journal::Record;
 use crate::messages::{Outgoing, header};
 use crate::topics::{self, JOURNAL_MAX_BYTES};

@@ -15,7 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::Config;
 use super::client::{self, Quiet, ask, is_passing};
 use super::inputs::lost_position;
-use super::partition::Event;
+use super::shared::Event;
 use super::status::Status;
 use crate::journal::{Head, Record};
 use crate::time::Timestamp;
