@@ -11,4 +11,5 @@ pub mod machine;
 pub mod process;
 pub mod stage;
 pub mod story;
+pub mod sums;
 pub mod wait;

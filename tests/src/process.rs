@@ -16,7 +16,7 @@ use crate::{files, machine};
 /// Processes that run, for [`kill_all`].
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
-/// Which of the four.
+/// Which of the four, or the worker test's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
     /// order-service
@@ -27,10 +27,12 @@ pub enum Name {
     Payments,
     /// orchestrator
     Orchestrator,
+    /// sums, which is no part of the system: the worker test's
+    Sums,
 }
 
 impl Name {
-    /// All four.
+    /// The four of the system.
     pub const ALL: [Self; 4] = [Self::Orders, Self::Inventory, Self::Payments, Self::Orchestrator];
 
     /// The binary's name.
@@ -40,6 +42,7 @@ impl Name {
             Self::Inventory => "inventory-service",
             Self::Payments => "payment-service",
             Self::Orchestrator => "orchestrator",
+            Self::Sums => "sums",
         }
     }
 
@@ -50,6 +53,7 @@ impl Name {
             Self::Inventory => "inventory-journal",
             Self::Payments => "payment-journal",
             Self::Orchestrator => "saga-journal",
+            Self::Sums => "sums-journal",
         }
     }
 

@@ -1,0 +1,87 @@
+//! A service that sums what comes per account, for the worker test: the smallest handler from whose journal and outputs
+//! one sees whether every message was taken exactly once, and in order. It is no part of the system.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use axum::Router;
+use common::ids;
+use common::journal::{Entity, Handler, Nothing, Trigger, World};
+use common::messages::{Outgoing, Unreadable};
+use common::service::{Context, NoActor, Program, main as run};
+use common::time::Timestamp;
+use common::view::{Row, Rows};
+use serde::{Deserialize, Serialize};
+use tests::sums::{COMMANDS, Command, RESULTS, Sum, key};
+
+fn main() -> ExitCode {
+    run::<Sums>()
+}
+
+struct Sums;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Own {}
+
+impl Program for Sums {
+    const NAME: &'static str = "sums";
+    const ABOUT: &'static str = "Sums what comes per account (for the worker test).";
+    const JOURNAL: &'static str = "sums-journal";
+    const INPUTS: &'static [&'static str] = &[COMMANDS];
+    const OUTPUTS: &'static [&'static str] = &[RESULTS];
+    const DEFAULTS: &'static str = include_str!("default.toml");
+
+    type Settings = Own;
+    type Handler = Summing;
+    type Rows = NoRows;
+    type Actor = NoActor;
+
+    fn build(_: &Own) -> Result<(Summing, NoActor)> {
+        Ok((Summing, NoActor))
+    }
+
+    fn router(_: Context<Own>) -> Router {
+        Router::new()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Account(Sum);
+
+impl Entity for Account {
+    /// Odd counts stay in memory, even ones are looked up in the view: a take-over meets both.
+    fn is_open(&self) -> bool {
+        self.0.count % 2 == 1
+    }
+}
+
+struct Summing;
+
+impl Handler for Summing {
+    type Entity = Account;
+    type Act = Nothing;
+
+    fn decide(&self, world: &mut World<'_, Account>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+        let Trigger::Message(message) = trigger else { return Ok(()) };
+        let command: Command = message.json()?;
+        let entity = key(&command.account);
+        let before = world.get(&entity).map_or_else(Sum::default, |account| account.0);
+        let sum = before.plus(command.n);
+        world.put(entity, Account(sum));
+        let id = ids::derive(&[&message.id(), "sum"]).to_string();
+        let result = command.result(sum);
+        world.send(Outgoing::event(RESULTS, &command.account, "sums.summed", id, &command.account, now, &result));
+        Ok(())
+    }
+}
+
+struct NoRows;
+
+impl Rows for NoRows {
+    type Entity = Account;
+    const SCHEMA: &'static str = "";
+
+    fn apply(_: &rusqlite::Transaction<'_>, _: &Row<'_, Account>) -> rusqlite::Result<()> {
+        Ok(())
+    }
+}

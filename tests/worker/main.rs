@@ -1,0 +1,216 @@
+//! The worker under everything that can happen to it: 20,000 messages over 4 partitions and two instances of `sums`, with
+//! kill -9, SIGSTOP past the session timeout, rebalances and a broker restart in the middle; then every sum has to be
+//! exact. Apart from the scenarios, since nothing of an order is in it: it proves the journal's shell, not a service.
+
+mod check;
+mod ledger;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use libtest_mimic::{Arguments, Failed, Trial};
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use tests::broker::Broker;
+use tests::kafka::Kafka;
+use tests::process::{self, Name, Service};
+use tests::stage::leave_on_signal;
+use tests::sums::{COMMANDS, Command};
+use tests::wait::{PATIENT, until, until_is};
+use tests::{files, machine};
+use tokio::task::JoinHandle;
+
+use crate::ledger::Watch;
+
+const PARTITIONS: i32 = 4;
+const WAVES: usize = 5;
+const WAVE: usize = 4_000;
+const ACCOUNTS: usize = 97;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let play = || play().map_err(|error| Failed::from(format!("{error:#}")));
+    let trials = vec![Trial::test("sums_are_exact_whatever_happens", play)];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    process::kill_all();
+    conclusion.exit_code()
+}
+
+fn play() -> Result<()> {
+    let _lock = machine::only_run()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.spawn(leave_on_signal());
+    let broker = Broker::start(&files::target()?.join("test-brokers/worker"), &[])?;
+    let begun = Instant::now();
+    let told = runtime.block_on(async {
+        let stage = Stage::start(broker).await?;
+        let played = stage.play().await;
+        played.map_err(|error| anyhow!("{error:#}\n{}", stage.report()))
+    })?;
+    eprintln!("{told}; {:.1} s", begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+struct Stage {
+    watch: Watch,
+    kafka: Kafka,
+    producer: FutureProducer,
+    /// Two that share the work, and one that comes and goes.
+    instances: [Service; 3],
+    broker: Broker,
+    begun: Instant,
+}
+
+impl Stage {
+    async fn start(broker: Broker) -> Result<Self> {
+        let clusters = files::target()?.join("test-clusters");
+        process::kill_leftovers(&clusters)?;
+        let directory = clusters.join("worker");
+        files::empty(&directory)?;
+        let settings = [
+            ("KAFKA__BROKERS", broker.address()),
+            ("KAFKA__PARTITIONS", PARTITIONS.to_string()),
+            // The shortest that brokers allow (group.min.session.timeout.ms).
+            ("KAFKA__SESSION_TIMEOUT", "6s".to_owned()),
+            // Many small records: whatever happens, happens in the middle of some.
+            ("WORKER__BATCH_MESSAGES", "5".to_owned()),
+            // Deciding runs far ahead: who was stopped still has something to append when it goes on.
+            ("WORKER__AHEAD_RECORDS", "64".to_owned()),
+            ("LOG__FORMAT", "text".to_owned()),
+        ];
+        let new = |instance| Service::new(Name::Sums, instance, &directory, &settings);
+        let instances = [new(0)?, new(1)?, new(2)?];
+        for instance in &instances[..2] {
+            instance.start()?;
+        }
+        for instance in &instances[..2] {
+            instance.ready().await?;
+        }
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", broker.address())
+            .set("enable.idempotence", "true")
+            .set("partitioner", "murmur2_random")
+            .set_log_level(RDKafkaLogLevel::Critical)
+            .create()
+            .context("a producer")?;
+        let (kafka, watch) = (Kafka::new(&broker.address())?, Watch::start(&broker.address(), PARTITIONS)?);
+        Ok(Self { watch, kafka, producer, instances, broker, begun: Instant::now() })
+    }
+
+    fn report(&self) -> String {
+        self.instances.iter().map(|instance| instance.report(15)).collect()
+    }
+
+    fn say(&self, what: &str) {
+        let ledger = self.watch.ledger();
+        let (seconds, counted, void) = (self.begun.elapsed().as_secs_f64(), ledger.counted(), ledger.void);
+        eprintln!("[{seconds:.1} s] {what}: {counted} counted, {} claims, {void} void", ledger.claims);
+    }
+
+    async fn play(&self) -> Result<String> {
+        let [first, second, third] = &self.instances;
+        self.owned_by(&[first, second]).await?;
+        self.killed(first, second).await?;
+        self.stopped(1, first, second).await?;
+        self.rebalanced(third).await?;
+        self.broker_restarted().await?;
+        self.stopped(4, second, first).await?;
+        let all = WAVES * WAVE;
+        until_is("the outputs on their topic", all, PATIENT, || async { Ok(check::outputs(&self.kafka).await?.len()) })
+            .await?;
+        for instance in [first, second] {
+            instance.sigterm().await?;
+        }
+        check::check(&self.kafka, all).await
+    }
+
+    /// kill -9 in the middle of a wave; it comes back.
+    async fn killed(&self, victim: &Service, other: &Service) -> Result<()> {
+        let wave = self.wave(0).await?;
+        victim.kill9()?;
+        victim.restart().await?;
+        self.summed(1, wave).await?;
+        self.owned_by(&[victim, other]).await?;
+        self.say("kill -9");
+        Ok(())
+    }
+
+    /// One stands still until all it had is the other's, and goes on with what it was about to do.
+    async fn stopped(&self, number: usize, victim: &Service, other: &Service) -> Result<()> {
+        let wave = self.wave(number).await?;
+        victim.sigstop()?;
+        self.owned_by(&[other]).await?;
+        victim.sigcont()?;
+        self.summed(number + 1, wave).await?;
+        self.owned_by(&[victim, other]).await?;
+        self.say("SIGSTOP past the session timeout");
+        Ok(())
+    }
+
+    /// A third instance comes and goes.
+    async fn rebalanced(&self, third: &Service) -> Result<()> {
+        let [first, second, _] = &self.instances;
+        let wave = self.wave(2).await?;
+        third.restart().await?;
+        self.owned_by(&[first, second, third]).await?;
+        third.sigterm().await?;
+        self.owned_by(&[first, second]).await?;
+        self.summed(3, wave).await?;
+        self.say("a third instance came and went");
+        Ok(())
+    }
+
+    async fn broker_restarted(&self) -> Result<()> {
+        let wave = self.wave(3).await?;
+        tokio::task::block_in_place(|| self.broker.kill9().and_then(|()| self.broker.start_again()))?;
+        self.summed(4, wave).await?;
+        let [first, second, _] = &self.instances;
+        first.ready().await?;
+        second.ready().await?;
+        self.owned_by(&[first, second]).await?;
+        self.say("the broker was killed and started again");
+        Ok(())
+    }
+
+    /// Sends a wave, and returns when the first of it are summed.
+    async fn wave(&self, number: usize) -> Result<JoinHandle<Result<()>>> {
+        let before = self.watch.ledger().counted();
+        let wave = tokio::spawn(send(self.producer.clone(), number * WAVE..(number + 1) * WAVE));
+        let begun = || async { Ok((self.watch.ledger().counted() > before).then_some(())) };
+        until("a wave to be under way", PATIENT, begun).await?;
+        Ok(wave)
+    }
+
+    /// Waits until all of so many waves is summed.
+    async fn summed(&self, waves: usize, last: JoinHandle<Result<()>>) -> Result<()> {
+        last.await??;
+        until_is("the messages summed", (waves * WAVE) as u64, PATIENT, || async { Ok(self.watch.ledger().counted()) })
+            .await
+    }
+
+    /// Waits until these instances share all partitions.
+    async fn owned_by(&self, instances: &[&Service]) -> Result<()> {
+        let pids = instances.iter().map(|instance| instance.pid()).collect::<Result<BTreeSet<_>>>()?;
+        let partitions = usize::try_from(PARTITIONS)?;
+        until_is("the owners", pids, PATIENT, || async { Ok(self.watch.ledger().owning(partitions)) }).await
+    }
+}
+
+/// Sends commands, each once and in order, whatever becomes of the broker meanwhile.
+async fn send(producer: FutureProducer, numbers: std::ops::Range<usize>) -> Result<()> {
+    let mut sent = Vec::new();
+    for number in numbers {
+        let command = Command { account: format!("a{}", number * 31 % ACCOUNTS), n: i64::try_from(number % 1_009)? };
+        let (id, value) = (format!("command-{number}"), serde_json::to_vec(&command)?);
+        let headers = OwnedHeaders::new().insert(Header { key: "ce_id", value: Some(&id) });
+        let record = FutureRecord::to(COMMANDS).key(&command.account).payload(&value).headers(headers);
+        sent.push(producer.send_result(record).map_err(|(error, _)| error)?);
+    }
+    for delivery in sent {
+        delivery.await?.map_err(|(error, _)| error)?;
+    }
+    Ok(())
+}
