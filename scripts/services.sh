@@ -53,9 +53,8 @@ require_ports() {
 }
 
 build_services() {
-  local service packages=()
-  for service in "${SERVICES[@]}"; do packages+=(-p "$service"); done
-  cargo build --release --locked "${packages[@]}" 9>&-
+  # All binaries, as the benchmark builds them: with other packages the features differ, and everything is built anew.
+  cargo build --release --locked --workspace --bins 9>&-
 }
 
 start_services() {

@@ -126,7 +126,7 @@ bench() { # ARG...
   fetch_kafka
   own_the_brokers
   local status=0
-  build_for_bench && in_group cargo run --release --locked --quiet -p tests --bin bench -- "$@" || status=$?
+  build_for_bench && in_group "${CARGO_TARGET_DIR:-target}/release/bench" "$@" || status=$?
   stop_leftovers
   return "$status"
 }

@@ -12,6 +12,9 @@ use super::record::size_of;
 use crate::messages::{Message, Outgoing, Unreadable};
 use crate::time::Timestamp;
 
+/// What a state counts at least, in bytes, where batches are bounded: one that was never written has no size yet.
+pub(super) const STATE_BYTES: usize = 256;
+
 /// The name of an entity within its partition, such as `order/018f…`.
 pub type Key = String;
 
@@ -206,11 +209,12 @@ impl<'a, E: Entity> World<'a, E> {
         self.outbox.push(message);
     }
 
-    /// An estimate of what the decisions since (messages, changes) add to the record. A state counts as it was last written,
-    /// one that was never written as much as what is said about it.
+    /// An estimate of what the decisions since (messages, changes) add to the record. A state counts as it was last
+    /// written, and at least [`STATE_BYTES`].
     pub(super) fn weight(&self, (said, dirtied): (usize, usize)) -> usize {
         let outbox: usize = self.outbox.iter().skip(said).map(size_of).sum();
-        let states = self.dirty.iter().skip(dirtied).filter_map(|key| self.memory.get(key)).map(|c| c.bytes.max(256));
+        let states =
+            self.dirty.iter().skip(dirtied).filter_map(|key| self.memory.get(key)).map(|c| c.bytes.max(STATE_BYTES));
         outbox + states.sum::<usize>()
     }
 

@@ -188,6 +188,7 @@ fn a_batch_has_at_most_so_many_messages() {
 #[test]
 fn a_batch_ends_when_it_is_large() {
     let one = super::record::size_of(&Outgoing::event("said", "a", "said", "1", "s", Timestamp(1), "a + 1"));
+    let one = one + super::handler::STATE_BYTES;
     let mut bench = Bench::with(Limits { batch_bytes: one + 1, gather: 1, ..Limits::default() });
     assert_eq!(bench.hears_all(&["a +", "b +", "c +"]), ["append", "append"]);
     assert_eq!((bench.entry(0).outbox.len(), bench.entry(1).outbox.len()), (2, 1));

@@ -12,6 +12,9 @@ use tokio::task::JoinSet;
 
 use super::client::{Connection, Order};
 
+/// The longest time that is told apart from longer ones, in microseconds.
+const LONGEST: u64 = 600_000_000;
+
 /// Where orders go and what they are of.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -72,7 +75,7 @@ impl Run {
     /// # Errors
     /// As hdrhistogram.
     pub fn new(target: Target, warm_up: Duration, length: Duration) -> Result<Arc<Self>> {
-        let (created, ended) = (Histogram::new(3)?, Histogram::new(3)?);
+        let (created, ended) = (Histogram::new_with_max(LONGEST, 3)?, Histogram::new_with_max(LONGEST, 3)?);
         let measured = Mutex::new(Measured { created, ended, failures: 0, failure: None });
         let from = Instant::now() + warm_up;
         let (idle, sent) = (Mutex::default(), AtomicU64::new(0));

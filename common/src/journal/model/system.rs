@@ -115,6 +115,14 @@ pub(super) struct System {
     pub(super) marks: u8,
 }
 
+impl System {
+    /// A request of the instance's failed; it has yet to hear of it.
+    fn fails(&mut self, i: usize) {
+        self.instances[i].failed = true;
+        self.faults += 1;
+    }
+}
+
 /// What can happen. The number is the instance's, or the late producer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Happening {
@@ -235,11 +243,11 @@ impl Protocol {
             }
             Happening::AppendFails(i) => {
                 n.instances[i].appends.pop_front();
-                (n.instances[i].failed, n.faults) = (true, n.faults + 1);
+                n.fails(i);
             }
             Happening::SendFails(i) => {
                 n.instances[i].sends.pop_front();
-                (n.instances[i].failed, n.faults) = (true, n.faults + 1);
+                n.fails(i);
             }
             Happening::HearsOfFailure(i) => self.tell(&mut n, i, Input::Failed(String::new())),
             Happening::Revoked(i) => {
