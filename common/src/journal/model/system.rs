@@ -116,8 +116,9 @@ pub(super) struct System {
 }
 
 impl System {
-    /// A request of the instance's failed; it has yet to hear of it.
-    fn fails(&mut self, i: usize) {
+    /// A request of the instance's failed, and is gone; it has yet to hear of it.
+    fn fails(&mut self, i: usize, gone: impl FnOnce(&mut Instance)) {
+        gone(&mut self.instances[i]);
         self.instances[i].failed = true;
         self.faults += 1;
     }
@@ -241,14 +242,8 @@ impl Protocol {
                 n.arrived |= 1 << output;
                 self.tell(&mut n, i, Input::Delivered { offset });
             }
-            Happening::AppendFails(i) => {
-                n.instances[i].appends.pop_front();
-                n.fails(i);
-            }
-            Happening::SendFails(i) => {
-                n.instances[i].sends.pop_front();
-                n.fails(i);
-            }
+            Happening::AppendFails(i) => n.fails(i, |instance| drop(instance.appends.pop_front())),
+            Happening::SendFails(i) => n.fails(i, |instance| drop(instance.sends.pop_front())),
             Happening::HearsOfFailure(i) => self.tell(&mut n, i, Input::Failed(String::new())),
             Happening::Revoked(i) => {
                 n.faults += 1;
