@@ -116,10 +116,9 @@ pub(super) struct System {
 }
 
 impl System {
-    /// A request of the instance's failed, and is gone; it has yet to hear of it.
-    fn fails(&mut self, i: usize, gone: impl FnOnce(&mut Instance)) {
-        gone(&mut self.instances[i]);
-        self.instances[i].failed = true;
+    /// A request of the instance's, which `take` takes away, fails; the instance has yet to hear of it.
+    fn fails(&mut self, i: usize, take: impl FnOnce(&mut Instance) -> bool) {
+        self.instances[i].failed = take(&mut self.instances[i]);
         self.faults += 1;
     }
 }
@@ -242,8 +241,8 @@ impl Protocol {
                 n.arrived |= 1 << output;
                 self.tell(&mut n, i, Input::Delivered { offset });
             }
-            Happening::AppendFails(i) => n.fails(i, |instance| drop(instance.appends.pop_front())),
-            Happening::SendFails(i) => n.fails(i, |instance| drop(instance.sends.pop_front())),
+            Happening::AppendFails(i) => n.fails(i, |instance| instance.appends.pop_front().is_some()),
+            Happening::SendFails(i) => n.fails(i, |instance| instance.sends.pop_front().is_some()),
             Happening::HearsOfFailure(i) => self.tell(&mut n, i, Input::Failed(String::new())),
             Happening::Revoked(i) => {
                 n.faults += 1;
