@@ -2,11 +2,14 @@
 //! lost when they are neither.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
-use serde_json::value::RawValue;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::value::{RawValue, to_raw_value};
 
 /// Bytes that are usually text: a JSON string where they are printable UTF-8, else `{"base64": "…"}`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -42,13 +45,6 @@ struct Base64 {
     base64: String,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Either {
-    Text(String),
-    Bytes(Base64),
-}
-
 impl Serialize for Blob {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         match self.text() {
@@ -61,16 +57,28 @@ impl Serialize for Blob {
 
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        match Either::deserialize(d)? {
-            Either::Text(text) => Ok(text.into()),
-            Either::Bytes(b) => STANDARD.decode(b.base64).map(Self).map_err(de::Error::custom),
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Blob;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or {\"base64\": \"…\"}")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Blob, E> {
+                Ok(text.into())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Blob, A::Error> {
+                let Base64 { base64 } = Base64::deserialize(MapAccessDeserializer::new(map))?;
+                STANDARD.decode(base64).map(Blob).map_err(de::Error::custom)
+            }
         }
+        d.deserialize_any(Either)
     }
 }
 
-/// JSON text that is carried and never re-parsed on the way.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Json(Box<str>);
+/// JSON text that is carried and never re-parsed on the way. Equal is what is written alike.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Json(Box<RawValue>);
 
 impl Json {
     /// Encodes `value`.
@@ -78,12 +86,12 @@ impl Json {
     /// # Errors
     /// As `serde_json::to_string`: a map with keys that are no strings, or a `Serialize` that fails.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::to_string(value).map(|s| Self(s.into()))
+        to_raw_value(value).map(Self)
     }
 
     /// The text.
     pub fn text(&self) -> &str {
-        &self.0
+        self.0.get()
     }
 
     /// Decodes it.
@@ -91,25 +99,27 @@ impl Json {
     /// # Errors
     /// As `serde_json::from_str`.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(&self.0)
+        serde_json::from_str(self.text())
     }
 }
 
 impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.text())
     }
 }
 
-impl Serialize for Json {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        serde_json::from_str::<&RawValue>(&self.0).map_err(ser::Error::custom)?.serialize(s)
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
     }
 }
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(d).map(|raw| Self(Box::<str>::from(raw)))
+impl Eq for Json {}
+
+impl Hash for Json {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text().hash(state);
     }
 }
 

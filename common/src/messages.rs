@@ -28,6 +28,26 @@ pub mod header {
     pub const ATTEMPT: &str = "attempt";
     pub const ACTION: &str = "action";
     pub const CORRELATION_ID: &str = "correlation_id";
+    const ALL: [&str; 13] = [
+        SPEC_VERSION,
+        ID,
+        TYPE,
+        SOURCE,
+        TIME,
+        SUBJECT,
+        CONTENT_TYPE,
+        TRACEPARENT,
+        SAGA_ID,
+        STEP,
+        ATTEMPT,
+        ACTION,
+        CORRELATION_ID,
+    ];
+
+    /// A header's name, copied only where it is none of these.
+    pub(crate) fn name(name: &str) -> std::borrow::Cow<'static, str> {
+        ALL.iter().find(|known| **known == name).map_or_else(|| name.to_owned().into(), |known| (*known).into())
+    }
 }
 
 /// A message's headers, in order.

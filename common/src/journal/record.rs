@@ -13,14 +13,40 @@ use crate::messages::Outgoing;
 /// The next offset to be read, per input topic, in this worker's partition.
 pub type Positions = std::collections::BTreeMap<String, i64>;
 
-/// A record of a journal.
+/// What is to be sent, shared by who writes it and who sends it.
+pub type Messages = Arc<Vec<Outgoing>>;
+
+/// What was to be sent, as it stands in a record: whoever reads a journal carries it, and takes it apart only to send it
+/// again ([`read_outbox`]).
+pub type Written = Option<Json>;
+
+/// A record of a journal, with its outbox as messages or as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Record {
+#[serde(bound(serialize = "O: Outbox + Serialize", deserialize = "O: Default + Deserialize<'de>"))]
+pub enum Record<O = Messages> {
     /// An instance takes the partition over.
     Claim(Claim),
     /// The owner's decisions about a batch of messages.
-    Entry(Entry),
+    Entry(Entry<O>),
+}
+
+/// What can stand in a record's outbox.
+pub trait Outbox {
+    /// Whether there is nothing to send; it is left out then.
+    fn is_nothing(&self) -> bool;
+}
+
+impl Outbox for Messages {
+    fn is_nothing(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Outbox for Written {
+    fn is_nothing(&self) -> bool {
+        self.is_none()
+    }
 }
 
 /// The record by which an instance becomes the owner. Its offset names the ownership.
@@ -34,7 +60,8 @@ pub struct Claim {
 
 /// What was decided about a batch: states, outputs and positions, durable together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Entry {
+#[serde(bound(serialize = "O: Outbox + Serialize", deserialize = "O: Default + Deserialize<'de>"))]
+pub struct Entry<O = Messages> {
     /// Offset of the owner's claim.
     pub owner: i64,
     /// 0, 1, 2… since that claim.
@@ -48,12 +75,8 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entities: Vec<Write>,
     /// What is to be sent, in order.
-    #[serde(default, skip_serializing_if = "nothing")]
-    pub outbox: Arc<Vec<Outgoing>>,
-}
-
-fn nothing(outbox: &Arc<Vec<Outgoing>>) -> bool {
-    outbox.is_empty()
+    #[serde(default, skip_serializing_if = "Outbox::is_nothing")]
+    pub outbox: O,
 }
 
 /// The state of one entity after the batch.
@@ -79,14 +102,26 @@ impl Record {
         serde_json::to_vec(self)
     }
 
-    /// Reads a record.
+    /// Reads a record, down to its messages.
     ///
     /// # Errors
     /// [`NotARecord`] for bytes that nobody of us wrote: void for every reader.
     pub fn decode(bytes: &[u8]) -> Result<Self, NotARecord> {
         serde_json::from_slice(bytes).map_err(|e| NotARecord(e.to_string()))
     }
+}
 
+impl Record<Written> {
+    /// Reads a record as far as the view needs it.
+    ///
+    /// # Errors
+    /// As [`Record::decode`].
+    pub fn read(bytes: &[u8]) -> Result<Self, NotARecord> {
+        serde_json::from_slice(bytes).map_err(|e| NotARecord(e.to_string()))
+    }
+}
+
+impl<O> Record<O> {
     /// What the rule looks at.
     pub fn head(&self) -> Head {
         match self {
@@ -115,19 +150,11 @@ pub enum Head {
     Garbage,
 }
 
-/// The bytes of an entry's outbox, as the view keeps them until they are known to be delivered.
-///
-/// # Errors
-/// As `serde_json::to_string`.
-pub fn encode_outbox(outbox: &[Outgoing]) -> Result<String, serde_json::Error> {
-    serde_json::to_string(outbox)
-}
-
-/// Reads what [`encode_outbox`] wrote.
+/// Takes apart what a record's outbox says ([`Written`]).
 ///
 /// # Errors
 /// As `serde_json::from_str`.
-pub fn decode_outbox(text: &str) -> Result<Vec<Outgoing>, serde_json::Error> {
+pub fn read_outbox(text: &str) -> Result<Vec<Outgoing>, serde_json::Error> {
     serde_json::from_str(text)
 }
 
@@ -149,6 +176,17 @@ mod tests {
         let positions = Positions::from([("t".to_owned(), 4)]);
         let entry =
             Entry { owner: 3, seq: 0, positions, delivered: 2, entities: vec![write], outbox: Arc::new(vec![out]) };
+        let Record::Entry(read) = Record::read(&Record::Entry(entry.clone()).encode().unwrap()).unwrap() else {
+            panic!()
+        };
+        assert_eq!(
+            read_outbox(read.outbox.unwrap().text()).unwrap(),
+            *entry.outbox,
+            "carried as text, and read when asked"
+        );
+        let nothing = Entry { outbox: Messages::default(), ..entry.clone() };
+        let Record::Entry(read) = Record::read(&Record::Entry(nothing).encode().unwrap()).unwrap() else { panic!() };
+        assert_eq!((read.outbox, read.entities), (None, entry.entities.clone()));
         for record in [Record::Entry(entry), Record::Claim(Claim { nonce: Uuid::from_u128(1), instance: "a".into() })] {
             assert_eq!(Record::decode(&record.encode().unwrap()).unwrap(), record);
         }

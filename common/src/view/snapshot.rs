@@ -34,7 +34,7 @@ impl<E: Entity> PartitionStore<E> {
             )?;
             let mut rows = unsent.query([i64::from(self.partition), delivered])?;
             while let Some(row) = rows.next()? {
-                snapshot.unsent.push((row.get(0)?, record::decode_outbox(&row.get::<_, String>(1)?)?));
+                snapshot.unsent.push((row.get(0)?, record::read_outbox(row.get_ref(1)?.as_str()?)?));
             }
         }
         let mut open = tx.prepare_cached("SELECT key, state FROM entities WHERE partition = ? AND open")?;

@@ -18,6 +18,11 @@ impl Waiters {
         Watch { waiters: self.clone(), key: key.to_owned(), notify: notify.clone() }
     }
 
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Wakes whoever waits for one of these.
     pub(crate) fn wake<'a>(&self, keys: impl Iterator<Item = &'a str>) {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

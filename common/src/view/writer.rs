@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use rusqlite::{Connection, Transaction};
@@ -11,12 +12,15 @@ use uuid::Uuid;
 use super::waiters::Waiters;
 use super::{Identity, Row, Rows};
 use crate::blob::Json;
-use crate::journal::{Entity, Entry, Key, Positions, Reader, Record, Verdict, record};
-use crate::messages::Outgoing;
+use crate::journal::record::Written;
+use crate::journal::{Entity, Key, Positions, Reader, Record, Verdict};
 use crate::time::Timestamp;
 
 /// Records taken into one SQLite transaction at most.
 const BATCH: usize = 1_000;
+
+/// The least time between two transactions that nobody waits for.
+const PACE: Duration = Duration::from_millis(20);
 
 /// A record as the tailer read it; none for bytes that are no record.
 #[derive(Clone, Debug)]
@@ -25,7 +29,7 @@ pub(crate) struct Tailed {
     pub(crate) offset: i64,
     pub(crate) at: Timestamp,
     pub(crate) bytes: usize,
-    pub(crate) record: Option<Arc<Record>>,
+    pub(crate) record: Option<Record<Written>>,
 }
 
 /// How far the view has come, for whoever waits.
@@ -68,7 +72,7 @@ struct Place {
     delivered: i64,
     positions: Positions,
     /// Outboxes of this batch, not yet in the file.
-    said: BTreeMap<i64, Arc<Vec<Outgoing>>>,
+    said: BTreeMap<i64, Json>,
     touched: bool,
 }
 
@@ -81,6 +85,8 @@ pub(crate) struct Writer<R> {
     places: HashMap<i32, Place>,
     applied: Arc<Applied>,
     waiters: Arc<Waiters>,
+    /// When the last batch began to be applied.
+    begun: Instant,
     rows: std::marker::PhantomData<R>,
 }
 
@@ -109,21 +115,39 @@ impl<R: Rows> Writer<R> {
             applied.set(identity.partition, identity.next_offset);
             places.insert(identity.partition, place);
         }
-        Ok(Self { connection, places, applied, waiters, rows: std::marker::PhantomData })
+        Ok(Self { connection, places, applied, waiters, begun: Instant::now(), rows: std::marker::PhantomData })
     }
 
     /// Applies what comes until the channel closes.
     pub(crate) fn run(mut self, records: &Receiver<Tailed>) -> anyhow::Result<()> {
         while let Ok(first) = records.recv() {
-            let batch: Vec<Tailed> = std::iter::once(first).chain(records.try_iter().take(BATCH)).collect();
-            self.apply(&batch)?;
+            let batch = self.gather(first, records);
+            self.begun = Instant::now();
+            self.apply(batch)?;
         }
         Ok(())
     }
 
+    /// While nobody waits for the view, it is written at most once in [`PACE`]: entities that change several times are
+    /// written once then, and outboxes that were delivered meanwhile not at all.
+    fn gather(&self, first: Tailed, records: &Receiver<Tailed>) -> Vec<Tailed> {
+        let mut batch = vec![first];
+        loop {
+            batch.extend(records.try_iter().take(BATCH.saturating_sub(batch.len())));
+            if batch.len() >= BATCH || !self.waiters.is_empty() {
+                return batch;
+            }
+            match records.recv_deadline(self.begun + PACE) {
+                Ok(next) => batch.push(next),
+                Err(_) => return batch,
+            }
+        }
+    }
+
     /// Applies a batch in one SQLite transaction, then tells.
-    pub(crate) fn apply(&mut self, batch: &[Tailed]) -> anyhow::Result<()> {
+    pub(crate) fn apply(&mut self, batch: Vec<Tailed>) -> anyhow::Result<()> {
         let mut pending = Pending::new();
+        let (newest, bytes) = (batch.last().map(|t| t.at), batch.iter().map(|t| t.bytes).sum());
         for tailed in batch {
             self.take(tailed, &mut pending);
         }
@@ -138,45 +162,40 @@ impl<R: Rows> Writer<R> {
         for (partition, place) in &self.places {
             self.applied.set(*partition, place.next_offset);
         }
-        if let Some(last) = batch.last() {
-            self.applied.newest.store(last.at.0, Ordering::Relaxed);
+        if let Some(newest) = newest {
+            self.applied.newest.store(newest.0, Ordering::Relaxed);
         }
-        self.applied.queued.fetch_sub(batch.iter().map(|t| t.bytes).sum(), Ordering::Relaxed);
+        self.applied.queued.fetch_sub(bytes, Ordering::Relaxed);
         self.waiters.wake(pending.keys().map(|(_, key)| key.as_str()));
         Ok(())
     }
 
-    fn take(&mut self, tailed: &Tailed, pending: &mut Pending) {
-        let place = self.places.entry(tailed.partition).or_default();
-        if tailed.offset < place.next_offset {
+    fn take(&mut self, tailed: Tailed, pending: &mut Pending) {
+        let Tailed { partition, offset, at, record, .. } = tailed;
+        let place = self.places.entry(partition).or_default();
+        if offset < place.next_offset {
             return;
         }
-        place.next_offset = tailed.offset.saturating_add(1);
+        place.next_offset = offset.saturating_add(1);
         place.touched = true;
-        let Some(record) = &tailed.record else {
+        let Some(record) = record else {
             self.applied.void.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        match (place.reader.judge(tailed.offset, record.head()), &**record) {
-            (Verdict::Valid, Record::Entry(entry)) => take_entry(place, tailed, entry, pending),
+        match (place.reader.judge(offset, record.head()), record) {
+            (Verdict::Valid, Record::Entry(entry)) => {
+                for write in entry.entities {
+                    pending.insert((partition, write.key), (write.state, at));
+                }
+                place.positions.extend(entry.positions);
+                place.delivered = place.delivered.max(entry.delivered);
+                place.said.extend(entry.outbox.map(|outbox| (offset, outbox)));
+            }
             (Verdict::Claim, Record::Claim(claim)) => place.nonce = Some(claim.nonce),
             (Verdict::Valid | Verdict::Claim | Verdict::Void, Record::Claim(_) | Record::Entry(_)) => {
                 self.applied.void.fetch_add(1, Ordering::Relaxed);
             }
         }
-    }
-}
-
-fn take_entry(place: &mut Place, tailed: &Tailed, entry: &Entry, pending: &mut Pending) {
-    for write in &entry.entities {
-        pending.insert((tailed.partition, write.key.clone()), (write.state.clone(), tailed.at));
-    }
-    for (topic, next) in &entry.positions {
-        place.positions.insert(topic.clone(), *next);
-    }
-    place.delivered = place.delivered.max(entry.delivered);
-    if !entry.outbox.is_empty() {
-        place.said.insert(tailed.offset, entry.outbox.clone());
     }
 }
 
@@ -211,7 +230,7 @@ fn write_place(tx: &Transaction<'_>, partition: i32, place: &mut Place) -> anyho
         tx.prepare_cached("INSERT OR REPLACE INTO outbox(partition, offset, messages) VALUES (?, ?, ?)")?;
     for (offset, messages) in std::mem::take(&mut place.said) {
         if offset >= place.delivered {
-            insert.execute((partition, offset, record::encode_outbox(&messages)?))?;
+            insert.execute((partition, offset, messages.text()))?;
         }
     }
     tx.prepare_cached(

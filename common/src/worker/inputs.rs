@@ -9,7 +9,7 @@ use crossbeam_channel::Sender;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Config;
@@ -17,7 +17,7 @@ use super::client::{self, Quiet, ask, is_passing};
 use super::status::Status;
 use crate::blob::Blob;
 use crate::journal::Positions;
-use crate::messages::{Headers, Message};
+use crate::messages::{Headers, Message, header};
 use crate::time::Timestamp;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -114,8 +114,8 @@ fn own(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Message {
     let mut headers = Headers::default();
     if let Some(all) = message.headers() {
         headers.0.reserve(all.count());
-        for header in all.iter() {
-            headers.push(header.key.to_owned(), Blob(header.value.unwrap_or_default().to_vec()));
+        for Header { key, value } in all.iter() {
+            headers.push(header::name(key), Blob(value.unwrap_or_default().to_vec()));
         }
     }
     Message {

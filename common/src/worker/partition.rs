@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::acts::{Actor, Acts};
 use super::inputs::{self, Inputs};
 use super::member::DRAIN;
-use super::producer::ClaimProducer;
+use super::producer::{ClaimProducer, Report};
 use super::shared::{Event, Shared};
 use super::status::Place;
 use crate::journal::core::StepDown;
@@ -20,8 +20,8 @@ use crate::view::PartitionStore;
 
 /// A worker looks round at least this often.
 const ROUND: Duration = Duration::from_millis(250);
-/// While it waits for the view to apply its claim, this often.
-const LOADING: Duration = Duration::from_millis(2);
+/// While it waits for the view to apply its claim, or for what it sent last to arrive, this often.
+const SOON: Duration = Duration::from_millis(2);
 /// Input messages read ahead.
 const READ_AHEAD: usize = 2_000;
 /// The first pause before claiming again after a failure; it doubles up to the last.
@@ -42,11 +42,7 @@ pub(super) struct Worker<H: Handler, A> {
     core: Core<H::Entity, H::Act>,
     store: PartitionStore<H::Entity>,
     events: Receiver<Event>,
-    /// For producers, whose reports come back as events.
-    reports: Sender<Event>,
     holding: Option<Holding<A>>,
-    /// Counts claims, so that reports of an older claim's producer are not taken for this one's.
-    epoch: u64,
     assigned: bool,
     claim_at: Option<Instant>,
     pause: Duration,
@@ -69,7 +65,6 @@ where
         partition: i32,
         store: PartitionStore<H::Entity>,
         events: Receiver<Event>,
-        reports: Sender<Event>,
     ) -> Self {
         let core = Core::new(partition, shared.config.partitions, shared.config.limits);
         Self {
@@ -78,9 +73,7 @@ where
             core,
             store,
             events,
-            reports,
             holding: None,
-            epoch: 0,
             assigned: false,
             claim_at: None,
             pause: FIRST_PAUSE,
@@ -120,6 +113,7 @@ where
             self.core
                 .handle(Input::Failed("this process was stalled past the session timeout".to_owned()), &mut self.out);
         }
+        self.hear();
         match first {
             Some(Event::Stop) => return false,
             Some(event) => self.take(event),
@@ -134,6 +128,18 @@ where
         }
         self.take_messages();
         true
+    }
+
+    /// Takes in what became of what was sent.
+    fn hear(&mut self) {
+        let Some(holding) = &self.holding else { return };
+        for report in holding.producer.reports() {
+            let input = match report {
+                Report::Delivered(offset) => Input::Delivered { offset },
+                Report::Failed(why) => Input::Failed(why),
+            };
+            self.core.handle(input, &mut self.out);
+        }
     }
 
     /// The next event, or none after a while or when a message was taken.
@@ -160,8 +166,8 @@ where
     }
 
     fn timeout(&self) -> Duration {
-        if self.loading.is_some() {
-            return LOADING;
+        if self.loading.is_some() || self.revoked.is_some() {
+            return SOON;
         }
         let timer = self.core.next_timer().map(|at| at.since(Timestamp::now()));
         timer.unwrap_or(ROUND).min(ROUND)
@@ -199,11 +205,7 @@ where
                 self.read.get_or_insert(at);
                 self.core.handle(Input::ReadBack { offset, head }, &mut self.out);
             }
-            Event::Delivered { epoch, offset } if epoch == self.epoch => {
-                self.core.handle(Input::Delivered { offset }, &mut self.out);
-            }
-            Event::Failed { epoch, why } if epoch == self.epoch => self.core.handle(Input::Failed(why), &mut self.out),
-            Event::Delivered { .. } | Event::Failed { .. } | Event::Stop => {}
+            Event::Stop => {}
         }
     }
 
@@ -242,10 +244,9 @@ where
             return;
         }
         self.claim_at = None;
-        self.epoch += 1;
         let shared = &self.shared;
         let names = (shared.journal, shared.name);
-        match ClaimProducer::new(&shared.config, names, self.partition, self.reports.clone(), self.epoch) {
+        match ClaimProducer::new(&shared.config, names, self.partition) {
             Ok(producer) => {
                 let acts = Acts::new(shared.actor.clone(), shared.commands.clone(), shared.tokio.clone());
                 self.holding = Some(Holding { producer, acts, inputs: None });
@@ -342,7 +343,7 @@ where
             holding.inputs = Some((inputs, messages));
         }
         self.pause = FIRST_PAUSE;
-        tracing::info!(partition = self.partition, epoch = self.epoch, "claimed");
+        tracing::info!(partition = self.partition, "claimed");
         shared.status.place(self.partition, Place::Owned);
         Ok(())
     }

@@ -1,24 +1,35 @@
 //! A claim's own producer. It dies with the claim, so nothing that one owner queued is ever sent by the next.
 
-use crossbeam_channel::Sender;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders, ToBytes};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
 
 use super::Config;
 use super::client::{self, Quiet};
-use super::shared::Event;
 use crate::journal::Record;
 use crate::messages::{Outgoing, header};
 use crate::topics::{self, JOURNAL_MAX_BYTES};
 
-/// Hands delivery reports to the worker.
+/// Batches of delivery reports taken in at once, at most.
+const REPORTS: usize = 64;
+
+/// What became of something that was sent.
+pub(super) enum Report {
+    /// A message of the outbox of the record at this offset has arrived.
+    Delivered(i64),
+    /// An append or a message failed for good.
+    Failed(String),
+}
+
+/// Keeps delivery reports for the worker.
 struct Reports {
     quiet: Quiet,
-    events: Sender<Event>,
-    epoch: u64,
+    reports: Sender<Report>,
 }
 
 impl ClientContext for Reports {
@@ -41,24 +52,24 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = Box<Sent>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
-        let epoch = self.epoch;
-        let event = match (result, *sent) {
+        let report = match (result, *sent) {
             (Ok(_), Sent::Append) => return,
-            (Ok(_), Sent::Message(offset)) => Event::Delivered { epoch, offset },
-            (Err((error, _)), Sent::Append) => Event::Failed { epoch, why: format!("an append failed: {error}") },
+            (Ok(_), Sent::Message(offset)) => Report::Delivered(offset),
+            (Err((error, _)), Sent::Append) => Report::Failed(format!("an append failed: {error}")),
             (Err((error, message)), Sent::Message(_)) => {
-                let topic = rdkafka::Message::topic(message).to_owned();
-                Event::Failed { epoch, why: format!("a message to {topic} failed: {error}") }
+                Report::Failed(format!("a message to {} failed: {error}", rdkafka::Message::topic(message)))
             }
         };
-        // A worker that is gone needs no report.
-        let _ = self.events.send(event);
+        // A claim that is over needs no report.
+        let _ = self.reports.send(report);
     }
 }
 
-/// The producer of one claim.
+/// The producer of one claim. The worker asks for its reports when it is awake anyway ([`ClaimProducer::reports`]): a
+/// thread that waits for them would wake both, and nothing is in a hurry for them.
 pub(super) struct ClaimProducer {
-    producer: Option<ThreadedProducer<Reports>>,
+    producer: Option<BaseProducer<Reports>>,
+    reports: Receiver<Report>,
     journal: &'static str,
     source: &'static str,
     partition: i32,
@@ -70,14 +81,26 @@ impl ClaimProducer {
         config: &Config,
         (journal, source): (&'static str, &'static str),
         partition: i32,
-        events: Sender<Event>,
-        epoch: u64,
     ) -> anyhow::Result<Self> {
-        let reports = Reports { quiet: Quiet::new("worker"), events, epoch };
+        let (to, reports) = unbounded();
         // No time limit: a broker that is away is waited for; a message is given up only when the claim is.
-        let settings = client::producer(config, std::time::Duration::ZERO);
-        let producer = Some(ThreadedProducer::from_config_and_context(&settings, reports)?);
-        Ok(Self { producer, journal, source, partition, partitions: config.partitions })
+        let settings = client::producer(config, Duration::ZERO);
+        let context = Reports { quiet: Quiet::new("worker"), reports: to };
+        let producer = Some(BaseProducer::from_config_and_context(&settings, context)?);
+        Ok(Self { producer, reports, journal, source, partition, partitions: config.partitions })
+    }
+
+    /// What became of what was sent, as far as it is known now: waits for nothing.
+    pub(super) fn reports(&self) -> impl Iterator<Item = Report> {
+        for _ in 0..REPORTS {
+            let known = self.reports.len();
+            // One poll takes in the reports of one batch.
+            self.producer.iter().for_each(|producer| producer.poll(Duration::ZERO));
+            if self.reports.len() == known {
+                break;
+            }
+        }
+        self.reports.try_iter()
     }
 
     /// Appends a record to the journal.

@@ -177,9 +177,9 @@ where
         }
     };
     let mut threads = vec![spawn(&status, "view", write)?, spawn(&status, "tailer", move || tailer.run())?];
-    for (partition, (reports, events)) in (0..config.partitions).zip(channels) {
+    for (partition, (_, events)) in (0..config.partitions).zip(channels) {
         let store = PartitionStore::new(file.connect(true)?, partition);
-        let worker = Worker::new(shared.clone(), partition, store, events, reports);
+        let worker = Worker::new(shared.clone(), partition, store, events);
         threads.push(spawn(&status, &format!("worker-{partition}"), move || worker.run())?);
     }
     let member = Member::new(&config, journal, workers.clone(), positions, status.clone())?;

@@ -20,10 +20,6 @@ pub(super) enum Event {
     Revoked { at_once: bool, done: Sender<()> },
     /// A record of the journal.
     ReadBack { offset: i64, head: Head, at: Instant },
-    /// A message has arrived.
-    Delivered { epoch: u64, offset: i64 },
-    /// An append or a message failed.
-    Failed { epoch: u64, why: String },
     /// The instance ends.
     Stop,
 }

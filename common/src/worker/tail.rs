@@ -83,7 +83,7 @@ impl Tailer {
                     let (partition, offset) = (message.partition(), message.offset());
                     let at = Timestamp(message.timestamp().to_millis().unwrap_or_default());
                     let bytes = message.payload().unwrap_or_default();
-                    let record = Record::decode(bytes).ok().map(Arc::new);
+                    let record = Record::read(bytes).ok();
                     let tailed = Tailed { partition, offset, at, bytes: bytes.len(), record };
                     if self.hand_on(tailed).is_none() {
                         return;
@@ -163,7 +163,7 @@ fn claim_at(
         match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => {
-                let nonce = match message.payload().map(Record::decode) {
+                let nonce = match message.payload().map(Record::read) {
                     Some(Ok(Record::Claim(claim))) if message.offset() == offset => Some(claim.nonce),
                     Some(Ok(Record::Claim(_) | Record::Entry(_)) | Err(_)) | None => None,
                 };
