@@ -29,6 +29,9 @@ struct Arguments {
     /// Seconds of warm-up before each run.
     #[arg(long, default_value_t = 5)]
     warm_up: u64,
+    /// Seconds of a closed loop before the first run of a broker, for its just-in-time compiler.
+    #[arg(long, default_value_t = 20)]
+    heat: u64,
     /// Orders left open for the restarts.
     #[arg(long, default_value_t = 1000)]
     open_orders: u64,
@@ -123,7 +126,9 @@ impl Arguments {
         let port = cluster.service(tests::process::Name::Orders)?.port;
         let target = Target { port, item, amount: "10.50" };
         let processes = processes(broker, cluster)?;
-        let mut closed = 0;
+        let heat = Run::new(target.clone(), Duration::ZERO, Duration::from_secs(self.heat))?;
+        heat.drive(Drive::Closed(64)).await;
+        let mut closed = heat.measured().ended.len();
         for drive in drives {
             let seconds = self.seconds.unwrap_or(if matches!(drive, Drive::Open(_)) { 15 } else { 20 });
             let run = Run::new(target.clone(), Duration::from_secs(self.warm_up), Duration::from_secs(seconds))?;
