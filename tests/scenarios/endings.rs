@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
+use tests::process::Name;
 use tests::story::RESULTS;
 use uuid::Uuid;
 
@@ -18,6 +19,7 @@ crate::scenarios!(
     answered_after_a_delay,
     provider_fails_technically_twice,
     no_result_in_time_and_a_late_approval,
+    no_result_in_time_behind_a_transaction,
     approval_after_a_decline_is_refunded,
     results_of_a_finished_order,
     result_for_an_unknown_order,
@@ -121,6 +123,23 @@ async fn no_result_in_time_and_a_late_approval(cluster: Arc<Cluster>, _: Arc<Bro
     order.payment("refunded").await?;
     order.ends("payment_not_completed").await?;
     item.stands(10, 0).await
+}
+
+/// A take-over waits with its timers until it has read what lies on the topics. A transaction's mark is no message: nobody
+/// may wait for it.
+async fn no_result_in_time_behind_a_transaction(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let paid = item.order(1).place().await?;
+    paid.ends("confirmed").await?;
+    let order = item.order(1).amount("20.44").place().await?;
+    order.payment("pending").await?;
+    let orchestrator = cluster.service(Name::Orchestrator)?;
+    orchestrator.kill9()?;
+    let again = format!(r#"{{"orderId":"{}","status":"approved"}}"#, paid.id);
+    cluster.kafka.publish_in_transaction(RESULTS, order.partition(), &again).await?;
+    orchestrator.restart().await?;
+    order.ends("payment_not_completed").await?;
+    order.because("payment_timed_out").await
 }
 
 async fn approval_after_a_decline_is_refunded(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

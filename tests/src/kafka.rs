@@ -8,8 +8,9 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message as _};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::wait::{SOON, until_is};
@@ -83,6 +84,24 @@ impl Kafka {
         sent.map(|_| ()).map_err(|(error, _)| anyhow!("publish to {topic}: {error}"))
     }
 
+    /// Publishes a text as a program that uses Kafka transactions does: behind it lies the mark of its commit.
+    ///
+    /// # Errors
+    /// When the broker does not take it.
+    pub async fn publish_in_transaction(&self, topic: &str, partition: i32, value: &str) -> Result<()> {
+        let (mut settings, topic, value) = (settings(&self.brokers), topic.to_owned(), value.to_owned());
+        settings.set("transactional.id", uuid::Uuid::new_v4().to_string());
+        blocking(move || {
+            let producer: BaseProducer = settings.create().context("a transactional producer")?;
+            producer.init_transactions(TIMEOUT)?;
+            producer.begin_transaction()?;
+            let record = BaseRecord::<[u8], str>::to(&topic).partition(partition).payload(&value);
+            producer.send(record).map_err(|(error, _)| anyhow!("publish to {topic}: {error}"))?;
+            Ok(producer.commit_transaction(TIMEOUT)?)
+        })
+        .await
+    }
+
     /// The topics there are, without Kafka's own, and their partition counts.
     ///
     /// # Errors
@@ -138,6 +157,7 @@ impl Kafka {
     fn consumer(&self) -> Result<BaseConsumer> {
         let mut settings = settings(&self.brokers);
         settings.set("group.id", "tests").set("enable.auto.commit", "false").set("fetch.message.max.bytes", "10000000");
+        settings.set("enable.partition.eof", "true");
         settings.create().context("a consumer")
     }
 }
@@ -173,8 +193,15 @@ fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<Lying>> {
         if Instant::now() > deadline {
             bail!("{topic} could not be read to its end; still to come: {wanted:?}");
         }
-        let Some(message) = consumer.poll(Duration::from_millis(200)) else { continue };
-        let message = message.with_context(|| format!("read {topic}"))?;
+        let message = match consumer.poll(Duration::from_millis(200)) {
+            None => continue,
+            // Behind the last message may lie the mark of a transaction.
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                wanted.remove(&partition);
+                continue;
+            }
+            Some(message) => message.with_context(|| format!("read {topic}"))?,
+        };
         if wanted.get(&message.partition()).is_some_and(|high| message.offset() + 1 >= *high) {
             wanted.remove(&message.partition());
         }

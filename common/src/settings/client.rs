@@ -11,7 +11,7 @@ const GUARANTEES: &str = "can't be set: the journal's guarantees rest on the val
 const TUNED: &str = "can't be set: the service gives it itself, measured together with its batches";
 
 /// Properties that the service gives itself, with both names where librdkafka has two, and why.
-const OURS: [(&str, &str); 37] = [
+const OURS: [(&str, &str); 38] = [
     ("bootstrap.servers", "can't be set here: set kafka.brokers"),
     ("metadata.broker.list", "can't be set here: set kafka.brokers"),
     ("group.id", "can't be set here: set kafka.group"),
@@ -30,6 +30,7 @@ const OURS: [(&str, &str); 37] = [
     ("request.required.acks", GUARANTEES),
     ("transactional.id", GUARANTEES),
     ("partitioner", GUARANTEES),
+    ("enable.partition.eof", GUARANTEES),
     ("partition.assignment.strategy", GUARANTEES),
     ("group.protocol", GUARANTEES),
     ("message.max.bytes", GUARANTEES),
@@ -91,7 +92,12 @@ mod tests {
 
     #[test]
     fn what_the_workers_set_themselves_is_refused() {
-        let sources = [include_str!("../worker/client.rs"), include_str!("../worker/member.rs")].concat();
+        let sources = [
+            include_str!("../worker/client.rs"),
+            include_str!("../worker/inputs.rs"),
+            include_str!("../worker/member.rs"),
+        ]
+        .concat();
         for set in sources.split(".set(\"").skip(1) {
             let name = set.split('"').next().unwrap();
             assert!(OURS.iter().any(|(ours, _)| *ours == name), "{name} would be overridden silently");

@@ -1,10 +1,12 @@
 //! Reading the input topics of one partition, for one claim.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, bail};
 use crossbeam_channel::Sender;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -88,24 +90,68 @@ pub(super) fn lost_position(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
 }
 
-/// Where the inputs end now, for those that have anything to read.
+/// Where the inputs end now, for those that have anything to read: behind the last message that is handed out. What may
+/// lie behind that one (the marks of a foreign producer's transaction, or what it took back; KIP-98) never is.
 pub(super) fn ends(
     config: &Config,
     topics: &[&str],
     partition: i32,
     positions: &Positions,
 ) -> anyhow::Result<Positions> {
-    let consumer: BaseConsumer<Quiet> =
-        BaseConsumer::from_config_and_context(&client::consumer(config), Quiet::new("inputs"))?;
+    let mut settings = client::consumer(config);
+    settings.set("enable.partition.eof", "true");
+    let consumer: BaseConsumer<Quiet> = BaseConsumer::from_config_and_context(&settings, Quiet::new("inputs"))?;
     let mut ends = Positions::new();
     for topic in topics {
         let asked = || consumer.fetch_watermarks(topic, partition, PATIENCE);
         let (low, high) = ask("the inputs' ends are asked for", asked)?;
-        if high > low.max(positions.get(*topic).copied().unwrap_or(0)) {
-            ends.insert((*topic).to_owned(), high);
+        let from = low.max(positions.get(*topic).copied().unwrap_or(0));
+        if let Some(last) = last_message(&consumer, (*topic, partition), from..high)? {
+            ends.insert((*topic).to_owned(), last.saturating_add(1));
         }
     }
     Ok(ends)
+}
+
+/// The offset of the last message of a range: nearly always the range's last offset, else searched for in growing steps.
+fn last_message(consumer: &BaseConsumer<Quiet>, place: (&str, i32), range: Range<i64>) -> anyhow::Result<Option<i64>> {
+    let mut step = 1;
+    let mut start = range.end;
+    while start > range.start {
+        start = range.start.max(start.saturating_sub(step));
+        step = step.saturating_mul(2);
+        if let Some(last) = last_from(consumer, place, start..range.end)? {
+            return Ok(Some(last));
+        }
+    }
+    Ok(None)
+}
+
+fn last_from(
+    consumer: &BaseConsumer<Quiet>,
+    (topic, partition): (&str, i32),
+    range: Range<i64>,
+) -> anyhow::Result<Option<i64>> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(range.start))?;
+    consumer.assign(&list)?;
+    let (mut last, deadline) = (None, Instant::now() + 3 * PATIENCE);
+    while Instant::now() < deadline {
+        match consumer.poll(POLL) {
+            None => {}
+            Some(Ok(message)) if message.offset() >= range.end => return Ok(last),
+            Some(Ok(message)) => {
+                last = Some(message.offset());
+                if message.offset().saturating_add(1) == range.end {
+                    return Ok(last);
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(last),
+            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_passing) => {}
+            Some(Err(error)) => return Err(error).with_context(|| format!("{topic}-{partition} can't be read")),
+        }
+    }
+    bail!("the end of {topic}-{partition} can't be read: the broker did not answer in time")
 }
 
 /// A message of librdkafka's as one of ours.
