@@ -28,6 +28,7 @@ pub mod header {
     pub const ATTEMPT: &str = "attempt";
     pub const ACTION: &str = "action";
     pub const CORRELATION_ID: &str = "correlation_id";
+    pub const UNREADABLE: &str = "unreadable_headers";
     const ALL: [&str; 13] = [
         SPEC_VERSION,
         ID,
@@ -122,17 +123,50 @@ impl Message {
         )
     }
 
+    /// An estimate of its bytes.
+    pub(crate) fn size(&self) -> usize {
+        let headers: usize = self.headers.0.iter().map(|(n, v)| n.len() + v.0.len()).sum();
+        headers + self.value.as_ref().map_or(0, Vec::len) + self.key.as_ref().map_or(0, |k| k.0.len())
+    }
+
     /// Reads the value.
     ///
     /// # Errors
     /// [`Unreadable::Empty`] or [`Unreadable::Malformed`] with the path and the reason.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
         let bytes = self.value.as_deref().ok_or(Unreadable::Empty)?;
+        if depth(bytes) > DEPTH {
+            return Err(Unreadable::Malformed(format!("it is nested more than {DEPTH} levels deep")));
+        }
         let mut de = serde_json::Deserializer::from_slice(bytes);
         let value: T = serde_path_to_error::deserialize(&mut de).map_err(|e| Unreadable::Malformed(e.to_string()))?;
         de.end().map_err(|e| Unreadable::Malformed(e.to_string()))?;
         Ok(value)
     }
+}
+
+/// How many arrays and objects may lie in each other in a message. What a message says is kept within a state, and a state
+/// must be readable: serde_json reads 127 levels, and writes any number.
+const DEPTH: usize = 64;
+
+/// How many arrays and objects lie in each other, in what may or may not be JSON.
+fn depth(text: &[u8]) -> usize {
+    let (mut now, mut most, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'[' | b'{' => {
+                now += 1;
+                most = most.max(now);
+            }
+            b']' | b'}' => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
 }
 
 /// A message to be written.
@@ -310,5 +344,15 @@ mod tests {
         let wrong = message(r#"{"outcome":"refused","reason":7}"#).json::<Reply>().unwrap_err();
         assert!(wrong.to_string().contains("expected a string"), "{wrong}");
         assert!(message("{} x").json::<serde_json::Value>().is_err());
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_inside_a_state_is_not_read_at_all() {
+        let nested = |levels: usize| message(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
+        assert!(nested(DEPTH).json::<serde_json::Value>().is_ok());
+        let refused = nested(DEPTH + 1).json::<serde_json::Value>().unwrap_err();
+        assert!(refused.to_string().contains("nested"), "{refused}");
+        let brackets = format!(r#"{{"a\"{}": 1}}"#, "[".repeat(DEPTH + 1));
+        assert!(message(&brackets).json::<serde_json::Value>().is_ok(), "in a text they are nothing");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -86,7 +87,13 @@ pub fn main<P: Program>() -> ExitCode {
         return fail(P::NAME, &error);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    match runtime.context("no runtime").and_then(|runtime| runtime.block_on(run::<P>(settings))) {
+    let ended = runtime.context("no runtime").and_then(|runtime| {
+        let ended = runtime.block_on(run::<P>(settings));
+        // Asked to end while it waits for Kafka: a call that librdkafka is in is not waited for.
+        runtime.shutdown_timeout(Duration::from_millis(500));
+        ended
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");

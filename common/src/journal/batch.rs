@@ -1,15 +1,17 @@
 //! What an owner keeps in memory, and how it makes a batch of messages into one entry.
 
+mod decide;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::core::{Env, Limits, Output, Snapshot};
 use super::handler::Cached;
 use super::outbox::Outbox;
-use super::record::{Entry, Head, Positions, Record, Write, size_of};
+use super::record::{Entry, Head, Positions, Record, Write};
 use super::rule::{Reader, Verdict};
 use super::timers::Timers;
-use super::{Entity, Handler, Intent, Key, Trigger, World};
+use super::{Entity, Handler, Intent, Key};
 use crate::blob::Json;
 use crate::messages::{Message, Outgoing};
 use crate::time::Timestamp;
@@ -43,6 +45,7 @@ pub(super) struct Owner<E, A> {
     /// Ends that must be reached before timers fire; emptied as they are.
     ends: Positions,
     pub(super) queue: VecDeque<Message>,
+    pub(super) queued_bytes: usize,
     in_flight: VecDeque<InFlight<A>>,
     pub(super) outbox: Outbox,
     /// Acts asked for, by entity.
@@ -72,6 +75,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             received: Positions::new(),
             ends: Positions::new(),
             queue: VecDeque::new(),
+            queued_bytes: 0,
             in_flight: VecDeque::new(),
             outbox: Outbox::new(claim.saturating_add(1)),
             issued: BTreeMap::new(),
@@ -109,6 +113,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         let next = self.received.entry(message.topic.to_string()).or_insert(0);
         if message.offset >= *next {
             *next = message.offset.saturating_add(1);
+            self.queued_bytes += message.size();
             self.queue.push_back(message);
         }
     }
@@ -125,8 +130,9 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
     }
 
+    /// When a timer can fire next: one that is due waits for what is underway, and so must whoever sleeps until then.
     pub(super) fn next_timer(&self) -> Option<Timestamp> {
-        if self.ends.is_empty() && !self.draining { self.timers.next() } else { None }
+        if self.ends.is_empty() && self.may_append() { self.timers.next() } else { None }
     }
 
     /// A record of the journal: what of ours is valid happens now.
@@ -253,74 +259,6 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         out.push(Output::Append(Arc::new(Record::Entry(entry))));
     }
 
-    /// Calls the handler for timers that are due and messages that wait, up to the limits of a batch.
-    fn decide<H>(&mut self, env: &Env<'_, H>) -> Result<Decided, String>
-    where
-        H: Handler<Entity = E, Act = A>,
-    {
-        let (partition, partitions) = self.place;
-        let (dirty, outbox) = (Vec::new(), Vec::new());
-        let mut world = World {
-            partition,
-            partitions,
-            memory: &mut self.entities,
-            store: env.store,
-            dirty,
-            outbox,
-            broken: None,
-            loaded: Vec::new(),
-        };
-        let mut positions = Positions::new();
-        if std::mem::take(&mut self.fresh) {
-            let _ = env.handler.decide(&mut world, Trigger::Claimed, env.now);
-        }
-        let (mut bytes, mut counted) = (0, (0, 0));
-        for _ in 0..self.limits.batch_messages {
-            let due = if self.ends.is_empty() { self.timers.pop_due(env.now) } else { None };
-            if let Some(key) = due {
-                let _ = env.handler.decide(&mut world, Trigger::Timer(&key), env.now);
-            } else if let Some(message) = self.queue.pop_front() {
-                let (said, dirtied) = (world.outbox.len(), world.dirty.len());
-                if let Err(reason) = env.handler.decide(&mut world, Trigger::Message(&message), env.now) {
-                    world.outbox.truncate(said);
-                    world.dirty.truncate(dirtied);
-                    world.outbox.extend(env.handler.unreadable(&message, &reason));
-                }
-                positions.insert(message.topic.to_string(), message.offset.saturating_add(1));
-            } else {
-                break;
-            }
-            bytes += world.weight(counted);
-            counted = (world.outbox.len(), world.dirty.len());
-            if bytes >= self.limits.batch_bytes {
-                break;
-            }
-        }
-        if let Some(reason) = world.broken {
-            return Err(reason);
-        }
-        let World { mut dirty, outbox, loaded, .. } = world;
-        dirty.sort_unstable();
-        dirty.dedup();
-        self.forget_loaded(loaded, &dirty);
-        for (topic, next) in &positions {
-            self.positions.insert(topic.clone(), *next);
-            self.ends.retain(|t, end| t != topic || *next < *end);
-        }
-        let said = outbox.iter().map(size_of).sum();
-        Ok(Decided { positions, dirty, outbox, said })
-    }
-
-    /// Closed entities that were only looked at are not kept.
-    fn forget_loaded(&mut self, loaded: Vec<Key>, dirty: &[Key]) {
-        for key in loaded.iter().filter(|key| dirty.binary_search(key).is_err()) {
-            let cached = self.entities.get(key);
-            if cached.is_some_and(|c| c.seq.is_none() && !c.state.as_ref().is_some_and(Entity::is_open)) {
-                self.entities.remove(key);
-            }
-        }
-    }
-
     /// Drops closed entities whose last record the view has applied.
     fn evict(&mut self, view_applied: i64) {
         while self.closing.front().is_some_and(|(offset, ..)| *offset < view_applied) {
@@ -378,15 +316,6 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     fn readback(&self) -> bool {
         !self.off.readback
     }
-}
-
-/// What the handler said about a batch.
-struct Decided {
-    positions: Positions,
-    dirty: Vec<Key>,
-    outbox: Vec<Outgoing>,
-    /// Estimated bytes of the outbox.
-    said: usize,
 }
 
 /// A batch ready to be an entry.

@@ -217,6 +217,14 @@ impl<E: super::Entity, A: Clone + Eq> Core<E, A> {
         }
     }
 
+    /// Their bytes.
+    pub fn queued_bytes(&self) -> usize {
+        match &self.phase {
+            Phase::Owner(owner) => owner.queued_bytes,
+            Phase::Idle | Phase::Claiming { .. } => 0,
+        }
+    }
+
     /// When a timer is due next.
     pub fn next_timer(&self) -> Option<Timestamp> {
         match &self.phase {

@@ -12,7 +12,7 @@ use super::record::size_of;
 use crate::messages::{Message, Outgoing, Unreadable};
 use crate::time::Timestamp;
 
-/// What a state counts at least, in bytes, where batches are bounded: one that was never written has no size yet.
+/// What a state counts at least, in bytes, where batches are bounded: its key and what surrounds it count too.
 pub(super) const STATE_BYTES: usize = 256;
 
 /// The name of an entity within its partition, such as `order/018f…`.
@@ -210,12 +210,18 @@ impl<'a, E: Entity> World<'a, E> {
     }
 
     /// An estimate of what the decisions since (messages, changes) add to the record. A state counts as it was last
-    /// written, and at least [`STATE_BYTES`].
-    pub(super) fn weight(&self, (said, dirtied): (usize, usize)) -> usize {
-        let outbox: usize = self.outbox.iter().skip(said).map(size_of).sum();
-        let states =
-            self.dirty.iter().skip(dirtied).filter_map(|key| self.memory.get(key)).map(|c| c.bytes.max(STATE_BYTES));
-        outbox + states.sum::<usize>()
+    /// written, or as it is where it never was, and at least [`STATE_BYTES`].
+    pub(super) fn weight(&mut self, (said, dirtied): (usize, usize)) -> usize {
+        let mut bytes: usize = self.outbox.iter().skip(said).map(size_of).sum();
+        for key in self.dirty.iter().skip(dirtied) {
+            let Some(cached) = self.memory.get_mut(key) else { continue };
+            if cached.bytes == 0 {
+                // One that can't be encoded ends the batch when it is written.
+                cached.bytes = serde_json::to_vec(&cached.state).map_or(0, |text| text.len());
+            }
+            bytes += cached.bytes.max(STATE_BYTES);
+        }
+        bytes
     }
 
     /// What has been sent so far, for a handler's unit tests.

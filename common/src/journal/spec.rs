@@ -189,9 +189,30 @@ fn a_batch_has_at_most_so_many_messages() {
 fn a_batch_ends_when_it_is_large() {
     let one = super::record::size_of(&Outgoing::event("said", "a", "said", "1", "s", Timestamp(1), "a + 1"));
     let one = one + super::handler::STATE_BYTES;
-    let mut bench = Bench::with(Limits { batch_bytes: one + 1, gather: 1, ..Limits::default() });
+    let mut bench = Bench::with(Limits { batch_bytes: one + one / 2, gather: 1, ..Limits::default() });
     assert_eq!(bench.hears_all(&["a +", "b +", "c +"]), ["append", "append"]);
     assert_eq!((bench.entry(0).outbox.len(), bench.entry(1).outbox.len()), (2, 1));
+}
+
+#[test]
+fn what_a_batch_holds_counts_also_where_it_was_never_written() {
+    let long = "x".repeat(2_000);
+    let (open, limits) = (account(&[&long], None), Limits { batch_bytes: 1_500, gather: 1, ..Limits::default() });
+    let open = vec![("a".to_owned(), open.clone()), ("b".to_owned(), open)];
+    let (mut bench, _) = Bench::owner_of(Snapshot { open, ..Snapshot::default() }, limits);
+    assert_eq!(bench.hears_all(&["a +", "b +"]), ["append", "append"], "states that were loaded");
+    let mut bench = Bench::with(limits);
+    let texts = [format!("a {long}"), format!("b {long}")];
+    assert_eq!(bench.hears_all(&texts.each_ref().map(String::as_str)), ["append", "append"], "what messages bring");
+}
+
+#[test]
+fn a_timer_that_is_due_waits_for_what_is_underway_and_keeps_nobody_awake() {
+    let mut bench = Bench::owner();
+    bench.hears("a wake 20");
+    assert_eq!(bench.at(25), [""; 0]);
+    assert_eq!(bench.core.next_timer(), None);
+    assert_eq!(bench.lands(), ["send 1: a wake 20 1", "append"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Reading the input topics of one partition, for one claim.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -16,6 +17,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::Config;
 use super::client::{self, Quiet, ask, is_passing};
+use super::runtime::spawn;
 use super::status::Status;
 use crate::blob::Blob;
 use crate::journal::Positions;
@@ -49,10 +51,9 @@ impl Inputs {
         consumer.assign(&list)?;
         let stop = Arc::new(AtomicBool::new(false));
         let names: Vec<Arc<str>> = topics.iter().map(|name| Arc::from(*name)).collect();
-        let stopped = stop.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("inputs-{partition}"))
-            .spawn(move || read(&consumer, &names, &to, &stopped, &status))?;
+        let (stopped, told) = (stop.clone(), status.clone());
+        let body = move || read(&consumer, &names, &to, &stopped, &told);
+        let thread = spawn(&status, &format!("inputs-{partition}"), body)?;
         Ok(Self { stop, thread: Some(thread) })
     }
 }
@@ -154,9 +155,7 @@ fn last_from(
     bail!("the end of {topic}-{partition} can't be read: the broker did not answer in time")
 }
 
-/// A message of librdkafka's as one of ours.
-fn own(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Message {
-    let topic = topics.iter().find(|name| &***name == message.topic()).cloned();
+fn headers_of(message: &BorrowedMessage<'_>) -> Headers {
     let mut headers = Headers::default();
     if let Some(all) = message.headers() {
         headers.0.reserve(all.count());
@@ -164,6 +163,18 @@ fn own(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Message {
             headers.push(header::name(key), Blob(value.unwrap_or_default().to_vec()));
         }
     }
+    headers
+}
+
+/// A message of librdkafka's as one of ours.
+fn own(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Message {
+    let topic = topics.iter().find(|name| &***name == message.topic()).cloned();
+    // rdkafka panics at a name that is not UTF-8.
+    let headers = catch_unwind(AssertUnwindSafe(|| headers_of(message))).unwrap_or_else(|_| {
+        let mut headers = Headers::default();
+        headers.push(header::UNREADABLE, "the name of a header is not UTF-8: no header could be read");
+        headers
+    });
     Message {
         topic: topic.unwrap_or_else(|| message.topic().into()),
         partition: message.partition(),

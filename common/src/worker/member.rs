@@ -14,7 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::Config;
 use super::client::{self, Quiet, is_passing};
-use super::runtime::SharedPositions;
+use super::runtime::{LAST, SharedPositions};
 use super::shared::Event;
 use super::status::{Place, Status};
 
@@ -165,8 +165,18 @@ impl Member {
         let mine: Vec<i32> = assignments.mine.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
         assignments.revoke(&mine, false);
         self.commit();
-        // Closing the consumer leaves the group.
-        drop(self.consumer);
+        // Closing the consumer leaves the group; with the broker away it takes a session timeout, and nobody hears it.
+        let (to, left) = bounded(1);
+        std::thread::spawn(move || {
+            drop(self.consumer);
+            // Whoever waited may be gone.
+            let _ = to.send(());
+        });
+        if left.recv_timeout(LAST / 2).is_err() {
+            tracing::warn!(
+                "the group does not answer: it will notice by the session timeout that this instance is gone"
+            );
+        }
     }
 
     /// Tells lag tools how far the inputs are read; nothing here ever reads it.

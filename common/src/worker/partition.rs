@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use super::producer::{ClaimProducer, Report};
 use super::shared::{Event, Shared};
 use super::status::Place;
 use crate::journal::core::StepDown;
-use crate::journal::{Core, Env, Handler, Input, Output, Positions};
+use crate::journal::{Core, Env, Handler, Head, Input, Output, Positions};
 use crate::messages::{Message, header};
 use crate::time::Timestamp;
 use crate::view::PartitionStore;
@@ -22,8 +23,11 @@ use crate::view::PartitionStore;
 const ROUND: Duration = Duration::from_millis(250);
 /// While it waits for the view to apply its claim, or for what it sent last to arrive, this often.
 const SOON: Duration = Duration::from_millis(2);
-/// Input messages read ahead.
+/// Input messages read ahead, and their bytes.
 const READ_AHEAD: usize = 2_000;
+const READ_AHEAD_BYTES: usize = 32 << 20;
+/// Further ones on their way from the reading thread.
+const HANDED_ON: usize = 128;
 /// The first pause before claiming again after a failure; it doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
@@ -135,6 +139,7 @@ where
         let Some(holding) = &self.holding else { return };
         for report in holding.producer.reports() {
             let input = match report {
+                Report::Appended => continue,
                 Report::Delivered(offset) => Input::Delivered { offset },
                 Report::Failed(why) => Input::Failed(why),
             };
@@ -146,7 +151,7 @@ where
     fn wait(&mut self) -> Option<Event> {
         let timeout = self.timeout();
         let nothing = never();
-        let room = self.core.queued() < READ_AHEAD;
+        let room = self.has_room();
         let messages = match &self.holding {
             Some(Holding { inputs: Some((_, messages)), .. }) if room => messages,
             Some(_) | None => &nothing,
@@ -156,7 +161,7 @@ where
             recv(messages) -> message => {
                 match message {
                     Ok(message) => self.take_message(message),
-                    // The reading thread has ended; it has said why.
+                    // The reading thread has ended, and ends the process.
                     Err(_) => self.holding.iter_mut().for_each(|h| h.inputs = None),
                 }
                 None
@@ -173,8 +178,12 @@ where
         timer.unwrap_or(ROUND).min(ROUND)
     }
 
+    fn has_room(&self) -> bool {
+        self.core.queued() < READ_AHEAD && self.core.queued_bytes() < READ_AHEAD_BYTES
+    }
+
     fn take_messages(&mut self) {
-        while self.core.queued() < READ_AHEAD {
+        while self.has_room() {
             let Some(Holding { inputs: Some((_, messages)), .. }) = &self.holding else { return };
             let Ok(message) = messages.try_recv() else { return };
             self.take_message(message);
@@ -204,6 +213,10 @@ where
             Event::ReadBack { offset, head, at } => {
                 self.read.get_or_insert(at);
                 self.core.handle(Input::ReadBack { offset, head }, &mut self.out);
+                if matches!(head, Head::Entry { .. }) && self.core.is_owner() {
+                    // It gets on: the next failure is another one.
+                    self.pause = FIRST_PAUSE;
+                }
             }
             Event::Stop => {}
         }
@@ -264,9 +277,12 @@ where
         if self.shared.status.applied.next(self.partition) <= claim {
             return;
         }
+        let begun = Instant::now();
         let snapshot = self.store.snapshot().and_then(|mut snapshot| {
             let shared = &self.shared;
             snapshot.ends = inputs::ends(&shared.config, shared.inputs, self.partition, &snapshot.positions)?;
+            // Nothing was heard meanwhile, not even of another's claim.
+            ensure!(begun.elapsed() < shared.config.session_timeout, "it took longer than the session timeout");
             Ok(snapshot)
         });
         self.loading = None;
@@ -292,16 +308,16 @@ where
     fn perform(&mut self) {
         while !self.out.is_empty() {
             let outputs = std::mem::take(&mut self.out);
-            let stale = self.read.is_some_and(|at| at.elapsed() > self.shared.config.session_timeout);
-            if stale && self.holding.is_some() {
+            let mut skip = self.read.is_some_and(|at| at.elapsed() > self.shared.config.session_timeout);
+            if skip && self.holding.is_some() {
                 self.read = None;
                 self.core.handle(Input::Failed("what was read back is too old to act on".to_owned()), &mut self.out);
             }
             for output in outputs {
-                if let Err(why) = self.perform_one(output, stale) {
-                    // Stepping down follows; what is left belongs to the claim that is given up.
+                if let Err(why) = self.perform_one(output, skip) {
+                    // Stepping down follows, if it is not among them; what else is left belongs to the claim given up.
                     self.core.handle(Input::Failed(why), &mut self.out);
-                    break;
+                    skip = true;
                 }
             }
         }
@@ -310,13 +326,13 @@ where
         }
     }
 
-    fn perform_one(&mut self, output: Output<H::Act>, stale: bool) -> Result<(), String> {
+    fn perform_one(&mut self, output: Output<H::Act>, skip: bool) -> Result<(), String> {
         match (output, &mut self.holding) {
             (Output::StepDown(why), _) => self.step_down(&why),
             (Output::Load { claim }, _) => self.loading = Some(claim),
             (Output::Drained, _) => self.release_when_drained(),
             (Output::Claimed(positions), Some(_)) => return self.claimed(&positions),
-            (_, Some(_)) if stale => {}
+            (_, Some(_)) if skip => {}
             (Output::Append(record), Some(holding)) => return holding.producer.append(&record),
             (Output::Send { offset, messages }, Some(holding)) => {
                 for message in &*messages {
@@ -335,14 +351,13 @@ where
 
     fn claimed(&mut self, positions: &Positions) -> Result<(), String> {
         let shared = &self.shared;
-        let (to, messages) = bounded(READ_AHEAD);
+        let (to, messages) = bounded(HANDED_ON);
         let inputs =
             Inputs::start(&shared.config, shared.inputs, (self.partition, positions), to, shared.status.clone());
         let inputs = inputs.map_err(|error| format!("the inputs can't be read: {error:#}"))?;
         if let Some(holding) = &mut self.holding {
             holding.inputs = Some((inputs, messages));
         }
-        self.pause = FIRST_PAUSE;
         tracing::info!(partition = self.partition, "claimed");
         shared.status.place(self.partition, Place::Owned);
         Ok(())

@@ -20,6 +20,8 @@ const REPORTS: usize = 64;
 
 /// What became of something that was sent.
 pub(super) enum Report {
+    /// An append is with the broker. Only reading it back says whether it happened.
+    Appended,
     /// A message of the outbox of the record at this offset has arrived.
     Delivered(i64),
     /// An append or a message failed for good.
@@ -53,7 +55,7 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
         let report = match (result, *sent) {
-            (Ok(_), Sent::Append) => return,
+            (Ok(_), Sent::Append) => Report::Appended,
             (Ok(_), Sent::Message(offset)) => Report::Delivered(offset),
             (Err((error, _)), Sent::Append) => Report::Failed(format!("an append failed: {error}")),
             (Err((error, message)), Sent::Message(_)) => {

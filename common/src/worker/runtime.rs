@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::acts::Actor;
 use super::commands::Commands;
-use super::member::Member;
+use super::member::{DRAIN, Member};
 use super::partition::Worker;
 use super::shared::{Event, Shared};
 use super::status::Status;
@@ -19,6 +20,9 @@ use crate::journal::Handler;
 use crate::topics::Topic;
 use crate::view::waiters::Waiters;
 use crate::view::{Applied, PartitionStore, Rows, Tailed, View, ViewFile, Writer};
+
+/// How long threads have to end that have nothing to finish.
+pub(super) const LAST: Duration = Duration::from_secs(2);
 
 /// Where reading stands, for lag tools: (topic, partition) to the next offset, as far as it changed.
 pub(super) type SharedPositions = Arc<Mutex<HashMap<(String, i32), i64>>>;
@@ -79,20 +83,29 @@ impl Runtime {
     pub fn stop(mut self) {
         self.status.stop();
         if let Some(member) = self.member.take() {
-            join(member);
+            join(member, Instant::now() + DRAIN + LAST);
         }
         self.status.halt();
         for worker in &self.workers {
             // One that is gone needs no telling.
             let _ = worker.send(Event::Stop);
         }
+        let deadline = Instant::now() + LAST;
         for thread in self.threads.drain(..) {
-            join(thread);
+            join(thread, deadline);
         }
     }
 }
 
-fn join(thread: JoinHandle<()>) {
+/// Waits for a thread to end. One that waits for a broker that is away is left: nothing it does is kept.
+fn join(thread: JoinHandle<()>, deadline: Instant) {
+    while !thread.is_finished() {
+        if Instant::now() >= deadline {
+            let name = thread.thread().name().unwrap_or_default();
+            return tracing::warn!("thread {name} does not end, and is left");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
     if thread.join().is_err() {
         tracing::error!("a thread panicked");
     }
@@ -114,7 +127,11 @@ fn all_topics<H, A>(service: &Service<H, A>) -> Vec<Topic> {
 }
 
 /// Starts a thread whose end, while the instance does not stop, ends the process.
-fn spawn(status: &Arc<Status>, name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+pub(super) fn spawn(
+    status: &Arc<Status>,
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> anyhow::Result<JoinHandle<()>> {
     struct Tell(Arc<Status>, String);
     impl Drop for Tell {
         fn drop(&mut self) {
