@@ -176,7 +176,10 @@ async fn result_for_an_unknown_order(cluster: Arc<Cluster>, _: Arc<Broker>) -> R
 }
 
 async fn garbage_goes_to_the_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let garbage: [&[u8]; 4] = [b"\xff\xfe\x00 garbage", b"hello", br#"{"orderId":7}"#, b"[1,2"];
+    // Legal JSON, and still nothing that a state could hold and be read again.
+    let (open, close, id) = ("[".repeat(120), "]".repeat(120), Uuid::new_v4());
+    let nested = format!(r#"{{"orderId":"{id}","status":"approved","x":{open}{close}}}"#);
+    let garbage: [&[u8]; 5] = [b"\xff\xfe\x00 garbage", b"hello", br#"{"orderId":7}"#, b"[1,2", nested.as_bytes()];
     for (partition, value) in (0..).zip(garbage) {
         cluster.kafka.publish(RESULTS, Some(partition % 2), value).await?;
         let letter = cluster.dead_letter(RESULTS, value).await?;
