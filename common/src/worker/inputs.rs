@@ -100,7 +100,8 @@ pub(super) fn ends(
     positions: &Positions,
 ) -> anyhow::Result<Positions> {
     let mut settings = client::consumer(config);
-    settings.set("enable.partition.eof", "true");
+    // An end is told when a fetch comes back empty: it must not wait for messages.
+    settings.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
     let consumer: BaseConsumer<Quiet> = BaseConsumer::from_config_and_context(&settings, Quiet::new("inputs"))?;
     let mut ends = Positions::new();
     for topic in topics {
@@ -120,7 +121,7 @@ fn last_message(consumer: &BaseConsumer<Quiet>, place: (&str, i32), range: Range
     let mut start = range.end;
     while start > range.start {
         start = range.start.max(start.saturating_sub(step));
-        step = step.saturating_mul(2);
+        step = step.saturating_mul(16);
         if let Some(last) = last_from(consumer, place, start..range.end)? {
             return Ok(Some(last));
         }

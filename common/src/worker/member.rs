@@ -172,7 +172,7 @@ impl Member {
             // Whoever waited may be gone.
             let _ = to.send(());
         });
-        if left.recv_timeout(LAST / 2).is_err() {
+        if left.recv_timeout(LAST).is_err() {
             tracing::warn!(
                 "the group does not answer: it will notice by the session timeout that this instance is gone"
             );

@@ -206,6 +206,10 @@ where
     fn take(&mut self, event: Event) {
         match event {
             Event::Assigned => {
+                // Taken away and given back while this thread was busy: what was before is over.
+                if self.revoked.is_some() {
+                    self.release();
+                }
                 self.assigned = true;
                 self.claim_at = Some(Instant::now());
             }
@@ -236,23 +240,25 @@ where
     fn finish_revocation(&mut self) {
         let over = |until: &Instant| !self.core.is_owner() || Instant::now() >= *until;
         if self.revoked.as_ref().is_some_and(|(_, until)| over(until)) {
-            self.core.handle(Input::Revoked, &mut self.out);
             self.release();
         }
     }
 
-    /// Drops all that belongs to the claim.
+    /// Drops all that belongs to the claim, here and in the protocol.
     fn release(&mut self) {
+        self.core.handle(Input::Revoked, &mut self.out);
         self.holding = None;
         self.loading = None;
         if let Some((done, _)) = self.revoked.take() {
+            self.shared.status.place(self.partition, Place::Elsewhere);
             // The membership may have stopped waiting.
             let _ = done.send(());
         }
     }
 
     fn claim_when_due(&mut self) {
-        let due = self.claim_at.is_some_and(|at| Instant::now() >= at);
+        // What is left to be performed belongs to the claim before.
+        let due = self.out.is_empty() && self.claim_at.is_some_and(|at| Instant::now() >= at);
         if !due || !self.assigned || !self.core.is_idle() {
             return;
         }
@@ -330,7 +336,8 @@ where
         match (output, &mut self.holding) {
             (Output::StepDown(why), _) => self.step_down(&why),
             (Output::Load { claim }, _) => self.loading = Some(claim),
-            (Output::Drained, _) => self.release_when_drained(),
+            (Output::Drained, _) if self.revoked.is_some() => self.release(),
+            (Output::Drained, _) => {}
             (Output::Claimed(positions), Some(_)) => return self.claimed(&positions),
             (_, Some(_)) if skip => {}
             (Output::Append(record), Some(holding)) => return holding.producer.append(&record),
@@ -363,13 +370,6 @@ where
         Ok(())
     }
 
-    fn release_when_drained(&mut self) {
-        if self.revoked.is_some() {
-            self.core.handle(Input::Revoked, &mut self.out);
-            self.release();
-        }
-    }
-
     /// After a foreign claim whoever made it has the session timeout to show that it lives; after a failure here it is
     /// tried again sooner. Each time a little later, and not all at the same time.
     fn step_down(&mut self, why: &StepDown) {
@@ -381,7 +381,9 @@ where
         let jitter = pause.mul_f64(f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX) / 4.0);
         self.pause = (pause * 2).min(LAST_PAUSE.max(least));
         tracing::warn!(partition = self.partition, claim_again_in = ?(pause + jitter), "stepping down: {told}");
-        self.shared.status.place(self.partition, Place::SteppedDown(told.to_owned()));
+        if self.assigned {
+            self.shared.status.place(self.partition, Place::SteppedDown(told.to_owned()));
+        }
         self.claim_at = self.assigned.then(|| Instant::now() + pause + jitter);
         self.release();
     }

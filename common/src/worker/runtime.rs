@@ -83,7 +83,7 @@ impl Runtime {
     pub fn stop(mut self) {
         self.status.stop();
         if let Some(member) = self.member.take() {
-            join(member, Instant::now() + DRAIN + LAST);
+            join(member, Instant::now() + DRAIN + 2 * LAST);
         }
         self.status.halt();
         for worker in &self.workers {
