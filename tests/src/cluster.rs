@@ -73,7 +73,9 @@ impl Cluster {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(40)).build()?;
         let (initial, placed) = (Mutex::default(), Mutex::default());
         let cluster = Self { options, kafka, brokers: broker.address(), http, services, initial, placed };
-        for (item, stock) in cluster.stock().await? {
+        // An instance that does not own the warehouse shows it a moment after the one that does.
+        let first = || async { Ok(Some(cluster.stock().await?).filter(|stock| !stock.is_empty())) };
+        for (item, stock) in wait::until("the first stock", wait::SOON, first).await? {
             cluster.remember_item(&item, stock.on_hand);
         }
         Ok(Arc::new(cluster))

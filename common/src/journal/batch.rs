@@ -118,18 +118,6 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
     }
 
-    pub(super) fn end_of(&mut self, topic: String, offset: i64) {
-        let at = |positions: &Positions| positions.get(&topic).copied().unwrap_or(0);
-        let (decided, received) = (at(&self.positions), at(&self.received));
-        // No message lies between the last one received and the end: having decided that one is having read to the end.
-        if let Some(end) = self.ends.get_mut(&topic).filter(|end| **end <= offset) {
-            *end = received.min(*end);
-            if *end <= decided {
-                self.ends.remove(&topic);
-            }
-        }
-    }
-
     /// When a timer can fire next: one that is due waits for what is underway, and so must whoever sleeps until then.
     pub(super) fn next_timer(&self) -> Option<Timestamp> {
         if self.ends.is_empty() && self.may_append() { self.timers.next() } else { None }
@@ -189,6 +177,13 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             self.drain(out);
         }
         Ok(())
+    }
+
+    /// The claim's own decisions stand in its first entry, if they said anything.
+    pub(super) fn is_open(&self) -> bool {
+        let first = self.in_flight.front().map(|entry| entry.seq).into_iter();
+        let mut waited_for = first.chain(self.closing.front().map(|(_, seq, _)| *seq));
+        !self.fresh && !waited_for.any(|seq| seq == 0)
     }
 
     fn ask_for_open<H: Handler<Entity = E, Act = A>>(&mut self, handler: &H, out: &mut Vec<Output<A>>) {

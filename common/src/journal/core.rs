@@ -55,13 +55,6 @@ pub enum Input<E> {
     Loaded(Snapshot<E>),
     /// A message of an input topic.
     Message(Message),
-    /// The input topic has been read to `offset`, its end, whether or not a message lies right before it.
-    End {
-        /// The topic.
-        topic: String,
-        /// The offset that the next message will have.
-        offset: i64,
-    },
     /// A message of the outbox of the record at `offset` has arrived.
     Delivered {
         /// The record's offset.
@@ -86,7 +79,7 @@ pub struct Snapshot<E> {
     pub positions: Positions,
     /// Outboxes that are not known to be delivered: (record's offset, messages), in order.
     pub unsent: Vec<(i64, Vec<Outgoing>)>,
-    /// Where the inputs end now. No timer fires before they have been read up to here, so that an approval that waited
+    /// Right behind the last message of each input that has any to be read now. No timer fires before they have been read up to here, so that an approval that waited
     /// on its topic comes before the timeout it beats.
     pub ends: Positions,
 }
@@ -180,7 +173,6 @@ impl<E: super::Entity, A: Clone + Eq> Core<E, A> {
             Input::Failed(why) => self.step_down(StepDown::Failed(why), out),
             Input::Revoked => self.phase = Phase::Idle,
             Input::Message(message) => self.with_owner(|owner| owner.enqueue(message)),
-            Input::End { topic, offset } => self.with_owner(|owner| owner.end_of(topic, offset)),
             Input::Delivered { offset } => self.with_owner(|owner| owner.outbox.delivered(offset)),
             Input::Rest => {
                 if let Phase::Owner(owner) = &mut self.phase {
@@ -202,6 +194,15 @@ impl<E: super::Entity, A: Clone + Eq> Core<E, A> {
     /// Whether the partition is owned and loaded.
     pub fn is_owner(&self) -> bool {
         matches!(self.phase, Phase::Owner(_))
+    }
+
+    /// Whether the partition is owned and what the claim itself decided has been applied to the view, as far as
+    /// [`Core::pump`] was told.
+    pub fn is_open(&self) -> bool {
+        match &self.phase {
+            Phase::Owner(owner) => owner.is_open(),
+            Phase::Idle | Phase::Claiming { .. } => false,
+        }
     }
 
     /// Whether nothing is claimed, so that [`Input::Assigned`] would claim.

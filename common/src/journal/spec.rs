@@ -136,23 +136,22 @@ fn timers_wait_for_the_ends_seen_at_the_claim() {
 }
 
 #[test]
-fn an_end_is_reached_without_a_message_right_before_it() {
-    let open = vec![("a".to_owned(), account(&[], Some(5)))];
-    let ends = Positions::from([("in".to_owned(), 9), ("empty".to_owned(), 4)]);
-    let (mut bench, _) = Bench::owner_of(Snapshot { open, ends, ..Snapshot::default() }, Limits::default());
-    bench.now = Timestamp(9);
-    assert_eq!(bench.give(Input::End { topic: "empty".into(), offset: 4 }), [""; 0]);
-    assert_eq!(bench.hears("a +"), ["append"]);
-    let waiting = bench.message_from("in", "b +");
-    assert_eq!(bench.give(Input::Message(waiting)), [""; 0]);
-    assert_eq!(
-        bench.give(Input::End { topic: "in".into(), offset: 9 }),
-        [""; 0],
-        "a message still waits before the end"
-    );
-    assert_eq!(bench.lands(), ["send 1: a + 2", "append"]);
-    assert_eq!(bench.lands(), ["send 2: b + 1", "append"], "told once is enough");
-    assert_eq!(bench.lands(), ["send 3: a fired 3"]);
+fn it_is_open_when_the_view_has_what_the_claim_decided() {
+    let mut bench = Bench::seeding("seeded");
+    assert!(!bench.core.is_open(), "its first entry is underway");
+    assert_eq!(bench.lands(), ["send 1: seeded + 1"]);
+    assert!(!bench.core.is_open(), "and not in the view");
+    bench.view_applied = 2;
+    bench.at(1);
+    assert!(bench.core.is_open());
+    bench.hears("a +");
+    assert!(bench.core.is_open(), "what comes later changes nothing");
+}
+
+#[test]
+fn it_is_open_at_once_when_the_claim_decided_nothing() {
+    assert!(Bench::owner().core.is_open());
+    assert!(!Core::<Account, u8>::new(0, 1, Limits::default()).is_open());
 }
 
 #[test]
@@ -304,7 +303,7 @@ fn a_store_that_cannot_be_read_is_a_reason_to_step_down() {
     let mut bench = Bench::owner();
     let (message, mut out) = (bench.message_from("in", "a see"), Vec::new());
     bench.core.handle(Input::Message(message), &mut out);
-    let env = Env { handler: &Accounts, store: &Broken, now: Timestamp(0), view_applied: 0 };
+    let env = Env { handler: &Accounts::default(), store: &Broken, now: Timestamp(0), view_applied: 0 };
     bench.core.pump(&env, &mut out);
     assert_eq!(out, [Output::StepDown(StepDown::Failed("disk".to_owned()))]);
 }

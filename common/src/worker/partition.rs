@@ -1,19 +1,16 @@
 //! A partition's worker: a thread that feeds the protocol and performs what it says.
 
+mod tenure;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
-use uuid::Uuid;
+use crossbeam_channel::{Receiver, Sender, never, select_biased};
 
 use super::acts::{Actor, Acts};
-use super::inputs::{self, Inputs};
-use super::member::DRAIN;
+use super::inputs::Inputs;
 use super::producer::{ClaimProducer, Report};
 use super::shared::{Event, Shared};
-use super::status::Place;
-use crate::journal::core::StepDown;
 use crate::journal::{Core, Env, Handler, Head, Input, Output, Positions};
 use crate::messages::{Message, header};
 use crate::time::Timestamp;
@@ -21,16 +18,13 @@ use crate::view::PartitionStore;
 
 /// A worker looks round at least this often.
 const ROUND: Duration = Duration::from_millis(250);
-/// While it waits for the view to apply its claim, or for what it sent last to arrive, this often.
+/// While it waits for the view to apply what its claim needs, or for what it sent last to arrive, this often.
 const SOON: Duration = Duration::from_millis(2);
 /// Input messages read ahead, and their bytes.
 const READ_AHEAD: usize = 2_000;
 const READ_AHEAD_BYTES: usize = 32 << 20;
-/// Further ones on their way from the reading thread.
-const HANDED_ON: usize = 128;
-/// The first pause before claiming again after a failure; it doubles up to the last.
+/// The first pause before claiming again after a failure; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LAST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What lives as long as a claim.
 struct Holding<A> {
@@ -51,6 +45,8 @@ pub(super) struct Worker<H: Handler, A> {
     claim_at: Option<Instant>,
     pause: Duration,
     loading: Option<i64>,
+    /// Claimed, and what the claim itself decided is not in the view yet.
+    opening: bool,
     revoked: Option<(Sender<()>, Instant)>,
     /// When the worker last came round, and when the oldest read-back of this round was read.
     round: Instant,
@@ -82,6 +78,7 @@ where
             claim_at: None,
             pause: FIRST_PAUSE,
             loading: None,
+            opening: false,
             revoked: None,
             round: Instant::now(),
             read: None,
@@ -171,7 +168,7 @@ where
     }
 
     fn timeout(&self) -> Duration {
-        if self.loading.is_some() || self.revoked.is_some() {
+        if self.loading.is_some() || self.opening || self.revoked.is_some() {
             return SOON;
         }
         let timer = self.core.next_timer().map(|at| at.since(Timestamp::now()));
@@ -226,80 +223,6 @@ where
         }
     }
 
-    fn revoke(&mut self, at_once: bool, done: Sender<()>) {
-        self.assigned = false;
-        self.claim_at = None;
-        let patience = if at_once || !self.core.is_owner() { Duration::ZERO } else { DRAIN };
-        self.revoked = Some((done, Instant::now() + patience));
-        self.core.handle(Input::Drain, &mut self.out);
-        if let Some(holding) = &mut self.holding {
-            holding.inputs = None;
-        }
-    }
-
-    fn finish_revocation(&mut self) {
-        let over = |until: &Instant| !self.core.is_owner() || Instant::now() >= *until;
-        if self.revoked.as_ref().is_some_and(|(_, until)| over(until)) {
-            self.release();
-        }
-    }
-
-    /// Drops all that belongs to the claim, here and in the protocol.
-    fn release(&mut self) {
-        self.core.handle(Input::Revoked, &mut self.out);
-        self.holding = None;
-        self.loading = None;
-        if let Some((done, _)) = self.revoked.take() {
-            self.shared.status.place(self.partition, Place::Elsewhere);
-            // The membership may have stopped waiting.
-            let _ = done.send(());
-        }
-    }
-
-    fn claim_when_due(&mut self) {
-        // What is left to be performed belongs to the claim before.
-        let due = self.out.is_empty() && self.claim_at.is_some_and(|at| Instant::now() >= at);
-        if !due || !self.assigned || !self.core.is_idle() {
-            return;
-        }
-        self.claim_at = None;
-        let shared = &self.shared;
-        let names = (shared.journal, shared.name);
-        match ClaimProducer::new(&shared.config, names, self.partition) {
-            Ok(producer) => {
-                let acts = Acts::new(shared.actor.clone(), shared.commands.clone(), shared.tokio.clone());
-                self.holding = Some(Holding { producer, acts, inputs: None });
-                shared.status.place(self.partition, Place::Claiming);
-                let (nonce, instance) = (Uuid::new_v4(), shared.instance.clone());
-                self.core.handle(Input::Assigned { nonce, instance }, &mut self.out);
-            }
-            Err(error) => shared.status.fatal(&format!("no producer could be made: {error:#}")),
-        }
-    }
-
-    /// Gives the protocol its snapshot once the view has applied the claim.
-    fn load(&mut self) {
-        let Some(claim) = self.loading else { return };
-        if self.shared.status.applied.next(self.partition) <= claim {
-            return;
-        }
-        let begun = Instant::now();
-        let snapshot = self.store.snapshot().and_then(|mut snapshot| {
-            let shared = &self.shared;
-            snapshot.ends = inputs::ends(&shared.config, shared.inputs, self.partition, &snapshot.positions)?;
-            // Nothing was heard meanwhile, not even of another's claim.
-            ensure!(begun.elapsed() < shared.config.session_timeout, "it took longer than the session timeout");
-            Ok(snapshot)
-        });
-        self.loading = None;
-        match snapshot {
-            Ok(snapshot) => self.core.handle(Input::Loaded(snapshot), &mut self.out),
-            Err(error) => {
-                self.core.handle(Input::Failed(format!("the partition can't be loaded: {error:#}")), &mut self.out)
-            }
-        }
-    }
-
     fn decide(&mut self) {
         let env = Env {
             handler: &self.shared.handler,
@@ -308,6 +231,7 @@ where
             view_applied: self.shared.status.applied.next(self.partition),
         };
         self.core.pump(&env, &mut self.out);
+        self.open();
     }
 
     /// Performs what the protocol says, in order. Each loop is one set of outputs; failing adds a further one.
@@ -354,38 +278,6 @@ where
             ) => {}
         }
         Ok(())
-    }
-
-    fn claimed(&mut self, positions: &Positions) -> Result<(), String> {
-        let shared = &self.shared;
-        let (to, messages) = bounded(HANDED_ON);
-        let inputs =
-            Inputs::start(&shared.config, shared.inputs, (self.partition, positions), to, shared.status.clone());
-        let inputs = inputs.map_err(|error| format!("the inputs can't be read: {error:#}"))?;
-        if let Some(holding) = &mut self.holding {
-            holding.inputs = Some((inputs, messages));
-        }
-        tracing::info!(partition = self.partition, "claimed");
-        shared.status.place(self.partition, Place::Owned);
-        Ok(())
-    }
-
-    /// After a foreign claim whoever made it has the session timeout to show that it lives; after a failure here it is
-    /// tried again sooner. Each time a little later, and not all at the same time.
-    fn step_down(&mut self, why: &StepDown) {
-        let (told, least) = match why {
-            StepDown::ForeignClaim => ("another instance claimed the partition", self.shared.config.session_timeout),
-            StepDown::Failed(reason) => (reason.as_str(), Duration::ZERO),
-        };
-        let pause = self.pause.max(least);
-        let jitter = pause.mul_f64(f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX) / 4.0);
-        self.pause = (pause * 2).min(LAST_PAUSE.max(least));
-        tracing::warn!(partition = self.partition, claim_again_in = ?(pause + jitter), "stepping down: {told}");
-        if self.assigned {
-            self.shared.status.place(self.partition, Place::SteppedDown(told.to_owned()));
-        }
-        self.claim_at = self.assigned.then(|| Instant::now() + pause + jitter);
-        self.release();
     }
 
     fn publish(&self, positions: &Positions) {

@@ -100,7 +100,6 @@ pub(super) struct Instance {
     load: Option<i64>,
     /// Where reading of each topic stands.
     handed: Positions,
-    ended: BTreeSet<&'static str>,
     failed: bool,
     /// Acts underway in the world.
     pub(super) acts: BTreeSet<String>,
@@ -110,7 +109,7 @@ pub(super) struct Instance {
 pub(super) struct Run {
     limits: Limits,
     pub(super) topics: BTreeMap<&'static str, Vec<(i64, Order)>>,
-    /// Where each topic ends: there may be offsets without a message before it.
+    /// Right behind the last message of each topic.
     pub(super) ends: Positions,
     pub(super) log: Vec<Vec<u8>>,
     pub(super) instances: [Instance; 2],
@@ -124,7 +123,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(limits: Limits, topics: BTreeMap<&'static str, Vec<(i64, Order)>>) -> Self {
-        let end = |messages: &Vec<(i64, Order)>| messages.last().map_or(0, |(offset, _)| offset + 3);
+        let end = |messages: &Vec<(i64, Order)>| messages.last().map_or(0, |(offset, _)| offset + 1);
         let ends = topics.iter().map(|(topic, messages)| ((*topic).to_owned(), end(messages))).collect();
         let instances = [instance(limits), instance(limits)];
         let (log, late, arrived, ends_at_claim) = (vec![], vec![], vec![], BTreeMap::new());
@@ -208,11 +207,6 @@ impl Run {
             let input = Input::Message(message(topic, *offset, order));
             instance.core.handle(input, &mut Vec::new());
         }
-        // Told once a claim, as librdkafka does.
-        if to == messages.len() && instance.ended.insert(topic) {
-            let end = Input::End { topic: topic.to_owned(), offset: self.ends[topic] };
-            instance.core.handle(end, &mut Vec::new());
-        }
         self.pump(i, Vec::new());
     }
 
@@ -247,7 +241,7 @@ impl Run {
                 instance.load = Some(claim);
                 self.load(i);
             }
-            Output::Claimed(positions) => (instance.handed, instance.ended) = (positions, BTreeSet::new()),
+            Output::Claimed(positions) => instance.handed = positions,
             Output::Send { offset, messages } => instance.sends.extend(messages.iter().map(|m| (offset, m.clone()))),
             Output::Act(intent) => {
                 // Right after a claim by what was loaded, which may be further than what was read.
@@ -301,9 +295,7 @@ impl Run {
         let instance = &self.instances[0];
         let read = instance.read.applied as usize == self.log.len() && instance.view.applied == instance.read.applied;
         let handed = self.topics.iter().all(|(topic, messages)| {
-            let ended = instance.ended.contains(topic);
-            ended
-                && messages.last().is_none_or(|(offset, _)| instance.read.positions.get(*topic) == Some(&(offset + 1)))
+            messages.last().is_none_or(|(offset, _)| instance.read.positions.get(*topic) == Some(&(offset + 1)))
         });
         let sent = instance.appends.is_empty() && instance.sends.is_empty() && instance.read.unsent.is_empty();
         instance.core.is_owner() && read && handed && sent && instance.core.next_timer().is_none()
@@ -319,8 +311,8 @@ fn wants(view: &View, id: &str) -> bool {
 fn instance(limits: Limits) -> Instance {
     let (read, view, handed, acts) = (View::default(), View::default(), Positions::new(), BTreeSet::new());
     let (appends, sends) = (VecDeque::new(), VecDeque::new());
-    let (core, ended) = (Core::new(0, 1, limits), BTreeSet::new());
-    Instance { core, read, view, appends, sends, load: None, handed, ended, failed: false, acts }
+    let core = Core::new(0, 1, limits);
+    Instance { core, read, view, appends, sends, load: None, handed, failed: false, acts }
 }
 
 fn message(topic: &str, offset: i64, order: &Order) -> Message {

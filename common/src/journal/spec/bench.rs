@@ -28,7 +28,9 @@ impl Entity for Account {
     }
 }
 
-pub(super) struct Accounts;
+/// The rules: an account counts what is said of it. The one of this name is counted at the claim.
+#[derive(Default)]
+pub(super) struct Accounts(Option<&'static str>);
 
 impl Handler for Accounts {
     type Entity = Account;
@@ -36,7 +38,10 @@ impl Handler for Accounts {
 
     fn decide(&self, world: &mut World<'_, Account>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
         let (key, what) = match trigger {
-            Trigger::Claimed => return Ok(()),
+            Trigger::Claimed => match self.0 {
+                Some(name) => (name.to_owned(), "+".to_owned()),
+                None => return Ok(()),
+            },
             Trigger::Timer(key) => (key.clone(), "fired".to_owned()),
             Trigger::Message(message) => {
                 let text = String::from_utf8_lossy(message.value.as_deref().unwrap_or_default()).into_owned();
@@ -71,6 +76,7 @@ impl Handler for Accounts {
 /// A worker, and the journal it writes to.
 pub(super) struct Bench {
     pub(super) core: Core<Account, u8>,
+    handler: Accounts,
     pub(super) store: BTreeMap<Key, Account>,
     pub(super) now: Timestamp,
     pub(super) view_applied: i64,
@@ -84,9 +90,18 @@ pub(super) struct Bench {
 impl Bench {
     /// A worker that has claimed at offset 0 and loaded this.
     pub(super) fn owner_of(snapshot: Snapshot<Account>, limits: Limits) -> (Self, Vec<String>) {
+        Self::claimed(Accounts::default(), snapshot, limits)
+    }
+
+    /// A worker whose claim counts this account.
+    pub(super) fn seeding(name: &'static str) -> Self {
+        Self::claimed(Accounts(Some(name)), Snapshot::default(), Limits::default()).0
+    }
+
+    fn claimed(handler: Accounts, snapshot: Snapshot<Account>, limits: Limits) -> (Self, Vec<String>) {
         let core = Core::new(0, 1, limits);
         let (store, next, underway) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut bench = Self { core, store, now: Timestamp(1), view_applied: 0, next, end: 0, underway };
+        let mut bench = Self { core, handler, store, now: Timestamp(1), view_applied: 0, next, end: 0, underway };
         bench.give(Input::Assigned { nonce: Uuid::nil(), instance: "me".into() });
         assert_eq!(bench.lands(), ["load 0"]);
         let said = bench.give(Input::Loaded(snapshot));
@@ -109,7 +124,7 @@ impl Bench {
     }
 
     pub(super) fn pump(&mut self, mut out: Vec<Output<u8>>) -> Vec<String> {
-        let env = Env { handler: &Accounts, store: &self.store, now: self.now, view_applied: self.view_applied };
+        let env = Env { handler: &self.handler, store: &self.store, now: self.now, view_applied: self.view_applied };
         self.core.pump(&env, &mut out);
         out.into_iter().map(|output| self.in_words(output)).collect()
     }
