@@ -1,13 +1,7 @@
-//! The inventory service's process. All of it is in the modules; what runs it is in `common`.
-
-mod api;
-mod messages;
-mod program;
-mod stock;
-mod view;
+//! The process. All of it is in the library beside; what runs it is in `common`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    common::service::main::<program::Program>()
+    common::service::main::<inventory_service::program::Program>()
 }

@@ -1,14 +1,7 @@
-//! The order service's process. All of it is in the modules; what runs it is in `common`.
-
-mod api;
-mod order;
-mod place;
-mod program;
-mod representation;
-mod view;
+//! The process. All of it is in the library beside; what runs it is in `common`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    common::service::main::<program::Program>()
+    common::service::main::<order_service::program::Program>()
 }

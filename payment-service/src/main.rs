@@ -1,18 +1,7 @@
-//! The payment service: payments, refunds and the payment provider. It knows of orders only their ids.
-
-mod actor;
-mod api;
-mod handler;
-mod payment;
-mod program;
-mod provider;
-mod results;
-#[cfg(test)]
-mod tests;
-mod view;
+//! The process. All of it is in the library beside; what runs it is in `common`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    common::service::main::<program::PaymentService>()
+    common::service::main::<payment_service::program::PaymentService>()
 }

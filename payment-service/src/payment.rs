@@ -1,4 +1,4 @@
-//! A payment: where it stands, what it remembers, what it wants asked of its provider. Its moves are in [`moves`].
+//! A payment: where it stands, what it remembers, what it wants asked of its provider. Its moves are in `payment/moves`.
 
 mod moves;
 

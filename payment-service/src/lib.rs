@@ -1,0 +1,13 @@
+//! The payment service: payments, refunds and the payment provider. It knows of orders only their ids. A library, so that the simulation
+//! can run its rules; the process is in `main.rs`.
+
+pub mod actor;
+pub mod api;
+pub mod handler;
+pub mod payment;
+pub mod program;
+pub mod provider;
+pub mod results;
+#[cfg(test)]
+mod tests;
+pub mod view;
