@@ -92,8 +92,8 @@ fn unread_topics(file: &str, definition: &Definition) -> Vec<String> {
             Orchestrator::INPUTS
         ));
     }
-    for source in definition.sources().filter(|source| *source != common::topics::PAYMENT_RESULTS) {
-        wrong.push(format!("{file}: receive: source '{source}' is not read; write \"payment-results\""));
+    for receive in definition.receives().filter(|receive| receive.topic != common::topics::PAYMENT_RESULTS) {
+        wrong.push(format!("{file}: receive: topic '{}' is not read; write \"payment-results\"", receive.topic));
     }
     for (name, participant) in definition.participants.iter().filter(|(_, p)| !known(&p.topic, Orchestrator::OUTPUTS)) {
         let allowed = Orchestrator::OUTPUTS;

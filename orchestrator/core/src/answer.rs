@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::data::{OUTPUT_LIMIT, Path, weight};
 use crate::decide::Run;
 use crate::definition::{Receive, Work};
 use crate::forward::says;
@@ -36,12 +37,14 @@ impl Run<'_> {
         let (status, sent) = (state.status, if action == Action::Execute { state.attempts } else { state.undos });
         let awaited = match (action, status) {
             (Action::Execute, StepStatus::Running | StepStatus::Retrying) => true,
-            (Action::Execute, StepStatus::Stuck) => step == self.concluding(),
-            (Action::Compensate, StepStatus::Compensating | StepStatus::Stuck) => step != self.concluding(),
+            (Action::Compensate, StepStatus::Compensating) => true,
+            (_, StepStatus::Stuck) => state.is_stuck(action),
             (Action::Execute | Action::Compensate, _) => false,
         };
         if self.call(step, action).is_none() || attempt == 0 || attempt > sent {
             self.ignore(name, attempt, format!("an answer to {} attempt {attempt}, never sent", action.as_str()));
+        } else if !awaited && action == Action::Execute && self.has_happened(step, &outcome) {
+            self.undo_late(step, attempt);
         } else if !awaited {
             let what = short(&outcome);
             self.ignore(
@@ -79,40 +82,90 @@ impl Run<'_> {
     fn succeeded(&mut self, step: usize, attempt: u32, action: Action, data: Value) {
         match action {
             Action::Execute => {
+                self.at_mut(step).happened = true;
+                if self.output(step).is_some() && weight(&data, OUTPUT_LIMIT) > OUTPUT_LIMIT {
+                    let error = format!("its answer is larger than {OUTPUT_LIMIT} bytes");
+                    self.record_step(step, attempt, What::Failed, &error);
+                    return self.give_up(step, Trouble::Failed, Some(error));
+                }
                 self.record_step(step, attempt, What::Done, "");
                 self.settle(step, StepStatus::Done, None);
                 self.store(step, data);
             }
             Action::Compensate => {
                 self.record_step(step, attempt, What::Undone, "");
-                let reason = self.at_mut(step).reason.take();
-                self.settle(step, StepStatus::Compensated, reason);
+                self.undone(step);
             }
         }
     }
 
-    fn store(&mut self, step: usize, data: Value) {
+    /// A compensation is answered: the step is undone, or is to be undone once more.
+    pub(crate) fn undone(&mut self, step: usize) {
+        let state = self.at_mut(step);
+        let (again, reason) = (std::mem::take(&mut state.again), state.reason.take());
+        state.forgiven = state.undos;
+        self.settle(step, if again { StepStatus::Abandoned } else { StepStatus::Compensated }, reason);
+    }
+
+    /// Whether an answer that nobody waits for says for the first time that a step happened which can be undone.
+    fn has_happened(&self, step: usize, outcome: &Outcome) -> bool {
+        let new = !self.at(step).happened && self.call(step, Action::Compensate).is_some();
+        new && matches!(outcome, Outcome::Ok { .. }) && self.turned()
+    }
+
+    /// A step that was given up did happen. A compensation that was sent before that was known may have come too early.
+    fn undo_late(&mut self, step: usize, attempt: u32) {
+        self.record_step(step, attempt, What::Happened, "");
+        let state = self.at_mut(step);
+        (state.happened, state.doubt) = (true, true);
+        match state.status {
+            StepStatus::Compensating | StepStatus::Stuck => state.again = true,
+            StepStatus::Compensated => state.status = StepStatus::Abandoned,
+            StepStatus::Waiting
+            | StepStatus::Running
+            | StepStatus::Retrying
+            | StepStatus::Done
+            | StepStatus::Refused
+            | StepStatus::Failed
+            | StepStatus::TimedOut
+            | StepStatus::Abandoned
+            | StepStatus::Skipped => {}
+        }
+    }
+
+    fn output(&self, step: usize) -> Option<&Path> {
+        self.definition.steps.get(step)?.output.as_ref()
+    }
+
+    pub(crate) fn store(&mut self, step: usize, data: Value) {
         if let Some(output) = self.definition.steps.get(step).and_then(|step| step.output.as_ref()) {
             self.saga.data.put(output, data);
         }
     }
 
     fn refused(&mut self, step: usize, attempt: u32, action: Action, reason: String, why: &str) {
-        match action {
-            Action::Compensate => {
-                self.record_step(step, attempt, What::UndoRefused, why);
-                self.stop(step, Trouble::Refused, why);
-            }
-            Action::Execute if step == self.concluding() => {
-                self.record_step(step, attempt, What::Refused, why);
-                self.stop(step, Trouble::Refused, why);
-            }
-            Action::Execute => {
-                self.record_step(step, attempt, What::Refused, why);
-                self.settle(step, StepStatus::Refused, Some(reason));
-                self.turn_back(step);
-            }
+        let what = if action == Action::Execute { What::Refused } else { What::UndoRefused };
+        self.record_step(step, attempt, what, why);
+        if action == Action::Compensate || step == self.concluding() || self.past_pivot() {
+            self.stop(step, Trouble::Refused, why);
+        } else {
+            self.give_up(step, Trouble::Refused, Some(reason));
         }
+    }
+
+    /// A step stands in the way: the saga turns back, or, where that can't be any more, it stops.
+    fn give_up(&mut self, step: usize, trouble: Trouble, reason: Option<String>) {
+        let final_word = self.definition.steps.get(step).is_some_and(|step| step.pivot && step.compensate.is_none());
+        if self.past_pivot() || final_word && trouble != Trouble::Refused {
+            return self.stop(step, trouble, &reason.unwrap_or_default());
+        }
+        let status = match trouble {
+            Trouble::Failed => StepStatus::Failed,
+            Trouble::TimedOut => StepStatus::TimedOut,
+            Trouble::Refused => StepStatus::Refused,
+        };
+        self.settle(step, status, reason);
+        self.turn_back(step);
     }
 
     /// An attempt failed or timed out: it is tried again after a pause, or it was the last.
@@ -125,13 +178,14 @@ impl Run<'_> {
             (Action::Compensate, Trouble::Failed | Trouble::Refused) => (What::UndoFailed, self.at(step).undos),
         };
         self.record_step(step, sent, what, &error);
-        let last = call.retry.is_last(sent);
+        let since = sent.saturating_sub(self.at(step).forgiven);
+        let last = call.retry.is_last(since);
         if action == Action::Execute {
             self.at_mut(step).doubt = true;
         }
         if !last {
             let id = command_id(self.saga.id, &self.at(step).name, sent, action);
-            let at = self.now.plus(call.retry.pause(sent, id).max(at_least));
+            let at = self.now.plus(call.retry.pause(since, id).max(at_least));
             let state = self.at_mut(step);
             state.timer = Some((TimerKind::Retry, at));
             if action == Action::Execute {
@@ -141,14 +195,17 @@ impl Run<'_> {
         } else if action == Action::Compensate || step == self.concluding() {
             self.stop(step, trouble, &error);
         } else {
-            let timed_out = trouble == Trouble::TimedOut;
-            let status = if timed_out { StepStatus::TimedOut } else { StepStatus::Failed };
-            self.settle(step, status, Some(error));
-            self.turn_back(step);
+            self.give_up(step, trouble, Some(error));
         }
     }
 
-    /// A compensation, or the telling of the ending, cannot go on by itself.
+    /// An operator knows that a step of unknown outcome did not happen.
+    pub(crate) fn not_happened(&mut self, step: usize) {
+        let reason = self.at(step).reason.clone();
+        self.give_up(step, Trouble::Refused, reason);
+    }
+
+    /// A compensation, a step behind the pivot, or the telling of the ending cannot go on by itself.
     fn stop(&mut self, step: usize, trouble: Trouble, why: &str) {
         let reason = match trouble {
             Trouble::Failed => format!("out of retries: {why}"),
@@ -167,7 +224,8 @@ impl Run<'_> {
         if kept || self.saga.steps.iter().any(|step| answered(&step.callback)) {
             return self.ignore("", 0, format!("repeated callback {} {:?}", callback.source, callback.status));
         }
-        let running = self.receivers(&callback, StepStatus::Running).next();
+        let late = self.receivers(&callback, StepStatus::Stuck).find(|(_, yes)| *yes);
+        let running = self.receivers(&callback, StepStatus::Running).next().or(late);
         if let Some((step, yes)) = running {
             return self.called_back(step, callback, yes);
         }
@@ -175,7 +233,9 @@ impl Run<'_> {
         let kept = self.saga.callbacks.iter().filter(|kept| kept.source == callback.source).count();
         if waiting > kept && !self.turned() {
             self.record("", 0, What::Kept, format!("{} {:?}", callback.source, callback.status), 0);
-            self.saga.callbacks.push(callback);
+            let payload =
+                if weight(&callback.payload, OUTPUT_LIMIT) > OUTPUT_LIMIT { Value::Null } else { callback.payload };
+            self.saga.callbacks.push(Callback { payload, ..callback });
         } else {
             let why = format!("callback {} {:?} that no step waits for", callback.source, callback.status);
             self.ignore("", 0, why);
@@ -186,7 +246,7 @@ impl Run<'_> {
     fn receivers(&self, callback: &Callback, status: StepStatus) -> impl Iterator<Item = (usize, bool)> {
         let steps = self.saga.steps.iter().zip(&self.definition.steps).enumerate();
         steps.filter(move |(_, (state, _))| state.status == status).filter_map(move |(i, (_, step))| match &step.work {
-            Work::Receive(receive @ Receive { source, .. }) if source == &callback.source => {
+            Work::Receive(receive @ Receive { topic, .. }) if topic == &callback.source => {
                 Some((i, says(receive, &callback.status)?))
             }
             Work::Receive(_) | Work::Execute(_) => None,
@@ -196,6 +256,7 @@ impl Run<'_> {
     /// The callback that a step waits for.
     pub(crate) fn called_back(&mut self, step: usize, callback: Callback, yes: bool) {
         let Callback { id, status, payload, .. } = callback;
+        let payload = if weight(&payload, OUTPUT_LIMIT) > OUTPUT_LIMIT { Value::Null } else { payload };
         self.at_mut(step).callback = Some(id);
         if yes {
             self.record_step(step, 1, What::Done, &status);
@@ -204,8 +265,7 @@ impl Run<'_> {
         } else {
             let reason = payload.get("reason").and_then(Value::as_str).map_or(status, str::to_owned);
             self.record_step(step, 1, What::Refused, &reason);
-            self.settle(step, StepStatus::Refused, Some(reason));
-            self.turn_back(step);
+            self.give_up(step, Trouble::Refused, Some(reason));
         }
     }
 
@@ -242,13 +302,15 @@ impl Run<'_> {
                 TimerKind::Retry | TimerKind::Timeout => self.not_called_back(step),
             }
         }
+        if self.saga.status == Status::Running && self.saga.deadline.is_some_and(|at| at <= self.now) {
+            self.call_off(self.definition.endings.deadline.as_ref(), "deadline_exceeded");
+        }
     }
 
     /// The callback that a step waits for did not come in time.
     fn not_called_back(&mut self, step: usize) {
         self.record_step(step, 1, What::TimedOut, "");
-        self.settle(step, StepStatus::TimedOut, None);
-        self.turn_back(step);
+        self.give_up(step, Trouble::TimedOut, None);
     }
 }
 

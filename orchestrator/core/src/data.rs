@@ -6,6 +6,30 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+/// How much one answer may add to a saga's data, in bytes of JSON, as [`weight`] counts them. A saga's state is at most what
+/// its starting event was, this for each step, and the bounded rest: the history and what operators did.
+pub const OUTPUT_LIMIT: usize = 64 * 1024;
+
+/// About how many bytes a value has as JSON (escapes are not counted), counted no further than a bit beyond `limit`.
+pub(crate) fn weight(value: &Value, limit: usize) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 20,
+        Value::String(text) => text.len() + 3,
+        Value::Array(list) => {
+            list.iter().fold(2, |sum, item| if sum > limit { sum } else { sum + weight(item, limit - sum) })
+        }
+        Value::Object(map) => {
+            map.iter().fold(
+                2,
+                |sum, (key, item)| {
+                    if sum > limit { sum } else { sum + key.len() + 4 + weight(item, limit - sum) }
+                },
+            )
+        }
+    }
+}
+
 /// What a saga knows: a JSON object that begins with the starting event and grows by the outputs of the steps.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]

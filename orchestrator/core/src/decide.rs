@@ -1,6 +1,7 @@
 //! The decision: an input is taken in (`answer`), then the saga goes as far as it can, onwards (`forward`) or back
 //! (`back`). Here is what these share: the state being changed, its history, and every change of the saga's status.
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::data::Data;
@@ -23,15 +24,20 @@ pub fn decide(definition: &Definition, saga: Option<Saga>, input: Input, now: Ti
     let Some(saga) = saga else {
         return match input {
             Input::Start { id, data, traceparent } => begin(definition, id, data, traceparent, now),
-            Input::Reply { .. } | Input::Callback(_) | Input::Timer => {
+            Input::Reply { .. } | Input::Callback(_) | Input::Timer | Input::Operator(_) => {
                 nothing(None, "there is no such saga".to_owned())
             }
         };
     };
     if !fits(definition, &saga) {
         let note = format!(
-            "the saga runs on {} version {}, which {} version {} is not",
-            saga.definition, saga.version, definition.name, definition.version
+            "the saga runs on {} version {} ({}), which {} version {} ({}) is not",
+            saga.definition,
+            saga.version,
+            saga.hash,
+            definition.name,
+            definition.version,
+            definition.hash()
         );
         return nothing(Some(saga), note);
     }
@@ -41,6 +47,7 @@ pub fn decide(definition: &Definition, saga: Option<Saga>, input: Input, now: Ti
         Input::Reply { step, attempt, action, outcome } => run.reply(&step, attempt, action, outcome),
         Input::Callback(callback) => run.callback(callback),
         Input::Timer => run.timer(),
+        Input::Operator(operation) => run.operate(operation),
     }
     run.advance();
     run.finish()
@@ -52,16 +59,21 @@ fn begin(definition: &Definition, id: Uuid, data: Data, traceparent: Option<Stri
         id,
         definition: definition.name.clone(),
         version: definition.version,
+        hash: definition.hash().to_owned(),
+        customer: definition.customer.as_ref().and_then(|path| data.get(path)).and_then(text_of).map(bounded),
         status: Status::Running,
         started: now,
         updated: now,
         ended: None,
+        deadline: definition.deadline.map(|time| now.plus(time)),
+        paused: None,
         data,
         steps: definition.steps.iter().map(|step| waiting(&step.name)).collect(),
         conclude: waiting(CONCLUDE),
         ending: None,
         callbacks: Vec::new(),
         history: Vec::new(),
+        operations: Vec::new(),
         folded: 0,
         traceparent,
     };
@@ -71,6 +83,15 @@ fn begin(definition: &Definition, id: Uuid, data: Data, traceparent: Option<Stri
     run.finish()
 }
 
+/// A text, or a number as one.
+pub(crate) fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
 fn nothing(saga: Option<Saga>, note: String) -> Decision {
     Decision { saga, effects: Vec::new(), notes: vec![note], changed: false }
 }
@@ -78,6 +99,7 @@ fn nothing(saga: Option<Saga>, note: String) -> Decision {
 /// Whether the saga is one of this definition.
 fn fits(definition: &Definition, saga: &Saga) -> bool {
     saga.version == definition.version
+        && (saga.hash.is_empty() || saga.hash == definition.hash())
         && saga.definition == definition.name
         && saga.steps.len() == definition.steps.len()
         && saga.steps.iter().zip(&definition.steps).all(|(state, step)| state.name == step.name)
@@ -131,9 +153,21 @@ impl<'d> Run<'d> {
         }
     }
 
-    /// Whether a step stood in the way, so that the saga goes (or went) back.
+    /// Whether something stood in the way, so that the saga goes (or went) back.
     pub(crate) fn turned(&self) -> bool {
-        self.saga.ending.as_ref().is_some_and(|ending| ending.step.is_some())
+        self.saga.turned()
+    }
+
+    /// Whether the pivot is done (or was skipped), so that nothing is undone any more.
+    pub(crate) fn past_pivot(&self) -> bool {
+        let pivot = self.definition.pivot();
+        !self.turned()
+            && pivot.is_some_and(|pivot| matches!(self.at(pivot).status, StepStatus::Done | StepStatus::Skipped))
+    }
+
+    /// Whether the pivot is done or may be.
+    pub(crate) fn pivot_has_begun(&self) -> bool {
+        self.definition.pivot().is_some_and(|pivot| self.at(pivot).status != StepStatus::Waiting)
     }
 
     /// Adds to the history.
@@ -156,6 +190,11 @@ impl<'d> Run<'d> {
         self.record(step, attempt, What::Ignored, why, 0);
     }
 
+    /// Says something for the log alone.
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
     /// Brings a step to a status that waits for nothing more by itself.
     pub(crate) fn settle(&mut self, step: usize, status: StepStatus, reason: Option<String>) {
         let now = self.now;
@@ -169,6 +208,9 @@ impl<'d> Run<'d> {
         let now = self.now;
         let timeout = self.call(step, action).map(|call| call.timeout).unwrap_or_default();
         let state = self.at_mut(step);
+        if action == Action::Compensate && state.undos == 0 {
+            state.forgiven = 0;
+        }
         (state.sent, state.timer) = (None, Some((TimerKind::Timeout, now.plus(timeout))));
         let (attempt, what) = match action {
             Action::Execute => {
@@ -207,35 +249,55 @@ impl<'d> Run<'d> {
 
     /// Lets the saga go as far as it can. Every change of its status is made here.
     fn advance(&mut self) {
-        if self.saga.all_steps().any(|step| step.status == StepStatus::Stuck) {
-            self.go(Status::Incident);
+        if self.stops() {
             return;
         }
         if self.saga.status == Status::Incident {
             self.record("", 0, What::Resumed, String::new(), 0);
-            self.go(if self.turned() { Status::Compensating } else { Status::Running });
+            self.go(self.onwards());
         }
         if self.saga.status == Status::Running && !self.turned() {
             self.forward();
+            // An answer that came early may stand in the way.
+            if self.stops() {
+                return;
+            }
         }
         if self.saga.status == Status::Running && self.turned() {
+            self.go(Status::Compensating);
+        }
+        if self.saga.status == Status::Compensated && self.to_undo() != 0 {
             self.go(Status::Compensating);
         }
         if self.saga.status == Status::Compensating {
             self.back();
         }
-        if self.saga.conclude.status == StepStatus::Done {
+        if self.saga.conclude.status == StepStatus::Done && self.undoing() == 0 {
             self.go(if self.turned() { Status::Compensated } else { Status::Completed });
         }
     }
 
+    /// Whether something stands in the way that it can't get over by itself.
+    fn stops(&mut self) -> bool {
+        let stuck = self.saga.all_steps().any(|step| step.status == StepStatus::Stuck);
+        if stuck {
+            self.go(Status::Incident);
+        }
+        stuck
+    }
+
+    /// Where a saga goes that stood still.
+    pub(crate) fn onwards(&self) -> Status {
+        if self.turned() { Status::Compensating } else { Status::Running }
+    }
+
     /// Changes the saga's status, where that is a legal move; otherwise it stays.
-    fn go(&mut self, to: Status) {
+    pub(crate) fn go(&mut self, to: Status) {
         if !Status::can_move(self.saga.status, to) {
             return;
         }
         self.changed = true;
-        self.saga.status = to;
+        (self.saga.status, self.saga.ended) = (to, None);
         if to == Status::Incident {
             let stuck = self.saga.all_steps().find(|step| step.status == StepStatus::Stuck);
             let (name, why) = stuck.map(|step| (step.name.clone(), step.reason.clone())).unwrap_or_default();

@@ -40,6 +40,15 @@ impl Run<'_> {
 
     fn begin_step(&mut self, step: usize) {
         let Some(defined) = self.definition.steps.get(step) else { return };
+        if let Some(condition) = defined.when.as_ref().filter(|when| when.holds(&self.saga.data) != Some(true)) {
+            self.record(&defined.name, 0, What::Skipped, condition.to_string(), 0);
+            self.at_mut(step).status = StepStatus::Skipped;
+            return;
+        }
+        if defined.pivot {
+            // What it decides can't be called off.
+            self.saga.deadline = None;
+        }
         match &defined.work {
             Work::Execute(_) => self.send(step, Action::Execute),
             Work::Receive(receive) => self.wait(step, receive),
@@ -47,15 +56,15 @@ impl Run<'_> {
     }
 
     /// Begins to wait for a callback, which may have come before.
-    fn wait(&mut self, step: usize, receive: &Receive) {
+    pub(crate) fn wait(&mut self, step: usize, receive: &Receive) {
         let now = self.now;
         let state = self.at_mut(step);
         (state.status, state.attempts) = (StepStatus::Running, 1);
-        (state.started, state.sent) = (Some(now), None);
+        (state.started, state.sent, state.ended) = (state.started.or(Some(now)), None, None);
         state.timer = Some((TimerKind::Timeout, now.plus(receive.timeout)));
         self.record_step(step, 1, What::Sent, "");
         self.at_mut(step).sent = Some(now);
-        let kept = |callback: &Callback| callback.source == receive.source && says(receive, &callback.status).is_some();
+        let kept = |callback: &Callback| callback.source == receive.topic && says(receive, &callback.status).is_some();
         if let Some(place) = self.saga.callbacks.iter().position(kept) {
             let callback = self.saga.callbacks.remove(place);
             let yes = says(receive, &callback.status) == Some(true);
@@ -67,7 +76,8 @@ impl Run<'_> {
         if self.saga.ending.is_none() {
             let verdict = &self.definition.endings.completed;
             let (status, reason) = (verdict.status.clone(), verdict.reason.clone());
-            self.saga.ending = Some(Ending { status, reason, step: None });
+            self.saga.ending = Some(Ending { status, reason, step: None, called_off: false });
+            self.saga.deadline = None;
         }
         if self.saga.conclude.status == StepStatus::Waiting {
             self.send(self.concluding(), Action::Execute);

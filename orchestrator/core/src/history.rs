@@ -49,6 +49,8 @@ pub enum What {
     TimedOut,
     /// The step was in flight and given up, because the saga turned back.
     Abandoned,
+    /// The step's condition did not hold; `why` is the condition.
+    Skipped,
     /// The saga turned back; `why` says what for.
     TurnedBack,
     /// A compensation was sent.
@@ -67,6 +69,12 @@ pub enum What {
     Resumed,
     /// A callback came before its step waits for it, and is kept.
     Kept,
+    /// A late answer said that the step happened, after all: it is undone, once more if need be.
+    Happened,
+    /// An operator acted; `why` says who, what and why.
+    Operated,
+    /// An operator wanted to act and could not; `why` says who, what and why not.
+    OperatorRefused,
     /// An input changed nothing; `why` says why.
     Ignored,
     /// The saga ended; `why` is the ending's status.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::data::Data;
+use crate::operate::Operation;
 use crate::saga::Saga;
 
 /// What happened.
@@ -35,6 +36,8 @@ pub enum Input {
     Callback(Callback),
     /// Time has passed: look which timers are due.
     Timer,
+    /// An operator acts.
+    Operator(Operation),
 }
 
 /// Whether a command does a step or undoes it.
@@ -104,7 +107,7 @@ pub enum Outcome {
 /// A message from outside, already matched to its saga.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Callback {
-    /// Where it came from: the `source` of the `receive` step.
+    /// Where it came from: the `topic` of the `receive` step.
     pub source: String,
     /// The message's id (`ce_id`, or one made of topic, partition and offset): the same id is the same message.
     pub id: String,

@@ -26,17 +26,21 @@
 
 mod answer;
 mod back;
+mod condition;
 mod data;
 mod decide;
 mod definition;
 mod forward;
 mod history;
 mod input;
+mod operate;
 mod payload;
 mod saga;
 mod status;
 mod time;
 
+pub use condition::Condition;
+pub use data::OUTPUT_LIMIT;
 pub use data::{Data, Path, Pick};
 pub use decide::decide;
 pub use definition::{
@@ -45,6 +49,7 @@ pub use definition::{
 };
 pub use history::{Entry, HISTORY_LIMIT, TEXT_LIMIT, What};
 pub use input::{Action, Callback, Decision, Effect, Input, Outcome, command_id};
+pub use operate::{OPERATIONS_LIMIT, Operate, Operated, Operation};
 pub use saga::{Ending, Saga, StepState, Timer, TimerKind};
 pub use status::{Status, StepStatus};
 pub use time::Timestamp;

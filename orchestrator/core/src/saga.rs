@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::data::Data;
 use crate::history::{Entry, HISTORY_LIMIT};
 use crate::input::{Action, Callback};
+use crate::operate::Operated;
 use crate::status::{Status, StepStatus};
 use crate::time::Timestamp;
 
@@ -19,6 +20,12 @@ pub struct Saga {
     pub definition: String,
     /// The version of its definition; a saga stays on it.
     pub version: u32,
+    /// The definition's canonical hash.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hash: String,
+    /// Whose it is, where the definition says where to look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
     /// Where it is.
     pub status: Status,
     /// When it began.
@@ -28,6 +35,12 @@ pub struct Saga {
     /// When it was completed or compensated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
+    /// When it turns back if it is not done by then; gone once that can't be any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Since when it is paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Timestamp>,
     /// What it knows: the starting event and the outputs of its steps.
     pub data: Data,
     /// Its steps, in the definition's order.
@@ -43,6 +56,9 @@ pub struct Saga {
     /// What happened, oldest first; at most [`HISTORY_LIMIT`] entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Entry>,
+    /// What operators asked for last, oldest first; at most [`crate::OPERATIONS_LIMIT`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<Operated>,
     /// How many older entries the history has dropped.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub folded: u32,
@@ -59,9 +75,12 @@ pub struct Ending {
     /// Why, such as `out_of_stock`; `None` where all was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The step that turned the saga back; `None` where all was done.
+    /// The step that turned the saga back; `None` where all was done, or where it was no step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
+    /// An operator or the deadline turned the saga back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub called_off: bool,
 }
 
 /// One step of a saga.
@@ -92,6 +111,15 @@ pub struct StepState {
     /// Some attempt failed or timed out, so that it may have happened whatever a later answer says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doubt: bool,
+    /// An answer said that it happened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub happened: bool,
+    /// That answer came after the compensation was sent: it is to be undone once more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// How many attempts were made before its retries began anew.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub forgiven: u32,
     /// Why it is where it is: the reason of a refusal, the last error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -136,7 +164,8 @@ impl Saga {
     /// timers, in milliseconds since the epoch. A paused or ended saga has none.
     #[must_use]
     pub fn wake_at(&self) -> Option<i64> {
-        self.timers().map(|timer| timer.at.0).min()
+        let deadline = self.deadline.filter(|_| self.status == Status::Running);
+        self.timers().map(|timer| timer.at.0).chain(deadline.map(|at| at.0)).min()
     }
 
     /// Its timers, in the order of its steps.
@@ -179,6 +208,12 @@ impl Saga {
         self.steps.iter().chain(std::iter::once(&self.conclude))
     }
 
+    /// Whether something stood in the way, so that the saga goes (or went) back.
+    #[must_use]
+    pub fn turned(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.step.is_some() || ending.called_off)
+    }
+
     /// Adds to the history, and drops the oldest entries beyond the limit.
     pub(crate) fn record(&mut self, entry: Entry) {
         if self.history.len() >= HISTORY_LIMIT {
@@ -194,6 +229,16 @@ impl StepState {
     /// Whether an answer is waited for, and not the time of the next attempt.
     pub(crate) fn timer_is_timeout(&self) -> bool {
         self.timer.is_some_and(|(kind, _)| kind == TimerKind::Timeout)
+    }
+
+    /// What was sent last: once it is being undone, it is never done again.
+    pub(crate) const fn action(&self) -> Action {
+        if self.undos == 0 { Action::Execute } else { Action::Compensate }
+    }
+
+    /// Whether it stands in the way until an operator decides, or a late answer comes, to this.
+    pub(crate) fn is_stuck(&self, action: Action) -> bool {
+        self.status == StepStatus::Stuck && self.action() == action
     }
 }
 

@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 ///             and resume  +----------+    and resume
 /// ```
 ///
-/// `completed` and `compensated` are ends: nothing leaves them.
+/// `completed` and `compensated` are ends. One thing leaves an end: a participant that says, after all was undone, that a
+/// step of unknown outcome did happen. It is undone then, the saga is `compensating` once more, and its ending stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -37,8 +38,9 @@ pub enum Status {
     Completed,
     /// All that may have happened is undone and the ending was acknowledged.
     Compensated,
-    /// A compensation (or the telling of the ending) has run out of retries or was refused. Nothing new is begun; what is
-    /// in flight goes on to its own end; a late answer to what stood in the way lets the saga go on.
+    /// A compensation, a step behind the pivot, or the telling of the ending has run out of retries or was refused. Nothing
+    /// new is begun; what is in flight goes on to its own end; a late answer to what stood in the way, or an operator, lets
+    /// the saga go on.
     Incident,
     /// Held: answers are taken, nothing is begun, no timer runs.
     Paused,
@@ -56,7 +58,8 @@ impl Status {
             Self::Running => matches!(to, Self::Compensating | Self::Completed | Self::Incident | Self::Paused),
             Self::Compensating => matches!(to, Self::Compensated | Self::Incident | Self::Paused),
             Self::Incident | Self::Paused => matches!(to, Self::Running | Self::Compensating),
-            Self::Completed | Self::Compensated => false,
+            Self::Compensated => matches!(to, Self::Compensating),
+            Self::Completed => false,
         }
     }
 
@@ -92,14 +95,15 @@ impl fmt::Display for Status {
 /// Where a step is.
 ///
 /// ```text
-///   waiting -> running <-> retrying
+///   waiting -> running <-> retrying -> stuck (**)
 ///      |          |
 ///      |          +--> done ----------+
 ///      |          +--> failed --------+
-///      |          +--> timed_out -----+--> compensating -> compensated
+///      |          +--> timed_out -----+--> compensating -> compensated -> abandoned (***)
 ///      |          +--> abandoned -----+         |   ^
-///      |          +--> refused (*) ---+         v   |
-///      +-> skipped                            stuck-+      (*) only where some attempt had no clear answer
+///      |          +--> refused (*) ---+         v   |      (*)   only where some attempt had no clear answer
+///      +-> skipped                            stuck-+      (**)  behind the pivot, where nothing is undone any more
+///                                                          (***) a late answer says that it happened: undone once more
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -125,9 +129,10 @@ pub enum StepStatus {
     Compensating,
     /// Undone.
     Compensated,
-    /// Its compensation (or the telling of the ending) was refused or is out of retries: an incident.
+    /// Its compensation (behind the pivot the step itself, at the end the telling of the ending) was refused or is out of
+    /// retries: an incident.
     Stuck,
-    /// Not to be done.
+    /// Not to be done: its condition did not hold, or the saga turned back before it began.
     Skipped,
 }
 

@@ -38,9 +38,60 @@ fn the_order_definition_is_good() {
     assert_eq!(order.step("reserve").unwrap().label.get("pt"), "Reservar o estoque");
     assert_eq!(order.step("reserve").unwrap().label.get("fr"), "Reserve the stock");
     assert_eq!(order.step("finalize").unwrap().after, ["payment-result"]);
-    assert_eq!(order.sources().collect::<Vec<_>>(), ["payment-results"]);
+    assert_eq!(order.receives().map(|receive| receive.topic.as_str()).collect::<Vec<_>>(), ["payment-results"]);
     assert_eq!(order.conclude.retry.attempts, None);
     assert_eq!(order.source(), ORDER);
+}
+
+/// A change of one line of the order definition, by the step it is put in front of.
+fn says_of(name: &str, line: &str, parts: &[&str]) {
+    let from = format!("name = \"{name}\"");
+    says(&from, &format!("{from}\n{line}"), parts);
+}
+
+#[test]
+fn a_condition_is_checked() {
+    says_of("finalize", "when = 'order.gift &&'", &["step \"finalize\": when: it ends where a path"]);
+    says_of("finalize", "when = true", &["when in [[steps]] is true", "has(order.delivery)"]);
+    says_of("reserve", "when = 'has(payment.id)'", &["when: nothing before it provides payment.id", "inside order"]);
+}
+
+#[test]
+fn the_pivot_is_one_and_divides_the_steps() {
+    says_of("payment-result", "pivot = 1", &["pivot in [[steps]] is 1", "pivot = true or false"]);
+    says_of(
+        "reserve",
+        "pivot = true",
+        &["step \"request-payment\"", "comes after the pivot \"reserve\"", "no compensate"],
+    );
+    let two = ORDER.replace("receive = {", "pivot = true\nreceive = {");
+    let two = two.replace("name = \"finalize\"", "name = \"finalize\"\npivot = true");
+    let errors = Definition::parse("two.toml", &two).unwrap_err();
+    assert!(errors[0].problem.contains("\"payment-result\" is the pivot already"), "{errors:?}");
+    let aside = ORDER.replace("receive = {", "pivot = true\nreceive = {");
+    let aside = aside.replace("name = \"finalize\"", "name = \"finalize\"\nafter = [\"reserve\"]");
+    let errors = Definition::parse("aside.toml", &aside).unwrap_err();
+    assert!(errors[0].problem.contains("side by side with the pivot"), "{errors:?}");
+}
+
+#[test]
+fn a_step_that_can_never_begin_is_told() {
+    let errors = errors("name = \"request-payment\"", "name = \"request-payment\"\nafter = [\"what\"]");
+    assert_eq!(errors.len(), 3, "{errors:#?}");
+    assert!(errors[0].contains("after names \"what\", which is no step"));
+    assert!(
+        errors[1].contains("step \"payment-result\": it can never begin, because \"request-payment\" before it can't")
+    );
+}
+
+#[test]
+fn deadline_and_customer_are_checked() {
+    says(
+        "customer = \"order.customerId\"",
+        "customer = \"payment.who\"",
+        &["payment.who is not in the starting event"],
+    );
+    says("[start]", "deadline = \"0s\"\n[start]", &["deadline in the file is \"0s\"", "a duration above zero"]);
 }
 
 #[test]

@@ -266,7 +266,7 @@ fn every_answer_twice() {
     assert_eq!(world.saga().status, Status::Compensated);
 }
 
-/// Every step is answered after it was given up: its compensation stands, the answer is only recorded.
+/// Every step is answered after it was given up: a no is only recorded; a yes, where it can be undone, is undone, once.
 #[test]
 fn every_answer_after_its_timeout() {
     for begin in [
@@ -286,13 +286,25 @@ fn every_answer_after_its_timeout() {
                 world.finish();
             }
             let (steps, sent, status) = (world.saga().steps.clone(), world.sent.clone(), world.saga().status);
-            for attempt in 1..=world.saga().step(&step).unwrap().attempts {
-                for outcome in [ok(), refused(), failed()] {
+            let attempts = world.saga().step(&step).unwrap().attempts;
+            let undoable = world.definition.step(&step).unwrap().compensate.is_some();
+            for attempt in 1..=attempts {
+                for outcome in [refused(), failed()].into_iter().chain((!undoable).then(ok)) {
                     world.answer_attempt(&step, attempt, outcome);
                     assert_eq!(world.notes.len(), 1);
                 }
             }
             assert_eq!((&world.saga().steps, &world.sent, world.saga().status), (&steps, &sent, status), "{step}");
+            if undoable {
+                let ending = world.saga().ending.clone();
+                world.newly_sent();
+                world.answer_attempt(&step, attempts, ok()).answer_attempt(&step, 1, ok());
+                assert_eq!(world.notes.len(), 1, "the second yes says nothing new");
+                world.finish();
+                let undone_once_more = world.newly_sent().iter().filter(|sent| **sent == format!("!{step}")).count();
+                assert_eq!(undone_once_more, 1);
+                assert_eq!((world.saga().status, &world.saga().ending), (Status::Compensated, &ending));
+            }
         }
     }
     let mut world = at_payment_result();

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::graph::{MAX_STEPS, ones};
+use super::graph::{MAX_STEPS, mask, ones};
 use super::read::Report;
 use super::{CONCLUDE, Call, Definition, Graph, Key, Work};
 use crate::data::{Path, Pick};
@@ -21,7 +21,9 @@ pub(super) fn check(definition: &Definition, places: &Places, report: &Report<'_
     }
     check.names();
     check.order();
+    check.pivot();
     check.outputs();
+    check.conditions();
     check.calls();
     check.endings();
 }
@@ -63,6 +65,58 @@ impl Check<'_> {
             let problem = "it waits for itself, by way of after".into();
             self.error(i, problem, "write after so that the steps form no circle".into());
         }
+        self.unreachable();
+    }
+
+    /// What comes after a step that can never begin.
+    fn unreachable(&self) {
+        let steps = &self.definition.steps;
+        let unknown = |name: &String| !steps.iter().any(|step| &step.name == name);
+        let lost = steps.iter().enumerate().filter(|(_, step)| step.after.iter().any(unknown));
+        let never = lost.fold(self.graph.cyclic(), |all, (i, _)| all | mask(i));
+        for i in 0..steps.len() {
+            let Some(before) = ones(self.graph.ancestors(i) & never).find_map(|j| steps.get(j)) else { continue };
+            if never & mask(i) == 0 {
+                let problem = format!("it can never begin, because {:?} before it can't", before.name);
+                self.error(i, problem, "mend that step, or write another after".into());
+            }
+        }
+    }
+
+    /// At the pivot the way back ends: all else is clearly before or after it, and nothing after it can be undone.
+    fn pivot(&self) {
+        let steps = &self.definition.steps;
+        let Some(pivot) = self.definition.pivot() else { return };
+        let name = steps.get(pivot).map_or("", |step| step.name.as_str());
+        for (i, step) in steps.iter().enumerate().filter(|(i, _)| *i != pivot) {
+            let (before, after) = (self.graph.ancestors(pivot) & mask(i), self.graph.descendants(pivot) & mask(i));
+            if step.pivot {
+                let problem = format!("{name:?} is the pivot already");
+                self.error(i, problem, "write pivot = true for one step only".into());
+            } else if after != 0 && step.compensate.is_some() {
+                let problem = format!("it comes after the pivot {name:?}, where nothing is undone any more");
+                self.error(i, problem, "write no compensate, or pivot = true for a later step".into());
+            } else if before | after == 0 {
+                let problem = format!("it runs side by side with the pivot {name:?}");
+                self.error(i, problem, "write after so that it comes before or after the pivot".into());
+            }
+        }
+    }
+
+    fn conditions(&self) {
+        for (i, step) in self.definition.steps.iter().enumerate() {
+            let before = self.graph.ancestors(i);
+            let paths = step.when.iter().flat_map(|condition| condition.paths());
+            for path in paths.filter(|path| !self.provides(path, before, false)) {
+                let problem = format!("when: nothing before it provides {path}");
+                self.error(i, problem, format!("write a path inside {}", self.provided(before).join(", ")));
+            }
+        }
+        let start = &self.definition.start.output;
+        if let Some(customer) = self.definition.customer.as_ref().filter(|path| !start.contains(path)) {
+            let problem = format!("customer: {customer} is not in the starting event");
+            self.report.error(None, None, problem, format!("write a path inside {start}"));
+        }
     }
 
     fn outputs(&self) {
@@ -91,7 +145,7 @@ impl Check<'_> {
                 self.call(Some(i), "", call, before);
             }
             if let Some(undo) = &step.compensate {
-                self.call(Some(i), "compensate: ", undo, before | super::graph::mask(i));
+                self.call(Some(i), "compensate: ", undo, before | mask(i));
             }
         }
         self.call(None, "conclude: ", &self.definition.conclude, u64::MAX);

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
+use crate::condition::Condition;
 use crate::data::{Path, Pick};
 use crate::status::StepStatus;
 pub use error::DefinitionError;
@@ -35,6 +36,12 @@ pub struct Definition {
     pub label: Label,
     /// What begins such a saga.
     pub start: Start,
+    /// Where in its data it says whose it is: sagas are found by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Path>,
+    /// How long a saga may take, from its start: then it turns back, unless its pivot has begun.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    pub deadline: Option<Duration>,
     /// Who carries out commands, by name.
     pub participants: BTreeMap<String, Participant>,
     /// The steps, in the file's order.
@@ -111,6 +118,12 @@ pub struct Step {
     pub label: Label,
     /// The steps that must be done before it; by default the one before it in the file.
     pub after: Vec<String>,
+    /// It is only done where this holds; else it is skipped, and what comes after it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+    /// From here on only forward: once it is done nothing is undone any more, and what stands in the way is an incident.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pivot: bool,
     /// What it does.
     #[serde(flatten)]
     pub work: Work,
@@ -151,8 +164,12 @@ pub struct Call {
 /// A callback that is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receive {
-    /// Where it comes from; [`crate::Callback::source`].
-    pub source: String,
+    /// The topic it comes from; [`crate::Callback::source`].
+    pub topic: String,
+    /// Where in the message the saga's id is.
+    pub correlation: Path,
+    /// Where in the message is what it says.
+    pub status: Path,
     /// What it says for the step to be done.
     pub yes: Vec<String>,
     /// What it says for the step to be refused.
@@ -169,6 +186,12 @@ pub struct Endings {
     pub completed: Verdict,
     /// A step for which nothing else is said stood in the way.
     pub default: Verdict,
+    /// An operator cancelled it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<Verdict>,
+    /// It was not done by its deadline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Verdict>,
     /// What it means when a certain step stood in the way.
     pub steps: BTreeMap<String, Failures>,
 }
@@ -211,12 +234,17 @@ impl Definition {
         &self.source
     }
 
-    /// The sources of the callbacks that its steps wait for.
-    pub fn sources(&self) -> impl Iterator<Item = &str> {
+    /// The callbacks that its steps wait for.
+    pub fn receives(&self) -> impl Iterator<Item = &Receive> {
         self.steps.iter().filter_map(|step| match &step.work {
-            Work::Receive(receive) => Some(receive.source.as_str()),
+            Work::Receive(receive) => Some(receive),
             Work::Execute(_) => None,
         })
+    }
+
+    /// The pivot's place among the steps.
+    pub(crate) fn pivot(&self) -> Option<usize> {
+        self.steps.iter().position(|step| step.pivot)
     }
 
     /// A step by its name.
@@ -245,6 +273,13 @@ impl Definition {
         self.hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, json.as_bytes()).simple().to_string();
         source.clone_into(&mut self.source);
         self
+    }
+}
+
+fn as_optional_text<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => as_text(duration, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     Call, Definition, DefinitionError, Endings, Failures, Graph, Key, Label, Participant, Receive, Retry, Start, Step,
     Verdict, Work, check,
 };
+use crate::condition::Condition;
 use crate::data::{Path, Pick};
 
 const NAME: &str = "a name of small letters, digits and \"-\", at most 64 long";
@@ -48,6 +49,8 @@ fn definition_of(mut file: Reader<'_>) -> (Definition, check::Places) {
     let version = file.need("version", "version = 1, or the next whole number when it changes", count).unwrap_or(1);
     let label = label(&mut file, &saga_name);
     let start = start(&mut file);
+    let customer = file.get("customer", &format!("customer = {PATH}"), path);
+    let deadline = file.get("deadline", &format!("deadline = {DURATION}"), duration);
     let participants = participants(&mut file);
     let (steps, places) = steps(&mut file);
     let endings = endings(&mut file);
@@ -70,6 +73,8 @@ fn definition_of(mut file: Reader<'_>) -> (Definition, check::Places) {
         version,
         label,
         start,
+        customer,
+        deadline,
         participants,
         steps,
         endings,
@@ -210,6 +215,8 @@ fn step(mut table: Reader<'_>, before: Option<String>) -> Step {
     let label = label(&mut table, &step_name);
     let after = table.get("after", "after = a list of step names; [] for a step that begins at once", texts);
     let output = table.get("output", &format!("output = {PATH}"), path);
+    let when = condition(&mut table);
+    let pivot = table.get("pivot", "pivot = true or false", |value| value.as_bool()).unwrap_or(false);
     let (work, compensate) = match table.table("receive") {
         Some(received) => (Work::Receive(receive(received)), None),
         None => {
@@ -224,7 +231,15 @@ fn step(mut table: Reader<'_>, before: Option<String>) -> Step {
     };
     table.finish();
     let after = after.unwrap_or_else(|| before.into_iter().collect());
-    Step { name: step_name, label, after, work, output, compensate }
+    Step { name: step_name, label, after, when, pivot, work, output, compensate }
+}
+
+fn condition(table: &mut Reader<'_>) -> Option<Condition> {
+    let at = table.value("when")?.span();
+    let wants = "when = a condition such as 'has(order.delivery)'";
+    let condition = Condition::parse(&table.get("when", wants, text)?);
+    let told = "write a condition such as 'has(order.delivery)' or 'order.amountMinor > 1000 && !order.gift'";
+    condition.map_err(|error| table.error(at, format!("when: {error}"), told)).ok()
 }
 
 /// The keys of a command, in a step, in `compensate` or in `[conclude]`. A compensation has the step's participant,
@@ -274,7 +289,9 @@ fn receive(mut table: Reader<'_>) -> Receive {
     let words = "a list of what the callback may say, such as [\"approved\"]";
     let full = |value: &DeValue<'_>| texts(value).filter(|words| !words.is_empty());
     let receive = Receive {
-        source: table.need("source", "source = where the callback comes from", text).unwrap_or_default(),
+        topic: table.need("topic", "topic = where the callback comes from", text).unwrap_or_default(),
+        correlation: field(&mut table, "correlation", "correlation = where in the message the saga's id is", "sagaId"),
+        status: field(&mut table, "status", "status = where in the message is what it says", "status"),
         yes: table.need("yes", &format!("yes = {words}"), full).unwrap_or_default(),
         no: table.get("no", &format!("no = {words}"), texts).unwrap_or_default(),
         timeout: table.need("timeout", &format!("timeout = {DURATION}"), duration).unwrap_or(TIMEOUT),
@@ -286,11 +303,18 @@ fn receive(mut table: Reader<'_>) -> Receive {
     receive
 }
 
+/// A path into a message, which has this name where nothing is said.
+fn field(table: &mut Reader<'_>, key: &'static str, wants: &str, default: &str) -> Path {
+    let said = table.get(key, wants, path);
+    said.or_else(|| Path::parse(default)).unwrap_or_else(Path::nowhere)
+}
+
 fn endings(file: &mut Reader<'_>) -> Endings {
     let unsaid = || Verdict { status: String::new(), reason: None };
     let Some(mut table) = file.table("endings") else {
         file.missing("endings", "a table [endings] with completed and default");
-        return Endings { completed: unsaid(), default: unsaid(), steps: BTreeMap::new() };
+        let (completed, default) = (unsaid(), unsaid());
+        return Endings { completed, default, cancelled: None, deadline: None, steps: BTreeMap::new() };
     };
     let mut of = |key: &'static str| {
         let said = verdict(&mut table, key);
@@ -300,6 +324,7 @@ fn endings(file: &mut Reader<'_>) -> Endings {
         said.unwrap_or_else(unsaid)
     };
     let (completed, default) = (of("completed"), of("default"));
+    let (cancelled, deadline) = (verdict(&mut table, "cancelled"), verdict(&mut table, "deadline"));
     let mut steps = BTreeMap::new();
     if let Some(mut all) = table.table("steps") {
         for (step, _, value) in all.entries() {
@@ -314,7 +339,7 @@ fn endings(file: &mut Reader<'_>) -> Endings {
         }
     }
     table.finish();
-    Endings { completed, default, steps }
+    Endings { completed, default, cancelled, deadline, steps }
 }
 
 fn verdict(table: &mut Reader<'_>, key: &'static str) -> Option<Verdict> {

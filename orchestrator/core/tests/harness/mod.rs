@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use saga::{
-    Action, Callback, Data, Decision, Definition, Effect, HISTORY_LIMIT, Input, Outcome, Saga, Status, StepStatus,
-    Timestamp, command_id, decide,
+    Action, Callback, Data, Decision, Definition, Effect, HISTORY_LIMIT, Input, Operate, Operation, Outcome, Saga,
+    Status, StepStatus, Timestamp, command_id, decide,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -34,11 +34,27 @@ pub struct World {
 
 /// An order that was just created.
 pub fn order() -> World {
-    let payload = json!({
+    World::start(definition(ORDER), order_payload())
+}
+
+/// The same, where nothing is undone any more once the payment is there, and customers may not wait for ever.
+pub fn order_with_pivot() -> World {
+    let text = ORDER
+        .replace("[start]", "deadline = \"1h\"\n[start]")
+        .replace("receive = {", "pivot = true\nreceive = {")
+        .replace("name = \"finalize\"", "name = \"finalize\"\nwhen = \"order.amountMinor > 0\"")
+        .replace(
+            "[endings.steps.reserve]",
+            "cancelled = { status = \"cancelled\", reason = \"by_us\" }\n[endings.steps.reserve]",
+        );
+    World::start(definition(&text), order_payload())
+}
+
+fn order_payload() -> Value {
+    json!({
         "orderId": ID, "customerId": "c1", "amountMinor": 9999, "currency": "BRL",
         "items": [{"id": "day-one", "name": "Day one", "amountMinor": 9999, "quantity": 1}],
-    });
-    World::start(definition(ORDER), payload)
+    })
 }
 
 impl World {
@@ -71,6 +87,17 @@ impl World {
         check_always(before.as_ref(), &after);
         self.saga = Some(after);
         self
+    }
+
+    /// An operator acts; why not, if it is refused.
+    pub fn operate(&mut self, what: Operate) -> Result<&mut Self, String> {
+        self.callbacks += 1;
+        let (id, by, why) = (self.callbacks.to_string(), "techlead".to_owned(), "a test".to_owned());
+        self.decide(Input::Operator(Operation { id, by, why, what }));
+        match self.saga().operations.last().and_then(|last| last.refused.clone()) {
+            Some(not) => Err(not),
+            None => Ok(self),
+        }
     }
 
     /// The number of the last attempt sent.

@@ -1,0 +1,274 @@
+//! What operators may do to a saga, each act once and where it makes sense, and what they are told where it makes none.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+
+mod harness;
+
+use std::time::Duration;
+
+use harness::{World, failed, ok, order, order_with_pivot, refused};
+use saga::{Input, OPERATIONS_LIMIT, Operate, Operation, Status, StepStatus, What};
+use serde_json::{Value, json};
+
+fn retry() -> Operate {
+    Operate::Retry { step: None }
+}
+
+fn skip(step: &str) -> Operate {
+    Operate::Skip { step: step.to_owned(), answer: json!({"by": "hand"}) }
+}
+
+fn resolve() -> Operate {
+    Operate::Resolve { step: None, happened: true, answer: Value::Null }
+}
+
+fn told(world: &mut World, what: Operate, why: &str) {
+    let (steps, status, sent) = (world.saga().steps.clone(), world.saga().status, world.sent.len());
+    let refused = world.operate(what).map(|_| ()).unwrap_err();
+    assert!(refused.contains(why), "{refused}");
+    assert_eq!((&world.saga().steps, world.saga().status, world.sent.len()), (&steps, status, sent));
+    assert_eq!(world.saga().history.last().unwrap().what, What::OperatorRefused);
+}
+
+/// An order whose stock can't be released.
+fn incident() -> World {
+    let mut world = order();
+    world.ok("reserve").refuse("request-payment").fail_out("!reserve");
+    assert_eq!(world.saga().status, Status::Incident);
+    world
+}
+
+/// Paid, with the pivot behind it, and the stock can't be taken out.
+fn incident_behind_the_pivot() -> World {
+    let mut world = order_with_pivot();
+    world.ok("reserve").ok("request-payment").result("approved").fail_out("finalize");
+    assert_eq!((world.saga().status, world.status("finalize")), (Status::Incident, StepStatus::Stuck));
+    world
+}
+
+#[test]
+fn an_act_is_recorded_with_who_and_why_and_done_once() {
+    let mut world = order();
+    let act = |id: &str| {
+        let (id, by, why) = (id.to_owned(), "techlead".to_owned(), "looks odd".to_owned());
+        Input::Operator(Operation { id, by, why, what: Operate::Pause })
+    };
+    world.decide(act("1"));
+    let entry = world.saga().history.last().unwrap().clone();
+    assert_eq!((entry.what, entry.why.as_str()), (What::Operated, "pause by techlead: looks odd"));
+    let done = world.saga().operations[0].clone();
+    assert_eq!(
+        (done.id.as_str(), done.by.as_str(), done.why.as_str(), done.refused),
+        ("1", "techlead", "looks odd", None)
+    );
+    world.decide(act("1"));
+    assert_eq!(world.notes, ["repeated pause by techlead"]);
+    assert_eq!(world.saga().operations.len(), 1);
+    for id in 2..40 {
+        world.decide(act(&id.to_string()));
+    }
+    assert_eq!(world.saga().operations.len(), OPERATIONS_LIMIT);
+    assert_eq!(world.saga().operations.last().unwrap().id, "39");
+}
+
+#[test]
+fn a_paused_saga_takes_answers_and_begins_nothing() {
+    let mut world = order();
+    world.operate(Operate::Pause).unwrap();
+    assert_eq!((world.saga().status, world.saga().wake_at()), (Status::Paused, None));
+    world.newly_sent();
+    world.ok("reserve");
+    assert_eq!((world.status("reserve"), world.newly_sent().len()), (StepStatus::Done, 0));
+    world.operate(Operate::Resume).unwrap();
+    assert_eq!((world.saga().status, world.newly_sent()), (Status::Running, vec!["request-payment".to_owned()]));
+}
+
+#[test]
+fn a_timer_keeps_the_time_that_was_left_to_it() {
+    let mut world = order();
+    let left = world.saga().wake_at().unwrap() - world.now.0;
+    world.operate(Operate::Pause).unwrap();
+    world.pass(Duration::from_secs(3600));
+    assert_eq!(world.status("reserve"), StepStatus::Running);
+    world.operate(Operate::Resume).unwrap();
+    assert_eq!(world.saga().wake_at().unwrap() - world.now.0, left);
+}
+
+#[test]
+fn what_is_refused_while_paused_is_undone_after() {
+    let mut world = order();
+    world.ok("reserve").operate(Operate::Pause).unwrap();
+    world.refuse("request-payment").newly_sent();
+    assert_eq!(world.saga().status, Status::Paused);
+    world.operate(Operate::Resume).unwrap();
+    assert_eq!((world.saga().status, world.newly_sent()), (Status::Compensating, vec!["!reserve".to_owned()]));
+}
+
+#[test]
+fn pausing_and_resuming_make_sense_only_in_turn() {
+    let mut world = order();
+    told(&mut world, Operate::Resume, "the saga is running: only a paused one");
+    world.operate(Operate::Pause).unwrap();
+    told(&mut world, Operate::Pause, "the saga is paused");
+    told(&mut world, retry(), "the saga is paused: resume it first");
+    told(&mut incident(), Operate::Pause, "the saga is incident");
+}
+
+#[test]
+fn cancelling_undoes_all_that_may_have_happened() {
+    let mut world = order();
+    world.ok("reserve").newly_sent();
+    world.operate(Operate::Cancel).unwrap();
+    assert_eq!(world.newly_sent(), ["!request-payment"]);
+    assert_eq!(world.finish().ends(), (Status::Compensated, "cancelled", Some("cancelled_by_operator")));
+    told(&mut world, Operate::Cancel, "the saga is compensated already");
+    let mut world = order_with_pivot();
+    world.operate(Operate::Cancel).unwrap();
+    assert_eq!(world.finish().ends(), (Status::Compensated, "cancelled", Some("by_us")));
+}
+
+#[test]
+fn a_paused_saga_is_cancelled_at_once() {
+    let mut world = order();
+    world.operate(Operate::Pause).unwrap().newly_sent();
+    world.operate(Operate::Cancel).unwrap();
+    assert_eq!((world.saga().status, world.newly_sent()), (Status::Compensating, vec!["!reserve".to_owned()]));
+    assert_eq!(world.saga().paused, None);
+}
+
+#[test]
+fn what_is_done_or_undone_or_behind_the_pivot_is_not_cancelled() {
+    let mut world = order();
+    world.ok("reserve").ok("request-payment").result("approved").ok("finalize");
+    told(&mut world, Operate::Cancel, "all steps are done: the ending is confirmed");
+    let mut world = order();
+    world.refuse("reserve");
+    told(&mut world, Operate::Cancel, "the saga is compensating already");
+    told(&mut incident(), Operate::Cancel, "it is being undone already: the ending is payment_not_completed");
+    let mut world = order_with_pivot();
+    world.ok("reserve").ok("request-payment");
+    told(&mut world, Operate::Cancel, "the pivot has begun");
+    told(&mut incident_behind_the_pivot(), Operate::Cancel, "the pivot has begun");
+}
+
+#[test]
+fn the_next_attempt_is_sent_now() {
+    let mut world = order();
+    told(&mut world, retry(), "no step waits for its next attempt");
+    told(
+        &mut world,
+        Operate::Retry { step: Some("reserve".into()) },
+        "reserve is running, and an attempt of it is under way",
+    );
+    world.fail("reserve").newly_sent();
+    world.operate(Operate::Retry { step: Some("reserve".into()) }).unwrap();
+    assert_eq!((world.newly_sent(), world.status("reserve")), (vec!["reserve".to_owned()], StepStatus::Running));
+    assert_eq!(world.saga().step("reserve").unwrap().attempts, 2);
+    told(&mut world, Operate::Retry { step: Some("what".into()) }, "there is no step \"what\", only reserve, ");
+    told(
+        &mut world,
+        Operate::Retry { step: Some("finalize".into()) },
+        "finalize is waiting: there is nothing to retry",
+    );
+}
+
+#[test]
+fn with_a_retry_all_attempts_begin_anew() {
+    let mut world = order();
+    for _ in 0..4 {
+        world.fail("reserve").wait();
+    }
+    world.fail("reserve");
+    assert_eq!(world.status("reserve"), StepStatus::Compensating, "five and no more");
+    let mut world = order();
+    for _ in 0..3 {
+        world.fail("reserve").wait();
+    }
+    world.fail("reserve").operate(retry()).unwrap();
+    for _ in 0..4 {
+        world.fail("reserve").wait();
+    }
+    assert_eq!((world.status("reserve"), world.saga().step("reserve").unwrap().attempts), (StepStatus::Running, 9));
+}
+
+#[test]
+fn an_incident_goes_on_with_a_retry() {
+    let mut world = incident();
+    world.newly_sent();
+    world.operate(retry()).unwrap();
+    assert_eq!((world.newly_sent(), world.saga().status), (vec!["!reserve".to_owned()], Status::Compensating));
+    world.fail("!reserve");
+    assert_eq!(world.saga().status, Status::Compensating, "its retries began anew");
+    assert_eq!(world.finish().saga().status, Status::Compensated);
+}
+
+#[test]
+fn an_incident_is_resolved_by_hand() {
+    let mut world = incident();
+    told(&mut world, skip("reserve"), "reserve is stuck: only a step that is being done");
+    told(
+        &mut world,
+        Operate::Resolve { step: Some("finalize".into()), happened: true, answer: Value::Null },
+        "what stands in the way is reserve",
+    );
+    told(&mut world, Operate::Resolve { step: None, happened: false, answer: Value::Null }, "reserve has to happen");
+    world.operate(resolve()).unwrap();
+    assert_eq!(world.status("reserve"), StepStatus::Compensated);
+    assert_eq!(world.finish().ends(), (Status::Compensated, "payment_not_completed", Some("out_of_stock")));
+    told(&mut order(), resolve(), "nothing stands in its way");
+}
+
+#[test]
+fn an_ending_that_cannot_be_told_is_resolved_too() {
+    let mut world = order();
+    world.refuse("reserve").refuse("conclude");
+    assert_eq!(world.saga().status, Status::Incident);
+    world.operate(resolve()).unwrap();
+    assert_eq!(world.ends(), (Status::Compensated, "rejected", Some("out_of_stock")));
+}
+
+#[test]
+fn a_step_is_skipped_with_the_answer_that_is_given() {
+    let mut world = order();
+    world.newly_sent();
+    world.operate(skip("reserve")).unwrap();
+    assert_eq!((world.status("reserve"), world.newly_sent()), (StepStatus::Done, vec!["request-payment".to_owned()]));
+    assert_eq!(world.saga().data.as_map()["reservation"], json!({"by": "hand"}));
+    world.answer_attempt("reserve", 1, refused());
+    assert_eq!(world.notes, ["reserve: late or repeated answer to execute: refused, out_of_stock; it is done"]);
+    world.refuse("request-payment");
+    assert_eq!(world.newly_sent(), ["!reserve"], "what was skipped is undone all the same");
+    told(&mut world, skip("reserve"), "reserve is compensating");
+    let mut world = order();
+    told(&mut world, skip("finalize"), "finalize is waiting");
+    told(&mut world, skip("conclude"), "conclude is waiting");
+    let answer = json!("x".repeat(70_000));
+    told(&mut world, Operate::Skip { step: "reserve".into(), answer }, "larger than 65536 bytes");
+}
+
+#[test]
+fn a_wait_is_skipped_too() {
+    let mut world = order();
+    world.ok("reserve").ok("request-payment").operate(skip("payment-result")).unwrap();
+    assert_eq!(world.status("finalize"), StepStatus::Running);
+}
+
+#[test]
+fn behind_the_pivot_an_incident_goes_on_by_retry_or_by_hand_or_by_a_late_answer() {
+    let mut world = incident_behind_the_pivot();
+    world.operate(retry()).unwrap();
+    assert_eq!(world.finish().ends(), (Status::Completed, "confirmed", None));
+    let mut world = incident_behind_the_pivot();
+    world.operate(resolve()).unwrap();
+    assert_eq!(world.finish().ends(), (Status::Completed, "confirmed", None));
+    let mut world = incident_behind_the_pivot();
+    world.answer_attempt("finalize", 1, failed()).answer_attempt("finalize", 1, refused());
+    assert_eq!(world.saga().status, Status::Incident);
+    world.answer_attempt("finalize", 1, ok());
+    assert_eq!(world.finish().ends(), (Status::Completed, "confirmed", None));
+    told(
+        &mut incident_behind_the_pivot(),
+        Operate::Resolve { step: None, happened: false, answer: Value::Null },
+        "finalize has to happen",
+    );
+}
