@@ -29,6 +29,7 @@ pub mod header {
     pub const ACTION: &str = "action";
     pub const CORRELATION_ID: &str = "correlation_id";
     pub const UNREADABLE: &str = "unreadable_headers";
+    pub const PUT_BACK_FROM: &str = "put_back_from";
     const ALL: [&str; 13] = [
         SPEC_VERSION,
         ID,
@@ -243,6 +244,23 @@ impl Outgoing {
             }
         }
         reply
+    }
+
+    /// The message as it came, put back on its topic under this key and on the key's partition, with an id that says it is
+    /// the same message, and where it lay.
+    pub fn put_back(message: &Message, key: &str, home: i32) -> Self {
+        let mut headers = message.headers.clone();
+        if message.header(header::ID).is_none() {
+            headers.push(header::ID, message.id());
+        }
+        headers.push(header::PUT_BACK_FROM, format!("{}/{}/{}", message.topic, message.partition, message.offset));
+        Self {
+            topic: message.topic.to_string().into(),
+            partition: Some(home),
+            key: Some(key.into()),
+            headers,
+            value: message.value.clone().map_or(Payload::Null, |bytes| Payload::Bytes(Blob(bytes))),
+        }
     }
 
     /// What goes to the `.dlq` for a message that can't be read: its own key, value and headers, and KIP-1034's headers

@@ -1,6 +1,7 @@
 //! A whole service: settings, logs, the journal's threads, HTTP, and an orderly end. What a service adds is a
 //! [`Program`].
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,8 +49,33 @@ pub trait Program: 'static {
     /// A bad value: its key, the value, and what is allowed.
     fn build(settings: &Self::Settings) -> anyhow::Result<(Self::Handler, Self::Actor)>;
 
+    /// Topics that the rules read and write besides, each one once.
+    fn more_topics(_handler: &Self::Handler) -> MoreTopics {
+        MoreTopics::default()
+    }
+
     /// The service's HTTP routes; health routes, problems for what is not found, and limits are added to it.
     fn router(context: Context<Self::Settings>) -> Router;
+}
+
+/// Topics that only the settings tell of.
+#[derive(Clone, Debug, Default)]
+pub struct MoreTopics {
+    /// To be read.
+    pub inputs: BTreeSet<String>,
+    /// To be written.
+    pub outputs: BTreeSet<String>,
+}
+
+impl MoreTopics {
+    /// With those that are always there, first.
+    fn with(self, inputs: &[&str], outputs: &[&str]) -> (Vec<String>, Vec<String>) {
+        let all = |always: &[&str], more: BTreeSet<String>| {
+            let new = more.into_iter().filter(|name| !always.contains(&name.as_str()));
+            always.iter().map(|name| (*name).to_owned()).chain(new).collect()
+        };
+        (all(inputs, self.inputs), all(outputs, self.outputs))
+    }
 }
 
 /// What HTTP handlers work with.
@@ -110,8 +136,8 @@ fn fail(name: &str, why: &str) -> ExitCode {
 async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> {
     let (handler, actor) = P::build(&settings.own)?;
     let listener = http::bind(settings.http.listen).await?;
-    let service =
-        Service { name: P::NAME, journal: P::JOURNAL, inputs: P::INPUTS, outputs: P::OUTPUTS, handler, actor };
+    let (inputs, outputs) = P::more_topics(&handler).with(P::INPUTS, P::OUTPUTS);
+    let service = Service { name: P::NAME, journal: P::JOURNAL, inputs, outputs, handler, actor };
     let mut asked = std::pin::pin!(asked_to_end()?);
     let starting = Runtime::start::<_, P::Rows, _>(config(&settings), service);
     let runtime = tokio::select! {

@@ -12,6 +12,8 @@ pub const INVENTORY_COMMANDS: &str = "inventory-commands";
 pub const PAYMENT_COMMANDS: &str = "payment-commands";
 /// The participants' answers to the orchestrator: key saga id.
 pub const SAGA_REPLIES: &str = "saga-replies";
+/// What operators ask of the orchestrator: key saga id.
+pub const SAGA_COMMANDS: &str = "saga-commands";
 /// How payments ended: key order id, or anything, or none.
 pub const PAYMENT_RESULTS: &str = "payment-results";
 

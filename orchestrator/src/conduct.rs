@@ -1,9 +1,14 @@
-//! The orchestrator's rules around the engine: which message is which input of which saga, and what waits for a saga that
-//! has not begun.
+//! The orchestrator's rules around the engine: which message is which input of which saga. What comes from outside is in
+//! `callbacks`, what people ask for in `operators`, which definition a saga runs on in `versions`.
 
-use std::time::Duration;
+mod callbacks;
+mod operators;
+#[cfg(test)]
+mod tests;
+mod versions;
 
-use common::ids::OrderId;
+use std::sync::Arc;
+
 use common::journal::{Entity, Handler, Key, Nothing, Trigger, World};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
@@ -13,13 +18,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::operators::{SAGA_ACTION, SagaAction};
+use self::versions::Versions;
+pub use self::versions::{ROLLOUT_SET, Rollout, SetRollout, Stored};
 use crate::definitions::Definitions;
 use crate::perform::perform;
-
-/// A payment result for an order that nobody knows is kept so long.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// And so many for one order; further ones repeat what is known.
-const KEPT_MOST: usize = 8;
 
 /// What the orchestrator keeps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,13 +37,19 @@ pub enum Kept {
         /// When they are given up.
         until: Timestamp,
     },
+    /// A definition as it was when sagas began on it.
+    Definition(Stored),
+    /// Which version new sagas begin on.
+    Rollout(Rollout),
 }
 
 impl Entity for Kept {
     fn is_open(&self) -> bool {
         match self {
             Self::Saga(saga) => saga.is_open(),
-            Self::Early { .. } => true,
+            // Asked for at every start: it stays in memory.
+            Self::Early { .. } | Self::Rollout(_) => true,
+            Self::Definition(_) => false,
         }
     }
 
@@ -48,6 +57,16 @@ impl Entity for Kept {
         match self {
             Self::Saga(saga) => saga.wake_at().map(Timestamp),
             Self::Early { until, .. } => Some(*until),
+            Self::Definition(_) | Self::Rollout(_) => None,
+        }
+    }
+}
+
+impl Kept {
+    fn saga(&self) -> Option<&Saga> {
+        match self {
+            Self::Saga(saga) => Some(saga),
+            Self::Early { .. } | Self::Definition(_) | Self::Rollout(_) => None,
         }
     }
 }
@@ -57,14 +76,21 @@ pub fn saga_key(id: Uuid) -> Key {
     format!("saga/{id}")
 }
 
-fn early_key(id: Uuid) -> Key {
-    format!("early/{id}")
-}
-
 /// The orchestrator's handler.
 pub struct Conductor {
+    versions: Versions,
+}
+
+impl Conductor {
+    /// With the definitions it knows.
+    pub fn new(definitions: Definitions) -> Self {
+        Self { versions: Versions::new(definitions) }
+    }
+
     /// The definitions it knows.
-    pub definitions: Definitions,
+    pub const fn definitions(&self) -> &Definitions {
+        self.versions.known()
+    }
 }
 
 impl Handler for Conductor {
@@ -73,14 +99,20 @@ impl Handler for Conductor {
 
     fn decide(&self, world: &mut World<'_, Kept>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
         match trigger {
-            Trigger::Claimed => Ok(()),
+            Trigger::Claimed => {
+                self.versions.store(world);
+                Ok(())
+            }
             Trigger::Timer(key) => {
                 self.wake(world, key, now);
                 Ok(())
             }
             Trigger::Message(message) => match &*message.topic {
-                topics::PAYMENT_RESULTS => self.payment_result(world, message, now),
                 topics::SAGA_REPLIES => self.reply(world, message, now),
+                topics::SAGA_COMMANDS => self.operators(world, message, now),
+                topic if topic == topics::PAYMENT_RESULTS || self.definitions().is_received(topic) => {
+                    self.callback(world, message, now)
+                }
                 _ => self.event(world, message, now),
             },
         }
@@ -92,36 +124,28 @@ impl Handler for Conductor {
     }
 }
 
-/// What a person or a provider writes on `payment-results`.
-#[derive(Deserialize)]
-struct PaymentResult {
-    #[serde(rename = "orderId")]
-    order_id: OrderId,
-    status: String,
-}
-
 impl Conductor {
     fn event(&self, world: &mut World<'_, Kept>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
         let kind = message.kind().ok_or_else(|| Unreadable::Header(header::TYPE, "it is missing".to_owned()))?;
-        let definition = self.definitions.begun_by(&message.topic, kind);
-        let definition = definition.ok_or_else(|| Unreadable::UnknownType(kind.to_owned()))?;
+        let begun = self.definitions().begun_by(&message.topic, kind);
+        if begun.is_empty() {
+            return Err(Unreadable::UnknownType(kind.to_owned()));
+        }
         let payload: Value = message.json()?;
         let id = uuid_of(header::SUBJECT, message.header(header::SUBJECT))?;
-        if topics::partition_of(id.to_string().as_bytes(), world.partitions()) != world.partition() {
-            let wrong = format!("partition {} is not {id}'s: write the message with the key {id}", world.partition());
-            return Err(Unreadable::Header(header::SUBJECT, wrong));
-        }
+        at_home(world, header::SUBJECT, id)?;
         let key = saga_key(id);
         let known = take_saga(world, &key);
         let new = known.is_none();
-        let data = Data::with(&definition.start.output, payload);
+        let chosen = versions::choose(world, &begun, id).ok_or_else(|| Unreadable::UnknownType(kind.to_owned()))?;
+        // A saga that exists is asked by its own definition, which may be another version than a new one's.
+        let own = known.as_ref().and_then(|saga| self.versions.of(world, saga)).unwrap_or(chosen);
+        let data = Data::with(&own.start.output, payload);
         let traceparent = message.header(header::TRACEPARENT).map(str::to_owned);
-        // A saga that exists is asked by its own definition, which may be an older version than a new one's.
-        let own = known.as_ref().and_then(|saga| self.definitions.of(saga)).unwrap_or(definition);
-        let mut saga = decide(world, own, known, Input::Start { id, data, traceparent }, now);
-        if new && let Some(Kept::Early { callbacks, .. }) = world.take(&early_key(id)) {
-            for callback in callbacks {
-                saga = decide(world, own, saga, Input::Callback(callback), now);
+        let mut saga = decide(world, &own, known, Input::Start { id, data, traceparent }, now);
+        if new {
+            for callback in callbacks::take_early(world, id) {
+                saga = decide(world, &own, saga, Input::Callback(callback), now);
             }
         }
         put_saga(world, key, saga);
@@ -136,57 +160,42 @@ impl Conductor {
             text(header::ATTEMPT)?.parse().map_err(|e| Unreadable::Header(header::ATTEMPT, format!("{e}")))?;
         let action = text(header::ACTION)?.parse().map_err(|e| Unreadable::Header(header::ACTION, e))?;
         let outcome: Outcome = message.json()?;
-        let key = saga_key(id);
-        let Some(saga) = world.get(&key).and_then(|kept| self.own_definition(kept)) else {
-            return Err(Unreadable::Header(header::SAGA_ID, format!("there is no saga {id} with a known definition")));
-        };
-        let (definition, known) = (saga, take_saga(world, &key));
-        let saga = decide(world, definition, known, Input::Reply { step, attempt, action, outcome }, now);
-        put_saga(world, key, saga);
-        Ok(())
+        if self.input(world, id, Input::Reply { step, attempt, action, outcome }, now) {
+            Ok(())
+        } else {
+            Err(Unreadable::Header(header::SAGA_ID, format!("there is no saga {id} with a known definition")))
+        }
     }
 
-    fn payment_result(&self, world: &mut World<'_, Kept>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
-        let payload: Value = message.json()?;
-        let PaymentResult { order_id, status } =
-            serde_json::from_value(payload.clone()).map_err(|e| Unreadable::Malformed(e.to_string()))?;
-        if topics::partition_of(order_id.to_string().as_bytes(), world.partitions()) != world.partition() {
-            // The payment service puts it back where it belongs.
-            return Ok(());
-        }
-        let status = status.trim().to_owned();
-        let source = message.topic.to_string();
-        let callback = Callback { source, id: message.id(), status, payload };
-        let key = saga_key(order_id.0);
-        match world.get(&key).map(|kept| self.own_definition(kept)) {
-            Some(Some(definition)) => {
-                let known = take_saga(world, &key);
-                let saga = decide(world, definition, known, Input::Callback(callback), now);
-                put_saga(world, key, saga);
+    /// Gives an input to a saga; whether there is one, and its definition is known.
+    fn input(&self, world: &mut World<'_, Kept>, id: Uuid, input: Input, now: Timestamp) -> bool {
+        let key = saga_key(id);
+        let Some(definition) = self.definition_of(world, &key) else { return false };
+        let known = take_saga(world, &key);
+        let saga = decide(world, &definition, known, input, now);
+        put_saga(world, key, saga);
+        true
+    }
+
+    fn definition_of(&self, world: &mut World<'_, Kept>, key: &str) -> Option<Arc<Definition>> {
+        let saga = world.get(key)?.saga()?;
+        match self.definitions().of(&saga.definition, saga.version) {
+            Some(definition) => Some(definition.clone()),
+            None => {
+                let (name, version) = (saga.definition.clone(), saga.version);
+                self.versions.stored(world, &name, version)
             }
-            Some(None) => {}
-            None => keep(world, order_id.0, callback, now),
         }
-        Ok(())
     }
 
     fn wake(&self, world: &mut World<'_, Kept>, key: &Key, now: Timestamp) {
         match world.get(key) {
             Some(Kept::Early { until, .. }) if *until <= now => world.remove(key),
-            Some(Kept::Early { .. }) | None => {}
-            Some(kept @ Kept::Saga(_)) => {
-                let Some(definition) = self.own_definition(kept) else { return };
-                let known = take_saga(world, key);
-                let saga = decide(world, definition, known, Input::Timer, now);
-                put_saga(world, key.clone(), saga);
+            Some(Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_)) | None => {}
+            Some(Kept::Saga(saga)) => {
+                let id = saga.id;
+                self.input(world, id, Input::Timer, now);
             }
-        }
-    }
-
-    fn own_definition(&self, kept: &Kept) -> Option<&Definition> {
-        match kept {
-            Kept::Saga(saga) => self.definitions.of(saga),
-            Kept::Early { .. } => None,
         }
     }
 }
@@ -201,6 +210,9 @@ fn decide(
 ) -> Option<Saga> {
     let decision = saga::decide(definition, saga, input, saga::Timestamp(now.0));
     if let Some(saga) = &decision.saga {
+        for note in &decision.notes {
+            tracing::info!(saga_id = %saga.id, "{note}");
+        }
         for effect in decision.effects {
             world.send(perform(saga, effect, now));
         }
@@ -211,7 +223,7 @@ fn decide(
 fn take_saga(world: &mut World<'_, Kept>, key: &str) -> Option<Saga> {
     match world.take(key)? {
         Kept::Saga(saga) => Some(*saga),
-        Kept::Early { .. } => None,
+        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) => None,
     }
 }
 
@@ -221,21 +233,20 @@ fn put_saga(world: &mut World<'_, Kept>, key: Key, saga: Option<Saga>) {
     }
 }
 
-/// Keeps a callback for a saga that has not begun.
-fn keep(world: &mut World<'_, Kept>, id: Uuid, callback: Callback, now: Timestamp) {
-    let key = early_key(id);
-    match world.update(&key) {
-        Some(Kept::Early { callbacks, .. }) => {
-            if callbacks.len() < KEPT_MOST && !callbacks.iter().any(|c| c.id == callback.id) {
-                callbacks.push(callback);
-            }
-        }
-        Some(Kept::Saga(_)) => {}
-        None => world.put(key, Kept::Early { callbacks: vec![callback], until: now.plus(KEPT) }),
-    }
-}
-
 fn uuid_of(name: &'static str, text: Option<&str>) -> Result<Uuid, Unreadable> {
     let text = text.ok_or_else(|| Unreadable::Header(name, "it is missing".to_owned()))?;
     Uuid::parse_str(text).map_err(|e| Unreadable::Header(name, format!("'{text}' is not an id: {e}")))
+}
+
+/// A saga lives on the partition of its id: elsewhere it would have two writers.
+fn at_home(world: &World<'_, Kept>, name: &'static str, id: Uuid) -> Result<(), Unreadable> {
+    if home(world, id) == world.partition() {
+        return Ok(());
+    }
+    let wrong = format!("partition {} is not {id}'s: write the message with the key {id}", world.partition());
+    Err(Unreadable::Header(name, wrong))
+}
+
+fn home(world: &World<'_, Kept>, id: Uuid) -> i32 {
+    topics::partition_of(id.to_string().as_bytes(), world.partitions())
 }

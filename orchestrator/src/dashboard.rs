@@ -10,6 +10,7 @@ use common::service::Context;
 use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
+use crate::filter::Filter;
 use crate::program::Settings;
 use crate::sessions::{COOKIE, Sessions};
 use crate::view::{self, Listed};
@@ -26,9 +27,7 @@ struct Pages {
 }
 
 /// The routes of the page and its login.
-pub fn router(context: Context<Settings>) -> Router {
-    let own = &context.settings.dashboard;
-    let sessions = Sessions::new(&own.user, &own.password_hash, own.session_idle);
+pub fn router(context: Context<Settings>, sessions: Sessions) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/login", get(login_page).post(log_in))
@@ -45,7 +44,8 @@ async fn home(State(pages): State<Pages>, headers: HeaderMap) -> Result<Response
     if !pages.sessions.knows(&headers) {
         return Ok(Redirect::to("/login").into_response());
     }
-    let found = pages.context.view.read(|c| Ok((view::counts(c)?, view::list(c, None, None, SHOWN)?))).await?;
+    let found =
+        pages.context.view.read(|c| Ok((view::counts(c)?, view::list(c, &Filter::default(), None, SHOWN)?))).await?;
     let lag = pages.context.status.view_lag().as_millis();
     Ok(page("Sagas", true, &sagas(&found.0, &found.1, lag)).into_response())
 }
@@ -150,6 +150,8 @@ mod tests {
             version: 1,
             status: "running".to_owned(),
             step: "<b>".to_owned(),
+            customer: None,
+            waiting: None,
             started: 0,
             updated: 0,
         };

@@ -1,19 +1,23 @@
-//! The definitions this instance knows: those of a directory, or those built in.
+//! The definitions this instance knows: those of a directory, or those built in. How they fit together is checked here;
+//! each by itself is checked by the engine.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use common::service::Program as _;
-use saga::{Definition, Saga};
-
-use crate::program::Orchestrator;
+use common::service::MoreTopics;
+use common::topics;
+use saga::{Definition, Receive};
 
 const BUILT_IN: [(&str, &str); 1] = [("order.toml", include_str!("../sagas/order.toml"))];
+/// The longest name of a topic that Kafka takes.
+const LONGEST_TOPIC: usize = 249;
 
 /// Definitions, each name and version once.
-#[derive(Clone, Debug)]
-pub struct Definitions(Vec<Definition>);
+#[derive(Clone, Debug, Default)]
+pub struct Definitions(Vec<Arc<Definition>>);
 
 impl Definitions {
     /// Reads and checks all definitions.
@@ -40,67 +44,96 @@ impl Definitions {
     }
 
     fn parse(files: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
-        let (mut all, mut wrong) = (Vec::<Definition>::new(), Vec::new());
+        let (mut all, mut wrong) = (Self::default(), Vec::new());
         for (name, text) in files {
             match Definition::parse(&name, &text) {
-                Ok(new) if all.iter().any(|d| d.name == new.name && d.version == new.version) => {
-                    wrong.push(format!("{name}: {} version {} is defined twice", new.name, new.version));
-                }
                 Ok(new) => {
-                    wrong.extend(unread_topics(&name, &new));
-                    all.push(new);
+                    wrong.extend(all.clashes(&new).into_iter().map(|clash| format!("{name}: {clash}")));
+                    wrong.extend(bad_topics(&new).into_iter().map(|bad| format!("{name}: {bad}")));
+                    all.0.push(Arc::new(new));
                 }
                 Err(errors) => wrong.extend(errors.iter().map(ToString::to_string)),
             }
         }
+        wrong.extend(all.mixed_up());
         if !wrong.is_empty() {
             bail!("saga definitions:\n{}", wrong.join("\n"));
         }
-        Ok(Self(all))
-    }
-
-    /// None at all.
-    pub fn none() -> Self {
-        Self(Vec::new())
+        Ok(all)
     }
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Definition> {
-        self.0.iter()
+        self.0.iter().map(AsRef::as_ref)
     }
 
-    /// The one that such an event begins: of several versions the newest.
-    pub fn begun_by(&self, topic: &str, event: &str) -> Option<&Definition> {
-        let fits = |d: &&Definition| d.start.topic == topic && d.start.event == event;
-        self.0.iter().filter(fits).max_by_key(|d| d.version)
+    /// Those that such an event begins: versions of one definition, the newest first.
+    pub fn begun_by(&self, topic: &str, event: &str) -> Vec<&Arc<Definition>> {
+        let mut fit: Vec<_> = self.0.iter().filter(|d| d.start.topic == topic && d.start.event == event).collect();
+        fit.sort_by_key(|d| std::cmp::Reverse(d.version));
+        fit
     }
 
-    /// The one that a saga began with.
-    pub fn of(&self, saga: &Saga) -> Option<&Definition> {
-        self.0.iter().find(|d| d.name == saga.definition && d.version == saga.version)
+    /// The one of this name and version.
+    pub fn of(&self, name: &str, version: u32) -> Option<&Arc<Definition>> {
+        self.0.iter().find(|d| d.name == name && d.version == version)
+    }
+
+    /// The waits on a topic.
+    pub fn receives<'d>(&'d self, topic: &'d str) -> impl Iterator<Item = &'d Receive> {
+        self.all().flat_map(Definition::receives).filter(move |receive| receive.topic == topic)
+    }
+
+    /// Whether a topic is waited on.
+    pub fn is_received(&self, topic: &str) -> bool {
+        self.receives(topic).next().is_some()
+    }
+
+    /// The topics they name.
+    pub fn topics(&self) -> MoreTopics {
+        let received = self.all().flat_map(Definition::receives).map(|receive| receive.topic.clone());
+        let inputs = self.all().map(|d| d.start.topic.clone()).chain(received).collect();
+        let outputs = self.all().flat_map(|d| d.participants.values()).map(|p| p.topic.clone()).collect();
+        MoreTopics { inputs, outputs }
+    }
+
+    /// What of a further definition does not go with these.
+    fn clashes(&self, new: &Definition) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.of(&new.name, new.version).is_some() {
+            let (name, version) = (&new.name, new.version);
+            wrong.push(format!("{name} version {version} is defined twice; write another version"));
+        }
+        let begun = self.begun_by(&new.start.topic, &new.start.event);
+        if let Some(other) = begun.iter().find(|other| other.name != new.name) {
+            let (name, event) = (&other.name, &new.start.event);
+            wrong.push(format!("start: {event:?} begins {name:?} already; write another event or topic"));
+        }
+        wrong
+    }
+
+    /// Topics that are used for two things: a message there could not be told from another.
+    fn mixed_up(&self) -> Vec<String> {
+        let started: BTreeSet<&str> = self.all().map(|d| d.start.topic.as_str()).collect();
+        let both = started.into_iter().filter(|topic| self.is_received(topic));
+        both.map(|topic| format!("topic {topic:?} begins sagas and is waited on; write one topic for each")).collect()
     }
 }
 
-/// Topics of a definition that this program neither reads nor makes.
-fn unread_topics(file: &str, definition: &Definition) -> Vec<String> {
-    let known = |topic: &str, among: &[&str]| among.contains(&topic);
+/// Topics of a definition that can't be, or that are something else here.
+fn bad_topics(definition: &Definition) -> Vec<String> {
+    let receives = definition.receives().map(|receive| ("receive", &receive.topic));
+    let participants = definition.participants.iter().map(|(name, participant)| (name.as_str(), &participant.topic));
+    let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let mut wrong = Vec::new();
-    if !known(&definition.start.topic, Orchestrator::INPUTS) {
-        wrong.push(format!(
-            "{file}: start: topic '{}' is not read; write one of {:?}",
-            definition.start.topic,
-            Orchestrator::INPUTS
-        ));
-    }
-    for receive in definition.receives().filter(|receive| receive.topic != common::topics::PAYMENT_RESULTS) {
-        wrong.push(format!("{file}: receive: topic '{}' is not read; write \"payment-results\"", receive.topic));
-    }
-    for (name, participant) in definition.participants.iter().filter(|(_, p)| !known(&p.topic, Orchestrator::OUTPUTS)) {
-        let allowed = Orchestrator::OUTPUTS;
-        wrong.push(format!(
-            "{file}: participant {name}: topic '{}' is unknown; write one of {allowed:?}",
-            participant.topic
-        ));
+    for (place, topic) in std::iter::once(("start", &definition.start.topic)).chain(receives).chain(participants) {
+        let own = [topics::SAGA_REPLIES, topics::SAGA_COMMANDS].contains(&topic.as_str());
+        let is_name = topic.len() <= LONGEST_TOPIC && topic.chars().all(good) && !topic.chars().all(|c| c == '.');
+        if !is_name {
+            wrong.push(format!("{place}: {topic:?} is no topic; write letters, digits, \".\", \"_\" and \"-\""));
+        } else if own || topic.ends_with("-journal") || topic.ends_with(".dlq") {
+            wrong.push(format!("{place}: topic {topic:?} is used for something else; write another"));
+        }
     }
     wrong
 }
@@ -109,26 +142,61 @@ fn unread_topics(file: &str, definition: &Definition) -> Vec<String> {
 mod tests {
     use super::*;
 
+    const ORDER: &str = BUILT_IN[0].1;
+
+    fn wrong(files: &[(&str, String)]) -> String {
+        let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.clone()));
+        Definitions::parse(files).unwrap_err().to_string()
+    }
+
     #[test]
     fn the_built_in_definitions_are_good() {
         let all = Definitions::load(Path::new("")).unwrap();
-        assert_eq!(all.begun_by("created-orders", "order.created").unwrap().name, "order");
-        assert!(all.begun_by("created-orders", "order.eaten").is_none());
+        assert_eq!(all.begun_by("created-orders", "order.created")[0].name, "order");
+        assert!(all.begun_by("created-orders", "order.eaten").is_empty());
+        let topics = all.topics();
+        assert_eq!(topics.inputs, BTreeSet::from(["created-orders".to_owned(), "payment-results".to_owned()]));
+        assert!(topics.outputs.contains("inventory-commands"));
     }
 
     #[test]
     fn what_is_wrong_with_a_directory_is_said_all_at_once() {
-        let (_, text) = BUILT_IN[0];
-        let files = [("a.toml", text.to_owned()), ("b.toml", text.to_owned()), ("c.toml", "version = 0".to_owned())];
-        let wrong = Definitions::parse(files.into_iter().map(|(n, t)| (n.to_owned(), t))).unwrap_err().to_string();
+        let wrong = wrong(&[("a.toml", ORDER.into()), ("b.toml", ORDER.into()), ("c.toml", "version = 0".into())]);
         assert!(wrong.contains("b.toml: order version 1 is defined twice"), "{wrong}");
         assert!(wrong.contains("c.toml"), "{wrong}");
     }
 
     #[test]
-    fn a_topic_nobody_reads_is_refused() {
-        let text = BUILT_IN[0].1.replace("topic = \"payment-commands\"", "topic = \"pay\"");
-        let wrong = Definitions::parse([("a.toml".to_owned(), text)].into_iter()).unwrap_err().to_string();
-        assert!(wrong.contains("participant payment: topic 'pay' is unknown"), "{wrong}");
+    fn the_newest_version_comes_first() {
+        let newer = ORDER.replace("\nversion = 1", "\nversion = 7");
+        let files = [("a".to_owned(), ORDER.to_owned()), ("b".to_owned(), newer)];
+        let all = Definitions::parse(files.into_iter()).unwrap();
+        let begun = all.begun_by("created-orders", "order.created");
+        assert_eq!(begun.iter().map(|d| d.version).collect::<Vec<_>>(), [7, 1]);
+        assert_eq!(all.of("order", 7).unwrap().version, 7);
+    }
+
+    #[test]
+    fn a_topic_that_cannot_be_or_is_another_is_refused() {
+        for (topic, told) in [
+            ("pay ment", "is no topic"),
+            ("saga-replies", "used for something else"),
+            ("payment-journal", "used for something else"),
+            ("x.dlq", "used for something else"),
+            ("..", "is no topic"),
+        ] {
+            let text = ORDER.replace("topic = \"payment-commands\"", &format!("topic = \"{topic}\""));
+            let wrong = wrong(&[("a.toml", text)]);
+            assert!(wrong.contains("a.toml: payment: ") && wrong.contains(told), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_event_begins_one_definition_and_a_topic_is_for_one_thing() {
+        let other = ORDER.replace("name = \"order\"", "name = \"other\"");
+        let told = wrong(&[("a.toml", ORDER.into()), ("b.toml", other)]);
+        assert!(told.contains("b.toml: start: \"order.created\" begins \"order\" already"), "{told}");
+        let mixed = ORDER.replace("receive = { topic = \"payment-results\"", "receive = { topic = \"created-orders\"");
+        assert!(wrong(&[("a.toml", mixed)]).contains("\"created-orders\" begins sagas and is waited on"));
     }
 }

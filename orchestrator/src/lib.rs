@@ -5,6 +5,7 @@ pub mod api;
 pub mod conduct;
 pub mod dashboard;
 pub mod definitions;
+pub mod filter;
 pub mod perform;
 pub mod program;
 pub mod sessions;

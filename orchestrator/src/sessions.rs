@@ -9,6 +9,7 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier as _;
 use argon2::password_hash::phc::PasswordHash;
 use axum::http::{HeaderMap, header};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -48,13 +49,26 @@ impl Sessions {
         Self { user: user.to_owned(), hash: hash.to_owned(), idle, open: Arc::default(), turn }
     }
 
-    /// The new session's token, if name and password are right.
-    pub async fn log_in(&self, user: &str, password: String) -> Option<String> {
-        let _turn = self.turn.acquire().await.ok()?;
+    async fn is_right(&self, user: &str, password: String) -> bool {
+        let Ok(_turn) = self.turn.acquire().await else { return false };
         let hash = self.hash.clone();
         let compare = move || Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok();
         let right = tokio::task::spawn_blocking(compare).await.unwrap_or(false);
-        if !right || user != self.user {
+        right && user == self.user
+    }
+
+    /// Who asks: by a session, or by name and password in the request (RFC 7617).
+    pub async fn who(&self, headers: &HeaderMap) -> Option<String> {
+        if self.knows(headers) {
+            return Some(self.user.clone());
+        }
+        let (user, password) = basic(headers)?;
+        self.is_right(&user, password).await.then_some(user)
+    }
+
+    /// The new session's token, if name and password are right.
+    pub async fn log_in(&self, user: &str, password: String) -> Option<String> {
+        if !self.is_right(user, password).await {
             return None;
         }
         // Two random UUIDs: 244 random bits of the operating system.
@@ -95,6 +109,14 @@ impl Sessions {
     }
 }
 
+/// `Authorization: Basic base64(user:password)`
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let decoded = BASE64_STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let text = String::from_utf8(decoded).ok()?;
+    text.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
+}
+
 fn token(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -128,6 +150,23 @@ mod tests {
         assert!(!sessions.knows(&cookie("x")));
         sessions.log_out(&cookie(&token));
         assert!(!sessions.knows(&cookie(&token)));
+    }
+
+    #[tokio::test]
+    async fn name_and_password_may_come_with_the_request() {
+        let sessions = sessions(Duration::from_secs(60));
+        for (value, who) in [
+            ("Basic dGVjaGxlYWQ6enVwQDEyMw==", Some("techlead")),
+            ("basic dGVjaGxlYWQ6enVwQDEyMw==", Some("techlead")),
+            ("Basic dGVjaGxlYWQ6d3Jvbmc=", None),
+            ("Bearer dGVjaGxlYWQ6enVwQDEyMw==", None),
+            ("Basic ???", None),
+            ("Basic", None),
+        ] {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
+            assert_eq!(sessions.who(&headers).await.as_deref(), who, "{value}");
+        }
+        assert_eq!(sessions.who(&HeaderMap::new()).await, None);
     }
 
     #[tokio::test]

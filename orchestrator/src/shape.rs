@@ -1,6 +1,6 @@
 //! How sagas look from outside: the JSON of the API.
 
-use saga::{Definition, Saga, StepState};
+use saga::{Definition, Operated, Saga, StepState};
 use serde_json::{Value, json};
 
 use crate::view::Listed;
@@ -13,6 +13,8 @@ pub fn listed(saga: &Listed) -> Value {
         "version": saga.version,
         "status": saga.status,
         "currentSteps": if saga.step.is_empty() { Vec::new() } else { saga.step.split(", ").collect::<Vec<_>>() },
+        "customer": saga.customer,
+        "waitingSince": saga.waiting.map(time),
         "startedAt": time(saga.started),
         "updatedAt": time(saga.updated),
         "links": { "self": format!("/api/sagas/{}", saga.id) },
@@ -35,20 +37,45 @@ pub fn whole(saga: &Saga, definition: Option<&Definition>) -> Value {
         "id": saga.id,
         "definition": saga.definition,
         "version": saga.version,
+        "definitionHash": saga.hash,
+        "customer": saga.customer,
         "status": saga.status.as_str(),
         "currentSteps": saga.current_steps().collect::<Vec<_>>(),
         "startedAt": saga.started.to_string(),
         "updatedAt": saga.updated.to_string(),
         "endedAt": saga.ended.map(|t| t.to_string()),
+        "deadlineAt": saga.deadline.map(|t| t.to_string()),
+        "pausedAt": saga.paused.map(|t| t.to_string()),
         "ending": saga.ending,
         "steps": saga.steps.iter().chain([&saga.conclude]).map(|s| step(s, definition)).collect::<Vec<_>>(),
         "earlyCallbacks": saga.callbacks,
         "history": history.collect::<Vec<_>>(),
         "historyFolded": saga.folded,
+        "operations": saga.operations.iter().map(operated).collect::<Vec<_>>(),
         "data": saga.data,
         "traceparent": saga.traceparent,
         "links": { "self": format!("/api/sagas/{}", saga.id) },
     })
+}
+
+fn operated(done: &Operated) -> Value {
+    json!({
+        "id": done.id,
+        "at": done.at.to_string(),
+        "by": done.by,
+        "why": done.why,
+        "action": done.action,
+        "refused": done.refused,
+    })
+}
+
+/// A definition, and whether there is a file of it.
+pub fn definition(definition: &Definition, file: bool) -> Value {
+    let mut shown = serde_json::to_value(definition).unwrap_or_default();
+    if let Some(object) = shown.as_object_mut() {
+        object.insert("file".to_owned(), file.into());
+    }
+    shown
 }
 
 fn step(step: &StepState, definition: Option<&Definition>) -> Value {

@@ -3,10 +3,9 @@
 
 use std::borrow::Cow;
 
-use common::blob::{Blob, Payload};
 use common::ids::OrderId;
 use common::journal::World;
-use common::messages::{Message, Outgoing, Unreadable, header};
+use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
 use common::topics;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -16,9 +15,6 @@ use crate::payment::{Approval, Payment, cut, key};
 
 /// `ce_type` of a result.
 pub const PAYMENT_RESULT: &str = "payment.result";
-
-/// Says where a result lay that was put back: `topic/partition/offset`.
-const PUT_BACK_FROM: &str = "put_back_from";
 
 /// `payment.result`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,7 +65,7 @@ impl Payments {
         let order = result.order_id.to_string();
         let home = topics::partition_of(order.as_bytes(), world.partitions());
         if home != world.partition() {
-            world.send(put_back(message, &order, home));
+            world.send(Outgoing::put_back(message, &order, home));
             return Ok(());
         }
         let key = key(result.order_id);
@@ -84,21 +80,5 @@ impl Payments {
         world.put(key, payment);
         answer.into_iter().for_each(|answer| world.send(answer));
         Ok(())
-    }
-}
-
-/// The result as it came, under its order's key and with an id that says it is the same message.
-fn put_back(message: &Message, order: &str, home: i32) -> Outgoing {
-    let mut headers = message.headers.clone();
-    if message.header(header::ID).is_none() {
-        headers.push(header::ID, message.id());
-    }
-    headers.push(PUT_BACK_FROM, format!("{}/{}/{}", message.topic, message.partition, message.offset));
-    Outgoing {
-        topic: topics::PAYMENT_RESULTS.into(),
-        partition: Some(home),
-        key: Some(order.into()),
-        headers,
-        value: message.value.clone().map_or(Payload::Null, |bytes| Payload::Bytes(Blob(bytes))),
     }
 }

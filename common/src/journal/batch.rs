@@ -5,7 +5,7 @@ mod decide;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::core::{Env, Limits, Output, Snapshot};
+use super::core::{Env, Limits, Output, Snapshot, StepDown};
 use super::handler::Cached;
 use super::outbox::Outbox;
 use super::record::{Entry, Head, Positions, Record, Write};
@@ -160,7 +160,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
     }
 
-    pub(super) fn pump<H>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) -> Result<(), String>
+    pub(super) fn pump<H>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) -> Result<(), StepDown>
     where
         H: Handler<Entity = E, Act = A>,
     {
@@ -209,7 +209,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     }
 
     /// Decides one batch and appends its entry; whether there was anything to append.
-    fn append<H>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) -> Result<bool, String>
+    fn append<H>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) -> Result<bool, StepDown>
     where
         H: Handler<Entity = E, Act = A>,
     {
@@ -232,7 +232,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             if changed || !wanted.is_empty() {
                 intents.push((key.clone(), wanted));
             }
-            let state = cached.state.as_ref().map(Json::of).transpose().map_err(|e| format!("state of {key}: {e}"))?;
+            let failed = |e| StepDown::Failed(format!("state of {key}: {e}"));
+            let state = cached.state.as_ref().map(Json::of).transpose().map_err(failed)?;
             cached.bytes = key.len() + state.as_ref().map_or(0, |s| s.text().len()) + 32;
             bytes += cached.bytes;
             entities.push(Write { key, state });

@@ -120,6 +120,8 @@ pub enum StepDown {
     ForeignClaim,
     /// Something failed here: claim again if the partition is still assigned.
     Failed(String),
+    /// The service can't work with what the journal holds: the process must end, and a person must look.
+    Refused(String),
 }
 
 /// What deciding needs from outside.
@@ -187,7 +189,7 @@ impl<E: super::Entity, A: Clone + Eq> Core<E, A> {
     pub fn pump<H: Handler<Entity = E, Act = A>>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) {
         let Phase::Owner(owner) = &mut self.phase else { return };
         if let Err(why) = owner.pump(env, out) {
-            self.step_down(StepDown::Failed(why), out);
+            self.step_down(why, out);
         }
     }
 

@@ -8,6 +8,7 @@ use std::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::core::StepDown;
 use super::record::size_of;
 use crate::messages::{Message, Outgoing, Unreadable};
 use crate::time::Timestamp;
@@ -121,7 +122,7 @@ pub struct World<'a, E> {
     pub(super) dirty: Vec<Key>,
     pub(super) loaded: Vec<Key>,
     pub(super) outbox: Vec<Outgoing>,
-    pub(super) broken: Option<String>,
+    pub(super) broken: Option<StepDown>,
 }
 
 impl<'a, E: Entity> World<'a, E> {
@@ -159,7 +160,7 @@ impl<'a, E: Entity> World<'a, E> {
                 }
                 Ok(None) => return None,
                 Err(reason) => {
-                    self.broken.get_or_insert(reason);
+                    self.broken.get_or_insert(StepDown::Failed(reason));
                     return None;
                 }
             }
@@ -204,6 +205,12 @@ impl<'a, E: Entity> World<'a, E> {
         self.dirty.push(key);
     }
 
+    /// Nothing can be decided on what the journal holds: the process ends with this reason, and nothing of this batch is
+    /// written.
+    pub fn refuse(&mut self, why: String) {
+        self.broken = Some(StepDown::Refused(why));
+    }
+
     /// Sends a message once this decision is durable.
     pub fn send(&mut self, message: Outgoing) {
         self.outbox.push(message);
@@ -222,6 +229,14 @@ impl<'a, E: Entity> World<'a, E> {
             bytes += cached.bytes.max(STATE_BYTES);
         }
         bytes
+    }
+
+    /// Why nothing can be decided, for a handler's unit tests.
+    pub fn refused(&self) -> Option<&str> {
+        match self.broken.as_ref()? {
+            StepDown::Refused(why) | StepDown::Failed(why) => Some(why),
+            StepDown::ForeignClaim => None,
+        }
     }
 
     /// What has been sent so far, for a handler's unit tests.

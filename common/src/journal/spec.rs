@@ -149,6 +149,13 @@ fn it_is_open_when_the_view_has_what_the_claim_decided() {
 }
 
 #[test]
+fn what_a_handler_cannot_work_with_is_not_written() {
+    let mut bench = Bench::owner();
+    assert_eq!(bench.hears_all(&["a +", "b refuse"]), ["refused: b is not as it was"]);
+    assert!(bench.core.is_idle());
+}
+
+#[test]
 fn it_is_open_at_once_when_the_claim_decided_nothing() {
     assert!(Bench::owner().core.is_open());
     assert!(!Core::<Account, u8>::new(0, 1, Limits::default()).is_open());

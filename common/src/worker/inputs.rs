@@ -37,20 +37,20 @@ impl Inputs {
     /// Reads from these positions on; a topic without one from its beginning. Messages wait in `to`, which is bounded.
     pub(super) fn start(
         config: &Config,
-        topics: &'static [&'static str],
+        topics: &[String],
         (partition, positions): (i32, &Positions),
         to: Sender<Message>,
         status: Arc<Status>,
     ) -> anyhow::Result<Self> {
         let mut list = TopicPartitionList::new();
         for topic in topics {
-            let offset = positions.get(*topic).map_or(Offset::Beginning, |next| Offset::Offset(*next));
+            let offset = positions.get(topic).map_or(Offset::Beginning, |next| Offset::Offset(*next));
             list.add_partition_offset(topic, partition, offset)?;
         }
         let consumer = BaseConsumer::from_config_and_context(&client::consumer(config), Quiet::new("inputs"))?;
         consumer.assign(&list)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let names: Vec<Arc<str>> = topics.iter().map(|name| Arc::from(*name)).collect();
+        let names: Vec<Arc<str>> = topics.iter().map(|name| Arc::from(name.as_str())).collect();
         let (stopped, told) = (stop.clone(), status.clone());
         let body = move || read(&consumer, &names, &to, &stopped, &told);
         let thread = spawn(&status, &format!("inputs-{partition}"), body)?;
@@ -95,7 +95,7 @@ pub(super) fn lost_position(error: &KafkaError) -> bool {
 /// lie behind that one (the marks of a foreign producer's transaction, or what it took back; KIP-98) never is.
 pub(super) fn ends(
     config: &Config,
-    topics: &[&str],
+    topics: &[String],
     partition: i32,
     positions: &Positions,
 ) -> anyhow::Result<Positions> {
@@ -107,9 +107,9 @@ pub(super) fn ends(
     for topic in topics {
         let asked = || consumer.fetch_watermarks(topic, partition, PATIENCE);
         let (low, high) = ask("the inputs' ends are asked for", asked)?;
-        let from = low.max(positions.get(*topic).copied().unwrap_or(0));
-        if let Some(last) = last_message(&consumer, (*topic, partition), from..high)? {
-            ends.insert((*topic).to_owned(), last.saturating_add(1));
+        let from = low.max(positions.get(topic).copied().unwrap_or(0));
+        if let Some(last) = last_message(&consumer, (topic, partition), from..high)? {
+            ends.insert(topic.clone(), last.saturating_add(1));
         }
     }
     Ok(ends)

@@ -28,16 +28,16 @@ pub(super) const LAST: Duration = Duration::from_secs(2);
 pub(super) type SharedPositions = Arc<Mutex<HashMap<(String, i32), i64>>>;
 
 /// What a service brings along.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Service<H, A> {
     /// Its name, such as `order-service`.
     pub name: &'static str,
     /// Its journal's topic.
     pub journal: &'static str,
     /// The topics it reads.
-    pub inputs: &'static [&'static str],
+    pub inputs: Vec<String>,
     /// The topics it writes.
-    pub outputs: &'static [&'static str],
+    pub outputs: Vec<String>,
     /// Its rules.
     pub handler: H,
     /// What it does in the world.
@@ -113,11 +113,11 @@ fn join(thread: JoinHandle<()>, deadline: Instant) {
 
 fn all_topics<H, A>(service: &Service<H, A>) -> Vec<Topic> {
     let mut all = vec![Topic::journal(service.journal)];
-    for name in service.inputs {
+    for name in &service.inputs {
         all.push(Topic::input(name));
         all.push(Topic::dead_letters_of(name));
     }
-    for name in service.outputs {
+    for name in &service.outputs {
         let topic = if name.ends_with(".dlq") { continue } else { Topic::input(name) };
         if !all.contains(&topic) {
             all.push(topic);

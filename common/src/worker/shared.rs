@@ -29,7 +29,7 @@ pub(super) struct Shared<H, A> {
     pub(super) config: Config,
     pub(super) name: &'static str,
     pub(super) journal: &'static str,
-    pub(super) inputs: &'static [&'static str],
+    pub(super) inputs: Vec<String>,
     pub(super) instance: String,
     pub(super) handler: H,
     pub(super) actor: Arc<A>,

@@ -49,11 +49,7 @@ impl Data {
     pub fn get(&self, path: &Path) -> Option<&Value> {
         let mut names = path.0.split('.');
         let first = self.0.get(names.next()?)?;
-        names.try_fold(first, |value, name| match value {
-            Value::Object(map) => map.get(name),
-            Value::Array(list) => list.get(name.parse::<usize>().ok()?),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-        })
+        names.try_fold(first, into)
     }
 
     /// Puts a value at a path. The objects on the way are made; what stands in the way and is no object is replaced.
@@ -104,6 +100,12 @@ impl Path {
         Self(String::new())
     }
 
+    /// What is at this path in a message's value.
+    #[must_use]
+    pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        self.0.split('.').try_fold(value, into)
+    }
+
     /// The path as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -126,6 +128,15 @@ impl Path {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// One name further into a value.
+fn into<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    match value {
+        Value::Object(map) => map.get(name),
+        Value::Array(list) => list.get(name.parse::<usize>().ok()?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 
@@ -200,6 +211,8 @@ mod tests {
         assert_eq!(data.get(&path("order.items.1.id")), Some(&json!("b")));
         assert_eq!(data.get(&path("order.items.x")), None);
         assert_eq!(data.get(&path("order.items.0.id.deeper")), None);
+        assert_eq!(path("items.1.id").find(&json!({"items": [0, {"id": "b"}]})), Some(&json!("b")));
+        assert_eq!(path("items").find(&json!(["items"])), None);
     }
 
     #[test]

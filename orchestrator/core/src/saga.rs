@@ -20,7 +20,7 @@ pub struct Saga {
     pub definition: String,
     /// The version of its definition; a saga stays on it.
     pub version: u32,
-    /// The definition's canonical hash.
+    /// The canonical hash that the definition had when it began.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
     /// Whose it is, where the definition says where to look.
@@ -187,21 +187,30 @@ impl Saga {
         self.all_steps().find(|step| step.name == name)
     }
 
+    /// Since when it waits, for people: "how long is that?". Of several steps, the one that began first, with all of its
+    /// attempts.
+    #[must_use]
+    pub fn waiting_since(&self) -> Option<Timestamp> {
+        self.current().filter_map(|step| step.started).min()
+    }
+
     /// The names of the steps that something is waited for, for people: "where is it?".
     pub fn current_steps(&self) -> impl Iterator<Item = &str> {
-        self.all_steps()
-            .filter(|step| match step.status {
-                StepStatus::Running | StepStatus::Retrying | StepStatus::Compensating | StepStatus::Stuck => true,
-                StepStatus::Waiting
-                | StepStatus::Done
-                | StepStatus::Refused
-                | StepStatus::Failed
-                | StepStatus::TimedOut
-                | StepStatus::Abandoned
-                | StepStatus::Compensated
-                | StepStatus::Skipped => false,
-            })
-            .map(|step| step.name.as_str())
+        self.current().map(|step| step.name.as_str())
+    }
+
+    fn current(&self) -> impl Iterator<Item = &StepState> {
+        self.all_steps().filter(|step| match step.status {
+            StepStatus::Running | StepStatus::Retrying | StepStatus::Compensating | StepStatus::Stuck => true,
+            StepStatus::Waiting
+            | StepStatus::Done
+            | StepStatus::Refused
+            | StepStatus::Failed
+            | StepStatus::TimedOut
+            | StepStatus::Abandoned
+            | StepStatus::Compensated
+            | StepStatus::Skipped => false,
+        })
     }
 
     pub(crate) fn all_steps(&self) -> impl Iterator<Item = &StepState> {

@@ -1,7 +1,7 @@
 //! Deciding one batch: which messages and timers go into it, and what the handler makes of them.
 
 use super::Owner;
-use crate::journal::core::Env;
+use crate::journal::core::{Env, StepDown};
 use crate::journal::record::{Positions, size_of};
 use crate::journal::{Entity, Handler, Key, Trigger, World};
 use crate::messages::Outgoing;
@@ -17,7 +17,7 @@ pub(super) struct Decided {
 
 impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     /// Calls the handler for timers that are due and messages that wait, up to the limits of a batch.
-    pub(super) fn decide<H>(&mut self, env: &Env<'_, H>) -> Result<Decided, String>
+    pub(super) fn decide<H>(&mut self, env: &Env<'_, H>) -> Result<Decided, StepDown>
     where
         H: Handler<Entity = E, Act = A>,
     {

@@ -278,7 +278,9 @@ impl Protocol {
                 Output::Load { claim } => instance.load = Some(claim),
                 Output::Claimed(positions) => instance.next_input = positions.get(INPUT).copied().unwrap_or(0),
                 Output::Send { offset, messages } => instance.sends.extend(messages.iter().map(|m| (offset, named(m)))),
-                Output::StepDown(StepDown::ForeignClaim | StepDown::Failed(_)) => self.drop_producer(n, i),
+                Output::StepDown(StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_)) => {
+                    self.drop_producer(n, i)
+                }
                 Output::Act(_) | Output::Forget(_) | Output::Drained => unreachable!("nothing here acts or drains"),
             }
         }

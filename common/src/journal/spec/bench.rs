@@ -49,6 +49,10 @@ impl Handler for Accounts {
                 (key.to_owned(), what.to_owned())
             }
         };
+        if what == "refuse" {
+            world.refuse(format!("{key} is not as it was"));
+            return Ok(());
+        }
         if what != "see" {
             let mut account = world.take(&key).unwrap_or_default();
             account.entries += 1;
@@ -152,6 +156,7 @@ impl Bench {
             Output::Drained => "drained".to_owned(),
             Output::StepDown(StepDown::ForeignClaim) => "step down: a foreign claim".to_owned(),
             Output::StepDown(StepDown::Failed(why)) => format!("step down: {why}"),
+            Output::StepDown(StepDown::Refused(why)) => format!("refused: {why}"),
         }
     }
 

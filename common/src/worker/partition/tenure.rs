@@ -88,7 +88,7 @@ where
         let begun = Instant::now();
         let snapshot = self.store.snapshot().and_then(|mut snapshot| {
             let shared = &self.shared;
-            snapshot.ends = inputs::ends(&shared.config, shared.inputs, self.partition, &snapshot.positions)?;
+            snapshot.ends = inputs::ends(&shared.config, &shared.inputs, self.partition, &snapshot.positions)?;
             // Nothing was heard meanwhile, not even of another's claim.
             ensure!(begun.elapsed() < shared.config.session_timeout, "it took longer than the session timeout");
             Ok(snapshot)
@@ -106,7 +106,7 @@ where
         let shared = &self.shared;
         let (to, messages) = bounded(HANDED_ON);
         let inputs =
-            Inputs::start(&shared.config, shared.inputs, (self.partition, positions), to, shared.status.clone());
+            Inputs::start(&shared.config, &shared.inputs, (self.partition, positions), to, shared.status.clone());
         let inputs = inputs.map_err(|error| format!("the inputs can't be read: {error:#}"))?;
         if let Some(holding) = &mut self.holding {
             holding.inputs = Some((inputs, messages));
@@ -130,6 +130,10 @@ where
         let (told, least) = match why {
             StepDown::ForeignClaim => ("another instance claimed the partition", self.shared.config.session_timeout),
             StepDown::Failed(reason) => (reason.as_str(), Duration::ZERO),
+            StepDown::Refused(why) => {
+                self.shared.status.fatal(why);
+                (why.as_str(), Duration::ZERO)
+            }
         };
         let pause = self.pause.max(least);
         let jitter = pause.mul_f64(f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX) / 4.0);

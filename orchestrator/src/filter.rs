@@ -1,0 +1,97 @@
+//! Which sagas are meant: the filter of the list, and of acts on many sagas at once. One place, so that what is shown is what
+//! would be acted on.
+
+use std::time::Duration;
+
+use common::http::Problem;
+use common::time::Timestamp;
+use rusqlite::types::Value;
+use saga::Status;
+use serde::{Deserialize, Serialize};
+
+/// The text is looked for in the newest so many sagas that fit otherwise: it is not indexed.
+pub const TEXT_REACH: usize = 100_000;
+
+/// What sagas have to be; what is left out does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Filter {
+    /// The saga's status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Its definition's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
+    /// Its definition's version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// A step that something is waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// Whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// It waits for longer than this, such as `30s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_longer_than: Option<String>,
+    /// A text in its state (data, reasons, history), upper and lower case of ASCII being the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// When `waiting_longer_than` was asked.
+    #[serde(skip)]
+    pub(crate) waiting_since: Option<i64>,
+}
+
+impl Filter {
+    /// With its values checked, as of now.
+    ///
+    /// # Errors
+    /// 400: the first value that can't be, and what may be there.
+    pub fn checked(mut self, now: Timestamp) -> Result<Self, Problem> {
+        if let Some(status) = self.status.as_deref().filter(|s| Status::ALL.iter().all(|known| known.as_str() != *s)) {
+            let known: Vec<_> = Status::ALL.iter().map(|s| s.as_str()).collect();
+            return Err(Problem::bad_request(format!("status = {status}: it must be one of {}", known.join(", "))));
+        }
+        if let Some(text) = &self.waiting_longer_than {
+            let wrong = |e| Problem::bad_request(format!("waitingLongerThan = {text}: {e}; write it as 30s or 5m"));
+            let waited: Duration = humantime::parse_duration(text).map_err(wrong)?;
+            let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+            self.waiting_since = Some(now.0.saturating_sub(waited));
+        }
+        Ok(self)
+    }
+
+    /// Whether it lets every saga through.
+    pub fn is_empty(&self) -> bool {
+        *self == Self { waiting_since: self.waiting_since, ..Self::default() }
+    }
+
+    /// Conditions for the table `sagas`, each with ` AND ` before it, and the values they name.
+    pub(crate) fn clauses(&self) -> (String, Vec<(&'static str, Value)>) {
+        let text = |value: &String| Value::from(value.clone());
+        let plain = [
+            ("status", " AND status = :status", self.status.as_ref().map(text)),
+            ("definition", " AND definition = :definition", self.definition.as_ref().map(text)),
+            ("version", " AND version = :version", self.version.map(Value::from)),
+            ("step", " AND instr(', ' || step || ', ', ', ' || :step || ', ') > 0", self.step.as_ref().map(text)),
+            ("customer", " AND customer = :customer", self.customer.as_ref().map(text)),
+            ("waiting", " AND waiting < :waiting", self.waiting_since.map(Value::from)),
+        ];
+        let (mut clauses, mut values) = (String::new(), Vec::new());
+        for (name, clause, value) in plain {
+            if let Some(value) = value {
+                clauses += clause;
+                values.push((name, value));
+            }
+        }
+        if let Some(wanted) = &self.text {
+            clauses = format!(
+                "{clauses} AND id IN (SELECT id FROM (SELECT id FROM sagas WHERE (started, id) < (:started, :id){clauses} \
+                 ORDER BY started DESC, id DESC LIMIT {TEXT_REACH}) WHERE EXISTS (SELECT 1 FROM entities \
+                 WHERE key = 'saga/' || id AND instr(lower(state), :text) > 0))"
+            );
+            values.push(("text", Value::from(wanted.to_ascii_lowercase())));
+        }
+        (clauses, values)
+    }
+}
