@@ -3,9 +3,11 @@
 //! `cargo test -p tests --test scenarios -- NAME`.
 
 mod api;
+mod definitions;
 mod endings;
 mod failures;
 mod manual;
+mod operators;
 mod pair;
 mod settings;
 
@@ -35,6 +37,7 @@ const SIMULATED: Options = Options {
     instances: 1,
     settings: &[(Name::Payments, "PROVIDER__DELAY", "2s")],
     patience: Some("10s"),
+    definitions: &[],
     log: "info",
 };
 
@@ -44,20 +47,34 @@ const MANUAL: Options = Options {
     instances: 1,
     settings: &[(Name::Payments, "PROVIDER__KIND", "manual")],
     patience: None,
+    definitions: &[],
     log: "info",
 };
 
 /// Two instances of every service.
-const PAIR: Options = Options { name: "pair", instances: 2, settings: &[], patience: None, log: "info" };
+const PAIR: Options =
+    Options { name: "pair", instances: 2, settings: &[], patience: None, definitions: &[], log: "info" };
+
+/// A second saga beside the order's, and definitions that come, change and go.
+const DEFINITIONS: Options = Options {
+    name: "definitions",
+    instances: 1,
+    settings: &[],
+    patience: None,
+    definitions: &[("gift-card.toml", definitions::GIFT_CARD)],
+    log: "info",
+};
 
 /// Processes and the broker die in the middle of orders.
-const FAILURES: Options = Options { name: "failures", instances: 1, settings: &[], patience: None, log: "info" };
+const FAILURES: Options =
+    Options { name: "failures", instances: 1, settings: &[], patience: None, definitions: &[], log: "info" };
 
 type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
-const GROUPS: [Group; 4] = [
+const GROUPS: [Group; 5] = [
     (SIMULATED, &[endings::ALL, api::ALL, settings::ALL]),
-    (MANUAL, &[manual::ALL]),
+    (MANUAL, &[manual::ALL, operators::ALL]),
+    (DEFINITIONS, &[definitions::ALL]),
     (PAIR, &[pair::ALL]),
     (FAILURES, &[failures::ALL]),
 ];

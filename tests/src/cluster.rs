@@ -29,6 +29,8 @@ pub struct Options {
     pub settings: &'static [(Name, &'static str, &'static str)],
     /// How long the saga waits for the payment's result, where it is not the definition's own time.
     pub patience: Option<&'static str>,
+    /// Definitions beside the order's: file and text.
+    pub definitions: &'static [(&'static str, &'static str)],
     /// `log.level`.
     pub log: &'static str,
 }
@@ -121,6 +123,14 @@ impl Cluster {
     /// The last lines of every service's log.
     pub fn report(&self) -> String {
         self.services.iter().map(|s| s.report(10)).collect()
+    }
+
+    /// Where its definitions are, when they are not those built in.
+    ///
+    /// # Errors
+    /// When there is no place for files.
+    pub fn definitions(&self) -> Result<PathBuf> {
+        Ok(files::target()?.join("test-clusters").join(self.options.name).join("sagas"))
     }
 
     /// A directory for what a scenario needs.
@@ -245,8 +255,8 @@ fn services(options: &Options, broker: &Broker, directory: &std::path::Path) -> 
             ];
             let own = options.settings.iter().filter(|(of, ..)| *of == name);
             settings.extend(own.map(|(_, key, value)| (*key, (*value).to_owned())));
-            if let (Name::Orchestrator, Some(patience)) = (name, options.patience) {
-                files::impatient_definition(&sagas, patience)?;
+            if name == Name::Orchestrator && (options.patience.is_some() || !options.definitions.is_empty()) {
+                files::definitions(&sagas, options.patience, options.definitions)?;
                 settings.push(("SAGAS__DIRECTORY", sagas.display().to_string()));
             }
             services.push(Service::new(name, instance, directory, &settings)?);

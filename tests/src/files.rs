@@ -63,20 +63,28 @@ pub fn tail(path: &Path, lines: usize) -> String {
     all.iter().skip(all.len().saturating_sub(lines)).map(|line| format!("    {line}\n")).collect()
 }
 
-/// The order saga's definition, with another time to wait for the payment's result.
+/// The definition of the order saga, and others beside it.
 ///
 /// # Errors
-/// When the definition is not where it was, or not written as it was.
-pub fn impatient_definition(directory: &Path, timeout: &str) -> Result<()> {
+/// When the order's is not where it was, or not written as it was.
+pub fn definitions(directory: &Path, patience: Option<&str>, others: &[(&str, &str)]) -> Result<()> {
+    empty(directory)?;
     let source = root().join("orchestrator/sagas/order.toml");
     let text = std::fs::read_to_string(&source).with_context(|| format!("read {}", source.display()))?;
+    let text = patience.map(|timeout| impatient(&text, timeout)).transpose()?.unwrap_or(text);
+    for (name, text) in others.iter().copied().chain([("order.toml", text.as_str())]) {
+        std::fs::write(directory.join(name), text).with_context(|| format!("write the definition {name}"))?;
+    }
+    Ok(())
+}
+
+/// The order saga's definition, with another time to wait for the payment's result.
+fn impatient(text: &str, timeout: &str) -> Result<String> {
     let line = text.lines().find(|l| l.contains("receive = {") && !l.trim_start().starts_with('#'));
-    let old = line.ok_or_else(|| anyhow!("no `receive = {{` in {}", source.display()))?;
+    let old = line.ok_or_else(|| anyhow!("no `receive = {{` in the definition"))?;
     let (before, rest) = old.split_once("timeout = \"").ok_or_else(|| anyhow!("no timeout in `{old}`"))?;
     let (_, after) = rest.split_once('"').ok_or_else(|| anyhow!("no end of the timeout in `{old}`"))?;
-    let new = text.replace(old, &format!("{before}timeout = \"{timeout}\"{after}"));
-    empty(directory)?;
-    std::fs::write(directory.join("order.toml"), new).context("write the definition")
+    Ok(text.replace(old, &format!("{before}timeout = \"{timeout}\"{after}")))
 }
 
 #[cfg(test)]
@@ -86,7 +94,8 @@ mod tests {
     #[test]
     fn the_definition_is_written_so_that_its_patience_can_be_changed() {
         let directory = target().unwrap().join("test-definition");
-        impatient_definition(&directory, "3s").unwrap();
+        definitions(&directory, Some("3s"), &[("other.toml", "x")]).unwrap();
+        assert_eq!(std::fs::read_to_string(directory.join("other.toml")).unwrap(), "x");
         let text = std::fs::read_to_string(directory.join("order.toml")).unwrap();
         let line = text.lines().find(|l| l.starts_with("receive = {")).unwrap();
         assert!(line.contains("timeout = \"3s\""), "{line}");

@@ -2,6 +2,7 @@
 //! every way a process can end.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,8 @@ use crate::{files, machine};
 
 /// Processes that run, for [`kill_all`].
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+/// Leaders of process groups that run, for [`kill_all`].
+static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// Which of the four, or the worker test's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,8 +268,49 @@ impl Drop for Service {
     }
 }
 
+/// A command with all it starts, in a process group of its own. It is ended when dropped.
+#[derive(Debug)]
+pub struct Group {
+    leader: Child,
+}
+
+impl Group {
+    /// Starts it, its output going to `log`.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let log = File::options().create(true).append(true).open(log)?;
+        command.process_group(0).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let leader = command.spawn().with_context(|| format!("{command:?}"))?;
+        if let Ok(mut groups) = GROUPS.lock() {
+            groups.push(leader.id());
+        }
+        Ok(Self { leader })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        kill_group(self.leader.id());
+        _ = self.leader.wait();
+        if let Ok(mut groups) = GROUPS.lock() {
+            groups.retain(|leader| *leader != self.leader.id());
+        }
+    }
+}
+
+fn kill_group(leader: u32) {
+    if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        _ = rustix::process::kill_process_group(leader, Signal::KILL);
+    }
+}
+
 /// Ends all processes of this program at once, on its way out.
 pub fn kill_all() {
+    if let Ok(mut groups) = GROUPS.lock() {
+        groups.drain(..).for_each(kill_group);
+    }
     let Ok(mut running) = RUNNING.lock() else { return };
     for pid in running.drain(..) {
         if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {

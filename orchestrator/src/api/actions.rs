@@ -170,8 +170,9 @@ pub(super) async fn set_rollout(
         return Err(Problem::unprocessable("The share can't be taken.").at("/percent", "must be from 0 to 100").into());
     }
     if api.definitions.of(&name, version).is_none() {
-        let versions: Vec<String> =
-            api.definitions.all().filter(|d| d.name == name).map(|d| d.version.to_string()).collect();
+        let mut versions: Vec<u32> = api.definitions.all().filter(|d| d.name == name).map(|d| d.version).collect();
+        versions.sort_unstable();
+        let versions: Vec<String> = versions.iter().map(u32::to_string).collect();
         let detail = format!("There is no definition {name} version {version}; versions: {}.", versions.join(", "));
         return Err(Problem::not_found(detail).into());
     }

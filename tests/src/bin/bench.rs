@@ -107,7 +107,8 @@ impl Arguments {
         outcome: &mut Outcome,
     ) -> Result<()> {
         let broker = Broker::start(&files::target()?.join("bench-brokers").join(name), settings)?;
-        let options = Options { name: "bench", instances: 1, settings: &[], patience: None, log: "warn" };
+        let options =
+            Options { name: "bench", instances: 1, settings: &[], patience: None, definitions: &[], log: "warn" };
         let cluster = runtime.block_on(Cluster::start(&broker, options))?;
         let played = runtime.block_on(self.play(name, &broker, &cluster, drives, outcome));
         played.with_context(|| cluster.report())?;

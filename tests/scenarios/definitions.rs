@@ -1,0 +1,163 @@
+//! Definitions as data: a second saga with a participant in shell and no line of Rust, versions side by side, and what
+//! changes under running sagas.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tests::broker::Broker;
+use tests::cluster::Cluster;
+use tests::files;
+use tests::process::{Group, Name};
+use tests::wait::{PATIENT, until};
+use uuid::Uuid;
+
+use crate::operators::ask;
+
+/// The second saga.
+pub(crate) const GIFT_CARD: &str = include_str!("gift-card/gift-card.toml");
+
+crate::scenarios!(
+    a_gift_card_needs_no_rust,
+    a_saga_outlives_its_file,
+    a_changed_definition_is_refused,
+    a_rollout_splits_new_sagas_and_changes_without_a_restart,
+);
+
+/// Publishes the event that begins a gift card's saga.
+async fn gift_card(cluster: &Cluster, amount_minor: i64, more: Value) -> Result<String> {
+    let id = Uuid::new_v4().to_string();
+    let mut card = json!({"customerId": Uuid::new_v4(), "amountMinor": amount_minor, "currency": "BRL"});
+    if let (Some(card), Value::Object(more)) = (card.as_object_mut(), more) {
+        card.extend(more);
+    }
+    cluster.kafka.event("created-gift-cards", "gift-card.created", &id, &card).await?;
+    Ok(id)
+}
+
+/// Waits until a saga has ended.
+async fn ended(cluster: &Cluster, id: &str) -> Result<Value> {
+    until(&format!("saga {id} to end"), PATIENT, || async {
+        let saga = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{id}")).await?;
+        let saga = saga.context("it is not known")?;
+        ensure!(!saga["endedAt"].is_null(), "it is {saga:#}");
+        Ok(Some(saga))
+    })
+    .await
+}
+
+async fn a_gift_card_needs_no_rust(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    let script = files::root().join("tests/scenarios/gift-card/issuer.sh");
+    let mut issuer = Command::new(script);
+    issuer.arg(files::root().join("dev")).arg("kafka").env("KAFKA_BROKERS", broker.address());
+    let _issuer = Group::start(&mut issuer, &cluster.scratch("issuer")?.join("log"))?;
+    let quiet = gift_card(&cluster, 1050, json!({})).await?;
+    let sent = gift_card(&cluster, 1050, json!({"email": "someone@example.org"})).await?;
+    let declined = gift_card(&cluster, 1013, json!({})).await?;
+    for (id, steps) in [(&quiet, ["done", "skipped"]), (&sent, ["done", "done"])] {
+        let saga = ended(&cluster, id).await?;
+        ensure!(saga["status"] == "completed" && saga["ending"]["status"] == "issued", "{saga:#}");
+        ensure!(saga["data"]["issued"]["code"] == format!("GC-{}", &id[..8]), "{saga:#}");
+        ensure!([&saga["steps"][2]["status"], &saga["steps"][3]["status"]] == steps, "{saga:#}");
+    }
+    let saga = ended(&cluster, &declined).await?;
+    ensure!(saga["status"] == "compensated" && saga["ending"]["reason"] == "payment_declined", "{saga:#}");
+    let told = cluster.kafka.about("gift-card-commands", &sent).await?;
+    let notified = told.iter().find(|message| message.kind() == "gift-card.notify").context("nobody was notified")?;
+    let value: Value = serde_json::from_slice(&notified.value)?;
+    ensure!(value == json!({"email": "someone@example.org", "code": format!("GC-{}", &sent[..8])}), "{value}");
+    Ok(())
+}
+
+/// The orchestrator, with these files.
+async fn restart(cluster: &Cluster, change: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let orchestrator = cluster.service(Name::Orchestrator)?;
+    orchestrator.sigterm().await?;
+    change(&cluster.definitions()?)?;
+    orchestrator.restart().await
+}
+
+async fn definitions_of(cluster: &Cluster, name: &str) -> Result<Vec<(i64, bool)>> {
+    let all = cluster.get(cluster.service(Name::Orchestrator)?, "/api/definitions").await?.unwrap_or_default();
+    let items = all["items"].as_array().cloned().unwrap_or_default();
+    let mine = items.iter().filter(|definition| definition["name"] == name);
+    Ok(mine.map(|d| (d["version"].as_i64().unwrap_or_default(), d["file"] == true)).collect())
+}
+
+/// The gift card's second version waits on no one, and issues at once.
+fn second() -> String {
+    let paid = GIFT_CARD.find("[[steps]]\nname = \"request-payment\"").unwrap_or_default();
+    let issue = GIFT_CARD.find("[[steps]]\nname = \"issue\"").unwrap_or_default();
+    let text = format!("{}{}", &GIFT_CARD[..paid], &GIFT_CARD[issue..]);
+    let ending = text.find("[endings.steps.payment-result]").unwrap_or_default();
+    let conclude = text.find("[conclude]").unwrap_or_default();
+    format!("{}{}", &text[..ending], &text[conclude..]).replace("\nversion = 1", "\nversion = 2")
+}
+
+async fn a_saga_outlives_its_file(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    // The provider takes two seconds for these cents: the saga waits while its file goes.
+    let id = gift_card(&cluster, 1099, json!({})).await?;
+    let place = format!("/api/sagas/{id}");
+    until("the saga to begin", PATIENT, || async { cluster.get(cluster.service(Name::Orchestrator)?, &place).await })
+        .await?;
+    restart(&cluster, |directory| {
+        std::fs::remove_file(directory.join("gift-card.toml"))?;
+        Ok(std::fs::write(directory.join("gift-card-2.toml"), second())?)
+    })
+    .await?;
+    ensure!(definitions_of(&cluster, "gift-card").await? == [(2, true), (1, false)]);
+    let script = files::root().join("tests/scenarios/gift-card/issuer.sh");
+    let mut issuer = Command::new(script);
+    issuer.arg(files::root().join("dev")).arg("kafka").env("KAFKA_BROKERS", broker.address());
+    let _issuer = Group::start(&mut issuer, &cluster.scratch("issuer")?.join("log"))?;
+    let saga = ended(&cluster, &id).await?;
+    ensure!(saga["version"] == 1 && saga["steps"][0]["label"] == "Request the payment", "{saga:#}");
+    ensure!(saga["ending"]["status"] == "issued", "{saga:#}");
+    let saga = ended(&cluster, &gift_card(&cluster, 1050, json!({})).await?).await?;
+    ensure!(saga["version"] == 2 && saga["steps"][0]["name"] == "issue", "{saga:#}");
+    restart(&cluster, |directory| Ok(std::fs::write(directory.join("gift-card.toml"), GIFT_CARD)?)).await
+}
+
+async fn a_changed_definition_is_refused(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let orchestrator = cluster.service(Name::Orchestrator)?;
+    orchestrator.sigterm().await?;
+    let file = cluster.definitions()?.join("gift-card.toml");
+    std::fs::write(&file, GIFT_CARD.replace("timeout = \"15m\"", "timeout = \"16m\""))?;
+    orchestrator.start()?;
+    let ended = orchestrator.ended(PATIENT).await?;
+    ensure!(!ended.success(), "it ended with {ended}");
+    let log = files::tail(&orchestrator.log(), 60);
+    for said in
+        ["gift-card version 1 is not what it was", "-        \"timeout\": \"15m\"", "+        \"timeout\": \"16m\""]
+    {
+        ensure!(log.contains(said), "it does not say {said:?}:\n{log}");
+    }
+    std::fs::write(&file, GIFT_CARD)?;
+    orchestrator.restart().await?;
+    cluster.goes_on().await
+}
+
+async fn a_rollout_splits_new_sagas_and_changes_without_a_restart(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let rollout = |version: u32, percent: u8| json!({"version": version, "percent": percent, "why": "a first look"});
+    let place = "/api/definitions/gift-card/rollout";
+    for (percent, version) in [(0, 1), (100, 2)] {
+        let (status, told) = ask(&cluster, reqwest::Method::PUT, place, &rollout(2, percent), true).await?;
+        ensure!(status == StatusCode::OK && told["percent"] == percent, "{status}: {told}");
+        let id = gift_card(&cluster, 1013, json!({})).await?;
+        let saga = until("the saga to begin", PATIENT, || async {
+            cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{id}")).await
+        });
+        let saga = saga.await?;
+        ensure!(saga["version"] == version, "{saga:#}");
+    }
+    let (status, told) = ask(&cluster, reqwest::Method::PUT, place, &rollout(9, 10), true).await?;
+    ensure!(status == StatusCode::NOT_FOUND && told["detail"].to_string().contains("versions: 1, 2"), "{told}");
+    let (status, _) = ask(&cluster, reqwest::Method::PUT, place, &rollout(2, 10), false).await?;
+    ensure!(status == StatusCode::UNAUTHORIZED);
+    let (status, told) = ask(&cluster, reqwest::Method::PUT, place, &rollout(2, 101), true).await?;
+    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY, "{status}: {told}");
+    Ok(())
+}
