@@ -3,6 +3,7 @@
 mod decide;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::core::{Env, Limits, Output, Snapshot, StepDown};
@@ -15,6 +16,9 @@ use super::{Entity, Handler, Intent, Key};
 use crate::blob::Json;
 use crate::messages::{Message, Outgoing};
 use crate::time::Timestamp;
+
+/// How many entities are looked at in one round for some that can rest.
+const LOOKED_THROUGH: usize = 512;
 
 /// An entry that was appended and not yet read back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +58,10 @@ pub(super) struct Owner<E, A> {
     acting: BTreeSet<Key>,
     /// Closed entities that stay until the view has applied their record: (offset, seq, keys).
     closing: VecDeque<(i64, u64, Vec<Key>)>,
+    /// The view has applied our entries before this one.
+    applied: u64,
+    /// Up to which key open entities were last looked through for some that can rest.
+    looked: Key,
     #[cfg(test)]
     off: super::model::Off,
 }
@@ -81,6 +89,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             issued: BTreeMap::new(),
             acting: BTreeSet::new(),
             closing: VecDeque::new(),
+            applied: 0,
+            looked: Key::new(),
             #[cfg(test)]
             off: super::model::Off::default(),
         }
@@ -97,6 +107,9 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         for (key, state) in snapshot.open {
             self.timers.set(&key, state.wake_at());
             self.entities.insert(key, Cached { state: Some(state), seq: None, bytes: 0 });
+        }
+        for (key, at) in snapshot.resting {
+            self.timers.set(&key, Some(at));
         }
         self.received = snapshot.positions.clone();
         self.positions = snapshot.positions;
@@ -168,6 +181,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if self.fresh {
             self.ask_for_open(env.handler, out);
         }
+        self.rest_some();
         while self.may_append() && self.has_work(env.now) {
             if !self.append(env, out)? {
                 break;
@@ -177,6 +191,11 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             self.drain(out);
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn holds(&self, key: &str) -> bool {
+        self.entities.contains_key(key)
     }
 
     /// The claim's own decisions stand in its first entry, if they said anything.
@@ -259,12 +278,35 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     fn evict(&mut self, view_applied: i64) {
         while self.closing.front().is_some_and(|(offset, ..)| *offset < view_applied) {
             let Some((_, seq, keys)) = self.closing.pop_front() else { return };
+            self.applied = seq.saturating_add(1);
             for key in keys {
                 if self.entities.get(&key).is_some_and(|cached| cached.seq == Some(seq)) {
                     self.entities.remove(&key);
                 }
             }
         }
+    }
+
+    /// Drops open entities that the view has as they are and that want no acts, while memory holds too many: a few at a
+    /// time, in the order of their keys, which for ids that grow with time begins with the oldest.
+    fn rest_some(&mut self) {
+        let too_many = self.entities.len().saturating_sub(self.limits.open_in_memory);
+        if too_many == 0 {
+            return;
+        }
+        let after = (Bound::Excluded(&self.looked), Bound::Unbounded);
+        let next: Vec<&Key> = self.entities.range::<Key, _>(after).map(|(key, _)| key).take(LOOKED_THROUGH).collect();
+        let last = next.last().filter(|_| next.len() == LOOKED_THROUGH).map(|key| (*key).clone());
+        let rests = |key: &&Key| {
+            let cached = self.entities.get(*key);
+            let rests = cached.is_some_and(|c| c.state.is_some() && c.seq.is_none_or(|seq| seq < self.applied));
+            rests && !self.acting.contains(*key)
+        };
+        let resting: Vec<Key> = next.into_iter().filter(rests).take(too_many).cloned().collect();
+        for key in resting {
+            self.entities.remove(&key);
+        }
+        self.looked = last.unwrap_or_default();
     }
 
     /// With nothing underway: one more entry for the mark, if a successor would otherwise send again; then done.

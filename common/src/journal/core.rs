@@ -23,6 +23,9 @@ pub struct Limits {
     pub ahead_records: usize,
     /// Their estimated bytes.
     pub ahead_bytes: usize,
+    /// Open entities kept in memory; beyond that, those that rest are read from the view when they are needed. What was not
+    /// applied to the view yet, or has acts underway, stays.
+    pub open_in_memory: usize,
     /// With a record underway, a further one is appended only when at least this many messages wait: small batches gather
     /// while the broker is busy with the last one (Nagle's idea, RFC 896).
     pub gather: usize,
@@ -30,7 +33,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { batch_messages: 500, batch_bytes: 1 << 20, ahead_records: 4, ahead_bytes: 4 << 20, gather: 32 }
+        Self {
+            batch_messages: 500,
+            batch_bytes: 1 << 20,
+            ahead_records: 4,
+            ahead_bytes: 4 << 20,
+            open_in_memory: 50_000,
+            gather: 32,
+        }
     }
 }
 
@@ -75,6 +85,8 @@ pub enum Input<E> {
 pub struct Snapshot<E> {
     /// The open entities.
     pub open: Vec<(Key, E)>,
+    /// When to wake open entities that are not among these, because memory does not hold all. None of them has acts.
+    pub resting: Vec<(Key, Timestamp)>,
     /// Where the inputs are to be read from; a topic that was never read is absent.
     pub positions: Positions,
     /// Outboxes that are not known to be delivered: (record's offset, messages), in order.
@@ -207,6 +219,12 @@ impl<E: super::Entity, A: Clone + Eq> Core<E, A> {
         }
     }
 
+    /// Whether an entity is in memory.
+    #[cfg(test)]
+    pub(super) fn has(&self, key: &str) -> bool {
+        matches!(&self.phase, Phase::Owner(owner) if owner.holds(key))
+    }
+
     /// Whether nothing is claimed, so that [`Input::Assigned`] would claim.
     pub fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Idle)
@@ -297,6 +315,7 @@ impl<E: super::Entity, A: Clone + Eq> Core<E, A> {
 /// The snapshot of a partition that was never written.
 impl<E> Default for Snapshot<E> {
     fn default() -> Self {
-        Self { open: Vec::new(), positions: BTreeMap::new(), unsent: Vec::new(), ends: BTreeMap::new() }
+        let (open, resting, unsent) = (Vec::new(), Vec::new(), Vec::new());
+        Self { open, resting, positions: BTreeMap::new(), unsent, ends: BTreeMap::new() }
     }
 }

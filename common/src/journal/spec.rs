@@ -162,6 +162,27 @@ fn it_is_open_at_once_when_the_claim_decided_nothing() {
 }
 
 #[test]
+fn with_too_many_open_those_that_the_view_has_rest_and_come_back_when_needed() {
+    let limits = Limits { open_in_memory: 1, gather: 1, ..Limits::default() };
+    let resting = vec![("c".to_owned(), Timestamp(30))];
+    let (mut bench, _) = Bench::owner_of(Snapshot { resting, ..Snapshot::default() }, limits);
+    bench.hears("a wake 20");
+    bench.lands();
+    bench.hears("b want X");
+    bench.lands();
+    assert!(bench.core.has("a") && bench.core.has("b"), "the view does not have it yet");
+    bench.store.insert("a".to_owned(), Account { entries: 1, ..account(&[], Some(20)) });
+    bench.store.insert("c".to_owned(), Account { entries: 6, ..account(&[], Some(30)) });
+    bench.view_applied = 3;
+    assert_eq!(bench.at(2), [""; 0]);
+    assert_eq!((bench.core.has("a"), bench.core.has("b")), (false, true), "b wants an act");
+    assert_eq!(bench.at(20), ["append"], "its timer goes on");
+    assert_eq!(bench.lands(), ["send 3: a fired 2"]);
+    assert_eq!(bench.at(30), ["append"]);
+    assert_eq!(bench.lands(), ["send 4: c fired 7"]);
+}
+
+#[test]
 fn a_timer_fires_when_it_is_due_and_once() {
     let mut bench = Bench::owner();
     bench.hears("a wake 20");

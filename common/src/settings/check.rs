@@ -36,6 +36,7 @@ pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], 
     need((1..=100_000).contains(&worker.batch_messages), ["worker", "batch_messages"], "must be from 1 to 100000");
     let batch = (1024..=JOURNAL_MAX_BYTES / 2).contains(&worker.batch_bytes);
     need(batch, ["worker", "batch_bytes"], "must be from 1 KiB to 4 MiB: a journal record is at most 8 MiB");
+    need(worker.open_in_memory > 0, ["worker", "open_in_memory"], "must be at least 1");
     need((1..=64).contains(&worker.ahead_records), ["worker", "ahead_records"], "must be from 1 to 64");
     let ahead = worker.ahead_bytes >= worker.batch_bytes && worker.ahead_bytes <= 256 << 20;
     need(ahead, ["worker", "ahead_bytes"], "must be from worker.batch_bytes to 256 MiB");

@@ -70,6 +70,8 @@ pub struct WorkerSettings {
     /// The most bytes of them.
     #[serde(with = "units::bytes")]
     pub ahead_bytes: usize,
+    /// Open entities of a partition kept in memory; others are read from the view when they are needed.
+    pub open_in_memory: usize,
     /// How long an HTTP command may take to reach the broker; then its outcome is unknown (503).
     #[serde(with = "units::duration")]
     pub command_timeout: Duration,
@@ -83,6 +85,7 @@ impl WorkerSettings {
             batch_bytes: self.batch_bytes,
             ahead_records: self.ahead_records,
             ahead_bytes: self.ahead_bytes,
+            open_in_memory: self.open_in_memory,
             ..Limits::default()
         }
     }

@@ -18,8 +18,9 @@ impl<E: Entity> PartitionStore<E> {
         Self { connection, partition, entity: PhantomData }
     }
 
-    /// The partition as of the last applied record, read in one SQLite transaction. The inputs' ends are the caller's.
-    pub(crate) fn snapshot(&mut self) -> anyhow::Result<Snapshot<E>> {
+    /// The partition as of the last applied record, read in one SQLite transaction. The inputs' ends are the caller's. Of
+    /// open entities that are not to be kept in memory only their timers are taken.
+    pub(crate) fn snapshot(&mut self, mut keep: impl FnMut(&Key, &E) -> bool) -> anyhow::Result<Snapshot<E>> {
         let tx = self.connection.transaction()?;
         let mut snapshot = Snapshot::default();
         let positions: Option<(String, i64)> = tx
@@ -40,7 +41,12 @@ impl<E: Entity> PartitionStore<E> {
         let mut open = tx.prepare_cached("SELECT key, state FROM entities WHERE partition = ? AND open")?;
         let mut rows = open.query([self.partition])?;
         while let Some(row) = rows.next()? {
-            snapshot.open.push((row.get(0)?, serde_json::from_str(row.get_ref(1)?.as_str()?)?));
+            let (key, state): (Key, E) = (row.get(0)?, serde_json::from_str(row.get_ref(1)?.as_str()?)?);
+            if keep(&key, &state) {
+                snapshot.open.push((key, state));
+            } else if let Some(at) = state.wake_at() {
+                snapshot.resting.push((key, at));
+            }
         }
         Ok(snapshot)
     }

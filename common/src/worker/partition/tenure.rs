@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Holding, Worker};
 use crate::journal::core::StepDown;
-use crate::journal::{Handler, Input, Positions};
+use crate::journal::{Handler, Input, Key, Positions};
 use crate::worker::acts::{Actor, Acts};
 use crate::worker::inputs::{self, Inputs};
 use crate::worker::member::DRAIN;
@@ -86,8 +86,14 @@ where
             return;
         }
         let begun = Instant::now();
-        let snapshot = self.store.snapshot().and_then(|mut snapshot| {
-            let shared = &self.shared;
+        let shared = &self.shared;
+        let (mut kept, room) = (0, shared.config.limits.open_in_memory);
+        let keep = |key: &Key, state: &H::Entity| {
+            let keep = kept < room || !shared.handler.intents(key, state).is_empty();
+            kept += usize::from(keep);
+            keep
+        };
+        let snapshot = self.store.snapshot(keep).and_then(|mut snapshot| {
             snapshot.ends = inputs::ends(&shared.config, &shared.inputs, self.partition, &snapshot.positions)?;
             // Nothing was heard meanwhile, not even of another's claim.
             ensure!(begun.elapsed() < shared.config.session_timeout, "it took longer than the session timeout");
