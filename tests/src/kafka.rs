@@ -85,6 +85,16 @@ impl Kafka {
         sent.map(|_| ()).map_err(|(error, _)| anyhow!("publish to {topic}: {error}"))
     }
 
+    /// Appends a record to a partition, and says at which offset it lies.
+    ///
+    /// # Errors
+    /// When the broker does not take it.
+    pub async fn append(&self, topic: &str, partition: i32, value: &[u8]) -> Result<i64> {
+        let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value).partition(partition);
+        let sent = self.producer.send(record, TIMEOUT).await;
+        sent.map(|delivery| delivery.offset).map_err(|(error, _)| anyhow!("append to {topic}: {error}"))
+    }
+
     /// Publishes an event as another program does that keeps to the message contract: with no more headers than needed.
     ///
     /// # Errors

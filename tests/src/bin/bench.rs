@@ -14,13 +14,14 @@ use tests::cluster::{Cluster, Options};
 use tests::load::drive::{Drive, Run, Target};
 use tests::load::report::{Row, heading, processes, taken};
 use tests::load::restart::{Restart, leave_open, restarts};
+use tests::load::sagas::{self, Sagas};
 use tests::{files, machine, stage};
 
 /// Orders through HTTP from POST to `confirmed`, on a broker and services of their own.
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Only these: open-20, open-200, open-1000, closed-64, closed-256 (any number will do), restart.
+    /// Only these: open-20, open-200, open-1000, closed-64, closed-256 (any number will do), restart, sagas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Measured seconds of each run, after its warm-up [default: 15 in open, 20 in closed loop].
@@ -35,6 +36,12 @@ struct Arguments {
     /// Orders left open for the restarts.
     #[arg(long, default_value_t = 1000)]
     open_orders: u64,
+    /// Waiting sagas that the orchestrator restarts with (sagas).
+    #[arg(long, default_value_t = 100_000)]
+    open_sagas: u64,
+    /// Ended sagas that it restarts with (sagas).
+    #[arg(long, default_value_t = 1_000_000)]
+    closed_sagas: u64,
     /// Only with a broker that leaves syncing to the system, as Kafka does by default.
     #[arg(long, conflicts_with_all = ["fsync", "all"])]
     plain: bool,
@@ -51,6 +58,7 @@ struct Outcome {
     cores: usize,
     runs: Vec<Row>,
     restarts: Vec<Restart>,
+    sagas: Option<Sagas>,
 }
 
 fn main() -> ExitCode {
@@ -70,7 +78,7 @@ impl Arguments {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         runtime.spawn(stage::leave_on_signal());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut outcome = Outcome { cores, runs: Vec::new(), restarts: Vec::new() };
+        let mut outcome = Outcome { cores, runs: Vec::new(), restarts: Vec::new(), sagas: None };
         println!("{}", heading());
         if !self.fsync {
             self.pass("default", &[], &drives, &runtime, &mut outcome)?;
@@ -88,12 +96,12 @@ impl Arguments {
     fn drives(&self) -> Result<Vec<Drive>> {
         let all = ["open-20", "open-200", "open-1000", "closed-64", "closed-256"].map(str::to_owned);
         let names = if self.only.is_empty() { all.to_vec() } else { self.only.clone() };
-        let names = names.iter().filter(|name| *name != "restart");
+        let names = names.iter().filter(|name| !["restart", "sagas"].contains(&name.as_str()));
         let drive = |name: &String| {
             let open = name.strip_prefix("open-").and_then(|n| n.parse().ok()).map(Drive::Open);
             let closed = || name.strip_prefix("closed-").and_then(|n| n.parse().ok()).map(Drive::Closed);
             open.or_else(closed)
-                .with_context(|| format!("'{name}' is no run: write open-RATE, closed-CLIENTS or restart"))
+                .with_context(|| format!("'{name}' is no run: write open-RATE, closed-CLIENTS, restart or sagas"))
         };
         names.map(drive).collect()
     }
@@ -149,6 +157,11 @@ impl Arguments {
             let silent = Target { amount: "10.44", ..target };
             leave_open(&silent, self.open_orders).await?;
             outcome.restarts.extend(restarts(cluster, closed, self.open_orders).await?);
+        }
+        if pass == "default" && self.only.iter().any(|name| name == "sagas") {
+            let sagas = sagas::measure(cluster, self.open_sagas, self.closed_sagas).await?;
+            println!("{}", sagas.line());
+            outcome.sagas = Some(sagas);
         }
         Ok(())
     }

@@ -5,3 +5,4 @@ pub mod client;
 pub mod drive;
 pub mod report;
 pub mod restart;
+pub mod sagas;

@@ -1,0 +1,195 @@
+//! How the orchestrator starts with very many sagas behind it. Their journal is written directly, since placing a million
+//! orders takes longer than anybody waits; the states are the engine's own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use common::blob::Json;
+use common::journal::{Claim, Entry, Positions, Record, Write};
+use common::time::Timestamp;
+use common::topics;
+use orchestrator::conduct::{Kept, saga_key};
+use orchestrator::definitions::Definitions;
+use saga::{Action, Callback, Data, Definition, Input, Outcome, Saga};
+use serde::Serialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::cluster::{Cluster, PARTITIONS};
+use crate::machine::usage;
+use crate::process::Name;
+use crate::wait::{PATIENT, until};
+
+/// Sagas in one record: it stays below a megabyte.
+const IN_A_RECORD: usize = 200;
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sagas {
+    /// Sagas that wait for their payment.
+    pub open: u64,
+    /// Sagas that have ended.
+    pub closed: u64,
+    /// From its start without a view until it is ready: the view is made from the journal.
+    pub rebuilt: f64,
+    /// From a start with its view until it has decided something.
+    pub first_decision: f64,
+    /// The same after SIGKILL, where the group waits for the session timeout (6 s).
+    pub after_kill: f64,
+    /// CPU seconds in ten seconds in which nothing happens but the waiting.
+    pub waiting: f64,
+    /// Resident memory at the end, in MB.
+    pub memory: f64,
+}
+
+impl Sagas {
+    /// The line for people.
+    pub fn line(&self) -> String {
+        let Self { open, closed, rebuilt, first_decision, after_kill, waiting, memory } = self;
+        format!(
+            "orchestrator with {open} waiting and {closed} ended sagas: ready {rebuilt:.1} s after a start without its view; \
+             first decision {first_decision:.1} s after SIGTERM, {after_kill:.1} s after SIGKILL; {waiting:.2} CPU s in 10 s of \
+             waiting; {memory:.0} MB"
+        )
+    }
+}
+
+/// Gives the orchestrator so many sagas, and measures its starts.
+///
+/// # Errors
+/// When it does not come back.
+pub async fn measure(cluster: &Cluster, open: u64, closed: u64) -> Result<Sagas> {
+    let orchestrator = cluster.service(Name::Orchestrator)?;
+    orchestrator.sigterm().await?;
+    let mut writer = Writer::new(cluster).await?;
+    let waiting = writer.write(open, false).await?;
+    writer.write(closed, true).await?;
+    writer.flush().await?;
+    std::fs::remove_dir_all(orchestrator.view()).context("its view")?;
+    let begin = Instant::now();
+    orchestrator.restart().await?;
+    let rebuilt = begin.elapsed().as_secs_f64();
+    let mut ids = waiting.into_iter();
+    let mut next = || ids.next().context("too few open sagas: at least three are needed");
+    orchestrator.sigterm().await?;
+    let begin = Instant::now();
+    orchestrator.start()?;
+    decided(cluster, next()?).await?;
+    let first_decision = begin.elapsed().as_secs_f64();
+    orchestrator.kill9()?;
+    let begin = Instant::now();
+    orchestrator.start()?;
+    decided(cluster, next()?).await?;
+    let after_kill = begin.elapsed().as_secs_f64();
+    orchestrator.ready().await?;
+    let before = usage(orchestrator.pid()?)?;
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    let after = usage(orchestrator.pid()?)?;
+    let (waiting, memory) = (after.cpu - before.cpu, after.resident);
+    Ok(Sagas { open, closed, rebuilt, first_decision, after_kill, waiting, memory })
+}
+
+/// Answers for a saga's payment, and waits until the saga has gone on.
+async fn decided(cluster: &Cluster, id: Uuid) -> Result<()> {
+    let result = json!({"orderId": id, "status": "approved"}).to_string();
+    let partition = topics::partition_of(id.to_string().as_bytes(), PARTITIONS);
+    cluster.kafka.publish(topics::PAYMENT_RESULTS, Some(partition), result.as_bytes()).await?;
+    until(&format!("saga {id} to go on"), PATIENT, || async {
+        let told = cluster.kafka.about(topics::INVENTORY_COMMANDS, &id.to_string()).await?;
+        Ok(told.into_iter().find(|message| message.kind() == "inventory.confirm"))
+    })
+    .await
+    .map(|_| ())
+}
+
+/// Writes a journal as an owner does, one claim for each partition.
+struct Writer<'c> {
+    cluster: &'c Cluster,
+    definition: Definition,
+    claims: BTreeMap<i32, (i64, u64)>,
+    waiting: BTreeMap<i32, Vec<Write>>,
+    number: u128,
+}
+
+impl<'c> Writer<'c> {
+    async fn new(cluster: &'c Cluster) -> Result<Self> {
+        let definition = Definitions::load(Path::new(""))?.all().next().context("a definition")?.clone();
+        let mut claims = BTreeMap::new();
+        for partition in 0..PARTITIONS {
+            let claim = Record::Claim(Claim { nonce: Uuid::new_v4(), instance: "bench".to_owned() });
+            let offset = cluster.kafka.append(Name::Orchestrator.journal(), partition, &claim.encode()?).await?;
+            claims.insert(partition, (offset, 0));
+        }
+        Ok(Self { cluster, definition, claims, waiting: BTreeMap::new(), number: 0 })
+    }
+
+    /// Writes so many sagas; the ids of the first few.
+    async fn write(&mut self, count: u64, ended: bool) -> Result<Vec<Uuid>> {
+        let mut first = Vec::new();
+        for _ in 0..count {
+            self.number += 1;
+            // As an order's id: the time first, here a number.
+            let id = Uuid::from_u128((0x0190_0000_0000 + self.number) << 80 | 0x7 << 76 | 0x8 << 60 | self.number);
+            if first.len() < 8 {
+                first.push(id);
+            }
+            let saga = run(&self.definition, id, ended)?;
+            let state = Some(Json::of(&Kept::Saga(Box::new(saga)))?);
+            let partition = topics::partition_of(id.to_string().as_bytes(), PARTITIONS);
+            self.waiting.entry(partition).or_default().push(Write { key: saga_key(id), state });
+            if self.waiting.get(&partition).is_some_and(|waiting| waiting.len() >= IN_A_RECORD) {
+                self.append(partition).await?;
+            }
+        }
+        Ok(first)
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        for partition in 0..PARTITIONS {
+            self.append(partition).await?;
+        }
+        Ok(())
+    }
+
+    async fn append(&mut self, partition: i32) -> Result<()> {
+        let entities = self.waiting.remove(&partition).unwrap_or_default();
+        let (owner, next) = self.claims.get_mut(&partition).context("a claim")?;
+        let (owner, seq, outbox) = (*owner, *next, Default::default());
+        *next += 1;
+        let entry = Entry { owner, seq, positions: Positions::new(), delivered: 0, entities, outbox };
+        let record = Record::Entry(entry).encode()?;
+        self.cluster.kafka.append(Name::Orchestrator.journal(), partition, &record).await?;
+        Ok(())
+    }
+}
+
+/// The saga of an order that waits for its payment, or has ended well.
+fn run(definition: &Definition, id: Uuid, ended: bool) -> Result<Saga> {
+    let order = json!({
+        "orderId": id, "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "amountMinor": 1050, "currency": "BRL",
+        "items": [{"id": "3852cb18-9c19-4326-ac77-a1a0264bd98c", "name": "day-one", "amountMinor": 20000, "quantity": 1}],
+    });
+    let now = saga::Timestamp(Timestamp::now().0);
+    let reply = |step: &str| {
+        let outcome = Outcome::Ok { data: json!({"status": "reserved"}) };
+        Input::Reply { step: step.to_owned(), attempt: 1, action: Action::Execute, outcome }
+    };
+    let (source, status) = (topics::PAYMENT_RESULTS.to_owned(), "approved".to_owned());
+    let payload = json!({"orderId": id, "status": "approved"});
+    let approval = Input::Callback(Callback { source, id: id.to_string(), status, payload });
+    let data = Data::with(&definition.start.output, order);
+    let mut inputs = vec![Input::Start { id, data, traceparent: None }, reply("reserve"), reply("request-payment")];
+    if ended {
+        inputs.extend([approval, reply("finalize"), reply("conclude")]);
+    }
+    let mut saga = None;
+    for input in inputs {
+        saga = saga::decide(definition, saga, input, now).saga;
+    }
+    let saga = saga.context("a saga")?;
+    ensure!(saga.is_open() != ended, "it is {}", saga.status);
+    Ok(saga)
+}
