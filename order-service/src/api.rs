@@ -9,16 +9,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use common::http::{Body, Params, PathId, Problem, trace_of};
-use common::ids::{self, OrderId};
-use common::messages::{Outgoing, header};
+use common::ids::OrderId;
+use common::messages::header;
 use common::service::Context;
 use common::time::Timestamp;
-use common::topics;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::order::{self, Order, Status};
-use crate::place::PlaceOrder;
+use crate::place::{self, PlaceOrder};
 use crate::program::Settings;
 use crate::representation::{Shown, path};
 use crate::view::{self, Cursor, Filter};
@@ -49,9 +48,7 @@ async fn place(
     let placed = body.checked(&context.settings.orders, id, now)?;
     let (text, location) = (id.to_string(), path(id));
     tracing::info!(order_id = %text, customer_id = %placed.customer_id, amount_minor = placed.amount_minor, "placing an order");
-    let message_id = ids::derive(&["place", &text]).to_string();
-    let message = Outgoing::event(topics::ORDER_COMMANDS, &text, order::PLACE, message_id, &text, now, &placed);
-    let message = message.with(header::TRACEPARENT, trace_of(&headers));
+    let message = place::message(&placed).with(header::TRACEPARENT, trace_of(&headers));
     let unknown = |problem: Problem| problem.with("orderId", text.as_str()).with("location", location.as_str());
     context.commands.send(&message).await.map_err(|e| unknown(e.into()))?;
 

@@ -3,14 +3,16 @@
 use std::num::NonZeroU32;
 
 use common::http::Problem;
-use common::ids::OrderId;
+use common::ids::{self, OrderId};
+use common::messages::Outgoing;
 use common::money::Amount;
 use common::time::Timestamp;
+use common::topics;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::order::{Item, Placed};
+use crate::order::{Item, PLACE, Placed};
 
 /// `[orders]` of the settings: how large an order may be.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -82,6 +84,13 @@ impl PlaceOrder {
         let (amount_minor, currency) = (self.amount.0, self.currency);
         Ok(Placed { order_id: id, customer_id, amount_minor, currency, items, created_at: now })
     }
+}
+
+/// The message that places an order. Its id derives from the order's.
+pub fn message(placed: &Placed) -> Outgoing {
+    let id = placed.order_id.to_string();
+    let message_id = ids::derive(&["place", &id]).to_string();
+    Outgoing::event(topics::ORDER_COMMANDS, &id, PLACE, message_id, &id, placed.created_at, placed)
 }
 
 fn problem(errors: impl IntoIterator<Item = (String, String)>) -> Problem {

@@ -97,8 +97,10 @@ impl Handler for Payments {
         match trigger {
             Trigger::Claimed => Ok(()),
             Trigger::Timer(key) => {
-                if world.get(key).is_some_and(|payment| payment.is_over(now)) {
-                    world.remove(key);
+                if let Some(mut payment) = world.take(key)
+                    && payment.wake(now)
+                {
+                    world.put(key.clone(), payment);
                 }
                 Ok(())
             }

@@ -3,6 +3,7 @@
 mod moves;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use common::ids::{self, OrderId};
 use common::journal::{Entity, Intent, Key};
@@ -31,7 +32,8 @@ use crate::results::Verdict;
 ///           └──────refund───────┴─────────────▶ cancelled ─an approval─┘
 /// ```
 /// A result may also come while it is requested or failed: the provider knows of it then, and it is as if it were
-/// pending. Another approval of a refunded payment makes it refunding again.
+/// pending. Another approval of a refunded payment makes it refunding again. A provider that took a payment is asked for
+/// its result also when the payment was cancelled meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
@@ -145,6 +147,9 @@ pub struct Payment {
     /// The approvals, and how many of them, from the first on, are given back.
     approvals: Vec<Approval>,
     refunds: usize,
+    /// Of a cancelled payment that the provider took: when to ask it how it ended, for an approval is to be given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    late_result_due: Option<Timestamp>,
     /// The headers of the command that is to be answered when the provider has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting: Option<Headers>,
@@ -154,6 +159,9 @@ pub struct Payment {
     /// What happened to it.
     pub history: Vec<Event>,
 }
+
+/// So long a result is kept for a payment that nobody asked for yet, and a cancelled payment waits for its result.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What every payment's key begins with.
 pub const PREFIX: &str = "payment/";
@@ -172,18 +180,24 @@ impl Entity for Payment {
     fn is_open(&self) -> bool {
         match &self.status {
             Status::Unrequested { .. } | Status::Requested { .. } | Status::Refunding { .. } => true,
-            Status::Pending { result_due } => result_due.is_some(),
-            Status::New
-            | Status::Failed
-            | Status::Approved
-            | Status::Declined
-            | Status::Cancelled
-            | Status::Refunded => false,
+            Status::Pending { .. } | Status::Cancelled => self.result_due().is_some(),
+            Status::New | Status::Failed | Status::Approved | Status::Declined | Status::Refunded => false,
         }
     }
 
     fn wake_at(&self) -> Option<Timestamp> {
-        if let Status::Unrequested { until, .. } = self.status { Some(until) } else { None }
+        match self.status {
+            Status::Unrequested { until, .. } => Some(until),
+            Status::Cancelled => self.late_result_due.map(|due| due.plus(KEPT)),
+            Status::New
+            | Status::Requested { .. }
+            | Status::Failed
+            | Status::Pending { .. }
+            | Status::Approved
+            | Status::Declined
+            | Status::Refunding { .. }
+            | Status::Refunded => None,
+        }
     }
 }
 
@@ -199,6 +213,7 @@ impl Payment {
             refund_calls: 0,
             approvals: Vec::new(),
             refunds: 0,
+            late_result_due: None,
             waiting: None,
             trace: trace.map(str::to_owned),
             history: Vec::new(),
@@ -210,9 +225,20 @@ impl Payment {
         ids::derive(&["payment", &self.order.to_string()]).to_string()
     }
 
-    /// Whether it was kept for a request that did not come in time.
-    pub fn is_over(&self, now: Timestamp) -> bool {
-        self.wake_at().is_some_and(|until| until <= now)
+    /// When the provider is to be asked how it ended.
+    fn result_due(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Pending { result_due } => result_due,
+            Status::Cancelled => self.late_result_due,
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Requested { .. }
+            | Status::Failed
+            | Status::Approved
+            | Status::Declined
+            | Status::Refunding { .. }
+            | Status::Refunded => None,
+        }
     }
 
     /// What it wants asked of the provider.
@@ -223,9 +249,9 @@ impl Payment {
                 let id = format!("{order}/request/{}", self.calls);
                 Some(Intent { id, due: since, what: Act::Request(self.charge()?) })
             }
-            Status::Pending { result_due } => {
+            Status::Pending { .. } | Status::Cancelled => {
                 let id = format!("{order}/result/{}", self.calls);
-                Some(Intent { id, due: result_due?, what: Act::Result(self.charge()?) })
+                Some(Intent { id, due: self.result_due()?, what: Act::Result(self.charge()?) })
             }
             Status::Refunding { due } => {
                 let call = self.refund_calls;
@@ -239,7 +265,6 @@ impl Payment {
             | Status::Failed
             | Status::Approved
             | Status::Declined
-            | Status::Cancelled
             | Status::Refunded => None,
         }
     }

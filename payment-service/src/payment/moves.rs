@@ -4,16 +4,15 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use common::journal::Entity as _;
 use common::messages::{Headers, Message, Outgoing, Reply, header};
 use common::time::Timestamp;
 use common::topics;
 use serde_json::json;
 
-use super::{Approval, Event, Payment, Price, Status, cut};
+use super::{Approval, Event, KEPT, Payment, Price, Status, cut};
 use crate::results::Verdict;
 
-/// How long a result is kept for a payment that nobody asked for yet.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Entries of a history, and approvals told apart, are at most so many; the oldest go first.
 const REMEMBERED: usize = 40;
 /// The pauses between refunds that fail double up to 2 to the power of this, in seconds.
@@ -52,11 +51,16 @@ impl Payment {
 
     /// The provider took the request.
     pub fn accepted(&mut self, call: u32, result_after: Option<Duration>, now: Timestamp) -> Option<Outgoing> {
+        let result_due = result_after.map(|after| now.plus(after));
+        if matches!(self.status, Status::Cancelled) && call == self.calls {
+            self.late_result_due = result_due;
+            self.note(now, format!("request {call} was taken, but it is cancelled: an approval is given back"));
+            return None;
+        }
         if !self.awaits_request(call) {
             self.note(now, format!("request {call} was taken, but nobody waits for it: nothing changes"));
             return None;
         }
-        let result_due = result_after.map(|after| now.plus(after));
         self.becomes(Status::Pending { result_due }, now, "taken by the provider");
         self.answer_waiting(&self.taken(), now)
     }
@@ -133,6 +137,7 @@ impl Payment {
 
     /// A result says that it is paid. An approval of a closed payment is given back.
     pub fn approved(&mut self, approval: Approval, now: Timestamp) -> Option<Outgoing> {
+        self.late_result_due = None;
         if self.approvals.iter().any(|known| known.is(&approval)) {
             self.note(now, "approved, said again: nothing changes");
             return None;
@@ -170,8 +175,21 @@ impl Payment {
         }
     }
 
+    /// Its time has come ([`common::journal::Entity::wake_at`]); whether it is kept on.
+    pub fn wake(&mut self, now: Timestamp) -> bool {
+        if self.wake_at().is_none_or(|at| at > now) {
+            return true;
+        }
+        if self.late_result_due.take().is_some() {
+            self.note(now, "the provider never said how it ended");
+            return true;
+        }
+        false
+    }
+
     /// A result says that it is not paid.
     pub fn declined(&mut self, reason: Option<&str>, now: Timestamp) -> Option<Outgoing> {
+        self.late_result_due = None;
         let what = match reason {
             Some(reason) => Cow::from(format!("declined: {}", cut(reason))),
             None => Cow::from("declined"),
@@ -210,6 +228,7 @@ impl Payment {
 
     fn cancel(&mut self, what: &'static str, now: Timestamp) -> Option<Reply> {
         self.waiting = None;
+        self.late_result_due = self.result_due();
         self.becomes(Status::Cancelled, now, what);
         Some(done("cancelled"))
     }

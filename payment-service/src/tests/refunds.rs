@@ -12,9 +12,40 @@ fn a_payment_that_is_not_paid_yet_is_cancelled() {
     for mut desk in [requested, failed, Desk::pending()] {
         for attempt in 1..=2 {
             assert_eq!(reply(&desk.refund(attempt)), done("cancelled"));
-            assert_eq!((desk.status(), desk.wants()), ("cancelled", None));
+            assert_eq!(desk.status(), "cancelled");
         }
     }
+}
+
+#[test]
+fn a_provider_that_took_a_cancelled_payment_is_still_asked_how_it_ended() {
+    let mut late = Desk::new();
+    late.request(1);
+    late.refund(1);
+    assert_eq!(late.wants(), None);
+    late.provider("request", 1, "accepted");
+    let mut pending = Desk::pending();
+    pending.refund(1);
+    for desk in [&mut late, &mut pending] {
+        assert_eq!((desk.status(), desk.wants().as_deref()), ("cancelled", Some("result/1")));
+    }
+    late.says("declined");
+    assert_eq!((late.status(), late.wants()), ("cancelled", None));
+    pending.says("approved");
+    assert_eq!((pending.status(), pending.wants().as_deref()), ("refunding", Some("refund/1")));
+}
+
+#[test]
+fn a_cancelled_payment_does_not_wait_for_its_result_for_ever() {
+    let mut desk = Desk::pending();
+    desk.refund(1);
+    let until = desk.payment().wake_at().unwrap();
+    assert_eq!(until.since(desk.now).as_secs(), 7 * 24 * 60 * 60);
+    desk.now = until;
+    desk.decide(Trigger::Timer(&key(order())));
+    assert_eq!((desk.status(), desk.wants(), desk.payment().is_open()), ("cancelled", None, false));
+    desk.says("approved");
+    assert_eq!(desk.status(), "refunding");
 }
 
 #[test]

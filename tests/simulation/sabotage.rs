@@ -1,0 +1,97 @@
+//! What a simulation is worth shows when something is broken: faults that are put in on purpose, one at a time, each of
+//! which must be found. All of them stand on this side: none is a switch in a service.
+
+use common::journal::{Handler, Intent, Key, Trigger, World};
+use common::messages::{Message, Outgoing, Reply, Unreadable};
+use common::time::Timestamp;
+use common::topics;
+use inventory_service::messages::{OfOrder, RELEASE, RESERVE};
+use inventory_service::stock::{Inventory, Warehouse, reservation_key};
+use payment_service::handler::Payments;
+use payment_service::payment::{Act, Payment, Status, key};
+use payment_service::results::PaymentResult;
+use serde_json::json;
+
+/// What is broken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Nothing.
+    #[default]
+    None,
+    /// Views take over what never happened.
+    TakesVoid,
+    /// A worker sends what it decided before it has read it back.
+    SendsEarly,
+    /// A new owner does not send what may not have been sent.
+    ForgetsUnsent,
+    /// A new owner's timers fire before it has read what waits for it.
+    FiresFirst,
+    /// The stock does not know a reservation again.
+    ReservesAgain,
+    /// A reservation's release is answered and not carried out.
+    SkipsRelease,
+    /// The provider is asked for a new payment each time.
+    ChargesAgain,
+    /// An approval that comes after the payment was closed is passed over.
+    KeepsTheMoney,
+}
+
+/// The inventory's rules, broken or not.
+pub struct Stocks(pub Warehouse, pub Sabotage);
+
+impl Handler for Stocks {
+    type Entity = Inventory;
+    type Act = common::journal::Nothing;
+
+    fn decide(&self, world: &mut World<'_, Inventory>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+        if let Trigger::Message(message) = trigger
+            && let Ok(OfOrder { order_id }) = message.json()
+        {
+            let order = order_id.to_string();
+            match (self.1, message.kind()) {
+                (Sabotage::ReservesAgain, Some(RESERVE)) => world.remove(&reservation_key(&order)),
+                (Sabotage::SkipsRelease, Some(RELEASE)) => {
+                    world.send(Outgoing::reply(message, &order, now, &Reply::Ok { data: json!({}) }));
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        self.0.decide(world, trigger, now)
+    }
+}
+
+/// The payment service's rules, broken.
+pub struct Till(pub Payments, pub Sabotage);
+
+impl Handler for Till {
+    type Entity = Payment;
+    type Act = Act;
+
+    fn decide(&self, world: &mut World<'_, Payment>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+        if self.1 == Sabotage::KeepsTheMoney
+            && let Trigger::Message(message) = trigger
+            && &*message.topic == topics::PAYMENT_RESULTS
+            && let Ok(result) = message.json::<PaymentResult>()
+            && let Some(payment) = world.get(&key(result.order_id))
+            && matches!(payment.status, Status::Cancelled | Status::Declined)
+        {
+            return Ok(());
+        }
+        self.0.decide(world, trigger, now)
+    }
+
+    fn unreadable(&self, message: &Message, reason: &Unreadable) -> Option<Outgoing> {
+        self.0.unreadable(message, reason)
+    }
+
+    fn intents(&self, key: &Key, payment: &Payment) -> Vec<Intent<Act>> {
+        let mut intents = self.0.intents(key, payment);
+        for intent in &mut intents {
+            if let (Sabotage::ChargesAgain, Act::Request(charge)) = (self.1, &mut intent.what) {
+                charge.payment_id = intent.id.clone();
+            }
+        }
+        intents
+    }
+}

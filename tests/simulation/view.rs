@@ -1,0 +1,101 @@
+//! What an instance knows of one journal partition: the plain counterpart of the SQLite view, which lags behind the log,
+//! answers for closed entities and gives a claim its snapshot.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::blob::Json;
+use common::journal::{Entity, Entry, Key, Positions, Reader, Record, Snapshot, Store, Verdict, Write};
+use common::messages::Outgoing;
+
+use crate::kafka::Written;
+use crate::sabotage::Sabotage;
+
+/// The journal up to an offset.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// The next offset to be applied.
+    pub applied: i64,
+    reader: Reader,
+    pub states: BTreeMap<Key, Json>,
+    pub positions: Positions,
+    delivered: i64,
+    unsent: BTreeMap<i64, Arc<Vec<Outgoing>>>,
+}
+
+impl View {
+    /// Applies the next record, and says how it was judged.
+    pub fn apply(&mut self, written: &Written, sabotage: Sabotage) -> Verdict {
+        let offset = self.applied;
+        self.applied += 1;
+        let verdict = self.reader.judge(offset, written.head);
+        match (&written.record, verdict) {
+            (Some(Record::Entry(entry)), Verdict::Valid) => self.take(offset, entry),
+            (Some(Record::Entry(entry)), Verdict::Void) if sabotage == Sabotage::TakesVoid => self.take(offset, entry),
+            (Some(_) | None, Verdict::Valid | Verdict::Claim | Verdict::Void) => {}
+        }
+        verdict
+    }
+
+    /// What it holds of all that a record is about, and the positions.
+    pub fn before(&self, record: &Record) -> Self {
+        let Record::Entry(entry) = record else { return Self::default() };
+        let known = |write: &Write| Some((write.key.clone(), self.states.get(&write.key)?.clone()));
+        let states = entry.entities.iter().filter_map(known).collect();
+        Self { states, positions: self.positions.clone(), ..Self::default() }
+    }
+
+    fn take(&mut self, offset: i64, entry: &Entry) {
+        for write in &entry.entities {
+            match &write.state {
+                Some(state) => self.states.insert(write.key.clone(), state.clone()),
+                None => self.states.remove(&write.key),
+            };
+        }
+        self.positions.extend(entry.positions.clone());
+        self.delivered = self.delivered.max(entry.delivered);
+        self.unsent.insert(offset, entry.outbox.clone());
+        let delivered = self.delivered;
+        self.unsent.retain(|offset, messages| *offset >= delivered && !messages.is_empty());
+    }
+
+    /// An entity's state.
+    pub fn entity<E: Entity>(&self, key: &str) -> Result<Option<E>, String> {
+        self.states.get(key).map(Json::read).transpose().map_err(|e| format!("the state of {key}: {e}"))
+    }
+
+    /// What a claim is given. Of open entities that are not to be kept in memory only their timers are.
+    pub fn snapshot<E: Entity>(
+        &self,
+        ends: Positions,
+        mut keep: impl FnMut(&Key, &E) -> bool,
+        sabotage: Sabotage,
+    ) -> Snapshot<E> {
+        let mut snapshot = Snapshot { positions: self.positions.clone(), ..Snapshot::default() };
+        for key in self.states.keys() {
+            match self.entity::<E>(key).unwrap().filter(E::is_open) {
+                Some(entity) if keep(key, &entity) => snapshot.open.push((key.clone(), entity)),
+                Some(entity) => snapshot.resting.extend(entity.wake_at().map(|at| (key.clone(), at))),
+                None => {}
+            }
+        }
+        if sabotage != Sabotage::ForgetsUnsent {
+            snapshot.unsent = self.unsent.iter().map(|(offset, said)| (*offset, said.to_vec())).collect();
+        }
+        if sabotage != Sabotage::FiresFirst {
+            snapshot.ends = ends;
+        }
+        snapshot
+    }
+
+    /// Whether nothing is left to be sent by a successor.
+    pub fn all_sent(&self) -> bool {
+        self.unsent.is_empty()
+    }
+}
+
+impl<E: Entity> Store<E> for View {
+    fn load(&self, key: &Key) -> Result<Option<E>, String> {
+        self.entity(key)
+    }
+}

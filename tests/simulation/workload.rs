@@ -1,0 +1,120 @@
+//! What comes from outside in a run: orders of every kind, as `POST /orders` places them, and what people type on
+//! `payment-results`.
+
+use common::blob::{Blob, Payload};
+use common::ids::OrderId;
+use common::messages::{Headers, Outgoing};
+use common::time::Timestamp;
+use common::topics;
+use fastrand::Rng;
+use inventory_service::stock::Stock;
+use order_service::order::{Placed, Status};
+use order_service::place::{self, Limits, PlaceOrder};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::kafka::PARTITIONS;
+
+/// The warehouse, and how many of each item it has at first: plenty, the last one, none.
+pub const WAREHOUSE: &str = "main";
+const ITEMS: [(Uuid, u64); 3] = [(Uuid::from_u128(1), 1_000), (Uuid::from_u128(2), 1), (Uuid::from_u128(3), 0)];
+const UNKNOWN_ITEM: Uuid = Uuid::from_u128(4);
+
+const LIMITS: Limits = Limits { max_items: 10, max_quantity: 100, max_text: 40 };
+
+/// What the warehouse begins with.
+pub fn stock() -> Vec<Stock> {
+    let stock = |(id, on_hand): &(Uuid, u64)| Stock {
+        item_id: id.to_string(),
+        name: format!("item {}", id.as_u128()),
+        warehouse: WAREHOUSE.to_owned(),
+        on_hand: *on_hand,
+        reserved: 0,
+        changes: Vec::new(),
+    };
+    ITEMS.iter().map(stock).collect()
+}
+
+/// An order, and how it ends where nothing is late; none where that depends on who comes first.
+pub struct Ordered {
+    pub placed: Placed,
+    pub expected: Option<Status>,
+}
+
+/// What comes from outside.
+pub struct Workload {
+    pub orders: Vec<Ordered>,
+    /// Orders and results, in the order in which they come.
+    pub first: Vec<Outgoing>,
+    /// What people type when all is over.
+    pub last: Vec<Outgoing>,
+}
+
+impl Workload {
+    /// Draws one. Nobody types anything where it must be known how orders end.
+    pub fn draw(dice: &mut Rng, punctual: bool, now: Timestamp) -> Self {
+        let orders: Vec<Ordered> = (0..dice.u32(5..13)).map(|_| order(dice, now)).collect();
+        let mut first: Vec<Outgoing> = orders.iter().map(|order| place::message(&order.placed)).collect();
+        let mut last = Vec::new();
+        if !punctual {
+            (0..dice.u32(0..10)).for_each(|_| first.push(typed(dice, &orders)));
+            (0..dice.u32(0..4)).for_each(|_| last.push(typed(dice, &orders)));
+        }
+        dice.shuffle(&mut first);
+        Self { orders, first, last }
+    }
+}
+
+fn order(dice: &mut Rng, now: Timestamp) -> Ordered {
+    let (cents, paid) = match dice.u8(0..9) {
+        0 | 1 => (13, Status::PaymentNotCompleted),
+        2 => (44, Status::PaymentNotCompleted),
+        3 => (77, Status::Confirmed),
+        4 => (99, Status::Confirmed),
+        _ => (50, Status::Confirmed),
+    };
+    let [(plenty, _), (single, _), (gone, _)] = ITEMS;
+    let (items, expected) = match dice.u8(0..12) {
+        0 => (vec![(gone, 1)], Some(Status::Rejected)),
+        1 => (vec![(plenty, 2), (UNKNOWN_ITEM, 1)], Some(Status::Rejected)),
+        2..5 => (vec![(plenty, 1), (single, 1)], None),
+        5 => (vec![(plenty, 1), (plenty, 2)], Some(paid)),
+        _ => (vec![(plenty, dice.u32(1..4))], Some(paid)),
+    };
+    let line = |(id, quantity): &(Uuid, u32)| json!({"id": id, "name": "an item", "amount": 1.5, "quantity": quantity});
+    let lines: Vec<_> = items.iter().map(line).collect();
+    let amount = format!("{}.{cents}", dice.u32(1..500));
+    let customer = random_id(dice);
+    let body = format!(r#"{{"customerId": "{customer}", "amount": {amount}, "items": {}}}"#, json!(lines));
+    let body: PlaceOrder = serde_json::from_str(&body).unwrap();
+    let placed = body.checked(&LIMITS, OrderId(random_id(dice)), now);
+    Ordered { placed: placed.unwrap_or_else(|_| panic!("the order is refused")), expected }
+}
+
+fn random_id(dice: &mut Rng) -> Uuid {
+    Uuid::from_u64_pair(dice.u64(..), dice.u64(..))
+}
+
+/// What a person types: on any partition, without headers, with any key or none.
+fn typed(dice: &mut Rng, orders: &[Ordered]) -> Outgoing {
+    let order = orders[dice.usize(0..orders.len())].placed.order_id;
+    let order = if dice.u8(0..8) == 0 { OrderId(random_id(dice)) } else { order };
+    let value = match dice.u8(0..12) {
+        0 => Payload::Null,
+        1 => Payload::Bytes(Blob(vec![0xff, 0x00, 0x7b])),
+        2 => Payload::Bytes(format!(r#"{{"orderId": "{order}", "status": "perhaps"}}"#).into()),
+        3 | 4 => Payload::Bytes(format!(r#"{{"orderId": "{order}", "status": " Approved "}}"#).into()),
+        5 => Payload::Bytes(
+            format!(r#"{{"orderId":"{order}","status":"approved","paymentId":"receipt of {order}"}}"#).into(),
+        ),
+        6..9 => Payload::Bytes(format!(r#"{{"orderId":"{order}","status":"declined","reason":"typed"}}"#).into()),
+        _ => Payload::Bytes(format!(r#"{{"orderId":"{order}","status":"approved"}}"#).into()),
+    };
+    let key = match dice.u8(0..3) {
+        0 => Some(Blob::from("any key")),
+        1 => Some(order.to_string().into()),
+        _ => None,
+    };
+    let partition = Some(dice.i32(0..PARTITIONS));
+    Outgoing { topic: topics::PAYMENT_RESULTS.into(), partition, key, headers: Headers::default(), value }
+}
