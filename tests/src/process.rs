@@ -247,9 +247,17 @@ impl Service {
     /// # Errors
     /// At once when it ended, with the end of its log; or after two minutes, with what it says instead.
     pub async fn ready(&self) -> Result<()> {
+        self.ready_within(PATIENT).await
+    }
+
+    /// The same, with a patience of its own.
+    ///
+    /// # Errors
+    /// As [`Service::ready`].
+    pub async fn ready_within(&self, at_most: Duration) -> Result<()> {
         let (client, url) = (reqwest::Client::new(), self.url("/health/ready"));
         let what = format!("{} to be ready", self.label);
-        let ready = until(&what, PATIENT, || async {
+        let ready = until(&what, at_most, || async {
             if let Some(status) = self.child().as_mut().map(Child::try_wait).transpose()?.flatten() {
                 return Ok(Some(Err(anyhow!("{} ended with {status}", self.label))));
             }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use common::blob::Json;
@@ -24,6 +24,9 @@ use crate::wait::{PATIENT, until};
 
 /// Sagas in one record: it stays below a megabyte.
 const IN_A_RECORD: usize = 200;
+
+/// How long the view may take to be made from the journal.
+const REBUILDING: Duration = Duration::from_secs(1800);
 
 /// What was measured.
 #[derive(Debug, Serialize)]
@@ -70,7 +73,8 @@ pub async fn measure(cluster: &Cluster, open: u64, closed: u64) -> Result<Sagas>
     writer.flush().await?;
     std::fs::remove_dir_all(orchestrator.view()).context("its view")?;
     let begin = Instant::now();
-    orchestrator.restart().await?;
+    orchestrator.start()?;
+    orchestrator.ready_within(REBUILDING).await?;
     let rebuilt = begin.elapsed().as_secs_f64();
     let mut ids = waiting.into_iter();
     let mut next = || ids.next().context("too few open sagas: at least three are needed");
@@ -86,7 +90,7 @@ pub async fn measure(cluster: &Cluster, open: u64, closed: u64) -> Result<Sagas>
     let after_kill = begin.elapsed().as_secs_f64();
     orchestrator.ready().await?;
     let before = usage(orchestrator.pid()?)?;
-    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
     let after = usage(orchestrator.pid()?)?;
     let (waiting, memory) = (after.cpu - before.cpu, after.resident);
     Ok(Sagas { open, closed, rebuilt, first_decision, after_kill, waiting, memory })
