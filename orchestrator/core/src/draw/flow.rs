@@ -9,7 +9,7 @@
 //! ```
 
 use super::words::{clean, duration};
-use crate::definition::{Call, Definition, Receive, Step, Work, mask, ones};
+use crate::definition::{Call, Definition, Receive, Step, Verdict, Work, mask, ones};
 use crate::status::StepStatus;
 
 /// The picture without places. Its cells are numbered: the steps as they are, then the start, then the end.
@@ -159,28 +159,14 @@ impl<'a> Flow<'a> {
             return;
         }
         let name = &step.name;
-        let meaning = |what: &str, failure| {
-            let verdict = definition.ending_of(name, failure);
-            match &verdict.reason {
-                Some(reason) => format!("{what}: {} ({reason})", verdict.status),
-                None => format!("{what}: {}", verdict.status),
-            }
-        };
-        let refused = meaning("refused", StepStatus::Refused);
-        let late = meaning("timed out", StepStatus::TimedOut);
-        let about = match &step.work {
-            Work::Execute(call) if call.retry.attempts.is_none() => refused,
-            Work::Execute(_) => format!("{refused}; {}; {late}", meaning("failed", StepStatus::Failed)),
-            Work::Receive(receive) => {
-                let (id, patience) = (format!("expires_{name}"), duration(receive.timeout));
-                self.node(id, cell, Kind::CanExpire(step, receive), patience, late);
-                if receive.no.is_empty() {
-                    return;
-                }
-                refused
-            }
-        };
-        self.node(format!("fails_{name}"), cell, Kind::CanFail(step), String::new(), about);
+        let (fails, late) = whys(definition, step);
+        if let (Work::Receive(receive), Some(late)) = (&step.work, late) {
+            let (id, patience) = (format!("expires_{name}"), duration(receive.timeout));
+            self.node(id, cell, Kind::CanExpire(step, receive), patience, meaning(&[late]));
+        }
+        if !fails.is_empty() {
+            self.node(format!("fails_{name}"), cell, Kind::CanFail(step), String::new(), meaning(&fails));
+        }
     }
 
     /// Both endings, and the way back to the second.
@@ -243,21 +229,52 @@ impl<'a> Flow<'a> {
 
     /// What a saga that turned back can be called, each once.
     fn statuses_back(&self) -> String {
-        let (steps, endings) = (&self.definition.steps, &self.definition.endings);
-        let turning = (0..).zip(steps).filter(|(cell, _)| turns_back(self.definition, *cell));
-        let failures = turning.filter_map(|(_, step)| endings.steps.get(&step.name));
-        let failures = failures.flat_map(|step| [&step.refused, &step.failed, &step.timed_out]);
-        let said = failures.chain([&endings.cancelled, &endings.deadline]).flatten();
-        let mut statuses: Vec<&str> = said.chain([&endings.default]).map(|verdict| verdict.status.as_str()).collect();
-        statuses.sort_unstable();
-        statuses.dedup();
-        statuses.join(", ")
+        let (definition, endings) = (self.definition, &self.definition.endings);
+        let turning = (0..).zip(&definition.steps).filter(|(cell, _)| turns_back(definition, *cell));
+        let whys = turning.map(|(_, step)| whys(definition, step));
+        let failures = whys.flat_map(|(fails, late)| fails.into_iter().chain(late)).map(|(_, verdict)| verdict);
+        let cancelled = [endings.cancelled.as_ref().unwrap_or(&endings.default)];
+        let late = definition.deadline.map(|_| endings.deadline.as_ref().unwrap_or(&endings.default));
+        statuses(failures.chain(cancelled).chain(late))
     }
 }
 
 /// Behind the pivot nothing turns back.
 fn turns_back(definition: &Definition, step: usize) -> bool {
     definition.pivot().is_none_or(|pivot| definition.graph.descendants(pivot) & mask(step) == 0)
+}
+
+/// Why, and what that means.
+type Why<'a> = (&'static str, &'a Verdict);
+
+/// Why a step may not come about; apart from that, that a callback is waited for in vain.
+pub(super) fn whys<'a>(definition: &'a Definition, step: &Step) -> (Vec<Why<'a>>, Option<Why<'a>>) {
+    let why = |why, status| (why, definition.ending_of(&step.name, status));
+    let refused = why("refused", StepStatus::Refused);
+    let (failed, late) = (why("failed", StepStatus::Failed), why("timed out", StepStatus::TimedOut));
+    match &step.work {
+        Work::Execute(call) if call.retry.attempts.is_none() => (vec![refused], None),
+        Work::Execute(_) => (vec![refused, failed, late], None),
+        Work::Receive(receive) if receive.no.is_empty() => (Vec::new(), Some(late)),
+        Work::Receive(_) => (vec![refused], Some(late)),
+    }
+}
+
+/// `refused: rejected; timed out: cancelled (too_slow)`
+fn meaning(whys: &[Why<'_>]) -> String {
+    let one = |(why, verdict): &Why<'_>| match &verdict.reason {
+        Some(reason) => format!("{why}: {} ({reason})", verdict.status),
+        None => format!("{why}: {}", verdict.status),
+    };
+    whys.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Each status once.
+pub(super) fn statuses<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> String {
+    let mut statuses: Vec<&str> = verdicts.map(|verdict| verdict.status.as_str()).collect();
+    statuses.sort_unstable();
+    statuses.dedup();
+    statuses.join(", ")
 }
 
 fn sends(call: &Call) -> String {

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::flow::{Arrow, Flow, Kind, Node, Way};
+use super::flow::{Arrow, Flow, Kind, Node, Way, statuses, whys};
 use super::words::clean;
-use crate::status::StepStatus;
 
 /// Writes the flowchart.
 pub(super) fn write(flow: &Flow<'_>) -> String {
@@ -87,7 +86,7 @@ fn line(flow: &Flow<'_>, arrow: &Arrow) -> String {
         Way::Otherwise => "-->|otherwise|".to_owned(),
         Way::Back => {
             let why = if let Some(Kind::CanFail(step)) = from {
-                flow.definition.ending_of(&step.name, StepStatus::Refused).status.clone()
+                statuses(whys(flow.definition, step).0.into_iter().map(|(_, verdict)| verdict))
             } else {
                 format!("after {}", about.map_or("", |node| node.title.as_str()))
             };

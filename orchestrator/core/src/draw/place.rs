@@ -6,7 +6,7 @@ use super::route::Ways;
 use super::tracks::{self, Tracks};
 
 pub(super) const TASK: (i32, i32) = (180, 90);
-pub(super) const UNDO: (i32, i32) = (180, 44);
+pub(super) const UNDO: (i32, i32) = (180, 64);
 const GATEWAY: i32 = 50;
 pub(super) const EVENT: i32 = 36;
 const NOTE: (i32, i32) = (180, 22);

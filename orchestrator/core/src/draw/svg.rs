@@ -25,7 +25,6 @@ pub(super) fn write(picture: &Picture<'_>) -> String {
             ("class", &"saga-graph"),
             ("role", &"img"),
             ("aria-labelledby", &format!("{title} {about}")),
-            ("lang", &flow.language),
             ("data-definition", &definition.name),
             ("data-version", &definition.version),
             ("viewBox", &format!("0 0 {} {}", picture.width, picture.height)),
@@ -179,7 +178,9 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, class: &str, name:
         lines.push(small(name));
     }
     lines.push(small(detail));
-    write_lines(xml, Rect { height: at.height - EVENT / 2, ..at }, &lines);
+    // Above what stands on the lower edge.
+    let edge = flow.nodes.iter().any(|other| other.cell == node.cell && on_edge(other.kind));
+    write_lines(xml, Rect { height: at.height - if edge { EVENT / 2 } else { 0 }, ..at }, &lines);
     for (place, node) in flow.nodes.iter().enumerate().filter(|(_, other)| other.cell == node.cell) {
         let at = picture.rect(place);
         match node.kind {
@@ -203,6 +204,10 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, class: &str, name:
         }
     }
     xml.close("g");
+}
+
+const fn on_edge(kind: Kind<'_>) -> bool {
+    matches!(kind, Kind::CanUndo(_) | Kind::CanFail(_) | Kind::CanExpire(..))
 }
 
 fn write_box(xml: &mut Xml, node: &Node<'_>, at: Rect, class: &str) {
