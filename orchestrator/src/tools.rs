@@ -12,7 +12,7 @@ use saga::{Definition, Format};
 
 use crate::definitions::Definitions;
 
-/// The tools, as subcommands.
+// The tools, as subcommands. (What would stand here as documentation would become the program's own.)
 #[derive(Debug, Subcommand)]
 enum Tool {
     /// Check definitions, as a start with all of them would, and print everything that is wrong

@@ -95,7 +95,7 @@ fn what_cannot_be_drawn_is_told() {
 #[test]
 fn the_tools_are_in_the_help_and_the_service_is_still_there() {
     let help = text(&orchestrator(&["--help"]).stdout);
-    for word in ["check", "graph", "--config", "--print-config", "ORCHESTRATOR__"] {
+    for word in ["Runs sagas: ", "check", "graph", "--config", "--print-config", "ORCHESTRATOR__"] {
         assert!(help.contains(word), "{word} is not in\n{help}");
     }
     assert!(text(&orchestrator(&["--print-config"]).stdout).contains("[kafka]"));
