@@ -9,24 +9,33 @@ java_command() {
 }
 
 # ---- jars --------------------------------------------------------------------------------------------
-kafka_fetched() { [[ -f $KAFKA_LIBS/pom.xml ]] && cmp -s "$KAFKA_POM" "$KAFKA_LIBS/pom.xml"; }
+jars_fetched() { [[ -f $2/pom.xml ]] && cmp -s "$1" "$2/pom.xml"; } # POM DIR
 
-# The copy of the pom goes in last and the folder is moved into place whole: what is there is complete.
-fetch_kafka() {
-  ! kafka_fetched || return 0
-  local fresh=$KAFKA_LIBS.$$ log=$DATA/fetch-kafka.log
+# What a pom names, into a folder. The copy of the pom goes in last and the folder is moved into place whole: what is there
+# is complete.
+fetch_jars() { # POM DIR GOAL...
+  local pom=$1 dir=$2
+  local fresh=$dir.$$ log=$DATA/fetch-${dir##*/}.log
+  shift 2
   mkdir -p "$DATA"
-  warn "Fetching Apache Kafka $(sed -n 's/.*<kafka.version>\(.*\)<.*/\1/p' "$KAFKA_POM") with Maven (once) …"
-  if ! mvn -B -f "$KAFKA_POM" dependency:copy-dependencies -DoutputDirectory="$fresh" >"$log" 2>&1 </dev/null; then
+  if ! mvn -B -f "$pom" "$@" -DoutputDirectory="$fresh" >"$log" 2>&1 </dev/null; then
     grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
     rm -rf "$fresh"
-    die "Maven could not fetch Kafka's jars; the whole story is in $log."
+    die "Maven could not fetch what is in $pom; the whole story is in $log."
   fi
-  cp "$KAFKA_POM" "$fresh/pom.xml"
-  rm -rf "$KAFKA_LIBS"
+  cp "$pom" "$fresh/pom.xml"
+  rm -rf "$dir"
   # Another run may have been faster.
-  mv "$fresh" "$KAFKA_LIBS" 2>/dev/null || rm -rf "$fresh"
-  kafka_fetched || die "Kafka's jars are not in $KAFKA_LIBS."
+  mv "$fresh" "$dir" 2>/dev/null || rm -rf "$fresh"
+  jars_fetched "$pom" "$dir" || die "The jars of $pom are not in $dir."
+}
+
+kafka_fetched() { jars_fetched "$KAFKA_POM" "$KAFKA_LIBS"; }
+
+fetch_kafka() {
+  ! kafka_fetched || return 0
+  warn "Fetching Apache Kafka $(sed -n 's/.*<kafka.version>\(.*\)<.*/\1/p' "$KAFKA_POM") with Maven (once) …"
+  fetch_jars "$KAFKA_POM" "$KAFKA_LIBS" dependency:copy-dependencies
 }
 
 # A tool is over before the second compiler would pay.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::settings;
 
@@ -34,9 +34,9 @@ pub fn command(service: &'static str, about: &'static str, defaults: &str) -> Co
 }
 
 /// Reads the process's command line. Ends the process on `--help`, on `--version`, and on what it doesn't know (code 2).
-pub fn parse(service: &'static str, about: &'static str, defaults: &str) -> Args {
-    let matches = command(service, about, defaults).get_matches();
-    Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+pub fn parse(command: Command) -> (Args, ArgMatches) {
+    let matches = command.get_matches();
+    (Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()), matches)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use clap::{ArgMatches, Command};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,6 +57,16 @@ pub trait Program: 'static {
 
     /// The service's HTTP routes; health routes, problems for what is not found, and limits are added to it.
     fn router(context: Context<Self::Settings>) -> Router;
+
+    /// The command line with what only this program has: its tools, as subcommands. By default it has none.
+    fn command_line(command: Command) -> Command {
+        command
+    }
+
+    /// Uses the tool that is asked for, instead of running the service: it needs neither settings nor Kafka.
+    fn tool(_: &ArgMatches) -> Option<ExitCode> {
+        None
+    }
 }
 
 /// Topics that only the settings tell of.
@@ -95,7 +106,10 @@ pub struct Context<S> {
 
 /// Runs a service until it is asked to end (SIGTERM, SIGINT: exit code 0) or can't go on (exit code 1).
 pub fn main<P: Program>() -> ExitCode {
-    let args = cli::parse(P::NAME, P::ABOUT, P::DEFAULTS);
+    let (args, matches) = cli::parse(P::command_line(cli::command(P::NAME, P::ABOUT, P::DEFAULTS)));
+    if let Some(code) = P::tool(&matches) {
+        return code;
+    }
     let settings = match settings::load::<P::Settings>(P::DEFAULTS, P::NAME, args.config.as_deref()) {
         Ok(settings) => settings,
         Err(error) => return fail(P::NAME, &error.to_string()),

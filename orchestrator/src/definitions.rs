@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail, ensure};
 use common::service::MoreTopics;
 use common::topics;
-use saga::{Definition, Receive};
+use saga::{Definition, DefinitionError, Receive};
 
 const BUILT_IN: [(&str, &str); 1] = [("order.toml", include_str!("../sagas/order.toml"))];
 /// The longest name of a topic that Kafka takes.
@@ -46,20 +46,26 @@ impl Definitions {
     fn parse(files: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
         let (mut all, mut wrong) = (Self::default(), Vec::new());
         for (name, text) in files {
-            match Definition::parse(&name, &text) {
-                Ok(new) => {
-                    wrong.extend(all.clashes(&new).into_iter().map(|clash| format!("{name}: {clash}")));
-                    wrong.extend(bad_topics(&new).into_iter().map(|bad| format!("{name}: {bad}")));
-                    all.0.push(Arc::new(new));
-                }
-                Err(errors) => wrong.extend(errors.iter().map(ToString::to_string)),
-            }
+            wrong.extend(all.add(&name, &text).err().into_iter().flatten());
         }
         wrong.extend(all.mixed_up());
         if !wrong.is_empty() {
             bail!("saga definitions:\n{}", wrong.join("\n"));
         }
         Ok(all)
+    }
+
+    /// Reads and checks one more.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, a line each.
+    pub fn add(&mut self, file: &str, text: &str) -> Result<Arc<Definition>, Vec<String>> {
+        let told = |errors: Vec<DefinitionError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let new = Arc::new(Definition::parse(file, text).map_err(told)?);
+        let wrong: Vec<String> =
+            self.clashes(&new).into_iter().chain(bad_topics(&new)).map(|wrong| format!("{file}: {wrong}")).collect();
+        self.0.push(new.clone());
+        if wrong.is_empty() { Ok(new) } else { Err(wrong) }
     }
 
     /// All of them.
@@ -113,7 +119,7 @@ impl Definitions {
     }
 
     /// Topics that are used for two things: a message there could not be told from another.
-    fn mixed_up(&self) -> Vec<String> {
+    pub fn mixed_up(&self) -> Vec<String> {
         let started: BTreeSet<&str> = self.all().map(|d| d.start.topic.as_str()).collect();
         let both = started.into_iter().filter(|topic| self.is_received(topic));
         both.map(|topic| format!("topic {topic:?} begins sagas and is waited on; write one topic for each")).collect()

@@ -10,4 +10,5 @@ pub mod perform;
 pub mod program;
 pub mod sessions;
 pub mod shape;
+pub mod tools;
 pub mod view;

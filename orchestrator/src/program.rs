@@ -1,10 +1,12 @@
 //! What the orchestrator is made of: its topics, its settings, and which parts of it go together.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::ensure;
 use axum::Router;
+use clap::{ArgMatches, Command};
 use common::service::{Context, MoreTopics, NoActor, Program};
 use common::topics;
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,7 @@ use crate::conduct::Conductor;
 use crate::definitions::Definitions;
 use crate::sessions::{self, Sessions};
 use crate::view::SagaRows;
-use crate::{api, dashboard};
+use crate::{api, dashboard, tools};
 
 /// The settings that only the orchestrator has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,6 +90,14 @@ impl Program for Orchestrator {
         let own = &context.settings.dashboard;
         let sessions = Sessions::new(&own.user, &own.password_hash, own.session_idle);
         api::router(context.clone(), sessions.clone()).merge(dashboard::router(context, sessions))
+    }
+
+    fn command_line(command: Command) -> Command {
+        tools::command_line(command)
+    }
+
+    fn tool(matches: &ArgMatches) -> Option<ExitCode> {
+        tools::run(matches)
     }
 }
 

@@ -16,6 +16,7 @@
 //! - [`Definition::parse`] reads a definition and checks all of it; every error says where, what, and what to write.
 //! - [`decide()`] takes a saga and an [`Input`] and answers with a [`Decision`]. It is total: there is an answer for
 //!   every state and every input, also for nonsense (a note, and an entry in the history).
+//! - [`draw()`] shows a definition as a picture, in BPMN or as a Mermaid flowchart.
 //! - [`Saga::wake_at`] says when to call again with [`Input::Timer`].
 //!
 //! What is expected of participants: a command may come more than once, and out of order with its compensation; it is
@@ -30,6 +31,7 @@ mod condition;
 mod data;
 mod decide;
 mod definition;
+mod draw;
 mod forward;
 mod history;
 mod input;
@@ -47,6 +49,7 @@ pub use definition::{
     Call, Definition, DefinitionError, Endings, Failures, Key, Label, Participant, Receive, Retry, Start, Step,
     Verdict, Work,
 };
+pub use draw::{Format, draw};
 pub use history::{Entry, HISTORY_LIMIT, TEXT_LIMIT, What};
 pub use input::{Action, Callback, Decision, Effect, Input, Outcome, command_id};
 pub use operate::{OPERATIONS_LIMIT, Operate, Operated, Operation};

@@ -1,0 +1,41 @@
+//! A definition as a picture: what is on it (`flow`), where it stands (`grid`, `tracks`, `place`), and the formats it can
+//! be written in. The formats share one picture, so that they never tell different stories.
+
+mod bpmn;
+mod flow;
+mod grid;
+mod interchange;
+mod mermaid;
+mod place;
+mod route;
+mod style;
+mod svg;
+mod tracks;
+mod words;
+mod xml;
+
+use crate::definition::Definition;
+
+/// What a definition can be drawn as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A picture for a browser or a document, light or dark as its reader likes it. What shows a step has
+    /// `data-step="NAME"`, so that a page can colour it.
+    Svg,
+    /// BPMN 2.0 with its diagram, for a modeller. It shows what is done, and can't be executed.
+    Bpmn,
+    /// The text of a flowchart, for Markdown.
+    Mermaid,
+}
+
+/// Draws a definition, its labels in a language (BCP 47, such as `pt`), or in English where they have none in it. The
+/// same definition gives the same text, always.
+#[must_use]
+pub fn draw(definition: &Definition, format: Format, language: &str) -> String {
+    let flow = flow::Flow::of(definition, language);
+    match format {
+        Format::Svg => svg::write(&place::Picture::of(&flow)),
+        Format::Bpmn => bpmn::write(&place::Picture::of(&flow)),
+        Format::Mermaid => mermaid::write(&flow),
+    }
+}

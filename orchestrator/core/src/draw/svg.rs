@@ -1,0 +1,291 @@
+//! The picture as SVG: one file without scripts, fonts or anything else from outside.
+
+use std::fmt::{Display, Write as _};
+
+use super::flow::{Flow, Kind, Node, Way};
+use super::place::{EVENT, Picture, Point, Rect, label};
+use super::xml::Xml;
+use super::{style, words};
+
+const LABEL_SIZE: i32 = 13;
+const SMALL_SIZE: i32 = 11;
+/// Left and right of the text in a task.
+const PADDING: i32 = 24;
+
+/// Writes the picture.
+pub(super) fn write(picture: &Picture<'_>) -> String {
+    let (flow, mut xml) = (picture.flow, Xml::new());
+    let definition = flow.definition;
+    let key = format!("{}-{}", definition.name, definition.version);
+    let (title, about) = (format!("saga-title-{key}"), format!("saga-about-{key}"));
+    xml.open(
+        "svg",
+        &[
+            ("xmlns", &"http://www.w3.org/2000/svg"),
+            ("class", &"saga-graph"),
+            ("role", &"img"),
+            ("aria-labelledby", &format!("{title} {about}")),
+            ("data-definition", &definition.name),
+            ("data-version", &definition.version),
+            ("viewBox", &format!("0 0 {} {}", picture.width, picture.height)),
+            ("width", &picture.width),
+            ("height", &picture.height),
+        ],
+    );
+    let name = words::clean(definition.label.get(flow.language));
+    xml.text("title", &[("id", &title)], &format!("{name}: {} version {}", definition.name, definition.version));
+    xml.text("desc", &[("id", &about)], &description(flow));
+    xml.text("style", &[], style::SHEET);
+    write_heads(&mut xml);
+    xml.empty("rect", &[("class", &"paper"), ("width", &picture.width), ("height", &picture.height)]);
+    for i in 0..flow.arrows.len() {
+        write_line(&mut xml, picture, i);
+    }
+    for (i, node) in flow.nodes.iter().enumerate() {
+        write_node(&mut xml, picture, i, node);
+    }
+    xml.close("svg");
+    xml.finish()
+}
+
+/// All of it in words, for who does not see it.
+fn description(flow: &Flow<'_>) -> String {
+    let mut text = String::new();
+    for node in &flow.nodes {
+        let after = flow.definition.steps.get(node.cell).map(|step| step.after.join(", ")).unwrap_or_default();
+        let when = if after.is_empty() { String::new() } else { format!(" (after {after})") };
+        // A text takes everything.
+        match node.kind {
+            Kind::Send(..) | Kind::Wait(..) => _ = write!(text, "{}{when}: {} ", node.title, node.about),
+            Kind::Start | Kind::Conclude => _ = write!(text, "{} ", node.about),
+            Kind::Undo(_) | Kind::Choice(_) | Kind::Pivot => _ = write!(text, "{} ", sentence(&node.about)),
+            Kind::End => _ = write!(text, "It ends as {}. ", node.title),
+            Kind::Back => _ = write!(text, "Where a step does not come about: {} ", node.about),
+            Kind::EndBack => _ = write!(text, "Then it ends as {}.", node.title),
+            Kind::Join
+            | Kind::Merge
+            | Kind::Fork
+            | Kind::CanUndo(_)
+            | Kind::CanFail(_)
+            | Kind::CanExpire(..)
+            | Kind::ConcludeBack => {}
+        }
+    }
+    text
+}
+
+fn sentence(text: &str) -> String {
+    if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
+}
+
+fn write_heads(xml: &mut Xml) {
+    xml.open("defs", &[]);
+    for (id, class) in [("saga-head", "head"), ("saga-head-back", "head-back")] {
+        let box_: &dyn Display = &"0 0 10 10";
+        xml.open(
+            "marker",
+            &[
+                ("id", &id),
+                ("viewBox", box_),
+                ("refX", &10),
+                ("refY", &5),
+                ("markerWidth", &9),
+                ("markerHeight", &9),
+                ("markerUnits", &"userSpaceOnUse"),
+                ("orient", &"auto"),
+            ],
+        );
+        xml.empty("path", &[("class", &class), ("d", &style::HEAD)]);
+        xml.close("marker");
+    }
+    xml.close("defs");
+}
+
+fn write_line(xml: &mut Xml, picture: &Picture<'_>, i: usize) {
+    let (Some(arrow), line) = (picture.flow.arrows.get(i), picture.line(i)) else { return };
+    let word = picture.flow.nodes.get(arrow.to).is_some_and(|node| matches!(node.kind, Kind::Pivot));
+    let (class, head) = match arrow.way {
+        Way::Inside | Way::Edge(_) | Way::Holds | Way::Otherwise => ("way", "url(#saga-head)"),
+        Way::Back => ("way way-back", "url(#saga-head-back)"),
+        Way::Belongs if word => ("way way-word", "none"),
+        Way::Belongs => ("way way-undo", "url(#saga-head-back)"),
+    };
+    let points: Vec<String> = line.iter().map(|point| format!("{},{}", point.x, point.y)).collect();
+    xml.empty("polyline", &[("class", &class), ("points", &points.join(" ")), ("marker-end", &head)]);
+    if let (Way::Otherwise, [_, corner, ..]) = (arrow.way, line) {
+        let at = Rect { x: corner.x + 4, y: corner.y + 2, width: 64, height: 14 };
+        write_lines(xml, at, &[("small", SMALL_SIZE, "otherwise".to_owned())]);
+    }
+}
+
+fn write_node(xml: &mut Xml, picture: &Picture<'_>, i: usize, node: &Node<'_>) {
+    let at = picture.rect(i);
+    match node.kind {
+        Kind::Send(step, call) => write_step(xml, picture, i, "send", &step.name, &call.command),
+        Kind::Wait(step, receive) => write_step(xml, picture, i, "wait", &step.name, &receive.topic),
+        Kind::Undo(step) => {
+            xml.open("g", &[("class", &"undo"), ("data-undo", &step.name)]);
+            write_box(xml, node, at, "box");
+            write_icon(xml, style::REWIND, "full", Point { x: at.x + 16, y: at.center().y });
+            let inside = Rect { x: at.x + 28, width: at.width - 36, ..at };
+            write_lines(xml, inside, &wrapped("small", SMALL_SIZE, &node.title, inside.width, 2));
+            xml.close("g");
+        }
+        Kind::Conclude | Kind::ConcludeBack => {
+            let class = if matches!(node.kind, Kind::Conclude) { "conclude" } else { "conclude back" };
+            xml.open("g", &[("class", &class)]);
+            write_box(xml, node, at, "box");
+            write_icon(xml, style::LETTER, "icon", Point { x: at.x + 13, y: at.y + 12 });
+            write_lines(xml, at, &wrapped("label", LABEL_SIZE, &node.title, at.width - 2 * PADDING, 3));
+            xml.close("g");
+        }
+        Kind::Join | Kind::Fork => write_gateway(xml, node, at, style::PLUS),
+        Kind::Choice(_) | Kind::Merge => write_gateway(xml, node, at, style::CROSS),
+        Kind::Start => write_event(xml, node, at, "start", Some((style::LETTER, "icon"))),
+        Kind::End => write_event(xml, node, at, "end", None),
+        Kind::EndBack => write_event(xml, node, at, "end back", None),
+        Kind::Back => write_event(xml, node, at, "double back", Some((style::REWIND, "full"))),
+        // With their steps.
+        Kind::CanUndo(_) | Kind::CanFail(_) | Kind::CanExpire(..) | Kind::Pivot => {}
+    }
+}
+
+/// A step, and what stands on its edge.
+fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, class: &str, name: &str, detail: &str) {
+    let (flow, at) = (picture.flow, picture.rect(i));
+    let Some(node) = flow.nodes.get(i) else { return };
+    let Some(step) = flow.definition.steps.get(node.cell) else { return };
+    let pivot = if step.pivot { " pivot" } else { "" };
+    xml.open("g", &[("class", &format!("step {class}{pivot}")), ("data-step", &name)]);
+    write_box(xml, node, at, "box task");
+    let corner = Point { x: at.x + 13, y: at.y + 12 };
+    if class == "wait" {
+        write_icon(xml, style::LETTER, "icon", corner);
+    } else {
+        write_icon(xml, style::COG, "icon", corner);
+        let (radius, dashes) = style::COG_TEETH;
+        let (x, y) = (corner.x, corner.y);
+        xml.empty(
+            "circle",
+            &[("class", &"icon"), ("cx", &x), ("cy", &y), ("r", &radius), ("stroke-dasharray", &dashes)],
+        );
+    }
+    let room = at.width - 2 * PADDING;
+    let label = words::clean(step.label.get(flow.language));
+    let mut lines = wrapped("label", LABEL_SIZE, &label, room, 2);
+    let small = |text: &str| ("small", SMALL_SIZE, words::shorten(&words::clean(text), SMALL_SIZE, room));
+    if label != name {
+        lines.push(small(name));
+    }
+    lines.push(small(detail));
+    // Above what stands on the lower edge.
+    let edge = flow.nodes.iter().any(|other| other.cell == node.cell && on_edge(other.kind));
+    write_lines(xml, Rect { height: at.height - if edge { EVENT / 2 } else { 0 }, ..at }, &lines);
+    for (place, node) in flow.nodes.iter().enumerate().filter(|(_, other)| other.cell == node.cell) {
+        let at = picture.rect(place);
+        match node.kind {
+            Kind::CanUndo(_) => write_event(xml, node, at, "double edge", Some((style::REWIND, "full"))),
+            Kind::CanFail(_) => write_event(xml, node, at, "double edge", Some((style::BOLT, "full"))),
+            Kind::CanExpire(..) => write_event(xml, node, at, "double edge", Some((style::CLOCK, "icon"))),
+            Kind::Pivot => write_lines(xml, at, &[("word", LABEL_SIZE, node.title.clone())]),
+            Kind::Start
+            | Kind::Join
+            | Kind::Choice(_)
+            | Kind::Send(..)
+            | Kind::Wait(..)
+            | Kind::Merge
+            | Kind::Fork
+            | Kind::Undo(_)
+            | Kind::Conclude
+            | Kind::End
+            | Kind::Back
+            | Kind::ConcludeBack
+            | Kind::EndBack => {}
+        }
+    }
+    xml.close("g");
+}
+
+const fn on_edge(kind: Kind<'_>) -> bool {
+    matches!(kind, Kind::CanUndo(_) | Kind::CanFail(_) | Kind::CanExpire(..))
+}
+
+fn write_box(xml: &mut Xml, node: &Node<'_>, at: Rect, class: &str) {
+    write_title(xml, node);
+    let (x, y, width, height) = (at.x, at.y, at.width, at.height);
+    xml.empty("rect", &[("class", &class), ("x", &x), ("y", &y), ("width", &width), ("height", &height), ("rx", &8)]);
+}
+
+/// What is shown where one points at it.
+fn write_title(xml: &mut Xml, node: &Node<'_>) {
+    if !node.about.is_empty() {
+        xml.text("title", &[], &node.about);
+    }
+}
+
+fn write_gateway(xml: &mut Xml, node: &Node<'_>, at: Rect, mark: &str) {
+    let middle = at.center();
+    xml.open("g", &[("class", &"gateway")]);
+    write_title(xml, node);
+    let diamond = format!(
+        "M{} {}L{} {}L{} {}L{} {}Z",
+        at.x,
+        middle.y,
+        middle.x,
+        at.y,
+        at.right(),
+        middle.y,
+        middle.x,
+        at.bottom()
+    );
+    xml.empty("path", &[("class", &"box"), ("d", &diamond)]);
+    write_icon(xml, mark, "icon", middle);
+    write_label(xml, node, at);
+    xml.close("g");
+}
+
+fn write_event(xml: &mut Xml, node: &Node<'_>, at: Rect, class: &str, icon: Option<(&str, &str)>) {
+    let middle = at.center();
+    xml.open("g", &[("class", &format!("event {class}"))]);
+    write_title(xml, node);
+    let circle = |xml: &mut Xml, radius: i32| {
+        xml.empty("circle", &[("class", &"box"), ("cx", &middle.x), ("cy", &middle.y), ("r", &radius)]);
+    };
+    circle(xml, at.width / 2);
+    if class.starts_with("double") {
+        circle(xml, at.width / 2 - 3);
+    }
+    if let Some((path, class)) = icon {
+        write_icon(xml, path, class, middle);
+    }
+    write_label(xml, node, at);
+    xml.close("g");
+}
+
+fn write_icon(xml: &mut Xml, path: &str, class: &str, at: Point) {
+    let place = format!("translate({} {})", at.x, at.y);
+    xml.empty("path", &[("class", &class), ("transform", &place), ("d", &path)]);
+}
+
+/// The text below a node.
+fn write_label(xml: &mut Xml, node: &Node<'_>, at: Rect) {
+    if let Some(at) = label(node.kind, at) {
+        let lines = wrapped("small", SMALL_SIZE, &node.title, at.width, usize::try_from(at.height / 14).unwrap_or(1));
+        let used = i32::try_from(lines.len()).unwrap_or(1) * 15;
+        write_lines(xml, Rect { height: used, ..at }, &lines);
+    }
+}
+
+fn wrapped<'c>(class: &'c str, size: i32, text: &str, room: i32, lines: usize) -> Vec<(&'c str, i32, String)> {
+    words::wrap(text, size, room, lines).into_iter().map(|line| (class, size, line)).collect()
+}
+
+/// Lines of text (class, size, text), in the middle of a place.
+fn write_lines(xml: &mut Xml, at: Rect, lines: &[(&str, i32, String)]) {
+    let height: i32 = lines.iter().map(|(_, size, _)| size + 4).sum();
+    let mut y = at.center().y - height / 2;
+    for (class, size, text) in lines {
+        xml.text("text", &[("class", class), ("x", &at.center().x), ("y", &(y + size))], text);
+        y += size + 4;
+    }
+}

@@ -1,0 +1,88 @@
+//! Writing XML with quick-xml, which escapes what has to be, as text that is always well-formed.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+
+/// An XML document that is being written.
+pub(super) struct Xml(Writer<Vec<u8>>);
+
+/// The attributes of an element.
+pub(super) type Attributes<'a> = &'a [(&'a str, &'a dyn Display)];
+
+impl Xml {
+    pub(super) fn new() -> Self {
+        let mut xml = Self(Writer::new_with_indent(Vec::new(), b' ', 2));
+        xml.write(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)));
+        xml
+    }
+
+    /// Begins an element.
+    pub(super) fn open(&mut self, name: &str, attributes: Attributes<'_>) {
+        self.write(Event::Start(start(name, attributes)));
+    }
+
+    pub(super) fn close(&mut self, name: &str) {
+        self.write(Event::End(BytesEnd::new(name)));
+    }
+
+    /// An element without content.
+    pub(super) fn empty(&mut self, name: &str, attributes: Attributes<'_>) {
+        self.write(Event::Empty(start(name, attributes)));
+    }
+
+    /// An element with a text.
+    pub(super) fn text(&mut self, name: &str, attributes: Attributes<'_>, text: &str) {
+        self.open(name, attributes);
+        self.write(Event::Text(BytesText::new(&legal(text))));
+        self.close(name);
+    }
+
+    pub(super) fn finish(self) -> String {
+        let mut text = String::from_utf8_lossy(&self.0.into_inner()).into_owned();
+        text.push('\n');
+        text
+    }
+
+    fn write(&mut self, event: Event<'_>) {
+        // It goes to memory, which takes everything.
+        _ = self.0.write_event(event);
+    }
+}
+
+fn start<'a>(name: &'a str, attributes: Attributes<'_>) -> BytesStart<'a> {
+    let mut start = BytesStart::new(name);
+    for (name, value) in attributes {
+        start.push_attribute((*name, legal(&value.to_string()).as_ref()));
+    }
+    start
+}
+
+/// Without the characters that XML 1.0 has no way to write.
+fn legal(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{FFFE}' | '\u{FFFF}');
+    if text.contains(bad) { text.replace(bad, "\u{FFFD}").into() } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_written_can_be_read_back() {
+        let nasty = "<b>&\"'</b>\n]]> é";
+        let mut xml = Xml::new();
+        xml.open("a", &[("x", &nasty), ("y", &7)]);
+        xml.text("t", &[], &format!("{nasty}\u{0}"));
+        xml.empty("e", &[]);
+        xml.close("a");
+        let text = xml.finish();
+        let read = roxmltree::Document::parse(&text).unwrap();
+        assert_eq!(read.root_element().attribute("x"), Some(nasty));
+        assert_eq!(read.root_element().attribute("y"), Some("7"));
+        let inside = read.root_element().first_element_child().unwrap();
+        assert_eq!(inside.text(), Some(format!("{nasty}\u{FFFD}").as_str()));
+    }
+}
