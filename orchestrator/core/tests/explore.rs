@@ -28,7 +28,7 @@ mod explore {
 }
 mod harness;
 
-use explore::checks::{AGAIN, CONSERVED, ENDS_WELL, Explored, Found, INCIDENT, UNPAID, explore};
+use explore::checks::{AGAIN, CONSERVED, ENDS_WELL, Explored, Found, INCIDENT, NEVER_BOTH, UNPAID, explore};
 use explore::engine::Engine;
 use explore::participants::Forgets;
 use explore::world::{Bounds, Says};
@@ -153,6 +153,17 @@ fn an_incident_says_what_is_left_and_an_operator_ends_it() {
     holds("incidents, the refund failing", &text, Bounds { hasty: 0, failures: 2, ..USUAL }, 10_000, &[INCIDENT]);
 }
 
+/// The payment is the point of no return, and there is a deadline before it. What is stuck behind it is an incident.
+#[test]
+fn behind_a_pivot_nothing_is_undone_and_a_deadline_counts_only_before_it() {
+    let text = with(&two_attempts(), "receive = {", "pivot = true\nreceive = {");
+    let text = with(&text, "[start]", "deadline = \"1h\"\n[start]");
+    let seen = ["confirmed", "cancelled", "payment_not_completed", INCIDENT, AGAIN];
+    holds("a pivot and a deadline", &text, Bounds { failures: 0, ..USUAL }, 10_000, &seen);
+    let bounds = Bounds { operations: 1, failures: 0, hasty: 0, ..USUAL };
+    holds("a pivot, a deadline and an operator", &text, bounds, 10_000, &seen);
+}
+
 fn is_caught(name: &str, property: &'static str, explored: Explored) {
     let found = explore(name, explored, Some(property));
     assert!(found.broken.contains(&property), "{name}: nothing is violated");
@@ -181,4 +192,12 @@ fn acting_twice_on_a_repeated_command_is_caught() {
         explored.system.forgets = forgets;
         is_caught(name, property, explored);
     }
+}
+
+/// Why payment results must lie on one partition.
+#[test]
+fn reading_payment_results_in_another_order_than_the_saga_is_caught() {
+    let mut explored = Explored::new(Engine::new(&one_attempt()), Bounds { results: 2, hasty: 0, ..USUAL });
+    explored.system.backwards = true;
+    is_caught("planted: payment results in another order", NEVER_BOTH, explored);
 }

@@ -26,7 +26,10 @@ pub struct Explored {
 
 impl Explored {
     pub fn new(engine: Engine, bounds: Bounds) -> Self {
-        Self { system: System { engine, bounds, forgets: Forgets::Nothing }, end_well: Mutex::default() }
+        Self {
+            system: System { engine, bounds, forgets: Forgets::Nothing, backwards: false },
+            end_well: Mutex::default(),
+        }
     }
 
     /// Whether all ends as it should once nothing goes wrong any more: by what the saga waits for alone, and then, message
@@ -138,6 +141,7 @@ impl Model for Explored {
 
 pub const ENDS_WELL: &str = "all ends well once nothing goes wrong any more";
 pub const CONSERVED: &str = "stock is conserved";
+pub const NEVER_BOTH: &str = "never confirmed and refunded";
 pub const UNPAID: &str = "nothing leaves the warehouse unpaid";
 
 fn always() -> Vec<Property<Explored>> {
@@ -157,7 +161,7 @@ fn always() -> Vec<Property<Explored>> {
             let free = [Reservation::Released, Reservation::Barred, Reservation::Refused];
             each(w, |order| order.payment.standing != Standing::Approved || !free.contains(&order.reservation))
         }),
-        Property::always("never confirmed and refunded", |_: &Explored, w: &World| {
+        Property::always(NEVER_BOTH, |_: &Explored, w: &World| {
             let back = |order: &Order| {
                 order.refund
                     || matches!(

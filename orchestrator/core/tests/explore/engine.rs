@@ -29,6 +29,7 @@ pub enum Heard {
     Result(Verdict),
     /// The timer of this step is due.
     Timer(u8),
+    Deadline,
     Operator(Operator),
 }
 
@@ -43,6 +44,10 @@ impl Known {
 
     pub fn saga(&self) -> &Saga {
         &self.0.1
+    }
+
+    pub fn is_stuck(&self, step: &str) -> bool {
+        self.saga().step(step).unwrap().status == StepStatus::Stuck
     }
 
     /// Whether this attempt is the last one sent, and its answer is waited for.
@@ -132,6 +137,10 @@ impl Engine {
                 step.timer = step.timer.map(|(kind, _)| (kind, NOW));
                 Input::Timer
             }
+            Heard::Deadline => {
+                saga.deadline = saga.deadline.map(|_| NOW);
+                Input::Timer
+            }
             Heard::Operator(operator) => Input::Operator(operation(&saga, operator)),
         };
         let decided = Arc::new(self.decide(Some(saga), input));
@@ -172,6 +181,7 @@ fn timeless(mut saga: Saga) -> Saga {
     saga.history.clear();
     past(&mut saga.ended);
     past(&mut saga.paused);
+    saga.deadline = saga.deadline.map(|_| LATER);
     for step in steps(&mut saga) {
         past(&mut step.started);
         past(&mut step.sent);
@@ -206,6 +216,7 @@ fn operation(saga: &Saga, operator: Operator) -> Operation {
         Operator::Pause => Operate::Pause,
         Operator::Resume => Operate::Resume,
         Operator::Retry => Operate::Retry { step: None },
+        Operator::Deny => Operate::Resolve { step: None, happened: false, answer: Value::Null },
     };
     Operation { id: saga.operations.len().to_string(), by: "o".to_owned(), why: "w".to_owned(), what }
 }

@@ -69,4 +69,6 @@ pub enum Operator {
     Pause,
     Resume,
     Retry,
+    /// What stands in the way did not happen.
+    Deny,
 }

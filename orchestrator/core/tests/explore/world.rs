@@ -76,6 +76,8 @@ pub enum Happening {
     Result(usize, Says),
     /// The timer of a step is due.
     Timer(usize, u8),
+    /// The saga has taken longer than it may.
+    Deadline(usize),
     Operator(usize, Operator),
     /// A service sends the oldest message of its outbox.
     Sends(usize, Service),
@@ -92,11 +94,15 @@ pub enum Left {
     TheLatest,
 }
 
+const OPERATORS: [Operator; 5] = [Operator::Cancel, Operator::Pause, Operator::Resume, Operator::Retry, Operator::Deny];
+
 pub struct System {
     pub engine: Engine,
     pub bounds: Bounds,
-    /// A planted bug.
+    /// Planted bugs: in the inventory, and in the payment service, which reads payment results, once all are there, from the
+    /// last to the first.
     pub forgets: Forgets,
+    pub backwards: bool,
 }
 
 impl System {
@@ -135,9 +141,9 @@ impl System {
                 all.extend(self.bounds.says.iter().map(|says| Happening::Result(o, *says)));
             }
             all.extend(order.saga.timers().map(|(step, _)| Happening::Timer(o, step)));
+            all.extend(order.saga.saga().deadline.map(|_| Happening::Deadline(o)));
             if world.operations < self.bounds.operations {
-                let operators = [Operator::Cancel, Operator::Pause, Operator::Resume, Operator::Retry];
-                all.extend(operators.map(|operator| Happening::Operator(o, operator)));
+                all.extend(OPERATORS.map(|operator| Happening::Operator(o, operator)));
             }
         }
     }
@@ -155,7 +161,10 @@ impl System {
             }
             Happening::PaymentReads(o) => {
                 let order = &world.orders[o];
-                let verdict = *order.results.get(order.payment_read)?;
+                let (read, all) = (order.payment_read, self.bounds.results);
+                let backwards = || (order.results.len() == all).then(|| all.checked_sub(read + 1)).flatten();
+                let next = if self.backwards { backwards()? } else { read };
+                let verdict = *order.results.get(next)?;
                 let mut next = paid(world, o, |p| p.hear(verdict)).unwrap_or_else(|| world.clone());
                 next.orders[o].payment_read += 1;
                 Some(next)
@@ -182,6 +191,7 @@ impl System {
                 Some(next)
             }
             Happening::Timer(o, step) => self.timer(world, o, step),
+            Happening::Deadline(o) => self.saga_hears(world, o, Heard::Deadline),
             Happening::Operator(o, operator) => {
                 let mut next = self.saga_hears(world, o, Heard::Operator(operator))?;
                 next.operations += 1;
@@ -288,6 +298,8 @@ impl System {
             let operator = || {
                 let operator = match saga.saga().status {
                     Status::Paused => Operator::Resume,
+                    // Waiting again for what did not come would not end.
+                    Status::Incident if saga.is_stuck("payment-result") => Operator::Deny,
                     Status::Incident => Operator::Retry,
                     Status::Running | Status::Compensating | Status::Completed | Status::Compensated => return None,
                 };
