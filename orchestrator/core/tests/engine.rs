@@ -120,6 +120,49 @@ fn an_early_no_turns_the_saga_back_when_its_step_begins() {
     assert_eq!(world.finish().ends(), (Status::Compensated, "payment_not_completed", Some("payment_declined")));
 }
 
+/// Two waits on one topic, with other words, or the same.
+fn two_waits(settled: &str) -> World {
+    let text = format!(
+        r#"
+name = "waits"
+version = 1
+start = {{ topic = "t", event = "e", output = "in" }}
+participants.p = {{ topic = "p", key = "saga" }}
+endings = {{ completed = {{ status = "good" }}, default = {{ status = "bad" }} }}
+conclude = {{ participant = "p", command = "tell" }}
+[[steps]]
+name = "ask"
+participant = "p"
+command = "ask"
+[[steps]]
+name = "paid"
+receive = {{ topic = "payment-results", yes = ["approved"], no = ["declined"], timeout = "1m" }}
+[[steps]]
+name = "settled"
+receive = {{ topic = "payment-results", yes = ["{settled}"], no = ["bounced"], timeout = "1m" }}
+"#
+    );
+    World::start(definition(&text), json!({}))
+}
+
+#[test]
+fn each_wait_keeps_what_came_early_for_it() {
+    let mut world = two_waits("settled");
+    world.result("approved").result("settled");
+    assert!(world.notes.is_empty(), "another wait's word takes no place from it");
+    world.result("declined");
+    assert_eq!(world.notes.len(), 1, "the first word counts for each");
+    assert_eq!(world.ok("ask").finish().ends(), (Status::Completed, "good", None));
+    let mut world = two_waits("approved");
+    world.call_back("1", "approved").call_back("2", "approved");
+    assert_eq!(world.saga().callbacks.len(), 2);
+    world.call_back("2", "approved");
+    assert_eq!(world.notes, ["repeated callback payment-results \"approved\""]);
+    world.call_back("3", "approved");
+    assert_eq!(world.notes, ["callback payment-results \"approved\" that no step waits for"]);
+    assert_eq!(world.ok("ask").finish().ends(), (Status::Completed, "good", None));
+}
+
 #[test]
 fn callbacks_that_say_nothing_or_come_from_elsewhere_are_ignored() {
     let mut world = order();
