@@ -360,9 +360,19 @@ fn a_repeated_start_changes_nothing() {
 
 #[test]
 fn another_definition_changes_nothing() {
-    let saga = order().saga.unwrap();
-    let decision = decide(&definition(DIAMOND), Some(saga.clone()), Input::Timer, Timestamp(i64::MAX));
-    assert_eq!((decision.saga, decision.notes.len(), decision.changed), (Some(saga), 1, false));
+    let saga = diamond().saga.unwrap();
+    let renamed = DIAMOND.replace("\"last\"", "\"tail\"");
+    let longer =
+        DIAMOND.replace("[endings]", "[[steps]]\nname = \"more\"\nparticipant = \"p\"\ncommand = \"c\"\n[endings]");
+    let (version, name) = (("version = 1", "version = 2"), ("name = \"diamond\"", "name = \"ruby\""));
+    for other in [DIAMOND.replace(version.0, version.1), DIAMOND.replace(name.0, name.1), renamed, longer] {
+        let decision = decide(&definition(&other), Some(saga.clone()), Input::Timer, Timestamp(i64::MAX));
+        assert_eq!(
+            (decision.saga.as_ref(), decision.notes.len(), decision.changed),
+            (Some(&saga), 1, false),
+            "{other}"
+        );
+    }
 }
 
 #[test]
