@@ -13,6 +13,7 @@
 //! - The saga and the payment service read payment results in the same order: they lie on one partition. Otherwise the one
 //!   may take an approval for the last word, and the other the refusal before it.
 //! - A payment that is declined, cancelled or given back gives back what is approved later, by itself: the saga has gone on.
+//!   It has to hear of it: here results come by themselves, or never, and who asks the provider for them is not modelled.
 //! - An approval for an order whose payment was never requested is nobody's money: it is kept for a request, and given up
 //!   in the end. An order that is rejected before its payment is requested does not ask for a refund.
 
