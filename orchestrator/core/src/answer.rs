@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::data::{OUTPUT_LIMIT, Path, weight};
 use crate::decide::Run;
-use crate::definition::{Receive, Work};
+use crate::definition::{Receive, Work, mask, ones};
 use crate::forward::says;
 use crate::history::{What, bounded};
 use crate::input::{Action, Callback, Outcome, command_id};
@@ -229,9 +229,12 @@ impl Run<'_> {
         if let Some((step, yes)) = running {
             return self.called_back(step, callback, yes);
         }
-        let waiting = self.receivers(&callback, StepStatus::Waiting).count();
-        let kept = self.saga.callbacks.iter().filter(|kept| kept.source == callback.source).count();
-        if waiting > kept && !self.turned() {
+        let waiting = self.receivers(&callback, StepStatus::Waiting).fold(0, |all, (step, _)| all | mask(step));
+        // What is kept for another step, which listens to other words on the same topic, takes no place from this one.
+        let same =
+            |kept: &&Callback| self.receivers(kept, StepStatus::Waiting).any(|(step, _)| waiting & mask(step) != 0);
+        let kept = self.saga.callbacks.iter().filter(same).count();
+        if ones(waiting).count() > kept && !self.turned() {
             self.record("", 0, What::Kept, format!("{} {:?}", callback.source, callback.status), 0);
             let payload =
                 if weight(&callback.payload, OUTPUT_LIMIT) > OUTPUT_LIMIT { Value::Null } else { callback.payload };

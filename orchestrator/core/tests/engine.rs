@@ -8,8 +8,8 @@ mod harness;
 use std::time::Duration;
 
 use harness::{World, definition, ok, order};
-use saga::{HISTORY_LIMIT, Input, Outcome, Status, StepStatus, TEXT_LIMIT, Timestamp, What, decide};
-use serde_json::json;
+use saga::{HISTORY_LIMIT, Input, OUTPUT_LIMIT, Outcome, Status, StepStatus, TEXT_LIMIT, Timestamp, What, decide};
+use serde_json::{Value, json};
 
 /// Two branches between a first and a last step; all can be undone.
 const DIAMOND: &str = r#"
@@ -118,6 +118,120 @@ fn an_early_no_turns_the_saga_back_when_its_step_begins() {
     world.ok("request-payment");
     assert_eq!(world.newly_sent(), ["!request-payment"]);
     assert_eq!(world.finish().ends(), (Status::Compensated, "payment_not_completed", Some("payment_declined")));
+}
+
+/// Two waits on one topic, with other words, or the same.
+fn two_waits(settled: &str) -> World {
+    let text = format!(
+        r#"
+name = "waits"
+version = 1
+start = {{ topic = "t", event = "e", output = "in" }}
+participants.p = {{ topic = "p", key = "saga" }}
+endings = {{ completed = {{ status = "good" }}, default = {{ status = "bad" }} }}
+conclude = {{ participant = "p", command = "tell" }}
+[[steps]]
+name = "ask"
+participant = "p"
+command = "ask"
+[[steps]]
+name = "paid"
+receive = {{ topic = "payment-results", yes = ["approved"], no = ["declined"], timeout = "1m" }}
+[[steps]]
+name = "settled"
+receive = {{ topic = "payment-results", yes = ["{settled}"], no = ["bounced"], timeout = "1m" }}
+"#
+    );
+    World::start(definition(&text), json!({}))
+}
+
+#[test]
+fn each_wait_keeps_what_came_early_for_it() {
+    let mut world = two_waits("settled");
+    world.result("approved").result("settled");
+    assert!(world.notes.is_empty(), "another wait's word takes no place from it");
+    world.result("declined");
+    assert_eq!(world.notes.len(), 1, "the first word counts for each");
+    assert_eq!(world.ok("ask").finish().ends(), (Status::Completed, "good", None));
+    let mut world = two_waits("approved");
+    world.call_back("1", "approved").call_back("2", "approved");
+    assert_eq!(world.saga().callbacks.len(), 2);
+    world.call_back("2", "approved");
+    assert_eq!(world.notes, ["repeated callback payment-results \"approved\""]);
+    world.call_back("3", "approved");
+    assert_eq!(world.notes, ["callback payment-results \"approved\" that no step waits for"]);
+    assert_eq!(world.ok("ask").finish().ends(), (Status::Completed, "good", None));
+}
+
+/// As a JSON object, so many bytes beyond what one answer may add to a saga's data.
+fn large(beyond: usize) -> Value {
+    json!({"x": "y".repeat(OUTPUT_LIMIT - 10 + beyond)})
+}
+
+#[test]
+fn a_callback_that_is_too_large_counts_without_what_it_carries() {
+    for (early, beyond) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
+        let mut world = order();
+        let (source, id, status) = ("payment-results".to_owned(), "1".to_owned(), "approved".to_owned());
+        let callback = Input::Callback(saga::Callback { source, id, status, payload: large(beyond) });
+        if early {
+            world.decide(callback).ok("reserve").ok("request-payment");
+        } else {
+            world.ok("reserve").ok("request-payment").decide(callback);
+        }
+        assert_eq!(world.status("payment-result"), StepStatus::Done);
+        assert_eq!(world.saga().data.as_map()["paymentResult"].is_null(), beyond > 0, "early: {early}");
+    }
+}
+
+#[test]
+fn an_answer_as_large_as_it_may_be_is_taken() {
+    let mut world = order();
+    world.answer("reserve", Outcome::Ok { data: large(0) });
+    assert_eq!(world.status("reserve"), StepStatus::Done);
+}
+
+/// What the history tells of an order that takes every turn: what, of which step, which attempt, and how long it was waited
+/// for.
+#[test]
+fn the_history_tells_every_move() {
+    let mut world = order();
+    let later = |world: &mut World| world.now = world.now.plus(Duration::from_millis(7));
+    later(&mut world);
+    world.fail("reserve").wait().wait().wait().ok("reserve");
+    later(&mut world);
+    world.refuse("request-payment");
+    later(&mut world);
+    world.fail("!reserve").wait().wait().wait().refuse("!reserve").ok("!reserve");
+    later(&mut world);
+    world.ok("conclude");
+    let history = world.saga().history.iter();
+    let told: Vec<_> = history.map(|e| format!("{:?} {} {} {}", e.what, e.step, e.attempt, e.waited)).collect();
+    let expected = [
+        "Started  0 0",
+        "Sent reserve 1 0",
+        "Failed reserve 1 7",
+        "Sent reserve 2 0",
+        "TimedOut reserve 2 10000",
+        "Sent reserve 3 0",
+        "Done reserve 3 0",
+        "Sent request-payment 1 0",
+        "Refused request-payment 1 7",
+        "TurnedBack request-payment 0 0",
+        "Undoing reserve 1 0",
+        "UndoFailed reserve 1 7",
+        "Undoing reserve 2 0",
+        "UndoTimedOut reserve 2 10000",
+        "Undoing reserve 3 0",
+        "UndoRefused reserve 3 0",
+        "Incident reserve 0 0",
+        "Undone reserve 3 0",
+        "Resumed  0 0",
+        "Sent conclude 1 0",
+        "Done conclude 1 7",
+        "Ended  0 0",
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -246,9 +360,19 @@ fn a_repeated_start_changes_nothing() {
 
 #[test]
 fn another_definition_changes_nothing() {
-    let saga = order().saga.unwrap();
-    let decision = decide(&definition(DIAMOND), Some(saga.clone()), Input::Timer, Timestamp(i64::MAX));
-    assert_eq!((decision.saga, decision.notes.len(), decision.changed), (Some(saga), 1, false));
+    let saga = diamond().saga.unwrap();
+    let renamed = DIAMOND.replace("\"last\"", "\"tail\"");
+    let longer =
+        DIAMOND.replace("[endings]", "[[steps]]\nname = \"more\"\nparticipant = \"p\"\ncommand = \"c\"\n[endings]");
+    let (version, name) = (("version = 1", "version = 2"), ("name = \"diamond\"", "name = \"ruby\""));
+    for other in [DIAMOND.replace(version.0, version.1), DIAMOND.replace(name.0, name.1), renamed, longer] {
+        let decision = decide(&definition(&other), Some(saga.clone()), Input::Timer, Timestamp(i64::MAX));
+        assert_eq!(
+            (decision.saga.as_ref(), decision.notes.len(), decision.changed),
+            (Some(&saga), 1, false),
+            "{other}"
+        );
+    }
 }
 
 #[test]

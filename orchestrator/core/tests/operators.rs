@@ -26,6 +26,7 @@ fn told(world: &mut World, what: Operate, why: &str) {
     let (steps, status, sent) = (world.saga().steps.clone(), world.saga().status, world.sent.len());
     let refused = world.operate(what).map(|_| ()).unwrap_err();
     assert!(refused.contains(why), "{refused}");
+    assert!(world.notes.last().unwrap().ends_with(&refused), "it is told to the log too");
     assert_eq!((&world.saga().steps, world.saga().status, world.sent.len()), (&steps, status, sent));
     assert_eq!(world.saga().history.last().unwrap().what, What::OperatorRefused);
 }

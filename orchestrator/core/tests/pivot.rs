@@ -81,6 +81,17 @@ fn a_pivot_of_unknown_outcome_that_nothing_undoes_is_an_incident() {
 }
 
 #[test]
+fn a_late_refusal_does_not_tell_what_became_of_a_pivot_of_unknown_outcome() {
+    let mut world = final_word();
+    world.wait_out("finalize").refuse("finalize");
+    assert_eq!(
+        (world.saga().status, world.saga().turned()),
+        (Status::Incident, false),
+        "another attempt may have done it"
+    );
+}
+
+#[test]
 fn a_pivot_that_is_refused_did_not_happen() {
     let mut world = final_word();
     world.refuse("finalize");

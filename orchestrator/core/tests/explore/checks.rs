@@ -1,0 +1,251 @@
+//! What must hold in every state, and where every state must lead when nothing goes wrong any more.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use saga::{Status, StepStatus};
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+use super::engine::{Engine, TOLD, fingerprint};
+use super::participants::{Forgets, Reservation, Standing};
+use super::world::{Bounds, Happening, Left, Order, System, World};
+
+/// More steps than any state needs to its end.
+const PATIENCE: usize = 300;
+
+/// Far more time than an exploration needs.
+const AT_MOST: Duration = Duration::from_secs(3600);
+
+/// A system under exploration, and the states that are known to end well.
+pub struct Explored {
+    pub system: System,
+    end_well: Mutex<HashSet<u64>>,
+}
+
+impl Explored {
+    pub fn new(engine: Engine, bounds: Bounds) -> Self {
+        Self {
+            system: System { engine, bounds, forgets: Forgets::Nothing, backwards: false },
+            end_well: Mutex::default(),
+        }
+    }
+
+    /// Whether all ends as it should once nothing goes wrong any more: by what the saga waits for alone, and then, message
+    /// by message, also when all that it does not wait for comes after all. States on one way share its end.
+    fn ends_well(&self, world: &World) -> Result<(), String> {
+        let mut way = Vec::new();
+        let mut at = Cow::Borrowed(world);
+        loop {
+            let print = fingerprint(&*at);
+            if self.end_well.lock().unwrap().contains(&print) {
+                break;
+            }
+            way.push(print);
+            if way.len() > PATIENCE {
+                return Err(format!("it does not end: {at:?}"));
+            }
+            stops_only_at_something(&at)?;
+            let next = match self.system.goes_well(&at, Left::TheLatest) {
+                Some(next) => next,
+                None => {
+                    at.orders.iter().try_for_each(ended_well)?;
+                    let Some(next) = self.system.goes_well(&at, Left::Everything) else { break };
+                    next
+                }
+            };
+            at = Cow::Owned(next);
+        }
+        self.end_well.lock().unwrap().extend(way);
+        Ok(())
+    }
+}
+
+fn stops_only_at_something(world: &World) -> Result<(), String> {
+    let stopped = |order: &&Order| order.saga.saga().status == Status::Incident;
+    for order in world.orders.iter().filter(stopped) {
+        let saga = order.saga.saga();
+        if !saga.current_steps().any(|step| saga.step(step).unwrap().status == StepStatus::Stuck) {
+            return Err(format!("an incident that does not say what is left: {order:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an order came to an end at which all agree.
+fn ended_well(order: &Order) -> Result<(), String> {
+    let saga = order.saga.saga();
+    let ending = saga.ending.as_ref().map(|ending| ending.status.as_str());
+    let agreed = match saga.status {
+        Status::Completed => {
+            order.told == Some("confirmed")
+                && order.payment.standing == Standing::Approved
+                && order.reservation == Reservation::Confirmed
+        }
+        Status::Compensated => order.told != Some("confirmed") && !has_money(order) && !has_stock(order),
+        Status::Running | Status::Compensating | Status::Incident | Status::Paused => false,
+    };
+    if agreed && order.told == ending { Ok(()) } else { Err(format!("it does not end well: {order:?}")) }
+}
+
+/// Whether money is kept or may still be taken. A payment that was declined, or that nobody asked for, is none.
+fn has_money(order: &Order) -> bool {
+    match order.payment.standing {
+        Standing::Requested
+        | Standing::Failed
+        | Standing::Pending
+        | Standing::Approved
+        | Standing::Refunding { .. } => true,
+        Standing::New | Standing::Unrequested(_) | Standing::Declined | Standing::Cancelled | Standing::Refunded => {
+            false
+        }
+    }
+}
+
+fn has_stock(order: &Order) -> bool {
+    matches!(order.reservation, Reservation::Reserved | Reservation::Confirmed)
+}
+
+/// A rule for each order.
+fn each(world: &World, rule: impl Fn(&Order) -> bool) -> bool {
+    world.orders.iter().all(rule)
+}
+
+fn some(world: &World, rule: impl Fn(&Order) -> bool) -> bool {
+    world.orders.iter().any(rule)
+}
+
+impl Model for Explored {
+    type State = World;
+    type Action = Happening;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![self.system.start()]
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Happening>) {
+        self.system.choices(world, actions);
+    }
+
+    fn next_state(&self, world: &World, happening: Happening) -> Option<World> {
+        self.system.follow(world, happening)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let mut all = always();
+        all.extend(sometimes());
+        all
+    }
+}
+
+pub const ENDS_WELL: &str = "all ends well once nothing goes wrong any more";
+pub const CONSERVED: &str = "stock is conserved";
+pub const NEVER_BOTH: &str = "never confirmed and refunded";
+pub const UNPAID: &str = "nothing leaves the warehouse unpaid";
+
+fn always() -> Vec<Property<Explored>> {
+    vec![
+        Property::always(ENDS_WELL, |m: &Explored, w: &World| m.ends_well(w).is_ok()),
+        Property::always(CONSERVED, |m: &Explored, w: &World| {
+            let count = |what| w.orders.iter().filter(|order| order.reservation == what).count();
+            let (reserved, sold) = (count(Reservation::Reserved), count(Reservation::Confirmed));
+            usize::from(w.stock.on_hand) + sold == usize::from(m.system.bounds.pieces)
+                && usize::from(w.stock.reserved) == reserved
+                && w.stock.reserved <= w.stock.on_hand
+        }),
+        Property::always(UNPAID, |_: &Explored, w: &World| {
+            each(w, |order| order.reservation != Reservation::Confirmed || order.heard_of_money())
+        }),
+        Property::always("never paid and released", |_: &Explored, w: &World| {
+            let free = [Reservation::Released, Reservation::Barred, Reservation::Refused];
+            each(w, |order| order.payment.standing != Standing::Approved || !free.contains(&order.reservation))
+        }),
+        Property::always(NEVER_BOTH, |_: &Explored, w: &World| {
+            let back = |order: &Order| {
+                order.refund
+                    || matches!(
+                        order.payment.standing,
+                        Standing::Declined | Standing::Cancelled | Standing::Refunding { .. } | Standing::Refunded
+                    )
+            };
+            each(w, |order| !order.endings.contains(&"confirmed") || !back(order))
+        }),
+        Property::always("none but the paid are confirmed", |_: &Explored, w: &World| {
+            each(w, |order| !order.endings.contains(&"confirmed") || order.heard_of_money())
+        }),
+        Property::always("the ending told never changes", |_: &Explored, w: &World| {
+            each(w, |order| {
+                order.endings.len() <= 1 && (order.told.is_none() || order.told == order.endings.first().copied())
+            })
+        }),
+        Property::always("an ended saga has left nothing half done", |_: &Explored, w: &World| {
+            each(w, |order| match order.saga.saga().status {
+                Status::Completed => order.reservation == Reservation::Confirmed,
+                Status::Compensated => !has_stock(order) && order.payment.standing != Standing::Approved,
+                Status::Running | Status::Compensating | Status::Incident | Status::Paused => true,
+            })
+        }),
+    ]
+}
+
+pub const INCIDENT: &str = "an incident";
+pub const AGAIN: &str = "undone once more";
+
+/// What has to be seen, else the exploration has not gone where it should.
+fn sometimes() -> Vec<Property<Explored>> {
+    fn told(world: &World, status: &'static str) -> bool {
+        some(world, |order| order.told == Some(status) && !order.saga.saga().is_open())
+    }
+    vec![
+        Property::sometimes(TOLD[0], |_: &Explored, w: &World| told(w, TOLD[0])),
+        Property::sometimes(TOLD[1], |_: &Explored, w: &World| told(w, TOLD[1])),
+        Property::sometimes(TOLD[2], |_: &Explored, w: &World| told(w, TOLD[2])),
+        Property::sometimes(TOLD[3], |_: &Explored, w: &World| told(w, TOLD[3])),
+        Property::sometimes(INCIDENT, |_: &Explored, w: &World| {
+            some(w, |order| order.saga.saga().status == Status::Incident)
+        }),
+        Property::sometimes(AGAIN, |_: &Explored, w: &World| {
+            some(w, |order| order.saga.saga().steps.iter().any(|step| step.happened && step.undos > 1))
+        }),
+    ]
+}
+
+/// What an exploration came to.
+pub struct Found {
+    pub states: usize,
+    /// What was seen that is to be seen.
+    pub seen: Vec<&'static str>,
+    /// What was violated.
+    pub broken: Vec<&'static str>,
+}
+
+/// Explores until all is explored, or until this is violated; where nothing is named, until anything is.
+pub fn explore(name: &str, explored: Explored, until: Option<&'static str>) -> Found {
+    let begun = Instant::now();
+    let planted = until.is_some();
+    let until = until.map_or(HasDiscoveries::AnyFailures, |property| HasDiscoveries::AnyOf([property].into()));
+    // One thread alone would not look at the time.
+    let checker = explored.checker().threads(2).timeout(AT_MOST).finish_when(until).spawn_bfs().join();
+    let states = checker.unique_state_count();
+    println!(
+        "{name}: {states} different states, {} in all, up to {} steps deep, {} different decisions, in {:.1?}",
+        checker.state_count(),
+        checker.max_depth(),
+        checker.model().system.engine.decisions(),
+        begun.elapsed(),
+    );
+    assert!(begun.elapsed() < AT_MOST, "not all was explored");
+    let mut found = Found { states, seen: Vec::new(), broken: Vec::new() };
+    for (property, path) in checker.discoveries() {
+        if TOLD.contains(&property) || [INCIDENT, AGAIN].contains(&property) {
+            found.seen.push(property);
+            continue;
+        }
+        let why = checker.model().ends_well(path.last_state()).err().filter(|_| !planted).unwrap_or_default();
+        let way = path.into_actions();
+        println!("  not so, after {} steps: {property}: {way:?} {why}", way.len());
+        found.broken.push(property);
+    }
+    found
+}
