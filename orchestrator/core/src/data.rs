@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// How much one answer may add to a saga's data, in bytes of JSON, as [`weight`] counts them. A saga's state is at most what
+/// How much one answer may add to a saga's data, in bytes of JSON (escapes are not counted). A saga's state is at most what
 /// its starting event was, this for each step, and the bounded rest: the history and what operators did.
 pub const OUTPUT_LIMIT: usize = 64 * 1024;
 
