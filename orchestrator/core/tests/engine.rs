@@ -297,6 +297,7 @@ fn the_ending_is_told_until_it_is_heard() {
     assert!(world.saga().conclude.attempts > 1000);
     assert_eq!(world.saga().status, Status::Compensating);
     assert_eq!(world.ok("conclude").ends().0, Status::Compensated);
+    assert_eq!(diamond().definition.conclude.retry.attempts, None, "also where nothing is said of it");
 }
 
 #[test]
