@@ -148,7 +148,7 @@ receive = {{ topic = "payment-results", yes = ["{settled}"], no = ["bounced"], t
 #[test]
 fn each_wait_keeps_what_came_early_for_it() {
     let mut world = two_waits("settled");
-    world.result("approved").result("settled");
+    world.result("settled").result("approved");
     assert!(world.notes.is_empty(), "another wait's word takes no place from it");
     world.result("declined");
     assert_eq!(world.notes.len(), 1, "the first word counts for each");
@@ -297,6 +297,7 @@ fn the_ending_is_told_until_it_is_heard() {
     assert!(world.saga().conclude.attempts > 1000);
     assert_eq!(world.saga().status, Status::Compensating);
     assert_eq!(world.ok("conclude").ends().0, Status::Compensated);
+    assert_eq!(diamond().definition.conclude.retry.attempts, None, "also where nothing is said of it");
 }
 
 #[test]

@@ -6,8 +6,8 @@ mod harness;
 
 use std::time::Duration;
 
-use harness::{World, failed, ok, order, order_with_pivot, refused};
-use saga::{Input, OPERATIONS_LIMIT, Operate, Operation, Status, StepStatus, What};
+use harness::{ORDER, World, definition, failed, ok, order, order_with_pivot, refused};
+use saga::{Input, OPERATIONS_LIMIT, OUTPUT_LIMIT, Operate, Operation, Status, StepStatus, What};
 use serde_json::{Value, json};
 
 fn retry() -> Operate {
@@ -245,6 +245,40 @@ fn a_step_is_skipped_with_the_answer_that_is_given() {
     told(&mut world, skip("conclude"), "conclude is waiting");
     let answer = json!("x".repeat(70_000));
     told(&mut world, Operate::Skip { step: "reserve".into(), answer }, "larger than 65536 bytes");
+    let answer = json!("x".repeat(OUTPUT_LIMIT - 3));
+    world.operate(Operate::Skip { step: "reserve".into(), answer }).unwrap();
+}
+
+#[test]
+fn an_act_is_read_as_it_is_written_and_names_its_step_in_the_history() {
+    let step = || Some("reserve".to_owned());
+    let (answer, happened) = (Value::Null, true);
+    for (text, act, name) in [
+        (r#"{"action":"pause"}"#, Operate::Pause, ""),
+        (r#"{"action":"retry"}"#, retry(), ""),
+        (r#"{"action":"retry","step":"reserve"}"#, Operate::Retry { step: step() }, "reserve"),
+        (r#"{"action":"skip","step":"reserve","answer":{"by":"hand"}}"#, skip("reserve"), "reserve"),
+        (r#"{"action":"resolve"}"#, resolve(), ""),
+        (r#"{"action":"resolve","step":"reserve"}"#, Operate::Resolve { step: step(), happened, answer }, "reserve"),
+    ] {
+        assert_eq!(serde_json::from_str::<Operate>(text).unwrap(), act, "{text}");
+        let mut world = order();
+        // Whether it makes sense here or not.
+        _ = world.operate(act).map(|_| ());
+        let acted = |entry: &&saga::Entry| matches!(entry.what, What::Operated | What::OperatorRefused);
+        assert_eq!(world.saga().history.iter().find(acted).unwrap().step, name, "{text}");
+    }
+}
+
+#[test]
+fn a_wait_that_stands_in_the_way_begins_anew() {
+    let text = ORDER.replacen("name = \"request-payment\"", "name = \"request-payment\"\npivot = true", 1);
+    let mut world = World::start(definition(&text), json!({"orderId": "o"}));
+    world.ok("reserve").ok("request-payment").wait().newly_sent();
+    assert_eq!(world.status("payment-result"), StepStatus::Stuck);
+    world.operate(retry()).unwrap();
+    assert_eq!((world.status("payment-result"), world.newly_sent().len()), (StepStatus::Running, 0));
+    assert_eq!(world.result("approved").finish().ends(), (Status::Completed, "confirmed", None));
 }
 
 #[test]
