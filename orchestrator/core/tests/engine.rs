@@ -109,6 +109,7 @@ fn callbacks_that_come_early_are_kept() {
     assert_eq!(world.status("payment-result"), StepStatus::Done);
     assert_eq!(world.newly_sent(), ["reserve", "request-payment", "finalize"]);
     assert!(world.saga().callbacks.is_empty());
+    assert_eq!(world.saga().data.as_map()["paymentResult"]["status"], "approved");
 }
 
 #[test]

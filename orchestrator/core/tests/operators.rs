@@ -278,6 +278,7 @@ fn a_wait_that_stands_in_the_way_begins_anew() {
     assert_eq!(world.status("payment-result"), StepStatus::Stuck);
     world.operate(retry()).unwrap();
     assert_eq!((world.status("payment-result"), world.newly_sent().len()), (StepStatus::Running, 0));
+    assert_eq!(world.saga().wake_at().unwrap() - world.now.0, 900_000, "as long as the first time");
     assert_eq!(world.result("approved").finish().ends(), (Status::Completed, "confirmed", None));
 }
 
