@@ -27,6 +27,13 @@ crate::scenarios!(
     a_rollout_splits_new_sagas_and_changes_without_a_restart,
 );
 
+/// The participant in shell.
+fn issuer(cluster: &Cluster, broker: &Broker) -> Result<Group> {
+    let mut issuer = Command::new(files::root().join("tests/scenarios/gift-card/issuer.sh"));
+    issuer.arg(files::root().join("dev")).arg("kafka").env("KAFKA_BROKERS", broker.address());
+    Group::start(&mut issuer, &cluster.scratch("issuer")?.join("log"))
+}
+
 /// Publishes the event that begins a gift card's saga.
 async fn gift_card(cluster: &Cluster, amount_minor: i64, more: Value) -> Result<String> {
     let id = Uuid::new_v4().to_string();
@@ -50,10 +57,7 @@ async fn ended(cluster: &Cluster, id: &str) -> Result<Value> {
 }
 
 async fn a_gift_card_needs_no_rust(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
-    let script = files::root().join("tests/scenarios/gift-card/issuer.sh");
-    let mut issuer = Command::new(script);
-    issuer.arg(files::root().join("dev")).arg("kafka").env("KAFKA_BROKERS", broker.address());
-    let _issuer = Group::start(&mut issuer, &cluster.scratch("issuer")?.join("log"))?;
+    let _issuer = issuer(&cluster, &broker)?;
     let quiet = gift_card(&cluster, 1050, json!({})).await?;
     let sent = gift_card(&cluster, 1050, json!({"email": "someone@example.org"})).await?;
     let declined = gift_card(&cluster, 1013, json!({})).await?;
@@ -109,10 +113,7 @@ async fn a_saga_outlives_its_file(cluster: Arc<Cluster>, broker: Arc<Broker>) ->
     })
     .await?;
     ensure!(definitions_of(&cluster, "gift-card").await? == [(2, true), (1, false)]);
-    let script = files::root().join("tests/scenarios/gift-card/issuer.sh");
-    let mut issuer = Command::new(script);
-    issuer.arg(files::root().join("dev")).arg("kafka").env("KAFKA_BROKERS", broker.address());
-    let _issuer = Group::start(&mut issuer, &cluster.scratch("issuer")?.join("log"))?;
+    let _issuer = issuer(&cluster, &broker)?;
     let saga = ended(&cluster, &id).await?;
     ensure!(saga["version"] == 1 && saga["steps"][0]["label"] == "Request the payment", "{saga:#}");
     ensure!(saga["ending"]["status"] == "issued", "{saga:#}");
