@@ -45,8 +45,22 @@ async fn act(cluster: &Cluster, order: &Placed, action: &str) -> Result<(StatusC
 /// An order that waits for its payment's result.
 async fn waiting(cluster: &Arc<Cluster>) -> Result<Placed> {
     let order = cluster.item(10).await?.order(2).place().await?;
-    order.payment("pending").await?;
+    waits(&order).await?;
     Ok(order)
+}
+
+/// Waits until an order waits for its payment's result, for the orchestrator's view too.
+async fn waits(order: &Placed) -> Result<()> {
+    order.payment("pending").await?;
+    until_is("the saga's step", json!(["payment-result"]), SOON, || async {
+        Ok(order.saga().await?["currentSteps"].clone())
+    })
+    .await
+}
+
+/// Waits until the saga has this status: an order is told of its end before its saga has ended.
+async fn saga_is(order: &Placed, status: &str) -> Result<()> {
+    until_is("the saga", json!(status), SOON, || async { Ok(order.saga().await?["status"].clone()) }).await
 }
 
 async fn a_saga_is_paused_and_resumed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -58,9 +72,11 @@ async fn a_saga_is_paused_and_resumed(cluster: Arc<Cluster>, _: Arc<Broker>) -> 
         "{saga:#}"
     );
     order.result("approved").await?;
+    // The answer is taken.
+    until_is("its step", json!("done"), SOON, || async { Ok(order.saga().await?["steps"][2]["status"].clone()) })
+        .await?;
     cluster.goes_on().await?;
-    let saga = order.saga().await?;
-    ensure!(saga["status"] == "paused" && saga["steps"][2]["status"] == "done", "the answer is taken: {saga:#}");
+    ensure!(order.saga().await?["status"] == "paused");
     ensure!(order.now().await?["status"] == "pending", "and nothing is begun");
     let (status, saga) = act(&cluster, &order, "resume").await?;
     ensure!(status == StatusCode::OK, "{status}: {saga:#}");
@@ -123,7 +139,7 @@ async fn acts_are_refused_in_words(cluster: Arc<Cluster>, _: Arc<Broker>) -> Res
     ensure!(status == StatusCode::NOT_FOUND, "{status}: {told}");
     order.result("declined").await?;
     order.ends("payment_not_completed").await?;
-    until_is("the saga", json!("compensated"), SOON, || async { Ok(order.saga().await?["status"].clone()) }).await?;
+    saga_is(&order, "compensated").await?;
     let (status, told) = act(&cluster, &order, "cancel").await?;
     ensure!(
         status == StatusCode::CONFLICT && told["detail"].to_string().contains("the saga is compensated already"),
@@ -140,7 +156,7 @@ async fn many_are_cancelled_after_a_dry_run(cluster: Arc<Cluster>, _: Arc<Broker
         orders.push(item.order(1).by(&customer).place().await?);
     }
     for order in &orders {
-        order.payment("pending").await?;
+        waits(order).await?;
     }
     let bulk = |dry: bool| {
         let filter = json!({"status": "running", "customer": customer});
@@ -155,6 +171,7 @@ async fn many_are_cancelled_after_a_dry_run(cluster: Arc<Cluster>, _: Arc<Broker
     ensure!(status == StatusCode::OK && told["done"] == 3, "{status}: {told:#}");
     for order in &orders {
         order.ends("cancelled").await?;
+        saga_is(order, "compensated").await?;
     }
     item.stands(10, 0).await?;
     let (status, told) = ask(&cluster, Method::POST, "/api/sagas/actions", &bulk(false), true).await?;
@@ -169,12 +186,11 @@ async fn sagas_are_found_by_what_they_are(cluster: Arc<Cluster>, _: Arc<Broker>)
     let item = cluster.item(10).await?;
     let customer = cluster.order().customer;
     let (done, waits) = (item.order(1).by(&customer).place().await?, item.order(1).by(&customer).place().await?);
-    done.payment("pending").await?;
+    self::waits(&done).await?;
     done.result("approved").await?;
     done.ends("confirmed").await?;
-    // The order is told first.
-    until_is("the saga", json!("completed"), SOON, || async { Ok(done.saga().await?["status"].clone()) }).await?;
-    waits.payment("pending").await?;
+    saga_is(&done, "completed").await?;
+    self::waits(&waits).await?;
     let mine = format!("customer={customer}");
     for (query, expected) in [
         (mine.clone(), vec![&waits, &done]),

@@ -135,8 +135,9 @@ impl Run<'_> {
             self.saga.operations.remove(0);
         }
         let at = self.now;
+        let goes_on = refused.is_none() && matches!(what, Operate::Resume | Operate::Cancel);
         self.saga.operations.push(Operated { id, at, by, why, action: action.to_owned(), refused });
-        if self.saga.status == Status::Paused && matches!(what, Operate::Resume | Operate::Cancel) {
+        if goes_on && self.saga.status == Status::Paused {
             // Told after what was done, so that the history reads in order.
             self.unpause();
         }

@@ -138,6 +138,15 @@ fn a_paused_saga_is_cancelled_at_once() {
 }
 
 #[test]
+fn a_paused_saga_that_cannot_be_cancelled_stays_paused() {
+    let mut world = order_with_pivot();
+    world.ok("reserve").ok("request-payment").operate(Operate::Pause).unwrap();
+    told(&mut world, Operate::Cancel, "the pivot has begun");
+    assert_eq!(world.saga().status, Status::Paused);
+    assert!(world.saga().paused.is_some());
+}
+
+#[test]
 fn what_is_done_or_undone_or_behind_the_pivot_is_not_cancelled() {
     let mut world = order();
     world.ok("reserve").ok("request-payment").result("approved").ok("finalize");
