@@ -7,8 +7,6 @@ mod operators;
 mod tests;
 mod versions;
 
-use std::sync::Arc;
-
 use common::journal::{Entity, Handler, Key, Nothing, Trigger, World};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
@@ -20,7 +18,7 @@ use uuid::Uuid;
 
 pub use self::operators::{SAGA_ACTION, SagaAction};
 use self::versions::Versions;
-pub use self::versions::{ROLLOUT_SET, Rollout, SetRollout, Stored};
+pub use self::versions::{ROLLOUT_SET, Rollout, SetRollout, Stored, rollout_key};
 use crate::definitions::Definitions;
 use crate::perform::perform;
 
@@ -135,11 +133,11 @@ impl Conductor {
         let id = uuid_of(header::SUBJECT, message.header(header::SUBJECT))?;
         at_home(world, header::SUBJECT, id)?;
         let key = saga_key(id);
+        // A saga that exists is asked by its own definition, which may be another version than a new one's.
+        let own = self.versions.of(world, &key).or_else(|| versions::choose(world, &begun, id));
+        let own = own.ok_or_else(|| Unreadable::UnknownType(kind.to_owned()))?;
         let known = take_saga(world, &key);
         let new = known.is_none();
-        let chosen = versions::choose(world, &begun, id).ok_or_else(|| Unreadable::UnknownType(kind.to_owned()))?;
-        // A saga that exists is asked by its own definition, which may be another version than a new one's.
-        let own = known.as_ref().and_then(|saga| self.versions.of(world, saga)).unwrap_or(chosen);
         let data = Data::with(&own.start.output, payload);
         let traceparent = message.header(header::TRACEPARENT).map(str::to_owned);
         let mut saga = decide(world, &own, known, Input::Start { id, data, traceparent }, now);
@@ -170,22 +168,11 @@ impl Conductor {
     /// Gives an input to a saga; whether there is one, and its definition is known.
     fn input(&self, world: &mut World<'_, Kept>, id: Uuid, input: Input, now: Timestamp) -> bool {
         let key = saga_key(id);
-        let Some(definition) = self.definition_of(world, &key) else { return false };
+        let Some(definition) = self.versions.of(world, &key) else { return false };
         let known = take_saga(world, &key);
         let saga = decide(world, &definition, known, input, now);
         put_saga(world, key, saga);
         true
-    }
-
-    fn definition_of(&self, world: &mut World<'_, Kept>, key: &str) -> Option<Arc<Definition>> {
-        let saga = world.get(key)?.saga()?;
-        match self.definitions().of(&saga.definition, saga.version) {
-            Some(definition) => Some(definition.clone()),
-            None => {
-                let (name, version) = (saga.definition.clone(), saga.version);
-                self.versions.stored(world, &name, version)
-            }
-        }
     }
 
     fn wake(&self, world: &mut World<'_, Kept>, key: &Key, now: Timestamp) {

@@ -25,7 +25,7 @@ enum Trouble {
     Refused,
 }
 
-impl Run<'_> {
+impl<'d> Run<'d> {
     /// A participant answered.
     pub(crate) fn reply(&mut self, name: &str, attempt: u32, action: Action, outcome: Outcome) {
         let known = |i: &usize| self.at(*i).name == name;
@@ -133,12 +133,12 @@ impl Run<'_> {
         }
     }
 
-    fn output(&self, step: usize) -> Option<&Path> {
+    fn output(&self, step: usize) -> Option<&'d Path> {
         self.definition.steps.get(step)?.output.as_ref()
     }
 
     pub(crate) fn store(&mut self, step: usize, data: Value) {
-        if let Some(output) = self.definition.steps.get(step).and_then(|step| step.output.as_ref()) {
+        if let Some(output) = self.output(step) {
             self.saga.data.put(output, data);
         }
     }

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{Api, saga_id};
-use crate::conduct::{ROLLOUT_SET, Rollout, SAGA_ACTION, SagaAction, SetRollout, saga_key};
+use crate::conduct::{ROLLOUT_SET, Rollout, SAGA_ACTION, SagaAction, SetRollout, rollout_key, saga_key};
 use crate::filter::Filter;
 use crate::{shape, view};
 
@@ -191,8 +191,7 @@ pub(super) async fn set_rollout(
         let found = view::rollouts(connection, &wanted)?;
         Ok(found.contains(&(version, percent, all)).then_some(()))
     };
-    let key = format!("rollout/{name}");
-    if api.context.view.until(&key, ACTING, there).await.map_err(Problem::from)?.is_none() {
+    if api.context.view.until(&rollout_key(&name), ACTING, there).await.map_err(Problem::from)?.is_none() {
         let waited = ACTING.as_secs();
         let detail =
             format!("Not every partition shows it after {waited} s; it is under way. Look again, or send it again.");

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use common::journal::{Key, World};
 use common::messages::Unreadable;
-use saga::{Definition, Saga};
+use saga::Definition;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 use uuid::Uuid;
@@ -58,7 +58,8 @@ pub fn definition_key(name: &str, version: u32) -> Key {
     format!("definition/{name}/{version}")
 }
 
-fn rollout_key(name: &str) -> Key {
+/// The key of a definition's rollout.
+pub fn rollout_key(name: &str) -> Key {
     format!("rollout/{name}")
 }
 
@@ -97,14 +98,20 @@ impl Versions {
         }
     }
 
-    /// The definition that a saga began with.
-    pub(super) fn of(&self, world: &mut World<'_, Kept>, saga: &Saga) -> Option<Arc<Definition>> {
-        let known = self.known.of(&saga.definition, saga.version).cloned();
-        known.or_else(|| self.stored(world, &saga.definition, saga.version))
+    /// The definition that the saga of this key began with, if there is such a saga.
+    pub(super) fn of(&self, world: &mut World<'_, Kept>, key: &str) -> Option<Arc<Definition>> {
+        let saga = world.get(key)?.saga()?;
+        match self.known.of(&saga.definition, saga.version) {
+            Some(definition) => Some(definition.clone()),
+            None => {
+                let (name, version) = (saga.definition.clone(), saga.version);
+                self.stored(world, &name, version)
+            }
+        }
     }
 
     /// One whose file is gone.
-    pub(super) fn stored(&self, world: &mut World<'_, Kept>, name: &str, version: u32) -> Option<Arc<Definition>> {
+    fn stored(&self, world: &mut World<'_, Kept>, name: &str, version: u32) -> Option<Arc<Definition>> {
         let key = (name.to_owned(), version);
         if let Some(read) = self.read.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Some(read.clone());

@@ -84,6 +84,13 @@ pub(super) enum Way {
     Belongs,
 }
 
+impl Kind<'_> {
+    /// Whether it stands on the edge of a step, and is nothing by itself.
+    pub(super) const fn is_on_edge(self) -> bool {
+        matches!(self, Self::CanUndo(_) | Self::CanFail(_) | Self::CanExpire(..))
+    }
+}
+
 impl<'a> Flow<'a> {
     pub(super) fn of(definition: &'a Definition, language: &'a str) -> Self {
         let edges = edges(definition);

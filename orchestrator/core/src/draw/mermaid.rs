@@ -8,7 +8,7 @@ use super::words::clean;
 /// Writes the flowchart.
 pub(super) fn write(flow: &Flow<'_>) -> String {
     let mut text = String::from("flowchart LR\n");
-    for node in flow.nodes.iter().filter(|node| has_shape(node.kind)) {
+    for node in flow.nodes.iter().filter(|node| !node.kind.is_on_edge()) {
         // A text takes everything.
         _ = writeln!(text, "    {}{}", id(node), shape(node));
     }
@@ -27,30 +27,10 @@ pub(super) fn write(flow: &Flow<'_>) -> String {
 /// What stands on the edge of a step has no shape of its own: its lines begin at the step.
 fn end<'f, 'a>(flow: &'f Flow<'a>, node: usize) -> Option<&'f Node<'a>> {
     let node = flow.nodes.get(node)?;
-    if has_shape(node.kind) {
+    if !node.kind.is_on_edge() {
         return Some(node);
     }
     flow.nodes.iter().find(|other| other.cell == node.cell && matches!(other.kind, Kind::Send(..) | Kind::Wait(..)))
-}
-
-fn has_shape(kind: Kind<'_>) -> bool {
-    match kind {
-        Kind::CanUndo(_) | Kind::CanFail(_) | Kind::CanExpire(..) => false,
-        Kind::Start
-        | Kind::Join
-        | Kind::Choice(_)
-        | Kind::Send(..)
-        | Kind::Wait(..)
-        | Kind::Merge
-        | Kind::Fork
-        | Kind::Undo(_)
-        | Kind::Pivot
-        | Kind::Conclude
-        | Kind::End
-        | Kind::Back
-        | Kind::ConcludeBack
-        | Kind::EndBack => true,
-    }
 }
 
 fn id(node: &Node<'_>) -> String {

@@ -179,7 +179,7 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, class: &str, name:
     }
     lines.push(small(detail));
     // Above what stands on the lower edge.
-    let edge = flow.nodes.iter().any(|other| other.cell == node.cell && on_edge(other.kind));
+    let edge = flow.nodes.iter().any(|other| other.cell == node.cell && other.kind.is_on_edge());
     write_lines(xml, Rect { height: at.height - if edge { EVENT / 2 } else { 0 }, ..at }, &lines);
     for (place, node) in flow.nodes.iter().enumerate().filter(|(_, other)| other.cell == node.cell) {
         let at = picture.rect(place);
@@ -204,10 +204,6 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, class: &str, name:
         }
     }
     xml.close("g");
-}
-
-const fn on_edge(kind: Kind<'_>) -> bool {
-    matches!(kind, Kind::CanUndo(_) | Kind::CanFail(_) | Kind::CanExpire(..))
 }
 
 fn write_box(xml: &mut Xml, node: &Node<'_>, at: Rect, class: &str) {
