@@ -185,6 +185,10 @@ impl Entity for Payment {
         }
     }
 
+    fn has_intents(&self) -> bool {
+        self.intent().is_some()
+    }
+
     fn wake_at(&self) -> Option<Timestamp> {
         match self.status {
             Status::Unrequested { until, .. } => Some(until),

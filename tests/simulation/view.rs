@@ -64,17 +64,12 @@ impl View {
         self.states.get(key).map(Json::read).transpose().map_err(|e| format!("the state of {key}: {e}"))
     }
 
-    /// What a claim is given. Of open entities that are not to be kept in memory only their timers are.
-    pub fn snapshot<E: Entity>(
-        &self,
-        ends: Positions,
-        mut keep: impl FnMut(&Key, &E) -> bool,
-        sabotage: Sabotage,
-    ) -> Snapshot<E> {
+    /// What a claim is given. Of open entities without intents only their timers are.
+    pub fn snapshot<E: Entity>(&self, ends: Positions, sabotage: Sabotage) -> Snapshot<E> {
         let mut snapshot = Snapshot { positions: self.positions.clone(), ..Snapshot::default() };
         for key in self.states.keys() {
             match self.entity::<E>(key).unwrap().filter(E::is_open) {
-                Some(entity) if keep(key, &entity) => snapshot.open.push((key.clone(), entity)),
+                Some(entity) if entity.has_intents() => snapshot.open.push((key.clone(), entity)),
                 Some(entity) => snapshot.resting.extend(entity.wake_at().map(|at| (key.clone(), at))),
                 None => {}
             }

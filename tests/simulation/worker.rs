@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use common::journal::core::StepDown;
-use common::journal::{Core, Env, Handler, Head, Input, Intent, Key, Limits, Output, Positions, Record};
+use common::journal::{Core, Env, Handler, Head, Input, Intent, Limits, Output, Positions, Record, Snapshot};
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::worker::Actor;
@@ -47,6 +47,7 @@ pub struct Worker<H: Handler> {
     claim_at: i64,
     pause: i64,
     loading: Option<i64>,
+    loaded: Option<Snapshot<H::Entity>>,
     producer: Option<Producer>,
     /// What it will be told of what it sent.
     reports: VecDeque<Input<H::Entity>>,
@@ -76,6 +77,7 @@ impl<H: Handler> Worker<H> {
             claim_at: 0,
             pause: FIRST_PAUSE,
             loading: None,
+            loaded: None,
             producer: None,
             reports: VecDeque::new(),
             handed: None,
@@ -105,7 +107,7 @@ impl<H: Handler> Worker<H> {
         offer(when(!self.reports.is_empty(), 80), Work::Hear);
         offer(when(self.read < log, 200), Work::Read);
         offer(when(self.view.applied < log, 100), Work::Apply);
-        let loadable = self.loading.is_some_and(|claim| claim < self.view.applied);
+        let loadable = self.loaded.is_some() || self.loading.is_some_and(|claim| claim < self.view.applied);
         offer(when(loadable, 100), Work::Load);
         offer(when(loadable, fail), Work::LoadFails);
         let readable = self.readable(rules, world).next().is_some();
@@ -170,7 +172,7 @@ impl<H: Handler> Worker<H> {
             }
             Work::Load => self.load(rules, world, local),
             Work::LoadFails => {
-                self.loading = None;
+                (self.loading, self.loaded) = (None, None);
                 self.tell(Input::Failed("the partition can't be loaded".to_owned()), rules, world, local);
             }
             Work::Deliver | Work::DeliverAgain => self.deliver(work == Work::DeliverAgain, rules, world, local),
@@ -219,19 +221,17 @@ impl<H: Handler> Worker<H> {
     }
 
     fn load<R>(&mut self, rules: &Rules<H, R>, world: &mut World, local: i64) {
+        // Loading takes time: what is read back meanwhile is heard first.
+        if let Some(snapshot) = self.loaded.take() {
+            return self.tell(Input::Loaded(snapshot), rules, world, local);
+        }
         let Some(claim) = self.loading.take() else { return };
         let at = |topic: &str| self.view.positions.get(topic).copied().unwrap_or(0);
         let end = |topic: &String| (topic.clone(), world.kafka.end(topic, self.place.2));
         let ends: Positions = rules.inputs.iter().map(end).filter(|(topic, end)| at(topic) < *end).collect();
         world.ledger.loaded(((rules.journal.into(), self.place.2), claim), &ends);
-        let (mut kept, room) = (0, rules.limits.open_in_memory);
-        let keep = |key: &Key, state: &H::Entity| {
-            let keep = kept < room || !rules.handler.intents(key, state).is_empty();
-            kept += usize::from(keep);
-            keep
-        };
-        let snapshot = self.view.snapshot(ends, keep, world.sabotage);
-        self.tell(Input::Loaded(snapshot), rules, world, local);
+        let snapshot = self.view.snapshot(ends, world.sabotage);
+        self.loaded = Some(snapshot);
     }
 
     fn deliver<R>(&mut self, again: bool, rules: &Rules<H, R>, world: &mut World, local: i64) {
@@ -338,7 +338,7 @@ impl<H: Handler> Worker<H> {
         world.leave(answers);
         self.acts.clear();
         self.reports.clear();
-        (self.loading, self.handed, self.draining) = (None, None, false);
+        (self.loading, self.loaded, self.handed, self.draining) = (None, None, None, false);
     }
 
     /// The process ends; its view stays, unless the disk is gone too.

@@ -244,6 +244,10 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             let open = cached.state.as_ref().filter(|state| state.is_open());
             self.timers.set(&key, open.and_then(|state| state.wake_at()));
             let wanted = cached.state.as_ref().map(|s| env.handler.intents(&key, s)).unwrap_or_default();
+            if !wanted.is_empty() && !open.is_some_and(Entity::has_intents) {
+                // They would be forgotten by the next claim.
+                return Err(StepDown::Refused(format!("{key} wants to act, and its state does not say so")));
+            }
             if open.is_none() {
                 closed.push(key.clone());
             }

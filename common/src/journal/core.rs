@@ -83,9 +83,9 @@ pub enum Input<E> {
 /// A partition's state as the view knows it at a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Snapshot<E> {
-    /// The open entities.
+    /// Open entities to begin with: at least all that have intents.
     pub open: Vec<(Key, E)>,
-    /// When to wake open entities that are not among these, because memory does not hold all. None of them has acts.
+    /// When to wake open entities that are not among these, and are read when they are needed.
     pub resting: Vec<(Key, Timestamp)>,
     /// Where the inputs are to be read from; a topic that was never read is absent.
     pub positions: Positions,

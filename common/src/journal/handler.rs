@@ -21,13 +21,19 @@ pub type Key = String;
 
 /// One thing that a service keeps the state of.
 pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// Whether anything may still happen to it by itself: an open entity stays in its worker's memory and is loaded after
-    /// a claim; a closed one is looked up in the view when a message asks for it.
+    /// Whether anything may still happen to it by itself: an open entity stays in its worker's memory, as far as there is
+    /// room; a closed one is looked up in the view when a message asks for it.
     fn is_open(&self) -> bool;
 
     /// When it wants to be woken ([`Trigger::Timer`]), if no message comes before. Only open entities are woken.
     fn wake_at(&self) -> Option<Timestamp> {
         None
+    }
+
+    /// Whether [`Handler::intents`] wants anything for it. Such entities are loaded after a claim, so that their acts go
+    /// on; all others rest in the view until a message or their time comes, so that a claim takes no longer for them.
+    fn has_intents(&self) -> bool {
+        false
     }
 }
 
@@ -82,7 +88,8 @@ pub trait Handler: Send + Sync + 'static {
         Some(Outgoing::dead_letter(message, reason))
     }
 
-    /// What the entity wants done in the world. Called when its state is durable, and for each open entity after a claim.
+    /// What the entity wants done in the world. Called when its state is durable, and after a claim. Where there is
+    /// anything, [`Entity::has_intents`] must say so.
     fn intents(&self, _key: &Key, _entity: &Self::Entity) -> Vec<Intent<Self::Act>> {
         Vec::new()
     }

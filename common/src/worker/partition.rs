@@ -11,7 +11,7 @@ use super::acts::{Actor, Acts};
 use super::inputs::Inputs;
 use super::producer::{ClaimProducer, Report};
 use super::shared::{Event, Shared};
-use crate::journal::{Core, Env, Handler, Head, Input, Output, Positions};
+use crate::journal::{Core, Env, Handler, Head, Input, Output, Positions, Snapshot};
 use crate::messages::{Message, header};
 use crate::time::Timestamp;
 use crate::view::PartitionStore;
@@ -45,6 +45,8 @@ pub(super) struct Worker<H: Handler, A> {
     claim_at: Option<Instant>,
     pause: Duration,
     loading: Option<i64>,
+    /// Read from the view, and to be given to the protocol in the next round.
+    loaded: Option<Snapshot<H::Entity>>,
     /// Claimed, and what the claim itself decided is not in the view yet.
     opening: bool,
     revoked: Option<(Sender<()>, Instant)>,
@@ -78,6 +80,7 @@ where
             claim_at: None,
             pause: FIRST_PAUSE,
             loading: None,
+            loaded: None,
             opening: false,
             revoked: None,
             round: Instant::now(),
@@ -96,6 +99,7 @@ where
                 beat = Instant::now();
                 self.shared.status.beat(&name);
             }
+            self.take_over();
             self.load();
             self.claim_when_due();
             self.decide();
@@ -168,7 +172,7 @@ where
     }
 
     fn timeout(&self) -> Duration {
-        if self.loading.is_some() || self.opening || self.revoked.is_some() {
+        if self.loading.is_some() || self.loaded.is_some() || self.opening || self.revoked.is_some() {
             return SOON;
         }
         let timer = self.core.next_timer().map(|at| at.since(Timestamp::now()));
@@ -212,7 +216,10 @@ where
             }
             Event::Revoked { at_once, done } => self.revoke(at_once, done),
             Event::ReadBack { offset, head, at } => {
-                self.read.get_or_insert(at);
+                // What is read back before the take-over is not acted on, however old it is.
+                if self.core.is_owner() {
+                    self.read.get_or_insert(at);
+                }
                 self.core.handle(Input::ReadBack { offset, head }, &mut self.out);
                 if matches!(head, Head::Entry { .. }) && self.core.is_owner() {
                     // It gets on: the next failure is another one.

@@ -76,12 +76,12 @@ impl View {
         self.states.get(key).map(|state| state.read().unwrap())
     }
 
-    fn snapshot(&self, ends: Positions, room: usize) -> Snapshot<Basket> {
+    fn snapshot(&self, ends: Positions) -> Snapshot<Basket> {
         let all = self.states.iter().map(|(key, state)| (key.clone(), state.read::<Basket>().unwrap()));
         let unsent = self.unsent.iter().map(|(offset, messages)| (*offset, messages.to_vec())).collect();
         let (mut open, mut resting) = (Vec::new(), Vec::new());
         for (key, basket) in all.filter(|(_, basket)| basket.is_open()) {
-            if open.len() < room || !intents_of(&key, &basket).is_empty() {
+            if basket.has_intents() {
                 open.push((key, basket));
             } else {
                 resting.extend(basket.wake_at().map(|at| (key, at)));
@@ -196,7 +196,7 @@ impl Run {
         if let Some(claim) = instance.load.filter(|claim| *claim < instance.view.applied) {
             instance.load = None;
             self.ends_at_claim.insert(claim, self.ends.clone());
-            let snapshot = instance.view.snapshot(self.ends.clone(), self.limits.open_in_memory);
+            let snapshot = instance.view.snapshot(self.ends.clone());
             self.tell(i, Input::Loaded(snapshot));
         }
     }

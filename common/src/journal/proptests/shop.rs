@@ -42,6 +42,9 @@ impl Entity for Basket {
     fn wake_at(&self) -> Option<Timestamp> {
         self.wake
     }
+    fn has_intents(&self) -> bool {
+        !self.wants.is_empty()
+    }
 }
 
 impl Basket {

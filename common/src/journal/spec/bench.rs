@@ -26,6 +26,9 @@ impl Entity for Account {
     fn wake_at(&self) -> Option<Timestamp> {
         self.wake
     }
+    fn has_intents(&self) -> bool {
+        !self.wants.is_empty()
+    }
 }
 
 /// The rules: an account counts what is said of it. The one of this name is counted at the claim.

@@ -3,13 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
 use crossbeam_channel::{Sender, bounded};
 use uuid::Uuid;
 
 use super::{Holding, Worker};
 use crate::journal::core::StepDown;
-use crate::journal::{Handler, Input, Key, Positions};
+use crate::journal::{Handler, Input, Positions};
 use crate::worker::acts::{Actor, Acts};
 use crate::worker::inputs::{self, Inputs};
 use crate::worker::member::DRAIN;
@@ -50,6 +49,7 @@ where
         self.core.handle(Input::Revoked, &mut self.out);
         self.holding = None;
         self.loading = None;
+        self.loaded = None;
         self.opening = false;
         if let Some((done, _)) = self.revoked.take() {
             self.shared.status.place(self.partition, Place::Elsewhere);
@@ -79,32 +79,32 @@ where
         }
     }
 
-    /// Gives the protocol its snapshot once the view has applied the claim.
+    /// Reads the protocol's snapshot once the view has applied the claim.
     pub(super) fn load(&mut self) {
         let Some(claim) = self.loading else { return };
         if self.shared.status.applied.next(self.partition) <= claim {
             return;
         }
-        let begun = Instant::now();
         let shared = &self.shared;
-        let (mut kept, room) = (0, shared.config.limits.open_in_memory);
-        let keep = |key: &Key, state: &H::Entity| {
-            let keep = kept < room || !shared.handler.intents(key, state).is_empty();
-            kept += usize::from(keep);
-            keep
-        };
-        let snapshot = self.store.snapshot(keep).and_then(|mut snapshot| {
+        let snapshot = self.store.snapshot().and_then(|mut snapshot| {
             snapshot.ends = inputs::ends(&shared.config, &shared.inputs, self.partition, &snapshot.positions)?;
-            // Nothing was heard meanwhile, not even of another's claim.
-            ensure!(begun.elapsed() < shared.config.session_timeout, "it took longer than the session timeout");
             Ok(snapshot)
         });
         self.loading = None;
         match snapshot {
-            Ok(snapshot) => self.core.handle(Input::Loaded(snapshot), &mut self.out),
+            Ok(snapshot) => self.loaded = Some(snapshot),
             Err(error) => {
                 self.core.handle(Input::Failed(format!("the partition can't be loaded: {error:#}")), &mut self.out)
             }
+        }
+        // That may have taken long, and nothing was acted on meanwhile.
+        self.round = Instant::now();
+    }
+
+    /// Gives the protocol its snapshot after what was read back while it was loaded: of another's claim it hears first.
+    pub(super) fn take_over(&mut self) {
+        if let Some(snapshot) = self.loaded.take() {
+            self.core.handle(Input::Loaded(snapshot), &mut self.out);
         }
     }
 
