@@ -34,6 +34,8 @@ pub struct Lying {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
+    /// When it was produced, in milliseconds since the epoch.
+    pub at: i64,
     /// Its key.
     pub key: Option<Vec<u8>>,
     /// Its headers; of one name the last.
@@ -244,6 +246,7 @@ fn lying(message: &rdkafka::message::BorrowedMessage<'_>) -> Lying {
         topic: message.topic().to_owned(),
         partition: message.partition(),
         offset: message.offset(),
+        at: message.timestamp().to_millis().unwrap_or_default(),
         key: message.key().map(<[u8]>::to_vec),
         headers: headers.unwrap_or_default(),
         value: message.payload().unwrap_or_default().to_vec(),

@@ -15,13 +15,14 @@ use tests::load::drive::{Drive, Run, Target};
 use tests::load::report::{Row, heading, processes, taken};
 use tests::load::restart::{Restart, leave_open, restarts};
 use tests::load::sagas::{self, Sagas};
+use tests::load::timers;
 use tests::{files, machine, stage};
 
 /// Orders through HTTP from POST to `confirmed`, on a broker and services of their own.
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Only these: open-20, open-200, open-1000, closed-64, closed-256 (any number will do), restart, sagas.
+    /// Only these: open-20, open-200, open-1000, closed-64, closed-256 (any number will do), timers, restart, sagas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Measured seconds of each run, after its warm-up [default: 15 in open, 20 in closed loop].
@@ -59,6 +60,8 @@ struct Outcome {
     runs: Vec<Row>,
     restarts: Vec<Restart>,
     sagas: Option<Sagas>,
+    /// How late timers fire: p50, p99, the longest, in milliseconds; a row for each pass.
+    timers: Vec<[u64; 3]>,
 }
 
 fn main() -> ExitCode {
@@ -78,7 +81,7 @@ impl Arguments {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         runtime.spawn(stage::leave_on_signal());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut outcome = Outcome { cores, runs: Vec::new(), restarts: Vec::new(), sagas: None };
+        let mut outcome = Outcome { cores, runs: Vec::new(), restarts: Vec::new(), sagas: None, timers: Vec::new() };
         println!("{}", heading());
         if !self.fsync {
             self.pass("default", &[], &drives, &runtime, &mut outcome)?;
@@ -96,12 +99,12 @@ impl Arguments {
     fn drives(&self) -> Result<Vec<Drive>> {
         let all = ["open-20", "open-200", "open-1000", "closed-64", "closed-256"].map(str::to_owned);
         let names = if self.only.is_empty() { all.to_vec() } else { self.only.clone() };
-        let names = names.iter().filter(|name| !["restart", "sagas"].contains(&name.as_str()));
+        let names = names.iter().filter(|name| !["timers", "restart", "sagas"].contains(&name.as_str()));
         let drive = |name: &String| {
             let open = name.strip_prefix("open-").and_then(|n| n.parse().ok()).map(Drive::Open);
             let closed = || name.strip_prefix("closed-").and_then(|n| n.parse().ok()).map(Drive::Closed);
             open.or_else(closed)
-                .with_context(|| format!("'{name}' is no run: write open-RATE, closed-CLIENTS, restart or sagas"))
+                .with_context(|| format!("'{name}' is no run: write open-RATE, closed-CLIENTS, timers, restart or sagas"))
         };
         names.map(drive).collect()
     }
@@ -116,11 +119,16 @@ impl Arguments {
     ) -> Result<()> {
         let broker = Broker::start(&files::target()?.join("bench-brokers").join(name), settings)?;
         let options =
-            Options { name: "bench", instances: 1, settings: &[], patience: None, definitions: &[], log: "warn" };
+            Options { name: "bench", instances: 1, settings: &[], patience: None, definitions: &[timers::DEFINITION], log: "warn" };
         let cluster = runtime.block_on(Cluster::start(&broker, options))?;
         let played = runtime.block_on(self.play(name, &broker, &cluster, drives, outcome));
         played.with_context(|| cluster.report())?;
         runtime.block_on(cluster.stop())
+    }
+
+    /// Whether to do what is not asked of every pass.
+    fn wants(&self, name: &str, pass: &str) -> bool {
+        self.only.is_empty() && pass == "default" || self.only.iter().any(|only| only == name)
     }
 
     async fn play(
@@ -153,7 +161,12 @@ impl Arguments {
             closed += row.orders;
             outcome.runs.push(row);
         }
-        if self.only.is_empty() && pass == "default" || self.only.iter().any(|name| name == "restart") {
+        if self.wants("timers", pass) {
+            let [p50, p99, longest] = timers::lateness(cluster).await?;
+            println!("timers: {p50} ms late at the median, {p99} ms at p99, {longest} ms at most");
+            outcome.timers.push([p50, p99, longest]);
+        }
+        if self.wants("restart", pass) {
             let silent = Target { amount: "10.44", ..target };
             leave_open(&silent, self.open_orders).await?;
             outcome.restarts.extend(restarts(cluster, closed, self.open_orders).await?);

@@ -6,3 +6,4 @@ pub mod drive;
 pub mod report;
 pub mod restart;
 pub mod sagas;
+pub mod timers;
