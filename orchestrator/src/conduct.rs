@@ -7,7 +7,9 @@ mod operators;
 mod tests;
 mod versions;
 
-use common::journal::{Entity, Handler, Key, Nothing, Trigger, World};
+use std::collections::BTreeSet;
+
+use common::journal::{Entity, Handler, Key, Nothing, Store, Trigger, World};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
@@ -108,12 +110,17 @@ impl Handler for Conductor {
             Trigger::Message(message) => match &*message.topic {
                 topics::SAGA_REPLIES => self.reply(world, message, now),
                 topics::SAGA_COMMANDS => self.operators(world, message, now),
-                topic if topic == topics::PAYMENT_RESULTS || self.definitions().is_received(topic) => {
-                    self.callback(world, message, now)
-                }
-                _ => self.event(world, message, now),
+                topic => match &*self.versions.receives(topic) {
+                    [] if topic != topics::PAYMENT_RESULTS => self.event(world, message, now),
+                    receives => self.callback(world, message, receives, now),
+                },
             },
         }
+    }
+
+    /// Sagas of a definition whose file is gone still wait for their callbacks.
+    fn more_inputs(&self, kept: &dyn Store<Kept>) -> Result<BTreeSet<String>, String> {
+        self.versions.remember(kept)
     }
 
     /// Payment results that can't be read are the payment service's to set aside: it reads the same topic.

@@ -6,11 +6,13 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use common::topics;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::broker::Broker;
-use tests::cluster::Cluster;
+use tests::cluster::{Cluster, PARTITIONS};
 use tests::files;
+use tests::load::timers;
 use tests::process::{Group, Name};
 use tests::wait::{PATIENT, until};
 use uuid::Uuid;
@@ -23,6 +25,7 @@ pub(crate) const GIFT_CARD: &str = include_str!("gift-card/gift-card.toml");
 crate::scenarios!(
     a_gift_card_needs_no_rust,
     a_saga_outlives_its_file,
+    a_saga_whose_file_is_gone_still_hears_what_it_waits_for,
     a_changed_definition_is_refused,
     a_rollout_splits_new_sagas_and_changes_without_a_restart,
 );
@@ -120,6 +123,27 @@ async fn a_saga_outlives_its_file(cluster: Arc<Cluster>, broker: Arc<Broker>) ->
     let saga = ended(&cluster, &gift_card(&cluster, 1050, json!({})).await?).await?;
     ensure!(saga["version"] == 2 && saga["steps"][0]["name"] == "issue", "{saga:#}");
     restart(&cluster, |directory| Ok(std::fs::write(directory.join("gift-card.toml"), GIFT_CARD)?)).await
+}
+
+async fn a_saga_whose_file_is_gone_still_hears_what_it_waits_for(
+    cluster: Arc<Cluster>,
+    _: Arc<Broker>,
+) -> Result<()> {
+    let (file, text) = timers::DEFINITION;
+    restart(&cluster, |directory| Ok(std::fs::write(directory.join(file), text.replace("3s", "15m"))?)).await?;
+    let id = Uuid::new_v4().to_string();
+    cluster.kafka.event("begun-timers", "timer.begun", &id, &json!({})).await?;
+    let place = format!("/api/sagas/{id}");
+    let saga = || async { cluster.get(cluster.service(Name::Orchestrator)?, &place).await };
+    until("the saga to begin", PATIENT, saga).await?;
+    restart(&cluster, |directory| Ok(std::fs::remove_file(directory.join(file))?)).await?;
+    // Only this saga waits on that topic.
+    let answer = json!({"sagaId": id, "status": "yes"}).to_string();
+    let partition = topics::partition_of(id.as_bytes(), PARTITIONS);
+    cluster.kafka.publish("timer-answers", Some(partition), answer.as_bytes()).await?;
+    let heard = || async { Ok(saga().await?.filter(|saga| saga["steps"][0]["status"] == "done")) };
+    until("the saga to go on", PATIENT, heard).await?;
+    Ok(())
 }
 
 async fn a_changed_definition_is_refused(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

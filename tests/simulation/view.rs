@@ -93,4 +93,9 @@ impl<E: Entity> Store<E> for View {
     fn load(&self, key: &Key) -> Result<Option<E>, String> {
         self.entity(key)
     }
+
+    fn beginning_with(&self, prefix: &str) -> Result<Vec<E>, String> {
+        let keys = self.states.keys().filter(|key| key.starts_with(prefix));
+        keys.filter_map(|key| self.entity(key).transpose()).collect()
+    }
 }

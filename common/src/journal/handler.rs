@@ -1,7 +1,7 @@
 //! What a service gives to the journal: its entities and its decisions. Apart from the protocol, so that a service reads
 //! as its business rules and the protocol runs with any of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 
@@ -88,6 +88,15 @@ pub trait Handler: Send + Sync + 'static {
         Some(Outgoing::dead_letter(message, reason))
     }
 
+    /// Topics to read beside those the service was started with, because of what this partition keeps. Asked for after a
+    /// claim; a topic that there is not any more is left out.
+    ///
+    /// # Errors
+    /// As [`Store`]'s; the worker then steps down.
+    fn more_inputs(&self, _kept: &dyn Store<Self::Entity>) -> Result<BTreeSet<String>, String> {
+        Ok(BTreeSet::new())
+    }
+
     /// What the entity wants done in the world. Called when its state is durable, and after a claim. Where there is
     /// anything, [`Entity::has_intents`] must say so.
     fn intents(&self, _key: &Key, _entity: &Self::Entity) -> Vec<Intent<Self::Act>> {
@@ -102,11 +111,22 @@ pub trait Store<E> {
     /// # Errors
     /// The reason, when it can't be read; the worker then steps down.
     fn load(&self, key: &Key) -> Result<Option<E>, String>;
+
+    /// The entities whose keys begin so, in the order of their keys.
+    ///
+    /// # Errors
+    /// The reason, when they can't be read.
+    fn beginning_with(&self, prefix: &str) -> Result<Vec<E>, String>;
 }
 
 impl<E: Clone> Store<E> for BTreeMap<Key, E> {
     fn load(&self, key: &Key) -> Result<Option<E>, String> {
         Ok(self.get(key).cloned())
+    }
+
+    fn beginning_with(&self, prefix: &str) -> Result<Vec<E>, String> {
+        let from = self.range(prefix.to_owned()..);
+        Ok(from.take_while(|(key, _)| key.starts_with(prefix)).map(|(_, state)| state.clone()).collect())
     }
 }
 

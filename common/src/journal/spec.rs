@@ -327,6 +327,9 @@ fn a_store_that_cannot_be_read_is_a_reason_to_step_down() {
         fn load(&self, _: &Key) -> Result<Option<Account>, String> {
             Err("disk".to_owned())
         }
+        fn beginning_with(&self, _: &str) -> Result<Vec<Account>, String> {
+            Err("disk".to_owned())
+        }
     }
     let mut bench = Bench::owner();
     let (message, mut out) = (bench.message_from("in", "a see"), Vec::new());

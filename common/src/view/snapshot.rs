@@ -65,4 +65,17 @@ impl<E: Entity> Store<E> for PartitionStore<E> {
         let text = text().map_err(|e| format!("the view can't be read: {e}"))?;
         text.map(|t| serde_json::from_str(&t)).transpose().map_err(|e| format!("the view's state of {key}: {e}"))
     }
+
+    fn beginning_with(&self, prefix: &str) -> Result<Vec<E>, String> {
+        let states = || {
+            let mut query = self.connection.prepare_cached(
+                "SELECT state FROM entities WHERE key >= ?1 AND key < ?1 || char(1114111) AND partition = ?2 ORDER BY key",
+            )?;
+            let rows = query.query_map((prefix, self.partition), |row| row.get::<_, String>(0))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let states = states().map_err(|e| format!("the view can't be read: {e}"))?;
+        let read = |text: String| serde_json::from_str(&text).map_err(|e| format!("the view's {prefix}…: {e}"));
+        states.into_iter().map(read).collect()
+    }
 }

@@ -212,10 +212,11 @@ fn write_entity<R: Rows>(
             let open = entity.is_open();
             let (wake, acting) = (entity.wake_at().filter(|_| open).map(|at| at.0), open && entity.has_intents());
             tx.prepare_cached(
-                "INSERT INTO entities(partition, key, state, wake, acting) VALUES (?, ?, ?, ?, ?) ON CONFLICT(key, partition) \
-                 DO UPDATE SET state = excluded.state, wake = excluded.wake, acting = excluded.acting",
+                "INSERT INTO entities(partition, key, state, open, wake, acting) VALUES (?, ?, ?, ?, ?, ?) \
+                 ON CONFLICT(key, partition) DO UPDATE SET \
+                 state = excluded.state, open = excluded.open, wake = excluded.wake, acting = excluded.acting",
             )?
-            .execute((partition, key, json.text(), wake, acting))?;
+            .execute((partition, key, json.text(), open, wake, acting))?;
         }
         (None, _) | (_, None) => {
             tx.prepare_cached("DELETE FROM entities WHERE key = ? AND partition = ?")?.execute((key, partition))?;

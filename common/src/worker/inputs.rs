@@ -1,5 +1,6 @@
 //! Reading the input topics of one partition, for one claim.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -89,6 +90,26 @@ fn read(consumer: &BaseConsumer<Quiet>, topics: &[Arc<str>], to: &Sender<Message
 /// The offset to read from is out of range.
 pub(super) fn lost_position(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
+}
+
+/// Those of these topics that there are, with this partition.
+pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32) -> anyhow::Result<Vec<String>> {
+    if topics.is_empty() {
+        return Ok(Vec::new());
+    }
+    let consumer: BaseConsumer<Quiet> =
+        BaseConsumer::from_config_and_context(&client::consumer(config), Quiet::new("inputs"))?;
+    let mut existing = Vec::new();
+    for name in topics {
+        let asked = || consumer.fetch_metadata(Some(&name), PATIENCE);
+        let metadata = ask("further inputs are asked for", asked)?;
+        if metadata.topics().iter().flat_map(|topic| topic.partitions()).any(|p| p.id() == partition) {
+            existing.push(name);
+        } else {
+            tracing::warn!(topic = name, partition, "there is no such topic any more: it is not read");
+        }
+    }
+    Ok(existing)
 }
 
 /// Where the inputs end now, for those that have anything to read: behind the last message that is handed out. What may

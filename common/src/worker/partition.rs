@@ -31,6 +31,14 @@ struct Holding<A> {
     producer: ClaimProducer,
     acts: Acts<A>,
     inputs: Option<(Inputs, Receiver<Message>)>,
+    /// What is read, or is going to be.
+    topics: Vec<String>,
+}
+
+/// Read from the view after a claim.
+struct Loaded<E> {
+    snapshot: Snapshot<E>,
+    topics: Vec<String>,
 }
 
 /// The worker of one partition.
@@ -45,8 +53,8 @@ pub(super) struct Worker<H: Handler, A> {
     claim_at: Option<Instant>,
     pause: Duration,
     loading: Option<i64>,
-    /// Read from the view, and to be given to the protocol in the next round.
-    loaded: Option<Snapshot<H::Entity>>,
+    /// To be given to the protocol in the next round.
+    loaded: Option<Loaded<H::Entity>>,
     /// Claimed, and what the claim itself decided is not in the view yet.
     opening: bool,
     revoked: Option<(Sender<()>, Instant)>,

@@ -6,7 +6,7 @@ use common::journal::{Key, World};
 use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
 use common::topics;
-use saga::{Callback, Input};
+use saga::{Callback, Input, Receive};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -23,10 +23,11 @@ impl Conductor {
         &self,
         world: &mut World<'_, Kept>,
         message: &Message,
+        receives: &[Receive],
         now: Timestamp,
     ) -> Result<(), Unreadable> {
         let payload: Value = message.json()?;
-        let (id, status) = self.addressed(&message.topic, &payload)?;
+        let (id, status) = addressed(receives, &payload)?;
         let home = home(world, id);
         if home != world.partition() {
             // What lies wrong on payment-results is put back by the payment service, which reads it too.
@@ -43,27 +44,27 @@ impl Conductor {
         }
         Ok(())
     }
+}
 
-    /// The saga's id and what the message says, as the definitions that wait on this topic say where to look.
-    fn addressed(&self, topic: &str, payload: &Value) -> Result<(Uuid, String), Unreadable> {
-        let mut wrong = None;
-        for receive in self.definitions().receives(topic) {
-            let text = |path: &saga::Path| {
-                let value = path.find(payload).and_then(Value::as_str);
-                value.ok_or_else(|| Unreadable::Malformed(format!("there is no text at '{path}'")))
-            };
-            let read = || {
-                let id = text(&receive.correlation)?;
-                let not_an_id = |e| Unreadable::Malformed(format!("{} '{id}' is not an id: {e}", receive.correlation));
-                Ok((Uuid::parse_str(id).map_err(not_an_id)?, text(&receive.status)?.trim().to_owned()))
-            };
-            match read() {
-                Ok(addressed) => return Ok(addressed),
-                Err(error) => _ = wrong.get_or_insert(error),
-            }
+/// The saga's id and what the message says, as the definitions that wait on this topic say where to look.
+fn addressed(receives: &[Receive], payload: &Value) -> Result<(Uuid, String), Unreadable> {
+    let mut wrong = None;
+    for receive in receives {
+        let text = |path: &saga::Path| {
+            let value = path.find(payload).and_then(Value::as_str);
+            value.ok_or_else(|| Unreadable::Malformed(format!("there is no text at '{path}'")))
+        };
+        let read = || {
+            let id = text(&receive.correlation)?;
+            let not_an_id = |e| Unreadable::Malformed(format!("{} '{id}' is not an id: {e}", receive.correlation));
+            Ok((Uuid::parse_str(id).map_err(not_an_id)?, text(&receive.status)?.trim().to_owned()))
+        };
+        match read() {
+            Ok(addressed) => return Ok(addressed),
+            Err(error) => _ = wrong.get_or_insert(error),
         }
-        Err(wrong.unwrap_or_else(|| Unreadable::Malformed("no saga waits on this topic".to_owned())))
     }
+    Err(wrong.unwrap_or_else(|| Unreadable::Malformed("no saga waits on this topic".to_owned())))
 }
 
 fn early_key(id: Uuid) -> Key {

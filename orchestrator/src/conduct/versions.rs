@@ -1,12 +1,12 @@
 //! Which definition a saga runs on. Every definition is kept in the journal when it is first seen, so that a saga can go on
 //! when its file is gone, and so that nobody changes what running sagas do by changing a file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use common::journal::{Key, World};
+use common::journal::{Key, Store, World};
 use common::messages::Unreadable;
-use saga::Definition;
+use saga::{Definition, Receive};
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 use uuid::Uuid;
@@ -55,8 +55,11 @@ pub struct SetRollout {
 
 /// The key of a stored definition.
 pub fn definition_key(name: &str, version: u32) -> Key {
-    format!("definition/{name}/{version}")
+    format!("{DEFINITIONS}{name}/{version}")
 }
+
+/// What the keys of stored definitions begin with.
+const DEFINITIONS: &str = "definition/";
 
 /// The key of a definition's rollout.
 pub fn rollout_key(name: &str) -> Key {
@@ -67,7 +70,7 @@ pub fn rollout_key(name: &str) -> Key {
 pub(super) struct Versions {
     known: Definitions,
     /// Read from the journal once; what is there never changes.
-    read: RwLock<HashMap<(String, u32), Arc<Definition>>>,
+    read: RwLock<BTreeMap<(String, u32), Arc<Definition>>>,
 }
 
 impl Versions {
@@ -108,6 +111,31 @@ impl Versions {
                 self.stored(world, &name, version)
             }
         }
+    }
+
+    /// Reads what only the journal has, and says on which topics those sagas wait.
+    pub(super) fn remember(&self, kept: &dyn Store<Kept>) -> Result<BTreeSet<String>, String> {
+        let mut topics = BTreeSet::new();
+        for kept in kept.beginning_with(DEFINITIONS)? {
+            let Kept::Definition(stored) = kept else { continue };
+            if self.known.of(&stored.name, stored.version).is_some() {
+                continue;
+            }
+            let Some(definition) = stored.read().map(Arc::new) else { continue };
+            topics.extend(definition.receives().map(|receive| receive.topic.clone()));
+            self.read
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert((stored.name, stored.version), definition);
+        }
+        Ok(topics)
+    }
+
+    /// The waits on a topic, of definitions from files first.
+    pub(super) fn receives(&self, topic: &str) -> Vec<Receive> {
+        let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
+        let gone = read.values().flat_map(|definition| definition.receives()).filter(|receive| receive.topic == topic);
+        self.known.receives(topic).chain(gone).cloned().collect()
     }
 
     /// One whose file is gone.

@@ -95,6 +95,10 @@ impl Store<Basket> for View {
     fn load(&self, key: &Key) -> Result<Option<Basket>, String> {
         Ok(self.basket(key))
     }
+
+    fn beginning_with(&self, prefix: &str) -> Result<Vec<Basket>, String> {
+        Ok(self.states.keys().filter(|key| key.starts_with(prefix)).filter_map(|key| self.basket(key)).collect())
+    }
 }
 
 /// One instance.

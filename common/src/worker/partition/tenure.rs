@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 use uuid::Uuid;
 
-use super::{Holding, Worker};
+use super::{Holding, Loaded, Worker};
 use crate::journal::core::StepDown;
 use crate::journal::{Handler, Input, Positions};
 use crate::worker::acts::{Actor, Acts};
@@ -70,7 +70,7 @@ where
         match ClaimProducer::new(&shared.config, names, self.partition) {
             Ok(producer) => {
                 let acts = Acts::new(shared.actor.clone(), shared.commands.clone(), shared.tokio.clone());
-                self.holding = Some(Holding { producer, acts, inputs: None });
+                self.holding = Some(Holding { producer, acts, inputs: None, topics: Vec::new() });
                 shared.status.place(self.partition, Place::Claiming);
                 let (nonce, instance) = (Uuid::new_v4(), shared.instance.clone());
                 self.core.handle(Input::Assigned { nonce, instance }, &mut self.out);
@@ -85,14 +85,9 @@ where
         if self.shared.status.applied.next(self.partition) <= claim {
             return;
         }
-        let shared = &self.shared;
-        let snapshot = self.store.snapshot().and_then(|mut snapshot| {
-            snapshot.ends = inputs::ends(&shared.config, &shared.inputs, self.partition, &snapshot.positions)?;
-            Ok(snapshot)
-        });
         self.loading = None;
-        match snapshot {
-            Ok(snapshot) => self.loaded = Some(snapshot),
+        match self.read_snapshot() {
+            Ok(loaded) => self.loaded = Some(loaded),
             Err(error) => {
                 self.core.handle(Input::Failed(format!("the partition can't be loaded: {error:#}")), &mut self.out)
             }
@@ -101,22 +96,34 @@ where
         self.round = Instant::now();
     }
 
+    fn read_snapshot(&mut self) -> anyhow::Result<Loaded<H::Entity>> {
+        let shared = &self.shared;
+        let mut topics = shared.inputs.clone();
+        let mut more = shared.handler.more_inputs(&self.store).map_err(anyhow::Error::msg)?;
+        more.retain(|topic| !topics.contains(topic));
+        topics.extend(inputs::existing(&shared.config, more, self.partition)?);
+        let mut snapshot = self.store.snapshot()?;
+        snapshot.ends = inputs::ends(&shared.config, &topics, self.partition, &snapshot.positions)?;
+        Ok(Loaded { snapshot, topics })
+    }
+
     /// Gives the protocol its snapshot after what was read back while it was loaded: of another's claim it hears first.
     pub(super) fn take_over(&mut self) {
-        if let Some(snapshot) = self.loaded.take() {
+        if let Some(Loaded { snapshot, topics }) = self.loaded.take() {
+            if let Some(holding) = &mut self.holding {
+                holding.topics = topics;
+            }
             self.core.handle(Input::Loaded(snapshot), &mut self.out);
         }
     }
 
     pub(super) fn claimed(&mut self, positions: &Positions) -> Result<(), String> {
-        let shared = &self.shared;
+        let (shared, Some(holding)) = (&self.shared, &mut self.holding) else { return Ok(()) };
         let (to, messages) = bounded(HANDED_ON);
-        let inputs =
-            Inputs::start(&shared.config, &shared.inputs, (self.partition, positions), to, shared.status.clone());
+        let place = (self.partition, positions);
+        let inputs = Inputs::start(&shared.config, &holding.topics, place, to, shared.status.clone());
         let inputs = inputs.map_err(|error| format!("the inputs can't be read: {error:#}"))?;
-        if let Some(holding) = &mut self.holding {
-            holding.inputs = Some((inputs, messages));
-        }
+        holding.inputs = Some((inputs, messages));
         tracing::info!(partition = self.partition, "claimed");
         self.opening = true;
         Ok(())
