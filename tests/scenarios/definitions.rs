@@ -125,10 +125,7 @@ async fn a_saga_outlives_its_file(cluster: Arc<Cluster>, broker: Arc<Broker>) ->
     restart(&cluster, |directory| Ok(std::fs::write(directory.join("gift-card.toml"), GIFT_CARD)?)).await
 }
 
-async fn a_saga_whose_file_is_gone_still_hears_what_it_waits_for(
-    cluster: Arc<Cluster>,
-    _: Arc<Broker>,
-) -> Result<()> {
+async fn a_saga_whose_file_is_gone_still_hears_what_it_waits_for(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let (file, text) = timers::DEFINITION;
     restart(&cluster, |directory| Ok(std::fs::write(directory.join(file), text.replace("3s", "15m"))?)).await?;
     let id = Uuid::new_v4().to_string();

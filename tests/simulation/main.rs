@@ -12,6 +12,7 @@ mod bank;
 mod books;
 mod kafka;
 mod ledger;
+mod outside;
 mod run;
 mod sabotage;
 mod service;

@@ -6,6 +6,7 @@ use std::hash::Hash as _;
 use std::time::Duration;
 
 use common::journal::{Handler, Limits};
+use common::messages::Message;
 use common::service::{NoActor, Program};
 use common::time::Timestamp;
 use fastrand::Rng;
@@ -21,7 +22,7 @@ use payment_service::provider::ProviderKind;
 
 use crate::bank::Bank;
 use crate::books;
-use crate::kafka::{JOURNALS, PARTITIONS, Producer, TOPICS};
+use crate::kafka::{JOURNALS, PARTITIONS, Producer, TOPICS, partitions};
 use crate::sabotage::{Sabotage, Stocks, Till};
 use crate::service::{Pair, Service};
 use crate::step::{Choice, Step, Weather};
@@ -79,6 +80,16 @@ pub fn run(seed: u64, definitions: &Definitions, sabotage: Sabotage, traced: boo
     let hash = world.hash();
     let lines = world.trace.lines.take().unwrap_or_default();
     Outcome { wrong, tally: Tally { void, repeated, ..world.tally }, endings, hash, lines }
+}
+
+/// All that the services said to each other and heard from outside in a run.
+pub fn said(seed: u64, definitions: &Definitions) -> Vec<Message> {
+    let mut run = Run::new(seed, definitions, Sabotage::None, false);
+    run.storm().and_then(|()| run.settle()).unwrap();
+    let kafka = &run.world.kafka;
+    let topics: BTreeSet<_> = kafka.topics().collect();
+    let places = topics.into_iter().flat_map(|topic| partitions().map(move |partition| (topic, partition)));
+    places.flat_map(|(topic, partition)| kafka.messages(topic, partition).to_vec()).collect()
 }
 
 impl Run {

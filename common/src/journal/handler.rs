@@ -288,6 +288,11 @@ impl<E: Entity> Memory<E> {
         self.0.get(key)?.state.as_ref()
     }
 
+    /// All entities.
+    pub fn states(&self) -> impl Iterator<Item = (&Key, &E)> {
+        self.0.iter().filter_map(|(key, cached)| Some((key, cached.state.as_ref()?)))
+    }
+
     /// Decides once, and returns what is sent; a message that can't be read gives what becomes of it.
     pub fn decide<H: Handler<Entity = E>>(
         &mut self,

@@ -123,10 +123,7 @@ impl Versions {
             }
             let Some(definition) = stored.read().map(Arc::new) else { continue };
             topics.extend(definition.receives().map(|receive| receive.topic.clone()));
-            self.read
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert((stored.name, stored.version), definition);
+            self.read.write().unwrap_or_else(PoisonError::into_inner).insert((stored.name, stored.version), definition);
         }
         Ok(topics)
     }

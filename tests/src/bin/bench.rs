@@ -103,8 +103,9 @@ impl Arguments {
         let drive = |name: &String| {
             let open = name.strip_prefix("open-").and_then(|n| n.parse().ok()).map(Drive::Open);
             let closed = || name.strip_prefix("closed-").and_then(|n| n.parse().ok()).map(Drive::Closed);
-            open.or_else(closed)
-                .with_context(|| format!("'{name}' is no run: write open-RATE, closed-CLIENTS, timers, restart or sagas"))
+            open.or_else(closed).with_context(|| {
+                format!("'{name}' is no run: write open-RATE, closed-CLIENTS, timers, restart or sagas")
+            })
         };
         names.map(drive).collect()
     }
@@ -118,8 +119,14 @@ impl Arguments {
         outcome: &mut Outcome,
     ) -> Result<()> {
         let broker = Broker::start(&files::target()?.join("bench-brokers").join(name), settings)?;
-        let options =
-            Options { name: "bench", instances: 1, settings: &[], patience: None, definitions: &[timers::DEFINITION], log: "warn" };
+        let options = Options {
+            name: "bench",
+            instances: 1,
+            settings: &[],
+            patience: None,
+            definitions: &[timers::DEFINITION],
+            log: "warn",
+        };
         let cluster = runtime.block_on(Cluster::start(&broker, options))?;
         let played = runtime.block_on(self.play(name, &broker, &cluster, drives, outcome));
         played.with_context(|| cluster.report())?;

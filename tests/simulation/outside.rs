@@ -1,0 +1,329 @@
+//! Bytes from outside: what the services said to each other in a run, with some of it damaged in every way a message can
+//! be, given to the real rules. Whatever a message says, it is decided or set aside whole, and what is kept can be written
+//! and read again.
+
+use std::collections::BTreeMap;
+
+use common::blob::{Blob, Json};
+use common::journal::{Entity, Handler, Key, Memory, Trigger, World};
+use common::messages::{Message, Outgoing, Unreadable, header};
+use common::service::Program;
+use common::time::Timestamp;
+use common::topics;
+use inventory_service::stock::Warehouse;
+use orchestrator::conduct::{Conductor, ROLLOUT_SET, SAGA_ACTION};
+use orchestrator::program::Orchestrator;
+use order_service::order::Orders;
+use payment_service::handler::Payments;
+use payment_service::program::PaymentService;
+use payment_service::provider::ProviderKind;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::{Value, json};
+
+use crate::definitions;
+use crate::kafka::{PARTITIONS, partitions};
+use crate::run::said;
+use crate::workload::{WAREHOUSE, stock};
+
+/// Runs whose messages are damaged.
+const RUNS: u64 = 6;
+
+/// What happens to a message.
+#[derive(Clone, Debug)]
+enum Damage {
+    Value(Option<Vec<u8>>),
+    Cut(Index),
+    Flip(Index, u8),
+    Deep(usize),
+    /// Another value at some place in the JSON.
+    Set(Index, Value),
+    Remove(Index),
+    Key(Option<Vec<u8>>),
+    Header(Index, Vec<u8>),
+    NoHeader(Index),
+    NewHeader(&'static str, String),
+    Elsewhere,
+    Again,
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let numbers = prop_oneof![
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        select(vec![0, -1, i64::MAX, i64::MIN]).prop_map(Value::from),
+    ];
+    let texts = prop_oneof![
+        ".{0,40}".prop_map(Value::from),
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}".prop_map(Value::from),
+        select(vec!["", "approved", "declined", "\u{0}", "9999-12-31T23:59:59Z", "-9999-01-01T00:00:00Z", "BRL"])
+            .prop_map(Value::from),
+        (1_000..20_000_usize).prop_map(|n| Value::from("x".repeat(n))),
+    ];
+    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), numbers, texts];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec(("[a-zA-Z]{1,10}", inner), 0..4).prop_map(|pairs| pairs.into_iter().collect()),
+        ]
+    })
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let names = select(vec![
+        header::TYPE,
+        header::SUBJECT,
+        header::ID,
+        header::SAGA_ID,
+        header::STEP,
+        header::ATTEMPT,
+        header::ACTION,
+        header::TRACEPARENT,
+        header::PUT_BACK_FROM,
+        header::UNREADABLE,
+    ]);
+    prop_oneof![
+        2 => option::of(vec(any::<u8>(), 0..60)).prop_map(Damage::Value),
+        1 => value().prop_map(|value| Damage::Value(Some(value.to_string().into_bytes()))),
+        1 => any::<Index>().prop_map(Damage::Cut),
+        2 => (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Damage::Flip(at, byte)),
+        1 => (50..300_usize).prop_map(Damage::Deep),
+        8 => (any::<Index>(), value()).prop_map(|(at, value)| Damage::Set(at, value)),
+        4 => any::<Index>().prop_map(Damage::Remove),
+        1 => option::of(vec(any::<u8>(), 0..60)).prop_map(Damage::Key),
+        3 => (any::<Index>(), vec(any::<u8>(), 0..40)).prop_map(|(at, bytes)| Damage::Header(at, bytes)),
+        2 => any::<Index>().prop_map(Damage::NoHeader),
+        3 => (names, ".{0,40}").prop_map(|(name, text)| Damage::NewHeader(name, text)),
+        1 => Just(Damage::Elsewhere),
+        2 => Just(Damage::Again),
+    ]
+}
+
+/// Pointers (RFC 6901) to all places in a JSON value.
+fn places(value: &Value, at: &str, all: &mut Vec<String>) {
+    all.push(at.to_owned());
+    match value {
+        Value::Object(object) => {
+            for (name, inner) in object {
+                places(inner, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), all);
+            }
+        }
+        Value::Array(list) => list.iter().enumerate().for_each(|(n, inner)| places(inner, &format!("{at}/{n}"), all)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Puts something else at some place of the JSON, or nothing, if it is any.
+fn rewrite(message: &mut Message, at: &Index, new: Option<Value>) {
+    let Some(Ok(mut value)) = message.value.as_deref().map(serde_json::from_slice::<Value>) else { return };
+    let mut all = Vec::new();
+    places(&value, "", &mut all);
+    let place = at.get(&all).clone();
+    match (new, place.rsplit_once('/')) {
+        (Some(new), _) => *value.pointer_mut(&place).unwrap() = new,
+        (None, Some((parent, name))) => match value.pointer_mut(parent).unwrap() {
+            Value::Object(object) => _ = object.remove(&name.replace("~1", "/").replace("~0", "~")),
+            Value::Array(list) => _ = list.remove(name.parse().unwrap()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        },
+        (None, None) => value = Value::Null,
+    }
+    message.value = Some(value.to_string().into_bytes());
+}
+
+impl Damage {
+    fn harm(&self, message: &mut Message) {
+        let bytes = message.value.as_mut().filter(|bytes| !bytes.is_empty());
+        let headers = &mut message.headers.0;
+        match self {
+            Self::Value(value) => message.value.clone_from(value),
+            Self::Cut(at) => bytes.into_iter().for_each(|bytes| bytes.truncate(at.index(bytes.len()))),
+            Self::Flip(at, byte) => {
+                if let Some(bytes) = bytes {
+                    let at = at.index(bytes.len());
+                    bytes[at] ^= byte;
+                }
+            }
+            Self::Deep(levels) => message.value = Some([b"[".repeat(*levels), b"]".repeat(*levels)].concat()),
+            Self::Set(at, value) => rewrite(message, at, Some(value.clone())),
+            Self::Remove(at) => rewrite(message, at, None),
+            Self::Key(key) => message.key = key.clone().map(Blob),
+            Self::Header(at, value) if !headers.is_empty() => {
+                let at = at.index(headers.len());
+                headers[at].1 = Blob(value.clone());
+            }
+            Self::NoHeader(at) if !headers.is_empty() => _ = headers.remove(at.index(headers.len())),
+            Self::NewHeader(name, value) => message.headers.push(*name, value.clone()),
+            Self::Elsewhere => message.partition = (message.partition + 1) % PARTITIONS,
+            Self::Header(..) | Self::NoHeader(_) | Self::Again => {}
+        }
+    }
+}
+
+/// A service's rules, with what they keep of each partition.
+struct Desk<'h, H: Handler> {
+    handler: &'h H,
+    kept: BTreeMap<i32, Memory<H::Entity>>,
+    now: Timestamp,
+}
+
+impl<H: Handler> Desk<'_, H> {
+    fn decide(&mut self, partition: i32, trigger: Trigger<'_>) -> Result<Vec<Outgoing>, Unreadable> {
+        let (memory, nothing) = (self.kept.entry(partition).or_default(), BTreeMap::new());
+        let mut world = World::over(memory, &nothing, partition, PARTITIONS);
+        let decided = self.handler.decide(&mut world, trigger, self.now);
+        assert_eq!(world.refused(), None, "{trigger:?} ends the process");
+        if decided.is_err() {
+            assert_eq!(world.sent(), [], "half of it was done");
+        }
+        let sent = world.sent().to_vec();
+        decided.map(|()| sent)
+    }
+
+    /// A message is decided, or set aside as it came.
+    fn take(&mut self, message: &Message) {
+        self.now = self.now.max(message.timestamp);
+        let before = self.states(message.partition);
+        match self.decide(message.partition, Trigger::Message(message)) {
+            Ok(sent) => self.can_be_kept(message.partition, &before, sent),
+            Err(reason) => {
+                assert_eq!(before, self.states(message.partition), "half of it was done: {reason}");
+                match self.handler.unreadable(message, &reason) {
+                    Some(letter) => is_whole(message, letter),
+                    None => assert_eq!(&*message.topic, topics::PAYMENT_RESULTS, "{reason}: it is lost"),
+                }
+            }
+        }
+    }
+
+    /// All timers fire, each as often as it says; then none may be left that is due.
+    fn fire_all(&mut self) {
+        for partition in partitions() {
+            let due = |states: &BTreeMap<Key, H::Entity>| {
+                let waking = states.iter().filter(|(_, state)| state.is_open());
+                waking.filter_map(|(key, state)| Some((state.wake_at()?, key.clone()))).min()
+            };
+            for _ in 0..200 {
+                let Some((at, key)) = due(&self.states(partition)) else { break };
+                self.now = self.now.max(at);
+                let before = self.states(partition);
+                let sent = self.decide(partition, Trigger::Timer(&key)).unwrap();
+                self.can_be_kept(partition, &before, sent);
+                let next = self.states(partition).get(&key).filter(|state| state.is_open()).and_then(Entity::wake_at);
+                assert_ne!(next, Some(at), "{key} wants to be woken for ever");
+            }
+        }
+    }
+
+    fn states(&self, partition: i32) -> BTreeMap<Key, H::Entity> {
+        let states = self.kept.get(&partition).into_iter().flat_map(Memory::states);
+        states.map(|(key, state)| (key.clone(), state.clone())).collect()
+    }
+
+    /// What was changed is read as it was written, and so is what is sent.
+    fn can_be_kept(&self, partition: i32, before: &BTreeMap<Key, H::Entity>, outbox: Vec<Outgoing>) {
+        let now = self.states(partition);
+        for (key, state) in now.into_iter().filter(|(key, state)| before.get(key) != Some(state)) {
+            let read: H::Entity = Json::of(&state).unwrap().read().unwrap_or_else(|e| panic!("{key}: {e}: {state:?}"));
+            assert_eq!(read, state, "{key} is not what was written");
+            let wants = !self.handler.intents(&key, &state).is_empty();
+            assert_eq!(wants && state.is_open(), wants && state.has_intents(), "{key}: its acts would be forgotten");
+        }
+        for message in outbox {
+            assert!(message.partition.is_none_or(|to| (0..PARTITIONS).contains(&to)), "{message:?}");
+            let read: Outgoing = Json::of(&message).unwrap().read().unwrap();
+            assert_eq!(read, message, "it is not what was written");
+        }
+    }
+}
+
+/// A dead letter has the message's key and value, its headers, and what is wrong.
+fn is_whole(message: &Message, letter: Outgoing) {
+    assert_eq!(&*letter.topic, topics::dead_letters(&message.topic));
+    assert_eq!((&letter.key, letter.value.bytes()), (&message.key, message.value.as_deref()));
+    assert!(letter.headers.0.starts_with(&message.headers.0), "{letter:?}");
+    assert!(letter.headers.get("__streams.errors.message").is_some_and(|why| !why.is_empty()), "{letter:?}");
+}
+
+/// What lay on a service's topics in some runs, in the order of time, and on `saga-commands` what people may ask for.
+fn heard(inputs: &[&str]) -> Vec<Vec<Message>> {
+    let run = |seed| {
+        let mut all: Vec<Message> = said(seed, &definitions());
+        let subjects: Vec<(String, i32, Timestamp)> = all
+            .iter()
+            .filter(|message| &*message.topic == topics::CREATED_ORDERS)
+            .filter_map(|m| Some((m.header(header::SUBJECT)?.to_owned(), m.partition, m.timestamp)))
+            .collect();
+        for (n, (saga, partition, at)) in subjects.into_iter().enumerate() {
+            let acts = [
+                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "pause"})),
+                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resume"})),
+                (
+                    SAGA_ACTION,
+                    json!({"by": "a", "why": "b", "action": "skip", "step": "payment-result", "answer": {"x": 1}}),
+                ),
+                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resolve", "step": "reserve", "happened": true})),
+                (ROLLOUT_SET, json!({"by": "a", "why": "b", "definition": "order", "version": 1, "percent": 10})),
+                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "retry"})),
+                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "cancel"})),
+            ];
+            let (kind, act) = &acts[n % acts.len()];
+            let act = Outgoing::event(topics::SAGA_COMMANDS, &saga, kind, format!("{n}"), &saga, at, act);
+            let (value, headers) = (act.value.bytes().map(<[u8]>::to_vec), act.headers);
+            let (topic, offset) = (topics::SAGA_COMMANDS.into(), n as i64);
+            all.push(Message { topic, partition, offset, timestamp: at, key: act.key, headers, value });
+        }
+        all.retain(|message| inputs.contains(&&*message.topic));
+        all.sort_by_key(|message| message.timestamp);
+        all
+    };
+    (0..RUNS).map(run).collect()
+}
+
+/// Damages messages of a service and gives them to its rules.
+fn damaged<P: Program, H: Handler>(handler: &H, more: &[&str]) {
+    let inputs: Vec<&str> = P::INPUTS.iter().chain(more).copied().collect();
+    let runs = heard(&inputs);
+    for topic in inputs {
+        assert!(runs.iter().flatten().any(|message| &*message.topic == topic), "nothing was said on {topic}");
+    }
+    let harms = vec((any::<Index>(), damage(), any::<bool>()), 1..12);
+    proptest!(|(run in 0..runs.len(), harms in harms)| {
+        let mut messages = runs[run].clone();
+        for (at, damage, instead) in &harms {
+            let at = at.index(messages.len());
+            let mut harmed = messages[at].clone();
+            damage.harm(&mut harmed);
+            if *instead { messages[at] = harmed } else { messages.insert(at, harmed) }
+        }
+        let mut desk = Desk { handler, kept: BTreeMap::new(), now: Timestamp(0) };
+        partitions().for_each(|partition| _ = desk.decide(partition, Trigger::Claimed));
+        messages.iter().for_each(|message| desk.take(message));
+        desk.fire_all();
+    });
+}
+
+#[test]
+fn orders_take_whatever_comes() {
+    damaged::<order_service::program::Program, _>(&Orders, &[]);
+}
+
+#[test]
+fn the_inventory_takes_whatever_comes() {
+    let warehouse = Warehouse { name: WAREHOUSE.to_owned(), seed: stock() };
+    damaged::<inventory_service::program::Program, _>(&warehouse, &[]);
+}
+
+#[test]
+fn payments_take_whatever_comes() {
+    damaged::<PaymentService, _>(&Payments { provider: ProviderKind::Simulated }, &[]);
+}
+
+#[test]
+fn the_orchestrator_takes_whatever_comes() {
+    let conductor = Conductor::new(definitions());
+    damaged::<Orchestrator, _>(&conductor, &[topics::CREATED_ORDERS, topics::PAYMENT_RESULTS]);
+}
