@@ -13,7 +13,7 @@ use common::journal::{Entity, Handler, Key, Nothing, Store, Trigger, World};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
-use saga::{Callback, Data, Definition, Input, Outcome, Saga};
+use saga::{Callback, CancelEvent, Data, Definition, Input, Operate, Operation, Outcome, Saga};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -30,10 +30,13 @@ use crate::perform::perform;
 pub enum Kept {
     /// A saga.
     Saga(Box<Saga>),
-    /// Callbacks that came before their saga.
+    /// What came before its saga.
     Early {
-        /// Oldest first.
+        /// Callbacks, oldest first.
         callbacks: Vec<Callback>,
+        /// The wish to take the saga back: a repetition after a failure may put it before the event that begins the saga.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cancel: Option<Operation>,
         /// When they are given up.
         until: Timestamp,
     },
@@ -69,6 +72,13 @@ impl Kept {
             Self::Early { .. } | Self::Definition(_) | Self::Rollout(_) => None,
         }
     }
+}
+
+/// What an event says that calls a saga off; further fields are its sender's own.
+#[derive(Debug, Deserialize)]
+struct CancelRequested {
+    by: String,
+    why: String,
 }
 
 /// The key of a saga.
@@ -132,6 +142,9 @@ impl Handler for Conductor {
 impl Conductor {
     fn event(&self, world: &mut World<'_, Kept>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
         let kind = message.kind().ok_or_else(|| Unreadable::Header(header::TYPE, "it is missing".to_owned()))?;
+        if let Some(cancel) = self.definitions().cancelled_by(&message.topic, kind) {
+            return self.cancelled(world, message, cancel, now);
+        }
         let begun = self.definitions().begun_by(&message.topic, kind);
         if begun.is_empty() {
             return Err(Unreadable::UnknownType(kind.to_owned()));
@@ -149,11 +162,32 @@ impl Conductor {
         let traceparent = message.header(header::TRACEPARENT).map(str::to_owned);
         let mut saga = decide(world, &own, known, Input::Start { id, data, traceparent }, now);
         if new {
-            for callback in callbacks::take_early(world, id) {
-                saga = decide(world, &own, saga, Input::Callback(callback), now);
+            for early in callbacks::take_early(world, id) {
+                saga = decide(world, &own, saga, early, now);
             }
         }
         put_saga(world, key, saga);
+        Ok(())
+    }
+
+    /// Whoever began the saga takes it back.
+    fn cancelled(
+        &self,
+        world: &mut World<'_, Kept>,
+        message: &Message,
+        cancel: &CancelEvent,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
+        let CancelRequested { by, why } = message.json()?;
+        let id = uuid_of(header::SUBJECT, message.header(header::SUBJECT))?;
+        at_home(world, header::SUBJECT, id)?;
+        let what = Operate::Cancel { reason: Some(cancel.reason.clone()) };
+        let operation = Operation { id: message.id(), by, why, what };
+        if world.get(&saga_key(id)).is_none() {
+            callbacks::keep_cancel(world, id, operation, now);
+        } else if !self.input(world, id, Input::Operator(operation), now) {
+            return Err(Unreadable::Header(header::SUBJECT, format!("the definition of saga {id} can't be read")));
+        }
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail, ensure};
 use common::service::MoreTopics;
 use common::topics;
-use saga::{Definition, DefinitionError, Receive};
+use saga::{CancelEvent, Definition, DefinitionError, Receive};
 
 const BUILT_IN: [(&str, &str); 1] = [("order.toml", include_str!("../sagas/order.toml"))];
 /// The longest name of a topic that Kafka takes.
@@ -78,6 +78,12 @@ impl Definitions {
         let mut fit: Vec<_> = self.0.iter().filter(|d| d.start.topic == topic && d.start.event == event).collect();
         fit.sort_by_key(|d| std::cmp::Reverse(d.version));
         fit
+    }
+
+    /// Those that such an event calls off.
+    pub fn cancelled_by(&self, topic: &str, event: &str) -> Option<&CancelEvent> {
+        let starts = self.all().map(|definition| &definition.start).filter(|start| start.topic == topic);
+        starts.filter_map(|start| start.cancel.as_ref()).find(|cancel| cancel.event == event)
     }
 
     /// The one of this name and version.
@@ -168,17 +174,17 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_directory_is_said_all_at_once() {
         let wrong = wrong(&[("a.toml", ORDER.into()), ("b.toml", ORDER.into()), ("c.toml", "version = 0".into())]);
-        assert!(wrong.contains("b.toml: order version 1 is defined twice"), "{wrong}");
+        assert!(wrong.contains("b.toml: order version 2 is defined twice"), "{wrong}");
         assert!(wrong.contains("c.toml"), "{wrong}");
     }
 
     #[test]
     fn the_newest_version_comes_first() {
-        let newer = ORDER.replace("\nversion = 1", "\nversion = 7");
+        let newer = ORDER.replace("\nversion = 2", "\nversion = 7");
         let files = [("a".to_owned(), ORDER.to_owned()), ("b".to_owned(), newer)];
         let all = Definitions::parse(files.into_iter()).unwrap();
         let begun = all.begun_by("created-orders", "order.created");
-        assert_eq!(begun.iter().map(|d| d.version).collect::<Vec<_>>(), [7, 1]);
+        assert_eq!(begun.iter().map(|d| d.version).collect::<Vec<_>>(), [7, 2]);
         assert_eq!(all.of("order", 7).unwrap().version, 7);
     }
 

@@ -6,17 +6,18 @@ use axum::extract::State;
 use axum::http::header::{HeaderName, LINK, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{self, get};
 use axum::{Json, Router};
-use common::http::{Body, Params, PathId, Problem, trace_of};
-use common::ids::OrderId;
+use common::http::{Body, Params, PathId, Problem, idempotency_key, trace_of};
+use common::ids::{self, OrderId};
 use common::messages::header;
 use common::service::Context;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::order::{self, Order, Status};
+use crate::cancel;
+use crate::order::{self, Order, Placed, Status};
 use crate::place::{self, PlaceOrder};
 use crate::program::Settings;
 use crate::representation::{Shown, path};
@@ -35,31 +36,39 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 
 /// All routes.
 pub fn router(context: Context<Settings>) -> Router {
-    Router::new().route("/orders", get(list).post(place)).route("/orders/{id}", get(show)).with_state(context)
+    Router::new()
+        .route("/orders", get(list).post(place))
+        .route("/orders/{id}", get(show))
+        .route("/orders/{id}/cancel", routing::post(cancel::post))
+        .with_state(context)
 }
 
-/// `POST /orders`: 201 once the order is durable and this instance shows it; 503 with its id when that is not known in time.
+/// `POST /orders`: with an `Idempotency-Key` the order's id derives from it, so the same request again is answered as
+/// before, for ever and by every instance. 201 once the order is durable and this instance shows it; 503 with its id when that is not known in time.
 async fn place(
     State(context): State<Context<Settings>>,
     headers: HeaderMap,
     Body(body): Body<PlaceOrder>,
 ) -> Result<Response, Problem> {
-    let (id, now) = (OrderId::generate(), Timestamp::now());
-    let placed = body.checked(&context.settings.orders, id, now)?;
+    let given = idempotency_key(&headers)?;
+    let id = given.as_ref().map_or_else(OrderId::generate, |name| OrderId(ids::derive(&["order", name])));
+    let placed = body.checked(&context.settings.orders, id, Timestamp::now())?;
+    let key = order::key(&id.to_string());
+    if given.is_some()
+        && let Some(known) = context.view.entity(&key).await?
+    {
+        return created(known, &placed);
+    }
     let (text, location) = (id.to_string(), path(id));
     tracing::info!(order_id = %text, customer_id = %placed.customer_id, amount_minor = placed.amount_minor, "placing an order");
     let message = place::message(&placed).with(header::TRACEPARENT, trace_of(&headers));
     let unknown = |problem: Problem| problem.with("orderId", text.as_str()).with("location", location.as_str());
     context.commands.send(&message).await.map_err(|e| unknown(e.into()))?;
 
-    let key = order::key(&text);
     let wanted = key.clone();
-    let there = move |connection: &_| Ok(view::has(connection, &wanted)?.then_some(()));
+    let there = move |connection: &_| view::state(connection, &wanted);
     match context.view.until(&key, PLACING, there).await {
-        Ok(Some(())) => {
-            let order = Order::new(placed);
-            Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Shown::whole(&order))).into_response())
-        }
+        Ok(Some(known)) => created(known, &placed),
         Ok(None) => {
             let waited = PLACING.as_secs();
             let detail = format!(
@@ -69,6 +78,20 @@ async fn place(
         }
         Err(error) => Err(unknown(error.into())),
     }
+}
+
+/// The answer to the request that placed the order, the first time and each time it comes again: the order as it began. A
+/// request of the same name that asks for something else is refused, whichever of the two was first.
+fn created(known: Order, wanted: &Placed) -> Result<Response, Problem> {
+    let began = Order::new(known.placed);
+    if (Placed { created_at: began.placed.created_at, ..wanted.clone() }) != began.placed {
+        let location = path(began.placed.order_id);
+        let detail =
+            format!("This Idempotency-Key was used for another order, {location}: take a new key for a new order.");
+        return Err(Problem::unprocessable(detail).with("location", location.as_str()));
+    }
+    let location = path(began.placed.order_id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Shown::whole(&began))).into_response())
 }
 
 /// `GET /orders/{id}`, which waits for the order's end where `Prefer: wait=N` asks for it.

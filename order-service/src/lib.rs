@@ -2,6 +2,7 @@
 //! can run its rules; the process is in `main.rs`.
 
 pub mod api;
+pub mod cancel;
 pub mod order;
 pub mod place;
 pub mod program;

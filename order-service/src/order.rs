@@ -12,6 +12,8 @@ use common::topics;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::cancel::{CANCEL, Cancellation, cancel};
+
 /// `ce_type` of the message that places an order (from the HTTP API).
 pub const PLACE: &str = "order.place";
 /// `ce_type` of the command by which the orchestrator tells how an order ended.
@@ -139,6 +141,9 @@ pub struct Order {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     pub updated_at: Timestamp,
+    /// The customer wants it taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation: Option<Cancellation>,
     /// The saga's steps, known once it has ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
@@ -148,7 +153,7 @@ impl Order {
     /// An order as it begins.
     pub fn new(placed: Placed) -> Self {
         let updated_at = placed.created_at;
-        Self { placed, status: Status::Pending, reason: None, updated_at, steps: Vec::new() }
+        Self { placed, status: Status::Pending, reason: None, updated_at, cancellation: None, steps: Vec::new() }
     }
 }
 
@@ -180,6 +185,7 @@ impl Handler for Orders {
         match message.kind() {
             Some(PLACE) => place(world, message, now),
             Some(CONCLUDE) => conclude(world, message, now),
+            Some(CANCEL) => cancel(world, message, now),
             other => Err(Unreadable::UnknownType(other.unwrap_or_default().to_owned())),
         }
     }
@@ -229,7 +235,7 @@ fn conclude(world: &mut World<'_, Order>, message: &Message, now: Timestamp) -> 
 }
 
 /// An order lives on the partition of its id: elsewhere it would have two writers.
-fn is_at_home(world: &World<'_, Order>, id: &str) -> Result<(), Unreadable> {
+pub(crate) fn is_at_home(world: &World<'_, Order>, id: &str) -> Result<(), Unreadable> {
     let home = topics::partition_of(id.as_bytes(), world.partitions());
     if home == world.partition() {
         return Ok(());

@@ -6,6 +6,7 @@ use common::messages::Headers;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::cancel::CANCEL_REQUESTED;
 
 const ORDER: &str = "018f3f2a-0000-7000-8000-000000000001";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -185,4 +186,39 @@ fn every_status_reads_back_from_its_name() {
 fn a_dead_letter_carries_the_bytes() {
     let sent = Service::default().take(&message("x", "1", &json!({})));
     assert!(matches!(sent[0].value, Payload::Bytes(_)));
+}
+
+fn cancel_message(id: &str, why: &str) -> Message {
+    message(CANCEL, id, &json!({"orderId": ORDER, "why": why}))
+}
+
+#[test]
+fn a_pending_order_that_is_taken_back_remembers_it_and_passes_it_on_once() {
+    let mut service = Service::placed();
+    let sent = service.take(&cancel_message("c1", "the wrong day"));
+    let [event] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((&*event.topic, event.headers.get(header::TYPE)), (topics::CREATED_ORDERS, Some(CANCEL_REQUESTED)));
+    assert_eq!((event.key.clone(), event.headers.get(header::SUBJECT)), (Some(ORDER.into()), Some(ORDER)));
+    let told: Value = serde_json::from_slice(event.value.bytes().unwrap()).unwrap();
+    assert_eq!(told, json!({"orderId": ORDER, "by": "customer", "why": "the wrong day"}));
+    let order = service.order();
+    assert!(order.status == Status::Pending && order.is_open(), "the orchestrator decides");
+    assert_eq!(order.cancellation.clone().unwrap().why, "the wrong day");
+    assert_eq!(service.take(&cancel_message("c2", "again")), []);
+    assert_eq!(service.order(), order);
+}
+
+#[test]
+fn what_has_ended_is_not_taken_back() {
+    let mut service = Service::placed();
+    service.take(&conclude_message("m", "confirmed"));
+    let order = service.order();
+    assert_eq!(service.take(&cancel_message("c", "too late")), []);
+    assert_eq!(service.order(), order);
+}
+
+#[test]
+fn an_order_that_nobody_placed_is_not_taken_back() {
+    let sent = Service::default().take(&cancel_message("c", "what?"));
+    assert_eq!(sent[0].topic, topics::dead_letters(topics::ORDER_COMMANDS));
 }

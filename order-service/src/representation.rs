@@ -6,6 +6,7 @@ use common::time::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::cancel::Cancellation;
 use crate::order::{Item, Order, Status, Step};
 
 /// The JSON of an order.
@@ -22,12 +23,24 @@ pub struct Shown<'a> {
     items: Vec<Line<'a>>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancellation: Option<Taken<'a>>,
     /// Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     timeline: Option<Vec<Moment<'a>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     links: Links,
+}
+
+/// The customer's wish to take it back, and what became of it: `requested`, `cancelled`,
+/// `not_needed` or `too_late`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Taken<'a> {
+    requested_at: Timestamp,
+    why: &'a str,
+    outcome: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,11 +102,23 @@ impl<'a> Shown<'a> {
             items: placed.items.iter().map(line).collect(),
             created_at: placed.created_at,
             updated_at: order.updated_at,
+            cancellation: order.cancellation.as_ref().map(|asked| taken(asked, order.status)),
             timeline: None,
             notes: notes(order),
             links: Links { this: path(placed.order_id) },
         }
     }
+}
+
+fn taken(asked: &Cancellation, status: Status) -> Taken<'_> {
+    let outcome = match status {
+        Status::Pending => "requested",
+        Status::Confirmed => "too_late",
+        Status::Cancelled => "cancelled",
+        // It ended by itself without being paid for.
+        Status::Rejected | Status::PaymentNotCompleted => "not_needed",
+    };
+    Taken { requested_at: asked.requested_at, why: &asked.why, outcome }
 }
 
 /// Where an order is found.

@@ -96,9 +96,7 @@ pub fn page(
     let mut orders = Vec::new();
     let mut rows = query.query(values.as_slice())?;
     while let Some(row) = rows.next()? {
-        let state = row.get_ref(0)?.as_str()?;
-        let order = serde_json::from_str::<Order>(state);
-        orders.push(order.map_err(|e| Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))?);
+        orders.push(order(row)?);
     }
     let further = orders.len() > limit;
     orders.truncate(limit);
@@ -127,6 +125,21 @@ fn page_sql(filter: Filter) -> String {
 /// SQLite's.
 pub fn has(connection: &Connection, key: &str) -> rusqlite::Result<bool> {
     connection.prepare_cached("SELECT 1 FROM entities WHERE key = ?")?.exists([key])
+}
+
+/// The order of that key.
+///
+/// # Errors
+/// SQLite's, and a state that is no order.
+pub fn state(connection: &Connection, key: &str) -> rusqlite::Result<Option<Order>> {
+    let mut query = connection.prepare_cached("SELECT state FROM entities WHERE key = ?")?;
+    let mut rows = query.query([key])?;
+    rows.next()?.map(order).transpose()
+}
+
+fn order(row: &rusqlite::Row<'_>) -> rusqlite::Result<Order> {
+    let order = serde_json::from_str(row.get_ref(0)?.as_str()?);
+    order.map_err(|e| Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
 }
 
 /// Whether the order of that key has ended.

@@ -17,6 +17,7 @@ crate::scenarios!(
     the_sample_curl,
     what_was_written_is_read,
     orders_are_listed,
+    an_order_with_a_key_is_placed_once,
     waiting_ends_when_it_was_asked_to,
     problems_are_told,
     traces_pass_through_all_topics,
@@ -255,4 +256,38 @@ impl Form {
         fields.push((self.password.clone(), password.to_owned()));
         Ok(browser.post(format!("{base}{}", self.action)).form(&fields).send().await?.text().await?)
     }
+}
+
+async fn an_order_with_a_key_is_placed_once(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(100).await?;
+    let (draft, key) = (item.order(2), format!("\"{}\"", Uuid::new_v4()));
+    let place = |key: String, body: Value| {
+        let request = cluster.service(Name::Orders).map(|orders| cluster.http.post(orders.url("/orders")));
+        async move {
+            let answer = request?.header("Idempotency-Key", key).json(&body).send().await?;
+            let (status, location) = (answer.status(), answer.headers().get("location").cloned());
+            anyhow::Ok((status, location, answer.json::<Value>().await?))
+        }
+    };
+    // Several at once, then once more when it has ended.
+    let body = draft.body()?;
+    let (first, again) = tokio::try_join!(place(key.clone(), body.clone()), place(key.clone(), body.clone()))?;
+    ensure!(first.0 == StatusCode::CREATED && first == again, "{first:?}, then {again:?}");
+    let order = Placed::known(&cluster, first.2["id"].as_str().unwrap_or_default());
+    order.ends("confirmed").await?;
+    item.stands(98, 0).await?;
+    let again = place(key.clone(), body.clone()).await?;
+    ensure!(first == again, "{first:?}, then {again:?}");
+    let (status, location, told) = place(key.clone(), item.order(3).body()?).await?;
+    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && location.is_none(), "{status}: {told}");
+    ensure!(told["location"] == format!("/orders/{}", order.id), "{told}");
+    let (status, _, told) = place("x".repeat(300), body.clone()).await?;
+    ensure!(status == StatusCode::BAD_REQUEST && told["detail"].to_string().contains("Idempotency-Key"), "{told}");
+    // A restart forgets nothing.
+    let orders = cluster.service(Name::Orders)?;
+    orders.kill9()?;
+    orders.restart().await?;
+    let again = place(key, body).await?;
+    ensure!(first == again, "{first:?}, then {again:?}");
+    item.stands(98, 0).await
 }

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
 use tests::process::Name;
@@ -20,6 +22,8 @@ crate::scenarios!(
     early_result_while_inventory_stands_still,
     payment_is_down_when_it_is_asked,
     views_are_lost,
+    a_customer_takes_an_order_back,
+    a_customer_comes_too_late,
 );
 
 /// An order that waits for its result.
@@ -147,4 +151,46 @@ async fn views_are_lost(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     order.result("approved").await?;
     is_paid(&order, &item).await?;
     cluster.goes_on().await
+}
+
+async fn take_back(cluster: &Cluster, order: &Placed, reason: &str) -> Result<(StatusCode, Value)> {
+    let url = cluster.service(Name::Orders)?.url(&format!("/orders/{}/cancel", order.id));
+    let answer = cluster.http.post(url).json(&json!({"reason": reason})).send().await?;
+    Ok((answer.status(), answer.json().await?))
+}
+
+async fn a_customer_takes_an_order_back(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    let (status, told) = take_back(&cluster, &order, "the wrong day").await?;
+    ensure!(status == StatusCode::ACCEPTED && told["cancellation"]["why"] == "the wrong day", "{status}: {told}");
+    order.ends("cancelled").await?;
+    order.because("cancelled_by_customer").await?;
+    order.payment("cancelled").await?;
+    order.reservation("released").await?;
+    item.stands(10, 0).await?;
+    let (status, told) = take_back(&cluster, &order, "once more").await?;
+    ensure!(status == StatusCode::ACCEPTED && told["cancellation"]["outcome"] == "cancelled", "{status}: {told}");
+    // The customer pays all the same: the money goes back.
+    order.result("approved").await?;
+    order.payment("refunded").await?;
+    order.ends("cancelled").await
+}
+
+async fn a_customer_comes_too_late(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    order.result("approved").await?;
+    is_paid(&order, &item).await?;
+    let (status, told) = take_back(&cluster, &order, "no").await?;
+    ensure!(status == StatusCode::CONFLICT && told["orderStatus"] == "confirmed", "{status}: {told}");
+    ensure!(told["detail"].to_string().contains("is confirmed since"), "{told}");
+    is_paid(&order, &item).await?;
+    let nobody = Placed::known(&cluster, &uuid::Uuid::new_v4().to_string());
+    let (status, told) = take_back(&cluster, &nobody, "no").await?;
+    ensure!(status == StatusCode::NOT_FOUND, "{status}: {told}");
+    let (status, told) = take_back(&cluster, &order, &"x".repeat(5_000)).await?;
+    ensure!(
+        status == StatusCode::UNPROCESSABLE_ENTITY && told["errors"][0]["pointer"] == "/reason",
+        "{status}: {told}"
+    );
+    Ok(())
 }

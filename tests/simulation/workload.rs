@@ -3,11 +3,12 @@
 
 use common::blob::{Blob, Payload};
 use common::ids::OrderId;
-use common::messages::{Headers, Outgoing};
+use common::messages::{Headers, Outgoing, header};
 use common::time::Timestamp;
 use common::topics;
 use fastrand::Rng;
 use inventory_service::stock::Stock;
+use order_service::cancel::{CANCEL, Cancel};
 use order_service::order::{Placed, Status};
 use order_service::place::{self, Limits, PlaceOrder};
 use serde_json::json;
@@ -61,6 +62,9 @@ impl Workload {
             (0..dice.u32(0..4)).for_each(|_| last.push(typed(dice, &orders)));
         }
         dice.shuffle(&mut first);
+        if !punctual {
+            (0..dice.u32(0..4)).for_each(|_| take_back(dice, &orders, &mut first, now));
+        }
         Self { orders, first, last }
     }
 }
@@ -93,6 +97,16 @@ fn order(dice: &mut Rng, now: Timestamp) -> Ordered {
 
 fn random_id(dice: &mut Rng) -> Uuid {
     Uuid::from_u64_pair(dice.u64(..), dice.u64(..))
+}
+
+/// A customer takes an order back, some time after placing it: what comes first stands last.
+fn take_back(dice: &mut Rng, orders: &[Ordered], first: &mut Vec<Outgoing>, now: Timestamp) {
+    let order_id = orders[dice.usize(0..orders.len())].placed.order_id;
+    let id = order_id.to_string();
+    let cancel = Cancel { order_id, why: "a mistake".to_owned() };
+    let message = Outgoing::event(topics::ORDER_COMMANDS, &id, CANCEL, random_id(dice).to_string(), &id, now, &cancel);
+    let placed = first.iter().position(|other| other.headers.get(header::SUBJECT) == Some(&*id)).unwrap();
+    first.insert(dice.usize(0..=placed), message);
 }
 
 /// What a person types: on any partition, without headers, with any key or none.

@@ -94,6 +94,25 @@ fn pointer(path: &Path) -> String {
     all
 }
 
+/// The longest `Idempotency-Key`, in bytes.
+const LONGEST_KEY: usize = 255;
+
+/// The client's own name for its request, if it gives one (draft-ietf-httpapi-idempotency-key-header): sent again, it is
+/// the same request. The draft writes it as a quoted string; bare ones are taken too.
+///
+/// # Errors
+/// 400 when it is empty, too long, or not of visible ASCII characters and blanks.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    if text.is_empty() || text.len() > LONGEST_KEY {
+        let detail = format!("Idempotency-Key must be 1 to {LONGEST_KEY} visible ASCII characters.");
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(Some(text.to_owned()))
+}
+
 /// The query, read as `T`; 400 when it isn't one.
 #[derive(Clone, Copy, Debug)]
 pub struct Params<T>(pub T);

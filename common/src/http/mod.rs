@@ -9,7 +9,7 @@ mod health;
 mod problem;
 mod server;
 
-pub use extract::{Body, Params, PathId, trace_of};
+pub use extract::{Body, Params, PathId, idempotency_key, trace_of};
 pub use guard::finish;
 pub use health::{Health, Report, health_routes};
 pub use problem::Problem;

@@ -46,8 +46,8 @@ pub use data::OUTPUT_LIMIT;
 pub use data::{Data, Path, Pick};
 pub use decide::decide;
 pub use definition::{
-    Call, Definition, DefinitionError, Endings, Failures, Key, Label, Participant, Receive, Retry, Start, Step,
-    Verdict, Work,
+    Call, CancelEvent, Definition, DefinitionError, Endings, Failures, Key, Label, Participant, Receive, Retry, Start,
+    Step, Verdict, Work,
 };
 pub use draw::{Format, draw};
 pub use history::{Entry, HISTORY_LIMIT, TEXT_LIMIT, What};

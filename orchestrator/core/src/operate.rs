@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub const OPERATIONS_LIMIT: usize = 16;
 
 /// An operator's act.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
     /// Its id: the same id is the same act, and done once.
     pub id: String,
@@ -38,7 +38,11 @@ pub enum Operate {
     /// Let a paused one go on.
     Resume,
     /// Turn back from here and undo all; not once the pivot has begun, or all is done.
-    Cancel,
+    Cancel {
+        /// The reason of the ending, where the definition's `cancelled` says none; by default `cancelled_by_operator`.
+        #[serde(default)]
+        reason: Option<String>,
+    },
     /// Send the next attempt now, with all retries before it, also of what is out of retries.
     Retry {
         /// Which step; without one, every step for which it makes sense.
@@ -78,7 +82,7 @@ impl Operate {
         match self {
             Self::Pause => "pause",
             Self::Resume => "resume",
-            Self::Cancel => "cancel",
+            Self::Cancel { .. } => "cancel",
             Self::Retry { .. } => "retry",
             Self::Skip { .. } => "skip",
             Self::Resolve { .. } => "resolve",
@@ -89,7 +93,7 @@ impl Operate {
     #[must_use]
     pub fn step(&self) -> Option<&str> {
         match self {
-            Self::Pause | Self::Resume | Self::Cancel => None,
+            Self::Pause | Self::Resume | Self::Cancel { .. } => None,
             Self::Retry { step } | Self::Resolve { step, .. } => step.as_deref(),
             Self::Skip { step, .. } => Some(step),
         }
@@ -135,7 +139,7 @@ impl Run<'_> {
             self.saga.operations.remove(0);
         }
         let at = self.now;
-        let goes_on = refused.is_none() && matches!(what, Operate::Resume | Operate::Cancel);
+        let goes_on = refused.is_none() && matches!(what, Operate::Resume | Operate::Cancel { .. });
         self.saga.operations.push(Operated { id, at, by, why, action: action.to_owned(), refused });
         if goes_on && self.saga.status == Status::Paused {
             // Told after what was done, so that the history reads in order.
@@ -148,7 +152,7 @@ impl Run<'_> {
             Operate::Pause => self.pause(),
             Operate::Resume if self.saga.status == Status::Paused => Ok(()),
             Operate::Resume => Err(format!("the saga is {}: only a paused one can be resumed", self.saga.status)),
-            Operate::Cancel => self.cancel(),
+            Operate::Cancel { reason } => self.cancel(reason.as_deref().unwrap_or("cancelled_by_operator")),
             Operate::Retry { step } => self.retry_now(step.as_deref()),
             Operate::Skip { step, answer } => self.skip(step, answer),
             Operate::Resolve { step, happened, answer } => self.resolve(step.as_deref(), *happened, answer),
@@ -176,7 +180,7 @@ impl Run<'_> {
         self.go(self.onwards());
     }
 
-    fn cancel(&mut self) -> Result<(), String> {
+    fn cancel(&mut self, reason: &str) -> Result<(), String> {
         let saga = &self.saga;
         if !matches!(saga.status, Status::Running | Status::Paused | Status::Incident) {
             return Err(format!("the saga is {} already", saga.status));
@@ -188,7 +192,7 @@ impl Run<'_> {
         if self.pivot_has_begun() {
             return Err("the pivot has begun: from there on only forward".to_owned());
         }
-        self.call_off(self.definition.endings.cancelled.as_ref(), "cancelled_by_operator");
+        self.call_off(self.definition.endings.cancelled.as_ref(), reason);
         Ok(())
     }
 

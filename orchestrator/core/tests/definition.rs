@@ -30,7 +30,7 @@ fn says(from: &str, to: &str, parts: &[&str]) {
 #[test]
 fn the_order_definition_is_good() {
     let order = definition(ORDER);
-    assert_eq!((order.name.as_str(), order.version), ("order", 1));
+    assert_eq!((order.name.as_str(), order.version), ("order", 2));
     assert_eq!(
         order.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(),
         ["reserve", "request-payment", "payment-result", "finalize"]
@@ -95,6 +95,13 @@ fn deadline_and_customer_are_checked() {
 }
 
 #[test]
+fn a_cancelling_event_is_another_than_the_starting_one() {
+    let cancel = "cancel = { event = \"order.cancel-requested\", reason = \"cancelled_by_customer\" }";
+    says(cancel, "cancel = { event = \"order.created\", reason = \"r\" }", &["begins the saga", "another event"]);
+    says(cancel, "cancel = { event = \"x\" }", &["reason", "cancelled_by_customer"]);
+}
+
+#[test]
 fn it_can_be_shown_as_json() {
     let json = serde_json::to_value(definition(ORDER)).unwrap();
     assert_eq!(json["steps"][0]["execute"]["retry"]["first"], "200ms");
@@ -111,7 +118,7 @@ fn the_hash_is_of_what_it_means() {
     assert_eq!(hash(ORDER), hash(&format!("# a comment\n{ORDER}")));
     assert_eq!(hash(ORDER), hash(&ORDER.replace("timeout = \"15m\"", "timeout = \"900s\"")));
     assert_ne!(hash(ORDER), hash(&ORDER.replace("timeout = \"15m\"", "timeout = \"16m\"")));
-    assert_ne!(hash(ORDER), hash(&ORDER.replacen("version = 1", "version = 2", 1)));
+    assert_ne!(hash(ORDER), hash(&ORDER.replacen("version = 2", "version = 3", 1)));
 }
 
 #[test]
@@ -141,7 +148,7 @@ fn unknown_keys_are_refused() {
 
 #[test]
 fn values_of_the_wrong_kind_are_refused() {
-    says("version = 1", "version = 0", &["version in the file is 0", "version = 1"]);
+    says("version = 2", "version = 0", &["version in the file is 0", "version = 1"]);
     says("name = \"order\"", "name = \"My Order\"", &["name in the file is \"My Order\""]);
     says("timeout = \"15m\"", "timeout = \"0s\"", &["timeout in receive is \"0s\"", "above zero"]);
     says("attempts = 10,", "attempts = 1.5,", &["attempts in retry is 1.5", "\"unlimited\""]);

@@ -119,12 +119,12 @@ fn pausing_and_resuming_make_sense_only_in_turn() {
 fn cancelling_undoes_all_that_may_have_happened() {
     let mut world = order();
     world.ok("reserve").newly_sent();
-    world.operate(Operate::Cancel).unwrap();
+    world.operate(Operate::Cancel { reason: None }).unwrap();
     assert_eq!(world.newly_sent(), ["!request-payment"]);
     assert_eq!(world.finish().ends(), (Status::Compensated, "cancelled", Some("cancelled_by_operator")));
-    told(&mut world, Operate::Cancel, "the saga is compensated already");
+    told(&mut world, Operate::Cancel { reason: None }, "the saga is compensated already");
     let mut world = order_with_pivot();
-    world.operate(Operate::Cancel).unwrap();
+    world.operate(Operate::Cancel { reason: None }).unwrap();
     assert_eq!(world.finish().ends(), (Status::Compensated, "cancelled", Some("by_us")));
 }
 
@@ -132,7 +132,7 @@ fn cancelling_undoes_all_that_may_have_happened() {
 fn a_paused_saga_is_cancelled_at_once() {
     let mut world = order();
     world.operate(Operate::Pause).unwrap().newly_sent();
-    world.operate(Operate::Cancel).unwrap();
+    world.operate(Operate::Cancel { reason: None }).unwrap();
     assert_eq!((world.saga().status, world.newly_sent()), (Status::Compensating, vec!["!reserve".to_owned()]));
     assert_eq!(world.saga().paused, None);
 }
@@ -141,7 +141,7 @@ fn a_paused_saga_is_cancelled_at_once() {
 fn a_paused_saga_that_cannot_be_cancelled_stays_paused() {
     let mut world = order_with_pivot();
     world.ok("reserve").ok("request-payment").operate(Operate::Pause).unwrap();
-    told(&mut world, Operate::Cancel, "the pivot has begun");
+    told(&mut world, Operate::Cancel { reason: None }, "the pivot has begun");
     assert_eq!(world.saga().status, Status::Paused);
     assert!(world.saga().paused.is_some());
 }
@@ -150,15 +150,19 @@ fn a_paused_saga_that_cannot_be_cancelled_stays_paused() {
 fn what_is_done_or_undone_or_behind_the_pivot_is_not_cancelled() {
     let mut world = order();
     world.ok("reserve").ok("request-payment").result("approved").ok("finalize");
-    told(&mut world, Operate::Cancel, "all steps are done: the ending is confirmed");
+    told(&mut world, Operate::Cancel { reason: None }, "all steps are done: the ending is confirmed");
     let mut world = order();
     world.refuse("reserve");
-    told(&mut world, Operate::Cancel, "the saga is compensating already");
-    told(&mut incident(), Operate::Cancel, "it is being undone already: the ending is payment_not_completed");
+    told(&mut world, Operate::Cancel { reason: None }, "the saga is compensating already");
+    told(
+        &mut incident(),
+        Operate::Cancel { reason: None },
+        "it is being undone already: the ending is payment_not_completed",
+    );
     let mut world = order_with_pivot();
     world.ok("reserve").ok("request-payment");
-    told(&mut world, Operate::Cancel, "the pivot has begun");
-    told(&mut incident_behind_the_pivot(), Operate::Cancel, "the pivot has begun");
+    told(&mut world, Operate::Cancel { reason: None }, "the pivot has begun");
+    told(&mut incident_behind_the_pivot(), Operate::Cancel { reason: None }, "the pivot has begun");
 }
 
 #[test]

@@ -262,7 +262,7 @@ impl<'a> World<'a> {
         let what = match which % 6 {
             0 => Operate::Pause,
             1 => Operate::Resume,
-            2 if which < 100 => Operate::Cancel,
+            2 if which < 100 => Operate::Cancel { reason: None },
             2 | 3 => Operate::Retry { step: None },
             4 => Operate::Skip { step, answer: json!("by hand") },
             _ => Operate::Resolve { step: None, happened: true, answer: json!("by hand") },

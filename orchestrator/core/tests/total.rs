@@ -52,7 +52,7 @@ fn operator() -> impl Strategy<Value = Input> {
     let what = prop_oneof![
         Just(Operate::Pause),
         Just(Operate::Resume),
-        Just(Operate::Cancel),
+        Just(Operate::Cancel { reason: None }),
         prop::option::of(step()).prop_map(|step| Operate::Retry { step }),
         (step(), answer()).prop_map(|(step, answer)| Operate::Skip { step, answer }),
         (prop::option::of(step()), any::<bool>(), answer()).prop_map(|(step, happened, answer)| Operate::Resolve {

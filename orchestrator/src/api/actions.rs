@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use common::http::{Body, Problem, trace_of};
+use common::http::{Body, Problem, idempotency_key, trace_of};
 use common::ids;
 use common::messages::{Outgoing, header as headers};
 use common::time::Timestamp;
@@ -26,10 +26,8 @@ use crate::{shape, view};
 const ACTING: Duration = Duration::from_secs(10);
 /// Sagas that one request acts on.
 const MOST: usize = 1_000;
-/// The longest `why`, and the longest idempotency key, in bytes.
+/// The longest `why`, in bytes.
 const LONGEST: usize = 300;
-/// The client's name for its request (draft-ietf-httpapi-idempotency-key-header): sent again, it is the same act.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Why a request was turned away: a problem, or that it must say who asks.
 pub(super) enum Denied {
@@ -234,9 +232,5 @@ fn why(text: String) -> Result<String, Problem> {
 }
 
 fn request_id(request: &HeaderMap) -> Result<String, Problem> {
-    let Some(value) = request.get(IDEMPOTENCY_KEY) else { return Ok(Uuid::new_v4().to_string()) };
-    let text = value.to_str().ok().map(str::trim).filter(|text| !text.is_empty() && text.len() <= LONGEST);
-    text.map(str::to_owned).ok_or_else(|| {
-        Problem::bad_request(format!("Idempotency-Key must be 1 to {LONGEST} visible ASCII characters."))
-    })
+    Ok(idempotency_key(request)?.unwrap_or_else(|| Uuid::new_v4().to_string()))
 }

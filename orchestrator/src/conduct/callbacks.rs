@@ -6,7 +6,7 @@ use common::journal::{Key, World};
 use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
 use common::topics;
-use saga::{Callback, Input, Receive};
+use saga::{Callback, Input, Operation, Receive};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -71,10 +71,12 @@ fn early_key(id: Uuid) -> Key {
     format!("early/{id}")
 }
 
-/// The callbacks that came before this saga.
-pub(super) fn take_early(world: &mut World<'_, Kept>, id: Uuid) -> Vec<Callback> {
+/// What came before this saga, as its first inputs.
+pub(super) fn take_early(world: &mut World<'_, Kept>, id: Uuid) -> Vec<Input> {
     match world.take(&early_key(id)) {
-        Some(Kept::Early { callbacks, .. }) => callbacks,
+        Some(Kept::Early { callbacks, cancel, .. }) => {
+            callbacks.into_iter().map(Input::Callback).chain(cancel.map(Input::Operator)).collect()
+        }
         Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_)) | None => Vec::new(),
     }
 }
@@ -89,6 +91,16 @@ fn keep(world: &mut World<'_, Kept>, id: Uuid, callback: Callback, now: Timestam
             }
         }
         Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_)) => {}
-        None => world.put(key, Kept::Early { callbacks: vec![callback], until: now.plus(KEPT) }),
+        None => world.put(key, Kept::Early { callbacks: vec![callback], cancel: None, until: now.plus(KEPT) }),
+    }
+}
+
+/// Keeps the wish to take a saga back that has not begun.
+pub(super) fn keep_cancel(world: &mut World<'_, Kept>, id: Uuid, operation: Operation, now: Timestamp) {
+    let key = early_key(id);
+    match world.update(&key) {
+        Some(Kept::Early { cancel, .. }) => _ = cancel.get_or_insert(operation),
+        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_)) => {}
+        None => world.put(key, Kept::Early { callbacks: Vec::new(), cancel: Some(operation), until: now.plus(KEPT) }),
     }
 }

@@ -227,3 +227,41 @@ fn new_sagas_begin_on_the_newest_version_or_as_the_rollout_says() {
         assert!(wrong.to_string().contains(why), "{wrong}");
     }
 }
+
+/// The customer of the order wants it back.
+fn cancel(desk: &mut Desk) -> Vec<Outgoing> {
+    let headers = [(header::TYPE, "order.cancel-requested"), (header::SUBJECT, &*id().to_string())];
+    let value = json!({"orderId": id(), "by": "customer", "why": "a mistake"});
+    desk.hears(topics::CREATED_ORDERS, &headers, &value).unwrap()
+}
+
+fn begin(desk: &mut Desk) -> Vec<Outgoing> {
+    let headers = [(header::TYPE, "order.created"), (header::SUBJECT, &*id().to_string())];
+    desk.hears(topics::CREATED_ORDERS, &headers, &json!({"orderId": id(), "items": []})).unwrap()
+}
+
+fn is_taken_back(desk: &Desk) {
+    let Some(Kept::Saga(saga)) = desk.memory.get(&saga_key(id())) else { panic!("no saga") };
+    assert_eq!(saga.status, Status::Compensating);
+    assert_eq!(saga.ending.clone().unwrap().reason.as_deref(), Some("cancelled_by_customer"));
+    assert_eq!((&*saga.operations[0].by, &*saga.operations[0].why), ("customer", "a mistake"));
+}
+
+#[test]
+fn whoever_began_a_saga_can_take_it_back() {
+    let mut desk = Desk::new(&[include_str!("../../sagas/order.toml")]);
+    begin(&mut desk);
+    assert_eq!(cancel(&mut desk)[0].headers.get(header::TYPE), Some("inventory.release"));
+    is_taken_back(&desk);
+    assert_eq!(cancel(&mut desk), [], "once is enough");
+}
+
+#[test]
+fn a_saga_that_is_taken_back_before_it_begins_begins_and_turns_back() {
+    let mut desk = Desk::new(&[include_str!("../../sagas/order.toml")]);
+    assert_eq!(cancel(&mut desk), []);
+    let sent = begin(&mut desk);
+    let kinds: Vec<_> = sent.iter().filter_map(|message| message.headers.get(header::TYPE)).collect();
+    assert_eq!(kinds, ["inventory.reserve", "inventory.release"]);
+    is_taken_back(&desk);
+}

@@ -79,6 +79,18 @@ pub struct Start {
     pub event: String,
     /// Where its payload is put in the saga's data.
     pub output: Path,
+    /// The event by which whoever began the saga takes it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<CancelEvent>,
+}
+
+/// An event on the starting event's topic, so that it comes after it, which calls the saga off as an operator's cancel does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CancelEvent {
+    /// Its type.
+    pub event: String,
+    /// The reason of the ending, where the ending of a cancelled saga says none.
+    pub reason: String,
 }
 
 /// Who carries out commands.

@@ -8,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::read::{Reader, Report, count, duration, json, name, number, shown, text, texts};
 use super::{
-    Call, Definition, DefinitionError, Endings, Failures, Graph, Key, Label, Participant, Receive, Retry, Start, Step,
-    Verdict, Work, check,
+    Call, CancelEvent, Definition, DefinitionError, Endings, Failures, Graph, Key, Label, Participant, Receive, Retry,
+    Start, Step, Verdict, Work, check,
 };
 use crate::condition::Condition;
 use crate::data::{Path, Pick};
@@ -116,7 +116,7 @@ fn label(table: &mut Reader<'_>, name: &str) -> Label {
 fn start(file: &mut Reader<'_>) -> Start {
     let Some(mut table) = file.table("start") else {
         file.missing("start", "a table [start] with topic, event and output");
-        return Start { topic: String::new(), event: String::new(), output: Path::nowhere() };
+        return Start { topic: String::new(), event: String::new(), output: Path::nowhere(), cancel: None };
     };
     let start = Start {
         topic: table
@@ -126,9 +126,21 @@ fn start(file: &mut Reader<'_>) -> Start {
             .need("event", "event = \"order.created\", the type of the starting event", text)
             .unwrap_or_default(),
         output: table.need("output", &format!("output = {PATH}"), path).unwrap_or_else(Path::nowhere),
+        cancel: table.table("cancel").map(cancel),
     };
+    if let Some(cancel) = start.cancel.as_ref().filter(|cancel| cancel.event == start.event) {
+        let problem = format!("cancel: {:?} begins the saga", cancel.event);
+        table.error(table.span(), problem, "write another event");
+    }
     table.finish();
     start
+}
+
+fn cancel(mut table: Reader<'_>) -> CancelEvent {
+    let event = table.need("event", "event = \"order.cancel-requested\", the type of the cancelling event", text);
+    let reason = table.need("reason", "reason = \"cancelled_by_customer\", the reason of the ending", text);
+    table.finish();
+    CancelEvent { event: event.unwrap_or_default(), reason: reason.unwrap_or_default() }
 }
 
 fn participants(file: &mut Reader<'_>) -> BTreeMap<String, Participant> {

@@ -212,7 +212,7 @@ fn callback(verdict: Verdict) -> Callback {
 
 fn operation(saga: &Saga, operator: Operator) -> Operation {
     let what = match operator {
-        Operator::Cancel => Operate::Cancel,
+        Operator::Cancel => Operate::Cancel { reason: None },
         Operator::Pause => Operate::Pause,
         Operator::Resume => Operate::Resume,
         Operator::Retry => Operate::Retry { step: None },
