@@ -189,7 +189,7 @@ async fn a_customer_comes_too_late(cluster: Arc<Cluster>, _: Arc<Broker>) -> Res
     ensure!(status == StatusCode::NOT_FOUND, "{status}: {told}");
     let (status, told) = take_back(&cluster, &order, &"x".repeat(5_000)).await?;
     ensure!(
-        status == StatusCode::UNPROCESSABLE_ENTITY && told["errors"][0]["pointer"] == "/reason",
+        status == StatusCode::UNPROCESSABLE_ENTITY && told["errors"][0]["pointer"] == "#/reason",
         "{status}: {told}"
     );
     Ok(())
