@@ -2,6 +2,7 @@
 //! can run its rules; the process is in `main.rs`.
 
 pub mod actor;
+pub mod answers;
 pub mod api;
 pub mod handler;
 pub mod payment;
