@@ -8,7 +8,9 @@ pub mod handler;
 pub mod payment;
 pub mod program;
 pub mod provider;
+pub mod reconcile;
 pub mod results;
 #[cfg(test)]
 mod tests;
+pub mod tools;
 pub mod view;

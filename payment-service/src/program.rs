@@ -1,9 +1,11 @@
 //! What the payment service is made of: its topics, its settings, and which parts of it go together.
 
+use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use axum::Router;
+use clap::{ArgMatches, Command};
 use common::service::{Context, Program};
 use common::topics;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,7 @@ use crate::handler::Payments;
 use crate::provider::breaker::State;
 use crate::provider::guard::Seen;
 use crate::provider::{ProviderSettings, Switchboard};
+use crate::tools;
 use crate::view::PaymentRows;
 
 /// The settings that only this service has.
@@ -60,6 +63,14 @@ impl Program for PaymentService {
         let provider = Switchboard::new(&settings.provider).context("no HTTPS client")?;
         let provider = Arc::clone(settings.at_work.get_or_init(|| provider));
         Ok((Payments { provider: settings.provider.kind }, Cashier { provider }))
+    }
+
+    fn command_line(command: Command) -> Command {
+        tools::command_line(command)
+    }
+
+    fn tool(matches: &ArgMatches) -> Option<ExitCode> {
+        tools::run(matches)
     }
 
     fn details(settings: &Settings) -> Vec<(String, String)> {
