@@ -202,7 +202,7 @@ async fn the_first_page_is_behind_a_login(cluster: Arc<Cluster>, _: Arc<Broker>)
     let order = cluster.item(1).await?.order(1).place().await?;
     order.ends("confirmed").await?;
     let base = cluster.service(Name::Orchestrator)?.url("");
-    let browser = reqwest::Client::builder().cookie_store(true).build()?;
+    let browser = tests::http::client().cookie_store(true).build()?;
     let page = browser.get(format!("{base}/")).send().await?.text().await?;
     ensure!(!page.contains(&order.id), "nothing is shown before the login");
     let form = Form::of(&page).with_context(|| format!("no login form in {page}"))?;
