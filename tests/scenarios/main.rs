@@ -7,6 +7,7 @@ mod definitions;
 mod endings;
 mod failures;
 mod manual;
+mod mock;
 mod operators;
 mod pair;
 mod settings;
@@ -136,6 +137,16 @@ fn trials(stage: Option<&Arc<Stage>>) -> Result<Vec<Trial>> {
             trials.push(Trial::test(title, play));
         }
     }
+    let stage = stage.map(Arc::clone);
+    let play = move || match stage {
+        Some(stage) => {
+            stage.alone(mock::every_request_is_one_of_stripes_api()).map_err(|error| format!("{error:#}").into())
+        }
+        None => Ok(()),
+    };
+    // stripe-mock is written in Go: without it nothing here needs Go.
+    let mocked = Trial::test("stripe-mock::every_request_is_one_of_stripes_api", play);
+    trials.push(mocked.with_ignored_flag(mock::program().is_none()));
     Ok(trials)
 }
 
