@@ -102,11 +102,17 @@ fn stands(
 
 fn failed(answer: ProviderAnswered, error: &ProviderError) -> ProviderAnswered {
     let (operation, call) = (answer.operation, answer.call);
-    tracing::warn!(order_id = %answer.order_id, ?operation, call, "the provider did not do it: {error}");
+    let order_id = answer.order_id;
     let outcome = match error {
         ProviderError::Refused(_) => Outcome::Refused,
         ProviderError::Failed(_) | ProviderError::Busy(_) | ProviderError::CircuitOpen(_) => Outcome::Failed,
     };
+    // While the circuit is open this is no news; that it opens is told by the failures before.
+    if matches!(error, ProviderError::CircuitOpen(_)) {
+        tracing::debug!(%order_id, ?operation, call, "the provider was not asked: {error}");
+    } else {
+        tracing::warn!(%order_id, ?operation, call, "the provider did not do it: {error}");
+    }
     let retry_after_ms = error.retry_after().map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
     ProviderAnswered { outcome, error: Some(error.to_string()), retry_after_ms, ..answer }
 }

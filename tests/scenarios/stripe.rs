@@ -31,6 +31,7 @@ crate::scenarios!(
     a_deposit_is_captured_and_given_back_in_part,
     a_deposit_that_comes_to_nothing_is_given_back,
     a_report_is_held_against_the_ledger,
+    the_service_is_killed_while_stripe_charges,
     the_provider_dies_under_load,
 );
 
@@ -252,6 +253,17 @@ async fn a_report_is_held_against_the_ledger(cluster: Arc<Cluster>, _: Arc<Broke
     let (code, said) = run(&broken)?;
     ensure!(code == Some(2) && said.contains(&format!("broken.csv:{line}: amount")), "{code:?} {said}");
     Ok(())
+}
+
+async fn the_service_is_killed_while_stripe_charges(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (stripe, item) = (shared()?, cluster.item(100).await?);
+    let before = stripe.requests();
+    let placing = tokio::spawn(async move { place_all(&item, 40, Duration::from_millis(10)).await });
+    until("Stripe to be at work", SOON, || async { Ok((stripe.requests() > before + 30).then_some(())) }).await?;
+    let payments = cluster.service(Name::Payments)?;
+    payments.kill9()?;
+    payments.restart().await?;
+    end_all(stripe, &placing.await??).await
 }
 
 /// How the breaker of a cluster's provider stands.

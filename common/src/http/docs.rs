@@ -116,6 +116,16 @@ fn add_problems(operation: &mut Operation) {
         let own = &mut operation.responses.responses;
         own.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(what)));
     }
+    // OpenAPI 3.1 wants every answer described.
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            let status = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
+            response.description =
+                status.and_then(|status| status.canonical_reason()).unwrap_or("An answer").to_owned();
+        }
+    }
     // What an operation says of its own problems needs no words on how they look.
     let of_problems = operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5']));
     for (_, response) in of_problems {
@@ -196,6 +206,7 @@ mod tests {
             let schema = &responses[status]["content"][PROBLEM]["schema"]["$ref"];
             assert_eq!(schema, "#/components/schemas/Problem", "{status}: {responses}");
         }
+        assert_eq!(responses["200"]["description"], "OK");
         assert_eq!(responses["404"]["description"], "There is no such thing.");
         assert!(check_description(&json!({ "a": [{ "$ref": "#/nowhere" }] })).is_err());
     }

@@ -34,6 +34,8 @@ use crate::view;
 
 /// How long an act may take to be seen.
 const ACTING: Duration = Duration::from_secs(10);
+/// How long a refund may take before it is answered that the provider is being asked.
+const REFUNDING: Duration = Duration::from_secs(5);
 /// The longest text, and the longest idempotency key, in bytes.
 const LONGEST: usize = 200;
 /// The client's name for its request (draft-ietf-httpapi-idempotency-key-header): sent again, it is the same act.
@@ -222,7 +224,7 @@ pub(super) async fn refund(
         let other = |amount_minor: i64| part.is_some_and(|part| part.amount_minor != amount_minor);
         payment.refusals() > refused || part.is_some_and(PartialRefund::is_done) || amount_minor.is_some_and(other)
     };
-    let payment = match look(&context, order, settled).await? {
+    let payment = match look(&context, order, REFUNDING, settled).await? {
         Some(payment) => payment,
         None => find(&context, order).await?,
     };
@@ -303,10 +305,11 @@ async fn send<T: Serialize>(
 async fn look(
     context: &Context<Settings>,
     order: OrderId,
+    at_most: Duration,
     so: impl Fn(&Payment) -> bool + Send + 'static,
 ) -> Result<Option<Payment>, Problem> {
     let found = move |db: &rusqlite::Connection| Ok(view::payment(db, order)?.filter(|payment| so(payment)));
-    Ok(context.view.until(&key(order), ACTING, found).await?)
+    Ok(context.view.until(&key(order), at_most, found).await?)
 }
 
 async fn seen(
@@ -314,7 +317,7 @@ async fn seen(
     order: OrderId,
     so: impl Fn(&Payment) -> bool + Send + 'static,
 ) -> Result<Payment, Problem> {
-    look(context, order, so).await?.ok_or_else(|| {
+    look(context, order, ACTING, so).await?.ok_or_else(|| {
         let waited = ACTING.as_secs();
         Problem::unavailable(format!(
             "What became of it is not seen after {waited} s. Look at the payment, or ask again."

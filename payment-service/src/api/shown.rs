@@ -54,7 +54,7 @@ pub(super) struct PaymentBody {
     #[schema(value_type = f64)]
     refunded: Amount,
     /// Whether an approval takes the money at once.
-    #[schema(inline, value_type = CaptureName)]
+    #[schema(value_type = CaptureName)]
     capture: Capture,
     /// Who takes it.
     #[schema(value_type = ProviderName)]

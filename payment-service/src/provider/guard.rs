@@ -90,11 +90,16 @@ impl<P> Guarded<P> {
             Err(_) => Err(ProviderError::Failed(format!("no answer within {} s", limit.as_secs_f64()))),
         };
         let (mut breaker, now) = (self.breaker(), Timestamp::now());
+        let before = breaker.seen().0;
         match &answer {
             Err(ProviderError::Failed(why)) => breaker.failed(&permit, why, now),
             Ok(_) | Err(ProviderError::Busy(_) | ProviderError::Refused(_) | ProviderError::CircuitOpen(_)) => {
                 breaker.answered(&permit, now);
             }
+        }
+        let (state, ..) = breaker.seen();
+        if state != before {
+            tracing::warn!("the provider's circuit breaker is {} and was {}", state.name(), before.name());
         }
         answer
     }

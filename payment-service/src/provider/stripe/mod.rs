@@ -121,6 +121,18 @@ impl Stripe {
         self.client.get(&format!("/v1/payment_intents/{reference}")).await
     }
 
+    /// Takes the money, or sets it aside. Only for one of which it was looked up that this is still to be done.
+    ///
+    /// # Errors
+    /// [`ProviderError`]
+    pub async fn confirm(&self, charge: &Charge, method: &str) -> Result<Standing, ProviderError> {
+        match self.act(charge, "confirm", &[("payment_method", method)]).await {
+            Ok(intent) => Ok(intent.standing()?.unwrap_or(Standing::Open)),
+            Err(Fault::Declined(error)) => Ok(Standing::Declined(error.reason())),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
     /// Does something to an intent. What it stands in the way of tells how it stands.
     async fn act(&self, charge: &Charge, what: &str, form: &[(&str, &str)]) -> Result<Intent, Fault> {
         let reference = self.reference(charge).await?;
@@ -146,11 +158,7 @@ impl PaymentProvider for Stripe {
             return Ok(standing);
         }
         let Some(method) = charge.method.as_ref().or(self.method.as_ref()) else { return Ok(Standing::Open) };
-        match self.act(charge, "confirm", &[("payment_method", method)]).await {
-            Ok(intent) => Ok(intent.standing()?.unwrap_or(Standing::Open)),
-            Err(Fault::Declined(error)) => Ok(Standing::Declined(error.reason())),
-            Err(fault) => Err(fault.into()),
-        }
+        self.confirm(charge, method).await
     }
 
     async fn capture(&self, charge: &Charge, amount: Amount) -> Result<(), ProviderError> {
