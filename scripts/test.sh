@@ -3,6 +3,8 @@
 
 CARGO_DENY_VERSION=0.20.2
 TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/cargo-deny-$CARGO_DENY_VERSION
+STRIPE_MOCK_VERSION=0.203.0
+STRIPE_MOCK_TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/stripe-mock-$STRIPE_MOCK_VERSION
 FAILED=()
 CHILD=''
 
@@ -72,6 +74,21 @@ deny_command() { # prints the path of cargo-deny, building it first where there 
   echo "$TOOLS/bin/cargo-deny"
 }
 
+# Stripe's own stand-in, against which the payment service's requests are held. It is written in Go, which nothing else here
+# needs: without Go, and without a stripe-mock that is there already, that one test is skipped.
+find_stripe_mock() { # sets STRIPE_MOCK, building the program first where there is none
+  local built=$STRIPE_MOCK_TOOLS/stripe-mock
+  if [[ -n ${STRIPE_MOCK-} ]]; then return; fi
+  if [[ ! -x $built ]] && has stripe-mock; then built=$(command -v stripe-mock); fi
+  if [[ ! -x $built ]] && has go; then
+    warn "Building stripe-mock $STRIPE_MOCK_VERSION (half a minute, once; kept in $STRIPE_MOCK_TOOLS) …"
+    GOBIN=$STRIPE_MOCK_TOOLS GOFLAGS=-buildvcs=false go install "github.com/stripe/stripe-mock@v$STRIPE_MOCK_VERSION" >&2 ||
+      warn "stripe-mock can't be built: the test that needs it is skipped."
+  fi
+  if [[ -x $built ]]; then export STRIPE_MOCK=$built
+  else echo "There is no stripe-mock, and no Go to build it: the test that needs it is skipped."; fi
+}
+
 # Advisories need a database that a closed network does not reach.
 check_dependencies() {
   local deny checks=(bans licenses sources) limit=()
@@ -102,6 +119,7 @@ run_tests() {
   part documentation documentation
   if [[ ${#FAILED[@]} -gt 0 ]]; then echo "${RED}Failed so far: ${FAILED[*]}${PLAIN}"; else echo "All parts passed so far ($((SECONDS - start)) s)."; fi
   say "== tests"
+  find_stripe_mock
   in_group tests_to_log "$log" || status=$?
   stop_leftovers
   # The last line counts all test binaries together, a failed part as one test that failed.

@@ -55,6 +55,11 @@ pub trait Program: 'static {
         MoreTopics::default()
     }
 
+    /// What else `GET /health/ready` shows, by name: things that the service goes on without.
+    fn details(_settings: &Self::Settings) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// The service's HTTP routes; health routes, problems for what is not found, and limits are added to it.
     fn router(context: Context<Self::Settings>) -> Router;
 
@@ -165,7 +170,9 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         partitions: settings.kafka.partitions,
         status: runtime.status.clone(),
     };
-    let routes = P::router(context).merge(http::health_routes(Arc::new(Checks(runtime.status.clone()))));
+    let own = Arc::clone(&context.settings);
+    let checks = Checks { status: runtime.status.clone(), details: Box::new(move || P::details(&own)) };
+    let routes = P::router(context).merge(http::health_routes(Arc::new(checks)));
     tracing::info!(listen = %settings.http.listen, version = env!("CARGO_PKG_VERSION"), "{} started", P::NAME);
 
     let (stop, mut stopped) = tokio::sync::watch::channel(());
@@ -220,7 +227,10 @@ fn config<S>(settings: &Settings<S>) -> Config {
     }
 }
 
-struct Checks(Arc<Status>);
+struct Checks {
+    status: Arc<Status>,
+    details: Box<dyn Fn() -> Vec<(String, String)> + Send + Sync>,
+}
 
 impl Checks {
     fn report(checks: std::collections::BTreeMap<String, Result<String, String>>) -> Report {
@@ -235,10 +245,12 @@ impl Checks {
 
 impl Health for Checks {
     fn live(&self) -> Report {
-        Self::report(self.0.live())
+        Self::report(self.status.live())
     }
     fn ready(&self) -> Report {
-        Self::report(self.0.ready())
+        let mut report = Self::report(self.status.ready());
+        (self.details)().into_iter().for_each(|(name, seen)| report.check(name, true, seen));
+        report
     }
 }
 

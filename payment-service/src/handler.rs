@@ -1,22 +1,24 @@
 //! What payment-service decides: reads a message, makes the payment's move, sends the answer. The moves themselves are
 //! the payment's.
 
-use std::time::Duration;
-
-use common::ids::OrderId;
+use common::ids::{self, OrderId};
 use common::journal::{Handler, Intent, Key, Trigger, World};
 use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
 use serde::{Deserialize, Serialize};
 
-use crate::payment::{Act, Payment, Price, key};
-use crate::provider::ProviderKind;
+use crate::answers::{PROVIDER_ANSWERED, provider_answered};
+use crate::payment::moves::{Asked, what_identifies};
+use crate::payment::partial::Wanted;
+use crate::payment::{Act, Payment, Price, cut, key};
+use crate::provider::{Capture, ProviderKind};
 
 const REQUEST: &str = "payment.request";
+const CAPTURE: &str = "payment.capture";
 const REFUND: &str = "payment.refund";
-/// `ce_type` of what the service tells itself of the provider's answers.
-pub const PROVIDER_ANSWERED: &str = "payment.provider-answered";
+/// `ce_type` of what is asked for by HTTP.
+pub const ASKED: &str = "payment.asked";
 
 /// `payment.request`
 #[derive(Deserialize)]
@@ -25,62 +27,66 @@ struct RequestPayment {
     order_id: OrderId,
     amount_minor: i64,
     currency: String,
+    #[serde(default)]
+    capture: Capture,
+    #[serde(default)]
+    payment_method: Option<String>,
 }
 
-/// `payment.refund`
+/// `payment.capture`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CapturePayment {
+    order_id: OrderId,
+    #[serde(default)]
+    amount_minor: Option<i64>,
+}
+
+/// `payment.refund`: of all of it, as a request's compensation, or with an id or an amount of a part.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RefundPayment {
     order_id: OrderId,
+    #[serde(default)]
+    refund_id: Option<String>,
+    #[serde(default)]
+    amount_minor: Option<i64>,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
-/// `payment.provider-answered`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// `payment.asked`: what somebody asks for by HTTP. Nothing replies to it; the view shows what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ProviderAnswered {
+pub struct PaymentAsked {
     /// The order.
     pub order_id: OrderId,
-    /// What the provider was asked.
-    pub operation: Operation,
-    /// Which call of that operation: 1, 2, ...
-    pub call: u32,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Why it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// For an accepted request: when to ask for its result; none when the provider tells by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result_after_ms: Option<u64>,
+    /// What is asked for.
+    #[serde(flatten)]
+    pub what: Ask,
 }
 
-impl ProviderAnswered {
-    /// The answer to a call that failed, until something better is known.
-    pub fn to(order_id: OrderId, operation: Operation, call: u32) -> Self {
-        Self { order_id, operation, call, outcome: Outcome::Failed, error: None, result_after_ms: None }
-    }
-}
-
-/// What a provider is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Operation {
-    /// To take a payment.
-    Request,
-    /// To give it back.
-    Refund,
-}
-
-/// What became of a call to the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// A request was taken; its result is to come.
-    Accepted,
-    /// A technical failure.
-    Failed,
-    /// A refund was made.
-    Refunded,
+/// What can be asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "lowercase", rename_all_fields = "camelCase")]
+pub enum Ask {
+    /// To take what is set aside.
+    Capture {
+        /// How much; none is all of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount_minor: Option<i64>,
+    },
+    /// To give a part of it back, or what is left.
+    Refund {
+        /// By which it is known.
+        refund_id: String,
+        /// How much; none is all that is left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount_minor: Option<i64>,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
 }
 
 /// The payment service's decisions.
@@ -107,7 +113,9 @@ impl Handler for Payments {
             Trigger::Message(message) if &*message.topic == topics::PAYMENT_RESULTS => self.result(world, message, now),
             Trigger::Message(message) => match message.kind() {
                 Some(REQUEST) => self.request(world, message, now),
+                Some(CAPTURE) => self.capture(world, message, now),
                 Some(REFUND) => self.refund(world, message, now),
+                Some(ASKED) => asked(world, message, now),
                 Some(PROVIDER_ANSWERED) => provider_answered(world, message, now),
                 Some(other) => Err(Unreadable::UnknownType(other.to_owned())),
                 None => Err(Unreadable::Header(header::TYPE, "it is missing".to_owned())),
@@ -116,7 +124,7 @@ impl Handler for Payments {
     }
 
     fn intents(&self, _key: &Key, payment: &Payment) -> Vec<Intent<Act>> {
-        payment.intent().into_iter().collect()
+        payment.intents()
     }
 }
 
@@ -127,23 +135,65 @@ impl Payments {
     }
 
     fn request(&self, world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
-        let RequestPayment { order_id, amount_minor, currency } = message.json()?;
-        let key = key(order_id);
-        let mut payment = world.take(&key).unwrap_or_else(|| self.unheard_of(order_id, message));
-        let reply = payment.request(Price { amount_minor, currency }, message, now);
-        world.put(key, payment);
-        answer(world, message, order_id, reply, now);
+        let RequestPayment { order_id, amount_minor, currency, capture, payment_method } = message.json()?;
+        let asked = Asked { price: Price { amount_minor, currency }, capture, method: payment_method };
+        self.command(world, message, order_id, now, |payment| payment.request(asked, message, now));
+        Ok(())
+    }
+
+    fn capture(&self, world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+        let CapturePayment { order_id, amount_minor } = message.json()?;
+        let waiting = Some(what_identifies(message));
+        match world.update(&key(order_id)).map(|payment| payment.capture(amount_minor, waiting, now)) {
+            Some(reply) => answer(world, message, order_id, reply, now),
+            None => answer(world, message, order_id, Some(unknown()), now),
+        }
         Ok(())
     }
 
     fn refund(&self, world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
-        let RefundPayment { order_id } = message.json()?;
-        let key = key(order_id);
-        let mut payment = world.take(&key).unwrap_or_else(|| self.unheard_of(order_id, message));
-        let reply = payment.refund(message, now);
-        world.put(key, payment);
-        answer(world, message, order_id, reply, now);
+        let RefundPayment { order_id, refund_id, amount_minor, reason } = message.json()?;
+        let waiting = Some(what_identifies(message));
+        if refund_id.is_none() && amount_minor.is_none() {
+            self.command(world, message, order_id, now, |payment| payment.refund(waiting, now));
+            return Ok(());
+        }
+        let id = refund_id.map_or_else(|| same_step(message), |id| cut(&id).to_owned());
+        let wanted = Wanted { id, amount_minor, reason };
+        match world.update(&key(order_id)).map(|payment| payment.refund_part(wanted, waiting, now)) {
+            Some(reply) => answer(world, message, order_id, reply, now),
+            None => answer(world, message, order_id, Some(unknown()), now),
+        }
         Ok(())
+    }
+
+    /// Makes a move that may be the first of a payment.
+    fn command(
+        &self,
+        world: &mut World<'_, Payment>,
+        message: &Message,
+        order: OrderId,
+        now: Timestamp,
+        make: impl FnOnce(&mut Payment) -> Option<Reply>,
+    ) {
+        let key = key(order);
+        let mut payment = world.take(&key).unwrap_or_else(|| self.unheard_of(order, message));
+        let reply = make(&mut payment);
+        world.put(key, payment);
+        answer(world, message, order, reply, now);
+    }
+}
+
+/// The answer where there is no payment.
+fn unknown() -> Reply {
+    Reply::Refused { reason: "no_payment".to_owned(), detail: Some("there is no payment for this order".to_owned()) }
+}
+
+/// A refund's id where the command names none: the same for every attempt of a saga's step.
+fn same_step(command: &Message) -> String {
+    match (command.header(header::SAGA_ID), command.header(header::STEP)) {
+        (Some(saga), Some(step)) => ids::derive(&["refund", saga, step]).to_string(),
+        _ => command.id(),
     }
 }
 
@@ -154,22 +204,15 @@ fn answer(world: &mut World<'_, Payment>, command: &Message, order: OrderId, rep
     }
 }
 
-fn provider_answered(world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
-    let ProviderAnswered { order_id, operation, call, outcome, error, result_after_ms } = message.json()?;
-    let key = key(order_id);
-    let error = error.as_deref().unwrap_or("the provider gave no reason");
-    let answer = match (operation, outcome) {
-        (Operation::Request, Outcome::Accepted) => {
-            let result_after = result_after_ms.map(Duration::from_millis);
-            world.update(&key).and_then(|payment| payment.accepted(call, result_after, now))
-        }
-        (Operation::Request, Outcome::Failed) => world.update(&key).and_then(|p| p.request_failed(call, error, now)),
-        (Operation::Refund, Outcome::Refunded) => world.update(&key).and_then(|p| p.refunded(call, now)),
-        (Operation::Refund, Outcome::Failed) => world.update(&key).and_then(|p| p.refund_failed(call, error, now)),
-        (Operation::Request, Outcome::Refunded) | (Operation::Refund, Outcome::Accepted) => {
-            return Err(Unreadable::Malformed("an outcome that its operation can't have".to_owned()));
+fn asked(world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+    let PaymentAsked { order_id, what } = message.json()?;
+    let Some(payment) = world.update(&key(order_id)) else { return Ok(()) };
+    // Nobody waits for a reply: what became of it stands in the state.
+    let _ = match what {
+        Ask::Capture { amount_minor } => payment.capture(amount_minor, None, now),
+        Ask::Refund { refund_id, amount_minor, reason } => {
+            payment.refund_part(Wanted { id: cut(&refund_id).to_owned(), amount_minor, reason }, None, now)
         }
     };
-    answer.into_iter().for_each(|answer| world.send(answer));
     Ok(())
 }

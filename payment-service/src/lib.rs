@@ -2,12 +2,15 @@
 //! can run its rules; the process is in `main.rs`.
 
 pub mod actor;
+pub mod answers;
 pub mod api;
 pub mod handler;
 pub mod payment;
 pub mod program;
 pub mod provider;
+pub mod reconcile;
 pub mod results;
 #[cfg(test)]
 mod tests;
+pub mod tools;
 pub mod view;

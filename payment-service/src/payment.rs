@@ -1,18 +1,26 @@
-//! A payment: where it stands, what it remembers, what it wants asked of its provider. Its moves are in `payment/moves`.
+//! A payment: where it stands and what it remembers. Its moves are in `payment/moves`, `payment/capture` (what is
+//! authorized first), `payment/refund` and `payment/partial` (what is given back, whole or in parts); what it wants asked of
+//! its provider in `payment/intents`, what it says of money in `payment/ledger`.
 
-mod moves;
+mod capture;
+mod intents;
+pub mod ledger;
+pub mod moves;
+pub mod partial;
+mod refund;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use common::ids::{self, OrderId};
-use common::journal::{Entity, Intent, Key};
+use common::journal::{Entity, Key};
 use common::messages::Headers;
 use common::money::Amount;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::provider::{Charge, ProviderKind, Refund};
+use crate::payment::partial::PartialRefund;
+use crate::provider::{Capture, Charge, ProviderKind, Refund};
 use crate::results::Verdict;
 
 /// Where a payment stands.
@@ -32,8 +40,18 @@ use crate::results::Verdict;
 ///           └──────refund───────┴─────────────▶ cancelled ─an approval─┘
 /// ```
 /// A result may also come while it is requested or failed: the provider knows of it then, and it is as if it were
-/// pending. Another approval of a refunded payment makes it refunding again. A provider that took a payment is asked for
-/// its result also when the payment was cancelled meanwhile.
+/// pending. Another approval of a refunded payment makes it refunding again. A provider that took a payment is asked to call
+/// it off when it was cancelled meanwhile, and for its result, until there is one. A payment that is to be captured is
+/// authorized before it is approved:
+///
+/// ```text
+///                       capture             captured
+///    pending ─▶ authorized ─────▶ capturing ────────▶ approved
+///               │    ▲                 │ │
+///               │    └─────failed──────┘ │
+///               └──────────refund────────┴──▶ cancelled
+/// ```
+/// Parts of an approved payment can be given back ([`PartialRefund`]): it stays approved until all of it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
@@ -49,6 +67,10 @@ pub enum Status {
     /// The provider took it. Its result comes by itself, or is to be asked for at `result_due`.
     #[serde(rename_all = "camelCase")]
     Pending { result_due: Option<Timestamp> },
+    /// The money is set aside.
+    Authorized,
+    /// The provider is being asked for the money that is set aside.
+    Capturing { due: Timestamp },
     /// Paid.
     Approved,
     /// Not paid.
@@ -62,6 +84,21 @@ pub enum Status {
 }
 
 impl Status {
+    /// What the API calls those that a payment can be seen in.
+    pub const NAMES: [&'static str; 11] = [
+        "unrequested",
+        "requested",
+        "failed",
+        "pending",
+        "authorized",
+        "capturing",
+        "approved",
+        "declined",
+        "cancelled",
+        "refunding",
+        "refunded",
+    ];
+
     /// What the API calls it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -70,6 +107,8 @@ impl Status {
             Self::Requested { .. } => "requested",
             Self::Failed => "failed",
             Self::Pending { .. } => "pending",
+            Self::Authorized => "authorized",
+            Self::Capturing { .. } => "capturing",
             Self::Approved => "approved",
             Self::Declined => "declined",
             Self::Cancelled => "cancelled",
@@ -98,6 +137,15 @@ pub struct Approval {
     /// What it calls the payment; a person may leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<String>,
+    /// The provider's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// When it came. Those of older records don't say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// When what was left of it was given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refunded_at: Option<Timestamp>,
 }
 
 impl Approval {
@@ -121,9 +169,20 @@ pub struct Event {
 pub enum Act {
     /// Take it.
     Request(Charge),
-    /// How did it end?
-    Result(Charge),
-    /// Give it back.
+    /// Carry it on; how does it stand? With how often that was asked before.
+    Result(Charge, u32),
+    /// Take so much of what is set aside.
+    Capture {
+        /// The payment.
+        charge: Charge,
+        /// How much.
+        amount: Amount,
+        /// Which call for it: 1, 2, ...
+        call: u32,
+    },
+    /// Call it off; how does it stand? With how often that was asked before.
+    Cancel(Charge, u32),
+    /// Give money back.
     Refund(Refund),
 }
 
@@ -140,6 +199,32 @@ pub struct Payment {
     /// How much; not known of a payment that was never requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
+    /// Whether an approval takes the money at once.
+    #[serde(default, skip_serializing_if = "Capture::is_automatic")]
+    pub capture: Capture,
+    /// What is paid with, where the request says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    /// The provider's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Why the provider does not take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refusal: Option<String>,
+    /// How much is captured, or to be; all of it unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    capture_minor: Option<i64>,
+    /// What was given back, or is to be, in parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial_refunds: Vec<PartialRefund>,
+    /// How many parts were not given back.
+    #[serde(default)]
+    refusals: u32,
+    /// How often the provider was asked for its result, and to capture it, without an answer that says it.
+    #[serde(default)]
+    asks: u32,
+    #[serde(default)]
+    capture_calls: u32,
     /// How often the provider was asked to take it.
     calls: u32,
     /// How often the provider was asked to give it back.
@@ -147,9 +232,12 @@ pub struct Payment {
     /// The approvals, and how many of them, from the first on, are given back.
     approvals: Vec<Approval>,
     refunds: usize,
-    /// Of a cancelled payment that the provider took: when to ask it how it ended, for an approval is to be given back.
+    /// Of a cancelled or declined payment that the provider took: when to ask it to call it off, and how it ended, for an approval is to
+    /// be given back; and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     late_result_due: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    late_result_until: Option<Timestamp>,
     /// The headers of the command that is to be answered when the provider has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting: Option<Headers>,
@@ -179,26 +267,33 @@ pub fn cut(text: &str) -> &str {
 impl Entity for Payment {
     fn is_open(&self) -> bool {
         match &self.status {
-            Status::Unrequested { .. } | Status::Requested { .. } | Status::Refunding { .. } => true,
-            Status::Pending { .. } | Status::Cancelled => self.result_due().is_some(),
-            Status::New | Status::Failed | Status::Approved | Status::Declined | Status::Refunded => false,
+            Status::Unrequested { .. }
+            | Status::Requested { .. }
+            | Status::Capturing { .. }
+            | Status::Refunding { .. } => true,
+            Status::Pending { .. } | Status::Cancelled | Status::Declined => self.result_due().is_some(),
+            Status::Approved => self.partial_refunds.iter().any(PartialRefund::is_underway),
+            Status::New | Status::Failed | Status::Authorized | Status::Refunded => false,
         }
     }
 
     fn has_intents(&self) -> bool {
-        self.intent().is_some()
+        !self.intents().is_empty()
     }
 
     fn wake_at(&self) -> Option<Timestamp> {
         match self.status {
             Status::Unrequested { until, .. } => Some(until),
-            Status::Cancelled => self.late_result_due.map(|due| due.plus(KEPT)),
+            Status::Cancelled | Status::Declined => {
+                self.late_result_due.map(|due| self.late_result_until.unwrap_or(due.plus(KEPT)))
+            }
             Status::New
             | Status::Requested { .. }
             | Status::Failed
             | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. }
             | Status::Approved
-            | Status::Declined
             | Status::Refunding { .. }
             | Status::Refunded => None,
         }
@@ -213,15 +308,35 @@ impl Payment {
             provider,
             status: Status::New,
             price: None,
+            capture: Capture::Automatic,
+            method: None,
+            reference: None,
+            refusal: None,
+            capture_minor: None,
+            partial_refunds: Vec::new(),
+            refusals: 0,
+            asks: 0,
+            capture_calls: 0,
             calls: 0,
             refund_calls: 0,
             approvals: Vec::new(),
             refunds: 0,
             late_result_due: None,
+            late_result_until: None,
             waiting: None,
             trace: trace.map(str::to_owned),
             history: Vec::new(),
         }
+    }
+
+    /// How often the provider was asked to capture it.
+    pub fn captures(&self) -> u32 {
+        self.capture_calls
+    }
+
+    /// How many refunds of parts were refused.
+    pub fn refusals(&self) -> u32 {
+        self.refusals
     }
 
     /// The payment's id. It depends on the order alone, so that a provider asked twice sees one payment.
@@ -233,55 +348,16 @@ impl Payment {
     fn result_due(&self) -> Option<Timestamp> {
         match self.status {
             Status::Pending { result_due } => result_due,
-            Status::Cancelled => self.late_result_due,
+            Status::Cancelled | Status::Declined => self.late_result_due,
             Status::New
             | Status::Unrequested { .. }
             | Status::Requested { .. }
             | Status::Failed
+            | Status::Authorized
+            | Status::Capturing { .. }
             | Status::Approved
-            | Status::Declined
             | Status::Refunding { .. }
             | Status::Refunded => None,
         }
-    }
-
-    /// What it wants asked of the provider.
-    pub fn intent(&self) -> Option<Intent<Act>> {
-        let order = self.order;
-        match self.status {
-            Status::Requested { since } => {
-                let id = format!("{order}/request/{}", self.calls);
-                Some(Intent { id, due: since, what: Act::Request(self.charge()?) })
-            }
-            Status::Pending { .. } | Status::Cancelled => {
-                let id = format!("{order}/result/{}", self.calls);
-                Some(Intent { id, due: self.result_due()?, what: Act::Result(self.charge()?) })
-            }
-            Status::Refunding { due } => {
-                let call = self.refund_calls;
-                let named = self.approvals.get(self.refunds).and_then(|approval| approval.payment_id.clone());
-                let payment_id = named.unwrap_or_else(|| self.id());
-                let what = Act::Refund(Refund { order, payment_id, call, trace: self.trace.clone() });
-                Some(Intent { id: format!("{order}/refund/{call}"), due, what })
-            }
-            Status::New
-            | Status::Unrequested { .. }
-            | Status::Failed
-            | Status::Approved
-            | Status::Declined
-            | Status::Refunded => None,
-        }
-    }
-
-    fn charge(&self) -> Option<Charge> {
-        let price = self.price.as_ref()?;
-        Some(Charge {
-            order: self.order,
-            payment_id: self.id(),
-            amount: Amount(price.amount_minor),
-            currency: price.currency.clone(),
-            call: self.calls,
-            trace: self.trace.clone(),
-        })
     }
 }

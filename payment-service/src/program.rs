@@ -1,6 +1,11 @@
 //! What the payment service is made of: its topics, its settings, and which parts of it go together.
 
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Context as _;
 use axum::Router;
+use clap::{ArgMatches, Command};
 use common::service::{Context, Program};
 use common::topics;
 use serde::{Deserialize, Serialize};
@@ -8,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Cashier;
 use crate::api;
 use crate::handler::Payments;
-use crate::provider::{Provider, ProviderSettings};
+use crate::provider::breaker::State;
+use crate::provider::guard::Seen;
+use crate::provider::{ProviderSettings, Switchboard};
+use crate::tools;
 use crate::view::PaymentRows;
 
 /// The settings that only this service has.
@@ -16,6 +24,16 @@ use crate::view::PaymentRows;
 pub struct Settings {
     /// `[provider]`
     pub provider: ProviderSettings,
+    /// The providers at work: made once from the settings, for whoever asks them and whoever shows how they do.
+    #[serde(skip)]
+    at_work: Arc<OnceLock<Arc<Switchboard>>>,
+}
+
+impl Settings {
+    /// The providers at work.
+    pub fn providers(&self) -> Option<&Arc<Switchboard>> {
+        self.at_work.get()
+    }
 }
 
 /// The payment service.
@@ -37,14 +55,66 @@ impl Program for PaymentService {
     type Settings = Settings;
     type Handler = Payments;
     type Rows = PaymentRows;
-    type Actor = Cashier<Provider>;
+    type Actor = Cashier<Arc<Switchboard>>;
 
-    fn build(settings: &Settings) -> anyhow::Result<(Payments, Cashier<Provider>)> {
-        let handler = Payments { provider: settings.provider.kind };
-        Ok((handler, Cashier { provider: Provider::new(&settings.provider) }))
+    fn build(settings: &Settings) -> anyhow::Result<(Payments, Self::Actor)> {
+        let faults = settings.provider.faults();
+        anyhow::ensure!(faults.is_empty(), "{}", faults.join("\n"));
+        let provider = Switchboard::new(&settings.provider).context("no HTTPS client")?;
+        let provider = Arc::clone(settings.at_work.get_or_init(|| provider));
+        Ok((Payments { provider: settings.provider.kind }, Cashier { provider }))
+    }
+
+    fn command_line(command: Command) -> Command {
+        tools::command_line(command)
+    }
+
+    fn tool(matches: &ArgMatches) -> Option<ExitCode> {
+        tools::run(matches)
+    }
+
+    fn details(settings: &Settings) -> Vec<(String, String)> {
+        let seen = settings.providers().map(|providers| providers.seen()).unwrap_or_default();
+        let chosen = seen.into_iter().filter(|(_, chosen, _)| *chosen);
+        let told = |seen: Seen| match seen.last_error.filter(|_| seen.state != State::Closed) {
+            Some(error) => format!("circuit {} since {}: {error}", seen.state.name(), seen.since),
+            None => format!("circuit {}", seen.state.name()),
+        };
+        chosen.map(|(kind, _, seen)| (format!("provider {}", kind.name()), told(seen))).collect()
     }
 
     fn router(context: Context<Settings>) -> Router {
         api::router(context)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The settings of the providers as `default.toml` has them.
+    pub(crate) fn provider_settings() -> ProviderSettings {
+        let none = std::iter::empty();
+        let read = common::settings::load_with::<Settings>(PaymentService::DEFAULTS, PaymentService::NAME, None, none);
+        read.unwrap().own.provider
+    }
+
+    #[test]
+    fn a_bad_value_stops_the_start_with_its_key() {
+        assert_eq!(provider_settings().faults(), Vec::<String>::new());
+        let mut bad = ProviderSettings { failure_rate: 1.5, attempts: 0, ..provider_settings() };
+        bad.kind = crate::provider::ProviderKind::Stripe;
+        bad.stripe.base_url = "stripe".to_owned();
+        let faults = bad.faults().join("\n");
+        for key in ["failure_rate = 1.5", "attempts = 0", "stripe.base_url = stripe", "stripe.api_key"] {
+            assert!(faults.contains(&format!("provider.{key}")), "{key}: {faults}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_shown_nowhere() {
+        let mut settings = provider_settings();
+        settings.stripe.api_key = "sk_test_key".into();
+        assert!(!format!("{settings:?}").contains("sk_test"));
     }
 }

@@ -30,6 +30,9 @@ pub struct PaymentResult {
     /// The payment, as the provider calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<String>,
+    /// The provider's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// How a payment ended. Read in any case, with blanks around it, as people type.
@@ -38,6 +41,8 @@ pub struct PaymentResult {
 pub enum Verdict {
     /// Paid.
     Approved,
+    /// The money is set aside, to be captured.
+    Authorized,
     /// Not paid.
     Declined,
 }
@@ -47,8 +52,11 @@ impl<'de> Deserialize<'de> for Verdict {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
         match text.trim() {
             word if word.eq_ignore_ascii_case("approved") => Ok(Self::Approved),
+            word if word.eq_ignore_ascii_case("authorized") => Ok(Self::Authorized),
             word if word.eq_ignore_ascii_case("declined") => Ok(Self::Declined),
-            word => Err(de::Error::custom(format!("'{}' is no result: write approved or declined", cut(word)))),
+            word => {
+                Err(de::Error::custom(format!("'{}' is no result: write approved, authorized or declined", cut(word))))
+            }
         }
     }
 }
@@ -73,8 +81,11 @@ impl Payments {
         let answer = match result.status {
             Verdict::Approved => {
                 let payment_id = result.payment_id.map(|id| cut(&id).to_owned());
-                payment.approved(Approval { message: message.id(), payment_id }, now)
+                let reference = result.reference.map(|name| cut(&name).to_owned());
+                let (message, at) = (message.id(), Some(now));
+                payment.approved(Approval { message, payment_id, reference, at, refunded_at: None }, now)
             }
+            Verdict::Authorized => payment.authorized(now),
             Verdict::Declined => payment.declined(result.reason.as_deref(), now),
         };
         world.put(key, payment);

@@ -1,6 +1,8 @@
 //! The payment service's rules, each as a story: what comes, what is answered, how the payment stands. Every command is
 //! given twice somewhere; the provider is whatever a story says of it.
 
+mod capture;
+mod parts;
 mod provider;
 mod refunds;
 mod requests;
@@ -17,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::handler::Payments;
 use crate::payment::{Act, Payment, key};
-use crate::provider::ProviderKind;
+use crate::provider::{ProviderKind, Refund};
 
 const PARTITIONS: i32 = 4;
 
@@ -30,7 +32,7 @@ fn home() -> i32 {
 }
 
 /// The service with one order's partition, and its clock.
-struct Desk {
+pub(crate) struct Desk {
     handler: Payments,
     memory: Memory<Payment>,
     partition: i32,
@@ -64,8 +66,10 @@ impl Desk {
 
     /// A command of the saga, the `attempt`-th of its kind, and what is sent for it.
     fn command(&mut self, kind: &str, attempt: u32) -> Vec<Outgoing> {
-        let value =
-            json!({ "orderId": order(), "customerId": "7", "amountMinor": 1050, "currency": "BRL" }).to_string();
+        let value = match kind {
+            "payment.request" => json!({ "orderId": order(), "amountMinor": 1050, "currency": "BRL" }).to_string(),
+            _ => json!({ "orderId": order() }).to_string(),
+        };
         let (id, attempt) = (format!("{kind}/{attempt}"), attempt.to_string());
         let saga = order().to_string();
         let headers = [
@@ -88,12 +92,40 @@ impl Desk {
         self.command("payment.refund", attempt)
     }
 
+    /// `payment.refund` of a part, the step's first attempt.
+    pub(crate) fn part(&mut self, id: &str, amount_minor: Option<i64>) -> Vec<Outgoing> {
+        let mut value = json!({ "orderId": order(), "refundId": id, "reason": "returned" });
+        amount_minor.into_iter().for_each(|amount| value["amountMinor"] = amount.into());
+        self.saga_command("payment.refund", &format!("refund {id}"), &value)
+    }
+
+    /// A command of the saga's step of this name.
+    fn saga_command(&mut self, kind: &str, step: &str, value: &Value) -> Vec<Outgoing> {
+        let saga = order().to_string();
+        let headers = [
+            (header::ID, step),
+            (header::TYPE, kind),
+            (header::SAGA_ID, saga.as_str()),
+            (header::STEP, step),
+            (header::ATTEMPT, "1"),
+        ];
+        let message = self.message(topics::PAYMENT_COMMANDS, &headers, &value.to_string());
+        self.decide(Trigger::Message(&message))
+    }
+
+    /// The provider's answer to a call for a part.
+    pub(crate) fn provider_part(&mut self, id: &str, call: u32, outcome: &str) -> Vec<Outgoing> {
+        let refund_id = Refund::id(&self.payment().paid_as(), id);
+        self.answered(json!({ "operation": "refund", "call": call, "outcome": outcome, "refundId": refund_id }))
+    }
+
     /// The provider's answer to a call.
     fn provider(&mut self, operation: &str, call: u32, outcome: &str) -> Vec<Outgoing> {
-        let answer = json!({
-            "orderId": order(), "operation": operation, "call": call, "outcome": outcome, "error": "no line",
-            "resultAfterMs": 0,
-        });
+        self.answered(json!({ "operation": operation, "call": call, "outcome": outcome, "resultAfterMs": 0 }))
+    }
+
+    fn answered(&mut self, mut answer: Value) -> Vec<Outgoing> {
+        (answer["orderId"], answer["error"]) = (json!(order()), "no line".into());
         let headers = [(header::TYPE, "payment.provider-answered")];
         let message = self.message(topics::PAYMENT_COMMANDS, &headers, &answer.to_string());
         self.decide(Trigger::Message(&message))
@@ -114,7 +146,7 @@ impl Desk {
         self.typed(&json!({ "orderId": order(), "status": status, "paymentId": payment }).to_string())
     }
 
-    fn payment(&self) -> &Payment {
+    pub(crate) fn payment(&self) -> &Payment {
         self.memory.get(&key(order())).unwrap()
     }
 
@@ -146,7 +178,7 @@ impl Desk {
     }
 
     /// A payment that the provider took and approved under the id `p1`.
-    fn approved() -> Self {
+    pub(crate) fn approved() -> Self {
         let mut desk = Self::pending();
         desk.says_of("p1", "approved");
         desk

@@ -1,12 +1,16 @@
-//! What the view shows of payments: the state itself by order, and a table of where they stand, for the list.
+//! What the view shows of payments: a table that lists them newest order first, and the ledger's postings. The payments
+//! themselves are read from the view's `entities`: nothing is kept twice.
+
+use std::str::FromStr;
 
 use common::ids::OrderId;
 use common::time::Timestamp;
 use common::view::{Row, Rows};
-use rusqlite::{Connection, Transaction, params};
-use serde::Serialize;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Error, Transaction, params};
 
-use crate::payment::{PREFIX, Payment};
+use crate::payment::ledger::Posting;
+use crate::payment::{PREFIX, Payment, key};
 
 /// The service's rows.
 pub struct PaymentRows;
@@ -14,83 +18,254 @@ pub struct PaymentRows;
 impl Rows for PaymentRows {
     type Entity = Payment;
     const SCHEMA: &'static str = "
-        CREATE TABLE payments (
-            order_id TEXT PRIMARY KEY,
-            status TEXT NOT NULL,
-            updated_at INTEGER NOT NULL
-        ) WITHOUT ROWID;";
+        CREATE TABLE payments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL) WITHOUT ROWID;
+        CREATE INDEX payments_of_status ON payments(status, order_id);
+        CREATE TABLE postings(order_id TEXT NOT NULL, line INTEGER NOT NULL, entry INTEGER NOT NULL, what TEXT NOT NULL,
+          at INTEGER, account TEXT NOT NULL, currency TEXT NOT NULL, debit INTEGER NOT NULL, credit INTEGER NOT NULL,
+          PRIMARY KEY(order_id, line)) WITHOUT ROWID;
+        CREATE INDEX postings_of_account ON postings(currency, account, debit, credit);";
 
     fn apply(tx: &Transaction<'_>, row: &Row<'_, Payment>) -> rusqlite::Result<()> {
         let order = row.key.strip_prefix(PREFIX).unwrap_or(row.key);
         match row.state {
-            Some(payment) => tx
-                .prepare_cached("INSERT OR REPLACE INTO payments (order_id, status, updated_at) VALUES (?, ?, ?)")?
-                .execute(params![order, payment.status.name(), row.at.0])?,
-            None => tx.prepare_cached("DELETE FROM payments WHERE order_id = ?")?.execute([order])?,
-        };
-        Ok(())
+            Some(payment) => {
+                let mut upsert = tx.prepare_cached(
+                    "INSERT INTO payments(order_id, status) VALUES (?, ?)
+                     ON CONFLICT DO UPDATE SET status = excluded.status WHERE status <> excluded.status",
+                )?;
+                upsert.execute((order, payment.status.name()))?;
+                let currency = payment.price.as_ref().map_or("", |price| &price.currency);
+                book(tx, order, currency, &payment.postings())
+            }
+            None => {
+                tx.prepare_cached("DELETE FROM payments WHERE order_id = ?")?.execute([order])?;
+                book(tx, order, "", &[])
+            }
+        }
     }
 }
 
-/// A line of the list.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Listed {
-    /// The order's id.
-    pub order_id: String,
-    /// Where its payment stands.
-    pub status: String,
-    /// Since when.
-    pub updated_at: Timestamp,
+/// Makes these the postings of an order.
+fn book(tx: &Transaction<'_>, order: &str, currency: &str, postings: &[Posting]) -> rusqlite::Result<()> {
+    tx.prepare_cached("DELETE FROM postings WHERE order_id = ?")?.execute([order])?;
+    let mut insert = tx.prepare_cached("INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    for (line, posting) in (0_u32..).zip(postings) {
+        let Posting { entry, what, at, account, debit_minor, credit_minor } = posting;
+        let at = at.map(|at| at.0);
+        insert.execute(params![order, line, entry, what, at, account.name(), currency, debit_minor, credit_minor])?;
+    }
+    Ok(())
 }
 
-/// The payments of the newest orders before `before` (order ids are ordered by time), in one status or in any.
-pub fn list(
+/// At most `limit` payments of the newest orders before `before` (order ids are ordered by time), in one status or in any;
+/// and whether there are more.
+///
+/// # Errors
+/// SQLite's, and a state that is no payment.
+pub fn page(
     db: &Connection,
     status: Option<&str>,
     before: Option<OrderId>,
-    limit: u32,
-) -> rusqlite::Result<Vec<Listed>> {
-    let mut query = db.prepare_cached(
-        "SELECT order_id, status, updated_at FROM payments
-         WHERE (?1 IS NULL OR status = ?1) AND order_id < ?2 ORDER BY order_id DESC LIMIT ?3",
-    )?;
+    limit: usize,
+) -> rusqlite::Result<(Vec<Payment>, bool)> {
+    let which = status.map_or("", |_| "p.status = ?3 AND");
+    let mut query = db.prepare_cached(&format!(
+        "SELECT e.state FROM payments p CROSS JOIN entities e ON e.key = 'payment/' || p.order_id
+         WHERE {which} p.order_id < ?1 ORDER BY p.order_id DESC LIMIT ?2"
+    ))?;
     // '~' comes after every digit.
     let before = before.map_or_else(|| "~".to_owned(), |order| order.to_string());
-    query
-        .query_map(params![status, before, limit], |row| {
-            Ok(Listed { order_id: row.get(0)?, status: row.get(1)?, updated_at: Timestamp(row.get(2)?) })
-        })?
-        .collect()
+    let most = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+    let found: rusqlite::Result<Vec<Payment>> = match status {
+        Some(status) => query.query_map(params![before, most, status], read_payment)?.collect(),
+        None => query.query_map(params![before, most], read_payment)?.collect(),
+    };
+    let mut found: Vec<Payment> = found?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    Ok((found, more))
+}
+
+/// The payment of an order.
+///
+/// # Errors
+/// SQLite's, and a state that is no payment.
+pub fn payment(db: &Connection, order: OrderId) -> rusqlite::Result<Option<Payment>> {
+    let mut query = db.prepare_cached("SELECT state FROM entities WHERE key = ?")?;
+    query.query_map([key(order)], read_payment)?.next().transpose()
+}
+
+fn read_payment(row: &rusqlite::Row<'_>) -> rusqlite::Result<Payment> {
+    let payment = serde_json::from_str(row.get_ref(0)?.as_str()?);
+    payment.map_err(|error| Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+}
+
+/// What stands on one account in one currency, in minor units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// ISO 4217.
+    pub currency: String,
+    /// The account's name.
+    pub account: String,
+    /// All of its left side.
+    pub debit_minor: i64,
+    /// All of its right side.
+    pub credit_minor: i64,
+}
+
+/// The sums of all accounts.
+///
+/// # Errors
+/// SQLite's.
+pub fn totals(db: &Connection) -> rusqlite::Result<Vec<Total>> {
+    let mut query = db.prepare_cached(
+        "SELECT currency, account, SUM(debit), SUM(credit) FROM postings GROUP BY currency, account ORDER BY 1, 2",
+    )?;
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Total { currency: row.get(0)?, account: row.get(1)?, debit_minor: row.get(2)?, credit_minor: row.get(3)? })
+    };
+    query.query_map([], read)?.collect()
+}
+
+/// A posting as the view has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// Whose payment.
+    pub order_id: String,
+    /// Which of its postings.
+    pub line: u32,
+    /// The postings of one entry balance.
+    pub entry: u32,
+    /// What is booked.
+    pub what: String,
+    /// When it happened.
+    pub at: Option<Timestamp>,
+    /// Where it is booked.
+    pub account: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// On the left side.
+    pub debit_minor: i64,
+    /// On the right side.
+    pub credit_minor: i64,
+}
+
+/// The place after a posting in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whose payment.
+    pub order: OrderId,
+    /// Which of its postings.
+    pub line: u32,
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (order, line) = text.split_once('_').ok_or(())?;
+        Ok(Self { order: order.parse().map_err(|_| ())?, line: line.parse().map_err(|_| ())? })
+    }
+}
+
+/// At most `limit` postings after `from`, those of the newest orders first; of one order, or of all.
+///
+/// # Errors
+/// SQLite's.
+pub fn postings(
+    db: &Connection,
+    order: Option<OrderId>,
+    from: Option<&Place>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Posted>> {
+    let mut query = db.prepare_cached(
+        "SELECT order_id, line, entry, what, at, account, currency, debit, credit FROM postings
+         WHERE (?1 IS NULL OR order_id = ?1) AND (order_id < ?2 OR order_id = ?2 AND line > ?3)
+         ORDER BY order_id DESC, line LIMIT ?4",
+    )?;
+    let (before, line) = from.map_or(("~".to_owned(), 0), |place| (place.order.to_string(), place.line));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Posted {
+            order_id: row.get(0)?,
+            line: row.get(1)?,
+            entry: row.get(2)?,
+            what: row.get(3)?,
+            at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+            account: row.get(5)?,
+            currency: row.get(6)?,
+            debit_minor: row.get(7)?,
+            credit_minor: row.get(8)?,
+        })
+    };
+    query.query_map(params![order.map(|order| order.to_string()), before, line, limit], read)?.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payment::key;
     use crate::provider::ProviderKind;
+
+    /// The view's own table of states, as `common` makes it.
+    const ENTITIES: &str = "CREATE TABLE entities(partition INTEGER, key TEXT, state TEXT, open INTEGER);";
+
+    fn show(db: &mut Connection, payment: &Payment) {
+        let (key, state) = (key(payment.order), serde_json::to_string(payment).unwrap());
+        db.execute("DELETE FROM entities WHERE key = ?", [&key]).unwrap();
+        db.execute("INSERT INTO entities VALUES (0, ?, ?, 0)", [&key, &state]).unwrap();
+        let tx = db.transaction().unwrap();
+        PaymentRows::apply(&tx, &Row { partition: 0, key: &key, state: Some(payment), at: Timestamp(7) }).unwrap();
+        tx.commit().unwrap();
+    }
+
+    fn database() -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(&format!("{ENTITIES}{}", PaymentRows::SCHEMA)).unwrap();
+        db
+    }
 
     #[test]
     fn the_list_goes_from_the_newest_order_to_the_oldest_by_pages() {
-        let mut db = Connection::open_in_memory().unwrap();
-        db.execute_batch(PaymentRows::SCHEMA).unwrap();
+        let mut db = database();
         let orders: Vec<OrderId> = (1..=5).map(|n| format!("{n:032x}").parse().unwrap()).collect();
-        let tx = db.transaction().unwrap();
         for order in &orders {
-            let payment = Payment::new(*order, ProviderKind::Manual, None);
-            let key = key(*order);
-            PaymentRows::apply(&tx, &Row { partition: 0, key: &key, state: Some(&payment), at: Timestamp(7) }).unwrap();
+            show(&mut db, &Payment::new(*order, ProviderKind::Manual, None));
         }
         let gone = key(orders[3]);
+        let tx = db.transaction().unwrap();
         PaymentRows::apply(&tx, &Row { partition: 0, key: &gone, state: None, at: Timestamp(8) }).unwrap();
         tx.commit().unwrap();
 
-        let ids = |status, before, limit| -> Vec<String> {
-            list(&db, status, before, limit).unwrap().into_iter().map(|line| line.order_id).collect()
+        let ids = |status, before, limit| -> (Vec<String>, bool) {
+            let (found, more) = page(&db, status, before, limit).unwrap();
+            (found.into_iter().map(|payment| payment.order.to_string()).collect(), more)
         };
         let [one, two, three, _, five] = [0, 1, 2, 3, 4].map(|n: usize| orders[n].to_string());
-        assert_eq!(ids(None, None, 2), [five, three]);
-        assert_eq!(ids(Some("new"), Some(orders[2]), 9), [two, one]);
-        assert_eq!(ids(Some("pending"), None, 9), Vec::<String>::new());
+        assert_eq!(ids(None, None, 2), (vec![five, three], true));
+        assert_eq!(ids(Some("new"), Some(orders[2]), 9), (vec![two, one], false));
+        assert_eq!(ids(Some("pending"), None, 9), (Vec::new(), false));
+    }
+
+    #[test]
+    fn the_postings_are_those_of_the_last_state_whatever_was_shown_before() {
+        let mut db = database();
+        let mut desk = crate::tests::Desk::approved();
+        show(&mut db, desk.payment());
+        desk.part("r1", Some(50));
+        desk.provider_part("r1", 1, "refunded");
+        for _ in 0..2 {
+            show(&mut db, desk.payment());
+        }
+        let all = totals(&db).unwrap();
+        let sums = |f: fn(&Total) -> i64| all.iter().map(f).sum::<i64>();
+        assert_eq!((sums(|t| t.debit_minor), sums(|t| t.credit_minor)), (2200, 2200));
+        let held = all.iter().find(|total| total.account == "provider_clearing").unwrap();
+        assert_eq!((held.debit_minor, held.credit_minor, held.currency.as_str()), (1050, 50, "BRL"));
+
+        let first = postings(&db, None, None, 3).unwrap();
+        let after = Place { order: desk.payment().order, line: first[2].line };
+        let rest = postings(&db, Some(desk.payment().order), Some(&after), 99).unwrap();
+        let lines: Vec<u32> = first.iter().chain(&rest).map(|posted| posted.line).collect();
+        assert_eq!(lines, [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 }

@@ -23,6 +23,7 @@ crate::scenarios!(
     traces_pass_through_all_topics,
     sagas_and_definitions_are_shown,
     the_first_page_is_behind_a_login,
+    the_payments_api_is_described,
 );
 
 /// As the training's README gives it.
@@ -203,7 +204,7 @@ async fn the_first_page_is_behind_a_login(cluster: Arc<Cluster>, _: Arc<Broker>)
     let order = cluster.item(1).await?.order(1).place().await?;
     order.ends("confirmed").await?;
     let base = cluster.service(Name::Orchestrator)?.url("");
-    let browser = reqwest::Client::builder().cookie_store(true).build()?;
+    let browser = tests::http::client().cookie_store(true).build()?;
     let page = browser.get(format!("{base}/")).send().await?.text().await?;
     ensure!(!page.contains(&order.id), "nothing is shown before the login");
     let form = Form::of(&page).with_context(|| format!("no login form in {page}"))?;
@@ -220,6 +221,30 @@ async fn the_first_page_is_behind_a_login(cluster: Arc<Cluster>, _: Arc<Broker>)
         if page.contains(&order.id) { Ok(Some(())) } else { Err(anyhow!("{page}")) }
     })
     .await
+}
+
+async fn the_payments_api_is_described(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let payments = cluster.service(Name::Payments)?;
+    let description = cluster.get(payments, "/openapi.json").await?.unwrap_or_default();
+    ensure!(description["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{description:#}");
+    common::http::check_description(&description).map_err(|lost| anyhow!("references that lead nowhere: {lost}"))?;
+    for path in ["/payments", "/payments/{id}/refunds", "/ledger", "/providers", "/webhooks/stripe"] {
+        ensure!(description["paths"][path].is_object(), "{path} is not described");
+    }
+    // What is described is what is answered.
+    let item = cluster.item(1).await?.order(1).place().await?;
+    item.ends("confirmed").await?;
+    let payment = cluster.get(payments, &format!("/payments/{}", item.id)).await?.unwrap_or_default();
+    let described = &description["components"]["schemas"]["Payment"];
+    for (member, _) in payment.as_object().context("an object")? {
+        ensure!(described["properties"][member].is_object(), "{member} is not described: {described:#}");
+    }
+    for required in described["required"].as_array().context("required members")? {
+        ensure!(!payment[required.as_str().unwrap_or_default()].is_null(), "{required} is missing: {payment:#}");
+    }
+    let page = cluster.http.get(payments.url("/docs/")).send().await?;
+    ensure!(page.status() == StatusCode::OK && page.text().await?.contains("swagger-ui"), "the page is there");
+    Ok(())
 }
 
 /// A page's login form: where it goes, and what its fields are called.

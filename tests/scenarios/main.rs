@@ -7,9 +7,11 @@ mod definitions;
 mod endings;
 mod failures;
 mod manual;
+mod mock;
 mod operators;
 mod pair;
 mod settings;
+mod stripe;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -69,6 +71,24 @@ const DEFINITIONS: Options = Options {
 const FAILURES: Options =
     Options { name: "failures", instances: 1, settings: &[], patience: None, definitions: &[], log: "info" };
 
+/// Stripe takes the payments: a server of our own, wherever it listens.
+fn by_stripe() -> Result<Options> {
+    let url: &'static str = Box::leak(tests::stripe::shared()?.url().into_boxed_str());
+    let settings = [
+        (Name::Payments, "PROVIDER__KIND", "stripe"),
+        (Name::Payments, "PROVIDER__STRIPE__BASE_URL", url),
+        (Name::Payments, "PROVIDER__STRIPE__API_KEY", "sk_test_scenarios"),
+        (Name::Payments, "PROVIDER__STRIPE__WEBHOOK_SECRET", tests::stripe::WEBHOOK_SECRET),
+        (Name::Payments, "PROVIDER__STRIPE__PAYMENT_METHOD", "pm_card_visa"),
+        (Name::Payments, "PROVIDER__TIMEOUT", "1s"),
+        (Name::Payments, "PROVIDER__BREAKER_FAILURES", "5"),
+        (Name::Payments, "PROVIDER__BREAKER_OPEN", "1s"),
+    ];
+    let definitions = &[("deposit.toml", stripe::DEPOSIT)];
+    let settings = Box::leak(Box::new(settings));
+    Ok(Options { name: "stripe", instances: 1, settings, patience: None, definitions, log: "info" })
+}
+
 type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
 const GROUPS: [Group; 5] = [
@@ -94,18 +114,19 @@ fn run() -> Result<ExitCode> {
     // In this order, one after the other: a cluster at a time, and two cores are not many.
     arguments.test_threads = Some(1);
     if arguments.list {
-        return Ok(libtest_mimic::run(&arguments, trials(None)).exit_code());
+        return Ok(libtest_mimic::run(&arguments, trials(None)?).exit_code());
     }
     let _lock = tests::machine::only_run()?;
     let stage = Arc::new(Stage::new()?);
-    let conclusion = libtest_mimic::run(&arguments, trials(Some(&stage)));
+    let conclusion = libtest_mimic::run(&arguments, trials(Some(&stage))?);
     stage.close();
     Ok(conclusion.exit_code())
 }
 
-fn trials(stage: Option<&Arc<Stage>>) -> Vec<Trial> {
+fn trials(stage: Option<&Arc<Stage>>) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
-    for (options, modules) in GROUPS {
+    let stripe: Group = (by_stripe()?, &[stripe::ALL]);
+    for (options, modules) in GROUPS.into_iter().chain([stripe]) {
         let scenarios = modules.iter().copied().flatten().copied();
         for (name, scenario) in scenarios.chain([("at_the_end_the_books_balance", BOOKS)]) {
             let (title, stage, options) = (format!("{}::{name}", options.name), stage.map(Arc::clone), options.clone());
@@ -116,7 +137,17 @@ fn trials(stage: Option<&Arc<Stage>>) -> Vec<Trial> {
             trials.push(Trial::test(title, play));
         }
     }
-    trials
+    let stage = stage.map(Arc::clone);
+    let play = move || match stage {
+        Some(stage) => {
+            stage.alone(mock::every_request_is_one_of_stripes_api()).map_err(|error| format!("{error:#}").into())
+        }
+        None => Ok(()),
+    };
+    // stripe-mock is written in Go: without it nothing here needs Go.
+    let mocked = Trial::test("stripe-mock::every_request_is_one_of_stripes_api", play);
+    trials.push(mocked.with_ignored_flag(mock::program().is_none()));
+    Ok(trials)
 }
 
 const BOOKS: Scenario = |cluster, broker| Box::pin(books(cluster, broker));

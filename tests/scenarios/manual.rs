@@ -13,6 +13,9 @@ use tests::story::{Placed, RESULTS};
 
 crate::scenarios!(
     approved_by_hand,
+    approved_by_http,
+    declined_by_http,
+    called_off_by_http,
     approved_on_the_wrong_partition,
     declined_on_the_wrong_partition,
     approved_in_capitals,
@@ -48,6 +51,48 @@ async fn approved_by_hand(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let (order, item) = waiting(&cluster).await?;
     order.result("approved").await?;
     is_paid(&order, &item).await
+}
+
+/// Does something about an order's payment by HTTP: the status, and what the payment is then.
+async fn by_http(cluster: &Cluster, order: &Placed, what: &str, body: Option<Value>) -> Result<(StatusCode, Value)> {
+    let url = cluster.service(Name::Payments)?.url(&format!("/payments/{}/{what}", order.id));
+    let request = cluster.http.post(url);
+    let answer = body.into_iter().fold(request, |request, body| request.json(&body)).send().await?;
+    Ok((answer.status(), answer.json().await?))
+}
+
+async fn approved_by_http(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    for _ in 0..2 {
+        let (status, payment) = by_http(&cluster, &order, "approve", None).await?;
+        ensure!(status == StatusCode::OK && payment["status"] == "approved", "{status} {payment}");
+    }
+    is_paid(&order, &item).await?;
+    let (status, problem) = by_http(&cluster, &order, "decline", None).await?;
+    ensure!(status == StatusCode::CONFLICT && problem["detail"].is_string(), "{status} {problem}");
+    order.payment("approved").await
+}
+
+async fn declined_by_http(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    let why = json!({ "reason": "the card expired" });
+    let (status, payment) = by_http(&cluster, &order, "decline", Some(why)).await?;
+    ensure!(status == StatusCode::OK && payment["status"] == "declined", "{status} {payment}");
+    ensure!(payment["history"].to_string().contains("the card expired"), "{payment}");
+    order.ends("payment_not_completed").await?;
+    order.because("payment_declined").await?;
+    item.stands(10, 0).await
+}
+
+async fn called_off_by_http(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    let (status, payment) = by_http(&cluster, &order, "cancel", None).await?;
+    ensure!(status == StatusCode::OK && payment["status"] == "declined", "{status} {payment}");
+    order.ends("payment_not_completed").await?;
+    item.stands(10, 0).await?;
+    // Somebody approves it all the same: it is given back.
+    order.result("approved").await?;
+    order.payment("refunded").await
 }
 
 async fn approved_on_the_wrong_partition(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::ids::OrderId;
-use payment_service::provider::{Accepted, Charge, PaymentProvider, ProviderError, Refund, Simulated};
-use payment_service::results::Verdict;
+use common::money::Amount;
+use payment_service::provider::{Accepted, Charge, PaymentProvider, ProviderError, Refund, Simulated, Standing};
 
 /// What the provider's books hold.
 pub struct Book {
@@ -15,8 +15,8 @@ pub struct Book {
     pub failing: u32,
     /// The payments that it was asked to take, by id.
     pub charges: BTreeMap<String, Charge>,
-    /// The calls by which it gave something back, by order.
-    pub refunds: BTreeMap<OrderId, BTreeSet<u32>>,
+    /// The refunds that it made, by order.
+    pub refunds: BTreeMap<OrderId, BTreeSet<String>>,
     /// Whether any call failed.
     pub failed: bool,
     /// What a provider would complain of.
@@ -34,7 +34,7 @@ impl Bank {
     pub fn new(dice: fastrand::Rng, failing: u32, delay: Duration) -> Self {
         let (charges, refunds, wrong) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let book = Arc::new(Mutex::new(Book { dice, failing, charges, refunds, failed: false, wrong }));
-        Self { simulated: Arc::new(Simulated { delay }), book }
+        Self { simulated: Arc::new(Simulated::new(delay, 0.0)), book }
     }
 }
 
@@ -63,7 +63,7 @@ impl Book {
 }
 
 fn no_answer() -> ProviderError {
-    ProviderError("no answer (simulated)".to_owned())
+    ProviderError::Failed("no answer (simulated)".to_owned())
 }
 
 impl PaymentProvider for Bank {
@@ -77,8 +77,18 @@ impl PaymentProvider for Bank {
         fails.map_or(Ok(accepted), |_| Err(no_answer()))
     }
 
-    async fn result(&self, charge: &Charge) -> Option<Verdict> {
-        self.simulated.result(charge).await
+    async fn result(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+        let standing = self.simulated.result(charge).await?;
+        self.book.lock().unwrap().fails().map_or(Ok(standing), |_| Err(no_answer()))
+    }
+
+    async fn capture(&self, charge: &Charge, amount: Amount) -> Result<(), ProviderError> {
+        self.simulated.capture(charge, amount).await
+    }
+
+    async fn cancel(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+        let standing = self.simulated.cancel(charge).await?;
+        self.book.lock().unwrap().fails().map_or(Ok(standing), |_| Err(no_answer()))
     }
 
     async fn refund(&self, refund: &Refund) -> Result<(), ProviderError> {
@@ -86,7 +96,7 @@ impl PaymentProvider for Bank {
         let mut book = self.book.lock().unwrap();
         let fails = book.fails();
         if fails != Some(false) {
-            book.refunds.entry(refund.order).or_default().insert(refund.call);
+            book.refunds.entry(refund.order).or_default().insert(refund.refund_id.clone());
         }
         fails.map_or(Ok(()), |_| Err(no_answer()))
     }

@@ -11,7 +11,7 @@ use common::topics;
 use inventory_service::stock::{Inventory, Status as Reserved};
 use orchestrator::conduct::Kept;
 use order_service::order::{self, Order};
-use payment_service::handler::{Outcome, PROVIDER_ANSWERED, ProviderAnswered};
+use payment_service::answers::{Outcome, PROVIDER_ANSWERED, ProviderAnswered};
 use payment_service::results::{PaymentResult, Verdict as Paid};
 
 use crate::kafka::{Kafka, PARTITIONS, Place, Written};

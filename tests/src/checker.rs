@@ -116,8 +116,15 @@ fn take(left: &mut BTreeMap<String, i64>, order: &Value) {
 }
 
 /// What does not come from a journal: writes through HTTP and answers of the payment provider.
-const FROM_OUTSIDE: [&str; 6] =
-    ["order.place", "order.cancel", "stock.set", "payment.provider-answered", "saga.action", "rollout.set"];
+const FROM_OUTSIDE: [&str; 7] = [
+    "order.place",
+    "order.cancel",
+    "stock.set",
+    "payment.provider-answered",
+    "payment.asked",
+    "saga.action",
+    "rollout.set",
+];
 
 async fn topics(cluster: &Cluster, books: &mut Books, wrong: &mut Vec<String>) -> Result<()> {
     let mut decided = BTreeSet::new();

@@ -72,7 +72,7 @@ impl Cluster {
         for service in &services {
             service.ready().await?;
         }
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(40)).build()?;
+        let http = crate::http::client().timeout(Duration::from_secs(40)).build()?;
         let (initial, placed) = (Mutex::default(), Mutex::default());
         let cluster = Self { options, kafka, brokers: broker.address(), http, services, initial, placed };
         // An instance that does not own the warehouse shows it a moment after the one that does.
@@ -181,10 +181,22 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::get`].
     pub async fn orders(&self, filter: &str) -> Result<Vec<Value>> {
+        self.pages(Name::Orders, &format!("/orders?limit=50{filter}")).await
+    }
+
+    /// All payments there are.
+    ///
+    /// # Errors
+    /// As [`Cluster::get`].
+    pub async fn payments(&self) -> Result<Vec<Value>> {
+        self.pages(Name::Payments, "/payments?limit=50").await
+    }
+
+    async fn pages(&self, name: Name, path: &str) -> Result<Vec<Value>> {
         let (mut all, mut cursor) = (Vec::new(), String::new());
         loop {
-            let path = format!("/orders?limit=50{filter}{cursor}");
-            let mut page = self.get(self.service(Name::Orders)?, &path).await?.unwrap_or_default();
+            let path = format!("{path}{cursor}");
+            let mut page = self.get(self.service(name)?, &path).await?.unwrap_or_default();
             let items = page["items"].as_array_mut().map(std::mem::take);
             all.extend(items.ok_or_else(|| anyhow!("GET {path} answers {page}"))?);
             match page["next"].as_str() {

@@ -255,7 +255,7 @@ impl Service {
     /// # Errors
     /// As [`Service::ready`].
     pub async fn ready_within(&self, at_most: Duration) -> Result<()> {
-        let (client, url) = (reqwest::Client::new(), self.url("/health/ready"));
+        let (client, url) = (crate::http::client().build()?, self.url("/health/ready"));
         let what = format!("{} to be ready", self.label);
         let ready = until(&what, at_most, || async {
             if let Some(status) = self.child().as_mut().map(Child::try_wait).transpose()?.flatten() {

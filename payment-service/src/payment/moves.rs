@@ -1,5 +1,5 @@
 //! Every move a payment can make: one function for each thing that can happen to it, with one arm for each place where
-//! it may stand then. A move says what is to be answered; nothing here reads or sends a message.
+//! it may stand then. Refunds are in `refund` and `partial`. A move says what is to be answered; nothing here reads or sends a message.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,19 +11,32 @@ use common::topics;
 use serde_json::json;
 
 use super::{Approval, Event, KEPT, Payment, Price, Status, cut};
+use crate::provider::{Accepted, Capture};
 use crate::results::Verdict;
 
 /// Entries of a history, and approvals told apart, are at most so many; the oldest go first.
 const REMEMBERED: usize = 40;
-/// The pauses between refunds that fail double up to 2 to the power of this, in seconds.
+/// The pauses between calls that lead nowhere double up to 2 to the power of this, in seconds.
 const LONGEST_PAUSE: u32 = 9;
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// How much.
+    pub price: Price,
+    /// Whether an approval takes the money at once.
+    pub capture: Capture,
+    /// What is paid with, as the provider calls it.
+    pub method: Option<String>,
+}
 
 impl Payment {
     /// `payment.request`: answered when the provider took it, or now if it did before.
-    pub fn request(&mut self, price: Price, command: &Message, now: Timestamp) -> Option<Reply> {
+    pub fn request(&mut self, asked: Asked, command: &Message, now: Timestamp) -> Option<Reply> {
+        let Asked { price, capture, method } = asked;
         match self.status {
             Status::New | Status::Failed => {
-                self.price = Some(price);
+                (self.price, self.capture, self.method) = (Some(price), capture, method);
                 self.calls += 1;
                 self.waiting = Some(what_identifies(command));
                 self.becomes(Status::Requested { since: now }, now, "requested");
@@ -34,14 +47,22 @@ impl Payment {
                 None
             }
             Status::Unrequested { verdict, .. } => {
-                self.price = Some(price);
+                (self.price, self.capture, self.method) = (Some(price), capture, method);
                 match verdict {
+                    Verdict::Authorized => {
+                        self.becomes(Status::Authorized, now, "requested; it had been authorized before");
+                    }
                     Verdict::Approved => self.becomes(Status::Approved, now, "requested; it had been approved before"),
                     Verdict::Declined => self.becomes(Status::Declined, now, "requested; it had been declined before"),
                 }
                 Some(self.taken())
             }
-            Status::Pending { .. } | Status::Approved | Status::Declined => Some(self.taken()),
+            Status::Declined if self.refusal.is_some() => self.refusal.as_deref().map(not_taken),
+            Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. }
+            | Status::Approved
+            | Status::Declined => Some(self.taken()),
             Status::Cancelled | Status::Refunding { .. } | Status::Refunded => {
                 let detail = Some("the payment was cancelled before this request".to_owned());
                 Some(Reply::Refused { reason: "payment_cancelled".to_owned(), detail })
@@ -50,11 +71,15 @@ impl Payment {
     }
 
     /// The provider took the request.
-    pub fn accepted(&mut self, call: u32, result_after: Option<Duration>, now: Timestamp) -> Option<Outgoing> {
-        let result_due = result_after.map(|after| now.plus(after));
+    pub fn accepted(&mut self, call: u32, accepted: Accepted, now: Timestamp) -> Option<Outgoing> {
+        let result_due = accepted.result_after.map(|after| now.plus(after));
+        if self.reference.is_none() {
+            self.reference = accepted.reference;
+        }
         if matches!(self.status, Status::Cancelled) && call == self.calls {
             self.late_result_due = result_due;
-            self.note(now, format!("request {call} was taken, but it is cancelled: an approval is given back"));
+            self.late_result_until = result_due.map(|_| now.plus(KEPT));
+            self.note(now, format!("request {call} was taken, but it is cancelled: to be called off"));
             return None;
         }
         if !self.awaits_request(call) {
@@ -66,73 +91,55 @@ impl Payment {
     }
 
     /// The provider did not take the request, for a technical reason.
-    pub fn request_failed(&mut self, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
+    pub fn request_failed(
+        &mut self,
+        call: u32,
+        error: &str,
+        retry_after: Option<Duration>,
+        now: Timestamp,
+    ) -> Option<Outgoing> {
         let error = cut(error);
         if !self.awaits_request(call) {
             self.note(now, format!("request {call} failed, but nobody waits for it: {error}"));
             return None;
         }
         self.becomes(Status::Failed, now, format!("request {call} failed: {error}"));
-        self.answer_waiting(&failed(error), now)
+        self.answer_waiting(&failed(error, retry_after), now)
     }
 
-    /// `payment.refund`, the compensation of a request: answered when the provider has paid back, or now if there is
-    /// nothing to pay back.
-    pub fn refund(&mut self, command: &Message, now: Timestamp) -> Option<Reply> {
-        match self.status {
-            Status::New => self.cancel("cancelled before it was requested", now),
-            Status::Requested { .. } | Status::Failed | Status::Pending { .. } => self.cancel("cancelled", now),
-            Status::Cancelled => Some(done("cancelled")),
-            Status::Unrequested { verdict: Verdict::Approved, .. } | Status::Approved => {
-                self.waiting = Some(what_identifies(command));
-                self.call_refund(now);
-                self.note(now, "to be refunded");
-                None
-            }
-            Status::Refunding { due } => {
-                self.waiting = Some(what_identifies(command));
-                if due > now {
-                    self.call_refund(now);
-                    self.note(now, "to be refunded, asked again");
-                }
-                None
-            }
-            Status::Refunded => Some(done("refunded")),
-            Status::Unrequested { verdict: Verdict::Declined, .. } => {
-                self.becomes(Status::Declined, now, "closed: it had been declined before it was requested");
-                Some(done("nothing_to_do"))
-            }
-            Status::Declined => Some(done("nothing_to_do")),
-        }
-    }
-
-    /// The provider gave an approved payment back.
-    pub fn refunded(&mut self, call: u32, now: Timestamp) -> Option<Outgoing> {
-        if !self.awaits_refund(call) {
-            self.note(now, format!("refund {call} was made, but nobody waits for it: nothing changes"));
-            return None;
-        }
-        self.refunds += 1;
-        if self.refunds < self.approvals.len() {
-            self.call_refund(now);
-            self.note(now, "refunded, and another approval is to be");
-            return None;
-        }
-        self.becomes(Status::Refunded, now, "refunded");
-        self.answer_waiting(&done("refunded"), now)
-    }
-
-    /// The provider could not give it back. It is asked again after a pause, or when a command says so.
-    pub fn refund_failed(&mut self, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
+    /// The provider won't take it.
+    pub fn request_refused(&mut self, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
         let error = cut(error);
-        if !self.awaits_refund(call) {
-            self.note(now, format!("refund {call} failed, but nobody waits for it: {error}"));
+        if !self.awaits_request(call) {
+            self.note(now, format!("request {call} was refused, but nobody waits for it: {error}"));
             return None;
         }
-        let pause = Duration::from_secs(1 << call.min(LONGEST_PAUSE));
-        self.call_refund(now.plus(pause));
-        self.note(now, format!("refund {call} failed: {error}"));
-        self.answer_waiting(&failed(error), now)
+        self.refusal = Some(error.to_owned());
+        self.becomes(Status::Declined, now, format!("refused by the provider: {error}"));
+        self.answer_waiting(&not_taken(error), now)
+    }
+
+    /// The provider was asked how it stands, and doesn't know yet or did not say: it is asked again after a pause. `ask` is
+    /// which question this answers.
+    pub fn still_open(&mut self, ask: u32, silent: bool, retry_after: Option<Duration>, now: Timestamp) {
+        if ask != self.asks {
+            return;
+        }
+        let due = (!silent).then(|| now.plus(retry_after.unwrap_or_default().max(pause(ask + 1))));
+        match &mut self.status {
+            Status::Pending { result_due } => *result_due = due,
+            Status::Cancelled | Status::Declined => self.late_result_due = due,
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Requested { .. }
+            | Status::Failed
+            | Status::Authorized
+            | Status::Capturing { .. }
+            | Status::Approved
+            | Status::Refunding { .. }
+            | Status::Refunded => return,
+        }
+        self.asks += 1;
     }
 
     /// A result says that it is paid. An approval of a closed payment is given back.
@@ -149,13 +156,25 @@ impl Payment {
                 self.becomes(kept, now, "approved before it was requested");
                 None
             }
-            Status::Requested { .. } | Status::Failed | Status::Pending { .. } => {
+            Status::Requested { .. }
+            | Status::Failed
+            | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. } => {
+                let reply = if matches!(self.status, Status::Capturing { .. }) { None } else { Some(self.taken()) };
                 self.remember(approval);
                 self.becomes(Status::Approved, now, "approved");
-                self.answer_waiting(&self.taken(), now)
+                let reply = reply.unwrap_or_else(|| self.captured_reply());
+                self.answer_waiting(&reply, now)
             }
             Status::Approved | Status::Unrequested { verdict: Verdict::Approved, .. } => {
                 self.note(now, "approved, said again: nothing changes");
+                None
+            }
+            Status::Unrequested { verdict: Verdict::Authorized, .. } => {
+                self.remember(approval);
+                let kept = Status::Unrequested { verdict: Verdict::Approved, until: now.plus(KEPT) };
+                self.becomes(kept, now, "approved before it was requested");
                 None
             }
             Status::Unrequested { verdict: Verdict::Declined, .. }
@@ -181,6 +200,7 @@ impl Payment {
             return true;
         }
         if self.late_result_due.take().is_some() {
+            self.late_result_until = None;
             self.note(now, "the provider never said how it ended");
             return true;
         }
@@ -200,9 +220,16 @@ impl Payment {
                 self.becomes(kept, now, what);
                 None
             }
-            Status::Requested { .. } | Status::Failed | Status::Pending { .. } => {
+            Status::Requested { .. } | Status::Failed | Status::Pending { .. } | Status::Authorized => {
                 self.becomes(Status::Declined, now, what);
+                self.call_off(now);
                 self.answer_waiting(&self.taken(), now)
+            }
+            Status::Capturing { .. } => {
+                self.becomes(Status::Declined, now, what);
+                self.call_off(now);
+                let detail = Some("it was declined before it was captured".to_owned());
+                self.answer_waiting(&Reply::Refused { reason: "not_authorized".to_owned(), detail }, now)
             }
             Status::Unrequested { .. }
             | Status::Approved
@@ -218,61 +245,87 @@ impl Payment {
 }
 
 impl Payment {
+    /// A provider that knows the payment by a name of its own is asked to let a declined one go, whoever declined it: else it
+    /// could still be paid there.
+    fn call_off(&mut self, now: Timestamp) {
+        if self.reference.is_some() {
+            self.late_result_due = Some(now);
+            self.late_result_until = Some(now.plus(KEPT));
+        }
+    }
+
     fn awaits_request(&self, call: u32) -> bool {
         matches!(self.status, Status::Requested { .. }) && call == self.calls
     }
 
-    fn awaits_refund(&self, call: u32) -> bool {
-        matches!(self.status, Status::Refunding { .. }) && call == self.refund_calls
+    /// Whether it is not paid yet, and could be.
+    pub fn can_be_cancelled(&self) -> bool {
+        match self.status {
+            Status::Requested { .. }
+            | Status::Failed
+            | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. } => true,
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Approved
+            | Status::Declined
+            | Status::Cancelled
+            | Status::Refunding { .. }
+            | Status::Refunded => false,
+        }
     }
 
-    fn cancel(&mut self, what: &'static str, now: Timestamp) -> Option<Reply> {
+    pub(super) fn cancel(&mut self, what: &'static str, now: Timestamp) -> Option<Reply> {
         self.waiting = None;
         self.late_result_due = self.result_due();
+        self.late_result_until = self.late_result_due.map(|_| now.plus(KEPT));
         self.becomes(Status::Cancelled, now, what);
         Some(done("cancelled"))
     }
 
-    fn call_refund(&mut self, due: Timestamp) {
-        self.refund_calls += 1;
-        self.status = Status::Refunding { due };
-    }
-
-    fn becomes(&mut self, status: Status, now: Timestamp, what: impl Into<Cow<'static, str>>) {
+    pub(super) fn becomes(&mut self, status: Status, now: Timestamp, what: impl Into<Cow<'static, str>>) {
         self.status = status;
         self.note(now, what);
     }
 
-    fn note(&mut self, at: Timestamp, what: impl Into<Cow<'static, str>>) {
+    pub(super) fn note(&mut self, at: Timestamp, what: impl Into<Cow<'static, str>>) {
         if self.history.len() == REMEMBERED {
             self.history.remove(0);
         }
         self.history.push(Event { at, what: what.into() });
     }
 
-    fn remember(&mut self, approval: Approval) {
-        if self.approvals.len() >= REMEMBERED && self.refunds > 0 {
-            self.approvals.remove(0);
+    pub(super) fn remember(&mut self, approval: Approval) {
+        // The one that was given back in parts stays: they are parts of it.
+        let oldest = usize::from(!self.partial_refunds.is_empty());
+        if self.approvals.len() >= REMEMBERED && self.refunds > oldest {
+            self.approvals.remove(oldest);
             self.refunds -= 1;
         }
         self.approvals.push(approval);
     }
 
-    fn taken(&self) -> Reply {
+    pub(super) fn taken(&self) -> Reply {
         Reply::Ok { data: json!({ "paymentId": self.id() }) }
     }
 
     /// Answers the command that waited for the provider, if one does.
-    fn answer_waiting(&mut self, reply: &Reply, now: Timestamp) -> Option<Outgoing> {
+    pub(super) fn answer_waiting(&mut self, reply: &Reply, now: Timestamp) -> Option<Outgoing> {
         let headers = self.waiting.take()?;
+        Some(self.answer_to(headers, reply, now))
+    }
+
+    /// Answers the command with these headers.
+    pub(super) fn answer_to(&self, headers: Headers, reply: &Reply, now: Timestamp) -> Outgoing {
         let (topic, key, value) = (topics::PAYMENT_COMMANDS.into(), None, None);
         let command = Message { topic, partition: 0, offset: 0, timestamp: now, key, headers, value };
-        Some(Outgoing::reply(&command, &self.order.to_string(), now, reply))
+        Outgoing::reply(&command, &self.order.to_string(), now, reply)
     }
 }
 
 /// What a reply needs of the command that it answers.
-fn what_identifies(command: &Message) -> Headers {
+pub fn what_identifies(command: &Message) -> Headers {
     let mut kept = Headers(Vec::with_capacity(6));
     kept.push(header::ID, command.id());
     for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION, header::TRACEPARENT] {
@@ -283,10 +336,20 @@ fn what_identifies(command: &Message) -> Headers {
     kept
 }
 
-fn done(outcome: &str) -> Reply {
+pub(super) fn done(outcome: &str) -> Reply {
     Reply::Ok { data: json!({ "outcome": outcome }) }
 }
 
-fn failed(error: &str) -> Reply {
-    Reply::Failed { error: error.to_owned(), retry_after_ms: None }
+fn not_taken(why: &str) -> Reply {
+    Reply::Refused { reason: "payment_refused".to_owned(), detail: Some(why.to_owned()) }
+}
+
+pub(super) fn failed(error: &str, retry_after: Option<Duration>) -> Reply {
+    let retry_after_ms = retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+    Reply::Failed { error: error.to_owned(), retry_after_ms }
+}
+
+/// The pause after so many calls that led nowhere.
+pub(super) fn pause(calls: u32) -> Duration {
+    Duration::from_secs(1 << calls.min(LONGEST_PAUSE))
 }

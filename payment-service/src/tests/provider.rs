@@ -1,16 +1,20 @@
 //! The providers' rules, and a whole payment with the real actor between its desk and its provider.
 
-use std::time::Duration;
-
 use common::worker::Actor as _;
 
 use super::*;
 use crate::actor::Cashier;
-use crate::provider::{Provider, ProviderSettings};
+use crate::program::tests::provider_settings;
+use crate::provider::Switchboard;
+
+fn switchboard(kind: ProviderKind) -> std::sync::Arc<Switchboard> {
+    Switchboard::new(&crate::provider::ProviderSettings { kind, ..provider_settings() }).unwrap()
+}
 
 /// Lets the provider answer what the payment wants, until it wants nothing more. Says what was sent to the saga.
 async fn run(desk: &mut Desk, kind: ProviderKind) -> Vec<Outgoing> {
-    let cashier = Cashier { provider: Provider::new(&ProviderSettings { kind, delay: Duration::from_secs(5) }) };
+    desk.handler.provider = kind;
+    let cashier = Cashier { provider: switchboard(kind) };
     let mut told = Vec::new();
     while let Some(intent) = desk.intent() {
         desk.now = desk.now.max(intent.due);
@@ -60,6 +64,7 @@ async fn of_77_cents_two_requests_fail_and_the_third_goes_through() {
 #[tokio::test]
 async fn the_manual_provider_takes_everything_and_a_person_says_the_result() {
     let mut desk = Desk::new();
+    desk.handler.provider = ProviderKind::Manual;
     request_of(&mut desk, 1013);
     assert_eq!(reply(&run(&mut desk, ProviderKind::Manual).await), taken());
     assert_eq!(desk.status(), "pending");
@@ -71,8 +76,7 @@ async fn the_manual_provider_takes_everything_and_a_person_says_the_result() {
 #[tokio::test]
 async fn a_simulated_result_is_a_cloud_event_in_the_trace_of_its_order() {
     let mut desk = Desk::pending();
-    let cashier =
-        Cashier { provider: Provider::new(&ProviderSettings { kind: ProviderKind::Simulated, delay: Duration::ZERO }) };
+    let cashier = Cashier { provider: switchboard(ProviderKind::Simulated) };
     let intent = desk.intent().unwrap();
     let sent = cashier.act(&intent, desk.now).await;
     assert_eq!(sent[0].topic, topics::PAYMENT_RESULTS);
@@ -82,4 +86,25 @@ async fn a_simulated_result_is_a_cloud_event_in_the_trace_of_its_order() {
     assert_eq!(value(&sent[0]), paid);
     desk.says("declined");
     assert_eq!(desk.wants(), None);
+}
+
+#[tokio::test]
+async fn with_a_failure_rate_calls_fail_whatever_the_amount() {
+    let settings = crate::provider::ProviderSettings { failure_rate: 1.0, ..provider_settings() };
+    let cashier = Cashier { provider: Switchboard::new(&settings).unwrap() };
+    let mut desk = Desk::new();
+    desk.request(1);
+    let said = cashier.act(&desk.intent().unwrap(), desk.now).await;
+    let (outcome, error) = (value(&said[0])["outcome"].clone(), value(&said[0])["error"].to_string());
+    assert_eq!((outcome, error.contains("failure_rate")), (json!("failed"), true));
+}
+
+#[tokio::test]
+async fn a_payment_stays_with_the_provider_that_took_it() {
+    let mut desk = Desk::new();
+    desk.handler.provider = ProviderKind::Manual;
+    request_of(&mut desk, 1013);
+    let cashier = Cashier { provider: switchboard(ProviderKind::Simulated) };
+    let said = cashier.act(&desk.intent().unwrap(), desk.now).await;
+    assert_eq!(value(&said[0])["resultAfterMs"], Value::Null, "the simulated one would say when to ask");
 }

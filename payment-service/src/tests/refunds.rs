@@ -18,7 +18,7 @@ fn a_payment_that_is_not_paid_yet_is_cancelled() {
 }
 
 #[test]
-fn a_provider_that_took_a_cancelled_payment_is_still_asked_how_it_ended() {
+fn a_provider_that_took_a_cancelled_payment_is_asked_to_call_it_off_and_how_it_ended() {
     let mut late = Desk::new();
     late.request(1);
     late.refund(1);
@@ -27,7 +27,7 @@ fn a_provider_that_took_a_cancelled_payment_is_still_asked_how_it_ended() {
     let mut pending = Desk::pending();
     pending.refund(1);
     for desk in [&mut late, &mut pending] {
-        assert_eq!((desk.status(), desk.wants().as_deref()), ("cancelled", Some("result/1")));
+        assert_eq!((desk.status(), desk.wants().as_deref()), ("cancelled", Some("cancel/1")));
     }
     late.says("declined");
     assert_eq!((late.status(), late.wants()), ("cancelled", None));
@@ -138,4 +138,55 @@ fn an_answer_to_a_refund_that_nobody_waits_for_is_recorded() {
         assert!(desk.last_event().contains("nobody waits for it"));
     }
     assert_eq!(desk.status(), "pending");
+}
+
+#[test]
+fn a_refund_that_the_provider_refuses_is_told_as_refused_and_yet_not_forgotten() {
+    let mut desk = Desk::approved();
+    desk.refund(1);
+    assert_eq!(refused(&reply(&desk.provider("refund", 1, "refused"))), "refund_refused");
+    assert_eq!((desk.status(), desk.wants().as_deref()), ("refunding", Some("refund/2")));
+}
+
+#[test]
+fn every_call_for_the_same_refund_has_the_same_id_and_another_approval_another_one() {
+    let mut desk = Desk::approved();
+    desk.refund(1);
+    let refund_id = |desk: &Desk| match desk.intent().map(|intent| intent.what) {
+        Some(Act::Refund(refund)) => refund.refund_id,
+        other => panic!("no refund: {other:?}"),
+    };
+    let first = refund_id(&desk);
+    desk.provider("refund", 1, "failed");
+    assert_eq!(refund_id(&desk), first);
+    desk.provider("refund", 2, "refunded");
+    desk.says_of("p2", "approved");
+    assert_ne!(refund_id(&desk), first);
+}
+
+#[test]
+fn one_that_is_not_known_yet_is_asked_about_again_with_growing_pauses() {
+    let mut desk = Desk::pending();
+    for (ask, pause) in [(0, 2), (1, 4), (2, 8)] {
+        let asked = desk.intent().unwrap();
+        assert_eq!(desk.provider("result", ask, "open"), []);
+        let again = desk.intent().unwrap();
+        assert_eq!(again.due.since(desk.now).as_secs(), pause);
+        assert_ne!(again.id, asked.id, "it is another question");
+        desk.now = again.due;
+    }
+    desk.provider("result", 1, "open");
+    assert_eq!(desk.wants().as_deref(), Some("result/1.3"), "an answer that comes again changes nothing");
+    desk.provider("result", 3, "silent");
+    assert_eq!((desk.status(), desk.wants(), desk.payment().is_open()), ("pending", None, false));
+}
+
+#[test]
+fn a_cancelled_one_is_called_off_for_seven_days_however_often_the_provider_fails() {
+    let mut desk = Desk::pending();
+    desk.refund(1);
+    let until = desk.payment().wake_at();
+    desk.now = desk.now.plus(std::time::Duration::from_secs(60));
+    desk.provider("cancel", 0, "failed");
+    assert_eq!((desk.payment().wake_at(), desk.wants().as_deref()), (until, Some("cancel/1.1")));
 }

@@ -111,3 +111,59 @@ fn a_payment_reads_back_from_the_journal_as_it_was() {
     let text = serde_json::to_string(desk.payment()).unwrap();
     assert_eq!(&serde_json::from_str::<Payment>(&text).unwrap(), desk.payment());
 }
+
+#[test]
+fn a_failure_says_when_to_ask_again_where_the_provider_does() {
+    let mut desk = Desk::new();
+    desk.request(1);
+    let sent = desk.answered(json!({ "operation": "request", "call": 1, "outcome": "failed", "retryAfterMs": 9000 }));
+    assert_eq!(reply(&sent), Reply::Failed { error: "no line".to_owned(), retry_after_ms: Some(9000) });
+    assert_eq!(desk.status(), "failed");
+}
+
+#[test]
+fn a_request_that_the_provider_refuses_is_refused_however_often_it_is_asked() {
+    let mut desk = Desk::new();
+    desk.request(1);
+    assert_eq!(refused(&reply(&desk.provider("request", 1, "refused"))), "payment_refused");
+    assert_eq!(refused(&reply(&desk.request(1))), "payment_refused");
+    assert_eq!((desk.status(), desk.wants()), ("declined", None));
+}
+
+#[test]
+fn a_declined_payment_that_the_provider_has_a_name_for_is_called_off_there_once() {
+    let mut desk = Desk::new();
+    desk.request(1);
+    desk.answered(json!({ "operation": "request", "call": 1, "outcome": "accepted", "reference": "pi_1" }));
+    desk.says("declined");
+    assert_eq!((desk.status(), desk.wants().as_deref()), ("declined", Some("cancel/1")));
+    desk.says("declined");
+    assert_eq!((desk.wants(), desk.payment().is_open()), (None, false));
+}
+
+#[test]
+fn what_an_operation_cannot_have_as_its_outcome_goes_to_the_dead_letters() {
+    for (operation, outcome) in [
+        ("request", "refunded"),
+        ("result", "accepted"),
+        ("capture", "open"),
+        ("refund", "captured"),
+        ("cancel", "captured"),
+    ] {
+        let mut desk = Desk::pending();
+        let before = desk.payment().clone();
+        assert_eq!(desk.provider(operation, 1, outcome)[0].topic, "payment-commands.dlq");
+        assert_eq!(desk.payment(), &before);
+    }
+}
+
+#[test]
+fn a_state_of_an_older_release_still_reads() {
+    let old = json!({
+        "order": order(), "provider": "simulated", "status": "approved", "price": { "amountMinor": 1050, "currency": "BRL" },
+        "calls": 1, "refundCalls": 0, "approvals": [{ "message": "m", "paymentId": "p" }], "refunds": 0,
+        "history": [{ "at": "2025-10-09T08:53:20.123Z", "what": "approved" }],
+    });
+    let payment: Payment = serde_json::from_value(old).unwrap();
+    assert_eq!((payment.status.name(), payment.captured_minor(), payment.postings().len()), ("approved", 1050, 4));
+}

@@ -1,0 +1,188 @@
+//! What the provider answered, as the message by which the service tells itself, and the payment's move that it is.
+
+use std::time::Duration;
+
+use common::ids::OrderId;
+use common::journal::World;
+use common::messages::{Message, Outgoing, Unreadable};
+use common::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::payment::{Payment, key};
+use crate::provider::Accepted;
+
+/// `ce_type` of what the service tells itself of the provider's answers.
+pub const PROVIDER_ANSWERED: &str = "payment.provider-answered";
+
+/// `payment.provider-answered`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderAnswered {
+    /// The order.
+    pub order_id: OrderId,
+    /// What the provider was asked.
+    pub operation: Operation,
+    /// Which call of that operation: 1, 2, ...
+    pub call: u32,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// For an accepted request: when to ask for its result; none when the provider tells by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_after_ms: Option<u64>,
+    /// Not before this is there any use in asking again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// The provider's own name for the payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Of a refund: its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<String>,
+}
+
+impl ProviderAnswered {
+    /// The answer to a call that failed, until something better is known.
+    pub fn to(order_id: OrderId, operation: Operation, call: u32) -> Self {
+        Self {
+            order_id,
+            operation,
+            call,
+            outcome: Outcome::Failed,
+            error: None,
+            result_after_ms: None,
+            retry_after_ms: None,
+            reference: None,
+            refund_id: None,
+        }
+    }
+}
+
+/// What a provider is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Operation {
+    /// To take a payment.
+    Request,
+    /// How it stands.
+    Result,
+    /// To take what is set aside.
+    Capture,
+    /// To call it off.
+    Cancel,
+    /// To give it back.
+    Refund,
+}
+
+/// What became of a call to the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// A request was taken; its result is to come.
+    Accepted,
+    /// A technical failure.
+    Failed,
+    /// A no: asking again would not help.
+    Refused,
+    /// How it stands is not known yet.
+    Open,
+    /// The provider will say by itself how it stands.
+    Silent,
+    /// What was set aside was taken.
+    Captured,
+    /// A refund was made.
+    Refunded,
+}
+
+/// Takes an answer in.
+pub(crate) fn provider_answered(
+    world: &mut World<'_, Payment>,
+    message: &Message,
+    now: Timestamp,
+) -> Result<(), Unreadable> {
+    let said: ProviderAnswered = message.json()?;
+    let Some(payment) = world.update(&key(said.order_id)) else { return Ok(()) };
+    match said.tell(payment, now) {
+        Some(answers) => answers.into_iter().for_each(|answer| world.send(answer)),
+        None => {
+            let (outcome, operation) = (said.outcome, said.operation);
+            return Err(Unreadable::Malformed(format!("the outcome {outcome:?}, which a {operation:?} can't have")));
+        }
+    }
+    Ok(())
+}
+
+impl ProviderAnswered {
+    /// Tells the payment, and gives what is to be sent; none for an outcome that its operation can't have.
+    fn tell(&self, payment: &mut Payment, now: Timestamp) -> Option<Vec<Outgoing>> {
+        let one = |answer: Option<Outgoing>| Some(answer.into_iter().collect());
+        match self.operation {
+            Operation::Request => one(self.of_request(payment, now)?),
+            Operation::Result | Operation::Cancel => {
+                let retry_after = self.retry_after_ms.map(Duration::from_millis);
+                let silent = match self.outcome {
+                    Outcome::Open | Outcome::Failed | Outcome::Refused => false,
+                    Outcome::Silent => true,
+                    Outcome::Accepted | Outcome::Captured | Outcome::Refunded => return None,
+                };
+                payment.still_open(self.call, silent, retry_after, now);
+                Some(Vec::new())
+            }
+            Operation::Capture => one(self.of_capture(payment, now)?),
+            Operation::Refund => match self.refund_id.as_deref().filter(|id| payment.is_part(id)) {
+                Some(id) => self.of_part(id, payment, now),
+                None => one(self.of_refund(payment, now)?),
+            },
+        }
+    }
+
+    fn why(&self) -> (&str, Option<Duration>) {
+        let error = self.error.as_deref().unwrap_or("the provider gave no reason");
+        (error, self.retry_after_ms.map(Duration::from_millis))
+    }
+
+    fn of_request(&self, payment: &mut Payment, now: Timestamp) -> Option<Option<Outgoing>> {
+        let (call, (error, retry_after)) = (self.call, self.why());
+        Some(match self.outcome {
+            Outcome::Accepted => {
+                let result_after = self.result_after_ms.map(Duration::from_millis);
+                payment.accepted(call, Accepted { result_after, reference: self.reference.clone() }, now)
+            }
+            Outcome::Failed => payment.request_failed(call, error, retry_after, now),
+            Outcome::Refused => payment.request_refused(call, error, now),
+            Outcome::Open | Outcome::Silent | Outcome::Captured | Outcome::Refunded => return None,
+        })
+    }
+
+    fn of_capture(&self, payment: &mut Payment, now: Timestamp) -> Option<Option<Outgoing>> {
+        let (call, (error, retry_after)) = (self.call, self.why());
+        Some(match self.outcome {
+            Outcome::Captured => payment.captured(call, now),
+            Outcome::Failed => payment.capture_failed(call, error, retry_after, now),
+            Outcome::Refused => payment.capture_refused(call, error, now),
+            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Refunded => return None,
+        })
+    }
+
+    fn of_refund(&self, payment: &mut Payment, now: Timestamp) -> Option<Option<Outgoing>> {
+        let (call, (error, retry_after)) = (self.call, self.why());
+        Some(match self.outcome {
+            Outcome::Refunded => payment.refunded(call, now),
+            Outcome::Failed => payment.refund_failed(call, error, false, retry_after, now),
+            Outcome::Refused => payment.refund_failed(call, error, true, retry_after, now),
+            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured => return None,
+        })
+    }
+
+    fn of_part(&self, id: &str, payment: &mut Payment, now: Timestamp) -> Option<Vec<Outgoing>> {
+        let (call, (error, retry_after)) = (self.call, self.why());
+        Some(match self.outcome {
+            Outcome::Refunded => payment.part_refunded(id, call, now),
+            Outcome::Failed => payment.part_failed((id, call), error, retry_after, now).into_iter().collect(),
+            Outcome::Refused => payment.part_refused(id, call, error, now).into_iter().collect(),
+            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured => return None,
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! `GET /ledger`: what stands on the accounts, and the postings that it comes from.
+
+use axum::Json;
+use axum::extract::State;
+use common::http::{Params, Problem};
+use common::ids::OrderId;
+use common::money::Amount;
+use common::service::Context;
+use common::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{read, read_limit};
+use crate::payment::ledger::Account;
+use crate::program::Settings;
+use crate::view::{self, Place, Posted, Total};
+
+/// The query of `GET /ledger`.
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Query {
+    /// Only the postings of this order's payment.
+    #[param(value_type = Option<uuid::Uuid>)]
+    order_id: Option<String>,
+    /// From the `next` of the page before.
+    cursor: Option<String>,
+    /// At most so many postings.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
+    limit: Option<String>,
+}
+
+/// The ledger: double entry, in the accounts `customer_receivable`, `provider_clearing`, `revenue` and `refunds`.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ledger {
+    /// Whether debits equal credits in every currency.
+    balanced: bool,
+    /// What stands on each account, in each currency.
+    accounts: Vec<AccountBody>,
+    /// The postings, those of the newest orders first.
+    postings: Vec<PostingBody>,
+    /// The query's `cursor` for the next page of postings, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// What stands on an account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
+struct AccountBody {
+    #[schema(value_type = AccountName)]
+    account: String,
+    /// ISO 4217.
+    currency: String,
+    #[schema(value_type = f64)]
+    debit: Amount,
+    #[schema(value_type = f64)]
+    credit: Amount,
+    /// Debit less credit.
+    #[schema(value_type = f64)]
+    balance: Amount,
+}
+
+/// The accounts there are.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code)]
+enum AccountName {
+    CustomerReceivable,
+    ProviderClearing,
+    Revenue,
+    Refunds,
+}
+
+/// One side of an entry.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Posting)]
+#[serde(rename_all = "camelCase")]
+struct PostingBody {
+    #[schema(value_type = uuid::Uuid)]
+    order_id: String,
+    /// The postings of an entry balance.
+    entry: u32,
+    /// `sale`, `capture`, `refund` or `payout`.
+    what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<Timestamp>,
+    #[schema(value_type = AccountName)]
+    account: String,
+    currency: String,
+    #[schema(value_type = f64)]
+    debit: Amount,
+    #[schema(value_type = f64)]
+    credit: Amount,
+}
+
+/// What stands on the accounts, and the postings.
+#[utoipa::path(get, path = "/ledger", params(Query), responses((status = 200, body = Ledger)))]
+pub(super) async fn show(
+    State(context): State<Context<Settings>>,
+    Params(query): Params<Query>,
+) -> Result<Json<Ledger>, Problem> {
+    let id = |text: &str| text.parse::<OrderId>().ok();
+    let order = read("orderId", query.order_id.as_deref(), id, "an order's id, a UUID")?;
+    let place = |text: &str| text.parse::<Place>().ok();
+    let from = read("cursor", query.cursor.as_deref(), place, "the next of an earlier page, as it was")?;
+    let limit = read_limit(query.limit.as_deref())?;
+    let asked = move |db: &rusqlite::Connection| {
+        // One snapshot: what is summed is what is listed.
+        let tx = db.unchecked_transaction()?;
+        Ok((view::totals(&tx)?, view::postings(&tx, order, from.as_ref(), limit + 1)?))
+    };
+    let (totals, mut postings) = context.view.read(asked).await?;
+    let more = postings.len() > limit;
+    postings.truncate(limit);
+    let next = postings.last().filter(|_| more).map(|last| format!("{}_{}", last.order_id, last.line));
+    let (balanced, accounts) = (balanced(&totals), totals.into_iter().map(AccountBody::of).collect());
+    Ok(Json(Ledger { balanced, accounts, postings: postings.into_iter().map(PostingBody::of).collect(), next }))
+}
+
+fn balanced(totals: &[Total]) -> bool {
+    let sum = |currency: &str| -> i64 {
+        totals
+            .iter()
+            .filter(|total| total.currency == currency)
+            .map(|total| total.debit_minor - total.credit_minor)
+            .sum()
+    };
+    totals.iter().all(|total| sum(&total.currency) == 0 && Account::ALL.iter().any(|a| a.name() == total.account))
+}
+
+impl AccountBody {
+    fn of(total: Total) -> Self {
+        let Total { currency, account, debit_minor, credit_minor } = total;
+        let balance = Amount(debit_minor - credit_minor);
+        Self { account, currency, debit: Amount(debit_minor), credit: Amount(credit_minor), balance }
+    }
+}
+
+impl PostingBody {
+    fn of(posted: Posted) -> Self {
+        let Posted { order_id, entry, what, at, account, currency, debit_minor, credit_minor, line: _ } = posted;
+        let (debit, credit) = (Amount(debit_minor), Amount(credit_minor));
+        Self { order_id, entry, what, at, account, currency, debit, credit }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_balance_is_said() {
+        let total = |currency: &str, account: &str, debit_minor, credit_minor| Total {
+            currency: currency.to_owned(),
+            account: account.to_owned(),
+            debit_minor,
+            credit_minor,
+        };
+        let (left, right) = (total("BRL", "provider_clearing", 10, 0), total("BRL", "revenue", 0, 10));
+        assert!(balanced(&[]) && balanced(&[left.clone(), right.clone()]));
+        assert!(!balanced(std::slice::from_ref(&left)));
+        assert!(!balanced(&[left, total("USD", "revenue", 0, 10)]), "not across currencies");
+    }
+}

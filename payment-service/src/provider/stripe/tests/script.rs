@@ -1,0 +1,94 @@
+//! A local HTTP server that answers by a script, one connection for each request, and remembers what it was asked.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// How a request is answered.
+pub(super) enum Answer {
+    /// With this status and body.
+    Json(u16, Value),
+    /// Too many requests: so many seconds.
+    Busy(u16),
+    /// The connection ends before an answer.
+    Cut,
+    /// It takes longer than anybody waits.
+    Never,
+}
+
+/// What was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) line: String,
+    pub(super) key: Option<String>,
+    pub(super) authorization: Option<String>,
+    pub(super) body: String,
+}
+
+/// The server.
+pub(super) struct Script {
+    port: u16,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Script {
+    pub(super) async fn play(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (port, seen) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
+        let answers: Vec<Answer> = answers.into_iter().collect();
+        let remembered = Arc::clone(&seen);
+        tokio::spawn(async move {
+            for answer in answers {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(stream, answer, Arc::clone(&remembered)));
+            }
+        });
+        Self { port, seen }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+async fn serve(stream: TcpStream, answer: Answer, seen: Arc<Mutex<Vec<Seen>>>) {
+    let mut stream = BufReader::new(stream);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        match line.trim() {
+            "" => break,
+            text => head.push(text.to_owned()),
+        }
+    }
+    let header = |name: &str| {
+        let found = head.iter().filter_map(|line| line.split_once(": ")).find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.to_owned())
+    };
+    let length = header("content-length").map_or(0, |text| text.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.unwrap();
+    let line = head[0].trim_end_matches(" HTTP/1.1").to_owned();
+    let (key, authorization) = (header("idempotency-key"), header("authorization"));
+    seen.lock().unwrap().push(Seen { line, key, authorization, body: String::from_utf8(body).unwrap() });
+    let (status, more, body) = match answer {
+        Answer::Json(status, body) => (status, String::new(), body.to_string()),
+        Answer::Busy(seconds) => (429, format!("retry-after: {seconds}\r\n"), "{}".to_owned()),
+        Answer::Cut => return,
+        Answer::Never => return tokio::time::sleep(Duration::from_secs(60)).await,
+    };
+    let length = body.len();
+    let text = format!(
+        "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n{more}\r\n{body}"
+    );
+    // Whoever asked may have gone.
+    let _ = stream.write_all(text.as_bytes()).await;
+}

@@ -1,0 +1,177 @@
+//! `payment.refund` of a part: known by its id, never more than was paid, and in the ledger.
+
+use super::*;
+use crate::payment::ledger::Account;
+
+/// What stands on an account, debits less credits; and that every entry balances.
+fn balance(desk: &Desk, account: Account) -> i64 {
+    let postings = desk.payment().postings();
+    let mut entries = BTreeMap::<u32, i64>::new();
+    for posting in &postings {
+        *entries.entry(posting.entry).or_default() += posting.debit_minor - posting.credit_minor;
+    }
+    assert!(entries.values().all(|sum| *sum == 0), "debits equal credits: {postings:?}");
+    let of_account = postings.iter().filter(|posting| posting.account == account);
+    of_account.map(|posting| posting.debit_minor - posting.credit_minor).sum()
+}
+
+fn balances(desk: &Desk) -> [i64; 4] {
+    Account::ALL.map(|account| balance(desk, account))
+}
+
+#[test]
+fn a_part_is_given_back_and_answered_then_and_the_payment_stays_paid() {
+    let mut desk = Desk::approved();
+    assert_eq!(desk.part("r1", Some(300)), []);
+    let Some(Act::Refund(refund)) = desk.intent().map(|intent| intent.what) else { panic!("no refund is wanted") };
+    assert_eq!((refund.amount.map(|amount| amount.0), refund.payment_id.as_str()), (Some(300), "p1"));
+    let told = Reply::Ok { data: json!({ "outcome": "refunded", "refundId": "r1", "amountMinor": 300 }) };
+    assert_eq!(reply(&desk.provider_part("r1", 1, "refunded")), told);
+    assert_eq!((desk.status(), desk.wants(), desk.payment().refunded_minor()), ("approved", None, 300));
+    assert_eq!(reply(&desk.part("r1", Some(300))), told, "asked again, it is answered as before");
+    assert_eq!(reply(&desk.part("r1", None)), told);
+}
+
+#[test]
+fn the_same_id_with_another_amount_is_refused_and_changes_nothing() {
+    let mut desk = Desk::approved();
+    desk.part("r1", Some(300));
+    assert_eq!(refused(&reply(&desk.part("r1", Some(301)))), "refund_id_reused");
+    desk.provider_part("r1", 1, "refunded");
+    assert_eq!(refused(&reply(&desk.part("r1", Some(301)))), "refund_id_reused");
+    assert_eq!(desk.payment().refunded_minor(), 300);
+}
+
+#[test]
+fn all_parts_together_are_never_more_than_what_was_paid_also_while_they_are_under_way() {
+    let mut desk = Desk::approved();
+    desk.part("r1", Some(700));
+    assert_eq!(refused(&reply(&desk.part("r2", Some(351)))), "refund_too_large");
+    assert_eq!(desk.part("r3", Some(350)), []);
+    assert_eq!(refused(&reply(&desk.part("r4", None))), "nothing_to_refund");
+    assert_eq!(refused(&reply(&desk.part("r5", Some(-1)))), "nothing_to_refund");
+    assert_eq!(desk.payment().intents().len(), 2);
+}
+
+#[test]
+fn when_all_of_it_is_given_back_in_parts_it_is_refunded() {
+    let mut desk = Desk::approved();
+    desk.part("r1", Some(700));
+    desk.part("r2", None);
+    desk.provider_part("r2", 1, "refunded");
+    assert_eq!(desk.status(), "approved");
+    desk.provider_part("r1", 1, "refunded");
+    assert_eq!((desk.status(), desk.payment().refunded_minor()), ("refunded", 1050));
+    assert_eq!(reply(&desk.refund(1)), done("refunded"));
+    assert_eq!(refused(&reply(&desk.part("r3", Some(1)))), "not_refundable");
+}
+
+#[test]
+fn a_refund_of_the_whole_waits_for_the_parts_and_gives_back_what_is_left() {
+    let mut desk = Desk::approved();
+    desk.part("r1", Some(300));
+    assert_eq!(desk.refund(1), []);
+    assert_eq!((desk.status(), desk.payment().intents().len()), ("refunding", 1));
+    assert_eq!(desk.provider_part("r1", 1, "refunded").len(), 1);
+    let Some(Act::Refund(refund)) = desk.intent().map(|intent| intent.what) else { panic!("no refund is wanted") };
+    assert_eq!(refund.amount.map(|amount| amount.0), Some(750));
+    assert_eq!(reply(&desk.provider("refund", 1, "refunded")), done("refunded"));
+    assert_eq!(desk.payment().refunded_minor(), 1050);
+    assert_eq!(balances(&desk), [0, 0, -1050, 1050]);
+}
+
+#[test]
+fn a_refund_of_the_whole_that_waits_for_the_last_part_ends_with_it() {
+    let mut desk = Desk::approved();
+    desk.part("r1", None);
+    desk.refund(1);
+    let sent = desk.provider_part("r1", 1, "refunded");
+    let said: Vec<Value> = sent.iter().map(value).collect();
+    assert_eq!(said[0]["data"]["refundId"], "r1");
+    assert_eq!((said[1]["data"]["outcome"].as_str(), desk.status()), (Some("refunded"), "refunded"));
+    assert_eq!(balances(&desk), [0, 0, -1050, 1050]);
+}
+
+#[test]
+fn a_part_that_fails_is_told_and_made_again_under_the_same_id() {
+    let mut desk = Desk::approved();
+    desk.part("r1", Some(300));
+    let sent = desk.provider_part("r1", 1, "failed");
+    assert_eq!(reply(&sent), Reply::Failed { error: "no line".to_owned(), retry_after_ms: None });
+    let again = desk.intent().unwrap();
+    assert_eq!(again.due.since(desk.now).as_secs(), 2);
+    let Act::Refund(refund) = again.what else { panic!("no refund") };
+    assert_eq!((refund.call, refund.refund_id), (2, Refund::id("p1", "r1")));
+    assert_eq!(desk.provider_part("r1", 1, "refunded"), [], "the call before is not waited for");
+    desk.provider_part("r1", 2, "refunded");
+    assert_eq!(desk.payment().refunded_minor(), 300);
+}
+
+#[test]
+fn a_part_that_the_provider_refuses_is_refused_and_may_be_asked_for_again() {
+    let mut desk = Desk::approved();
+    desk.part("r1", Some(1050));
+    assert_eq!(refused(&reply(&desk.provider_part("r1", 1, "refused"))), "refund_refused");
+    assert_eq!((desk.status(), desk.wants(), desk.payment().refundable_minor()), ("approved", None, 1050));
+    assert_eq!(desk.part("r1", Some(50)), []);
+    assert_eq!(desk.payment().partial_refunds.len(), 1);
+}
+
+#[test]
+fn what_is_not_paid_has_no_parts_to_give_back() {
+    let mut declined = Desk::pending();
+    declined.says("declined");
+    for mut desk in [Desk::pending(), declined] {
+        assert_eq!(refused(&reply(&desk.part("r1", Some(1)))), "not_refundable");
+    }
+    assert_eq!(refused(&reply(&Desk::new().part("r1", Some(1)))), "no_payment");
+}
+
+#[test]
+fn refusals_do_not_pile_up() {
+    let mut desk = Desk::approved();
+    for number in 0..100 {
+        desk.part(&format!("r{number}"), Some(9999));
+    }
+    assert_eq!((desk.payment().partial_refunds.len(), desk.payment().refusals()), (20, 100));
+}
+
+#[test]
+fn without_an_id_every_attempt_of_a_step_is_the_same_refund() {
+    let mut desk = Desk::approved();
+    let value = json!({ "orderId": order(), "amountMinor": 300 });
+    desk.saga_command("payment.refund", "return", &value);
+    desk.saga_command("payment.refund", "return", &value);
+    desk.saga_command("payment.refund", "another return", &value);
+    assert_eq!(desk.payment().partial_refunds.len(), 2);
+}
+
+#[test]
+fn what_is_asked_for_by_http_is_replied_to_by_the_state_alone() {
+    let mut desk = Desk::approved();
+    let asked =
+        json!({ "orderId": order(), "action": "refund", "refundId": "r1", "amountMinor": 50, "reason": "late" });
+    let message = desk.message(topics::PAYMENT_COMMANDS, &[(header::TYPE, "payment.asked")], &asked.to_string());
+    assert_eq!(desk.decide(Trigger::Message(&message)), []);
+    assert_eq!(desk.provider_part("r1", 1, "refunded"), []);
+    assert_eq!(desk.payment().refunded_minor(), 50);
+}
+
+#[test]
+fn the_ledger_follows_the_payment_and_debits_equal_credits() {
+    let mut desk = Desk::pending();
+    assert_eq!(balances(&desk), [0, 0, 0, 0], "what is not paid is not booked");
+    desk.says_of("p1", "approved");
+    assert_eq!(balances(&desk), [0, 1050, -1050, 0]);
+    desk.part("r1", Some(300));
+    assert_eq!(balances(&desk), [0, 1050, -1050, 0], "what is under way is not booked");
+    desk.provider_part("r1", 1, "refunded");
+    assert_eq!(balances(&desk), [0, 750, -1050, 300]);
+    desk.refund(1);
+    desk.provider("refund", 1, "refunded");
+    assert_eq!(balances(&desk), [0, 0, -1050, 1050]);
+    desk.says_of("p2", "approved");
+    assert_eq!(balances(&desk), [0, 1050, -2100, 1050], "the provider holds what is to be given back");
+    desk.provider("refund", 2, "refunded");
+    assert_eq!(balances(&desk), [0, 0, -2100, 2100]);
+}
