@@ -44,13 +44,20 @@ async fn home(State(pages): State<Pages>, headers: HeaderMap) -> Result<Response
     if !pages.sessions.knows(&headers) {
         return Ok(Redirect::to("/login").into_response());
     }
-    let found =
-        pages.context.view.read(|c| Ok((view::counts(c)?, view::list(c, &Filter::default(), None, SHOWN)?))).await?;
+    let found = pages.context.view.read(|c| Ok((counts(c)?, view::list(c, &Filter::default(), None, SHOWN)?))).await?;
     let lag = pages.context.status.view_lag().as_millis();
     Ok(page("Sagas", true, &sagas(&found.0, &found.1, lag)).into_response())
 }
 
-fn sagas(counts: &[(String, i64)], listed: &[Listed], lag_ms: u128) -> Markup {
+fn counts(connection: &rusqlite::Connection) -> rusqlite::Result<Vec<(String, u64)>> {
+    let mut all = std::collections::BTreeMap::new();
+    for total in crate::stats::totals(connection)? {
+        *all.entry(total.status).or_default() += total.count;
+    }
+    Ok(all.into_iter().collect())
+}
+
+fn sagas(counts: &[(String, u64)], listed: &[Listed], lag_ms: u128) -> Markup {
     html! {
         p.counts {
             @for (status, count) in counts { span class={ "status " (status) } { (status) " " strong { (count) } } }

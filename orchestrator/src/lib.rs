@@ -10,5 +10,6 @@ pub mod perform;
 pub mod program;
 pub mod sessions;
 pub mod shape;
+pub mod stats;
 pub mod tools;
 pub mod view;

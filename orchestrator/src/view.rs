@@ -8,28 +8,18 @@ use uuid::Uuid;
 
 use crate::conduct::{Kept, saga_key};
 use crate::filter::Filter;
+use crate::stats;
 
 /// Writes a row per saga.
 pub struct SagaRows;
 
 impl Rows for SagaRows {
     type Entity = Kept;
-    const SCHEMA: &'static str = "
-CREATE TABLE sagas(started INTEGER NOT NULL, id TEXT NOT NULL, definition TEXT NOT NULL, version INTEGER NOT NULL,
-  status TEXT NOT NULL, step TEXT NOT NULL, customer TEXT, waiting INTEGER, updated INTEGER NOT NULL,
-  PRIMARY KEY(started, id)) WITHOUT ROWID;
-CREATE INDEX sagas_by_status ON sagas(status, started);
-CREATE INDEX sagas_by_customer ON sagas(customer, started) WHERE customer IS NOT NULL;
-CREATE INDEX sagas_that_wait ON sagas(waiting) WHERE waiting IS NOT NULL;
-CREATE TABLE definitions(name TEXT NOT NULL, version INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY(name, version))
-  WITHOUT ROWID;
-CREATE TABLE rollouts(definition TEXT NOT NULL, partition INTEGER NOT NULL, version INTEGER NOT NULL,
-  percent INTEGER NOT NULL, PRIMARY KEY(definition, partition)) WITHOUT ROWID;
-";
+    const SCHEMA: &'static str = include_str!("view.sql");
 
     fn apply(tx: &Transaction<'_>, row: &Row<'_, Kept>) -> rusqlite::Result<()> {
         match row.state {
-            Some(Kept::Saga(saga)) => put_saga(tx, saga),
+            Some(Kept::Saga(saga)) => put_saga(tx, saga, row.at.0),
             Some(Kept::Definition(kept)) => {
                 tx.prepare_cached("INSERT OR REPLACE INTO definitions(name, version, text) VALUES (?, ?, ?)")?
                     .execute((&kept.name, kept.version, &kept.text))?;
@@ -47,12 +37,15 @@ CREATE TABLE rollouts(definition TEXT NOT NULL, partition INTEGER NOT NULL, vers
     }
 }
 
-fn put_saga(tx: &Transaction<'_>, saga: &Saga) -> rusqlite::Result<()> {
+fn put_saga(tx: &Transaction<'_>, saga: &Saga, at: i64) -> rusqlite::Result<()> {
+    let before = stats::before(tx, saga)?;
+    let counted = stats::put(tx, saga, before.as_deref(), at)?;
     let steps: Vec<&str> = saga.current_steps().collect();
     tx.prepare_cached(
-        "INSERT INTO sagas(started, id, definition, version, status, step, customer, waiting, updated) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(started, id) DO UPDATE SET \
-         status = excluded.status, step = excluded.step, waiting = excluded.waiting, updated = excluded.updated",
+        "INSERT INTO sagas(started, id, definition, version, status, step, customer, waiting, updated, counted) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(started, id) DO UPDATE SET \
+         status = excluded.status, step = excluded.step, waiting = excluded.waiting, \
+         updated = excluded.updated, counted = excluded.counted",
     )?
     .execute((
         saga.started.0,
@@ -64,6 +57,7 @@ fn put_saga(tx: &Transaction<'_>, saga: &Saga) -> rusqlite::Result<()> {
         &saga.customer,
         saga.waiting_since().map(|at| at.0),
         saga.updated.0,
+        counted,
     ))?;
     Ok(())
 }
@@ -98,19 +92,10 @@ pub fn list(
     before: Option<&(i64, String)>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Listed>> {
-    let (clauses, mut values) = filter.clauses();
-    let (started, id) = before.map_or((i64::MAX, String::new()), Clone::clone);
-    values.push(("started", Value::from(started)));
-    values.push(("id", Value::from(id)));
-    values.push(("limit", Value::from(i64::try_from(limit).unwrap_or(i64::MAX))));
-    let mut query = connection.prepare_cached(&format!(
-        "SELECT id, definition, version, status, step, customer, waiting, started, updated FROM sagas \
-         WHERE (started, id) < (:started, :id){clauses} ORDER BY started DESC, id DESC LIMIT :limit"
-    ))?;
-    let names: Vec<String> = values.iter().map(|(name, _)| format!(":{name}")).collect();
-    let named: Vec<(&str, &dyn ToSql)> =
-        names.iter().map(String::as_str).zip(values.iter().map(|(_, value)| value as &dyn ToSql)).collect();
-    let rows = query.query_map(named.as_slice(), |row| {
+    let text = "SELECT id, definition, version, status, step, customer, waiting, started, updated FROM sagas";
+    let (text, values) = asked(text, filter, before, limit);
+    let mut query = connection.prepare_cached(&format!("{text} ORDER BY started DESC, id DESC LIMIT :limit"))?;
+    let rows = query.query_map(&*named(&values), |row| {
         Ok(Listed {
             id: row.get(0)?,
             definition: row.get(1)?,
@@ -126,6 +111,28 @@ pub fn list(
     rows.collect()
 }
 
+/// How many sagas fit, counted up to a limit.
+pub fn count(connection: &Connection, filter: &Filter, limit: usize) -> rusqlite::Result<u64> {
+    let (text, values) = asked("SELECT 1 FROM sagas", filter, None, limit);
+    let mut query = connection.prepare_cached(&format!("SELECT count(*) FROM ({text} LIMIT :limit)"))?;
+    query.query_row(&*named(&values), |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+}
+
+type Values = Vec<(&'static str, Value)>;
+
+fn asked(what: &str, filter: &Filter, before: Option<&(i64, String)>, limit: usize) -> (String, Values) {
+    let (clauses, mut values) = filter.clauses();
+    let (started, id) = before.map_or((i64::MAX, String::new()), Clone::clone);
+    values.push((":started", Value::from(started)));
+    values.push((":id", Value::from(id)));
+    values.push((":limit", Value::from(i64::try_from(limit).unwrap_or(i64::MAX))));
+    (format!("{what} WHERE (started, id) < (:started, :id){clauses}"), values)
+}
+
+fn named(values: &Values) -> Vec<(&str, &dyn ToSql)> {
+    values.iter().map(|(name, value)| (*name, value as &dyn ToSql)).collect()
+}
+
 /// The definitions that sagas of this journal began on: name, version, text.
 pub fn definitions(connection: &Connection) -> rusqlite::Result<Vec<(String, u32, String)>> {
     let mut query = connection.prepare_cached("SELECT name, version, text FROM definitions ORDER BY name, version")?;
@@ -139,13 +146,6 @@ pub fn rollouts(connection: &Connection, definition: &str) -> rusqlite::Result<V
         "SELECT version, percent, count(*) FROM rollouts WHERE definition = ? GROUP BY version, percent",
     )?;
     let rows = query.query_map([definition], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    rows.collect()
-}
-
-/// How many sagas there are of each status.
-pub fn counts(connection: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
-    let mut query = connection.prepare_cached("SELECT status, count(*) FROM sagas GROUP BY status ORDER BY status")?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
 
