@@ -17,7 +17,7 @@ use crate::http::{self, Health, Problem, Report};
 use crate::journal::Handler;
 use crate::settings::{self, Settings};
 use crate::view::{Rows, View, ViewError};
-pub use crate::worker::{Actor, Commands, NoActor, SendError};
+pub use crate::worker::{Actor, Commands, NoActor, SendError, Watch, WatchError};
 use crate::worker::{Config, Runtime, Service, Status};
 use crate::{cli, telemetry};
 
@@ -102,6 +102,8 @@ pub struct Context<S> {
     pub partitions: i32,
     /// What the instance knows of itself.
     pub status: Arc<Status>,
+    /// For looking at the cluster.
+    pub watch: Watch,
 }
 
 /// Runs a service until it is asked to end (SIGTERM, SIGINT: exit code 0) or can't go on (exit code 1).
@@ -164,6 +166,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         settings: Arc::new(settings.own.clone()),
         partitions: settings.kafka.partitions,
         status: runtime.status.clone(),
+        watch: runtime.watch.clone(),
     };
     let routes = P::router(context).merge(http::health_routes(Arc::new(Checks(runtime.status.clone()))));
     tracing::info!(listen = %settings.http.listen, version = env!("CARGO_PKG_VERSION"), "{} started", P::NAME);
@@ -248,6 +251,12 @@ impl From<ViewError> for Problem {
             ViewError::Stopping => Self::unavailable("the service is stopping"),
             ViewError::Sql(_) | ViewError::State(_) => Self::internal(error),
         }
+    }
+}
+
+impl From<WatchError> for Problem {
+    fn from(error: WatchError) -> Self {
+        Self::unavailable(error.to_string())
     }
 }
 

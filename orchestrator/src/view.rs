@@ -1,13 +1,17 @@
 //! The orchestrator's table: what sagas are found by. Their states are in `entities`.
 
+use std::collections::BTreeMap;
+
+use common::time::Timestamp;
 use common::view::{Row, Rows};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, Transaction};
-use saga::Saga;
+use saga::{Saga, StepStatus};
 use uuid::Uuid;
 
 use crate::conduct::{Kept, saga_key};
 use crate::filter::Filter;
+use crate::letters::PutBack;
 use crate::stats;
 
 /// Writes a row per saga.
@@ -32,6 +36,13 @@ impl Rows for SagaRows {
                 .execute((&rollout.definition, row.partition, rollout.version, rollout.percent))?;
                 Ok(())
             }
+            Some(Kept::Letter(told)) => {
+                tx.prepare_cached(
+                    "INSERT OR REPLACE INTO letters(topic, partition, offset, by, why, at) VALUES (?, ?, ?, ?, ?, ?)",
+                )?
+                .execute((&told.topic, told.partition, told.offset, &told.by, &told.why, told.at.0))?;
+                Ok(())
+            }
             Some(Kept::Early { .. }) | None => Ok(()),
         }
     }
@@ -42,10 +53,10 @@ fn put_saga(tx: &Transaction<'_>, saga: &Saga, at: i64) -> rusqlite::Result<()> 
     let counted = stats::put(tx, saga, before.as_deref(), at)?;
     let steps: Vec<&str> = saga.current_steps().collect();
     tx.prepare_cached(
-        "INSERT INTO sagas(started, id, definition, version, status, step, customer, waiting, updated, counted) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(started, id) DO UPDATE SET \
+        "INSERT INTO sagas(started, id, definition, version, status, step, customer, waiting, retrying, \
+         updated, counted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(started, id) DO UPDATE SET \
          status = excluded.status, step = excluded.step, waiting = excluded.waiting, \
-         updated = excluded.updated, counted = excluded.counted",
+         retrying = excluded.retrying, updated = excluded.updated, counted = excluded.counted",
     )?
     .execute((
         saga.started.0,
@@ -56,6 +67,7 @@ fn put_saga(tx: &Transaction<'_>, saga: &Saga, at: i64) -> rusqlite::Result<()> 
         steps.join(", "),
         &saga.customer,
         saga.waiting_since().map(|at| at.0),
+        saga.current().any(|step| step.status == StepStatus::Retrying),
         saga.updated.0,
         counted,
     ))?;
@@ -79,6 +91,8 @@ pub struct Listed {
     pub customer: Option<String>,
     /// When the wait for the step began that is waited for longest, in milliseconds since the epoch.
     pub waiting: Option<i64>,
+    /// Whether the next attempt of a step is waited for.
+    pub retrying: bool,
     /// When it began, in milliseconds since the epoch.
     pub started: i64,
     /// When it last changed.
@@ -92,7 +106,7 @@ pub fn list(
     before: Option<&(i64, String)>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Listed>> {
-    let text = "SELECT id, definition, version, status, step, customer, waiting, started, updated FROM sagas";
+    let text = "SELECT id, definition, version, status, step, customer, waiting, started, updated, retrying FROM sagas";
     let (text, values) = asked(text, filter, before, limit);
     let mut query = connection.prepare_cached(&format!("{text} ORDER BY started DESC, id DESC LIMIT :limit"))?;
     let rows = query.query_map(&*named(&values), |row| {
@@ -106,6 +120,7 @@ pub fn list(
             waiting: row.get(6)?,
             started: row.get(7)?,
             updated: row.get(8)?,
+            retrying: row.get(9)?,
         })
     })?;
     rows.collect()
@@ -149,6 +164,30 @@ pub fn rollouts(connection: &Connection, definition: &str) -> rusqlite::Result<V
     rows.collect()
 }
 
+/// The dead letters of a topic that were put back.
+pub fn put_back(connection: &Connection, topic: &str) -> rusqlite::Result<Vec<PutBack>> {
+    let mut query =
+        connection.prepare_cached("SELECT topic, partition, offset, by, why, at FROM letters WHERE topic = ?")?;
+    let rows = query.query_map([topic], |row| {
+        Ok(PutBack {
+            topic: row.get(0)?,
+            partition: row.get(1)?,
+            offset: row.get(2)?,
+            by: row.get(3)?,
+            why: row.get(4)?,
+            at: Timestamp(row.get(5)?),
+        })
+    })?;
+    rows.collect()
+}
+
+/// How many dead letters of each topic were put back.
+pub fn put_back_counts(connection: &Connection) -> rusqlite::Result<BTreeMap<String, i64>> {
+    let mut query = connection.prepare_cached("SELECT topic, count(*) FROM letters GROUP BY topic")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
 /// A saga's state as JSON.
 pub fn state(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<String>> {
     let mut query = connection.prepare_cached("SELECT state FROM entities WHERE key = ?")?;
@@ -159,6 +198,6 @@ pub fn state(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Strin
 pub fn saga(state: &str) -> serde_json::Result<Option<Saga>> {
     Ok(match serde_json::from_str(state)? {
         Kept::Saga(saga) => Some(*saga),
-        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) => None,
+        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_) => None,
     })
 }

@@ -3,7 +3,7 @@
 -- What sagas are found by; `counted` is what the statistics counted for each.
 CREATE TABLE sagas(started INTEGER NOT NULL, id TEXT NOT NULL, definition TEXT NOT NULL, version INTEGER NOT NULL,
   status TEXT NOT NULL, step TEXT NOT NULL, customer TEXT, waiting INTEGER, updated INTEGER NOT NULL,
-  counted TEXT NOT NULL,
+  retrying INTEGER NOT NULL, counted TEXT NOT NULL,
   PRIMARY KEY(started, id)) WITHOUT ROWID;
 CREATE INDEX sagas_by_status ON sagas(status, started);
 CREATE INDEX sagas_by_customer ON sagas(customer, started) WHERE customer IS NOT NULL;
@@ -13,6 +13,10 @@ CREATE TABLE definitions(name TEXT NOT NULL, version INTEGER NOT NULL, text TEXT
 CREATE TABLE rollouts(definition TEXT NOT NULL, partition INTEGER NOT NULL, version INTEGER NOT NULL,
   percent INTEGER NOT NULL, PRIMARY KEY(definition, partition)) WITHOUT ROWID;
 CREATE INDEX sagas_by_definition ON sagas(definition, version, started);
+
+-- Dead letters that were put back.
+CREATE TABLE letters(topic TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, by TEXT NOT NULL,
+  why TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(topic, partition, offset)) WITHOUT ROWID;
 
 -- The statistics. The steps that open sagas wait for:
 CREATE TABLE waits(definition TEXT NOT NULL, version INTEGER NOT NULL, step TEXT NOT NULL, since INTEGER NOT NULL,

@@ -74,7 +74,7 @@ fn early_key(id: Uuid) -> Key {
 pub(super) fn take_early(world: &mut World<'_, Kept>, id: Uuid) -> Vec<Callback> {
     match world.take(&early_key(id)) {
         Some(Kept::Early { callbacks, .. }) => callbacks,
-        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_)) | None => Vec::new(),
+        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) | None => Vec::new(),
     }
 }
 
@@ -87,7 +87,7 @@ fn keep(world: &mut World<'_, Kept>, id: Uuid, callback: Callback, now: Timestam
                 callbacks.push(callback);
             }
         }
-        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_)) => {}
+        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) => {}
         None => world.put(key, Kept::Early { callbacks: vec![callback], until: now.plus(KEPT) }),
     }
 }
