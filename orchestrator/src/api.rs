@@ -35,7 +35,7 @@ use crate::{shape, view};
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
 /// What there is, as OpenAPI 3.1.
-const OPENAPI: &str = include_str!("openapi.json");
+const OPENAPI: &str = include_str!("api/openapi.json");
 
 /// What the routes work with.
 #[derive(Clone)]
@@ -94,8 +94,18 @@ async fn list(State(api): State<Api>, Params(query): Params<Query>) -> Result<Js
     }
     let cursor = query.cursor;
     let Query { status, definition, version, step, customer, waiting_longer_than, id, reason, text, .. } = query;
-    let filter =
-        Filter { status, definition, version, step, customer, waiting_longer_than, id, reason, text, ..Filter::default() };
+    let filter = Filter {
+        status,
+        definition,
+        version,
+        step,
+        customer,
+        waiting_longer_than,
+        id,
+        reason,
+        text,
+        ..Filter::default()
+    };
     let (found, next) = api.page(filter.checked(Timestamp::now())?, cursor.as_deref(), limit).await?;
     Ok(Json(json!({ "items": found.iter().map(shape::listed).collect::<Vec<_>>(), "next": next })))
 }
@@ -136,7 +146,8 @@ impl Api {
         limit: usize,
     ) -> Result<(Vec<Listed>, Option<String>), Problem> {
         let before = cursor.map(read_cursor).transpose()?;
-        let asked = move |connection: &rusqlite::Connection| view::list(connection, &filter, before.as_ref(), limit + 1);
+        let asked =
+            move |connection: &rusqlite::Connection| view::list(connection, &filter, before.as_ref(), limit + 1);
         let mut found = self.context.view.read(asked).await?;
         let more = found.len() > limit;
         found.truncate(limit);
@@ -199,4 +210,23 @@ async fn all_definitions(State(api): State<Api>) -> Result<Json<Value>, Problem>
     }
     let items: Vec<Value> = all.iter().map(|(definition, file)| shape::definition(definition, *file)).collect();
     Ok(Json(json!({ "items": items, "rollouts": rollouts })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_described() {
+        let described: Value = serde_json::from_str(OPENAPI).unwrap();
+        let described = described["paths"].as_object().unwrap();
+        let source = include_str!("api.rs");
+        let routes: Vec<&str> = source.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let routes: Vec<&str> = routes.into_iter().filter(|route| route.starts_with("/api")).collect();
+        assert!(routes.len() > 10, "{routes:?}");
+        for route in &routes {
+            assert!(described.contains_key(*route), "{route} is not described");
+        }
+        assert_eq!(described.len(), routes.len(), "something is described that is not there");
+    }
 }

@@ -46,7 +46,7 @@ pub struct Filter {
     pub text: Option<String>,
     /// When `waiting_longer_than` was asked.
     #[serde(skip)]
-    pub(crate) waiting_since: Option<i64>,
+    pub waiting_since: Option<i64>,
 }
 
 impl Filter {

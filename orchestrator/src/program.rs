@@ -11,9 +11,9 @@ use common::service::{Context, MoreTopics, NoActor, Program};
 use common::topics;
 use serde::{Deserialize, Serialize};
 
+use crate::api::Api;
 use crate::conduct::Conductor;
 use crate::definitions::Definitions;
-use crate::api::Api;
 use crate::sessions::{self, Role, Sessions, User};
 use crate::view::SagaRows;
 use crate::{api, dashboard, tools};
@@ -80,7 +80,10 @@ impl Dashboard {
         let urls = [("orders", &self.orders_url), ("inventory", &self.inventory_url), ("payments", &self.payments_url)];
         for (name, url) in urls {
             let good = url.starts_with("http://") || url.starts_with("https://");
-            ensure!(good && !url.ends_with('/'), "dashboard.{name}_url = {url:?}: write http://host:port, without a / at its end");
+            ensure!(
+                good && !url.ends_with('/'),
+                "dashboard.{name}_url = {url:?}: write http://host:port, without a / at its end"
+            );
         }
         Ok(())
     }

@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, header};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use uuid::Uuid;
 
-pub use self::password::check_hash;
 use self::password::Passwords;
+pub use self::password::check_hash;
 
 /// The cookie's name.
 pub const COOKIE: &str = "session";

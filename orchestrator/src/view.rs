@@ -40,7 +40,14 @@ impl Rows for SagaRows {
                 tx.prepare_cached(
                     "INSERT OR REPLACE INTO letters(topic, partition, offset, by, why, at) VALUES (?, ?, ?, ?, ?, ?)",
                 )?
-                .execute((&told.topic, told.partition, told.offset, &told.by, &told.why, told.at.0))?;
+                .execute((
+                    &told.topic,
+                    told.partition,
+                    told.offset,
+                    &told.by,
+                    &told.why,
+                    told.at.0,
+                ))?;
                 Ok(())
             }
             Some(Kept::Early { .. }) | None => Ok(()),

@@ -183,13 +183,8 @@ mod tests {
 
     #[test]
     fn the_sentence_says_who_waits_and_what_fails() {
-        let step = StepStats {
-            now: 41,
-            oldest_wait_ms: Some(12 * 60_000),
-            done: 92,
-            timed_out: 8,
-            ..StepStats::default()
-        };
+        let step =
+            StepStats { now: 41, oldest_wait_ms: Some(12 * 60_000), done: 92, timed_out: 8, ..StepStats::default() };
         let offender = Offender::Fails { step: String::new() };
         let told = sentence(Lang::En, "Payment result", &step, &offender);
         assert_eq!(told, "Payment result: 41 waiting, oldest 12 min; 8 % time out");

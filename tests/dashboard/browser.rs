@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chromiumoxide::cdp::browser_protocol::emulation::{MediaFeature, SetDeviceMetricsOverrideParams};
 use chromiumoxide::cdp::browser_protocol::network::{Headers, SetExtraHttpHeadersParams};
-use chromiumoxide::cdp::browser_protocol::page::CaptureScreenshotFormat;
-use chromiumoxide::page::ScreenshotParams;
+use chromiumoxide::cdp::browser_protocol::page::{CaptureScreenshotFormat, CaptureScreenshotParams, Viewport};
 use chromiumoxide::{Browser, BrowserConfig, Page};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -133,8 +133,7 @@ impl Tab {
 
     /// Waits until an element shows a text.
     pub async fn shows(&self, selector: &str, text: &str) -> Result<()> {
-        let script =
-            format!("!!document.querySelector({})?.innerText.includes({})", json!(selector), json!(text));
+        let script = format!("!!document.querySelector({})?.innerText.includes({})", json!(selector), json!(text));
         self.sees(&format!("{text:?} in {selector}"), &script).await
     }
 
@@ -163,7 +162,11 @@ impl Tab {
 
     /// Chooses in a list.
     pub async fn choose(&self, selector: &str, value: &str) -> Result<()> {
-        let script = format!("document.querySelector({0}).value = {1}; document.querySelector({0}).value", json!(selector), json!(value));
+        let script = format!(
+            "document.querySelector({0}).value = {1}; document.querySelector({0}).value",
+            json!(selector),
+            json!(value)
+        );
         ensure!(self.eval(&script).await? == value, "{selector} has no {value}");
         Ok(())
     }
@@ -203,8 +206,13 @@ impl Tab {
 
     /// A picture of the whole page.
     pub async fn picture(&self, file: &Path) -> Result<()> {
-        let params = ScreenshotParams::builder().format(CaptureScreenshotFormat::Png).full_page(true).build();
-        self.page.save_screenshot(params, file).await?;
+        let size = self.eval("[document.documentElement.clientWidth, document.documentElement.scrollHeight]").await?;
+        let (width, height) = (size[0].as_f64().unwrap_or(0.0), size[1].as_f64().unwrap_or(0.0));
+        let clip = Viewport { x: 0.0, y: 0.0, width, height, scale: 1.0 };
+        let format = CaptureScreenshotFormat::Png;
+        let params = CaptureScreenshotParams::builder().format(format).clip(clip).capture_beyond_viewport(true).build();
+        let taken = self.page.execute(params).await?;
+        std::fs::write(file, BASE64_STANDARD.decode(&taken.result.data)?)?;
         Ok(())
     }
 

@@ -46,8 +46,10 @@ async fn a_busy_day(cluster: &Arc<Cluster>) -> Result<[Placed; 3]> {
     let payments = cluster.service(Name::Payments)?;
     payments.sigterm().await?;
     let stopped = item.order(2).place().await?;
-    until_is("the saga", serde_json::json!("incident"), PATIENT, || async { Ok(stopped.saga().await?["status"].clone()) })
-        .await?;
+    until_is("the saga", serde_json::json!("incident"), PATIENT, || async {
+        Ok(stopped.saga().await?["status"].clone())
+    })
+    .await?;
     let (paid, declined) = (paid.remove(0), declined.remove(0));
     Ok([paid, declined, stopped])
 }
@@ -84,13 +86,18 @@ async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromi
                 tab.theme(theme).await?;
                 for (name, path) in pages {
                     tab.go(path).await?;
-                    tab.sees("the page", "document.readyState === 'complete' && !!document.querySelector('h1')").await?;
+                    tab.sees("the page", "document.readyState === 'complete' && !!document.querySelector('h1')")
+                        .await?;
                     if phone || name.starts_with("saga-") || *name == "dead-letters" {
-                        tab.eval("document.querySelectorAll('details').forEach((one, i) => { if (i < 3) one.open = true })").await?;
+                        tab.eval(
+                            "document.querySelectorAll('details').forEach((one, i) => { if (i < 3) one.open = true })",
+                        )
+                        .await?;
                     }
                     tab.picture(&folder.join(format!("{name}-{width}-{theme}.png"))).await?;
                     let place = format!("{name} at {width}, {theme}");
-                    let wide = tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await?;
+                    let wide =
+                        tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await?;
                     ensure!(wide.as_i64() <= Some(0), "{place}: the page is {wide} pixels too wide");
                     barriers.extend(tab.barriers().await?.into_iter().map(|barrier| format!("{place}: {barrier}")));
                 }

@@ -112,7 +112,9 @@ async fn acting_needs_a_login(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<(
         ensure!(wrong.status() == StatusCode::UNAUTHORIZED);
     }
     ensure!(order.saga().await?["operations"] == json!([]), "nothing was done");
-    for path in ["/api/sagas", "/api/flow", "/api/incidents", "/api/throughput", "/api/definitions", "/api/openapi.json"] {
+    for path in
+        ["/api/sagas", "/api/flow", "/api/incidents", "/api/throughput", "/api/definitions", "/api/openapi.json"]
+    {
         let url = cluster.service(Name::Orchestrator)?.url(path);
         let nobody = cluster.http.get(&url).send().await?.status();
         ensure!(nobody == StatusCode::UNAUTHORIZED, "{path} is open: {nobody}");

@@ -155,7 +155,8 @@ impl Cluster {
     pub async fn get(&self, service: &Service, path: &str) -> Result<Option<Value>> {
         let request = self.http.get(service.url(path));
         // The orchestrator's API is behind the dashboard's login.
-        let request = if service.name == Name::Orchestrator { request.basic_auth(USER, Some(PASSWORD)) } else { request };
+        let request =
+            if service.name == Name::Orchestrator { request.basic_auth(USER, Some(PASSWORD)) } else { request };
         let answer = request.send().await?;
         let status = answer.status();
         let text = answer.text().await?;

@@ -145,12 +145,7 @@ impl Api {
     }
 
     /// Acts on all that fit, or says which ones they are.
-    pub(crate) async fn act_on_many(
-        &self,
-        who: &Who,
-        asked: ActOnMany,
-        request: &HeaderMap,
-    ) -> Result<Many, Problem> {
+    pub(crate) async fn act_on_many(&self, who: &Who, asked: ActOnMany, request: &HeaderMap) -> Result<Many, Problem> {
         if asked.filter.is_empty() {
             let detail = "An empty filter means every saga there ever was: name at least a status or a definition.";
             return Err(Problem::unprocessable(detail).at("/filter", "must not be empty"));
@@ -203,8 +198,7 @@ impl Api {
             return Err(Problem::unprocessable("The share can't be taken.").at("/percent", "must be from 0 to 100"));
         }
         if self.definitions.of(name, version).is_none() {
-            let mut versions: Vec<u32> =
-                self.definitions.all().filter(|d| d.name == name).map(|d| d.version).collect();
+            let mut versions: Vec<u32> = self.definitions.all().filter(|d| d.name == name).map(|d| d.version).collect();
             versions.sort_unstable();
             let versions: Vec<String> = versions.iter().map(u32::to_string).collect();
             let detail = format!("There is no definition {name} version {version}; versions: {}.", versions.join(", "));
@@ -228,8 +222,9 @@ impl Api {
         };
         if self.context.view.until(&rollout_key(name), ACTING, there).await?.is_none() {
             let waited = ACTING.as_secs();
-            let detail =
-                format!("Not every partition shows it after {waited} s; it is under way. Look again, or send it again.");
+            let detail = format!(
+                "Not every partition shows it after {waited} s; it is under way. Look again, or send it again."
+            );
             return Err(Problem::unavailable(detail));
         }
         Ok(())

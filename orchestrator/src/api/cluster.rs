@@ -45,9 +45,10 @@ pub(super) async fn throughput(State(api): State<Api>, Params(asked): Params<Ask
 }
 
 fn group(group: &Group) -> Value {
-    let members = group.members.iter().map(|member| {
-        json!({ "instance": member.client, "host": member.host, "partitions": member.partitions })
-    });
+    let members = group
+        .members
+        .iter()
+        .map(|member| json!({ "instance": member.client, "host": member.host, "partitions": member.partitions }));
     json!({
         "name": group.name,
         "state": group.state,

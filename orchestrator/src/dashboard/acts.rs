@@ -45,9 +45,8 @@ pub(super) fn operate(form: &Query) -> Result<Operate, Problem> {
     let step = || form.get("step").map(str::to_owned);
     let answer = match form.get("answer") {
         None => Value::Null,
-        Some(text) => {
-            serde_json::from_str(text).map_err(|error| Problem::unprocessable(format!("The answer is not JSON: {error}.")))?
-        }
+        Some(text) => serde_json::from_str(text)
+            .map_err(|error| Problem::unprocessable(format!("The answer is not JSON: {error}.")))?,
     };
     let needed = || Problem::unprocessable("Which step?");
     Ok(match form.get("action") {
@@ -81,7 +80,9 @@ pub(super) async fn on_one(
         pages.api.act_on_one(id, &seen.who, why, what, &with_id(&headers, &form)).await
     };
     match act.await {
-        Ok(()) => Redirect::to(&format!("{back}?told={}", encoded(form.get("request").unwrap_or_default()))).into_response(),
+        Ok(()) => {
+            Redirect::to(&format!("{back}?told={}", encoded(form.get("request").unwrap_or_default()))).into_response()
+        }
         Err(problem) => wrong(&pages, &seen, &back, &problem),
     }
 }
@@ -146,7 +147,7 @@ pub(super) async fn put_back(
 /// What became of the act that this page comes from.
 pub(super) fn told(saga: &Saga, seen: &Seen) -> Markup {
     let done = seen.query.get("told").and_then(|id| saga.operations.iter().find(|done| done.id == id));
-    html! { @if let Some(done) = done { p.banner.fine role="status" {
+    html! { @if let Some(done) = done { p.banner.fine id="told" role="status" {
         (action(seen.lang, &done.action)) ": " (seen.lang.say("done", "feito")) ", " (layout::moment(done.at.0, false))
         " (" (done.by) ": " (done.why) ")"
     } } }
@@ -197,17 +198,19 @@ fn possible(saga: &Saga) -> Vec<(&'static str, Vec<String>)> {
         saga.all_steps().filter(|step| fit(step)).map(|step| step.name.clone()).collect::<Vec<_>>()
     };
     let stuck = names(&|step| step.status == StepStatus::Stuck);
-    let again = names(&|step| {
-        step.status == StepStatus::Stuck || step.timer.is_some_and(|(kind, _)| kind == TimerKind::Retry)
-    });
-    let doing = names(&|step| {
-        step.name != "conclude" && matches!(step.status, StepStatus::Running | StepStatus::Retrying)
-    });
+    let again =
+        names(&|step| step.status == StepStatus::Stuck || step.timer.is_some_and(|(kind, _)| kind == TimerKind::Retry));
+    let doing =
+        names(&|step| step.name != "conclude" && matches!(step.status, StepStatus::Running | StepStatus::Retrying));
     let paused = saga.status == Status::Paused;
     let runs = matches!(saga.status, Status::Running | Status::Compensating);
     let may_turn = saga.ending.is_none() && matches!(saga.status, Status::Running | Status::Paused | Status::Incident);
     let mut all = Vec::new();
-    let mut add = |fits: bool, what, steps| if fits { all.push((what, steps)) };
+    let mut add = |fits: bool, what, steps| {
+        if fits {
+            all.push((what, steps))
+        }
+    };
     add(!again.is_empty() && !paused, "retry", again);
     add(!stuck.is_empty(), "resolve", stuck);
     add(!doing.is_empty(), "skip", doing);
@@ -220,9 +223,9 @@ fn possible(saga: &Saga) -> Vec<(&'static str, Vec<String>)> {
 /// The forms of the acts that make sense now.
 pub(super) fn forms(saga: &Saga, seen: &Seen) -> Markup {
     let (lang, all) = (seen.lang, possible(saga));
-    html! { @if !all.is_empty() { section.acts aria-label=(lang.say("Actions", "Ações")) {
+    html! { @if !all.is_empty() { section.acts id="acts" aria-label=(lang.say("Actions", "Ações")) {
         @for (what, steps) in &all {
-            details.act data-keep=(format!("{what} {}", steps.join(","))) data-act=(what) {
+            details.act id={ "act-" (what) } data-keep=(format!("{what} {}", steps.join(","))) data-act=(what) {
                 summary { (action(lang, what)) " …" }
                 form method="post" action={ "/sagas/" (saga.id) "/act" } {
                     (layout::csrf(seen))

@@ -129,7 +129,11 @@ fn table(flow: &Flow, lang: Lang) -> Markup {
 fn row(flow: &Flow, step: &StepStats, lang: Lang, heads: &[&str; 12]) -> Markup {
     let span = |ms: Option<u64>| ms.map_or_else(|| "–".to_owned(), |ms| lang.span(ms));
     let share = |count: u64| {
-        if count == 0 { "0".to_owned() } else { format!("{} ({})", lang.number(count), lang.percent(step.percent(count))) }
+        if count == 0 {
+            "0".to_owned()
+        } else {
+            format!("{} ({})", lang.number(count), lang.percent(step.percent(count)))
+        }
     };
     let version = flow.definition.version.to_string();
     let to = link(&[

@@ -160,7 +160,7 @@ pub(super) fn moment(at: i64, exact: bool) -> Markup {
     html! { time datetime=(time) { (shown) " UTC" } }
 }
 
-/// The first eight digits of an id: enough to tell the few on a page apart.
-pub(super) fn short(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
+/// The last eight digits of an id: enough to tell the few on a page apart, also where ids begin with the time.
+pub(super) fn short(id: &str) -> String {
+    id.len().checked_sub(8).and_then(|from| id.get(from..)).map_or_else(|| id.to_owned(), |tail| format!("…{tail}"))
 }

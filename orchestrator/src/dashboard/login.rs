@@ -36,7 +36,8 @@ pub(super) async fn page(State(pages): State<Pages>, uri: Uri, headers: HeaderMa
 fn form(pages: &Pages, headers: &HeaderMap, status: StatusCode, next: &str, wrong: Option<String>) -> Response {
     let lang = Lang::of(headers);
     // The same for all forms of a browser: it may have several of them open.
-    let known = cookie(headers, LOGIN).filter(|token| token.len() == 64 && token.bytes().all(|b| b.is_ascii_hexdigit()));
+    let known =
+        cookie(headers, LOGIN).filter(|token| token.len() == 64 && token.bytes().all(|b| b.is_ascii_hexdigit()));
     let token = known.map_or_else(secret, str::to_owned);
     let body = html! {
         header { span.brand { "Order sagas" } }

@@ -7,6 +7,9 @@ use crate::api::Flow;
 use crate::stats::{StepStats, heat};
 use crate::words::Lang;
 
+/// The telling of the ending.
+const CONCLUDE: &str = "conclude";
+
 /// The flow of all sagas of a definition's version.
 pub(super) fn flow(flow: &Flow, lang: Lang) -> Marks {
     let mut marks = Marks::default();
@@ -20,9 +23,16 @@ pub(super) fn flow(flow: &Flow, lang: Lang) -> Marks {
             ("step", Some(step.step.as_str())),
         ];
         let href = Some(format!("/sagas?{}", link(&to)));
-        let title = format!("{}: {}", flow.label(&step.step, lang), lines(step, lang).join(", "));
+        let refused =
+            lang.say("✗ is what was refused, failed or timed out", "✗ é o que foi recusado, falhou ou esgotou o tempo");
+        let title = format!("{}: {} ({refused})", flow.label(&step.step, lang), lines(step, lang).join(", "));
         let undoing = step.undoing > 0;
         let mark = Mark { class: hot, lines: lines(step, lang), href, title };
+        if step.step == CONCLUDE {
+            // Both ways of telling are counted together.
+            (marks.conclude, marks.conclude_back) = (Some(mark.clone()), Some(mark));
+            continue;
+        }
         marks.steps.insert(step.step.clone(), mark);
         if undoing {
             let text = format!("{} {}", lang.number(step.undoing), lang.say("being undone", "sendo desfeitas"));
@@ -45,7 +55,7 @@ fn lines(step: &StepStats, lang: Lang) -> Vec<String> {
     }
     let lost = step.refused + step.failed + step.timed_out;
     if lost > 0 {
-        past.push(format!("{} {}", lang.percent(step.percent(lost)), lang.say("not done", "não feitos")));
+        past.push(format!("✗ {}", lang.percent(step.percent(lost))));
     }
     [here, past].into_iter().filter(|line| !line.is_empty()).map(|line| line.join(" · ")).collect()
 }
@@ -63,6 +73,11 @@ pub(super) fn way(saga: &Saga, definition: &Definition, lang: Lang, now: i64) ->
         let title = format!("{label}: {}", lines.join(", "));
         let href = step.started.map(|_| format!("#step-{}", step.name));
         let mark = Mark { class: format!("way-{}", kind(step)), lines, href, title };
+        if step.name == CONCLUDE {
+            let told = if saga.turned() { &mut marks.conclude_back } else { &mut marks.conclude };
+            *told = Some(mark);
+            continue;
+        }
         marks.steps.insert(step.name.clone(), mark);
         if step.undos > 0 {
             let text = lang.status(step.status.as_str());

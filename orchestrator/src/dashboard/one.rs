@@ -29,12 +29,13 @@ pub(super) async fn content(pages: &Pages, seen: &Seen, id: Uuid) -> Result<Cont
             }
         }
         @if seen.who.may_act() { (acts::forms(&saga, seen)) }
-        section { h2 { (lang.say("Timeline", "Linha do tempo")) } (timeline::timeline(&saga, definition, lang, now)) }
-        section {
+        // What comes and goes beside others is known by its id when the page is kept up to date.
+        section id="timeline" { h2 { (lang.say("Timeline", "Linha do tempo")) } (timeline::timeline(&saga, definition, lang, now)) }
+        section id="steps" {
             h2 { (lang.say("Steps", "Passos")) }
             @for step in saga.all_steps().filter(|step| step.started.is_some()) { (step_of(&saga, definition, step, lang)) }
         }
-        section { h2 { (lang.say("History", "Histórico")) } (history(&saga, definition, lang)) }
+        section id="history" { h2 { (lang.say("History", "Histórico")) } (history(&saga, definition, lang)) }
         details.raw data-keep=(format!("raw {}", saga.updated.0)) {
             summary { (lang.say("The whole state as JSON", "O estado inteiro como JSON")) }
             (json(&serde_json::to_value(&saga).unwrap_or_default()))
@@ -130,11 +131,11 @@ fn history(saga: &Saga, definition: Option<&Definition>, lang: Lang) -> Markup {
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for entry in &saga.history { tr class=[is_bad(entry.what).then_some("bad")] {
                 td data-label=(heads[0]) { (layout::moment(entry.at.0, true)) }
-                td data-label=(heads[1]) { @if entry.step.is_empty() { "–" } @else { (label(definition, &entry.step, lang)) } }
-                td data-label=(heads[2]) { @if entry.attempt == 0 { "–" } @else { (entry.attempt) } }
+                td.none[entry.step.is_empty()] data-label=(heads[1]) { @if entry.step.is_empty() { "–" } @else { (label(definition, &entry.step, lang)) } }
+                td.none[entry.attempt == 0] data-label=(heads[2]) { @if entry.attempt == 0 { "–" } @else { (entry.attempt) } }
                 td data-label=(heads[3]) { (what(entry.what, lang)) }
-                td.wide data-label=(heads[4]) { @if entry.why.is_empty() { "–" } @else { (entry.why) } }
-                td data-label=(heads[5]) { @if entry.waited == 0 { "–" } @else { (lang.span(entry.waited)) } }
+                td.wide.none[entry.why.is_empty()] data-label=(heads[4]) { @if entry.why.is_empty() { "–" } @else { (entry.why) } }
+                td.none[entry.waited == 0] data-label=(heads[5]) { @if entry.waited == 0 { "–" } @else { (lang.span(entry.waited)) } }
             } } }
         } }
     }

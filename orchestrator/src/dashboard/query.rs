@@ -47,7 +47,8 @@ impl Query {
     pub(super) fn filter(&self) -> Result<Filter, Problem> {
         let text = |name| self.get(name).map(str::to_owned);
         let read = |id: &str| {
-            Uuid::parse_str(id).map_err(|_| Problem::bad_request(format!("id = {id}: it must be the id of an order or a saga")))
+            Uuid::parse_str(id)
+                .map_err(|_| Problem::bad_request(format!("id = {id}: it must be the id of an order or a saga")))
         };
         Ok(Filter {
             status: text("status"),

@@ -151,8 +151,8 @@ pub(super) fn table(found: &[Listed], definitions: &[&saga::Definition], lang: L
                     (layout::status(lang, &saga.status))
                     @if saga.retrying { " " (layout::status(lang, "retrying")) }
                 }
-                td data-label=(heads[3]) { (steps(&saga.step, own, lang)) }
-                td data-label=(heads[4]) { @match saga.waiting {
+                td.none[saga.step.is_empty()] data-label=(heads[3]) { (steps(&saga.step, own, lang)) }
+                td.none[saga.waiting.is_none()] data-label=(heads[4]) { @match saga.waiting {
                     Some(since) => { (lang.span(now.saturating_sub(since).max(0).unsigned_abs())) }
                     None => "–",
                 } }

@@ -115,14 +115,15 @@ fn colour(ending: &str, place: usize) -> &'static str {
         "confirmed" => "good",
         "rejected" => "rejected",
         "payment_not_completed" => "unpaid",
-        "cancelled" => "back",
+        "cancelled" => "called-off",
         _ => ["other-0", "other-1", "other-2"].get(place % 3).copied().unwrap_or("other-0"),
     }
 }
 
 fn chart(series: &Series, lang: Lang) -> Markup {
     let (series, minutes) = series.at_most(POINTS);
-    let mut all = vec![Line { name: lang.say("begun", "iniciadas").to_owned(), class: "begun", points: &series.started }];
+    let mut all =
+        vec![Line { name: lang.say("begun", "iniciadas").to_owned(), class: "begun", points: &series.started }];
     for (place, (ending, points)) in series.endings.iter().enumerate() {
         all.push(Line { name: lang.status(ending), class: colour(ending, place), points });
     }

@@ -54,7 +54,7 @@ pub(super) fn timeline(saga: &Saga, definition: Option<&Definition>, lang: Lang,
         ul.lines {
             @for (class, text) in [
                 ("done", lang.say("done", "feito")), ("open", lang.say("waiting", "esperando")),
-                ("failed", lang.say("not done", "não feito")), ("undo", lang.say("undone", "desfeito")),
+                ("failed", lang.say("not done", "não feito")), ("undo", lang.say("being undone", "sendo desfeito")),
             ] { li { span class={ "dash bar " (class) } aria-hidden="true" {} (text) } }
             li { span.dash.tick aria-hidden="true" {} (lang.say("an attempt", "uma tentativa")) }
         }
@@ -120,5 +120,9 @@ fn tidy(x: f64) -> String {
 }
 
 fn shortened(text: &str) -> String {
-    if text.chars().count() <= 26 { text.to_owned() } else { format!("{}…", text.chars().take(25).collect::<String>()) }
+    if text.chars().count() <= 26 {
+        text.to_owned()
+    } else {
+        format!("{}…", text.chars().take(25).collect::<String>())
+    }
 }

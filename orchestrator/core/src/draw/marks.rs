@@ -16,11 +16,15 @@ pub struct Mark {
     pub title: String,
 }
 
-/// What is said about the boxes of a drawing, by the names of their steps; `conclude` is the telling of the ending.
+/// What is said about the boxes of a drawing, by the names of their steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
     /// About the steps.
     pub steps: BTreeMap<String, Mark>,
     /// About what undoes them.
     pub undos: BTreeMap<String, Mark>,
+    /// About the telling of the ending where all was done.
+    pub conclude: Option<Mark>,
+    /// And where all was undone.
+    pub conclude_back: Option<Mark>,
 }

@@ -7,7 +7,6 @@ use super::marks::{Mark, Marks};
 use super::place::{EVENT, Picture, Point, Rect, label};
 use super::xml::Xml;
 use super::{style, words};
-use crate::definition::CONCLUDE;
 
 const LABEL_SIZE: i32 = 13;
 const SMALL_SIZE: i32 = 11;
@@ -143,7 +142,9 @@ fn write_node(xml: &mut Xml, picture: &Picture<'_>, i: usize, node: &Node<'_>, m
         }
         Kind::Conclude | Kind::ConcludeBack => {
             let class = if matches!(node.kind, Kind::Conclude) { "conclude" } else { "conclude back" };
-            let mark = about(CONCLUDE);
+            let back = matches!(node.kind, Kind::ConcludeBack);
+            let mark =
+                marks.and_then(|marks| if back { marks.conclude_back.as_ref() } else { marks.conclude.as_ref() });
             open(xml, class, None, mark);
             write_box(xml, node, at, "box");
             write_icon(xml, style::LETTER, "icon", Point { x: at.x + 13, y: at.y + 12 });
@@ -224,8 +225,8 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, (class, detail): (
 
 /// Begins a group, and around it the link of its mark.
 fn open(xml: &mut Xml, class: &str, data: Option<(&str, &str)>, mark: Option<&Mark>) {
-    if let Some(Mark { href: Some(href), title, .. }) = mark {
-        xml.open("a", &[("href", href), ("aria-label", title)]);
+    if let Some(Mark { href: Some(href), .. }) = mark {
+        xml.open("a", &[("href", href)]);
     }
     let class = mark.map_or_else(|| class.to_owned(), |mark| format!("{class} {}", mark.class));
     match &data {
