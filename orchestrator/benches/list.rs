@@ -54,7 +54,10 @@ fn main() {
     measure("totals", || stats::totals(&connection).unwrap());
 }
 
-fn filters(now: i64) -> Vec<(&'static str, Filter, Option<(i64, String)>)> {
+/// What is asked for: its name, the filter, and where the page begins.
+type Asked = (&'static str, Filter, Option<(i64, String)>);
+
+fn filters(now: i64) -> Vec<Asked> {
     let text = |text: &str| Some(text.to_owned());
     let by = Filter::default;
     vec![

@@ -11,7 +11,18 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The text is looked for in the newest so many sagas that fit otherwise: it is not indexed.
-pub const TEXT_REACH: usize = 10_000;
+pub const TEXT_REACH: usize = 4_000;
+
+/// By what sagas are looked for: by whatever leaves the fewest. SQLite does not know how many there are of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Those of a status.
+    Status,
+    /// Those of a definition's version.
+    Definition,
+    /// All of them, or what else is asked for.
+    Time,
+}
 
 /// What sagas have to be; what is left out does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +85,7 @@ impl Filter {
     }
 
     /// Conditions for the table `sagas`, each with ` AND ` before it, and the values they name.
-    pub(crate) fn clauses(&self) -> (String, Vec<(&'static str, Value)>) {
+    pub(crate) fn clauses(&self, by: By) -> (String, Vec<(&'static str, Value)>) {
         let text = |value: &String| Value::from(value.clone());
         // Open sagas are few: those at a step are looked up there, and not among all that ever were.
         let waits = match (&self.step, &self.reason) {
@@ -84,13 +95,16 @@ impl Filter {
         };
         let waits = format!(" AND (started, id) IN (SELECT started, id FROM waits{waits})");
         let again = self.step.as_ref().filter(|_| self.reason.is_some()).map(|_| "");
-        // A version is found by its index; a definition alone mostly means nearly all of them, newest first.
-        let definition = if self.version.is_some() { "definition" } else { "+definition" };
-        let definition = format!(" AND {definition} = :definition");
+        // A plus keeps SQLite from going by an index.
+        let [status, definition, version] = match by {
+            By::Status => [" AND status = :status", " AND +definition = :definition", " AND +version = :version"],
+            By::Definition => [" AND +status = :status", " AND definition = :definition", " AND version = :version"],
+            By::Time => [" AND +status = :status", " AND +definition = :definition", " AND +version = :version"],
+        };
         let plain = [
-            (":status", " AND status = :status", self.status.as_ref().map(text)),
-            (":definition", &definition, self.definition.as_ref().map(text)),
-            (":version", " AND version = :version", self.version.map(Value::from)),
+            (":status", status, self.status.as_ref().map(text)),
+            (":definition", definition, self.definition.as_ref().map(text)),
+            (":version", version, self.version.map(Value::from)),
             (":step", &waits, self.step.as_ref().map(text)),
             (":reason", again.unwrap_or(&waits), self.reason.as_ref().map(text)),
             (":customer", " AND customer = :customer", self.customer.as_ref().map(text)),

@@ -1,16 +1,17 @@
 //! The orchestrator's table: what sagas are found by. Their states are in `entities`.
 
+mod list;
+
 use std::collections::BTreeMap;
 
 use common::time::Timestamp;
 use common::view::{Row, Rows};
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, ToSql, Transaction};
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use saga::{Saga, StepStatus};
 use uuid::Uuid;
 
+pub use self::list::{Listed, count, list};
 use crate::conduct::{Kept, saga_key};
-use crate::filter::Filter;
 use crate::letters::PutBack;
 use crate::stats;
 
@@ -79,80 +80,6 @@ fn put_saga(tx: &Transaction<'_>, saga: &Saga, at: i64) -> rusqlite::Result<()> 
         counted,
     ))?;
     Ok(())
-}
-
-/// A saga in a list.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    /// Its id.
-    pub id: String,
-    /// The name of its definition.
-    pub definition: String,
-    /// And the version.
-    pub version: u32,
-    /// Its status.
-    pub status: String,
-    /// The steps something is waited for, joined by commas.
-    pub step: String,
-    /// Whose it is, if that is known.
-    pub customer: Option<String>,
-    /// When the wait for the step began that is waited for longest, in milliseconds since the epoch.
-    pub waiting: Option<i64>,
-    /// Whether the next attempt of a step is waited for.
-    pub retrying: bool,
-    /// When it began, in milliseconds since the epoch.
-    pub started: i64,
-    /// When it last changed.
-    pub updated: i64,
-}
-
-/// The newest sagas that fit, before a place in the list, newest first.
-pub fn list(
-    connection: &Connection,
-    filter: &Filter,
-    before: Option<&(i64, String)>,
-    limit: usize,
-) -> rusqlite::Result<Vec<Listed>> {
-    let text = "SELECT id, definition, version, status, step, customer, waiting, started, updated, retrying FROM sagas";
-    let (text, values) = asked(text, filter, before, limit);
-    let mut query = connection.prepare_cached(&format!("{text} ORDER BY started DESC, id DESC LIMIT :limit"))?;
-    let rows = query.query_map(&*named(&values), |row| {
-        Ok(Listed {
-            id: row.get(0)?,
-            definition: row.get(1)?,
-            version: row.get(2)?,
-            status: row.get(3)?,
-            step: row.get(4)?,
-            customer: row.get(5)?,
-            waiting: row.get(6)?,
-            started: row.get(7)?,
-            updated: row.get(8)?,
-            retrying: row.get(9)?,
-        })
-    })?;
-    rows.collect()
-}
-
-/// How many sagas fit, counted up to a limit.
-pub fn count(connection: &Connection, filter: &Filter, limit: usize) -> rusqlite::Result<u64> {
-    let (text, values) = asked("SELECT 1 FROM sagas", filter, None, limit);
-    let mut query = connection.prepare_cached(&format!("SELECT count(*) FROM ({text} LIMIT :limit)"))?;
-    query.query_row(&*named(&values), |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
-}
-
-type Values = Vec<(&'static str, Value)>;
-
-fn asked(what: &str, filter: &Filter, before: Option<&(i64, String)>, limit: usize) -> (String, Values) {
-    let (clauses, mut values) = filter.clauses();
-    let (started, id) = before.map_or((i64::MAX, String::new()), Clone::clone);
-    values.push((":started", Value::from(started)));
-    values.push((":id", Value::from(id)));
-    values.push((":limit", Value::from(i64::try_from(limit).unwrap_or(i64::MAX))));
-    (format!("{what} WHERE (started, id) < (:started, :id){clauses}"), values)
-}
-
-fn named(values: &Values) -> Vec<(&str, &dyn ToSql)> {
-    values.iter().map(|(name, value)| (*name, value as &dyn ToSql)).collect()
 }
 
 /// The definitions that sagas of this journal began on: name, version, text.

@@ -10,6 +10,7 @@ mod manual;
 mod operators;
 mod pair;
 mod settings;
+mod statistics;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ const FAILURES: Options =
 type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
 const GROUPS: [Group; 5] = [
-    (SIMULATED, &[endings::ALL, api::ALL, settings::ALL]),
+    (SIMULATED, &[endings::ALL, api::ALL, settings::ALL, statistics::ALL]),
     (MANUAL, &[manual::ALL, operators::ALL]),
     (DEFINITIONS, &[definitions::ALL]),
     (PAIR, &[pair::ALL]),

@@ -16,8 +16,8 @@ use crate::api::{RolloutAsked, saga_id};
 use crate::words::Lang;
 
 /// A form that was sent by an operator from one of this session's own pages.
-pub(super) fn sent(pages: &Pages, uri: &Uri, headers: &HeaderMap, body: &str) -> Result<(Seen, Query), Response> {
-    let Some(mut seen) = pages.seen(uri, headers) else { return Err(Redirect::to("/login").into_response()) };
+pub(super) fn sent(pages: &Pages, uri: &Uri, headers: &HeaderMap, body: &str) -> Result<(Seen, Query), Box<Response>> {
+    let Some(mut seen) = pages.seen(uri, headers) else { return Err(Box::new(Redirect::to("/login").into_response())) };
     let form = Query::read(body);
     seen.query = Query::default();
     if !seen.who.may_act() || !seen.who.sent(form.get("csrf").unwrap_or_default()) {
@@ -26,7 +26,7 @@ pub(super) fn sent(pages: &Pages, uri: &Uri, headers: &HeaderMap, body: &str) ->
             "Isso requer um operador, e um formulário desta sessão: recarregue a página e tente de novo.",
         );
         let problem = Problem::of(axum::http::StatusCode::FORBIDDEN, why);
-        return Err(wrong(pages, &seen, "/", &problem));
+        return Err(Box::new(wrong(pages, &seen, "/", &problem)));
     }
     Ok((seen, form))
 }
@@ -71,7 +71,7 @@ pub(super) async fn on_one(
 ) -> Response {
     let (seen, form) = match sent(&pages, &uri, &headers, &body) {
         Ok(sent) => sent,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let back = format!("/sagas/{}", encoded(&id));
     let act = async {
@@ -97,7 +97,7 @@ pub(super) async fn rollout(
 ) -> Response {
     let (seen, form) = match sent(&pages, &uri, &headers, &body) {
         Ok(sent) => sent,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let act = async {
         let number = |name| {
@@ -124,7 +124,7 @@ pub(super) async fn put_back(
 ) -> Response {
     let (seen, form) = match sent(&pages, &uri, &headers, &body) {
         Ok(sent) => sent,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let back = format!("/dead-letters/{}", encoded(&topic));
     let act = async {

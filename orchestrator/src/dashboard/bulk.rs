@@ -61,7 +61,7 @@ fn form(filter: &Filter, seen: &Seen) -> Markup {
 pub(super) async fn act(State(pages): State<Pages>, uri: Uri, headers: HeaderMap, body: String) -> Response {
     let (mut seen, form) = match acts::sent(&pages, &uri, &headers, &body) {
         Ok(sent) => sent,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     seen.query = Query::of(&uri);
     match acted(&pages, &seen, &form, &headers).await {
