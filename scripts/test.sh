@@ -80,6 +80,8 @@ check_dependencies() {
   ! has timeout || limit=(timeout 60)
   if ${limit[@]+"${limit[@]}"} "$deny" --locked fetch db >/dev/null 2>&1; then checks+=(advisories)
   else echo "The advisory database can't be fetched here: advisories are not checked."; fi
+  # It looks at the crates of other systems too, which building here does not bring along.
+  cargo fetch --locked --quiet || true
   # Warnings, such as two versions of one crate, are for `cargo deny check` by hand.
   "$deny" --log-level error --locked --offline check "${checks[@]}"
 }

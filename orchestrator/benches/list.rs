@@ -31,6 +31,8 @@ fn main() {
     let took = begun.elapsed();
     let size = std::fs::metadata(file.path()).unwrap().len() / 1_000_000;
     println!("{count} sagas written in {:.1} s, {size} MB", took.as_secs_f64());
+    let per_write = begun.elapsed().as_secs_f64() * 1e6 / count.max(1) as f64;
+    println!("a saga written, with its state: {per_write:.0} µs; {:.0} µs for each move of one", moves(&definition()));
     let connection = file.connect(true).unwrap();
     for (name, filter, cursor) in filters(now) {
         let filter = filter.checked(Timestamp(now)).unwrap();
@@ -132,6 +134,32 @@ fn fill(file: &ViewFile, count: u64) -> i64 {
     now
 }
 
+/// Microseconds for the rows of each of a saga's states as it moves on.
+fn moves(definition: &Definition) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let file = ViewFile::open(folder.path(), SagaRows::SCHEMA, "bench").unwrap();
+    let mut connection = file.connect(false).unwrap();
+    let answers = ["ok", "ok", "approved", "ok", "ok"];
+    let way: Vec<Saga> = (0..=answers.len()).map(|so_far| played(definition, &answers[..so_far])).collect();
+    let sagas = 2_000;
+    let begun = Instant::now();
+    let tx = connection.transaction().unwrap();
+    for number in 0..sagas {
+        for state in &way {
+            let saga = moved(state, number, 1_790_000_000_000 + i64::try_from(number).unwrap());
+            let (key, at) = (saga_key(saga.id), Timestamp(saga.updated.0));
+            SagaRows::apply(&tx, &Row { partition: 0, key: &key, state: Some(&Kept::Saga(Box::new(saga))), at })
+                .unwrap();
+        }
+    }
+    tx.commit().unwrap();
+    begun.elapsed().as_secs_f64() * 1e6 / (sagas as f64 * way.len() as f64)
+}
+
+fn definition() -> Definition {
+    Definition::parse("order.toml", include_str!("../sagas/order.toml")).unwrap()
+}
+
 fn checkpoint(connection: &Connection) {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
 }
@@ -169,11 +197,10 @@ fn templates() -> [Saga; 5] {
         &["ok", "ok"],
         &["ok", "ok", "declined", "no"],
     ]
-    .map(played)
+    .map(|answers| played(&definition(), answers))
 }
 
-fn played(answers: &[&str]) -> Saga {
-    let definition = Definition::parse("order.toml", include_str!("../sagas/order.toml")).unwrap();
+fn played(definition: &Definition, answers: &[&str]) -> Saga {
     let (id, mut now) = (Uuid::nil(), saga::Timestamp(1_700_000_000_000));
     let order = json!({
         "orderId": id, "customerId": customer(0), "amountMinor": 1050, "currency": "BRL",
@@ -181,7 +208,7 @@ fn played(answers: &[&str]) -> Saga {
     });
     let data = Data::with(&definition.start.output, order);
     let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
-    let mut saga = decide(&definition, None, Input::Start { id, data, traceparent }, now).saga.unwrap();
+    let mut saga = decide(definition, None, Input::Start { id, data, traceparent }, now).saga.unwrap();
     for answer in answers {
         now.0 += 40;
         let step = saga.current().next().unwrap().clone();
@@ -199,7 +226,7 @@ fn played(answers: &[&str]) -> Saga {
                 payload: json!({"orderId": id, "status": status}),
             }),
         };
-        saga = decide(&definition, Some(saga), input, now).saga.unwrap();
+        saga = decide(definition, Some(saga), input, now).saga.unwrap();
     }
     saga
 }

@@ -84,7 +84,8 @@ impl Filter {
         *self == Self { waiting_since: self.waiting_since, ..Self::default() }
     }
 
-    /// Conditions for the table `sagas`, each with ` AND ` before it, and the values they name.
+    /// Conditions for the table `sagas`, each with ` AND ` before it, and the values they name. The text is looked for where
+    /// they are read.
     pub(crate) fn clauses(&self, by: By) -> (String, Vec<(&'static str, Value)>) {
         let text = |value: &String| Value::from(value.clone());
         // Open sagas are few: those at a step are looked up there, and not among all that ever were.
@@ -117,14 +118,6 @@ impl Filter {
                 clauses += clause;
                 values.push((name, value));
             }
-        }
-        if let Some(wanted) = &self.text {
-            clauses = format!(
-                "{clauses} AND id IN (SELECT id FROM (SELECT id FROM sagas WHERE (started, id) < (:started, :id){clauses} \
-                 ORDER BY started DESC, id DESC LIMIT {TEXT_REACH}) WHERE EXISTS (SELECT 1 FROM entities \
-                 WHERE key = 'saga/' || id AND instr(lower(state), :text) > 0))"
-            );
-            values.push((":text", Value::from(wanted.to_ascii_lowercase())));
         }
         (clauses, values)
     }

@@ -22,6 +22,8 @@ use crate::words::Lang;
 const POINTS: usize = 72;
 /// How old what is known of the cluster may be: asking takes a question to the broker for each partition.
 const FRESH: Duration = Duration::from_secs(2);
+/// And the messages of a dead-letter topic: reading them takes a consumer of its own for each partition.
+const FRESH_LETTERS: Duration = Duration::from_secs(10);
 
 /// What is known of the cluster.
 #[derive(Clone)]
@@ -57,7 +59,7 @@ impl Cluster {
     /// The newest dead letters of a topic.
     pub(super) async fn letters(&self, api: &Api, topic: &str) -> Result<Letters, Problem> {
         let mut kept = self.letters.lock().await;
-        kept.retain(|_, (at, _)| at.elapsed() < FRESH);
+        kept.retain(|_, (at, _)| at.elapsed() < FRESH_LETTERS);
         if let Some((_, letters)) = kept.get(topic) {
             return Ok(letters.clone());
         }

@@ -4,7 +4,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, ToSql};
 
-use crate::filter::{By, Filter};
+use crate::filter::{By, Filter, TEXT_REACH};
 use crate::stats;
 
 /// A saga in a list.
@@ -39,17 +39,59 @@ pub fn list(
     before: Option<&(i64, String)>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Listed>> {
+    let most = if filter.text.is_some() { TEXT_REACH } else { limit };
     let mut all = Vec::new();
     for (filter, by) in ways(connection, filter)? {
-        all.extend(found(connection, &filter, by, before, limit)?);
+        all.extend(found(connection, &filter, by, before, most)?);
     }
     all.sort_by(|a, b| (b.started, &b.id).cmp(&(a.started, &a.id)));
-    all.truncate(limit);
-    Ok(all)
+    all.truncate(most);
+    match &filter.text {
+        Some(text) => with_text(connection, all, text.as_bytes(), limit),
+        None => Ok(all),
+    }
+}
+
+/// Those whose state has a text in it. Read one by one, which ends when there are enough.
+fn with_text(connection: &Connection, all: Vec<Listed>, text: &[u8], limit: usize) -> rusqlite::Result<Vec<Listed>> {
+    let mut query = connection.prepare_cached("SELECT state FROM entities WHERE key = 'saga/' || ?")?;
+    let mut found = Vec::new();
+    for saga in all {
+        let mut rows = query.query([&saga.id])?;
+        let has = match rows.next()? {
+            Some(row) => has_text(row.get_ref(0)?.as_bytes()?, text),
+            None => false,
+        };
+        if has {
+            found.push(saga);
+        }
+        if found.len() >= limit {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a text is in another, upper and lower case of ASCII being the same.
+fn has_text(whole: &[u8], text: &[u8]) -> bool {
+    let Some(first) = text.first() else { return true };
+    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    let mut rest = whole;
+    while let Some(place) = rest.iter().position(|byte| *byte == lower || *byte == upper) {
+        rest = rest.get(place..).unwrap_or_default();
+        if rest.get(..text.len()).is_some_and(|here| here.eq_ignore_ascii_case(text)) {
+            return true;
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// How many sagas fit, counted up to a limit.
 pub fn count(connection: &Connection, filter: &Filter, limit: usize) -> rusqlite::Result<u64> {
+    if filter.text.is_some() {
+        return list(connection, filter, None, limit).map(|found| found.len() as u64);
+    }
     let mut sum = 0;
     for (filter, by) in ways(connection, filter)? {
         let (text, values) = asked("SELECT 1 FROM sagas", &filter, by, None, limit);
@@ -133,4 +175,25 @@ fn asked(what: &str, filter: &Filter, by: By, before: Option<&(i64, String)>, li
 
 fn named(values: &Values) -> Vec<(&str, &dyn ToSql)> {
     values.iter().map(|(name, value)| (*name, value as &dyn ToSql)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_found_in_any_case_of_its_letters() {
+        let whole = "{\"name\":\"Ingresso São Paulo\",\"n\":1}".as_bytes();
+        for (text, there) in [
+            ("ingresso", true),
+            ("PAULO\"", true),
+            ("São", true),
+            ("}", true),
+            ("", true),
+            ("paolo", false),
+            ("1}x", false),
+        ] {
+            assert_eq!(has_text(whole, text.as_bytes()), there, "{text}");
+        }
+    }
 }
