@@ -49,7 +49,7 @@ pub struct Filter {
     /// Its id, which for an order's saga is the order's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
-    /// Why the step that stands in its way does; with `step`, the one step's.
+    /// Why the step that stands in its way does, without ids, as incidents are grouped by it; with `step`, the one step's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// A text in its state (data, reasons, history), upper and lower case of ASCII being the same.

@@ -18,7 +18,7 @@ CREATE INDEX sagas_by_definition ON sagas(definition, version, started);
 CREATE TABLE letters(topic TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, by TEXT NOT NULL,
   why TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(topic, partition, offset)) WITHOUT ROWID;
 
--- The statistics. The steps that open sagas wait for:
+-- The statistics. The steps that open sagas wait for; a reason is without ids, so that errors that are alike are one:
 CREATE TABLE waits(definition TEXT NOT NULL, version INTEGER NOT NULL, step TEXT NOT NULL, since INTEGER NOT NULL,
   id TEXT NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
   PRIMARY KEY(definition, version, step, since, id)) WITHOUT ROWID;

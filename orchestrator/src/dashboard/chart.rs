@@ -26,7 +26,7 @@ pub(super) fn lines(lang: Lang, about: &str, lines: &[Line<'_>], from: &str, to:
     let top = nice(most);
     let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - 8);
     html! {
-        svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(summary(lang, about, lines)) {
+        div.scroll tabindex="0" role="region" aria-label=(about) { svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(summary(lang, about, lines)) {
             @for part in [0, 1, 2] {
                 @let (y, value) = (bottom - (bottom - TOP) * part / 2, top * u64::try_from(part).unwrap_or(0) / 2);
                 line.grid x1=(LEFT) x2=(right) y1=(y) y2=(y) {}
@@ -37,7 +37,7 @@ pub(super) fn lines(lang: Lang, about: &str, lines: &[Line<'_>], from: &str, to:
             @for line in lines.iter().rev() {
                 path class={ "line " (line.class) } d=(path(line.points, top, right, bottom)) {}
             }
-        }
+        } }
         ul.lines { @for line in lines { li {
             span class={ "dash " (line.class) } aria-hidden="true" {}
             (line.name) " " strong { (lang.number(line.points.iter().sum())) }

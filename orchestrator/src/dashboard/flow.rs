@@ -71,8 +71,8 @@ fn way(definition: &str, version: u32, window: Window) -> String {
 /// The sentence on top.
 fn banner(flow: &Flow, lang: Lang) -> Markup {
     html! { @match flow.sentence(lang) {
-        Some(sentence) => { p.banner.offends role="status" { (sentence) } }
-        None => { p.banner.fine role="status" { @if flow.steps.iter().all(|step| step.started == 0 && step.now == 0) {
+        Some(sentence) => { p.banner.offends { (sentence) } }
+        None => { p.banner.fine { @if flow.steps.iter().all(|step| step.started == 0 && step.now == 0) {
             (lang.say("Nothing happened in this window yet: place an order, and watch it here.",
                 "Nada aconteceu nesta janela ainda: faça um pedido e acompanhe aqui."))
         } @else {

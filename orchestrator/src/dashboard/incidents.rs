@@ -39,7 +39,7 @@ pub(super) async fn content(pages: &Pages, seen: &Seen) -> Result<Content, Probl
     let main = html! {
         h1 { (title) " " small { (lang.number(sum)) } }
         @if groups.is_empty() {
-            p.banner.fine role="status" { (lang.say("No saga waits for a person.", "Nenhuma saga espera por uma pessoa.")) }
+            p.banner.fine { (lang.say("No saga waits for a person.", "Nenhuma saga espera por uma pessoa.")) }
         } @else {
             p { (lang.say("These sagas can't go on by themselves. What stands in their way, the most first:",
                 "Estas sagas não seguem sozinhas. O que está no caminho, do mais frequente ao menos:")) }

@@ -23,9 +23,7 @@ pub(super) fn flow(flow: &Flow, lang: Lang) -> Marks {
             ("step", Some(step.step.as_str())),
         ];
         let href = Some(format!("/sagas?{}", link(&to)));
-        let refused =
-            lang.say("✗ is what was refused, failed or timed out", "✗ é o que foi recusado, falhou ou esgotou o tempo");
-        let title = format!("{}: {} ({refused})", flow.label(&step.step, lang), lines(step, lang).join(", "));
+        let title = format!("{}: {}", flow.label(&step.step, lang), whole(step, lang).join(", "));
         let undoing = step.undoing > 0;
         let mark = Mark { class: hot, lines: lines(step, lang), href, title };
         if step.step == CONCLUDE {
@@ -60,6 +58,20 @@ fn lines(step: &StepStats, lang: Lang) -> Vec<String> {
     [here, past].into_iter().filter(|line| !line.is_empty()).map(|line| line.join(" · ")).collect()
 }
 
+/// All that is known of a step, for who points at it.
+fn whole(step: &StepStats, lang: Lang) -> Vec<String> {
+    let counts = [
+        (step.now, lang.say("here now", "aqui agora")),
+        (step.started, lang.say("started", "iniciados")),
+        (step.refused, lang.say("refused", "recusados")),
+        (step.failed, lang.say("failed", "falharam")),
+        (step.timed_out, lang.say("timed out", "com tempo esgotado")),
+    ];
+    let times = [("p50", step.p50_ms), ("p95", step.p95_ms), ("p99", step.p99_ms)];
+    let counts = counts.into_iter().map(|(count, what)| format!("{} {what}", lang.number(count)));
+    counts.chain(times.into_iter().filter_map(|(name, ms)| Some(format!("{name} {}", lang.span(ms?))))).collect()
+}
+
 /// The way that one saga took.
 pub(super) fn way(saga: &Saga, definition: &Definition, lang: Lang, now: i64) -> Marks {
     let mut marks = Marks::default();
@@ -81,7 +93,8 @@ pub(super) fn way(saga: &Saga, definition: &Definition, lang: Lang, now: i64) ->
         marks.steps.insert(step.name.clone(), mark);
         if step.undos > 0 {
             let text = lang.status(step.status.as_str());
-            let class = format!("way-{}", if step.status == StepStatus::Compensated { "undone" } else { "now" });
+            let kind = if step.status == StepStatus::Compensating { "now" } else { kind_of(step.status) };
+            let class = format!("way-{kind}");
             let mark = Mark { class, lines: vec![text.clone()], href: None, title: text };
             marks.undos.insert(step.name.clone(), mark);
         }
@@ -97,7 +110,11 @@ fn took(step: &StepState, now: i64) -> Option<u64> {
 
 /// What a step's box looks like.
 fn kind(step: &StepState) -> &'static str {
-    match step.was.map_or(step.status, |was| was.status) {
+    kind_of(step.was.map_or(step.status, |was| was.status))
+}
+
+const fn kind_of(status: StepStatus) -> &'static str {
+    match status {
         StepStatus::Waiting => "ahead",
         StepStatus::Running => "now",
         StepStatus::Retrying => "retrying",

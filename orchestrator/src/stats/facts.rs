@@ -63,7 +63,7 @@ impl Facts {
             of_step(place, step, &mut facts);
             if saga.is_open() && is_current(step.status) {
                 let since = step.since().map_or(saga.updated.0, |at| at.0);
-                let reason = step.reason.clone().unwrap_or_default();
+                let reason = kind_of(step.reason.as_deref().unwrap_or_default());
                 waits.push((place, since, step.status.as_str().to_owned(), reason));
             }
         }
@@ -116,6 +116,48 @@ fn is_current(status: StepStatus) -> bool {
     }
 }
 
+/// A reason without what makes it one saga's own, such as ids and long numbers: those that are alike then are one error.
+fn kind_of(reason: &str) -> String {
+    let own = |word: &str| {
+        let (digits, length) = (word.bytes().filter(u8::is_ascii_digit).count(), word.len());
+        let hex = word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        hex && digits > 0 && length >= 8 || digits == length && length >= 4
+    };
+    let (mut kind, mut rest) = (String::new(), reason);
+    while !rest.is_empty() {
+        let in_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let end = rest.find(|c| !in_word(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        kind.push_str(if own(word) { "…" } else { word });
+        let next = after.find(in_word).unwrap_or(after.len());
+        let (between, after) = after.split_at(next);
+        kind.push_str(between);
+        rest = after;
+    }
+    kind
+}
+
 fn minute(at: i64) -> i64 {
     at.div_euclid(MINUTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_that_differ_by_ids_and_numbers_are_one() {
+        for (reason, kind) in [
+            (
+                "refused: unknown_order: there is no order 229b6af7-250d-4e93-aec3-d1424c480c22",
+                "refused: unknown_order: there is no order …",
+            ),
+            ("out of retries: not answered in time", "out of retries: not answered in time"),
+            ("HTTP 503 from 10.0.0.7:18080, trace 64e187c8d33c4be4", "HTTP 503 from 10.0.0.7:…, trace …"),
+            ("não há estoque — é o fim", "não há estoque — é o fim"),
+            ("", ""),
+        ] {
+            assert_eq!(kind_of(reason), kind);
+        }
+    }
 }
