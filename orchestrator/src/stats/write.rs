@@ -91,35 +91,29 @@ fn count(tx: &Transaction<'_>, saga: &Saga, fact: &Fact, ending: &str, sign: i64
         (WHOLE, _) => "",
         (place, _) => name_of(saga, place),
     };
-    let name = name(tx, saga, step, what)?;
     let n = i64::from(n) * sign;
-    if sign > 0 {
-        tx.prepare_cached(
-            "INSERT INTO minutes(minute, name, bucket, n) VALUES (?, ?, ?, ?) \
-             ON CONFLICT(minute, name, bucket) DO UPDATE SET n = n + excluded.n",
-        )?
-        .execute((minute, name, bucket, n))?;
-    } else {
+    if sign < 0 {
         // A minute that is not kept any more has nothing to take away from.
-        tx.prepare_cached("UPDATE minutes SET n = n + ?4 WHERE minute = ?1 AND name = ?2 AND bucket = ?3")?
-            .execute((minute, name, bucket, n))?;
+        tx.prepare_cached(
+            "UPDATE minutes SET n = n + ?7 WHERE minute = ?5 AND bucket = ?6 AND name = \
+             (SELECT id FROM names WHERE definition = ?1 AND version = ?2 AND step = ?3 AND what = ?4)",
+        )?
+        .execute((&saga.definition, saga.version, step, what, minute, bucket, n))?;
+        return Ok(());
+    }
+    let mut add = tx.prepare_cached(
+        "INSERT INTO minutes(minute, name, bucket, n) SELECT ?5, id, ?6, ?7 FROM names \
+         WHERE definition = ?1 AND version = ?2 AND step = ?3 AND what = ?4 \
+         ON CONFLICT(minute, name, bucket) DO UPDATE SET n = n + excluded.n",
+    )?;
+    if add.execute((&saga.definition, saga.version, step, what, minute, bucket, n))? == 0 {
+        tx.prepare_cached("INSERT INTO names(definition, version, step, what) VALUES (?, ?, ?, ?)")?.execute((
+            &saga.definition,
+            saga.version,
+            step,
+            what,
+        ))?;
+        add.execute((&saga.definition, saga.version, step, what, minute, bucket, n))?;
     }
     Ok(())
-}
-
-fn name(tx: &Transaction<'_>, saga: &Saga, step: &str, what: u8) -> rusqlite::Result<i64> {
-    let known = tx
-        .prepare_cached("SELECT id FROM names WHERE definition = ? AND version = ? AND step = ? AND what = ?")?
-        .query_row((&saga.definition, saga.version, step, what), |row| row.get(0))
-        .optional()?;
-    if let Some(known) = known {
-        return Ok(known);
-    }
-    tx.prepare_cached("INSERT INTO names(definition, version, step, what) VALUES (?, ?, ?, ?)")?.execute((
-        &saga.definition,
-        saga.version,
-        step,
-        what,
-    ))?;
-    Ok(tx.last_insert_rowid())
 }
