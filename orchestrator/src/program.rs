@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::Api;
 use crate::conduct::Conductor;
 use crate::definitions::Definitions;
-use crate::sessions::{self, Role, Sessions, User};
+use crate::sessions::{self, API_KEY, By, Role, Sessions, User};
 use crate::view::SagaRows;
 use crate::{api, dashboard, tools};
 
@@ -48,6 +48,8 @@ pub struct Dashboard {
     pub viewer: String,
     /// The viewer's password.
     pub viewer_password_hash: String,
+    /// A key with which scripts may look, as a PHC string of Argon2id; empty: there is none.
+    pub api_key_hash: String,
     /// Whether cookies go over TLS only, also where `X-Forwarded-Proto` does not say that it is there.
     pub secure_cookies: bool,
     /// Where browsers find the other services.
@@ -64,10 +66,12 @@ pub struct Dashboard {
 impl Dashboard {
     /// Who may log in.
     fn users(&self) -> Vec<User> {
-        let user = |name: &String, hash: &String, role| User { name: name.clone(), hash: hash.clone(), role };
-        let viewer = user(&self.viewer, &self.viewer_password_hash, Role::Viewer);
-        let operator = user(&self.user, &self.password_hash, Role::Operator);
-        [operator, viewer].into_iter().filter(|user| !user.name.is_empty()).collect()
+        let user = |name: &str, hash: &str, role, by| User { name: name.to_owned(), hash: hash.to_owned(), role, by };
+        let operator = user(&self.user, &self.password_hash, Role::Operator, By::Password);
+        let viewer = user(&self.viewer, &self.viewer_password_hash, Role::Viewer, By::Password);
+        let script = user(API_KEY, &self.api_key_hash, Role::Viewer, By::Key);
+        let all = [operator, viewer, script];
+        all.into_iter().filter(|user| !user.name.is_empty() && !user.hash.is_empty()).collect()
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -76,6 +80,9 @@ impl Dashboard {
         if !self.viewer.is_empty() {
             ensure!(self.viewer != self.user, "dashboard.viewer = {:?}: dashboard.user has that name", self.viewer);
             sessions::check_hash("dashboard.viewer_password_hash", &self.viewer_password_hash)?;
+        }
+        if !self.api_key_hash.is_empty() {
+            sessions::check_hash("dashboard.api_key_hash", &self.api_key_hash)?;
         }
         let urls = [("orders", &self.orders_url), ("inventory", &self.inventory_url), ("payments", &self.payments_url)];
         for (name, url) in urls {

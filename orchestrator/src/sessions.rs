@@ -16,6 +16,8 @@ pub use self::password::check_hash;
 
 /// The cookie's name.
 pub const COOKIE: &str = "session";
+/// What a script with the key is called.
+pub const API_KEY: &str = "api key";
 /// Sessions at the same time; with more, the oldest ends.
 const MOST: usize = 1_000;
 
@@ -37,6 +39,17 @@ pub struct User {
     pub hash: String,
     /// What they may do.
     pub role: Role,
+    /// How they say who they are.
+    pub by: By,
+}
+
+/// How somebody says who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// By name and password.
+    Password,
+    /// A script, by a key alone (RFC 6750).
+    Key,
 }
 
 /// Who asks.
@@ -101,7 +114,7 @@ impl Sessions {
         Self { idle, passwords: Arc::new(Passwords::new(users)), open: Arc::default() }
     }
 
-    /// Who asks: by a session, or by name and password in the request (RFC 7617).
+    /// Who asks: by a session, by name and password in the request (RFC 7617), or by a key.
     ///
     /// # Errors
     /// [`Turned`].
@@ -109,8 +122,12 @@ impl Sessions {
         if let Some(who) = self.knows(headers) {
             return Ok(who);
         }
-        let (name, password) = basic(headers).ok_or(Turned::Wrong)?;
-        let role = self.passwords.check_again(&name, password).await?;
+        let (name, password, by) = match (basic(headers), bearer(headers)) {
+            (Some((name, password)), _) => (name, password, By::Password),
+            (None, Some(key)) => (API_KEY.to_owned(), key, By::Key),
+            (None, None) => return Err(Turned::Wrong),
+        };
+        let role = self.passwords.check_again(&name, password, by).await?;
         Ok(Who { name, role, csrf: String::new() })
     }
 
@@ -119,7 +136,7 @@ impl Sessions {
     /// # Errors
     /// [`Turned`].
     pub async fn log_in(&self, name: &str, password: String) -> Result<String, Turned> {
-        let role = self.passwords.check(name, password).await?;
+        let role = self.passwords.check(name, password, By::Password).await?;
         let token = secret();
         let mut open = self.open();
         open.retain(|_, session| session.used.elapsed() < self.idle);
@@ -166,10 +183,19 @@ impl Sessions {
     }
 }
 
+fn authorization<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
+    let (scheme, rest) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(wanted).then(|| rest.trim())
+}
+
+/// `Authorization: Bearer KEY`
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    authorization(headers, "bearer").map(str::to_owned)
+}
+
 /// `Authorization: Basic base64(user:password)`
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    let decoded = BASE64_STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let decoded = BASE64_STANDARD.decode(authorization(headers, "basic")?).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     text.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
 }
@@ -199,8 +225,10 @@ mod tests {
         let defaults = crate::program::Orchestrator::DEFAULTS;
         let hash = defaults.lines().find_map(|l| l.strip_prefix("password_hash = ")).unwrap().trim_matches('\'');
         check_hash("dashboard.password_hash", hash).unwrap();
-        let user = |name: &str, role| User { name: name.to_owned(), hash: hash.to_owned(), role };
-        Sessions::new(vec![user("techlead", Role::Operator), user("guest", Role::Viewer)], idle)
+        let user = |name: &str, role, by| User { name: name.to_owned(), hash: hash.to_owned(), role, by };
+        let operator = user("techlead", Role::Operator, By::Password);
+        let (viewer, key) = (user("guest", Role::Viewer, By::Password), user(API_KEY, Role::Viewer, By::Key));
+        Sessions::new(vec![operator, viewer, key], idle)
     }
 
     #[tokio::test]
@@ -224,6 +252,9 @@ mod tests {
             ("basic dGVjaGxlYWQ6enVwQDEyMw==", Some("techlead")),
             ("Basic dGVjaGxlYWQ6d3Jvbmc=", None),
             ("Bearer dGVjaGxlYWQ6enVwQDEyMw==", None),
+            ("Bearer zup@123", Some(API_KEY)),
+            // `api key:zup@123`: the key is no password.
+            ("Basic YXBpIGtleTp6dXBAMTIz", None),
             ("Basic ???", None),
             ("Basic", None),
         ] {

@@ -13,7 +13,7 @@ use argon2::password_hash::phc::PasswordHash;
 use tokio::sync::Semaphore;
 
 use super::limit::Limit;
-use super::{Role, Turned, User};
+use super::{By, Role, Turned, User};
 
 /// How long a password that was right is known.
 const KNOWN: Duration = Duration::from_secs(60);
@@ -51,8 +51,8 @@ impl Passwords {
     }
 
     /// What this user may do, if the password is right.
-    pub(super) async fn check(&self, name: &str, password: String) -> Result<Role, Turned> {
-        let user = self.users.iter().find(|user| user.name == name);
+    pub(super) async fn check(&self, name: &str, password: String, by: By) -> Result<Role, Turned> {
+        let user = self.users.iter().find(|user| user.name == name && user.by == by);
         let counted = user.map_or(NOBODY, |user| user.name.as_str());
         let Ok(_turn) = self.turn.acquire().await else { return Err(Turned::Wrong) };
         if let Some(wait) = self.limit().wait(counted, Instant::now()) {
@@ -75,14 +75,14 @@ impl Passwords {
     }
 
     /// The same for a password that comes with each request.
-    pub(super) async fn check_again(&self, name: &str, password: String) -> Result<Role, Turned> {
-        let said = (name, password.as_str());
+    pub(super) async fn check_again(&self, name: &str, password: String, by: By) -> Result<Role, Turned> {
+        let said = (name, password.as_str(), by == By::Key);
         let key = (self.keys.0.hash_one(said), self.keys.1.hash_one(said));
         let known = self.known().get(&key).filter(|(_, at)| at.elapsed() < KNOWN).map(|(role, _)| *role);
         if let Some(role) = known {
             return Ok(role);
         }
-        let role = self.check(name, password).await?;
+        let role = self.check(name, password, by).await?;
         let mut known = self.known();
         known.retain(|_, (_, at)| at.elapsed() < KNOWN);
         known.insert(key, (role, Instant::now()));
