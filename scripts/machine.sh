@@ -28,8 +28,13 @@ have_rust() {
     [[ $(printf '%s\n%s\n' "$(rust_needed)" "$version" | sort -V | head -n 1) == "$(rust_needed)" ]]
 }
 
+# The dashboard is tested in a real browser, and by axe-core, which npm fetches.
+have_chromium() { [[ -n ${CHROMIUM-} ]] || has chromium || has chromium-browser || has google-chrome || has google-chrome-stable; }
+have_npm() { has npm; }
+
 TO_BUILD=(rust compiler cxx make pkg_config openssl)
 TO_RUN=(java maven curl)
+TO_TEST=(chromium npm)
 
 name_of() { # NEED
   case $1 in
@@ -42,6 +47,8 @@ name_of() { # NEED
     java) echo "Java $JAVA_NEEDED or newer" ;;
     maven) echo "Maven" ;;
     curl) echo "curl" ;;
+    chromium) echo "Chromium, for the dashboard's tests (or another program of it, named in CHROMIUM)" ;;
+    npm) echo "npm, for the dashboard's tests" ;;
   esac
 }
 
@@ -81,6 +88,9 @@ debian_package() { # NEED: prints the package, nothing when Debian has none
       ;;
     maven) echo maven ;;
     curl) echo "curl ca-certificates" ;;
+    # Ubuntu's package of that name is a snap, which containers do not start.
+    chromium) ! apt_has chromium || echo "chromium fonts-dejavu-core" ;;
+    npm) echo npm ;;
   esac
 }
 
@@ -100,7 +110,7 @@ what_to_do() { # NEED: one sentence
     echo "run: ${sudo}apt-get update && ${sudo}apt-get install -y ${package:-a package with it}"
   elif has dnf; then
     case $1 in
-      rust | make | curl | maven) package=$1 ;;
+      rust | make | curl | maven | chromium | npm) package=$1 ;;
       compiler) package=gcc ;;
       cxx) package=gcc-c++ ;;
       pkg_config) package=pkgconf-pkg-config ;;
@@ -113,6 +123,7 @@ what_to_do() { # NEED: one sentence
       compiler | cxx | make) echo "run: xcode-select --install"; return ;;
       pkg_config) package=pkgconf ;;
       openssl) package=openssl@3 ;;
+      npm) package=node ;;
       java) package=openjdk@21 ;;
       *) package=$1 ;;
     esac
@@ -171,8 +182,8 @@ require_kafka() {
   need "${TO_RUN[@]}"
   fetch_kafka
 }
-require_all() {
-  need "${TO_BUILD[@]}" "${TO_RUN[@]}"
+require_all() { # NEED...: these too
+  need "${TO_BUILD[@]}" "${TO_RUN[@]}" "$@"
   enough_disk || die "$(disk_sentence)"
 }
 
@@ -198,7 +209,7 @@ ports_and_owners() { # prints "PORT NAME PIDFILE"
 doctor() {
   local one wrong=0
   bad() { printf '%s\n' "${RED}wrong${PLAIN}  $*"; wrong=$((wrong + 1)); }
-  for one in "${TO_BUILD[@]}" "${TO_RUN[@]}"; do
+  for one in "${TO_BUILD[@]}" "${TO_RUN[@]}" "${TO_TEST[@]}"; do
     if "have_$one"; then good "$(name_of "$one")"; else bad "$(name_of "$one"): missing$(found_instead "$one"); $(what_to_do "$one")"; fi
   done
   if kafka_fetched; then good "Kafka's jars"; else good "Kafka's jars are not there yet: ./dev up fetches them"; fi

@@ -2,6 +2,7 @@
 # The bar: format, lints, dependencies, documentation, every test; and the benchmark.
 
 CARGO_DENY_VERSION=0.20.2
+AXE_VERSION=4.14.1
 TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/cargo-deny-$CARGO_DENY_VERSION
 STRIPE_MOCK_VERSION=0.203.0
 STRIPE_MOCK_TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/stripe-mock-$STRIPE_MOCK_VERSION
@@ -96,11 +97,24 @@ check_dependencies() {
   ! has timeout || limit=(timeout 60)
   if ${limit[@]+"${limit[@]}"} "$deny" --locked fetch db >/dev/null 2>&1; then checks+=(advisories)
   else echo "The advisory database can't be fetched here: advisories are not checked."; fi
+  # It looks at the crates of other systems too, which building here does not bring along.
+  cargo fetch --locked --quiet || true
   # Warnings, such as two versions of one crate, are for `cargo deny check` by hand.
   "$deny" --log-level error --locked --offline check "${checks[@]}"
 }
 
 documentation() { RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --no-deps --workspace --locked --quiet; }
+
+# axe-core, which looks in the browser for what keeps people out of the dashboard: fetched once, kept with what is built.
+fetch_axe() {
+  local folder=$TARGET/axe
+  ! grep -qs "\"version\": \"$AXE_VERSION\"" "$folder/node_modules/axe-core/package.json" || return 0
+  mkdir -p "$folder"
+  npm install --silent --no-audit --no-fund --no-save --prefix "$folder" "axe-core@$AXE_VERSION" >"$folder/npm.log" 2>&1 || {
+    tail -n 3 "$folder/npm.log" >&2
+    die "npm could not fetch axe-core; the whole story is in $folder/npm.log."
+  }
+}
 
 # The scenarios start the built binaries.
 tests_to_log() { # LOG
@@ -109,8 +123,9 @@ tests_to_log() { # LOG
 
 run_tests() {
   local log=$TARGET/dev-test.log status=0 start=$SECONDS
-  require_all
+  require_all "${TO_TEST[@]}"
   fetch_kafka
+  fetch_axe
   own_the_brokers
   export CARGO_TERM_COLOR=never
   part format cargo fmt --all --check

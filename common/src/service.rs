@@ -17,7 +17,7 @@ use crate::http::{self, Health, Problem, Report};
 use crate::journal::Handler;
 use crate::settings::{self, Settings};
 use crate::view::{Rows, View, ViewError};
-pub use crate::worker::{Actor, Commands, NoActor, SendError};
+pub use crate::worker::{Actor, Commands, NoActor, SendError, Watch, WatchError};
 use crate::worker::{Config, Runtime, Service, Status};
 use crate::{cli, telemetry};
 
@@ -107,6 +107,8 @@ pub struct Context<S> {
     pub partitions: i32,
     /// What the instance knows of itself.
     pub status: Arc<Status>,
+    /// For looking at the cluster.
+    pub watch: Watch,
 }
 
 /// Runs a service until it is asked to end (SIGTERM, SIGINT: exit code 0) or can't go on (exit code 1).
@@ -169,6 +171,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         settings: Arc::new(settings.own.clone()),
         partitions: settings.kafka.partitions,
         status: runtime.status.clone(),
+        watch: runtime.watch.clone(),
     };
     let own = Arc::clone(&context.settings);
     let checks = Checks { status: runtime.status.clone(), details: Box::new(move || P::details(&own)) };
@@ -260,6 +263,12 @@ impl From<ViewError> for Problem {
             ViewError::Stopping => Self::unavailable("the service is stopping"),
             ViewError::Sql(_) | ViewError::State(_) => Self::internal(error),
         }
+    }
+}
+
+impl From<WatchError> for Problem {
+    fn from(error: WatchError) -> Self {
+        Self::unavailable(error.to_string())
     }
 }
 

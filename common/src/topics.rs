@@ -27,6 +27,11 @@ pub fn dead_letters(topic: &str) -> String {
     format!("{topic}.dlq")
 }
 
+/// Whether a topic is one of dead letters.
+pub fn is_dead_letters(topic: &str) -> bool {
+    topic.ends_with(".dlq")
+}
+
 /// A topic and how Kafka keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {

@@ -22,6 +22,7 @@ pub use self::operators::{SAGA_ACTION, SagaAction};
 use self::versions::Versions;
 pub use self::versions::{ROLLOUT_SET, Rollout, SetRollout, Stored, rollout_key};
 use crate::definitions::Definitions;
+use crate::letters::PutBack;
 use crate::perform::perform;
 
 /// What the orchestrator keeps.
@@ -44,6 +45,8 @@ pub enum Kept {
     Definition(Stored),
     /// Which version new sagas begin on.
     Rollout(Rollout),
+    /// A dead letter that was put back.
+    Letter(PutBack),
 }
 
 impl Entity for Kept {
@@ -52,7 +55,7 @@ impl Entity for Kept {
             Self::Saga(saga) => saga.is_open(),
             // Asked for at every start: it stays in memory.
             Self::Early { .. } | Self::Rollout(_) => true,
-            Self::Definition(_) => false,
+            Self::Definition(_) | Self::Letter(_) => false,
         }
     }
 
@@ -60,7 +63,7 @@ impl Entity for Kept {
         match self {
             Self::Saga(saga) => saga.wake_at().map(Timestamp),
             Self::Early { until, .. } => Some(*until),
-            Self::Definition(_) | Self::Rollout(_) => None,
+            Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) => None,
         }
     }
 }
@@ -69,7 +72,7 @@ impl Kept {
     fn saga(&self) -> Option<&Saga> {
         match self {
             Self::Saga(saga) => Some(saga),
-            Self::Early { .. } | Self::Definition(_) | Self::Rollout(_) => None,
+            Self::Early { .. } | Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) => None,
         }
     }
 }
@@ -219,7 +222,7 @@ impl Conductor {
     fn wake(&self, world: &mut World<'_, Kept>, key: &Key, now: Timestamp) {
         match world.get(key) {
             Some(Kept::Early { until, .. }) if *until <= now => world.remove(key),
-            Some(Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_)) | None => {}
+            Some(Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) | None => {}
             Some(Kept::Saga(saga)) => {
                 let id = saga.id;
                 self.input(world, id, Input::Timer, now);
@@ -251,7 +254,7 @@ fn decide(
 fn take_saga(world: &mut World<'_, Kept>, key: &str) -> Option<Saga> {
     match world.take(key)? {
         Kept::Saga(saga) => Some(*saga),
-        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) => None,
+        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_) => None,
     }
 }
 

@@ -1,141 +1,175 @@
-//! The page behind the login: the newest sagas and where each of them is.
+//! The dashboard: pages rendered on the server from what the API shows, kept up to date by the same rendering sent again
+//! (`live`). Nothing on them comes from elsewhere, and they work without their script, only then they stand still.
+
+mod acts;
+mod bulk;
+mod chart;
+mod definitions;
+mod flow;
+mod incidents;
+mod layout;
+mod letters;
+mod live;
+mod login;
+mod marks;
+mod one;
+mod query;
+mod sagas;
+mod throughput;
+mod timeline;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use common::http::Problem;
-use common::service::Context;
-use maud::{DOCTYPE, Markup, html};
-use serde::Deserialize;
+use maud::{Markup, html};
+use uuid::Uuid;
 
-use crate::filter::Filter;
-use crate::program::Settings;
-use crate::sessions::{COOKIE, Sessions};
-use crate::view::{self, Listed};
+use self::query::Query;
+use self::throughput::Cluster;
+use crate::api::{Api, saga_id};
+use crate::sessions::Who;
+use crate::words::Lang;
 
-const SHOWN: usize = 100;
-/// Seconds until the page asks again.
-const REFRESH: &str = "5";
-const STYLE: &str = include_str!("dashboard.css");
+/// How often a page looks whether it changed.
+const TICK: Duration = Duration::from_secs(1);
 
+/// What the pages work with.
 #[derive(Clone)]
 struct Pages {
-    context: Context<Settings>,
-    sessions: Sessions,
+    api: Api,
+    cluster: Arc<Cluster>,
 }
 
-/// The routes of the page and its login.
-pub fn router(context: Context<Settings>, sessions: Sessions) -> Router {
+/// Who looks at what.
+#[derive(Debug, Clone)]
+struct Seen {
+    lang: Lang,
+    who: Who,
+    query: Query,
+}
+
+/// A page's own part.
+struct Content {
+    title: String,
+    main: Markup,
+}
+
+/// Which page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Page {
+    Flow,
+    Sagas,
+    One(Uuid),
+    Bulk,
+    Incidents,
+    Throughput,
+    Letters(String),
+    Definitions,
+    Definition(String, u32),
+}
+
+/// The routes of the pages and their login.
+pub fn router(api: Api) -> Router {
+    let pages = Pages { api, cluster: Arc::default() };
     Router::new()
-        .route("/", get(home))
-        .route("/login", get(login_page).post(log_in))
-        .route("/logout", post(log_out))
-        .route("/dashboard.css", get(style))
-        .with_state(Pages { context, sessions })
+        .route("/", get(show))
+        .route("/sagas", get(show))
+        .route("/sagas/{id}", get(show))
+        .route("/sagas/{id}/act", post(acts::on_one))
+        .route("/bulk", get(show).post(bulk::act))
+        .route("/incidents", get(show))
+        .route("/throughput", get(show))
+        .route("/dead-letters/{topic}", get(show))
+        .route("/dead-letters/{topic}/put-back", post(acts::put_back))
+        .route("/definitions", get(show))
+        .route("/definitions/{name}/{version}", get(show))
+        .route("/definitions/{name}/{version}/{file}", get(definitions::download))
+        .route("/definitions/{name}/rollout", post(acts::rollout))
+        .route("/live", get(live::live))
+        .route("/login", get(login::page).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/dashboard.css", get(layout::style))
+        .route("/favicon.svg", get(layout::icon))
+        .route("/dashboard.js", get(layout::script))
+        .with_state(pages)
 }
 
-async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")], STYLE)
-}
-
-async fn home(State(pages): State<Pages>, headers: HeaderMap) -> Result<Response, Problem> {
-    if !pages.sessions.knows(&headers) {
-        return Ok(Redirect::to("/login").into_response());
-    }
-    let found =
-        pages.context.view.read(|c| Ok((view::counts(c)?, view::list(c, &Filter::default(), None, SHOWN)?))).await?;
-    let lag = pages.context.status.view_lag().as_millis();
-    Ok(page("Sagas", true, &sagas(&found.0, &found.1, lag)).into_response())
-}
-
-fn sagas(counts: &[(String, i64)], listed: &[Listed], lag_ms: u128) -> Markup {
-    html! {
-        p.counts {
-            @for (status, count) in counts { span class={ "status " (status) } { (status) " " strong { (count) } } }
-            span.lag { "data as of " (lag_ms) " ms ago" }
-        }
-        @if listed.is_empty() {
-            p { "No order has been placed yet. Place one with curl, as the README shows." }
-        } @else {
-            div.scroll { table {
-                caption { "The newest " (listed.len()) " sagas" }
-                thead { tr { th scope="col" { "Saga" } th scope="col" { "Definition" } th scope="col" { "Status" }
-                    th scope="col" { "Current step" } th scope="col" { "Started" } th scope="col" { "Last change" } } }
-                tbody { @for saga in listed { tr {
-                    td { a href={ "/api/sagas/" (saga.id) } { code { (saga.id) } } }
-                    td { (saga.definition) " v" (saga.version) }
-                    td { span class={ "status " (saga.status) } { (saga.status) } }
-                    td { @if saga.step.is_empty() { "–" } @else { (saga.step) } }
-                    td { (saga::Timestamp(saga.started)) }
-                    td { (saga::Timestamp(saga.updated)) }
-                } } }
-            } }
-        }
-    }
-}
-
-async fn login_page() -> Response {
-    login_form(StatusCode::OK, None)
-}
-
-fn login_form(status: StatusCode, wrong: Option<&str>) -> Response {
-    let form = html! {
-        form.login method="post" action="/login" {
-            @if let Some(wrong) = wrong { p.wrong role="alert" { (wrong) } }
-            label for="user" { "User" }
-            input id="user" name="user" autocomplete="username" required autofocus;
-            label for="password" { "Password" }
-            input id="password" name="password" type="password" autocomplete="current-password" required;
-            button type="submit" { "Log in" }
-        }
-    };
-    (status, page("Log in", false, &form)).into_response()
-}
-
-#[derive(Deserialize)]
-struct Login {
-    user: String,
-    password: String,
-}
-
-async fn log_in(State(pages): State<Pages>, Form(login): Form<Login>) -> Response {
-    match pages.sessions.log_in(&login.user, login.password).await {
-        Some(token) => {
-            let cookie = format!("{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/");
-            ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
-        }
-        None => login_form(StatusCode::UNAUTHORIZED, Some("This user and password don't go together.")),
-    }
-}
-
-async fn log_out(State(pages): State<Pages>, headers: HeaderMap) -> Response {
-    pages.sessions.log_out(&headers);
-    let cookie = format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
-    ([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response()
-}
-
-/// A whole page. Nothing on it comes from elsewhere, and nothing on it is a script.
-fn page(title: &str, inside: bool, body: &Markup) -> impl IntoResponse {
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                @if inside { meta http-equiv="refresh" content=(REFRESH); }
-                title { (title) " · Order sagas" }
-                link rel="stylesheet" href="/dashboard.css";
+impl Page {
+    /// The page at a path; a problem where there is none.
+    fn of(path: &str) -> Result<Self, Problem> {
+        let nothing = || Problem::not_found(format!("There is nothing at {path}."));
+        let parts: Vec<String> = path.trim_matches('/').split('/').map(query::decoded).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        Ok(match parts.as_slice() {
+            [""] => Self::Flow,
+            ["sagas"] => Self::Sagas,
+            ["sagas", id] => Self::One(saga_id(id)?),
+            ["bulk"] => Self::Bulk,
+            ["incidents"] => Self::Incidents,
+            ["throughput"] => Self::Throughput,
+            ["dead-letters", topic] => Self::Letters((*topic).to_owned()),
+            ["definitions"] => Self::Definitions,
+            ["definitions", name, version] => {
+                Self::Definition((*name).to_owned(), version.parse().map_err(|_| nothing())?)
             }
-            body {
-                header { h1 { "Order sagas" } @if inside { form method="post" action="/logout" { button { "Log out" } } } }
-                main { (body) }
-            }
+            _ => return Err(nothing()),
+        })
+    }
+}
+
+impl Pages {
+    async fn content(&self, page: &Page, seen: &Seen) -> Result<Content, Problem> {
+        match page {
+            Page::Flow => flow::content(self, seen).await,
+            Page::Sagas => sagas::content(self, seen).await,
+            Page::One(id) => one::content(self, seen, *id).await,
+            Page::Bulk => bulk::content(self, seen).await,
+            Page::Incidents => incidents::content(self, seen).await,
+            Page::Throughput => throughput::content(self, seen).await,
+            Page::Letters(topic) => letters::content(self, seen, topic).await,
+            Page::Definitions => definitions::content(self, seen).await,
+            Page::Definition(name, version) => definitions::one(self, seen, name, *version).await,
         }
+    }
+
+    /// Who looks at what; `None` for who is not logged in.
+    fn seen(&self, uri: &Uri, headers: &HeaderMap) -> Option<Seen> {
+        let who = self.api.sessions.knows(headers)?;
+        Some(Seen { lang: Lang::of(headers), who, query: Query::of(uri) })
+    }
+}
+
+async fn show(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> Response {
+    let Some(seen) = pages.seen(&uri, &headers) else {
+        return Redirect::to(&login::way(&uri)).into_response();
     };
-    let policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-    ([(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store")], markup)
+    let found = match Page::of(uri.path()) {
+        Ok(page) => pages.content(&page, &seen).await,
+        Err(problem) => Err(problem),
+    };
+    match found {
+        Ok(content) => layout::page(&pages, &seen, uri.path(), &content).into_response(),
+        Err(problem) => wrong(&pages, &seen, uri.path(), &problem),
+    }
+}
+
+/// A page that says what is wrong.
+fn wrong(pages: &Pages, seen: &Seen, path: &str, problem: &Problem) -> Response {
+    let title = seen.lang.say("This did not work", "Não deu certo").to_owned();
+    let main = html! {
+        h1 { (title) }
+        p.wrong role="alert" { (problem.detail()) }
+        p { a href=(path) { (seen.lang.say("Back", "Voltar")) } }
+    };
+    let mut response = layout::page(pages, seen, path, &Content { title, main }).into_response();
+    *response.status_mut() = problem.status();
+    response
 }
 
 #[cfg(test)]
@@ -143,19 +177,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_wrote_is_escaped() {
-        let saga = Listed {
-            id: "<script>".to_owned(),
-            definition: "order".to_owned(),
-            version: 1,
-            status: "running".to_owned(),
-            step: "<b>".to_owned(),
-            customer: None,
-            waiting: None,
-            started: 0,
-            updated: 0,
-        };
-        let text = sagas(&[], &[saga], 3).into_string();
-        assert!(text.contains("&lt;script&gt;") && !text.contains("<script>") && !text.contains("<b>"), "{text}");
+    fn a_path_names_its_page() {
+        let id = Uuid::from_u128(7);
+        assert_eq!(Page::of("/").unwrap(), Page::Flow);
+        assert_eq!(Page::of(&format!("/sagas/{id}")).unwrap(), Page::One(id));
+        assert_eq!(Page::of("/dead-letters/a%2Eb.dlq").unwrap(), Page::Letters("a.b.dlq".to_owned()));
+        assert_eq!(Page::of("/definitions/order/2").unwrap(), Page::Definition("order".to_owned(), 2));
+        assert_eq!(Page::of("/sagas/x").unwrap_err().status(), 400);
+        assert_eq!(Page::of("/definitions/order/x").unwrap_err().status(), 404);
+        assert_eq!(Page::of("/nowhere").unwrap_err().status(), 404);
     }
 }

@@ -73,6 +73,11 @@ impl Definitions {
         self.0.iter().map(AsRef::as_ref)
     }
 
+    /// All of them, to be kept.
+    pub fn shared(&self) -> impl Iterator<Item = &Arc<Definition>> {
+        self.0.iter()
+    }
+
     /// Those that such an event begins: versions of one definition, the newest first.
     pub fn begun_by(&self, topic: &str, event: &str) -> Vec<&Arc<Definition>> {
         let mut fit: Vec<_> = self.0.iter().filter(|d| d.start.topic == topic && d.start.event == event).collect();

@@ -11,9 +11,10 @@ use common::service::{Context, MoreTopics, NoActor, Program};
 use common::topics;
 use serde::{Deserialize, Serialize};
 
+use crate::api::Api;
 use crate::conduct::Conductor;
 use crate::definitions::Definitions;
-use crate::sessions::{self, Sessions};
+use crate::sessions::{self, API_KEY, By, Role, Sessions, User};
 use crate::view::SagaRows;
 use crate::{api, dashboard, tools};
 
@@ -39,13 +40,60 @@ pub struct Sagas {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dashboard {
-    /// The user's name.
+    /// The name of the user who may act.
     pub user: String,
     /// The password as a PHC string of Argon2id.
     pub password_hash: String,
+    /// The name of the user who may only look; empty: there is none.
+    pub viewer: String,
+    /// The viewer's password.
+    pub viewer_password_hash: String,
+    /// A key with which scripts may look, as a PHC string of Argon2id; empty: there is none.
+    pub api_key_hash: String,
+    /// Whether cookies go over TLS only, also where `X-Forwarded-Proto` does not say that it is there.
+    pub secure_cookies: bool,
+    /// Where browsers find the other services.
+    pub orders_url: String,
+    /// Of inventory-service.
+    pub inventory_url: String,
+    /// Of payment-service.
+    pub payments_url: String,
     /// A login ends after so long without a request.
     #[serde(with = "common::settings::units::duration")]
     pub session_idle: Duration,
+}
+
+impl Dashboard {
+    /// Who may log in.
+    fn users(&self) -> Vec<User> {
+        let user = |name: &str, hash: &str, role, by| User { name: name.to_owned(), hash: hash.to_owned(), role, by };
+        let operator = user(&self.user, &self.password_hash, Role::Operator, By::Password);
+        let viewer = user(&self.viewer, &self.viewer_password_hash, Role::Viewer, By::Password);
+        let script = user(API_KEY, &self.api_key_hash, Role::Viewer, By::Key);
+        let all = [operator, viewer, script];
+        all.into_iter().filter(|user| !user.name.is_empty() && !user.hash.is_empty()).collect()
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(!self.user.is_empty(), "dashboard.user = \"\": a name is needed");
+        sessions::check_hash("dashboard.password_hash", &self.password_hash)?;
+        if !self.viewer.is_empty() {
+            ensure!(self.viewer != self.user, "dashboard.viewer = {:?}: dashboard.user has that name", self.viewer);
+            sessions::check_hash("dashboard.viewer_password_hash", &self.viewer_password_hash)?;
+        }
+        if !self.api_key_hash.is_empty() {
+            sessions::check_hash("dashboard.api_key_hash", &self.api_key_hash)?;
+        }
+        let urls = [("orders", &self.orders_url), ("inventory", &self.inventory_url), ("payments", &self.payments_url)];
+        for (name, url) in urls {
+            let good = url.starts_with("http://") || url.starts_with("https://");
+            ensure!(
+                good && !url.ends_with('/'),
+                "dashboard.{name}_url = {url:?}: write http://host:port, without a / at its end"
+            );
+        }
+        Ok(())
+    }
 }
 
 /// The orchestrator.
@@ -65,8 +113,7 @@ impl Program for Orchestrator {
     type Actor = NoActor;
 
     fn build(settings: &Settings) -> anyhow::Result<(Conductor, NoActor)> {
-        ensure!(!settings.dashboard.user.is_empty(), "dashboard.user = \"\": a name is needed");
-        sessions::check_hash(&settings.dashboard.password_hash)?;
+        settings.dashboard.check()?;
         if Self::DEFAULTS.contains(&settings.dashboard.password_hash) {
             tracing::warn!("the dashboard's password is the default one: set dashboard.password_hash");
         }
@@ -88,8 +135,9 @@ impl Program for Orchestrator {
 
     fn router(context: Context<Settings>) -> Router {
         let own = &context.settings.dashboard;
-        let sessions = Sessions::new(&own.user, &own.password_hash, own.session_idle);
-        api::router(context.clone(), sessions.clone()).merge(dashboard::router(context, sessions))
+        let sessions = Sessions::new(own.users(), own.session_idle);
+        let api = Api::new(context, sessions);
+        api::router(api.clone()).merge(dashboard::router(api))
     }
 
     fn command_line(command: Command) -> Command {

@@ -14,6 +14,7 @@ pub fn listed(saga: &Listed) -> Value {
         "status": saga.status,
         "currentSteps": if saga.step.is_empty() { Vec::new() } else { saga.step.split(", ").collect::<Vec<_>>() },
         "customer": saga.customer,
+        "retrying": saga.retrying,
         "waitingSince": saga.waiting.map(time),
         "startedAt": time(saga.started),
         "updatedAt": time(saga.updated),

@@ -1,35 +1,30 @@
 //! The orchestrator's table: what sagas are found by. Their states are in `entities`.
 
+mod list;
+
+use std::collections::BTreeMap;
+
+use common::time::Timestamp;
 use common::view::{Row, Rows};
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, ToSql, Transaction};
-use saga::Saga;
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use saga::{Saga, StepStatus};
 use uuid::Uuid;
 
+pub use self::list::{Listed, count, list};
 use crate::conduct::{Kept, saga_key};
-use crate::filter::Filter;
+use crate::letters::PutBack;
+use crate::stats;
 
 /// Writes a row per saga.
 pub struct SagaRows;
 
 impl Rows for SagaRows {
     type Entity = Kept;
-    const SCHEMA: &'static str = "
-CREATE TABLE sagas(started INTEGER NOT NULL, id TEXT NOT NULL, definition TEXT NOT NULL, version INTEGER NOT NULL,
-  status TEXT NOT NULL, step TEXT NOT NULL, customer TEXT, waiting INTEGER, updated INTEGER NOT NULL,
-  PRIMARY KEY(started, id)) WITHOUT ROWID;
-CREATE INDEX sagas_by_status ON sagas(status, started);
-CREATE INDEX sagas_by_customer ON sagas(customer, started) WHERE customer IS NOT NULL;
-CREATE INDEX sagas_that_wait ON sagas(waiting) WHERE waiting IS NOT NULL;
-CREATE TABLE definitions(name TEXT NOT NULL, version INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY(name, version))
-  WITHOUT ROWID;
-CREATE TABLE rollouts(definition TEXT NOT NULL, partition INTEGER NOT NULL, version INTEGER NOT NULL,
-  percent INTEGER NOT NULL, PRIMARY KEY(definition, partition)) WITHOUT ROWID;
-";
+    const SCHEMA: &'static str = include_str!("view.sql");
 
     fn apply(tx: &Transaction<'_>, row: &Row<'_, Kept>) -> rusqlite::Result<()> {
         match row.state {
-            Some(Kept::Saga(saga)) => put_saga(tx, saga),
+            Some(Kept::Saga(saga)) => put_saga(tx, saga, row.at.0),
             Some(Kept::Definition(kept)) => {
                 tx.prepare_cached("INSERT OR REPLACE INTO definitions(name, version, text) VALUES (?, ?, ?)")?
                     .execute((&kept.name, kept.version, &kept.text))?;
@@ -42,17 +37,34 @@ CREATE TABLE rollouts(definition TEXT NOT NULL, partition INTEGER NOT NULL, vers
                 .execute((&rollout.definition, row.partition, rollout.version, rollout.percent))?;
                 Ok(())
             }
+            Some(Kept::Letter(told)) => {
+                tx.prepare_cached(
+                    "INSERT OR REPLACE INTO letters(topic, partition, offset, by, why, at) VALUES (?, ?, ?, ?, ?, ?)",
+                )?
+                .execute((
+                    &told.topic,
+                    told.partition,
+                    told.offset,
+                    &told.by,
+                    &told.why,
+                    told.at.0,
+                ))?;
+                Ok(())
+            }
             Some(Kept::Early { .. }) | None => Ok(()),
         }
     }
 }
 
-fn put_saga(tx: &Transaction<'_>, saga: &Saga) -> rusqlite::Result<()> {
+fn put_saga(tx: &Transaction<'_>, saga: &Saga, at: i64) -> rusqlite::Result<()> {
+    let before = stats::before(tx, saga)?;
+    let counted = stats::put(tx, saga, before.as_deref(), at)?;
     let steps: Vec<&str> = saga.current_steps().collect();
     tx.prepare_cached(
-        "INSERT INTO sagas(started, id, definition, version, status, step, customer, waiting, updated) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(started, id) DO UPDATE SET \
-         status = excluded.status, step = excluded.step, waiting = excluded.waiting, updated = excluded.updated",
+        "INSERT INTO sagas(started, id, definition, version, status, step, customer, waiting, retrying, \
+         updated, counted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(started, id) DO UPDATE SET \
+         status = excluded.status, step = excluded.step, waiting = excluded.waiting, \
+         retrying = excluded.retrying, updated = excluded.updated, counted = excluded.counted",
     )?
     .execute((
         saga.started.0,
@@ -63,67 +75,11 @@ fn put_saga(tx: &Transaction<'_>, saga: &Saga) -> rusqlite::Result<()> {
         steps.join(", "),
         &saga.customer,
         saga.waiting_since().map(|at| at.0),
+        saga.current().any(|step| step.status == StepStatus::Retrying),
         saga.updated.0,
+        counted,
     ))?;
     Ok(())
-}
-
-/// A saga in a list.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    /// Its id.
-    pub id: String,
-    /// The name of its definition.
-    pub definition: String,
-    /// And the version.
-    pub version: u32,
-    /// Its status.
-    pub status: String,
-    /// The steps something is waited for, joined by commas.
-    pub step: String,
-    /// Whose it is, if that is known.
-    pub customer: Option<String>,
-    /// When the wait for the step began that is waited for longest, in milliseconds since the epoch.
-    pub waiting: Option<i64>,
-    /// When it began, in milliseconds since the epoch.
-    pub started: i64,
-    /// When it last changed.
-    pub updated: i64,
-}
-
-/// The newest sagas that fit, before a place in the list, newest first.
-pub fn list(
-    connection: &Connection,
-    filter: &Filter,
-    before: Option<&(i64, String)>,
-    limit: usize,
-) -> rusqlite::Result<Vec<Listed>> {
-    let (clauses, mut values) = filter.clauses();
-    let (started, id) = before.map_or((i64::MAX, String::new()), Clone::clone);
-    values.push(("started", Value::from(started)));
-    values.push(("id", Value::from(id)));
-    values.push(("limit", Value::from(i64::try_from(limit).unwrap_or(i64::MAX))));
-    let mut query = connection.prepare_cached(&format!(
-        "SELECT id, definition, version, status, step, customer, waiting, started, updated FROM sagas \
-         WHERE (started, id) < (:started, :id){clauses} ORDER BY started DESC, id DESC LIMIT :limit"
-    ))?;
-    let names: Vec<String> = values.iter().map(|(name, _)| format!(":{name}")).collect();
-    let named: Vec<(&str, &dyn ToSql)> =
-        names.iter().map(String::as_str).zip(values.iter().map(|(_, value)| value as &dyn ToSql)).collect();
-    let rows = query.query_map(named.as_slice(), |row| {
-        Ok(Listed {
-            id: row.get(0)?,
-            definition: row.get(1)?,
-            version: row.get(2)?,
-            status: row.get(3)?,
-            step: row.get(4)?,
-            customer: row.get(5)?,
-            waiting: row.get(6)?,
-            started: row.get(7)?,
-            updated: row.get(8)?,
-        })
-    })?;
-    rows.collect()
 }
 
 /// The definitions that sagas of this journal began on: name, version, text.
@@ -142,9 +98,26 @@ pub fn rollouts(connection: &Connection, definition: &str) -> rusqlite::Result<V
     rows.collect()
 }
 
-/// How many sagas there are of each status.
-pub fn counts(connection: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
-    let mut query = connection.prepare_cached("SELECT status, count(*) FROM sagas GROUP BY status ORDER BY status")?;
+/// The dead letters of a topic that were put back.
+pub fn put_back(connection: &Connection, topic: &str) -> rusqlite::Result<Vec<PutBack>> {
+    let mut query =
+        connection.prepare_cached("SELECT topic, partition, offset, by, why, at FROM letters WHERE topic = ?")?;
+    let rows = query.query_map([topic], |row| {
+        Ok(PutBack {
+            topic: row.get(0)?,
+            partition: row.get(1)?,
+            offset: row.get(2)?,
+            by: row.get(3)?,
+            why: row.get(4)?,
+            at: Timestamp(row.get(5)?),
+        })
+    })?;
+    rows.collect()
+}
+
+/// How many dead letters of each topic were put back.
+pub fn put_back_counts(connection: &Connection) -> rusqlite::Result<BTreeMap<String, i64>> {
+    let mut query = connection.prepare_cached("SELECT topic, count(*) FROM letters GROUP BY topic")?;
     let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
@@ -159,6 +132,6 @@ pub fn state(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Strin
 pub fn saga(state: &str) -> serde_json::Result<Option<Saga>> {
     Ok(match serde_json::from_str(state)? {
         Kept::Saga(saga) => Some(*saga),
-        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) => None,
+        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_) => None,
     })
 }

@@ -213,11 +213,11 @@ async fn the_first_page_is_behind_a_login(cluster: Arc<Cluster>, _: Arc<Broker>)
         !wrong.contains(&order.id) && Form::of(&wrong).is_some(),
         "a wrong password leads back to the form: {wrong}"
     );
-    let page = browser.get(format!("{base}/")).send().await?.text().await?;
+    let page = browser.get(format!("{base}/sagas")).send().await?.text().await?;
     ensure!(!page.contains(&order.id), "nothing is shown after a wrong password");
     form.send(&browser, &base, "techlead", "zup@123").await?;
     until("the saga to be listed", SOON, || async {
-        let page = browser.get(format!("{base}/")).send().await?.text().await?;
+        let page = browser.get(format!("{base}/sagas")).send().await?.text().await?;
         if page.contains(&order.id) { Ok(Some(())) } else { Err(anyhow!("{page}")) }
     })
     .await

@@ -11,6 +11,7 @@ mod mock;
 mod operators;
 mod pair;
 mod settings;
+mod statistics;
 mod stripe;
 
 use std::process::ExitCode;
@@ -92,7 +93,7 @@ fn by_stripe() -> Result<Options> {
 type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
 const GROUPS: [Group; 5] = [
-    (SIMULATED, &[endings::ALL, api::ALL, settings::ALL]),
+    (SIMULATED, &[endings::ALL, api::ALL, settings::ALL, statistics::ALL]),
     (MANUAL, &[manual::ALL, operators::ALL]),
     (DEFINITIONS, &[definitions::ALL]),
     (PAIR, &[pair::ALL]),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tests::broker::Broker;
-use tests::cluster::Cluster;
+use tests::cluster::{Cluster, PASSWORD, USER};
 use tests::process::Name;
 use tests::story::Placed;
 use tests::wait::{SOON, until_is};
@@ -31,7 +31,7 @@ pub(crate) async fn ask(
 ) -> Result<(StatusCode, Value)> {
     let url = cluster.service(Name::Orchestrator)?.url(path);
     let request = cluster.http.request(method, url).json(body);
-    let request = if login { request.basic_auth("techlead", Some("zup@123")) } else { request };
+    let request = if login { request.basic_auth(USER, Some(PASSWORD)) } else { request };
     let answer = request.send().await?;
     let status = answer.status();
     Ok((status, answer.json().await.with_context(|| format!("{path} answers {status}"))?))
@@ -112,6 +112,13 @@ async fn acting_needs_a_login(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<(
         ensure!(wrong.status() == StatusCode::UNAUTHORIZED);
     }
     ensure!(order.saga().await?["operations"] == json!([]), "nothing was done");
+    for path in
+        ["/api/sagas", "/api/flow", "/api/incidents", "/api/throughput", "/api/definitions", "/api/openapi.json"]
+    {
+        let url = cluster.service(Name::Orchestrator)?.url(path);
+        let nobody = cluster.http.get(&url).send().await?.status();
+        ensure!(nobody == StatusCode::UNAUTHORIZED, "{path} is open: {nobody}");
+    }
     order.result("approved").await?;
     order.ends("confirmed").await
 }
@@ -221,7 +228,7 @@ async fn sagas_are_found_by_what_they_are(cluster: Arc<Cluster>, _: Arc<Broker>)
         [("waitingLongerThan=long", "30s or 5m"), ("status=odd", "one of running"), ("colour=red", "colour")]
     {
         let url = cluster.service(Name::Orchestrator)?.url(&format!("/api/sagas?{query}"));
-        let answer = cluster.http.get(url).send().await?;
+        let answer = cluster.http.get(url).basic_auth(USER, Some(PASSWORD)).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         ensure!(status == StatusCode::BAD_REQUEST && text.contains(words), "{query}: {status} {text}");
     }

@@ -111,7 +111,7 @@ fn check_order(ordered: &Ordered, run: &Run, book: &Book) -> Vec<String> {
     check(fits, format!("it is {status}, its payment {payment}, its reservation {reservation}"));
     let told = match entity::<Kept>(ledger, "saga-journal", &saga_key(id.0)) {
         Some(Kept::Saga(saga)) => saga.ending.map(|ending| ending.status),
-        Some(Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_)) | None => None,
+        Some(Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) | None => None,
     };
     check(told.as_deref() == Some(status.as_str()), format!("it is {status}, its saga says {told:?}"));
     let approved = approvals(&run.world.kafka, id);

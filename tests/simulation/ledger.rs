@@ -159,7 +159,7 @@ fn saga_is_wrong(key: &str, state: &Json, before: &View, waiting: &[Message]) ->
     }
     let late = |kept: &Kept| match kept {
         Kept::Saga(saga) => saga.ending.as_ref().and_then(|ending| ending.reason.as_deref()) == Some(TIMED_OUT),
-        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) => false,
+        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_) => false,
     };
     let before = before.entity::<Kept>(key).unwrap();
     let says = |message: &&Message| message.json::<PaymentResult>().is_ok_and(|result| result.order_id.0 == saga.id);

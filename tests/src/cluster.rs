@@ -18,6 +18,11 @@ use crate::{files, wait};
 /// How many partitions every topic has.
 pub const PARTITIONS: i32 = 2;
 
+/// The dashboard's login, as the defaults have it.
+pub const USER: &str = "techlead";
+/// Its password.
+pub const PASSWORD: &str = "zup@123";
+
 /// How a cluster differs from the services' defaults.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -148,7 +153,11 @@ impl Cluster {
     /// # Errors
     /// No answer, or another one than 200 and 404.
     pub async fn get(&self, service: &Service, path: &str) -> Result<Option<Value>> {
-        let answer = self.http.get(service.url(path)).send().await?;
+        let request = self.http.get(service.url(path));
+        // The orchestrator's API is behind the dashboard's login.
+        let request =
+            if service.name == Name::Orchestrator { request.basic_auth(USER, Some(PASSWORD)) } else { request };
+        let answer = request.send().await?;
         let status = answer.status();
         let text = answer.text().await?;
         if status == StatusCode::NOT_FOUND {

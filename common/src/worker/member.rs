@@ -119,7 +119,7 @@ pub(super) struct Member {
 impl Member {
     pub(super) fn new(
         config: &Config,
-        journal: &'static str,
+        (journal, instance): (&'static str, &str),
         workers: Vec<Sender<Event>>,
         positions: SharedPositions,
         status: Arc<Status>,
@@ -138,6 +138,10 @@ impl Member {
             .set("max.poll.interval.ms", (session * 3).max(60_000).to_string())
             // Paused, so where reading would begin does not matter.
             .set("auto.offset.reset", "latest");
+        if !config.client.contains_key("client.id") {
+            // Who it is, for people who look at the group.
+            settings.set("client.id", instance);
+        }
         let consumer = BaseConsumer::from_config_and_context(&settings, assignments)?;
         consumer.subscribe(&[journal])?;
         Ok(Self { consumer, positions, status })

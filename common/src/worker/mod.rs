@@ -23,6 +23,7 @@ mod shared;
 mod status;
 mod tail;
 mod topics;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub use acts::{Actor, NoActor};
 pub use commands::{Commands, SendError};
 pub use runtime::{Runtime, Service};
 pub use status::Status;
+pub use watch::{DeadTopic, Group, Letter, Member, Watch, WatchError};
 
 use crate::journal::Limits;
 

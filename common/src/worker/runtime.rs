@@ -15,6 +15,7 @@ use super::partition::Worker;
 use super::shared::{Event, Shared};
 use super::status::Status;
 use super::tail::Tailer;
+use super::watch::Watch;
 use super::{Config, topics};
 use crate::journal::Handler;
 use crate::topics::Topic;
@@ -52,6 +53,8 @@ pub struct Runtime {
     pub commands: Commands,
     /// What the instance knows of itself.
     pub status: Arc<Status>,
+    /// For looking at the cluster.
+    pub watch: Watch,
     member: Option<JoinHandle<()>>,
     threads: Vec<JoinHandle<()>>,
     workers: Vec<Sender<Event>>,
@@ -199,10 +202,12 @@ where
         let worker = Worker::new(shared.clone(), partition, store, events);
         threads.push(spawn(&status, &format!("worker-{partition}"), move || worker.run())?);
     }
-    let member = Member::new(&config, journal, workers.clone(), positions, status.clone())?;
+    let who = (journal, shared.instance.as_str());
+    let member = Member::new(&config, who, workers.clone(), positions, status.clone())?;
     let member = Some(spawn(&status, "membership", move || member.run())?);
     let view = View::new(file.path().to_owned(), waiters);
-    Ok(Runtime { view, commands, status, member, threads, workers, _file: file })
+    let watch = Watch::new(&config);
+    Ok(Runtime { view, commands, status, watch, member, threads, workers, _file: file })
 }
 
 /// Who claims, for people who read a journal.

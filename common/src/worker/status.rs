@@ -81,7 +81,8 @@ impl Status {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn is_stopping(&self) -> bool {
+    /// Whether the process was asked to end.
+    pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 
@@ -119,6 +120,18 @@ impl Status {
             return Duration::ZERO;
         }
         Timestamp::now().since(Timestamp(self.applied.newest.load(Ordering::Relaxed)))
+    }
+
+    /// Each partition, and where its worker stands on this instance.
+    pub fn partitions(&self) -> BTreeMap<i32, &'static str> {
+        let word = |place: &Place| match place {
+            Place::Elsewhere => "elsewhere",
+            Place::Claiming => "claiming",
+            Place::Owned => "owned",
+            Place::SteppedDown(_) => "stepped down",
+        };
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.iter().map(|(partition, place)| (*partition, word(place))).collect()
     }
 
     /// Each check and what is wrong, if anything; live when all is well.

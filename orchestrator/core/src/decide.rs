@@ -8,7 +8,7 @@ use crate::data::Data;
 use crate::definition::{CONCLUDE, Call, Definition, Work};
 use crate::history::{Entry, What, bounded};
 use crate::input::{Action, Decision, Effect, Input, command_id};
-use crate::saga::{Saga, StepState, TimerKind};
+use crate::saga::{Saga, StepState, TimerKind, Was};
 use crate::status::{Status, StepStatus};
 use crate::time::Timestamp;
 
@@ -114,6 +114,12 @@ impl<'d> Run<'d> {
         Self { definition, saga, now, effects: Vec::new(), notes: Vec::new(), changed: false }
     }
 
+    /// For looking at a saga: nothing is decided.
+    pub(crate) fn of(definition: &'d Definition, saga: Saga) -> Self {
+        let now = saga.updated;
+        Self::new(definition, saga, now)
+    }
+
     fn finish(mut self) -> Decision {
         if self.changed {
             self.saga.updated = self.now;
@@ -204,6 +210,8 @@ impl<'d> Run<'d> {
         let state = self.at_mut(step);
         if action == Action::Compensate && state.undos == 0 {
             state.forgiven = 0;
+            let at = state.ended.unwrap_or(now);
+            state.was = Some(Was { status: state.status, at, until: now });
         }
         (state.sent, state.timer) = (None, Some((TimerKind::Timeout, now.plus(timeout))));
         let (attempt, what) = match action {

@@ -49,10 +49,11 @@ pub use definition::{
     Call, CancelEvent, Definition, DefinitionError, Endings, Failures, Key, Label, Participant, Receive, Retry, Start,
     Step, Verdict, Work,
 };
-pub use draw::{Format, draw};
+pub use draw::{Format, Mark, Marks, SHEET, draw, draw_marked};
 pub use history::{Entry, HISTORY_LIMIT, TEXT_LIMIT, What};
 pub use input::{Action, Callback, Decision, Effect, Input, Outcome, command_id};
 pub use operate::{OPERATIONS_LIMIT, Operate, Operated, Operation};
-pub use saga::{Ending, Saga, StepState, Timer, TimerKind};
+pub use payload::command_of;
+pub use saga::{Ending, Saga, StepState, Timer, TimerKind, Was};
 pub use status::{Status, StepStatus};
 pub use time::Timestamp;

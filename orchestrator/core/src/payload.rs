@@ -4,8 +4,21 @@ use serde_json::{Map, Value, json};
 
 use crate::data::{Path, Pick, only};
 use crate::decide::Run;
-use crate::definition::{Call, Key};
+use crate::definition::{Call, Definition, Key};
+use crate::input::Action;
+use crate::saga::Saga;
 use crate::status::StepStatus;
+
+/// The command that does or undoes a step of a saga, for people: its type, and what it carries. A step's command says what
+/// steps before it and the starting event left behind, so it is the same now as when it was sent. `None` for a step that
+/// waits for a callback, one that nothing undoes, and one that is not there.
+#[must_use]
+pub fn command_of(definition: &Definition, saga: &Saga, step: &str, action: Action) -> Option<(String, Value)> {
+    let run = Run::of(definition, saga.clone());
+    let place = (0..=run.concluding()).find(|i| run.at(*i).name == step)?;
+    let call = run.call(place, action)?;
+    Some((call.command.clone(), run.payload(call)))
+}
 
 impl Run<'_> {
     /// The key of a command for a participant.

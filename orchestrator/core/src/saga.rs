@@ -126,6 +126,20 @@ pub struct StepState {
     /// The id of the callback that answered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<String>,
+    /// What it was before it was undone. For people: nothing is decided by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<Was>,
+}
+
+/// What a step was before it was undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Was {
+    /// How doing it had come out.
+    pub status: StepStatus,
+    /// When it had.
+    pub at: Timestamp,
+    /// When its first compensation was sent.
+    pub until: Timestamp,
 }
 
 /// What a timer is for.
@@ -187,11 +201,10 @@ impl Saga {
         self.all_steps().find(|step| step.name == name)
     }
 
-    /// Since when it waits, for people: "how long is that?". Of several steps, the one that began first, with all of its
-    /// attempts.
+    /// Since when it waits, for people: "how long is that?". Of several steps, the one that began first.
     #[must_use]
     pub fn waiting_since(&self) -> Option<Timestamp> {
-        self.current().filter_map(|step| step.started).min()
+        self.current().filter_map(StepState::since).min()
     }
 
     /// The names of the steps that something is waited for, for people: "where is it?".
@@ -199,7 +212,8 @@ impl Saga {
         self.current().map(|step| step.name.as_str())
     }
 
-    fn current(&self) -> impl Iterator<Item = &StepState> {
+    /// The steps that something is waited for.
+    pub fn current(&self) -> impl Iterator<Item = &StepState> {
         self.all_steps().filter(|step| match step.status {
             StepStatus::Running | StepStatus::Retrying | StepStatus::Compensating | StepStatus::Stuck => true,
             StepStatus::Waiting
@@ -213,7 +227,8 @@ impl Saga {
         })
     }
 
-    pub(crate) fn all_steps(&self) -> impl Iterator<Item = &StepState> {
+    /// Its steps, and the telling of the ending last.
+    pub fn all_steps(&self) -> impl Iterator<Item = &StepState> {
         self.steps.iter().chain(std::iter::once(&self.conclude))
     }
 
@@ -235,6 +250,35 @@ impl Saga {
 }
 
 impl StepState {
+    /// How doing it came out, and when, whatever became of it afterwards; `None` while that is open, and for a step that was
+    /// never begun. It never changes once it is there.
+    #[must_use]
+    pub fn outcome(&self) -> Option<(StepStatus, Timestamp)> {
+        if let Some(was) = self.was {
+            return Some((was.status, was.at));
+        }
+        match self.status {
+            StepStatus::Done
+            | StepStatus::Refused
+            | StepStatus::Failed
+            | StepStatus::TimedOut
+            | StepStatus::Abandoned => Some((self.status, self.ended?)),
+            StepStatus::Waiting
+            | StepStatus::Running
+            | StepStatus::Retrying
+            | StepStatus::Compensating
+            | StepStatus::Compensated
+            | StepStatus::Stuck
+            | StepStatus::Skipped => None,
+        }
+    }
+
+    /// Since when something is waited for: its answer, with all attempts, or that it is undone.
+    #[must_use]
+    pub fn since(&self) -> Option<Timestamp> {
+        self.was.map(|was| was.until).or(self.started)
+    }
+
     /// Whether an answer is waited for, and not the time of the next attempt.
     pub(crate) fn timer_is_timeout(&self) -> bool {
         self.timer.is_some_and(|(kind, _)| kind == TimerKind::Timeout)

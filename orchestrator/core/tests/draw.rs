@@ -334,3 +334,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_page_says_about_a_step_stands_in_its_box_and_leads_somewhere() {
+    let definition = definition(&[step("a", &[], "compensate = { command = \"undo\" }"), step("b", &["a"], "")]);
+    let mark = |line: &str, href: Option<&str>| saga::Mark {
+        class: "hot".to_owned(),
+        lines: vec![line.to_owned()],
+        href: href.map(str::to_owned),
+        title: "41 wait".to_owned(),
+    };
+    let mut marks = saga::Marks::default();
+    marks.steps.insert("a".to_owned(), mark("41 <here>", Some("/sagas?step=a&x=\"")));
+    marks.undos.insert("a".to_owned(), mark("2 undone", None));
+    let svg = saga::draw_marked(&definition, "en", &marks);
+    assert!(!svg.contains("<style") && !svg.starts_with("<?xml"), "{svg}");
+    let document = Document::parse(&svg).unwrap();
+    let of = |name: &str, value: &str| document.descendants().find(|node| node.attribute(name) == Some(value)).unwrap();
+    let a = of("data-step", "a");
+    assert_eq!(a.attribute("class"), Some("step send hot"));
+    assert!(a.descendants().any(|node| node.text() == Some("41 <here>")));
+    assert!(!a.descendants().any(|node| node.text() == Some("do-a")));
+    assert_eq!(a.parent().unwrap().attribute("href"), Some("/sagas?step=a&x=\""));
+    assert_eq!(of("data-undo", "a").attribute("class"), Some("undo hot"));
+    // What nothing is said about is drawn as ever.
+    assert!(of("data-step", "b").descendants().any(|node| node.text() == Some("do-b")));
+}

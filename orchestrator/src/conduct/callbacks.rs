@@ -77,7 +77,7 @@ pub(super) fn take_early(world: &mut World<'_, Kept>, id: Uuid) -> Vec<Input> {
         Some(Kept::Early { callbacks, cancel, .. }) => {
             callbacks.into_iter().map(Input::Callback).chain(cancel.map(Input::Operator)).collect()
         }
-        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_)) | None => Vec::new(),
+        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) | None => Vec::new(),
     }
 }
 
@@ -90,7 +90,7 @@ fn keep(world: &mut World<'_, Kept>, id: Uuid, callback: Callback, now: Timestam
                 callbacks.push(callback);
             }
         }
-        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_)) => {}
+        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) => {}
         None => world.put(key, Kept::Early { callbacks: vec![callback], cancel: None, until: now.plus(KEPT) }),
     }
 }
@@ -100,7 +100,7 @@ pub(super) fn keep_cancel(world: &mut World<'_, Kept>, id: Uuid, operation: Oper
     let key = early_key(id);
     match world.update(&key) {
         Some(Kept::Early { cancel, .. }) => _ = cancel.get_or_insert(operation),
-        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_)) => {}
+        Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) => {}
         None => world.put(key, Kept::Early { callbacks: Vec::new(), cancel: Some(operation), until: now.plus(KEPT) }),
     }
 }

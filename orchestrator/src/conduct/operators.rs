@@ -1,4 +1,5 @@
-//! What people ask for, as messages on `saga-commands`: an act on a saga, another rollout.
+//! What people ask for, as messages on `saga-commands`: an act on a saga, another rollout; and which dead letters they put
+//! back.
 
 use common::journal::World;
 use common::messages::{Message, Unreadable, header};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::versions::{self, ROLLOUT_SET};
 use super::{Conductor, Kept, at_home, uuid_of};
+use crate::letters::{self, LETTER_PUT_BACK};
 
 /// `ce_type` of an act on the saga that `ce_subject` names. Its `ce_id` is the act's: the same act is done once.
 pub const SAGA_ACTION: &str = "saga.action";
@@ -34,6 +36,10 @@ impl Conductor {
         match message.kind() {
             Some(SAGA_ACTION) => self.act(world, message, now),
             Some(ROLLOUT_SET) => versions::set_rollout(world, self.definitions(), message.json()?),
+            Some(LETTER_PUT_BACK) => {
+                letters::keep(world, message.json()?);
+                Ok(())
+            }
             other => Err(Unreadable::UnknownType(other.unwrap_or_default().to_owned())),
         }
     }

@@ -92,7 +92,7 @@ impl Versions {
                         return world.refuse(why);
                     }
                 }
-                Some(Kept::Saga(_) | Kept::Early { .. } | Kept::Rollout(_)) | None => {
+                Some(Kept::Saga(_) | Kept::Early { .. } | Kept::Rollout(_) | Kept::Letter(_)) | None => {
                     let (name, version, hash) = (definition.name.clone(), definition.version, definition.hash());
                     let text = definition.source().to_owned();
                     world.put(key, Kept::Definition(Stored { name, version, hash: hash.to_owned(), text }));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use common::time::Timestamp;
 use hdrhistogram::Histogram;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::cluster::Cluster;
@@ -51,8 +51,8 @@ pub async fn lateness(cluster: &Cluster) -> Result<[u64; 3]> {
 
 /// When the saga began to wait, in milliseconds since the epoch.
 async fn begun(cluster: &Cluster, id: &str) -> Result<i64> {
-    let url = cluster.service(Name::Orchestrator)?.url(&format!("/api/sagas/{id}"));
-    let saga: Value = cluster.http.get(url).send().await?.error_for_status()?.json().await?;
+    let saga = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{id}")).await?;
+    let saga = saga.with_context(|| format!("saga {id}"))?;
     let begun = saga.pointer("/steps/0/startedAt").cloned().with_context(|| format!("{id} did not begin: {saga}"))?;
     Ok(serde_json::from_value::<Timestamp>(begun)?.0)
 }

@@ -5,6 +5,7 @@ mod bpmn;
 mod flow;
 mod grid;
 mod interchange;
+mod marks;
 mod mermaid;
 mod place;
 mod route;
@@ -15,6 +16,9 @@ mod words;
 mod xml;
 
 use crate::definition::Definition;
+
+pub use marks::{Mark, Marks};
+pub use style::SHEET;
 
 /// What a definition can be drawn as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +38,16 @@ pub enum Format {
 pub fn draw(definition: &Definition, format: Format, language: &str) -> String {
     let flow = flow::Flow::of(definition, language);
     match format {
-        Format::Svg => svg::write(&place::Picture::of(&flow)),
+        Format::Svg => svg::write(&place::Picture::of(&flow), None),
         Format::Bpmn => bpmn::write(&place::Picture::of(&flow)),
         Format::Mermaid => mermaid::write(&flow),
     }
+}
+
+/// Draws a definition as SVG to be put into a page: with what the page has to say about its steps, and without a style
+/// sheet, for a page that allows none inside it; [`SHEET`] has to be part of the page's own.
+#[must_use]
+pub fn draw_marked(definition: &Definition, language: &str, marks: &Marks) -> String {
+    let flow = flow::Flow::of(definition, language);
+    svg::write(&place::Picture::of(&flow), Some(marks))
 }

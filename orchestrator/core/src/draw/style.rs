@@ -1,8 +1,8 @@
 //! How the SVG looks. Every colour is a variable, so that a page it is put into can set its own; the icons are drawn
 //! around the origin.
 
-/// The style sheet. What it says is for `.saga-graph` alone, because inside a page it is part of that page.
-pub(super) const SHEET: &str = "
+/// The style sheet of the SVG. What it says is for `.saga-graph` alone, because inside a page it is part of that page.
+pub const SHEET: &str = "
     .saga-graph { --paper: #ffffff; --box: #f4f6f9; --ink: #1d2733; --muted: #586675; --line: #6b7885; --back: #b3423a;
       --pivot: #b26a00; color: var(--ink); font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans',
       'DejaVu Sans', sans-serif; font-size: 13px; }
@@ -15,6 +15,7 @@ pub(super) const SHEET: &str = "
     .saga-graph text { fill: currentColor; text-anchor: middle; }
     .saga-graph .label { font-weight: 600; }
     .saga-graph .small { fill: var(--muted); font-size: 11px; }
+    .saga-graph .live { font-size: 11px; font-weight: 600; }
     .saga-graph .word { fill: var(--pivot); font-size: 12px; font-weight: 600; }
     .saga-graph .way { fill: none; stroke: var(--line); stroke-width: 1.5; }
     .saga-graph .way-back { stroke: var(--back); }

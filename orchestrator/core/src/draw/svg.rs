@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use super::flow::{Flow, Kind, Node, Way};
+use super::marks::{Mark, Marks};
 use super::place::{EVENT, Picture, Point, Rect, label};
 use super::xml::Xml;
 use super::{style, words};
@@ -12,9 +13,10 @@ const SMALL_SIZE: i32 = 11;
 /// Left and right of the text in a task.
 const PADDING: i32 = 24;
 
-/// Writes the picture.
-pub(super) fn write(picture: &Picture<'_>) -> String {
-    let (flow, mut xml) = (picture.flow, Xml::new());
+/// Writes the picture; with marks as a part of a page, without them as a document of its own.
+pub(super) fn write(picture: &Picture<'_>, marks: Option<&Marks>) -> String {
+    let flow = picture.flow;
+    let mut xml = if marks.is_some() { Xml::part() } else { Xml::new() };
     let definition = flow.definition;
     let key = format!("{}-{}", definition.name, definition.version);
     let (title, about) = (format!("saga-title-{key}"), format!("saga-about-{key}"));
@@ -23,7 +25,8 @@ pub(super) fn write(picture: &Picture<'_>) -> String {
         &[
             ("xmlns", &"http://www.w3.org/2000/svg"),
             ("class", &"saga-graph"),
-            ("role", &"img"),
+            // What has links in it is no single image.
+            ("role", &if marks.is_some() { "group" } else { "img" }),
             ("aria-labelledby", &format!("{title} {about}")),
             ("data-definition", &definition.name),
             ("data-version", &definition.version),
@@ -35,14 +38,16 @@ pub(super) fn write(picture: &Picture<'_>) -> String {
     let name = words::clean(definition.label.get(flow.language));
     xml.text("title", &[("id", &title)], &format!("{name}: {} version {}", definition.name, definition.version));
     xml.text("desc", &[("id", &about)], &description(flow));
-    xml.text("style", &[], style::SHEET);
+    if marks.is_none() {
+        xml.text("style", &[], style::SHEET);
+    }
     write_heads(&mut xml);
     xml.empty("rect", &[("class", &"paper"), ("width", &picture.width), ("height", &picture.height)]);
     for i in 0..flow.arrows.len() {
         write_line(&mut xml, picture, i);
     }
     for (i, node) in flow.nodes.iter().enumerate() {
-        write_node(&mut xml, picture, i, node);
+        write_node(&mut xml, picture, i, node, marks);
     }
     xml.close("svg");
     xml.finish()
@@ -118,26 +123,35 @@ fn write_line(xml: &mut Xml, picture: &Picture<'_>, i: usize) {
     }
 }
 
-fn write_node(xml: &mut Xml, picture: &Picture<'_>, i: usize, node: &Node<'_>) {
+fn write_node(xml: &mut Xml, picture: &Picture<'_>, i: usize, node: &Node<'_>, marks: Option<&Marks>) {
     let at = picture.rect(i);
+    let about = |step: &str| marks.and_then(|marks| marks.steps.get(step));
     match node.kind {
-        Kind::Send(step, call) => write_step(xml, picture, i, "send", &step.name, &call.command),
-        Kind::Wait(step, receive) => write_step(xml, picture, i, "wait", &step.name, &receive.topic),
+        Kind::Send(step, call) => write_step(xml, picture, i, ("send", &call.command), about(&step.name)),
+        Kind::Wait(step, receive) => write_step(xml, picture, i, ("wait", &receive.topic), about(&step.name)),
         Kind::Undo(step) => {
-            xml.open("g", &[("class", &"undo"), ("data-undo", &step.name)]);
+            let mark = marks.and_then(|marks| marks.undos.get(&step.name));
+            open(xml, "undo", Some(("data-undo", &step.name)), mark);
             write_box(xml, node, at, "box");
             write_icon(xml, style::REWIND, "full", Point { x: at.x + 16, y: at.center().y });
             let inside = Rect { x: at.x + 28, width: at.width - 36, ..at };
-            write_lines(xml, inside, &wrapped("small", SMALL_SIZE, &node.title, inside.width, 2));
-            xml.close("g");
+            let mut lines = wrapped("small", SMALL_SIZE, &node.title, inside.width, 2);
+            lines.extend(marked(mark, inside.width));
+            write_lines(xml, inside, &lines);
+            close(xml, mark);
         }
         Kind::Conclude | Kind::ConcludeBack => {
             let class = if matches!(node.kind, Kind::Conclude) { "conclude" } else { "conclude back" };
-            xml.open("g", &[("class", &class)]);
+            let back = matches!(node.kind, Kind::ConcludeBack);
+            let mark =
+                marks.and_then(|marks| if back { marks.conclude_back.as_ref() } else { marks.conclude.as_ref() });
+            open(xml, class, None, mark);
             write_box(xml, node, at, "box");
             write_icon(xml, style::LETTER, "icon", Point { x: at.x + 13, y: at.y + 12 });
-            write_lines(xml, at, &wrapped("label", LABEL_SIZE, &node.title, at.width - 2 * PADDING, 3));
-            xml.close("g");
+            let mut lines = wrapped("label", LABEL_SIZE, &node.title, at.width - 2 * PADDING, 3);
+            lines.extend(marked(mark, at.width - PADDING));
+            write_lines(xml, at, &lines);
+            close(xml, mark);
         }
         Kind::Join | Kind::Fork => write_gateway(xml, node, at, style::PLUS),
         Kind::Choice(_) | Kind::Merge => write_gateway(xml, node, at, style::CROSS),
@@ -151,12 +165,12 @@ fn write_node(xml: &mut Xml, picture: &Picture<'_>, i: usize, node: &Node<'_>) {
 }
 
 /// A step, and what stands on its edge.
-fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, class: &str, name: &str, detail: &str) {
+fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, (class, detail): (&str, &str), mark: Option<&Mark>) {
     let (flow, at) = (picture.flow, picture.rect(i));
     let Some(node) = flow.nodes.get(i) else { return };
     let Some(step) = flow.definition.steps.get(node.cell) else { return };
-    let pivot = if step.pivot { " pivot" } else { "" };
-    xml.open("g", &[("class", &format!("step {class}{pivot}")), ("data-step", &name)]);
+    let (name, pivot) = (step.name.as_str(), if step.pivot { " pivot" } else { "" });
+    open(xml, &format!("step {class}{pivot}"), Some(("data-step", name)), mark);
     write_box(xml, node, at, "box task");
     let corner = Point { x: at.x + 13, y: at.y + 12 };
     if class == "wait" {
@@ -174,10 +188,13 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, class: &str, name:
     let label = words::clean(step.label.get(flow.language));
     let mut lines = wrapped("label", LABEL_SIZE, &label, room, 2);
     let small = |text: &str| ("small", SMALL_SIZE, words::shorten(&words::clean(text), SMALL_SIZE, room));
-    if label != name {
-        lines.push(small(name));
+    if mark.is_some() {
+        lines.extend(marked(mark, at.width - PADDING / 2));
+    } else if label != name {
+        lines.extend([small(name), small(detail)]);
+    } else {
+        lines.push(small(detail));
     }
-    lines.push(small(detail));
     // Above what stands on the lower edge.
     let edge = flow.nodes.iter().any(|other| other.cell == node.cell && other.kind.is_on_edge());
     write_lines(xml, Rect { height: at.height - if edge { EVENT / 2 } else { 0 }, ..at }, &lines);
@@ -203,7 +220,34 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, class: &str, name:
             | Kind::EndBack => {}
         }
     }
+    close(xml, mark);
+}
+
+/// Begins a group, and around it the link of its mark.
+fn open(xml: &mut Xml, class: &str, data: Option<(&str, &str)>, mark: Option<&Mark>) {
+    if let Some(Mark { href: Some(href), .. }) = mark {
+        xml.open("a", &[("href", href)]);
+    }
+    let class = mark.map_or_else(|| class.to_owned(), |mark| format!("{class} {}", mark.class));
+    match &data {
+        Some((name, value)) => xml.open("g", &[("class", &class), (name, value)]),
+        None => xml.open("g", &[("class", &class)]),
+    }
+    if let Some(mark) = mark.filter(|mark| !mark.title.is_empty()) {
+        xml.text("title", &[], &mark.title);
+    }
+}
+
+fn close(xml: &mut Xml, mark: Option<&Mark>) {
     xml.close("g");
+    if mark.is_some_and(|mark| mark.href.is_some()) {
+        xml.close("a");
+    }
+}
+
+fn marked(mark: Option<&Mark>, room: i32) -> impl Iterator<Item = (&'static str, i32, String)> {
+    let lines = mark.into_iter().flat_map(|mark| &mark.lines);
+    lines.map(move |line| ("live", SMALL_SIZE, words::shorten(&words::clean(line), SMALL_SIZE, room)))
 }
 
 fn write_box(xml: &mut Xml, node: &Node<'_>, at: Rect, class: &str) {

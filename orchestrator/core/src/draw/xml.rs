@@ -19,6 +19,11 @@ impl Xml {
         xml
     }
 
+    /// A part of another document: without the declaration.
+    pub(super) fn part() -> Self {
+        Self(Writer::new(Vec::new()))
+    }
+
     /// Begins an element.
     pub(super) fn open(&mut self, name: &str, attributes: Attributes<'_>) {
         self.write(Event::Start(start(name, attributes)));

@@ -186,6 +186,7 @@ fn timeless(mut saga: Saga) -> Saga {
         past(&mut step.started);
         past(&mut step.sent);
         past(&mut step.ended);
+        step.was = None;
         step.timer = step.timer.map(|(kind, _)| (kind, LATER));
     }
     saga

@@ -1,0 +1,116 @@
+// Keeps a page up to date. The server renders it anew and sends it whole; what differs is changed in place, so that focus,
+// scrolling, selections and what is being typed stay. Without this script the pages work, and stand still.
+'use strict';
+
+(() => {
+  const main = document.getElementById('main');
+  const lag = document.getElementById('lag');
+  const lost = document.getElementById('lost');
+  if (!main || !lag || !lost) return;
+  const still = main.querySelector('[data-still]') !== null;
+
+  // ---- putting new markup in place ---------------------------------------------------------------
+
+  const same = (old, next) => old.nodeType === next.nodeType && old.nodeName === next.nodeName && key(old) === key(next);
+  const key = (node) => (node.nodeType === 1 ? node.getAttribute('data-row') || node.id || '' : '');
+  const kept = (node) => (node.nodeType === 1 ? node.getAttribute('data-keep') : null);
+
+  function attributes(old, next) {
+    for (const { name } of [...old.attributes]) if (!next.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+
+  function morph(old, next) {
+    if (old.nodeType !== 1) {
+      if (old.nodeValue !== next.nodeValue) old.nodeValue = next.nodeValue;
+      return;
+    }
+    // What a person fills in or has opened is theirs as long as it is about the same.
+    if (kept(old) !== null && kept(old) === kept(next)) return;
+    if (old.isEqualNode(next)) return;
+    const open = old.nodeName === 'DETAILS' && old.open;
+    attributes(old, next);
+    if (open) old.open = true;
+    children(old, next);
+  }
+
+  function children(old, next) {
+    let place = old.firstChild;
+    for (const wanted of [...next.childNodes]) {
+      let found = place;
+      // A row that moved up is looked for, so that rows that came before it do not change all the others.
+      while (found && !same(found, wanted)) found = key(wanted) ? found.nextSibling : null;
+      if (!found) {
+        old.insertBefore(document.importNode(wanted, true), place);
+        continue;
+      }
+      if (found !== place) old.insertBefore(found, place);
+      else place = place.nextSibling;
+      morph(found, wanted);
+    }
+    while (place) {
+      const after = place.nextSibling;
+      place.remove();
+      place = after;
+    }
+  }
+
+  function show(html) {
+    const parsed = new DOMParser().parseFromString(`<main>${html}</main>`, 'text/html').querySelector('main');
+    if (parsed) children(main, parsed);
+  }
+
+  // ---- hearing of changes ------------------------------------------------------------------------
+
+  const RETRY = 2000;
+  let source = null;
+  let timer = 0;
+
+  function isLost(yes) {
+    if (lost.hidden === yes) lost.hidden = !yes;
+  }
+
+  function listen() {
+    clearTimeout(timer);
+    if (source) source.close();
+    source = new EventSource(`/live?at=${encodeURIComponent(location.pathname + location.search)}`);
+    source.addEventListener('open', () => isLost(false));
+    source.addEventListener('main', (event) => { if (!still) show(event.data); });
+    source.addEventListener('lag', (event) => {
+      isLost(false);
+      if (lag.textContent !== event.data) lag.textContent = event.data;
+    });
+    source.addEventListener('login', () => {
+      source.close();
+      location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    });
+    source.addEventListener('error', () => {
+      isLost(true);
+      // After an answer that is none the browser does not try again by itself.
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(listen, RETRY);
+    });
+  }
+
+  // A page that nobody sees holds no connection: browsers have few of them.
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) {
+      clearTimeout(timer);
+      if (source) source.close();
+      source = null;
+    } else if (!source) {
+      listen();
+    }
+  });
+  window.addEventListener('pagehide', () => { if (source) source.close(); });
+  window.addEventListener('pageshow', (event) => { if (event.persisted) listen(); });
+  if (!document.hidden) listen();
+
+  // ---- a click on a step of the drawing shows what was said there ---------------------------------
+
+  function reveal() {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target && target.nodeName === 'DETAILS') target.open = true;
+  }
+  window.addEventListener('hashchange', reveal);
+  reveal();
+})();

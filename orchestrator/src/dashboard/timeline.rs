@@ -1,0 +1,128 @@
+//! A saga over time, as a chart: for each step how long doing it took and how long undoing it, and when its commands were
+//! sent again.
+
+use maud::{Markup, html};
+use saga::{Definition, Saga, StepState, StepStatus, What};
+
+use crate::api::label;
+use crate::words::Lang;
+
+const WIDTH: f64 = 760.0;
+/// Left of the bars, for the names.
+const LEFT: f64 = 190.0;
+const ROW: f64 = 30.0;
+/// The narrowest bar: what took no time was still there.
+const LEAST: f64 = 3.0;
+
+/// A bar: from, to, and what it shows.
+struct Bar {
+    from: i64,
+    to: i64,
+    class: &'static str,
+}
+
+/// The chart of a saga; an open one is shown up to now.
+pub(super) fn timeline(saga: &Saga, definition: Option<&Definition>, lang: Lang, now: i64) -> Markup {
+    let steps: Vec<&StepState> = saga.all_steps().filter(|step| step.started.is_some()).collect();
+    let (first, last) = (saga.started.0, saga.ended.map_or(now, |at| at.0).max(saga.updated.0));
+    let whole = (last - first).max(1) as f64;
+    let x = |at: i64| LEFT + (at - first).clamp(0, last - first) as f64 / whole * (WIDTH - LEFT - 90.0);
+    let height = steps.len() as f64 * ROW + 30.0;
+    let about = lang.say("The saga over time", "A saga no tempo");
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(about) {
+        svg.timeline viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(summary(&steps, definition, lang, now)) {
+            @for part in 0..=4 { @let at = first + (last - first) * part / 4; @let place = x(at);
+                line.grid x1=(tidy(place)) x2=(tidy(place)) y1="0" y2=(height - 22.0) {}
+                text.scale x=(tidy(place)) y=(height - 8.0) text-anchor="middle" { (lang.span((at - first).unsigned_abs())) }
+            }
+            @for (row, step) in (0_u32..).zip(&steps) { @let y = f64::from(row) * ROW + 4.0;
+                text.name x=(LEFT - 10.0) y=(y + 15.0) text-anchor="end" { (shortened(&label(definition, &step.name, lang))) }
+                @let bars = bars(step, last);
+                @for bar in &bars { @let from = x(bar.from);
+                    rect class={ "bar " (bar.class) } x=(tidy(from)) y=(y) height="20" rx="3"
+                        width=(tidy((x(bar.to) - from).max(LEAST))) {}
+                }
+                @for (at, class) in attempts(saga, step) { @let place = tidy(x(at));
+                    line class={ "tick " (class) } x1=(place) x2=(place) y1=(y - 2.0) y2=(y + 22.0) {}
+                }
+                @let end = bars.iter().map(|bar| x(bar.to).max(x(bar.from) + LEAST)).fold(LEFT, f64::max);
+                @let took: i64 = bars.iter().map(|bar| bar.to - bar.from).sum();
+                text.took x=(tidy(end + 6.0)) y=(y + 15.0) { (lang.span(took.unsigned_abs())) }
+            }
+        } }
+        ul.lines {
+            @for (class, text) in [
+                ("done", lang.say("done", "feito")), ("open", lang.say("waiting", "esperando")),
+                ("failed", lang.say("not done", "não feito")), ("undo", lang.say("being undone", "sendo desfeito")),
+            ] { li { span class={ "dash bar " (class) } aria-hidden="true" {} (text) } }
+            li { span.dash.tick aria-hidden="true" {} (lang.say("an attempt", "uma tentativa")) }
+        }
+    }
+}
+
+fn bars(step: &StepState, last: i64) -> Vec<Bar> {
+    let Some(started) = step.started else { return Vec::new() };
+    let outcome = step.outcome();
+    let class = match outcome.map(|(status, _)| status) {
+        Some(StepStatus::Done) => "done",
+        Some(_) => "failed",
+        None if step.status == StepStatus::Stuck => "failed",
+        None => "open",
+    };
+    let mut bars = vec![Bar { from: started.0, to: outcome.map_or(last, |(_, at)| at.0), class }];
+    if let Some(was) = step.was {
+        let undone = step.status == StepStatus::Compensated;
+        let to = step.ended.filter(|_| undone).map_or(last, |at| at.0);
+        bars.push(Bar { from: was.until.0, to, class: if undone { "undo" } else { "undo open" } });
+    }
+    bars
+}
+
+/// When its commands were sent, as far as the history still has it; the first one is where the bar begins.
+fn attempts<'s>(saga: &'s Saga, step: &'s StepState) -> impl Iterator<Item = (i64, &'static str)> + 's {
+    let own = saga.history.iter().filter(|entry| entry.step == step.name);
+    own.filter_map(|entry| match entry.what {
+        What::Sent | What::Undoing if entry.attempt > 1 => Some((entry.at.0, "again")),
+        What::Failed | What::TimedOut | What::UndoFailed | What::UndoTimedOut => Some((entry.at.0, "failed")),
+        What::Sent
+        | What::Undoing
+        | What::Started
+        | What::Done
+        | What::Refused
+        | What::Abandoned
+        | What::Skipped
+        | What::TurnedBack
+        | What::Undone
+        | What::UndoRefused
+        | What::Incident
+        | What::Resumed
+        | What::Kept
+        | What::Happened
+        | What::Operated
+        | What::OperatorRefused
+        | What::Ignored
+        | What::Ended => None,
+    })
+}
+
+fn summary(steps: &[&StepState], definition: Option<&Definition>, lang: Lang, now: i64) -> String {
+    let one = |step: &&StepState| {
+        let end = step.outcome().map_or(saga::Timestamp(now), |(_, at)| at);
+        let took = step.started.map_or(0, |started| end.since(started));
+        format!("{} {}", label(definition, &step.name, lang), lang.span(took))
+    };
+    steps.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn tidy(x: f64) -> String {
+    format!("{x:.1}")
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= 26 {
+        text.to_owned()
+    } else {
+        format!("{}…", text.chars().take(25).collect::<String>())
+    }
+}

@@ -1,0 +1,178 @@
+//! The sums are those of the last states, whatever was skipped or written twice on the way.
+
+use common::time::Timestamp;
+use common::view::{Row, Rows as _};
+use proptest::prelude::*;
+use rusqlite::Connection;
+use saga::{Action, Data, Definition, Input, Operate, Operation, Outcome, Saga, decide};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::conduct::{Kept, saga_key};
+use crate::view::SagaRows;
+
+const BEGUN: i64 = 1_700_000_000_000;
+
+fn definition() -> Definition {
+    Definition::parse("order.toml", include_str!("../../sagas/order.toml")).unwrap()
+}
+
+fn empty() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(SagaRows::SCHEMA).unwrap();
+    connection
+}
+
+fn write(connection: &mut Connection, saga: &Saga) {
+    let tx = connection.transaction().unwrap();
+    let state = Kept::Saga(Box::new(saga.clone()));
+    let key = saga_key(saga.id);
+    let at = Timestamp(saga.updated.0);
+    SagaRows::apply(&tx, &Row { partition: 0, key: &key, state: Some(&state), at }).unwrap();
+    tx.commit().unwrap();
+}
+
+/// Everything the tables say, in words.
+fn all(connection: &Connection) -> Vec<String> {
+    let queries = [
+        "SELECT definition || version || step || what || ' ' || minute || ' ' || bucket || ' ' || n FROM minutes \
+         JOIN names ON names.id = minutes.name WHERE n <> 0 ORDER BY 1",
+        "SELECT definition || version || step || since || id || state || reason FROM waits ORDER BY 1",
+        "SELECT definition || version || status || n FROM totals WHERE n <> 0 ORDER BY 1",
+    ];
+    let rows = |sql: &&str| {
+        let mut query = connection.prepare(sql).unwrap();
+        query.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    queries.iter().flat_map(rows).collect()
+}
+
+/// A saga's states, one after the other, as it is answered this or that.
+fn states(id: u128, answers: &[u8]) -> Vec<Saga> {
+    let definition = definition();
+    let id = Uuid::from_u128(id);
+    let order = json!({"orderId": id, "customerId": "c1", "items": [], "amountMinor": 1, "currency": "BRL"});
+    let data = Data::with(&definition.start.output, order);
+    let mut now = saga::Timestamp(BEGUN);
+    let mut saga = decide(&definition, None, Input::Start { id, data, traceparent: None }, now).saga.unwrap();
+    let mut states = vec![saga.clone()];
+    for answer in answers {
+        now = saga::Timestamp(now.0 + i64::from(*answer) * 997);
+        let Some(step) = saga.current().next().cloned() else { break };
+        let undoing = step.status == saga::StepStatus::Compensating;
+        let (action, attempt) =
+            if undoing { (Action::Compensate, step.undos) } else { (Action::Execute, step.attempts) };
+        let reply = |outcome| Input::Reply { step: step.name.clone(), attempt, action, outcome };
+        let input = match answer % 8 {
+            0..4 => reply(Outcome::Ok { data: json!({}) }),
+            4 => reply(Outcome::Refused { reason: "no".to_owned(), detail: None }),
+            5 => reply(Outcome::Failed { error: "away".to_owned(), retry_after_ms: None }),
+            6 => {
+                now = saga::Timestamp(saga.wake_at().unwrap_or(now.0).max(now.0));
+                Input::Timer
+            }
+            _ => {
+                let what = if saga.status == saga::Status::Incident {
+                    Operate::Retry { step: None }
+                } else {
+                    Operate::Skip { step: step.name.clone(), answer: json!(null) }
+                };
+                Input::Operator(Operation { id: now.0.to_string(), by: "x".into(), why: "y".into(), what })
+            }
+        };
+        saga = decide(&definition, Some(saga), input, now).saga.unwrap();
+        states.push(saga.clone());
+    }
+    states
+}
+
+proptest! {
+    #[test]
+    fn skipping_and_repeating_states_changes_no_sum(
+        sagas in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..6),
+        written in prop::collection::vec(any::<bool>(), 64),
+    ) {
+        let ways: Vec<Vec<Saga>> = (1..).zip(&sagas).map(|(id, answers)| states(id, answers)).collect();
+        let (mut each, mut last, mut some) = (empty(), empty(), empty());
+        for way in &ways {
+            write(&mut last, way.last().unwrap());
+            for (state, twice) in way.iter().zip(written.iter().cycle()) {
+                write(&mut each, state);
+                if *twice {
+                    write(&mut some, state);
+                    write(&mut some, state);
+                }
+            }
+            write(&mut some, way.last().unwrap());
+        }
+        prop_assert_eq!(all(&each), all(&last));
+        prop_assert_eq!(all(&some), all(&last));
+    }
+}
+
+#[test]
+fn a_paid_order_is_counted_at_each_step_and_waits_nowhere() {
+    let mut connection = empty();
+    let way = states(1, &[1, 2, 7, 3, 1]);
+    write(&mut connection, &way[1]);
+    let at = way[1].updated.0 + 5_000;
+    let here = now(&connection, "order", 1, at).unwrap();
+    assert_eq!(here.len(), 1);
+    let waits = here["request-payment"];
+    assert_eq!((waits.count, waits.oldest, waits.waited), (1, Some(way[1].updated.0), 5_000));
+    for state in &way[2..] {
+        write(&mut connection, state);
+    }
+    let done = way.last().unwrap();
+    assert_eq!(done.status, saga::Status::Completed);
+    assert!(now(&connection, "order", 1, at).unwrap().is_empty());
+    let past = recent(&connection, "order", 1, BEGUN / MINUTE).unwrap();
+    let steps = ["reserve", "request-payment", "payment-result", "finalize", "conclude"];
+    for step in step_stats(steps.into_iter(), &past, &here, at) {
+        assert_eq!((step.started, step.done, step.ended()), (1, 1, 1), "{step:?}");
+    }
+    // Skipped by hand after 7 times 997 ms; known to a bucket.
+    let took = past["payment-result"].times.quantile(1.0).unwrap();
+    assert!((4_900..9_900).contains(&took), "{took}");
+    let ends = ends_by_minute(&connection, 0).unwrap();
+    assert_eq!(ends.len(), 2);
+    assert_eq!(ends[1].ending.as_deref(), Some("confirmed"));
+    assert_eq!(totals(&connection).unwrap()[0].status, "completed");
+}
+
+#[test]
+fn what_stopped_is_grouped_by_step_and_reason_and_found_by_it() {
+    let mut connection = empty();
+    // Reserved, the payment refused, and the release refused: nobody but a person can help.
+    let way = states(7, &[1, 4, 4]);
+    let saga = way.last().unwrap();
+    assert_eq!(saga.status, saga::Status::Incident);
+    write(&mut connection, saga);
+    let groups = stuck(&connection).unwrap();
+    assert_eq!((groups.len(), groups[0].step.as_str(), groups[0].count), (1, "reserve", 1));
+    let reason = Some(groups[0].reason.clone());
+    let found = |filter: crate::filter::Filter| crate::view::list(&connection, &filter, None, 10).unwrap().len();
+    let by = |step: Option<&str>, reason: Option<String>| {
+        found(crate::filter::Filter { step: step.map(str::to_owned), reason, ..Default::default() })
+    };
+    assert_eq!(by(Some("reserve"), None), 1);
+    assert_eq!(by(Some("finalize"), None), 0);
+    assert_eq!(by(None, reason.clone()), 1);
+    assert_eq!(by(Some("reserve"), reason), 1);
+    assert_eq!(by(Some("reserve"), Some("another".to_owned())), 0);
+}
+
+#[test]
+fn seven_days_are_kept() {
+    let mut connection = empty();
+    for state in states(1, &[1]) {
+        write(&mut connection, &state);
+    }
+    let mut later = states(2, &[]).remove(0);
+    let day = 24 * 60 * MINUTE;
+    later.started = saga::Timestamp(BEGUN + 8 * day);
+    later.updated = later.started;
+    write(&mut connection, &later);
+    assert!(ends_by_minute(&connection, 0).unwrap().iter().all(|minute| minute.minute > (BEGUN + day) / MINUTE));
+}

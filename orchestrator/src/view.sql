@@ -1,0 +1,33 @@
+-- The orchestrator's tables in the view. When this text changes, the view is rebuilt from the journal.
+
+-- What sagas are found by; `counted` is what the statistics counted for each.
+CREATE TABLE sagas(started INTEGER NOT NULL, id TEXT NOT NULL, definition TEXT NOT NULL, version INTEGER NOT NULL,
+  status TEXT NOT NULL, step TEXT NOT NULL, customer TEXT, waiting INTEGER, updated INTEGER NOT NULL,
+  retrying INTEGER NOT NULL, counted TEXT NOT NULL,
+  PRIMARY KEY(started, id)) WITHOUT ROWID;
+CREATE INDEX sagas_by_status ON sagas(status, started);
+CREATE INDEX sagas_by_customer ON sagas(customer, started) WHERE customer IS NOT NULL;
+CREATE INDEX sagas_that_wait ON sagas(waiting) WHERE waiting IS NOT NULL;
+CREATE TABLE definitions(name TEXT NOT NULL, version INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY(name, version))
+  WITHOUT ROWID;
+CREATE TABLE rollouts(definition TEXT NOT NULL, partition INTEGER NOT NULL, version INTEGER NOT NULL,
+  percent INTEGER NOT NULL, PRIMARY KEY(definition, partition)) WITHOUT ROWID;
+CREATE INDEX sagas_by_definition ON sagas(definition, version, started);
+
+-- Dead letters that were put back.
+CREATE TABLE letters(topic TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, by TEXT NOT NULL,
+  why TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(topic, partition, offset)) WITHOUT ROWID;
+
+-- The statistics. The steps that open sagas wait for; a reason is without ids, so that errors that are alike are one:
+CREATE TABLE waits(definition TEXT NOT NULL, version INTEGER NOT NULL, step TEXT NOT NULL, since INTEGER NOT NULL,
+  id TEXT NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+  PRIMARY KEY(definition, version, step, since, id)) WITHOUT ROWID;
+CREATE INDEX stuck ON waits(step, reason) WHERE state = 'stuck';
+-- Sagas by status:
+CREATE TABLE totals(definition TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY(definition, version, status)) WITHOUT ROWID;
+-- How many of something (`what`, see stats/facts.rs) in a minute, by the bucket of the time it took; seven days of it:
+CREATE TABLE names(id INTEGER PRIMARY KEY, definition TEXT NOT NULL, version INTEGER NOT NULL, step TEXT NOT NULL,
+  what INTEGER NOT NULL, UNIQUE(definition, version, step, what));
+CREATE TABLE minutes(minute INTEGER NOT NULL, name INTEGER NOT NULL, bucket INTEGER NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY(minute, name, bucket)) WITHOUT ROWID;

@@ -1,0 +1,237 @@
+//! A real headless Chromium, and a tab in it that is used as a person would: go somewhere, look, click, type.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use chromiumoxide::cdp::browser_protocol::emulation::{MediaFeature, SetDeviceMetricsOverrideParams};
+use chromiumoxide::cdp::browser_protocol::network::{Headers, SetExtraHttpHeadersParams};
+use chromiumoxide::cdp::browser_protocol::page::{CaptureScreenshotFormat, CaptureScreenshotParams, Viewport};
+use chromiumoxide::{Browser, BrowserConfig, Page};
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use tests::cluster::{PASSWORD, USER};
+use tests::files;
+use tests::wait::{SOON, until};
+
+/// Where Debian and others put it.
+const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+/// As `./dev test` fetches it.
+const AXE: &str = "axe/node_modules/axe-core/axe.min.js";
+
+/// A browser.
+pub struct Chromium {
+    browser: Browser,
+    base: String,
+}
+
+/// A tab of it.
+pub struct Tab {
+    page: Page,
+    base: String,
+}
+
+fn executable() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("CHROMIUM") {
+        return Ok(named.into());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut all = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
+    all.find(|file| file.is_file()).context(
+        "no Chromium here: install Debian's package chromium (./dev test does as root), or name the program in CHROMIUM",
+    )
+}
+
+impl Chromium {
+    /// Starts one for the pages at `base`.
+    pub async fn start(base: &str, profile: &Path) -> Result<Self> {
+        files::empty(profile)?;
+        let config = BrowserConfig::builder()
+            .chrome_executable(executable()?)
+            .new_headless_mode()
+            // Root in a container has no user namespaces; the pages are our own.
+            .no_sandbox()
+            .user_data_dir(profile)
+            .viewport(None)
+            .launch_timeout(SOON)
+            .request_timeout(SOON)
+            .arg("disable-dev-shm-usage")
+            .arg("disable-gpu")
+            .build()
+            .map_err(|why| anyhow!("{why}"))?;
+        let (browser, mut events) = Browser::launch(config).await.context("Chromium does not start")?;
+        tokio::spawn(async move { while events.next().await.is_some() {} });
+        Ok(Self { browser, base: base.to_owned() })
+    }
+
+    /// A tab of a fresh profile: nobody is logged in there.
+    pub async fn tab(&mut self) -> Result<Tab> {
+        self.browser.clear_cookies().await?;
+        let page = self.browser.new_page("about:blank").await?;
+        let tab = Tab { page, base: self.base.clone() };
+        tab.size(1440, 900, false).await?;
+        Ok(tab)
+    }
+
+    /// A tab in which somebody is logged in who may act.
+    pub async fn logged_in(&mut self) -> Result<Tab> {
+        let tab = self.tab().await?;
+        tab.log_in(USER, PASSWORD).await?;
+        Ok(tab)
+    }
+
+    /// Ends it.
+    pub async fn stop(mut self) -> Result<()> {
+        self.browser.close().await?;
+        self.browser.wait().await?;
+        Ok(())
+    }
+}
+
+impl Tab {
+    /// Goes to a page and waits until it is there.
+    pub async fn go(&self, path: &str) -> Result<()> {
+        self.page.goto(format!("{}{path}", self.base)).await.with_context(|| format!("go to {path}"))?;
+        self.page.wait_for_navigation().await?;
+        Ok(())
+    }
+
+    /// Logs in by the form.
+    pub async fn log_in(&self, user: &str, password: &str) -> Result<()> {
+        self.go("/login").await?;
+        self.fill("#user", user).await?;
+        self.fill("#password", password).await?;
+        self.submit("form.login button").await
+    }
+
+    /// What a script says.
+    pub async fn eval(&self, script: &str) -> Result<Value> {
+        let told = self.page.evaluate(script).await.with_context(|| format!("evaluate {script}"))?;
+        Ok(told.value().cloned().unwrap_or(Value::Null))
+    }
+
+    /// The text of an element; none where there is no such element.
+    pub async fn text(&self, selector: &str) -> Result<Option<String>> {
+        let told = self.eval(&format!("document.querySelector({})?.innerText ?? null", json!(selector))).await?;
+        Ok(told.as_str().map(str::to_owned))
+    }
+
+    /// The path and query it is at.
+    pub async fn at(&self) -> Result<String> {
+        Ok(self.eval("location.pathname + location.search").await?.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Waits until a script says yes.
+    pub async fn sees(&self, what: &str, script: &str) -> Result<()> {
+        let seen = until(what, SOON, || async { Ok((self.eval(script).await? == true).then_some(())) }).await;
+        if seen.is_err() {
+            let shown = self.text("body").await.ok().flatten().unwrap_or_default();
+            bail!("{what} is not seen at {}:\n{shown}", self.at().await.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Waits until an element shows a text.
+    pub async fn shows(&self, selector: &str, text: &str) -> Result<()> {
+        let script = format!("!!document.querySelector({})?.innerText.includes({})", json!(selector), json!(text));
+        self.sees(&format!("{text:?} in {selector}"), &script).await
+    }
+
+    /// Clicks on an element as a mouse does.
+    pub async fn click(&self, selector: &str) -> Result<()> {
+        let found = self.page.find_element(selector).await.with_context(|| format!("no {selector} to click on"))?;
+        found.click().await.with_context(|| format!("click on {selector}"))?;
+        Ok(())
+    }
+
+    /// Clicks on what leads to another page, and waits until that is there.
+    pub async fn submit(&self, selector: &str) -> Result<()> {
+        self.eval("window.before = true").await?;
+        self.click(selector).await?;
+        self.sees("the next page", "window.before !== true && document.readyState === 'complete'").await
+    }
+
+    /// Types into a field.
+    pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
+        let script = format!("document.querySelector({}).value = ''", json!(selector));
+        self.eval(&script).await?;
+        let field = self.page.find_element(selector).await.with_context(|| format!("no {selector} to fill"))?;
+        field.click().await?.type_str(text).await?;
+        Ok(())
+    }
+
+    /// Chooses in a list.
+    pub async fn choose(&self, selector: &str, value: &str) -> Result<()> {
+        let script = format!(
+            "document.querySelector({0}).value = {1}; document.querySelector({0}).value",
+            json!(selector),
+            json!(value)
+        );
+        ensure!(self.eval(&script).await? == value, "{selector} has no {value}");
+        Ok(())
+    }
+
+    /// Presses a key where the focus is.
+    pub async fn press(&self, key: &str) -> Result<()> {
+        let focused = self.page.find_element(":focus").await.context("nothing has the focus")?;
+        focused.press_key(key).await?;
+        Ok(())
+    }
+
+    /// Types where the focus is.
+    pub async fn types(&self, text: &str) -> Result<()> {
+        self.page.find_element(":focus").await.context("nothing has the focus")?.type_str(text).await?;
+        Ok(())
+    }
+
+    /// The size of the window.
+    pub async fn size(&self, width: i64, height: i64, phone: bool) -> Result<()> {
+        self.page.execute(SetDeviceMetricsOverrideParams::new(width, height, 1.0, phone)).await?;
+        Ok(())
+    }
+
+    /// `light` or `dark`.
+    pub async fn theme(&self, theme: &str) -> Result<()> {
+        let feature = MediaFeature { name: "prefers-color-scheme".to_owned(), value: theme.to_owned() };
+        self.page.emulate_media_features(vec![feature]).await?;
+        Ok(())
+    }
+
+    /// The languages its person reads.
+    pub async fn language(&self, languages: &str) -> Result<()> {
+        let headers = Headers::new(json!({ "Accept-Language": languages }));
+        self.page.execute(SetExtraHttpHeadersParams::new(headers)).await?;
+        Ok(())
+    }
+
+    /// A picture of the whole page.
+    pub async fn picture(&self, file: &Path) -> Result<()> {
+        let size = self.eval("[document.documentElement.clientWidth, document.documentElement.scrollHeight]").await?;
+        let (width, height) = (size[0].as_f64().unwrap_or(0.0), size[1].as_f64().unwrap_or(0.0));
+        let clip = Viewport { x: 0.0, y: 0.0, width, height, scale: 1.0 };
+        let format = CaptureScreenshotFormat::Png;
+        let params = CaptureScreenshotParams::builder().format(format).clip(clip).capture_beyond_viewport(true).build();
+        let taken = self.page.execute(params).await?;
+        std::fs::write(file, BASE64_STANDARD.decode(&taken.result.data)?)?;
+        Ok(())
+    }
+
+    /// What axe-core finds on the page that is serious or critical: a line each.
+    pub async fn barriers(&self) -> Result<Vec<String>> {
+        let file = files::target()?.join(AXE);
+        let axe = std::fs::read_to_string(&file).with_context(|| {
+            format!("{} is not there: ./dev test fetches it (npm install --prefix target/axe axe-core)", file.display())
+        })?;
+        self.page.evaluate(format!("{axe};true")).await.context("axe-core")?;
+        let found = self.eval("axe.run(document).then((told) => told.violations)").await?;
+        let serious = found.as_array().into_iter().flatten();
+        let serious = serious.filter(|one| one["impact"] == "serious" || one["impact"] == "critical");
+        let told = serious.map(|one| {
+            let nodes = one["nodes"].as_array().cloned().unwrap_or_default();
+            let shown: Vec<String> =
+                nodes.iter().take(4).map(|node| format!("{} ({})", node["html"], node["failureSummary"])).collect();
+            format!("{}: {}\n    {}", one["id"], one["help"], shown.join("\n    "))
+        });
+        Ok(told.collect())
+    }
+}

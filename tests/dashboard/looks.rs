@@ -1,0 +1,110 @@
+//! How every page looks: at the width of a phone and of a desk, light and dark. Nothing is cut off, nothing keeps anybody
+//! out, and there is a picture of each for a person to look at.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use tests::cluster::Cluster;
+use tests::files;
+use tests::process::Name;
+use tests::story::{Placed, RESULTS};
+use tests::wait::{PATIENT, until_is};
+
+use crate::browser::Chromium;
+
+crate::played!(every_page_at_both_widths_in_both_themes);
+
+const WIDTHS: [(i64, i64, bool); 2] = [(360, 740, true), (1440, 900, false)];
+const THEMES: [&str; 2] = ["light", "dark"];
+
+/// Orders in every state: paid, rejected, declined, waiting, retrying, stopped.
+async fn a_busy_day(cluster: &Arc<Cluster>) -> Result<[Placed; 3]> {
+    let (item, little) = (cluster.item(500).await?, cluster.item(1).await?);
+    let (mut paid, mut declined) = (Vec::new(), Vec::new());
+    for number in 0..12 {
+        let order = item.order(1).place().await?;
+        if number % 4 == 3 { declined.push(order) } else { paid.push(order) }
+    }
+    for order in &paid {
+        order.result("approved").await?;
+    }
+    for order in &declined {
+        order.result("declined").await?;
+    }
+    for order in &paid {
+        order.ends("confirmed").await?;
+    }
+    for order in &declined {
+        order.ends("payment_not_completed").await?;
+    }
+    little.order(5).place().await?.ends("rejected").await?;
+    for _ in 0..4 {
+        item.order(1).place().await?.payment("pending").await?;
+    }
+    cluster.kafka.publish(RESULTS, Some(0), b"this is no JSON").await?;
+    cluster.dead_letter(RESULTS, b"this is no JSON").await?;
+    let payments = cluster.service(Name::Payments)?;
+    payments.sigterm().await?;
+    let stopped = item.order(2).place().await?;
+    until_is("the saga", serde_json::json!("incident"), PATIENT, || async {
+        Ok(stopped.saga().await?["status"].clone())
+    })
+    .await?;
+    let (paid, declined) = (paid.remove(0), declined.remove(0));
+    Ok([paid, declined, stopped])
+}
+
+async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+    let [paid, declined, stopped] = a_busy_day(cluster).await?;
+    let pages = [
+        ("flow", "/?window=1h".to_owned()),
+        ("sagas", "/sagas".to_owned()),
+        ("sagas-filtered", "/sagas?status=running&step=payment-result&waitingLongerThan=1ms".to_owned()),
+        ("saga-completed", format!("/sagas/{}", paid.id)),
+        ("saga-compensated", format!("/sagas/{}", declined.id)),
+        ("saga-incident", format!("/sagas/{}", stopped.id)),
+        ("incidents", "/incidents".to_owned()),
+        ("bulk", "/bulk?status=incident&step=request-payment".to_owned()),
+        ("throughput", "/throughput?window=1h".to_owned()),
+        ("dead-letters", "/dead-letters/payment-results.dlq".to_owned()),
+        ("definitions", "/definitions".to_owned()),
+        ("definition", "/definitions/order/2".to_owned()),
+        ("wrong", "/sagas/no-id".to_owned()),
+    ];
+    let folder = files::target()?.join("screenshots");
+    files::empty(&folder)?;
+    let mut barriers = Vec::new();
+    let tab = chromium.tab().await?;
+    let login = [("login", "/login".to_owned())];
+    for (round, pages) in [login.as_slice(), pages.as_slice()].into_iter().enumerate() {
+        if round == 1 {
+            tab.log_in(tests::cluster::USER, tests::cluster::PASSWORD).await?;
+        }
+        for (width, height, phone) in WIDTHS {
+            tab.size(width, height, phone).await?;
+            for theme in THEMES {
+                tab.theme(theme).await?;
+                for (name, path) in pages {
+                    tab.go(path).await?;
+                    tab.sees("the page", "document.readyState === 'complete' && !!document.querySelector('h1')")
+                        .await?;
+                    if phone || name.starts_with("saga-") || *name == "dead-letters" {
+                        tab.eval(
+                            "document.querySelectorAll('details').forEach((one, i) => { if (i < 3) one.open = true })",
+                        )
+                        .await?;
+                    }
+                    tab.picture(&folder.join(format!("{name}-{width}-{theme}.png"))).await?;
+                    let place = format!("{name} at {width}, {theme}");
+                    let wide =
+                        tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await?;
+                    ensure!(wide.as_i64() <= Some(0), "{place}: the page is {wide} pixels too wide");
+                    barriers.extend(tab.barriers().await?.into_iter().map(|barrier| format!("{place}: {barrier}")));
+                }
+            }
+        }
+    }
+    cluster.service(Name::Payments)?.restart().await?;
+    ensure!(barriers.is_empty(), "{}", barriers.join("\n"));
+    Ok(())
+}
