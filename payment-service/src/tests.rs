@@ -115,7 +115,7 @@ impl Desk {
 
     /// The provider's answer to a call for a part.
     pub(crate) fn provider_part(&mut self, id: &str, call: u32, outcome: &str) -> Vec<Outgoing> {
-        let refund_id = Refund::id(&self.payment().paid_as(), id);
+        let refund_id = Refund::id(&self.payment().paid_as(), "part", id);
         self.answered(json!({ "operation": "refund", "call": call, "outcome": outcome, "refundId": refund_id }))
     }
 

@@ -34,8 +34,13 @@ impl Rows for PaymentRows {
                      ON CONFLICT DO UPDATE SET status = excluded.status WHERE status <> excluded.status",
                 )?;
                 upsert.execute((order, payment.status.name()))?;
+                let postings = payment.postings();
+                // A payment that had some never has none again.
+                if postings.is_empty() {
+                    return Ok(());
+                }
                 let currency = payment.price.as_ref().map_or("", |price| &price.currency);
-                book(tx, order, currency, &payment.postings())
+                book(tx, order, currency, &postings)
             }
             None => {
                 tx.prepare_cached("DELETE FROM payments WHERE order_id = ?")?.execute([order])?;

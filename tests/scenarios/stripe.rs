@@ -291,7 +291,14 @@ async fn the_provider_dies_under_load(cluster: Arc<Cluster>, _: Arc<Broker>) -> 
     until("the breaker to open", SOON, || async { Ok((breaker(&cluster).await? == "open").then_some(())) }).await?;
     let ready = cluster.get(cluster.service(Name::Payments)?, "/health/ready").await?.unwrap_or_default();
     ensure!(ready["checks"]["provider stripe"].as_str().is_some_and(|seen| seen.contains("circuit")), "{ready}");
-    // While it is open a request is answered at once: the load goes on meanwhile.
+    // While it is open a request is answered without asking anybody, with when to ask again.
+    until("a request to be turned away by the breaker", SOON, || async {
+        let replies = cluster.kafka.read(common::topics::SAGA_REPLIES).await?;
+        let told = |text: &str| text.contains("is not asked for another") && text.contains("retryAfterMs");
+        Ok(replies.iter().any(|reply| std::str::from_utf8(&reply.value).is_ok_and(told)).then_some(()))
+    })
+    .await?;
+    // The load goes on meanwhile.
     tokio::time::sleep(Duration::from_secs(away).saturating_sub(died.elapsed())).await;
     stripe.start()?;
     let placed = placing.await??;

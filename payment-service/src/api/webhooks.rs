@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use common::http::{Problem, trace_of};
 use common::messages::header;
@@ -31,12 +32,13 @@ pub(super) struct Received {
 pub(super) async fn stripe(
     State(context): State<Context<Settings>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Received>, Problem> {
     let settings = &context.settings.provider.stripe;
     if settings.webhook_secret.is_empty() {
         return Err(Problem::not_found("No webhooks are taken: provider.stripe.webhook_secret is empty."));
     }
+    let body = body.map_err(|why| Problem::of(why.status(), "The event is too long, or ended too early."))?;
     let (signature, now) = (headers.get("stripe-signature").and_then(|value| value.to_str().ok()), Timestamp::now());
     webhook::verify(signature, &body, &settings.webhook_secret, settings.webhook_tolerance, now).map_err(|why| {
         tracing::warn!("a webhook is refused: {why}");

@@ -62,7 +62,7 @@ impl Payment {
     fn whole_refund(&self, call: u32) -> Refund {
         let approval = self.approvals.get(self.refunds);
         let payment_id = approval.and_then(|approval| approval.payment_id.clone()).unwrap_or_else(|| self.id());
-        let refund_id = Refund::id(&payment_id, approval.map_or("", |approval| &approval.message));
+        let refund_id = Refund::id(&payment_id, "whole", approval.map_or("", |approval| &approval.message));
         let reference = approval.and_then(|approval| approval.reference.clone()).or_else(|| self.reference.clone());
         let amount = self.left_of(self.refunds).map(Amount);
         let (order, provider, trace) = (self.order, self.provider, self.trace.clone());

@@ -165,7 +165,7 @@ impl Payment {
             let reference = approval.and_then(|approval| approval.reference.clone()).or_else(|| self.reference.clone());
             let refund = Refund {
                 order: self.order,
-                refund_id: Refund::id(&payment_id, &part.id),
+                refund_id: Refund::id(&payment_id, "part", &part.id),
                 payment_id,
                 provider: self.provider,
                 amount: Some(Amount(part.amount_minor)),
@@ -188,7 +188,7 @@ impl Payment {
     fn part(&mut self, refund_id: &str, call: u32) -> Option<&mut PartialRefund> {
         let payment_id = self.paid_as();
         let waits = |part: &&mut PartialRefund| {
-            part.is_underway() && part.calls == call && Refund::id(&payment_id, &part.id) == refund_id
+            part.is_underway() && part.calls == call && Refund::id(&payment_id, "part", &part.id) == refund_id
         };
         self.partial_refunds.iter_mut().find(waits)
     }
@@ -196,7 +196,7 @@ impl Payment {
     /// Whether the provider's id is that of a part.
     pub fn is_part(&self, refund_id: &str) -> bool {
         let payment_id = self.paid_as();
-        self.partial_refunds.iter().any(|part| Refund::id(&payment_id, &part.id) == refund_id)
+        self.partial_refunds.iter().any(|part| Refund::id(&payment_id, "part", &part.id) == refund_id)
     }
 
     /// The provider gave a part back.

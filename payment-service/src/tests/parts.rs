@@ -101,7 +101,7 @@ fn a_part_that_fails_is_told_and_made_again_under_the_same_id() {
     let again = desk.intent().unwrap();
     assert_eq!(again.due.since(desk.now).as_secs(), 2);
     let Act::Refund(refund) = again.what else { panic!("no refund") };
-    assert_eq!((refund.call, refund.refund_id), (2, Refund::id("p1", "r1")));
+    assert_eq!((refund.call, refund.refund_id), (2, Refund::id("p1", "part", "r1")));
     assert_eq!(desk.provider_part("r1", 1, "refunded"), [], "the call before is not waited for");
     desk.provider_part("r1", 2, "refunded");
     assert_eq!(desk.payment().refunded_minor(), 300);

@@ -18,6 +18,16 @@ const BUSY: Duration = Duration::from_secs(1);
 /// The longest wait that is believed.
 const LONGEST_BUSY: Duration = Duration::from_secs(60);
 
+/// Stripe answers a key again as it did at first, also an error of its own: after so many of them it is given up.
+const GENERATIONS: u32 = 5;
+/// By which it says that it does so.
+const REPLAYED: &str = "idempotent-replayed";
+
+/// The keys of a request, one after the other: the next one only where all before it were answered with an error of Stripe's.
+pub(super) fn keys(key: &str) -> impl Iterator<Item = String> {
+    (1..=GENERATIONS).map(move |n| if n == 1 { key.to_owned() } else { format!("{key}-{n}") })
+}
+
 /// Why there is no answer of the kind that was wanted.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -27,6 +37,8 @@ pub(super) enum Fault {
     UnexpectedState(String),
     /// There is nothing left to refund.
     AlreadyRefunded,
+    /// An error of Stripe's own that it will repeat for this key.
+    Replayed(String),
     /// Anything else.
     Other(ProviderError),
 }
@@ -39,6 +51,7 @@ impl From<Fault> for ProviderError {
             }
             Fault::UnexpectedState(why) => Self::Refused(why),
             Fault::AlreadyRefunded => Self::Refused("it is refunded already".to_owned()),
+            Fault::Replayed(why) => Self::Failed(why),
             Fault::Other(error) => error,
         }
     }
@@ -72,8 +85,26 @@ impl Client {
         self.answer(self.http.get(format!("{}{path}", self.base))).await
     }
 
-    /// Asks for something, with this idempotency key.
+    /// Asks for something that takes effect once whatever the key, such as a move of an intent: where Stripe only repeats an
+    /// error, with the next key.
     pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        key: &str,
+        form: &[(&str, &str)],
+    ) -> Result<T, Fault> {
+        let mut repeated = Fault::Replayed(String::new());
+        for key in keys(key) {
+            match self.post_once(path, &key, form).await {
+                Err(fault @ Fault::Replayed(_)) => repeated = fault,
+                other => return other,
+            }
+        }
+        Err(repeated)
+    }
+
+    /// Asks for something, with this idempotency key.
+    pub(super) async fn post_once<T: DeserializeOwned>(
         &self,
         path: &str,
         key: &str,
@@ -91,7 +122,11 @@ impl Client {
             return response.json().await.map_err(failed);
         }
         let waits = retry_after(&response);
+        let replayed = response.headers().get(REPLAYED).is_some_and(|value| value == "true");
         let said = response.json::<Refusal>().await.map(|refusal| refusal.error).unwrap_or_default();
+        if replayed && status.is_server_error() {
+            return Err(Fault::Replayed(ProviderError::from(fault(status, waits, said)).to_string()));
+        }
         Err(fault(status, waits, said))
     }
 }

@@ -7,6 +7,7 @@ mod client;
 mod tests;
 pub mod webhook;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use common::money::Amount;
@@ -14,7 +15,7 @@ use serde::Deserialize;
 
 use super::settings::StripeSettings;
 use super::{Accepted, Capture, Charge, PaymentProvider, ProviderError, Refund, Standing};
-use client::{Client, Fault};
+use client::{Client, Fault, keys};
 
 /// When to look for the first time how an intent stands that the customer confirms.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
@@ -61,6 +62,14 @@ struct Refunded {
     status: Option<String>,
     #[serde(default)]
     failure_reason: Option<String>,
+    #[serde(default)]
+    metadata: HashMap<String, String>,
+}
+
+/// A page of refunds.
+#[derive(Debug, Deserialize)]
+struct RefundList {
+    data: Vec<Refunded>,
 }
 
 impl Intent {
@@ -133,6 +142,25 @@ impl Stripe {
         }
     }
 
+    /// Makes a refund. Where Stripe only repeats an error of its own for a key, whether it was made all the same is looked up
+    /// before the next key is used: refunds, unlike an intent's moves, could be made twice.
+    async fn refund_once(&self, reference: &str, refund_id: &str, form: &[(&str, &str)]) -> Result<Refunded, Fault> {
+        let mut repeated = Fault::Replayed(String::new());
+        for key in keys(refund_id) {
+            match self.client.post_once("/v1/refunds", &key, form).await {
+                Err(fault @ Fault::Replayed(_)) => repeated = fault,
+                other => return other,
+            }
+            let path = format!("/v1/refunds?payment_intent={reference}&limit=100");
+            let RefundList { data } = self.client.get(&path).await?;
+            let ours = |made: &Refunded| made.metadata.get("refund_id").is_some_and(|id| id == refund_id);
+            if let Some(made) = data.into_iter().find(ours) {
+                return Ok(made);
+            }
+        }
+        Err(repeated)
+    }
+
     /// Does something to an intent. What it stands in the way of tells how it stands.
     async fn act(&self, charge: &Charge, what: &str, form: &[(&str, &str)]) -> Result<Intent, Fault> {
         let reference = self.reference(charge).await?;
@@ -186,9 +214,9 @@ impl PaymentProvider for Stripe {
             ("metadata[refund_id]", &refund.refund_id),
         ];
         form.extend(amount.as_deref().map(|amount| ("amount", amount)));
-        let made: Result<Refunded, Fault> = self.client.post("/v1/refunds", &refund.refund_id, &form).await;
+        let made = self.refund_once(reference, &refund.refund_id, &form).await;
         match made {
-            Ok(Refunded { status, failure_reason }) => match status.as_deref() {
+            Ok(Refunded { status, failure_reason, .. }) => match status.as_deref() {
                 Some("failed" | "canceled") => {
                     let why = failure_reason.unwrap_or_else(|| "no reason given".to_owned());
                     Err(ProviderError::Refused(format!("Stripe did not refund: {why}")))

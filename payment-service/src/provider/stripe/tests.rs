@@ -215,3 +215,27 @@ async fn an_intent_that_was_never_heard_of_is_found_by_its_key() {
     assert_eq!(stripe(&script).result(&unheard).await, Ok(Standing::Approved));
     assert_eq!(script.seen()[0].key.as_deref(), Some("the-payment"));
 }
+
+#[tokio::test]
+async fn an_error_that_stripe_only_repeats_for_a_key_is_left_behind_with_the_next_key() {
+    let script = Script::play([error(500, &json!({})), Answer::Replayed(500), ok("requires_payment_method")]).await;
+    assert!(guarded(&script).request(&charge()).await.is_ok());
+    let keys: Vec<String> = script.seen().into_iter().filter_map(|seen| seen.key).collect();
+    assert_eq!(keys, ["the-payment", "the-payment", "the-payment-2"]);
+}
+
+#[tokio::test]
+async fn a_refund_that_seemed_to_fail_is_looked_for_before_another_key_is_used() {
+    let list = |id: &str| {
+        let made = json!({ "status": "succeeded", "metadata": { "refund_id": id } });
+        Answer::Json(200, json!({ "object": "list", "data": [made] }))
+    };
+    let script = Script::play([Answer::Replayed(500), list("the-refund")]).await;
+    assert_eq!(stripe(&script).refund(&refund()).await, Ok(()));
+    assert_eq!(script.seen()[1].line, "GET /v1/refunds?payment_intent=pi_1&limit=100", "it was made");
+
+    let made = Answer::Json(200, json!({ "id": "re_1", "status": "succeeded" }));
+    let script = Script::play([Answer::Replayed(500), list("another"), made]).await;
+    assert_eq!(stripe(&script).refund(&refund()).await, Ok(()));
+    assert_eq!(script.seen()[2].key.as_deref(), Some("the-refund-2"), "it was not");
+}

@@ -11,6 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(super) enum Answer {
     /// With this status and body.
     Json(u16, Value),
+    /// With the error that the key was answered with before.
+    Replayed(u16),
     /// Too many requests: so many seconds.
     Busy(u16),
     /// The connection ends before an answer.
@@ -81,6 +83,7 @@ async fn serve(stream: TcpStream, answer: Answer, seen: Arc<Mutex<Vec<Seen>>>) {
     seen.lock().unwrap().push(Seen { line, key, authorization, body: String::from_utf8(body).unwrap() });
     let (status, more, body) = match answer {
         Answer::Json(status, body) => (status, String::new(), body.to_string()),
+        Answer::Replayed(status) => (status, "idempotent-replayed: true\r\n".to_owned(), "{}".to_owned()),
         Answer::Busy(seconds) => (429, format!("retry-after: {seconds}\r\n"), "{}".to_owned()),
         Answer::Cut => return,
         Answer::Never => return tokio::time::sleep(Duration::from_secs(60)).await,
