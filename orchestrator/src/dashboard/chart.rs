@@ -9,9 +9,9 @@ use crate::words::Lang;
 const WIDTH: usize = 720;
 const HEIGHT: usize = 180;
 /// Left of the first point, for the numbers of the scale.
-const LEFT: usize = 44;
-const TOP: usize = 12;
-const BOTTOM: usize = 24;
+const LEFT: usize = 64;
+const TOP: usize = 20;
+const BOTTOM: usize = 28;
 
 /// A line: its name, its class for its colour, and its points.
 pub(super) struct Line<'a> {
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn every_point_is_inside() {
         let text = path(&[0, 5, 10], 10, 100, 80);
-        assert_eq!(text, "M44.0 80.0L72.0 46.0L100.0 12.0");
+        assert_eq!(text, "M64.0 80.0L82.0 50.0L100.0 20.0");
         assert_eq!(path(&[], 2, 100, 80), "");
     }
 }

@@ -45,7 +45,7 @@ fn one_letter(seen: &Seen, topic: &str, letter: &Letter, back: Option<&PutBack>)
         h3 { (lang.say("Value", "Valor")) } (bytes(letter.value.as_ref(), lang))
         h3 { (lang.say("Headers", "Cabeçalhos")) }
         table.cards.narrow { tbody { @for (name, value) in &letter.headers.0 { tr {
-            th scope="row" { (name) } td.wide data-label=(name) { (value.text().map_or_else(|| format!("{} bytes", value.0.len()), str::to_owned)) }
+            th scope="row" { (name) } td.wide { (value.text().map_or_else(|| format!("{} bytes", value.0.len()), str::to_owned)) }
         } } } }
         @if seen.who.may_act() && letter.put_back().is_some() {
             form.act method="post" action={ "/dead-letters/" (encoded(topic)) "/put-back" } {

@@ -1,5 +1,5 @@
 //! Keeping a page up to date: the same rendering as of the page itself, sent as a server-sent event whenever it changed
-//! (https://html.spec.whatwg.org/multipage/server-sent-events.html). The script puts it in place.
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). The script puts it in place.
 
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

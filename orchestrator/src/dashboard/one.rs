@@ -10,6 +10,9 @@ use super::{Content, Pages, Seen, acts, flow, layout, marks, timeline};
 use crate::api::label;
 use crate::words::Lang;
 
+/// Bytes of a JSON that are shown.
+const SHOWN: usize = 20_000;
+
 pub(super) async fn content(pages: &Pages, seen: &Seen, id: Uuid) -> Result<Content, Problem> {
     let (lang, now) = (seen.lang, flow::now());
     let saga = pages.api.saga(id).await?;
@@ -38,6 +41,7 @@ pub(super) async fn content(pages: &Pages, seen: &Seen, id: Uuid) -> Result<Cont
         section id="history" { h2 { (lang.say("History", "Histórico")) } (history(&saga, definition, lang)) }
         details.raw data-keep=(format!("raw {}", saga.updated.0)) {
             summary { (lang.say("The whole state as JSON", "O estado inteiro como JSON")) }
+            p { a href={ "/api/sagas/" (saga.id) } { (lang.say("All of it, from the API", "Tudo, pela API")) } }
             (json(&serde_json::to_value(&saga).unwrap_or_default()))
         }
     };
@@ -111,9 +115,12 @@ fn step_of(saga: &Saga, definition: Option<&Definition>, step: &StepState, lang:
     } }
 }
 
-/// JSON for people.
+/// JSON for people; of very much only the beginning, since the page is sent again whenever it changes.
 pub(super) fn json(value: &Value) -> Markup {
-    html! { pre tabindex="0" { (serde_json::to_string_pretty(value).unwrap_or_default()) } }
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let end = (0..=SHOWN.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let (shown, rest) = text.split_at(end);
+    html! { pre tabindex="0" { (shown) @if !rest.is_empty() { " …" } } }
 }
 
 fn history(saga: &Saga, definition: Option<&Definition>, lang: Lang) -> Markup {
