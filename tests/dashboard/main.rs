@@ -32,7 +32,7 @@ const CLUSTER: Options = Options {
         (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", HASH),
     ],
     patience: None,
-    definitions: &[("order-2.toml", include_str!("order-2.toml"))],
+    definitions: &[("order-3.toml", include_str!("order-3.toml"))],
     log: "info",
 };
 

@@ -11,9 +11,10 @@ const GUARANTEES: &str = "can't be set: the journal's guarantees rest on the val
 const TUNED: &str = "can't be set: the service gives it itself, measured together with its batches";
 
 /// Properties that the service gives itself, with both names where librdkafka has two, and why.
-const OURS: [(&str, &str); 38] = [
+const OURS: [(&str, &str); 39] = [
     ("bootstrap.servers", "can't be set here: set kafka.brokers"),
     ("metadata.broker.list", "can't be set here: set kafka.brokers"),
+    ("client.id", "can't be set here: it tells instances apart"),
     ("group.id", "can't be set here: set kafka.group"),
     ("session.timeout.ms", "can't be set here: set kafka.session_timeout"),
     ("heartbeat.interval.ms", "can't be set here: it follows from kafka.session_timeout"),

@@ -117,7 +117,7 @@ fn a_paid_order_is_counted_at_each_step_and_waits_nowhere() {
     let way = states(1, &[1, 2, 7, 3, 1]);
     write(&mut connection, &way[1]);
     let at = way[1].updated.0 + 5_000;
-    let here = now(&connection, "order", 1, at).unwrap();
+    let here = now(&connection, "order", 2, at).unwrap();
     assert_eq!(here.len(), 1);
     let waits = here["request-payment"];
     assert_eq!((waits.count, waits.oldest, waits.waited), (1, Some(way[1].updated.0), 5_000));
@@ -126,8 +126,8 @@ fn a_paid_order_is_counted_at_each_step_and_waits_nowhere() {
     }
     let done = way.last().unwrap();
     assert_eq!(done.status, saga::Status::Completed);
-    assert!(now(&connection, "order", 1, at).unwrap().is_empty());
-    let past = recent(&connection, "order", 1, BEGUN / MINUTE).unwrap();
+    assert!(now(&connection, "order", 2, at).unwrap().is_empty());
+    let past = recent(&connection, "order", 2, BEGUN / MINUTE).unwrap();
     let steps = ["reserve", "request-payment", "payment-result", "finalize", "conclude"];
     for step in step_stats(steps.into_iter(), &past, &here, at) {
         assert_eq!((step.started, step.done, step.ended()), (1, 1, 1), "{step:?}");

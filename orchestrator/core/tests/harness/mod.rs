@@ -236,7 +236,12 @@ pub fn check_always(before: Option<&Saga>, after: &Saga) {
         assert!(direct || through, "{} -> {}", before.status, after.status);
     }
     for (old, new) in before.into_iter().flat_map(|before| before.all_steps().zip(after.all_steps())) {
-        assert!(old.outcome().is_none() || old.outcome() == new.outcome(), "how it came out stays: {old:?} {new:?}");
+        // The exploration forgets how what is undone came out: its states would be too many.
+        let forgotten = old.undos > 0 && old.was.is_none();
+        assert!(
+            forgotten || old.outcome().is_none() || old.outcome() == new.outcome(),
+            "how it came out stays: {old:?} {new:?}"
+        );
     }
     let again: Saga = serde_json::from_str(&serde_json::to_string(after).unwrap()).unwrap();
     assert_eq!(&again, after, "what is read back is what was written");
