@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
 use tests::process::Name;
 use tests::story::{Item, Placed};
+use tests::wait::{PATIENT, until};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -18,6 +19,7 @@ crate::scenarios!(
     orchestrator_is_killed,
     all_services_are_killed,
     the_broker_is_killed,
+    data_says_how_old_it_is,
 );
 
 const BATCH: usize = 40;
@@ -126,4 +128,27 @@ async fn the_broker_is_killed(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Res
         service.ready().await?;
     }
     batch.ends(&cluster).await
+}
+
+/// How old the orchestrator says its data are, in milliseconds.
+async fn data_age(cluster: &Cluster) -> Result<u64> {
+    let flow = cluster.get(cluster.service(Name::Orchestrator)?, "/api/flow?definition=order").await?;
+    flow.and_then(|flow| flow["viewLagMs"].as_u64()).context("it does not say how old its data are")
+}
+
+async fn data_says_how_old_it_is(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    let age = |old: bool| {
+        let cluster = &cluster;
+        move || async move { Ok(Some(data_age(cluster).await?).filter(|age| (*age > 3_000) == old)) }
+    };
+    until("young data", PATIENT, age(false)).await?;
+    let away = Arc::clone(&broker);
+    tokio::task::spawn_blocking(move || away.kill9()).await??;
+    until("old data, with no broker", PATIENT, age(true)).await?;
+    tokio::task::spawn_blocking(move || broker.start_again()).await??;
+    until("young data again", PATIENT, age(false)).await?;
+    for service in cluster.services() {
+        service.ready().await?;
+    }
+    cluster.goes_on().await
 }

@@ -36,12 +36,17 @@ pub struct Status {
     pub(super) caught_up: AtomicBool,
     /// The broker's time of the newest record read.
     pub(super) read: AtomicI64,
+    /// When the brokers that lead the journal were last heard of; 0 before.
+    pub(super) heard: AtomicI64,
     pub(super) applied: Arc<Applied>,
     lag_limit: Duration,
     fatal: watch::Sender<Option<String>>,
     stopping: AtomicBool,
     halted: AtomicBool,
 }
+
+/// A silence as long as this is usual: an empty fetch takes half a second, and once a second it is looked at.
+const USUAL_SILENCE: Duration = Duration::from_secs(3);
 
 impl Status {
     pub(super) fn new(applied: Arc<Applied>, lag_limit: Duration) -> Self {
@@ -51,6 +56,7 @@ impl Status {
             beats: Mutex::default(),
             caught_up: AtomicBool::new(false),
             read: AtomicI64::new(0),
+            heard: AtomicI64::new(0),
             applied,
             lag_limit,
             fatal: watch::channel(None).0,
@@ -120,6 +126,14 @@ impl Status {
             return Duration::ZERO;
         }
         Timestamp::now().since(Timestamp(self.applied.newest.load(Ordering::Relaxed)))
+    }
+
+    /// How old the view's data may be: how far it is behind what was read, or, where nothing is heard of Kafka, since when.
+    pub fn data_age(&self) -> Duration {
+        let heard = self.heard.load(Ordering::Relaxed);
+        let silent = if heard == 0 { Duration::ZERO } else { Timestamp::now().since(Timestamp(heard)) };
+        let lag = self.view_lag();
+        if silent < USUAL_SILENCE { lag } else { lag.max(silent) }
     }
 
     /// Each partition, and where its worker stands on this instance.

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use crossbeam_channel::Sender;
-use rdkafka::config::FromClientConfigAndContext as _;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{Offset, Statistics, TopicPartitionList};
 
 use super::Config;
 use super::client::{self, Quiet, ask, is_passing};
@@ -26,9 +28,46 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// With more read and not yet applied, reading waits for the view.
 const QUEUED_MOST: usize = 128 << 20;
 
+/// How often librdkafka says how its connections are.
+const STATISTICS_MS: &str = "1000";
+
+/// The tailer's client, which keeps in mind when the brokers that lead the journal were last heard of. A fetch that finds
+/// nothing new is answered too, so that is never long ago while they are there.
+struct Listening {
+    quiet: Quiet,
+    journal: &'static str,
+    status: Arc<Status>,
+}
+
+impl ClientContext for Listening {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        self.quiet.log(level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.quiet.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let Some(journal) = statistics.topics.get(self.journal) else { return };
+        let partitions = journal.partitions.iter().filter(|(partition, _)| **partition >= 0);
+        let idle = |leader: i32| {
+            let leads = statistics.brokers.values().find(|broker| broker.nodeid == leader);
+            leads.map(|broker| broker.rxidle).filter(|micros| *micros >= 0)
+        };
+        // Of several, the one that was heard of longest ago; none where one has never been.
+        let idle: Option<Vec<i64>> = partitions.map(|(_, partition)| idle(partition.leader)).collect();
+        if let Some(micros) = idle.and_then(|all| all.into_iter().max()) {
+            self.status.heard.store(Timestamp::now().0.saturating_sub(micros / 1_000), Ordering::Relaxed);
+        }
+    }
+}
+
+impl ConsumerContext for Listening {}
+
 /// Reads the journal from where the view stands.
 pub(super) struct Tailer {
-    consumer: BaseConsumer<Quiet>,
+    consumer: BaseConsumer<Listening>,
     workers: Vec<Sender<Event>>,
     view: Sender<Tailed>,
     status: Arc<Status>,
@@ -46,7 +85,10 @@ impl Tailer {
         (workers, view): (Vec<Sender<Event>>, Sender<Tailed>),
         status: Arc<Status>,
     ) -> anyhow::Result<(Self, Vec<Identity>)> {
-        let consumer = BaseConsumer::from_config_and_context(&client::consumer(config), Quiet::new("tailer"))?;
+        let mut settings = client::consumer(config);
+        settings.set("statistics.interval.ms", STATISTICS_MS);
+        let context = Listening { quiet: Quiet::new("tailer"), journal, status: status.clone() };
+        let consumer: BaseConsumer<Listening> = BaseConsumer::from_config_and_context(&settings, context)?;
         let mut identities = file.identities()?;
         if let Some(why) = strange(&consumer, journal, &identities)? {
             tracing::warn!(why, "the view is of another log: it is made anew from the journal");
@@ -124,12 +166,16 @@ impl Tailer {
     }
 }
 
-fn watermarks(consumer: &BaseConsumer<Quiet>, journal: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
+fn watermarks(consumer: &BaseConsumer<Listening>, journal: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
     ask("the journal's ends are asked for", || consumer.fetch_watermarks(journal, partition, PATIENCE))
 }
 
 /// Why the view can't be of this log: it is ahead of it, or a claim it knows is not there.
-fn strange(consumer: &BaseConsumer<Quiet>, journal: &str, identities: &[Identity]) -> anyhow::Result<Option<String>> {
+fn strange(
+    consumer: &BaseConsumer<Listening>,
+    journal: &str,
+    identities: &[Identity],
+) -> anyhow::Result<Option<String>> {
     for identity in identities {
         let partition = identity.partition;
         let (low, high) = watermarks(consumer, journal, partition)?;
@@ -150,7 +196,7 @@ fn strange(consumer: &BaseConsumer<Quiet>, journal: &str, identities: &[Identity
 
 /// The nonce of the claim at an offset.
 fn claim_at(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<Listening>,
     journal: &str,
     partition: i32,
     offset: i64,

@@ -119,9 +119,9 @@ impl Api {
         Ok(recent)
     }
 
-    /// How far the view is behind, in milliseconds.
+    /// How old the data may be that is shown, in milliseconds.
     pub(crate) fn lag(&self) -> u64 {
-        u64::try_from(self.context.status.view_lag().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.context.status.data_age().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

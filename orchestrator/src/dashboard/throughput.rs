@@ -87,7 +87,7 @@ pub(super) async fn content(pages: &Pages, seen: &Seen) -> Result<Content, Probl
         section { h2 { (lang.say("Sagas", "Sagas")) } (chart(&series, lang)) }
         section {
             h2 { (lang.say("This instance", "Esta instância")) }
-            p { (lang.say("Its view is behind what it read by", "A visão está atrás do que foi lido em")) " "
+            p { (lang.say("The age of its data:", "A idade dos seus dados:")) " "
                 strong { (lang.span(pages.api.lag())) } ". "
                 @for (partition, place) in pages.api.context.status.partitions() {
                     span.pair { (lang.say("partition", "partição")) " " (partition) ": " strong { (worker(place, lang)) } } " "
