@@ -11,15 +11,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// The last time that can be written: 9999-12-30T22:00:00Z.
+    pub const LAST: Self = Self(253_402_207_200_000);
+    /// The first.
+    pub const FIRST: Self = Self(-377_705_023_201_000);
+
     /// What the machine's clock says. Only shells call this; a decision is given its `now`.
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// This time plus `d`, saturating.
+    /// This time plus `d`, at most [`Timestamp::LAST`]: what is kept must be read again.
     pub fn plus(self, d: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_add(i64::try_from(d.as_millis()).unwrap_or(i64::MAX))).min(Self::LAST)
     }
 
     /// How long after `earlier` this is; zero when it is not after it.
@@ -38,11 +43,12 @@ impl Timestamp {
     }
 }
 
+/// A time outside of those that can be written is shown as the nearest one inside.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
+        match jiff::Timestamp::from_millisecond((*self).clamp(Self::FIRST, Self::LAST).0) {
             Ok(t) => write!(f, "{t:.3}"),
-            Err(_) => write!(f, "{} ms", self.0),
+            Err(_) => Err(fmt::Error),
         }
     }
 }
@@ -76,6 +82,16 @@ mod tests {
         assert_eq!(t.to_string(), "2025-10-09T08:53:20.123Z");
         assert_eq!(Timestamp::parse(&t.to_string()), Ok(t));
         assert_eq!(serde_json::from_str::<Timestamp>(&serde_json::to_string(&t).unwrap()).unwrap(), t);
+    }
+
+    #[test]
+    fn what_is_too_far_away_is_kept_as_the_last_time_and_reads_back() {
+        for t in [Timestamp::FIRST, Timestamp::LAST, Timestamp(0).plus(Duration::MAX)] {
+            assert_eq!(Timestamp::parse(&t.to_string()), Ok(t));
+        }
+        assert_eq!(Timestamp(i64::MAX).to_string(), Timestamp::LAST.to_string());
+        assert_eq!(Timestamp(i64::MIN).to_string(), Timestamp::FIRST.to_string());
+        assert_eq!(Timestamp::LAST.to_string(), "9999-12-30T22:00:00.000Z");
     }
 
     #[test]

@@ -61,7 +61,8 @@ async fn place(
     }
     let (text, location) = (id.to_string(), path(id));
     tracing::info!(order_id = %text, customer_id = %placed.customer_id, amount_minor = placed.amount_minor, "placing an order");
-    let message = place::message(&placed).with(header::TRACEPARENT, trace_of(&headers));
+    let request = given.map_or_else(String::new, |_| Uuid::new_v4().to_string());
+    let message = place::message(&placed, &request).with(header::TRACEPARENT, trace_of(&headers));
     let unknown = |problem: Problem| problem.with("orderId", text.as_str()).with("location", location.as_str());
     context.commands.send(&message).await.map_err(|e| unknown(e.into()))?;
 

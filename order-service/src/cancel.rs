@@ -16,6 +16,7 @@ use common::service::Context;
 use common::time::Timestamp;
 use common::topics;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::order::{Order, is_at_home, key};
 use crate::program::Settings;
@@ -119,8 +120,8 @@ pub(crate) async fn post(
     }
     tracing::info!(order_id = %id, "a customer takes an order back");
     let (text, now, cancel) = (id.to_string(), Timestamp::now(), Cancel { order_id: id, why });
-    // Who asks twice gets one answer: the second message changes nothing.
-    let message_id = ids::derive(&[&text, CANCEL, &now.0.to_string()]).to_string();
+    // A request of its own each time: the second one changes nothing.
+    let message_id = Uuid::new_v4().to_string();
     let message = Outgoing::event(topics::ORDER_COMMANDS, &text, CANCEL, message_id, &text, now, &cancel);
     context.commands.send(&message.with(header::TRACEPARENT, trace_of(&headers))).await?;
     let wanted = key.clone();

@@ -86,10 +86,11 @@ impl PlaceOrder {
     }
 }
 
-/// The message that places an order. Its id derives from the order's.
-pub fn message(placed: &Placed) -> Outgoing {
+/// The message that places an order. Its id derives from the order's, and from the request where several may place the
+/// same one: they need not say the same.
+pub fn message(placed: &Placed, request: &str) -> Outgoing {
     let id = placed.order_id.to_string();
-    let message_id = ids::derive(&["place", &id]).to_string();
+    let message_id = ids::derive(&["place", &id, request]).to_string();
     Outgoing::event(topics::ORDER_COMMANDS, &id, PLACE, message_id, &id, placed.created_at, placed)
 }
 
