@@ -123,9 +123,9 @@ impl Handler for Conductor {
             Trigger::Message(message) => match &*message.topic {
                 topics::SAGA_REPLIES => self.reply(world, message, now),
                 topics::SAGA_COMMANDS => self.operators(world, message, now),
-                topic => match &*self.versions.receives(topic) {
-                    [] if topic != topics::PAYMENT_RESULTS => self.event(world, message, now),
-                    receives => self.callback(world, message, receives, now),
+                topic => match self.versions.receives(topic) {
+                    None if topic != topics::PAYMENT_RESULTS => self.event(world, message, now),
+                    receives => self.callback(world, message, receives.as_deref().unwrap_or_default(), now),
                 },
             },
         }

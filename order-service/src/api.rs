@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{self, get};
 use axum::{Json, Router};
-use common::http::{Body, Params, PathId, Problem, idempotency_key, trace_of};
+use common::http::{Body, Params, PathId, Problem, idempotency_key, parameter, trace_of};
 use common::ids::{self, OrderId};
 use common::messages::header;
 use common::service::Context;
@@ -150,30 +150,19 @@ struct Listing {
 impl Query {
     fn read(&self) -> Result<Listing, Problem> {
         let status =
-            read("status", self.status.as_deref(), Status::parse, &Status::ALL.map(Status::as_str).join(", "))?;
-        let customer = read("customerId", self.customer_id.as_deref(), |text| Uuid::parse_str(text).ok(), "a UUID")?;
+            parameter("status", self.status.as_deref(), Status::parse, &Status::ALL.map(Status::as_str).join(", "))?;
+        let customer =
+            parameter("customerId", self.customer_id.as_deref(), |text| Uuid::parse_str(text).ok(), "a UUID")?;
         let number = |text: &str| text.parse().ok().filter(|n| (1..=LARGEST_PAGE).contains(n));
-        let limit = read("limit", self.limit.as_deref(), number, &format!("a number from 1 to {LARGEST_PAGE}"))?;
-        let from =
-            read("cursor", self.cursor.as_deref(), |text| text.parse().ok(), "the next of an earlier page, as it was")?;
+        let limit = parameter("limit", self.limit.as_deref(), number, &format!("a number from 1 to {LARGEST_PAGE}"))?;
+        let from = parameter(
+            "cursor",
+            self.cursor.as_deref(),
+            |text| text.parse().ok(),
+            "the next of an earlier page, as it was",
+        )?;
         Ok(Listing { filter: Filter { status, customer }, limit: limit.unwrap_or(PAGE), from })
     }
-}
-
-/// The value of a query parameter, if it is there.
-fn read<T>(
-    name: &str,
-    value: Option<&str>,
-    parse: impl Fn(&str) -> Option<T>,
-    allowed: &str,
-) -> Result<Option<T>, Problem> {
-    let Some(text) = value else { return Ok(None) };
-    parse(text).map(Some).ok_or_else(|| {
-        let shown: String = text.chars().take(80).collect();
-        let detail = format!("'{shown}' is not one of what is allowed: {allowed}");
-        let errors = serde_json::json!([{ "detail": &detail, "parameter": name }]);
-        Problem::bad_request(format!("The parameter {name} is wrong: {detail}.")).with("errors", errors)
-    })
 }
 
 impl Listing {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use tests::cluster::{Cluster, Options};
 use tests::process::Name;
 use tests::stage::{Scenario, Stage};
@@ -57,26 +57,7 @@ async fn chromium(cluster: &Arc<Cluster>, story: &str) -> Result<Chromium> {
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("{error:?}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<ExitCode> {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
-    if arguments.list {
-        return Ok(libtest_mimic::run(&arguments, trials(None)).exit_code());
-    }
-    let _lock = tests::machine::only_run()?;
-    let stage = Arc::new(Stage::new()?);
-    let conclusion = libtest_mimic::run(&arguments, trials(Some(&stage)));
-    stage.close();
-    Ok(conclusion.exit_code())
+    tests::stage::run(|stage| Ok(trials(stage)))
 }
 
 fn trials(stage: Option<&Arc<Stage>>) -> Vec<Trial> {

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use tests::broker::Broker;
 use tests::checker;
 use tests::cluster::{Cluster, Options};
@@ -101,27 +101,7 @@ const GROUPS: [Group; 5] = [
 ];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("{error:?}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<ExitCode> {
-    let mut arguments = Arguments::from_args();
-    // In this order, one after the other: a cluster at a time, and two cores are not many.
-    arguments.test_threads = Some(1);
-    if arguments.list {
-        return Ok(libtest_mimic::run(&arguments, trials(None)?).exit_code());
-    }
-    let _lock = tests::machine::only_run()?;
-    let stage = Arc::new(Stage::new()?);
-    let conclusion = libtest_mimic::run(&arguments, trials(Some(&stage))?);
-    stage.close();
-    Ok(conclusion.exit_code())
+    tests::stage::run(trials)
 }
 
 fn trials(stage: Option<&Arc<Stage>>) -> Result<Vec<Trial>> {

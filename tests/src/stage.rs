@@ -3,18 +3,41 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
+use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 
 use crate::broker::{self, Broker};
 use crate::cluster::{Cluster, Options};
-use crate::{files, process};
+use crate::{files, machine, process};
 
 /// A scenario of a cluster.
 pub type Scenario = fn(Arc<Cluster>, Arc<Broker>) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// The `main` of a program of scenarios: its trials with a stage to play on, or without one where they are only listed. They
+/// are played in their order, one after the other: a cluster at a time, and two cores are not many.
+pub fn run(trials: impl Fn(Option<&Arc<Stage>>) -> Result<Vec<Trial>>) -> ExitCode {
+    let played = || {
+        let mut arguments = Arguments::from_args();
+        arguments.test_threads = Some(1);
+        if arguments.list {
+            return Ok(libtest_mimic::run(&arguments, trials(None)?).exit_code());
+        }
+        let _lock = machine::only_run()?;
+        let stage = Arc::new(Stage::new()?);
+        let conclusion = libtest_mimic::run(&arguments, trials(Some(&stage))?);
+        stage.close();
+        Ok(conclusion.exit_code())
+    };
+    played().unwrap_or_else(|error: anyhow::Error| {
+        eprintln!("{error:?}");
+        ExitCode::FAILURE
+    })
+}
 
 /// The stage.
 pub struct Stage {

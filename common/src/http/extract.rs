@@ -113,6 +113,25 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(text.to_owned()))
 }
 
+/// The value of a query parameter, if it is there.
+///
+/// # Errors
+/// 400, which names the parameter and says what is `allowed`.
+pub fn parameter<T>(
+    name: &str,
+    value: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+    allowed: &str,
+) -> Result<Option<T>, Problem> {
+    let Some(text) = value else { return Ok(None) };
+    parse(text).map(Some).ok_or_else(|| {
+        let shown: String = text.chars().take(80).collect();
+        let detail = format!("'{shown}' is not one of what is allowed: {allowed}");
+        let errors = serde_json::json!([{ "detail": &detail, "parameter": name }]);
+        Problem::bad_request(format!("The parameter {name} is wrong: {detail}.")).with("errors", errors)
+    })
+}
+
 /// The query, read as `T`; 400 when it isn't one.
 #[derive(Clone, Copy, Debug)]
 pub struct Params<T>(pub T);

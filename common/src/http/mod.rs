@@ -11,7 +11,7 @@ mod problem;
 mod server;
 
 pub use docs::{check_description, docs_routes};
-pub use extract::{Body, Params, PathId, idempotency_key, trace_of};
+pub use extract::{Body, Params, PathId, idempotency_key, parameter, trace_of};
 pub use guard::finish;
 pub use health::{Health, Report, health_routes};
 pub use problem::Problem;

@@ -214,17 +214,7 @@ impl Saga {
 
     /// The steps that something is waited for.
     pub fn current(&self) -> impl Iterator<Item = &StepState> {
-        self.all_steps().filter(|step| match step.status {
-            StepStatus::Running | StepStatus::Retrying | StepStatus::Compensating | StepStatus::Stuck => true,
-            StepStatus::Waiting
-            | StepStatus::Done
-            | StepStatus::Refused
-            | StepStatus::Failed
-            | StepStatus::TimedOut
-            | StepStatus::Abandoned
-            | StepStatus::Compensated
-            | StepStatus::Skipped => false,
-        })
+        self.all_steps().filter(|step| step.is_current())
     }
 
     /// Its steps, and the telling of the ending last.
@@ -270,6 +260,22 @@ impl StepState {
             | StepStatus::Compensated
             | StepStatus::Stuck
             | StepStatus::Skipped => None,
+        }
+    }
+
+    /// Whether something is waited for: an answer, the next attempt, or an operator.
+    #[must_use]
+    pub const fn is_current(&self) -> bool {
+        match self.status {
+            StepStatus::Running | StepStatus::Retrying | StepStatus::Compensating | StepStatus::Stuck => true,
+            StepStatus::Waiting
+            | StepStatus::Done
+            | StepStatus::Refused
+            | StepStatus::Failed
+            | StepStatus::TimedOut
+            | StepStatus::Abandoned
+            | StepStatus::Compensated
+            | StepStatus::Skipped => false,
         }
     }
 

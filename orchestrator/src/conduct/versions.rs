@@ -71,11 +71,25 @@ pub(super) struct Versions {
     known: Definitions,
     /// Read from the journal once; what is there never changes.
     read: RwLock<BTreeMap<(String, u32), Arc<Definition>>>,
+    /// The waits of all of them by topic, those of files first: each message on another topic asks.
+    receives: RwLock<BTreeMap<String, Arc<[Receive]>>>,
 }
 
 impl Versions {
     pub(super) fn new(known: Definitions) -> Self {
-        Self { known, read: RwLock::default() }
+        let versions = Self { known, read: RwLock::default(), receives: RwLock::default() };
+        versions.gather();
+        versions
+    }
+
+    fn gather(&self) {
+        let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
+        let mut by_topic = BTreeMap::<String, Vec<Receive>>::new();
+        for receive in self.known.all().chain(read.values().map(AsRef::as_ref)).flat_map(Definition::receives) {
+            by_topic.entry(receive.topic.clone()).or_default().push(receive.clone());
+        }
+        *self.receives.write().unwrap_or_else(PoisonError::into_inner) =
+            by_topic.into_iter().map(|(topic, receives)| (topic, receives.into())).collect();
     }
 
     pub(super) const fn known(&self) -> &Definitions {
@@ -125,14 +139,13 @@ impl Versions {
             topics.extend(definition.receives().map(|receive| receive.topic.clone()));
             self.read.write().unwrap_or_else(PoisonError::into_inner).insert((stored.name, stored.version), definition);
         }
+        self.gather();
         Ok(topics)
     }
 
-    /// The waits on a topic, of definitions from files first.
-    pub(super) fn receives(&self, topic: &str) -> Vec<Receive> {
-        let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
-        let gone = read.values().flat_map(|definition| definition.receives()).filter(|receive| receive.topic == topic);
-        self.known.receives(topic).chain(gone).cloned().collect()
+    /// The waits on a topic.
+    pub(super) fn receives(&self, topic: &str) -> Option<Arc<[Receive]>> {
+        self.receives.read().unwrap_or_else(PoisonError::into_inner).get(topic).cloned()
     }
 
     /// One whose file is gone.

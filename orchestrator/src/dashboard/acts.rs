@@ -1,8 +1,8 @@
 //! What an operator may do here: the forms, each with what it means and a reason to give, and what became of them. They go
 //! the way the API's acts go.
 
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, Uri};
+use axum::extract::{FromRequest, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use common::http::Problem;
 use maud::{Markup, html};
@@ -16,28 +16,37 @@ use crate::api::{RolloutAsked, saga_id};
 use crate::words::Lang;
 
 /// A form that was sent by an operator from one of this session's own pages.
-pub(super) fn sent(pages: &Pages, uri: &Uri, headers: &HeaderMap, body: &str) -> Result<(Seen, Query), Box<Response>> {
-    let Some(mut seen) = pages.seen(uri, headers) else { return Err(Box::new(Redirect::to("/login").into_response())) };
-    let form = Query::read(body);
-    seen.query = Query::default();
-    if !seen.who.may_act() || !seen.who.sent(form.get("csrf").unwrap_or_default()) {
-        let why = seen.lang.say(
-            "This needs an operator, and a form of this session: reload the page and try again.",
-            "Isso requer um operador, e um formulário desta sessão: recarregue a página e tente de novo.",
-        );
-        let problem = Problem::of(axum::http::StatusCode::FORBIDDEN, why);
-        return Err(Box::new(wrong(pages, &seen, "/", &problem)));
-    }
-    Ok((seen, form))
+pub(super) struct Sent {
+    /// Who sent it. Its query is not looked at: what is meant stands in the form.
+    pub seen: Seen,
+    /// The form.
+    pub form: Query,
+    /// The request's headers, with the form's id as the act's: sent twice, it is done once.
+    pub headers: HeaderMap,
 }
 
-/// The request's headers, with the form's id as the act's: sent twice, it is done once.
-pub(super) fn with_id(headers: &HeaderMap, form: &Query) -> HeaderMap {
-    let mut headers = headers.clone();
-    if let Some(id) = form.get("request").and_then(|id| HeaderValue::from_str(id).ok()) {
-        headers.insert("idempotency-key", id);
+impl FromRequest<Pages> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, pages: &Pages) -> Result<Self, Response> {
+        let (uri, mut headers) = (request.uri().clone(), request.headers().clone());
+        let body = String::from_request(request, pages).await.map_err(|rejection| rejection.into_response())?;
+        let Some(mut seen) = pages.seen(&uri, &headers) else { return Err(Redirect::to("/login").into_response()) };
+        let form = Query::read(&body);
+        seen.query = Query::default();
+        if !seen.who.may_act() || !seen.who.sent(form.get("csrf").unwrap_or_default()) {
+            let why = seen.lang.say(
+                "This needs an operator, and a form of this session: reload the page and try again.",
+                "Isso requer um operador, e um formulário desta sessão: recarregue a página e tente de novo.",
+            );
+            let problem = Problem::of(axum::http::StatusCode::FORBIDDEN, why);
+            return Err(wrong(pages, &seen, "/", &problem));
+        }
+        if let Some(id) = form.get("request").and_then(|id| HeaderValue::from_str(id).ok()) {
+            headers.insert("idempotency-key", id);
+        }
+        Ok(Self { seen, form, headers })
     }
-    headers
 }
 
 /// What a form asks for.
@@ -65,19 +74,13 @@ pub(super) fn operate(form: &Query) -> Result<Operate, Problem> {
 pub(super) async fn on_one(
     State(pages): State<Pages>,
     Path(id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: String,
+    Sent { seen, form, headers }: Sent,
 ) -> Response {
-    let (seen, form) = match sent(&pages, &uri, &headers, &body) {
-        Ok(sent) => sent,
-        Err(response) => return *response,
-    };
     let back = format!("/sagas/{}", encoded(&id));
     let act = async {
         let (id, what) = (saga_id(&id)?, operate(&form)?);
         let why = form.get("why").unwrap_or_default().to_owned();
-        pages.api.act_on_one(id, &seen.who, why, what, &with_id(&headers, &form)).await
+        pages.api.act_on_one(id, &seen.who, why, what, &headers).await
     };
     match act.await {
         Ok(()) => {
@@ -91,14 +94,8 @@ pub(super) async fn on_one(
 pub(super) async fn rollout(
     State(pages): State<Pages>,
     Path(name): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: String,
+    Sent { seen, form, headers }: Sent,
 ) -> Response {
-    let (seen, form) = match sent(&pages, &uri, &headers, &body) {
-        Ok(sent) => sent,
-        Err(response) => return *response,
-    };
     let act = async {
         let number = |name| {
             form.number(name)?.ok_or_else(|| Problem::unprocessable(format!("{name}: a whole number is needed")))
@@ -106,7 +103,7 @@ pub(super) async fn rollout(
         let percent = u8::try_from(number("percent")?).unwrap_or(u8::MAX);
         let why = form.get("why").unwrap_or_default().to_owned();
         let asked = RolloutAsked { version: number("version")?, percent, why };
-        pages.api.set_rollout(&name, &seen.who, asked, &with_id(&headers, &form)).await
+        pages.api.set_rollout(&name, &seen.who, asked, &headers).await
     };
     match act.await {
         Ok(()) => Redirect::to(&format!("/definitions?told={}", encoded(&name))).into_response(),
@@ -118,14 +115,8 @@ pub(super) async fn rollout(
 pub(super) async fn put_back(
     State(pages): State<Pages>,
     Path(topic): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: String,
+    Sent { seen, form, .. }: Sent,
 ) -> Response {
-    let (seen, form) = match sent(&pages, &uri, &headers, &body) {
-        Ok(sent) => sent,
-        Err(response) => return *response,
-    };
     let back = format!("/dead-letters/{}", encoded(&topic));
     let act = async {
         let place = |name: &str| form.get(name).and_then(|text| text.parse::<i64>().ok());

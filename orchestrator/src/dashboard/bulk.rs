@@ -10,6 +10,7 @@ use common::http::Problem;
 use maud::{Markup, html};
 use uuid::Uuid;
 
+use super::acts::Sent;
 use super::query::{Query, of_filter};
 use super::{Content, Pages, Seen, acts, flow, layout, sagas, wrong};
 use crate::api::{ActOnMany, Many};
@@ -58,11 +59,7 @@ fn form(filter: &Filter, seen: &Seen) -> Markup {
 }
 
 /// `POST /bulk?…`: without `ids` which ones it would be, with them what became of those.
-pub(super) async fn act(State(pages): State<Pages>, uri: Uri, headers: HeaderMap, body: String) -> Response {
-    let (mut seen, form) = match acts::sent(&pages, &uri, &headers, &body) {
-        Ok(sent) => sent,
-        Err(response) => return *response,
-    };
+pub(super) async fn act(State(pages): State<Pages>, uri: Uri, Sent { mut seen, form, headers }: Sent) -> Response {
     seen.query = Query::of(&uri);
     match acted(&pages, &seen, &form, &headers).await {
         Ok(content) => layout::page(&pages, &seen, "/bulk", &content).into_response(),
@@ -77,7 +74,7 @@ async fn acted(pages: &Pages, seen: &Seen, form: &Query, headers: &HeaderMap) ->
     let only = Some(only).filter(|only| !only.is_empty());
     let asked = ActOnMany { why: why.clone(), filter: filter.clone(), dry_run: only.is_none(), what, only };
     let action = form.get("action").unwrap_or_default();
-    let told = pages.api.act_on_many(&seen.who, asked, &acts::with_id(headers, form)).await?;
+    let told = pages.api.act_on_many(&seen.who, asked, headers).await?;
     let main = html! {
         h1 { (title(lang)) }
         (what_is_meant(&filter, lang))

@@ -61,7 +61,7 @@ impl Facts {
         let mut waits = Vec::new();
         for (place, step) in (0..WHOLE).zip(saga.all_steps()) {
             of_step(place, step, &mut facts);
-            if saga.is_open() && is_current(step.status) {
+            if saga.is_open() && step.is_current() {
                 let since = step.since().map_or(saga.updated.0, |at| at.0);
                 let reason = kind_of(step.reason.as_deref().unwrap_or_default());
                 waits.push((place, since, step.status.as_str().to_owned(), reason));
@@ -98,21 +98,6 @@ fn of_step(place: u8, step: &StepState, facts: &mut Vec<Fact>) {
     facts.push((place, what as u8, minute(at.0), bucket(at.since(started)), 1));
     if step.attempts > 1 {
         facts.push((place, What::Retried as u8, minute(at.0), 0, step.attempts - 1));
-    }
-}
-
-/// Whether something is waited for, as [`Saga::current_steps`] has it.
-fn is_current(status: StepStatus) -> bool {
-    match status {
-        StepStatus::Running | StepStatus::Retrying | StepStatus::Compensating | StepStatus::Stuck => true,
-        StepStatus::Waiting
-        | StepStatus::Done
-        | StepStatus::Refused
-        | StepStatus::Failed
-        | StepStatus::TimedOut
-        | StepStatus::Abandoned
-        | StepStatus::Compensated
-        | StepStatus::Skipped => false,
     }
 }
 

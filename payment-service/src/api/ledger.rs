@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::{Params, Problem};
+use common::http::{Params, Problem, parameter};
 use common::ids::OrderId;
 use common::money::Amount;
 use common::service::Context;
@@ -10,7 +10,7 @@ use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{read, read_limit};
+use super::read_limit;
 use crate::payment::ledger::Account;
 use crate::program::Settings;
 use crate::view::{self, Place, Posted, Total};
@@ -103,9 +103,9 @@ pub(super) async fn show(
     Params(query): Params<Query>,
 ) -> Result<Json<Ledger>, Problem> {
     let id = |text: &str| text.parse::<OrderId>().ok();
-    let order = read("orderId", query.order_id.as_deref(), id, "an order's id, a UUID")?;
+    let order = parameter("orderId", query.order_id.as_deref(), id, "an order's id, a UUID")?;
     let place = |text: &str| text.parse::<Place>().ok();
-    let from = read("cursor", query.cursor.as_deref(), place, "the next of an earlier page, as it was")?;
+    let from = parameter("cursor", query.cursor.as_deref(), place, "the next of an earlier page, as it was")?;
     let limit = read_limit(query.limit.as_deref())?;
     let asked = move |db: &rusqlite::Connection| {
         // One snapshot: what is summed is what is listed.

@@ -11,7 +11,7 @@ use axum::http::header::LINK;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use common::http::{Params, PathId, Problem, docs_routes};
+use common::http::{Params, PathId, Problem, docs_routes, parameter};
 use common::ids::OrderId;
 use common::service::Context;
 use serde::Deserialize;
@@ -90,34 +90,18 @@ struct Query {
     limit: Option<String>,
 }
 
-/// The value of a query parameter, if it is there.
-fn read<T>(
-    name: &str,
-    value: Option<&str>,
-    parse: impl Fn(&str) -> Option<T>,
-    allowed: &str,
-) -> Result<Option<T>, Problem> {
-    let Some(text) = value else { return Ok(None) };
-    parse(text).map(Some).ok_or_else(|| {
-        let shown: String = text.chars().take(80).collect();
-        let detail = format!("'{shown}' is not one of what is allowed: {allowed}");
-        let errors = serde_json::json!([{ "detail": &detail, "parameter": name }]);
-        Problem::bad_request(format!("The parameter {name} is wrong: {detail}.")).with("errors", errors)
-    })
-}
-
 fn read_limit(value: Option<&str>) -> Result<usize, Problem> {
     let number = |text: &str| text.parse().ok().filter(|n| (1..=LARGEST_PAGE).contains(n));
-    Ok(read("limit", value, number, &format!("a number from 1 to {LARGEST_PAGE}"))?.unwrap_or(PAGE))
+    Ok(parameter("limit", value, number, &format!("a number from 1 to {LARGEST_PAGE}"))?.unwrap_or(PAGE))
 }
 
 /// The payments of the newest orders first.
 #[utoipa::path(get, path = "/payments", params(Query), responses((status = 200, body = PaymentPage)))]
 async fn list(State(context): State<Context<Settings>>, Params(query): Params<Query>) -> Result<Response, Problem> {
     let known = |text: &str| Status::NAMES.into_iter().find(|name| *name == text);
-    let status = read("status", query.status.as_deref(), known, &Status::NAMES.join(", "))?;
+    let status = parameter("status", query.status.as_deref(), known, &Status::NAMES.join(", "))?;
     let id = |text: &str| text.parse::<OrderId>().ok();
-    let before = read("cursor", query.cursor.as_deref(), id, "the next of an earlier page, as it was")?;
+    let before = parameter("cursor", query.cursor.as_deref(), id, "the next of an earlier page, as it was")?;
     let limit = read_limit(query.limit.as_deref())?;
     let (found, more) = context.view.read(move |db| view::page(db, status, before, limit)).await?;
     let next = found.last().filter(|_| more).map(|last| last.order.to_string());
