@@ -1,4 +1,4 @@
-//! The order API: place an order, list orders, follow one to its end.
+//! The order API: place an order, list orders, follow one to its end. What else can be done with one stands beside.
 
 use std::time::Duration;
 
@@ -6,21 +6,26 @@ use axum::extract::State;
 use axum::http::header::{HeaderName, LINK, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{self, get};
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use common::http::{Body, Params, PathId, Problem, idempotency_key, parameter, trace_of};
+use common::http::{Body, Params, PathId, Problem, docs_routes, idempotency_key, parameter, trace_of};
 use common::ids::{self, OrderId};
 use common::messages::header;
 use common::service::Context;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
 use crate::cancel;
+use crate::events;
+use crate::invoice;
+use crate::kept::Kept;
 use crate::order::{self, Order, Placed, Status};
 use crate::place::{self, PlaceOrder};
 use crate::program::Settings;
-use crate::representation::{Shown, path};
+use crate::representation::{OrderBody, path};
+use crate::return_api;
 use crate::view::{self, Cursor, Filter};
 
 /// How long `POST /orders` waits for the order to be there.
@@ -39,12 +44,34 @@ pub fn router(context: Context<Settings>) -> Router {
     Router::new()
         .route("/orders", get(list).post(place))
         .route("/orders/{id}", get(show))
-        .route("/orders/{id}/cancel", routing::post(cancel::post))
+        .route("/orders/{id}/cancel", post(cancel::post))
+        .route("/orders/{id}/returns", post(return_api::post))
+        .route("/orders/{id}/invoice", get(invoice::api::show))
+        .route("/orders/{id}/events", get(events::stream))
         .with_state(context)
+        .merge(docs_routes(Description::openapi()))
 }
 
-/// `POST /orders`: with an `Idempotency-Key` the order's id derives from it, so the same request again is answered as
-/// before, for ever and by every instance. 201 once the order is durable and this instance shows it; 503 with its id when that is not known in time.
+/// The API, described.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "order-service",
+        description = "Orders: placed, followed to their end, cancelled and returned. An order is taken \
+        from one warehouse; one that is spread over several is placed as several orders."
+    ),
+    paths(place, list, show, cancel::post, return_api::post, invoice::api::show, events::stream),
+    components(schemas(events::Told))
+)]
+pub struct Description;
+
+/// Places an order. With an `Idempotency-Key` the order's id derives from it, so the same request again is answered as
+/// before, for ever and by every instance. 201 once the order is durable and this instance shows it; 503 with its id when that is
+/// not known in time.
+#[utoipa::path(post, path = "/orders",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The client's own name for the request.")),
+    request_body = PlaceOrder,
+    responses((status = 201, body = OrderBody, description = "The order is placed. `Location` says where it is.")))]
 async fn place(
     State(context): State<Context<Settings>>,
     headers: HeaderMap,
@@ -55,7 +82,7 @@ async fn place(
     let placed = body.checked(&context.settings.orders, id, Timestamp::now())?;
     let key = order::key(&id.to_string());
     if given.is_some()
-        && let Some(known) = context.view.entity(&key).await?
+        && let Some(known) = order_of(&context, &key).await?
     {
         return created(known, &placed);
     }
@@ -92,10 +119,31 @@ fn created(known: Order, wanted: &Placed) -> Result<Response, Problem> {
         return Err(Problem::unprocessable(detail).with("location", location.as_str()));
     }
     let location = path(began.placed.order_id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Shown::whole(&began))).into_response())
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(OrderBody::whole(&began))).into_response())
 }
 
-/// `GET /orders/{id}`, which waits for the order's end where `Prefer: wait=N` asks for it.
+/// The order of that id.
+///
+/// # Errors
+/// 404 when there is none.
+pub(crate) async fn find(context: &Context<Settings>, id: OrderId) -> Result<Order, Problem> {
+    let order = order_of(context, &order::key(&id.to_string())).await?;
+    order.ok_or_else(|| Problem::not_found(format!("There is no order {id}.")))
+}
+
+async fn order_of(context: &Context<Settings>, key: &str) -> Result<Option<Order>, Problem> {
+    let kept: Option<Kept> = context.view.entity(key).await?;
+    Ok(kept.and_then(|kept| match kept {
+        Kept::Order(order) => Some(*order),
+        Kept::Series(_) | Kept::Mailing(_) => None,
+    }))
+}
+
+/// An order. `Prefer: wait=N` waits up to N seconds for its end.
+#[utoipa::path(get, path = "/orders/{id}",
+    params(("id" = Uuid, Path, description = "The order's id."),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: how many seconds to wait for its end (RFC 7240).")),
+    responses((status = 200, body = OrderBody), (status = 404, description = "There is no such order.")))]
 async fn show(
     State(context): State<Context<Settings>>,
     PathId(id): PathId,
@@ -108,10 +156,9 @@ async fn show(
         let ended = move |connection: &_| Ok(view::has_ended(connection, &wanted)?.then_some(()));
         context.view.until(&key, Duration::from_secs(seconds), ended).await?;
     }
-    let order: Option<Order> = context.view.entity(&key).await?;
-    let order = order.ok_or_else(|| Problem::not_found(format!("There is no order {id}.")))?;
+    let order = find(&context, id).await?;
     let applied = wait.map(|seconds| [(PREFERENCE_APPLIED, format!("wait={seconds}"))]);
-    let shown = Json(Shown::whole(&order));
+    let shown = Json(OrderBody::whole(&order));
     Ok(match applied {
         Some(applied) => (applied, shown).into_response(),
         None => shown.into_response(),
@@ -131,12 +178,20 @@ fn wait_of(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// The query of `GET /orders`, as text: each value is read by itself, so that what is wrong can be named.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Query {
+    /// Only those that are so.
+    #[param(inline, value_type = Option<Status>)]
     status: Option<String>,
+    /// Only this customer's.
+    #[param(value_type = Option<Uuid>)]
     customer_id: Option<String>,
+    /// At most so many.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
     limit: Option<String>,
+    /// From the `next` of the page before.
     cursor: Option<String>,
 }
 
@@ -174,19 +229,22 @@ impl Listing {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Page<'a> {
-    items: Vec<Shown<'a>>,
+/// A page of orders.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderPage)]
+pub(crate) struct Page<'a> {
+    items: Vec<OrderBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-/// `GET /orders`: newest first.
+/// Orders, newest first.
+#[utoipa::path(get, path = "/orders", params(Query), responses((status = 200, body = Page)))]
 async fn list(State(context): State<Context<Settings>>, Params(query): Params<Query>) -> Result<Response, Problem> {
     let listing = query.read()?;
     let Listing { filter, limit, from } = listing;
     let (orders, next) = context.view.read(move |connection| view::page(connection, filter, from, limit)).await?;
-    let items = orders.iter().map(Shown::in_list).collect();
+    let items = orders.iter().map(OrderBody::in_list).collect();
     let page = Json(Page { items, next: next.map(Cursor::encode) });
     Ok(match next {
         Some(next) => ([(LINK, format!("<{}>; rel=\"next\"", listing.address(next)))], page).into_response(),

@@ -10,17 +10,18 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use common::http::{Body, PathId, Problem, trace_of};
 use common::ids::{self, OrderId};
-use common::journal::World;
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::service::Context;
 use common::time::Timestamp;
 use common::topics;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::order::{Order, is_at_home, key};
+use crate::api;
+use crate::order::{Decision, Order, key, known};
 use crate::program::Settings;
-use crate::representation::{Shown, path};
+use crate::representation::{OrderBody, path};
 
 /// `ce_type` of the message by which a customer takes an order back (from the HTTP API).
 pub const CANCEL: &str = "order.cancel";
@@ -66,18 +67,15 @@ pub struct Cancellation {
 
 /// A pending order remembers the first request and passes it on, behind the event that began its saga. One that has ended
 /// stays as it is: who asked is told by the API.
-pub(crate) fn cancel(world: &mut World<'_, Order>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+pub(crate) fn cancel(world: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let Cancel { order_id, why } = message.json()?;
-    let id = order_id.to_string();
-    is_at_home(world, &id)?;
-    let Some(order) = world.update(&key(&id)) else {
-        return Err(Unreadable::Malformed(format!("orderId: there is no order {id}")));
-    };
-    if !order.status.is_pending() || order.cancellation.is_some() {
+    let order = known(world, order_id)?;
+    if !order.is_underway() || order.cancellation.is_some() {
         return Ok(());
     }
     order.cancellation = Some(Cancellation { requested_at: now, why: why.clone() });
     order.updated_at = now;
+    let id = order_id.to_string();
     let event_id = ids::derive(&[&id, CANCEL_REQUESTED]).to_string();
     let requested = CancelRequested { order_id, by: "customer".to_owned(), why };
     let event = Outgoing::event(topics::CREATED_ORDERS, &id, CANCEL_REQUESTED, event_id, &id, now, &requested);
@@ -86,39 +84,46 @@ pub(crate) fn cancel(world: &mut World<'_, Order>, message: &Message, now: Times
 }
 
 /// The body of `POST /orders/{id}/cancel`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CancelOrder {
+    /// Why, in the customer's words.
     reason: Option<String>,
 }
 
-impl CancelOrder {
-    fn why(self, longest: usize) -> Result<String, Problem> {
-        let reason = self.reason.unwrap_or_default();
-        let text = reason.trim();
-        if text.chars().count() > longest {
-            let problem = Problem::unprocessable("The order can't be cancelled like this: see errors.");
-            return Err(problem.at("/reason", format!("is longer than {longest} characters")));
-        }
-        Ok(if text.is_empty() { NO_REASON.to_owned() } else { text.to_owned() })
+/// The customer's reason, without blanks around it.
+///
+/// # Errors
+/// 422 where it is longer than texts may be.
+pub(crate) fn reason(given: Option<String>, longest: usize) -> Result<String, Problem> {
+    let given = given.unwrap_or_default();
+    let text = given.trim();
+    if text.chars().count() > longest {
+        let problem = Problem::unprocessable("The request can't be taken like this: see errors.");
+        return Err(problem.at("/reason", format!("is longer than {longest} characters")));
     }
+    Ok(if text.is_empty() { NO_REASON.to_owned() } else { text.to_owned() })
 }
 
-/// `POST /orders/{id}/cancel`: 202 once the request is durable; 409 when the order has ended already.
+/// Takes an order back. Whether it is still in time is decided by its saga.
+#[utoipa::path(post, path = "/orders/{id}/cancel",
+    params(("id" = Uuid, Path, description = "The order's id.")), request_body = CancelOrder,
+    responses((status = 202, body = OrderBody, description = "The request is kept; the order tells what becomes of it."),
+        (status = 404, description = "There is no such order."),
+        (status = 409, description = "It has ended: it can't be cancelled any more.")))]
 pub(crate) async fn post(
     State(context): State<Context<Settings>>,
     PathId(id): PathId,
     headers: HeaderMap,
     Body(body): Body<CancelOrder>,
 ) -> Result<Response, Problem> {
-    let why = body.why(context.settings.orders.max_text)?;
-    let key = key(&id.to_string());
-    let known: Option<Order> = context.view.entity(&key).await?;
-    let known = known.ok_or_else(|| Problem::not_found(format!("There is no order {id}.")))?;
+    let why = reason(body.reason, context.settings.orders.max_text)?;
+    let known = api::find(&context, id).await?;
     if let Some(answer) = answer(&known)? {
         return Ok(answer);
     }
     tracing::info!(order_id = %id, "a customer takes an order back");
+    let key = key(&id.to_string());
     let (text, now, cancel) = (id.to_string(), Timestamp::now(), Cancel { order_id: id, why });
     // A request of its own each time: the second one changes nothing.
     let message_id = Uuid::new_v4().to_string();
@@ -127,7 +132,7 @@ pub(crate) async fn post(
     let wanted = key.clone();
     let heard = move |connection: &_| {
         let state = crate::view::state(connection, &wanted)?;
-        Ok(state.filter(|order| order.cancellation.is_some() || !order.status.is_pending()))
+        Ok(state.filter(|order| order.cancellation.is_some() || !order.is_underway()))
     };
     let order = context.view.until(&key, ASKING, heard).await?;
     let heard = order.as_ref().map(answer).transpose()?.flatten();
@@ -141,10 +146,10 @@ pub(crate) async fn post(
 fn answer(order: &Order) -> Result<Option<Response>, Problem> {
     let id = order.placed.order_id;
     if order.cancellation.is_some() {
-        let shown = Json(Shown::whole(order));
+        let shown = Json(OrderBody::whole(order));
         return Ok(Some((StatusCode::ACCEPTED, [(LOCATION, path(id))], shown).into_response()));
     }
-    if order.status.is_pending() {
+    if order.is_underway() {
         return Ok(None);
     }
     let detail = format!("Order {id} is {} since {}: it can't be cancelled any more.", order.status, order.updated_at);

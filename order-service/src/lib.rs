@@ -3,8 +3,20 @@
 
 pub mod api;
 pub mod cancel;
+pub mod conclude;
+pub mod delivery;
+mod events;
+pub mod invoice;
+pub mod kept;
+pub mod mail;
+pub mod notices;
 pub mod order;
 pub mod place;
 pub mod program;
 pub mod representation;
+mod return_api;
+pub mod returns;
+mod status;
+#[cfg(test)]
+mod story;
 pub mod view;

@@ -1,11 +1,11 @@
-//! What the order service decides: an order is placed once and ends once. Pure; which step comes in between is the
-//! orchestrator's business.
+//! What the order service decides: an order is placed once, goes on as its saga tells, and ends once. Pure; which step comes
+//! next is the orchestrator's business. What a decision on an invoice, a notice or a return is stands beside this.
 
-use std::fmt;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use common::ids::{self, OrderId};
-use common::journal::{Entity, Handler, Nothing, Trigger, World};
+use common::journal::{Handler, Intent, Key, Trigger, World};
 use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
@@ -13,11 +13,17 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::cancel::{CANCEL, Cancellation, cancel};
+use crate::conclude::{CONCLUDE, PROGRESS, Payment, Shipment, Step, conclude, progress};
+use crate::delivery::{Customer, Delivery};
+use crate::invoice::{CONFIRM, Invoice, UNCONFIRM, confirm, unconfirm};
+use crate::kept::Kept;
+use crate::mail::{MAILED, Mail, mailed};
+use crate::notices::{NOTIFY, Noticed, notify_step};
+use crate::returns::{CONCLUDE_RETURN, RETURN, Return, ask_for_return, conclude_return};
+pub use crate::status::Status;
 
 /// `ce_type` of the message that places an order (from the HTTP API).
 pub const PLACE: &str = "order.place";
-/// `ce_type` of the command by which the orchestrator tells how an order ended.
-pub const CONCLUDE: &str = "order.conclude";
 /// `ce_type` of the event that an order is there.
 pub const CREATED: &str = "order.created";
 
@@ -27,11 +33,20 @@ pub const CREATED: &str = "order.created";
 pub struct Placed {
     pub order_id: OrderId,
     pub customer_id: Uuid,
+    /// Whom to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Customer>,
     /// What the customer pays, in minor units of `currency`.
     pub amount_minor: i64,
     /// ISO 4217, such as `BRL`.
     pub currency: String,
     pub items: Vec<Item>,
+    /// How it gets to the customer; none: it is not shipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+    /// The warehouse it is taken from; none: the shop's usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warehouse: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -46,93 +61,20 @@ pub struct Item {
     pub quantity: NonZeroU32,
 }
 
-/// Value of `order.conclude`.
+/// A move of an order's status.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Conclude {
-    pub order_id: OrderId,
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// To which.
     pub status: Status,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    #[serde(default)]
-    pub steps: Vec<Step>,
-}
-
-/// What one step of the saga came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Step {
-    pub step: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    pub status: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_at: Option<Timestamp>,
-    #[serde(default)]
-    pub attempts: u32,
+    /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// Where an order is.
-///
-/// ```text
-/// pending --> confirmed | rejected | payment_not_completed | cancelled
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Placed; its saga runs.
-    Pending,
-    /// Paid, and the stock is the customer's.
-    Confirmed,
-    /// Not possible as ordered (out of stock).
-    Rejected,
-    /// Not paid; nothing is held for it any more.
-    PaymentNotCompleted,
-    /// Something else went wrong; all that was done is undone.
-    Cancelled,
-}
-
-impl Status {
-    /// Every status.
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::Confirmed, Self::Rejected, Self::PaymentNotCompleted, Self::Cancelled];
-
-    /// The name as in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Confirmed => "confirmed",
-            Self::Rejected => "rejected",
-            Self::PaymentNotCompleted => "payment_not_completed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// The status of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == name)
-    }
-
-    /// Whether the saga still has to say how the order ends.
-    pub const fn is_pending(self) -> bool {
-        match self {
-            Self::Pending => true,
-            Self::Confirmed | Self::Rejected | Self::PaymentNotCompleted | Self::Cancelled => false,
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// An order, as it was placed and what became of it.
+/// An order, as it was placed and what became of it. What is empty is left out of its JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
@@ -141,26 +83,77 @@ pub struct Order {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     pub updated_at: Timestamp,
+    /// Confirmed, and its saga still has something to do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_be_shipped: bool,
+    /// When its saga ended; of an order of an earlier release it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concluded_at: Option<Timestamp>,
+    /// Every status it had behind `pending`, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// The customer wants it taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<Cancellation>,
-    /// The saga's steps, known once it has ended.
+    /// The saga's steps, as far as it has told of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Payment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<Invoice>,
+    /// Its invoice is void, or must not be made any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unconfirmed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipment: Option<Shipment>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returns: Vec<Return>,
+    /// What the customer was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Noticed>,
 }
 
 impl Order {
     /// An order as it begins.
     pub fn new(placed: Placed) -> Self {
-        let updated_at = placed.created_at;
-        Self { placed, status: Status::Pending, reason: None, updated_at, cancellation: None, steps: Vec::new() }
+        Self {
+            updated_at: placed.created_at,
+            placed,
+            status: Status::Pending,
+            reason: None,
+            to_be_shipped: false,
+            concluded_at: None,
+            changes: Vec::new(),
+            cancellation: None,
+            steps: Vec::new(),
+            payment: None,
+            invoice: None,
+            unconfirmed: false,
+            shipment: None,
+            returns: Vec::new(),
+            notices: Vec::new(),
+        }
     }
-}
 
-impl Entity for Order {
-    /// A pending order waits for its conclusion, so it stays at hand.
-    fn is_open(&self) -> bool {
-        self.status.is_pending()
+    /// Whether its saga still has to say how it ends.
+    pub fn is_underway(&self) -> bool {
+        self.status.is_underway() || self.to_be_shipped
+    }
+
+    /// Its status from now on.
+    pub(crate) fn becomes(&mut self, status: Status, reason: Option<String>, now: Timestamp) {
+        self.updated_at = now;
+        if self.status != status {
+            self.changes.push(Change { at: now, status, reason: reason.clone() });
+        }
+        (self.status, self.reason) = (status, reason);
+    }
+
+    /// The sum of its lines in minor units; none where it is beyond what an amount can be.
+    pub fn sum_minor(&self) -> Option<i64> {
+        let of_line = |item: &Item| item.amount_minor.checked_mul(i64::from(item.quantity.get()));
+        self.placed.items.iter().try_fold(0_i64, |sum, item| sum.checked_add(of_line(item)?))
     }
 }
 
@@ -169,30 +162,62 @@ pub fn key(id: &str) -> String {
     format!("order/{id}")
 }
 
-/// The order service's decisions.
-#[derive(Clone, Copy, Debug)]
-pub struct Orders;
+/// The order service's decisions, and what of them is a matter of settings.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// How long after its end an order may be returned.
+    pub return_window: Duration,
+    /// The name of the series of invoices.
+    pub series: String,
+    /// The language of notices to customers who name none.
+    pub language: crate::delivery::Language,
+    /// Whether notices are mailed.
+    pub mails: bool,
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        let (return_window, series) = (Duration::from_secs(30 * 24 * 3600), "A".to_owned());
+        Self { return_window, series, language: crate::delivery::Language::En, mails: false }
+    }
+}
+
+pub(crate) type Decision<'w, 'a> = &'w mut World<'a, Kept>;
 
 impl Handler for Orders {
-    type Entity = Order;
-    type Act = Nothing;
+    type Entity = Kept;
+    type Act = Mail;
 
-    fn decide(&self, world: &mut World<'_, Order>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+    fn decide(&self, world: &mut World<'_, Kept>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
         let message = match trigger {
             Trigger::Message(message) => message,
             Trigger::Claimed | Trigger::Timer(_) => return Ok(()),
         };
         match message.kind() {
             Some(PLACE) => place(world, message, now),
-            Some(CONCLUDE) => conclude(world, message, now),
+            Some(PROGRESS) => progress(world, message, now),
+            Some(CONFIRM) => confirm(self, world, message, now),
+            Some(UNCONFIRM) => unconfirm(world, message, now),
+            Some(NOTIFY) => notify_step(self, world, message, now),
+            Some(CONCLUDE) => conclude(self, world, message, now),
             Some(CANCEL) => cancel(world, message, now),
+            Some(RETURN) => ask_for_return(self, world, message, now),
+            Some(CONCLUDE_RETURN) => conclude_return(self, world, message, now),
+            Some(MAILED) => mailed(world, message, now),
             other => Err(Unreadable::UnknownType(other.unwrap_or_default().to_owned())),
+        }
+    }
+
+    fn intents(&self, _: &Key, kept: &Kept) -> Vec<Intent<Mail>> {
+        match kept {
+            Kept::Mailing(mailing) => mailing.intent().into_iter().collect(),
+            Kept::Order(_) | Kept::Series(_) => Vec::new(),
         }
     }
 }
 
 /// A new order begins pending and is announced. A known one stays as it is, and nothing is announced again.
-fn place(world: &mut World<'_, Order>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+fn place(world: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let placed: Placed = message.json()?;
     let id = placed.order_id.to_string();
     is_at_home(world, &id)?;
@@ -203,39 +228,12 @@ fn place(world: &mut World<'_, Order>, message: &Message, now: Timestamp) -> Res
     let event_id = ids::derive(&[&message.id(), "created"]).to_string();
     let created = Outgoing::event(topics::CREATED_ORDERS, &id, CREATED, event_id, &id, now, &placed);
     world.send(created.caused_by(message.header(header::TRACEPARENT)));
-    world.put(key, Order::new(placed));
-    Ok(())
-}
-
-/// The order ends, once. The same ending again is answered as before.
-fn conclude(world: &mut World<'_, Order>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
-    let ending: Conclude = message.json()?;
-    if ending.status.is_pending() {
-        return Err(Unreadable::Malformed("status: an order cannot end as pending".to_owned()));
-    }
-    let id = ending.order_id.to_string();
-    is_at_home(world, &id)?;
-    let key = key(&id);
-    let answer = match world.get(&key).map(|order| order.status) {
-        None => refused("unknown_order", format!("there is no order {id}")),
-        Some(Status::Pending) => {
-            if let Some(order) = world.update(&key) {
-                order.status = ending.status;
-                order.reason = ending.reason;
-                order.steps = ending.steps;
-                order.updated_at = now;
-            }
-            done()
-        }
-        Some(known) if known == ending.status => done(),
-        Some(known) => refused("already_ended", format!("the order is {known} and cannot become {}", ending.status)),
-    };
-    world.send(Outgoing::reply(message, &id, now, &answer));
+    world.put(key, Order::new(placed).into());
     Ok(())
 }
 
 /// An order lives on the partition of its id: elsewhere it would have two writers.
-pub(crate) fn is_at_home(world: &World<'_, Order>, id: &str) -> Result<(), Unreadable> {
+pub(crate) fn is_at_home(world: &World<'_, Kept>, id: &str) -> Result<(), Unreadable> {
     let home = topics::partition_of(id.as_bytes(), world.partitions());
     if home == world.partition() {
         return Ok(());
@@ -244,11 +242,43 @@ pub(crate) fn is_at_home(world: &World<'_, Order>, id: &str) -> Result<(), Unrea
     Err(Unreadable::Malformed(format!("order {id} belongs on partition {home}, not {here}: use its id as the key")))
 }
 
-fn done() -> Reply {
+/// The order of a message, to be changed. One that nobody placed is an error of whoever asks.
+pub(crate) fn known<'w>(world: &'w mut World<'_, Kept>, id: OrderId) -> Result<&'w mut Order, Unreadable> {
+    let id = id.to_string();
+    is_at_home(world, &id)?;
+    let kept = world.update(&key(&id)).and_then(Kept::order_mut);
+    kept.ok_or_else(|| Unreadable::Malformed(format!("orderId: there is no order {id}")))
+}
+
+/// Carries out a saga's command on an order and answers it; an order that is not known refuses.
+pub(crate) fn answer(
+    world: Decision<'_, '_>,
+    message: &Message,
+    id: OrderId,
+    now: Timestamp,
+    carry_out: impl FnOnce(Decision<'_, '_>, &str) -> Reply,
+) -> Result<(), Unreadable> {
+    let id = id.to_string();
+    is_at_home(world, &id)?;
+    let key = key(&id);
+    let reply = match world.get(&key).and_then(Kept::order) {
+        Some(_) => carry_out(world, &key),
+        None => refused("unknown_order", format!("there is no order {id}")),
+    };
+    world.send(Outgoing::reply(message, &id, now, &reply));
+    Ok(())
+}
+
+/// The order behind a key that is known to have one, changed.
+pub(crate) fn change<T: Default>(world: Decision<'_, '_>, key: &str, how: impl FnOnce(&mut Order) -> T) -> T {
+    world.update(key).and_then(Kept::order_mut).map(how).unwrap_or_default()
+}
+
+pub(crate) fn done() -> Reply {
     Reply::Ok { data: serde_json::Value::Object(serde_json::Map::new()) }
 }
 
-fn refused(reason: &str, detail: String) -> Reply {
+pub(crate) fn refused(reason: &str, detail: String) -> Reply {
     Reply::Refused { reason: reason.to_owned(), detail: Some(detail) }
 }
 

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cancel::CANCEL_REQUESTED;
+use crate::conclude::PROGRESS;
+use crate::delivery::Method;
 
 const ORDER: &str = "018f3f2a-0000-7000-8000-000000000001";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -41,11 +43,11 @@ fn conclude_message(id: &str, status: &str) -> Message {
 }
 
 #[derive(Default)]
-struct Service(Memory<Order>);
+struct Service(Memory<Kept>);
 
 impl Service {
     fn take(&mut self, message: &Message) -> Vec<Outgoing> {
-        self.0.decide(&Orders, Trigger::Message(message), Timestamp(9_000))
+        self.0.decide(&Orders::default(), Trigger::Message(message), Timestamp(9_000))
     }
 
     fn placed() -> Self {
@@ -55,7 +57,7 @@ impl Service {
     }
 
     fn order(&self) -> Order {
-        self.0.get(&key(ORDER)).unwrap().clone()
+        self.0.get(&key(ORDER)).and_then(Kept::order).unwrap().clone()
     }
 }
 
@@ -77,7 +79,7 @@ fn a_placed_order_is_pending_and_announced_as_it_was_placed() {
     let asked: Value = serde_json::from_slice(&place_message("p1").value.unwrap()).unwrap();
     assert_eq!(told, asked);
     let order = service.order();
-    assert!(order.status == Status::Pending && order.is_open() && order.updated_at == order.placed.created_at);
+    assert!(order.status == Status::Pending && order.is_underway() && order.updated_at == order.placed.created_at);
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn an_order_ends_with_status_reason_and_steps() {
     assert_eq!(sent[0].headers.get(header::STEP), Some("ending"));
     let order = service.order();
     assert_eq!((order.status, order.reason.as_deref()), (Status::PaymentNotCompleted, Some("because")));
-    assert_eq!((order.updated_at, order.steps.len(), order.is_open()), (Timestamp(9_000), 1, false));
+    assert_eq!((order.updated_at, order.steps.len(), order.is_underway()), (Timestamp(9_000), 1, false));
 }
 
 #[test]
@@ -169,7 +171,7 @@ fn an_order_keyed_by_something_else_is_not_taken_by_the_wrong_partition() {
     let (mut memory, store) = (Memory::default(), std::collections::BTreeMap::new());
     let wrong = 1 - topics::partition_of(ORDER.as_bytes(), 2);
     let mut world = World::over(&mut memory, &store, wrong, 2);
-    let taken = Orders.decide(&mut world, Trigger::Message(&place_message("p1")), Timestamp(0));
+    let taken = Orders::default().decide(&mut world, Trigger::Message(&place_message("p1")), Timestamp(0));
     assert!(taken.unwrap_err().to_string().contains("use its id as the key"));
 }
 
@@ -202,7 +204,7 @@ fn a_pending_order_that_is_taken_back_remembers_it_and_passes_it_on_once() {
     let told: Value = serde_json::from_slice(event.value.bytes().unwrap()).unwrap();
     assert_eq!(told, json!({"orderId": ORDER, "by": "customer", "why": "the wrong day"}));
     let order = service.order();
-    assert!(order.status == Status::Pending && order.is_open(), "the orchestrator decides");
+    assert!(order.status == Status::Pending && order.is_underway(), "the orchestrator decides");
     assert_eq!(order.cancellation.clone().unwrap().why, "the wrong day");
     assert_eq!(service.take(&cancel_message("c2", "again")), []);
     assert_eq!(service.order(), order);
@@ -221,4 +223,74 @@ fn what_has_ended_is_not_taken_back() {
 fn an_order_that_nobody_placed_is_not_taken_back() {
     let sent = Service::default().take(&cancel_message("c", "what?"));
     assert_eq!(sent[0].topic, topics::dead_letters(topics::ORDER_COMMANDS));
+}
+
+fn progress_message(status: &str) -> Message {
+    let steps = json!([{"step": "reserve", "status": "done", "attempts": 1}]);
+    message(PROGRESS, status, &json!({"orderId": ORDER, "status": status, "steps": steps}))
+}
+
+#[test]
+fn an_order_goes_on_as_its_saga_tells_and_never_back() {
+    let mut service = Service::placed();
+    assert_eq!(service.take(&progress_message("awaiting_payment")), [], "it is told, not asked");
+    assert_eq!(service.order().status, Status::AwaitingPayment);
+    assert_eq!(service.order().steps.len(), 1);
+    let before = service.order();
+    service.take(&progress_message("reserved"));
+    service.take(&progress_message("awaiting_payment"));
+    assert_eq!(service.order(), before, "what comes late or again changes nothing");
+    service.take(&conclude_message("c", "confirmed"));
+    service.take(&progress_message("paid"));
+    let order = service.order();
+    let statuses: Vec<_> = order.changes.iter().map(|change| change.status).collect();
+    assert_eq!((order.status, statuses), (Status::Confirmed, vec![Status::AwaitingPayment, Status::Confirmed]));
+    let letter = &service.take(&progress_message("confirmed"))[0];
+    assert_eq!(letter.topic, "order-commands.dlq", "no saga confirms in passing");
+}
+
+#[test]
+fn one_that_is_shipped_is_not_only_confirmed_and_one_that_was_paid_is_not_only_cancelled() {
+    let ends = |status: &str, more: Value| {
+        let mut service = Service::placed();
+        let mut value = json!({"orderId": ORDER, "status": status, "steps": []});
+        value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        service.take(&message(CONCLUDE, "c", &value));
+        assert_eq!(answer(&service.take(&message(CONCLUDE, "again", &value)))["outcome"], "ok");
+        service.order()
+    };
+    let shipment = json!({"shipmentId": "s", "trackingNumber": "BR1", "estimatedDate": "2026-11-27"});
+    let shipped = ends("confirmed", json!({"shipment": shipment, "payment": {"status": "approved"}}));
+    assert_eq!((shipped.status, shipped.shipment.unwrap().tracking_number.as_deref()), (Status::Shipped, Some("BR1")));
+    let refunded = ends("cancelled", json!({"shipment": shipment, "payment": {"status": "Approved"}}));
+    assert_eq!((refunded.status, refunded.shipment), (Status::Refunded, None));
+    assert_eq!(ends("cancelled", json!({"payment": {"status": "declined"}})).status, Status::Cancelled);
+    assert_eq!(ends("cancelled", json!({})).status, Status::Cancelled);
+}
+
+#[test]
+fn what_an_earlier_release_wrote_is_still_read() {
+    let old = r#"{"placed":{"orderId":"018f3f2a-0000-7000-8000-000000000001","customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a",
+        "amountMinor":1050,"currency":"BRL","items":[{"id":"a","name":"day-one","amountMinor":20000,"quantity":1}],
+        "createdAt":"2026-01-02T03:04:05.678Z"},"status":"confirmed","updatedAt":"2026-01-02T03:04:06.000Z",
+        "steps":[{"step":"reserve","status":"done","attempts":1}]}"#;
+    let kept: Kept = serde_json::from_str(old).unwrap();
+    let order = kept.order().unwrap();
+    assert!(!order.is_underway() && order.placed.customer.is_none() && order.changes.is_empty());
+    let written = serde_json::to_value(&kept).unwrap();
+    assert_eq!(written, serde_json::from_str::<Value>(old).unwrap(), "and is written as it was");
+}
+
+#[test]
+fn whatever_is_kept_is_read_as_it_was_written() {
+    let mut placed = Service::placed().order();
+    placed.placed.delivery = Some(crate::delivery::Delivery { method: Method::Pickup, address: None });
+    let series = Kept::Series(crate::invoice::Series { last: 7 });
+    for kept in [placed.into(), series] {
+        let text = serde_json::to_string(&kept).unwrap();
+        assert_eq!(serde_json::from_str::<Kept>(&text).unwrap(), kept);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::from_value::<Kept>(value).unwrap(), kept);
+    }
+    assert!(serde_json::from_str::<Kept>("{}").is_err());
 }

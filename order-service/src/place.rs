@@ -10,50 +10,78 @@ use common::time::Timestamp;
 use common::topics;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::delivery::{Customer, Delivery};
 use crate::order::{Item, PLACE, Placed};
 
-/// `[orders]` of the settings: how large an order may be.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+/// `[orders]` of the settings, as far as it says how large an order may be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Lines of an order.
     pub max_items: usize,
     /// Pieces in one line.
     pub max_quantity: u32,
-    /// Characters of a name.
+    /// Characters of a text, such as a name.
     pub max_text: usize,
+    /// The largest amount, of an order and of an item, such as `"1000000.00"`.
+    pub max_amount: String,
+    /// What can be paid with: ISO 4217 codes of currencies that have two digits after the point.
+    pub currencies: Vec<String>,
 }
 
 /// The body of `POST /orders`.
-#[derive(Clone, Debug, Deserialize, Validate)]
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits as limits))]
 pub struct PlaceOrder {
+    /// A UUID.
     #[garde(custom(is_uuid))]
+    #[schema(value_type = Uuid)]
     customer_id: String,
-    #[garde(custom(is_not_negative))]
+    /// Whom to tell what becomes of it.
+    #[garde(dive)]
+    customer: Option<Customer>,
+    /// What the customer pays, with at most two digits after the point. It need not be the sum of the items.
+    #[garde(custom(is_amount))]
+    #[schema(value_type = f64, minimum = 0, example = 10.5)]
     amount: Amount,
     #[garde(length(min = 1, max = limits.max_items), dive)]
+    #[schema(min_items = 1)]
     items: Vec<PlaceItem>,
+    /// ISO 4217; one of `orders.currencies`.
     #[serde(default = "brl")]
     #[garde(custom(is_currency))]
+    #[schema(pattern = "^[A-Z]{3}$")]
     currency: String,
+    /// How it gets to the customer; left out: it is not shipped.
+    #[garde(dive)]
+    delivery: Option<Delivery>,
+    /// The warehouse that all of it is taken from; left out: the shop's usual one. An order over several is not possible.
+    #[garde(inner(custom(is_warehouse)))]
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    warehouse: Option<String>,
 }
 
 /// One line of it.
-#[derive(Clone, Debug, Deserialize, Validate)]
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits as limits))]
 struct PlaceItem {
+    /// A UUID.
     #[garde(custom(is_uuid))]
+    #[schema(value_type = Uuid)]
     id: String,
     #[garde(custom(is_text))]
     name: String,
-    #[garde(custom(is_not_negative))]
+    /// The price of one.
+    #[garde(custom(is_amount))]
+    #[schema(value_type = f64, minimum = 0, example = 200.00)]
     amount: Amount,
     #[garde(range(min = 1, max = i64::from(limits.max_quantity)))]
+    #[schema(minimum = 1)]
     quantity: i64,
 }
 
@@ -62,6 +90,11 @@ fn brl() -> String {
 }
 
 impl PlaceOrder {
+    /// Whose it is, as far as that is a UUID.
+    pub fn customer_id(&self) -> Option<Uuid> {
+        Uuid::parse_str(&self.customer_id).ok()
+    }
+
     /// The order that this asks for.
     ///
     /// # Errors
@@ -80,9 +113,17 @@ impl PlaceOrder {
                 quantity.ok_or_else(|| problem([(format!("/items/{n}/quantity"), "out of range".to_owned())]))?;
             Ok(Item { id: id.to_string(), name: item.name, amount_minor: item.amount.0, quantity })
         });
-        let items = items.collect::<Result<Vec<_>, Problem>>()?;
-        let (amount_minor, currency) = (self.amount.0, self.currency);
-        Ok(Placed { order_id: id, customer_id, amount_minor, currency, items, created_at: now })
+        Ok(Placed {
+            order_id: id,
+            customer_id,
+            customer: self.customer,
+            amount_minor: self.amount.0,
+            currency: self.currency,
+            items: items.collect::<Result<Vec<_>, Problem>>()?,
+            delivery: self.delivery,
+            warehouse: self.warehouse,
+            created_at: now,
+        })
     }
 }
 
@@ -121,11 +162,18 @@ fn is_uuid(value: &str, _: &Limits) -> garde::Result {
     Uuid::parse_str(value).map(|_| ()).map_err(|_| garde::Error::new(NOT_A_UUID))
 }
 
-fn is_not_negative(value: &Amount, _: &Limits) -> garde::Result {
-    if value.0 < 0 { Err(garde::Error::new("must not be negative")) } else { Ok(()) }
+fn is_amount(value: &Amount, limits: &Limits) -> garde::Result {
+    let most = Amount::parse(&limits.max_amount).unwrap_or_default();
+    if value.0 < 0 {
+        Err(garde::Error::new("must not be negative"))
+    } else if *value > most {
+        Err(garde::Error::new(format!("is more than {most}, the most that is taken")))
+    } else {
+        Ok(())
+    }
 }
 
-fn is_text(value: &str, limits: &Limits) -> garde::Result {
+pub(crate) fn is_text(value: &str, limits: &Limits) -> garde::Result {
     let length = value.chars().count();
     if value.trim().is_empty() {
         Err(garde::Error::new("must not be empty"))
@@ -136,11 +184,20 @@ fn is_text(value: &str, limits: &Limits) -> garde::Result {
     }
 }
 
-fn is_currency(value: &str, _: &Limits) -> garde::Result {
-    if value.len() == 3 && value.bytes().all(|b| b.is_ascii_uppercase()) {
+fn is_currency(value: &str, limits: &Limits) -> garde::Result {
+    if limits.currencies.iter().any(|known| known == value) {
         Ok(())
     } else {
-        Err(garde::Error::new("must be three capital letters such as BRL (ISO 4217)"))
+        Err(garde::Error::new(format!("must be one of {} (ISO 4217)", limits.currencies.join(", "))))
+    }
+}
+
+fn is_warehouse(value: &str, _: &Limits) -> garde::Result {
+    let right = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if (1..=64).contains(&value.len()) && value.bytes().all(right) {
+        Ok(())
+    } else {
+        Err(garde::Error::new("must be a warehouse's name, of 1 to 64 letters, digits, '.', '_' and '-'"))
     }
 }
 
@@ -157,11 +214,14 @@ mod tests {
             "quantity" : 1
         }     ] }"#;
 
-    const LIMITS: Limits = Limits { max_items: 2, max_quantity: 10, max_text: 20 };
+    fn limits() -> Limits {
+        let currencies = vec!["BRL".to_owned(), "EUR".to_owned()];
+        Limits { max_items: 2, max_quantity: 10, max_text: 20, max_amount: "1000.00".to_owned(), currencies }
+    }
 
     fn check(body: Value) -> Result<Placed, Value> {
         let order: PlaceOrder = serde_json::from_value(body).unwrap();
-        order.checked(&LIMITS, OrderId::generate(), Timestamp(5)).map_err(|p| serde_json::to_value(p).unwrap())
+        order.checked(&limits(), OrderId::generate(), Timestamp(5)).map_err(|p| serde_json::to_value(p).unwrap())
     }
 
     fn wrong(at: &str, value: Value) -> Value {
@@ -176,7 +236,7 @@ mod tests {
     fn the_sample_order_is_taken_to_the_cent() {
         let order: PlaceOrder = serde_json::from_str(SAMPLE).unwrap();
         let id = OrderId::generate();
-        let placed = order.checked(&LIMITS, id, Timestamp(5)).unwrap();
+        let placed = order.checked(&limits(), id, Timestamp(5)).unwrap();
         assert_eq!((placed.order_id, placed.amount_minor, &*placed.currency), (id, 1050, "BRL"));
         assert_eq!((placed.items[0].amount_minor, placed.items[0].quantity.get()), (20_000, 1));
     }
@@ -211,6 +271,43 @@ mod tests {
             wrong("/items/0/name", json!("x".repeat(21)))[0]["detail"],
             "has 21 characters, at most 20 are taken"
         );
+    }
+
+    #[test]
+    fn a_delivery_needs_an_address_unless_it_is_picked_up() {
+        let mut body: Value = serde_json::from_str(SAMPLE).unwrap();
+        body["delivery"] = json!({"method": "pickup"});
+        assert!(check(body.clone()).is_ok());
+        body["delivery"] = json!({"method": "express"});
+        let problem = check(body.clone()).unwrap_err();
+        assert_eq!(problem["errors"][0]["pointer"], "#/delivery/address");
+        let address =
+            json!({"name": " ", "line1": "x", "line2": "", "city": "x", "postalCode": "01310_100", "country": "br"});
+        body["delivery"] = json!({"method": "standard", "address": address});
+        let errors = check(body.clone()).unwrap_err()["errors"].clone();
+        let mut places: Vec<_> = errors.as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+        places.sort_unstable();
+        let wrong = ["country", "line2", "name", "postalCode"].map(|field| format!("#/delivery/address/{field}"));
+        assert_eq!(places, wrong);
+        body["delivery"]["address"] = json!({"name": "Ana", "line1": "Av. Paulista 1", "city": "Sao Paulo", "postalCode": "01310-100", "country": "BR"});
+        let placed = check(body).unwrap();
+        assert_eq!(placed.delivery.unwrap().address.unwrap().country, "BR");
+    }
+
+    #[test]
+    fn whom_to_tell_what_to_pay_with_and_where_to_take_it_from_are_checked() {
+        let mut body: Value = serde_json::from_str(SAMPLE).unwrap();
+        body["customer"] = json!({"name": "Ana", "email": "ana"});
+        body["warehouse"] = json!("over there");
+        body["currency"] = json!("JPY");
+        body["amount"] = json!(1000.01);
+        let problem = check(body).unwrap_err();
+        let errors: Vec<_> =
+            problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+        for place in ["#/customer/email", "#/warehouse", "#/currency", "#/amount"] {
+            assert!(errors.contains(&place), "{place}: {errors:?}");
+        }
+        assert_eq!(errors.len(), 4);
     }
 
     #[test]

@@ -12,13 +12,14 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Error, ToSql, Transaction};
 use uuid::Uuid;
 
+use crate::kept::Kept;
 use crate::order::{Order, Status};
 
 /// The rows of orders.
 pub struct OrderRows;
 
 impl Rows for OrderRows {
-    type Entity = Order;
+    type Entity = Kept;
 
     // The primary key is the order of the list: new rows go to its end, and a page is one range of it.
     const SCHEMA: &'static str = "
@@ -27,9 +28,9 @@ impl Rows for OrderRows {
         CREATE INDEX orders_of_status ON orders(status, created_at);
         CREATE INDEX orders_of_customer ON orders(customer_id, created_at);";
 
-    fn apply(tx: &Transaction<'_>, row: &Row<'_, Order>) -> rusqlite::Result<()> {
-        // An order is never removed.
-        let Some(order) = row.state else { return Ok(()) };
+    fn apply(tx: &Transaction<'_>, row: &Row<'_, Kept>) -> rusqlite::Result<()> {
+        // An order is never removed; what else is kept is not listed.
+        let Some(order) = row.state.and_then(Kept::order) else { return Ok(()) };
         let placed = &order.placed;
         let mut upsert = tx.prepare_cached(
             "INSERT INTO orders(created_at, id, status, customer_id) VALUES (?, ?, ?, ?)
@@ -171,9 +172,13 @@ mod tests {
         let tx = connection.transaction().unwrap();
         for order in orders {
             let key = key(&order.placed.order_id.to_string());
-            let (state, open) = (serde_json::to_string(order).unwrap(), order.status.is_pending());
+            let (state, open) = (serde_json::to_string(order).unwrap(), order.is_underway());
             tx.execute("INSERT OR REPLACE INTO entities VALUES (0, ?, ?, ?)", (&key, state, open)).unwrap();
-            OrderRows::apply(&tx, &Row { partition: 0, key: &key, state: Some(order), at: Timestamp(0) }).unwrap();
+            OrderRows::apply(
+                &tx,
+                &Row { partition: 0, key: &key, state: Some(&order.clone().into()), at: Timestamp(0) },
+            )
+            .unwrap();
         }
         tx.commit().unwrap();
     }

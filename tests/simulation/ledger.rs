@@ -10,7 +10,8 @@ use common::messages::{Message, Outgoing, header};
 use common::topics;
 use inventory_service::stock::{Inventory, Status as Reserved};
 use orchestrator::conduct::Kept;
-use order_service::order::{self, Order};
+use order_service::kept::Kept as Ordering;
+use order_service::order;
 use payment_service::answers::{Outcome, PROVIDER_ANSWERED, ProviderAnswered};
 use payment_service::results::{PaymentResult, Verdict as Paid};
 
@@ -126,14 +127,16 @@ impl Ledger {
     }
 }
 
-/// An order ends once, and none is confirmed that nobody paid.
+/// An order ends once (what is returned later has ended before), and none is confirmed that nobody paid.
 fn order_is_wrong(key: &str, state: &Json, before: &View, kafka: &Kafka) -> Option<String> {
-    let order: Order = state.read().unwrap();
-    let was = before.entity::<Order>(key).unwrap().map(|order| order.status);
-    if let Some(was) = was.filter(|was| !was.is_pending() && *was != order.status) {
+    let kept: Ordering = state.read().unwrap();
+    let Some(order) = kept.order() else { return None };
+    let was = before.entity::<Ordering>(key).unwrap();
+    let was = was.as_ref().and_then(Ordering::order).filter(|was| !was.is_underway()).map(|was| was.status);
+    if let Some(was) = was.filter(|was| *was != order.status && order.status != order::Status::Returned) {
         return Some(format!("it was {was} and becomes {}", order.status));
     }
-    let unpaid = order.status == order::Status::Confirmed && approvals(kafka, order.placed.order_id) == 0;
+    let unpaid = order.status.is_fulfilled() && approvals(kafka, order.placed.order_id) == 0;
     unpaid.then(|| "it is confirmed, and no approval lies on payment-results".to_owned())
 }
 

@@ -308,7 +308,7 @@ fn damaged<P: Program, H: Handler>(handler: &H, more: &[&str]) {
 
 #[test]
 fn orders_take_whatever_comes() {
-    damaged::<order_service::program::Program, _>(&Orders, &[]);
+    damaged::<order_service::program::Program, _>(&Orders::default(), &[]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use inventory_service::stock::Warehouse;
 use orchestrator::conduct::Conductor;
 use orchestrator::definitions::Definitions;
 use orchestrator::program::Orchestrator;
+use order_service::mail::Postman;
 use order_service::order::Orders;
 use payment_service::actor::Cashier;
 use payment_service::handler::Payments;
@@ -104,7 +105,12 @@ impl Run {
             Self { world, services: Vec::new(), workload, bank: bank.clone(), punctual, choice: Choice::default() };
         run.world.trace.tell(|| format!("{weather:?}"));
         let limits = limits(&mut dice);
-        run.add::<order_service::program::Program, _, _>(Orders, NoActor, BTreeSet::new(), limits);
+        run.add::<order_service::program::Program, _, _>(
+            Orders::default(),
+            Postman { server: None },
+            BTreeSet::new(),
+            limits,
+        );
         let warehouse = Warehouse { name: WAREHOUSE.to_owned(), seed: stock() };
         if matches!(sabotage, Sabotage::ReservesAgain | Sabotage::SkipsRelease) {
             run.add::<inventory_service::program::Program, _, _>(

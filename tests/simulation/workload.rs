@@ -21,7 +21,10 @@ pub const WAREHOUSE: &str = "main";
 const ITEMS: [(Uuid, u64); 3] = [(Uuid::from_u128(1), 1_000), (Uuid::from_u128(2), 1), (Uuid::from_u128(3), 0)];
 const UNKNOWN_ITEM: Uuid = Uuid::from_u128(4);
 
-const LIMITS: Limits = Limits { max_items: 10, max_quantity: 100, max_text: 40 };
+fn limits() -> Limits {
+    let currencies = vec!["BRL".to_owned()];
+    Limits { max_items: 10, max_quantity: 100, max_text: 40, max_amount: "1000.00".to_owned(), currencies }
+}
 
 /// What the warehouse begins with.
 pub fn stock() -> Vec<Stock> {
@@ -91,7 +94,7 @@ fn order(dice: &mut Rng, now: Timestamp) -> Ordered {
     let customer = random_id(dice);
     let body = format!(r#"{{"customerId": "{customer}", "amount": {amount}, "items": {}}}"#, json!(lines));
     let body: PlaceOrder = serde_json::from_str(&body).unwrap();
-    let placed = body.checked(&LIMITS, OrderId(random_id(dice)), now);
+    let placed = body.checked(&limits(), OrderId(random_id(dice)), now);
     Ordered { placed: placed.unwrap_or_else(|_| panic!("the order is refused")), expected }
 }
 

@@ -56,11 +56,14 @@ pub async fn check(cluster: &Cluster) -> Result<Books> {
 }
 
 /// How payment and reservation may stand when an order ended so.
-const ENDS: [(&str, &[&str], &[&str]); 4] = [
+const ENDS: [(&str, &[&str], &[&str]); 7] = [
     ("confirmed", &["approved"], &["confirmed"]),
+    ("shipped", &["approved"], &["confirmed"]),
+    ("returned", &["approved", "refunded"], &["confirmed"]),
     ("rejected", &["none"], &["refused"]),
     ("payment_not_completed", &["declined", "cancelled", "refunded"], &["released"]),
     ("cancelled", &["none", "declined", "cancelled", "refunded"], &["none", "released", "refused"]),
+    ("refunded", &["refunded"], &["released"]),
 ];
 
 async fn orders(cluster: &Cluster, books: &mut Books, wrong: &mut Vec<String>) -> Result<()> {
@@ -80,8 +83,11 @@ async fn orders(cluster: &Cluster, books: &mut Books, wrong: &mut Vec<String>) -
         if !payments.contains(&payment.as_str()) || !reservations.contains(&reservation.as_str()) {
             wrong.push(format!("order {id} is {status}, its payment {payment}, its reservation {reservation}"));
         }
-        if status == "confirmed" {
-            take(&mut left, order);
+        if ["confirmed", "shipped", "returned"].contains(&status) {
+            take(&mut left, order, -1);
+            for returned in order["returns"].as_array().into_iter().flatten().filter(|r| r["status"] == "returned") {
+                take(&mut left, returned, 1);
+            }
         }
     }
     if seen.len() != all.len() {
@@ -107,18 +113,21 @@ async fn orders(cluster: &Cluster, books: &mut Books, wrong: &mut Vec<String>) -
     Ok(())
 }
 
-fn take(left: &mut BTreeMap<String, i64>, order: &Value) {
-    for item in order["items"].as_array().into_iter().flatten() {
+/// So many pieces less, or more.
+fn take(left: &mut BTreeMap<String, i64>, of: &Value, sign: i64) {
+    for item in of["items"].as_array().into_iter().flatten() {
         if let Some(left) = item["id"].as_str().and_then(|id| left.get_mut(id)) {
-            *left -= item["quantity"].as_i64().unwrap_or_default();
+            *left += sign * item["quantity"].as_i64().unwrap_or_default();
         }
     }
 }
 
 /// What does not come from a journal: writes through HTTP and answers of the payment provider.
-const FROM_OUTSIDE: [&str; 7] = [
+const FROM_OUTSIDE: [&str; 9] = [
     "order.place",
     "order.cancel",
+    "order.return",
+    "notice.mailed",
     "stock.set",
     "payment.provider-answered",
     "payment.asked",

@@ -231,7 +231,7 @@ impl Placed {
             let status = answer.status();
             ensure!(status.is_success(), "GET {url} answers {status}: {}", answer.text().await?);
             let order: Value = answer.json().await?;
-            if order["status"] == "pending" { Err(anyhow!("it is {order:#}")) } else { Ok(Some(order)) }
+            if is_underway(&order) { Err(anyhow!("it is {order:#}")) } else { Ok(Some(order)) }
         });
         match ended.await {
             Ok(order) => Ok(order),
@@ -316,6 +316,12 @@ impl Placed {
         .await
         .map(|_| ())
     }
+}
+
+/// Whether its saga still has to say how an order ends.
+fn is_underway(order: &Value) -> bool {
+    let of_saga = order["timeline"].as_array().into_iter().flatten().filter(|moment| moment["step"].is_null());
+    of_saga.count() < 2
 }
 
 /// What a participant says of an order: the status, or `none`.

@@ -18,6 +18,7 @@ mod client;
 mod error;
 mod layers;
 mod print;
+mod secret;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use serde_json::Map;
 
 pub use error::{Fault, SettingsError};
 pub use layers::{prefix, variables};
+pub use secret::Secret;
 pub use sections::{Format, Http, Kafka, Log, ViewSettings, WorkerSettings};
 
 use layers::Layer;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use common::settings::units;
+use common::settings::{Secret, units};
 use serde::{Deserialize, Serialize};
 
 use super::ProviderKind;
@@ -53,35 +53,6 @@ pub struct StripeSettings {
     pub webhook_tolerance: Duration,
     /// What is paid with where a request doesn't say it; empty: the customer says it to Stripe.
     pub payment_method: String,
-}
-
-/// A text that is shown nowhere.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_empty() { "none" } else { "***" })
-    }
 }
 
 impl ProviderSettings {

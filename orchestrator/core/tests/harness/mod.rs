@@ -12,7 +12,7 @@ use saga::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub const ORDER: &str = include_str!("../../../sagas/order.toml");
+pub const ORDER: &str = include_str!("../order.toml");
 pub const ID: Uuid = Uuid::from_u128(0x3852_cb18_9c19_4326_ac77_a1a0_264b_d98c);
 
 pub fn definition(text: &str) -> Definition {

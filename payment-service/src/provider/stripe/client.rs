@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::settings::Secret;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::LastError;
 use crate::provider::ProviderError;
-use crate::provider::settings::{Secret, StripeSettings};
+use crate::provider::settings::StripeSettings;
 
 /// The version of the API that this client was written for; an account's own default changes.
 const API_VERSION: &str = "2024-06-20";

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::ids;
 use common::messages::Outgoing;
+use common::settings::Secret;
 use common::time::Timestamp;
 use common::topics;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -13,7 +14,6 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::{Intent, LastError};
-use crate::provider::settings::Secret;
 use crate::results::{PAYMENT_RESULT, PaymentResult, Verdict};
 
 /// Why a webhook is not believed.

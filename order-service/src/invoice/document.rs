@@ -1,0 +1,108 @@
+//! An invoice as JSON, made from its order: who, what, how much, and how it stands.
+
+use common::money::Amount;
+use common::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::InvoiceStatus;
+use crate::delivery::{Address, Customer};
+use crate::order::Order;
+use crate::returns::ReturnStatus;
+
+/// An invoice.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = Invoice)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    /// Such as `A0-000042`: series, partition, and the number in it, without gaps.
+    pub number: String,
+    #[schema(value_type = uuid::Uuid)]
+    pub order_id: String,
+    #[schema(value_type = uuid::Uuid)]
+    pub customer_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Customer>,
+    /// Where it is delivered to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    #[schema(value_type = String, format = DateTime)]
+    pub issued_at: Timestamp,
+    pub status: InvoiceStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub voided_at: Option<Timestamp>,
+    /// ISO 4217.
+    pub currency: String,
+    pub lines: Vec<Line>,
+    /// The sum of the lines; left out where it is beyond what an amount can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    pub sum: Option<Amount>,
+    /// What the agreed amount is more, or (negative) less, than the sum of the lines; left out where it is the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    pub adjustment: Option<Amount>,
+    /// What is to be paid: the order's amount.
+    #[schema(value_type = f64)]
+    pub total: Amount,
+    /// What was given back for returns.
+    #[serde(skip_serializing_if = "is_nothing")]
+    #[schema(value_type = f64)]
+    pub refunded: Amount,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_nothing(amount: &Amount) -> bool {
+    amount.0 == 0
+}
+
+/// One line of it.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = InvoiceLine)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    pub item_id: String,
+    pub name: String,
+    pub quantity: u32,
+    #[schema(value_type = f64)]
+    pub unit_amount: Amount,
+    /// Left out where it is beyond what an amount can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    pub amount: Option<Amount>,
+}
+
+impl Document {
+    /// The invoice of an order, where it has one.
+    pub fn of(order: &Order) -> Option<Self> {
+        let invoice = order.invoice.as_ref()?;
+        let placed = &order.placed;
+        let lines = placed.items.iter().map(|item| Line {
+            item_id: item.id.clone(),
+            name: item.name.clone(),
+            quantity: item.quantity.get(),
+            unit_amount: Amount(item.amount_minor),
+            amount: item.amount_minor.checked_mul(i64::from(item.quantity.get())).map(Amount),
+        });
+        let sum = order.sum_minor();
+        let difference = sum.and_then(|sum| placed.amount_minor.checked_sub(sum)).filter(|difference| *difference != 0);
+        let returned = order.returns.iter().filter(|asked| asked.status == ReturnStatus::Returned);
+        Some(Self {
+            number: invoice.number.clone(),
+            order_id: placed.order_id.to_string(),
+            customer_id: placed.customer_id.to_string(),
+            customer: placed.customer.clone(),
+            address: placed.delivery.as_ref().and_then(|delivery| delivery.address.clone()),
+            issued_at: invoice.issued_at,
+            status: invoice.status,
+            voided_at: invoice.voided_at,
+            currency: placed.currency.clone(),
+            lines: lines.collect(),
+            sum: sum.map(Amount),
+            adjustment: difference.map(Amount),
+            total: Amount(placed.amount_minor),
+            refunded: Amount(returned.map(|asked| asked.refund_minor).sum()),
+        })
+    }
+}
