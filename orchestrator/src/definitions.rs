@@ -11,7 +11,8 @@ use common::service::MoreTopics;
 use common::topics;
 use saga::{CancelEvent, Definition, DefinitionError, Receive};
 
-const BUILT_IN: [(&str, &str); 1] = [("order.toml", include_str!("../sagas/order.toml"))];
+const BUILT_IN: [(&str, &str); 2] =
+    [("order.toml", include_str!("../sagas/order.toml")), ("return.toml", include_str!("../sagas/return.toml"))];
 /// The longest name of a topic that Kafka takes.
 const LONGEST_TOPIC: usize = 249;
 
@@ -170,26 +171,27 @@ mod tests {
     fn the_built_in_definitions_are_good() {
         let all = Definitions::load(Path::new("")).unwrap();
         assert_eq!(all.begun_by("created-orders", "order.created")[0].name, "order");
+        assert_eq!(all.begun_by("created-orders", "return.requested")[0].name, "return");
         assert!(all.begun_by("created-orders", "order.eaten").is_empty());
         let topics = all.topics();
-        assert_eq!(topics.inputs, BTreeSet::from(["created-orders".to_owned(), "payment-results".to_owned()]));
+        assert_eq!(topics.inputs, BTreeSet::from(["created-orders", "goods-received", "payment-results"].map(str::to_owned)));
         assert!(topics.outputs.contains("inventory-commands"));
     }
 
     #[test]
     fn what_is_wrong_with_a_directory_is_said_all_at_once() {
         let wrong = wrong(&[("a.toml", ORDER.into()), ("b.toml", ORDER.into()), ("c.toml", "version = 0".into())]);
-        assert!(wrong.contains("b.toml: order version 2 is defined twice"), "{wrong}");
+        assert!(wrong.contains("b.toml: order version 3 is defined twice"), "{wrong}");
         assert!(wrong.contains("c.toml"), "{wrong}");
     }
 
     #[test]
     fn the_newest_version_comes_first() {
-        let newer = ORDER.replace("\nversion = 2", "\nversion = 7");
+        let newer = ORDER.replace("\nversion = 3", "\nversion = 7");
         let files = [("a".to_owned(), ORDER.to_owned()), ("b".to_owned(), newer)];
         let all = Definitions::parse(files.into_iter()).unwrap();
         let begun = all.begun_by("created-orders", "order.created");
-        assert_eq!(begun.iter().map(|d| d.version).collect::<Vec<_>>(), [7, 2]);
+        assert_eq!(begun.iter().map(|d| d.version).collect::<Vec<_>>(), [7, 3]);
         assert_eq!(all.of("order", 7).unwrap().version, 7);
     }
 

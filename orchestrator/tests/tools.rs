@@ -41,26 +41,26 @@ fn validate(documents: &[&str]) -> (bool, String) {
 fn good_definitions_are_good() {
     let output = orchestrator(&["check", ORDER, EVERYTHING]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let said = format!("{ORDER}: order version 2, 4 steps: good\n{EVERYTHING}: everything version 3, 9 steps: good\n");
+    let said = format!("{ORDER}: order version 3, 8 steps: good\n{EVERYTHING}: everything version 3, 10 steps: good\n");
     assert_eq!(text(&output.stdout), said);
 }
 
 #[test]
 fn everything_that_is_wrong_is_told_a_line_each() {
     let order = fs::read_to_string(root().join(ORDER)).unwrap();
-    let wrong = order.replace("timeout = \"10s\"", "timeot = 1").replace("version = 2", "version = 3");
+    let wrong = order.replace("timeout = \"10s\"", "timeot = 1").replace("version = 3", "version = 4");
     let wrong = scratch("wrong.toml", &wrong);
     let strange =
-        order.replace("topic = \"payment-commands\"", "topic = \"some where\"").replace("version = 2", "version = 4");
+        order.replace("topic = \"payment-commands\"", "topic = \"some where\"").replace("version = 3", "version = 5");
     let strange = scratch("strange.toml", &strange);
     let output = orchestrator(&["check", ORDER, &wrong, "nowhere.toml", &strange, ORDER]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stdout), format!("{ORDER}: order version 2, 4 steps: good\n"));
+    assert_eq!(text(&output.stdout), format!("{ORDER}: order version 3, 8 steps: good\n"));
     let told = text(&output.stderr);
     assert!(told.contains(": step \"reserve\": unknown key \"timeot\" in [[steps]]; write"), "{told}");
     assert!(told.contains("nowhere.toml: it can't be read: "), "{told}");
     assert!(told.contains("strange.toml: payment: \"some where\" is no topic; write"), "{told}");
-    assert!(told.contains(&format!("{ORDER}: order version 2 is defined twice")), "{told}");
+    assert!(told.contains(&format!("{ORDER}: order version 3 is defined twice")), "{told}");
     assert!(told.lines().all(|line| line.contains(".toml")), "{told}");
     assert!(told.lines().count() >= 6, "{told}");
 }

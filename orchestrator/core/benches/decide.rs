@@ -10,7 +10,7 @@ use uuid::Uuid;
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
-const ORDER: &str = include_str!("../tests/order.toml");
+const ORDER: &str = include_str!("../tests/kept/order-2.toml");
 
 fn main() {
     divan::main();

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::data::{OUTPUT_LIMIT, Path, weight};
 use crate::decide::Run;
-use crate::definition::{Receive, Work, mask, ones};
+use crate::definition::{Receive, Rule, Work, mask, ones};
 use crate::forward::says;
 use crate::history::{What, bounded};
 use crate::input::{Action, Callback, Outcome, command_id};
@@ -63,7 +63,7 @@ impl<'d> Run<'d> {
         match outcome {
             Outcome::Ok { data } => self.succeeded(step, attempt, action, data),
             Outcome::Refused { reason, detail } if !stuck => {
-                let why = detail.map_or_else(|| reason.clone(), |detail| format!("{reason}: {detail}"));
+                let why = in_full(&reason, detail.as_deref());
                 self.refused(step, attempt, action, reason, &why);
             }
             Outcome::Failed { error, retry_after_ms } if in_flight => {
@@ -89,8 +89,8 @@ impl<'d> Run<'d> {
                     return self.give_up(step, Trouble::Failed, Some(error));
                 }
                 self.record_step(step, attempt, What::Done, "");
-                self.settle(step, StepStatus::Done, None);
                 self.store(step, data);
+                self.settle(step, StepStatus::Done, None);
             }
             Action::Compensate => {
                 self.record_step(step, attempt, What::Undone, "");
@@ -151,6 +151,12 @@ impl<'d> Run<'d> {
         } else {
             self.give_up(step, Trouble::Refused, Some(reason));
         }
+    }
+
+    /// A rule of a step does not hold.
+    pub(crate) fn refused_by(&mut self, step: usize, rule: &Rule) {
+        let why = in_full(&rule.reason, rule.detail.as_deref());
+        self.refused(step, 1, Action::Execute, rule.reason.clone(), &why);
     }
 
     /// A step stands in the way: the saga turns back, or, where that can't be any more, it stops.
@@ -252,7 +258,7 @@ impl<'d> Run<'d> {
             Work::Receive(receive @ Receive { topic, .. }) if topic == &callback.source => {
                 Some((i, says(receive, &callback.status)?))
             }
-            Work::Receive(_) | Work::Execute(_) => None,
+            Work::Receive(_) | Work::Execute(_) | Work::Check(_) => None,
         })
     }
 
@@ -263,8 +269,8 @@ impl<'d> Run<'d> {
         self.at_mut(step).callback = Some(id);
         if yes {
             self.record_step(step, 1, What::Done, &status);
-            self.settle(step, StepStatus::Done, None);
             self.store(step, payload);
+            self.settle(step, StepStatus::Done, None);
         } else {
             let reason = payload.get("reason").and_then(Value::as_str).map_or(status, str::to_owned);
             self.record_step(step, 1, What::Refused, &reason);
@@ -315,6 +321,11 @@ impl<'d> Run<'d> {
         self.record_step(step, 1, What::TimedOut, "");
         self.give_up(step, Trouble::TimedOut, None);
     }
+}
+
+/// A refusal's reason, and what is said about it.
+fn in_full(reason: &str, detail: Option<&str>) -> String {
+    detail.map_or_else(|| reason.to_owned(), |detail| format!("{reason}: {detail}"))
 }
 
 /// An answer in a few words.

@@ -36,6 +36,7 @@ impl Run<'_> {
         self.record(&step, 0, What::TurnedBack, why, 0);
         (self.saga.ending, self.saga.deadline) = (Some(ending), None);
         self.saga.callbacks.clear();
+        self.tell_no_more();
         for i in 0..self.saga.steps.len() {
             let (status, attempts) = (self.at(i).status, self.at(i).attempts);
             if matches!(status, StepStatus::Running | StepStatus::Retrying) {

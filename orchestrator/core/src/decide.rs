@@ -1,5 +1,5 @@
 //! The decision: an input is taken in (`answer`), then the saga goes as far as it can, onwards (`forward`) or back
-//! (`back`). Here is what these share: the state being changed, its history, and every change of the saga's status.
+//! (`back`), and tells how far it is (`progress`). Here is what these share: the state being changed, its history, and every change of the saga's status.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -70,6 +70,7 @@ fn begin(definition: &Definition, id: Uuid, data: Data, traceparent: Option<Stri
         history: Vec::new(),
         operations: Vec::new(),
         folded: 0,
+        progress: None,
         traceparent,
     };
     let mut run = Run::new(definition, saga, now);
@@ -104,9 +105,9 @@ pub(crate) struct Run<'d> {
     pub(crate) definition: &'d Definition,
     pub(crate) saga: Saga,
     pub(crate) now: Timestamp,
-    effects: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
     notes: Vec<String>,
-    changed: bool,
+    pub(crate) changed: bool,
 }
 
 impl<'d> Run<'d> {
@@ -121,6 +122,7 @@ impl<'d> Run<'d> {
     }
 
     fn finish(mut self) -> Decision {
+        self.tell_what_is_due();
         if self.changed {
             self.saga.updated = self.now;
         }
@@ -141,15 +143,15 @@ impl<'d> Run<'d> {
         self.saga.steps.get_mut(step).unwrap_or(&mut self.saga.conclude)
     }
 
-    /// The command of a step; a step that waits for a callback has none.
+    /// The command of a step; a step that waits for a callback or keeps rules has none.
     pub(crate) fn call(&self, step: usize, action: Action) -> Option<&'d Call> {
         let Some(defined) = self.definition.steps.get(step) else {
             return (action == Action::Execute).then_some(&self.definition.conclude);
         };
         match (action, &defined.work) {
             (Action::Execute, Work::Execute(call)) => Some(call),
-            (Action::Execute, Work::Receive(_)) => None,
-            (Action::Compensate, Work::Execute(_) | Work::Receive(_)) => defined.compensate.as_ref(),
+            (Action::Execute, Work::Receive(_) | Work::Check(_)) => None,
+            (Action::Compensate, Work::Execute(_) | Work::Receive(_) | Work::Check(_)) => defined.compensate.as_ref(),
         }
     }
 
@@ -201,6 +203,9 @@ impl<'d> Run<'d> {
         let state = self.at_mut(step);
         (state.status, state.ended, state.timer, state.sent) = (status, Some(now), None, None);
         state.reason = reason.map(bounded);
+        if status == StepStatus::Done {
+            self.reached(step);
+        }
     }
 
     /// Sends a step's next attempt.
@@ -245,7 +250,7 @@ impl<'d> Run<'d> {
             step: name,
             attempt,
             action,
-            payload: self.payload(call),
+            payload: self.payload(&call.input),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Onwards: begin every step whose time has come, and tell the ending when all are done.
 
 use crate::decide::Run;
-use crate::definition::{Receive, Work, mask, ones};
+use crate::definition::{Receive, Rule, Work, mask, ones};
 use crate::history::What;
 use crate::input::{Action, Callback};
 use crate::saga::{Ending, TimerKind};
@@ -16,7 +16,9 @@ impl Run<'_> {
             if ready == 0 {
                 break;
             }
-            for step in ones(ready) {
+            // Rules are looked at first: what they refuse need not be begun.
+            let rules = ready & self.definition.graph.rules();
+            for step in ones(if rules == 0 { ready } else { rules }) {
                 if !self.turned() {
                     self.begin_step(step);
                 }
@@ -52,6 +54,21 @@ impl Run<'_> {
         match &defined.work {
             Work::Execute(_) => self.send(step, Action::Execute),
             Work::Receive(receive) => self.wait(step, receive),
+            Work::Check(rules) => self.check(step, rules),
+        }
+    }
+
+    /// Holds the saga's data against rules: done at once, or refused by the first that does not hold.
+    fn check(&mut self, step: usize, rules: &[Rule]) {
+        let now = self.now;
+        let state = self.at_mut(step);
+        (state.attempts, state.started) = (1, Some(now));
+        match rules.iter().find(|rule| rule.must.holds(&self.saga.data) != Some(true)) {
+            Some(rule) => self.refused_by(step, rule),
+            None => {
+                self.record_step(step, 1, What::Done, "");
+                self.settle(step, StepStatus::Done, None);
+            }
         }
     }
 
@@ -78,6 +95,7 @@ impl Run<'_> {
             let (status, reason) = (verdict.status.clone(), verdict.reason.clone());
             self.saga.ending = Some(Ending { status, reason, step: None, called_off: false });
             self.saga.deadline = None;
+            self.tell_no_more();
         }
         if self.saga.conclude.status == StepStatus::Waiting {
             self.send(self.concluding(), Action::Execute);

@@ -154,6 +154,26 @@ pub enum Effect {
         /// The command's value.
         payload: Value,
     },
+    /// Tell a participant how far the saga is. It is not answered.
+    Tell {
+        /// The participant's topic.
+        topic: String,
+        /// The key on that topic.
+        key: String,
+        /// The message's type, such as `order.progress`.
+        command: String,
+        /// The message's id, from [`progress_id`]: the same for the same saga and status.
+        id: Uuid,
+        /// The message's value.
+        payload: Value,
+    },
+}
+
+/// The id of the message that tells a status: `UUIDv5(saga, "progress/{status}")`. A status has no `/` in it, so it is no
+/// command's.
+#[must_use]
+pub fn progress_id(saga: Uuid, status: &str) -> Uuid {
+    Uuid::new_v5(&saga, format!("progress/{status}").as_bytes())
 }
 
 /// The id of a command: `UUIDv5(saga, "step/attempt/action")` (RFC 9562, section 5.5).

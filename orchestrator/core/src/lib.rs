@@ -37,6 +37,7 @@ mod history;
 mod input;
 mod operate;
 mod payload;
+mod progress;
 mod saga;
 mod status;
 mod time;
@@ -46,14 +47,14 @@ pub use data::OUTPUT_LIMIT;
 pub use data::{Data, Path, Pick};
 pub use decide::decide;
 pub use definition::{
-    Call, CancelEvent, Definition, DefinitionError, Endings, Failures, Key, Label, Participant, Receive, Retry, Start,
-    Step, Verdict, Work,
+    Call, CancelEvent, Definition, DefinitionError, Endings, Failures, Key, Label, Participant, Progress, Receive,
+    Retry, Rule, Start, Step, Verdict, Work,
 };
 pub use draw::{Format, Mark, Marks, SHEET, draw, draw_marked};
 pub use history::{Entry, HISTORY_LIMIT, TEXT_LIMIT, What};
-pub use input::{Action, Callback, Decision, Effect, Input, Outcome, command_id};
+pub use input::{Action, Callback, Decision, Effect, Input, Outcome, command_id, progress_id};
 pub use operate::{OPERATIONS_LIMIT, Operate, Operated, Operation};
 pub use payload::command_of;
-pub use saga::{Ending, Saga, StepState, Timer, TimerKind, Was};
+pub use saga::{Ending, Reached, Saga, StepState, Timer, TimerKind, Was};
 pub use status::{Status, StepStatus};
 pub use time::Timestamp;

@@ -208,6 +208,11 @@ impl Run<'_> {
         if steps.is_empty() {
             return Err("no step waits for its next attempt or is out of retries".to_owned());
         }
+        if let Some(not) = steps.iter().find(|step| self.is_check(**step) && self.at(**step).is_stuck(Action::Execute))
+        {
+            let name = &self.at(*not).name;
+            return Err(format!("{name} asks nobody: its rules would say the same again"));
+        }
         if let Some(not) = steps.iter().find(|step| !self.is_retriable(**step)) {
             let state = self.at(*not);
             let why = if state.timer_is_timeout() { ", and an attempt of it is under way" } else { "" };
@@ -219,7 +224,7 @@ impl Run<'_> {
             state.forgiven = if action == Action::Execute { state.attempts } else { state.undos };
             match self.definition.steps.get(step).map(|step| &step.work) {
                 Some(Work::Receive(receive)) if action == Action::Execute => self.wait(step, receive),
-                Some(Work::Receive(_) | Work::Execute(_)) | None => self.send(step, action),
+                Some(Work::Receive(_) | Work::Execute(_) | Work::Check(_)) | None => self.send(step, action),
             }
         }
         Ok(())
@@ -227,7 +232,12 @@ impl Run<'_> {
 
     fn is_retriable(&self, step: usize) -> bool {
         let state = self.at(step);
-        state.status == StepStatus::Stuck || state.timer.is_some_and(|(kind, _)| kind == TimerKind::Retry)
+        let waits = state.status == StepStatus::Stuck || state.timer.is_some_and(|(kind, _)| kind == TimerKind::Retry);
+        waits && !self.is_check(step)
+    }
+
+    fn is_check(&self, step: usize) -> bool {
+        self.definition.steps.get(step).is_some_and(|step| matches!(step.work, Work::Check(_)))
     }
 
     fn skip(&mut self, name: &str, answer: &Value) -> Result<(), String> {
@@ -272,8 +282,8 @@ impl Run<'_> {
             return Err(format!("the answer is larger than {OUTPUT_LIMIT} bytes"));
         }
         self.at_mut(step).happened = true;
-        self.settle(step, StepStatus::Done, None);
         self.store(step, answer.clone());
+        self.settle(step, StepStatus::Done, None);
         Ok(())
     }
 

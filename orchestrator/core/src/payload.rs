@@ -1,23 +1,25 @@
 //! What a command carries: its key and its fields, picked from the saga as the definition says.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::data::{Path, Pick, only};
 use crate::decide::Run;
-use crate::definition::{Call, Definition, Key};
+use crate::definition::{Definition, Key};
 use crate::input::Action;
 use crate::saga::Saga;
 use crate::status::StepStatus;
 
 /// The command that does or undoes a step of a saga, for people: its type, and what it carries. A step's command says what
 /// steps before it and the starting event left behind, so it is the same now as when it was sent. `None` for a step that
-/// waits for a callback, one that nothing undoes, and one that is not there.
+/// waits for a callback or keeps rules, one that nothing undoes, and one that is not there.
 #[must_use]
 pub fn command_of(definition: &Definition, saga: &Saga, step: &str, action: Action) -> Option<(String, Value)> {
     let run = Run::of(definition, saga.clone());
     let place = (0..=run.concluding()).find(|i| run.at(*i).name == step)?;
     let call = run.call(place, action)?;
-    Some((call.command.clone(), run.payload(call)))
+    Some((call.command.clone(), run.payload(&call.input)))
 }
 
 impl Run<'_> {
@@ -36,10 +38,10 @@ impl Run<'_> {
         }
     }
 
-    /// The value of a command.
-    pub(crate) fn payload(&self, call: &Call) -> Value {
+    /// The value of a message with these fields.
+    pub(crate) fn payload(&self, input: &BTreeMap<String, Pick>) -> Value {
         let field = |(name, pick): (&String, &Pick)| Some((name.clone(), self.pick(pick)?));
-        Value::Object(call.input.iter().filter_map(field).collect())
+        Value::Object(input.iter().filter_map(field).collect())
     }
 
     fn pick(&self, pick: &Pick) -> Option<Value> {
@@ -56,11 +58,15 @@ impl Run<'_> {
             "ending.status" => ending.map(|ending| Value::from(ending.status.as_str())),
             "ending.reason" => ending?.reason.as_deref().map(Value::from),
             "ending.steps" => Some(self.steps_told()),
+            "progress.status" if self.definition.progress.is_some() => {
+                self.saga.progress.as_ref().map(|progress| Value::from(progress.status.as_str()))
+            }
+            "progress.steps" if self.definition.progress.is_some() => Some(self.steps_told()),
             _ => self.saga.data.get(path).map(|value| only(value, fields)),
         }
     }
 
-    /// The steps that began, as the ending tells them. Times are RFC 3339 texts.
+    /// The steps that began, as the ending and the progress tell them. Times are RFC 3339 texts.
     fn steps_told(&self) -> Value {
         let steps = self.saga.steps.iter().zip(&self.definition.steps);
         steps

@@ -59,12 +59,25 @@ pub struct Saga {
     /// What operators asked for last, oldest first; at most [`crate::OPERATIONS_LIMIT`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<Operated>,
+    /// How far it is, where its definition says whom to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Reached>,
     /// How many older entries the history has dropped.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub folded: u32,
     /// W3C trace context, carried along unread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+}
+
+/// How far a saga is: the status of the step that was done last, of those that have one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Reached {
+    /// The status, such as `reserved`.
+    pub status: String,
+    /// When it is told; gone once it was, and once the saga's ending is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
 }
 
 /// How a saga ends.
@@ -178,8 +191,9 @@ impl Saga {
     /// timers, in milliseconds since the epoch. A paused or ended saga has none.
     #[must_use]
     pub fn wake_at(&self) -> Option<i64> {
-        let deadline = self.deadline.filter(|_| self.status == Status::Running);
-        self.timers().map(|timer| timer.at.0).chain(deadline.map(|at| at.0)).min()
+        let due = self.progress.as_ref().and_then(|progress| progress.due);
+        let running = [self.deadline, due].into_iter().flatten().filter(|_| self.status == Status::Running);
+        self.timers().map(|timer| timer.at).chain(running).map(|at| at.0).min()
     }
 
     /// Its timers, in the order of its steps.

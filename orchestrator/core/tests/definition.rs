@@ -129,7 +129,7 @@ fn errors_say_where_what_and_what_to_write() {
         *message,
         format!(
             "order.toml:{line}: step \"reserve\": participant is missing in [[steps]]; write participant = a name from \
-             [participants], or receive = {{ ... }} for a step that waits"
+             [participants], receive = {{ ... }} for a step that waits, or rules = [...] for one that checks"
         )
     );
 }

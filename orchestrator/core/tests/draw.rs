@@ -77,6 +77,24 @@ fn a_step_that_waits_is_a_receive_task_with_a_timer() {
 }
 
 #[test]
+fn a_step_of_rules_is_a_business_rule_task_that_can_only_be_refused() {
+    let rules = "[[steps]]\nname = \"validate\"\nrules = [{ must = \"in.x > 0\", reason = \"no_x\" }]\n";
+    let drawn = definition(&[rules.to_owned(), step("a", &["validate"], "")]);
+    let text = bpmn(&drawn);
+    let document = Document::parse(&text).unwrap();
+    let elements = elements(&document);
+    assert!(elements["step_validate"].has_tag_name((MODEL, "businessRuleTask")));
+    let about = elements["step_validate"].first_element_child().unwrap().text().unwrap();
+    assert_eq!(about, "It is looked at once whether this holds: in.x > 0 (or else: no_x).");
+    assert_eq!(elements["fails_validate"].first_element_child().unwrap().text().unwrap(), "refused: bad");
+    assert!(!elements.contains_key("expires_validate"));
+    assert!(flow_ends(&document).contains(&("step_validate", "step_a")));
+    let svg = draw(&drawn, Format::Svg, "en");
+    assert!(svg.contains("class=\"step check\"") && svg.contains(">1 rule<"), "{svg}");
+    assert!(draw(&drawn, Format::Mermaid, "en").contains("step_validate[[\"validate<br/>1 rule\"]]"));
+}
+
+#[test]
 fn what_can_be_undone_says_by_what() {
     let text = bpmn(&harness::definition(harness::ORDER));
     let document = Document::parse(&text).unwrap();
@@ -207,7 +225,11 @@ fn file(steps: &[(u64, u8)]) -> String {
         let after: Vec<String> = (0..i).filter(|j| after & (1 << j) != 0).map(|j| format!("s{j}")).collect();
         let after: Vec<&str> = after.iter().map(String::as_str).collect();
         let when = if kind % 3 == 0 { "when = 'in.yes'\n" } else { "" };
-        if *kind < 20 {
+        if *kind % 10 == 7 {
+            write!(text, "[[steps]]\nname = \"s{i}\"\nafter = {after:?}\n{when}").unwrap();
+            text +=
+                "rules = [{ must = 'in.sum > 0', reason = \"no\" }, { must = 'has(in.sum)', reason = \"no_sum\" }]\n";
+        } else if *kind < 20 {
             write!(text, "[[steps]]\nname = \"s{i}\"\nafter = {after:?}\n{when}").unwrap();
             text += "receive = { topic = \"outside\", yes = [\"yes\"], no = [\"no\"], timeout = \"1m\" }\n";
         } else {

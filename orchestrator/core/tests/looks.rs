@@ -40,7 +40,7 @@ fn what_a_command_carried_can_be_told_afterwards() {
     let (definition, saga) = (world.definition.clone(), world.saga().clone());
     assert_eq!(world.commands.len(), 4);
     for effect in &world.commands {
-        let Effect::SendCommand { step, command, payload, action, .. } = effect;
+        let Effect::SendCommand { step, command, payload, action, .. } = effect else { panic!("{effect:?}") };
         assert_eq!(command_of(&definition, &saga, step, *action), Some((command.clone(), payload.clone())));
     }
     let (command, payload) = command_of(&definition, &saga, "reserve", Action::Compensate).unwrap();

@@ -5,87 +5,20 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod harness;
+mod oracle {
+    pub mod drawn;
+}
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
+use oracle::drawn::{Drawn, Kind, Telling, drawn_steps, file, telling};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use saga::{
-    Action, Callback, Data, Definition, Effect, Input, Operate, Operation, Outcome, Saga, Status, StepStatus,
-    Timestamp, decide,
+    Action, Callback, Data, Definition, Effect, Input, Operate, Operation, Outcome, Saga, Status, StepState,
+    StepStatus, Timestamp, decide,
 };
 use serde_json::{Value, json};
-
-/// A step as it is drawn: which earlier steps it comes after, and what it is.
-#[derive(Debug, Clone)]
-struct Drawn {
-    after: BTreeSet<usize>,
-    waits: bool,
-    undoable: bool,
-    attempts: u32,
-    undo_fails: bool,
-    /// Whether its condition holds, if it has one.
-    when: Option<bool>,
-    pivot: bool,
-}
-
-impl Drawn {
-    fn skipped(&self) -> bool {
-        self.when == Some(false)
-    }
-}
-
-/// What is drawn of one step: `after` as bits, and numbers for the rest.
-type Dice = (u8, u8, bool, u32, u8, u8);
-
-fn drawn_steps() -> impl Strategy<Value = Vec<Drawn>> {
-    let dice = (any::<u8>(), 0..5_u8, any::<bool>(), 1..4_u32, 0..12_u8, 0..12_u8);
-    (prop::collection::vec(dice, 1..=8), 0..16_usize).prop_map(|(steps, pivot)| {
-        let step = |(i, (after, kind, undoable, attempts, undo, when)): (usize, Dice)| Drawn {
-            after: (0..i).filter(|j| after & (1 << j) != 0 || i == pivot || (*j == pivot && i > pivot)).collect(),
-            waits: kind == 0,
-            undoable: (undoable || kind > 2) && kind != 0 && i <= pivot,
-            attempts,
-            undo_fails: undo == 0,
-            when: (when < 4).then_some(when > 1),
-            pivot: i == pivot,
-        };
-        // A pivot beyond the last step is none.
-        steps.into_iter().enumerate().map(step).collect()
-    })
-}
-
-/// The definition file of the drawn steps.
-fn file(steps: &[Drawn]) -> String {
-    let mut text = "name = \"drawn\"\nversion = 1\nstart = { topic = \"t\", event = \"e\", output = \"in\" }\n\
-        participants.p = { topic = \"p\", key = \"saga\" }\n\
-        endings = { completed = { status = \"good\" }, default = { status = \"bad\" } }\n\
-        conclude = { participant = \"p\", command = \"tell\", input = { status = \"ending.status\" } }\n"
-        .to_owned();
-    for (i, step) in steps.iter().enumerate() {
-        let after: Vec<String> = step.after.iter().map(|j| format!("\"s{j}\"")).collect();
-        write!(text, "[[steps]]\nname = \"s{i}\"\nafter = [{}]\noutput = \"o{i}\"\n", after.join(", ")).unwrap();
-        text += match step.when {
-            None => "",
-            Some(true) => "when = \"in.yes && !has(in.what)\"\n",
-            Some(false) => "when = \"in.yes == in.no || in.what\"\n",
-        };
-        if step.pivot {
-            text += "pivot = true\n";
-        }
-        if step.waits {
-            text += "receive = { topic = \"outside\", yes = [\"yes\"], no = [\"no\"], timeout = \"1m\" }\n";
-            continue;
-        }
-        let retry = format!("retry = {{ attempts = {} }}", step.attempts);
-        write!(text, "participant = \"p\"\ncommand = \"do\"\n{retry}\n").unwrap();
-        if step.undoable {
-            text += "compensate = { command = \"undo\", input = { of = \"in\" }, retry = { attempts = 3 } }\n";
-        }
-    }
-    text
-}
 
 /// What a participant knows of a step.
 #[derive(Debug, Clone, Copy, Default)]
@@ -107,22 +40,33 @@ struct World<'a> {
     in_flight: Vec<Effect>,
     past: Vec<Input>,
     told: Option<String>,
+    /// The statuses that were told while it ran.
+    progress: BTreeSet<String>,
     messages: u32,
     yeses: usize,
 }
 
 impl<'a> World<'a> {
-    fn new(drawn: &'a [Drawn]) -> Self {
-        let definition = harness::definition(&file(drawn));
+    fn new(drawn: &'a [Drawn], telling: Telling) -> Self {
+        let definition = harness::definition(&file(drawn, telling));
         let data = Data::with(&definition.start.output, json!({"yes": true, "no": false}));
         let now = Timestamp(0);
         let start = Input::Start { id: harness::ID, data, traceparent: None };
         let decision = decide(&definition, None, start, now);
-        let (facts, heard_yes) = (vec![Fact::default(); drawn.len()], vec![false; drawn.len()]);
-        let saga = decision.saga.unwrap();
-        let (in_flight, past) = (Vec::new(), Vec::new());
-        let mut world =
-            Self { drawn, definition, saga, now, facts, heard_yes, in_flight, past, told: None, messages: 0, yeses: 0 };
+        let mut world = Self {
+            drawn,
+            definition,
+            saga: decision.saga.unwrap(),
+            now,
+            facts: vec![Fact::default(); drawn.len()],
+            heard_yes: vec![false; drawn.len()],
+            in_flight: Vec::new(),
+            past: Vec::new(),
+            told: None,
+            progress: BTreeSet::new(),
+            messages: 0,
+            yeses: 0,
+        };
         world.send(decision.effects);
         world
     }
@@ -138,6 +82,14 @@ impl<'a> World<'a> {
         found
     }
 
+    /// Whether a step is done or was not to be, as the world knows it. Rules that hold are kept as soon as it is their turn.
+    fn is_done(&self, step: usize) -> bool {
+        let drawn = &self.drawn[step];
+        let kept = drawn.kind == Kind::Checks(true) && drawn.after.iter().all(|before| self.is_done(*before));
+        let done = self.facts[step].happened && !self.facts[step].undone;
+        drawn.skipped() || kept || done || self.heard_yes[step]
+    }
+
     /// A step that happened, can be undone, and is not.
     fn stands(&self, step: usize) -> bool {
         let fact = self.facts[step];
@@ -147,13 +99,18 @@ impl<'a> World<'a> {
     /// The oracle's rules for what may be sent.
     fn send(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            let Effect::SendCommand { step, action, payload, .. } = &effect;
+            let (step, action, payload) = match &effect {
+                Effect::SendCommand { step, action, payload, .. } => (step, action, payload),
+                Effect::Tell { payload, .. } => {
+                    self.tell(payload["status"].as_str().unwrap());
+                    continue;
+                }
+            };
             match (step.strip_prefix('s'), action) {
                 (Some(step), Action::Execute) => {
                     let step: usize = step.parse().unwrap();
                     for before in &self.drawn[step].after {
-                        let done = self.facts[*before].happened || self.heard_yes[*before];
-                        assert!(done || self.drawn[*before].skipped(), "s{step} begins before s{before} is done");
+                        assert!(self.is_done(*before), "s{step} begins before s{before} is done");
                     }
                     assert!(!self.drawn[step].skipped(), "s{step} is not to be done");
                 }
@@ -170,6 +127,15 @@ impl<'a> World<'a> {
         }
     }
 
+    /// It is told how far the saga is: while it runs, what was done, each status once.
+    fn tell(&mut self, status: &str) {
+        let step: usize = status.strip_prefix('s').unwrap().parse().unwrap();
+        assert!(self.saga.status == Status::Running && !self.saga.turned(), "it does not run");
+        assert!(self.told.is_none(), "its ending is told already");
+        assert!(self.is_done(step) && !self.drawn[step].skipped(), "s{step} is not done");
+        assert!(self.progress.insert(status.to_owned()), "{status} is told again");
+    }
+
     fn conclude(&mut self, status: String) {
         self.everything_is_as_told(&status);
         assert!(self.told.is_none() || self.told.as_ref() == Some(&status), "the ending never changes");
@@ -179,8 +145,7 @@ impl<'a> World<'a> {
     fn everything_is_as_told(&self, status: &str) {
         for (i, fact) in self.facts.iter().enumerate() {
             if status == "good" {
-                let done = fact.happened && !fact.undone || self.heard_yes[i];
-                assert!(done || self.drawn[i].skipped(), "s{i} is not done");
+                assert!(self.is_done(i), "s{i} is not done");
             } else {
                 assert!(!self.stands(i), "s{i} is not undone");
                 assert!(
@@ -208,7 +173,9 @@ impl<'a> World<'a> {
 
     /// Brings a command to its participant, who keeps to an answer that was heard.
     fn deliver(&mut self, place: usize, mood: u8) {
-        let Effect::SendCommand { step, attempt, action, .. } = self.in_flight.remove(place);
+        let Effect::SendCommand { step, attempt, action, .. } = self.in_flight.remove(place) else {
+            panic!("only commands are answered")
+        };
         let answer = match step.strip_prefix('s').map(|step| step.parse::<usize>().unwrap()) {
             None if mood == 1 => harness::failed(),
             None => harness::ok(),
@@ -250,7 +217,7 @@ impl<'a> World<'a> {
 
     /// Which steps have taken a yes: never more than there were.
     fn hear(&mut self) {
-        for (i, heard) in self.heard_yes.iter_mut().enumerate().filter(|(i, _)| self.drawn[*i].waits) {
+        for (i, heard) in self.heard_yes.iter_mut().enumerate().filter(|(i, _)| self.drawn[*i].kind == Kind::Waits) {
             *heard = self.saga.data.as_map().contains_key(&format!("o{i}"));
         }
         assert!(self.heard_yes.iter().filter(|heard| **heard).count() <= self.yeses, "a callback counts once");
@@ -278,7 +245,8 @@ impl<'a> World<'a> {
             for (fact, (before, after)) in self.facts.iter_mut().zip(before.iter().zip(&after.steps)) {
                 fact.undone |=
                     before.status == StepStatus::Stuck && before.undos > 0 && after.status != StepStatus::Stuck;
-                fact.happened |= before.status != StepStatus::Done && after.status == StepStatus::Done;
+                let is_done = |step: &StepState| step.outcome().is_some_and(|(how, _)| how == StepStatus::Done);
+                fact.happened |= !is_done(before) && is_done(after);
             }
         }
         self.decide(Input::Operator(Operation { id, by: "o".into(), why: "w".into(), what }));
@@ -317,7 +285,7 @@ impl<'a> World<'a> {
                 .drawn
                 .iter()
                 .enumerate()
-                .any(|(i, drawn)| drawn.waits && self.saga.step(&format!("s{i}")).unwrap().sent.is_some())
+                .any(|(i, drawn)| drawn.kind == Kind::Waits && self.saga.step(&format!("s{i}")).unwrap().sent.is_some())
             {
                 self.call_back("yes");
             } else {
@@ -341,9 +309,10 @@ proptest! {
     #[test]
     fn all_is_done_or_all_is_undone_or_an_incident_says_what_is_left(
         drawn in drawn_steps(),
+        telling in telling(),
         script in prop::collection::vec((any::<u8>(), any::<u8>()), 0..60),
     ) {
-        let mut world = World::new(&drawn);
+        let mut world = World::new(&drawn, telling);
         for (what, which) in &script {
             world.step(*what, *which);
         }
@@ -354,11 +323,15 @@ proptest! {
             Status::Incident => {
                 let stuck: Vec<&str> = world.saga.current_steps().collect();
                 prop_assert!(!stuck.is_empty());
-                let never_works = |name: &str| drawn[name[1..].parse::<usize>().unwrap()].undo_fails;
+                let never_works = |name: &str| {
+                    let step = &drawn[name[1..].parse::<usize>().unwrap()];
+                    step.undo_fails || step.kind == Kind::Checks(false)
+                };
                 prop_assert!(stuck.iter().all(|name| !script.is_empty() || never_works(name)));
             }
             other @ (Status::Running | Status::Compensating | Status::Paused) => panic!("it rests while {other}"),
         }
-        prop_assert!(!script.is_empty() || world.saga.status == Status::Completed, "nothing went wrong");
+        let refused = drawn.iter().any(|step| step.kind == Kind::Checks(false) && !step.skipped());
+        prop_assert!(!script.is_empty() || refused || world.saga.status == Status::Completed, "nothing went wrong");
     }
 }

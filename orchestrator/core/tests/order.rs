@@ -24,7 +24,7 @@ fn at_finalize() -> World {
 }
 
 fn payload(world: &World, n: usize) -> &Value {
-    let Effect::SendCommand { payload, .. } = &world.commands[n];
+    let Effect::SendCommand { payload, .. } = &world.commands[n] else { panic!("no command") };
     payload
 }
 
@@ -51,12 +51,14 @@ fn a_paid_order_is_confirmed() {
 fn commands_carry_what_the_definition_says() {
     let mut world = at_finalize();
     world.ok("finalize");
-    let Effect::SendCommand { topic, key, command, attempt, action, .. } = &world.commands[0];
+    let Effect::SendCommand { topic, key, command, attempt, action, .. } = &world.commands[0] else {
+        panic!("no command")
+    };
     assert_eq!((topic.as_str(), key.as_str(), command.as_str()), ("inventory-commands", "main", "inventory.reserve"));
     assert_eq!((*attempt, *action), (1, Action::Execute));
     let items = json!([{"id": "day-one", "name": "Day one", "quantity": 1}]);
     assert_eq!(payload(&world, 0), &json!({"orderId": harness::ID, "items": items}));
-    let Effect::SendCommand { key, payload, .. } = &world.commands[1];
+    let Effect::SendCommand { key, payload, .. } = &world.commands[1] else { panic!("no command") };
     assert_eq!(key, &harness::ID.to_string());
     let expected = json!({"orderId": harness::ID, "customerId": "c1", "amountMinor": 9999, "currency": "BRL"});
     assert_eq!(payload, &expected);

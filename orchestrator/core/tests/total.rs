@@ -8,12 +8,13 @@ mod harness;
 use harness::World;
 use proptest::prelude::*;
 use saga::{
-    Action, Callback, Data, Definition, Ending, Input, Operate, Operation, Outcome, Saga, Status, StepStatus,
+    Action, Callback, Data, Definition, Ending, Input, Operate, Operation, Outcome, Reached, Saga, Status, StepStatus,
     TimerKind, Timestamp, decide,
 };
 use serde_json::json;
 
-const NAMES: [&str; 6] = ["reserve", "request-payment", "payment-result", "finalize", "conclude", "no-such-step"];
+const NAMES: [&str; 7] =
+    ["validate", "reserve", "request-payment", "payment-result", "finalize", "conclude", "no-such-step"];
 const STEP_STATUSES: [StepStatus; 12] = [
     StepStatus::Waiting,
     StepStatus::Running,
@@ -93,17 +94,18 @@ type Bend = (usize, StepStatus, u32, u32, Option<(bool, Timestamp)>, bool);
 fn bend() -> impl Strategy<Value = Bend> {
     let status = prop::sample::select(&STEP_STATUSES[..]);
     let timer = prop::option::of((any::<bool>(), time()));
-    (0..5_usize, status, number(), number(), timer, any::<bool>())
+    (0..6_usize, status, number(), number(), timer, any::<bool>())
 }
 
 /// A state that no run leads to.
-fn bent(saga: &mut Saga, bends: Vec<Bend>, status: Status, ending: Option<bool>) {
+fn bent(saga: &mut Saga, bends: Vec<Bend>, status: Status, ending: Option<bool>, due: Option<Timestamp>) {
     for (place, status, attempts, undos, timer, doubt) in bends {
         let step = saga.steps.get_mut(place).unwrap_or(&mut saga.conclude);
         (step.status, step.attempts, step.undos, step.doubt) = (status, attempts, undos, doubt);
         step.timer = timer.map(|(retry, at)| (if retry { TimerKind::Retry } else { TimerKind::Timeout }, at));
     }
     saga.status = status;
+    saga.progress = due.map(|due| Reached { status: "paid".into(), due: Some(due) });
     let step = |back: bool| back.then(|| "reserve".to_owned());
     saga.ending =
         ending.map(|back| Ending { status: "what".into(), reason: None, step: step(back), called_off: false });
@@ -136,11 +138,16 @@ proptest! {
         status in prop::sample::select(&Status::ALL[..]),
         ending in any::<Option<bool>>(),
         inputs in prop::collection::vec((input(), time()), 1..12),
-        pivot in any::<bool>(),
+        due in prop::option::of(time()),
+        which in 0..3_u8,
     ) {
-        let World { definition, saga, .. } = if pivot { harness::order_with_pivot() } else { harness::order() };
+        let World { definition, saga, .. } = match which {
+            0 => harness::order(),
+            1 => harness::order_with_pivot(),
+            _ => harness::order_with_rules_and_progress(),
+        };
         let mut saga = saga.unwrap();
-        bent(&mut saga, bends, status, ending);
+        bent(&mut saga, bends, status, ending, due);
         check(&definition, saga, inputs);
     }
 
@@ -151,12 +158,15 @@ proptest! {
 
     #[test]
     fn every_damaged_definition_is_a_definition_or_a_list_of_errors(
-        at in 0..harness::ORDER.len(),
+        at in any::<prop::sample::Index>(),
+        progress in any::<bool>(),
         len in 0..80_usize,
         with in prop_oneof!["", "[^a]{0,10}", "[a-z\"={}\\[\\]. 0-9\n]{0,12}"],
     ) {
-        let border = |at: usize| (0..=at.min(harness::ORDER.len())).rev().find(|i| harness::ORDER.is_char_boundary(*i)).unwrap();
-        let text = format!("{}{with}{}", &harness::ORDER[..border(at)], &harness::ORDER[border(at + len)..]);
+        let whole = if progress { harness::order_with_rules_and_progress() } else { harness::order() };
+        let (whole, at) = (whole.definition.source(), at.index(whole.definition.source().len()));
+        let border = |at: usize| (0..=at.min(whole.len())).rev().find(|i| whole.is_char_boundary(*i)).unwrap();
+        let text = format!("{}{with}{}", &whole[..border(at)], &whole[border(at + len)..]);
         if let Err(errors) = Definition::parse("damaged.toml", &text) {
             prop_assert!(!errors.is_empty());
             prop_assert!(errors.iter().all(|error| !error.problem.is_empty() && error.write.starts_with("write")));

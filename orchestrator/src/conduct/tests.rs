@@ -237,7 +237,7 @@ fn cancel(desk: &mut Desk) -> Vec<Outgoing> {
 
 fn begin(desk: &mut Desk) -> Vec<Outgoing> {
     let headers = [(header::TYPE, "order.created"), (header::SUBJECT, &*id().to_string())];
-    desk.hears(topics::CREATED_ORDERS, &headers, &json!({"orderId": id(), "items": []})).unwrap()
+    desk.hears(topics::CREATED_ORDERS, &headers, &json!({"orderId": id(), "amountMinor": 1_050, "items": []})).unwrap()
 }
 
 fn is_taken_back(desk: &Desk) {

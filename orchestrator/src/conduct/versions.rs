@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(changed(&stored, &Definition::parse("now", &commented).unwrap()), None);
         let now = text.replacen("timeout = \"10s\"", "timeout = \"20s\"", 1);
         let told = changed(&stored, &Definition::parse("now", &now).unwrap()).unwrap();
-        assert!(told.contains("order version 2 is not what it was"), "{told}");
+        assert!(told.contains("order version 3 is not what it was"), "{told}");
         assert!(told.contains("-        \"timeout\": \"10s\"\n+        \"timeout\": \"20s\""), "{told}");
         let stored = Stored { text: "nonsense".to_owned(), ..stored };
         assert!(changed(&stored, &Definition::parse("now", &now).unwrap()).unwrap().contains("-nonsense"));

@@ -15,7 +15,7 @@ use crate::view::SagaRows;
 const BEGUN: i64 = 1_700_000_000_000;
 
 fn definition() -> Definition {
-    Definition::parse("order.toml", include_str!("../../sagas/order.toml")).unwrap()
+    Definition::parse("order.toml", include_str!("../../core/tests/kept/order-2.toml")).unwrap()
 }
 
 fn empty() -> Connection {

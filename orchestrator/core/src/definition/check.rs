@@ -1,11 +1,12 @@
 //! How the parts of a definition fit together: names that must exist, the order of the steps, paths that lead
 //! somewhere.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::graph::{MAX_STEPS, mask, ones};
 use super::read::Report;
-use super::{CONCLUDE, Call, Definition, Graph, Key, Work};
+use super::{CONCLUDE, Call, Definition, Graph, Key, Progress, Rule, Step, Work};
 use crate::data::{Path, Pick};
 
 /// Where each step stands in the text.
@@ -26,6 +27,7 @@ pub(super) fn check(definition: &Definition, places: &Places, report: &Report<'_
     check.conditions();
     check.calls();
     check.endings();
+    check.progress();
 }
 
 struct Check<'a> {
@@ -106,10 +108,12 @@ impl Check<'_> {
     fn conditions(&self) {
         for (i, step) in self.definition.steps.iter().enumerate() {
             let before = self.graph.ancestors(i);
-            let paths = step.when.iter().flat_map(|condition| condition.paths());
-            for path in paths.filter(|path| !self.provides(path, before, false)) {
-                let problem = format!("when: nothing before it provides {path}");
-                self.error(i, problem, format!("write a path inside {}", self.provided(before).join(", ")));
+            let when = step.when.iter().map(|condition| ("when", condition));
+            for (key, condition) in when.chain(rules(step).iter().map(|rule| ("must", &rule.must))) {
+                for path in condition.paths().into_iter().filter(|path| !self.provides(path, before, "")) {
+                    let problem = format!("{key}: nothing before it provides {path}");
+                    self.error(i, problem, format!("write a path inside {}", self.provided(before).join(", ")));
+                }
             }
         }
         let start = &self.definition.start.output;
@@ -128,11 +132,11 @@ impl Check<'_> {
                 let problem = format!("the output {output} is already another's");
                 self.error(i, problem, "write a path of its own".into());
             }
-            if reserved(output) {
+            if self.reserved(output) {
                 self.error(i, format!("the output {output} is kept for the engine"), "write another path".into());
             }
         }
-        if reserved(start) {
+        if self.reserved(start) {
             let problem = format!("the output {start} of [start] is kept for the engine");
             self.report.error(None, None, problem, "write another path".to_owned());
         }
@@ -141,39 +145,66 @@ impl Check<'_> {
     fn calls(&self) {
         for (i, step) in self.definition.steps.iter().enumerate() {
             let before = self.graph.ancestors(i);
-            if let Work::Execute(call) = &step.work {
-                self.call(Some(i), "", call, before);
+            match &step.work {
+                Work::Execute(call) => self.message(Some(i), "", Message::of(call), before),
+                Work::Receive(_) | Work::Check(_) => {}
             }
             if let Some(undo) = &step.compensate {
-                self.call(Some(i), "compensate: ", undo, before | mask(i));
+                self.message(Some(i), "compensate", Message::of(undo), before | mask(i));
             }
         }
-        self.call(None, "conclude: ", &self.definition.conclude, u64::MAX);
+        self.message(None, "conclude", Message::of(&self.definition.conclude), u64::MAX);
     }
 
-    /// Checks a command's participant and paths; what it may use are the outputs of these steps.
-    fn call(&self, step: Option<usize>, what: &str, call: &Call, before: u64) {
+    /// How far the saga is can be told only to somebody, and only by steps that say it.
+    fn progress(&self) {
+        let steps = &self.definition.steps;
+        let said = || steps.iter().enumerate().filter_map(|(i, step)| Some((i, step.status.as_deref()?)));
+        let Some(progress) = &self.definition.progress else {
+            for (i, status) in said() {
+                let problem = format!("nobody is told the status {status:?}, because there is no [progress]");
+                self.error(i, problem, "write [progress] with participant, command and input".to_owned());
+            }
+            return;
+        };
+        self.message(None, "progress", Message::told(progress), u64::MAX);
+        if said().next().is_none() {
+            let (problem, write) = ("[progress] is never told, because no step has a status", "write status = \"...\"");
+            self.report.error(None, None, problem, format!("{write} in the steps that are worth telling"));
+        }
+        for (i, status) in said() {
+            if let Some((first, _)) = said().find(|(j, other)| *j < i && *other == status) {
+                let first = steps.get(first).map_or("", |step| step.name.as_str());
+                self.error(i, format!("the status {status:?} is {first:?}'s already"), "write another".to_owned());
+            }
+        }
+    }
+
+    /// Checks a message's participant and paths; what it may use are the outputs of these steps.
+    fn message(&self, step: Option<usize>, what: &str, message: Message<'_>, before: u64) {
+        let Message { participant: to, input } = message;
         let told = |problem: String, write: String| {
             let name = step.and_then(|i| self.definition.steps.get(i)).map(|step| step.name.as_str());
             let at = step.and_then(|i| self.places.get(i)).cloned();
-            self.report.error(at, name, format!("{what}{problem}"), write);
+            let problem = if what.is_empty() { problem } else { format!("{what}: {problem}") };
+            self.report.error(at, name, problem, write);
         };
         let participants = &self.definition.participants;
-        let participant = participants.get(&call.participant);
-        let known = participant.is_some() || call.participant.is_empty() || self.is_told(step, what, call);
+        let participant = participants.get(to);
+        let known = participant.is_some() || to.is_empty() || self.is_told(step, what, to);
         if !known {
             let names: Vec<&str> = participants.keys().map(String::as_str).collect();
-            let problem = format!("{:?} is not in [participants]", call.participant);
+            let problem = format!("{to:?} is not in [participants]");
             told(problem, format!("write one of: {}", names.join(", ")));
         }
         let key = match participant.map(|participant| &participant.key) {
             Some(Key::Of(pick)) => Some(("key", pick)),
             Some(Key::Saga) | None => None,
         };
-        let inputs = call.input.iter().map(|(field, pick)| (field.as_str(), pick));
+        let inputs = input.iter().map(|(field, pick)| (field.as_str(), pick));
         for (field, pick) in inputs.chain(key) {
             let Pick::At { path, default: None, .. } = pick else { continue };
-            if !self.provides(path, before, step.is_none()) {
+            if !self.provides(path, before, if step.is_none() { what } else { "" }) {
                 let problem = format!("{field}: nothing before it provides {path}");
                 let write = format!("write a path inside {}, or a default", self.provided(before).join(", "));
                 told(problem, write);
@@ -182,17 +213,22 @@ impl Check<'_> {
     }
 
     /// Whether the missing participant of a compensation is the step's, which is told for the step.
-    fn is_told(&self, step: Option<usize>, what: &str, call: &Call) -> bool {
+    fn is_told(&self, step: Option<usize>, what: &str, participant: &str) -> bool {
         let work = step.and_then(|i| self.definition.steps.get(i)).map(|step| &step.work);
         match work {
-            Some(Work::Execute(mine)) => !what.is_empty() && mine.participant == call.participant,
-            Some(Work::Receive(_)) | None => false,
+            Some(Work::Execute(mine)) => !what.is_empty() && mine.participant == participant,
+            Some(Work::Receive(_) | Work::Check(_)) | None => false,
         }
     }
 
-    fn provides(&self, path: &Path, before: u64, concluding: bool) -> bool {
-        let engine = path.as_str() == "saga.id"
-            || concluding && ["ending.status", "ending.reason", "ending.steps"].contains(&path.as_str());
+    /// Whether there may be something at a path for a message of this kind: a step's, `conclude` or `progress`.
+    fn provides(&self, path: &Path, before: u64, what: &str) -> bool {
+        let engine = match path.as_str() {
+            "saga.id" => true,
+            "ending.status" | "ending.reason" | "ending.steps" => what == "conclude",
+            "progress.status" | "progress.steps" => what == "progress",
+            _ => false,
+        };
         let unread = self.definition.start.output == Path::nowhere();
         engine || unread || self.outputs_of(before).any(|output| output.contains(path) || path.contains(output))
     }
@@ -213,16 +249,47 @@ impl Check<'_> {
                 Some(Work::Receive(_)) if failures.failed.is_some() => {
                     format!("endings.steps.{name}: a step that waits never fails, it is refused or timed out")
                 }
-                Some(Work::Receive(_) | Work::Execute(_)) => continue,
+                Some(Work::Check(_)) if failures.failed.is_some() || failures.timed_out.is_some() => {
+                    format!("endings.steps.{name}: a step of rules never fails or takes time, it is refused")
+                }
+                Some(Work::Receive(_) | Work::Execute(_) | Work::Check(_)) => continue,
             };
             let names: Vec<&str> = self.definition.steps.iter().map(|step| step.name.as_str()).collect();
             let write = format!("write refused, failed or timed_out for one of: {}", names.join(", "));
             self.report.error(None, Some(name), problem, write);
         }
     }
+
+    /// Whether a path is in what the engine itself provides.
+    fn reserved(&self, path: &Path) -> bool {
+        match path.root() {
+            "saga" | "ending" => true,
+            "progress" => self.definition.progress.is_some(),
+            _ => false,
+        }
+    }
 }
 
-/// Whether a path is in what the engine itself provides.
-fn reserved(path: &Path) -> bool {
-    ["saga", "ending"].contains(&path.root())
+/// What is looked at of a message that a saga sends.
+struct Message<'a> {
+    participant: &'a str,
+    input: &'a BTreeMap<String, Pick>,
+}
+
+impl<'a> Message<'a> {
+    fn of(call: &'a Call) -> Self {
+        Self { participant: &call.participant, input: &call.input }
+    }
+
+    fn told(progress: &'a Progress) -> Self {
+        Self { participant: &progress.participant, input: &progress.input }
+    }
+}
+
+/// The rules of a step.
+fn rules(step: &Step) -> &[Rule] {
+    match &step.work {
+        Work::Check(rules) => rules,
+        Work::Execute(_) | Work::Receive(_) => &[],
+    }
 }

@@ -1,6 +1,6 @@
 //! Which step comes before which, as bits: bit `i` is step `i`. A decision asks this at every move.
 
-use super::Step;
+use super::{Step, Work};
 
 /// How many steps a definition may have: the bits of a `u64`.
 pub(crate) const MAX_STEPS: usize = 64;
@@ -12,6 +12,7 @@ pub(crate) struct Graph {
     ancestors: Vec<u64>,
     descendants: Vec<u64>,
     cyclic: u64,
+    rules: u64,
 }
 
 impl Graph {
@@ -32,7 +33,9 @@ impl Graph {
         let descendants: Vec<u64> = (0..steps.len()).map(later).collect();
         let cyclic =
             ancestors.iter().enumerate().filter(|(i, of)| **of & mask(*i) != 0).fold(0, |all, (i, _)| all | mask(i));
-        Self { before, ancestors, descendants, cyclic }
+        let rules = (0..).zip(steps).filter(|(_, step)| matches!(step.work, Work::Check(_)));
+        let rules = rules.fold(0, |all, (i, _)| all | mask(i));
+        Self { before, ancestors, descendants, cyclic, rules }
     }
 
     /// The steps directly before a step.
@@ -48,6 +51,11 @@ impl Graph {
     /// All steps after a step.
     pub(crate) fn descendants(&self, step: usize) -> u64 {
         self.descendants.get(step).copied().unwrap_or(0)
+    }
+
+    /// The steps of rules.
+    pub(crate) const fn rules(&self) -> u64 {
+        self.rules
     }
 
     /// The steps that wait for themselves.

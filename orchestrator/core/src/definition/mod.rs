@@ -1,5 +1,5 @@
 //! A saga's definition as data: what its file says, checked and with its defaults filled in. Reading the file is in
-//! `read` and `parse`, checking how its parts fit together in `check`, the order of the steps in `graph`.
+//! `read`, `parse` and `step`, checking how its parts fit together in `check`, the order of the steps in `graph`.
 
 mod check;
 mod error;
@@ -7,6 +7,7 @@ mod graph;
 mod parse;
 mod read;
 mod retry;
+mod step;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -44,6 +45,9 @@ pub struct Definition {
     pub deadline: Option<Duration>,
     /// Who carries out commands, by name.
     pub participants: BTreeMap<String, Participant>,
+    /// Who is told how far the saga is, while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// The steps, in the file's order.
     pub steps: Vec<Step>,
     /// What its endings mean.
@@ -145,6 +149,9 @@ pub struct Step {
     /// The command that undoes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compensate: Option<Call>,
+    /// What the saga's progress is once this step is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
 }
 
 /// What a step does.
@@ -155,6 +162,35 @@ pub enum Work {
     Execute(Call),
     /// Waits for a callback.
     Receive(Receive),
+    /// Looks at once whether these hold, and is refused by the first that does not.
+    #[serde(rename = "rules")]
+    Check(Vec<Rule>),
+}
+
+/// A rule that the saga's data must keep.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rule {
+    /// What must hold; where it can't be told, it does not.
+    pub must: Condition,
+    /// The reason of the refusal, a word for programs.
+    pub reason: String,
+    /// A sentence on it for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// How a saga tells how far it is: a message that is not answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Progress {
+    /// Who is told.
+    pub participant: String,
+    /// The message's type.
+    pub command: String,
+    /// Its fields.
+    pub input: BTreeMap<String, Pick>,
+    /// A status that lasts less long is not told.
+    #[serde(serialize_with = "as_text")]
+    pub after: Duration,
 }
 
 /// A command, and how patiently it is sent.
@@ -250,7 +286,7 @@ impl Definition {
     pub fn receives(&self) -> impl Iterator<Item = &Receive> {
         self.steps.iter().filter_map(|step| match &step.work {
             Work::Receive(receive) => Some(receive),
-            Work::Execute(_) => None,
+            Work::Execute(_) | Work::Check(_) => None,
         })
     }
 

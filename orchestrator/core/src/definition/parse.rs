@@ -1,4 +1,4 @@
-//! From the text of a definition to the definition: what each table holds, and what is the default.
+//! From the text of a definition to the definition: what each table holds, and what is the default. The steps are in `step`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,18 +6,19 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::read::{Reader, Report, count, duration, json, name, number, shown, text, texts};
+use super::read::{Reader, Report, count, duration, json, name, number, pause, shown, text, texts};
 use super::{
-    Call, CancelEvent, Definition, DefinitionError, Endings, Failures, Graph, Key, Label, Participant, Receive, Retry,
-    Start, Step, Verdict, Work, check,
+    Call, CancelEvent, Definition, DefinitionError, Endings, Failures, Graph, Key, Label, Participant, Progress, Retry,
+    Start, Verdict, check, step,
 };
-use crate::condition::Condition;
 use crate::data::{Path, Pick};
 
-const NAME: &str = "a name of small letters, digits and \"-\", at most 64 long";
-const DURATION: &str = "a duration above zero, such as \"200ms\", \"10s\" or \"15m\"";
-const PATH: &str = "a path into the saga's data, such as \"order.items\"";
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const NAME: &str = "a name of small letters, digits and \"-\", at most 64 long";
+pub(super) const DURATION: &str = "a duration above zero, such as \"200ms\", \"10s\" or \"15m\"";
+pub(super) const PATH: &str = "a path into the saga's data, such as \"order.items\"";
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a status lasts before it is told.
+const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 
 impl Definition {
     /// Reads a definition from the text of its file and checks all of it.
@@ -52,7 +53,8 @@ fn definition_of(mut file: Reader<'_>) -> (Definition, check::Places) {
     let customer = file.get("customer", &format!("customer = {PATH}"), path);
     let deadline = file.get("deadline", &format!("deadline = {DURATION}"), duration);
     let participants = participants(&mut file);
-    let (steps, places) = steps(&mut file);
+    let progress = file.table("progress").map(progress);
+    let (steps, places) = step::steps(&mut file);
     let endings = endings(&mut file);
     let conclude = match file.table("conclude") {
         Some(mut table) => {
@@ -76,6 +78,7 @@ fn definition_of(mut file: Reader<'_>) -> (Definition, check::Places) {
         customer,
         deadline,
         participants,
+        progress,
         steps,
         endings,
         conclude,
@@ -97,7 +100,7 @@ fn no_call() -> Call {
 }
 
 /// `label = { en = "...", pt = "..." }`; without one, the name.
-fn label(table: &mut Reader<'_>, name: &str) -> Label {
+pub(super) fn label(table: &mut Reader<'_>, name: &str) -> Label {
     let named = || Label(BTreeMap::from([("en".to_owned(), name.to_owned())]));
     let Some(mut languages) = table.table("label") else { return named() };
     let mut label = Label::default();
@@ -166,7 +169,7 @@ fn participants(file: &mut Reader<'_>) -> BTreeMap<String, Participant> {
     participants
 }
 
-fn path(value: &DeValue<'_>) -> Option<Path> {
+pub(super) fn path(value: &DeValue<'_>) -> Option<Path> {
     Path::parse(value.as_str()?)
 }
 
@@ -200,69 +203,24 @@ fn pick(parent: &Reader<'_>, name: &str, value: &Spanned<DeValue<'_>>) -> Option
     })
 }
 
-fn steps(file: &mut Reader<'_>) -> (Vec<Step>, check::Places) {
-    let wants = "one table [[steps]] for each step, with name and participant or receive";
-    let (mut steps, mut places): (Vec<Step>, _) = (Vec::new(), check::Places::new());
-    let Some(value) = file.value("steps") else {
-        file.missing("steps", wants);
-        return (steps, places);
-    };
-    let Some(list) = value.get_ref().as_array().filter(|list| !list.is_empty()) else {
-        file.error(value.span(), "steps is empty or no list of tables", format!("write {wants}"));
-        return (steps, places);
-    };
-    for item in list.iter() {
-        let before = steps.last().map(|step| step.name.clone());
-        if let Some(table) = file.as_table("[steps]", item) {
-            steps.push(step(table, before));
-            places.push(item.span());
-        }
-    }
-    (steps, places)
-}
-
-fn step(mut table: Reader<'_>, before: Option<String>) -> Step {
-    let step_name = table.need("name", &format!("name = {NAME}"), name).unwrap_or_default();
-    let mut table = table.in_step(Some(&step_name));
-    let label = label(&mut table, &step_name);
-    let after = table.get("after", "after = a list of step names; [] for a step that begins at once", texts);
-    let output = table.get("output", &format!("output = {PATH}"), path);
-    let when = condition(&mut table);
-    let pivot = table.get("pivot", "pivot = true or false", |value| value.as_bool()).unwrap_or(false);
-    let (work, compensate) = match table.table("receive") {
-        Some(received) => (Work::Receive(receive(received)), None),
-        None => {
-            let mine = call(&mut table, None, &Retry::default(), TIMEOUT);
-            let undo = table.table("compensate").map(|mut undo| {
-                let call = call(&mut undo, Some(&mine.participant), &mine.retry, mine.timeout);
-                undo.finish();
-                call
-            });
-            (Work::Execute(mine), undo)
-        }
-    };
-    table.finish();
-    let after = after.unwrap_or_else(|| before.into_iter().collect());
-    Step { name: step_name, label, after, when, pivot, work, output, compensate }
-}
-
-fn condition(table: &mut Reader<'_>) -> Option<Condition> {
-    let at = table.value("when")?.span();
-    let wants = "when = a condition such as 'has(order.delivery)'";
-    let condition = Condition::parse(&table.get("when", wants, text)?);
-    let told = "write a condition such as 'has(order.delivery)' or 'order.amountMinor > 1000 && !order.gift'";
-    condition.map_err(|error| table.error(at, format!("when: {error}"), told)).ok()
-}
-
 /// The keys of a command, in a step, in `compensate` or in `[conclude]`. A compensation has the step's participant,
 /// retry and timeout where it says nothing.
-fn call(table: &mut Reader<'_>, participant: Option<&str>, retry: &Retry, timeout: Duration) -> Call {
-    let wants = "participant = a name from [participants], or receive = { ... } for a step that waits";
+pub(super) fn call(table: &mut Reader<'_>, participant: Option<&str>, retry: &Retry, timeout: Duration) -> Call {
+    let wants = "participant = a name from [participants], receive = { ... } for a step that waits, or rules = [...] for \
+                 one that checks";
     let participant = match participant {
         Some(default) => table.get("participant", wants, text).unwrap_or_else(|| default.to_owned()),
         None => table.need("participant", wants, text).unwrap_or_default(),
     };
     let command = table.need("command", "command = a type such as \"inventory.reserve\"", text).unwrap_or_default();
+    let input = input(table);
+    let retry = table.table("retry").map_or_else(|| retry.clone(), |table| self::retry(table, retry));
+    let timeout = table.get("timeout", &format!("timeout = {DURATION}"), duration).unwrap_or(timeout);
+    Call { participant, command, input, retry, timeout }
+}
+
+/// The fields of a message.
+fn input(table: &mut Reader<'_>) -> BTreeMap<String, Pick> {
     let mut input = BTreeMap::new();
     if let Some(mut fields) = table.table("input") {
         for (field, _, value) in fields.entries() {
@@ -271,9 +229,19 @@ fn call(table: &mut Reader<'_>, participant: Option<&str>, retry: &Retry, timeou
             }
         }
     }
-    let retry = table.table("retry").map_or_else(|| retry.clone(), |table| self::retry(table, retry));
-    let timeout = table.get("timeout", &format!("timeout = {DURATION}"), duration).unwrap_or(timeout);
-    Call { participant, command, input, retry, timeout }
+    input
+}
+
+fn progress(mut table: Reader<'_>) -> Progress {
+    let after = "after = a duration such as \"500ms\", or \"0s\" to tell each status at once";
+    let progress = Progress {
+        participant: table.need("participant", "participant = a name from [participants]", text).unwrap_or_default(),
+        command: table.need("command", "command = a type such as \"order.progress\"", text).unwrap_or_default(),
+        input: input(&mut table),
+        after: table.get("after", after, pause).unwrap_or(PROGRESS_AFTER),
+    };
+    table.finish();
+    progress
 }
 
 fn retry(mut table: Reader<'_>, default: &Retry) -> Retry {
@@ -295,30 +263,6 @@ fn retry(mut table: Reader<'_>, default: &Retry) -> Retry {
     }
     table.finish();
     retry
-}
-
-fn receive(mut table: Reader<'_>) -> Receive {
-    let words = "a list of what the callback may say, such as [\"approved\"]";
-    let full = |value: &DeValue<'_>| texts(value).filter(|words| !words.is_empty());
-    let receive = Receive {
-        topic: table.need("topic", "topic = where the callback comes from", text).unwrap_or_default(),
-        correlation: field(&mut table, "correlation", "correlation = where in the message the saga's id is", "sagaId"),
-        status: field(&mut table, "status", "status = where in the message is what it says", "status"),
-        yes: table.need("yes", &format!("yes = {words}"), full).unwrap_or_default(),
-        no: table.get("no", &format!("no = {words}"), texts).unwrap_or_default(),
-        timeout: table.need("timeout", &format!("timeout = {DURATION}"), duration).unwrap_or(TIMEOUT),
-    };
-    if let Some(both) = receive.yes.iter().find(|yes| receive.no.iter().any(|no| no.eq_ignore_ascii_case(yes))) {
-        table.error(table.span(), format!("{both:?} is both a yes and a no"), "write it in one of the two lists");
-    }
-    table.finish();
-    receive
-}
-
-/// A path into a message, which has this name where nothing is said.
-fn field(table: &mut Reader<'_>, key: &'static str, wants: &str, default: &str) -> Path {
-    let said = table.get(key, wants, path);
-    said.or_else(|| Path::parse(default)).unwrap_or_else(Path::nowhere)
 }
 
 fn endings(file: &mut Reader<'_>) -> Endings {

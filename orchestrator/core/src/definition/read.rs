@@ -58,11 +58,13 @@ pub(super) struct Reader<'a> {
     span: Range<usize>,
     step: Option<String>,
     asked: Vec<&'static str>,
+    /// Keys that were noted as senseless here.
+    senseless: Vec<&'static str>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(report: &'a Report<'a>, name: &str, table: &'a DeTable<'a>, span: Range<usize>) -> Self {
-        Self { report, table, name: name.to_owned(), span, step: None, asked: Vec::new() }
+        Self { report, table, name: name.to_owned(), span, step: None, asked: Vec::new(), senseless: Vec::new() }
     }
 
     /// From now on errors name this step.
@@ -109,10 +111,25 @@ impl<'a> Reader<'a> {
         wants: &str,
         convert: impl FnOnce(&DeValue<'_>) -> Option<T>,
     ) -> Option<T> {
+        self.there(key, wants);
+        self.get(key, wants, convert)
+    }
+
+    /// Notes that a key is missing if it is.
+    pub(super) fn there(&self, key: &str, wants: &str) {
         if !self.table.contains_key(key) {
             self.missing(key, wants);
         }
-        self.get(key, wants, convert)
+    }
+
+    /// Notes each of these keys that is there, where it has no meaning.
+    pub(super) fn none_of(&mut self, keys: &[&'static str], place: &str, write: &str) {
+        for (key, _) in self.table.iter() {
+            if let Some(known) = keys.iter().find(|known| **known == key.get_ref().as_ref()) {
+                self.error(key.span(), format!("{known} has no meaning in {place}"), format!("write {write}"));
+                self.senseless.push(known);
+            }
+        }
     }
 
     /// Notes that a key is missing.
@@ -163,7 +180,8 @@ impl<'a> Reader<'a> {
 
     /// Notes every key that was not asked for.
     pub(super) fn finish(self) {
-        for (key, _) in self.table.iter().filter(|(key, _)| !self.asked.contains(&key.get_ref().as_ref())) {
+        let unknown = |key: &str| !self.asked.contains(&key) && !self.senseless.contains(&key);
+        for (key, _) in self.table.iter().filter(|(key, _)| unknown(key.get_ref())) {
             let problem = format!("unknown key {:?} in {}", key.get_ref(), self.name);
             self.error(key.span(), problem, format!("write one of: {}", self.asked.join(", ")));
         }
@@ -205,8 +223,20 @@ pub(super) fn number(value: &DeValue<'_>) -> Option<f64> {
 
 /// A duration above zero, at most a year.
 pub(super) fn duration(value: &DeValue<'_>) -> Option<Duration> {
-    let limits = Duration::from_millis(1)..=Duration::from_secs(366 * 24 * 3600);
-    humantime::parse_duration(value.as_str()?).ok().filter(|duration| limits.contains(duration))
+    pause(value).filter(|duration| *duration >= Duration::from_millis(1))
+}
+
+/// A duration of at most a year, or none.
+pub(super) fn pause(value: &DeValue<'_>) -> Option<Duration> {
+    let longest = Duration::from_secs(366 * 24 * 3600);
+    humantime::parse_duration(value.as_str()?).ok().filter(|duration| *duration <= longest)
+}
+
+/// A word of letters, digits, `_` and `-`, at most 64 long.
+pub(super) fn word(value: &DeValue<'_>) -> Option<String> {
+    let text = value.as_str()?;
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (!text.is_empty() && text.len() <= 64 && text.chars().all(good)).then(|| text.to_owned())
 }
 
 /// A name of small letters, digits and `-`, at most 64 long.

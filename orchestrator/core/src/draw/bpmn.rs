@@ -86,6 +86,7 @@ const fn element(kind: Kind<'_>) -> Option<&'static str> {
         Kind::Choice(_) | Kind::Merge => "bpmn:exclusiveGateway",
         Kind::Send(..) | Kind::Undo(_) | Kind::Conclude | Kind::ConcludeBack => "bpmn:serviceTask",
         Kind::Wait(..) => "bpmn:receiveTask",
+        Kind::Check(..) => "bpmn:businessRuleTask",
         Kind::CanUndo(_) | Kind::CanFail(_) | Kind::CanExpire(..) => "bpmn:boundaryEvent",
         Kind::End | Kind::EndBack => "bpmn:endEvent",
         Kind::Back => "bpmn:intermediateThrowEvent",
@@ -133,6 +134,7 @@ fn own_attributes(flow: &Flow<'_>, i: usize, node: &Node<'_>) -> Vec<(&'static s
         Kind::Wait(..) => message(flow, node).map(|(id, _)| ("messageRef", id)).into_iter().collect(),
         Kind::Start
         | Kind::Send(..)
+        | Kind::Check(..)
         | Kind::Pivot
         | Kind::Conclude
         | Kind::End
@@ -163,6 +165,7 @@ fn write_event(xml: &mut Xml, flow: &Flow<'_>, node: &Node<'_>) {
         | Kind::Choice(_)
         | Kind::Send(..)
         | Kind::Wait(..)
+        | Kind::Check(..)
         | Kind::Merge
         | Kind::Fork
         | Kind::Undo(_)

@@ -9,7 +9,7 @@
 //! ```
 
 use super::words::{clean, duration};
-use crate::definition::{Call, Definition, Receive, Step, Verdict, Work, mask, ones};
+use crate::definition::{Call, Definition, Receive, Rule, Step, Verdict, Work, mask, ones};
 use crate::status::StepStatus;
 
 /// The picture without places. Its cells are numbered: the steps as they are, then the start, then the end.
@@ -41,6 +41,7 @@ pub(super) enum Kind<'a> {
     Choice(&'a str),
     Send(&'a Step, &'a Call),
     Wait(&'a Step, &'a Receive),
+    Check(&'a Step, &'a [Rule]),
     Merge,
     Fork,
     /// On the edge of a step: it can be undone.
@@ -85,6 +86,11 @@ pub(super) enum Way {
 }
 
 impl Kind<'_> {
+    /// Whether it is a step.
+    pub(super) const fn is_step(self) -> bool {
+        matches!(self, Self::Send(..) | Self::Wait(..) | Self::Check(..))
+    }
+
     /// Whether it stands on the edge of a step, and is nothing by itself.
     pub(super) const fn is_on_edge(self) -> bool {
         matches!(self, Self::CanUndo(_) | Self::CanFail(_) | Self::CanExpire(..))
@@ -129,10 +135,14 @@ impl<'a> Flow<'a> {
     /// A step and all that hangs on it. Answers where one comes in and goes out.
     fn step(&mut self, cell: usize, step: &'a Step) -> (usize, usize) {
         let name = &step.name;
-        let (kind, about) = match &step.work {
+        let (kind, mut about) = match &step.work {
             Work::Execute(call) => (Kind::Send(step, call), sends(call)),
             Work::Receive(receive) => (Kind::Wait(step, receive), waits(receive)),
+            Work::Check(rules) => (Kind::Check(step, rules), checks(rules)),
         };
+        if let Some(status) = &step.status {
+            about = format!("{about} Once it is done, the saga's progress is {status}.");
+        }
         let title = self.title(step);
         let task = self.node(format!("step_{name}"), cell, kind, title, about);
         if let Some(undo) = &step.compensate {
@@ -264,6 +274,7 @@ pub(super) fn whys<'a>(definition: &'a Definition, step: &Step) -> (Vec<Why<'a>>
         Work::Execute(_) => (vec![refused, failed, late], None),
         Work::Receive(receive) if receive.no.is_empty() => (Vec::new(), Some(late)),
         Work::Receive(_) => (vec![refused], Some(late)),
+        Work::Check(_) => (vec![refused], None),
     }
 }
 
@@ -297,6 +308,16 @@ fn waits(receive: &Receive) -> String {
     let (yes, no) = (receive.yes.join(", "), receive.no.join(", "));
     let no = if no.is_empty() { no } else { format!("; no: {no}") };
     format!("A message on {} is waited for, for {}. Yes: {yes}{no}.", receive.topic, duration(receive.timeout))
+}
+
+/// `2 rules`
+pub(super) fn how_many(rules: &[Rule]) -> String {
+    if rules.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", rules.len()) }
+}
+
+fn checks(rules: &[Rule]) -> String {
+    let one = |rule: &Rule| format!("{} (or else: {})", rule.must, rule.reason);
+    format!("It is looked at once whether this holds: {}.", rules.iter().map(one).collect::<Vec<_>>().join("; "))
 }
 
 /// Which cell follows which: the start, the steps, the end. What another way says already is left out.

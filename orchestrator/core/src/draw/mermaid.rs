@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::flow::{Arrow, Flow, Kind, Node, Way, statuses, whys};
+use super::flow::{Arrow, Flow, Kind, Node, Way, how_many, statuses, whys};
 use super::words::clean;
 
 /// Writes the flowchart.
@@ -30,7 +30,7 @@ fn end<'f, 'a>(flow: &'f Flow<'a>, node: usize) -> Option<&'f Node<'a>> {
     if !node.kind.is_on_edge() {
         return Some(node);
     }
-    flow.nodes.iter().find(|other| other.cell == node.cell && matches!(other.kind, Kind::Send(..) | Kind::Wait(..)))
+    flow.nodes.iter().find(|other| other.cell == node.cell && other.kind.is_step())
 }
 
 fn id(node: &Node<'_>) -> String {
@@ -51,6 +51,7 @@ fn shape(node: &Node<'_>) -> String {
         Kind::Merge => "{\" \"}".to_owned(),
         Kind::Send(_, call) => format!("[\"{title}<br/>{}\"]", quoted(&call.command)),
         Kind::Wait(_, receive) => format!("[/\"{title}<br/>{}\"/]", quoted(&receive.topic)),
+        Kind::Check(_, rules) => format!("[[\"{title}<br/>{}\"]]", quoted(&how_many(rules))),
         Kind::Undo(_) | Kind::Conclude | Kind::ConcludeBack => format!("[\"{title}\"]"),
         Kind::Pivot => format!(">\"{title}\"]"),
         Kind::CanUndo(_) | Kind::CanFail(_) | Kind::CanExpire(..) => String::new(),

@@ -136,6 +136,7 @@ pub(super) fn label(kind: Kind<'_>, at: Rect) -> Option<Rect> {
         Kind::Join
         | Kind::Send(..)
         | Kind::Wait(..)
+        | Kind::Check(..)
         | Kind::Merge
         | Kind::Fork
         | Kind::CanUndo(_)
@@ -158,7 +159,7 @@ fn needs(flow: &Flow<'_>, cell: usize) -> Needs {
                 grow(&mut needs.up, EVENT / 2);
                 grow(&mut needs.down, EVENT / 2 + LABEL.1);
             }
-            Kind::Send(..) | Kind::Wait(..) | Kind::Conclude => {
+            Kind::Send(..) | Kind::Wait(..) | Kind::Check(..) | Kind::Conclude => {
                 needs.main = TASK.0;
                 grow(&mut needs.up, TASK.1 / 2);
                 grow(&mut needs.down, TASK.1 / 2);
@@ -258,7 +259,7 @@ impl Frame<'_> {
             let event = |x| Rect::around(Point { x, y: main.bottom() }, EVENT, EVENT);
             let place = match kind {
                 Kind::Start => Rect::around(main.center(), EVENT, EVENT),
-                Kind::Send(..) | Kind::Wait(..) | Kind::Conclude => main,
+                Kind::Send(..) | Kind::Wait(..) | Kind::Check(..) | Kind::Conclude => main,
                 Kind::Choice(_) => {
                     left -= LABEL.0 + BETWEEN / 2;
                     Rect::around(Point { x: left + LABEL.0 / 2, y }, GATEWAY, GATEWAY)

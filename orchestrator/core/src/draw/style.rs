@@ -37,6 +37,8 @@ pub const SHEET: &str = "
 pub(super) const COG_TEETH: (&str, &str) = ("5.2", "2.04 2.04");
 pub(super) const COG: &str = "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0M-1.2 0a1.2 1.2 0 1 0 2.4 0a1.2 1.2 0 1 0 -2.4 0";
 pub(super) const LETTER: &str = "M-7 -5H7V5H-7ZM-7 -5L0 1L7 -5";
+/// Rules, as a table of them.
+pub(super) const TABLE: &str = "M-7 -5H7V5H-7ZM-7 -2H7M-7 1.5H7M-3 -2V5";
 pub(super) const PLUS: &str = "M-11 0H11M0 -11V11";
 pub(super) const CROSS: &str = "M-8 -8L8 8M-8 8L8 -8";
 pub(super) const REWIND: &str = "M-1 -6L-9 0L-1 6ZM7 -6L-1 0L7 6Z";

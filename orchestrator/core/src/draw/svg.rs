@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::flow::{Flow, Kind, Node, Way};
+use super::flow::{Flow, Kind, Node, Way, how_many};
 use super::marks::{Mark, Marks};
 use super::place::{EVENT, Picture, Point, Rect, label};
 use super::xml::Xml;
@@ -61,7 +61,9 @@ fn description(flow: &Flow<'_>) -> String {
         let when = if after.is_empty() { String::new() } else { format!(" (after {after})") };
         // A text takes everything.
         match node.kind {
-            Kind::Send(..) | Kind::Wait(..) => _ = write!(text, "{}{when}: {} ", node.title, node.about),
+            Kind::Send(..) | Kind::Wait(..) | Kind::Check(..) => {
+                _ = write!(text, "{}{when}: {} ", node.title, node.about)
+            }
             Kind::Start | Kind::Conclude => _ = write!(text, "{} ", node.about),
             Kind::Undo(_) | Kind::Choice(_) | Kind::Pivot => _ = write!(text, "{} ", sentence(&node.about)),
             Kind::End => _ = write!(text, "It ends as {}. ", node.title),
@@ -129,6 +131,9 @@ fn write_node(xml: &mut Xml, picture: &Picture<'_>, i: usize, node: &Node<'_>, m
     match node.kind {
         Kind::Send(step, call) => write_step(xml, picture, i, ("send", &call.command), about(&step.name)),
         Kind::Wait(step, receive) => write_step(xml, picture, i, ("wait", &receive.topic), about(&step.name)),
+        Kind::Check(step, rules) => {
+            write_step(xml, picture, i, ("check", &how_many(rules)), about(&step.name));
+        }
         Kind::Undo(step) => {
             let mark = marks.and_then(|marks| marks.undos.get(&step.name));
             open(xml, "undo", Some(("data-undo", &step.name)), mark);
@@ -173,17 +178,7 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, (class, detail): (
     open(xml, &format!("step {class}{pivot}"), Some(("data-step", name)), mark);
     write_box(xml, node, at, "box task");
     let corner = Point { x: at.x + 13, y: at.y + 12 };
-    if class == "wait" {
-        write_icon(xml, style::LETTER, "icon", corner);
-    } else {
-        write_icon(xml, style::COG, "icon", corner);
-        let (radius, dashes) = style::COG_TEETH;
-        let (x, y) = (corner.x, corner.y);
-        xml.empty(
-            "circle",
-            &[("class", &"icon"), ("cx", &x), ("cy", &y), ("r", &radius), ("stroke-dasharray", &dashes)],
-        );
-    }
+    write_step_icon(xml, node.kind, corner);
     let room = at.width - 2 * PADDING;
     let label = words::clean(step.label.get(flow.language));
     let mut lines = wrapped("label", LABEL_SIZE, &label, room, 2);
@@ -210,6 +205,7 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, (class, detail): (
             | Kind::Choice(_)
             | Kind::Send(..)
             | Kind::Wait(..)
+            | Kind::Check(..)
             | Kind::Merge
             | Kind::Fork
             | Kind::Undo(_)
@@ -221,6 +217,23 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, (class, detail): (
         }
     }
     close(xml, mark);
+}
+
+/// In the corner of a step: what kind it is.
+fn write_step_icon(xml: &mut Xml, kind: Kind<'_>, at: Point) {
+    if let Kind::Wait(..) = kind {
+        write_icon(xml, style::LETTER, "icon", at);
+    } else if let Kind::Check(..) = kind {
+        write_icon(xml, style::TABLE, "icon", at);
+    } else {
+        write_icon(xml, style::COG, "icon", at);
+        let (radius, dashes) = style::COG_TEETH;
+        let (x, y) = (at.x, at.y);
+        xml.empty(
+            "circle",
+            &[("class", &"icon"), ("cx", &x), ("cy", &y), ("r", &radius), ("stroke-dasharray", &dashes)],
+        );
+    }
 }
 
 /// Begins a group, and around it the link of its mark.

@@ -152,14 +152,14 @@ impl Engine {
         let after = decision.saga.unwrap();
         check_always(before.as_ref(), &after);
         let skipped = |effect: &&Effect| {
-            let Effect::SendCommand { step, action, .. } = effect;
-            self.skips_unknown && *action == Action::Compensate && !after.step(step).unwrap().happened
+            matches!(effect, Effect::SendCommand { step, action: Action::Compensate, .. }
+                if self.skips_unknown && !after.step(step).unwrap().happened)
         };
         if let Some(Effect::SendCommand { step, attempt, action, .. }) = decision.effects.iter().find(skipped) {
             let (step, attempt, action) = (step.clone(), *attempt, *action);
             return self.decide(Some(after), Input::Reply { step, attempt, action, outcome: outcome(Answer::Ok) });
         }
-        let commands = decision.effects.iter().map(|effect| command(&after, effect)).collect();
+        let commands = decision.effects.iter().filter_map(|effect| command(&after, effect)).collect();
         Decided { saga: Known::new(timeless(after)), commands }
     }
 }
@@ -179,6 +179,7 @@ fn timeless(mut saga: Saga) -> Saga {
     let past = |time: &mut Option<Timestamp>| *time = time.map(|_| NOW);
     (saga.started, saga.updated, saga.folded) = (NOW, NOW, 0);
     saga.history.clear();
+    saga.progress = None;
     past(&mut saga.ended);
     past(&mut saga.paused);
     saga.deadline = saga.deadline.map(|_| LATER);
@@ -222,8 +223,9 @@ fn operation(saga: &Saga, operator: Operator) -> Operation {
     Operation { id: saga.operations.len().to_string(), by: "o".to_owned(), why: "w".to_owned(), what }
 }
 
-fn command(saga: &Saga, effect: &Effect) -> (Ask, Command) {
-    let Effect::SendCommand { step, attempt, action, command, payload, .. } = effect;
+/// A command; how far a saga is told decides nothing.
+fn command(saga: &Saga, effect: &Effect) -> Option<(Ask, Command)> {
+    let Effect::SendCommand { step, attempt, action, command, payload, .. } = effect else { return None };
     let command = match command.as_str() {
         "inventory.reserve" => Command::Reserve,
         "inventory.release" => Command::Release,
@@ -235,5 +237,5 @@ fn command(saga: &Saga, effect: &Effect) -> (Ask, Command) {
     };
     let place = saga.steps.iter().take_while(|state| state.name != *step).count();
     let (step, attempt) = (u8::try_from(place).unwrap(), u8::try_from(*attempt).unwrap());
-    (Ask { step, undo: *action == Action::Compensate, attempt }, command)
+    Some((Ask { step, undo: *action == Action::Compensate, attempt }, command))
 }

@@ -1,0 +1,125 @@
+//! What the oracle's sagas may look like: definitions drawn at random, written as their file is.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use proptest::prelude::*;
+
+/// What a drawn step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sends,
+    Waits,
+    /// Whether its rules hold.
+    Checks(bool),
+}
+
+/// After how many milliseconds a status is told; `None`: nobody is told.
+pub type Telling = Option<u16>;
+
+pub fn telling() -> impl Strategy<Value = Telling> {
+    prop_oneof![Just(None), Just(Some(0)), Just(Some(500)), Just(Some(u16::MAX))]
+}
+
+/// A step as it is drawn: which earlier steps it comes after, and what it is.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    pub after: BTreeSet<usize>,
+    pub kind: Kind,
+    pub undoable: bool,
+    pub attempts: u32,
+    pub undo_fails: bool,
+    /// Whether its condition holds, if it has one.
+    pub when: Option<bool>,
+    pub pivot: bool,
+    /// Whether it has a status, where somebody is told.
+    pub has_status: bool,
+}
+
+impl Drawn {
+    pub fn skipped(&self) -> bool {
+        self.when == Some(false)
+    }
+}
+
+/// What is drawn of one step: `after` as bits, and numbers for the rest.
+type Dice = (u8, u8, bool, u32, u8, u8, bool);
+
+pub fn drawn_steps() -> impl Strategy<Value = Vec<Drawn>> {
+    let dice = (any::<u8>(), 0..24_u8, any::<bool>(), 1..4_u32, 0..12_u8, 0..12_u8, any::<bool>());
+    (prop::collection::vec(dice, 1..=8), 0..16_usize).prop_map(|(steps, pivot)| {
+        let step = |(i, (after, dice, undoable, attempts, undo, when, has_status)): (usize, Dice)| {
+            let kind = match dice {
+                0..5 => Kind::Waits,
+                // The pivot does something.
+                5..9 if i != pivot => Kind::Checks(dice > 5),
+                _ => Kind::Sends,
+            };
+            Drawn {
+                after: (0..i).filter(|j| after & (1 << j) != 0 || i == pivot || (*j == pivot && i > pivot)).collect(),
+                kind,
+                undoable: (undoable || dice > 12) && kind == Kind::Sends && i <= pivot,
+                attempts,
+                undo_fails: undo == 0,
+                when: (when < 4).then_some(when > 1),
+                pivot: i == pivot,
+                has_status,
+            }
+        };
+        // A pivot beyond the last step is none.
+        steps.into_iter().enumerate().map(step).collect()
+    })
+}
+
+/// The definition file of the drawn steps.
+pub fn file(steps: &[Drawn], telling: Telling) -> String {
+    let mut text = "name = \"drawn\"\nversion = 1\nstart = { topic = \"t\", event = \"e\", output = \"in\" }\n\
+        participants.p = { topic = \"p\", key = \"saga\" }\n\
+        endings = { completed = { status = \"good\" }, default = { status = \"bad\" } }\n\
+        conclude = { participant = \"p\", command = \"tell\", input = { status = \"ending.status\" } }\n"
+        .to_owned();
+    let telling = telling.filter(|_| steps.iter().any(|step| step.has_status));
+    if let Some(after) = telling {
+        let input = "{ status = \"progress.status\", steps = \"progress.steps\" }";
+        writeln!(
+            text,
+            "progress = {{ participant = \"p\", command = \"go\", input = {input}, after = \"{after}ms\" }}"
+        )
+        .unwrap();
+    }
+    for (i, step) in steps.iter().enumerate() {
+        let after: Vec<String> = step.after.iter().map(|j| format!("\"s{j}\"")).collect();
+        write!(text, "[[steps]]\nname = \"s{i}\"\nafter = [{}]\n", after.join(", ")).unwrap();
+        if telling.is_some() && step.has_status {
+            writeln!(text, "status = \"s{i}\"").unwrap();
+        }
+        text += match step.when {
+            None => "",
+            Some(true) => "when = \"in.yes && !has(in.what)\"\n",
+            Some(false) => "when = \"in.yes == in.no || in.what\"\n",
+        };
+        if let Kind::Checks(holds) = step.kind {
+            let second = if holds { "!in.no || in.what" } else { "in.yes && in.what" };
+            writeln!(
+                text,
+                "rules = [{{ must = \"in.yes\", reason = \"a\" }}, {{ must = \"{second}\", reason = \"b\" }}]"
+            )
+            .unwrap();
+            continue;
+        }
+        writeln!(text, "output = \"o{i}\"").unwrap();
+        if step.pivot {
+            text += "pivot = true\n";
+        }
+        if step.kind == Kind::Waits {
+            text += "receive = { topic = \"outside\", yes = [\"yes\"], no = [\"no\"], timeout = \"1m\" }\n";
+            continue;
+        }
+        let retry = format!("retry = {{ attempts = {} }}", step.attempts);
+        write!(text, "participant = \"p\"\ncommand = \"do\"\n{retry}\n").unwrap();
+        if step.undoable {
+            text += "compensate = { command = \"undo\", input = { of = \"in\" }, retry = { attempts = 3 } }\n";
+        }
+    }
+    text
+}
