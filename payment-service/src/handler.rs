@@ -7,16 +7,19 @@ use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::answers::{PROVIDER_ANSWERED, provider_answered};
 use crate::payment::moves::{Asked, what_identifies};
-use crate::payment::partial::Wanted;
+use crate::payment::partial::{Asker, NOT_PAID, Wanted};
 use crate::payment::{Act, Payment, Price, cut, key};
 use crate::provider::{Capture, ProviderKind};
 
 const REQUEST: &str = "payment.request";
 const CAPTURE: &str = "payment.capture";
 const REFUND: &str = "payment.refund";
+const REFUND_PART: &str = "payment.refund-part";
+const NO_PAYMENT: &str = "there is no payment for this order";
 /// `ce_type` of what is asked for by HTTP.
 pub const ASKED: &str = "payment.asked";
 
@@ -51,6 +54,18 @@ struct RefundPayment {
     refund_id: Option<String>,
     #[serde(default)]
     amount_minor: Option<i64>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// `payment.refund-part`: a saga gives a part back, such as for what was returned. What it is called by is the saga's to say,
+/// so that it can't be given back twice.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RefundPart {
+    order_id: OrderId,
+    refund_id: Uuid,
+    amount_minor: i64,
     #[serde(default)]
     reason: Option<String>,
 }
@@ -115,6 +130,7 @@ impl Handler for Payments {
                 Some(REQUEST) => self.request(world, message, now),
                 Some(CAPTURE) => self.capture(world, message, now),
                 Some(REFUND) => self.refund(world, message, now),
+                Some(REFUND_PART) => refund_part(world, message, now),
                 Some(ASKED) => asked(world, message, now),
                 Some(PROVIDER_ANSWERED) => provider_answered(world, message, now),
                 Some(other) => Err(Unreadable::UnknownType(other.to_owned())),
@@ -159,7 +175,7 @@ impl Payments {
             return Ok(());
         }
         let id = refund_id.map_or_else(|| same_step(message), |id| cut(&id).to_owned());
-        let wanted = Wanted { id, amount_minor, reason };
+        let wanted = Wanted { id, amount_minor, reason, by: Asker::Anybody };
         match world.update(&key(order_id)).map(|payment| payment.refund_part(wanted, waiting, now)) {
             Some(reply) => answer(world, message, order_id, reply, now),
             None => answer(world, message, order_id, Some(unknown()), now),
@@ -184,9 +200,28 @@ impl Payments {
     }
 }
 
+fn refund_part(world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+    let RefundPart { order_id, refund_id, amount_minor, reason } = message.json()?;
+    // A saga of a return has an id of its own: with that as the key this would be another partition than the payment's.
+    if topics::partition_of(order_id.to_string().as_bytes(), world.partitions()) != world.partition() {
+        let wrong =
+            format!("partition {} is not {order_id}'s: write it with the order's id as the key", world.partition());
+        return Err(Unreadable::Malformed(wrong));
+    }
+    let by = Asker::Step;
+    let wanted = Wanted { id: refund_id.to_string(), amount_minor: Some(amount_minor), reason, by };
+    let waiting = Some(what_identifies(message));
+    let reply = match world.update(&key(order_id)) {
+        Some(payment) => payment.refund_part(wanted, waiting, now),
+        None => Some(Reply::Refused { reason: NOT_PAID.to_owned(), detail: Some(NO_PAYMENT.to_owned()) }),
+    };
+    answer(world, message, order_id, reply, now);
+    Ok(())
+}
+
 /// The answer where there is no payment.
 fn unknown() -> Reply {
-    Reply::Refused { reason: "no_payment".to_owned(), detail: Some("there is no payment for this order".to_owned()) }
+    Reply::Refused { reason: "no_payment".to_owned(), detail: Some(NO_PAYMENT.to_owned()) }
 }
 
 /// A refund's id where the command names none: the same for every attempt of a saga's step.
@@ -211,7 +246,8 @@ fn asked(world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> R
     let _ = match what {
         Ask::Capture { amount_minor } => payment.capture(amount_minor, None, now),
         Ask::Refund { refund_id, amount_minor, reason } => {
-            payment.refund_part(Wanted { id: cut(&refund_id).to_owned(), amount_minor, reason }, None, now)
+            let id = cut(&refund_id).to_owned();
+            payment.refund_part(Wanted { id, amount_minor, reason, by: Asker::Anybody }, None, now)
         }
     };
     Ok(())

@@ -7,6 +7,7 @@ mod provider;
 mod refunds;
 mod requests;
 mod results;
+mod returns;
 
 use std::collections::BTreeMap;
 

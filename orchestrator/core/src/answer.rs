@@ -191,7 +191,7 @@ impl<'d> Run<'d> {
         }
         if !last {
             let id = command_id(self.saga.id, &self.at(step).name, sent, action);
-            let at = self.now.plus(call.retry.pause(since, id).max(at_least));
+            let at = self.clock().plus(call.retry.pause(since, id).max(at_least));
             let state = self.at_mut(step);
             state.timer = Some((TimerKind::Retry, at));
             if action == Action::Execute {

@@ -121,6 +121,11 @@ impl<'d> Run<'d> {
         Self::new(definition, saga, now)
     }
 
+    /// The time by which timers are set: of a paused saga it stands still.
+    pub(crate) fn clock(&self) -> Timestamp {
+        self.saga.paused.unwrap_or(self.now)
+    }
+
     fn finish(mut self) -> Decision {
         self.tell_what_is_due();
         if self.changed {

@@ -42,14 +42,14 @@ impl Run<'_> {
 
     fn begin_step(&mut self, step: usize) {
         let Some(defined) = self.definition.steps.get(step) else { return };
+        if defined.pivot {
+            // What it decides can't be called off, also where it is not to be done.
+            self.saga.deadline = None;
+        }
         if let Some(condition) = defined.when.as_ref().filter(|when| when.holds(&self.saga.data) != Some(true)) {
             self.record(&defined.name, 0, What::Skipped, condition.to_string(), 0);
             self.at_mut(step).status = StepStatus::Skipped;
             return;
-        }
-        if defined.pivot {
-            // What it decides can't be called off.
-            self.saga.deadline = None;
         }
         match &defined.work {
             Work::Execute(_) => self.send(step, Action::Execute),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::data::{OUTPUT_LIMIT, weight};
 use crate::decide::Run;
-use crate::definition::Work;
+use crate::definition::{Step, Work};
 use crate::history::{What, bounded};
 use crate::input::Action;
 use crate::saga::TimerKind;
@@ -33,7 +33,7 @@ pub struct Operation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Operate {
-    /// Hold a saga that runs or compensates: answers are taken, nothing is begun, timers stand still (but not its deadline).
+    /// Hold a saga that runs or compensates: answers are taken, nothing is begun, its timers and its deadline stand still.
     Pause,
     /// Let a paused one go on.
     Resume,
@@ -168,7 +168,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Timers go on with the time that was left to them.
+    /// Timers, and the deadline, go on with the time that was left to them.
     fn unpause(&mut self) {
         let Some(since) = self.saga.paused.take() else { return };
         let stood = std::time::Duration::from_millis(self.now.since(since));
@@ -176,6 +176,10 @@ impl Run<'_> {
             if let Some((_, at)) = &mut self.at_mut(step).timer {
                 *at = at.plus(stood);
             }
+        }
+        let due = self.saga.progress.as_mut().and_then(|progress| progress.due.as_mut());
+        for at in self.saga.deadline.as_mut().into_iter().chain(due) {
+            *at = at.plus(stood);
         }
         self.go(self.onwards());
     }
@@ -237,7 +241,7 @@ impl Run<'_> {
     }
 
     fn is_check(&self, step: usize) -> bool {
-        self.definition.steps.get(step).is_some_and(|step| matches!(step.work, Work::Check(_)))
+        self.definition.steps.get(step).is_some_and(Step::is_of_rules)
     }
 
     fn skip(&mut self, name: &str, answer: &Value) -> Result<(), String> {

@@ -14,8 +14,9 @@ impl Run<'_> {
         if self.saga.ending.is_some() {
             return;
         }
+        let due = self.clock().plus(progress.after);
         self.changed = true;
-        self.saga.progress = Some(Reached { status: status.clone(), due: Some(self.now.plus(progress.after)) });
+        self.saga.progress = Some(Reached { status: status.clone(), due: Some(due) });
     }
 
     /// The saga's ending is known, and will be told instead.

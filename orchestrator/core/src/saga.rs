@@ -35,7 +35,8 @@ pub struct Saga {
     /// When it was completed or compensated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
-    /// When it turns back if it is not done by then; gone once that can't be any more.
+    /// When it turns back if it is not done by then; gone once that can't be any more. While it is paused it stands still: it
+    /// is later by the pause once that is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
     /// Since when it is paused.

@@ -96,6 +96,39 @@ fn a_timer_keeps_the_time_that_was_left_to_it() {
 }
 
 #[test]
+fn a_retry_that_is_set_while_paused_comes_after_its_pause_when_the_saga_goes_on() {
+    let mut world = order();
+    world.operate(Operate::Pause).unwrap().pass(Duration::from_secs(5)).fail("reserve");
+    world.pass(Duration::from_secs(3600)).operate(Operate::Resume).unwrap();
+    let left = world.saga().wake_at().unwrap() - world.now.0;
+    assert!((200..=240).contains(&left), "{left} ms");
+}
+
+#[test]
+fn the_deadline_stands_still_while_paused() {
+    let mut world = order_with_pivot();
+    let deadline = world.saga().deadline.unwrap();
+    world.pass(Duration::from_secs(1)).operate(Operate::Pause).unwrap();
+    world.pass(Duration::from_secs(7200));
+    assert_eq!((world.saga().status, world.saga().deadline), (Status::Paused, Some(deadline)));
+    world.operate(Operate::Resume).unwrap();
+    assert_eq!((world.saga().status, world.saga().ending.as_ref()), (Status::Running, None));
+    let later = deadline.plus(Duration::from_secs(7200));
+    assert_eq!(world.saga().deadline, Some(later));
+    world.now = later;
+    world.decide(Input::Timer);
+    assert_eq!(world.saga().ending.as_ref().unwrap().reason.as_deref(), Some("deadline_exceeded"));
+}
+
+#[test]
+fn a_saga_that_is_cancelled_while_paused_has_no_deadline_any_more() {
+    let mut world = order_with_pivot();
+    world.operate(Operate::Pause).unwrap().pass(Duration::from_secs(7200));
+    world.operate(Operate::Cancel { reason: None }).unwrap();
+    assert_eq!((world.saga().status, world.saga().deadline), (Status::Compensating, None));
+}
+
+#[test]
 fn what_is_refused_while_paused_is_undone_after() {
     let mut world = order();
     world.ok("reserve").operate(Operate::Pause).unwrap();

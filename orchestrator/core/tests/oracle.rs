@@ -10,8 +10,9 @@ mod oracle {
 }
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use oracle::drawn::{Drawn, Kind, Telling, drawn_steps, file, telling};
+use oracle::drawn::{Drawn, Kind, Whole, drawn_steps, file, whole};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use saga::{
@@ -35,6 +36,8 @@ struct World<'a> {
     definition: Definition,
     saga: Saga,
     now: Timestamp,
+    /// How long it stood still, paused.
+    stood: Duration,
     facts: Vec<Fact>,
     heard_yes: Vec<bool>,
     in_flight: Vec<Effect>,
@@ -47,8 +50,8 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(drawn: &'a [Drawn], telling: Telling) -> Self {
-        let definition = harness::definition(&file(drawn, telling));
+    fn new(drawn: &'a [Drawn], whole: Whole) -> Self {
+        let definition = harness::definition(&file(drawn, whole));
         let data = Data::with(&definition.start.output, json!({"yes": true, "no": false}));
         let now = Timestamp(0);
         let start = Input::Start { id: harness::ID, data, traceparent: None };
@@ -58,6 +61,7 @@ impl<'a> World<'a> {
             definition,
             saga: decision.saga.unwrap(),
             now,
+            stood: Duration::ZERO,
             facts: vec![Fact::default(); drawn.len()],
             heard_yes: vec![false; drawn.len()],
             in_flight: Vec::new(),
@@ -164,11 +168,25 @@ impl<'a> World<'a> {
             let passed = matches!(before.steps[pivot].status, StepStatus::Done | StepStatus::Skipped);
             assert!(!passed || before.turned() || !self.saga.turned(), "it turned back behind the pivot");
         }
+        self.the_deadline_counts_what_it_ran(&before);
         assert_eq!(decision.changed, self.saga != before);
         harness::check_always(Some(&before), &self.saga);
         self.hear();
         self.send(decision.effects);
         self.past.push(input);
+    }
+
+    /// It turns back at its deadline, which counts from its start, but not the time that it was paused.
+    fn the_deadline_counts_what_it_ran(&self, before: &Saga) {
+        let Some(deadline) = self.definition.deadline.map(|time| Timestamp(0).plus(time).plus(self.stood)) else {
+            return;
+        };
+        let late =
+            |saga: &Saga| saga.ending.as_ref().is_some_and(|end| end.reason.as_deref() == Some("deadline_exceeded"));
+        assert!(late(before) || !late(&self.saga) || deadline <= self.now, "it turned back before its deadline");
+        if self.saga.status != Status::Paused {
+            assert!(self.saga.deadline.is_none_or(|at| at == deadline), "the deadline is another");
+        }
     }
 
     /// Brings a command to its participant, who keeps to an answer that was heard.
@@ -252,6 +270,15 @@ impl<'a> World<'a> {
         self.decide(Input::Operator(Operation { id, by: "o".into(), why: "w".into(), what }));
     }
 
+    /// Time passes to the next timer; or, where none runs, just so.
+    fn pass(&mut self, which: u8) {
+        if self.saga.status == Status::Paused {
+            let time = Duration::from_millis(u64::from(which) * 100);
+            (self.now, self.stood) = (self.now.plus(time), self.stood + time);
+        }
+        self.tick();
+    }
+
     fn tick(&mut self) {
         if let Some(at) = self.saga.wake_at() {
             self.now = Timestamp(at);
@@ -263,7 +290,7 @@ impl<'a> World<'a> {
         let pick = |len: usize| usize::from(which) % len.max(1);
         match what % 10 {
             0..=5 if !self.in_flight.is_empty() => self.deliver(pick(self.in_flight.len()), what / 10 % 12),
-            6 => self.tick(),
+            6 => self.pass(which),
             7 if !self.past.is_empty() => self.decide(self.past[pick(self.past.len())].clone()),
             8 => self.call_back(if which.is_multiple_of(4) { "no" } else { "yes" }),
             9 if which >= 60 => self.operate(which),
@@ -309,10 +336,10 @@ proptest! {
     #[test]
     fn all_is_done_or_all_is_undone_or_an_incident_says_what_is_left(
         drawn in drawn_steps(),
-        telling in telling(),
+        whole in whole(),
         script in prop::collection::vec((any::<u8>(), any::<u8>()), 0..60),
     ) {
-        let mut world = World::new(&drawn, telling);
+        let mut world = World::new(&drawn, whole);
         for (what, which) in &script {
             world.step(*what, *which);
         }

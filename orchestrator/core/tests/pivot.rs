@@ -120,6 +120,17 @@ fn the_deadline_is_over_when_the_pivot_begins() {
     assert_eq!(world.saga().deadline, None);
 }
 
+#[test]
+fn the_deadline_is_over_when_the_pivot_is_skipped() {
+    let when = "pivot = true\nwhen = 'has(order.nothing)'\nreceive = {";
+    let text = order_with_pivot().definition.source().replace("pivot = true\nreceive = {", when);
+    let mut world = World::start(definition(&text), json!({"amountMinor": 1}));
+    world.ok("reserve").ok("request-payment");
+    assert_eq!((world.status("payment-result"), world.saga().deadline), (StepStatus::Skipped, None));
+    assert!(world.operate(Operate::Cancel { reason: None }).is_err(), "it can't be cancelled either");
+    assert_eq!(world.pass(Duration::from_secs(7200)).status("finalize"), StepStatus::Stuck);
+}
+
 /// Two steps that are done only for some orders, and one that comes after them.
 const SOMETIMES: &str = r#"
 name = "sometimes"

@@ -119,7 +119,9 @@ fn a_paused_saga_tells_nothing_until_it_goes_on() {
     world.pass(Duration::from_secs(60));
     assert_eq!(world.newly_told(), [""; 0]);
     world.operate(Operate::Resume).unwrap();
-    assert_eq!(world.newly_told(), ["reserved"], "it has lasted");
+    let resumed = world.now;
+    assert_eq!(world.wait().newly_told(), ["reserved"]);
+    assert_eq!(world.now, resumed.plus(HALF_A_SECOND), "the time that it stood still does not count");
     let mut world = telling("after = \"0s\"");
     world.newly_told();
     world.operate(Operate::Pause).unwrap().ok("reserve");

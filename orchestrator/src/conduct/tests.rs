@@ -96,6 +96,13 @@ impl Desk {
         self.hears(topics::SAGA_REPLIES, &headers, &json!({"outcome": "ok"})).unwrap()
     }
 
+    fn wakes(&mut self, key: &Key) -> Vec<Outgoing> {
+        let store = std::collections::BTreeMap::new();
+        let mut world = World::over(&mut self.memory, &store, self.partition, 2);
+        self.conductor.decide(&mut world, Trigger::Timer(key), self.now).unwrap();
+        world.sent().to_vec()
+    }
+
     fn saga(&self) -> &Saga {
         self.memory.get(&saga_key(id())).unwrap().saga().unwrap()
     }
@@ -104,6 +111,33 @@ impl Desk {
 /// The gift card of another version, which waits for a code where it waited for the payment.
 fn second() -> String {
     GIFT_CARD.replace("version = 1", "version = 2").replace("label = { en = \"Gift card\"", "label = { en = \"Card\"")
+}
+
+#[test]
+fn how_far_a_saga_is_is_told_when_it_has_lasted_in_a_message_that_nobody_answers() {
+    let progress = "[progress]\nparticipant = \"issuer\"\ncommand = \"gift-card.progress\"\n\
+        input = { card = \"saga.id\", status = \"progress.status\" }\n\n[[steps]]\nstatus = \"asked\"\n";
+    let mut desk = Desk::new(&[&GIFT_CARD.replacen("[[steps]]\n", progress, 1)]);
+    desk.begins();
+    assert_eq!(desk.answers("request-payment"), []);
+    let key = saga_key(id());
+    let due = desk.memory.get(&key).unwrap().wake_at().unwrap();
+    assert_eq!(due, Timestamp(1_500));
+    assert_eq!(desk.wakes(&key), [], "not before");
+    desk.now = due;
+    let told = desk.wakes(&key);
+    let value: Value = serde_json::from_slice(told[0].value.bytes().unwrap()).unwrap();
+    assert_eq!(
+        (told.len(), &*told[0].topic, value),
+        (1, "gift-card-commands", json!({"card": id(), "status": "asked"}))
+    );
+    let header = |name| told[0].headers.get(name);
+    assert_eq!((header(header::TYPE), header(header::SUBJECT)), (Some("gift-card.progress"), Some(&*id().to_string())));
+    assert_eq!(header(header::ID), Some(&*saga::progress_id(id(), "asked").to_string()));
+    for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION] {
+        assert_eq!(header(name), None, "{name}");
+    }
+    assert_eq!(desk.wakes(&key), [], "once");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use common::http::Problem;
 use maud::{Markup, html};
-use saga::{Operate, Saga, Status, StepStatus, TimerKind};
+use saga::{Definition, Operate, Saga, Status, Step, StepState, StepStatus, TimerKind};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -184,13 +184,15 @@ pub(super) fn meaning(lang: Lang, action: &str) -> &'static str {
 }
 
 /// Which acts make sense now, and for which steps.
-fn possible(saga: &Saga) -> Vec<(&'static str, Vec<String>)> {
-    let names = |fit: &dyn Fn(&saga::StepState) -> bool| {
+fn possible(saga: &Saga, definition: Option<&Definition>) -> Vec<(&'static str, Vec<String>)> {
+    let names = |fit: &dyn Fn(&StepState) -> bool| {
         saga.all_steps().filter(|step| fit(step)).map(|step| step.name.clone()).collect::<Vec<_>>()
     };
     let stuck = names(&|step| step.status == StepStatus::Stuck);
-    let again =
-        names(&|step| step.status == StepStatus::Stuck || step.timer.is_some_and(|(kind, _)| kind == TimerKind::Retry));
+    let rules = |step: &StepState| definition.and_then(|known| known.step(&step.name)).is_some_and(Step::is_of_rules);
+    let again = names(&|step| {
+        step.status == StepStatus::Stuck && !rules(step) || step.timer.is_some_and(|(kind, _)| kind == TimerKind::Retry)
+    });
     let doing =
         names(&|step| step.name != "conclude" && matches!(step.status, StepStatus::Running | StepStatus::Retrying));
     let paused = saga.status == Status::Paused;
@@ -212,8 +214,8 @@ fn possible(saga: &Saga) -> Vec<(&'static str, Vec<String>)> {
 }
 
 /// The forms of the acts that make sense now.
-pub(super) fn forms(saga: &Saga, seen: &Seen) -> Markup {
-    let (lang, all) = (seen.lang, possible(saga));
+pub(super) fn forms(saga: &Saga, definition: Option<&Definition>, seen: &Seen) -> Markup {
+    let (lang, all) = (seen.lang, possible(saga, definition));
     html! { @if !all.is_empty() { section.acts id="acts" aria-label=(lang.say("Actions", "Ações")) {
         @for (what, steps) in &all {
             details.act id={ "act-" (what) } data-keep=(format!("{what} {}", steps.join(","))) data-act=(what) {

@@ -31,7 +31,7 @@ pub(super) async fn content(pages: &Pages, seen: &Seen, id: Uuid) -> Result<Cont
                 }
             }
         }
-        @if seen.who.may_act() { (acts::forms(&saga, seen)) }
+        @if seen.who.may_act() { (acts::forms(&saga, definition, seen)) }
         // What comes and goes beside others is known by its id when the page is kept up to date.
         section id="timeline" { h2 { (lang.say("Timeline", "Linha do tempo")) } (timeline::timeline(&saga, definition, lang, now)) }
         section id="steps" {

@@ -17,6 +17,8 @@ use crate::provider::Refund;
 /// So many parts a payment may be given back in, and so many refused ones are kept.
 const MOST: usize = 100;
 const MOST_REFUSED: usize = 20;
+/// Of what was not paid nothing is given back.
+pub const NOT_PAID: &str = "not_paid";
 
 /// A part of a payment that is given back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +95,17 @@ pub struct Wanted {
     pub amount_minor: Option<i64>,
     /// Why.
     pub reason: Option<String>,
+    /// Who asks.
+    pub by: Asker,
+}
+
+/// Who asks for a part, and so what a no is called, and whether it stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// `payment.refund`, or somebody by HTTP: after a no the same id may be asked for again.
+    Anybody,
+    /// `payment.refund-part`, a saga's step: it goes on after a no, so the same id is refused for ever.
+    Step,
 }
 
 impl Payment {
@@ -101,7 +114,7 @@ impl Payment {
         self.partial_refunds.iter().filter(|part| part.counts()).map(|part| part.amount_minor).sum()
     }
 
-    /// `payment.refund` with an id or an amount: answered when the provider has given it back, or now if it did before or
+    /// `payment.refund-part`, or `payment.refund` with an id or an amount: answered when the provider has given it back, or now if it did before or
     /// can't.
     pub fn refund_part(&mut self, wanted: Wanted, waiting: Option<Headers>, now: Timestamp) -> Option<Reply> {
         if let Some(part) = self.partial_refunds.iter_mut().find(|part| part.id == wanted.id && part.counts()) {
@@ -115,17 +128,14 @@ impl Payment {
             part.waiting = waiting.or(part.waiting.take());
             return None;
         }
-        let left = self.refundable_minor();
-        let amount_minor = wanted.amount_minor.unwrap_or(left);
-        let (reason, detail) = if self.status != Status::Approved {
-            ("not_refundable", format!("the payment is {}", self.status.name()))
-        } else if amount_minor <= 0 {
-            ("nothing_to_refund", "an amount above zero can be given back".to_owned())
-        } else if amount_minor > left {
-            ("refund_too_large", format!("at most {} can still be given back", Amount(left)))
-        } else if self.partial_refunds.iter().filter(|part| part.counts()).count() >= MOST {
-            ("too_many_refunds", format!("a payment is given back in at most {MOST} parts"))
-        } else {
+        let before = self.partial_refunds.iter().find(|part| part.id == wanted.id);
+        if wanted.by == Asker::Step
+            && let Some(PartialRefund { state: PartState::Refused { reason, detail }, .. }) = before
+        {
+            return Some(refused(reason, detail.clone()));
+        }
+        let amount_minor = wanted.amount_minor.unwrap_or_else(|| self.refundable_minor());
+        let Some((reason, detail)) = self.why_not(amount_minor, wanted.by) else {
             let state = PartState::Refunding { due: now };
             self.note(now, format!("{} of it to be refunded ({})", Amount(amount_minor), cut(&wanted.id)));
             self.push_part(wanted, amount_minor, state, waiting, now);
@@ -135,6 +145,33 @@ impl Payment {
         let state = PartState::Refused { reason: reason.to_owned(), detail: detail.clone() };
         self.push_part(wanted, amount_minor, state, None, now);
         Some(refused(reason, detail))
+    }
+
+    /// Why so much can't be given back: the code and the sentence.
+    fn why_not(&self, amount_minor: i64, by: Asker) -> Option<(&'static str, String)> {
+        let left = self.refundable_minor();
+        let too_large = || format!("at most {} can still be given back", Amount(left));
+        let gone = matches!(self.status, Status::Refunding { .. } | Status::Refunded);
+        Some(match by {
+            Asker::Step if gone => ("more_than_paid", too_large()),
+            Asker::Step if self.status != Status::Approved => {
+                (NOT_PAID, format!("the payment is {}", self.status.name()))
+            }
+            Asker::Anybody if self.status != Status::Approved => {
+                ("not_refundable", format!("the payment is {}", self.status.name()))
+            }
+            Asker::Step | Asker::Anybody if amount_minor <= 0 => {
+                ("nothing_to_refund", "an amount above zero can be given back".to_owned())
+            }
+            Asker::Step if amount_minor > left => ("more_than_paid", too_large()),
+            Asker::Anybody if amount_minor > left => ("refund_too_large", too_large()),
+            Asker::Step | Asker::Anybody
+                if self.partial_refunds.iter().filter(|part| part.counts()).count() >= MOST =>
+            {
+                ("too_many_refunds", format!("a payment is given back in at most {MOST} parts"))
+            }
+            Asker::Step | Asker::Anybody => return None,
+        })
     }
 
     fn push_part(
@@ -214,7 +251,7 @@ impl Payment {
         answer.into_iter().chain(ended).collect()
     }
 
-    /// The provider could not give a part back: it is asked again after a pause.
+    /// The provider could not give a part back: it is asked again after a pause, and so may whoever asked for it.
     pub fn part_failed(
         &mut self,
         (refund_id, call): (&str, u32),
@@ -223,11 +260,12 @@ impl Payment {
         now: Timestamp,
     ) -> Option<Outgoing> {
         let part = self.part(refund_id, call)?;
-        let due = now.plus(retry_after.unwrap_or_default().max(pause(call)));
+        let retry_after = retry_after.unwrap_or_default().max(pause(call));
+        let due = now.plus(retry_after);
         (part.state, part.calls) = (PartState::Refunding { due }, call + 1);
         let (waiting, what) = (part.waiting.take(), format!("refund {} failed: {}", cut(&part.id), cut(error)));
         self.note(now, what);
-        Some(self.answer_to(waiting?, &failed(cut(error), retry_after), now))
+        Some(self.answer_to(waiting?, &failed(cut(error), Some(retry_after)), now))
     }
 
     /// The provider won't give a part back.
@@ -244,7 +282,8 @@ impl Payment {
 }
 
 fn refunded(part: &PartialRefund) -> Reply {
-    Reply::Ok { data: json!({ "outcome": "refunded", "refundId": part.id, "amountMinor": part.amount_minor }) }
+    let (id, amount) = (&part.id, part.amount_minor);
+    Reply::Ok { data: json!({ "outcome": "refunded", "refundId": id, "amountMinor": amount, "refundedMinor": amount }) }
 }
 
 fn refused(reason: &str, detail: String) -> Reply {

@@ -15,7 +15,7 @@ fn balance(desk: &Desk, account: Account) -> i64 {
     of_account.map(|posting| posting.debit_minor - posting.credit_minor).sum()
 }
 
-fn balances(desk: &Desk) -> [i64; 4] {
+pub(super) fn balances(desk: &Desk) -> [i64; 4] {
     Account::ALL.map(|account| balance(desk, account))
 }
 
@@ -25,7 +25,9 @@ fn a_part_is_given_back_and_answered_then_and_the_payment_stays_paid() {
     assert_eq!(desk.part("r1", Some(300)), []);
     let Some(Act::Refund(refund)) = desk.intent().map(|intent| intent.what) else { panic!("no refund is wanted") };
     assert_eq!((refund.amount.map(|amount| amount.0), refund.payment_id.as_str()), (Some(300), "p1"));
-    let told = Reply::Ok { data: json!({ "outcome": "refunded", "refundId": "r1", "amountMinor": 300 }) };
+    let told = Reply::Ok {
+        data: json!({ "outcome": "refunded", "refundId": "r1", "amountMinor": 300, "refundedMinor": 300 }),
+    };
     assert_eq!(reply(&desk.provider_part("r1", 1, "refunded")), told);
     assert_eq!((desk.status(), desk.wants(), desk.payment().refunded_minor()), ("approved", None, 300));
     assert_eq!(reply(&desk.part("r1", Some(300))), told, "asked again, it is answered as before");
@@ -97,7 +99,7 @@ fn a_part_that_fails_is_told_and_made_again_under_the_same_id() {
     let mut desk = Desk::approved();
     desk.part("r1", Some(300));
     let sent = desk.provider_part("r1", 1, "failed");
-    assert_eq!(reply(&sent), Reply::Failed { error: "no line".to_owned(), retry_after_ms: None });
+    assert_eq!(reply(&sent), Reply::Failed { error: "no line".to_owned(), retry_after_ms: Some(2000) });
     let again = desk.intent().unwrap();
     assert_eq!(again.due.since(desk.now).as_secs(), 2);
     let Act::Refund(refund) = again.what else { panic!("no refund") };

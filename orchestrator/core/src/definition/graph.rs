@@ -1,6 +1,6 @@
 //! Which step comes before which, as bits: bit `i` is step `i`. A decision asks this at every move.
 
-use super::{Step, Work};
+use super::Step;
 
 /// How many steps a definition may have: the bits of a `u64`.
 pub(crate) const MAX_STEPS: usize = 64;
@@ -33,7 +33,7 @@ impl Graph {
         let descendants: Vec<u64> = (0..steps.len()).map(later).collect();
         let cyclic =
             ancestors.iter().enumerate().filter(|(i, of)| **of & mask(*i) != 0).fold(0, |all, (i, _)| all | mask(i));
-        let rules = (0..).zip(steps).filter(|(_, step)| matches!(step.work, Work::Check(_)));
+        let rules = (0..).zip(steps).filter(|(_, step)| step.is_of_rules());
         let rules = rules.fold(0, |all, (i, _)| all | mask(i));
         Self { before, ancestors, descendants, cyclic, rules }
     }

@@ -154,6 +154,17 @@ pub struct Step {
     pub status: Option<String>,
 }
 
+impl Step {
+    /// Whether it holds the saga's data against rules: nothing is sent for it, and nothing waited for.
+    #[must_use]
+    pub const fn is_of_rules(&self) -> bool {
+        match &self.work {
+            Work::Check(_) => true,
+            Work::Execute(_) | Work::Receive(_) => false,
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]

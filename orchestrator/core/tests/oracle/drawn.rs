@@ -14,11 +14,19 @@ pub enum Kind {
     Checks(bool),
 }
 
-/// After how many milliseconds a status is told; `None`: nobody is told.
-pub type Telling = Option<u16>;
+/// What is drawn of a saga besides its steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole {
+    /// After how many milliseconds a status is told; `None`: nobody is told.
+    pub telling: Option<u16>,
+    /// How many milliseconds it may take.
+    pub deadline: Option<u16>,
+}
 
-pub fn telling() -> impl Strategy<Value = Telling> {
-    prop_oneof![Just(None), Just(Some(0)), Just(Some(500)), Just(Some(u16::MAX))]
+pub fn whole() -> impl Strategy<Value = Whole> {
+    let telling = prop_oneof![Just(None), Just(Some(0)), Just(Some(500)), Just(Some(u16::MAX))];
+    let deadline = prop_oneof![3 => Just(None), 1 => Just(Some(100)), 1 => Just(Some(40_000))];
+    (telling, deadline).prop_map(|(telling, deadline)| Whole { telling, deadline })
 }
 
 /// A step as it is drawn: which earlier steps it comes after, and what it is.
@@ -72,13 +80,16 @@ pub fn drawn_steps() -> impl Strategy<Value = Vec<Drawn>> {
 }
 
 /// The definition file of the drawn steps.
-pub fn file(steps: &[Drawn], telling: Telling) -> String {
+pub fn file(steps: &[Drawn], whole: Whole) -> String {
     let mut text = "name = \"drawn\"\nversion = 1\nstart = { topic = \"t\", event = \"e\", output = \"in\" }\n\
         participants.p = { topic = \"p\", key = \"saga\" }\n\
         endings = { completed = { status = \"good\" }, default = { status = \"bad\" } }\n\
         conclude = { participant = \"p\", command = \"tell\", input = { status = \"ending.status\" } }\n"
         .to_owned();
-    let telling = telling.filter(|_| steps.iter().any(|step| step.has_status));
+    if let Some(deadline) = whole.deadline {
+        writeln!(text, "deadline = \"{deadline}ms\"").unwrap();
+    }
+    let telling = whole.telling.filter(|_| steps.iter().any(|step| step.has_status));
     if let Some(after) = telling {
         let input = "{ status = \"progress.status\", steps = \"progress.steps\" }";
         writeln!(
