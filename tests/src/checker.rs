@@ -116,10 +116,14 @@ fn take(left: &mut BTreeMap<String, i64>, order: &Value) {
 }
 
 /// What does not come from a journal: writes through HTTP and answers of the payment provider.
-const FROM_OUTSIDE: [&str; 7] = [
+const FROM_OUTSIDE: [&str; 11] = [
     "order.place",
     "order.cancel",
     "stock.set",
+    "stock.change",
+    "shipment.event",
+    "shipment.carrier-answered",
+    "return.received",
     "payment.provider-answered",
     "payment.asked",
     "saga.action",
