@@ -1,86 +1,37 @@
 //! The inventory service as a program: its name, topics, settings and parts.
 
-use std::collections::BTreeSet;
-
 use anyhow::ensure;
 use axum::Router;
-use common::service::{self, Context, NoActor};
+use common::service::{self, Context};
 use common::topics;
-use serde::{Deserialize, Serialize};
 
-use crate::messages::item_id;
-use crate::stock::{Stock, Warehouse};
+use crate::carrier::{Dispatcher, Switchboard};
+use crate::messages::{GOODS_RECEIVED, STOCK_EVENTS};
+pub use crate::settings::Settings;
+use crate::stock::Warehouse;
 use crate::view::InventoryRows;
-
-/// The longest id and the longest name, in characters.
-pub const LONGEST_ID: usize = 64;
-pub const LONGEST_NAME: usize = 200;
 
 /// The inventory service.
 pub struct Program;
 
-/// Its own settings.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Settings {
-    pub stock: StockSettings,
-}
-
-/// `[stock]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StockSettings {
-    /// The warehouse that this service keeps.
-    pub warehouse: String,
-    /// What must exist.
-    pub items: Vec<Item>,
-}
-
-/// `[[stock.items]]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Item {
-    pub id: String,
-    pub name: String,
-    pub on_hand: u32,
-}
-
 impl service::Program for Program {
     const NAME: &'static str = "inventory-service";
-    const ABOUT: &'static str = "Keeps the stock and reserves it for orders.";
+    const ABOUT: &'static str = "Keeps the stock, reserves it for orders, ships it and takes it back.";
     const JOURNAL: &'static str = "inventory-journal";
     const INPUTS: &'static [&'static str] = &[topics::INVENTORY_COMMANDS];
-    const OUTPUTS: &'static [&'static str] = &[topics::SAGA_REPLIES];
+    const OUTPUTS: &'static [&'static str] =
+        &[topics::SAGA_REPLIES, topics::INVENTORY_COMMANDS, STOCK_EVENTS, GOODS_RECEIVED];
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
 
     type Settings = Settings;
     type Handler = Warehouse;
     type Rows = InventoryRows;
-    type Actor = NoActor;
+    type Actor = Dispatcher<Switchboard>;
 
-    fn build(settings: &Settings) -> anyhow::Result<(Warehouse, NoActor)> {
-        let StockSettings { warehouse, items } = &settings.stock;
-        ensure!(
-            is_word(warehouse, LONGEST_ID) && !warehouse.contains('/'),
-            "stock.warehouse = '{warehouse}': allowed are 1 to {LONGEST_ID} characters, no '/', no control characters"
-        );
-        let mut seen = BTreeSet::new();
-        let mut seed = Vec::with_capacity(items.len());
-        for (n, item) in items.iter().enumerate() {
-            let Item { id, name, on_hand } = item;
-            ensure!(
-                is_word(id, LONGEST_ID),
-                "stock.items[{n}].id = '{id}': allowed are 1 to {LONGEST_ID} characters, no control characters"
-            );
-            ensure!(
-                is_word(name, LONGEST_NAME),
-                "stock.items[{n}].name = '{name}': allowed are 1 to {LONGEST_NAME} characters, no control characters"
-            );
-            let item_id = item_id(id);
-            ensure!(seen.insert(item_id.clone()), "stock.items[{n}].id = '{id}': each item may stand there once");
-            let (name, warehouse, on_hand) = (name.clone(), warehouse.clone(), u64::from(*on_hand));
-            seed.push(Stock { item_id, name, warehouse, on_hand, reserved: 0, changes: Vec::new() });
-        }
-        Ok((Warehouse { name: warehouse.clone(), seed }, NoActor))
+    fn build(settings: &Settings) -> anyhow::Result<(Warehouse, Self::Actor)> {
+        let faults = settings.faults();
+        ensure!(faults.is_empty(), "{}", faults.join("\n"));
+        Ok((settings.warehouse(), settings.dispatcher()))
     }
 
     fn router(context: Context<Settings>) -> Router {
@@ -88,19 +39,22 @@ impl service::Program for Program {
     }
 }
 
-/// Whether `text` can be an id or a name: not blank, not too long, nothing that can't be seen.
-pub fn is_word(text: &str, longest: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= longest && !text.chars().any(char::is_control)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{CountrySettings, Item};
+
+    fn defaults() -> Settings {
+        use service::Program as _;
+        common::settings::load_with::<Settings>(Program::DEFAULTS, Program::NAME, None, []).unwrap().own
+    }
 
     fn build(warehouse: &str, ids: &[&str]) -> Result<Warehouse, String> {
-        let item = |id: &&str| Item { id: (*id).to_owned(), name: "x".to_owned(), on_hand: 1 };
-        let stock = StockSettings { warehouse: warehouse.to_owned(), items: ids.iter().map(item).collect() };
-        <Program as service::Program>::build(&Settings { stock }).map(|(handler, _)| handler).map_err(|e| e.to_string())
+        let mut settings = defaults();
+        let item = |id: &&str| Item { id: (*id).to_owned(), name: "x".to_owned(), on_hand: 1, low: None };
+        settings.stock.items = ids.iter().map(item).collect();
+        settings.stock.warehouse = warehouse.to_owned();
+        <Program as service::Program>::build(&settings).map(|(handler, _)| handler).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -113,10 +67,12 @@ mod tests {
     #[test]
     fn the_defaults_are_all_the_settings_and_hold_the_sample_ticket() {
         use service::Program as _;
-        let settings = common::settings::load_with::<Settings>(Program::DEFAULTS, Program::NAME, None, []).unwrap();
-        let (handler, _) = Program::build(&settings.own).unwrap();
+        let (handler, _) = Program::build(&defaults()).unwrap();
         let ticket = handler.seed.iter().find(|s| s.item_id == "3852cb18-9c19-4326-ac77-a1a0264bd98c").unwrap();
         assert_eq!((&*ticket.name, ticket.on_hand), ("day-one", 1000));
+        let rules = handler.rules;
+        assert_eq!((rules.expiry.as_secs(), rules.low, rules.low_of.len()), (1800, 10, 1));
+        assert_eq!((&*rules.shipping.origin, rules.shipping.offset.to_string()), ("BR", "-03".to_owned()));
     }
 
     #[test]
@@ -125,5 +81,32 @@ mod tests {
         assert!(build("a/b", &[]).unwrap_err().contains("no '/'"));
         assert!(build("main", &["a", " "]).unwrap_err().starts_with("stock.items[1].id = ' '"));
         assert!(build("main", &["a", "a"]).unwrap_err().contains("each item may stand there once"));
+
+        let mut bad = defaults();
+        bad.stock.reservation_expiry = std::time::Duration::ZERO;
+        let text = |text: &str| text.to_owned();
+        let shipping = &mut bad.shipping;
+        (shipping.failure_rate, shipping.attempts, shipping.timeout) = (1.5, 0, std::time::Duration::ZERO);
+        (shipping.origin, shipping.utc_offset, shipping.serial_from) = (text("brazil"), text("-3"), 100_000_000);
+        shipping.pickup = 400;
+        let country =
+            |code: &str| CountrySettings { code: text(code), standard: 999, express: 1, holidays: vec![text("13-13")] };
+        shipping.countries = vec![country("XX"), country("XX")];
+        let faults = bad.faults().join("\n");
+        for key in [
+            "stock.reservation_expiry = '0ns'",
+            "shipping.failure_rate = '1.5'",
+            "shipping.attempts = '0'",
+            "shipping.timeout",
+            "shipping.origin = 'brazil'",
+            "shipping.utc_offset = '-3'",
+            "shipping.serial_from",
+            "shipping.pickup = '400'",
+            "shipping.countries[0].standard = '999'",
+            "shipping.countries[1].code = 'XX': each",
+            "shipping.countries[1].holidays = '13-13'",
+        ] {
+            assert!(faults.contains(key), "{key}: {faults}");
+        }
     }
 }

@@ -1,97 +1,229 @@
-//! What the inventory service's API reads from the view. It has no table of its own: a stock is found by its key, all of
-//! them are one range of keys, and nothing is kept twice.
+//! What the inventory service's API reads from the view. Stock and reservations are found by their keys in the entities
+//! themselves; tables of its own are the movements and the list of shipments.
 
+use std::str::FromStr;
+
+use common::time::Timestamp;
 use common::view::{Row, Rows};
 use rusqlite::types::Type;
-use rusqlite::{Connection, Error, Transaction};
+use rusqlite::{Connection, Error, Transaction, params};
 
+use crate::movement::Movement;
+use crate::shipment::{Shipment, shipment_key};
 use crate::stock::{Inventory, Stock};
 
-/// The rows of the inventory: none but the entities themselves.
+/// The rows of the inventory.
 pub struct InventoryRows;
 
 impl Rows for InventoryRows {
     type Entity = Inventory;
 
-    const SCHEMA: &'static str = "";
+    // `sort` is the time in milliseconds, 0 for an opening: it is the first.
+    const SCHEMA: &'static str = "
+        CREATE TABLE movements(warehouse TEXT NOT NULL, item TEXT NOT NULL, sort INTEGER NOT NULL, source TEXT NOT NULL,
+          line INTEGER NOT NULL, what TEXT NOT NULL, debit TEXT NOT NULL, credit TEXT NOT NULL, quantity INTEGER NOT NULL,
+          reference TEXT, done_by TEXT, why TEXT, PRIMARY KEY(warehouse, item, sort, source, line)) WITHOUT ROWID;
+        CREATE TABLE shipments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL) WITHOUT ROWID;
+        CREATE INDEX shipments_of_status ON shipments(status, order_id);";
 
-    fn apply(_: &Transaction<'_>, _: &Row<'_, Inventory>) -> rusqlite::Result<()> {
+    fn apply(tx: &Transaction<'_>, row: &Row<'_, Inventory>) -> rusqlite::Result<()> {
+        let Some(state) = row.state else {
+            // Nothing is ever removed; a search through all of it does.
+            tx.execute("DELETE FROM movements WHERE source = ?", [row.key])?;
+            return Ok(());
+        };
+        if let Some(shipment) = state.shipment() {
+            let mut upsert = tx.prepare_cached(
+                "INSERT INTO shipments(order_id, status) VALUES (?, ?)
+                 ON CONFLICT DO UPDATE SET status = excluded.status WHERE status <> excluded.status",
+            )?;
+            upsert.execute((&shipment.order_id, shipment.status.name()))?;
+        }
+        for (line, movement) in (0_u32..).zip(state.movements()) {
+            book(tx, row.key, line, &movement)?;
+        }
         Ok(())
     }
 }
 
-fn stock_of(state: &str) -> rusqlite::Result<Option<Stock>> {
-    match serde_json::from_str(state) {
-        Ok(Inventory::Stock(stock)) => Ok(Some(stock)),
-        Ok(Inventory::Reservation(_)) => Ok(None),
-        Err(e) => Err(Error::FromSqlConversionFailure(0, Type::Text, Box::new(e))),
+/// Makes this the movement of that line. Only an opening can change: until the first movement is written down.
+fn book(tx: &Transaction<'_>, source: &str, line: u32, movement: &Movement<'_>) -> rusqlite::Result<()> {
+    let Movement { warehouse, item, what, from, to, quantity, at, reference, by, why } = movement;
+    let sort = at.map_or(0, |at| at.0.max(1));
+    if at.is_none() {
+        let mut delete = tx.prepare_cached(
+            "DELETE FROM movements WHERE warehouse = ? AND item = ? AND sort = 0 AND source = ? AND line = ?",
+        )?;
+        delete.execute((warehouse, item, source, line))?;
     }
+    if *quantity > 0 {
+        let mut insert =
+            tx.prepare_cached("INSERT OR IGNORE INTO movements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+        let quantity = i64::try_from(*quantity).unwrap_or(i64::MAX);
+        let accounts = (from.name(), to.name());
+        insert.execute(params![
+            warehouse, item, sort, source, line, what, accounts.0, accounts.1, quantity, reference, by, why
+        ])?;
+    }
+    Ok(())
+}
+
+fn state(text: &str) -> rusqlite::Result<Inventory> {
+    serde_json::from_str(text).map_err(|e| Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
+}
+
+/// What is kept under that key.
+///
+/// # Errors
+/// SQLite's, and a state that can't be read.
+pub fn entity(connection: &Connection, key: &str) -> rusqlite::Result<Option<Inventory>> {
+    let mut query = connection.prepare_cached("SELECT state FROM entities WHERE key = ?")?;
+    let mut rows = query.query([key])?;
+    rows.next()?.map(|row| state(row.get_ref(0)?.as_str()?)).transpose()
 }
 
 /// The stock of that key.
 ///
 /// # Errors
-/// SQLite's, and a state that can't be read.
+/// As [`entity`].
 pub fn stock(connection: &Connection, key: &str) -> rusqlite::Result<Option<Stock>> {
-    let mut query = connection.prepare_cached("SELECT state FROM entities WHERE key = ?")?;
-    let mut rows = query.query([key])?;
-    rows.next()?.map_or(Ok(None), |row| stock_of(row.get_ref(0)?.as_str()?))
+    Ok(entity(connection, key)?.and_then(|found| found.stock().cloned()))
 }
 
 /// All stock, by name, then by item and warehouse.
 ///
 /// # Errors
-/// As [`stock`].
+/// As [`entity`].
 pub fn all(connection: &Connection) -> rusqlite::Result<Vec<Stock>> {
     // '0' comes right after '/'.
     let mut query = connection.prepare_cached("SELECT state FROM entities WHERE key >= 'stock/' AND key < 'stock0'")?;
     let mut rows = query.query([])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        all.extend(stock_of(row.get_ref(0)?.as_str()?)?);
+        all.extend(state(row.get_ref(0)?.as_str()?)?.stock().cloned());
     }
     all.sort_by(|a, b| (&a.name, &a.item_id, &a.warehouse).cmp(&(&b.name, &b.item_id, &b.warehouse)));
     Ok(all)
 }
 
-#[cfg(test)]
-mod tests {
-    use common::time::Timestamp;
+/// A movement as the view has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub place: Place,
+    pub what: String,
+    pub from: String,
+    pub to: String,
+    pub quantity: i64,
+    pub at: Option<Timestamp>,
+    pub reference: Option<String>,
+    pub by: Option<String>,
+    pub why: Option<String>,
+}
 
-    use super::*;
-    use crate::stock::{Reservation, Status, reservation_key, stock_key};
+/// Where a movement stands among those of its item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub sort: i64,
+    pub line: u32,
+    pub source: String,
+}
 
-    fn view() -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch("CREATE TABLE entities(partition, key TEXT, state TEXT, open, PRIMARY KEY(key, partition))")
-            .unwrap();
-        let put = |key: String, state: Inventory| {
-            let state = serde_json::to_string(&state).unwrap();
-            connection.execute("INSERT INTO entities VALUES (0, ?, ?, 0)", (key, state)).unwrap();
-        };
-        for (id, name) in [("1", "zelt"), ("2", "apfel"), ("3", "mond")] {
-            let (item_id, name, warehouse) = (id.to_owned(), name.to_owned(), "main".to_owned());
-            let stock = Stock { item_id, name, warehouse, on_hand: 5, reserved: 2, changes: vec!["c".to_owned()] };
-            put(stock_key("main", id), Inventory::Stock(stock));
-        }
-        let (order_id, warehouse, status) = ("o".to_owned(), "main".to_owned(), Status::Reserved);
-        let held =
-            Reservation { order_id, warehouse, status, items: vec![], reason: None, detail: None, at: Timestamp(1) };
-        put(reservation_key("o"), Inventory::Reservation(held));
-        connection
-    }
-
-    #[test]
-    fn all_stock_comes_by_name_and_reservations_are_no_stock() {
-        let names: Vec<_> = all(&view()).unwrap().into_iter().map(|stock| stock.name).collect();
-        assert_eq!(names, ["apfel", "mond", "zelt"]);
-    }
-
-    #[test]
-    fn a_stock_is_found_by_its_key() {
-        let view = view();
-        assert_eq!(stock(&view, "stock/main/3").unwrap().unwrap().changes, ["c"]);
-        assert_eq!((stock(&view, "stock/main/4").unwrap(), stock(&view, "reservation/o").unwrap()), (None, None));
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { sort, line, source } = self;
+        write!(f, "{sort}_{line}_{source}")
     }
 }
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.splitn(3, '_');
+        let mut next = || parts.next().ok_or(());
+        let (sort, line) = (next()?.parse().map_err(|_| ())?, next()?.parse().map_err(|_| ())?);
+        Ok(Self { sort, line, source: next()?.to_owned() })
+    }
+}
+
+/// At most `limit` movements of an item before that place, the newest first.
+///
+/// # Errors
+/// SQLite's.
+pub fn movements(
+    db: &Connection,
+    (warehouse, item): (&str, &str),
+    before: Option<&Place>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Moved>> {
+    let mut query = db.prepare_cached(
+        "SELECT sort, line, source, what, debit, credit, quantity, reference, done_by, why FROM movements
+         WHERE warehouse = ?1 AND item = ?2 AND (sort, source, line) < (?3, ?4, ?5)
+         ORDER BY sort DESC, source DESC, line DESC LIMIT ?6",
+    )?;
+    let last = Place { sort: i64::MAX, line: 0, source: String::new() };
+    let Place { sort, line, source } = before.unwrap_or(&last);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let read = |row: &rusqlite::Row<'_>| {
+        let sort: i64 = row.get(0)?;
+        Ok(Moved {
+            place: Place { sort, line: row.get(1)?, source: row.get(2)? },
+            what: row.get(3)?,
+            from: row.get(4)?,
+            to: row.get(5)?,
+            quantity: row.get(6)?,
+            at: (sort > 0).then_some(Timestamp(sort)),
+            reference: row.get(7)?,
+            by: row.get(8)?,
+            why: row.get(9)?,
+        })
+    };
+    query.query_map(params![warehouse, item, sort, source, line, limit], read)?.collect()
+}
+
+/// What stands on each account of an item: what came to it less what left it.
+///
+/// # Errors
+/// SQLite's.
+pub fn accounts(db: &Connection, (warehouse, item): (&str, &str)) -> rusqlite::Result<Vec<(String, i64)>> {
+    let mut query = db.prepare_cached(
+        "SELECT account, SUM(moved) FROM (
+           SELECT credit AS account, SUM(quantity) AS moved FROM movements WHERE warehouse = ?1 AND item = ?2 GROUP BY credit
+           UNION ALL
+           SELECT debit, -SUM(quantity) FROM movements WHERE warehouse = ?1 AND item = ?2 GROUP BY debit)
+         GROUP BY account ORDER BY account",
+    )?;
+    query.query_map([warehouse, item], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// At most `limit` shipments of the newest orders before that one, in one status or in any.
+///
+/// # Errors
+/// As [`entity`].
+pub fn shipments(
+    db: &Connection,
+    status: Option<&str>,
+    before: Option<&str>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Shipment>> {
+    let which = status.map_or("", |_| "status = ?3 AND");
+    let mut query = db.prepare_cached(&format!(
+        "SELECT order_id FROM shipments WHERE {which} order_id < ?1 ORDER BY order_id DESC LIMIT ?2"
+    ))?;
+    // '~' comes after every digit.
+    let (before, limit) = (before.unwrap_or("~"), i64::try_from(limit).unwrap_or(i64::MAX));
+    let read = |row: &rusqlite::Row<'_>| row.get(0);
+    let orders: rusqlite::Result<Vec<String>> = match status {
+        Some(status) => query.query_map(params![before, limit, status], read)?.collect(),
+        None => query.query_map(params![before, limit], read)?.collect(),
+    };
+    let mut found = Vec::new();
+    for order in orders? {
+        found.extend(entity(db, &shipment_key(&order))?.and_then(|found| found.shipment().cloned()));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+#[path = "tests/view.rs"]
+mod tests;

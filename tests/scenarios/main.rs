@@ -10,8 +10,11 @@ mod manual;
 mod mock;
 mod operators;
 mod pair;
+mod rush;
 mod settings;
+mod shipping;
 mod statistics;
+mod stock;
 mod stripe;
 
 use std::process::ExitCode;
@@ -72,6 +75,20 @@ const DEFINITIONS: Options = Options {
 const FAILURES: Options =
     Options { name: "failures", instances: 1, settings: &[], patience: None, definitions: &[], log: "info" };
 
+/// Many orders for few tickets.
+const RUSH: Options =
+    Options { name: "rush", instances: 1, settings: &[], patience: None, definitions: &[], log: "info" };
+
+/// People say how payments end, and stock is not held for long.
+const EXPIRY: Options = Options {
+    name: "expiry",
+    instances: 1,
+    settings: &[(Name::Payments, "PROVIDER__KIND", "manual"), (Name::Inventory, "STOCK__RESERVATION_EXPIRY", "2s")],
+    patience: None,
+    definitions: &[],
+    log: "info",
+};
+
 /// Stripe takes the payments: a server of our own, wherever it listens.
 fn by_stripe() -> Result<Options> {
     let url: &'static str = Box::leak(tests::stripe::shared()?.url().into_boxed_str());
@@ -92,12 +109,14 @@ fn by_stripe() -> Result<Options> {
 
 type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
-const GROUPS: [Group; 5] = [
-    (SIMULATED, &[endings::ALL, api::ALL, settings::ALL, statistics::ALL]),
+const GROUPS: [Group; 7] = [
+    (SIMULATED, &[endings::ALL, api::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL]),
     (MANUAL, &[manual::ALL, operators::ALL]),
     (DEFINITIONS, &[definitions::ALL]),
     (PAIR, &[pair::ALL]),
     (FAILURES, &[failures::ALL]),
+    (RUSH, &[rush::ALL]),
+    (EXPIRY, &[rush::expiry::ALL]),
 ];
 
 fn main() -> ExitCode {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::ids::OrderId;
 use common::journal::Entity;
 use common::topics;
-use inventory_service::stock::{Inventory, reservation_key, stock_key};
+use inventory_service::stock::{Inventory, Stock, reservation_key, stock_key};
 use orchestrator::conduct::{Kept, saga_key};
 use order_service::kept::Kept as Ordering;
 use order_service::order::{self, Status};
@@ -47,9 +47,10 @@ pub fn check(run: &Run) -> Vec<String> {
     }
     for (item, expected) in left {
         let key = stock_key(WAREHOUSE, &item);
-        match entity::<Inventory>(&run.world.ledger, "inventory-journal", &key) {
-            Some(Inventory::Stock(stock)) if stock.on_hand == expected && stock.reserved == 0 => {}
-            found => wrong.push(format!("{found:?}, but first minus confirmed is {expected}, and none is reserved")),
+        let found = entity::<Inventory>(&run.world.ledger, "inventory-journal", &key);
+        let right = |stock: &Stock| stock.on_hand == expected && stock.reserved == 0;
+        if !found.as_ref().and_then(Inventory::stock).is_some_and(right) {
+            wrong.push(format!("{found:?}, but first minus confirmed is {expected}, and none is reserved"));
         }
     }
     wrong.extend(run.world.ledger.never_said().map(|id| format!("{id:?} was decided and never sent")));
@@ -104,10 +105,9 @@ fn check_order(ordered: &Ordered, run: &Run, book: &Book) -> Vec<String> {
     };
     let payment = entity::<Payment>(ledger, "payment-journal", &payment::key(id));
     let payment = payment.as_ref().map_or("none", |payment| payment.status.name());
-    let reservation = match entity::<Inventory>(ledger, "inventory-journal", &reservation_key(&id.to_string())) {
-        Some(Inventory::Reservation(known)) => format!("{:?}", known.status).to_lowercase(),
-        Some(Inventory::Stock(_)) | None => "none".to_owned(),
-    };
+    let reservation = entity::<Inventory>(ledger, "inventory-journal", &reservation_key(&id.to_string()));
+    let reservation = reservation.as_ref().and_then(Inventory::reservation);
+    let reservation = reservation.map_or("none".to_owned(), |known| format!("{:?}", known.status).to_lowercase());
     let mut wrong = Vec::new();
     let mut check = |good: bool, what: String| wrong.extend((!good).then_some(what));
     let fits = payments.contains(&payment) && reservations.contains(&&*reservation);

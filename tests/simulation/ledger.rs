@@ -8,7 +8,7 @@ use common::ids::OrderId;
 use common::journal::{Positions, Record, Verdict, Write};
 use common::messages::{Message, Outgoing, header};
 use common::topics;
-use inventory_service::stock::{Inventory, Status as Reserved};
+use inventory_service::stock::{Inventory, Reservation, Status as Reserved};
 use orchestrator::conduct::Kept;
 use order_service::kept::Kept as Ordering;
 use order_service::order;
@@ -142,15 +142,12 @@ fn order_is_wrong(key: &str, state: &Json, before: &View, kafka: &Kafka) -> Opti
 
 /// No more is promised than there is.
 fn stock_is_wrong(state: &Json) -> Option<String> {
-    match state.read().unwrap() {
-        Inventory::Stock(stock) if stock.reserved > stock.on_hand => {
-            Some(format!("more is reserved than there is: {stock:?}"))
-        }
-        Inventory::Reservation(known) if known.status == Reserved::Confirmed && known.items.is_empty() => {
-            Some("nothing was reserved, and it is confirmed".to_owned())
-        }
-        Inventory::Stock(_) | Inventory::Reservation(_) => None,
-    }
+    let state: Inventory = state.read().unwrap();
+    let stock = state.stock().filter(|stock| stock.reserved > stock.on_hand);
+    let empty = |known: &&Reservation| known.status == Reserved::Confirmed && known.items.is_empty();
+    let confirmed = state.reservation().filter(empty);
+    let stock = stock.map(|stock| format!("more is reserved than there is: {stock:?}"));
+    stock.or_else(|| confirmed.map(|_| "nothing was reserved, and it is confirmed".to_owned()))
 }
 
 /// No fault of this simulation is one that a person has to look at; and no result is late that lay on its topic when the

@@ -10,7 +10,8 @@ use common::messages::Message;
 use common::service::{NoActor, Program};
 use common::time::Timestamp;
 use fastrand::Rng;
-use inventory_service::stock::Warehouse;
+use inventory_service::carrier::{Dispatcher, Simulated as Carrier};
+use inventory_service::stock::{Rules as StockRules, Warehouse};
 use orchestrator::conduct::Conductor;
 use orchestrator::definitions::Definitions;
 use orchestrator::program::Orchestrator;
@@ -111,16 +112,17 @@ impl Run {
             BTreeSet::new(),
             limits,
         );
-        let warehouse = Warehouse { name: WAREHOUSE.to_owned(), seed: stock() };
+        let warehouse = run.warehouse(punctual);
+        let carrier = || Dispatcher { carrier: Carrier::new(0.0) };
         if matches!(sabotage, Sabotage::ReservesAgain | Sabotage::SkipsRelease) {
             run.add::<inventory_service::program::Program, _, _>(
                 Stocks(warehouse, sabotage),
-                NoActor,
+                carrier(),
                 BTreeSet::new(),
                 limits,
             );
         } else {
-            run.add::<inventory_service::program::Program, _, _>(warehouse, NoActor, BTreeSet::new(), limits);
+            run.add::<inventory_service::program::Program, _, _>(warehouse, carrier(), BTreeSet::new(), limits);
         }
         let (payments, cashier) = (Payments { provider: ProviderKind::Simulated }, Cashier { provider: bank });
         if matches!(sabotage, Sabotage::KeepsTheMoney | Sabotage::ChargesAgain) {
@@ -132,6 +134,15 @@ impl Run {
         let more = Orchestrator::more_topics(&conductor).inputs;
         run.add::<Orchestrator, _, _>(conductor, NoActor, more, limits);
         run
+    }
+
+    /// The inventory's rules. Where it need not be known how orders end, reservations may run out while they are waited for.
+    fn warehouse(&mut self, punctual: bool) -> Warehouse {
+        let mut rules = StockRules::default();
+        if !punctual && self.world.dice.bool() {
+            rules.expiry = Duration::from_secs(self.world.dice.u64(1..1_200));
+        }
+        Warehouse { name: WAREHOUSE.to_owned(), seed: stock(), rules }
     }
 
     /// Adds a service that reads its own topics and these.

@@ -5,6 +5,7 @@ use common::journal::{Handler, Intent, Key, Trigger, World};
 use common::messages::{Message, Outgoing, Reply, Unreadable};
 use common::time::Timestamp;
 use common::topics;
+use inventory_service::carrier;
 use inventory_service::messages::{OfOrder, RELEASE, RESERVE};
 use inventory_service::stock::{Inventory, Warehouse, reservation_key};
 use payment_service::handler::Payments;
@@ -41,7 +42,7 @@ pub struct Stocks(pub Warehouse, pub Sabotage);
 
 impl Handler for Stocks {
     type Entity = Inventory;
-    type Act = common::journal::Nothing;
+    type Act = carrier::Act;
 
     fn decide(&self, world: &mut World<'_, Inventory>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
         if let Trigger::Message(message) = trigger
@@ -58,6 +59,10 @@ impl Handler for Stocks {
             }
         }
         self.0.decide(world, trigger, now)
+    }
+
+    fn intents(&self, key: &Key, entity: &Inventory) -> Vec<Intent<carrier::Act>> {
+        self.0.intents(key, entity)
     }
 }
 

@@ -33,8 +33,7 @@ pub fn stock() -> Vec<Stock> {
         name: format!("item {}", id.as_u128()),
         warehouse: WAREHOUSE.to_owned(),
         on_hand: *on_hand,
-        reserved: 0,
-        changes: Vec::new(),
+        ..Stock::default()
     };
     ITEMS.iter().map(stock).collect()
 }

@@ -123,12 +123,16 @@ fn take(left: &mut BTreeMap<String, i64>, of: &Value, sign: i64) {
 }
 
 /// What does not come from a journal: writes through HTTP and answers of the payment provider.
-const FROM_OUTSIDE: [&str; 9] = [
+const FROM_OUTSIDE: [&str; 13] = [
     "order.place",
     "order.cancel",
     "order.return",
     "notice.mailed",
     "stock.set",
+    "stock.change",
+    "shipment.event",
+    "shipment.carrier-answered",
+    "return.received",
     "payment.provider-answered",
     "payment.asked",
     "saga.action",

@@ -2,110 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use common::journal::Memory;
-use common::messages::{Headers, header};
+use common::journal::{Entity as _, Handler as _, Memory, Trigger, World};
+use common::time::Timestamp;
+use common::topics;
+use serde_json::json;
 
 use super::*;
-
-const ORDER: &str = "018f3f2a-0000-7000-8000-000000000001";
-const OTHER: &str = "018f3f2a-0000-7000-8000-000000000002";
-const DAY_ONE: &str = "3852cb18-9c19-4326-ac77-a1a0264bd98c";
-const CAMPING: &str = "5c1d7f52-0c5e-4b8b-8a3e-7f9d2b6c4e10";
-
-fn message(kind: &str, value: &Value) -> Message {
-    let mut headers = Headers::default();
-    headers.push(header::TYPE, kind);
-    headers.push(header::ID, ids::derive(&[kind, &value.to_string()]).to_string());
-    let value = Some(value.to_string().into_bytes());
-    let (topic, timestamp) = (topics::INVENTORY_COMMANDS.into(), Timestamp(0));
-    Message { topic, partition: 0, offset: 1, timestamp, key: Some("main".into()), headers, value }
-}
-
-/// A warehouse with 10 tickets and 2 places to camp.
-struct Shop {
-    handler: Warehouse,
-    memory: Memory<Inventory>,
-}
-
-impl Shop {
-    fn open() -> Self {
-        let stock = |id: &str, name: &str, on_hand| Stock {
-            item_id: id.to_owned(),
-            name: name.to_owned(),
-            warehouse: "main".to_owned(),
-            on_hand,
-            reserved: 0,
-            changes: Vec::new(),
-        };
-        let seed = vec![stock(DAY_ONE, "day-one", 10), stock(CAMPING, "camping", 2)];
-        let mut shop = Self { handler: Warehouse { name: "main".to_owned(), seed }, memory: Memory::default() };
-        shop.claim();
-        shop
-    }
-
-    fn claim(&mut self) {
-        assert_eq!(self.memory.decide(&self.handler, Trigger::Claimed, Timestamp(1)), []);
-    }
-
-    fn take(&mut self, message: &Message) -> Vec<Outgoing> {
-        self.memory.decide(&self.handler, Trigger::Message(message), Timestamp(5))
-    }
-
-    /// Sends a command and reads the one reply.
-    fn ask(&mut self, kind: &str, value: &Value) -> Value {
-        let sent = self.take(&message(kind, value));
-        let [reply] = sent.as_slice() else { panic!("one reply, not {sent:?}") };
-        assert_eq!(reply.topic, topics::SAGA_REPLIES);
-        serde_json::from_slice(reply.value.bytes().unwrap()).unwrap()
-    }
-
-    fn reserve(&mut self, order: &str, items: &[(&str, u32)]) -> Value {
-        let items: Vec<_> = items.iter().map(|(id, n)| json!({"id": id, "name": "x", "quantity": n})).collect();
-        self.ask(RESERVE, &json!({"orderId": order, "items": items}))
-    }
-
-    fn release(&mut self) -> Value {
-        self.ask(RELEASE, &json!({"orderId": ORDER}))
-    }
-
-    fn confirm(&mut self) -> Value {
-        self.ask(CONFIRM, &json!({"orderId": ORDER}))
-    }
-
-    fn set(&mut self, id: &str, item: &str, on_hand: u32) {
-        let mut set = message(SET, &json!({"warehouse": "main", "itemId": item, "name": "new", "onHand": on_hand}));
-        set.headers.push(header::ID, id);
-        assert_eq!(self.take(&set), []);
-    }
-
-    fn stock(&self, item: &str) -> &Stock {
-        match self.memory.get(&stock_key("main", item)) {
-            Some(Inventory::Stock(stock)) => stock,
-            other => panic!("a stock, not {other:?}"),
-        }
-    }
-
-    /// On hand, reserved.
-    fn count(&self, item: &str) -> (u64, u64) {
-        (self.stock(item).on_hand, self.stock(item).reserved)
-    }
-
-    fn reservation(&self) -> &Reservation {
-        match self.memory.get(&reservation_key(ORDER)) {
-            Some(Inventory::Reservation(reservation)) => reservation,
-            other => panic!("a reservation, not {other:?}"),
-        }
-    }
-}
-
-fn is_ok(answer: &Value) -> bool {
-    answer["outcome"] == "ok"
-}
-
-fn why(answer: &Value) -> &str {
-    assert_eq!(answer["outcome"], "refused");
-    answer["reason"].as_str().unwrap()
-}
+use crate::messages::{CONFIRM, RELEASE, RESERVE, SET};
+use crate::stock::{Status, reservation_key, stock_key};
 
 #[test]
 fn seeding_touches_only_items_never_seen() {
@@ -340,4 +244,115 @@ fn a_warehouse_is_served_by_its_own_partition_alone() {
     let released = message(RELEASE, &json!({"orderId": ORDER}));
     let taken = handler.decide(&mut world, Trigger::Message(&released), Timestamp(0));
     assert!(taken.unwrap_err().to_string().contains("use its name as the key"));
+}
+
+/// Half an hour after a reservation of the shop's first moment.
+const EXPIRED: Timestamp = Timestamp(5 + 30 * 60 * 1000);
+
+#[test]
+fn a_reservation_that_nobody_confirms_runs_out_and_its_stock_is_free_again() {
+    let mut shop = Shop::open();
+    shop.reserve(ORDER, &[(DAY_ONE, 3), (CAMPING, 1)]);
+    shop.until(Timestamp(EXPIRED.0 - 1));
+    assert_eq!((shop.count(DAY_ONE), shop.reservation().status), ((10, 3), Status::Reserved));
+    shop.until(EXPIRED);
+    assert_eq!((shop.count(DAY_ONE), shop.count(CAMPING)), ((10, 0), (2, 0)));
+    assert_eq!((shop.reservation().status, memory_is_open(&shop)), (Status::Expired, false));
+}
+
+#[test]
+fn after_it_ran_out_a_confirm_is_refused_and_so_is_a_reserve_that_comes_again() {
+    let mut shop = Shop::open();
+    shop.reserve(ORDER, &[(DAY_ONE, 3)]);
+    shop.until(EXPIRED);
+    for _ in 0..2 {
+        assert_eq!(why(&shop.confirm()), "reservation_expired");
+        assert_eq!(why(&shop.reserve(ORDER, &[(DAY_ONE, 3)])), "reservation_expired");
+    }
+    assert_eq!(shop.count(DAY_ONE), (10, 0));
+}
+
+#[test]
+fn a_release_of_what_ran_out_gives_nothing_back_a_second_time() {
+    let mut shop = Shop::open();
+    shop.reserve(OTHER, &[(DAY_ONE, 2)]);
+    shop.now = Timestamp(10);
+    shop.reserve(ORDER, &[(DAY_ONE, 3)]);
+    shop.until(EXPIRED);
+    assert_eq!(shop.count(DAY_ONE), (10, 3), "each has its own time");
+    shop.until(EXPIRED.plus(std::time::Duration::from_secs(1)));
+    assert!(is_ok(&shop.release()) && is_ok(&shop.release()));
+    assert_eq!((shop.count(DAY_ONE), shop.reservation().status), ((10, 0), Status::Released));
+}
+
+#[test]
+fn what_is_confirmed_or_released_does_not_run_out() {
+    for confirmed in [true, false] {
+        let mut shop = Shop::open();
+        shop.reserve(ORDER, &[(DAY_ONE, 3)]);
+        if confirmed {
+            shop.confirm()
+        } else {
+            shop.release()
+        };
+        let before = shop.count(DAY_ONE);
+        let key = reservation_key(ORDER);
+        shop.memory.decide(&shop.handler, Trigger::Timer(&key), EXPIRED);
+        assert_eq!(shop.count(DAY_ONE), before, "not even for a timer that comes too late");
+    }
+}
+
+#[test]
+fn a_timer_that_comes_too_early_changes_nothing() {
+    let mut shop = Shop::open();
+    shop.reserve(ORDER, &[(DAY_ONE, 3)]);
+    let key = reservation_key(ORDER);
+    shop.memory.decide(&shop.handler, Trigger::Timer(&key), Timestamp(EXPIRED.0 - 1));
+    assert_eq!(shop.reservation().status, Status::Reserved);
+}
+
+#[test]
+fn a_confirm_that_is_read_late_is_in_time_while_the_stock_is_still_held() {
+    let mut shop = Shop::open();
+    shop.reserve(ORDER, &[(DAY_ONE, 3)]);
+    shop.now = EXPIRED.plus(std::time::Duration::from_secs(60));
+    assert!(is_ok(&shop.confirm()), "it lay on its topic while the service was away");
+    assert_eq!(shop.count(DAY_ONE), (7, 0));
+}
+
+#[test]
+fn what_the_previous_release_wrote_is_read_and_goes_on() {
+    let mut shop = Shop::of_the_previous_release();
+    assert_eq!(shop.count(DAY_ONE), (7, 4));
+    shop.until(Timestamp::LAST);
+    assert_eq!(shop.reservation().status, Status::Reserved, "it was promised without an end");
+    assert!(is_ok(&shop.reserve(ORDER, &[(DAY_ONE, 3)])));
+    assert_eq!(why(&shop.reserve(OTHER, &[(DAY_ONE, 99)])), "out_of_stock");
+    assert!(is_ok(&shop.confirm()));
+    assert_eq!(shop.count(DAY_ONE), (4, 1));
+    let early =
+        shop.of_return_of(crate::messages::EXPECT_RETURN, (1, "018f3f2a-0000-7000-8000-000000000003"), &[(DAY_ONE, 2)]);
+    assert!(is_ok(&early), "{early}");
+    assert!(is_ok(&shop.release()));
+    assert_eq!(shop.count(DAY_ONE), (7, 1));
+}
+
+#[test]
+fn scarcity_is_told_once_each_time_it_begins() {
+    let mut shop = Shop::open();
+    shop.handler.rules.low = 5;
+    shop.handler.rules.low_of.insert(CAMPING.to_owned(), 0);
+    shop.reserve(OTHER, &[(DAY_ONE, 5), (CAMPING, 2)]);
+    assert_eq!(shop.told, [], "5 are not fewer than 5, and of camping none is told");
+    shop.reserve(ORDER, &[(DAY_ONE, 1)]);
+    shop.reserve(ORDER, &[(DAY_ONE, 1)]);
+    shop.confirm();
+    assert_eq!(shop.told.len(), 1);
+    let (topic, value) = shop.told.remove(0);
+    let expected = json!({"warehouse": "main", "itemId": DAY_ONE, "name": "day-one", "available": 4, "threshold": 5,
+        "at": "1970-01-01T00:00:00.005Z"});
+    assert_eq!((&*topic, value), ("stock-events", expected));
+    shop.release();
+    shop.set("s1", DAY_ONE, 7);
+    assert_eq!(shop.told.len(), 1, "there was enough again, and then not");
 }

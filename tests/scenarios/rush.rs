@@ -1,0 +1,95 @@
+//! Many want the same at once, and one who waits too long.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail, ensure};
+use tests::broker::Broker;
+use tests::cluster::Cluster;
+use tests::load::client::{Connection, Order};
+use tests::process::Name;
+use tests::wait::{PATIENT, until};
+
+crate::scenarios!(ten_thousand_orders_for_a_hundred_tickets);
+
+/// The scenario of the cluster whose reservations run out soon.
+pub(crate) mod expiry {
+    use super::{Arc, Broker, Cluster, Result, ensure};
+
+    crate::scenarios!(an_order_that_is_paid_too_late_is_cancelled_and_refunded);
+
+    async fn an_order_that_is_paid_too_late_is_cancelled_and_refunded(
+        cluster: Arc<Cluster>,
+        _: Arc<Broker>,
+    ) -> Result<()> {
+        let item = cluster.item(3).await?;
+        let order = item.order(2).place().await?;
+        order.payment("pending").await?;
+        order.reservation("expired").await?;
+        item.stands(3, 0).await?;
+        ensure!(order.now().await?["status"] == "pending", "it still waits for its payment");
+        order.result("approved").await?;
+        order.ends("cancelled").await?;
+        order.because("reservation_expired").await?;
+        order.payment("refunded").await?;
+        order.reservation("released").await?;
+        item.stands(3, 0).await?;
+        let moved = crate::stock::movements_are_the_stock(&cluster, &item.id).await?;
+        let what: Vec<_> = moved.iter().map(|moved| moved["what"].as_str().unwrap_or_default()).collect();
+        ensure!(what == ["expired", "reserved", "counted"], "{what:?}");
+        Ok(())
+    }
+}
+
+const ORDERS: usize = 10_000;
+const TICKETS: i64 = 100;
+const CLIENTS: usize = 64;
+
+/// Places orders until there are enough.
+async fn client(port: u16, body: Arc<String>, placed: Arc<AtomicUsize>) -> Result<()> {
+    let mut connection = Connection::open(port).await?;
+    let head = "POST /orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length";
+    let request = format!("{head}: {}\r\n\r\n{body}", body.len());
+    while placed.fetch_add(1, Ordering::Relaxed) < ORDERS {
+        let (status, answer) = connection.ask(request.as_bytes()).await?;
+        if status != 201 {
+            bail!("POST /orders answers {status}: {}", String::from_utf8_lossy(answer));
+        }
+        let order: Order<'_> = serde_json::from_slice(answer)?;
+        ensure!(order.status == "pending", "{order:?}");
+    }
+    Ok(())
+}
+
+async fn ten_thousand_orders_for_a_hundred_tickets(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(TICKETS).await?;
+    let draft = item.order(1);
+    let (port, body) = (cluster.service(Name::Orders)?.port, Arc::new(draft.body()?.to_string()));
+    let (begun, placed) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+    let clients = (0..CLIENTS).map(|_| tokio::spawn(client(port, Arc::clone(&body), Arc::clone(&placed))));
+    for client in clients.collect::<Vec<_>>() {
+        client.await??;
+    }
+    let all_placed = begun.elapsed();
+    let pending = format!("/orders?status=pending&customerId={}&limit=1", draft.customer);
+    until("the last order to end", PATIENT, || async {
+        let page = cluster.get(cluster.service(Name::Orders)?, &pending).await?.unwrap_or_default();
+        match page["items"].as_array().map(Vec::len) {
+            Some(0) => Ok(Some(())),
+            _ => Err(anyhow!("{page}")),
+        }
+    })
+    .await?;
+    let seconds = |time: Duration| time.as_secs_f64();
+    eprint!("placed in {:.1} s, ended in {:.1} s ", seconds(all_placed), seconds(begun.elapsed()));
+    let mut ends = BTreeMap::<String, usize>::new();
+    for order in cluster.orders(&format!("&customerId={}", draft.customer)).await? {
+        *ends.entry(order["status"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
+    }
+    let expected = [("confirmed".to_owned(), 100), ("rejected".to_owned(), ORDERS - 100)];
+    ensure!(ends == BTreeMap::from(expected), "{ends:?}");
+    item.stands(0, 0).await?;
+    crate::stock::movements_are_the_stock(&cluster, &item.id).await.map(|_| ())
+}
