@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::ensure;
 use axum::Router;
+use axum::http::Method;
+use common::http::Access;
 use common::service::{self, Context, NoActor};
 use common::topics;
 use serde::{Deserialize, Serialize};
@@ -83,6 +85,13 @@ impl service::Program for Program {
         Ok((Warehouse { name: warehouse.clone(), seed }, NoActor))
     }
 
+    fn access(method: &Method, path: &str) -> Access {
+        // What there is, everyone known may see: all of it, or one item. How it came about is the operators'.
+        let mut segments = path.split('/').skip(1);
+        let of_stock = segments.next() == Some("stock") && segments.nth(1).is_none();
+        if of_stock && matches!(*method, Method::GET | Method::HEAD) { Access::Known } else { Access::Operator }
+    }
+
     fn router(context: Context<Settings>) -> Router {
         crate::api::router(context)
     }
@@ -117,6 +126,18 @@ mod tests {
         let (handler, _) = Program::build(&settings.own).unwrap();
         let ticket = handler.seed.iter().find(|s| s.item_id == "3852cb18-9c19-4326-ac77-a1a0264bd98c").unwrap();
         assert_eq!((&*ticket.name, ticket.on_hand), ("day-one", 1000));
+    }
+
+    #[test]
+    fn customers_may_look_at_the_stock_and_operators_do_the_rest() {
+        let asks = <Program as service::Program>::access;
+        for path in ["/stock", "/stock/7"] {
+            assert_eq!(asks(&Method::GET, path), Access::Known);
+            assert_eq!(asks(&Method::PUT, path), Access::Operator);
+        }
+        for path in ["/stock/7/movements", "/reservations/7", "/stocks", "/"] {
+            assert_eq!(asks(&Method::GET, path), Access::Operator, "{path}");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ use axum::http::header::{HeaderName, LINK, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{self, get};
-use axum::{Json, Router};
-use common::http::{Body, Params, PathId, Problem, idempotency_key, parameter, trace_of};
+use axum::{Json, Router, middleware};
+use common::http::{Body, Caller, Params, PathId, Problem, idempotency_key, parameter, trace_of};
 use common::ids::{self, OrderId};
 use common::messages::header;
 use common::service::Context;
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::cancel;
 use crate::order::{self, Order, Placed, Status};
+use crate::own;
 use crate::place::{self, PlaceOrder};
 use crate::program::Settings;
 use crate::representation::{Shown, path};
@@ -36,23 +37,26 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 
 /// All routes.
 pub fn router(context: Context<Settings>) -> Router {
-    Router::new()
-        .route("/orders", get(list).post(place))
+    // Every path of one order stands here, behind the look at whose it is.
+    let of_an_order = Router::new()
         .route("/orders/{id}", get(show))
         .route("/orders/{id}/cancel", routing::post(cancel::post))
-        .with_state(context)
+        .route_layer(middleware::from_fn_with_state(context.clone(), own::only_own));
+    Router::new().route("/orders", get(list).post(place)).merge(of_an_order).with_state(context)
 }
 
 /// `POST /orders`: with an `Idempotency-Key` the order's id derives from it, so the same request again is answered as
 /// before, for ever and by every instance. 201 once the order is durable and this instance shows it; 503 with its id when that is not known in time.
 async fn place(
     State(context): State<Context<Settings>>,
+    caller: Caller,
     headers: HeaderMap,
     Body(body): Body<PlaceOrder>,
 ) -> Result<Response, Problem> {
-    let given = idempotency_key(&headers)?;
+    let given = idempotency_key(&headers)?.map(|name| caller.own_name(name));
     let id = given.as_ref().map_or_else(OrderId::generate, |name| OrderId(ids::derive(&["order", name])));
     let placed = body.checked(&context.settings.orders, id, Timestamp::now())?;
+    caller.may_act_for(placed.customer_id)?;
     let key = order::key(&id.to_string());
     if given.is_some()
         && let Some(known) = context.view.entity(&key).await?
@@ -98,6 +102,7 @@ fn created(known: Order, wanted: &Placed) -> Result<Response, Problem> {
 /// `GET /orders/{id}`, which waits for the order's end where `Prefer: wait=N` asks for it.
 async fn show(
     State(context): State<Context<Settings>>,
+    caller: Caller,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -109,7 +114,8 @@ async fn show(
         context.view.until(&key, Duration::from_secs(seconds), ended).await?;
     }
     let order: Option<Order> = context.view.entity(&key).await?;
-    let order = order.ok_or_else(|| Problem::not_found(format!("There is no order {id}.")))?;
+    // It may have come while it was waited for.
+    let order = order.filter(|order| caller.sees(order.placed.customer_id)).ok_or_else(|| own::unknown(id))?;
     let applied = wait.map(|seconds| [(PREFERENCE_APPLIED, format!("wait={seconds}"))]);
     let shown = Json(Shown::whole(&order));
     Ok(match applied {
@@ -166,6 +172,15 @@ impl Query {
 }
 
 impl Listing {
+    /// A customer's list is of their own orders; of others' there are none to be asked for.
+    fn seen_by(mut self, caller: &Caller) -> Result<Self, Problem> {
+        if let Some(customer) = caller.only()? {
+            self.filter.customer.map_or(Ok(()), |wanted| caller.may_act_for(wanted))?;
+            self.filter.customer = Some(customer);
+        }
+        Ok(self)
+    }
+
     /// The address of the page that begins at `next`.
     fn address(&self, next: Cursor) -> String {
         let status = self.filter.status.map(|status| format!("&status={status}")).unwrap_or_default();
@@ -182,8 +197,12 @@ struct Page<'a> {
 }
 
 /// `GET /orders`: newest first.
-async fn list(State(context): State<Context<Settings>>, Params(query): Params<Query>) -> Result<Response, Problem> {
-    let listing = query.read()?;
+async fn list(
+    State(context): State<Context<Settings>>,
+    caller: Caller,
+    Params(query): Params<Query>,
+) -> Result<Response, Problem> {
+    let listing = query.read()?.seen_by(&caller)?;
     let Listing { filter, limit, from } = listing;
     let (orders, next) = context.view.read(move |connection| view::page(connection, filter, from, limit)).await?;
     let items = orders.iter().map(Shown::in_list).collect();
@@ -239,6 +258,20 @@ mod tests {
                 "{problem:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_customers_list_is_of_their_own_orders() {
+        let (ana, bia) = (Uuid::from_u128(0xa), Uuid::from_u128(0xb));
+        let listing = |wanted: Option<Uuid>, caller: &Caller| {
+            let query = Query { customer_id: wanted.map(|id| id.to_string()), ..Query::default() };
+            query.read().unwrap().seen_by(caller).map(|listing| listing.filter.customer).map_err(|p| p.status())
+        };
+        let caller = Caller::customer("ana", ana);
+        assert_eq!(listing(None, &caller), Ok(Some(ana)));
+        assert_eq!(listing(Some(ana), &caller), Ok(Some(ana)));
+        assert_eq!(listing(Some(bia), &caller), Err(StatusCode::FORBIDDEN));
+        assert_eq!(listing(None, &Caller::operator("office")), Ok(None));
     }
 
     #[test]

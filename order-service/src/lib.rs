@@ -4,6 +4,7 @@
 pub mod api;
 pub mod cancel;
 pub mod order;
+mod own;
 pub mod place;
 pub mod program;
 pub mod representation;

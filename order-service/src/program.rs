@@ -2,6 +2,8 @@
 
 use anyhow::ensure;
 use axum::Router;
+use axum::http::Method;
+use common::http::Access;
 use common::service::{self, Context, NoActor};
 use common::topics;
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,11 @@ impl service::Program for Program {
             topics::INPUT_MAX_BYTES / 2
         );
         Ok((Orders, NoActor))
+    }
+
+    fn access(_: &Method, path: &str) -> Access {
+        // Whose orders they are, the handlers see to.
+        if path == "/orders" || path.starts_with("/orders/") { Access::Known } else { Access::Operator }
     }
 
     fn router(context: Context<Settings>) -> Router {
