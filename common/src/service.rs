@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::http::Method;
 use clap::{ArgMatches, Command};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::http::{self, Health, Problem, Report};
+use crate::http::{self, Access, Edge, Health, Problem, Report};
 use crate::journal::Handler;
 use crate::settings::{self, Settings};
 use crate::view::{Rows, View, ViewError};
@@ -62,6 +63,13 @@ pub trait Program: 'static {
 
     /// The service's HTTP routes; health routes, problems for what is not found, and limits are added to it.
     fn router(context: Context<Self::Settings>) -> Router;
+
+    /// What a path asks of its caller where `[auth]` is set: by default, to be an operator. Health, the API's description and
+    /// its page are open in every service. What a customer sees of a path that is [`Access::Known`] is for its handler to
+    /// decide, by the [`Caller`](http::Caller).
+    fn access(_method: &Method, _path: &str) -> Access {
+        Access::Operator
+    }
 
     /// The command line with what only this program has: its tools, as subcommands. By default it has none.
     fn command_line(command: Command) -> Command {
@@ -156,6 +164,7 @@ fn fail(name: &str, why: &str) -> ExitCode {
 
 async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> {
     let (handler, actor) = P::build(&settings.own)?;
+    let edge = Edge::new(P::NAME, &settings.edge, settings.auth.as_ref(), P::access)?;
     let listener = http::bind(settings.http.listen).await?;
     let (inputs, outputs) = P::more_topics(&handler).with(P::INPUTS, P::OUTPUTS);
     let service = Service { name: P::NAME, journal: P::JOURNAL, inputs, outputs, handler, actor };
@@ -183,7 +192,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         // The sender is dropped when the service ends.
         let _ = stopped.changed().await;
     };
-    let server = tokio::spawn(http::serve(listener, http::finish(routes, &settings.http), shutdown));
+    let server = tokio::spawn(http::serve(listener, http::finish(routes, &settings.http, edge)?, shutdown));
     let status = runtime.status.clone();
     let end = tokio::select! {
         () = &mut asked => Ok(()),

@@ -2,6 +2,8 @@
 
 use anyhow::ensure;
 use axum::Router;
+use axum::http::Method;
+use common::http::Access;
 use common::service::{self, Context};
 use common::topics;
 
@@ -32,6 +34,13 @@ impl service::Program for Program {
         let faults = settings.faults();
         ensure!(faults.is_empty(), "{}", faults.join("\n"));
         Ok((settings.warehouse(), settings.dispatcher()))
+    }
+
+    fn access(method: &Method, path: &str) -> Access {
+        // What there is, everyone known may see: all of it, or one item. How it came about is the operators'.
+        let mut segments = path.split('/').skip(1);
+        let of_stock = segments.next() == Some("stock") && segments.nth(1).is_none();
+        if of_stock && matches!(*method, Method::GET | Method::HEAD) { Access::Known } else { Access::Operator }
     }
 
     fn router(context: Context<Settings>) -> Router {
@@ -73,6 +82,18 @@ mod tests {
         let rules = handler.rules;
         assert_eq!((rules.expiry.as_secs(), rules.low, rules.low_of.len()), (1800, 10, 1));
         assert_eq!((&*rules.shipping.origin, rules.shipping.offset.to_string()), ("BR", "-03".to_owned()));
+    }
+
+    #[test]
+    fn customers_may_look_at_the_stock_and_operators_do_the_rest() {
+        let asks = <Program as service::Program>::access;
+        for path in ["/stock", "/stock/7"] {
+            assert_eq!(asks(&Method::GET, path), Access::Known);
+            assert_eq!(asks(&Method::PUT, path), Access::Operator);
+        }
+        for path in ["/stock/7/movements", "/reservations/7", "/stocks", "/"] {
+            assert_eq!(asks(&Method::GET, path), Access::Operator, "{path}");
+        }
     }
 
     #[test]

@@ -174,7 +174,10 @@ mod tests {
         assert_eq!(all.begun_by("created-orders", "return.requested")[0].name, "return");
         assert!(all.begun_by("created-orders", "order.eaten").is_empty());
         let topics = all.topics();
-        assert_eq!(topics.inputs, BTreeSet::from(["created-orders", "goods-received", "payment-results"].map(str::to_owned)));
+        assert_eq!(
+            topics.inputs,
+            BTreeSet::from(["created-orders", "goods-received", "payment-results"].map(str::to_owned))
+        );
         assert!(topics.outputs.contains("inventory-commands"));
     }
 

@@ -7,8 +7,8 @@ use axum::http::header::{HeaderName, LINK, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
-use common::http::{Body, Params, PathId, Problem, docs_routes, idempotency_key, parameter, trace_of};
+use axum::{Json, Router, middleware};
+use common::http::{Body, Caller, Params, PathId, Problem, docs_routes, idempotency_key, parameter, trace_of};
 use common::ids::{self, OrderId};
 use common::messages::header;
 use common::service::Context;
@@ -22,6 +22,7 @@ use crate::events;
 use crate::invoice;
 use crate::kept::Kept;
 use crate::order::{self, Order, Placed, Status};
+use crate::own;
 use crate::place::{self, PlaceOrder};
 use crate::program::Settings;
 use crate::representation::{OrderBody, path};
@@ -41,13 +42,17 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 
 /// All routes.
 pub fn router(context: Context<Settings>) -> Router {
-    Router::new()
-        .route("/orders", get(list).post(place))
+    // Every path of one order stands here, behind the look at whose it is.
+    let of_an_order = Router::new()
         .route("/orders/{id}", get(show))
         .route("/orders/{id}/cancel", post(cancel::post))
         .route("/orders/{id}/returns", post(return_api::post))
         .route("/orders/{id}/invoice", get(invoice::api::show))
         .route("/orders/{id}/events", get(events::stream))
+        .route_layer(middleware::from_fn_with_state(context.clone(), own::only_own));
+    Router::new()
+        .route("/orders", get(list).post(place))
+        .merge(of_an_order)
         .with_state(context)
         .merge(docs_routes(Description::openapi()))
 }
@@ -74,12 +79,14 @@ pub struct Description;
     responses((status = 201, body = OrderBody, description = "The order is placed. `Location` says where it is.")))]
 async fn place(
     State(context): State<Context<Settings>>,
+    caller: Caller,
     headers: HeaderMap,
     Body(body): Body<PlaceOrder>,
 ) -> Result<Response, Problem> {
-    let given = idempotency_key(&headers)?;
+    let given = idempotency_key(&headers)?.map(|name| caller.own_name(name));
     let id = given.as_ref().map_or_else(OrderId::generate, |name| OrderId(ids::derive(&["order", name])));
     let placed = body.checked(&context.settings.orders, id, Timestamp::now())?;
+    caller.may_act_for(placed.customer_id)?;
     let key = order::key(&id.to_string());
     if given.is_some()
         && let Some(known) = order_of(&context, &key).await?
@@ -131,7 +138,8 @@ pub(crate) async fn find(context: &Context<Settings>, id: OrderId) -> Result<Ord
     order.ok_or_else(|| Problem::not_found(format!("There is no order {id}.")))
 }
 
-async fn order_of(context: &Context<Settings>, key: &str) -> Result<Option<Order>, Problem> {
+/// The order of that key, if it is there.
+pub(crate) async fn order_of(context: &Context<Settings>, key: &str) -> Result<Option<Order>, Problem> {
     let kept: Option<Kept> = context.view.entity(key).await?;
     Ok(kept.and_then(|kept| match kept {
         Kept::Order(order) => Some(*order),
@@ -146,6 +154,7 @@ async fn order_of(context: &Context<Settings>, key: &str) -> Result<Option<Order
     responses((status = 200, body = OrderBody), (status = 404, description = "There is no such order.")))]
 async fn show(
     State(context): State<Context<Settings>>,
+    caller: Caller,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -156,7 +165,9 @@ async fn show(
         let ended = move |connection: &_| Ok(view::has_ended(connection, &wanted)?.then_some(()));
         context.view.until(&key, Duration::from_secs(seconds), ended).await?;
     }
-    let order = find(&context, id).await?;
+    // It may have come while it was waited for.
+    let order = order_of(&context, &key).await?;
+    let order = order.filter(|order| caller.sees(order.placed.customer_id)).ok_or_else(|| own::unknown(id))?;
     let applied = wait.map(|seconds| [(PREFERENCE_APPLIED, format!("wait={seconds}"))]);
     let shown = Json(OrderBody::whole(&order));
     Ok(match applied {
@@ -221,6 +232,15 @@ impl Query {
 }
 
 impl Listing {
+    /// A customer's list is of their own orders; of others' there are none to be asked for.
+    fn seen_by(mut self, caller: &Caller) -> Result<Self, Problem> {
+        if let Some(customer) = caller.only()? {
+            self.filter.customer.map_or(Ok(()), |wanted| caller.may_act_for(wanted))?;
+            self.filter.customer = Some(customer);
+        }
+        Ok(self)
+    }
+
     /// The address of the page that begins at `next`.
     fn address(&self, next: Cursor) -> String {
         let status = self.filter.status.map(|status| format!("&status={status}")).unwrap_or_default();
@@ -238,10 +258,14 @@ pub(crate) struct Page<'a> {
     next: Option<String>,
 }
 
-/// Orders, newest first.
+/// Orders, newest first. A customer sees only their own.
 #[utoipa::path(get, path = "/orders", params(Query), responses((status = 200, body = Page)))]
-async fn list(State(context): State<Context<Settings>>, Params(query): Params<Query>) -> Result<Response, Problem> {
-    let listing = query.read()?;
+async fn list(
+    State(context): State<Context<Settings>>,
+    caller: Caller,
+    Params(query): Params<Query>,
+) -> Result<Response, Problem> {
+    let listing = query.read()?.seen_by(&caller)?;
     let Listing { filter, limit, from } = listing;
     let (orders, next) = context.view.read(move |connection| view::page(connection, filter, from, limit)).await?;
     let items = orders.iter().map(OrderBody::in_list).collect();
@@ -297,6 +321,20 @@ mod tests {
                 "{problem:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_customers_list_is_of_their_own_orders() {
+        let (ana, bia) = (Uuid::from_u128(0xa), Uuid::from_u128(0xb));
+        let listing = |wanted: Option<Uuid>, caller: &Caller| {
+            let query = Query { customer_id: wanted.map(|id| id.to_string()), ..Query::default() };
+            query.read().unwrap().seen_by(caller).map(|listing| listing.filter.customer).map_err(|p| p.status())
+        };
+        let caller = Caller::customer("ana", ana);
+        assert_eq!(listing(None, &caller), Ok(Some(ana)));
+        assert_eq!(listing(Some(ana), &caller), Ok(Some(ana)));
+        assert_eq!(listing(Some(bia), &caller), Err(StatusCode::FORBIDDEN));
+        assert_eq!(listing(None, &Caller::operator("office")), Ok(None));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod kept;
 pub mod mail;
 pub mod notices;
 pub mod order;
+mod own;
 pub mod place;
 pub mod program;
 pub mod representation;

@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::http::Method;
 use clap::{ArgMatches, Command};
+use common::http::Access;
 use common::service::{Context, Program};
 use common::topics;
 use serde::{Deserialize, Serialize};
@@ -81,6 +83,11 @@ impl Program for PaymentService {
             None => format!("circuit {}", seen.state.name()),
         };
         chosen.map(|(kind, _, seen)| (format!("provider {}", kind.name()), told(seen))).collect()
+    }
+
+    fn access(_: &Method, path: &str) -> Access {
+        // Webhooks are signed.
+        if path.starts_with("/webhooks/") { Access::Open } else { Access::Operator }
     }
 
     fn router(context: Context<Settings>) -> Router {

@@ -4,6 +4,7 @@
 
 mod api;
 mod definitions;
+mod edge;
 mod endings;
 mod failures;
 mod manual;
@@ -125,8 +126,8 @@ fn main() -> ExitCode {
 
 fn trials(stage: Option<&Arc<Stage>>) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
-    let stripe: Group = (by_stripe()?, &[stripe::ALL]);
-    for (options, modules) in GROUPS.into_iter().chain([stripe]) {
+    let made: [Group; 2] = [(by_stripe()?, &[stripe::ALL]), (edge::options()?, &[edge::ALL])];
+    for (options, modules) in GROUPS.into_iter().chain(made) {
         let scenarios = modules.iter().copied().flatten().copied();
         for (name, scenario) in scenarios.chain([("at_the_end_the_books_balance", BOOKS)]) {
             let (title, stage, options) = (format!("{}::{name}", options.name), stage.map(Arc::clone), options.clone());

@@ -68,6 +68,17 @@ async fn bad_values_stop_the_start(cluster: Arc<Cluster>, _: Arc<Broker>) -> Res
         refused(&cluster, name, &[("KAFKA__PARTITIONS", "many")], &["partitions", "many"]).await?;
         refused(&cluster, name, &[("LOG__FORMAT", "prose")], &["format", "prose", "json"]).await?;
     }
+    for name in [Name::Orders, Name::Inventory, Name::Payments] {
+        let key = r#"[{ name = "shop", role = "customer", hash = "1234" }]"#;
+        refused(&cluster, name, &[("AUTH__KEYS", key)], &["auth.keys[0].hash", "auth.keys[0].customer_id"]).await?;
+        let keys = "/there/is/none.json";
+        let given = [("AUTH__JWT__ISSUER", "i"), ("AUTH__JWT__AUDIENCE", "a"), ("AUTH__JWT__JWKS_FILE", keys)];
+        refused(&cluster, name, &given, &["auth.jwt.jwks_file", keys]).await?;
+        refused(&cluster, name, &given[2..], &["auth.jwt.issuer", "auth.jwt.audience"]).await?;
+        refused(&cluster, name, &[("EDGE__TRUSTED_PROXIES", "a proxy")], &["edge.trusted_proxies", "10.0.0.0/8"])
+            .await?;
+        refused(&cluster, name, &[("EDGE__CORS_ORIGINS", "shop.example")], &["edge.cors_origins", "https://"]).await?;
+    }
     refused(&cluster, Name::Payments, &[("PROVIDER__KIND", "magic")], &["kind", "magic", "manual"]).await
 }
 

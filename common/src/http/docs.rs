@@ -14,6 +14,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_swagger_ui::Config;
@@ -37,6 +40,9 @@ struct ProblemBody {
     title: String,
     /// What is wrong this time.
     detail: Option<String>,
+    /// By which the request's lines in the log are found (X-Request-Id).
+    #[schema(rename = "requestId")]
+    request_id: Option<String>,
     /// Each value that is wrong.
     errors: Option<Vec<WrongValue>>,
 }
@@ -93,6 +99,13 @@ fn complete(mut description: OpenApi) -> OpenApi {
     for (name, schema) in schemas {
         components.schemas.insert(name, schema);
     }
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key of auth.keys, or a JWT."));
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+    let key = ApiKeyValue::with_description("X-API-Key", "A key of auth.keys.");
+    components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    // Nothing is needed where authentication is off.
+    let ways = [SecurityRequirement::default(), of_scheme("bearer"), of_scheme("apiKey")];
+    description.security.get_or_insert_default().extend(ways);
     for item in description.paths.paths.values_mut() {
         let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         all.into_iter().flatten().for_each(add_problems);
@@ -100,8 +113,18 @@ fn complete(mut description: OpenApi) -> OpenApi {
     description
 }
 
+fn of_scheme(name: &str) -> SecurityRequirement {
+    SecurityRequirement::new(name, Vec::<String>::new())
+}
+
 fn add_problems(operation: &mut Operation) {
     let mut common = BTreeMap::from([("default", "Anything else that goes wrong.")]);
+    common.insert("401", "It is not known who asks, where authentication is on.");
+    common.insert("403", "The caller may not do this, where authentication is on.");
+    common.insert(
+        "429",
+        "Too many requests of this client, where they are limited; Retry-After says when to come again.",
+    );
     common.insert("503", "Not now, or not known in time whether it was done.");
     if operation.parameters.as_ref().is_some_and(|all| !all.is_empty()) {
         common.insert("400", "A parameter can't be read.");
@@ -202,7 +225,8 @@ mod tests {
         assert!(description["openapi"].as_str().unwrap().starts_with("3.1"), "{text}");
         check_description(&description).unwrap();
         let responses = &description["paths"]["/things/{id}"]["get"]["responses"];
-        for status in ["400", "404", "503", "default"] {
+        assert!(description["components"]["securitySchemes"]["bearer"].is_object(), "{text}");
+        for status in ["400", "401", "403", "404", "429", "503", "default"] {
             let schema = &responses[status]["content"][PROBLEM]["schema"]["$ref"];
             assert_eq!(schema, "#/components/schemas/Problem", "{status}: {responses}");
         }

@@ -1,6 +1,7 @@
 //! What goes around a whole router: answers for what it doesn't have, limits, and one log line a request.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -9,17 +10,27 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::Problem;
+use super::edge::trail::{self, Asked};
+use super::edge::{self, Edge};
 use crate::ids::OrderId;
 use crate::settings::Http;
 
-/// Puts around all routes of a service: 404 and 405 as problems, the body limit, the time limit, and the request log.
+/// Puts around all routes of a service: 404 and 405 as problems, the body limit, the time limit, the edge, the marks on every
+/// answer, and the request log.
 ///
 /// A request is logged at `debug` (a failed one, 5xx, at `warn`) with method, route, status, latency, and the order's or
 /// saga's id: from the path, or from an [`OrderId`] that the handler put into the response's extensions.
-pub fn finish(router: Router, settings: &Http) -> Router {
-    router
+/// All lines of a request carry its `request_id`.
+///
+/// # Errors
+/// The key of a setting that can't be used.
+pub fn finish(router: Router, settings: &Http, edge: Edge) -> anyhow::Result<Router> {
+    let cors = edge.cors()?;
+    let router = router
         .fallback(|uri: Uri| async move { Problem::not_found(format!("There is nothing at {}.", uri.path())) })
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
             let detail = format!("{} can't be asked with {method}.", uri.path());
@@ -28,7 +39,12 @@ pub fn finish(router: Router, settings: &Http) -> Router {
         .layer(CatchPanicLayer::custom(broken))
         .layer(DefaultBodyLimit::max(settings.body_limit))
         .layer(middleware::from_fn_with_state(settings.timeout, in_time))
-        .layer(middleware::from_fn(log))
+        .layer(middleware::from_fn_with_state(Arc::new(edge), edge::guard));
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    Ok(router.layer(middleware::from_fn(log)))
 }
 
 fn broken(reason: Box<dyn Any + Send>) -> Response {
@@ -50,6 +66,18 @@ async fn in_time(State(limit): State<Duration>, request: Request, next: Next) ->
 
 async fn log(request: Request, next: Next) -> Response {
     let began = Instant::now();
+    let asked = Asked {
+        id: trail::request_id(request.headers()),
+        method: request.method().clone(),
+        is_public: edge::is_description(request.uri().path()),
+        https: trail::is_https(request.headers()),
+    };
+    let span = tracing::info_span!(target: "http", "request", request_id = %asked.id, caller = Empty);
+    let response = logged(began, request, next).instrument(span).await;
+    trail::mark(&asked, response)
+}
+
+async fn logged(began: Instant, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let method = parts.method.clone();
     let route = parts.extensions.get::<MatchedPath>().cloned();
@@ -114,7 +142,8 @@ mod tests {
         let routes =
             Router::new().route("/ok", get(|| async { "ok" })).route("/slow", get(slow)).route("/bug", get(wrong));
         let listen = ([127, 0, 0, 1], 0).into();
-        finish(routes, &Http { listen, body_limit: 1024, timeout: Duration::from_millis(50) })
+        let (http, off) = (Http { listen, body_limit: 1024, timeout: Duration::from_millis(50) }, Edge::off());
+        finish(routes, &http, off).unwrap()
     }
 
     async fn ask(method: &str, uri: &str) -> (u16, Value) {

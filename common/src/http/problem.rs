@@ -98,7 +98,10 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let content = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
-        (self.status, content, body).into_response()
+        let mut response = (self.status, content, body).into_response();
+        // The request's id is added where it is known.
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

@@ -65,7 +65,8 @@ pub async fn serve(
             tracing::debug!(target: "http", "TCP_NODELAY is not set: {error}");
         }
     });
-    let server = async move { axum::serve(listener, router).with_graceful_shutdown(shutdown).await };
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = async move { axum::serve(listener, service).with_graceful_shutdown(shutdown).await };
     let out_of_time = async move {
         match ended.await {
             Ok(()) => tokio::time::sleep(GRACE).await,

@@ -12,7 +12,14 @@ const SESSION: (Duration, Duration) = (Duration::from_secs(6), Duration::from_se
 
 /// Tells `fault` the path of each value that can't be, and what is allowed.
 pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], &str)) {
-    let Settings { http, kafka, view, worker, log, own: _ } = settings;
+    let Settings { http, edge, auth, kafka, view, worker, log, own: _ } = settings;
+    let mut of_edge = |key: &[&str], allowed: &str| {
+        fault(&key.iter().map(|segment| (*segment).to_owned()).collect::<Vec<_>>(), allowed);
+    };
+    edge.check(&mut of_edge);
+    if let Some(auth) = auth {
+        auth.check(&mut of_edge);
+    }
     let mut need = |right: bool, key: [&str; 2], allowed: &str| {
         if !right {
             fault(&key.map(str::to_owned), allowed);

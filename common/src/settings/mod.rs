@@ -15,6 +15,7 @@
 
 mod check;
 mod client;
+mod edge;
 mod error;
 mod layers;
 mod print;
@@ -32,6 +33,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Map;
 
+pub use edge::{ApiKey, AuthSettings, EdgeSettings, JwtSettings, Role};
 pub use error::{Fault, SettingsError};
 pub use layers::{prefix, variables};
 pub use secret::Secret;
@@ -44,6 +46,11 @@ use layers::Layer;
 pub struct Settings<S> {
     /// `[http]`
     pub http: Http,
+    /// `[edge]`
+    pub edge: EdgeSettings,
+    /// `[auth]`, where the service takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthSettings>,
     /// `[kafka]`
     pub kafka: Kafka,
     /// `[view]`
@@ -139,13 +146,20 @@ fn read<S: DeserializeOwned>(merged: &Merged, service: &str, faults: &mut Vec<Fa
     let mut rest = merged.tree.clone();
     let mut take = |name: &str| rest.remove(name).unwrap_or_else(|| serde_json::Value::Object(Map::new()));
     let http = merged.section("http", take("http"), faults);
+    let edge = merged.section("edge", take("edge"), faults);
+    let auth = merged.section(
+        "auth",
+        if merged.tree.contains_key("auth") { take("auth") } else { serde_json::Value::Null },
+        faults,
+    );
     let kafka = merged.section("kafka", take("kafka"), faults);
     let view = merged.section("view", take("view"), faults);
     let worker = merged.section("worker", take("worker"), faults);
     let log = merged.section("log", take("log"), faults);
     let own = merged.section("", serde_json::Value::Object(rest), faults);
-    let (http, kafka, view, worker, log, own) = (http?, kafka?, view?, worker?, log?, own?);
-    let mut settings = Settings { http, kafka, view, worker, log, own };
+    let (http, edge, auth, kafka, view) = (http?, edge?, auth?, kafka?, view?);
+    let (worker, log, own) = (worker?, log?, own?);
+    let mut settings = Settings { http, edge, auth, kafka, view, worker, log, own };
     check::check(&settings, &mut |path, allowed| faults.push(merged.fault(path, allowed)));
     if settings.kafka.group.is_empty() {
         service.clone_into(&mut settings.kafka.group);

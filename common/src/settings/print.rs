@@ -21,7 +21,7 @@ impl<S: Serialize> Settings<S> {
 /// Whether the value of a key of that name must not be shown.
 pub(super) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let marks = ["password", "passphrase", "secret", "key.pem", "key_pem", "api_key", "api.key", "token"];
+    let marks = ["password", "passphrase", "secret", "key.pem", "key_pem", "api_key", "api.key", "token", "hash"];
     let names_a_place = name.ends_with(".url") || name.ends_with(".location");
     name == "ssl.key" || name == "sasl.oauthbearer.config" || !names_a_place && marks.iter().any(|m| name.contains(m))
 }

@@ -149,7 +149,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     );
     assert_eq!(
         refused("[database]\nurl = 'x'"),
-        r#"database = { url = "x" } (from my.toml): there is no such section; there are http, kafka, log, stock, view, worker"#
+        r#"database = { url = "x" } (from my.toml): there is no such section; there are auth, edge, http, kafka, log, stock, view, worker"#
     );
     assert_eq!(
         with(&[("INVENTORY_SERVICE__LOG__LEVLE", "debug")]).unwrap_err().to_string(),
