@@ -177,6 +177,7 @@ async fn the_inventory_api_is_described(cluster: Arc<Cluster>, _: Arc<Broker>) -
     ensure!(description["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{description:#}");
     let order = cluster.item(1).await?.order(1).place().await?;
     order.ends("confirmed").await?;
+    order.reservation("confirmed").await?;
     let reservation = cluster.get(inventory, &format!("/reservations/{}", order.id)).await?.unwrap_or_default();
     let described = &description["components"]["schemas"]["Reservation"];
     for (member, _) in reservation.as_object().context("an object")? {
