@@ -14,6 +14,7 @@ use super::{fault, request_id, seen, send, start};
 use crate::changes::{Change, change_id, change_key};
 use crate::messages::{CHANGE, ChangeKind, ChangeStock, item_id};
 use crate::settings::Settings;
+use crate::stock::Inventory;
 
 /// Pieces that were found (more than 0), or are broken or lost (less than 0).
 #[derive(Deserialize, ToSchema)]
@@ -145,8 +146,11 @@ async fn change(
         return Err(problem);
     }
     known(context, warehouse, &value.item_id).await?;
-    send(context, (CHANGE, warehouse, &value.item_id), &request, headers, &value).await?;
     let key = change_key(&change_id(warehouse, &value.item_id, &request));
+    // One that was made is not asked for again.
+    if context.view.entity::<Inventory>(&key).await?.is_none() {
+        send(context, (CHANGE, warehouse, &value.item_id), &request, headers, &value).await?;
+    }
     let made = seen(context, &key, |found| found.change().cloned()).await?;
     let said = (Some(&value.by), Some(&value.why));
     if (made.kind, made.asked, (made.by.as_ref(), made.why.as_ref())) != (kind, quantity, said) {

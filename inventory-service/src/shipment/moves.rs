@@ -14,7 +14,7 @@ use crate::messages::{Delivery, Method, ShipmentEvent};
 use crate::reservation::Status;
 use crate::stock::{Decision, Inventory, done, refused};
 
-/// The most that a history keeps.
+/// The most that a history keeps, with the calls that led nowhere.
 const HISTORY: usize = 32;
 /// After so many doublings the pause between calls grows no more.
 const LONGEST_PAUSE: u32 = 6;
@@ -143,9 +143,14 @@ impl Shipment {
     }
 
     fn note(&mut self, event: Happened) {
-        if self.history.len() < HISTORY {
-            self.history.push(event);
+        if self.history.len() >= HISTORY {
+            // What happened to the parcel stays; that the carrier was asked in vain, once more, need not.
+            let in_vain = |event: &Happened| matches!(event.status, ShipmentStatus::Requested | ShipmentStatus::Failed);
+            if let Some(oldest) = self.history.iter().position(in_vain) {
+                self.history.remove(oldest);
+            }
         }
+        self.history.push(event);
     }
 
     fn becomes(&mut self, status: ShipmentStatus, now: Timestamp, note: Option<&str>) {

@@ -145,6 +145,25 @@ fn a_carrier_that_is_away_is_asked_again_by_the_next_attempt() {
 }
 
 #[test]
+fn however_often_the_carrier_was_away_what_happens_to_the_parcel_is_kept() {
+    let mut shop = reserved();
+    for call in 1..100 {
+        shop.ship("standard");
+        shop.carrier(call, "failed");
+    }
+    shop.ship("standard");
+    shop.carrier(100, "booked");
+    for event in ["picked", "handed_over", "delivered"] {
+        shop.event(event);
+    }
+    let history: Vec<_> = shop.shipment().history.iter().map(|event| event.status.name()).collect();
+    assert!(
+        history.len() <= 32 && history.ends_with(&["created", "picked", "handed_over", "delivered"]),
+        "{history:?}"
+    );
+}
+
+#[test]
 fn what_the_carrier_refuses_stays_refused() {
     let mut shop = reserved();
     shop.ship("standard");
