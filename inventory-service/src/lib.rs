@@ -2,6 +2,7 @@
 //! can run its rules; the process is in `main.rs`.
 
 pub mod api;
+pub mod contract;
 pub mod messages;
 pub mod program;
 pub mod stock;

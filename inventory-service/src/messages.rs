@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use common::ids::OrderId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ pub const CONFIRM: &str = "inventory.confirm";
 pub const SET: &str = "stock.set";
 
 /// Value of `inventory.reserve`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reserve {
     pub order_id: OrderId,
@@ -24,7 +25,7 @@ pub struct Reserve {
 }
 
 /// One item of it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Wanted {
     pub id: String,
@@ -34,14 +35,14 @@ pub struct Wanted {
 }
 
 /// Value of `inventory.release` and of `inventory.confirm`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OfOrder {
     pub order_id: OrderId,
 }
 
 /// Value of `stock.set`. Its `ce_id` is the request by which whoever asked knows that it was done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SetStock {
     pub warehouse: String,

@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod cancel;
+pub mod contract;
 pub mod order;
 mod own;
 pub mod place;

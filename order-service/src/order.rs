@@ -9,6 +9,7 @@ use common::journal::{Entity, Handler, Nothing, Trigger, World};
 use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -22,7 +23,7 @@ pub const CONCLUDE: &str = "order.conclude";
 pub const CREATED: &str = "order.created";
 
 /// Value of `order.place` and of `order.created`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Placed {
     pub order_id: OrderId,
@@ -36,7 +37,7 @@ pub struct Placed {
 }
 
 /// One line of an order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
     pub id: String,
@@ -47,7 +48,7 @@ pub struct Item {
 }
 
 /// Value of `order.conclude`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Conclude {
     pub order_id: OrderId,
@@ -59,7 +60,7 @@ pub struct Conclude {
 }
 
 /// What one step of the saga came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     pub step: String,
@@ -81,7 +82,7 @@ pub struct Step {
 /// ```text
 /// pending --> confirmed | rejected | payment_not_completed | cancelled
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Placed; its saga runs.
