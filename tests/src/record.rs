@@ -14,7 +14,7 @@ use crate::files;
 use crate::kafka::Lying;
 
 /// Of each kind so many are kept.
-const OF_EACH: usize = 3;
+const OF_EACH: usize = 2;
 
 /// A message or a state, as it lay on its topic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,15 @@ pub struct Kept {
     pub headers: BTreeMap<String, String>,
     /// What it says.
     pub value: Value,
+}
+
+impl Kept {
+    /// What it is, and how it says that things stand: of each a few are kept.
+    fn sort(&self) -> String {
+        let told = ["outcome", "status", "action", "operation", "reason"];
+        let told = told.iter().filter_map(|name| self.value.get(name).and_then(Value::as_str));
+        told.fold(self.kind.clone(), |all, one| format!("{all} {one}"))
+    }
 }
 
 /// Where the messages of earlier releases are, a directory each.
@@ -68,11 +77,11 @@ pub fn keep(topic: &str, lying: &[Lying]) -> Result<()> {
         Err(_) => Vec::new(),
     };
     for one in found {
-        if all.iter().filter(|known| known.kind == one.kind).count() < OF_EACH && !all.contains(&one) {
+        if all.iter().filter(|known| known.sort() == one.sort()).count() < OF_EACH && !all.contains(&one) {
             all.push(one);
         }
     }
-    all.sort_by(|a, b| a.kind.cmp(&b.kind));
+    all.sort_by_key(Kept::sort);
     if all.is_empty() {
         return Ok(());
     }
@@ -95,9 +104,8 @@ fn states(record: Record) -> Vec<Kept> {
     let state = |write: common::journal::Write| {
         let key = write.key.to_string();
         let value: Value = serde_json::to_value(write.state?).ok()?;
-        let status = value.get("status").and_then(Value::as_str).unwrap_or_default();
-        let kind = format!("{} {status}", key.split('/').next().unwrap_or_default());
-        Some(Kept { kind: kind.trim().to_owned(), key: Some(key), headers: BTreeMap::new(), value })
+        let kind = key.split('/').next().unwrap_or_default().to_owned();
+        Some(Kept { kind, key: Some(key), headers: BTreeMap::new(), value })
     };
     entry.entities.into_iter().filter_map(state).collect()
 }
