@@ -34,7 +34,7 @@ pub struct Kept {
 impl Kept {
     /// What it is, and how it says that things stand: of each a few are kept.
     fn sort(&self) -> String {
-        let told = ["outcome", "status", "action", "operation", "reason"];
+        let told = ["outcome", "status", "action", "operation"];
         let told = told.iter().filter_map(|name| self.value.get(name).and_then(Value::as_str));
         told.fold(self.kind.clone(), |all, one| format!("{all} {one}"))
     }
