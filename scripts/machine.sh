@@ -31,10 +31,12 @@ have_rust() {
 # The dashboard is tested in a real browser, and by axe-core, which npm fetches.
 have_chromium() { [[ -n ${CHROMIUM-} ]] || has chromium || has chromium-browser || has google-chrome || has google-chrome-stable; }
 have_npm() { has npm; }
+# The APIs are tested with schemathesis, which pip fetches into a place of its own.
+have_python() { has python3 && python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
 TO_BUILD=(rust compiler cxx make pkg_config openssl)
 TO_RUN=(java maven curl)
-TO_TEST=(chromium npm)
+TO_TEST=(chromium npm python)
 
 name_of() { # NEED
   case $1 in
@@ -48,7 +50,8 @@ name_of() { # NEED
     maven) echo "Maven" ;;
     curl) echo "curl" ;;
     chromium) echo "Chromium, for the dashboard's tests (or another program of it, named in CHROMIUM)" ;;
-    npm) echo "npm, for the dashboard's tests" ;;
+    npm) echo "npm, for the tests of the dashboard and of the message contract" ;;
+    python) echo "Python 3.10 or newer with its venv module, for the tests of the APIs" ;;
   esac
 }
 
@@ -91,6 +94,7 @@ debian_package() { # NEED: prints the package, nothing when Debian has none
     # Ubuntu's package of that name is a snap, which containers do not start.
     chromium) ! apt_has chromium || echo "chromium fonts-dejavu-core" ;;
     npm) echo npm ;;
+    python) echo "python3 python3-venv" ;;
   esac
 }
 
@@ -111,6 +115,7 @@ what_to_do() { # NEED: one sentence
   elif has dnf; then
     case $1 in
       rust | make | curl | maven | chromium | npm) package=$1 ;;
+      python) package=python3 ;;
       compiler) package=gcc ;;
       cxx) package=gcc-c++ ;;
       pkg_config) package=pkgconf-pkg-config ;;

@@ -6,6 +6,9 @@ AXE_VERSION=4.14.1
 TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/cargo-deny-$CARGO_DENY_VERSION
 STRIPE_MOCK_VERSION=0.203.0
 STRIPE_MOCK_TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/stripe-mock-$STRIPE_MOCK_VERSION
+ASYNCAPI_VERSION=6.11.1
+SCHEMATHESIS_VERSION=4.32.5
+SCHEMATHESIS_TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/schemathesis-$SCHEMATHESIS_VERSION
 FAILED=()
 CHILD=''
 
@@ -90,6 +93,25 @@ find_stripe_mock() { # sets STRIPE_MOCK, building the program first where there 
   else echo "There is no stripe-mock, and no Go to build it: the test that needs it is skipped."; fi
 }
 
+# schemathesis, which holds the services' APIs against their descriptions: fetched once, in a place of its own.
+find_schemathesis() { # sets SCHEMATHESIS
+  local built=$SCHEMATHESIS_TOOLS/bin/schemathesis log=$SCHEMATHESIS_TOOLS.log
+  if [[ -n ${SCHEMATHESIS-} ]]; then return; fi
+  if [[ ! -x $built ]]; then
+    warn "Fetching schemathesis $SCHEMATHESIS_VERSION (half a minute, once; kept in $SCHEMATHESIS_TOOLS) …"
+    mkdir -p "${SCHEMATHESIS_TOOLS%/*}"
+    rm -rf "$SCHEMATHESIS_TOOLS"
+    # Made whole or not at all: the program comes last.
+    { python3 -m venv "$SCHEMATHESIS_TOOLS" &&
+      "$SCHEMATHESIS_TOOLS/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION"; } >"$log" 2>&1 || {
+      tail -n 3 "$log" >&2
+      rm -rf "$SCHEMATHESIS_TOOLS"
+      die "schemathesis could not be installed; the whole story is in $log."
+    }
+  fi
+  export SCHEMATHESIS=$built
+}
+
 # Advisories need a database that a closed network does not reach.
 check_dependencies() {
   local deny checks=(bans licenses sources) limit=()
@@ -116,6 +138,17 @@ fetch_axe() {
   }
 }
 
+# AsyncAPI's own schema, which the message contract is held against: fetched once, kept with what is built.
+fetch_asyncapi() {
+  local folder=$TARGET/asyncapi
+  ! grep -qs "\"version\": \"$ASYNCAPI_VERSION\"" "$folder/node_modules/@asyncapi/specs/package.json" || return 0
+  mkdir -p "$folder"
+  npm install --silent --no-audit --no-fund --no-save --prefix "$folder" "@asyncapi/specs@$ASYNCAPI_VERSION" >"$folder/npm.log" 2>&1 || {
+    tail -n 3 "$folder/npm.log" >&2
+    die "npm could not fetch AsyncAPI's schema; the whole story is in $folder/npm.log."
+  }
+}
+
 # The scenarios start the built binaries.
 tests_to_log() { # LOG
   { cargo build --workspace --bins --locked --quiet && cargo test --workspace --locked --no-fail-fast; } 2>&1 | tee "$1"
@@ -126,6 +159,8 @@ run_tests() {
   require_all "${TO_TEST[@]}"
   fetch_kafka
   fetch_axe
+  fetch_asyncapi
+  find_schemathesis
   own_the_brokers
   export CARGO_TERM_COLOR=never
   part format cargo fmt --all --check

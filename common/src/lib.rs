@@ -5,6 +5,7 @@
 
 pub mod blob;
 pub mod cli;
+pub mod contract;
 pub mod http;
 pub mod ids;
 pub mod journal;

@@ -16,6 +16,12 @@ pub const SAGA_REPLIES: &str = "saga-replies";
 pub const SAGA_COMMANDS: &str = "saga-commands";
 /// How payments ended: key order id, or anything, or none.
 pub const PAYMENT_RESULTS: &str = "payment-results";
+/// What came back of what was shipped.
+pub const GOODS_RECEIVED: &str = "goods-received";
+/// What people may want to know of the stock.
+pub const STOCK_EVENTS: &str = "stock-events";
+/// What customers are told.
+pub const NOTIFICATIONS: &str = "notifications";
 
 /// Messages of the input topics are at most this long.
 pub const INPUT_MAX_BYTES: usize = 1024 * 1024;

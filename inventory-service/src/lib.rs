@@ -4,6 +4,7 @@
 pub mod api;
 pub mod carrier;
 pub mod changes;
+pub mod contract;
 pub mod handler;
 pub mod messages;
 pub mod movement;

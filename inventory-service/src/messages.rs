@@ -1,10 +1,11 @@
 //! What the inventory service is asked and what it tells: the values of its messages. The key is the warehouse, but for
-//! [`GOODS_RECEIVED`], where it is the return's id.
+//! [`common::topics::GOODS_RECEIVED`], where it is the return's id.
 
 use std::num::NonZeroU32;
 
 use common::ids::OrderId;
 use common::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -36,17 +37,13 @@ pub const CARRIER_ANSWERED: &str = "shipment.carrier-answered";
 /// `ce_type`: somebody looked at what came back (from the HTTP API).
 pub const RETURN_RECEIVED: &str = "return.received";
 
-/// The topic of what people may want to know of the stock. Key: warehouse.
-pub const STOCK_EVENTS: &str = "stock-events";
-/// `ce_type` there: an item has become scarce.
+/// `ce_type` on `stock-events`: an item has become scarce.
 pub const LOW: &str = "stock.low";
-/// The topic that tells sagas what came back. Key: the return's id.
-pub const GOODS_RECEIVED: &str = "goods-received";
-/// `ce_type` there.
+/// `ce_type` on `goods-received`.
 pub const GOODS: &str = "goods.received";
 
 /// Value of `inventory.reserve`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reserve {
     pub order_id: OrderId,
@@ -54,7 +51,7 @@ pub struct Reserve {
 }
 
 /// One item of it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Wanted {
     pub id: String,
@@ -64,14 +61,14 @@ pub struct Wanted {
 }
 
 /// Value of `inventory.release`, `inventory.confirm` and `inventory.cancel-shipment`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OfOrder {
     pub order_id: OrderId,
 }
 
 /// Value of `inventory.ship`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ship {
     pub order_id: OrderId,
@@ -79,7 +76,7 @@ pub struct Ship {
 }
 
 /// How and where to.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
     pub method: Method,
@@ -88,7 +85,7 @@ pub struct Delivery {
 }
 
 /// How an order comes to its customer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = DeliveryMethod)]
 pub enum Method {
@@ -110,7 +107,7 @@ impl Method {
 }
 
 /// A postal address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
     pub name: String,
@@ -125,7 +122,7 @@ pub struct Address {
 }
 
 /// Value of `inventory.expect-return` and `inventory.restock`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OfReturn {
     pub return_id: Uuid,
@@ -134,7 +131,7 @@ pub struct OfReturn {
 }
 
 /// Value of `inventory.forget-return`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Forget {
     pub return_id: Uuid,
@@ -142,7 +139,7 @@ pub struct Forget {
 }
 
 /// Value of `stock.set`. Its `ce_id` is the request by which whoever asked knows that it was done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SetStock {
     pub warehouse: String,
@@ -152,7 +149,7 @@ pub struct SetStock {
 }
 
 /// Value of `stock.change`. Its `ce_id` is the request by which it is known: asked for again, it is the same change.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeStock {
     pub warehouse: String,
@@ -165,7 +162,7 @@ pub struct ChangeStock {
 }
 
 /// What changes a stock beside orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
     /// Pieces were found, broken, lost.
@@ -179,7 +176,7 @@ pub enum ChangeKind {
 }
 
 /// Value of `shipment.event`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShipmentEvent {
     pub order_id: OrderId,
@@ -192,7 +189,7 @@ pub struct ShipmentEvent {
 }
 
 /// What can happen to a shipment on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ShipmentEventStatus)]
 pub enum Stage {
@@ -202,7 +199,7 @@ pub enum Stage {
 }
 
 /// Value of `return.received`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReturnReceived {
     pub return_id: Uuid,
@@ -212,12 +209,38 @@ pub struct ReturnReceived {
 }
 
 /// What somebody said of what came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = ReceiptStatus)]
 pub enum Verdict {
     Received,
     Rejected,
+}
+
+/// Value of `goods.received`. A person may say no more than the first two.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GoodsReceived {
+    pub return_id: Uuid,
+    pub status: Verdict,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+}
+
+/// Value of `stock.low`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StockLow {
+    pub warehouse: String,
+    pub item_id: String,
+    pub name: String,
+    pub available: u64,
+    pub threshold: u64,
+    pub at: Timestamp,
 }
 
 /// One spelling of an item's id: a UUID is written lower-case with hyphens, any other text stays as it is.

@@ -8,7 +8,6 @@ use common::service::{self, Context};
 use common::topics;
 
 use crate::carrier::{Dispatcher, Switchboard};
-use crate::messages::{GOODS_RECEIVED, STOCK_EVENTS};
 pub use crate::settings::Settings;
 use crate::stock::Warehouse;
 use crate::view::InventoryRows;
@@ -22,7 +21,7 @@ impl service::Program for Program {
     const JOURNAL: &'static str = "inventory-journal";
     const INPUTS: &'static [&'static str] = &[topics::INVENTORY_COMMANDS];
     const OUTPUTS: &'static [&'static str] =
-        &[topics::SAGA_REPLIES, topics::INVENTORY_COMMANDS, STOCK_EVENTS, GOODS_RECEIVED];
+        &[topics::SAGA_REPLIES, topics::INVENTORY_COMMANDS, topics::STOCK_EVENTS, topics::GOODS_RECEIVED];
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
 
     type Settings = Settings;

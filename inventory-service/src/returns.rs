@@ -15,12 +15,12 @@
 use common::ids;
 use common::messages::{Outgoing, Reply};
 use common::time::Timestamp;
+use common::topics;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::messages::{Forget, GOODS, GOODS_RECEIVED, OfReturn, ReturnReceived, Verdict};
+use crate::messages::{Forget, GOODS, GoodsReceived, OfReturn, ReturnReceived, Verdict};
 use crate::reservation::{Back, Line, reservation_key, summed};
 use crate::stock::{Decision, Inventory, done, refused};
 
@@ -153,8 +153,10 @@ pub(crate) fn receive(desk: &mut Decision<'_, '_>, said: ReturnReceived, trace: 
         return;
     }
     let id = ids::derive(&[GOODS, &known.return_id]).to_string();
-    let told = json!({"returnId": known.return_id, "status": status, "by": by, "why": why, "at": desk.now});
-    let message = Outgoing::event(GOODS_RECEIVED, &known.return_id, GOODS, id, &known.return_id, desk.now, &told);
+    let (who, because) = (Some(by.clone()), Some(why.clone()));
+    let told = GoodsReceived { return_id, status, by: who, why: because, at: Some(desk.now) };
+    let message =
+        Outgoing::event(topics::GOODS_RECEIVED, &known.return_id, GOODS, id, &known.return_id, desk.now, &told);
     desk.world.send(message.caused_by(trace));
     let receipt = Some(Receipt { status, by, why, at: desk.now });
     desk.world.put(key, Inventory::Return(Return { receipt, at: desk.now, ..known }));

@@ -8,12 +8,13 @@ use common::ids;
 use common::journal::{Entity, World};
 use common::messages::{Outgoing, Reply};
 use common::time::Timestamp;
+use common::topics;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 pub use crate::changes::Change;
 pub use crate::handler::Warehouse;
-use crate::messages::{LOW, STOCK_EVENTS};
+use crate::messages::{LOW, StockLow};
 pub use crate::reservation::{Line, Reservation, Status, reservation_key};
 pub use crate::returns::Return;
 pub use crate::shipment::Shipment;
@@ -161,10 +162,16 @@ impl Decision<'_, '_> {
         let said = how(stock);
         let (after, least) = (stock.available(), self.rules.low_of.get(item).copied().unwrap_or(self.rules.low));
         if after < least && least <= before {
-            let value = json!({"warehouse": warehouse, "itemId": item, "name": stock.name, "available": after,
-                "threshold": least, "at": self.now});
+            let value = StockLow {
+                warehouse: warehouse.to_owned(),
+                item_id: item.to_owned(),
+                name: stock.name.clone(),
+                available: after,
+                threshold: least,
+                at: self.now,
+            };
             let id = ids::derive(&[LOW, warehouse, item, self.cause]).to_string();
-            self.world.send(Outgoing::event(STOCK_EVENTS, warehouse, LOW, id, item, self.now, &value));
+            self.world.send(Outgoing::event(topics::STOCK_EVENTS, warehouse, LOW, id, item, self.now, &value));
         }
         Some(said)
     }

@@ -9,12 +9,12 @@ mod guard;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post, put};
-use common::http::{Params, Problem};
+use common::http::{InPath, Params, Problem};
 use common::service::Context;
 use common::time::Timestamp;
 use saga::{Definition, Saga};
@@ -120,7 +120,7 @@ pub(crate) fn saga_id(text: &str) -> Result<Uuid, Problem> {
     Uuid::parse_str(text).map_err(|e| Problem::bad_request(format!("'{shown}' is not a saga's id: {e}")))
 }
 
-async fn one(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+async fn one(State(api): State<Api>, InPath(id): InPath<String>) -> Result<Json<Value>, Problem> {
     let saga = api.saga(saga_id(&id)?).await?;
     let definition = api.definition_of(&saga).await?;
     Ok(Json(shape::whole(&saga, definition.as_deref())))

@@ -3,6 +3,7 @@
 
 use common::journal::{Key, World};
 use common::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::conduct::Kept;
@@ -11,7 +12,7 @@ use crate::conduct::Kept;
 pub const LETTER_PUT_BACK: &str = "letter.put_back";
 
 /// A dead letter that was put back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PutBack {
     /// The dead-letter topic on which it lies.

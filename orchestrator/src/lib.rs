@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod conduct;
+pub mod contract;
 pub mod dashboard;
 pub mod definitions;
 pub mod filter;

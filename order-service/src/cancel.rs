@@ -14,6 +14,7 @@ use common::messages::{Message, Outgoing, Unreadable, header};
 use common::service::Context;
 use common::time::Timestamp;
 use common::topics;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -34,7 +35,7 @@ const ASKING: Duration = Duration::from_secs(10);
 const NO_REASON: &str = "no reason given";
 
 /// Value of `order.cancel`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cancel {
     /// The order.
@@ -44,7 +45,7 @@ pub struct Cancel {
 }
 
 /// Value of `order.cancel-requested`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelRequested {
     /// The order.

@@ -3,6 +3,7 @@
 use common::ids::OrderId;
 use common::messages::{Message, Unreadable};
 use common::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,7 +16,7 @@ pub const PROGRESS: &str = "order.progress";
 pub const CONCLUDE: &str = "order.conclude";
 
 /// Value of `order.progress`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
     pub order_id: OrderId,
@@ -25,7 +26,7 @@ pub struct Progress {
 }
 
 /// Value of `order.conclude`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Conclude {
     pub order_id: OrderId,
@@ -43,7 +44,7 @@ pub struct Conclude {
 }
 
 /// What one step of the saga came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     pub step: String,
@@ -61,7 +62,7 @@ pub struct Step {
 }
 
 /// How its payment ended: the message on `payment-results`, as far as it says so. A person's may say no more than a status.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = OrderPayment)]
 pub struct Payment {
@@ -84,7 +85,7 @@ impl Payment {
 }
 
 /// How it gets to the customer: what `inventory.ship` answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = OrderShipment)]
 pub struct Shipment {

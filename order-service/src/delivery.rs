@@ -1,13 +1,14 @@
 //! Who gets an order, and how: the customer to be told, the way it takes, and the address.
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::place::{Limits, is_text};
 
 /// The customer, as far as the order says who it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits as limits))]
 pub struct Customer {
@@ -24,7 +25,7 @@ pub struct Customer {
 }
 
 /// A language that notices are written in (ISO 639-1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// English.
@@ -34,7 +35,7 @@ pub enum Language {
 }
 
 /// How an order gets to the customer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits as limits))]
 pub struct Delivery {
@@ -47,7 +48,7 @@ pub struct Delivery {
 }
 
 /// The way a delivery takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = DeliveryMethod)]
 pub enum Method {
@@ -60,7 +61,7 @@ pub enum Method {
 }
 
 /// A postal address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits as limits))]
 pub struct Address {

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod cancel;
 pub mod conclude;
+pub mod contract;
 pub mod delivery;
 mod events;
 pub mod invoice;

@@ -7,8 +7,10 @@ use common::ids::{self, OrderId};
 use common::messages::{Message, Outgoing, Unreadable};
 use common::money::Amount;
 use common::time::Timestamp;
+use common::topics;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, context};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -23,11 +25,9 @@ use crate::order::{Decision, Order, Orders, Status, answer, change, done};
 pub const NOTIFY: &str = "order.notify";
 /// `ce_type` of a notice.
 pub const NOTICE: &str = "notice.created";
-/// The topic of notices.
-pub const NOTIFICATIONS: &str = "notifications";
 
 /// Value of `order.notify`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Notify {
     pub order_id: OrderId,
@@ -37,7 +37,7 @@ pub struct Notify {
 }
 
 /// What a notice is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = NoticeKind)]
 pub enum Kind {
@@ -113,7 +113,7 @@ pub struct Noticed {
 }
 
 /// Value of `notice.created`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Notice {
     pub notice_id: Uuid,
@@ -130,7 +130,7 @@ pub struct Notice {
 }
 
 /// Whom a notice is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Recipient {
     pub name: String,
@@ -178,7 +178,7 @@ pub(crate) fn tell(
     });
     let Some(notice) = written else { return };
     let (id, order) = (notice.notice_id.to_string(), notice.order_id.to_string());
-    world.send(Outgoing::event(NOTIFICATIONS, &order, NOTICE, id.clone(), &order, now, &notice));
+    world.send(Outgoing::event(topics::NOTIFICATIONS, &order, NOTICE, id.clone(), &order, now, &notice));
     if rules.mails {
         world.put(Mailing::key(&id), Kept::Mailing(Box::new(Mailing::new(notice, now))));
     }

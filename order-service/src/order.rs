@@ -9,6 +9,7 @@ use common::journal::{Handler, Intent, Key, Trigger, World};
 use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -28,7 +29,7 @@ pub const PLACE: &str = "order.place";
 pub const CREATED: &str = "order.created";
 
 /// Value of `order.place` and of `order.created`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Placed {
     pub order_id: OrderId,
@@ -51,7 +52,7 @@ pub struct Placed {
 }
 
 /// One line of an order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
     pub id: String,

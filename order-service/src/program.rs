@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::Language;
 use crate::mail::{Postman, Smtp};
-use crate::notices::NOTIFICATIONS;
 use crate::order::Orders;
 use crate::place::Limits;
 use crate::view::OrderRows;
@@ -68,7 +67,7 @@ impl service::Program for Program {
     const JOURNAL: &'static str = "order-journal";
     const INPUTS: &'static [&'static str] = &[topics::ORDER_COMMANDS];
     const OUTPUTS: &'static [&'static str] =
-        &[topics::CREATED_ORDERS, topics::SAGA_REPLIES, topics::ORDER_COMMANDS, NOTIFICATIONS];
+        &[topics::CREATED_ORDERS, topics::SAGA_REPLIES, topics::ORDER_COMMANDS, topics::NOTIFICATIONS];
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
 
     type Settings = Settings;

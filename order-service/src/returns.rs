@@ -8,6 +8,7 @@ use common::ids::{self, OrderId};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -23,7 +24,7 @@ pub const RETURN_REQUESTED: &str = "return.requested";
 pub const CONCLUDE_RETURN: &str = "order.conclude-return";
 
 /// Value of `order.return`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AskForReturn {
     pub return_id: Uuid,
@@ -33,7 +34,7 @@ pub struct AskForReturn {
 }
 
 /// So many of an item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pieces {
     pub id: String,
@@ -41,7 +42,7 @@ pub struct Pieces {
 }
 
 /// Value of `return.requested`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReturnRequested {
     pub return_id: Uuid,
@@ -60,7 +61,7 @@ pub struct ReturnRequested {
 }
 
 /// Value of `order.conclude-return`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConcludeReturn {
     pub return_id: Uuid,
@@ -71,7 +72,7 @@ pub struct ConcludeReturn {
 }
 
 /// Where a return is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnStatus {
     /// Asked for; its saga runs.

@@ -6,6 +6,7 @@ use common::ids::OrderId;
 use common::journal::World;
 use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::payment::{Payment, key};
@@ -15,7 +16,7 @@ use crate::provider::Accepted;
 pub const PROVIDER_ANSWERED: &str = "payment.provider-answered";
 
 /// `payment.provider-answered`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderAnswered {
     /// The order.
@@ -61,7 +62,7 @@ impl ProviderAnswered {
 }
 
 /// What a provider is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
     /// To take a payment.
@@ -77,7 +78,7 @@ pub enum Operation {
 }
 
 /// What became of a call to the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// A request was taken; its result is to come.

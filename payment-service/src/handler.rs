@@ -6,6 +6,7 @@ use common::journal::{Handler, Intent, Key, Trigger, World};
 use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,18 +16,18 @@ use crate::payment::partial::{Asker, NOT_PAID, Wanted};
 use crate::payment::{Act, Payment, Price, cut, key};
 use crate::provider::{Capture, ProviderKind};
 
-const REQUEST: &str = "payment.request";
-const CAPTURE: &str = "payment.capture";
-const REFUND: &str = "payment.refund";
-const REFUND_PART: &str = "payment.refund-part";
+pub(crate) const REQUEST: &str = "payment.request";
+pub(crate) const CAPTURE: &str = "payment.capture";
+pub(crate) const REFUND: &str = "payment.refund";
+pub(crate) const REFUND_PART: &str = "payment.refund-part";
 const NO_PAYMENT: &str = "there is no payment for this order";
 /// `ce_type` of what is asked for by HTTP.
 pub const ASKED: &str = "payment.asked";
 
 /// `payment.request`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct RequestPayment {
+pub(crate) struct RequestPayment {
     order_id: OrderId,
     amount_minor: i64,
     currency: String,
@@ -37,18 +38,18 @@ struct RequestPayment {
 }
 
 /// `payment.capture`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct CapturePayment {
+pub(crate) struct CapturePayment {
     order_id: OrderId,
     #[serde(default)]
     amount_minor: Option<i64>,
 }
 
 /// `payment.refund`: of all of it, as a request's compensation, or with an id or an amount of a part.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct RefundPayment {
+pub(crate) struct RefundPayment {
     order_id: OrderId,
     #[serde(default)]
     refund_id: Option<String>,
@@ -60,9 +61,9 @@ struct RefundPayment {
 
 /// `payment.refund-part`: a saga gives a part back, such as for what was returned. What it is called by is the saga's to say,
 /// so that it can't be given back twice.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct RefundPart {
+pub(crate) struct RefundPart {
     order_id: OrderId,
     refund_id: Uuid,
     amount_minor: i64,
@@ -71,7 +72,7 @@ struct RefundPart {
 }
 
 /// `payment.asked`: what somebody asks for by HTTP. Nothing replies to it; the view shows what became of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentAsked {
     /// The order.
@@ -82,7 +83,7 @@ pub struct PaymentAsked {
 }
 
 /// What can be asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum Ask {
     /// To take what is set aside.

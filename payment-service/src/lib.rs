@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod answers;
 pub mod api;
+pub mod contract;
 pub mod handler;
 pub mod payment;
 pub mod program;

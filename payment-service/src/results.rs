@@ -8,6 +8,7 @@ use common::journal::World;
 use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
 use common::topics;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::handler::Payments;
@@ -17,7 +18,7 @@ use crate::payment::{Approval, Payment, cut, key};
 pub const PAYMENT_RESULT: &str = "payment.result";
 
 /// `payment.result`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentResult {
     /// The order.
@@ -45,6 +46,22 @@ pub enum Verdict {
     Authorized,
     /// Not paid.
     Declined,
+}
+
+impl JsonSchema for Verdict {
+    fn schema_name() -> Cow<'static, str> {
+        "Verdict".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let any_case = |word: &str| -> String {
+            word.chars().map(|letter| format!("[{letter}{}]", letter.to_ascii_uppercase())).collect()
+        };
+        let words = ["approved", "authorized", "declined"];
+        let pattern = format!("^\\s*({})\\s*$", words.map(any_case).join("|"));
+        let about = "How a payment ended: approved, authorized or declined, in any case, with blanks around it.";
+        json_schema!({ "type": "string", "description": about, "pattern": pattern })
+    }
 }
 
 impl<'de> Deserialize<'de> for Verdict {

@@ -4,6 +4,7 @@
 
 mod api;
 mod definitions;
+mod described;
 mod edge;
 mod endings;
 mod failures;
@@ -89,6 +90,9 @@ const EXPIRY: Options = Options {
     definitions: &[],
     log: "info",
 };
+/// Requests of all kinds come, and nobody keeps the books of what they ask for.
+const DESCRIBED: Options =
+    Options { name: "described", instances: 1, settings: &[], patience: None, definitions: &[], log: "info" };
 
 /// Stripe takes the payments: a server of our own, wherever it listens.
 fn by_stripe() -> Result<Options> {
@@ -110,7 +114,7 @@ fn by_stripe() -> Result<Options> {
 
 type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     (SIMULATED, &[endings::ALL, api::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL]),
     (MANUAL, &[manual::ALL, operators::ALL]),
     (DEFINITIONS, &[definitions::ALL]),
@@ -118,6 +122,7 @@ const GROUPS: [Group; 7] = [
     (FAILURES, &[failures::ALL]),
     (RUSH, &[rush::ALL]),
     (EXPIRY, &[rush::expiry::ALL]),
+    (DESCRIBED, &[described::ALL]),
 ];
 
 fn main() -> ExitCode {
@@ -129,7 +134,8 @@ fn trials(stage: Option<&Arc<Stage>>) -> Result<Vec<Trial>> {
     let made: [Group; 2] = [(by_stripe()?, &[stripe::ALL]), (edge::options()?, &[edge::ALL])];
     for (options, modules) in GROUPS.into_iter().chain(made) {
         let scenarios = modules.iter().copied().flatten().copied();
-        for (name, scenario) in scenarios.chain([("at_the_end_the_books_balance", BOOKS)]) {
+        let books = (options.name != DESCRIBED.name).then_some(("at_the_end_the_books_balance", BOOKS));
+        for (name, scenario) in scenarios.chain(books) {
             let (title, stage, options) = (format!("{}::{name}", options.name), stage.map(Arc::clone), options.clone());
             let play = move || match stage {
                 Some(stage) => stage.play(&options, scenario).map_err(Failed::from),

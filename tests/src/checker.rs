@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use anyhow::{Result, anyhow};
+use common::contract::TOPICS;
 use common::journal::{Reader, Record, Verdict};
 use common::messages::header;
+use common::topics::is_dead_letters;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use crate::contract::Contract;
 use crate::kafka::Lying;
 use crate::process::Name;
+use crate::record;
 use crate::story::status_of;
 use crate::wait::{SOON, until};
 
@@ -50,6 +54,7 @@ pub async fn check(cluster: &Cluster) -> Result<Books> {
         let mut books = Books::default();
         orders(cluster, &mut books, &mut wrong).await?;
         topics(cluster, &mut books, &mut wrong).await?;
+        documented(cluster, &mut wrong).await?;
         if wrong.is_empty() { Ok(Some(books)) } else { Err(anyhow!("the books are wrong:\n  {}", wrong.join("\n  "))) }
     })
     .await
@@ -157,6 +162,45 @@ async fn topics(cluster: &Cluster, books: &mut Books, wrong: &mut Vec<String>) -
         let free = FROM_OUTSIDE.contains(&message.kind()) || message.topic == common::topics::PAYMENT_RESULTS;
         if !free {
             wrong.push(format!("message {} ({}) of {} was sent, but never decided", id.1, message.kind(), id.0));
+        }
+    }
+    Ok(())
+}
+
+/// Holds every message against the message contract, except those that lie among the dead letters, and those on topics of
+/// the cluster's own definitions.
+///
+/// # Errors
+/// When the topics can't be read.
+pub async fn documented(cluster: &Cluster, wrong: &mut Vec<String>) -> Result<()> {
+    let (contract, mut all, mut dead) = (Contract::new()?, Vec::new(), BTreeSet::new());
+    for topic in cluster.kafka.topics().await?.into_keys() {
+        let lying = cluster.kafka.read(&topic).await?;
+        record::keep(&topic, &lying)?;
+        if is_dead_letters(&topic) {
+            let header = |letter: &Lying, name: &str| letter.header(&format!("__streams.errors.{name}")).to_owned();
+            dead.extend(lying.iter().map(|letter| ["topic", "partition", "offset"].map(|name| header(letter, name))));
+        } else if !topic.ends_with("-journal") {
+            all.extend(lying);
+        }
+    }
+    let of_definition = |topic: &str| {
+        let named = format!("\"{topic}\"");
+        cluster.options.definitions.iter().any(|(_, text)| text.contains(&named))
+    };
+    let mut told = BTreeSet::new();
+    for message in all {
+        let Lying { topic, partition, offset, .. } = &message;
+        let is_known = TOPICS.iter().any(|known| known.name == topic);
+        if dead.contains(&[topic.clone(), partition.to_string(), offset.to_string()])
+            || !is_known && of_definition(topic)
+        {
+            continue;
+        }
+        if let Err(why) = contract.holds(&message)
+            && told.insert((topic.clone(), format!("{why:#}")))
+        {
+            wrong.push(format!("{topic} {partition}:{offset} is not as documented: {why:#}"));
         }
     }
     Ok(())

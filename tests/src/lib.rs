@@ -4,12 +4,14 @@
 pub mod broker;
 pub mod checker;
 pub mod cluster;
+pub mod contract;
 pub mod files;
 pub mod http;
 pub mod kafka;
 pub mod load;
 pub mod machine;
 pub mod process;
+pub mod record;
 pub mod stage;
 pub mod story;
 pub mod stripe;

@@ -298,6 +298,16 @@ impl Group {
     }
 }
 
+impl Group {
+    /// Waits until the command has ended by itself.
+    ///
+    /// # Errors
+    /// When it has not after `at_most`.
+    pub async fn ended(&mut self, at_most: Duration) -> Result<ExitStatus> {
+        until("a command to end", at_most, || std::future::ready(self.leader.try_wait().map_err(Into::into))).await
+    }
+}
+
 impl Drop for Group {
     fn drop(&mut self) {
         kill_group(self.leader.id());

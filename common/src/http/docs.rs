@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -21,7 +20,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_swagger_ui::Config;
 
-use super::Problem;
+use super::{InPath, Problem};
 
 /// Where the description is.
 const DESCRIPTION: &str = "/openapi.json";
@@ -77,7 +76,7 @@ pub fn docs_routes(description: OpenApi) -> Router {
         )
         .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
         .route("/docs/", get(move || index(String::new())))
-        .route("/docs/{file}", get(move |Path(path): Path<String>| page(path)))
+        .route("/docs/{file}", get(move |InPath(path): InPath<String>| page(path)))
 }
 
 fn file(path: &str, config: Arc<Config<'static>>) -> Response {

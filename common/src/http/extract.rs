@@ -2,11 +2,11 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
-use serde_path_to_error::{Path, Segment};
+use serde_path_to_error::Segment;
 use uuid::Uuid;
 
 use super::Problem;
@@ -80,7 +80,7 @@ fn plain(reason: &str) -> (String, String) {
 }
 
 /// The path as a JSON pointer (RFC 6901).
-fn pointer(path: &Path) -> String {
+fn pointer(path: &serde_path_to_error::Path) -> String {
     let mut all = String::new();
     for segment in path {
         let name = match segment {
@@ -157,6 +157,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// The parameters of the path, read as `T` (a text, a number, a tuple of several); 400 when they aren't one.
+#[derive(Clone, Copy, Debug)]
+pub struct InPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(Self(value)),
+            Err(rejection) => {
+                let text = rejection.body_text();
+                let reason = text.strip_prefix("Invalid URL: ").unwrap_or(&text).replace('`', "'");
+                Err(Problem::bad_request(format!("The path is not as it must be: {reason}.")))
+            }
+        }
+    }
+}
+
 /// The first parameter of the path as an order's id; 400 when it isn't a UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathId(pub OrderId);
@@ -223,6 +242,10 @@ mod tests {
         Router::new()
             .route("/orders", post(sum))
             .route("/orders", get(|Params(page): Params<Page>| async move { format!("{:?}", page.limit) }))
+            .route(
+                "/letters/{topic}/{offset}",
+                get(|InPath(at): InPath<(String, i64)>| async move { format!("{at:?}") }),
+            )
             .route("/orders/{id}", get(|PathId(id): PathId| async move { id.to_string() }))
             .layer(axum::extract::DefaultBodyLimit::max(100))
     }
@@ -305,6 +328,16 @@ mod tests {
         assert_eq!(answer.0, 400);
         let detail = "'7' in the path is not a UUID such as 3852cb18-9c19-4326-ac77-a1a0264bd98c.";
         assert_eq!(problem(&answer)["detail"], detail);
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_wrong_is_a_problem() {
+        assert_eq!(get_of("/letters/t/7").await, (200, "(\"t\", 7)".to_owned()));
+        for path in ["/letters/t/seven", "/letters/%FF/7"] {
+            let answer = get_of(path).await;
+            let detail = problem(&answer)["detail"].as_str().unwrap().to_owned();
+            assert!(answer.0 == 400 && detail.starts_with("The path is not as it must be: "), "{path}: {detail}");
+        }
     }
 
     #[test]

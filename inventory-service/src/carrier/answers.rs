@@ -1,9 +1,10 @@
 //! What a carrier answered, as the message by which the service tells itself.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Value of `shipment.carrier-answered`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CarrierAnswered {
     pub order_id: String,
@@ -18,7 +19,7 @@ pub struct CarrierAnswered {
 }
 
 /// What became of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It takes the parcel.

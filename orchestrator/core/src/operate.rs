@@ -1,6 +1,7 @@
 //! What operators may do to a saga, and where it makes no sense. Apart from what happens by itself: each act is a person's,
 //! recorded with who and why, and done or refused as a whole.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ pub struct Operation {
 }
 
 /// What an operator may do. As JSON `{"action":"skip","step":"ship","answer":{}}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Operate {
     /// Hold a saga that runs or compensates: answers are taken, nothing is begun, its timers and its deadline stand still.

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Json;
-use common::http::{Body, Problem, idempotency_key, trace_of};
+use common::http::{Body, InPath, Problem, idempotency_key, trace_of};
 use common::ids;
 use common::messages::{Outgoing, header as headers};
 use common::time::Timestamp;
@@ -78,7 +78,7 @@ pub(crate) struct RolloutAsked {
 pub(super) async fn on_one(
     State(api): State<Api>,
     Extension(who): Extension<Who>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
     request: HeaderMap,
     Body(act): Body<Act>,
 ) -> Result<Json<Value>, Problem> {
@@ -114,7 +114,7 @@ pub(super) async fn on_many(
 pub(super) async fn set_rollout(
     State(api): State<Api>,
     Extension(who): Extension<Who>,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     request: HeaderMap,
     Body(asked): Body<RolloutAsked>,
 ) -> Result<Json<Value>, Problem> {

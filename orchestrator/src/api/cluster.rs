@@ -1,9 +1,9 @@
 //! What goes through, and what it goes through: sagas by the minute, consumer groups and how far they are behind, dead
 //! letters and putting them back.
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::response::Json;
-use common::http::{Body, Params, Problem};
+use common::http::{Body, InPath, Params, Problem};
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
@@ -66,7 +66,7 @@ pub(super) async fn dead_topics(State(api): State<Api>) -> Result<Json<Value>, P
 }
 
 /// `GET /api/dead-letters/{topic}`: the newest messages.
-pub(super) async fn letters(State(api): State<Api>, Path(topic): Path<String>) -> Result<Json<Value>, Problem> {
+pub(super) async fn letters(State(api): State<Api>, InPath(topic): InPath<String>) -> Result<Json<Value>, Problem> {
     let items = api.letters(&topic).await?.into_iter().map(|(found, back)| letter(&found, back.as_ref()));
     Ok(Json(json!({ "items": items.collect::<Vec<_>>() })))
 }
@@ -101,7 +101,7 @@ pub(super) struct Asks {
 pub(super) async fn put_back(
     State(api): State<Api>,
     Extension(who): Extension<Who>,
-    Path((topic, partition, offset)): Path<(String, i32, i64)>,
+    InPath((topic, partition, offset)): InPath<(String, i32, i64)>,
     Body(asks): Body<Asks>,
 ) -> Result<Json<Value>, Problem> {
     let told = api.put_back(&topic, (partition, offset), &who, asks.why, asks.again).await?;

@@ -5,6 +5,7 @@ use common::journal::World;
 use common::messages::{Message, Unreadable, header};
 use common::time::Timestamp;
 use saga::{Input, Operate, Operation};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::versions::{self, ROLLOUT_SET};
@@ -15,7 +16,7 @@ use crate::letters::{self, LETTER_PUT_BACK};
 pub const SAGA_ACTION: &str = "saga.action";
 
 /// `saga.action`: `{"by":"techlead","why":"the customer called","action":"cancel"}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SagaAction {
     /// Who.
     pub by: String,

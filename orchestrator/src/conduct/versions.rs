@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use common::journal::{Key, Store, World};
 use common::messages::Unreadable;
 use saga::{Definition, Receive};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 use uuid::Uuid;
@@ -31,7 +32,7 @@ pub struct Stored {
 }
 
 /// New sagas begin on `version` for this percentage of ids, the others on the newest of the other versions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rollout {
     /// Of which definition.
     pub definition: String,
@@ -42,7 +43,7 @@ pub struct Rollout {
 }
 
 /// `rollout.set`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetRollout {
     /// Who.
     pub by: String,

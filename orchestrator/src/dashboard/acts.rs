@@ -1,10 +1,10 @@
 //! What an operator may do here: the forms, each with what it means and a reason to give, and what became of them. They go
 //! the way the API's acts go.
 
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use common::http::Problem;
+use common::http::{InPath, Problem};
 use maud::{Markup, html};
 use saga::{Definition, Operate, Saga, Status, Step, StepState, StepStatus, TimerKind};
 use serde_json::Value;
@@ -73,7 +73,7 @@ pub(super) fn operate(form: &Query) -> Result<Operate, Problem> {
 /// `POST /sagas/{id}/act`
 pub(super) async fn on_one(
     State(pages): State<Pages>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
     Sent { seen, form, headers }: Sent,
 ) -> Response {
     let back = format!("/sagas/{}", encoded(&id));
@@ -93,7 +93,7 @@ pub(super) async fn on_one(
 /// `POST /definitions/{name}/rollout`
 pub(super) async fn rollout(
     State(pages): State<Pages>,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     Sent { seen, form, headers }: Sent,
 ) -> Response {
     let act = async {
@@ -114,7 +114,7 @@ pub(super) async fn rollout(
 /// `POST /dead-letters/{topic}/put-back`
 pub(super) async fn put_back(
     State(pages): State<Pages>,
-    Path(topic): Path<String>,
+    InPath(topic): InPath<String>,
     Sent { seen, form, .. }: Sent,
 ) -> Response {
     let back = format!("/dead-letters/{}", encoded(&topic));

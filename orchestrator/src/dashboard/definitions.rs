@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use common::http::Problem;
+use common::http::{InPath, Problem};
 use maud::{Markup, html};
 use saga::{Definition, Format, Marks, draw, draw_marked};
 
@@ -142,7 +142,7 @@ async fn found(pages: &Pages, name: &str, version: u32) -> Result<std::sync::Arc
 /// `GET /definitions/{name}/{version}/flow.svg`, `flow.bpmn`, `source.toml`
 pub(super) async fn download(
     State(pages): State<Pages>,
-    Path((name, version, file)): Path<(String, u32, String)>,
+    InPath((name, version, file)): InPath<(String, u32, String)>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {

@@ -8,6 +8,7 @@ mod pdf;
 use common::ids::OrderId;
 use common::messages::{Message, Reply, Unreadable};
 use common::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -22,7 +23,7 @@ pub const CONFIRM: &str = "order.confirm";
 pub const UNCONFIRM: &str = "order.unconfirm";
 
 /// Value of `order.confirm`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Confirm {
     pub order_id: OrderId,
@@ -32,7 +33,7 @@ pub struct Confirm {
 }
 
 /// Value of `order.unconfirm`.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Unconfirm {
     pub order_id: OrderId,

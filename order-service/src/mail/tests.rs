@@ -10,7 +10,7 @@ fn shop() -> (Shop, OrderId, String) {
     let mut shop = Shop { rules: Orders { mails: true, ..Orders::default() }, ..Shop::default() };
     let order = shop.places(&json!({"customer": {"name": "Ana", "email": "ana@example.com"}}));
     shop.take(crate::notices::NOTIFY, order, &json!({"orderId": order}));
-    let notice = shop.sent_on(crate::notices::NOTIFICATIONS)[0]["noticeId"].as_str().unwrap().to_owned();
+    let notice = shop.sent_on(topics::NOTIFICATIONS)[0]["noticeId"].as_str().unwrap().to_owned();
     (shop, order, notice)
 }
 

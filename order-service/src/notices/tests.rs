@@ -45,7 +45,7 @@ fn a_customer_is_told_once_in_their_language_that_all_went_well() {
     for _ in 0..2 {
         assert_eq!(shop.take(NOTIFY, order, &json!({"orderId": order}))["outcome"], "ok");
     }
-    let notices = shop.sent_on(NOTIFICATIONS);
+    let notices = shop.sent_on(topics::NOTIFICATIONS);
     assert_eq!(notices.len(), 1);
     assert_eq!((&notices[0]["kind"], &notices[0]["language"]), (&json!("confirmed"), &json!("pt")));
     assert_eq!(notices[0]["subject"], "Seu pedido está confirmado");
@@ -60,7 +60,7 @@ fn of_a_shipment_the_tracking_number_and_the_day_are_told() {
     let shipment =
         json!({"trackingNumber": "BR1", "estimatedDate": "2026-11-27", "carrier": "post", "method": "standard"});
     shop.take(NOTIFY, order, &json!({"orderId": order, "shipment": shipment}));
-    let text = shop.sent_on(NOTIFICATIONS)[0]["text"].as_str().unwrap().to_owned();
+    let text = shop.sent_on(topics::NOTIFICATIONS)[0]["text"].as_str().unwrap().to_owned();
     assert!(text.contains("Tracking number: BR1\nExpected on 2026-11-27."), "{text}");
 }
 
@@ -76,13 +76,14 @@ fn each_ending_that_is_not_well_is_told_and_one_nobody_can_be_told_of_is_not() {
         let order = shop.places(&ana("en"));
         shop.concludes(order, &json!({"status": status, "payment": {"status": payment}}));
         shop.concludes(order, &json!({"status": status, "payment": {"status": payment}}));
-        let kinds: Vec<_> = shop.sent_on(NOTIFICATIONS).into_iter().map(|notice| notice["kind"].clone()).collect();
+        let kinds: Vec<_> =
+            shop.sent_on(topics::NOTIFICATIONS).into_iter().map(|notice| notice["kind"].clone()).collect();
         assert_eq!(kinds, [json!(kind)]);
     }
     let mut shop = Shop::default();
     let nobody = shop.places(&json!({}));
     shop.concludes(nobody, &json!({"status": "rejected"}));
-    assert!(shop.sent_on(NOTIFICATIONS).is_empty() && shop.order(nobody).notices.is_empty());
+    assert!(shop.sent_on(topics::NOTIFICATIONS).is_empty() && shop.order(nobody).notices.is_empty());
 }
 
 #[test]

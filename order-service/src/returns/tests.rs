@@ -115,7 +115,7 @@ fn with_the_last_piece_the_order_is_returned_and_the_customer_is_told_of_each() 
     assert_eq!(shop.order(order).status, Status::Returned);
     assert_eq!(ends(&mut shop, order, rest.id, "returned")["outcome"], "ok", "told twice, it is the same");
     assert_eq!(ends(&mut shop, order, rest.id, "refused")["reason"], "already_ended");
-    let told = shop.sent_on(crate::notices::NOTIFICATIONS);
+    let told = shop.sent_on(topics::NOTIFICATIONS);
     let kinds: Vec<_> = told.iter().map(|notice| notice["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["returned", "returned"]);
     assert!(told[0]["text"].as_str().unwrap().contains("BRL 15.00"), "{}", told[0]["text"]);

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use common::ids::{self, OrderId};
 use common::money::Amount;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use manual::Manual;
@@ -48,7 +49,7 @@ impl ProviderKind {
 }
 
 /// Whether an approval takes the money, or only sets it aside until it is captured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Capture {
     /// Paid as soon as it is approved.

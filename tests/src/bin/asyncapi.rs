@@ -1,0 +1,6 @@
+//! Prints the message contract, made from the services' types: `cargo run -p tests --bin asyncapi > docs/asyncapi.json`.
+
+fn main() -> anyhow::Result<()> {
+    print!("{}", tests::contract::text()?);
+    Ok(())
+}
