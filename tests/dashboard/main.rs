@@ -32,7 +32,7 @@ const CLUSTER: Options = Options {
         (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", HASH),
     ],
     patience: None,
-    definitions: &[("order-3.toml", include_str!("order-3.toml"))],
+    definitions: &[("order-4.toml", include_str!("order-4.toml"))],
     log: "info",
 };
 

@@ -15,6 +15,8 @@ use tests::process::{Group, Name};
 
 crate::scenarios!(
     the_payments_api_is_as_described,
+    the_stocks_api_is_as_described,
+    the_orders_api_is_as_described,
     the_orchestrators_api_is_as_described,
     what_was_asked_for_is_said_as_documented,
 );
@@ -64,6 +66,16 @@ async fn an_order(cluster: &Arc<Cluster>) -> Result<String> {
 async fn the_payments_api_is_as_described(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let id = an_order(&cluster).await?;
     is_as_described(&cluster, Name::Payments, "/openapi.json", &id, &[]).await
+}
+
+async fn the_stocks_api_is_as_described(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let id = an_order(&cluster).await?;
+    is_as_described(&cluster, Name::Inventory, "/openapi.json", &id, &[]).await
+}
+
+async fn the_orders_api_is_as_described(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let id = an_order(&cluster).await?;
+    is_as_described(&cluster, Name::Orders, "/openapi.json", &id, &[]).await
 }
 
 async fn the_orchestrators_api_is_as_described(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

@@ -11,6 +11,7 @@ mod failures;
 mod manual;
 mod mock;
 mod operators;
+mod orders;
 mod pair;
 mod rush;
 mod settings;
@@ -39,15 +40,19 @@ macro_rules! scenarios {
 }
 pub(crate) use scenarios;
 
-/// The simulated provider, and a saga that waits only 10 s for the payment's result.
-const SIMULATED: Options = Options {
-    name: "simulated",
-    instances: 1,
-    settings: &[(Name::Payments, "PROVIDER__DELAY", "2s")],
-    patience: Some("10s"),
-    definitions: &[],
-    log: "info",
-};
+/// The simulated provider, a saga that waits only 10 s for the payment's result, and a mail server wherever it listens.
+fn simulated() -> Result<Options> {
+    let port: &'static str = Box::leak(tests::mail::shared()?.port().to_string().into_boxed_str());
+    let settings = [
+        (Name::Payments, "PROVIDER__DELAY", "2s"),
+        (Name::Orders, "NOTICES__SMTP__HOST", "127.0.0.1"),
+        (Name::Orders, "NOTICES__SMTP__PORT", port),
+        (Name::Orders, "NOTICES__SMTP__TLS", "none"),
+        (Name::Orders, "NOTICES__SMTP__FROM", "Tickets <tickets@example.com>"),
+    ];
+    let settings = Box::leak(Box::new(settings));
+    Ok(Options { name: "simulated", instances: 1, settings, patience: Some("10s"), definitions: &[], log: "info" })
+}
 
 /// People say how payments end.
 const MANUAL: Options = Options {
@@ -114,8 +119,10 @@ fn by_stripe() -> Result<Options> {
 
 type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
-const GROUPS: [Group; 8] = [
-    (SIMULATED, &[endings::ALL, api::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL]),
+const SIMULATED: &[&[(&str, Scenario)]] =
+    &[endings::ALL, api::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL, orders::ALL];
+
+const GROUPS: [Group; 7] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
     (DEFINITIONS, &[definitions::ALL]),
     (PAIR, &[pair::ALL]),
@@ -131,8 +138,9 @@ fn main() -> ExitCode {
 
 fn trials(stage: Option<&Arc<Stage>>) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
+    let first: [Group; 1] = [(simulated()?, SIMULATED)];
     let made: [Group; 2] = [(by_stripe()?, &[stripe::ALL]), (edge::options()?, &[edge::ALL])];
-    for (options, modules) in GROUPS.into_iter().chain(made) {
+    for (options, modules) in first.into_iter().chain(GROUPS).chain(made) {
         let scenarios = modules.iter().copied().flatten().copied();
         let books = (options.name != DESCRIBED.name).then_some(("at_the_end_the_books_balance", BOOKS));
         for (name, scenario) in scenarios.chain(books) {

@@ -29,9 +29,9 @@ pub(crate) mod expiry {
         order.payment("pending").await?;
         order.reservation("expired").await?;
         item.stands(3, 0).await?;
-        ensure!(order.now().await?["status"] == "pending", "it still waits for its payment");
+        order.is_underway().await?;
         order.result("approved").await?;
-        order.ends("cancelled").await?;
+        order.ends("refunded").await?;
         order.because("reservation_expired").await?;
         order.payment("refunded").await?;
         order.reservation("released").await?;

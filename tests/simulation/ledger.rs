@@ -130,7 +130,7 @@ impl Ledger {
 /// An order ends once (what is returned later has ended before), and none is confirmed that nobody paid.
 fn order_is_wrong(key: &str, state: &Json, before: &View, kafka: &Kafka) -> Option<String> {
     let kept: Ordering = state.read().unwrap();
-    let Some(order) = kept.order() else { return None };
+    let order = kept.order()?;
     let was = before.entity::<Ordering>(key).unwrap();
     let was = was.as_ref().and_then(Ordering::order).filter(|was| !was.is_underway()).map(|was| was.status);
     if let Some(was) = was.filter(|was| *was != order.status && order.status != order::Status::Returned) {

@@ -266,7 +266,7 @@ fn heard(inputs: &[&str]) -> Vec<Vec<Message>> {
                     json!({"by": "a", "why": "b", "action": "skip", "step": "payment-result", "answer": {"x": 1}}),
                 ),
                 (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resolve", "step": "reserve", "happened": true})),
-                (ROLLOUT_SET, json!({"by": "a", "why": "b", "definition": "order", "version": 2, "percent": 10})),
+                (ROLLOUT_SET, json!({"by": "a", "why": "b", "definition": "order", "version": 3, "percent": 10})),
                 (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "retry"})),
                 (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "cancel"})),
             ];

@@ -63,7 +63,7 @@ pub fn tail(path: &Path, lines: usize) -> String {
     all.iter().skip(all.len().saturating_sub(lines)).map(|line| format!("    {line}\n")).collect()
 }
 
-/// The definition of the order saga, and others beside it.
+/// The definition of the order saga, the return's, and others beside it.
 ///
 /// # Errors
 /// When the order's is not where it was, or not written as it was.
@@ -72,6 +72,8 @@ pub fn definitions(directory: &Path, patience: Option<&str>, others: &[(&str, &s
     let source = root().join("orchestrator/sagas/order.toml");
     let text = std::fs::read_to_string(&source).with_context(|| format!("read {}", source.display()))?;
     let text = patience.map(|timeout| impatient(&text, timeout)).transpose()?.unwrap_or(text);
+    let back = std::fs::read_to_string(source.with_file_name("return.toml")).context("read return.toml")?;
+    std::fs::write(directory.join("return.toml"), back)?;
     for (name, text) in others.iter().copied().chain([("order.toml", text.as_str())]) {
         std::fs::write(directory.join(name), text).with_context(|| format!("write the definition {name}"))?;
     }

@@ -10,6 +10,7 @@ pub mod http;
 pub mod kafka;
 pub mod load;
 pub mod machine;
+pub mod mail;
 pub mod process;
 pub mod record;
 pub mod stage;

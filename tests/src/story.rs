@@ -37,7 +37,15 @@ impl Cluster {
     pub fn order(self: &Arc<Self>) -> Draft {
         let customer = Uuid::new_v4().to_string();
         let amount = "10.50".to_owned();
-        Draft { cluster: Arc::clone(self), customer, amount, items: Vec::new(), via: 0, traceparent: None }
+        Draft {
+            cluster: Arc::clone(self),
+            customer,
+            amount,
+            items: Vec::new(),
+            via: 0,
+            traceparent: None,
+            more: Value::Null,
+        }
     }
 
     /// Places an order of one piece and expects that it is confirmed: the services go on.
@@ -99,9 +107,17 @@ pub struct Draft {
     items: Vec<(String, i64)>,
     via: usize,
     traceparent: Option<String>,
+    more: Value,
 }
 
 impl Draft {
+    /// With these members of the body besides.
+    #[must_use]
+    pub fn with(mut self, more: Value) -> Self {
+        self.more = more;
+        self
+    }
+
     /// Also of this item.
     #[must_use]
     pub fn of(mut self, item: &str, quantity: i64) -> Self {
@@ -147,7 +163,11 @@ impl Draft {
         let items: Vec<_> = items
             .map(|(id, quantity)| json!({"id": id, "name": "a ticket", "amount": 10.5, "quantity": quantity}))
             .collect();
-        Ok(json!({"customerId": self.customer, "amount": amount, "items": items}))
+        let mut body = json!({"customerId": self.customer, "amount": amount, "items": items});
+        if let (Some(body), Some(more)) = (body.as_object_mut(), self.more.as_object()) {
+            body.extend(more.clone());
+        }
+        Ok(body)
     }
 
     /// Places it.
@@ -237,6 +257,26 @@ impl Placed {
             Ok(order) => Ok(order),
             Err(error) => Err(error.context(format!("its saga: {:#}", self.saga().await.unwrap_or_default()))),
         }
+    }
+
+    /// Expects that its saga still has to say how it ends.
+    ///
+    /// # Errors
+    /// What it is instead.
+    pub async fn is_underway(&self) -> Result<()> {
+        let order = self.now().await?;
+        ensure!(is_underway(&order), "it has ended: {order:#}");
+        Ok(())
+    }
+
+    /// A step of its saga.
+    ///
+    /// # Errors
+    /// As [`Cluster::get`], and when there is no such step.
+    pub async fn step(&self, name: &str) -> Result<Value> {
+        let saga = self.saga().await?;
+        let step = saga["steps"].as_array().into_iter().flatten().find(|step| step["name"] == name);
+        step.cloned().with_context(|| format!("no step {name} in {saga:#}"))
     }
 
     /// What the orchestrator says of its saga.

@@ -1,9 +1,9 @@
 //! What people change about the stock: adjustments, receipts and counts, each with who and why.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use common::http::{Body, Problem};
+use common::http::{Body, InPath, Problem};
 use common::service::Context;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,7 @@ impl From<Change> for ChangeBody {
         (status = 409, description = "More would be taken away than is available.")))]
 pub(super) async fn adjust(
     State(context): State<Context<Settings>>,
-    Path(item): Path<String>,
+    InPath(item): InPath<String>,
     headers: HeaderMap,
     Body(Adjustment { quantity, by, why }): Body<Adjustment>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
@@ -111,7 +111,7 @@ pub(super) async fn adjust(
     responses((status = 201, body = ChangeBody), (status = 404, description = "There is no such item.")))]
 pub(super) async fn receive(
     State(context): State<Context<Settings>>,
-    Path(item): Path<String>,
+    InPath(item): InPath<String>,
     headers: HeaderMap,
     Body(Receipt { quantity, by, why }): Body<Receipt>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
@@ -125,7 +125,7 @@ pub(super) async fn receive(
     responses((status = 201, body = ChangeBody), (status = 404, description = "There is no such item.")))]
 pub(super) async fn count(
     State(context): State<Context<Settings>>,
-    Path(item): Path<String>,
+    InPath(item): InPath<String>,
     headers: HeaderMap,
     Body(Count { on_hand, by, why }): Body<Count>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {

@@ -1,11 +1,11 @@
 //! What is in stock, an item's count, and the movements that it comes from.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{HeaderMap, LINK, LOCATION};
 use axum::response::{IntoResponse, Response};
-use common::http::{Body, Params, Problem, parameter};
+use common::http::{Body, InPath, Params, Problem, parameter};
 use common::service::Context;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ pub(super) struct At {
     responses((status = 200, body = StockBody), (status = 404, description = "There is no such item.")))]
 pub(super) async fn show(
     State(context): State<Context<Settings>>,
-    Path(item): Path<String>,
+    InPath(item): InPath<String>,
     Params(At { warehouse }): Params<At>,
 ) -> Result<Json<StockBody>, Problem> {
     let warehouse = warehouse.as_ref().unwrap_or(&context.settings.stock.warehouse);
@@ -148,7 +148,7 @@ impl Count {
         headers(("Location" = String, description = "Where it is.")))))]
 pub(super) async fn set(
     State(context): State<Context<Settings>>,
-    Path(item): Path<String>,
+    InPath(item): InPath<String>,
     headers: HeaderMap,
     Body(count): Body<Count>,
 ) -> Result<Response, Problem> {
@@ -257,7 +257,7 @@ impl From<Moved> for MovementBody {
     responses((status = 200, body = Movements), (status = 404, description = "There is no such item.")))]
 pub(super) async fn movements(
     State(context): State<Context<Settings>>,
-    Path(item): Path<String>,
+    InPath(item): InPath<String>,
     Params(query): Params<Pages>,
 ) -> Result<Response, Problem> {
     let item = item_id(&item);

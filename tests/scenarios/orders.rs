@@ -1,0 +1,251 @@
+//! Orders in full: delivered and followed as they change, invoiced, told to the customer, returned; and what is wrong with one
+//! said all at once.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tests::broker::Broker;
+use tests::cluster::Cluster;
+use tests::process::Name;
+use tests::story::{Placed, status_of};
+use tests::wait::{PATIENT, SOON, until, until_is};
+use uuid::Uuid;
+
+crate::scenarios!(
+    an_order_is_delivered_and_the_customer_is_told,
+    what_cannot_be_shipped_is_refunded_and_its_invoice_void,
+    an_order_is_followed_and_the_stream_is_taken_up_again,
+    a_part_comes_back_and_then_the_rest,
+    goods_that_are_not_accepted_give_no_money,
+    what_cannot_be_returned_is_said,
+    everything_that_is_wrong_with_an_order_is_said_at_once,
+    customers_are_told_by_mail_once,
+);
+
+fn ana(method: &str, postal_code: &str) -> Value {
+    let address = json!({"name": "Ana Lima", "line1": "Rua do Sol, 1", "city": "Recife", "postalCode": postal_code,
+        "country": "BR"});
+    json!({"customer": {"name": "Ana Lima", "email": "ana@example.com", "language": "pt"},
+        "delivery": {"method": method, "address": address}})
+}
+
+async fn get(cluster: &Cluster, path: &str) -> Result<Value> {
+    cluster.get(cluster.service(Name::Orders)?, path).await?.with_context(|| format!("GET {path} answers 404"))
+}
+
+async fn post(cluster: &Cluster, name: Name, path: &str, body: &Value) -> Result<(StatusCode, Value)> {
+    let answer = cluster.http.post(cluster.service(name)?.url(path)).json(body).send().await?;
+    Ok((answer.status(), answer.json().await?))
+}
+
+/// The notices about an order, oldest first.
+async fn notices(cluster: &Cluster, order: &Placed) -> Result<Vec<Value>> {
+    let all = cluster.kafka.about("notifications", &order.id).await?;
+    Ok(all.iter().map(|message| serde_json::from_slice(&message.value)).collect::<Result<_, _>>()?)
+}
+
+async fn an_order_is_delivered_and_the_customer_is_told(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let order = item.order(2).with(ana("express", "50030-230")).place().await?;
+    order.ends("shipped").await?;
+    order.payment("approved").await?;
+    order.reservation("confirmed").await?;
+    item.stands(8, 0).await?;
+    let shown = order.now().await?;
+    let (tracking, expected) = (&shown["shipment"]["trackingNumber"], &shown["shipment"]["estimatedDate"]);
+    ensure!(tracking.is_string() && expected.is_string(), "{shown:#}");
+    let labels = shown["timeline"].as_array().into_iter().flatten().filter_map(|moment| moment["step"].as_str());
+    let steps: Vec<_> = labels.collect();
+    let way = ["validate", "reserve", "request-payment", "payment-result", "finalize", "confirm", "ship", "notify"];
+    ensure!(steps == way, "{steps:?}");
+    let told = notices(&cluster, &order).await?;
+    ensure!(told.len() == 1 && told[0]["kind"] == "shipped" && told[0]["language"] == "pt", "{told:#?}");
+    let text = told[0]["text"].as_str().unwrap_or_default();
+    ensure!(text.contains(tracking.as_str().unwrap_or_default()) && text.contains("Olá, Ana Lima"), "{text}");
+    let invoice = get(&cluster, &format!("/orders/{}/invoice", order.id)).await?;
+    ensure!(invoice["status"] == "paid" && invoice["total"] == 10.5 && invoice["number"] == shown["invoice"]["number"]);
+    ensure!(invoice["lines"][0]["quantity"] == 2 && invoice["address"]["city"] == "Recife", "{invoice:#}");
+    let url = cluster.service(Name::Orders)?.url(&format!("/orders/{}/invoice", order.id));
+    let page = cluster.http.get(url).header("Accept", "application/pdf").send().await?;
+    ensure!(page.headers()["content-type"] == "application/pdf", "{:?}", page.headers());
+    ensure!(page.bytes().await?.starts_with(b"%PDF-"));
+    Ok(())
+}
+
+async fn what_cannot_be_shipped_is_refunded_and_its_invoice_void(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(3).await?;
+    // The simulated carrier brings nothing there.
+    let order = item.order(1).with(ana("standard", "00000-000")).place().await?;
+    order.ends("refunded").await?;
+    order.because("carrier_refused").await?;
+    order.payment("refunded").await?;
+    order.reservation("released").await?;
+    item.stands(3, 0).await?;
+    let shown = order.now().await?;
+    ensure!(shown["invoice"]["status"] == "void" && shown["shipment"].is_null(), "{shown:#}");
+    let kinds: Vec<_> = notices(&cluster, &order).await?.into_iter().map(|notice| notice["kind"].clone()).collect();
+    ensure!(kinds == [json!("refunded")], "{kinds:?}");
+    Ok(())
+}
+
+/// The events of an order's stream behind `last`, to its end.
+async fn followed(cluster: &Cluster, order: &Placed, last: Option<u64>) -> Result<(StatusCode, Vec<(u64, Value)>)> {
+    let url = cluster.service(Name::Orders)?.url(&format!("/orders/{}/events", order.id));
+    let mut request = cluster.http.get(url).timeout(PATIENT);
+    if let Some(last) = last {
+        request = request.header("Last-Event-ID", last.to_string());
+    }
+    let answer = request.send().await?;
+    // The stream ends with the order.
+    let (status, text) = (answer.status(), answer.text().await?);
+    let mut events = Vec::new();
+    for event in text.split("\n\n") {
+        let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        if let (Some(id), Some(data)) = (field("id"), field("data")) {
+            events.push((id.parse()?, serde_json::from_str(data)?));
+        }
+    }
+    Ok((status, events))
+}
+
+async fn an_order_is_followed_and_the_stream_is_taken_up_again(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    // Its payment is answered late, so that it is seen to wait.
+    let order = cluster.item(5).await?.order(1).amount("10.99").place().await?;
+    let (status, events) = followed(&cluster, &order, None).await?;
+    let statuses: Vec<_> = events.iter().map(|(_, told)| told["status"].as_str().unwrap_or_default()).collect();
+    ensure!(status == StatusCode::OK && statuses == ["pending", "awaiting_payment", "confirmed"], "{events:#?}");
+    ensure!(events.iter().map(|(id, _)| *id).eq(0..3), "{events:#?}");
+    let (_, rest) = followed(&cluster, &order, Some(0)).await?;
+    ensure!(rest == events[1..], "{rest:#?}");
+    let (status, rest) = followed(&cluster, &order, Some(2)).await?;
+    ensure!(status == StatusCode::NO_CONTENT && rest.is_empty(), "{status}: {rest:#?}");
+    order.ends("confirmed").await
+}
+
+/// Asks for a return, and gives its id.
+async fn bring_back(cluster: &Cluster, order: &Placed, body: &Value) -> Result<String> {
+    let path = format!("/orders/{}/returns", order.id);
+    let (status, told) = post(cluster, Name::Orders, &path, body).await?;
+    ensure!(status == StatusCode::ACCEPTED, "{status}: {told:#}");
+    let last = told["returns"].as_array().and_then(|all| all.last()).context("no return")?;
+    Ok(last["id"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn return_is(order: &Placed, id: &str, status: &str) -> Result<Value> {
+    let what = format!("return {id} to be {status}");
+    until(&what, PATIENT, || async {
+        let shown = order.now().await?;
+        let all = shown["returns"].as_array().cloned().unwrap_or_default();
+        Ok(all.into_iter().find(|asked| asked["id"] == id && asked["status"] == status))
+    })
+    .await
+}
+
+async fn a_part_comes_back_and_then_the_rest(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    let customer = json!({"customer": {"name": "Bia", "email": "bia@example.com"}});
+    let order = item.order(3).amount("31.00").with(customer).place().await?;
+    order.ends("confirmed").await?;
+    item.stands(7, 0).await?;
+    let part = json!({"items": [{"id": item.id, "quantity": 1}], "reason": "one friend can't come"});
+    let first = bring_back(&cluster, &order, &part).await?;
+    let done = return_is(&order, &first, "returned").await?;
+    ensure!(done["refund"] == 10.33, "{done:#}");
+    item.stands(8, 0).await?;
+    ensure!(order.now().await?["status"] == "confirmed");
+    let rest = bring_back(&cluster, &order, &json!({})).await?;
+    let done = return_is(&order, &rest, "returned").await?;
+    ensure!(done["refund"] == 20.67, "{done:#}");
+    order.ends("returned").await?;
+    item.stands(10, 0).await?;
+    until_is("the payment", "refunded".to_owned(), SOON, || status_of(&cluster, Name::Payments, "payments", &order.id))
+        .await?;
+    let kinds: Vec<_> = notices(&cluster, &order).await?.into_iter().map(|notice| notice["kind"].clone()).collect();
+    ensure!(kinds == [json!("confirmed"), json!("returned"), json!("returned")], "{kinds:?}");
+    Ok(())
+}
+
+async fn goods_that_are_not_accepted_give_no_money(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(4).await?;
+    let order = item.order(2).with(ana("standard", "50030-230")).place().await?;
+    order.ends("shipped").await?;
+    let refused = bring_back(&cluster, &order, &json!({"reason": "too small"})).await?;
+    // What was shipped has to come back first: the warehouse looks at it.
+    let expected = || async { cluster.get(cluster.service(Name::Inventory)?, &format!("/returns/{refused}")).await };
+    until("the return to be expected", SOON, expected).await?;
+    let path = format!("/returns/{refused}/receipt");
+    let look = json!({"status": "rejected", "by": "warehouse", "why": "worn"});
+    let (status, told) = post(&cluster, Name::Inventory, &path, &look).await?;
+    ensure!(status.is_success(), "{status}: {told:#}");
+    return_is(&order, &refused, "refused").await?;
+    item.stands(2, 0).await?;
+    order.payment("approved").await?;
+    // A second look finds it good; a person says so with kcat.
+    let good = bring_back(&cluster, &order, &json!({})).await?;
+    let text = json!({"returnId": good, "status": "received"}).to_string();
+    cluster.kafka.publish("goods-received", None, text.as_bytes()).await?;
+    return_is(&order, &good, "returned").await?;
+    item.stands(4, 0).await?;
+    order.payment("refunded").await?;
+    order.ends("returned").await
+}
+
+async fn what_cannot_be_returned_is_said(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(2).await?;
+    let (order, rejected) = (item.order(1).place().await?, item.order(9).place().await?);
+    order.ends("confirmed").await?;
+    rejected.ends("rejected").await?;
+    let path = |order: &Placed| format!("/orders/{}/returns", order.id);
+    let more = json!({"items": [{"id": item.id, "quantity": 2}]});
+    let other = json!({"items": [{"id": Uuid::new_v4(), "quantity": 1}]});
+    for (order, body, code) in [
+        (&order, &more, "more_than_ordered"),
+        (&order, &other, "unknown_item"),
+        (&rejected, &json!({}), "not_fulfilled"),
+    ] {
+        let (status, told) = post(&cluster, Name::Orders, &path(order), body).await?;
+        ensure!(status == StatusCode::CONFLICT && told["code"] == code, "{status}: {told:#}");
+    }
+    let wrong = json!({"items": [{"id": "x", "quantity": 1}, {"id": item.id, "quantity": 0}]});
+    let (status, told) = post(&cluster, Name::Orders, &path(&order), &wrong).await?;
+    let places: Vec<_> = told["errors"].as_array().into_iter().flatten().map(|e| e["pointer"].clone()).collect();
+    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY, "{status}: {told:#}");
+    ensure!(places == [json!("#/items/0/id"), json!("#/items/1/quantity")], "{places:?}");
+    Ok(())
+}
+
+async fn everything_that_is_wrong_with_an_order_is_said_at_once(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let mut body = cluster.item(1).await?.order(1).with(ana("standard", "50030-230")).body()?;
+    body["currency"] = json!("JPY");
+    body["customer"]["email"] = json!("nobody");
+    body["delivery"]["address"]["country"] = json!("Brasil");
+    body["items"][0]["quantity"] = json!(0);
+    let (status, told) = post(&cluster, Name::Orders, "/orders", &body).await?;
+    let mut places: Vec<_> =
+        told["errors"].as_array().into_iter().flatten().filter_map(|e| e["pointer"].as_str()).collect();
+    places.sort_unstable();
+    let wrong = ["#/currency", "#/customer/email", "#/delivery/address/country", "#/items/0/quantity"];
+    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && places == wrong, "{status}: {told:#}");
+    body["amount"] = json!(10.555);
+    let (status, told) = post(&cluster, Name::Orders, "/orders", &body).await?;
+    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && told["errors"][0]["pointer"] == "#/amount", "{told:#}");
+    Ok(())
+}
+
+async fn customers_are_told_by_mail_once(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let server = tests::mail::shared()?;
+    let customer = json!({"customer": {"name": "Zoë", "email": "zoe@example.com"}});
+    let order = cluster.item(1).await?.order(1).with(customer).place().await?;
+    order.ends("confirmed").await?;
+    let mine = || async { Ok(server.mails().into_iter().find(|mail| mail.text.contains(&order.id))) };
+    let mail = until("the mail", PATIENT, mine).await?;
+    ensure!(mail.to == ["zoe@example.com"] && mail.from == "tickets@example.com", "{mail:?}");
+    ensure!(mail.text.contains("Subject: Your order is confirmed"), "{}", mail.text);
+    let notice = &notices(&cluster, &order).await?[0]["noticeId"];
+    ensure!(mail.text.contains(&format!("Message-ID: <{}@example.com>", notice.as_str().unwrap_or_default())));
+    let sent = server.mails().iter().filter(|mail| mail.text.contains(&order.id)).count();
+    ensure!(sent == 1, "it was mailed {sent} times");
+    Ok(())
+}
