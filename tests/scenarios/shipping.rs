@@ -29,16 +29,21 @@ async fn given_out(cluster: &Arc<Cluster>) -> Result<(Placed, Item)> {
     Ok((order, item))
 }
 
+/// The step that commands are for which no saga gave.
+const BY_HAND: &str = "by-hand";
+
 /// Gives the inventory a command and waits for its reply: the `nth` about this order that says so.
 async fn command(cluster: &Cluster, order: &Placed, kind: &str, value: &Value) -> Result<Value> {
     let replies = || async {
         let all = cluster.kafka.about("saga-replies", &order.id).await?;
-        // Those of its saga say which step they answer; ours was asked for by nobody's step.
-        let ours = all.into_iter().filter(|reply| reply.header("step").is_empty());
+        // Those of its saga say which step they answer; ours is none of them.
+        let ours = all.into_iter().filter(|reply| reply.header("step") == BY_HAND);
         anyhow::Ok(ours.map(|reply| serde_json::from_slice(&reply.value)).collect::<Result<Vec<Value>, _>>()?)
     };
     let before = replies().await?.len();
-    cluster.kafka.event("inventory-commands", kind, "main", value).await?;
+    let id = Uuid::new_v4().to_string();
+    let headers = [("ce_id", &*id), ("saga_id", &order.id), ("step", BY_HAND), ("attempt", "1"), ("action", "execute")];
+    cluster.kafka.message("inventory-commands", kind, "main", value, &headers).await?;
     let what = format!("the reply to {kind}");
     until(&what, SOON, || async { Ok(replies().await?.into_iter().nth(before)) }).await
 }

@@ -131,7 +131,14 @@ fn whatever_goes_wrong_every_order_ends_consistently() {
     let told: Vec<String> = failed.iter().map(told).collect();
     assert!(told.is_empty(), "\n{}", told.join("\n"));
     // What never happens is not tried.
-    let ends = [Status::Confirmed, Status::Rejected, Status::PaymentNotCompleted, Status::Cancelled, Status::Refunded];
+    let ends = [
+        Status::Confirmed,
+        Status::Shipped,
+        Status::Rejected,
+        Status::PaymentNotCompleted,
+        Status::Cancelled,
+        Status::Refunded,
+    ];
     let all_endings = ends.iter().all(|end| endings.contains_key(end.as_str()));
     let all_faults = [crashes, stalls, void, repeated].iter().all(|times| *times > seeds);
     assert!(seeds < SEEDS || (all_endings && all_faults), "too little went wrong");

@@ -11,7 +11,7 @@ use inventory_service::stock::Stock;
 use order_service::cancel::{CANCEL, Cancel};
 use order_service::order::{Placed, Status};
 use order_service::place::{self, Limits, PlaceOrder};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::kafka::PARTITIONS;
@@ -91,10 +91,29 @@ fn order(dice: &mut Rng, now: Timestamp) -> Ordered {
     let lines: Vec<_> = items.iter().map(line).collect();
     let amount = format!("{}.{cents}", dice.u32(1..500));
     let customer = random_id(dice);
-    let body = format!(r#"{{"customerId": "{customer}", "amount": {amount}, "items": {}}}"#, json!(lines));
+    let (delivery, expected) = delivery(dice, expected);
+    let more = delivery.map_or_else(String::new, |delivery| {
+        format!(r#", "customer": {{"name": "Ana", "email": "ana@example.com"}}, "delivery": {delivery}"#)
+    });
+    let body = format!(r#"{{"customerId": "{customer}", "amount": {amount}, "items": {}{more}}}"#, json!(lines));
     let body: PlaceOrder = serde_json::from_str(&body).unwrap();
     let placed = body.checked(&limits(), OrderId(random_id(dice)), now);
     Ordered { placed: placed.unwrap_or_else(|_| panic!("the order is refused")), expected }
+}
+
+/// How it gets to the customer, if it is to, and how the order then ends. The simulated carrier goes by the postal code.
+fn delivery(dice: &mut Rng, expected: Option<Status>) -> (Option<Value>, Option<Status>) {
+    let (method, postal_code, end) = match dice.u8(0..8) {
+        0 => ("standard", "00000-000", Status::Refunded),
+        1 => ("express", "01310-177", Status::Shipped),
+        2 => ("pickup", "01310-100", Status::Shipped),
+        3 => ("standard", "01310-100", Status::Shipped),
+        _ => return (None, expected),
+    };
+    let address =
+        json!({"name": "Ana", "line1": "a street", "city": "a city", "postalCode": postal_code, "country": "BR"});
+    let expected = expected.map(|end_without| if end_without == Status::Confirmed { end } else { end_without });
+    (Some(json!({"method": method, "address": address})), expected)
 }
 
 fn random_id(dice: &mut Rng) -> Uuid {

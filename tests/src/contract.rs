@@ -275,10 +275,11 @@ impl Contract {
     /// What it is.
     pub fn holds(&self, message: &Lying) -> Result<()> {
         let topic = topic_doc(&message.topic).ok_or_else(|| anyhow!("the topic is not in {FILE}"))?.name;
-        // A reply and a result are the only ones of their topics, and need not say what they are.
+        // A reply and results are the only ones of their topics, and need not say what they are.
         let kind = match (message.kind(), topic) {
             ("", SAGA_REPLIES) => "saga.reply",
             ("", topics::PAYMENT_RESULTS) => "payment.result",
+            ("", topics::GOODS_RECEIVED) => "goods.received",
             (kind, _) => kind,
         };
         let (value, headers) = self.validators(topic, kind).ok_or_else(|| anyhow!("'{kind}' is not in {FILE}"))?;

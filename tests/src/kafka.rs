@@ -102,8 +102,24 @@ impl Kafka {
     /// # Errors
     /// When the broker does not take it.
     pub async fn event(&self, topic: &str, kind: &str, subject: &str, value: &Value) -> Result<()> {
+        self.message(topic, kind, subject, value, &[]).await
+    }
+
+    /// The same, with further headers.
+    ///
+    /// # Errors
+    /// When the broker does not take it.
+    pub async fn message(
+        &self,
+        topic: &str,
+        kind: &str,
+        subject: &str,
+        value: &Value,
+        more: &[(&str, &str)],
+    ) -> Result<()> {
         let header = |key, value| Header { key, value: Some(value) };
         let headers = OwnedHeaders::new().insert(header("ce_type", kind)).insert(header("ce_subject", subject));
+        let headers = more.iter().fold(headers, |all, (key, value)| all.insert(header(key, value)));
         let value = value.to_string();
         let record = FutureRecord::to(topic).key(subject).payload(&value).headers(headers);
         let sent = self.producer.send(record, TIMEOUT).await;
