@@ -42,13 +42,26 @@ pub(crate) struct Told<'a> {
     tracking_number: Option<&'a str>,
 }
 
+/// An event as it is sent.
+#[derive(ToSchema)]
+#[schema(as = StreamEvent)]
+#[allow(dead_code)]
+pub(crate) struct StreamEvent {
+    /// `status`.
+    event: String,
+    /// The change's place among the order's changes.
+    id: String,
+    /// An `OrderEvent`, as JSON.
+    data: String,
+}
+
 /// An order's changes: those behind `Last-Event-ID`, then each as it comes. The stream ends when the order has ended and no
 /// return of it is under way; a client that comes again then is told so with `204`.
 #[utoipa::path(get, path = "/orders/{id}/events",
     params(("id" = uuid::Uuid, Path, description = "The order's id."),
         ("Last-Event-ID" = Option<u64>, Header, description = "The id of the last event that was seen.")),
     responses((status = 200, description = "Server-sent events named `status`, with an OrderEvent as data.",
-            content_type = "text/event-stream", body = String),
+            content_type = "text/event-stream", body = StreamEvent),
         (status = 204, description = "Nothing more comes."),
         (status = 404, description = "There is no such order.")))]
 pub(crate) async fn stream(

@@ -10,6 +10,7 @@ use tests::broker::Broker;
 use tests::cluster::Cluster;
 use tests::process::Name;
 use tests::story::{Placed, RESULTS};
+use tests::wait::{SOON, until_is};
 
 crate::scenarios!(
     approved_by_hand,
@@ -179,6 +180,9 @@ async fn payment_is_down_when_it_is_asked(cluster: Arc<Cluster>, _: Arc<Broker>)
 
 async fn views_are_lost(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let (order, item) = waiting(&cluster).await?;
+    // That it waits is told a moment later.
+    until_is("the order", json!("awaiting_payment"), SOON, || async { Ok(order.now().await?["status"].clone()) })
+        .await?;
     let before = cluster.orders("").await?;
     cluster.stop().await?;
     for service in cluster.services() {

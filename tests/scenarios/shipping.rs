@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::broker::Broker;
+use tests::checker::BY_HAND;
 use tests::cluster::Cluster;
 use tests::process::Name;
 use tests::story::{Item, Placed};
@@ -28,9 +29,6 @@ async fn given_out(cluster: &Arc<Cluster>) -> Result<(Placed, Item)> {
     order.ends("confirmed").await?;
     Ok((order, item))
 }
-
-/// The step that commands are for which no saga gave.
-const BY_HAND: &str = "by-hand";
 
 /// Gives the inventory a command and waits for its reply: the `nth` about this order that says so.
 async fn command(cluster: &Cluster, order: &Placed, kind: &str, value: &Value) -> Result<Value> {
