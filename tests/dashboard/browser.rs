@@ -137,11 +137,14 @@ impl Tab {
         self.sees(&format!("{text:?} in {selector}"), &script).await
     }
 
-    /// Clicks on an element as a mouse does.
+    /// Clicks on an element as a mouse does. A page that is alive may put another in its place just then: that is clicked on.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        let found = self.page.find_element(selector).await.with_context(|| format!("no {selector} to click on"))?;
-        found.click().await.with_context(|| format!("click on {selector}"))?;
-        Ok(())
+        let clicked = || async {
+            let found = self.page.find_element(selector).await.with_context(|| format!("no {selector} to click on"))?;
+            found.click().await.with_context(|| format!("click on {selector}"))?;
+            Ok(Some(()))
+        };
+        until(&format!("a click on {selector}"), SOON, clicked).await
     }
 
     /// Clicks on what leads to another page, and waits until that is there.
@@ -155,8 +158,9 @@ impl Tab {
     pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
         let script = format!("document.querySelector({}).value = ''", json!(selector));
         self.eval(&script).await?;
+        self.click(selector).await?;
         let field = self.page.find_element(selector).await.with_context(|| format!("no {selector} to fill"))?;
-        field.click().await?.type_str(text).await?;
+        field.type_str(text).await?;
         Ok(())
     }
 

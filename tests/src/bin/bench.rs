@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use tests::broker::Broker;
 use tests::cluster::{Cluster, Options};
-use tests::load::drive::{Drive, Run, Target};
+use tests::load::drive::{Drive, Run, Target, Way};
 use tests::load::report::{Row, heading, processes, taken};
 use tests::load::restart::{Restart, leave_open, restarts};
 use tests::load::sagas::{self, Sagas};
@@ -22,7 +22,8 @@ use tests::{files, machine, stage};
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Only these: open-20, open-200, open-1000, closed-64, closed-256 (any number will do), timers, restart, sagas.
+    /// Only these: open-20, open-200, open-1000, closed-64, closed-256 (any number will do), the same with delivered-, refused- or
+    /// unpaid- before it for orders that go another way, timers, restart, sagas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Measured seconds of each run, after its warm-up [default: 15 in open, 20 in closed loop].
@@ -96,16 +97,24 @@ impl Arguments {
         Ok(())
     }
 
-    fn drives(&self) -> Result<Vec<Drive>> {
-        let all = ["open-20", "open-200", "open-1000", "closed-64", "closed-256"].map(str::to_owned);
-        let names = if self.only.is_empty() { all.to_vec() } else { self.only.clone() };
+    fn drives(&self) -> Result<Vec<(Way, Drive)>> {
+        let others = ["delivered-closed-64", "refused-closed-64", "unpaid-closed-64"];
+        let all = ["open-20", "open-200", "open-1000", "closed-64", "closed-256"].into_iter().chain(others);
+        let all: Vec<String> = all.map(str::to_owned).collect();
+        let names = if self.only.is_empty() { all } else { self.only.clone() };
         let names = names.iter().filter(|name| !["timers", "restart", "sagas"].contains(&name.as_str()));
         let drive = |name: &String| {
-            let open = name.strip_prefix("open-").and_then(|n| n.parse().ok()).map(Drive::Open);
-            let closed = || name.strip_prefix("closed-").and_then(|n| n.parse().ok()).map(Drive::Closed);
-            open.or_else(closed).with_context(|| {
-                format!("'{name}' is no run: write open-RATE, closed-CLIENTS, timers, restart or sagas")
-            })
+            let way = Way::ALL.into_iter().find_map(|(way, prefix)| Some((way, name.strip_prefix(prefix)?)));
+            let (way, rest) = way.unwrap_or((Way::Confirmed, name));
+            let open = rest.strip_prefix("open-").and_then(|n| n.parse().ok()).map(Drive::Open);
+            let closed = || rest.strip_prefix("closed-").and_then(|n| n.parse().ok()).map(Drive::Closed);
+            let drive = open.or_else(closed).with_context(|| {
+                format!(
+                    "'{name}' is no run: write open-RATE, closed-CLIENTS, one of them behind delivered-, refused- or unpaid-, \
+                     timers, restart or sagas"
+                )
+            });
+            anyhow::Ok((way, drive?))
         };
         names.map(drive).collect()
     }
@@ -114,7 +123,7 @@ impl Arguments {
         &self,
         name: &str,
         settings: &[&str],
-        drives: &[Drive],
+        drives: &[(Way, Drive)],
         runtime: &tokio::runtime::Runtime,
         outcome: &mut Outcome,
     ) -> Result<()> {
@@ -143,19 +152,20 @@ impl Arguments {
         pass: &str,
         broker: &Broker,
         cluster: &Arc<Cluster>,
-        drives: &[Drive],
+        drives: &[(Way, Drive)],
         outcome: &mut Outcome,
     ) -> Result<()> {
         let item = cluster.item(1_000_000_000).await?.id;
         let port = cluster.service(tests::process::Name::Orders)?.port;
-        let target = Target { port, item, amount: "10.50" };
+        let nothing = cluster.item(0).await?.id;
+        let target = |way: Way| way.target(port, &item, &nothing);
         let processes = processes(broker, cluster)?;
-        let heat = Run::new(target.clone(), Duration::ZERO, Duration::from_secs(self.heat))?;
+        let heat = Run::new(target(Way::Confirmed), Duration::ZERO, Duration::from_secs(self.heat))?;
         heat.drive(Drive::Closed(64)).await;
         let mut closed = heat.measured().ended.len();
-        for drive in drives {
+        for (way, drive) in drives {
             let seconds = self.seconds.unwrap_or(if matches!(drive, Drive::Open(_)) { 15 } else { 20 });
-            let run = Run::new(target.clone(), Duration::from_secs(self.warm_up), Duration::from_secs(seconds))?;
+            let run = Run::new(target(*way), Duration::from_secs(self.warm_up), Duration::from_secs(seconds))?;
             let driving = Arc::clone(&run);
             let drive = *drive;
             let driving = tokio::spawn(async move { driving.drive(drive).await });
@@ -163,7 +173,14 @@ impl Arguments {
             let before = taken(&processes)?;
             driving.await?;
             let (length, after) = (Instant::now() - run.from(), taken(&processes)?);
-            let row = Row::new(pass, &drive.name(), length.as_secs_f64(), &run.measured(), &before, &after);
+            let row = Row::new(
+                pass,
+                &format!("{}{}", way.prefix(), drive.name()),
+                length.as_secs_f64(),
+                &run.measured(),
+                &before,
+                &after,
+            );
             println!("{}", row.line());
             closed += row.orders;
             outcome.runs.push(row);
@@ -174,7 +191,7 @@ impl Arguments {
             outcome.timers.push([p50, p99, longest]);
         }
         if self.wants("restart", pass) {
-            let silent = Target { amount: "10.44", ..target };
+            let silent = Target { amount: "10.44", ..target(Way::Confirmed) };
             leave_open(&silent, self.open_orders).await?;
             outcome.restarts.extend(restarts(cluster, closed, self.open_orders).await?);
         }

@@ -24,7 +24,53 @@ pub struct Target {
     pub item: String,
     /// The amount as JSON: its cents decide what the simulated provider says.
     pub amount: &'static str,
+    /// Further members of the body, each with a comma before it.
+    pub more: &'static str,
+    /// How they end.
+    pub ends: &'static str,
 }
+
+/// Which way orders go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// Paid and confirmed.
+    #[default]
+    Confirmed,
+    /// Paid, confirmed, shipped, and the customer is told.
+    Delivered,
+    /// Out of stock.
+    Refused,
+    /// Not paid, and released.
+    Unpaid,
+}
+
+impl Way {
+    /// All, with what their names begin with in the names of runs.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Delivered, "delivered-"),
+        (Self::Refused, "refused-"),
+        (Self::Unpaid, "unpaid-"),
+        (Self::Confirmed, ""),
+    ];
+
+    /// An order of `item`, of which there is plenty, or of `nothing`, of which there is none.
+    pub fn target(self, port: u16, item: &str, nothing: &str) -> Target {
+        let (item, amount, more, ends) = match self {
+            Self::Confirmed => (item, "10.50", "", "confirmed"),
+            Self::Delivered => (item, "10.50", DELIVERY, "shipped"),
+            Self::Refused => (nothing, "10.50", "", "rejected"),
+            Self::Unpaid => (item, "10.13", "", "payment_not_completed"),
+        };
+        Target { port, item: item.to_owned(), amount, more, ends }
+    }
+
+    /// What the name of a run begins with.
+    pub fn prefix(self) -> &'static str {
+        Self::ALL.iter().find(|(way, _)| *way == self).map_or("", |(_, prefix)| prefix)
+    }
+}
+
+const DELIVERY: &str = r#","customer":{"name":"Ana Lima","email":"ana@example.com"},"delivery":{"method":"standard","address":{"name":"Ana Lima","line1":"Rua do Sol, 1","city":"Recife","postalCode":"50030-230","country":"BR"}}"#;
 
 /// How orders are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +96,9 @@ impl Drive {
 pub struct Measured {
     /// POST to 201.
     pub created: Histogram<u64>,
-    /// POST to `confirmed`.
+    /// POST to the end.
     pub ended: Histogram<u64>,
-    /// Orders that did not end confirmed.
+    /// Orders that did not end as they should.
     pub failures: u64,
     /// Why the first of them did not.
     pub failure: Option<String>,
@@ -191,7 +237,7 @@ impl Run {
             bail!("GET answers {status}: {}", String::from_utf8_lossy(body));
         }
         let order: Order<'_> = serde_json::from_slice(body)?;
-        if order.status != "confirmed" {
+        if order.status != self.target.ends {
             bail!("order {} is {} after 30 s", order.id, order.status);
         }
         Ok((created, begin.elapsed()))
@@ -220,9 +266,9 @@ impl Run {
 
 /// The request that places an order.
 pub fn place(target: &Target, number: u64) -> Vec<u8> {
-    let Target { item, amount, .. } = target;
+    let Target { item, amount, more, .. } = target;
     let body = format!(
-        r#"{{"customerId":"e081ad0f-f83e-4f81-b2d7-{number:012x}","amount":{amount},"items":[{{"id":"{item}","name":"bench","amount":10.50,"quantity":1}}]}}"#
+        r#"{{"customerId":"e081ad0f-f83e-4f81-b2d7-{number:012x}","amount":{amount},"items":[{{"id":"{item}","name":"bench","amount":10.50,"quantity":1}}]{more}}}"#
     );
     let length = body.len();
     format!(

@@ -20,18 +20,18 @@ pub struct Row {
     pub name: String,
     /// Measured time.
     pub seconds: f64,
-    /// Orders confirmed.
+    /// Orders that ended as they should.
     pub orders: u64,
-    /// Orders that did not end confirmed.
+    /// Orders that did not.
     pub failures: u64,
     /// Why the first of them did not.
     pub failure: Option<String>,
-    /// Orders confirmed a second.
+    /// Orders ended a second.
     pub per_second: f64,
     /// POST to 201, in milliseconds.
     pub created: Times,
-    /// POST to `confirmed`, in milliseconds.
-    pub confirmed: Times,
+    /// POST to the end, in milliseconds.
+    pub ended: Times,
     /// CPU seconds per thousand orders, by process.
     pub cpu: BTreeMap<String, f64>,
     /// Resident memory at the end, in MB, by process.
@@ -106,7 +106,7 @@ impl Row {
             failure: measured.failure.clone(),
             per_second: count / seconds,
             created: Times::of(&measured.created),
-            confirmed: Times::of(&measured.ended),
+            ended: Times::of(&measured.ended),
             cpu: cpu.collect(),
             memory: after.iter().map(|(name, usage)| (name.clone(), usage.resident)).collect(),
         }
@@ -114,10 +114,10 @@ impl Row {
 
     /// The line of the table.
     pub fn line(&self) -> String {
-        let Self { broker, name, per_second, created, confirmed, failures, .. } = self;
+        let Self { broker, name, per_second, created, ended, failures, .. } = self;
         let mut line = format!(
-            "{broker:<8} {name:<11} {per_second:>9.1} {:>8.1} {:>8.1} {:>9.1} {:>9.1} {failures:>6}  ",
-            created.p50, created.p99, confirmed.p50, confirmed.p99
+            "{broker:<8} {name:<20} {per_second:>9.1} {:>8.1} {:>8.1} {:>9.1} {:>9.1} {failures:>6}  ",
+            created.p50, created.p99, ended.p50, ended.p99
         );
         for process in PROCESSES {
             line += &format!("{:>8.2}", self.cpu.get(process).copied().unwrap_or_default());
@@ -141,12 +141,12 @@ pub fn heading() -> String {
     let names = "  broker   order   stock payment    saga    load";
     let memory = " broker  order  stock    pay   saga   load";
     format!(
-        "{:<8} {:<11} {:>9} {:^17} {:^19} {:>6}  {:^48}  {:^42}\n{:<8} {:<11} {:>9} {:>8} {:>8} {:>9} {:>9} {:>6}  {names}  {memory}",
+        "{:<8} {:<20} {:>9} {:^17} {:^19} {:>6}  {:^48}  {:^42}\n{:<8} {:<20} {:>9} {:>8} {:>8} {:>9} {:>9} {:>6}  {names}  {memory}",
         "",
         "",
-        "confirmed",
+        "ended/s",
         "201, ms",
-        "confirmed, ms",
+        "ended, ms",
         "not",
         "CPU seconds per 1,000 orders",
         "memory, MB",
@@ -157,6 +157,6 @@ pub fn heading() -> String {
         "p99",
         "p50",
         "p99",
-        "conf.",
+        "not",
     )
 }
