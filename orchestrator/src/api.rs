@@ -14,7 +14,7 @@ use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post, put};
-use common::http::{InPath, Params, Problem};
+use common::http::{InPath, Params, Problem, docs_of};
 use common::service::Context;
 use common::time::Timestamp;
 use saga::{Definition, Saga};
@@ -64,6 +64,11 @@ pub fn router(api: Api) -> Router {
         .route("/api/definitions/{name}/rollout", put(actions::set_rollout))
         .route_layer(from_fn_with_state(api.clone(), guard::guard))
         .with_state(api)
+}
+
+/// The description at `/openapi.json` too, and a page to read it and try it out at `/docs`, as the other services have.
+pub fn docs() -> Router {
+    docs_of(OPENAPI)
 }
 
 async fn openapi() -> impl IntoResponse {

@@ -137,7 +137,7 @@ impl Program for Orchestrator {
         let own = &context.settings.dashboard;
         let sessions = Sessions::new(own.users(), own.session_idle);
         let api = Api::new(context, sessions);
-        api::router(api.clone()).merge(dashboard::router(api))
+        api::router(api.clone()).merge(api::docs()).merge(dashboard::router(api))
     }
 
     fn command_line(command: Command) -> Command {

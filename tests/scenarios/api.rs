@@ -232,6 +232,13 @@ async fn the_payments_api_is_described(cluster: Arc<Cluster>, _: Arc<Broker>) ->
     for path in ["/payments", "/payments/{id}/refunds", "/ledger", "/providers", "/webhooks/stripe"] {
         ensure!(description["paths"][path].is_object(), "{path} is not described");
     }
+    // Every service shows its API on a page.
+    for service in cluster.services() {
+        let described = cluster.get(service, "/openapi.json").await?.unwrap_or_default();
+        ensure!(described["paths"].as_object().is_some_and(|paths| paths.len() > 5), "{:?}: {described}", service.name);
+        let page = cluster.http.get(service.url("/docs/")).send().await?;
+        ensure!(page.status() == StatusCode::OK && page.text().await?.contains("swagger-ui"), "{:?}", service.name);
+    }
     // What is described is what is answered.
     let item = cluster.item(1).await?.order(1).place().await?;
     item.ends("confirmed").await?;

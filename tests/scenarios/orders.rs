@@ -70,7 +70,10 @@ async fn an_order_is_delivered_and_the_customer_is_told(cluster: Arc<Cluster>, _
     let url = cluster.service(Name::Orders)?.url(&format!("/orders/{}/invoice", order.id));
     let page = cluster.http.get(url).header("Accept", "application/pdf").send().await?;
     ensure!(page.headers()["content-type"] == "application/pdf", "{:?}", page.headers());
-    ensure!(page.bytes().await?.starts_with(b"%PDF-"));
+    let page = page.bytes().await?;
+    ensure!(page.starts_with(b"%PDF-"));
+    // For a person to look at.
+    std::fs::write(cluster.scratch("invoice")?.join("invoice.pdf"), page)?;
     Ok(())
 }
 

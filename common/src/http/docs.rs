@@ -62,7 +62,12 @@ struct WrongValue {
 /// for parameters that can't be read (and for bodies `413`, `415` and `422`), `503` while the outcome is not known, and problems
 /// by default.
 pub fn docs_routes(description: OpenApi) -> Router {
-    let text = Arc::new(complete(description).to_json().unwrap_or_default());
+    docs_of(complete(description).to_json().unwrap_or_default())
+}
+
+/// The same for a description that is written already, as JSON.
+pub fn docs_of(description: impl Into<String>) -> Router {
+    let text = Arc::new(description.into());
     let config = Arc::new(Config::from(DESCRIPTION).validator_url("none").try_it_out_enabled(true));
     let page = move |path: String| {
         let config = Arc::clone(&config);

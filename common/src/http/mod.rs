@@ -12,7 +12,7 @@ mod health;
 mod problem;
 mod server;
 
-pub use docs::{check_description, docs_routes};
+pub use docs::{check_description, docs_of, docs_routes};
 pub use edge::{Access, Asks, Caller, Edge};
 pub use extract::{Body, InPath, Params, PathId, idempotency_key, parameter, trace_of};
 pub use guard::finish;

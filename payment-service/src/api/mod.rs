@@ -3,6 +3,7 @@
 
 mod acts;
 mod ledger;
+mod metrics;
 mod shown;
 mod webhooks;
 
@@ -38,6 +39,7 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/payments/{id}/refunds", post(acts::refund))
         .route("/ledger", get(ledger::show))
         .route("/providers", get(providers))
+        .route("/metrics", get(metrics::show))
         .route("/webhooks/stripe", post(webhooks::stripe))
         .with_state(context)
         .merge(docs_routes(Description::openapi()))
@@ -57,6 +59,7 @@ pub fn router(context: Context<Settings>) -> Router {
         acts::refund,
         ledger::show,
         providers,
+        metrics::show,
         webhooks::stripe
     )
 )]

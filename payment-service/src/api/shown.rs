@@ -232,7 +232,7 @@ enum BreakerState {
 
 impl ProviderBody {
     pub(super) fn of(kind: ProviderKind, chosen: bool, seen: Seen) -> Self {
-        let Seen { state, since, failures, last_error } = seen;
+        let Seen { state, since, failures, last_error, calls: _, failed: _ } = seen;
         Self { kind, chosen, breaker: BreakerBody { state: state.name(), since, failures, last_error } }
     }
 }

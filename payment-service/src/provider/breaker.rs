@@ -36,6 +36,9 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
     /// As the API calls it.
     pub const fn name(self) -> &'static str {
         match self {

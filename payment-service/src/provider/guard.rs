@@ -2,6 +2,7 @@
 //! breaker, which is told what became of each call.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Guarded<P> {
     provider: P,
     patience: Patience,
     breaker: Mutex<Breaker>,
+    calls: AtomicU64,
+    failed: AtomicU64,
 }
 
 /// How a provider has been doing.
@@ -42,13 +45,17 @@ pub struct Seen {
     pub failures: u32,
     /// The last failure there was.
     pub last_error: Option<String>,
+    /// Calls made since the start.
+    pub calls: u64,
+    /// Of these failed.
+    pub failed: u64,
 }
 
 impl<P> Guarded<P> {
     /// Surrounds a provider.
     pub fn new(provider: P, patience: Patience) -> Self {
         let breaker = Mutex::new(Breaker::new(patience.breaker, Timestamp::now()));
-        Self { provider, patience, breaker }
+        Self { provider, patience, breaker, calls: AtomicU64::new(0), failed: AtomicU64::new(0) }
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
@@ -59,7 +66,8 @@ impl<P> Guarded<P> {
     pub fn seen(&self) -> Seen {
         let breaker = self.breaker();
         let (state, since, failures, last_error) = breaker.seen();
-        Seen { state, since, failures, last_error: last_error.map(str::to_owned) }
+        let [calls, failed] = [&self.calls, &self.failed].map(|counted| counted.load(Ordering::Relaxed));
+        Seen { state, since, failures, last_error: last_error.map(str::to_owned), calls, failed }
     }
 
     /// Makes a call, again after a failure, unless the breaker is open.
@@ -84,6 +92,7 @@ impl<P> Guarded<P> {
         F: Future<Output = Result<T, ProviderError>>,
     {
         let permit = self.breaker().permit(Timestamp::now()).map_err(ProviderError::CircuitOpen)?;
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let limit = self.patience.timeout;
         let answer = match tokio::time::timeout(limit, make()).await {
             Ok(answer) => answer,
@@ -92,7 +101,10 @@ impl<P> Guarded<P> {
         let (mut breaker, now) = (self.breaker(), Timestamp::now());
         let before = breaker.seen().0;
         match &answer {
-            Err(ProviderError::Failed(why)) => breaker.failed(&permit, why, now),
+            Err(ProviderError::Failed(why)) => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                breaker.failed(&permit, why, now);
+            }
             Ok(_) | Err(ProviderError::Busy(_) | ProviderError::Refused(_) | ProviderError::CircuitOpen(_)) => {
                 breaker.answered(&permit, now);
             }

@@ -1,0 +1,83 @@
+//! `GET /metrics`: how this instance's providers have been doing, for Prometheus
+//! (OpenMetrics 1.0, <https://github.com/prometheus/OpenMetrics>).
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+use common::http::Problem;
+use common::service::Context;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::program::Settings;
+use crate::provider::ProviderKind;
+use crate::provider::breaker::State as Circuit;
+use crate::provider::guard::Seen;
+
+const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Labels = Vec<(&'static str, &'static str)>;
+
+/// The providers' calls and circuit breakers in this instance, as OpenMetrics text.
+#[utoipa::path(get, path = "/metrics",
+    responses((status = 200, description = "OpenMetrics 1.0.", content_type = "application/openmetrics-text", body = String)))]
+pub(super) async fn show(State(context): State<Context<Settings>>) -> Result<Response, Problem> {
+    let seen = context.settings.providers().map(|providers| providers.seen()).unwrap_or_default();
+    Ok(([(CONTENT_TYPE, TEXT)], text(seen).map_err(Problem::internal)?).into_response())
+}
+
+fn text(seen: Vec<(ProviderKind, bool, Seen)>) -> Result<String, std::fmt::Error> {
+    let mut registry = Registry::with_prefix("payment_provider");
+    let (circuit, failing) = (Family::<Labels, Gauge>::default(), Family::<Labels, Gauge>::default());
+    let (calls, failed) = (Family::<Labels, Counter>::default(), Family::<Labels, Counter>::default());
+    for (kind, _, seen) in seen {
+        for state in Circuit::ALL {
+            let labels = vec![("provider", kind.name()), ("state", state.name())];
+            circuit.get_or_create(&labels).set(i64::from(seen.state == state));
+        }
+        let labels = vec![("provider", kind.name())];
+        failing.get_or_create(&labels).set(seen.failures.into());
+        calls.get_or_create(&labels).inc_by(seen.calls);
+        failed.get_or_create(&labels).inc_by(seen.failed);
+    }
+    registry.register("circuit_state", "1 for the state that the circuit breaker is in", circuit);
+    registry.register("consecutive_failures", "Calls that failed one after the other, up to now", failing);
+    registry.register("calls", "Calls made", calls);
+    registry.register("failed_calls", "Calls that failed technically", failed);
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use common::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_scrape_says_how_each_provider_does() {
+        let seen = Seen {
+            state: Circuit::Open,
+            since: Timestamp(0),
+            failures: 10,
+            last_error: Some("gone".to_owned()),
+            calls: 12,
+            failed: 11,
+        };
+        let text = text(vec![(ProviderKind::Stripe, true, seen)]).unwrap();
+        for line in [
+            "payment_provider_circuit_state{provider=\"stripe\",state=\"open\"} 1",
+            "payment_provider_circuit_state{provider=\"stripe\",state=\"closed\"} 0",
+            "payment_provider_consecutive_failures{provider=\"stripe\"} 10",
+            "payment_provider_calls_total{provider=\"stripe\"} 12",
+            "payment_provider_failed_calls_total{provider=\"stripe\"} 11",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|said| said == line), "{line} in {text}");
+        }
+    }
+}
