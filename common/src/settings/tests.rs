@@ -19,12 +19,15 @@ type Any = BTreeMap<String, toml::Value>;
 #[derive(Debug, Deserialize, Serialize)]
 struct Own {
     stock: Stock,
+    shipping: Any,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Stock {
     warehouse: String,
+    reservation_expiry: String,
+    low: u32,
     items: Vec<Item>,
 }
 
@@ -34,6 +37,8 @@ struct Item {
     id: uuid::Uuid,
     name: String,
     on_hand: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    low: Option<u32>,
 }
 
 fn environment(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
@@ -149,7 +154,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     );
     assert_eq!(
         refused("[database]\nurl = 'x'"),
-        r#"database = { url = "x" } (from my.toml): there is no such section; there are auth, edge, http, kafka, log, stock, view, worker"#
+        r#"database = { url = "x" } (from my.toml): there is no such section; there are auth, edge, http, kafka, log, shipping, stock, view, worker"#
     );
     assert_eq!(
         with(&[("INVENTORY_SERVICE__LOG__LEVLE", "debug")]).unwrap_err().to_string(),
@@ -159,7 +164,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     let item = refused("[[stock.items]]\nid = '3852cb18-9c19-4326-ac77-a1a0264bd98c'\nname = 'x'\nonhand = 1");
     assert_eq!(
         item,
-        "stock.items[0].onhand = 1 (from my.toml): there is no such key here; there are id, name, on_hand"
+        "stock.items[0].onhand = 1 (from my.toml): there is no such key here; there are id, name, on_hand, low"
     );
 }
 
