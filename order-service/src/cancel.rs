@@ -1,14 +1,12 @@
 //! Taking an order back: the customer asks, the order remembers it, and the orchestrator is told, which decides whether it
 //! is still in time. Apart, since it is the one thing that may happen to an order between its beginning and its end.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use common::http::{Body, PathId, Problem, trace_of};
+use common::http::{Body, PathId, Problem};
 use common::ids::{self, OrderId};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::service::Context;
@@ -20,7 +18,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api;
-use crate::order::{Decision, Order, key, known};
+use crate::asking::ask;
+use crate::order::{Decision, Order, known};
 use crate::program::Settings;
 use crate::representation::{OrderBody, path};
 
@@ -29,8 +28,6 @@ pub const CANCEL: &str = "order.cancel";
 /// `ce_type` of the event that tells of it.
 pub const CANCEL_REQUESTED: &str = "order.cancel-requested";
 
-/// How long `POST /orders/{id}/cancel` waits until the order shows it.
-const ASKING: Duration = Duration::from_secs(10);
 /// What is said where the customer gives no reason.
 const NO_REASON: &str = "no reason given";
 
@@ -119,39 +116,26 @@ pub(crate) async fn post(
     Body(body): Body<CancelOrder>,
 ) -> Result<Response, Problem> {
     let why = reason(body.reason, context.settings.orders.max_text)?;
-    let known = api::find(&context, id).await?;
-    if let Some(answer) = answer(&known)? {
-        return Ok(answer);
+    let mut order = api::find(&context, id).await?;
+    if !is_settled(&order) {
+        tracing::info!(order_id = %id, "a customer takes an order back");
+        let cancel = Cancel { order_id: id, why };
+        order = ask(&context, id, &headers, (CANCEL, &cancel), is_settled).await?;
     }
-    tracing::info!(order_id = %id, "a customer takes an order back");
-    let key = key(&id.to_string());
-    let (text, now, cancel) = (id.to_string(), Timestamp::now(), Cancel { order_id: id, why });
-    // A request of its own each time: the second one changes nothing.
-    let message_id = Uuid::new_v4().to_string();
-    let message = Outgoing::event(topics::ORDER_COMMANDS, &text, CANCEL, message_id, &text, now, &cancel);
-    context.commands.send(&message.with(header::TRACEPARENT, trace_of(&headers))).await?;
-    let wanted = key.clone();
-    let heard = move |connection: &_| {
-        let state = crate::view::state(connection, &wanted)?;
-        Ok(state.filter(|order| order.cancellation.is_some() || !order.is_underway()))
-    };
-    let order = context.view.until(&key, ASKING, heard).await?;
-    let heard = order.as_ref().map(answer).transpose()?.flatten();
-    heard.ok_or_else(|| {
-        let detail = format!("The request was taken and is not carried out yet after {} s.", ASKING.as_secs());
-        Problem::unavailable(detail).with("location", path(id))
-    })
+    answer(&order)
 }
 
-/// 202 where it was asked for, 409 where the order ended without; none while nothing is known of it.
-fn answer(order: &Order) -> Result<Option<Response>, Problem> {
+/// Whether it is known what becomes of a wish to take it back: it was heard, or there is nothing to be taken back any more.
+fn is_settled(order: &Order) -> bool {
+    order.cancellation.is_some() || !order.is_underway()
+}
+
+/// 202 where it was asked for, 409 where the order ended without.
+fn answer(order: &Order) -> Result<Response, Problem> {
     let id = order.placed.order_id;
     if order.cancellation.is_some() {
         let shown = Json(OrderBody::whole(order));
-        return Ok(Some((StatusCode::ACCEPTED, [(LOCATION, path(id))], shown).into_response()));
-    }
-    if order.is_underway() {
-        return Ok(None);
+        return Ok((StatusCode::ACCEPTED, [(LOCATION, path(id))], shown).into_response());
     }
     let detail = format!("Order {id} is {} since {}: it can't be cancelled any more.", order.status, order.updated_at);
     Err(Problem::of(StatusCode::CONFLICT, detail).with("orderStatus", order.status.as_str()))

@@ -131,15 +131,14 @@ pub(crate) fn conclude(
     if ending.status.is_underway() {
         return Err(Unreadable::Malformed(format!("status: an order cannot end as {}", ending.status)));
     }
-    answer(world, message, ending.order_id, now, |world, key| {
-        let (underway, known) = change(world, key, |order| (Some(order.is_underway()), Some(order.status)));
+    let look = |order: &Order| (order.is_underway(), order.status);
+    answer(world, message, ending.order_id, now, look, |world, key, (underway, known)| {
         let last = last_status(&ending);
-        if underway != Some(true) {
-            return match known {
-                Some(known) if known == last || known == Status::Returned && last.is_fulfilled() => done(),
-                Some(known) => refused("already_ended", format!("the order is {known} and cannot become {last}")),
-                None => done(),
-            };
+        if !underway && (known == last || known == Status::Returned && last.is_fulfilled()) {
+            return done();
+        }
+        if !underway {
+            return refused("already_ended", format!("the order is {known} and cannot become {last}"));
         }
         change(world, key, |order| end(order, ending, last, now));
         if let Some(kind) = Kind::of_ending(last) {

@@ -2,6 +2,7 @@
 //! can run its rules; the process is in `main.rs`.
 
 pub mod api;
+mod asking;
 pub mod cancel;
 pub mod conclude;
 pub mod contract;

@@ -145,17 +145,24 @@ pub(crate) fn notify_step(
     now: Timestamp,
 ) -> Result<(), Unreadable> {
     let asked: Notify = message.json()?;
-    answer(world, message, asked.order_id, now, |world, key| {
-        let kind = if asked.shipment.is_some() { Kind::Shipped } else { Kind::Confirmed };
-        // The order itself is told of its shipment when it ends: until then this is all it knows of it.
-        change(world, key, |order| {
-            if asked.shipment.is_some() && order.is_underway() {
-                order.shipment = asked.shipment;
-            }
-        });
-        tell(rules, world, key, kind, None, now);
-        done()
-    })
+    answer(
+        world,
+        message,
+        asked.order_id,
+        now,
+        |_| (),
+        |world, key, ()| {
+            let kind = if asked.shipment.is_some() { Kind::Shipped } else { Kind::Confirmed };
+            // The order itself is told of its shipment when it ends: until then this is all it knows of it.
+            change(world, key, |order| {
+                if asked.shipment.is_some() && order.is_underway() {
+                    order.shipment = asked.shipment;
+                }
+            });
+            tell(rules, world, key, kind, None, now);
+            done()
+        },
+    )
 }
 
 /// Tells the customer, unless there is nobody to tell or it was told before.

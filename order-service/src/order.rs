@@ -251,19 +251,21 @@ pub(crate) fn known<'w>(world: &'w mut World<'_, Kept>, id: OrderId) -> Result<&
     kept.ok_or_else(|| Unreadable::Malformed(format!("orderId: there is no order {id}")))
 }
 
-/// Carries out a saga's command on an order and answers it; an order that is not known refuses.
-pub(crate) fn answer(
+/// Carries out a saga's command on an order, with what is first looked at of it, and answers it; an order that is not known
+/// refuses. Who only looks writes nothing.
+pub(crate) fn answer<T>(
     world: Decision<'_, '_>,
     message: &Message,
     id: OrderId,
     now: Timestamp,
-    carry_out: impl FnOnce(Decision<'_, '_>, &str) -> Reply,
+    look: impl FnOnce(&Order) -> T,
+    carry_out: impl FnOnce(Decision<'_, '_>, &str, T) -> Reply,
 ) -> Result<(), Unreadable> {
     let id = id.to_string();
     is_at_home(world, &id)?;
     let key = key(&id);
-    let reply = match world.get(&key).and_then(Kept::order) {
-        Some(_) => carry_out(world, &key),
+    let reply = match world.get(&key).and_then(Kept::order).map(look) {
+        Some(seen) => carry_out(world, &key, seen),
         None => refused("unknown_order", format!("there is no order {id}")),
     };
     world.send(Outgoing::reply(message, &id, now, &reply));

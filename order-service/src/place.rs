@@ -90,11 +90,6 @@ fn brl() -> String {
 }
 
 impl PlaceOrder {
-    /// Whose it is, as far as that is a UUID.
-    pub fn customer_id(&self) -> Option<Uuid> {
-        Uuid::parse_str(&self.customer_id).ok()
-    }
-
     /// The order that this asks for.
     ///
     /// # Errors

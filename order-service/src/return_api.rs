@@ -1,32 +1,25 @@
 //! `POST /orders/{id}/returns`: a customer brings something back.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use common::http::{Body, PathId, Problem, idempotency_key, trace_of};
+use common::http::{Body, PathId, Problem, idempotency_key};
 use common::ids;
-use common::messages::{Outgoing, header};
 use common::service::Context;
 use common::time::Timestamp;
-use common::topics;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api;
+use crate::asking::ask;
 use crate::cancel::reason;
-use crate::order::{Order, key};
+use crate::order::Order;
 use crate::program::Settings;
 use crate::representation::{OrderBody, path};
 use crate::returns::{AskForReturn, NotReturnable, Pieces, RETURN, Return, ReturnStatus, all_of, returnable};
-use crate::view;
-
-/// How long it waits until the order shows the return.
-const ASKING: Duration = Duration::from_secs(10);
 
 /// The body of `POST /orders/{id}/returns`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -89,33 +82,18 @@ pub(crate) async fn post(
 ) -> Result<Response, Problem> {
     let settings = &context.settings;
     let given = idempotency_key(&headers)?;
-    let order = api::find(&context, id).await?;
-    let text = id.to_string();
-    let return_id = given.map_or_else(Uuid::now_v7, |name| ids::derive(&["return", &text, &name]));
-    if let Some(known) = known(&order, return_id) {
-        return answer(&order, known);
+    let mut order = api::find(&context, id).await?;
+    let return_id = given.map_or_else(Uuid::now_v7, |name| ids::derive(&["return", &id.to_string(), &name]));
+    if known(&order, return_id).is_none() {
+        let items = body.pieces(&order)?;
+        returnable(&order, &items, Timestamp::now(), settings.returns.window).map_err(|why| conflict(&why))?;
+        let why = reason(body.reason, settings.orders.max_text)?;
+        tracing::info!(order_id = %id, %return_id, "a customer asks for a return");
+        let wanted = AskForReturn { return_id, order_id: id, items, why };
+        let heard = move |order: &Order| known(order, return_id).is_some();
+        order = ask(&context, id, &headers, (RETURN, &wanted), heard).await?;
     }
-    let (now, items) = (Timestamp::now(), body.pieces(&order)?);
-    returnable(&order, &items, now, settings.returns.window).map_err(|why| conflict(&why))?;
-    let why = reason(body.reason, settings.orders.max_text)?;
-    tracing::info!(order_id = %id, %return_id, "a customer asks for a return");
-    let ask = AskForReturn { return_id, order_id: id, items, why };
-    let message_id = Uuid::new_v4().to_string();
-    let message = Outgoing::event(topics::ORDER_COMMANDS, &text, RETURN, message_id, &text, now, &ask);
-    context.commands.send(&message.with(header::TRACEPARENT, trace_of(&headers))).await?;
-    let key = key(&text);
-    let wanted = key.clone();
-    let heard = move |connection: &_| {
-        Ok(view::state(connection, &wanted)?.filter(|order: &Order| known(order, return_id).is_some()))
-    };
-    let order = context.view.until(&key, ASKING, heard).await?;
-    match order.as_ref().and_then(|order| Some((order, known(order, return_id)?))) {
-        Some((order, asked)) => answer(order, asked),
-        None => {
-            let detail = format!("The request was taken and is not carried out yet after {} s.", ASKING.as_secs());
-            Err(Problem::unavailable(detail).with("location", path(id)))
-        }
-    }
+    answer(&order, return_id)
 }
 
 fn known(order: &Order, id: Uuid) -> Option<&Return> {
@@ -123,9 +101,10 @@ fn known(order: &Order, id: Uuid) -> Option<&Return> {
 }
 
 /// A return that was refused as soon as it was asked for is a conflict: another one was there first.
-fn answer(order: &Order, asked: &Return) -> Result<Response, Problem> {
-    if asked.status == ReturnStatus::Refused && asked.ended_at == Some(asked.requested_at) {
-        let code = asked.outcome_reason.clone().unwrap_or_default();
+fn answer(order: &Order, id: Uuid) -> Result<Response, Problem> {
+    let at_once = |asked: &&Return| asked.status == ReturnStatus::Refused && asked.ended_at == Some(asked.requested_at);
+    if let Some(refused) = known(order, id).filter(at_once) {
+        let code = refused.outcome_reason.clone().unwrap_or_default();
         return Err(Problem::conflict("That can't be returned: see code.").with("code", code));
     }
     let location = [(LOCATION, path(order.placed.order_id))];

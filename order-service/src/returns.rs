@@ -150,15 +150,18 @@ pub fn returnable(order: &Order, pieces: &[Pieces], now: Timestamp, window: Dura
     Ok(refund(order, pieces, all))
 }
 
+/// The returns that are done or under way.
+fn standing(order: &Order) -> impl Iterator<Item = &Return> {
+    order.returns.iter().filter(|asked| asked.status != ReturnStatus::Refused)
+}
+
 /// How many pieces of each item can still be returned.
 fn left(order: &Order) -> BTreeMap<&str, u64> {
     let mut left = BTreeMap::<&str, u64>::new();
     for item in &order.placed.items {
         *left.entry(item.id.as_str()).or_default() += u64::from(item.quantity.get());
     }
-    for pieces in
-        order.returns.iter().filter(|asked| asked.status != ReturnStatus::Refused).flat_map(|asked| &asked.items)
-    {
+    for pieces in standing(order).flat_map(|asked| &asked.items) {
         if let Some(there) = left.get_mut(pieces.id.as_str()) {
             *there = there.saturating_sub(u64::from(pieces.quantity));
         }
@@ -178,9 +181,8 @@ pub fn all_of(order: &Order) -> Vec<Pieces> {
 /// The share of what was paid, as the pieces' value is of the order's value, rounded down; what brings back the last of it
 /// gets the rest. What was paid need not be the sum of the items, so the items' prices only say the shares.
 fn refund(order: &Order, pieces: &[Pieces], all: bool) -> i64 {
-    let given =
-        order.returns.iter().filter(|asked| asked.status != ReturnStatus::Refused).map(|asked| asked.refund_minor);
-    let left = order.placed.amount_minor.saturating_sub(given.sum());
+    let given: i64 = standing(order).map(|asked| asked.refund_minor).sum();
+    let left = order.placed.amount_minor.saturating_sub(given);
     if all {
         return left;
     }
@@ -272,10 +274,9 @@ pub(crate) fn conclude_return(
     if ending.status == ReturnStatus::Requested {
         return Err(Unreadable::Malformed("status: a return cannot end as requested".to_owned()));
     }
-    answer(world, message, ending.order_id, now, |world, key| {
-        let id = ending.return_id;
-        let before =
-            change(world, key, |order| order.returns.iter().find(|known| known.id == id).map(|known| known.status));
+    let id = ending.return_id;
+    let look = |order: &Order| order.returns.iter().find(|known| known.id == id).map(|known| known.status);
+    answer(world, message, ending.order_id, now, look, |world, key, before| {
         match before {
             None => return refused("unknown_return", format!("the order has no return {id}")),
             Some(ReturnStatus::Requested) => {}
@@ -289,9 +290,7 @@ pub(crate) fn conclude_return(
             }
             order.updated_at = now;
             let back = |asked: &Return| asked.status == ReturnStatus::Returned;
-            if left(order).values().all(|quantity| *quantity == 0)
-                && order.returns.iter().filter(|r| r.status != ReturnStatus::Refused).all(back)
-            {
+            if left(order).values().all(|quantity| *quantity == 0) && standing(order).all(back) {
                 order.becomes(Status::Returned, None, now);
             }
         });

@@ -82,25 +82,23 @@ pub(crate) fn confirm(
     now: Timestamp,
 ) -> Result<(), Unreadable> {
     let asked: Confirm = message.json()?;
-    answer(world, message, asked.order_id, now, |world, key| {
-        let seen = |order: &mut Order| (order.unconfirmed, order.invoice.clone(), Some(order.status));
-        match change(world, key, seen) {
-            (true, _, _) => refused("taken_back", "its invoice was taken back before".to_owned()),
-            (false, Some(known), _) => numbered(&known),
-            (false, None, Some(status)) if !status.is_underway() => {
-                refused("already_ended", format!("the order is {status}"))
-            }
-            (false, None, _) => {
-                let number = next_number(world, &rules.series);
-                change(world, key, |order| Some(issue(order, number, asked.payment, now)))
-                    .map_or_else(done, |invoice| numbered(&invoice))
-            }
+    let look =
+        |order: &Order| (order.unconfirmed, order.invoice.as_ref().map(|made| made.number.clone()), order.status);
+    answer(world, message, asked.order_id, now, look, |world, key, seen| match seen {
+        (true, _, _) => refused("taken_back", "its invoice was taken back before".to_owned()),
+        (false, Some(number), _) => numbered(&number),
+        (false, None, status) if !status.is_underway() => refused("already_ended", format!("the order is {status}")),
+        (false, None, _) => {
+            let number = next_number(world, &rules.series);
+            let answer = numbered(&number);
+            change(world, key, |order| issue(order, number, asked.payment, now));
+            answer
         }
     })
 }
 
-fn numbered(invoice: &Invoice) -> Reply {
-    Reply::Ok { data: json!({ "invoiceNumber": invoice.number }) }
+fn numbered(number: &str) -> Reply {
+    Reply::Ok { data: json!({ "invoiceNumber": number }) }
 }
 
 fn next_number(world: Decision<'_, '_>, series: &str) -> String {
@@ -115,34 +113,39 @@ fn next_number(world: Decision<'_, '_>, series: &str) -> String {
     format!("{series}{partition}-{number:06}")
 }
 
-fn issue(order: &mut Order, number: String, payment: Option<Payment>, now: Timestamp) -> Invoice {
+fn issue(order: &mut Order, number: String, payment: Option<Payment>, now: Timestamp) {
     let paid = payment.as_ref().is_some_and(Payment::is_approved);
     let status = if paid { InvoiceStatus::Paid } else { InvoiceStatus::Open };
-    let invoice = Invoice { number, issued_at: now, status, voided_at: None };
     order.payment = payment.or_else(|| order.payment.take());
-    order.invoice = Some(invoice.clone());
+    order.invoice = Some(Invoice { number, issued_at: now, status, voided_at: None });
     order.updated_at = now;
     if order.placed.delivery.is_some() {
         order.becomes(Status::Confirmed, None, now);
         order.to_be_shipped = true;
     }
-    invoice
 }
 
 /// The invoice is void; where none was made, none will be. Never refused: it is a compensation.
 pub(crate) fn unconfirm(world: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let asked: Unconfirm = message.json()?;
-    answer(world, message, asked.order_id, now, |world, key| {
-        change(world, key, |order| {
-            if !order.unconfirmed {
-                (order.unconfirmed, order.updated_at) = (true, now);
-            }
-            if let Some(invoice) = order.invoice.as_mut().filter(|invoice| invoice.status != InvoiceStatus::Void) {
-                (invoice.status, invoice.voided_at) = (InvoiceStatus::Void, Some(now));
-            }
-        });
-        done()
-    })
+    answer(
+        world,
+        message,
+        asked.order_id,
+        now,
+        |_| (),
+        |world, key, ()| {
+            change(world, key, |order| {
+                if !order.unconfirmed {
+                    (order.unconfirmed, order.updated_at) = (true, now);
+                }
+                if let Some(invoice) = order.invoice.as_mut().filter(|invoice| invoice.status != InvoiceStatus::Void) {
+                    (invoice.status, invoice.voided_at) = (InvoiceStatus::Void, Some(now));
+                }
+            });
+            done()
+        },
+    )
 }
 
 #[cfg(test)]
