@@ -104,6 +104,18 @@ pub enum Unreadable {
     /// A type nobody here knows.
     #[error("header ce_type: '{0}' is not a message that this service reads from this topic")]
     UnknownType(String),
+    /// It is on a partition that its key does not belong to.
+    #[error("{what} {key} belongs on partition {home}, not {here}: use it as the message's key")]
+    WrongPartition {
+        /// What the key is, such as `order`.
+        what: &'static str,
+        /// The key.
+        key: String,
+        /// The partition it belongs to.
+        home: i32,
+        /// The partition it was read from.
+        here: i32,
+    },
 }
 
 impl Message {
@@ -123,6 +135,18 @@ impl Message {
             || ids::derive(&[&self.topic, &self.partition.to_string(), &self.offset.to_string()]).to_string(),
             str::to_owned,
         )
+    }
+
+    /// The headers that [`Outgoing::reply`] needs of a command, for a reply that is sent later.
+    pub fn reply_headers(&self) -> Headers {
+        let mut kept = Headers(Vec::with_capacity(6));
+        kept.push(header::ID, self.id());
+        for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION, header::TRACEPARENT] {
+            if let Some(value) = self.header(name) {
+                kept.push(name, value);
+            }
+        }
+        kept
     }
 
     /// An estimate of its bytes.
@@ -231,16 +255,17 @@ impl Outgoing {
         }
     }
 
-    /// The answer to a saga's command: an id derived from the command's, so that answering twice answers the same, and
-    /// the headers by which the saga knows which of its commands this answers.
-    pub fn reply(command: &Message, subject: &str, now: Timestamp, outcome: &Reply) -> Self {
-        let id = ids::derive(&[&command.id(), "reply"]).to_string();
-        let saga = command.header(header::SAGA_ID).unwrap_or(subject);
+    /// The reply to a saga's command with these headers ([`Message::reply_headers`]). Its id derives from the command's, so
+    /// that a repeated command gets the same reply.
+    pub fn reply(command: &Headers, subject: &str, now: Timestamp, outcome: &Reply) -> Self {
+        let command_id = command.get(header::ID).unwrap_or_default();
+        let id = ids::derive(&[command_id, "reply"]).to_string();
+        let saga = command.get(header::SAGA_ID).unwrap_or(subject);
         let mut reply = Self::event(topics::SAGA_REPLIES, saga, "saga.reply", id, subject, now, outcome)
-            .caused_by(command.header(header::TRACEPARENT))
-            .with(header::CORRELATION_ID, command.id());
+            .caused_by(command.get(header::TRACEPARENT))
+            .with(header::CORRELATION_ID, command_id);
         for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION] {
-            if let Some(value) = command.header(name) {
+            if let Some(value) = command.get(name) {
                 reply.headers.push(name, value);
             }
         }
@@ -311,6 +336,28 @@ pub enum Reply {
     },
 }
 
+impl Reply {
+    /// Success without data.
+    pub fn done() -> Self {
+        Self::ok(serde_json::Value::Object(serde_json::Map::new()))
+    }
+
+    /// Success with data for the saga.
+    pub fn ok(data: serde_json::Value) -> Self {
+        Self::Ok { data }
+    }
+
+    /// A business refusal: a code such as `out_of_stock`, and a sentence for people.
+    pub fn refused(reason: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.into(), detail: Some(detail.into()) }
+    }
+
+    /// A technical failure, to be tried again after `retry_after_ms` milliseconds or when the saga decides.
+    pub fn failed(error: impl Into<String>, retry_after_ms: Option<u64>) -> Self {
+        Self::Failed { error: error.into(), retry_after_ms }
+    }
+}
+
 /// The `traceparent` of what `parent` caused, with a span id derived from `id`; none when `parent` is not one
 /// (W3C Trace Context, section 3.2).
 pub fn child_trace(parent: &str, id: &str) -> Option<String> {
@@ -340,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_reply_says_which_command_it_answers_and_answers_the_same_twice() {
-        let reply = |_| Outgoing::reply(&message("{}"), "o", Timestamp(1), &Reply::Ok { data: serde_json::json!({}) });
+        let reply = |_| Outgoing::reply(&message("{}").reply_headers(), "o", Timestamp(1), &Reply::done());
         let first = reply(1);
         assert_eq!(first.headers.get(header::CORRELATION_ID), Some("7"));
         assert_eq!(first.headers.get(header::STEP), Some("reserve"));

@@ -18,7 +18,7 @@ use crate::http::{self, Access, Edge, Health, Problem, Report};
 use crate::journal::Handler;
 use crate::settings::{self, Settings};
 use crate::view::{Rows, View, ViewError};
-pub use crate::worker::{Actor, Commands, NoActor, SendError, Watch, WatchError};
+pub use crate::worker::{Commands, Executor, NoExecutor, SendError, Watch, WatchError};
 use crate::worker::{Config, Runtime, Service, Status};
 use crate::{cli, telemetry};
 
@@ -39,17 +39,17 @@ pub trait Program: 'static {
     /// The sections that only this service has.
     type Settings: DeserializeOwned + Serialize + Clone + Send + Sync + 'static;
     /// Its rules.
-    type Handler: Handler<Act: Send + Sync>;
+    type Handler: Handler<SideEffect: Send + Sync>;
     /// Its tables.
     type Rows: Rows<Entity = <Self::Handler as Handler>::Entity>;
     /// What it does in the world.
-    type Actor: Actor<Act = <Self::Handler as Handler>::Act>;
+    type Executor: Executor<SideEffect = <Self::Handler as Handler>::SideEffect>;
 
     /// Makes the rules from the settings.
     ///
     /// # Errors
     /// A bad value: its key, the value, and what is allowed.
-    fn build(settings: &Self::Settings) -> anyhow::Result<(Self::Handler, Self::Actor)>;
+    fn build(settings: &Self::Settings) -> anyhow::Result<(Self::Handler, Self::Executor)>;
 
     /// Topics that the rules read and write besides, each one once.
     fn more_topics(_handler: &Self::Handler) -> MoreTopics {

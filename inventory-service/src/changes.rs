@@ -56,13 +56,13 @@ pub(crate) fn set(desk: &mut Decision<'_, '_>, asked: SetStock) {
     let (item, request) = (item_id(&item), desk.cause.to_owned());
     let key = change_key(&change_id(&warehouse, &item, &request));
     let known = desk.stock(&warehouse, &item).map(|stock| stock.changes.contains(&request));
-    if known == Some(true) || desk.world.get(&key).is_some() {
+    if known == Some(true) || desk.tx.get(&key).is_some() {
         return;
     }
     if known.is_none() {
         let (item_id, warehouse, name) = (item.clone(), warehouse.clone(), name.clone());
         let new = Stock { item_id, name, warehouse, ..Stock::default() };
-        desk.world.put(stock_key(&new.warehouse, &new.item_id), Inventory::Stock(new));
+        desk.tx.put(stock_key(&new.warehouse, &new.item_id), Inventory::Stock(new));
     }
     let told = Told { kind: ChangeKind::Count, asked: on_hand.into(), by: None, why: None, order: None };
     let change = made(desk, (&warehouse, &item), told, |stock| {
@@ -72,7 +72,7 @@ pub(crate) fn set(desk: &mut Decision<'_, '_>, asked: SetStock) {
         stock.on_hand = on_hand.into();
         Ok(())
     });
-    desk.world.put(key, Inventory::Change(change));
+    desk.tx.put(key, Inventory::Change(change));
 }
 
 /// Somebody counted, adjusted or received an item, and says why. What is set aside for orders can't be taken away, but
@@ -94,7 +94,7 @@ pub(crate) fn change(desk: &mut Decision<'_, '_>, asked: ChangeStock) -> Result<
     if !allowed {
         return Err(Unreadable::Malformed(format!("quantity: a change of this kind can't have {quantity}")));
     }
-    if desk.world.get(&key).is_some() {
+    if desk.tx.get(&key).is_some() {
         return Ok(());
     }
     let told = Told { kind, asked: quantity, by: Some(by), why: Some(why), order: None };
@@ -112,7 +112,7 @@ pub(crate) fn change(desk: &mut Decision<'_, '_>, asked: ChangeStock) -> Result<
         }
         Ok(())
     });
-    desk.world.put(key, Inventory::Change(change));
+    desk.tx.put(key, Inventory::Change(change));
     Ok(())
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn shortfall(desk: &mut Decision<'_, '_>, place: (&str, &str), missin
     // The stock stands at zero already.
     let mut change = made(desk, place, told, |_| Ok(()));
     change.moved = asked;
-    desk.world.put(change_key(&id), Inventory::Change(change));
+    desk.tx.put(change_key(&id), Inventory::Change(change));
 }
 
 /// What is told of a change.

@@ -1,12 +1,11 @@
 //! What the inventory service decides: reads a message, has the rules decide, sends the answer.
 
-use common::journal::{Handler, Intent, Key, Trigger, World};
+use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
-use common::topics;
 use serde::de::DeserializeOwned;
 
-use crate::carrier::Act;
+use crate::carrier::CarrierCall;
 use crate::messages::{
     CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, EXPECT_RETURN, FORGET_RETURN, Forget, OfOrder, OfReturn,
     RELEASE, RESERVE, RESTOCK, RETURN_RECEIVED, Reserve, SET, SHIP, SHIPMENT_EVENT, SetStock, Ship,
@@ -31,9 +30,14 @@ type Said = Result<(String, Option<Reply>), Unreadable>;
 
 impl Handler for Warehouse {
     type Entity = Inventory;
-    type Act = Act;
+    type SideEffect = CarrierCall;
 
-    fn decide(&self, world: &mut World<'_, Inventory>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+    fn decide(
+        &self,
+        tx: &mut Transaction<'_, Inventory>,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
         match trigger {
             Trigger::Message(message) => {
                 let id;
@@ -44,7 +48,7 @@ impl Handler for Warehouse {
                         &id
                     }
                 };
-                let mut desk = Decision { world, rules: &self.rules, cause, now };
+                let mut desk = Decision { tx, rules: &self.rules, cause, now };
                 match message.kind() {
                     Some(SET | CHANGE | SHIPMENT_EVENT | CARRIER_ANSWERED | RETURN_RECEIVED) => {
                         told(&mut desk, message)
@@ -52,38 +56,38 @@ impl Handler for Warehouse {
                     _ => {
                         let (order, answer) = self.command(&mut desk, message)?;
                         if let Some(answer) = answer {
-                            desk.world.send(Outgoing::reply(message, &order, now, &answer));
+                            desk.tx.send(Outgoing::reply(&message.reply_headers(), &order, now, &answer));
                         }
                         Ok(())
                     }
                 }
             }
             Trigger::Claimed => {
-                self.seed(world);
+                self.seed(tx);
                 Ok(())
             }
             Trigger::Timer(key) => {
-                let order = world.get(key).and_then(Inventory::reservation).map(|known| known.order_id.clone());
+                let order = tx.get(key).and_then(Inventory::reservation).map(|known| known.order_id.clone());
                 if let Some(order) = order {
-                    reservation::expire(&mut Decision { world, rules: &self.rules, cause: key, now }, &order);
+                    reservation::expire(&mut Decision { tx, rules: &self.rules, cause: key, now }, &order);
                 }
                 Ok(())
             }
         }
     }
 
-    fn intents(&self, _key: &Key, entity: &Inventory) -> Vec<Intent<Act>> {
+    fn intents(&self, _key: &Key, entity: &Inventory) -> Vec<Intent<CarrierCall>> {
         entity.shipment().and_then(|shipment| shipment.intent()).into_iter().collect()
     }
 }
 
 impl Warehouse {
     /// Items that were never seen begin with their configured count; a known one stays as it is.
-    fn seed(&self, world: &mut World<'_, Inventory>) {
+    fn seed(&self, tx: &mut Transaction<'_, Inventory>) {
         for stock in &self.seed {
             let key = stock_key(&stock.warehouse, &stock.item_id);
-            if is_at_home(world, &stock.warehouse).is_ok() && world.get(&key).is_none() {
-                world.put(key, Inventory::Stock(stock.clone()));
+            if tx.check_home("warehouse", &stock.warehouse).is_ok() && tx.get(&key).is_none() {
+                tx.put(key, Inventory::Stock(stock.clone()));
             }
         }
     }
@@ -147,7 +151,7 @@ impl Warehouse {
         let warehouse = message.key.as_ref().map_or(Some(&*self.name), |key| key.text());
         let warehouse =
             warehouse.ok_or_else(|| Unreadable::Malformed("the key is not a warehouse's name".to_owned()))?;
-        is_at_home(desk.world, warehouse)?;
+        desk.tx.check_home("warehouse", warehouse)?;
         Ok((asked, warehouse))
     }
 }
@@ -157,12 +161,12 @@ fn told(desk: &mut Decision<'_, '_>, message: &Message) -> Result<(), Unreadable
     match message.kind() {
         Some(SET) => {
             let asked: SetStock = message.json()?;
-            is_at_home(desk.world, &asked.warehouse)?;
+            desk.tx.check_home("warehouse", &asked.warehouse)?;
             changes::set(desk, asked);
         }
         Some(CHANGE) => {
             let asked: crate::messages::ChangeStock = message.json()?;
-            is_at_home(desk.world, &asked.warehouse)?;
+            desk.tx.check_home("warehouse", &asked.warehouse)?;
             changes::change(desk, asked)?;
         }
         Some(SHIPMENT_EVENT) => moves::happened(desk, message.json()?),
@@ -170,15 +174,4 @@ fn told(desk: &mut Decision<'_, '_>, message: &Message) -> Result<(), Unreadable
         _ => returns::receive(desk, message.json()?, message.header(header::TRACEPARENT)),
     }
     Ok(())
-}
-
-/// A warehouse lives on the partition of its name: elsewhere its stock would have two writers.
-fn is_at_home(world: &World<'_, Inventory>, warehouse: &str) -> Result<(), Unreadable> {
-    let home = topics::partition_of(warehouse.as_bytes(), world.partitions());
-    let here = world.partition();
-    if home == here {
-        return Ok(());
-    }
-    let why = format!("warehouse '{warehouse}' lives on partition {home}, not {here}: use its name as the key");
-    Err(Unreadable::Malformed(why))
 }

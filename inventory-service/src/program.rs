@@ -27,9 +27,9 @@ impl service::Program for Program {
     type Settings = Settings;
     type Handler = Warehouse;
     type Rows = InventoryRows;
-    type Actor = Dispatcher<Switchboard>;
+    type Executor = Dispatcher<Switchboard>;
 
-    fn build(settings: &Settings) -> anyhow::Result<(Warehouse, Self::Actor)> {
+    fn build(settings: &Settings) -> anyhow::Result<(Warehouse, Self::Executor)> {
         let faults = settings.faults();
         ensure!(faults.is_empty(), "{}", faults.join("\n"));
         Ok((settings.warehouse(), settings.dispatcher()))

@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 
 use crate::changes::shortfall;
 use crate::messages::{Wanted, item_id};
-use crate::stock::{Decision, Inventory, Stock, done, refused};
+use crate::stock::{Decision, Inventory, Stock};
 
 /// What was set aside for an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -179,7 +179,7 @@ pub(crate) fn reserve(desk: &mut Decision<'_, '_>, order: &str, warehouse: &str,
         Some(_) => (reservation.reason, reservation.detail) = (Some("out_of_stock".to_owned()), shortage),
     }
     let answer = answer_again(&reservation);
-    desk.world.put(reservation_key(order), Inventory::Reservation(reservation));
+    desk.tx.put(reservation_key(order), Inventory::Reservation(reservation));
     answer
 }
 
@@ -188,22 +188,22 @@ fn answer_again(known: &Reservation) -> Reply {
     match known.status {
         Status::Reserved | Status::Confirmed => {
             let id = ids::derive(&["reservation", &known.order_id]);
-            Reply::Ok { data: json!({"reservationId": id, "items": known.items}) }
+            Reply::ok(json!({"reservationId": id, "items": known.items}))
         }
         Status::Refused => Reply::Refused {
             reason: known.reason.clone().unwrap_or_else(|| "out_of_stock".to_owned()),
             detail: known.detail.clone(),
         },
         Status::Released if known.items.is_empty() => {
-            refused("released_before_reserved", "the reservation was taken back before it was made")
+            Reply::refused("released_before_reserved", "the reservation was taken back before it was made")
         }
-        Status::Released => refused("already_released", "the reservation was made and taken back"),
+        Status::Released => Reply::refused("already_released", "the reservation was made and taken back"),
         Status::Expired => ran_out(known),
     }
 }
 
 fn ran_out(known: &Reservation) -> Reply {
-    refused("reservation_expired", format!("the reservation was held until {} and is free again", known.at))
+    Reply::refused("reservation_expired", format!("the reservation was held until {} and is free again", known.at))
 }
 
 /// What is missing of an item, in words.
@@ -224,13 +224,13 @@ fn shortage(desk: &mut Decision<'_, '_>, warehouse: &str, line: &Line) -> Option
 pub(crate) fn release(desk: &mut Decision<'_, '_>, order: &str, warehouse: &str) -> Reply {
     let Some(known) = desk.reservation(order) else {
         let early = Reservation::of(order, warehouse, (Status::Released, Vec::new()), desk.now);
-        desk.world.put(reservation_key(order), Inventory::Reservation(early));
-        return done();
+        desk.tx.put(reservation_key(order), Inventory::Reservation(early));
+        return Reply::done();
     };
     match known.status {
         Status::Released | Status::Refused => {}
         Status::Expired => {
-            if let Some(Inventory::Reservation(known)) = desk.world.update(&reservation_key(order)) {
+            if let Some(Inventory::Reservation(known)) = desk.tx.update(&reservation_key(order)) {
                 (known.status, known.at) = (Status::Released, desk.now);
             }
         }
@@ -240,17 +240,17 @@ pub(crate) fn release(desk: &mut Decision<'_, '_>, order: &str, warehouse: &str)
             0
         }),
     }
-    done()
+    Reply::done()
 }
 
 /// What was reserved leaves the warehouse. Where a count came out below what was reserved, the count ends at zero. A confirm
 /// that is read while the stock is still set aside is in time, whenever it is read: only the timer ends a reservation.
 pub(crate) fn confirm(desk: &mut Decision<'_, '_>, order: &str) -> Reply {
     let Some(known) = desk.reservation(order) else {
-        return refused("unknown_reservation", "nothing was reserved for this order");
+        return Reply::refused("unknown_reservation", "nothing was reserved for this order");
     };
     match known.status {
-        Status::Confirmed => done(),
+        Status::Confirmed => Reply::done(),
         Status::Reserved => {
             settle(desk, order, (Status::Confirmed, Move::Confirmed), |stock, n| {
                 stock.reserved = stock.reserved.saturating_sub(n);
@@ -258,10 +258,10 @@ pub(crate) fn confirm(desk: &mut Decision<'_, '_>, order: &str) -> Reply {
                 stock.on_hand = stock.on_hand.saturating_sub(n);
                 missing
             });
-            done()
+            Reply::done()
         }
-        Status::Released => refused("already_released", "the reservation was taken back"),
-        Status::Refused => refused("not_reserved", "the reservation was refused"),
+        Status::Released => Reply::refused("already_released", "the reservation was taken back"),
+        Status::Refused => Reply::refused("not_reserved", "the reservation was refused"),
         Status::Expired => ran_out(known),
     }
 }
@@ -284,7 +284,7 @@ fn free(stock: &mut Stock, n: u64) -> u64 {
 /// missing.
 fn settle(desk: &mut Decision<'_, '_>, order: &str, next: (Status, Move), each: fn(&mut Stock, u64) -> u64) {
     let key = reservation_key(order);
-    let Some(Inventory::Reservation(mut reservation)) = desk.world.take(&key) else { return };
+    let Some(Inventory::Reservation(mut reservation)) = desk.tx.take(&key) else { return };
     for line in &reservation.items {
         let left = match next.1 {
             Move::PutBack => line.quantity.saturating_sub(reservation.restocked(&line.id)),
@@ -296,7 +296,7 @@ fn settle(desk: &mut Decision<'_, '_>, order: &str, next: (Status, Move), each: 
         }
     }
     reservation.becomes(next.0, next.1, desk.now);
-    desk.world.put(key, Inventory::Reservation(reservation));
+    desk.tx.put(key, Inventory::Reservation(reservation));
 }
 
 /// The same item listed twice is one line with both quantities.

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::messages::{Forget, GOODS, GoodsReceived, OfReturn, ReturnReceived, Verdict};
 use crate::reservation::{Back, Line, reservation_key, summed};
-use crate::stock::{Decision, Inventory, done, refused};
+use crate::stock::{Decision, Inventory};
 
 /// A return.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,16 +74,16 @@ pub fn return_key(id: Uuid) -> String {
 }
 
 fn known(desk: &mut Decision<'_, '_>, id: Uuid) -> Option<Return> {
-    desk.world.get(&return_key(id))?.returned().cloned()
+    desk.tx.get(&return_key(id))?.returned().cloned()
 }
 
 /// Pieces are to come back. What is refused is recorded: asked again, it is refused again.
 pub(crate) fn expect(desk: &mut Decision<'_, '_>, asked: OfReturn, warehouse: &str) -> Reply {
     if let Some(known) = known(desk, asked.return_id) {
         return match known.status {
-            ReturnStatus::Expected | ReturnStatus::Restocked => done(),
+            ReturnStatus::Expected | ReturnStatus::Restocked => Reply::done(),
             ReturnStatus::Refused => refused_again(&known),
-            ReturnStatus::Forgotten => refused("already_forgotten", "the return was called off"),
+            ReturnStatus::Forgotten => Reply::refused("already_forgotten", "the return was called off"),
         };
     }
     let OfReturn { return_id, order_id, items } = asked;
@@ -92,8 +92,8 @@ pub(crate) fn expect(desk: &mut Decision<'_, '_>, asked: OfReturn, warehouse: &s
         None => note(desk, &new, |back, n| back.expected = back.expected.saturating_add(n)),
         Some(refusal) => (new.status, new.refusal) = (ReturnStatus::Refused, Some(refusal)),
     }
-    let answer = if new.refusal.is_some() { refused_again(&new) } else { done() };
-    desk.world.put(return_key(return_id), Inventory::Return(new));
+    let answer = if new.refusal.is_some() { refused_again(&new) } else { Reply::done() };
+    desk.tx.put(return_key(return_id), Inventory::Return(new));
     answer
 }
 
@@ -106,9 +106,9 @@ pub(crate) fn forget(desk: &mut Decision<'_, '_>, asked: Forget, warehouse: &str
     if entry.status == ReturnStatus::Expected {
         no_longer_expected(desk, &entry);
         (entry.status, entry.at) = (ReturnStatus::Forgotten, desk.now);
-        desk.world.put(return_key(asked.return_id), Inventory::Return(entry));
+        desk.tx.put(return_key(asked.return_id), Inventory::Return(entry));
     }
-    done()
+    Reply::done()
 }
 
 /// Pieces go back into the stock, once for a return.
@@ -118,11 +118,11 @@ pub(crate) fn restock(desk: &mut Decision<'_, '_>, asked: OfReturn, warehouse: &
     let before = known(desk, return_id);
     if let Some(before) = &before {
         match before.status {
-            ReturnStatus::Restocked => return done(),
+            ReturnStatus::Restocked => return Reply::done(),
             ReturnStatus::Refused => return refused_again(before),
-            ReturnStatus::Forgotten => return refused("not_returnable", "the return was called off"),
+            ReturnStatus::Forgotten => return Reply::refused("not_returnable", "the return was called off"),
             ReturnStatus::Expected if before.order_id != order => {
-                return refused("not_returnable", format!("the return is one of order {}", before.order_id));
+                return Reply::refused("not_returnable", format!("the return is one of order {}", before.order_id));
             }
             ReturnStatus::Expected => no_longer_expected(desk, before),
         }
@@ -139,8 +139,8 @@ pub(crate) fn restock(desk: &mut Decision<'_, '_>, asked: OfReturn, warehouse: &
         }
         (new.status, new.restocked_at) = (ReturnStatus::Restocked, Some(desk.now));
     }
-    let answer = if new.refusal.is_some() { refused_again(&new) } else { done() };
-    desk.world.put(return_key(return_id), Inventory::Return(new));
+    let answer = if new.refusal.is_some() { refused_again(&new) } else { Reply::done() };
+    desk.tx.put(return_key(return_id), Inventory::Return(new));
     answer
 }
 
@@ -157,9 +157,9 @@ pub(crate) fn receive(desk: &mut Decision<'_, '_>, said: ReturnReceived, trace: 
     let told = GoodsReceived { return_id, status, by: who, why: because, at: Some(desk.now) };
     let message =
         Outgoing::event(topics::GOODS_RECEIVED, &known.return_id, GOODS, id, &known.return_id, desk.now, &told);
-    desk.world.send(message.caused_by(trace));
+    desk.tx.send(message.caused_by(trace));
     let receipt = Some(Receipt { status, by, why, at: desk.now });
-    desk.world.put(key, Inventory::Return(Return { receipt, at: desk.now, ..known }));
+    desk.tx.put(key, Inventory::Return(Return { receipt, at: desk.now, ..known }));
 }
 
 impl Return {
@@ -173,7 +173,7 @@ impl Return {
 
 fn refused_again(known: &Return) -> Reply {
     let (reason, detail) = known.refusal.as_ref().map_or(("not_returnable", ""), |(r, d)| (r, d));
-    refused(reason, detail)
+    Reply::refused(reason, detail)
 }
 
 /// Why it can't come back: a code and a sentence.
@@ -196,7 +196,7 @@ fn no_longer_expected(desk: &mut Decision<'_, '_>, known: &Return) {
 
 /// Notes in the order's reservation what becomes of the pieces.
 fn note(desk: &mut Decision<'_, '_>, of: &Return, how: impl Fn(&mut Back, u64)) {
-    let Some(Inventory::Reservation(reservation)) = desk.world.update(&reservation_key(&of.order_id)) else { return };
+    let Some(Inventory::Reservation(reservation)) = desk.tx.update(&reservation_key(&of.order_id)) else { return };
     for line in &of.items {
         reservation.comes_back(&line.id, |back| how(back, line.quantity));
     }

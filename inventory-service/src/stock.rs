@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::ids;
-use common::journal::{Entity, World};
-use common::messages::{Outgoing, Reply};
+use common::journal::{Entity, Transaction};
+use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 pub use crate::changes::Change;
 pub use crate::handler::Warehouse;
@@ -138,7 +137,7 @@ impl Default for Rules {
 
 /// All that a decision looks at and changes.
 pub(crate) struct Decision<'w, 'a> {
-    pub world: &'w mut World<'a, Inventory>,
+    pub tx: &'w mut Transaction<'a, Inventory>,
     pub rules: &'w Rules,
     /// The message, or the timer, that it is about.
     pub cause: &'w str,
@@ -147,16 +146,16 @@ pub(crate) struct Decision<'w, 'a> {
 
 impl Decision<'_, '_> {
     pub fn reservation(&mut self, order: &str) -> Option<&Reservation> {
-        self.world.get(&reservation_key(order))?.reservation()
+        self.tx.get(&reservation_key(order))?.reservation()
     }
 
     pub fn stock(&mut self, warehouse: &str, item: &str) -> Option<&Stock> {
-        self.world.get(&stock_key(warehouse, item))?.stock()
+        self.tx.get(&stock_key(warehouse, item))?.stock()
     }
 
     /// Changes a stock, and tells when it has become scarce.
     pub fn change<T>(&mut self, warehouse: &str, item: &str, how: impl FnOnce(&mut Stock) -> T) -> Option<T> {
-        let Some(Inventory::Stock(stock)) = self.world.update(&stock_key(warehouse, item)) else { return None };
+        let Some(Inventory::Stock(stock)) = self.tx.update(&stock_key(warehouse, item)) else { return None };
         let before = stock.available();
         stock.opening = Some(stock.opening());
         let said = how(stock);
@@ -171,16 +170,8 @@ impl Decision<'_, '_> {
                 at: self.now,
             };
             let id = ids::derive(&[LOW, warehouse, item, self.cause]).to_string();
-            self.world.send(Outgoing::event(topics::STOCK_EVENTS, warehouse, LOW, id, item, self.now, &value));
+            self.tx.send(Outgoing::event(topics::STOCK_EVENTS, warehouse, LOW, id, item, self.now, &value));
         }
         Some(said)
     }
-}
-
-pub(crate) fn done() -> Reply {
-    Reply::Ok { data: Value::Object(Map::new()) }
-}
-
-pub(crate) fn refused(reason: &str, detail: impl Into<String>) -> Reply {
-    Reply::Refused { reason: reason.to_owned(), detail: Some(detail.into()) }
 }

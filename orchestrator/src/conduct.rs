@@ -9,7 +9,7 @@ mod versions;
 
 use std::collections::BTreeSet;
 
-use common::journal::{Entity, Handler, Key, Nothing, Store, Trigger, World};
+use common::journal::{Entity, Handler, Key, NoSideEffect, Store, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
@@ -108,24 +108,24 @@ impl Conductor {
 
 impl Handler for Conductor {
     type Entity = Kept;
-    type Act = Nothing;
+    type SideEffect = NoSideEffect;
 
-    fn decide(&self, world: &mut World<'_, Kept>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+    fn decide(&self, tx: &mut Transaction<'_, Kept>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
         match trigger {
             Trigger::Claimed => {
-                self.versions.store(world);
+                self.versions.store(tx);
                 Ok(())
             }
             Trigger::Timer(key) => {
-                self.wake(world, key, now);
+                self.wake(tx, key, now);
                 Ok(())
             }
             Trigger::Message(message) => match &*message.topic {
-                topics::SAGA_REPLIES => self.reply(world, message, now),
-                topics::SAGA_COMMANDS => self.operators(world, message, now),
+                topics::SAGA_REPLIES => self.reply(tx, message, now),
+                topics::SAGA_COMMANDS => self.operators(tx, message, now),
                 topic => match self.versions.receives(topic) {
-                    None if topic != topics::PAYMENT_RESULTS => self.event(world, message, now),
-                    receives => self.callback(world, message, receives.as_deref().unwrap_or_default(), now),
+                    None if topic != topics::PAYMENT_RESULTS => self.event(tx, message, now),
+                    receives => self.callback(tx, message, receives.as_deref().unwrap_or_default(), now),
                 },
             },
         }
@@ -143,10 +143,10 @@ impl Handler for Conductor {
 }
 
 impl Conductor {
-    fn event(&self, world: &mut World<'_, Kept>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+    fn event(&self, tx: &mut Transaction<'_, Kept>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
         let kind = message.kind().ok_or_else(|| Unreadable::Header(header::TYPE, "it is missing".to_owned()))?;
         if let Some(cancel) = self.definitions().cancelled_by(&message.topic, kind) {
-            return self.cancelled(world, message, cancel, now);
+            return self.cancelled(tx, message, cancel, now);
         }
         let begun = self.definitions().begun_by(&message.topic, kind);
         if begun.is_empty() {
@@ -154,47 +154,47 @@ impl Conductor {
         }
         let payload: Value = message.json()?;
         let id = uuid_of(header::SUBJECT, message.header(header::SUBJECT))?;
-        at_home(world, header::SUBJECT, id)?;
+        tx.check_home("saga", &id.to_string())?;
         let key = saga_key(id);
         // A saga that exists is asked by its own definition, which may be another version than a new one's.
-        let own = self.versions.of(world, &key).or_else(|| versions::choose(world, &begun, id));
+        let own = self.versions.of(tx, &key).or_else(|| versions::choose(tx, &begun, id));
         let own = own.ok_or_else(|| Unreadable::UnknownType(kind.to_owned()))?;
-        let known = take_saga(world, &key);
+        let known = take_saga(tx, &key);
         let new = known.is_none();
         let data = Data::with(&own.start.output, payload);
         let traceparent = message.header(header::TRACEPARENT).map(str::to_owned);
-        let mut saga = decide(world, &own, known, Input::Start { id, data, traceparent }, now);
+        let mut saga = decide(tx, &own, known, Input::Start { id, data, traceparent }, now);
         if new {
-            for early in callbacks::take_early(world, id) {
-                saga = decide(world, &own, saga, early, now);
+            for early in callbacks::take_early(tx, id) {
+                saga = decide(tx, &own, saga, early, now);
             }
         }
-        put_saga(world, key, saga);
+        put_saga(tx, key, saga);
         Ok(())
     }
 
     /// Whoever began the saga takes it back.
     fn cancelled(
         &self,
-        world: &mut World<'_, Kept>,
+        tx: &mut Transaction<'_, Kept>,
         message: &Message,
         cancel: &CancelEvent,
         now: Timestamp,
     ) -> Result<(), Unreadable> {
         let CancelRequested { by, why } = message.json()?;
         let id = uuid_of(header::SUBJECT, message.header(header::SUBJECT))?;
-        at_home(world, header::SUBJECT, id)?;
+        tx.check_home("saga", &id.to_string())?;
         let what = Operate::Cancel { reason: Some(cancel.reason.clone()) };
         let operation = Operation { id: message.id(), by, why, what };
-        if world.get(&saga_key(id)).is_none() {
-            callbacks::keep_cancel(world, id, operation, now);
-        } else if !self.input(world, id, Input::Operator(operation), now) {
+        if tx.get(&saga_key(id)).is_none() {
+            callbacks::keep_cancel(tx, id, operation, now);
+        } else if !self.input(tx, id, Input::Operator(operation), now) {
             return Err(Unreadable::Header(header::SUBJECT, format!("the definition of saga {id} can't be read")));
         }
         Ok(())
     }
 
-    fn reply(&self, world: &mut World<'_, Kept>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+    fn reply(&self, tx: &mut Transaction<'_, Kept>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
         let id = uuid_of(header::SAGA_ID, message.header(header::SAGA_ID))?;
         let text = |name| message.header(name).ok_or_else(|| Unreadable::Header(name, "it is missing".to_owned()));
         let step = text(header::STEP)?.to_owned();
@@ -202,7 +202,7 @@ impl Conductor {
             text(header::ATTEMPT)?.parse().map_err(|e| Unreadable::Header(header::ATTEMPT, format!("{e}")))?;
         let action = text(header::ACTION)?.parse().map_err(|e| Unreadable::Header(header::ACTION, e))?;
         let outcome: Outcome = message.json()?;
-        if self.input(world, id, Input::Reply { step, attempt, action, outcome }, now) {
+        if self.input(tx, id, Input::Reply { step, attempt, action, outcome }, now) {
             Ok(())
         } else {
             Err(Unreadable::Header(header::SAGA_ID, format!("there is no saga {id} with a known definition")))
@@ -210,22 +210,22 @@ impl Conductor {
     }
 
     /// Gives an input to a saga; whether there is one, and its definition is known.
-    fn input(&self, world: &mut World<'_, Kept>, id: Uuid, input: Input, now: Timestamp) -> bool {
+    fn input(&self, tx: &mut Transaction<'_, Kept>, id: Uuid, input: Input, now: Timestamp) -> bool {
         let key = saga_key(id);
-        let Some(definition) = self.versions.of(world, &key) else { return false };
-        let known = take_saga(world, &key);
-        let saga = decide(world, &definition, known, input, now);
-        put_saga(world, key, saga);
+        let Some(definition) = self.versions.of(tx, &key) else { return false };
+        let known = take_saga(tx, &key);
+        let saga = decide(tx, &definition, known, input, now);
+        put_saga(tx, key, saga);
         true
     }
 
-    fn wake(&self, world: &mut World<'_, Kept>, key: &Key, now: Timestamp) {
-        match world.get(key) {
-            Some(Kept::Early { until, .. }) if *until <= now => world.remove(key),
+    fn wake(&self, tx: &mut Transaction<'_, Kept>, key: &Key, now: Timestamp) {
+        match tx.get(key) {
+            Some(Kept::Early { until, .. }) if *until <= now => tx.remove(key),
             Some(Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) | None => {}
             Some(Kept::Saga(saga)) => {
                 let id = saga.id;
-                self.input(world, id, Input::Timer, now);
+                self.input(tx, id, Input::Timer, now);
             }
         }
     }
@@ -233,7 +233,7 @@ impl Conductor {
 
 /// One decision of the engine, its effects sent.
 fn decide(
-    world: &mut World<'_, Kept>,
+    tx: &mut Transaction<'_, Kept>,
     definition: &Definition,
     saga: Option<Saga>,
     input: Input,
@@ -245,39 +245,26 @@ fn decide(
             tracing::info!(saga_id = %saga.id, "{note}");
         }
         for effect in decision.effects {
-            world.send(perform(saga, effect, now));
+            tx.send(perform(saga, effect, now));
         }
     }
     decision.saga
 }
 
-fn take_saga(world: &mut World<'_, Kept>, key: &str) -> Option<Saga> {
-    match world.take(key)? {
+fn take_saga(tx: &mut Transaction<'_, Kept>, key: &str) -> Option<Saga> {
+    match tx.take(key)? {
         Kept::Saga(saga) => Some(*saga),
         Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_) => None,
     }
 }
 
-fn put_saga(world: &mut World<'_, Kept>, key: Key, saga: Option<Saga>) {
+fn put_saga(tx: &mut Transaction<'_, Kept>, key: Key, saga: Option<Saga>) {
     if let Some(saga) = saga {
-        world.put(key, Kept::Saga(Box::new(saga)));
+        tx.put(key, Kept::Saga(Box::new(saga)));
     }
 }
 
 fn uuid_of(name: &'static str, text: Option<&str>) -> Result<Uuid, Unreadable> {
     let text = text.ok_or_else(|| Unreadable::Header(name, "it is missing".to_owned()))?;
     Uuid::parse_str(text).map_err(|e| Unreadable::Header(name, format!("'{text}' is not an id: {e}")))
-}
-
-/// A saga lives on the partition of its id: elsewhere it would have two writers.
-fn at_home(world: &World<'_, Kept>, name: &'static str, id: Uuid) -> Result<(), Unreadable> {
-    if home(world, id) == world.partition() {
-        return Ok(());
-    }
-    let wrong = format!("partition {} is not {id}'s: write the message with the key {id}", world.partition());
-    Err(Unreadable::Header(name, wrong))
-}
-
-fn home(world: &World<'_, Kept>, id: Uuid) -> i32 {
-    topics::partition_of(id.to_string().as_bytes(), world.partitions())
 }

@@ -1,7 +1,7 @@
 //! Dead letters that were put back where they came from: who did it, when and why, kept in the journal, so that nobody does
 //! it again without knowing.
 
-use common::journal::{Key, World};
+use common::journal::{Key, Transaction};
 use common::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,6 @@ pub fn letter_key(topic: &str, partition: i32, offset: i64) -> Key {
 }
 
 /// Keeps that it was put back.
-pub fn keep(world: &mut World<'_, Kept>, told: PutBack) {
-    world.put(letter_key(&told.topic, told.partition, told.offset), Kept::Letter(told));
+pub fn keep(tx: &mut Transaction<'_, Kept>, told: PutBack) {
+    tx.put(letter_key(&told.topic, told.partition, told.offset), Kept::Letter(told));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use axum::Router;
 use clap::{ArgMatches, Command};
-use common::service::{Context, MoreTopics, NoActor, Program};
+use common::service::{Context, MoreTopics, NoExecutor, Program};
 use common::topics;
 use serde::{Deserialize, Serialize};
 
@@ -110,9 +110,9 @@ impl Program for Orchestrator {
     type Settings = Settings;
     type Handler = Conductor;
     type Rows = SagaRows;
-    type Actor = NoActor;
+    type Executor = NoExecutor;
 
-    fn build(settings: &Settings) -> anyhow::Result<(Conductor, NoActor)> {
+    fn build(settings: &Settings) -> anyhow::Result<(Conductor, NoExecutor)> {
         settings.dashboard.check()?;
         if Self::DEFAULTS.contains(&settings.dashboard.password_hash) {
             tracing::warn!("the dashboard's password is the default one: set dashboard.password_hash");
@@ -126,7 +126,7 @@ impl Program for Orchestrator {
                 "saga definition"
             );
         }
-        Ok((Conductor::new(definitions), NoActor))
+        Ok((Conductor::new(definitions), NoExecutor))
     }
 
     fn more_topics(conductor: &Conductor) -> MoreTopics {

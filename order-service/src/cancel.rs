@@ -15,7 +15,6 @@ use common::topics;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::api;
 use crate::asking::ask;
@@ -65,9 +64,9 @@ pub struct Cancellation {
 
 /// A pending order remembers the first request and passes it on, behind the event that began its saga. One that has ended
 /// stays as it is: who asked is told by the API.
-pub(crate) fn cancel(world: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+pub(crate) fn cancel(tx: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let Cancel { order_id, why } = message.json()?;
-    let order = known(world, order_id)?;
+    let order = known(tx, order_id)?;
     if !order.is_underway() || order.cancellation.is_some() {
         return Ok(());
     }
@@ -77,7 +76,7 @@ pub(crate) fn cancel(world: Decision<'_, '_>, message: &Message, now: Timestamp)
     let event_id = ids::derive(&[&id, CANCEL_REQUESTED]).to_string();
     let requested = CancelRequested { order_id, by: "customer".to_owned(), why };
     let event = Outgoing::event(topics::CREATED_ORDERS, &id, CANCEL_REQUESTED, event_id, &id, now, &requested);
-    world.send(event.caused_by(message.header(header::TRACEPARENT)));
+    tx.send(event.caused_by(message.header(header::TRACEPARENT)));
     Ok(())
 }
 

@@ -1,14 +1,14 @@
 //! What the saga tells an order: how far it is, and how it ends.
 
 use common::ids::OrderId;
-use common::messages::{Message, Unreadable};
+use common::messages::{Message, Reply, Unreadable};
 use common::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::notices::{Kind, tell};
-use crate::order::{Decision, Order, Orders, Status, answer, change, done, known, refused};
+use crate::order::{Decision, Order, Orders, Status, answer, change, known};
 
 /// `ce_type` of the message by which the orchestrator tells how far an order is. It is not answered.
 pub const PROGRESS: &str = "order.progress";
@@ -106,13 +106,13 @@ pub struct Shipment {
 }
 
 /// Takes in how far the saga is. What comes late, behind its end or behind a later status, changes nothing.
-pub(crate) fn progress(world: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+pub(crate) fn progress(tx: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let told: Progress = message.json()?;
     if !told.status.is_underway() {
         let status = told.status;
         return Err(Unreadable::Malformed(format!("status: an order is not on its way as {status}")));
     }
-    let order = known(world, told.order_id)?;
+    let order = known(tx, told.order_id)?;
     if order.is_underway() && order.status < told.status {
         order.becomes(told.status, None, now);
         order.steps = told.steps;
@@ -123,7 +123,7 @@ pub(crate) fn progress(world: Decision<'_, '_>, message: &Message, now: Timestam
 /// The order ends, once. The same ending again is answered as before.
 pub(crate) fn conclude(
     rules: &Orders,
-    world: Decision<'_, '_>,
+    tx: Decision<'_, '_>,
     message: &Message,
     now: Timestamp,
 ) -> Result<(), Unreadable> {
@@ -132,19 +132,19 @@ pub(crate) fn conclude(
         return Err(Unreadable::Malformed(format!("status: an order cannot end as {}", ending.status)));
     }
     let look = |order: &Order| (order.is_underway(), order.status);
-    answer(world, message, ending.order_id, now, look, |world, key, (underway, known)| {
+    answer(tx, message, ending.order_id, now, look, |tx, key, (underway, known)| {
         let last = last_status(&ending);
         if !underway && (known == last || known == Status::Returned && last.is_fulfilled()) {
-            return done();
+            return Reply::done();
         }
         if !underway {
-            return refused("already_ended", format!("the order is {known} and cannot become {last}"));
+            return Reply::refused("already_ended", format!("the order is {known} and cannot become {last}"));
         }
-        change(world, key, |order| end(order, ending, last, now));
+        change(tx, key, |order| end(order, ending, last, now));
         if let Some(kind) = Kind::of_ending(last) {
-            tell(rules, world, key, kind, None, now);
+            tell(rules, tx, key, kind, None, now);
         }
-        done()
+        Reply::done()
     })
 }
 

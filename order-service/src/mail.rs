@@ -10,7 +10,7 @@ use common::messages::{Message, Outgoing, Unreadable};
 use common::settings::Secret;
 use common::time::Timestamp;
 use common::topics;
-use common::worker::Actor;
+use common::worker::Executor;
 use lettre::message::{Mailbox, header::ContentType};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::kept::Kept;
 use crate::notices::Notice;
-use crate::order::{Decision, is_at_home};
+use crate::order::Decision;
 
 /// `ce_type` of what the service tells itself of a mail.
 pub const MAILED: &str = "notice.mailed";
@@ -136,10 +136,10 @@ impl Mailing {
 }
 
 /// Takes in what became of a mail.
-pub(crate) fn mailed(world: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+pub(crate) fn mailed(tx: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let said: Mailed = message.json()?;
-    is_at_home(world, &said.order_id.to_string())?;
-    if let Some(Kept::Mailing(mailing)) = world.update(&Mailing::key(&said.notice_id.to_string())) {
+    tx.check_home("order", &said.order_id.to_string())?;
+    if let Some(Kept::Mailing(mailing)) = tx.update(&Mailing::key(&said.notice_id.to_string())) {
         mailing.tell(&said, now);
     }
     Ok(())
@@ -205,10 +205,10 @@ pub struct Postman {
     pub server: Option<(AsyncSmtpTransport<Tokio1Executor>, Mailbox)>,
 }
 
-impl Actor for Postman {
-    type Act = Mail;
+impl Executor for Postman {
+    type SideEffect = Mail;
 
-    async fn act(&self, intent: &Intent<Mail>, now: Timestamp) -> Vec<Outgoing> {
+    async fn execute(&self, intent: &Intent<Mail>, now: Timestamp) -> Vec<Outgoing> {
         let mail = &intent.what;
         let (outcome, error) = match self.send(mail).await {
             Ok(()) => (Outcome::Sent, None),

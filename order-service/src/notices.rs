@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use common::ids::{self, OrderId};
-use common::messages::{Message, Outgoing, Unreadable};
+use common::messages::{Message, Outgoing, Reply, Unreadable};
 use common::money::Amount;
 use common::time::Timestamp;
 use common::topics;
@@ -19,7 +19,7 @@ use crate::conclude::Shipment;
 use crate::delivery::{Customer, Language};
 use crate::kept::Kept;
 use crate::mail::Mailing;
-use crate::order::{Decision, Order, Orders, Status, answer, change, done};
+use crate::order::{Decision, Order, Orders, Status, answer, change};
 
 /// `ce_type` of the command by which the saga wants the customer told that all went well.
 pub const NOTIFY: &str = "order.notify";
@@ -140,27 +140,27 @@ pub struct Recipient {
 /// The saga wants the customer told: of the shipment where there is one, else that the order is confirmed.
 pub(crate) fn notify_step(
     rules: &Orders,
-    world: Decision<'_, '_>,
+    tx: Decision<'_, '_>,
     message: &Message,
     now: Timestamp,
 ) -> Result<(), Unreadable> {
     let asked: Notify = message.json()?;
     answer(
-        world,
+        tx,
         message,
         asked.order_id,
         now,
         |_| (),
-        |world, key, ()| {
+        |tx, key, ()| {
             let kind = if asked.shipment.is_some() { Kind::Shipped } else { Kind::Confirmed };
             // The order itself is told of its shipment when it ends: until then this is all it knows of it.
-            change(world, key, |order| {
+            change(tx, key, |order| {
                 if asked.shipment.is_some() && order.is_underway() {
                     order.shipment = asked.shipment;
                 }
             });
-            tell(rules, world, key, kind, None, now);
-            done()
+            tell(rules, tx, key, kind, None, now);
+            Reply::done()
         },
     )
 }
@@ -168,13 +168,13 @@ pub(crate) fn notify_step(
 /// Tells the customer, unless there is nobody to tell or it was told before.
 pub(crate) fn tell(
     rules: &Orders,
-    world: Decision<'_, '_>,
+    tx: Decision<'_, '_>,
     key: &str,
     kind: Kind,
     return_id: Option<Uuid>,
     now: Timestamp,
 ) {
-    let written = change(world, key, |order| {
+    let written = change(tx, key, |order| {
         let customer = order.placed.customer.clone()?;
         if order.notices.iter().any(|told| told.kind == kind && told.return_id == return_id) {
             return None;
@@ -185,9 +185,9 @@ pub(crate) fn tell(
     });
     let Some(notice) = written else { return };
     let (id, order) = (notice.notice_id.to_string(), notice.order_id.to_string());
-    world.send(Outgoing::event(topics::NOTIFICATIONS, &order, NOTICE, id.clone(), &order, now, &notice));
+    tx.send(Outgoing::event(topics::NOTIFICATIONS, &order, NOTICE, id.clone(), &order, now, &notice));
     if rules.mails {
-        world.put(Mailing::key(&id), Kept::Mailing(Box::new(Mailing::new(notice, now))));
+        tx.put(Mailing::key(&id), Kept::Mailing(Box::new(Mailing::new(notice, now))));
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use common::ids::{self, OrderId};
-use common::journal::{Handler, Intent, Key, Trigger, World};
+use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
@@ -183,28 +183,28 @@ impl Default for Orders {
     }
 }
 
-pub(crate) type Decision<'w, 'a> = &'w mut World<'a, Kept>;
+pub(crate) type Decision<'w, 'a> = &'w mut Transaction<'a, Kept>;
 
 impl Handler for Orders {
     type Entity = Kept;
-    type Act = Mail;
+    type SideEffect = Mail;
 
-    fn decide(&self, world: &mut World<'_, Kept>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+    fn decide(&self, tx: &mut Transaction<'_, Kept>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
         let message = match trigger {
             Trigger::Message(message) => message,
             Trigger::Claimed | Trigger::Timer(_) => return Ok(()),
         };
         match message.kind() {
-            Some(PLACE) => place(world, message, now),
-            Some(PROGRESS) => progress(world, message, now),
-            Some(CONFIRM) => confirm(self, world, message, now),
-            Some(UNCONFIRM) => unconfirm(world, message, now),
-            Some(NOTIFY) => notify_step(self, world, message, now),
-            Some(CONCLUDE) => conclude(self, world, message, now),
-            Some(CANCEL) => cancel(world, message, now),
-            Some(RETURN) => ask_for_return(self, world, message, now),
-            Some(CONCLUDE_RETURN) => conclude_return(self, world, message, now),
-            Some(MAILED) => mailed(world, message, now),
+            Some(PLACE) => place(tx, message, now),
+            Some(PROGRESS) => progress(tx, message, now),
+            Some(CONFIRM) => confirm(self, tx, message, now),
+            Some(UNCONFIRM) => unconfirm(tx, message, now),
+            Some(NOTIFY) => notify_step(self, tx, message, now),
+            Some(CONCLUDE) => conclude(self, tx, message, now),
+            Some(CANCEL) => cancel(tx, message, now),
+            Some(RETURN) => ask_for_return(self, tx, message, now),
+            Some(CONCLUDE_RETURN) => conclude_return(self, tx, message, now),
+            Some(MAILED) => mailed(tx, message, now),
             other => Err(Unreadable::UnknownType(other.unwrap_or_default().to_owned())),
         }
     }
@@ -218,43 +218,33 @@ impl Handler for Orders {
 }
 
 /// A new order begins pending and is announced. A known one stays as it is, and nothing is announced again.
-fn place(world: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+fn place(tx: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let placed: Placed = message.json()?;
     let id = placed.order_id.to_string();
-    is_at_home(world, &id)?;
+    tx.check_home("order", &id)?;
     let key = key(&id);
-    if world.get(&key).is_some() {
+    if tx.get(&key).is_some() {
         return Ok(());
     }
     let event_id = ids::derive(&[&message.id(), "created"]).to_string();
     let created = Outgoing::event(topics::CREATED_ORDERS, &id, CREATED, event_id, &id, now, &placed);
-    world.send(created.caused_by(message.header(header::TRACEPARENT)));
-    world.put(key, Order::new(placed).into());
+    tx.send(created.caused_by(message.header(header::TRACEPARENT)));
+    tx.put(key, Order::new(placed).into());
     Ok(())
 }
 
-/// An order lives on the partition of its id: elsewhere it would have two writers.
-pub(crate) fn is_at_home(world: &World<'_, Kept>, id: &str) -> Result<(), Unreadable> {
-    let home = topics::partition_of(id.as_bytes(), world.partitions());
-    if home == world.partition() {
-        return Ok(());
-    }
-    let here = world.partition();
-    Err(Unreadable::Malformed(format!("order {id} belongs on partition {home}, not {here}: use its id as the key")))
-}
-
 /// The order of a message, to be changed. One that nobody placed is an error of whoever asks.
-pub(crate) fn known<'w>(world: &'w mut World<'_, Kept>, id: OrderId) -> Result<&'w mut Order, Unreadable> {
+pub(crate) fn known<'w>(tx: &'w mut Transaction<'_, Kept>, id: OrderId) -> Result<&'w mut Order, Unreadable> {
     let id = id.to_string();
-    is_at_home(world, &id)?;
-    let kept = world.update(&key(&id)).and_then(Kept::order_mut);
+    tx.check_home("order", &id)?;
+    let kept = tx.update(&key(&id)).and_then(Kept::order_mut);
     kept.ok_or_else(|| Unreadable::Malformed(format!("orderId: there is no order {id}")))
 }
 
 /// Carries out a saga's command on an order, with what is first looked at of it, and answers it; an order that is not known
 /// refuses. Who only looks writes nothing.
 pub(crate) fn answer<T>(
-    world: Decision<'_, '_>,
+    tx: Decision<'_, '_>,
     message: &Message,
     id: OrderId,
     now: Timestamp,
@@ -262,27 +252,19 @@ pub(crate) fn answer<T>(
     carry_out: impl FnOnce(Decision<'_, '_>, &str, T) -> Reply,
 ) -> Result<(), Unreadable> {
     let id = id.to_string();
-    is_at_home(world, &id)?;
+    tx.check_home("order", &id)?;
     let key = key(&id);
-    let reply = match world.get(&key).and_then(Kept::order).map(look) {
-        Some(seen) => carry_out(world, &key, seen),
-        None => refused("unknown_order", format!("there is no order {id}")),
+    let reply = match tx.get(&key).and_then(Kept::order).map(look) {
+        Some(seen) => carry_out(tx, &key, seen),
+        None => Reply::refused("unknown_order", format!("there is no order {id}")),
     };
-    world.send(Outgoing::reply(message, &id, now, &reply));
+    tx.send(Outgoing::reply(&message.reply_headers(), &id, now, &reply));
     Ok(())
 }
 
 /// The order behind a key that is known to have one, changed.
-pub(crate) fn change<T: Default>(world: Decision<'_, '_>, key: &str, how: impl FnOnce(&mut Order) -> T) -> T {
-    world.update(key).and_then(Kept::order_mut).map(how).unwrap_or_default()
-}
-
-pub(crate) fn done() -> Reply {
-    Reply::Ok { data: serde_json::Value::Object(serde_json::Map::new()) }
-}
-
-pub(crate) fn refused(reason: &str, detail: String) -> Reply {
-    Reply::Refused { reason: reason.to_owned(), detail: Some(detail) }
+pub(crate) fn change<T: Default>(tx: Decision<'_, '_>, key: &str, how: impl FnOnce(&mut Order) -> T) -> T {
+    tx.update(key).and_then(Kept::order_mut).map(how).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -170,8 +170,8 @@ fn what_cannot_be_read_goes_to_the_dead_letters_and_changes_nothing() {
 fn an_order_keyed_by_something_else_is_not_taken_by_the_wrong_partition() {
     let (mut memory, store) = (Memory::default(), std::collections::BTreeMap::new());
     let wrong = 1 - topics::partition_of(ORDER.as_bytes(), 2);
-    let mut world = World::over(&mut memory, &store, wrong, 2);
-    let taken = Orders::default().decide(&mut world, Trigger::Message(&place_message("p1")), Timestamp(0));
+    let mut tx = Transaction::over(&mut memory, &store, wrong, 2);
+    let taken = Orders::default().decide(&mut tx, Trigger::Message(&place_message("p1")), Timestamp(0));
     assert!(taken.unwrap_err().to_string().contains("use its id as the key"));
 }
 

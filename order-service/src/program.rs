@@ -73,7 +73,7 @@ impl service::Program for Program {
     type Settings = Settings;
     type Handler = Orders;
     type Rows = OrderRows;
-    type Actor = Postman;
+    type Executor = Postman;
 
     fn build(settings: &Settings) -> anyhow::Result<(Orders, Postman)> {
         check_limits(&settings.orders)?;

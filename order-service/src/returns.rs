@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::ids::{self, OrderId};
-use common::messages::{Message, Outgoing, Unreadable, header};
+use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::notices::{Kind, tell};
-use crate::order::{Decision, Item, Order, Orders, Status, answer, change, done, known, refused};
+use crate::order::{Decision, Item, Order, Orders, Status, answer, change, known};
 
 /// `ce_type` of the message by which a customer asks for a return (from the HTTP API).
 pub const RETURN: &str = "order.return";
@@ -215,12 +215,12 @@ fn refund(order: &Order, pieces: &[Pieces], all: bool) -> i64 {
 /// asked sees it.
 pub(crate) fn ask_for_return(
     rules: &Orders,
-    world: Decision<'_, '_>,
+    tx: Decision<'_, '_>,
     message: &Message,
     now: Timestamp,
 ) -> Result<(), Unreadable> {
     let AskForReturn { return_id: id, order_id, items, why } = message.json()?;
-    let order = known(world, order_id)?;
+    let order = known(tx, order_id)?;
     if order.returns.iter().any(|known| known.id == id) {
         return Ok(());
     }
@@ -259,14 +259,14 @@ pub(crate) fn ask_for_return(
     };
     let (key, event_id) = (id.to_string(), ids::derive(&["return", &id.to_string(), "requested"]).to_string());
     let event = Outgoing::event(topics::CREATED_ORDERS, &key, RETURN_REQUESTED, event_id, &key, now, &requested);
-    world.send(event.caused_by(message.header(header::TRACEPARENT)));
+    tx.send(event.caused_by(message.header(header::TRACEPARENT)));
     Ok(())
 }
 
 /// A return ends, once. With the last piece the whole order is returned.
 pub(crate) fn conclude_return(
     rules: &Orders,
-    world: Decision<'_, '_>,
+    tx: Decision<'_, '_>,
     message: &Message,
     now: Timestamp,
 ) -> Result<(), Unreadable> {
@@ -276,14 +276,14 @@ pub(crate) fn conclude_return(
     }
     let id = ending.return_id;
     let look = |order: &Order| order.returns.iter().find(|known| known.id == id).map(|known| known.status);
-    answer(world, message, ending.order_id, now, look, |world, key, before| {
+    answer(tx, message, ending.order_id, now, look, |tx, key, before| {
         match before {
-            None => return refused("unknown_return", format!("the order has no return {id}")),
+            None => return Reply::refused("unknown_return", format!("the order has no return {id}")),
             Some(ReturnStatus::Requested) => {}
-            Some(known) if known == ending.status => return done(),
-            Some(_) => return refused("already_ended", format!("return {id} ended otherwise")),
+            Some(known) if known == ending.status => return Reply::done(),
+            Some(_) => return Reply::refused("already_ended", format!("return {id} ended otherwise")),
         }
-        change(world, key, |order| {
+        change(tx, key, |order| {
             if let Some(asked) = order.returns.iter_mut().find(|known| known.id == id) {
                 (asked.status, asked.ended_at, asked.outcome_reason) =
                     (ending.status, Some(now), ending.reason.clone());
@@ -295,8 +295,8 @@ pub(crate) fn conclude_return(
             }
         });
         let kind = if ending.status == ReturnStatus::Returned { Kind::Returned } else { Kind::ReturnRefused };
-        tell(rules, world, key, kind, Some(id), now);
-        done()
+        tell(rules, tx, key, kind, Some(id), now);
+        Reply::done()
     })
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::ids::OrderId;
-use common::journal::World;
+use common::journal::Transaction;
 use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
 use schemars::JsonSchema;
@@ -99,14 +99,14 @@ pub enum Outcome {
 
 /// Takes an answer in.
 pub(crate) fn provider_answered(
-    world: &mut World<'_, Payment>,
+    tx: &mut Transaction<'_, Payment>,
     message: &Message,
     now: Timestamp,
 ) -> Result<(), Unreadable> {
     let said: ProviderAnswered = message.json()?;
-    let Some(payment) = world.update(&key(said.order_id)) else { return Ok(()) };
+    let Some(payment) = tx.update(&key(said.order_id)) else { return Ok(()) };
     match said.tell(payment, now) {
-        Some(answers) => answers.into_iter().for_each(|answer| world.send(answer)),
+        Some(answers) => answers.into_iter().for_each(|answer| tx.send(answer)),
         None => {
             let (outcome, operation) = (said.outcome, said.operation);
             return Err(Unreadable::Malformed(format!("the outcome {outcome:?}, which a {operation:?} can't have")));

@@ -2,7 +2,7 @@
 //! the payment's.
 
 use common::ids::{self, OrderId};
-use common::journal::{Handler, Intent, Key, Trigger, World};
+use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::answers::{PROVIDER_ANSWERED, provider_answered};
-use crate::payment::moves::{Asked, what_identifies};
+use crate::payment::moves::Asked;
 use crate::payment::partial::{Asker, NOT_PAID, Wanted};
-use crate::payment::{Act, Payment, Price, cut, key};
+use crate::payment::{Payment, Price, ProviderCall, cut, key};
 use crate::provider::{Capture, ProviderKind};
 
 pub(crate) const REQUEST: &str = "payment.request";
@@ -113,34 +113,39 @@ pub struct Payments {
 
 impl Handler for Payments {
     type Entity = Payment;
-    type Act = Act;
+    type SideEffect = ProviderCall;
 
-    fn decide(&self, world: &mut World<'_, Payment>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+    fn decide(
+        &self,
+        tx: &mut Transaction<'_, Payment>,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
         match trigger {
             Trigger::Claimed => Ok(()),
             Trigger::Timer(key) => {
-                if let Some(mut payment) = world.take(key)
+                if let Some(mut payment) = tx.take(key)
                     && payment.wake(now)
                 {
-                    world.put(key.clone(), payment);
+                    tx.put(key.clone(), payment);
                 }
                 Ok(())
             }
-            Trigger::Message(message) if &*message.topic == topics::PAYMENT_RESULTS => self.result(world, message, now),
+            Trigger::Message(message) if &*message.topic == topics::PAYMENT_RESULTS => self.result(tx, message, now),
             Trigger::Message(message) => match message.kind() {
-                Some(REQUEST) => self.request(world, message, now),
-                Some(CAPTURE) => self.capture(world, message, now),
-                Some(REFUND) => self.refund(world, message, now),
-                Some(REFUND_PART) => refund_part(world, message, now),
-                Some(ASKED) => asked(world, message, now),
-                Some(PROVIDER_ANSWERED) => provider_answered(world, message, now),
+                Some(REQUEST) => self.request(tx, message, now),
+                Some(CAPTURE) => self.capture(tx, message, now),
+                Some(REFUND) => self.refund(tx, message, now),
+                Some(REFUND_PART) => refund_part(tx, message, now),
+                Some(ASKED) => asked(tx, message, now),
+                Some(PROVIDER_ANSWERED) => provider_answered(tx, message, now),
                 Some(other) => Err(Unreadable::UnknownType(other.to_owned())),
                 None => Err(Unreadable::Header(header::TYPE, "it is missing".to_owned())),
             },
         }
     }
 
-    fn intents(&self, _key: &Key, payment: &Payment) -> Vec<Intent<Act>> {
+    fn intents(&self, _key: &Key, payment: &Payment) -> Vec<Intent<ProviderCall>> {
         payment.intents()
     }
 }
@@ -151,35 +156,35 @@ impl Payments {
         Payment::new(order, self.provider, message.header(header::TRACEPARENT))
     }
 
-    fn request(&self, world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+    fn request(&self, tx: &mut Transaction<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
         let RequestPayment { order_id, amount_minor, currency, capture, payment_method } = message.json()?;
         let asked = Asked { price: Price { amount_minor, currency }, capture, method: payment_method };
-        self.command(world, message, order_id, now, |payment| payment.request(asked, message, now));
+        self.command(tx, message, order_id, now, |payment| payment.request(asked, message, now));
         Ok(())
     }
 
-    fn capture(&self, world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+    fn capture(&self, tx: &mut Transaction<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
         let CapturePayment { order_id, amount_minor } = message.json()?;
-        let waiting = Some(what_identifies(message));
-        match world.update(&key(order_id)).map(|payment| payment.capture(amount_minor, waiting, now)) {
-            Some(reply) => answer(world, message, order_id, reply, now),
-            None => answer(world, message, order_id, Some(unknown()), now),
+        let waiting = Some(message.reply_headers());
+        match tx.update(&key(order_id)).map(|payment| payment.capture(amount_minor, waiting, now)) {
+            Some(reply) => answer(tx, message, order_id, reply, now),
+            None => answer(tx, message, order_id, Some(unknown()), now),
         }
         Ok(())
     }
 
-    fn refund(&self, world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+    fn refund(&self, tx: &mut Transaction<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
         let RefundPayment { order_id, refund_id, amount_minor, reason } = message.json()?;
-        let waiting = Some(what_identifies(message));
+        let waiting = Some(message.reply_headers());
         if refund_id.is_none() && amount_minor.is_none() {
-            self.command(world, message, order_id, now, |payment| payment.refund(waiting, now));
+            self.command(tx, message, order_id, now, |payment| payment.refund(waiting, now));
             return Ok(());
         }
         let id = refund_id.map_or_else(|| same_step(message), |id| cut(&id).to_owned());
         let wanted = Wanted { id, amount_minor, reason, by: Asker::Anybody };
-        match world.update(&key(order_id)).map(|payment| payment.refund_part(wanted, waiting, now)) {
-            Some(reply) => answer(world, message, order_id, reply, now),
-            None => answer(world, message, order_id, Some(unknown()), now),
+        match tx.update(&key(order_id)).map(|payment| payment.refund_part(wanted, waiting, now)) {
+            Some(reply) => answer(tx, message, order_id, reply, now),
+            None => answer(tx, message, order_id, Some(unknown()), now),
         }
         Ok(())
     }
@@ -187,42 +192,38 @@ impl Payments {
     /// Makes a move that may be the first of a payment.
     fn command(
         &self,
-        world: &mut World<'_, Payment>,
+        tx: &mut Transaction<'_, Payment>,
         message: &Message,
         order: OrderId,
         now: Timestamp,
         make: impl FnOnce(&mut Payment) -> Option<Reply>,
     ) {
         let key = key(order);
-        let mut payment = world.take(&key).unwrap_or_else(|| self.unheard_of(order, message));
+        let mut payment = tx.take(&key).unwrap_or_else(|| self.unheard_of(order, message));
         let reply = make(&mut payment);
-        world.put(key, payment);
-        answer(world, message, order, reply, now);
+        tx.put(key, payment);
+        answer(tx, message, order, reply, now);
     }
 }
 
-fn refund_part(world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+fn refund_part(tx: &mut Transaction<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let RefundPart { order_id, refund_id, amount_minor, reason } = message.json()?;
     // A saga of a return has an id of its own: with that as the key this would be another partition than the payment's.
-    if topics::partition_of(order_id.to_string().as_bytes(), world.partitions()) != world.partition() {
-        let wrong =
-            format!("partition {} is not {order_id}'s: write it with the order's id as the key", world.partition());
-        return Err(Unreadable::Malformed(wrong));
-    }
+    tx.check_home("order", &order_id.to_string())?;
     let by = Asker::Step;
     let wanted = Wanted { id: refund_id.to_string(), amount_minor: Some(amount_minor), reason, by };
-    let waiting = Some(what_identifies(message));
-    let reply = match world.update(&key(order_id)) {
+    let waiting = Some(message.reply_headers());
+    let reply = match tx.update(&key(order_id)) {
         Some(payment) => payment.refund_part(wanted, waiting, now),
         None => Some(Reply::Refused { reason: NOT_PAID.to_owned(), detail: Some(NO_PAYMENT.to_owned()) }),
     };
-    answer(world, message, order_id, reply, now);
+    answer(tx, message, order_id, reply, now);
     Ok(())
 }
 
 /// The answer where there is no payment.
 fn unknown() -> Reply {
-    Reply::Refused { reason: "no_payment".to_owned(), detail: Some(NO_PAYMENT.to_owned()) }
+    Reply::refused("no_payment", NO_PAYMENT)
 }
 
 /// A refund's id where the command names none: the same for every attempt of a saga's step.
@@ -234,15 +235,15 @@ fn same_step(command: &Message) -> String {
 }
 
 /// Sends the reply to a command, if it is not to wait for the provider.
-fn answer(world: &mut World<'_, Payment>, command: &Message, order: OrderId, reply: Option<Reply>, now: Timestamp) {
+fn answer(tx: &mut Transaction<'_, Payment>, command: &Message, order: OrderId, reply: Option<Reply>, now: Timestamp) {
     if let Some(reply) = reply {
-        world.send(Outgoing::reply(command, &order.to_string(), now, &reply));
+        tx.send(Outgoing::reply(&command.reply_headers(), &order.to_string(), now, &reply));
     }
 }
 
-fn asked(world: &mut World<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+fn asked(tx: &mut Transaction<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let PaymentAsked { order_id, what } = message.json()?;
-    let Some(payment) = world.update(&key(order_id)) else { return Ok(()) };
+    let Some(payment) = tx.update(&key(order_id)) else { return Ok(()) };
     // Nobody waits for a reply: what became of it stands in the state.
     let _ = match what {
         Ask::Capture { amount_minor } => payment.capture(amount_minor, None, now),

@@ -166,7 +166,7 @@ pub struct Event {
 
 /// What a payment wants asked of its provider.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Act {
+pub enum ProviderCall {
     /// Take it.
     Request(Charge),
     /// Carry it on; how does it stand? With how often that was asked before.

@@ -12,8 +12,8 @@ use common::service::{Context, Program};
 use common::topics;
 use serde::{Deserialize, Serialize};
 
-use crate::actor::Cashier;
 use crate::api;
+use crate::executor::Cashier;
 use crate::handler::Payments;
 use crate::provider::breaker::State;
 use crate::provider::guard::Seen;
@@ -57,9 +57,9 @@ impl Program for PaymentService {
     type Settings = Settings;
     type Handler = Payments;
     type Rows = PaymentRows;
-    type Actor = Cashier<Arc<Switchboard>>;
+    type Executor = Cashier<Arc<Switchboard>>;
 
-    fn build(settings: &Settings) -> anyhow::Result<(Payments, Self::Actor)> {
+    fn build(settings: &Settings) -> anyhow::Result<(Payments, Self::Executor)> {
         let faults = settings.provider.faults();
         anyhow::ensure!(faults.is_empty(), "{}", faults.join("\n"));
         let provider = Switchboard::new(&settings.provider).context("no HTTPS client")?;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use common::ids::OrderId;
-use common::journal::World;
+use common::journal::Transaction;
 use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
 use common::topics;
@@ -82,19 +82,19 @@ impl Payments {
     /// Takes a result in, or puts it back where its order's messages lie.
     pub(crate) fn result(
         &self,
-        world: &mut World<'_, Payment>,
+        tx: &mut Transaction<'_, Payment>,
         message: &Message,
         now: Timestamp,
     ) -> Result<(), Unreadable> {
         let result: PaymentResult = message.json()?;
         let order = result.order_id.to_string();
-        let home = topics::partition_of(order.as_bytes(), world.partitions());
-        if home != world.partition() {
-            world.send(Outgoing::put_back(message, &order, home));
+        let home = topics::partition_of(order.as_bytes(), tx.partitions());
+        if home != tx.partition() {
+            tx.send(Outgoing::put_back(message, &order, home));
             return Ok(());
         }
         let key = key(result.order_id);
-        let mut payment = world.take(&key).unwrap_or_else(|| self.unheard_of(result.order_id, message));
+        let mut payment = tx.take(&key).unwrap_or_else(|| self.unheard_of(result.order_id, message));
         let answer = match result.status {
             Verdict::Approved => {
                 let payment_id = result.payment_id.map(|id| cut(&id).to_owned());
@@ -105,8 +105,8 @@ impl Payments {
             Verdict::Authorized => payment.authorized(now),
             Verdict::Declined => payment.declined(result.reason.as_deref(), now),
         };
-        world.put(key, payment);
-        answer.into_iter().for_each(|answer| world.send(answer));
+        tx.put(key, payment);
+        answer.into_iter().for_each(|answer| tx.send(answer));
         Ok(())
     }
 }

@@ -12,14 +12,14 @@ mod returns;
 use std::collections::BTreeMap;
 
 use common::ids::OrderId;
-use common::journal::{Entity as _, Handler as _, Intent, Memory, Trigger, World};
+use common::journal::{Entity as _, Handler as _, Intent, Memory, Transaction, Trigger};
 use common::messages::{Headers, Message, Outgoing, Reply, header};
 use common::time::Timestamp;
 use common::topics;
 use serde_json::{Value, json};
 
 use crate::handler::Payments;
-use crate::payment::{Act, Payment, key};
+use crate::payment::{Payment, ProviderCall, key};
 use crate::provider::{ProviderKind, Refund};
 
 const PARTITIONS: i32 = 4;
@@ -49,10 +49,10 @@ impl Desk {
 
     fn decide(&mut self, trigger: Trigger<'_>) -> Vec<Outgoing> {
         let store = BTreeMap::new();
-        let mut world = World::over(&mut self.memory, &store, self.partition, PARTITIONS);
-        match (self.handler.decide(&mut world, trigger, self.now), trigger) {
+        let mut tx = Transaction::over(&mut self.memory, &store, self.partition, PARTITIONS);
+        match (self.handler.decide(&mut tx, trigger, self.now), trigger) {
             (Err(reason), Trigger::Message(message)) => self.handler.unreadable(message, &reason).into_iter().collect(),
-            (Ok(()) | Err(_), _) => world.sent().to_vec(),
+            (Ok(()) | Err(_), _) => tx.sent().to_vec(),
         }
     }
 
@@ -155,7 +155,7 @@ impl Desk {
         self.memory.get(&key(order())).map_or("none", |payment| payment.status.name())
     }
 
-    fn intent(&self) -> Option<Intent<Act>> {
+    fn intent(&self) -> Option<Intent<ProviderCall>> {
         let payment = self.payment();
         let intents = self.handler.intents(&key(order()), payment);
         assert!(intents.is_empty() || payment.is_open(), "what wants something must be open: {payment:?}");
@@ -195,11 +195,11 @@ fn reply(sent: &[Outgoing]) -> Reply {
 
 fn taken() -> Reply {
     let id = Payment::new(order(), ProviderKind::Simulated, None).id();
-    Reply::Ok { data: json!({ "paymentId": id }) }
+    Reply::ok(json!({ "paymentId": id }))
 }
 
 fn done(outcome: &str) -> Reply {
-    Reply::Ok { data: json!({ "outcome": outcome }) }
+    Reply::ok(json!({ "outcome": outcome }))
 }
 
 fn refused(reply: &Reply) -> &str {

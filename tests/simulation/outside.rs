@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use common::blob::{Blob, Json};
-use common::journal::{Entity, Handler, Key, Memory, Trigger, World};
+use common::journal::{Entity, Handler, Key, Memory, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::service::Program;
 use common::time::Timestamp;
@@ -173,7 +173,7 @@ struct Desk<'h, H: Handler> {
 impl<H: Handler> Desk<'_, H> {
     fn decide(&mut self, partition: i32, trigger: Trigger<'_>) -> Result<Vec<Outgoing>, Unreadable> {
         let (memory, nothing) = (self.kept.entry(partition).or_default(), BTreeMap::new());
-        let mut world = World::over(memory, &nothing, partition, PARTITIONS);
+        let mut world = Transaction::over(memory, &nothing, partition, PARTITIONS);
         let decided = self.handler.decide(&mut world, trigger, self.now);
         assert_eq!(world.refused(), None, "{trigger:?} ends the process");
         if decided.is_err() {

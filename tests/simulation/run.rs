@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::journal::{Handler, Limits};
 use common::messages::Message;
-use common::service::{NoActor, Program};
+use common::service::{NoExecutor, Program};
 use common::time::Timestamp;
 use fastrand::Rng;
 use inventory_service::carrier::{Dispatcher, Simulated as Carrier};
@@ -17,7 +17,7 @@ use orchestrator::definitions::Definitions;
 use orchestrator::program::Orchestrator;
 use order_service::mail::Postman;
 use order_service::order::Orders;
-use payment_service::actor::Cashier;
+use payment_service::executor::Cashier;
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
 use payment_service::provider::ProviderKind;
@@ -132,7 +132,7 @@ impl Run {
         }
         let conductor = Conductor::new(definitions.clone());
         let more = Orchestrator::more_topics(&conductor).inputs;
-        run.add::<Orchestrator, _, _>(conductor, NoActor, more, limits);
+        run.add::<Orchestrator, _, _>(conductor, NoExecutor, more, limits);
         run
     }
 
@@ -150,7 +150,7 @@ impl Run {
     where
         P: Program,
         H: Handler,
-        R: common::worker::Actor<Act = H::Act>,
+        R: common::worker::Executor<SideEffect = H::SideEffect>,
     {
         let own = P::INPUTS.iter().map(|topic| (*topic).to_owned());
         let inputs = own.chain(more).collect::<BTreeSet<_>>().into_iter().collect();

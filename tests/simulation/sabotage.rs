@@ -1,7 +1,7 @@
 //! What a simulation is worth shows when something is broken: faults that are put in on purpose, one at a time, each of
 //! which must be found. All of them stand on this side: none is a switch in a service.
 
-use common::journal::{Handler, Intent, Key, Trigger, World};
+use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Reply, Unreadable};
 use common::time::Timestamp;
 use common::topics;
@@ -9,7 +9,7 @@ use inventory_service::carrier;
 use inventory_service::messages::{OfOrder, RELEASE, RESERVE};
 use inventory_service::stock::{Inventory, Warehouse, reservation_key};
 use payment_service::handler::Payments;
-use payment_service::payment::{Act, Payment, Status, key};
+use payment_service::payment::{Payment, ProviderCall, Status, key};
 use payment_service::results::PaymentResult;
 use serde_json::json;
 
@@ -42,26 +42,31 @@ pub struct Stocks(pub Warehouse, pub Sabotage);
 
 impl Handler for Stocks {
     type Entity = Inventory;
-    type Act = carrier::Act;
+    type SideEffect = carrier::CarrierCall;
 
-    fn decide(&self, world: &mut World<'_, Inventory>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+    fn decide(
+        &self,
+        tx: &mut Transaction<'_, Inventory>,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
         if let Trigger::Message(message) = trigger
             && let Ok(OfOrder { order_id }) = message.json()
         {
             let order = order_id.to_string();
             match (self.1, message.kind()) {
-                (Sabotage::ReservesAgain, Some(RESERVE)) => world.remove(&reservation_key(&order)),
+                (Sabotage::ReservesAgain, Some(RESERVE)) => tx.remove(&reservation_key(&order)),
                 (Sabotage::SkipsRelease, Some(RELEASE)) => {
-                    world.send(Outgoing::reply(message, &order, now, &Reply::Ok { data: json!({}) }));
+                    tx.send(Outgoing::reply(&message.reply_headers(), &order, now, &Reply::ok(json!({}))));
                     return Ok(());
                 }
                 _ => {}
             }
         }
-        self.0.decide(world, trigger, now)
+        self.0.decide(tx, trigger, now)
     }
 
-    fn intents(&self, key: &Key, entity: &Inventory) -> Vec<Intent<carrier::Act>> {
+    fn intents(&self, key: &Key, entity: &Inventory) -> Vec<Intent<carrier::CarrierCall>> {
         self.0.intents(key, entity)
     }
 }
@@ -71,29 +76,34 @@ pub struct Till(pub Payments, pub Sabotage);
 
 impl Handler for Till {
     type Entity = Payment;
-    type Act = Act;
+    type SideEffect = ProviderCall;
 
-    fn decide(&self, world: &mut World<'_, Payment>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+    fn decide(
+        &self,
+        tx: &mut Transaction<'_, Payment>,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
         if self.1 == Sabotage::KeepsTheMoney
             && let Trigger::Message(message) = trigger
             && &*message.topic == topics::PAYMENT_RESULTS
             && let Ok(result) = message.json::<PaymentResult>()
-            && let Some(payment) = world.get(&key(result.order_id))
+            && let Some(payment) = tx.get(&key(result.order_id))
             && matches!(payment.status, Status::Cancelled | Status::Declined)
         {
             return Ok(());
         }
-        self.0.decide(world, trigger, now)
+        self.0.decide(tx, trigger, now)
     }
 
     fn unreadable(&self, message: &Message, reason: &Unreadable) -> Option<Outgoing> {
         self.0.unreadable(message, reason)
     }
 
-    fn intents(&self, key: &Key, payment: &Payment) -> Vec<Intent<Act>> {
+    fn intents(&self, key: &Key, payment: &Payment) -> Vec<Intent<ProviderCall>> {
         let mut intents = self.0.intents(key, payment);
         for intent in &mut intents {
-            if let (Sabotage::ChargesAgain, Act::Request(charge)) = (self.1, &mut intent.what) {
+            if let (Sabotage::ChargesAgain, ProviderCall::Request(charge)) = (self.1, &mut intent.what) {
                 charge.payment_id = intent.id.clone();
             }
         }

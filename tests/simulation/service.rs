@@ -1,7 +1,7 @@
 //! A service with its two instances: who is up, whom the group means, and what can happen to them.
 
 use common::journal::Handler;
-use common::worker::Actor;
+use common::worker::Executor;
 
 use crate::kafka::partitions;
 use crate::step::{Change, Choice, Step, Work};
@@ -59,7 +59,7 @@ impl<H: Handler, R> Pair<H, R> {
     }
 }
 
-impl<H: Handler, R: Actor<Act = H::Act>> Service for Pair<H, R> {
+impl<H: Handler, R: Executor<SideEffect = H::SideEffect>> Service for Pair<H, R> {
     fn offer(&self, world: &World, choice: &mut Choice) {
         let weather = &world.weather;
         for (i, instance) in self.instances.iter().enumerate() {

@@ -94,7 +94,7 @@ impl<E: Entity> Store<E> for View {
         self.entity(key)
     }
 
-    fn beginning_with(&self, prefix: &str) -> Result<Vec<E>, String> {
+    fn with_prefix(&self, prefix: &str) -> Result<Vec<E>, String> {
         let keys = self.states.keys().filter(|key| key.starts_with(prefix));
         keys.filter_map(|key| self.entity(key).transpose()).collect()
     }

@@ -9,7 +9,7 @@ use common::journal::core::StepDown;
 use common::journal::{Core, Env, Handler, Head, Input, Intent, Limits, Output, Positions, Record, Snapshot};
 use common::messages::Outgoing;
 use common::time::Timestamp;
-use common::worker::Actor;
+use common::worker::Executor;
 use uuid::Uuid;
 
 use crate::kafka::{PARTITIONS, Producer};
@@ -37,7 +37,7 @@ pub struct Rules<H, R> {
 pub struct Worker<H: Handler> {
     /// Service, instance and partition.
     place: (usize, usize, i32),
-    core: Core<H::Entity, H::Act>,
+    core: Core<H::Entity, H::SideEffect>,
     pub view: View,
     /// The next journal offset that the worker hears of.
     read: i64,
@@ -53,7 +53,7 @@ pub struct Worker<H: Handler> {
     reports: VecDeque<Input<H::Entity>>,
     /// Where reading of the inputs stands, while it reads.
     handed: Option<Positions>,
-    acts: BTreeMap<String, Intent<H::Act>>,
+    acts: BTreeMap<String, Intent<H::SideEffect>>,
     answers: VecDeque<Outgoing>,
 }
 
@@ -139,7 +139,7 @@ impl<H: Handler> Worker<H> {
     /// Takes one step.
     pub fn work<R>(&mut self, work: Work, rules: &Rules<H, R>, world: &mut World, local: i64)
     where
-        R: Actor<Act = H::Act>,
+        R: Executor<SideEffect = H::SideEffect>,
     {
         match work {
             Work::HearAssigned => {
@@ -249,13 +249,13 @@ impl<H: Handler> Worker<H> {
         self.tell_all(messages.into_iter().map(Input::Message), rules, world, local);
     }
 
-    fn act<R: Actor<Act = H::Act>>(&mut self, rules: &Rules<H, R>, world: &mut World, local: i64) {
+    fn act<R: Executor<SideEffect = H::SideEffect>>(&mut self, rules: &Rules<H, R>, world: &mut World, local: i64) {
         let due = self.acts.iter().filter(|(_, intent)| intent.due.0 <= local).map(|(id, _)| id.clone());
         let Some(intent) = world.dice.choice(due.collect::<Vec<_>>()).and_then(|id| self.acts.remove(&id)) else {
             return;
         };
         world.trace.tell(|| format!("    acts: {}", intent.id));
-        self.answers.extend(at_once(rules.actor.act(&intent, Timestamp(local))));
+        self.answers.extend(at_once(rules.actor.execute(&intent, Timestamp(local))));
     }
 
     fn answer(&mut self, unknown: bool, source: &'static str, world: &mut World) {
@@ -291,7 +291,7 @@ impl<H: Handler> Worker<H> {
         }
     }
 
-    fn perform(&mut self, output: Output<H::Act>, journal: &str, world: &mut World) {
+    fn perform(&mut self, output: Output<H::SideEffect>, journal: &str, world: &mut World) {
         match (output, &mut self.producer) {
             (Output::StepDown(why), _) => self.step_down(&why, world),
             (Output::Load { claim }, _) => self.loading = Some(claim),
@@ -307,9 +307,9 @@ impl<H: Handler> Worker<H> {
             (Output::Send { offset, messages }, Some(producer)) => {
                 messages.iter().for_each(|message| producer.say(Some(offset), message.clone()));
             }
-            (Output::Act(intent), Some(_)) => _ = self.acts.insert(intent.id.clone(), intent),
-            (Output::Forget(id), Some(_)) => _ = self.acts.remove(&id),
-            (Output::Append(_) | Output::Send { .. } | Output::Act(_) | Output::Forget(_), None) => {}
+            (Output::Execute(intent), Some(_)) => _ = self.acts.insert(intent.id.clone(), intent),
+            (Output::Abandon(id), Some(_)) => _ = self.acts.remove(&id),
+            (Output::Append(_) | Output::Send { .. } | Output::Execute(_) | Output::Abandon(_), None) => {}
         }
     }
 

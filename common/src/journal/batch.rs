@@ -165,9 +165,9 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     fn ask(&mut self, key: &Key, intents: Vec<Intent<A>>, out: &mut Vec<Output<A>>) {
         let before = self.issued.remove(key).unwrap_or_default();
         let gone = before.iter().filter(|id| !intents.iter().any(|i| i.id == **id));
-        out.extend(gone.cloned().map(Output::Forget));
+        out.extend(gone.cloned().map(Output::Abandon));
         let ids: Vec<String> = intents.iter().map(|i| i.id.clone()).collect();
-        out.extend(intents.into_iter().filter(|i| !before.contains(&i.id)).map(Output::Act));
+        out.extend(intents.into_iter().filter(|i| !before.contains(&i.id)).map(Output::Execute));
         if !ids.is_empty() {
             self.issued.insert(key.clone(), ids);
         }
@@ -175,7 +175,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
 
     pub(super) fn pump<H>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) -> Result<(), StepDown>
     where
-        H: Handler<Entity = E, Act = A>,
+        H: Handler<Entity = E, SideEffect = A>,
     {
         self.evict(env.view_applied);
         if self.fresh {
@@ -205,7 +205,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         !self.fresh && !waited_for.any(|seq| seq == 0)
     }
 
-    fn ask_for_open<H: Handler<Entity = E, Act = A>>(&mut self, handler: &H, out: &mut Vec<Output<A>>) {
+    fn ask_for_open<H: Handler<Entity = E, SideEffect = A>>(&mut self, handler: &H, out: &mut Vec<Output<A>>) {
         let wanted = |(key, cached): (&Key, &Cached<E>)| {
             let intents = handler.intents(key, cached.state.as_ref()?);
             (!intents.is_empty()).then(|| (key.clone(), intents))
@@ -230,7 +230,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     /// Decides one batch and appends its entry; whether there was anything to append.
     fn append<H>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) -> Result<bool, StepDown>
     where
-        H: Handler<Entity = E, Act = A>,
+        H: Handler<Entity = E, SideEffect = A>,
     {
         let batch = self.decide(env)?;
         if batch.positions.is_empty() && batch.dirty.is_empty() && batch.outbox.is_empty() {

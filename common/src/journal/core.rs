@@ -115,10 +115,10 @@ pub enum Output<A> {
         /// The messages.
         messages: Arc<Vec<Outgoing>>,
     },
-    /// Do this in the world; the answer comes back as a message.
-    Act(Intent<A>),
-    /// The act with this id is no longer wanted. It may have been done.
-    Forget(String),
+    /// Execute this side effect; its answer comes back as a message.
+    Execute(Intent<A>),
+    /// Abandon the side effect with this id. It may have happened already.
+    Abandon(String),
     /// All that was underway is done: the worker may end.
     Drained,
     /// Not the owner any more: drop the producer and all that is in memory.
@@ -198,7 +198,7 @@ impl<E: super::Entity, A: Clone + Eq> Core<E, A> {
     }
 
     /// Decides what can be decided now.
-    pub fn pump<H: Handler<Entity = E, Act = A>>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) {
+    pub fn pump<H: Handler<Entity = E, SideEffect = A>>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) {
         let Phase::Owner(owner) = &mut self.phase else { return };
         if let Err(why) = owner.pump(env, out) {
             self.step_down(why, out);

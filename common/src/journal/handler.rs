@@ -12,6 +12,7 @@ use super::core::StepDown;
 use super::record::size_of;
 use crate::messages::{Message, Outgoing, Unreadable};
 use crate::time::Timestamp;
+use crate::topics;
 
 /// What a state counts at least, in bytes, where batches are bounded: its key and what surrounds it count too.
 pub(super) const STATE_BYTES: usize = 256;
@@ -50,7 +51,7 @@ pub struct Intent<A> {
 
 /// For services that don't act on the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Nothing {}
+pub enum NoSideEffect {}
 
 /// What a decision is about.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +69,7 @@ pub trait Handler: Send + Sync + 'static {
     /// What it keeps.
     type Entity: Entity;
     /// What it does in the world, or [`Nothing`].
-    type Act: Clone + Debug + PartialEq + Eq + Hash + Send + 'static;
+    type SideEffect: Clone + Debug + PartialEq + Eq + Hash + Send + 'static;
 
     /// Decides. What it puts into the world and what it sends become durable together, or not at all.
     ///
@@ -77,7 +78,7 @@ pub trait Handler: Send + Sync + 'static {
     /// says what becomes of the message.
     fn decide(
         &self,
-        world: &mut World<'_, Self::Entity>,
+        tx: &mut Transaction<'_, Self::Entity>,
         trigger: Trigger<'_>,
         now: Timestamp,
     ) -> Result<(), Unreadable>;
@@ -99,7 +100,7 @@ pub trait Handler: Send + Sync + 'static {
 
     /// What the entity wants done in the world. Called when its state is durable, and after a claim. Where there is
     /// anything, [`Entity::has_intents`] must say so.
-    fn intents(&self, _key: &Key, _entity: &Self::Entity) -> Vec<Intent<Self::Act>> {
+    fn intents(&self, _key: &Key, _entity: &Self::Entity) -> Vec<Intent<Self::SideEffect>> {
         Vec::new()
     }
 }
@@ -116,7 +117,7 @@ pub trait Store<E> {
     ///
     /// # Errors
     /// The reason, when they can't be read.
-    fn beginning_with(&self, prefix: &str) -> Result<Vec<E>, String>;
+    fn with_prefix(&self, prefix: &str) -> Result<Vec<E>, String>;
 }
 
 impl<E: Clone> Store<E> for BTreeMap<Key, E> {
@@ -124,7 +125,7 @@ impl<E: Clone> Store<E> for BTreeMap<Key, E> {
         Ok(self.get(key).cloned())
     }
 
-    fn beginning_with(&self, prefix: &str) -> Result<Vec<E>, String> {
+    fn with_prefix(&self, prefix: &str) -> Result<Vec<E>, String> {
         let from = self.range(prefix.to_owned()..);
         Ok(from.take_while(|(key, _)| key.starts_with(prefix)).map(|(_, state)| state.clone()).collect())
     }
@@ -141,7 +142,7 @@ pub(super) struct Cached<E> {
 }
 
 /// The entities a decision sees and changes, and what it sends.
-pub struct World<'a, E> {
+pub struct Transaction<'a, E> {
     pub(super) partition: i32,
     pub(super) partitions: i32,
     pub(super) memory: &'a mut BTreeMap<Key, Cached<E>>,
@@ -152,7 +153,7 @@ pub struct World<'a, E> {
     pub(super) broken: Option<StepDown>,
 }
 
-impl<'a, E: Entity> World<'a, E> {
+impl<'a, E: Entity> Transaction<'a, E> {
     /// A world of its own over `store`, for a handler's unit tests.
     pub fn over(memory: &'a mut Memory<E>, store: &'a dyn Store<E>, partition: i32, partitions: i32) -> Self {
         let memory = &mut memory.0;
@@ -176,6 +177,23 @@ impl<'a, E: Entity> World<'a, E> {
     /// How many partitions every topic has.
     pub fn partitions(&self) -> i32 {
         self.partitions
+    }
+
+    /// The partition on which messages with this key are handled.
+    pub fn home_of(&self, key: &str) -> i32 {
+        topics::partition_of(key.as_bytes(), self.partitions)
+    }
+
+    /// Checks that `key` belongs to this partition. On another one its entity would have two writers.
+    ///
+    /// # Errors
+    /// [`Unreadable::WrongPartition`], which names `what` the key is, the key, and both partitions.
+    pub fn check_home(&self, what: &'static str, key: &str) -> Result<(), Unreadable> {
+        let home = self.home_of(key);
+        if home == self.partition {
+            return Ok(());
+        }
+        Err(Unreadable::WrongPartition { what, key: key.to_owned(), home, here: self.partition })
     }
 
     fn fetch(&mut self, key: &str) -> Option<&mut Cached<E>> {
@@ -272,7 +290,7 @@ impl<'a, E: Entity> World<'a, E> {
     }
 }
 
-/// The memory behind a [`World`] of a unit test; keeps states from one decision to the next.
+/// The memory behind a [`Transaction`] of a unit test; keeps states from one decision to the next.
 #[derive(Debug)]
 pub struct Memory<E>(BTreeMap<Key, Cached<E>>);
 
@@ -301,10 +319,10 @@ impl<E: Entity> Memory<E> {
         now: Timestamp,
     ) -> Vec<Outgoing> {
         let store = BTreeMap::new();
-        let mut world = World::over(self, &store, 0, 1);
-        match (handler.decide(&mut world, trigger, now), trigger) {
+        let mut tx = Transaction::over(self, &store, 0, 1);
+        match (handler.decide(&mut tx, trigger, now), trigger) {
             (Err(reason), Trigger::Message(message)) => handler.unreadable(message, &reason).into_iter().collect(),
-            (Ok(()) | Err(_), _) => world.outbox,
+            (Ok(()) | Err(_), _) => tx.outbox,
         }
     }
 }

@@ -6,7 +6,7 @@
 //!    Idle ───────────────▶ Claiming ───────────────▶ Claiming ────────────────▶ Owner ──┐ Message, Tick:
 //!     ▲    Append(Claim)            Load                       Send(unsent)      │  ▲   │ decide a batch,
 //!     │                                                                          │  └───┘ Append(Entry)
-//!     └──────── Revoked, Failed, ReadBack(a foreign claim): StepDown ◀───────────┘ ReadBack(my entry): Send, Act
+//!     └──────── Revoked, Failed, ReadBack(a foreign claim): StepDown ◀───────────┘ ReadBack(my entry): Send, Execute
 //! ```
 //!
 //! A worker decides a batch of messages in memory and appends **one** record with all that follows from it: the states,

@@ -18,7 +18,7 @@ pub type Messages = Arc<Vec<Outgoing>>;
 
 /// What was to be sent, as it stands in a record: whoever reads a journal carries it, and takes it apart only to send it
 /// again ([`read_outbox`]).
-pub type Written = Option<Json>;
+pub type RawOutbox = Option<Json>;
 
 /// A record of a journal, with its outbox as messages or as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ impl Outbox for Messages {
     }
 }
 
-impl Outbox for Written {
+impl Outbox for RawOutbox {
     fn is_nothing(&self) -> bool {
         self.is_none()
     }
@@ -111,7 +111,7 @@ impl Record {
     }
 }
 
-impl Record<Written> {
+impl Record<RawOutbox> {
     /// Reads a record as far as the view needs it.
     ///
     /// # Errors
@@ -150,7 +150,7 @@ pub enum Head {
     Garbage,
 }
 
-/// Takes apart what a record's outbox says ([`Written`]).
+/// Takes apart what a record's outbox says ([`RawOutbox`]).
 ///
 /// # Errors
 /// As `serde_json::from_str`.

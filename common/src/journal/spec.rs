@@ -327,7 +327,7 @@ fn a_store_that_cannot_be_read_is_a_reason_to_step_down() {
         fn load(&self, _: &Key) -> Result<Option<Account>, String> {
             Err("disk".to_owned())
         }
-        fn beginning_with(&self, _: &str) -> Result<Vec<Account>, String> {
+        fn with_prefix(&self, _: &str) -> Result<Vec<Account>, String> {
             Err("disk".to_owned())
         }
     }

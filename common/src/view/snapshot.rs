@@ -66,7 +66,7 @@ impl<E: Entity> Store<E> for PartitionStore<E> {
         text.map(|t| serde_json::from_str(&t)).transpose().map_err(|e| format!("the view's state of {key}: {e}"))
     }
 
-    fn beginning_with(&self, prefix: &str) -> Result<Vec<E>, String> {
+    fn with_prefix(&self, prefix: &str) -> Result<Vec<E>, String> {
         let states = || {
             let mut query = self.connection.prepare_cached(
                 "SELECT state FROM entities WHERE key >= ?1 AND key < ?1 || char(1114111) AND partition = ?2 ORDER BY key",

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::waiters::Waiters;
 use super::{Identity, Row, Rows};
 use crate::blob::Json;
-use crate::journal::record::Written;
+use crate::journal::record::RawOutbox;
 use crate::journal::{Entity, Key, Positions, Reader, Record, Verdict};
 use crate::time::Timestamp;
 
@@ -29,7 +29,7 @@ pub(crate) struct Tailed {
     pub(crate) offset: i64,
     pub(crate) at: Timestamp,
     pub(crate) bytes: usize,
-    pub(crate) record: Option<Record<Written>>,
+    pub(crate) record: Option<Record<RawOutbox>>,
 }
 
 /// How far the view has come, for whoever waits.

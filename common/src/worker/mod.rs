@@ -11,7 +11,6 @@
 //! Calls into librdkafka block, so all of these are threads of their own; tokio runs HTTP and the acts only. Any thread
 //! that can't go on ends the process (`Status::fatal`); there is no silent half-life.
 
-mod acts;
 mod client;
 mod commands;
 mod inputs;
@@ -20,6 +19,7 @@ mod partition;
 mod producer;
 mod runtime;
 mod shared;
+mod side_effects;
 mod status;
 mod tail;
 mod topics;
@@ -29,11 +29,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use acts::{Actor, NoActor};
 pub use commands::{Commands, SendError};
 pub use runtime::{Runtime, Service};
+pub use side_effects::{Executor, NoExecutor};
 pub use status::Status;
-pub use watch::{DeadTopic, Group, Letter, Member, Watch, WatchError};
+pub use watch::{DeadLetter, DeadLetterTopic, Group, Member, Watch, WatchError};
 
 use crate::journal::Limits;
 

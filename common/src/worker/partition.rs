@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
 
-use super::acts::{Actor, Acts};
 use super::inputs::Inputs;
 use super::producer::{ClaimProducer, Report};
 use super::shared::{Event, Shared};
+use super::side_effects::{Executor, SideEffects};
 use crate::journal::{Core, Env, Handler, Head, Input, Output, Positions, Snapshot};
 use crate::messages::{Message, header};
 use crate::time::Timestamp;
@@ -29,7 +29,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// What lives as long as a claim.
 struct Holding<A> {
     producer: ClaimProducer,
-    acts: Acts<A>,
+    side_effects: SideEffects<A>,
     inputs: Option<(Inputs, Receiver<Message>)>,
     /// What is read, or is going to be.
     topics: Vec<String>,
@@ -45,7 +45,7 @@ struct Loaded<E> {
 pub(super) struct Worker<H: Handler, A> {
     shared: Arc<Shared<H, A>>,
     partition: i32,
-    core: Core<H::Entity, H::Act>,
+    core: Core<H::Entity, H::SideEffect>,
     store: PartitionStore<H::Entity>,
     events: Receiver<Event>,
     holding: Option<Holding<A>>,
@@ -61,14 +61,14 @@ pub(super) struct Worker<H: Handler, A> {
     /// When the worker last came round, and when the oldest read-back of this round was read.
     round: Instant,
     read: Option<Instant>,
-    out: Vec<Output<H::Act>>,
+    out: Vec<Output<H::SideEffect>>,
 }
 
 impl<H, A> Worker<H, A>
 where
     H: Handler,
-    H::Act: Send + Sync,
-    A: Actor<Act = H::Act>,
+    H::SideEffect: Send + Sync,
+    A: Executor<SideEffect = H::SideEffect>,
 {
     pub(super) fn new(
         shared: Arc<Shared<H, A>>,
@@ -271,7 +271,7 @@ where
         }
     }
 
-    fn perform_one(&mut self, output: Output<H::Act>, skip: bool) -> Result<(), String> {
+    fn perform_one(&mut self, output: Output<H::SideEffect>, skip: bool) -> Result<(), String> {
         match (output, &mut self.holding) {
             (Output::StepDown(why), _) => self.step_down(&why),
             (Output::Load { claim }, _) => self.loading = Some(claim),
@@ -285,10 +285,10 @@ where
                     holding.producer.say(offset, message)?;
                 }
             }
-            (Output::Act(intent), Some(holding)) => holding.acts.start(intent),
-            (Output::Forget(id), Some(holding)) => holding.acts.forget(&id),
+            (Output::Execute(intent), Some(holding)) => holding.side_effects.start(intent),
+            (Output::Abandon(id), Some(holding)) => holding.side_effects.forget(&id),
             (
-                Output::Append(_) | Output::Claimed(_) | Output::Send { .. } | Output::Act(_) | Output::Forget(_),
+                Output::Append(_) | Output::Claimed(_) | Output::Send { .. } | Output::Execute(_) | Output::Abandon(_),
                 None,
             ) => {}
         }

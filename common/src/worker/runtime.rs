@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::acts::Actor;
 use super::commands::Commands;
 use super::member::{DRAIN, Member};
 use super::partition::Worker;
 use super::shared::{Event, Shared};
+use super::side_effects::Executor;
 use super::status::Status;
 use super::tail::Tailer;
 use super::watch::Watch;
@@ -69,9 +69,9 @@ impl Runtime {
     pub async fn start<H, R, A>(config: Config, service: Service<H, A>) -> anyhow::Result<Self>
     where
         H: Handler,
-        H::Act: Send + Sync,
+        H::SideEffect: Send + Sync,
         R: Rows<Entity = H::Entity>,
-        A: Actor<Act = H::Act>,
+        A: Executor<SideEffect = H::SideEffect>,
     {
         let (admin, cluster) = topics::reach(&config).await?;
         topics::prepare(&admin, &config, &all_topics(&service)).await?;
@@ -160,9 +160,9 @@ fn start_threads<H, R, A>(
 ) -> anyhow::Result<Runtime>
 where
     H: Handler,
-    H::Act: Send + Sync,
+    H::SideEffect: Send + Sync,
     R: Rows<Entity = H::Entity>,
-    A: Actor<Act = H::Act>,
+    A: Executor<SideEffect = H::SideEffect>,
 {
     let applied = Arc::new(Applied::new(config.partitions));
     let waiters = Arc::new(Waiters::default());

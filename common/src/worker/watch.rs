@@ -61,7 +61,7 @@ pub struct Member {
 
 /// A dead-letter topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadTopic {
+pub struct DeadLetterTopic {
     /// Its name.
     pub topic: String,
     /// How many messages lie there.
@@ -70,7 +70,7 @@ pub struct DeadTopic {
 
 /// A message on a dead-letter topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetter {
     /// Its partition.
     pub partition: i32,
     /// Its offset there.
@@ -110,7 +110,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`WatchError`].
-    pub async fn dead_topics(&self) -> Result<Vec<DeadTopic>, WatchError> {
+    pub async fn dead_topics(&self) -> Result<Vec<DeadLetterTopic>, WatchError> {
         self.blocking(Self::read_dead_topics).await
     }
 
@@ -118,7 +118,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`WatchError`].
-    pub async fn letters(&self, topic: &str, most: usize) -> Result<Vec<Letter>, WatchError> {
+    pub async fn letters(&self, topic: &str, most: usize) -> Result<Vec<DeadLetter>, WatchError> {
         let topic = topic.to_owned();
         self.blocking(move |watch| {
             let mut all = Vec::new();
@@ -138,7 +138,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`WatchError`].
-    pub async fn letter(&self, topic: &str, partition: i32, offset: i64) -> Result<Option<Letter>, WatchError> {
+    pub async fn letter(&self, topic: &str, partition: i32, offset: i64) -> Result<Option<DeadLetter>, WatchError> {
         let topic = topic.to_owned();
         self.blocking(move |watch| {
             if !watch.partitions(&topic)?.contains(&partition) {
@@ -236,7 +236,7 @@ impl Watch {
         Ok(own.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect())
     }
 
-    fn read_dead_topics(&self) -> Result<Vec<DeadTopic>, WatchError> {
+    fn read_dead_topics(&self) -> Result<Vec<DeadLetterTopic>, WatchError> {
         let mut all = Vec::new();
         for (topic, partitions) in self.topics()?.into_iter().filter(|(topic, _)| topics::is_dead_letters(topic)) {
             let mut count = 0;
@@ -244,7 +244,7 @@ impl Watch {
                 let (low, high) = self.client("")?.fetch_watermarks(&topic, partition, PATIENCE)?;
                 count += high - low;
             }
-            all.push(DeadTopic { topic, count });
+            all.push(DeadLetterTopic { topic, count });
         }
         all.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.topic.cmp(&b.topic)));
         Ok(all)
@@ -261,7 +261,7 @@ impl Watch {
     }
 
     /// The messages between two offsets, by a consumer of its own: what it is assigned is nobody else's business.
-    fn read(&self, topic: &str, partition: i32, range: std::ops::Range<i64>) -> Result<Vec<Letter>, WatchError> {
+    fn read(&self, topic: &str, partition: i32, range: std::ops::Range<i64>) -> Result<Vec<DeadLetter>, WatchError> {
         let mut letters = Vec::new();
         if range.is_empty() {
             return Ok(letters);
@@ -291,12 +291,12 @@ impl Watch {
     }
 }
 
-fn letter(message: &rdkafka::message::BorrowedMessage<'_>) -> Letter {
+fn letter(message: &rdkafka::message::BorrowedMessage<'_>) -> DeadLetter {
     let mut headers = Headers::default();
     for header in message.headers().into_iter().flat_map(rdkafka::message::Headers::iter) {
         headers.push(messages::header::name(header.key), Blob(header.value.unwrap_or_default().to_vec()));
     }
-    Letter {
+    DeadLetter {
         partition: message.partition(),
         offset: message.offset(),
         at: Timestamp(message.timestamp().to_millis().unwrap_or(0)),

@@ -55,7 +55,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::carrier::actor::tests::parcel;
+    use crate::carrier::executor::tests::parcel;
 
     /// Answers nothing at first, then that it takes it; refuses to let anything go.
     #[derive(Default)]

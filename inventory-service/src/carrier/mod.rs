@@ -1,8 +1,8 @@
 //! Carriers: what the service asks of one. Apart from the shipments, which know a carrier only by what it answered. What
 //! surrounds a call to any of them is in `guard`, and who makes the calls in `actor`.
 
-pub mod actor;
 pub mod answers;
+pub mod executor;
 pub mod guard;
 mod manual;
 mod simulated;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::messages::{Address, Method};
 
-pub use actor::Dispatcher;
+pub use executor::Dispatcher;
 pub use manual::Manual;
 pub use simulated::Simulated;
 pub use switchboard::Switchboard;
@@ -64,7 +64,7 @@ pub struct Parcel {
 
 /// What a shipment wants asked of its carrier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Act {
+pub enum CarrierCall {
     /// To take it.
     Book(Parcel),
     /// To let it go: which call, 1, 2, ...

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::carrier::{Act, CarrierKind, Parcel};
+use crate::carrier::{CarrierCall, CarrierKind, Parcel};
 use crate::messages::{Address, Method, Stage};
 use crate::reservation::Line;
 
@@ -171,7 +171,7 @@ impl Shipment {
     }
 
     /// What it wants asked of its carrier.
-    pub fn intent(&self) -> Option<Intent<Act>> {
+    pub fn intent(&self) -> Option<Intent<CarrierCall>> {
         let parcel = || {
             Some(Parcel {
                 shipment: self.id().to_string(),
@@ -188,11 +188,11 @@ impl Shipment {
         };
         let (order, calls, void_calls) = (&self.order_id, self.calls, self.void_calls);
         if let Some(due) = self.void_due {
-            let what = Act::Void(parcel()?, void_calls);
+            let what = CarrierCall::Void(parcel()?, void_calls);
             return Some(Intent { id: format!("{order}/void/{void_calls}"), due, what });
         }
         let asks = self.status == ShipmentStatus::Requested;
-        let what = Act::Book(parcel().filter(|_| asks)?);
+        let what = CarrierCall::Book(parcel().filter(|_| asks)?);
         Some(Intent { id: format!("{order}/book/{calls}"), due: self.created_at, what })
     }
 

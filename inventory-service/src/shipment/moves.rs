@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use common::blob::Blob;
-use common::messages::{Headers, Message, Outgoing, Reply, Unreadable, header};
+use common::messages::{Message, Outgoing, Reply, Unreadable};
 use common::time::Timestamp;
 use serde_json::json;
 
@@ -12,7 +11,7 @@ use super::{Happened, Shipment, ShipmentStatus, shipment_key, tracking};
 use crate::carrier::answers::{CarrierAnswered, Outcome};
 use crate::messages::{Delivery, Method, ShipmentEvent};
 use crate::reservation::Status;
-use crate::stock::{Decision, Inventory, done, refused};
+use crate::stock::{Decision, Inventory};
 
 /// The most that a history keeps, with the calls that led nowhere.
 const HISTORY: usize = 32;
@@ -29,20 +28,23 @@ pub(crate) fn ship(
     command: &Message,
 ) -> Option<Reply> {
     let key = shipment_key(order);
-    if let Some(Inventory::Shipment(mut known)) = desk.world.take(&key) {
+    if let Some(Inventory::Shipment(mut known)) = desk.tx.take(&key) {
         let answer = known.asked_again(command, desk.now);
-        desk.world.put(key, Inventory::Shipment(known));
+        desk.tx.put(key, Inventory::Shipment(known));
         return answer;
     }
     let items = match desk.reservation(order).map(|held| (held.status, held.items.clone())) {
         Some((Status::Reserved | Status::Confirmed, items)) => items,
         Some((Status::Released | Status::Refused | Status::Expired, _)) | None => {
-            return Some(refused("not_confirmed", "nothing is reserved for this order, so there is nothing to ship"));
+            return Some(Reply::refused(
+                "not_confirmed",
+                "nothing is reserved for this order, so there is nothing to ship",
+            ));
         }
     };
     let carried = delivery.method != Method::Pickup;
     if carried && delivery.address.is_none() {
-        return Some(refused("address_missing", format!("{} needs an address", delivery.method.name())));
+        return Some(Reply::refused("address_missing", format!("{} needs an address", delivery.method.name())));
     }
     let mut new = Shipment::of(order, warehouse, desk.now);
     (new.items, new.method, new.address) = (items, Some(delivery.method), delivery.address);
@@ -55,16 +57,16 @@ pub(crate) fn ship(
         new.created(&desk.rules.shipping, desk.now);
         Some(new.answer())
     };
-    desk.world.put(key, Inventory::Shipment(Box::new(new)));
+    desk.tx.put(key, Inventory::Shipment(Box::new(new)));
     answer
 }
 
 /// The next tracking number. Each partition has numbers of its own.
 fn next_number(desk: &mut Decision<'_, '_>, method: Method) -> String {
-    let given = if let Some(Inventory::Numbers(given)) = desk.world.get(NUMBERS) { *given } else { 0 };
-    desk.world.put(NUMBERS, Inventory::Numbers(given.saturating_add(1)));
+    let given = if let Some(Inventory::Numbers(given)) = desk.tx.get(NUMBERS) { *given } else { 0 };
+    desk.tx.put(NUMBERS, Inventory::Numbers(given.saturating_add(1)));
     let whole = |n: i32| u64::try_from(n).unwrap_or(0);
-    let serial = given.saturating_mul(whole(desk.world.partitions())).saturating_add(whole(desk.world.partition()));
+    let serial = given.saturating_mul(whole(desk.tx.partitions())).saturating_add(whole(desk.tx.partition()));
     let shipping = &desk.rules.shipping;
     tracking::number(method, shipping.serial_from.saturating_add(serial), &shipping.origin)
 }
@@ -72,14 +74,14 @@ fn next_number(desk: &mut Decision<'_, '_>, method: Method) -> String {
 /// Calls a shipment off. One never heard of is recorded: it is refused later.
 pub(crate) fn cancel(desk: &mut Decision<'_, '_>, order: &str, warehouse: &str) -> Reply {
     let key = shipment_key(order);
-    let Some(Inventory::Shipment(mut known)) = desk.world.take(&key) else {
+    let Some(Inventory::Shipment(mut known)) = desk.tx.take(&key) else {
         let mut early = Shipment::of(order, warehouse, desk.now);
         early.becomes(ShipmentStatus::Cancelled, desk.now, Some("called off before it was asked for"));
-        desk.world.put(key, Inventory::Shipment(Box::new(early)));
-        return done();
+        desk.tx.put(key, Inventory::Shipment(Box::new(early)));
+        return Reply::done();
     };
     let answer = known.cancelled(desk.now);
-    desk.world.put(key, Inventory::Shipment(known));
+    desk.tx.put(key, Inventory::Shipment(known));
     answer
 }
 
@@ -90,14 +92,13 @@ pub(crate) fn cancel(desk: &mut Decision<'_, '_>, order: &str, warehouse: &str) 
 pub(crate) fn answered(desk: &mut Decision<'_, '_>, message: &Message) -> Result<(), Unreadable> {
     let said: CarrierAnswered = message.json()?;
     let key = shipment_key(&said.order_id);
-    let Some(Inventory::Shipment(mut known)) = desk.world.take(&key) else { return Ok(()) };
+    let Some(Inventory::Shipment(mut known)) = desk.tx.take(&key) else { return Ok(()) };
     let answer = known.carrier_said(said, desk.rules, desk.now);
     let waiting = if answer.is_some() { known.waiting.take() } else { None };
     if let (Some(answer), Some(headers)) = (answer, waiting) {
-        let command = Message { headers, ..message.clone() };
-        desk.world.send(Outgoing::reply(&command, &known.order_id, desk.now, &answer));
+        desk.tx.send(Outgoing::reply(&headers, &known.order_id, desk.now, &answer));
     }
-    desk.world.put(key, Inventory::Shipment(known));
+    desk.tx.put(key, Inventory::Shipment(known));
     Ok(())
 }
 
@@ -106,7 +107,7 @@ pub(crate) fn answered(desk: &mut Decision<'_, '_>, message: &Message) -> Result
 pub(crate) fn happened(desk: &mut Decision<'_, '_>, event: ShipmentEvent) {
     let now = desk.now;
     let key = shipment_key(&event.order_id.to_string());
-    if let Some(Inventory::Shipment(shipment)) = desk.world.update(&key)
+    if let Some(Inventory::Shipment(shipment)) = desk.tx.update(&key)
         && shipment.takes(event.status).is_ok()
         && !shipment.has_been(event.status)
     {
@@ -160,7 +161,7 @@ impl Shipment {
 
     fn request(&mut self, command: &Message, now: Timestamp) {
         self.calls = self.calls.saturating_add(1);
-        self.waiting = Some(what_identifies(command));
+        self.waiting = Some(command.reply_headers());
         self.becomes(ShipmentStatus::Requested, now, None);
     }
 
@@ -174,7 +175,7 @@ impl Shipment {
     fn asked_again(&mut self, command: &Message, now: Timestamp) -> Option<Reply> {
         match self.status {
             ShipmentStatus::Requested => {
-                self.waiting = Some(what_identifies(command));
+                self.waiting = Some(command.reply_headers());
                 None
             }
             ShipmentStatus::Failed => {
@@ -186,9 +187,9 @@ impl Shipment {
             | ShipmentStatus::HandedOver
             | ShipmentStatus::Delivered => Some(self.answer()),
             ShipmentStatus::Cancelled if self.method.is_none() => {
-                Some(refused("cancelled_before_created", "the shipment was called off before it was asked for"))
+                Some(Reply::refused("cancelled_before_created", "the shipment was called off before it was asked for"))
             }
-            ShipmentStatus::Cancelled => Some(refused("already_cancelled", "the shipment was called off")),
+            ShipmentStatus::Cancelled => Some(Reply::refused("already_cancelled", "the shipment was called off")),
             ShipmentStatus::Refused => Some(self.refused()),
         }
     }
@@ -204,19 +205,19 @@ impl Shipment {
             data["carrier"] = carrier.name().into();
             data["trackingNumber"] = number.as_str().into();
         }
-        Reply::Ok { data }
+        Reply::ok(data)
     }
 
     fn refused(&self) -> Reply {
-        refused("carrier_refused", self.refusal.clone().unwrap_or_default())
+        Reply::refused("carrier_refused", self.refusal.clone().unwrap_or_default())
     }
 
     fn cancelled(&mut self, now: Timestamp) -> Reply {
         match self.status {
-            ShipmentStatus::Cancelled | ShipmentStatus::Refused => return done(),
+            ShipmentStatus::Cancelled | ShipmentStatus::Refused => return Reply::done(),
             ShipmentStatus::HandedOver | ShipmentStatus::Delivered => {
                 let why = format!("the shipment is {} and can't be called off", self.status.name());
-                return refused("already_handed_over", why);
+                return Reply::refused("already_handed_over", why);
             }
             ShipmentStatus::Requested | ShipmentStatus::Failed | ShipmentStatus::Created | ShipmentStatus::Picked => {}
         }
@@ -226,7 +227,7 @@ impl Shipment {
         }
         self.waiting = None;
         self.becomes(ShipmentStatus::Cancelled, now, None);
-        done()
+        Reply::done()
     }
 
     fn void(&mut self, due: Timestamp) {
@@ -259,7 +260,7 @@ impl Shipment {
             }
             Outcome::Failed if asked => {
                 self.becomes(ShipmentStatus::Failed, now, Some(&error));
-                Some(Reply::Failed { error, retry_after_ms: None })
+                Some(Reply::failed(error, None))
             }
             Outcome::Refused | Outcome::Failed => None,
             Outcome::Voided | Outcome::NotVoided | Outcome::VoidFailed
@@ -283,16 +284,4 @@ impl Shipment {
             }
         }
     }
-}
-
-/// What a reply needs of the command that it answers.
-fn what_identifies(command: &Message) -> Headers {
-    let mut kept = Headers(Vec::with_capacity(6));
-    kept.push(header::ID, command.id());
-    for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION, header::TRACEPARENT] {
-        if let Some(value) = command.header(name) {
-            kept.push(name, Blob::from(value));
-        }
-    }
-    kept
 }

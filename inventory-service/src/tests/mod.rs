@@ -77,11 +77,11 @@ impl Shop {
         });
         let (mut shop, store) =
             (Self::with(Vec::new()), store.into_iter().collect::<std::collections::BTreeMap<_, _>>());
-        let mut world = common::journal::World::over(&mut shop.memory, &store, 0, 1);
+        let mut tx = common::journal::Transaction::over(&mut shop.memory, &store, 0, 1);
         for (key, state) in &store {
-            world.put(key.clone(), state.clone());
+            tx.put(key.clone(), state.clone());
         }
-        shop.handler.decide(&mut world, Trigger::Claimed, Timestamp(1)).unwrap();
+        shop.handler.decide(&mut tx, Trigger::Claimed, Timestamp(1)).unwrap();
         shop
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::journal::{Entity as _, Handler as _, Memory, Trigger, World};
+use common::journal::{Entity as _, Handler as _, Memory, Transaction, Trigger};
 use common::time::Timestamp;
 use common::topics;
 use serde_json::json;
@@ -27,8 +27,8 @@ fn seeding_is_done_by_the_partition_that_holds_the_warehouse_alone() {
     let home = topics::partition_of(b"main", 2);
     for partition in [0, 1] {
         let mut memory = Memory::default();
-        let mut world = World::over(&mut memory, &store, partition, 2);
-        handler.decide(&mut world, Trigger::Claimed, Timestamp(0)).unwrap();
+        let mut tx = Transaction::over(&mut memory, &store, partition, 2);
+        handler.decide(&mut tx, Trigger::Claimed, Timestamp(0)).unwrap();
         assert_eq!(memory.get(&stock_key("main", DAY_ONE)).is_some(), partition == home);
     }
 }
@@ -240,9 +240,9 @@ fn what_cannot_be_read_goes_to_the_dead_letters_and_changes_nothing() {
 fn a_warehouse_is_served_by_its_own_partition_alone() {
     let (handler, store, mut memory) = (Shop::open().handler, BTreeMap::new(), Memory::default());
     let wrong = 1 - topics::partition_of(b"main", 2);
-    let mut world = World::over(&mut memory, &store, wrong, 2);
+    let mut tx = Transaction::over(&mut memory, &store, wrong, 2);
     let released = message(RELEASE, &json!({"orderId": ORDER}));
-    let taken = handler.decide(&mut world, Trigger::Message(&released), Timestamp(0));
+    let taken = handler.decide(&mut tx, Trigger::Message(&released), Timestamp(0));
     assert!(taken.unwrap_err().to_string().contains("use its name as the key"));
 }
 

@@ -7,7 +7,7 @@ use common::http::{Body, InPath, Params, Problem};
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
-use common::worker::{DeadTopic, Group, Letter};
+use common::worker::{DeadLetter, DeadLetterTopic, Group};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ pub(super) async fn letters(State(api): State<Api>, InPath(topic): InPath<String
     Ok(Json(json!({ "items": items.collect::<Vec<_>>() })))
 }
 
-fn letter(found: &Letter, back: Option<&PutBack>) -> Value {
+fn letter(found: &DeadLetter, back: Option<&PutBack>) -> Value {
     let headers = found.headers.0.iter().map(|(name, value)| json!({ "name": name, "value": value }));
     json!({
         "partition": found.partition,
@@ -115,21 +115,21 @@ impl Api {
     }
 
     /// The dead-letter topics, and how many messages of each were put back.
-    pub(crate) async fn dead_topics(&self) -> Result<Vec<(DeadTopic, i64)>, Problem> {
+    pub(crate) async fn dead_topics(&self) -> Result<Vec<(DeadLetterTopic, i64)>, Problem> {
         let back = self.context.view.read(view::put_back_counts).await?;
         let topics = self.context.watch.dead_topics().await?.into_iter();
         Ok(topics.map(|topic| (topic.clone(), back.get(&topic.topic).copied().unwrap_or(0))).collect())
     }
 
     /// The newest dead letters of a topic, and who put them back.
-    pub(crate) async fn letters(&self, topic: &str) -> Result<Vec<(Letter, Option<PutBack>)>, Problem> {
+    pub(crate) async fn letters(&self, topic: &str) -> Result<Vec<(DeadLetter, Option<PutBack>)>, Problem> {
         if !topics::is_dead_letters(topic) {
             return Err(Problem::not_found(format!("{topic} is no dead-letter topic")));
         }
         let wanted = topic.to_owned();
         let back = self.context.view.read(move |connection| view::put_back(connection, &wanted)).await?;
         let found = self.context.watch.letters(topic, SHOWN).await?.into_iter();
-        let own = |letter: &Letter| {
+        let own = |letter: &DeadLetter| {
             back.iter().find(|b| b.partition == letter.partition && b.offset == letter.offset).cloned()
         };
         Ok(found.map(|letter| (letter.clone(), own(&letter))).collect())

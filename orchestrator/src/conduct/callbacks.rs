@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::journal::{Key, World};
+use common::journal::{Key, Transaction};
 use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
 use common::topics;
@@ -10,7 +10,7 @@ use saga::{Callback, Input, Operation, Receive};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Conductor, Kept, home, saga_key};
+use super::{Conductor, Kept, saga_key};
 
 /// A callback for a saga that nobody knows is kept so long.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -21,26 +21,26 @@ impl Conductor {
     /// A message on a topic that sagas wait on.
     pub(super) fn callback(
         &self,
-        world: &mut World<'_, Kept>,
+        tx: &mut Transaction<'_, Kept>,
         message: &Message,
         receives: &[Receive],
         now: Timestamp,
     ) -> Result<(), Unreadable> {
         let payload: Value = message.json()?;
         let (id, status) = addressed(receives, &payload)?;
-        let home = home(world, id);
-        if home != world.partition() {
+        let home = tx.home_of(&id.to_string());
+        if home != tx.partition() {
             // What lies wrong on payment-results is put back by the payment service, which reads it too.
             if &*message.topic != topics::PAYMENT_RESULTS {
-                world.send(Outgoing::put_back(message, &id.to_string(), home));
+                tx.send(Outgoing::put_back(message, &id.to_string(), home));
             }
             return Ok(());
         }
         let callback = Callback { source: message.topic.to_string(), id: message.id(), status, payload };
-        if world.get(&saga_key(id)).is_some() {
-            self.input(world, id, Input::Callback(callback), now);
+        if tx.get(&saga_key(id)).is_some() {
+            self.input(tx, id, Input::Callback(callback), now);
         } else {
-            keep(world, id, callback, now);
+            keep(tx, id, callback, now);
         }
         Ok(())
     }
@@ -72,8 +72,8 @@ fn early_key(id: Uuid) -> Key {
 }
 
 /// What came before this saga, as its first inputs.
-pub(super) fn take_early(world: &mut World<'_, Kept>, id: Uuid) -> Vec<Input> {
-    match world.take(&early_key(id)) {
+pub(super) fn take_early(tx: &mut Transaction<'_, Kept>, id: Uuid) -> Vec<Input> {
+    match tx.take(&early_key(id)) {
         Some(Kept::Early { callbacks, cancel, .. }) => {
             callbacks.into_iter().map(Input::Callback).chain(cancel.map(Input::Operator)).collect()
         }
@@ -82,25 +82,25 @@ pub(super) fn take_early(world: &mut World<'_, Kept>, id: Uuid) -> Vec<Input> {
 }
 
 /// Keeps a callback for a saga that has not begun.
-fn keep(world: &mut World<'_, Kept>, id: Uuid, callback: Callback, now: Timestamp) {
+fn keep(tx: &mut Transaction<'_, Kept>, id: Uuid, callback: Callback, now: Timestamp) {
     let key = early_key(id);
-    match world.update(&key) {
+    match tx.update(&key) {
         Some(Kept::Early { callbacks, .. }) => {
             if callbacks.len() < KEPT_MOST && !callbacks.iter().any(|c| c.id == callback.id) {
                 callbacks.push(callback);
             }
         }
         Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) => {}
-        None => world.put(key, Kept::Early { callbacks: vec![callback], cancel: None, until: now.plus(KEPT) }),
+        None => tx.put(key, Kept::Early { callbacks: vec![callback], cancel: None, until: now.plus(KEPT) }),
     }
 }
 
 /// Keeps the wish to take a saga back that has not begun.
-pub(super) fn keep_cancel(world: &mut World<'_, Kept>, id: Uuid, operation: Operation, now: Timestamp) {
+pub(super) fn keep_cancel(tx: &mut Transaction<'_, Kept>, id: Uuid, operation: Operation, now: Timestamp) {
     let key = early_key(id);
-    match world.update(&key) {
+    match tx.update(&key) {
         Some(Kept::Early { cancel, .. }) => _ = cancel.get_or_insert(operation),
         Some(Kept::Saga(_) | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) => {}
-        None => world.put(key, Kept::Early { callbacks: Vec::new(), cancel: Some(operation), until: now.plus(KEPT) }),
+        None => tx.put(key, Kept::Early { callbacks: Vec::new(), cancel: Some(operation), until: now.plus(KEPT) }),
     }
 }

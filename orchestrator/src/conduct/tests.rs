@@ -49,9 +49,9 @@ impl Desk {
 
     fn claim(&mut self) -> Option<String> {
         let store = std::collections::BTreeMap::new();
-        let mut world = World::over(&mut self.memory, &store, self.partition, 2);
-        self.conductor.decide(&mut world, Trigger::Claimed, self.now).unwrap();
-        world.refused().map(str::to_owned)
+        let mut tx = Transaction::over(&mut self.memory, &store, self.partition, 2);
+        self.conductor.decide(&mut tx, Trigger::Claimed, self.now).unwrap();
+        tx.refused().map(str::to_owned)
     }
 
     fn hears(
@@ -73,9 +73,9 @@ impl Desk {
             value: Some(value.to_string().into_bytes()),
         };
         let store = std::collections::BTreeMap::new();
-        let mut world = World::over(&mut self.memory, &store, self.partition, 2);
-        self.conductor.decide(&mut world, Trigger::Message(&message), self.now)?;
-        Ok(world.sent().to_vec())
+        let mut tx = Transaction::over(&mut self.memory, &store, self.partition, 2);
+        self.conductor.decide(&mut tx, Trigger::Message(&message), self.now)?;
+        Ok(tx.sent().to_vec())
     }
 
     fn begins(&mut self) -> Vec<Outgoing> {
@@ -98,9 +98,9 @@ impl Desk {
 
     fn wakes(&mut self, key: &Key) -> Vec<Outgoing> {
         let store = std::collections::BTreeMap::new();
-        let mut world = World::over(&mut self.memory, &store, self.partition, 2);
-        self.conductor.decide(&mut world, Trigger::Timer(key), self.now).unwrap();
-        world.sent().to_vec()
+        let mut tx = Transaction::over(&mut self.memory, &store, self.partition, 2);
+        self.conductor.decide(&mut tx, Trigger::Timer(key), self.now).unwrap();
+        tx.sent().to_vec()
     }
 
     fn saga(&self) -> &Saga {

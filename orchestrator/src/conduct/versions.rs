@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use common::journal::{Key, Store, World};
+use common::journal::{Key, Store, Transaction};
 use common::messages::Unreadable;
 use saga::{Definition, Receive};
 use schemars::JsonSchema;
@@ -98,32 +98,32 @@ impl Versions {
     }
 
     /// Keeps every definition that is new here; one that is not what it was ends the process.
-    pub(super) fn store(&self, world: &mut World<'_, Kept>) {
+    pub(super) fn store(&self, tx: &mut Transaction<'_, Kept>) {
         for definition in self.known.all() {
             let key = definition_key(&definition.name, definition.version);
-            match world.get(&key) {
+            match tx.get(&key) {
                 Some(Kept::Definition(stored)) => {
                     if let Some(why) = changed(stored, definition) {
-                        return world.refuse(why);
+                        return tx.refuse(why);
                     }
                 }
                 Some(Kept::Saga(_) | Kept::Early { .. } | Kept::Rollout(_) | Kept::Letter(_)) | None => {
                     let (name, version, hash) = (definition.name.clone(), definition.version, definition.hash());
                     let text = definition.source().to_owned();
-                    world.put(key, Kept::Definition(Stored { name, version, hash: hash.to_owned(), text }));
+                    tx.put(key, Kept::Definition(Stored { name, version, hash: hash.to_owned(), text }));
                 }
             }
         }
     }
 
     /// The definition that the saga of this key began with, if there is such a saga.
-    pub(super) fn of(&self, world: &mut World<'_, Kept>, key: &str) -> Option<Arc<Definition>> {
-        let saga = world.get(key)?.saga()?;
+    pub(super) fn of(&self, tx: &mut Transaction<'_, Kept>, key: &str) -> Option<Arc<Definition>> {
+        let saga = tx.get(key)?.saga()?;
         match self.known.of(&saga.definition, saga.version) {
             Some(definition) => Some(definition.clone()),
             None => {
                 let (name, version) = (saga.definition.clone(), saga.version);
-                self.stored(world, &name, version)
+                self.stored(tx, &name, version)
             }
         }
     }
@@ -131,7 +131,7 @@ impl Versions {
     /// Reads what only the journal has, and says on which topics those sagas wait.
     pub(super) fn remember(&self, kept: &dyn Store<Kept>) -> Result<BTreeSet<String>, String> {
         let mut topics = BTreeSet::new();
-        for kept in kept.beginning_with(DEFINITIONS)? {
+        for kept in kept.with_prefix(DEFINITIONS)? {
             let Kept::Definition(stored) = kept else { continue };
             if self.known.of(&stored.name, stored.version).is_some() {
                 continue;
@@ -150,12 +150,12 @@ impl Versions {
     }
 
     /// One whose file is gone.
-    fn stored(&self, world: &mut World<'_, Kept>, name: &str, version: u32) -> Option<Arc<Definition>> {
+    fn stored(&self, tx: &mut Transaction<'_, Kept>, name: &str, version: u32) -> Option<Arc<Definition>> {
         let key = (name.to_owned(), version);
         if let Some(read) = self.read.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Some(read.clone());
         }
-        let Some(Kept::Definition(stored)) = world.get(&definition_key(name, version)) else { return None };
+        let Some(Kept::Definition(stored)) = tx.get(&definition_key(name, version)) else { return None };
         let definition = Arc::new(stored.read()?);
         self.read.write().unwrap_or_else(PoisonError::into_inner).insert(key, definition.clone());
         Some(definition)
@@ -201,12 +201,12 @@ fn changed(stored: &Stored, now: &Definition) -> Option<String> {
 }
 
 /// The definition that a new saga begins on, of several versions, the newest first.
-pub(super) fn choose(world: &mut World<'_, Kept>, begun: &[&Arc<Definition>], id: Uuid) -> Option<Arc<Definition>> {
+pub(super) fn choose(tx: &mut Transaction<'_, Kept>, begun: &[&Arc<Definition>], id: Uuid) -> Option<Arc<Definition>> {
     let newest = begun.first()?;
     if begun.len() == 1 {
         return Some(Arc::clone(newest));
     }
-    let Some(Kept::Rollout(rollout)) = world.get(&rollout_key(&newest.name)) else { return Some(Arc::clone(newest)) };
+    let Some(Kept::Rollout(rollout)) = tx.get(&rollout_key(&newest.name)) else { return Some(Arc::clone(newest)) };
     let Some(rolled) = begun.iter().find(|definition| definition.version == rollout.version) else {
         return Some(Arc::clone(newest));
     };
@@ -222,7 +222,7 @@ fn share(id: Uuid) -> u8 {
 
 /// Sets another rollout on this partition.
 pub(super) fn set_rollout(
-    world: &mut World<'_, Kept>,
+    tx: &mut Transaction<'_, Kept>,
     definitions: &Definitions,
     set: SetRollout,
 ) -> Result<(), Unreadable> {
@@ -235,7 +235,7 @@ pub(super) fn set_rollout(
         return Err(Unreadable::Malformed(format!("there is no definition {name} version {version}")));
     }
     tracing::info!(definition = name, version, percent, by, why, "rollout");
-    world.put(rollout_key(&name), Kept::Rollout(rollout));
+    tx.put(rollout_key(&name), Kept::Rollout(rollout));
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use common::blob::Blob;
 use common::http::Problem;
-use common::worker::Letter;
+use common::worker::DeadLetter;
 use maud::{Markup, html};
 
 use super::query::encoded;
@@ -29,7 +29,7 @@ pub(super) async fn content(pages: &Pages, seen: &Seen, topic: &str) -> Result<C
     Ok(Content { title: topic.to_owned(), main })
 }
 
-fn one_letter(seen: &Seen, topic: &str, letter: &Letter, back: Option<&PutBack>) -> Markup {
+fn one_letter(seen: &Seen, topic: &str, letter: &DeadLetter, back: Option<&PutBack>) -> Markup {
     let lang = seen.lang;
     let state = back.map_or("", |_| "back");
     html! { details.letter data-keep=(format!("{}-{} {state}", letter.partition, letter.offset)) {

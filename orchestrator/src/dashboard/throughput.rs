@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::http::Problem;
-use common::worker::{DeadTopic, Group, Letter};
+use common::worker::{DeadLetter, DeadLetterTopic, Group};
 use maud::{Markup, html};
 use tokio::sync::Mutex;
 
@@ -29,11 +29,11 @@ const FRESH_LETTERS: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 struct Known {
     groups: Vec<Group>,
-    dead: Vec<(DeadTopic, i64)>,
+    dead: Vec<(DeadLetterTopic, i64)>,
 }
 
 /// Dead letters, and who put them back.
-type Letters = Arc<Vec<(Letter, Option<PutBack>)>>;
+type Letters = Arc<Vec<(DeadLetter, Option<PutBack>)>>;
 
 /// The cluster as it was a moment ago, the same for everybody who looks.
 #[derive(Default)]
@@ -193,7 +193,7 @@ fn groups(groups: &[Group], lang: Lang) -> Markup {
     } }
 }
 
-fn dead(topics: &[(DeadTopic, i64)], lang: Lang) -> Markup {
+fn dead(topics: &[(DeadLetterTopic, i64)], lang: Lang) -> Markup {
     let heads = [lang.say("Topic", "Tópico"), lang.say("Messages", "Mensagens"), lang.say("Put back", "Devolvidas")];
     html! { section {
         h2 { (lang.say("Dead letters", "Mensagens mortas")) }

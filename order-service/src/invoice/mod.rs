@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::conclude::Payment;
 use crate::kept::Kept;
-use crate::order::{Decision, Order, Orders, Status, answer, change, done, refused};
+use crate::order::{Decision, Order, Orders, Status, answer, change};
 
 /// `ce_type` of the command that confirms a paid order and makes its invoice.
 pub const CONFIRM: &str = "order.confirm";
@@ -77,39 +77,41 @@ fn series_key(series: &str, partition: i32) -> String {
 /// Makes the invoice, once. An order that is to be shipped is confirmed by it; any other is when it ends.
 pub(crate) fn confirm(
     rules: &Orders,
-    world: Decision<'_, '_>,
+    tx: Decision<'_, '_>,
     message: &Message,
     now: Timestamp,
 ) -> Result<(), Unreadable> {
     let asked: Confirm = message.json()?;
     let look =
         |order: &Order| (order.unconfirmed, order.invoice.as_ref().map(|made| made.number.clone()), order.status);
-    answer(world, message, asked.order_id, now, look, |world, key, seen| match seen {
-        (true, _, _) => refused("taken_back", "its invoice was taken back before".to_owned()),
+    answer(tx, message, asked.order_id, now, look, |tx, key, seen| match seen {
+        (true, _, _) => Reply::refused("taken_back", "its invoice was taken back before".to_owned()),
         (false, Some(number), _) => numbered(&number),
-        (false, None, status) if !status.is_underway() => refused("already_ended", format!("the order is {status}")),
+        (false, None, status) if !status.is_underway() => {
+            Reply::refused("already_ended", format!("the order is {status}"))
+        }
         (false, None, _) => {
-            let number = next_number(world, &rules.series);
+            let number = next_number(tx, &rules.series);
             let answer = numbered(&number);
-            change(world, key, |order| issue(order, number, asked.payment, now));
+            change(tx, key, |order| issue(order, number, asked.payment, now));
             answer
         }
     })
 }
 
 fn numbered(number: &str) -> Reply {
-    Reply::Ok { data: json!({ "invoiceNumber": number }) }
+    Reply::ok(json!({ "invoiceNumber": number }))
 }
 
-fn next_number(world: Decision<'_, '_>, series: &str) -> String {
-    let partition = world.partition();
+fn next_number(tx: Decision<'_, '_>, series: &str) -> String {
+    let partition = tx.partition();
     let key = series_key(series, partition);
-    let last = match world.get(&key) {
+    let last = match tx.get(&key) {
         Some(Kept::Series(series)) => series.last,
         Some(Kept::Order(_) | Kept::Mailing(_)) | None => 0,
     };
     let number = last.saturating_add(1);
-    world.put(key, Kept::Series(Series { last: number }));
+    tx.put(key, Kept::Series(Series { last: number }));
     format!("{series}{partition}-{number:06}")
 }
 
@@ -126,16 +128,16 @@ fn issue(order: &mut Order, number: String, payment: Option<Payment>, now: Times
 }
 
 /// The invoice is void; where none was made, none will be. Never refused: it is a compensation.
-pub(crate) fn unconfirm(world: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+pub(crate) fn unconfirm(tx: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let asked: Unconfirm = message.json()?;
     answer(
-        world,
+        tx,
         message,
         asked.order_id,
         now,
         |_| (),
-        |world, key, ()| {
-            change(world, key, |order| {
+        |tx, key, ()| {
+            change(tx, key, |order| {
                 if !order.unconfirmed {
                     (order.unconfirmed, order.updated_at) = (true, now);
                 }
@@ -143,7 +145,7 @@ pub(crate) fn unconfirm(world: Decision<'_, '_>, message: &Message, now: Timesta
                     (invoice.status, invoice.voided_at) = (InvoiceStatus::Void, Some(now));
                 }
             });
-            done()
+            Reply::done()
         },
     )
 }

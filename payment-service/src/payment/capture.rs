@@ -51,7 +51,7 @@ impl Payment {
                 let amount = amount_minor.unwrap_or(price);
                 if !(1..=price).contains(&amount) {
                     let detail = format!("from 0.01 to {} can be captured", Amount(price));
-                    return Some(Reply::Refused { reason: "capture_amount".to_owned(), detail: Some(detail) });
+                    return Some(Reply::refused("capture_amount", detail));
                 }
                 self.capture_minor = Some(amount);
                 self.capture_calls += 1;
@@ -105,7 +105,7 @@ impl Payment {
 
     /// The provider won't let it be captured.
     pub fn capture_refused(&mut self, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
-        let reply = Reply::Refused { reason: "capture_refused".to_owned(), detail: Some(cut(error).to_owned()) };
+        let reply = Reply::refused("capture_refused", cut(error));
         self.not_captured(call, error, &reply, now)
     }
 

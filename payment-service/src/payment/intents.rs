@@ -4,42 +4,46 @@ use common::journal::Intent;
 use common::money::Amount;
 
 use super::partial::PartialRefund;
-use super::{Act, Payment, Status};
+use super::{Payment, ProviderCall, Status};
 use crate::provider::{Charge, Refund};
 
 impl Payment {
     /// All that it wants asked of the provider.
-    pub fn intents(&self) -> Vec<Intent<Act>> {
+    pub fn intents(&self) -> Vec<Intent<ProviderCall>> {
         self.partial_intents().chain(self.intent()).collect()
     }
 
     /// What it wants asked of the provider, parts that are given back aside.
-    fn intent(&self) -> Option<Intent<Act>> {
+    fn intent(&self) -> Option<Intent<ProviderCall>> {
         let order = self.order;
         match self.status {
             Status::Requested { since } => {
                 let id = format!("{order}/request/{}", self.calls);
-                Some(Intent { id, due: since, what: Act::Request(self.charge()?) })
+                Some(Intent { id, due: since, what: ProviderCall::Request(self.charge()?) })
             }
             Status::Pending { .. } => {
                 let id = format!("{order}/result/{}", self.numbered());
-                Some(Intent { id, due: self.result_due()?, what: Act::Result(self.charge()?, self.asks) })
+                Some(Intent { id, due: self.result_due()?, what: ProviderCall::Result(self.charge()?, self.asks) })
             }
             Status::Cancelled | Status::Declined => {
                 let id = format!("{order}/cancel/{}", self.numbered());
-                Some(Intent { id, due: self.result_due()?, what: Act::Cancel(self.charge()?, self.asks) })
+                Some(Intent { id, due: self.result_due()?, what: ProviderCall::Cancel(self.charge()?, self.asks) })
             }
             Status::Capturing { due } => {
                 let (charge, call) = (self.charge()?, self.capture_calls);
                 let amount = self.capture_minor.map_or(charge.amount, Amount);
                 let id = format!("{order}/capture/{call}");
-                Some(Intent { id, due, what: Act::Capture { charge, amount, call } })
+                Some(Intent { id, due, what: ProviderCall::Capture { charge, amount, call } })
             }
             // Parts that are on their way are waited for: what is left is not known before.
             Status::Refunding { .. } if self.partial_refunds.iter().any(PartialRefund::is_underway) => None,
             Status::Refunding { due } => {
                 let call = self.refund_calls;
-                Some(Intent { id: format!("{order}/refund/{call}"), due, what: Act::Refund(self.whole_refund(call)) })
+                Some(Intent {
+                    id: format!("{order}/refund/{call}"),
+                    due,
+                    what: ProviderCall::Refund(self.whole_refund(call)),
+                })
             }
             Status::New
             | Status::Unrequested { .. }

@@ -5,9 +5,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use common::journal::Entity as _;
-use common::messages::{Headers, Message, Outgoing, Reply, header};
+use common::messages::{Headers, Message, Outgoing, Reply};
 use common::time::Timestamp;
-use common::topics;
 use serde_json::json;
 
 use super::{Approval, Event, KEPT, Payment, Price, Status, cut};
@@ -38,12 +37,12 @@ impl Payment {
             Status::New | Status::Failed => {
                 (self.price, self.capture, self.method) = (Some(price), capture, method);
                 self.calls += 1;
-                self.waiting = Some(what_identifies(command));
+                self.waiting = Some(command.reply_headers());
                 self.becomes(Status::Requested { since: now }, now, "requested");
                 None
             }
             Status::Requested { .. } => {
-                self.waiting = Some(what_identifies(command));
+                self.waiting = Some(command.reply_headers());
                 None
             }
             Status::Unrequested { verdict, .. } => {
@@ -307,46 +306,32 @@ impl Payment {
     }
 
     pub(super) fn taken(&self) -> Reply {
-        Reply::Ok { data: json!({ "paymentId": self.id() }) }
+        Reply::ok(json!({ "paymentId": self.id() }))
     }
 
     /// Answers the command that waited for the provider, if one does.
     pub(super) fn answer_waiting(&mut self, reply: &Reply, now: Timestamp) -> Option<Outgoing> {
         let headers = self.waiting.take()?;
-        Some(self.answer_to(headers, reply, now))
+        Some(self.answer_to(&headers, reply, now))
     }
 
     /// Answers the command with these headers.
-    pub(super) fn answer_to(&self, headers: Headers, reply: &Reply, now: Timestamp) -> Outgoing {
-        let (topic, key, value) = (topics::PAYMENT_COMMANDS.into(), None, None);
-        let command = Message { topic, partition: 0, offset: 0, timestamp: now, key, headers, value };
-        Outgoing::reply(&command, &self.order.to_string(), now, reply)
+    pub(super) fn answer_to(&self, headers: &Headers, reply: &Reply, now: Timestamp) -> Outgoing {
+        Outgoing::reply(headers, &self.order.to_string(), now, reply)
     }
-}
-
-/// What a reply needs of the command that it answers.
-pub fn what_identifies(command: &Message) -> Headers {
-    let mut kept = Headers(Vec::with_capacity(6));
-    kept.push(header::ID, command.id());
-    for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION, header::TRACEPARENT] {
-        if let Some(value) = command.header(name) {
-            kept.push(name, value);
-        }
-    }
-    kept
 }
 
 pub(super) fn done(outcome: &str) -> Reply {
-    Reply::Ok { data: json!({ "outcome": outcome }) }
+    Reply::ok(json!({ "outcome": outcome }))
 }
 
 fn not_taken(why: &str) -> Reply {
-    Reply::Refused { reason: "payment_refused".to_owned(), detail: Some(why.to_owned()) }
+    Reply::refused("payment_refused", why)
 }
 
 pub(super) fn failed(error: &str, retry_after: Option<Duration>) -> Reply {
     let retry_after_ms = retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
-    Reply::Failed { error: error.to_owned(), retry_after_ms }
+    Reply::failed(error, retry_after_ms)
 }
 
 /// The pause after so many calls that led nowhere.

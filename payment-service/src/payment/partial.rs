@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::moves::{failed, pause};
-use super::{Act, Payment, Status, cut};
+use super::{Payment, ProviderCall, Status, cut};
 use crate::provider::Refund;
 
 /// So many parts a payment may be given back in, and so many refused ones are kept.
@@ -195,7 +195,7 @@ impl Payment {
     }
 
     /// What the parts want asked of the provider.
-    pub(super) fn partial_intents(&self) -> impl Iterator<Item = Intent<Act>> {
+    pub(super) fn partial_intents(&self) -> impl Iterator<Item = Intent<ProviderCall>> {
         self.partial_refunds.iter().filter_map(|part| {
             let PartState::Refunding { due } = part.state else { return None };
             let (approval, payment_id) = (self.approvals.first(), self.paid_as());
@@ -211,7 +211,7 @@ impl Payment {
                 trace: self.trace.clone(),
             };
             let id = format!("{}/part/{}/{}", self.order, refund.refund_id, part.calls);
-            Some(Intent { id, due, what: Act::Refund(refund) })
+            Some(Intent { id, due, what: ProviderCall::Refund(refund) })
         })
     }
 
@@ -243,7 +243,7 @@ impl Payment {
         let (reply, waiting) = (refunded(part), part.waiting.take());
         let what = format!("{} of it refunded ({})", Amount(part.amount_minor), cut(&part.id));
         self.note(now, what);
-        let answer = waiting.map(|waiting| self.answer_to(waiting, &reply, now));
+        let answer = waiting.map(|waiting| self.answer_to(&waiting, &reply, now));
         let whole = self.left_of(0) == Some(0)
             && self.refunds == 0
             && !self.partial_refunds.iter().any(PartialRefund::is_underway);
@@ -265,7 +265,7 @@ impl Payment {
         (part.state, part.calls) = (PartState::Refunding { due }, call + 1);
         let (waiting, what) = (part.waiting.take(), format!("refund {} failed: {}", cut(&part.id), cut(error)));
         self.note(now, what);
-        Some(self.answer_to(waiting?, &failed(cut(error), Some(retry_after)), now))
+        Some(self.answer_to(&waiting?, &failed(cut(error), Some(retry_after)), now))
     }
 
     /// The provider won't give a part back.
@@ -277,15 +277,15 @@ impl Payment {
         let waiting = part.waiting.take();
         self.refusals += 1;
         self.note(now, what);
-        Some(self.answer_to(waiting?, &refused("refund_refused", detail), now))
+        Some(self.answer_to(&waiting?, &refused("refund_refused", detail), now))
     }
 }
 
 fn refunded(part: &PartialRefund) -> Reply {
     let (id, amount) = (&part.id, part.amount_minor);
-    Reply::Ok { data: json!({ "outcome": "refunded", "refundId": id, "amountMinor": amount, "refundedMinor": amount }) }
+    Reply::ok(json!({ "outcome": "refunded", "refundId": id, "amountMinor": amount, "refundedMinor": amount }))
 }
 
 fn refused(reason: &str, detail: String) -> Reply {
-    Reply::Refused { reason: reason.to_owned(), detail: Some(detail) }
+    Reply::refused(reason, detail)
 }

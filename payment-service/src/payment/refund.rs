@@ -93,11 +93,7 @@ impl Payment {
             now,
             format!("refund {call} {}: {error}", if refused { "refused by the provider" } else { "failed" }),
         );
-        let reply = if refused {
-            Reply::Refused { reason: "refund_refused".to_owned(), detail: Some(error.to_owned()) }
-        } else {
-            failed(error, retry_after)
-        };
+        let reply = if refused { Reply::refused("refund_refused", error) } else { failed(error, retry_after) };
         self.answer_waiting(&reply, now)
     }
 

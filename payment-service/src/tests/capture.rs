@@ -19,7 +19,7 @@ fn capture(desk: &mut Desk, amount_minor: Option<i64>) -> Vec<Outgoing> {
 
 fn captured(desk: &Desk, amount_minor: i64) -> Reply {
     let id = desk.payment().id();
-    Reply::Ok { data: json!({ "outcome": "captured", "paymentId": id, "amountMinor": amount_minor }) }
+    Reply::ok(json!({ "outcome": "captured", "paymentId": id, "amountMinor": amount_minor }))
 }
 
 #[test]
@@ -43,7 +43,9 @@ fn less_can_be_captured_and_then_only_that_be_given_back() {
     desk.provider("capture", 1, "captured");
     assert_eq!((desk.payment().captured_minor(), desk.payment().refundable_minor()), (800, 800));
     desk.refund(1);
-    let Some(Act::Refund(refund)) = desk.intent().map(|intent| intent.what) else { panic!("no refund is wanted") };
+    let Some(ProviderCall::Refund(refund)) = desk.intent().map(|intent| intent.what) else {
+        panic!("no refund is wanted")
+    };
     assert_eq!(refund.amount.map(|amount| amount.0), Some(800));
 }
 

@@ -23,7 +23,9 @@ pub(super) fn balances(desk: &Desk) -> [i64; 4] {
 fn a_part_is_given_back_and_answered_then_and_the_payment_stays_paid() {
     let mut desk = Desk::approved();
     assert_eq!(desk.part("r1", Some(300)), []);
-    let Some(Act::Refund(refund)) = desk.intent().map(|intent| intent.what) else { panic!("no refund is wanted") };
+    let Some(ProviderCall::Refund(refund)) = desk.intent().map(|intent| intent.what) else {
+        panic!("no refund is wanted")
+    };
     assert_eq!((refund.amount.map(|amount| amount.0), refund.payment_id.as_str()), (Some(300), "p1"));
     let told = Reply::Ok {
         data: json!({ "outcome": "refunded", "refundId": "r1", "amountMinor": 300, "refundedMinor": 300 }),
@@ -75,7 +77,9 @@ fn a_refund_of_the_whole_waits_for_the_parts_and_gives_back_what_is_left() {
     assert_eq!(desk.refund(1), []);
     assert_eq!((desk.status(), desk.payment().intents().len()), ("refunding", 1));
     assert_eq!(desk.provider_part("r1", 1, "refunded").len(), 1);
-    let Some(Act::Refund(refund)) = desk.intent().map(|intent| intent.what) else { panic!("no refund is wanted") };
+    let Some(ProviderCall::Refund(refund)) = desk.intent().map(|intent| intent.what) else {
+        panic!("no refund is wanted")
+    };
     assert_eq!(refund.amount.map(|amount| amount.0), Some(750));
     assert_eq!(reply(&desk.provider("refund", 1, "refunded")), done("refunded"));
     assert_eq!(desk.payment().refunded_minor(), 1050);
@@ -102,7 +106,7 @@ fn a_part_that_fails_is_told_and_made_again_under_the_same_id() {
     assert_eq!(reply(&sent), Reply::Failed { error: "no line".to_owned(), retry_after_ms: Some(2000) });
     let again = desk.intent().unwrap();
     assert_eq!(again.due.since(desk.now).as_secs(), 2);
-    let Act::Refund(refund) = again.what else { panic!("no refund") };
+    let ProviderCall::Refund(refund) = again.what else { panic!("no refund") };
     assert_eq!((refund.call, refund.refund_id), (2, Refund::id("p1", "part", "r1")));
     assert_eq!(desk.provider_part("r1", 1, "refunded"), [], "the call before is not waited for");
     desk.provider_part("r1", 2, "refunded");

@@ -1,9 +1,9 @@
 //! The providers' rules, and a whole payment with the real actor between its desk and its provider.
 
-use common::worker::Actor as _;
+use common::worker::Executor as _;
 
 use super::*;
-use crate::actor::Cashier;
+use crate::executor::Cashier;
 use crate::program::tests::provider_settings;
 use crate::provider::Switchboard;
 
@@ -18,8 +18,12 @@ async fn run(desk: &mut Desk, kind: ProviderKind) -> Vec<Outgoing> {
     let mut told = Vec::new();
     while let Some(intent) = desk.intent() {
         desk.now = desk.now.max(intent.due);
-        let answers = cashier.act(&intent, desk.now).await;
-        assert_eq!(answers, cashier.act(&intent, desk.now).await, "asked again it says the same, with the same ids");
+        let answers = cashier.execute(&intent, desk.now).await;
+        assert_eq!(
+            answers,
+            cashier.execute(&intent, desk.now).await,
+            "asked again it says the same, with the same ids"
+        );
         for answer in answers {
             assert_eq!(answer.key.as_ref().unwrap().text(), Some(order().to_string().as_str()));
             let bytes = answer.value.bytes().map(<[u8]>::to_vec);
@@ -78,7 +82,7 @@ async fn a_simulated_result_is_a_cloud_event_in_the_trace_of_its_order() {
     let mut desk = Desk::pending();
     let cashier = Cashier { provider: switchboard(ProviderKind::Simulated) };
     let intent = desk.intent().unwrap();
-    let sent = cashier.act(&intent, desk.now).await;
+    let sent = cashier.execute(&intent, desk.now).await;
     assert_eq!(sent[0].topic, topics::PAYMENT_RESULTS);
     assert_eq!(sent[0].headers.get(header::TYPE), Some("payment.result"));
     assert!(sent[0].headers.get(header::TRACEPARENT).unwrap().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
@@ -94,7 +98,7 @@ async fn with_a_failure_rate_calls_fail_whatever_the_amount() {
     let cashier = Cashier { provider: Switchboard::new(&settings).unwrap() };
     let mut desk = Desk::new();
     desk.request(1);
-    let said = cashier.act(&desk.intent().unwrap(), desk.now).await;
+    let said = cashier.execute(&desk.intent().unwrap(), desk.now).await;
     let (outcome, error) = (value(&said[0])["outcome"].clone(), value(&said[0])["error"].to_string());
     assert_eq!((outcome, error.contains("failure_rate")), (json!("failed"), true));
 }
@@ -105,6 +109,6 @@ async fn a_payment_stays_with_the_provider_that_took_it() {
     desk.handler.provider = ProviderKind::Manual;
     request_of(&mut desk, 1013);
     let cashier = Cashier { provider: switchboard(ProviderKind::Simulated) };
-    let said = cashier.act(&desk.intent().unwrap(), desk.now).await;
+    let said = cashier.execute(&desk.intent().unwrap(), desk.now).await;
     assert_eq!(value(&said[0])["resultAfterMs"], Value::Null, "the simulated one would say when to ask");
 }

@@ -70,7 +70,9 @@ fn a_paid_one_is_given_back_and_the_refund_answered_only_then() {
     let mut desk = Desk::approved();
     assert_eq!(desk.refund(1), []);
     assert_eq!((desk.status(), desk.wants().as_deref()), ("refunding", Some("refund/1")));
-    let Some(Act::Refund(refund)) = desk.intent().map(|intent| intent.what) else { panic!("no refund is wanted") };
+    let Some(ProviderCall::Refund(refund)) = desk.intent().map(|intent| intent.what) else {
+        panic!("no refund is wanted")
+    };
     assert_eq!(refund.payment_id, "p1");
 
     assert_eq!(reply(&desk.provider("refund", 1, "refunded")), done("refunded"));
@@ -153,7 +155,7 @@ fn every_call_for_the_same_refund_has_the_same_id_and_another_approval_another_o
     let mut desk = Desk::approved();
     desk.refund(1);
     let refund_id = |desk: &Desk| match desk.intent().map(|intent| intent.what) {
-        Some(Act::Refund(refund)) => refund.refund_id,
+        Some(ProviderCall::Refund(refund)) => refund.refund_id,
         other => panic!("no refund: {other:?}"),
     };
     let first = refund_id(&desk);

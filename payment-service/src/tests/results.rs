@@ -145,7 +145,9 @@ fn an_approval_already_given_back_is_not_given_back_twice_but_another_one_is() {
     assert_eq!(desk.last_event(), "approved, said again: nothing changes");
 
     desk.says_of("p2", "approved");
-    let Some(Act::Refund(refund)) = desk.intent().map(|intent| intent.what) else { panic!("no refund is wanted") };
+    let Some(ProviderCall::Refund(refund)) = desk.intent().map(|intent| intent.what) else {
+        panic!("no refund is wanted")
+    };
     assert_eq!((refund.payment_id.as_str(), refund.call), ("p2", 2));
 }
 

@@ -38,14 +38,16 @@ fn answers(sent: &[Outgoing]) -> (&str, &str) {
 
 fn refunded_part(amount: i64) -> Reply {
     let data = json!({ "outcome": "refunded", "refundId": RETURN, "amountMinor": amount, "refundedMinor": amount });
-    Reply::Ok { data }
+    Reply::ok(data)
 }
 
 #[test]
 fn what_was_returned_is_given_back_and_the_return_is_told_when_the_provider_has() {
     let mut desk = Desk::approved();
     assert_eq!(desk.give_back(RETURN, 300, 1), []);
-    let Some(Act::Refund(refund)) = desk.intent().map(|intent| intent.what) else { panic!("no refund is wanted") };
+    let Some(ProviderCall::Refund(refund)) = desk.intent().map(|intent| intent.what) else {
+        panic!("no refund is wanted")
+    };
     assert_eq!((refund.amount.map(|amount| amount.0), refund.payment_id.as_str()), (Some(300), "p1"));
     let sent = desk.provider_part(RETURN, 1, "refunded");
     assert_eq!((reply(&sent), answers(&sent)), (refunded_part(300), (RETURN, "1")));
@@ -157,7 +159,9 @@ fn the_whole_that_is_refunded_afterwards_is_the_rest() {
     desk.give_back(RETURN, 300, 1);
     desk.provider_part(RETURN, 1, "refunded");
     assert_eq!(desk.refund(1), []);
-    let Some(Act::Refund(refund)) = desk.intent().map(|intent| intent.what) else { panic!("no refund is wanted") };
+    let Some(ProviderCall::Refund(refund)) = desk.intent().map(|intent| intent.what) else {
+        panic!("no refund is wanted")
+    };
     assert_eq!(refund.amount.map(|amount| amount.0), Some(750));
     assert_eq!(reply(&desk.provider("refund", 1, "refunded")), done("refunded"));
     assert_eq!((desk.payment().refunded_minor(), balances(&desk)), (1050, [0, 0, -1050, 1050]));

@@ -3,7 +3,7 @@
 use super::Owner;
 use crate::journal::core::{Env, StepDown};
 use crate::journal::record::{Positions, size_of};
-use crate::journal::{Entity, Handler, Key, Trigger, World};
+use crate::journal::{Entity, Handler, Key, Transaction, Trigger};
 use crate::messages::Outgoing;
 
 /// What the handler said about a batch.
@@ -19,11 +19,11 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     /// Calls the handler for timers that are due and messages that wait, up to the limits of a batch.
     pub(super) fn decide<H>(&mut self, env: &Env<'_, H>) -> Result<Decided, StepDown>
     where
-        H: Handler<Entity = E, Act = A>,
+        H: Handler<Entity = E, SideEffect = A>,
     {
         let (partition, partitions) = self.place;
         let (dirty, outbox) = (Vec::new(), Vec::new());
-        let mut world = World {
+        let mut tx = Transaction {
             partition,
             partitions,
             memory: &mut self.entities,
@@ -35,37 +35,37 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         };
         let mut positions = Positions::new();
         if std::mem::take(&mut self.fresh) {
-            let _ = env.handler.decide(&mut world, Trigger::Claimed, env.now);
+            let _ = env.handler.decide(&mut tx, Trigger::Claimed, env.now);
         }
         let (mut bytes, mut counted) = (0, (0, 0));
         for _ in 0..self.limits.batch_messages {
             let due = if self.ends.is_empty() { self.timers.pop_due(env.now) } else { None };
             if let Some(key) = due {
-                let _ = env.handler.decide(&mut world, Trigger::Timer(&key), env.now);
+                let _ = env.handler.decide(&mut tx, Trigger::Timer(&key), env.now);
             } else if let Some(message) = self.queue.pop_front() {
                 // What a message brings may go into a state.
                 let size = message.size();
                 (self.queued_bytes, bytes) = (self.queued_bytes.saturating_sub(size), bytes + size);
-                let (said, dirtied) = (world.outbox.len(), world.dirty.len());
-                if let Err(reason) = env.handler.decide(&mut world, Trigger::Message(&message), env.now) {
-                    world.outbox.truncate(said);
-                    world.dirty.truncate(dirtied);
-                    world.outbox.extend(env.handler.unreadable(&message, &reason));
+                let (said, dirtied) = (tx.outbox.len(), tx.dirty.len());
+                if let Err(reason) = env.handler.decide(&mut tx, Trigger::Message(&message), env.now) {
+                    tx.outbox.truncate(said);
+                    tx.dirty.truncate(dirtied);
+                    tx.outbox.extend(env.handler.unreadable(&message, &reason));
                 }
                 positions.insert(message.topic.to_string(), message.offset.saturating_add(1));
             } else {
                 break;
             }
-            bytes += world.weight(counted);
-            counted = (world.outbox.len(), world.dirty.len());
+            bytes += tx.weight(counted);
+            counted = (tx.outbox.len(), tx.dirty.len());
             if bytes >= self.limits.batch_bytes {
                 break;
             }
         }
-        if let Some(reason) = world.broken {
+        if let Some(reason) = tx.broken {
             return Err(reason);
         }
-        let World { mut dirty, outbox, loaded, .. } = world;
+        let Transaction { mut dirty, outbox, loaded, .. } = tx;
         dirty.sort_unstable();
         dirty.dedup();
         self.forget_loaded(loaded, &dirty);

@@ -10,8 +10,8 @@ use super::Off;
 use crate::blob::{Json, Payload};
 use crate::journal::core::StepDown;
 use crate::journal::{
-    Core, Entity, Env, Handler, Input, Limits, Nothing, Output, Positions, Reader, Record, Snapshot, Trigger, Verdict,
-    World,
+    Core, Entity, Env, Handler, Input, Limits, NoSideEffect, Output, Positions, Reader, Record, Snapshot, Transaction,
+    Trigger, Verdict,
 };
 use crate::messages::{Headers, Message, Outgoing, Unreadable};
 use crate::time::Timestamp;
@@ -45,14 +45,14 @@ struct Tallies;
 
 impl Handler for Tallies {
     type Entity = Tally;
-    type Act = Nothing;
+    type SideEffect = NoSideEffect;
 
-    fn decide(&self, world: &mut World<'_, Tally>, trigger: Trigger<'_>, _: Timestamp) -> Result<(), Unreadable> {
+    fn decide(&self, tx: &mut Transaction<'_, Tally>, trigger: Trigger<'_>, _: Timestamp) -> Result<(), Unreadable> {
         if let Trigger::Message(message) = trigger {
-            let mut tally = world.take(TALLY).unwrap_or_default();
+            let mut tally = tx.take(TALLY).unwrap_or_default();
             tally.take(message.offset.unsigned_abs());
-            world.put(TALLY, tally);
-            world.send(output(message.offset));
+            tx.put(TALLY, tally);
+            tx.send(output(message.offset));
         }
         Ok(())
     }
@@ -88,7 +88,7 @@ pub(super) struct Protocol {
 /// One instance: the real protocol, and what its shell has underway.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Instance {
-    pub(super) core: Core<Tally, Nothing>,
+    pub(super) core: Core<Tally, NoSideEffect>,
     /// The next record to be read back.
     pub(super) at: usize,
     /// At its producer, in order.
@@ -281,7 +281,9 @@ impl Protocol {
                 Output::StepDown(StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_)) => {
                     self.drop_producer(n, i)
                 }
-                Output::Act(_) | Output::Forget(_) | Output::Drained => unreachable!("nothing here acts or drains"),
+                Output::Execute(_) | Output::Abandon(_) | Output::Drained => {
+                    unreachable!("nothing here acts or drains")
+                }
             }
         }
     }

@@ -96,7 +96,7 @@ impl Store<Basket> for View {
         Ok(self.basket(key))
     }
 
-    fn beginning_with(&self, prefix: &str) -> Result<Vec<Basket>, String> {
+    fn with_prefix(&self, prefix: &str) -> Result<Vec<Basket>, String> {
         Ok(self.states.keys().filter(|key| key.starts_with(prefix)).filter_map(|key| self.basket(key)).collect())
     }
 }
@@ -255,13 +255,13 @@ impl Run {
             }
             Output::Claimed(positions) => instance.handed = positions,
             Output::Send { offset, messages } => instance.sends.extend(messages.iter().map(|m| (offset, m.clone()))),
-            Output::Act(intent) => {
+            Output::Execute(intent) => {
                 // Right after a claim by what was loaded, which may be further than what was read.
                 let durable = wants(&instance.read, &intent.id) || wants(&instance.view, &intent.id);
                 assert!(durable, "{} is asked for and not durably wanted", intent.id);
                 assert!(instance.acts.insert(intent.id), "asked for twice");
             }
-            Output::Forget(id) => {
+            Output::Abandon(id) => {
                 assert!(!wants(&instance.read, &id), "{id} is forgotten and still wanted");
                 assert!(instance.acts.remove(&id), "forgotten and never asked for");
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Entity, Handler, Intent, Key, Trigger, World};
+use crate::journal::{Entity, Handler, Intent, Key, Transaction, Trigger};
 use crate::messages::{Message, Outgoing, Unreadable};
 use crate::time::Timestamp;
 
@@ -96,32 +96,32 @@ pub(super) struct Shop;
 
 impl Handler for Shop {
     type Entity = Basket;
-    type Act = ();
+    type SideEffect = ();
 
-    fn decide(&self, world: &mut World<'_, Basket>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+    fn decide(&self, tx: &mut Transaction<'_, Basket>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
         let (cause, saw) = match trigger {
-            Trigger::Claimed if world.get(SEED).is_some() => return Ok(()),
+            Trigger::Claimed if tx.get(SEED).is_some() => return Ok(()),
             Trigger::Claimed => {
-                world.put(SEED, Basket { closed: true, ..Basket::default() });
+                tx.put(SEED, Basket { closed: true, ..Basket::default() });
                 (Cause::Seeded, vec![])
             }
             Trigger::Timer(key) => {
-                let saw = vec![world.get(key).cloned()];
-                world.update(key).into_iter().for_each(Basket::fire);
+                let saw = vec![tx.get(key).cloned()];
+                tx.update(key).into_iter().for_each(Basket::fire);
                 (Cause::Timer(key.clone()), saw)
             }
             Trigger::Message(message) => {
                 let order: Order = message.json()?;
                 if order == Order::Bad {
                     // Nobody may ever hear of it.
-                    world.send(Outgoing::event("said", "k", "said", "half", "s", now, "half a decision"));
+                    tx.send(Outgoing::event("said", "k", "said", "half", "s", now, "half a decision"));
                 }
-                let saw = obey(world, &order, now)?;
+                let saw = obey(tx, &order, now)?;
                 (Cause::Message { topic: message.topic.to_string(), offset: message.offset, order }, saw)
             }
         };
         let id = serde_json::to_string(&cause).unwrap();
-        world.send(Outgoing::event("said", "k", "said", id, "s", now, &Said { cause, now, saw }));
+        tx.send(Outgoing::event("said", "k", "said", id, "s", now, &Said { cause, now, saw }));
         Ok(())
     }
 
@@ -136,21 +136,21 @@ impl Handler for Shop {
     }
 }
 
-fn obey(world: &mut World<'_, Basket>, order: &Order, now: Timestamp) -> Result<Vec<Option<Basket>>, Unreadable> {
+fn obey(tx: &mut Transaction<'_, Basket>, order: &Order, now: Timestamp) -> Result<Vec<Option<Basket>>, Unreadable> {
     Ok(match order {
         Order::Bad => return Err(Unreadable::Empty),
-        Order::See(n) => vec![world.get(&key(*n)).cloned()],
+        Order::See(n) => vec![tx.get(&key(*n)).cloned()],
         Order::Remove(n) => {
-            let saw = world.get(&key(*n)).cloned();
-            world.remove(&key(*n));
+            let saw = tx.get(&key(*n)).cloned();
+            tx.remove(&key(*n));
             vec![saw]
         }
         Order::Move(from, to) => {
-            let saw = vec![world.get(&key(*from)).cloned(), world.get(&key(*to)).cloned()];
-            let moved = world.update(&key(*from)).map(|basket| std::mem::take(&mut basket.items)).unwrap_or_default();
-            let mut to_basket = world.take(&key(*to)).unwrap_or_default();
+            let saw = vec![tx.get(&key(*from)).cloned(), tx.get(&key(*to)).cloned()];
+            let moved = tx.update(&key(*from)).map(|basket| std::mem::take(&mut basket.items)).unwrap_or_default();
+            let mut to_basket = tx.take(&key(*to)).unwrap_or_default();
             to_basket.items.extend(moved);
-            world.put(key(*to), to_basket);
+            tx.put(key(*to), to_basket);
             saw
         }
         Order::Add(n, _)
@@ -159,13 +159,13 @@ fn obey(world: &mut World<'_, Basket>, order: &Order, now: Timestamp) -> Result<
         | Order::Wake(n, _)
         | Order::Want(n, _)
         | Order::Unwant(n, _) => {
-            let saw = world.get(&key(*n)).cloned();
-            match world.update(&key(*n)) {
+            let saw = tx.get(&key(*n)).cloned();
+            match tx.update(&key(*n)) {
                 Some(basket) => basket.change(order, now),
                 None => {
                     let mut basket = Basket::default();
                     basket.change(order, now);
-                    world.put(key(*n), basket);
+                    tx.put(key(*n), basket);
                 }
             }
             vec![saw]

@@ -37,9 +37,14 @@ pub(super) struct Accounts(Option<&'static str>);
 
 impl Handler for Accounts {
     type Entity = Account;
-    type Act = u8;
+    type SideEffect = u8;
 
-    fn decide(&self, world: &mut World<'_, Account>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+    fn decide(
+        &self,
+        tx: &mut Transaction<'_, Account>,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
         let (key, what) = match trigger {
             Trigger::Claimed => match self.0 {
                 Some(name) => (name.to_owned(), "+".to_owned()),
@@ -53,11 +58,11 @@ impl Handler for Accounts {
             }
         };
         if what == "refuse" {
-            world.refuse(format!("{key} is not as it was"));
+            tx.refuse(format!("{key} is not as it was"));
             return Ok(());
         }
         if what != "see" {
-            let mut account = world.take(&key).unwrap_or_default();
+            let mut account = tx.take(&key).unwrap_or_default();
             account.entries += 1;
             match what.split_once(' ') {
                 Some(("want", id)) => account.wants.push(id.to_owned()),
@@ -68,10 +73,10 @@ impl Handler for Accounts {
             if what == "fired" {
                 account.wake = None;
             }
-            world.put(key.clone(), account);
+            tx.put(key.clone(), account);
         }
-        let entries = world.get(&key).map_or(0, |account| account.entries);
-        world.send(Outgoing::event("said", &key, "said", "1", "s", now, &format!("{key} {what} {entries}")));
+        let entries = tx.get(&key).map_or(0, |account| account.entries);
+        tx.send(Outgoing::event("said", &key, "said", "1", "s", now, &format!("{key} {what} {entries}")));
         Ok(())
     }
 
@@ -154,8 +159,8 @@ impl Bench {
                     messages.iter().map(|m| String::from_utf8_lossy(m.value.bytes().unwrap_or_default()).into_owned());
                 format!("send {offset}: {}", said.collect::<Vec<_>>().join(", ").replace('"', ""))
             }
-            Output::Act(intent) => format!("act {}", intent.id),
-            Output::Forget(id) => format!("forget {id}"),
+            Output::Execute(intent) => format!("act {}", intent.id),
+            Output::Abandon(id) => format!("forget {id}"),
             Output::Drained => "drained".to_owned(),
             Output::StepDown(StepDown::ForeignClaim) => "step down: a foreign claim".to_owned(),
             Output::StepDown(StepDown::Failed(why)) => format!("step down: {why}"),

@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::{Holding, Loaded, Worker};
 use crate::journal::core::StepDown;
 use crate::journal::{Handler, Input, Positions};
-use crate::worker::acts::{Actor, Acts};
 use crate::worker::inputs::{self, Inputs};
 use crate::worker::member::DRAIN;
 use crate::worker::producer::ClaimProducer;
+use crate::worker::side_effects::{Executor, SideEffects};
 use crate::worker::status::Place;
 
 /// Input messages on their way from the reading thread.
@@ -23,8 +23,8 @@ const LAST_PAUSE: Duration = Duration::from_secs(30);
 impl<H, A> Worker<H, A>
 where
     H: Handler,
-    H::Act: Send + Sync,
-    A: Actor<Act = H::Act>,
+    H::SideEffect: Send + Sync,
+    A: Executor<SideEffect = H::SideEffect>,
 {
     pub(super) fn revoke(&mut self, at_once: bool, done: Sender<()>) {
         self.assigned = false;
@@ -69,8 +69,9 @@ where
         let names = (shared.journal, shared.name);
         match ClaimProducer::new(&shared.config, names, self.partition) {
             Ok(producer) => {
-                let acts = Acts::new(shared.actor.clone(), shared.commands.clone(), shared.tokio.clone());
-                self.holding = Some(Holding { producer, acts, inputs: None, topics: Vec::new() });
+                let side_effects =
+                    SideEffects::new(shared.actor.clone(), shared.commands.clone(), shared.tokio.clone());
+                self.holding = Some(Holding { producer, side_effects, inputs: None, topics: Vec::new() });
                 shared.status.place(self.partition, Place::Claiming);
                 let (nonce, instance) = (Uuid::new_v4(), shared.instance.clone());
                 self.core.handle(Input::Assigned { nonce, instance }, &mut self.out);

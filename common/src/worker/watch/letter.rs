@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::Letter;
+use super::DeadLetter;
 use crate::blob::Payload;
 use crate::messages::{Headers, Outgoing, header};
 
 /// KIP-1034's headers begin so.
 const ERRORS: &str = "__streams.errors.";
 
-impl Letter {
+impl DeadLetter {
     /// Why it could not be read.
     pub fn reason(&self) -> Option<&str> {
         self.headers.get("__streams.errors.message")
@@ -57,8 +57,14 @@ mod tests {
         };
         let dead = Outgoing::dead_letter(&message, &Unreadable::Empty);
         let value = dead.value.bytes().map(|bytes| Blob(bytes.to_vec()));
-        let letter =
-            Letter { partition: 1, offset: 0, at: Timestamp(6), key: dead.key.clone(), headers: dead.headers, value };
+        let letter = DeadLetter {
+            partition: 1,
+            offset: 0,
+            at: Timestamp(6),
+            key: dead.key.clone(),
+            headers: dead.headers,
+            value,
+        };
         assert_eq!(letter.reason(), Some("the message has no value"));
         assert_eq!(letter.source(), Some(("payment-results", 1, 7)));
         let back = letter.put_back().unwrap();

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use axum::Router;
 use common::ids;
-use common::journal::{Entity, Handler, Nothing, Trigger, World};
+use common::journal::{Entity, Handler, NoSideEffect, Transaction, Trigger};
 use common::messages::{Outgoing, Unreadable};
-use common::service::{Context, NoActor, Program, main as run};
+use common::service::{Context, NoExecutor, Program, main as run};
 use common::time::Timestamp;
 use common::view::{Row, Rows};
 use serde::{Deserialize, Serialize};
@@ -34,10 +34,10 @@ impl Program for Sums {
     type Settings = Own;
     type Handler = Summing;
     type Rows = NoRows;
-    type Actor = NoActor;
+    type Executor = NoExecutor;
 
-    fn build(_: &Own) -> Result<(Summing, NoActor)> {
-        Ok((Summing, NoActor))
+    fn build(_: &Own) -> Result<(Summing, NoExecutor)> {
+        Ok((Summing, NoExecutor))
     }
 
     fn router(_: Context<Own>) -> Router {
@@ -59,18 +59,23 @@ struct Summing;
 
 impl Handler for Summing {
     type Entity = Account;
-    type Act = Nothing;
+    type SideEffect = NoSideEffect;
 
-    fn decide(&self, world: &mut World<'_, Account>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+    fn decide(
+        &self,
+        tx: &mut Transaction<'_, Account>,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
         let Trigger::Message(message) = trigger else { return Ok(()) };
         let command: Command = message.json()?;
         let entity = key(&command.account);
-        let before = world.get(&entity).map_or_else(Sum::default, |account| account.0);
+        let before = tx.get(&entity).map_or_else(Sum::default, |account| account.0);
         let sum = before.plus(command.n);
-        world.put(entity, Account(sum));
+        tx.put(entity, Account(sum));
         let id = ids::derive(&[&message.id(), "sum"]).to_string();
         let result = command.result(sum);
-        world.send(Outgoing::event(RESULTS, &command.account, "sums.summed", id, &command.account, now, &result));
+        tx.send(Outgoing::event(RESULTS, &command.account, "sums.summed", id, &command.account, now, &result));
         Ok(())
     }
 }

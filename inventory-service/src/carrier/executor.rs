@@ -6,10 +6,10 @@ use common::journal::Intent;
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
-use common::worker::Actor;
+use common::worker::Executor;
 
 use super::answers::{CarrierAnswered, Outcome};
-use super::{Act, Carrier, CarrierError, Parcel};
+use super::{Carrier, CarrierCall, CarrierError, Parcel};
 use crate::messages::CARRIER_ANSWERED;
 
 /// Performs the shipments' acts at a carrier.
@@ -18,17 +18,17 @@ pub struct Dispatcher<C> {
     pub carrier: C,
 }
 
-impl<C: Carrier> Actor for Dispatcher<C> {
-    type Act = Act;
+impl<C: Carrier> Executor for Dispatcher<C> {
+    type SideEffect = CarrierCall;
 
-    async fn act(&self, intent: &Intent<Act>, now: Timestamp) -> Vec<Outgoing> {
+    async fn execute(&self, intent: &Intent<CarrierCall>, now: Timestamp) -> Vec<Outgoing> {
         let (parcel, call, outcome, said) = match &intent.what {
-            Act::Book(parcel) => match self.carrier.book(parcel).await {
+            CarrierCall::Book(parcel) => match self.carrier.book(parcel).await {
                 Ok(booked) => (parcel, parcel.call, Outcome::Booked, Ok(Some(booked.tracking_number))),
                 Err(error @ CarrierError::Failed(_)) => (parcel, parcel.call, Outcome::Failed, Err(error)),
                 Err(error @ CarrierError::Refused(_)) => (parcel, parcel.call, Outcome::Refused, Err(error)),
             },
-            Act::Void(parcel, call) => match self.carrier.void(parcel).await {
+            CarrierCall::Void(parcel, call) => match self.carrier.void(parcel).await {
                 Ok(()) => (parcel, *call, Outcome::Voided, Ok(None)),
                 Err(error @ CarrierError::Failed(_)) => (parcel, *call, Outcome::VoidFailed, Err(error)),
                 Err(error @ CarrierError::Refused(_)) => (parcel, *call, Outcome::NotVoided, Err(error)),
@@ -83,17 +83,17 @@ pub(crate) mod tests {
         }
     }
 
-    async fn answer(what: Act) -> (Outgoing, CarrierAnswered) {
+    async fn answer(what: CarrierCall) -> (Outgoing, CarrierAnswered) {
         let intent = Intent { id: "o/book/1".to_owned(), due: Timestamp(0), what };
         let dispatcher = Dispatcher { carrier: Simulated::new(0.0) };
-        let message = dispatcher.act(&intent, Timestamp(1)).await.remove(0);
+        let message = dispatcher.execute(&intent, Timestamp(1)).await.remove(0);
         let said = serde_json::from_slice(message.value.bytes().unwrap()).unwrap();
         (message, said)
     }
 
     #[tokio::test]
     async fn the_simulated_carrier_answers_by_the_postal_code() {
-        let book = |code: &str, call| Act::Book(Parcel { call, ..parcel(code) });
+        let book = |code: &str, call| CarrierCall::Book(Parcel { call, ..parcel(code) });
         for (code, call, expected) in [
             ("01310-100", 1, Outcome::Booked),
             ("", 1, Outcome::Booked),
@@ -107,13 +107,13 @@ pub(crate) mod tests {
             assert_eq!(said.tracking_number.is_some(), expected == Outcome::Booked);
             assert_eq!(said.error.is_some(), expected != Outcome::Booked);
         }
-        assert_eq!(answer(Act::Void(parcel("01310-144"), 4)).await.1.outcome, Outcome::Voided);
+        assert_eq!(answer(CarrierCall::Void(parcel("01310-144"), 4)).await.1.outcome, Outcome::Voided);
     }
 
     #[tokio::test]
     async fn an_answer_goes_to_the_warehouse_and_has_the_same_id_again() {
-        let (first, _) = answer(Act::Book(parcel("01310-100"))).await;
-        let (again, _) = answer(Act::Book(parcel("01310-100"))).await;
+        let (first, _) = answer(CarrierCall::Book(parcel("01310-100"))).await;
+        let (again, _) = answer(CarrierCall::Book(parcel("01310-100"))).await;
         assert_eq!(first, again);
         assert_eq!(first.key, Some("main".into()));
     }

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::commands::Commands;
-use crate::journal::{Intent, Nothing};
+use crate::journal::{Intent, NoSideEffect};
 use crate::messages::Outgoing;
 use crate::time::Timestamp;
 
@@ -18,46 +18,46 @@ use crate::time::Timestamp;
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Who performs a service's acts.
-pub trait Actor: Send + Sync + 'static {
+pub trait Executor: Send + Sync + 'static {
     /// What can be wanted.
-    type Act;
+    type SideEffect;
 
     /// Does it, with the intent's id as idempotency key, and says the outcome as messages whose ids derive from it. It is
     /// called again with the same intent after a take-over.
-    fn act(&self, intent: &Intent<Self::Act>, now: Timestamp) -> impl Future<Output = Vec<Outgoing>> + Send;
+    fn execute(&self, intent: &Intent<Self::SideEffect>, now: Timestamp) -> impl Future<Output = Vec<Outgoing>> + Send;
 }
 
 /// For services that don't act on the world.
 #[derive(Clone, Copy, Debug)]
-pub struct NoActor;
+pub struct NoExecutor;
 
-impl Actor for NoActor {
-    type Act = Nothing;
-    async fn act(&self, intent: &Intent<Nothing>, _now: Timestamp) -> Vec<Outgoing> {
+impl Executor for NoExecutor {
+    type SideEffect = NoSideEffect;
+    async fn execute(&self, intent: &Intent<NoSideEffect>, _now: Timestamp) -> Vec<Outgoing> {
         match intent.what {}
     }
 }
 
 /// The acts of one claim that are underway. Dropping them gives them up.
-pub(super) struct Acts<R> {
+pub(super) struct SideEffects<R> {
     actor: Arc<R>,
     commands: Commands,
     tokio: Handle,
     underway: HashMap<String, JoinHandle<()>>,
 }
 
-impl<R: Actor<Act: Send + Sync + 'static>> Acts<R> {
+impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
     pub(super) fn new(actor: Arc<R>, commands: Commands, tokio: Handle) -> Self {
         Self { actor, commands, tokio, underway: HashMap::new() }
     }
 
     /// Performs an intent, when it is due.
-    pub(super) fn start(&mut self, intent: Intent<R::Act>) {
+    pub(super) fn start(&mut self, intent: Intent<R::SideEffect>) {
         self.underway.retain(|_, task| !task.is_finished());
         let (actor, commands, id) = (self.actor.clone(), self.commands.clone(), intent.id.clone());
         let task = self.tokio.spawn(async move {
             tokio::time::sleep(intent.due.since(Timestamp::now())).await;
-            for answer in actor.act(&intent, Timestamp::now()).await {
+            for answer in actor.execute(&intent, Timestamp::now()).await {
                 while let Err(error) = commands.send(&answer).await {
                     tracing::warn!(intent = intent.id, "{error}; sending again");
                     tokio::time::sleep(AGAIN).await;
@@ -75,7 +75,7 @@ impl<R: Actor<Act: Send + Sync + 'static>> Acts<R> {
     }
 }
 
-impl<R> Drop for Acts<R> {
+impl<R> Drop for SideEffects<R> {
     fn drop(&mut self) {
         for task in self.underway.values() {
             task.abort();

@@ -6,11 +6,11 @@ use common::journal::Intent;
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
-use common::worker::Actor;
+use common::worker::Executor;
 use serde::Serialize;
 
 use crate::answers::{Operation, Outcome, PROVIDER_ANSWERED, ProviderAnswered};
-use crate::payment::Act;
+use crate::payment::ProviderCall;
 use crate::provider::{Charge, PaymentProvider, ProviderError, Refund, Standing};
 use crate::results::{PAYMENT_RESULT, PaymentResult, Verdict};
 
@@ -20,22 +20,22 @@ pub struct Cashier<P> {
     pub provider: P,
 }
 
-impl<P: PaymentProvider> Actor for Cashier<P> {
-    type Act = Act;
+impl<P: PaymentProvider> Executor for Cashier<P> {
+    type SideEffect = ProviderCall;
 
-    async fn act(&self, intent: &Intent<Act>, now: Timestamp) -> Vec<Outgoing> {
+    async fn execute(&self, intent: &Intent<ProviderCall>, now: Timestamp) -> Vec<Outgoing> {
         let said = Said { id: ids::derive(&[&intent.id, "answer"]).to_string(), now };
         vec![match &intent.what {
-            Act::Request(charge) => self.request(charge, said).await,
-            Act::Result(charge, ask) => {
+            ProviderCall::Request(charge) => self.request(charge, said).await,
+            ProviderCall::Result(charge, ask) => {
                 let standing = self.provider.result(charge).await;
                 stands(charge, (Operation::Result, *ask), standing, said)
             }
-            Act::Cancel(charge, ask) => {
+            ProviderCall::Cancel(charge, ask) => {
                 let standing = self.provider.cancel(charge).await;
                 stands(charge, (Operation::Cancel, *ask), standing, said)
             }
-            Act::Capture { charge, amount, call } => {
+            ProviderCall::Capture { charge, amount, call } => {
                 let answer = ProviderAnswered::to(charge.order, Operation::Capture, *call);
                 let answer = match self.provider.capture(charge, *amount).await {
                     Ok(()) => ProviderAnswered { outcome: Outcome::Captured, ..answer },
@@ -43,7 +43,7 @@ impl<P: PaymentProvider> Actor for Cashier<P> {
                 };
                 said.answer(&answer, charge.trace.as_deref())
             }
-            Act::Refund(refund) => self.refund(refund, said).await,
+            ProviderCall::Refund(refund) => self.refund(refund, said).await,
         }]
     }
 }
