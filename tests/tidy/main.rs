@@ -1,0 +1,155 @@
+//! Checks the rules of style that a program can see: sizes of files and functions, file headers, layout of modules,
+//! imports, and names that pure code must not use.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
+
+mod functions;
+mod modules;
+mod sources;
+
+use syn::visit::Visit as _;
+
+use crate::functions::Functions;
+use crate::sources::{Source, sources};
+
+/// Lines of a file.
+const FILE: usize = 400;
+/// Lines of a program's `main.rs`.
+const MAIN: usize = 60;
+/// Columns of a line.
+const WIDTH: usize = 120;
+
+/// Folders and files of pure code, relative to the root: the same input gives the same output, and nothing else is read.
+const PURE: &[&str] = &[
+    "common/journal/src",
+    "orchestrator/core/src",
+    "orchestrator/src/handler",
+    "orchestrator/src/effects",
+    "order-service/src/order",
+    "order-service/src/rules",
+    "inventory-service/src/entity",
+    "inventory-service/src/rules",
+    "payment-service/src/entity",
+    "payment-service/src/rules",
+];
+
+/// What pure code must not name: I/O, clocks, randomness.
+const IMPURE: &[&str] = &[
+    "rdkafka",
+    "tokio",
+    "rusqlite",
+    "axum",
+    "reqwest",
+    "lettre",
+    "Timestamp::now",
+    "Instant::now",
+    "SystemTime",
+    "Zoned::now",
+    "new_v4",
+    "now_v7",
+    "fastrand",
+    "std::fs",
+    "std::net",
+    "std::thread",
+];
+
+fn assert_none(violations: &[String]) {
+    assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
+}
+
+/// Collects what `check` finds in every Rust file of the project.
+fn check_all(mut check: impl FnMut(&Source, &mut Vec<String>)) {
+    let mut violations = Vec::new();
+    for source in sources() {
+        check(&source, &mut violations);
+    }
+    assert_none(&violations);
+}
+
+#[test]
+fn files_have_a_header_and_stay_short() {
+    check_all(|source, violations| {
+        let limit = if source.path.ends_with("src/main.rs") { MAIN } else { FILE };
+        let lines = source.text.lines().count();
+        if !source.text.starts_with("//!") {
+            violations.push(format!("{}: begin with //! and say what the file is for", source.path));
+        }
+        if lines > limit {
+            violations.push(format!("{}: {lines} lines, at most {limit}", source.path));
+        }
+    });
+}
+
+#[test]
+fn lines_stay_narrow() {
+    check_all(|source, violations| {
+        for (number, line) in (1..).zip(source.text.lines()) {
+            let columns = line.chars().count();
+            if columns > WIDTH {
+                violations.push(format!("{}:{number}: {columns} columns, at most {WIDTH}", source.path));
+            }
+        }
+    });
+}
+
+#[test]
+fn no_unfinished_work_is_marked() {
+    let words = [["TO", "DO"], ["FIX", "ME"], ["XX", "X"]].map(|w| w.concat());
+    check_all(|source, violations| {
+        for (number, line) in (1..).zip(source.text.lines()) {
+            if words.iter().any(|word| line.contains(word.as_str())) {
+                violations.push(format!("{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    });
+}
+
+#[test]
+fn functions_stay_short_and_have_one_statement_per_line() {
+    check_all(|source, violations| {
+        Functions { path: &source.path, violations }.visit_file(&source.parsed());
+    });
+}
+
+/// `tests/…/mod.rs` is how cargo shares a module between test programs.
+#[test]
+fn modules_are_files_named_after_them() {
+    check_all(|source, violations| {
+        let shared_by_tests = source.path.split('/').any(|folder| folder == "tests");
+        if source.path.ends_with("/mod.rs") && !shared_by_tests {
+            violations.push(format!("{}: name the file after the module, beside its folder", source.path));
+        }
+    });
+}
+
+#[test]
+fn modules_import_each_other_in_one_direction() {
+    let mut violations = Vec::new();
+    for krate in modules::crates(&sources()) {
+        for ring in krate.rings() {
+            violations.push(format!("{}: {}", krate.name, ring.join(" <-> ")));
+        }
+    }
+    assert_none(&violations);
+}
+
+#[test]
+fn pure_code_names_no_io_and_no_clock() {
+    let mut violations = Vec::new();
+    let sources = sources();
+    for place in PURE {
+        let inside = |path: &str| path == format!("{place}.rs") || path.starts_with(&format!("{place}/"));
+        let mut found = false;
+        for source in sources.iter().filter(|source| inside(&source.path)) {
+            found = true;
+            let code = modules::code_without_tests(&source.parsed());
+            for word in IMPURE.iter().filter(|word| code.contains(&modules::spaced(word))) {
+                violations.push(format!("{}: names {word}", source.path));
+            }
+        }
+        if !found {
+            violations.push(format!("{place}: there is no such folder or file"));
+        }
+    }
+    assert_none(&violations);
+}
