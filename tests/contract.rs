@@ -97,7 +97,8 @@ fn what_is_not_documented_is_found() {
 #[test]
 fn what_earlier_releases_wrote_is_still_read() {
     let readers: BTreeMap<_, _> = JOURNALS.iter().map(|journal| (journal.topic, journal.read)).collect();
-    let (mut read, mut wrong) = (BTreeSet::new(), Vec::new());
+    let mut read = BTreeSet::new();
+    let mut wrong = Vec::new();
     for release in std::fs::read_dir(record::releases()).unwrap().map(|entry| entry.unwrap().path()) {
         for (topic, all) in record::kept(&release).unwrap() {
             for kept in all {

@@ -211,7 +211,8 @@ impl Tab {
     /// A picture of the whole page.
     pub async fn picture(&self, file: &Path) -> Result<()> {
         let size = self.eval("[document.documentElement.clientWidth, document.documentElement.scrollHeight]").await?;
-        let (width, height) = (size[0].as_f64().unwrap_or(0.0), size[1].as_f64().unwrap_or(0.0));
+        let width = size[0].as_f64().unwrap_or(0.0);
+        let height = size[1].as_f64().unwrap_or(0.0);
         let clip = Viewport { x: 0.0, y: 0.0, width, height, scale: 1.0 };
         let format = CaptureScreenshotFormat::Png;
         let params = CaptureScreenshotParams::builder().format(format).clip(clip).capture_beyond_viewport(true).build();

@@ -20,7 +20,8 @@ const THEMES: [&str; 2] = ["light", "dark"];
 /// Orders in every state: paid, rejected, declined, waiting, retrying, stopped.
 async fn a_busy_day(cluster: &Arc<Cluster>) -> Result<[Placed; 3]> {
     let (item, little) = (cluster.item(500).await?, cluster.item(1).await?);
-    let (mut paid, mut declined) = (Vec::new(), Vec::new());
+    let mut paid = Vec::new();
+    let mut declined = Vec::new();
     for number in 0..12 {
         let order = item.order(1).place().await?;
         if number % 4 == 3 { declined.push(order) } else { paid.push(order) }
@@ -50,7 +51,8 @@ async fn a_busy_day(cluster: &Arc<Cluster>) -> Result<[Placed; 3]> {
         Ok(stopped.saga().await?["status"].clone())
     })
     .await?;
-    let (paid, declined) = (paid.remove(0), declined.remove(0));
+    let paid = paid.remove(0);
+    let declined = declined.remove(0);
     Ok([paid, declined, stopped])
 }
 

@@ -64,7 +64,8 @@ async fn the_numbers_move_without_a_reload(cluster: &Arc<Cluster>, chromium: &mu
     ensure!(tab.eval("window.scrollY > 0").await? == true, "it is too short to be scrolled");
     let place = "(document.querySelector('tr[data-row=finalize]').getBoundingClientRect().top)";
     let before_it = tab.eval(place).await?;
-    let (item, mut orders) = (cluster.item(10).await?, Vec::new());
+    let item = cluster.item(10).await?;
+    let mut orders = Vec::new();
     for _ in 0..3 {
         orders.push(item.order(1).place().await?);
     }
@@ -72,7 +73,8 @@ async fn the_numbers_move_without_a_reload(cluster: &Arc<Cluster>, chromium: &mu
     tab.sees("them in the drawing", "[...document.querySelectorAll('[data-step=payment-result] text')].some(t => /[1-9]\\d* here/.test(t.textContent))").await?;
     ensure!(tab.eval("window.same").await? == true, "the page was loaded anew");
     ensure!(tab.eval("document.activeElement.closest('tr')?.dataset.row").await? == "finalize", "the focus went away");
-    let (from, to) = (before_it.as_f64().unwrap_or_default(), tab.eval(place).await?.as_f64().unwrap_or_default());
+    let from = before_it.as_f64().unwrap_or_default();
+    let to = tab.eval(place).await?.as_f64().unwrap_or_default();
     ensure!((from - to).abs() <= 2.0, "what was at {from} jumped to {to}");
     for order in &orders {
         order.result("approved").await?;
@@ -182,8 +184,8 @@ async fn many_are_retried_after_a_dry_run(cluster: &Arc<Cluster>, chromium: &mut
 }
 
 async fn what_customers_write_is_only_text(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
-    let (id, evil) =
-        (Uuid::new_v4().to_string(), "<script>window.evil = true</script><img src=x onerror='window.evil = true'>");
+    let id = Uuid::new_v4().to_string();
+    let evil = "<script>window.evil = true</script><img src=x onerror='window.evil = true'>";
     let order = json!({
         "orderId": id, "customerId": evil, "amountMinor": 1050, "currency": "BRL",
         "items": [{"id": Uuid::new_v4(), "name": evil, "amountMinor": 1050, "quantity": 1}],

@@ -72,7 +72,8 @@ async fn what_was_written_is_read(cluster: Arc<Cluster>, _: Arc<Broker>) -> Resu
 }
 
 async fn orders_are_listed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let (item, customer) = (cluster.item(100).await?, Uuid::new_v4().to_string());
+    let item = cluster.item(100).await?;
+    let customer = Uuid::new_v4().to_string();
     let mut placed = Vec::new();
     for number in 0..7 {
         let amount = if number == 3 { "10.13" } else { "10.50" };
@@ -87,7 +88,9 @@ async fn orders_are_listed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> 
     ensure!(ids(&all) == placed, "newest first: {:?}, not {placed:?}", ids(&all));
     let unpaid = cluster.orders(&format!("&customerId={customer}&status=payment_not_completed")).await?;
     ensure!(ids(&unpaid) == placed.get(3..4).unwrap_or_default(), "{unpaid:?}");
-    let (service, mut paged, mut cursor) = (cluster.service(Name::Orders)?, Vec::new(), String::new());
+    let service = cluster.service(Name::Orders)?;
+    let mut paged = Vec::new();
+    let mut cursor = String::new();
     for expected in [3, 3, 1] {
         let path = format!("/orders?customerId={customer}&limit=3{cursor}");
         let page = cluster.get(service, &path).await?.unwrap_or_default();
@@ -141,7 +144,8 @@ async fn problems_are_told(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> 
             request = request.header("content-type", "application/json").body(body.to_owned());
         }
         let answer = request.send().await?;
-        let (status, kind) = (answer.status(), answer.headers().get("content-type").cloned());
+        let status = answer.status();
+        let kind = answer.headers().get("content-type").cloned();
         let text = answer.text().await?;
         let what = format!("{method} {path} {} answers {status} {kind:?} {text}", body.unwrap_or_default());
         ensure!(status.is_client_error(), "{what}");
@@ -270,7 +274,9 @@ impl Form {
             let (_, rest) = tag.split_once(&format!("{name}=\""))?;
             Some(rest.split_once('"')?.0.to_owned())
         };
-        let (mut user, mut password, mut hidden) = (None, None, Vec::new());
+        let mut user = None;
+        let mut password = None;
+        let mut hidden = Vec::new();
         for tag in form.split("<input").skip(1).filter_map(|t| t.split('>').next()) {
             match (attribute(tag, "type").as_deref(), attribute(tag, " name")) {
                 (Some("password"), name) => password = name,
@@ -293,12 +299,14 @@ impl Form {
 
 async fn an_order_with_a_key_is_placed_once(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(100).await?;
-    let (draft, key) = (item.order(2), format!("\"{}\"", Uuid::new_v4()));
+    let draft = item.order(2);
+    let key = format!("\"{}\"", Uuid::new_v4());
     let place = |key: String, body: Value| {
         let request = cluster.service(Name::Orders).map(|orders| cluster.http.post(orders.url("/orders")));
         async move {
             let answer = request?.header("Idempotency-Key", key).json(&body).send().await?;
-            let (status, location) = (answer.status(), answer.headers().get("location").cloned());
+            let status = answer.status();
+            let location = answer.headers().get("location").cloned();
             anyhow::Ok((status, location, answer.json::<Value>().await?))
         }
     };

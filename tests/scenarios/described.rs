@@ -38,7 +38,8 @@ fn program() -> Result<PathBuf> {
 
 /// Holds a service against its description; `id` stands in for every `{id}` of a path, so that there is something behind it.
 async fn is_as_described(cluster: &Cluster, name: Name, description: &str, id: &str, login: &[&str]) -> Result<()> {
-    let (program, service) = (program()?, cluster.service(name)?);
+    let program = program()?;
+    let service = cluster.service(name)?;
     let directory = cluster.scratch(&format!("schemathesis-{}", name.binary()))?;
     std::fs::write(directory.join("schemathesis.toml"), format!("[parameters]\n\"path.id\" = \"{id}\"\n"))?;
     let mut command = Command::new(program);
@@ -79,7 +80,8 @@ async fn the_orders_api_is_as_described(cluster: Arc<Cluster>, _: Arc<Broker>) -
 }
 
 async fn the_orchestrators_api_is_as_described(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let (id, login) = (an_order(&cluster).await?, format!("{USER}:{PASSWORD}"));
+    let id = an_order(&cluster).await?;
+    let login = format!("{USER}:{PASSWORD}");
     is_as_described(&cluster, Name::Orchestrator, "/api/openapi.json", &id, &["--auth", &login]).await
 }
 

@@ -59,7 +59,8 @@ fn provider() -> Result<&'static Signer> {
 
 /// Writes the provider's public keys as one does it: beside, and then in place at once.
 fn publish(signers: &[&Signer]) -> Result<()> {
-    let (file, keys) = (jwks()?, signers.iter().map(|signer| signer.jwk()).collect::<Result<Vec<_>>>()?);
+    let file = jwks()?;
+    let keys = signers.iter().map(|signer| signer.jwk()).collect::<Result<Vec<_>>>()?;
     std::fs::create_dir_all(file.parent().context("a directory")?)?;
     let beside = file.with_extension("new");
     std::fs::write(&beside, json!({ "keys": keys }).to_string())?;
@@ -75,7 +76,8 @@ pub(crate) fn options() -> Result<Options> {
     };
     let office = format!("{{ name = \"office\", role = \"operator\", hash = \"{}\" }}", hash(OPERATOR_KEY));
     let all = [customer("ana", ANA, ANAS), customer("bia", BIA, BIAS), customer("busy", BIA, BUSY), office];
-    let (keys, file) = (format!("[{}]", all.join(", ")), jwks()?.display().to_string());
+    let keys = format!("[{}]", all.join(", "));
+    let file = jwks()?.display().to_string();
     let mut settings = Vec::new();
     for name in [Name::Orders, Name::Inventory, Name::Payments] {
         for (key, value) in [
@@ -138,7 +140,9 @@ fn as_key(request: RequestBuilder, key: &str) -> RequestBuilder {
 /// Expects this status, and gives the answer's headers and body.
 async fn answers(request: RequestBuilder, status: u16) -> Result<(reqwest::header::HeaderMap, Value)> {
     let answer: Response = request.send().await?;
-    let (is, headers, url) = (answer.status(), answer.headers().clone(), answer.url().clone());
+    let is = answer.status();
+    let headers = answer.headers().clone();
+    let url = answer.url().clone();
     let text = answer.text().await?;
     ensure!(is == status, "{url} answers {is} and not {status}: {text}");
     Ok((headers, serde_json::from_str(&text).unwrap_or(Value::Null)))
@@ -214,7 +218,8 @@ async fn place(cluster: &Arc<Cluster>, by: &str, key: &str, name: Option<&str>) 
 }
 
 async fn a_customer_has_their_own_orders(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let (anas, bias) = (place(&cluster, ANA, ANAS, None).await?, place(&cluster, BIA, BIAS, None).await?);
+    let anas = place(&cluster, ANA, ANAS, None).await?;
+    let bias = place(&cluster, BIA, BIAS, None).await?;
     let get = |path: String, key: &'static str| {
         Ok::<_, anyhow::Error>(as_key(ask(&cluster, Name::Orders, Method::GET, &path)?, key))
     };
@@ -248,8 +253,8 @@ async fn a_customer_has_their_own_orders(cluster: Arc<Cluster>, _: Arc<Broker>) 
 }
 
 async fn two_customers_may_name_their_orders_alike(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let (anas, bias) =
-        (place(&cluster, ANA, ANAS, Some("monday")).await?, place(&cluster, BIA, BIAS, Some("monday")).await?);
+    let anas = place(&cluster, ANA, ANAS, Some("monday")).await?;
+    let bias = place(&cluster, BIA, BIAS, Some("monday")).await?;
     ensure!(anas != bias, "one order for two customers: {anas}");
     Ok(())
 }
@@ -270,7 +275,8 @@ async fn a_token_says_who_it_is(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result
 }
 
 async fn a_token_that_is_not_right_is_refused(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let (provider, forger) = (provider()?, Signer::new("first")?);
+    let provider = provider()?;
+    let forger = Signer::new("first")?;
     let past = get_current_timestamp() - 600;
     for (token, why) in [
         (forger.token(ANA, &Value::Null)?, "the signature is not right"),

@@ -56,7 +56,8 @@ async fn unknown_item(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
 }
 
 async fn one_item_of_two_is_out_of_stock(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let (plenty, few) = (cluster.item(10).await?, cluster.item(1).await?);
+    let plenty = cluster.item(10).await?;
+    let few = cluster.item(1).await?;
     let order = plenty.order(5).of(&few.id, 2).place().await?;
     order.ends("rejected").await?;
     order.payment("none").await?;
@@ -66,7 +67,8 @@ async fn one_item_of_two_is_out_of_stock(cluster: Arc<Cluster>, _: Arc<Broker>) 
 
 async fn last_piece_goes_to_one_of_two(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(1).await?;
-    let (one, other) = (item.order(1), item.order(1));
+    let one = item.order(1);
+    let other = item.order(1);
     let (one, other) = tokio::try_join!(one.place(), other.place())?;
     let ends = [one.ended().await?, other.ended().await?].map(|o| o["status"].as_str().unwrap_or_default().to_owned());
     let confirmed = ends.iter().filter(|s| *s == "confirmed").count();
@@ -177,7 +179,9 @@ async fn result_for_an_unknown_order(cluster: Arc<Cluster>, _: Arc<Broker>) -> R
 
 async fn garbage_goes_to_the_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     // Legal JSON, and still nothing that a state could hold and be read again.
-    let (open, close, id) = ("[".repeat(120), "]".repeat(120), Uuid::new_v4());
+    let open = "[".repeat(120);
+    let close = "]".repeat(120);
+    let id = Uuid::new_v4();
     let nested = format!(r#"{{"orderId":"{id}","status":"approved","x":{open}{close}}}"#);
     let garbage: [&[u8]; 5] = [b"\xff\xfe\x00 garbage", b"hello", br#"{"orderId":7}"#, b"[1,2", nested.as_bytes()];
     for (partition, value) in (0..).zip(garbage) {

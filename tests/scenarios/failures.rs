@@ -38,7 +38,8 @@ struct Batch {
 impl Batch {
     /// Begins to place a batch, and comes back when a few of it are acknowledged: the rest is in the middle of things.
     async fn begin(cluster: &Arc<Cluster>) -> Result<Self> {
-        let (customer, item) = (Uuid::new_v4().to_string(), cluster.item(1000).await?);
+        let customer = Uuid::new_v4().to_string();
+        let item = cluster.item(1000).await?;
         let mut placing = JoinSet::new();
         for number in 0..BATCH {
             // Some of them are declined, so that there is something to undo.

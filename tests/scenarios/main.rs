@@ -144,7 +144,9 @@ fn trials(stage: Option<&Arc<Stage>>) -> Result<Vec<Trial>> {
         let scenarios = modules.iter().copied().flatten().copied();
         let books = (options.name != DESCRIBED.name).then_some(("at_the_end_the_books_balance", BOOKS));
         for (name, scenario) in scenarios.chain(books) {
-            let (title, stage, options) = (format!("{}::{name}", options.name), stage.map(Arc::clone), options.clone());
+            let title = format!("{}::{name}", options.name);
+            let stage = stage.map(Arc::clone);
+            let options = options.clone();
             let play = move || match stage {
                 Some(stage) => stage.play(&options, scenario).map_err(Failed::from),
                 None => Ok(()),

@@ -20,14 +20,16 @@ pub(crate) fn program() -> Option<PathBuf> {
 
 /// Every request that the client makes is one of Stripe's API.
 pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
-    let (program, port) = (program().context("STRIPE_MOCK is no program")?, machine::free_ports(1)?);
+    let program = program().context("STRIPE_MOCK is no program")?;
+    let port = machine::free_ports(1)?;
     let mut command = Command::new(program);
     command.args(["-http-port", &port.to_string()]).stdin(Stdio::null());
     let directory = tests::files::target()?.join("test-clusters/stripe-mock");
     tests::files::empty(&directory)?;
     let _mock = Group::start(&mut command, &directory.join("log"))?;
     let base_url = format!("http://127.0.0.1:{port}");
-    let (client, url) = (tests::http::client().build()?, format!("{base_url}/v1/payment_intents"));
+    let client = tests::http::client().build()?;
+    let url = format!("{base_url}/v1/payment_intents");
     let asks = || async { Ok(client.get(&url).bearer_auth("sk_test_123").send().await.ok()) };
     ensure!(until("stripe-mock to answer", SOON, asks).await?.status().is_success(), "it lists intents");
     let wrong = client.post(&url).bearer_auth("sk_test_123").form(&[("amount", "1"), ("no_such", "x")]).send().await?;

@@ -192,7 +192,8 @@ async fn many_are_cancelled_after_a_dry_run(cluster: Arc<Cluster>, _: Arc<Broker
 async fn sagas_are_found_by_what_they_are(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(10).await?;
     let customer = cluster.order().customer;
-    let (done, waits) = (item.order(1).by(&customer).place().await?, item.order(1).by(&customer).place().await?);
+    let done = item.order(1).by(&customer).place().await?;
+    let waits = item.order(1).by(&customer).place().await?;
     self::waits(&done).await?;
     done.result("approved").await?;
     done.ends("confirmed").await?;
@@ -229,7 +230,8 @@ async fn sagas_are_found_by_what_they_are(cluster: Arc<Cluster>, _: Arc<Broker>)
     {
         let url = cluster.service(Name::Orchestrator)?.url(&format!("/api/sagas?{query}"));
         let answer = cluster.http.get(url).basic_auth(USER, Some(PASSWORD)).send().await?;
-        let (status, text) = (answer.status(), answer.text().await?);
+        let status = answer.status();
+        let text = answer.text().await?;
         ensure!(status == StatusCode::BAD_REQUEST && text.contains(words), "{query}: {status} {text}");
     }
     waits.result("approved").await?;

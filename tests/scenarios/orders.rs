@@ -54,7 +54,8 @@ async fn an_order_is_delivered_and_the_customer_is_told(cluster: Arc<Cluster>, _
     order.reservation("confirmed").await?;
     item.stands(8, 0).await?;
     let shown = order.now().await?;
-    let (tracking, expected) = (&shown["shipment"]["trackingNumber"], &shown["shipment"]["estimatedDate"]);
+    let tracking = &shown["shipment"]["trackingNumber"];
+    let expected = &shown["shipment"]["estimatedDate"];
     ensure!(tracking.is_string() && expected.is_string(), "{shown:#}");
     let labels = shown["timeline"].as_array().into_iter().flatten().filter_map(|moment| moment["step"].as_str());
     let steps: Vec<_> = labels.collect();
@@ -102,7 +103,8 @@ async fn followed(cluster: &Cluster, order: &Placed, last: Option<u64>) -> Resul
     }
     let answer = request.send().await?;
     // The stream ends with the order.
-    let (status, text) = (answer.status(), answer.text().await?);
+    let status = answer.status();
+    let text = answer.text().await?;
     let mut events = Vec::new();
     for event in text.split("\n\n") {
         let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));

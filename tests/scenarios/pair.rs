@@ -83,7 +83,8 @@ async fn one_of_two_is_killed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<(
 
 async fn one_of_two_stands_still_past_its_session(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     shared(&cluster).await?;
-    let (item, customer) = (cluster.item(100).await?, Uuid::new_v4().to_string());
+    let item = cluster.item(100).await?;
+    let customer = Uuid::new_v4().to_string();
     for name in Name::ALL {
         cluster.instance(name, 1)?.sigstop()?;
     }

@@ -66,8 +66,10 @@ async fn client(port: u16, body: Arc<String>, placed: Arc<AtomicUsize>) -> Resul
 async fn ten_thousand_orders_for_a_hundred_tickets(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(TICKETS).await?;
     let draft = item.order(1);
-    let (port, body) = (cluster.service(Name::Orders)?.port, Arc::new(draft.body()?.to_string()));
-    let (begun, placed) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+    let port = cluster.service(Name::Orders)?.port;
+    let body = Arc::new(draft.body()?.to_string());
+    let begun = Instant::now();
+    let placed = Arc::new(AtomicUsize::new(0));
     let clients = (0..CLIENTS).map(|_| tokio::spawn(client(port, Arc::clone(&body), Arc::clone(&placed))));
     for client in clients.collect::<Vec<_>>() {
         client.await??;

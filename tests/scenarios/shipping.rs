@@ -185,7 +185,8 @@ async fn an_order_comes_back(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()
     let known = cluster.get(cluster.service(Name::Inventory)?, &format!("/returns/{id}")).await?.unwrap_or_default();
     ensure!(known["status"] == "restocked", "{known}");
     let mut more = value.clone();
-    (more["returnId"], more["items"][0]["quantity"]) = (json!(Uuid::new_v4()), json!(2));
+    more["returnId"] = json!(Uuid::new_v4());
+    more["items"][0]["quantity"] = json!(2);
     let no = command(&cluster, &order, "inventory.restock", &more).await?;
     ensure!(no["reason"] == "not_returnable", "{no}");
     crate::stock::movements_are_the_stock(&cluster, &item.id).await?;

@@ -25,7 +25,8 @@ fn number(step: &Value, name: &str) -> i64 {
 }
 
 async fn the_flow_is_told_in_numbers(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let (reserve, result) = (step(&cluster, "reserve").await?, step(&cluster, "payment-result").await?);
+    let reserve = step(&cluster, "reserve").await?;
+    let result = step(&cluster, "payment-result").await?;
     let (item, none) = (cluster.item(10).await?, cluster.item(0).await?);
     item.order(1).place().await?.ends("confirmed").await?;
     item.order(1).amount("10.13").place().await?.ends("payment_not_completed").await?;

@@ -30,8 +30,10 @@ async fn change(cluster: &Cluster, item: &Item, what: &str, body: &Value, key: &
 
 /// All movements of an item, page by page, and what the first page says of its stock and its accounts.
 async fn movements(cluster: &Cluster, item: &str) -> Result<(Vec<Value>, Value)> {
-    let (service, mut all, mut cursor, mut first) =
-        (cluster.service(Name::Inventory)?, Vec::new(), String::new(), None);
+    let service = cluster.service(Name::Inventory)?;
+    let mut all = Vec::new();
+    let mut cursor = String::new();
+    let mut first = None;
     loop {
         let path = format!("/stock/{item}/movements?limit=7{cursor}");
         let mut page = cluster.get(service, &path).await?.ok_or_else(|| anyhow!("no item {item}"))?;
@@ -64,7 +66,8 @@ pub(crate) async fn movements_are_the_stock(cluster: &Cluster, item: &str) -> Re
     ensure!(told == sums, "the accounts are {told:?}, the movements {sums:?}");
     ensure!(sums.values().sum::<i64>() == 0, "what came from somewhere went somewhere: {sums:?}");
     let of = |account: &str| sums.get(account).copied().unwrap_or(0);
-    let (on_hand, reserved) = (of("available") + of("reserved"), of("reserved"));
+    let on_hand = of("available") + of("reserved");
+    let reserved = of("reserved");
     let stock = &first["stock"];
     ensure!(stock["onHand"] == on_hand && stock["reserved"] == reserved, "{stock}, but the movements {sums:?}");
     Ok(all)
@@ -148,7 +151,8 @@ async fn scarce_stock_is_told(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<(
 }
 
 async fn after_many_orders_the_movements_are_the_stock(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let (many, few) = (cluster.item(500).await?, cluster.item(5).await?);
+    let many = cluster.item(500).await?;
+    let few = cluster.item(5).await?;
     let mut orders = Vec::new();
     for n in 0..40 {
         let draft = if n % 4 == 0 { many.order(1).of(&few.id, 1) } else { many.order(2) };

@@ -124,7 +124,8 @@ async fn webhooks_are_taken_once_and_forged_ones_refused(cluster: Arc<Cluster>, 
 }
 
 async fn late_answers_charge_nobody_twice(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let (stripe, item) = (shared()?, cluster.item(100).await?);
+    let stripe = shared()?;
+    let item = cluster.item(100).await?;
     stripe.answers_late(Some(4));
     let placed = place_all(&item, 20, Duration::ZERO).await;
     let ended = end_all(stripe, &placed?).await;
@@ -228,13 +229,16 @@ async fn a_report_is_held_against_the_ledger(cluster: Arc<Cluster>, _: Arc<Broke
     for payment in cluster.payments().await? {
         let Some(intent) = stripe.of_order(payment["orderId"].as_str().unwrap_or_default()).pop() else { continue };
         let amount = if intent.received > 0 { intent.received } else { intent.amount };
-        let (amount, refunded) = (common::money::Amount(amount), common::money::Amount(intent.refunded));
+        let amount = common::money::Amount(amount);
+        let refunded = common::money::Amount(intent.refunded);
         // What a webhook alone told of, Stripe itself still processes.
         let status = if intent.status == "processing" { "succeeded" } else { &intent.status };
         report.push_str(&format!("{},{amount},brl,{status},{refunded}\n", intent.id));
     }
     let directory = cluster.scratch("reports")?;
-    let (good, bad, broken) = (directory.join("good.csv"), directory.join("bad.csv"), directory.join("broken.csv"));
+    let good = directory.join("good.csv");
+    let bad = directory.join("bad.csv");
+    let broken = directory.join("broken.csv");
     let id = stripe.of_order(&order.id).pop().context("no intent")?.id;
     std::fs::write(&good, &report)?;
     std::fs::write(&bad, report.replace(&format!("{id},10.50"), &format!("{id},10.49")))?;
@@ -256,7 +260,8 @@ async fn a_report_is_held_against_the_ledger(cluster: Arc<Cluster>, _: Arc<Broke
 }
 
 async fn the_service_is_killed_while_stripe_charges(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let (stripe, item) = (shared()?, cluster.item(100).await?);
+    let stripe = shared()?;
+    let item = cluster.item(100).await?;
     let before = stripe.requests();
     let placing = tokio::spawn(async move { place_all(&item, 40, Duration::from_millis(10)).await });
     until("Stripe to be at work", SOON, || async { Ok((stripe.requests() > before + 30).then_some(())) }).await?;
@@ -277,8 +282,10 @@ async fn breaker(cluster: &Cluster) -> Result<String> {
 /// Longer and more by hand: `AWAY_SECONDS=60 ORDERS_PER_SECOND=100`.
 async fn the_provider_dies_under_load(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let number = |name: &str, or: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or);
-    let (away, rate) = (number("AWAY_SECONDS", 4), number("ORDERS_PER_SECOND", 20));
-    let (stripe, count) = (shared()?, usize::try_from(rate * (away + 4))?);
+    let away = number("AWAY_SECONDS", 4);
+    let rate = number("ORDERS_PER_SECOND", 20);
+    let stripe = shared()?;
+    let count = usize::try_from(rate * (away + 4))?;
     let item = cluster.item(1_000_000).await?;
     let placing = {
         let item = item.clone();

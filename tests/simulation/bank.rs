@@ -32,7 +32,9 @@ pub struct Bank {
 
 impl Bank {
     pub fn new(dice: fastrand::Rng, failing: u32, delay: Duration) -> Self {
-        let (charges, refunds, wrong) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let charges = BTreeMap::new();
+        let refunds = BTreeMap::new();
+        let wrong = Vec::new();
         let book = Arc::new(Mutex::new(Book { dice, failing, charges, refunds, failed: false, wrong }));
         Self { simulated: Arc::new(Simulated::new(delay, 0.0)), book }
     }

@@ -36,7 +36,8 @@ pub fn check(run: &Run) -> Vec<String> {
     wrong.extend(book.wrong.iter().cloned());
     let mut left: BTreeMap<String, u64> = stock().into_iter().map(|stock| (stock.item_id, stock.on_hand)).collect();
     for ordered in &run.workload.orders {
-        let (id, said) = (ordered.placed.order_id, check_order(ordered, run, &book));
+        let id = ordered.placed.order_id;
+        let said = check_order(ordered, run, &book);
         wrong.extend(said.into_iter().map(|what| format!("order {id}: {what}")));
         if status(run, id).is_some_and(Status::is_fulfilled) {
             for item in &ordered.placed.items {
@@ -98,7 +99,8 @@ fn still_open<E: Entity>(run: &Run, journal: &str) -> Vec<String> {
 }
 
 fn check_order(ordered: &Ordered, run: &Run, book: &Book) -> Vec<String> {
-    let (id, ledger) = (ordered.placed.order_id, &run.world.ledger);
+    let id = ordered.placed.order_id;
+    let ledger = &run.world.ledger;
     let Some(status) = status(run, id) else { return vec!["it was placed and is not known".to_owned()] };
     let Some((_, payments, reservations)) = ENDS.iter().find(|(end, ..)| *end == status) else {
         return vec![format!("{status} is not an end")];

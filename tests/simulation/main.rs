@@ -91,9 +91,11 @@ impl Sums {
 
 /// Tries seeds 0, 1, 2… on all cores.
 fn try_all(seeds: u64) -> Sums {
-    let (next, threads) = (AtomicU64::new(0), std::thread::available_parallelism().map_or(1, usize::from));
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let work = || {
-        let (mut sums, definitions) = (Sums::default(), definitions());
+        let mut sums = Sums::default();
+        let definitions = definitions();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds || sums.failed.len() >= 3 {

@@ -172,7 +172,8 @@ struct Desk<'h, H: Handler> {
 
 impl<H: Handler> Desk<'_, H> {
     fn decide(&mut self, partition: i32, trigger: Trigger<'_>) -> Result<Vec<Outgoing>, Unreadable> {
-        let (memory, nothing) = (self.kept.entry(partition).or_default(), BTreeMap::new());
+        let memory = self.kept.entry(partition).or_default();
+        let nothing = BTreeMap::new();
         let mut world = Transaction::over(memory, &nothing, partition, PARTITIONS);
         let decided = self.handler.decide(&mut world, trigger, self.now);
         assert_eq!(world.refused(), None, "{trigger:?} ends the process");
@@ -272,8 +273,10 @@ fn heard(inputs: &[&str]) -> Vec<Vec<Message>> {
             ];
             let (kind, act) = &acts[n % acts.len()];
             let act = Outgoing::event(topics::SAGA_COMMANDS, &saga, kind, format!("{n}"), &saga, at, act);
-            let (value, headers) = (act.value.bytes().map(<[u8]>::to_vec), act.headers);
-            let (topic, offset) = (topics::SAGA_COMMANDS.into(), n as i64);
+            let value = act.value.bytes().map(<[u8]>::to_vec);
+            let headers = act.headers;
+            let topic = topics::SAGA_COMMANDS.into();
+            let offset = n as i64;
             all.push(Message { topic, partition, offset, timestamp: at, key: act.key, headers, value });
         }
         all.retain(|message| inputs.contains(&&*message.topic));

@@ -78,7 +78,8 @@ pub fn run(seed: u64, definitions: &Definitions, sabotage: Sabotage, traced: boo
         *endings.entry(ending).or_default() += 1;
     }
     let Run { mut world, .. } = run;
-    let (void, repeated) = (world.ledger.void, world.ledger.repeated);
+    let void = world.ledger.void;
+    let repeated = world.ledger.repeated;
     let hash = world.hash();
     let lines = world.trace.lines.take().unwrap_or_default();
     Outcome { wrong, tally: Tally { void, repeated, ..world.tally }, endings, hash, lines }
@@ -124,7 +125,8 @@ impl Run {
         } else {
             run.add::<inventory_service::program::Program, _, _>(warehouse, carrier(), BTreeSet::new(), limits);
         }
-        let (payments, cashier) = (Payments { provider: ProviderKind::Simulated }, Cashier { provider: bank });
+        let payments = Payments { provider: ProviderKind::Simulated };
+        let cashier = Cashier { provider: bank };
         if matches!(sabotage, Sabotage::KeepsTheMoney | Sabotage::ChargesAgain) {
             run.add::<PaymentService, _, _>(Till(payments, sabotage), cashier, BTreeSet::new(), limits);
         } else {
@@ -200,7 +202,8 @@ impl Run {
     }
 
     fn offer(&mut self) {
-        let (world, choice) = (&mut self.world, &mut self.choice);
+        let world = &mut self.world;
+        let choice = &mut self.choice;
         choice.clear();
         choice.offer(if self.workload.first.is_empty() { 0 } else { 60 }, Step::Outside);
         for n in 0..world.late.len() {
@@ -227,7 +230,8 @@ impl Run {
         let world = &mut self.world;
         world.tally.steps += 1;
         step.hash(&mut world.trace.hash);
-        let (number, now) = (world.tally.steps, world.now);
+        let number = world.tally.steps;
+        let now = world.now;
         world.trace.tell(|| format!("{number} {} {step:?}", Timestamp(now)));
         match step {
             Step::Outside => {

@@ -96,7 +96,8 @@ impl<H: Handler, R: Executor<SideEffect = H::SideEffect>> Service for Pair<H, R>
         match change {
             Change::Crash | Change::CrashAndLoseView => {
                 world.tally.crashes += 1;
-                (instance.up, instance.stalled_at) = (false, None);
+                instance.up = false;
+                instance.stalled_at = None;
                 for worker in &mut instance.workers {
                     worker.crash(change == Change::CrashAndLoseView, self.rules.limits, world);
                 }

@@ -158,7 +158,8 @@ impl Weather {
         if dice.u8(0..16) == 0 {
             return Self::calm();
         }
-        let (punctual, apart) = (dice.u8(0..5) == 0, [1, 1, 30][dice.usize(0..3)]);
+        let punctual = dice.u8(0..5) == 0;
+        let apart = [1, 1, 30][dice.usize(0..3)];
         let fragile = (dice.usize(0..TOPICS.len()), dice.i32(0..PARTITIONS));
         let recovery = [3, 15, 60][dice.usize(0..3)];
         let mut weight = |most: u32| if dice.bool() { 0 } else { dice.u32(1..=most) };

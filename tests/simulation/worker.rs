@@ -146,10 +146,13 @@ impl<H: Handler> Worker<H> {
                 if self.draining {
                     self.release(world);
                 }
-                (self.assigned, self.claim_at) = (true, world.now);
+                self.assigned = true;
+                self.claim_at = world.now;
             }
             Work::HearRevoked | Work::HearLost => {
-                (self.assigned, self.draining, self.handed) = (false, true, None);
+                self.assigned = false;
+                self.draining = true;
+                self.handed = None;
                 self.tell(Input::Drain, rules, world, local);
                 if work == Work::HearLost || !self.core.is_owner() {
                     self.release(world);
@@ -172,7 +175,8 @@ impl<H: Handler> Worker<H> {
             }
             Work::Load => self.load(rules, world, local),
             Work::LoadFails => {
-                (self.loading, self.loaded) = (None, None);
+                self.loading = None;
+                self.loaded = None;
                 self.tell(Input::Failed("the partition can't be loaded".to_owned()), rules, world, local);
             }
             Work::Deliver | Work::DeliverAgain => self.deliver(work == Work::DeliverAgain, rules, world, local),
@@ -208,7 +212,8 @@ impl<H: Handler> Worker<H> {
     }
 
     fn read_back<R>(&mut self, rules: &Rules<H, R>, world: &mut World, local: i64) {
-        let (from, until) = (self.read as usize, self.read as usize + world.dice.usize(1..5));
+        let from = self.read as usize;
+        let until = self.read as usize + world.dice.usize(1..5);
         let log = world.kafka.journal(rules.journal, self.place.2);
         let heads: Vec<Head> = log.iter().take(until).skip(from).map(|written| written.head).collect();
         if heads.iter().any(|head| matches!(head, Head::Entry { .. })) && self.core.is_owner() {
@@ -241,7 +246,8 @@ impl<H: Handler> Worker<H> {
         let next = handed.get(&topic).copied().unwrap_or(0);
         let from = log.partition_point(|message| message.offset < next);
         let back = if again { world.dice.usize(1..6) } else { 0 };
-        let (first, to) = (from.saturating_sub(back), (from + world.dice.usize(1..6)).min(log.len()));
+        let first = from.saturating_sub(back);
+        let to = (from + world.dice.usize(1..6)).min(log.len());
         let messages = log[first..to].to_vec();
         if let Some(last) = messages.last() {
             handed.insert(topic, last.offset + 1);
@@ -338,7 +344,10 @@ impl<H: Handler> Worker<H> {
         world.leave(answers);
         self.acts.clear();
         self.reports.clear();
-        (self.loading, self.loaded, self.handed, self.draining) = (None, None, None, false);
+        self.loading = None;
+        self.loaded = None;
+        self.handed = None;
+        self.draining = false;
     }
 
     /// The process ends; its view stays, unless the disk is gone too.
@@ -376,7 +385,8 @@ impl<H: Handler> Worker<H> {
         check(truth.is_some_and(|truth| truth.states == self.view.states), "the view is not what was decided");
         check(self.view.all_sent(), "messages were decided, and nobody knows that they arrived");
         for topic in &rules.inputs {
-            let (end, at) = (world.kafka.end(topic, self.place.2), self.view.positions.get(topic).copied());
+            let end = world.kafka.end(topic, self.place.2);
+            let at = self.view.positions.get(topic).copied();
             check(at.unwrap_or(0) == end, &format!("{topic} is decided up to {at:?} of {end}"));
         }
         wrong

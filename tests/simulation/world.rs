@@ -120,7 +120,9 @@ impl World {
                 self.ledger.message(written, of.is_some());
                 self.trace.tell(|| {
                     let name = |name| written.header(name).unwrap_or("-");
-                    let (kind, subject, step) = (name(header::TYPE), name(header::SUBJECT), name(header::STEP));
+                    let kind = name(header::TYPE);
+                    let subject = name(header::SUBJECT);
+                    let step = name(header::STEP);
                     format!("    {topic}/{partition}@{} {kind} {subject} {step}", written.offset)
                 });
             }

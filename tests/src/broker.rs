@@ -42,7 +42,8 @@ impl Broker {
     /// # Errors
     /// What `./dev broker start` says.
     pub fn start_again(&self) -> Result<()> {
-        let (dir, port) = (self.dir.display().to_string(), self.port.to_string());
+        let dir = self.dir.display().to_string();
+        let port = self.port.to_string();
         let mut arguments = vec!["start", &dir, &port];
         arguments.extend(self.settings.iter().map(String::as_str));
         dev(&arguments)

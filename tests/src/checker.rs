@@ -77,7 +77,8 @@ async fn orders(cluster: &Cluster, books: &mut Books, wrong: &mut Vec<String>) -
     let all = cluster.orders("").await?;
     let mut seen = BTreeMap::new();
     for order in &all {
-        let (id, status) = (order["id"].as_str().unwrap_or_default(), order["status"].as_str().unwrap_or_default());
+        let id = order["id"].as_str().unwrap_or_default();
+        let status = order["status"].as_str().unwrap_or_default();
         *books.orders.entry(status.to_owned()).or_default() += 1;
         seen.insert(id.to_owned(), status.to_owned());
         let Some((_, payments, reservations)) = ENDS.iter().find(|(end, ..)| *end == status) else {
@@ -179,7 +180,9 @@ async fn topics(cluster: &Cluster, books: &mut Books, wrong: &mut Vec<String>) -
 /// # Errors
 /// When the topics can't be read.
 pub async fn documented(cluster: &Cluster, wrong: &mut Vec<String>) -> Result<()> {
-    let (contract, mut all, mut dead) = (Contract::new()?, Vec::new(), BTreeSet::new());
+    let contract = Contract::new()?;
+    let mut all = Vec::new();
+    let mut dead = BTreeSet::new();
     for topic in cluster.kafka.topics().await?.into_keys() {
         let lying = cluster.kafka.read(&topic).await?;
         record::keep(&topic, &lying)?;

@@ -82,7 +82,8 @@ impl Cluster {
             service.ready().await?;
         }
         let http = crate::http::client().timeout(Duration::from_secs(40)).default_headers(key(&options)).build()?;
-        let (initial, placed) = (Mutex::default(), Mutex::default());
+        let initial = Mutex::default();
+        let placed = Mutex::default();
         let cluster = Self { options, kafka, brokers: broker.address(), http, services, initial, placed };
         // An instance that does not own the warehouse shows it a moment after the one that does.
         let first = || async { Ok(Some(cluster.stock().await?).filter(|stock| !stock.is_empty())) };
@@ -206,7 +207,8 @@ impl Cluster {
     }
 
     async fn pages(&self, name: Name, path: &str) -> Result<Vec<Value>> {
-        let (mut all, mut cursor) = (Vec::new(), String::new());
+        let mut all = Vec::new();
+        let mut cursor = String::new();
         loop {
             let path = format!("{path}{cursor}");
             let mut page = self.get(self.service(name)?, &path).await?.unwrap_or_default();

@@ -252,7 +252,8 @@ impl Contract {
     /// A schema that is none.
     pub fn new() -> Result<Self> {
         let document = document()?;
-        let (mut values, mut headers) = (BTreeMap::new(), BTreeMap::new());
+        let mut values = BTreeMap::new();
+        let mut headers = BTreeMap::new();
         for entry in messages() {
             let message = &document["components"]["messages"][entry.kind];
             let schema = |part: &str| {

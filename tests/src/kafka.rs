@@ -131,7 +131,9 @@ impl Kafka {
     /// # Errors
     /// When the broker does not take it.
     pub async fn publish_in_transaction(&self, topic: &str, partition: i32, value: &str) -> Result<()> {
-        let (mut settings, topic, value) = (settings(&self.brokers), topic.to_owned(), value.to_owned());
+        let mut settings = settings(&self.brokers);
+        let topic = topic.to_owned();
+        let value = value.to_owned();
         settings.set("transactional.id", uuid::Uuid::new_v4().to_string());
         blocking(move || {
             let producer: BaseProducer = settings.create().context("a transactional producer")?;
@@ -182,7 +184,8 @@ impl Kafka {
     /// # Errors
     /// When the broker does not answer.
     pub async fn read(&self, topic: &str) -> Result<Vec<Lying>> {
-        let (consumer, topic) = (self.consumer()?, topic.to_owned());
+        let consumer = self.consumer()?;
+        let topic = topic.to_owned();
         blocking(move || read_all(&consumer, &topic)).await
     }
 
@@ -221,7 +224,8 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'sta
 fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<Lying>> {
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
     let partitions = metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id());
-    let (mut wanted, mut list) = (BTreeMap::new(), TopicPartitionList::new());
+    let mut wanted = BTreeMap::new();
+    let mut list = TopicPartitionList::new();
     for partition in partitions {
         let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT)?;
         if high > low {
@@ -230,7 +234,8 @@ fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<Lying>> {
         }
     }
     consumer.assign(&list)?;
-    let (mut all, deadline) = (Vec::new(), Instant::now() + TIMEOUT);
+    let mut all = Vec::new();
+    let deadline = Instant::now() + TIMEOUT;
     while !wanted.is_empty() {
         if Instant::now() > deadline {
             bail!("{topic} could not be read to its end; still to come: {wanted:?}");

@@ -39,7 +39,8 @@ pub fn shared() -> Result<&'static MailServer> {
 impl MailServer {
     fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("a mail server")?;
-        let (port, mails) = (listener.local_addr()?.port(), Arc::<Mutex<Vec<Mail>>>::default());
+        let port = listener.local_addr()?.port();
+        let mails = Arc::<Mutex<Vec<Mail>>>::default();
         let kept = Arc::clone(&mails);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -63,7 +64,8 @@ impl MailServer {
 }
 
 fn talk(stream: &TcpStream, kept: &Mutex<Vec<Mail>>) -> std::io::Result<()> {
-    let (mut reader, mut writer) = (BufReader::new(stream), stream);
+    let mut reader = BufReader::new(stream);
+    let mut writer = stream;
     writer.write_all(b"220 here\r\n")?;
     let mut mail = Mail::default();
     let mut line = String::new();

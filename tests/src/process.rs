@@ -86,7 +86,8 @@ impl Service {
     /// # Errors
     /// When no port is free.
     pub fn new(name: Name, instance: usize, directory: &Path, settings: &[(&str, String)]) -> Result<Self> {
-        let (port, label) = (machine::free_ports(1)?, format!("{}-{instance}", name.binary()));
+        let port = machine::free_ports(1)?;
+        let label = format!("{}-{instance}", name.binary());
         let mut environment: Vec<_> = settings.iter().map(|(k, v)| (name.variable(k), v.clone())).collect();
         environment.push((name.variable("HTTP__LISTEN"), format!("127.0.0.1:{port}")));
         let view = directory.join(&label).join("view");
@@ -255,7 +256,8 @@ impl Service {
     /// # Errors
     /// As [`Service::ready`].
     pub async fn ready_within(&self, at_most: Duration) -> Result<()> {
-        let (client, url) = (crate::http::client().build()?, self.url("/health/ready"));
+        let client = crate::http::client().build()?;
+        let url = self.url("/health/ready");
         let what = format!("{} to be ready", self.label);
         let ready = until(&what, at_most, || async {
             if let Some(status) = self.child().as_mut().map(Child::try_wait).transpose()?.flatten() {

@@ -181,7 +181,8 @@ impl Draft {
             request = request.header("traceparent", traceparent);
         }
         let answer = request.send().await?;
-        let (status, location) = (answer.status(), answer.headers().get("location").cloned());
+        let status = answer.status();
+        let location = answer.headers().get("location").cloned();
         let text = answer.text().await?;
         ensure!(status == StatusCode::CREATED, "POST /orders answers {status}: {text}");
         let order: Value = serde_json::from_str(&text)?;

@@ -97,8 +97,10 @@ impl Watch {
             list.add_partition_offset(Name::Sums.journal(), partition, Offset::Beginning)?;
         }
         consumer.assign(&list)?;
-        let (ledger, stop) = (Arc::new(Mutex::new(Ledger::default())), Arc::new(AtomicBool::new(false)));
-        let (to, stopped) = (Arc::clone(&ledger), Arc::clone(&stop));
+        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let to = Arc::clone(&ledger);
+        let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 // Errors pass when the broker is back; a record that can't be read is found by the check at the end.

@@ -96,7 +96,8 @@ impl Stage {
             .set_log_level(RDKafkaLogLevel::Critical)
             .create()
             .context("a producer")?;
-        let (kafka, watch) = (Kafka::new(&broker.address())?, Watch::start(&broker.address(), PARTITIONS)?);
+        let kafka = Kafka::new(&broker.address())?;
+        let watch = Watch::start(&broker.address(), PARTITIONS)?;
         Ok(Self { watch, kafka, producer, instances, broker, begun: Instant::now() })
     }
 
@@ -106,7 +107,9 @@ impl Stage {
 
     fn say(&self, what: &str) {
         let ledger = self.watch.ledger();
-        let (seconds, counted, void) = (self.begun.elapsed().as_secs_f64(), ledger.counted(), ledger.void);
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let counted = ledger.counted();
+        let void = ledger.void;
         eprintln!("[{seconds:.1} s] {what}: {counted} counted, {} claims, {void} void", ledger.claims);
     }
 
@@ -204,7 +207,8 @@ async fn send(producer: FutureProducer, numbers: std::ops::Range<usize>) -> Resu
     let mut sent = Vec::new();
     for number in numbers {
         let command = Command { account: format!("a{}", number * 31 % ACCOUNTS), n: i64::try_from(number % 1_009)? };
-        let (id, value) = (format!("command-{number}"), serde_json::to_vec(&command)?);
+        let id = format!("command-{number}");
+        let value = serde_json::to_vec(&command)?;
         let headers = OwnedHeaders::new().insert(Header { key: "ce_id", value: Some(&id) });
         let record = FutureRecord::to(COMMANDS).key(&command.account).payload(&value).headers(headers);
         sent.push(producer.send_result(record).map_err(|(error, _)| error)?);

@@ -172,7 +172,8 @@ impl Arguments {
             tokio::time::sleep_until(run.from().into()).await;
             let before = taken(&processes)?;
             driving.await?;
-            let (length, after) = (Instant::now() - run.from(), taken(&processes)?);
+            let length = Instant::now() - run.from();
+            let after = taken(&processes)?;
             let row = Row::new(
                 pass,
                 &format!("{}{}", way.prefix(), drive.name()),

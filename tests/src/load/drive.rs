@@ -121,10 +121,12 @@ impl Run {
     /// # Errors
     /// As hdrhistogram.
     pub fn new(target: Target, warm_up: Duration, length: Duration) -> Result<Arc<Self>> {
-        let (created, ended) = (Histogram::new_with_max(LONGEST, 3)?, Histogram::new_with_max(LONGEST, 3)?);
+        let created = Histogram::new_with_max(LONGEST, 3)?;
+        let ended = Histogram::new_with_max(LONGEST, 3)?;
         let measured = Mutex::new(Measured { created, ended, failures: 0, failure: None });
         let from = Instant::now() + warm_up;
-        let (idle, sent) = (Mutex::default(), AtomicU64::new(0));
+        let idle = Mutex::default();
+        let sent = AtomicU64::new(0);
         Ok(Arc::new(Self { target, from, until: from + length, measured, idle, sent }))
     }
 
@@ -147,7 +149,8 @@ impl Run {
     }
 
     async fn open(self: &Arc<Self>, rate: u32) {
-        let (begin, run) = (Instant::now(), Arc::clone(self));
+        let begin = Instant::now();
+        let run = Arc::clone(self);
         let runtime = tokio::runtime::Handle::current();
         // A thread of its own keeps the schedule: the runtime's timers are only as fine as a millisecond.
         let schedule = tokio::task::spawn_blocking(move || {

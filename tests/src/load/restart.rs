@@ -65,7 +65,9 @@ pub async fn restarts(cluster: &Cluster, closed: u64, open: u64) -> Result<Vec<R
             }
             let begin = Instant::now();
             service.restart().await?;
-            let (service, how, seconds) = (name.binary().to_owned(), how.to_owned(), begin.elapsed().as_secs_f64());
+            let service = name.binary().to_owned();
+            let how = how.to_owned();
+            let seconds = begin.elapsed().as_secs_f64();
             let restart = Restart { service, how, closed, open, seconds };
             println!("{}", restart.line());
             all.push(restart);

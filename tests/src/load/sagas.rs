@@ -92,7 +92,8 @@ pub async fn measure(cluster: &Cluster, open: u64, closed: u64) -> Result<Sagas>
     let before = usage(orchestrator.pid()?)?;
     tokio::time::sleep(Duration::from_secs(10)).await;
     let after = usage(orchestrator.pid()?)?;
-    let (waiting, memory) = (after.cpu - before.cpu, after.resident);
+    let waiting = after.cpu - before.cpu;
+    let memory = after.resident;
     Ok(Sagas { open, closed, rebuilt, first_decision, after_kill, waiting, memory })
 }
 
@@ -161,7 +162,9 @@ impl<'c> Writer<'c> {
     async fn append(&mut self, partition: i32) -> Result<()> {
         let entities = self.waiting.remove(&partition).unwrap_or_default();
         let (owner, next) = self.claims.get_mut(&partition).context("a claim")?;
-        let (owner, seq, outbox) = (*owner, *next, Default::default());
+        let owner = *owner;
+        let seq = *next;
+        let outbox = Default::default();
         *next += 1;
         let entry = Entry { owner, seq, positions: Positions::new(), delivered: 0, entities, outbox };
         let record = Record::Entry(entry).encode()?;
@@ -181,7 +184,8 @@ fn run(definition: &Definition, id: Uuid, ended: bool) -> Result<Saga> {
         let outcome = Outcome::Ok { data: json!({"status": "reserved"}) };
         Input::Reply { step: step.to_owned(), attempt: 1, action: Action::Execute, outcome }
     };
-    let (source, status) = (topics::PAYMENT_RESULTS.to_owned(), "approved".to_owned());
+    let source = topics::PAYMENT_RESULTS.to_owned();
+    let status = "approved".to_owned();
     let payload = json!({"orderId": id, "status": "approved"});
     let approval = Input::Callback(Callback { source, id: id.to_string(), status, payload });
     let data = Data::with(&definition.start.output, order);
