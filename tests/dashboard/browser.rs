@@ -38,7 +38,8 @@ fn executable() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut all = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
     all.find(|file| file.is_file()).context(
-        "no Chromium here: install Debian's package chromium (./dev test does as root), or name the program in CHROMIUM",
+        "no Chromium here: install Debian's package chromium (./dev test does as root), or name the program in \
+         CHROMIUM",
     )
 }
 
@@ -137,7 +138,8 @@ impl Tab {
         self.sees(&format!("{text:?} in {selector}"), &script).await
     }
 
-    /// Clicks on an element as a mouse does. A page that is alive may put another in its place just then: that is clicked on.
+    /// Clicks on an element as a mouse does. A page that is alive may put another in its place just then: that is
+    /// clicked on.
     pub async fn click(&self, selector: &str) -> Result<()> {
         let clicked = || async {
             let found = self.page.find_element(selector).await.with_context(|| format!("no {selector} to click on"))?;

@@ -1,5 +1,5 @@
-//! How every page looks: at the width of a phone and of a desk, light and dark. Nothing is cut off, nothing keeps anybody
-//! out, and there is a picture of each for a person to look at.
+//! How every page looks: at the width of a phone and of a desk, light and dark. Nothing is cut off, nothing keeps
+//! anybody out, and there is a picture of each for a person to look at.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ const THEMES: [&str; 2] = ["light", "dark"];
 
 /// Orders in every state: paid, rejected, declined, waiting, retrying, stopped.
 async fn a_busy_day(cluster: &Arc<Cluster>) -> Result<[Placed; 3]> {
-    let (item, little) = (cluster.item(500).await?, cluster.item(1).await?);
+    let item = cluster.item(500).await?;
+    let little = cluster.item(1).await?;
     let mut paid = Vec::new();
     let mut declined = Vec::new();
     for number in 0..12 {

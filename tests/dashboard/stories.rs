@@ -70,7 +70,12 @@ async fn the_numbers_move_without_a_reload(cluster: &Arc<Cluster>, chromium: &mu
         orders.push(item.order(1).place().await?);
     }
     until_is("orders begun", before + 3, SOON, || begun(&tab, "reserve")).await?;
-    tab.sees("them in the drawing", "[...document.querySelectorAll('[data-step=payment-result] text')].some(t => /[1-9]\\d* here/.test(t.textContent))").await?;
+    tab.sees(
+        "them in the drawing",
+        "[...document.querySelectorAll('[data-step=payment-result] text')].some(t => \
+              /[1-9]\\d* here/.test(t.textContent))",
+    )
+    .await?;
     ensure!(tab.eval("window.same").await? == true, "the page was loaded anew");
     ensure!(tab.eval("document.activeElement.closest('tr')?.dataset.row").await? == "finalize", "the focus went away");
     let from = before_it.as_f64().unwrap_or_default();
@@ -117,8 +122,8 @@ async fn an_order_that_waits_is_found_and_goes_on(cluster: &Arc<Cluster>, chromi
     tab.shows("#step-payment-result pre", "approved").await
 }
 
-/// Orders whose payment can neither be asked for nor called back: incidents. The payment service is left down, since with its
-/// late answers they would go on by themselves.
+/// Orders whose payment can neither be asked for nor called back: incidents. The payment service is left down, since
+/// with its late answers they would go on by themselves.
 async fn incidents(cluster: &Arc<Cluster>, count: usize) -> Result<Vec<Placed>> {
     let item = cluster.item(10).await?;
     let payments = cluster.service(Name::Payments)?;
@@ -229,7 +234,14 @@ async fn a_dead_letter_is_read_and_put_back(cluster: &Arc<Cluster>, chromium: &m
     tab.fill("details.letter input[name=why]", "let us see").await?;
     tab.submit("details.letter button").await?;
     tab.shows(".banner", "Put back").await?;
-    tab.sees("who did it", &format!("[...document.querySelectorAll('details.letter summary')].some(s => s.innerText.includes('put back by {USER}'))")).await?;
+    tab.sees(
+        "who did it",
+        &format!(
+            "[...document.querySelectorAll('details.letter summary')].some(s => \
+              s.innerText.includes('put back by {USER}'))"
+        ),
+    )
+    .await?;
     // It can't be read this time either.
     until("it to come back", SOON, || async {
         let lying = cluster.kafka.read("payment-results.dlq").await?;

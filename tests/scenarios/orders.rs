@@ -1,5 +1,5 @@
-//! Orders in full: delivered and followed as they change, invoiced, told to the customer, returned; and what is wrong with one
-//! said all at once.
+//! Orders in full: delivered and followed as they change, invoiced, told to the customer, returned; and what is wrong
+//! with one said all at once.
 
 use std::sync::Arc;
 
@@ -199,7 +199,8 @@ async fn goods_that_are_not_accepted_give_no_money(cluster: Arc<Cluster>, _: Arc
 
 async fn what_cannot_be_returned_is_said(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(2).await?;
-    let (order, rejected) = (item.order(1).place().await?, item.order(9).place().await?);
+    let order = item.order(1).place().await?;
+    let rejected = item.order(9).place().await?;
     order.ends("confirmed").await?;
     rejected.ends("rejected").await?;
     let path = |order: &Placed| format!("/orders/{}/returns", order.id);

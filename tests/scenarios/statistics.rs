@@ -1,5 +1,5 @@
-//! The flow in numbers, as the API tells it: what happened at each step, who waits, and that none of it is lost or counted
-//! twice when the view is made anew.
+//! The flow in numbers, as the API tells it: what happened at each step, who waits, and that none of it is lost or
+//! counted twice when the view is made anew.
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ fn number(step: &Value, name: &str) -> i64 {
 async fn the_flow_is_told_in_numbers(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let reserve = step(&cluster, "reserve").await?;
     let result = step(&cluster, "payment-result").await?;
-    let (item, none) = (cluster.item(10).await?, cluster.item(0).await?);
+    let item = cluster.item(10).await?;
+    let none = cluster.item(0).await?;
     item.order(1).place().await?.ends("confirmed").await?;
     item.order(1).amount("10.13").place().await?.ends("payment_not_completed").await?;
     none.order(1).place().await?.ends("rejected").await?;

@@ -1,10 +1,11 @@
-//! The whole system in one thread, with dice instead of a broker: the real rules of all four services, the real saga engine
-//! and the real journal protocol over logs in memory. What happens next is drawn from a seed: crashes, stalls, appends
-//! that land although they failed, or long after their claim, partitions that move, views that lag, messages that come
-//! again, clocks that differ, a provider that does not answer. At the end all comes to rest and the books must balance.
+//! The whole system in one thread, with dice instead of a broker: the real rules of all four services, the real saga
+//! engine and the real journal protocol over logs in memory. What happens next is drawn from a seed: crashes, stalls,
+//! appends that land although they failed, or long after their claim, partitions that move, views that lag, messages
+//! that come again, clocks that differ, a provider that does not answer. At the end all comes to rest and the books
+//! must balance.
 //!
-//! `SEEDS=n` runs so many seeds; `SEED=x` runs one and prints each of its steps:
-//! `SEED=7 cargo test -p tests --test simulation whatever`
+//! `SEEDS=n` runs so many seeds; `SEED=x` runs one and prints each of its steps: `SEED=7 cargo test -p tests --test
+//! simulation whatever`
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
 
@@ -122,7 +123,8 @@ fn whatever_goes_wrong_every_order_ends_consistently() {
     let Sums { seeds, tally, endings, mut failed } = try_all(number("SEEDS").unwrap_or(SEEDS));
     let Tally { steps, crashes, stalls, claims, void, repeated } = tally;
     tell(&format!(
-        "{seeds} seeds in {:.1} s: {steps} steps, orders {endings:?}, {crashes} crashes, {stalls} stalls, {claims} claims, \
+        "{seeds} seeds in {:.1} s: {steps} steps, orders {endings:?}, {crashes} crashes, {stalls} stalls, {claims} \
+         claims, \
          {void} void records, {repeated} repeated messages",
         begun.elapsed().as_secs_f64()
     ));

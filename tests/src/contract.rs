@@ -68,9 +68,9 @@ pub fn document() -> Result<Value> {
     all.insert("dead.letter".to_owned(), dead_letter());
     all.insert("journal.record".to_owned(), journal_record());
     let schemas = generator.take_definitions(true);
-    let about = "Every topic and message of the order sagas. Values are JSON; headers follow CloudEvents' Kafka binary mode. All \
-                 topics have the same partition count and the partitioner murmur2, which librdkafka calls murmur2_random. A new \
-                 field is always optional, and fields that are not known are passed over.";
+    let about = "Every topic and message of the order sagas. Values are JSON; headers follow CloudEvents' Kafka binary \
+                 mode. All topics have the same partition count and the partitioner murmur2, which librdkafka calls \
+                 murmur2_random. A new field is always optional, and unknown fields are ignored.";
     Ok(json!({
         "asyncapi": "3.0.0",
         "info": {

@@ -19,7 +19,8 @@ const MAIN: usize = 60;
 /// Columns of a line.
 const WIDTH: usize = 120;
 
-/// Folders and files of pure code, relative to the root: the same input gives the same output, and nothing else is read.
+/// Folders and files of pure code, relative to the root: the same input gives the same output, and nothing else is
+/// read.
 const PURE: &[&str] = &[
     "common/journal/src",
     "orchestrator/core/src",

@@ -82,7 +82,8 @@ pub async fn check(kafka: &Kafka, messages: usize) -> Result<String> {
     ensure!(said.len() == messages, "{} outputs of {messages} are there", said.len());
     let void = if ledger.void == 0 { "no void record was seen".to_owned() } else { format!("{} void", ledger.void) };
     Ok(format!(
-        "{messages} messages, {} sums exact, all outputs there, {repeated} of them repeated; {} claims, {} valid entries, {void}",
+        "{messages} messages, {} sums exact, all outputs there, {repeated} of them repeated; {} claims, {} valid \
+         entries, {void}",
         ledger.sums.len(),
         ledger.claims,
         ledger.valid

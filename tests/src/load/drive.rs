@@ -1,6 +1,6 @@
 //! The two ways to send orders. Open loop: by a fixed schedule, whether earlier ones are done or not; times count from
-//! when an order was to be sent, so a stall is seen by every order that it delays (no coordinated omission). Closed loop:
-//! so many clients, each placing its next order when the last one has ended.
+//! when an order was to be sent, so a stall is seen by every order that it delays (no coordinated omission). Closed
+//! loop: so many clients, each placing its next order when the last one has ended.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -70,7 +70,10 @@ impl Way {
     }
 }
 
-const DELIVERY: &str = r#","customer":{"name":"Ana Lima","email":"ana@example.com"},"delivery":{"method":"standard","address":{"name":"Ana Lima","line1":"Rua do Sol, 1","city":"Recife","postalCode":"50030-230","country":"BR"}}"#;
+const DELIVERY: &str = concat!(
+    r#","customer":{"name":"Ana Lima","email":"ana@example.com"},"delivery":{"method":"standard","#,
+    r#""address":{"name":"Ana Lima","line1":"Rua do Sol, 1","city":"Recife","postalCode":"50030-230","country":"BR"}}"#,
+);
 
 /// How orders are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,8 +249,8 @@ impl Run {
         Ok((created, begin.elapsed()))
     }
 
-    /// Counts an order that belongs to the measured time. An open loop's order belongs where it was to be sent, a closed
-    /// loop's too. Gives whether its connection is good.
+    /// Counts an order that belongs to the measured time. An open loop's order belongs where it was to be sent, a
+    /// closed loop's too. Gives whether its connection is good.
     fn note(&self, begin: Instant, done: Result<(Duration, Duration)>) -> bool {
         let good = done.is_ok();
         if begin >= self.from {
@@ -270,12 +273,13 @@ impl Run {
 /// The request that places an order.
 pub fn place(target: &Target, number: u64) -> Vec<u8> {
     let Target { item, amount, more, .. } = target;
-    let body = format!(
-        r#"{{"customerId":"e081ad0f-f83e-4f81-b2d7-{number:012x}","amount":{amount},"items":[{{"id":"{item}","name":"bench","amount":10.50,"quantity":1}}]{more}}}"#
-    );
+    let items = format!(r#"[{{"id":"{item}","name":"bench","amount":10.50,"quantity":1}}]"#);
+    let customer = format!("e081ad0f-f83e-4f81-b2d7-{number:012x}");
+    let body = format!(r#"{{"customerId":"{customer}","amount":{amount},"items":{items}{more}}}"#);
     let length = body.len();
     format!(
-        "POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        "POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
 }

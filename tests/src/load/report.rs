@@ -141,7 +141,8 @@ pub fn heading() -> String {
     let names = "  broker   order   stock payment    saga    load";
     let memory = " broker  order  stock    pay   saga   load";
     format!(
-        "{:<8} {:<20} {:>9} {:^17} {:^19} {:>6}  {:^48}  {:^42}\n{:<8} {:<20} {:>9} {:>8} {:>8} {:>9} {:>9} {:>6}  {names}  {memory}",
+        "{:<8} {:<20} {:>9} {:^17} {:^19} {:>6}  {:^48}  {:^42}\n{:<8} {:<20} {:>9} {:>8} {:>8} {:>9} {:>9} {:>6}  \
+         {names}  {memory}",
         "",
         "",
         "ended/s",

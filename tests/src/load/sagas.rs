@@ -1,5 +1,5 @@
-//! How the orchestrator starts with very many sagas behind it. Their journal is written directly, since placing a million
-//! orders takes longer than anybody waits; the states are the engine's own.
+//! How the orchestrator starts with very many sagas behind it. Their journal is written directly, since placing a
+//! million orders takes longer than anybody waits; the states are the engine's own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -53,8 +53,10 @@ impl Sagas {
     pub fn line(&self) -> String {
         let Self { open, closed, rebuilt, first_decision, after_kill, waiting, memory } = self;
         format!(
-            "orchestrator with {open} waiting and {closed} ended sagas: ready {rebuilt:.1} s after a start without its view; \
-             first decision {first_decision:.1} s after SIGTERM, {after_kill:.1} s after SIGKILL; {waiting:.2} CPU s in 10 s of \
+            "orchestrator with {open} waiting and {closed} ended sagas: ready {rebuilt:.1} s after a start without its \
+             view; \
+             first decision {first_decision:.1} s after SIGTERM, {after_kill:.1} s after SIGKILL; {waiting:.2} CPU s \
+             in 10 s of \
              waiting; {memory:.0} MB"
         )
     }
@@ -177,7 +179,12 @@ impl<'c> Writer<'c> {
 fn run(definition: &Definition, id: Uuid, ended: bool) -> Result<Saga> {
     let order = json!({
         "orderId": id, "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "amountMinor": 1050, "currency": "BRL",
-        "items": [{"id": "3852cb18-9c19-4326-ac77-a1a0264bd98c", "name": "day-one", "amountMinor": 20000, "quantity": 1}],
+        "items": [{
+            "id": "3852cb18-9c19-4326-ac77-a1a0264bd98c",
+            "name": "day-one",
+            "amountMinor": 20000,
+            "quantity": 1,
+        }],
     });
     let now = saga::Timestamp(Timestamp::now().0);
     let reply = |step: &str| {
