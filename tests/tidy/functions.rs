@@ -51,7 +51,8 @@ impl<'ast> Visit<'ast> for Functions<'_> {
             syn::Pat::Type(typed) => &typed.pat,
             pattern => pattern,
         };
-        let tuple = local.init.as_ref().is_some_and(|init| matches!(*init.expr, syn::Expr::Tuple(_)));
+        let is_tuple = |init: &syn::LocalInit| init.diverge.is_none() && matches!(*init.expr, syn::Expr::Tuple(_));
+        let tuple = local.init.as_ref().is_some_and(is_tuple);
         if tuple && matches!(pattern, syn::Pat::Tuple(_)) {
             self.packed(local.span().start().line);
         }
