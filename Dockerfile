@@ -1,5 +1,6 @@
 # One build for all four services, one small image for each: docker build --build-arg SERVICE=order-service .
-# Needs BuildKit, which docker and compose use unless told otherwise.
+# The debug symbols are kept apart: docker build --target symbols --output symbols .
+# Needs BuildKit, the default of docker and compose.
 
 FROM rust:1.95-slim-bookworm AS builder
 # librdkafka is compiled here: a C and a C++ compiler, make, and the headers of OpenSSL.
@@ -8,14 +9,21 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
-# The caches stay on the machine that builds, so that a change of one file does not compile every dependency again;
-# locked, since compose may build the four images at once.
+# The caches stay on the machine that builds: a change of one file does not compile every dependency again. They are locked
+# because compose builds the four images at once: one build compiles, the others find the binaries.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/build/target,sharing=locked \
     cargo build --release --locked -p order-service -p inventory-service -p payment-service -p orchestrator \
-    && mkdir /binaries \
-    && cp target/release/order-service target/release/inventory-service target/release/payment-service \
-          target/release/orchestrator /binaries/
+    && mkdir /binaries /symbols \
+    && for service in order-service inventory-service payment-service orchestrator; do \
+           objcopy --only-keep-debug target/release/$service /symbols/$service.debug \
+           && objcopy --strip-all --add-gnu-debuglink=/symbols/$service.debug target/release/$service /binaries/$service \
+           || exit 1; \
+       done
+
+# gdb and perf find them in /usr/lib/debug/usr/local/bin of a container.
+FROM scratch AS symbols
+COPY --from=builder /symbols /
 
 FROM debian:bookworm-slim AS runtime
 RUN apt-get update \

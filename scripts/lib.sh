@@ -90,6 +90,24 @@ kill_process() { # PIDFILE: prints "killed" or "not running"
   echo killed
 }
 
+# ---- cargo -------------------------------------------------------------------------------------------
+# On a terminal cargo draws its progress itself. Elsewhere a line every 15 seconds says how far it is, and its warnings and
+# errors are passed on.
+with_progress() { # cargo ARG...
+  local line next=$((SECONDS + 15))
+  if [[ -t 2 ]]; then "$@"; return; fi
+  { CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80 "$@" 2>&1 >&3 3>&- | tr '\r' '\n' | {
+    while IFS= read -r line; do
+      if [[ $line =~ Building\ .*\ ([0-9]+)/([0-9]+) ]]; then
+        ((SECONDS >= next)) || continue
+        next=$((SECONDS + 15))
+        warn "  compiled ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]} crates …"
+      elif [[ $line =~ ^([[:space:]]|$'\e'\[[0-9;]*[mK])*(Compiling|Checking|Documenting|Finished|Downloading|Downloaded|Executable)\  || -z ${line//$'\e[K'/} ]]; then continue
+      else warn "$line"; fi
+    done
+  }; } 3>&1
+}
+
 # ---- ports -------------------------------------------------------------------------------------------
 port_in_use() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 

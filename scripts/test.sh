@@ -9,29 +9,18 @@ STRIPE_MOCK_TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/stripe-mock-$STRIPE
 ASYNCAPI_VERSION=6.11.1
 SCHEMATHESIS_VERSION=4.32.5
 SCHEMATHESIS_TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/schemathesis-$SCHEMATHESIS_VERSION
-FAILED=()
-CHILD=''
+GROUPS_RUNNING=()
 
-# Every part runs, whatever became of those before it.
-part() { # NAME COMMAND...
-  local name=$1 start=$SECONDS
-  shift
-  say "== $name"
-  if in_group "$@"; then echo "-- $name: ok ($((SECONDS - start)) s)"; else
-    FAILED+=("$name")
-    echo "${RED}-- $name: failed${PLAIN} ($((SECONDS - start)) s)"
-  fi
-}
-
-# A process group of its own, so that an interrupt ends the compilers and tests too, and is heard at once.
+# A process group of its own, so that an interrupt ends the compilers and tests too, at once.
 in_group() { # COMMAND...
-  local status=0
+  local status=0 child
   set -m
   "$@" </dev/null 9>&- &
-  CHILD=$!
+  child=$!
   set +m
-  wait "$CHILD" || status=$?
-  CHILD=''
+  GROUPS_RUNNING=("$child")
+  wait "$child" || status=$?
+  GROUPS_RUNNING=()
   return "$status"
 }
 
@@ -44,10 +33,11 @@ stop_leftovers() {
 }
 
 interrupted() {
+  local child
   trap - INT TERM HUP
   warn "Interrupted: ending what runs."
-  [[ -z $CHILD ]] || kill -TERM -- "-$CHILD" 2>/dev/null || true
-  [[ -z $CHILD ]] || wait "$CHILD" 2>/dev/null || true
+  for child in ${GROUPS_RUNNING[@]+"${GROUPS_RUNNING[@]}"}; do kill -TERM -- "-$child" 2>/dev/null || true; done
+  wait
   stop_leftovers
   exit 130
 }
@@ -149,44 +139,195 @@ fetch_asyncapi() {
   }
 }
 
-# The scenarios start the built binaries.
-tests_to_log() { # LOG
-  { cargo build --workspace --bins --locked --quiet && cargo test --workspace --locked --no-fail-fast; } 2>&1 | tee "$1"
+# ---- parts and lanes ---------------------------------------------------------------------------------
+# A part is one check or one test binary. Its output goes into a log, printed whole when the part has ended. Every part runs,
+# whatever became of those before it. Lanes are sequences of parts that run beside each other: most of the time the tests
+# with a broker wait, and the compiler and the other tests use the processors meanwhile.
+PARTS=$TARGET/dev-test
+
+part() { # NAME COMMAND...
+  local name=$1 start=$SECONDS status=0 log
+  log=$PARTS/${name//[^a-zA-Z0-9:-]/-}.log
+  shift
+  printf '%s\n' "$name" >"$log.running"
+  "$@" </dev/null >"$log" 2>&1 || status=$?
+  rm -f "$log.running"
+  printf '%s\t%s\n' "$status" "$name" >>"$PARTS/results"
+  {
+    say "== $name"
+    cat "$log"
+    if [[ $status -eq 0 ]]; then echo "-- $name: ok ($((SECONDS - start)) s)"; else
+      echo "${RED}-- $name: failed${PLAIN} ($((SECONDS - start)) s)"
+    fi
+  } >"$log.whole"
+  cat "$log.whole"
+  rm -f "$log.whole"
 }
 
-run_tests() {
-  local log=$TARGET/dev-test.log status=0 start=$SECONDS
-  require_all "${TO_TEST[@]}"
-  fetch_kafka
-  fetch_axe
-  fetch_asyncapi
-  find_schemathesis
-  own_the_brokers
-  export CARGO_TERM_COLOR=never
-  part format cargo fmt --all --check
+# Runs lanes beside each other until all have ended; every half minute a line says what is running.
+lanes() { # FUNCTION...
+  local lane child next=$((SECONDS + 30))
+  for lane; do
+    set -m
+    "$lane" </dev/null 9>&- &
+    GROUPS_RUNNING+=("$!")
+    set +m
+  done
+  for child in "${GROUPS_RUNNING[@]}"; do
+    while kill -0 "$child" 2>/dev/null; do
+      sleep 1
+      ((SECONDS < next)) || { next=$((SECONDS + 30)); what_runs; }
+    done
+  done
+  GROUPS_RUNNING=()
+  wait
+}
+
+what_runs() {
+  local file log tests line=''
+  for file in "$PARTS"/*.running; do
+    [[ -f $file ]] || continue
+    log=${file%.running}
+    tests=$(grep -c '^test .* \.\.\. ' "$log") || true
+    line+="${line:+, }$(cat "$file")"
+    [[ $tests == 0 ]] || line+=" ($tests tests)"
+  done
+  [[ -z $line ]] || echo "… $SECONDS s: $line"
+}
+
+# ---- tests -------------------------------------------------------------------------------------------
+# One invocation builds all: another one, with other packages or targets, may ask for other features.
+build_tests() {
+  with_progress cargo build --workspace --bins --tests --locked --message-format=json-render-diagnostics >"$PARTS/cargo.json"
+}
+
+# Prints "NAME FOLDER PROGRAM" for each test binary: the package and target, where cargo would run it, the program.
+test_binaries() {
+  python3 -c '
+import json, os, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["reason"] != "compiler-artifact" or not message["profile"]["test"] or not message["executable"]: continue
+    folder, target = os.path.dirname(message["manifest_path"]), message["target"]
+    package = os.path.basename(folder)
+    name = target["name"] if target["kind"] == ["test"] else "unit"
+    print("%s:%s\t%s\t%s" % (package, name, folder, message["executable"]))
+' <"$PARTS/cargo.json" | sort
+}
+
+# As cargo test runs it.
+run_binary() { # FOLDER PROGRAM ARG...
+  cd "$1" && CARGO_MANIFEST_DIR=$1 "${@:2}"
+}
+
+# The parts whose test binaries are given by a pattern of their names.
+test_parts() { # PATTERN ARG...
+  local name folder program
+  while IFS=$'\t' read -r name folder program; do
+    # shellcheck disable=SC2254
+    case $name in $1) part "$name" run_binary "$folder" "$program" "${@:2}" ;; esac
+  done <"$PARTS/binaries"
+}
+
+scenarios_lane() { test_parts tests:scenarios; }
+brokers_lane() {
+  test_parts tests:dashboard
+  test_parts tests:worker
+}
+# All that needs no broker. It yields to the tests that measure time.
+checks_lane() {
+  renice -n 10 -p "$BASHPID" >/dev/null 2>&1 || true
   part clippy cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
-  part dependencies check_dependencies
   part documentation documentation
-  if [[ ${#FAILED[@]} -gt 0 ]]; then echo "${RED}Failed so far: ${FAILED[*]}${PLAIN}"; else echo "All parts passed so far ($((SECONDS - start)) s)."; fi
-  say "== tests"
-  find_stripe_mock
-  in_group tests_to_log "$log" || status=$?
-  stop_leftovers
-  # The last line counts all test binaries together, a failed part as one test that failed.
-  awk -v parts="${#FAILED[@]}" -v status="$status" '
+  part doctests cargo test --workspace --doc --locked --quiet
+  part dependencies check_dependencies
+  test_parts '!(tests:@(scenarios|dashboard|worker))'
+}
+
+# The last line counts all tests together, a failed part without a failed test as one.
+count_tests() {
+  awk -F '\t' '
+    FILENAME == ARGV[1] { if ($1 != 0) broken++; next }
     /^test result: / {
-      for (i = 2; i <= NF; i++) {
-        if ($i == "passed;") passed += $(i - 1)
-        if ($i == "failed;") failed += $(i - 1)
-        if ($i == "ignored;") skipped += $(i - 1)
+      n = split($0, word, " ")
+      for (i = 2; i <= n; i++) {
+        if (word[i] == "passed;") passed += word[i - 1]
+        if (word[i] == "failed;") { failed += word[i - 1]; if (word[i - 1] > 0) counted++ }
+        if (word[i] == "ignored;") skipped += word[i - 1]
       }
     }
     END {
-      # Tests that did not compile, or a test binary that died, report no result.
-      if (status != 0 && failed == 0) failed = 1
-      printf "%d passed, %d failed, %d skipped\n", passed, failed + parts, skipped
-    }' "$log"
-  [[ $status -eq 0 && ${#FAILED[@]} -eq 0 ]]
+      if (broken > counted) failed += broken - counted
+      printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+    }' "$PARTS/results" "$PARTS"/*.log
+}
+
+prepare_tests() { # NEED...
+  require_all "$@"
+  fetch_kafka
+  own_the_brokers
+  rm -rf "$PARTS"
+  mkdir -p "$PARTS"
+  : >"$PARTS/results"
+  export CARGO_TERM_COLOR=never
+}
+
+# Sums up and says whether all went well.
+conclude() {
+  local failed
+  stop_leftovers
+  failed=$(awk -F '\t' '$1 != 0 { printf "%s%s", sep, $2; sep = ", " }' "$PARTS/results")
+  [[ -z $failed ]] || echo "${RED}Failed: $failed${PLAIN}"
+  count_tests
+  [[ -z $failed ]]
+}
+
+run_tests() { # [quick]
+  case ${1-} in
+    '') all_tests ;;
+    quick) quick_tests ;;
+    *) die "usage: ./dev test [quick]" ;;
+  esac
+}
+
+all_tests() {
+  shopt -s extglob
+  prepare_tests "${TO_TEST[@]}"
+  fetch_axe
+  fetch_asyncapi
+  find_schemathesis
+  find_stripe_mock
+  part format cargo fmt --all --check
+  say "Building the services and all tests …"
+  if in_group build_tests; then
+    test_binaries >"$PARTS/binaries"
+    lanes scenarios_lane brokers_lane checks_lane
+  else
+    printf '1\tbuild\n' >>"$PARTS/results"
+    : >"$PARTS/binaries"
+    lanes checks_lane
+  fi
+  conclude
+}
+
+# The unit tests, and one order from the request to its end, over a broker.
+quick_lane() {
+  test_parts tests:scenarios --exact simulated::paid
+  test_parts '*:unit'
+}
+quick_checks() { part clippy cargo clippy --workspace --all-targets --locked --quiet -- -D warnings; }
+quick_tests() {
+  prepare_tests python
+  part format cargo fmt --all --check
+  say "Building the services and the tests …"
+  if in_group build_tests; then
+    test_binaries >"$PARTS/binaries"
+    lanes quick_lane quick_checks
+  else
+    printf '1\tbuild\n' >>"$PARTS/results"
+    lanes quick_checks
+  fi
+  conclude
 }
 
 bench() { # ARG...

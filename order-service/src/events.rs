@@ -13,7 +13,7 @@ use common::http::{PathId, Problem};
 use common::ids::OrderId;
 use common::service::Context;
 use common::time::Timestamp;
-use futures_util::stream::{self, Stream};
+use futures::stream::{self, Stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -71,8 +71,6 @@ struct Page {
 
 /// All payments of a running service.
 async fn payments(base: &str) -> anyhow::Result<Vec<Ours>> {
-    // An error says that there is one already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let (client, mut all, mut cursor) = (reqwest::Client::builder().build()?, Vec::new(), String::new());
     loop {
         let url = format!("{base}/payments?limit=200{cursor}");

@@ -8,7 +8,7 @@ use chromiumoxide::cdp::browser_protocol::emulation::{MediaFeature, SetDeviceMet
 use chromiumoxide::cdp::browser_protocol::network::{Headers, SetExtraHttpHeadersParams};
 use chromiumoxide::cdp::browser_protocol::page::{CaptureScreenshotFormat, CaptureScreenshotParams, Viewport};
 use chromiumoxide::{Browser, BrowserConfig, Page};
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tests::cluster::{PASSWORD, USER};
 use tests::files;

@@ -24,7 +24,7 @@ pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
     let port = machine::free_ports(1)?;
     let mut command = Command::new(program);
     command.args(["-http-port", &port.to_string()]).stdin(Stdio::null());
-    let directory = tests::files::target()?.join("test-clusters/stripe-mock");
+    let directory = tests::files::clusters()?.join("stripe-mock");
     tests::files::empty(&directory)?;
     let _mock = Group::start(&mut command, &directory.join("log"))?;
     let base_url = format!("http://127.0.0.1:{port}");

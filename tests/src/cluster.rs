@@ -70,7 +70,7 @@ impl Cluster {
     pub async fn start(broker: &Broker, options: Options) -> Result<Arc<Self>> {
         let kafka = Kafka::new(&broker.address())?;
         kafka.delete_topics().await?;
-        let clusters = files::target()?.join("test-clusters");
+        let clusters = files::clusters()?;
         kill_leftovers(&clusters)?;
         let directory = clusters.join(options.name);
         files::empty(&directory)?;
@@ -140,7 +140,7 @@ impl Cluster {
     /// # Errors
     /// When there is no place for files.
     pub fn definitions(&self) -> Result<PathBuf> {
-        Ok(files::target()?.join("test-clusters").join(self.options.name).join("sagas"))
+        Ok(files::clusters()?.join(self.options.name).join("sagas"))
     }
 
     /// A directory for what a scenario needs.
@@ -148,7 +148,7 @@ impl Cluster {
     /// # Errors
     /// When it can't be made empty.
     pub fn scratch(&self, name: &str) -> Result<PathBuf> {
-        let path = files::target()?.join("test-clusters").join(self.options.name).join("scratch").join(name);
+        let path = files::clusters()?.join(self.options.name).join("scratch").join(name);
         files::empty(&path)?;
         Ok(path)
     }

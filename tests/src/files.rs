@@ -30,6 +30,25 @@ pub fn target() -> Result<PathBuf> {
     Ok(beside.parent().map_or(beside.clone(), Path::to_owned))
 }
 
+/// The name of this program, without the hash that cargo gives a test binary.
+///
+/// # Errors
+/// As [`binaries`].
+pub fn program() -> Result<String> {
+    let exe = std::env::current_exe().context("where this program stands")?;
+    let name = exe.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let hash = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Ok(name.rsplit_once('-').filter(|(_, end)| hash(end)).map_or(name.clone(), |(program, _)| program.to_owned()))
+}
+
+/// The directories of this program's clusters: programs run beside each other.
+///
+/// # Errors
+/// As [`binaries`].
+pub fn clusters() -> Result<PathBuf> {
+    Ok(target()?.join("test-clusters").join(program()?))
+}
+
 /// A service's binary.
 ///
 /// # Errors

@@ -19,7 +19,8 @@ const LAST: u16 = 32_000;
 /// When there are none.
 pub fn free_ports(count: u16) -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 11_000).unwrap_or(0);
+    // Programs that run beside each other begin far apart, though their process ids are near: 6797 is 11000 by the golden ratio.
+    let start = u16::try_from(std::process::id().wrapping_mul(6_797) % 11_000).unwrap_or(0);
     for _ in 0..2_000 {
         let offset = NEXT.fetch_add(count, Ordering::Relaxed).wrapping_add(start) % (LAST - FIRST - count);
         let port = FIRST + offset;
@@ -30,12 +31,12 @@ pub fn free_ports(count: u16) -> Result<u16> {
     bail!("no {count} neighbouring ports are free between {FIRST} and {LAST}")
 }
 
-/// Waits until no other run of tests or of the benchmark uses the target directory. Keep what it gives.
+/// Waits until no other run of this program uses the target directory. Keep the returned file open.
 ///
 /// # Errors
 /// When the lock file can't be written.
 pub fn only_run() -> Result<File> {
-    let path = files::target()?.join("test-run.lock");
+    let path = files::target()?.join(format!("test-run-{}.lock", files::program()?));
     let file = File::create(&path).with_context(|| format!("create {}", path.display()))?;
     if file.try_lock().is_err() {
         eprintln!("waiting for another run that holds {}", path.display());

@@ -87,7 +87,7 @@ impl Stage {
         let broker = match &now.broker {
             Some(broker) => Arc::clone(broker),
             None => {
-                let dir = files::target()?.join("test-brokers/scenarios");
+                let dir = files::target()?.join("test-brokers").join(files::program()?);
                 Arc::clone(now.broker.insert(Arc::new(Broker::start(&dir, &[])?)))
             }
         };

@@ -67,7 +67,7 @@ struct Stage {
 
 impl Stage {
     async fn start(broker: Broker) -> Result<Self> {
-        let clusters = files::target()?.join("test-clusters");
+        let clusters = files::clusters()?;
         process::kill_leftovers(&clusters)?;
         let directory = clusters.join("worker");
         files::empty(&directory)?;

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::stream::{self, Stream};
+use futures::stream::{self, Stream};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::query::Query;

@@ -74,8 +74,6 @@ pub(super) struct Client {
 impl Client {
     /// A client for these settings. It has no time limit of its own: whoever calls has one.
     pub(super) fn new(settings: &StripeSettings) -> Result<Self, reqwest::Error> {
-        // An error says that there is one already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
         let base = settings.base_url.trim_end_matches('/').to_owned();
         Ok(Self { http, base, key: settings.api_key.clone() })
