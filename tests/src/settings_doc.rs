@@ -80,7 +80,7 @@ pub fn sections(text: &str, service: &str) -> Result<Vec<Section>> {
         if line.is_empty() {
             comment.clear();
         } else if let Some(words) = line.strip_prefix('#') {
-            comment.push(words.trim());
+            comment.push(words);
         } else if line.starts_with('[') {
             let name = line.trim_matches(['[', ']']).to_owned();
             let comment = neutral(&comment.split_off(0), service, &prefix);
@@ -110,16 +110,16 @@ fn add(section: &mut Section, name: &str, default: &str, comment: String) {
 /// The comment as one text, without the service's own name.
 fn neutral(lines: &[&str], service: &str, prefix: &str) -> String {
     let mut text = String::new();
+    let mut after_command = false;
     for line in lines {
-        // An alternative such as `"manual" accepts ...` begins a line of its own.
-        let separator = match line.strip_prefix('"') {
-            Some(rest) if rest.contains("\" ") => "\n",
-            _ => " ",
-        };
+        // An alternative such as `"manual" accepts ...` and an indented command begin a line of their own.
+        let is_command = line.starts_with("   ");
+        let is_alternative = line.trim().strip_prefix('"').is_some_and(|rest| rest.contains("\" "));
         if !text.is_empty() {
-            text.push_str(separator);
+            text.push(if is_command || after_command || is_alternative { '\n' } else { ' ' });
         }
-        text.push_str(line);
+        text.push_str(line.trim());
+        after_command = is_command;
     }
     text.replace(&format!("{prefix}__"), "SERVICE__").replace(&format!("\"{service}\""), "the service's name")
 }
