@@ -83,13 +83,13 @@ pub fn sections(text: &str, service: &str) -> Result<Vec<Section>> {
             comment.push(words);
         } else if line.starts_with('[') {
             let name = line.trim_matches(['[', ']']).to_owned();
-            let comment = neutral(&comment.split_off(0), service, &prefix);
+            let comment = neutral(&std::mem::take(&mut comment), service, &prefix);
             let is_array = line.starts_with("[[");
             if !sections.iter().any(|known| known.name == name) {
                 sections.push(Section { name, comment, is_array, keys: Vec::new() });
             }
         } else if let (Some((name, default)), Some(section)) = (line.split_once(" = "), sections.last_mut()) {
-            let comment = neutral(&comment.split_off(0), service, &prefix);
+            let comment = neutral(&std::mem::take(&mut comment), service, &prefix);
             add(section, name, default, comment);
         } else {
             bail!("line {number} is no key, section or comment: {line}");
