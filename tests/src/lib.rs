@@ -14,6 +14,7 @@ pub mod machine;
 pub mod mail;
 pub mod process;
 pub mod record;
+pub mod settings_doc;
 pub mod stage;
 pub mod story;
 pub mod stripe;
