@@ -1,5 +1,13 @@
 //! The order API: place an order, list orders, follow one to its end. What else can be done with one stands beside.
 
+pub(crate) mod body;
+pub(crate) mod events;
+pub(crate) mod invoice;
+pub(crate) mod ownership;
+pub mod place_body;
+pub(crate) mod request;
+pub(crate) mod returns;
+
 use std::time::Duration;
 
 use axum::extract::State;
@@ -17,16 +25,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
+use self::place_body::PlaceOrder;
+use crate::api::body::{OrderBody, path};
 use crate::cancel;
-use crate::events;
-use crate::invoice;
-use crate::kept::Kept;
+use crate::order::entity::Kept;
 use crate::order::{self, Order, Placed, Status};
-use crate::own;
-use crate::place::{self, PlaceOrder};
 use crate::program::Settings;
-use crate::representation::{OrderBody, path};
-use crate::return_api;
 use crate::view::{self, Cursor, Filter};
 
 /// How long `POST /orders` waits for the order to be there.
@@ -46,10 +50,10 @@ pub fn router(context: Context<Settings>) -> Router {
     let of_an_order = Router::new()
         .route("/orders/{id}", get(show))
         .route("/orders/{id}/cancel", post(cancel::post))
-        .route("/orders/{id}/returns", post(return_api::post))
-        .route("/orders/{id}/invoice", get(invoice::api::show))
+        .route("/orders/{id}/returns", post(returns::post))
+        .route("/orders/{id}/invoice", get(invoice::show))
         .route("/orders/{id}/events", get(events::stream))
-        .route_layer(middleware::from_fn_with_state(context.clone(), own::only_own));
+        .route_layer(middleware::from_fn_with_state(context.clone(), ownership::only_own));
     Router::new()
         .route("/orders", get(list).post(place))
         .merge(of_an_order)
@@ -65,7 +69,7 @@ pub fn router(context: Context<Settings>) -> Router {
         description = "Orders: placed, followed to their end, cancelled and returned. An order is taken \
         from one warehouse; one that is spread over several is placed as several orders."
     ),
-    paths(place, list, show, cancel::post, return_api::post, invoice::api::show, events::stream),
+    paths(place, list, show, cancel::post, returns::post, invoice::show, events::stream),
     components(schemas(events::Told))
 )]
 pub struct Description;
@@ -96,7 +100,7 @@ async fn place(
     let (text, location) = (id.to_string(), path(id));
     tracing::info!(order_id = %text, customer_id = %placed.customer_id, amount_minor = placed.amount_minor, "placing an order");
     let request = given.map_or_else(String::new, |_| Uuid::new_v4().to_string());
-    let message = place::message(&placed, &request).with(header::TRACEPARENT, trace_of(&headers));
+    let message = place_body::message(&placed, &request).with(header::TRACEPARENT, trace_of(&headers));
     let unknown = |problem: Problem| problem.with("orderId", text.as_str()).with("location", location.as_str());
     context.commands.send(&message).await.map_err(|e| unknown(e.into()))?;
 
@@ -167,7 +171,7 @@ async fn show(
     }
     // It may have come while it was waited for.
     let order = order_of(&context, &key).await?;
-    let order = order.filter(|order| caller.sees(order.placed.customer_id)).ok_or_else(|| own::unknown(id))?;
+    let order = order.filter(|order| caller.sees(order.placed.customer_id)).ok_or_else(|| ownership::unknown(id))?;
     let applied = wait.map(|seconds| [(PREFERENCE_APPLIED, format!("wait={seconds}"))]);
     let shown = Json(OrderBody::whole(&order));
     Ok(match applied {

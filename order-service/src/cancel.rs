@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api;
-use crate::asking::ask;
+use crate::api::body::{OrderBody, path};
+use crate::api::request::ask;
 use crate::order::{Decision, Order, known};
 use crate::program::Settings;
-use crate::representation::{OrderBody, path};
 
 /// `ce_type` of the message by which a customer takes an order back (from the HTTP API).
 pub const CANCEL: &str = "order.cancel";

@@ -6,9 +6,9 @@ use common::topics;
 use crate::cancel::{CANCEL, CANCEL_REQUESTED, Cancel, CancelRequested};
 use crate::conclude::{CONCLUDE, Conclude, PROGRESS, Progress};
 use crate::invoice::{CONFIRM, Confirm, UNCONFIRM, Unconfirm};
-use crate::kept::Kept;
 use crate::mail::{MAILED, Mailed};
 use crate::notices::{NOTICE, NOTIFY, Notice, Notify};
+use crate::order::entity::Kept;
 use crate::order::{CREATED, PLACE, Placed};
 use crate::returns::{AskForReturn, CONCLUDE_RETURN, ConcludeReturn, RETURN, RETURN_REQUESTED, ReturnRequested};
 

@@ -18,9 +18,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::kept::Kept;
 use crate::notices::Notice;
 use crate::order::Decision;
+use crate::order::entity::Kept;
 
 /// `ce_type` of what the service tells itself of a mail.
 pub const MAILED: &str = "notice.mailed";

@@ -16,9 +16,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::conclude::Shipment;
-use crate::delivery::{Customer, Language};
-use crate::kept::Kept;
 use crate::mail::Mailing;
+use crate::order::delivery::{Customer, Language};
+use crate::order::entity::Kept;
 use crate::order::{Decision, Order, Orders, Status, answer, change};
 
 /// `ce_type` of the command by which the saga wants the customer told that all went well.

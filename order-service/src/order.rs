@@ -1,6 +1,10 @@
 //! What the order service decides: an order is placed once, goes on as its saga tells, and ends once. Pure; which step comes
 //! next is the orchestrator's business. What a decision on an invoice, a notice or a return is stands beside this.
 
+pub mod delivery;
+pub mod entity;
+mod status;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -15,13 +19,13 @@ use uuid::Uuid;
 
 use crate::cancel::{CANCEL, Cancellation, cancel};
 use crate::conclude::{CONCLUDE, PROGRESS, Payment, Shipment, Step, conclude, progress};
-use crate::delivery::{Customer, Delivery};
 use crate::invoice::{CONFIRM, Invoice, UNCONFIRM, confirm, unconfirm};
-use crate::kept::Kept;
 use crate::mail::{MAILED, Mail, mailed};
 use crate::notices::{NOTIFY, Noticed, notify_step};
+use crate::order::delivery::{Customer, Delivery};
+use crate::order::entity::Kept;
+pub use crate::order::status::Status;
 use crate::returns::{CONCLUDE_RETURN, RETURN, Return, ask_for_return, conclude_return};
-pub use crate::status::Status;
 
 /// `ce_type` of the message that places an order (from the HTTP API).
 pub const PLACE: &str = "order.place";
@@ -171,7 +175,7 @@ pub struct Orders {
     /// The name of the series of invoices.
     pub series: String,
     /// The language of notices to customers who name none.
-    pub language: crate::delivery::Language,
+    pub language: crate::order::delivery::Language,
     /// Whether notices are mailed.
     pub mails: bool,
 }
@@ -179,7 +183,7 @@ pub struct Orders {
 impl Default for Orders {
     fn default() -> Self {
         let (return_window, series) = (Duration::from_secs(30 * 24 * 3600), "A".to_owned());
-        Self { return_window, series, language: crate::delivery::Language::En, mails: false }
+        Self { return_window, series, language: crate::order::delivery::Language::En, mails: false }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cancel::CANCEL_REQUESTED;
 use crate::conclude::PROGRESS;
-use crate::delivery::Method;
+use crate::order::delivery::Method;
 
 const ORDER: &str = "018f3f2a-0000-7000-8000-000000000001";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -284,7 +284,7 @@ fn what_an_earlier_release_wrote_is_still_read() {
 #[test]
 fn whatever_is_kept_is_read_as_it_was_written() {
     let mut placed = Service::placed().order();
-    placed.placed.delivery = Some(crate::delivery::Delivery { method: Method::Pickup, address: None });
+    placed.placed.delivery = Some(crate::order::delivery::Delivery { method: Method::Pickup, address: None });
     let series = Kept::Series(crate::invoice::Series { last: 7 });
     for kept in [placed.into(), series] {
         let text = serde_json::to_string(&kept).unwrap();

@@ -12,10 +12,10 @@ use common::settings::units;
 use common::topics;
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::Language;
+use crate::api::place_body::Limits;
 use crate::mail::{Postman, Smtp};
 use crate::order::Orders;
-use crate::place::Limits;
+use crate::order::delivery::Language;
 use crate::view::OrderRows;
 
 /// The order service.

@@ -12,7 +12,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Error, ToSql, Transaction};
 use uuid::Uuid;
 
-use crate::kept::Kept;
+use crate::order::entity::Kept;
 use crate::order::{Order, Status};
 
 /// The rows of orders.

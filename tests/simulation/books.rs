@@ -8,7 +8,7 @@ use common::journal::Entity;
 use common::topics;
 use inventory_service::stock::{Inventory, Stock, reservation_key, stock_key};
 use orchestrator::conduct::{Kept, saga_key};
-use order_service::kept::Kept as Ordering;
+use order_service::order::entity::Kept as Ordering;
 use order_service::order::{self, Status};
 use payment_service::payment::{self, Payment};
 

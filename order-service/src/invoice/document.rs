@@ -6,8 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::InvoiceStatus;
-use crate::delivery::{Address, Customer};
 use crate::order::Order;
+use crate::order::delivery::{Address, Customer};
 use crate::returns::ReturnStatus;
 
 /// An invoice.

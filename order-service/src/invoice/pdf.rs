@@ -27,7 +27,7 @@ const NUMBERS: Name<'static> = Name(b"Numbers");
 const NAME_LENGTH: usize = 44;
 
 /// The bytes of the file.
-pub(super) fn render(invoice: &Document) -> Vec<u8> {
+pub(crate) fn render(invoice: &Document) -> Vec<u8> {
     let mut paper = Paper::default();
     head(&mut paper, invoice);
     table_head(&mut paper);

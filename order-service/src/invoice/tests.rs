@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 use super::*;
-use crate::story::Shop;
+use crate::fixture::Shop;
 
 #[test]
 fn invoices_are_numbered_without_gaps_and_each_order_has_one() {

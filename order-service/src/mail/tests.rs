@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::fixture::Shop;
 use crate::order::Orders;
-use crate::story::Shop;
 
 fn shop() -> (Shop, OrderId, String) {
     let mut shop = Shop { rules: Orders { mails: true, ..Orders::default() }, ..Shop::default() };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::story::Shop;
+use crate::fixture::Shop;
 
 const ALL: [Kind; 8] = [
     Kind::Confirmed,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::story::Shop;
+use crate::fixture::Shop;
 
 /// Two lines, 3 pieces at 10.00 and 1 at 70.00, for which 50.00 were paid.
 fn shop() -> (Shop, OrderId) {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::delivery::{Customer, Delivery};
+use crate::order::delivery::{Customer, Delivery};
 use crate::order::{Item, PLACE, Placed};
 
 /// `[orders]` of the settings, as far as it says how large an order may be.

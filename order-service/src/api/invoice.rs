@@ -7,9 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 use common::http::{PathId, Problem};
 use common::service::Context;
 
-use super::document::Document;
-use super::pdf;
 use crate::api;
+use crate::invoice::document::Document;
+use crate::invoice::pdf;
 use crate::program::Settings;
 
 const PDF: &str = "application/pdf";

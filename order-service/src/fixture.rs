@@ -8,7 +8,7 @@ use common::topics;
 use serde_json::{Value, json};
 
 use crate::invoice::CONFIRM;
-use crate::kept::Kept;
+use crate::order::entity::Kept;
 use crate::order::{Order, Orders, PLACE, key};
 
 /// The shop: its rules, what it keeps, its clock, and what it has sent.

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::cancel::Cancellation;
 use crate::conclude::{Payment, Shipment, Step};
-use crate::delivery::{Customer, Delivery};
 use crate::invoice::InvoiceStatus;
 use crate::notices::Noticed;
+use crate::order::delivery::{Customer, Delivery};
 use crate::order::{Item, Order, Status};
 use crate::returns::{Return, ReturnStatus};
 

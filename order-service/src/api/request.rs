@@ -12,9 +12,9 @@ use common::topics;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::api::body::path;
 use crate::order::{Order, key};
 use crate::program::Settings;
-use crate::representation::path;
 use crate::view;
 
 /// How long it is waited.

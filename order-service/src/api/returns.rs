@@ -14,11 +14,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api;
-use crate::asking::ask;
+use crate::api::body::{OrderBody, path};
+use crate::api::request::ask;
 use crate::cancel::reason;
 use crate::order::Order;
 use crate::program::Settings;
-use crate::representation::{OrderBody, path};
 use crate::returns::{AskForReturn, NotReturnable, Pieces, RETURN, Return, ReturnStatus, all_of, returnable};
 
 /// The body of `POST /orders/{id}/returns`.

@@ -1,9 +1,8 @@
 //! Invoices: numbered without gaps when an order is confirmed, void when that is taken back. Pure; how one looks as JSON is in
 //! `document`, as a page in `pdf`.
 
-pub mod api;
 pub mod document;
-mod pdf;
+pub(crate) mod pdf;
 
 use common::ids::OrderId;
 use common::messages::{Message, Reply, Unreadable};
@@ -14,7 +13,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::conclude::Payment;
-use crate::kept::Kept;
+use crate::order::entity::Kept;
 use crate::order::{Decision, Order, Orders, Status, answer, change};
 
 /// `ce_type` of the command that confirms a paid order and makes its invoice.
