@@ -1,4 +1,4 @@
-//! A shop for the unit tests: orders placed and taken further, one message at a time.
+//! A shop for the unit tests: places orders and advances them, one message at a time.
 
 use common::ids::OrderId;
 use common::journal::{Memory, Trigger};
@@ -6,73 +6,145 @@ use common::messages::{Headers, Message, Outgoing, header};
 use common::time::Timestamp;
 use common::topics;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::invoice::CONFIRM;
-use crate::order::entity::Kept;
-use crate::order::{Order, Orders, PLACE, key};
+use crate::handler::OrderHandler;
+use crate::messages::{CONCLUDE, CONFIRM, PLACE, RETURN, RequestReturn};
+use crate::order::entity::OrderEntity;
+use crate::order::parts::{Pieces, Return};
+use crate::order::{Order, key};
 
-/// The shop: its rules, what it keeps, its clock, and what it has sent.
+/// The trace of every message.
+pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// The service with its entities, its clock, and the messages it sent.
 #[derive(Default)]
 pub(crate) struct Shop {
-    pub(crate) rules: Orders,
-    pub(crate) kept: Memory<Kept>,
+    pub(crate) handler: OrderHandler,
+    pub(crate) entities: Memory<OrderEntity>,
     pub(crate) now: Timestamp,
     pub(crate) sent: Vec<Outgoing>,
     pub(crate) messages: u64,
 }
 
 impl Shop {
-    /// Places an order of one ticket for 200.00, with these members of its value other than usual.
-    pub(crate) fn places(&mut self, other: &Value) -> OrderId {
+    /// A shop with one order.
+    pub(crate) fn with_order() -> (Self, OrderId) {
+        let mut shop = Self::default();
+        let order = shop.place(&json!({}));
+        (shop, order)
+    }
+
+    /// A shop with a fulfilled order of two lines, 3 pieces at 10.00 and 1 at 70.00, for which the customer paid 50.00.
+    pub(crate) fn with_fulfilled_order() -> (Self, OrderId) {
+        let mut shop = Self::default();
+        let items = json!([{"id": "day", "name": "day", "amountMinor": 1_000, "quantity": 3},
+            {"id": "tent", "name": "tent", "amountMinor": 7_000, "quantity": 1}]);
+        let customer = json!({"name": "Ana", "email": "ana@example.com"});
+        let order = shop.place(&json!({"items": items, "amountMinor": 5_000, "customer": customer}));
+        shop.conclude(order, &json!({"status": "confirmed"}));
+        (shop, order)
+    }
+
+    /// Places an order of one ticket for 200.00, with these fields changed.
+    pub(crate) fn place(&mut self, fields: &Value) -> OrderId {
         let id = OrderId::generate();
-        let items = json!([{"id": "a", "name": "day-one", "amountMinor": 20_000, "quantity": 1}]);
-        let mut value = json!({"orderId": id, "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "amountMinor": 1_050,
-            "currency": "BRL", "items": items, "createdAt": self.now});
-        value.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
-        self.take(PLACE, id, &value);
+        self.request(PLACE, id, &self.placed(id, fields));
         id
     }
 
-    /// Confirms a paid one.
-    pub(crate) fn confirms(&mut self, order: OrderId) -> Value {
-        self.take(CONFIRM, order, &json!({"orderId": order, "payment": {"status": "approved"}}))
+    /// Value of `order.place`.
+    pub(crate) fn placed(&self, id: OrderId, fields: &Value) -> Value {
+        let items = json!([{"id": "a", "name": "day-one", "amountMinor": 20_000, "quantity": 1}]);
+        let value = json!({"orderId": id, "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "amountMinor": 1_050,
+            "currency": "BRL", "items": items, "createdAt": self.now});
+        with_fields(value, fields)
     }
 
-    /// Ends one.
-    pub(crate) fn concludes(&mut self, order: OrderId, how: &Value) -> Value {
-        let mut value = json!({"orderId": order, "steps": []});
-        value.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
-        self.take(crate::conclude::CONCLUDE, order, &value)
+    /// Confirms a paid order.
+    pub(crate) fn confirm(&mut self, order: OrderId) -> Value {
+        self.request(CONFIRM, order, &json!({"orderId": order, "payment": {"status": "approved"}}))
     }
 
-    /// Takes a message in, and gives the answer to it; null where it is not answered.
-    pub(crate) fn take(&mut self, kind: &str, order: OrderId, value: &Value) -> Value {
+    /// Ends an order.
+    pub(crate) fn conclude(&mut self, order: OrderId, fields: &Value) -> Value {
+        self.request(CONCLUDE, order, &with_fields(json!({"orderId": order, "steps": []}), fields))
+    }
+
+    /// Requests a return.
+    pub(crate) fn request_return(&mut self, order_id: OrderId, items: &[(&str, u32)]) -> Return {
+        let why = "too loud".to_owned();
+        let value = RequestReturn { return_id: Uuid::now_v7(), order_id, items: pieces(items), why };
+        self.request(RETURN, order_id, &serde_json::to_value(&value).unwrap());
+        self.order(order_id).returns.last().unwrap().clone()
+    }
+
+    /// Handles a message with a new id, and returns its reply, or null.
+    pub(crate) fn request(&mut self, kind: &str, order: OrderId, value: &Value) -> Value {
         self.messages += 1;
-        let mut headers = Headers::default();
-        headers.push(header::ID, format!("m{}", self.messages));
-        headers.push(header::TYPE, kind.to_owned());
-        headers.push(header::SAGA_ID, order.to_string());
-        let value = Some(value.to_string().into_bytes());
-        let (topic, timestamp) = (topics::ORDER_COMMANDS.into(), self.now);
-        let message =
-            Message { topic, partition: 0, offset: 0, timestamp, key: Some(order.to_string().into()), headers, value };
-        let sent = self.kept.decide(&self.rules, Trigger::Message(&message), self.now);
+        let message = message(&format!("m{}", self.messages), kind, order, value);
+        let sent = self.handle(&message);
         let reply = sent.iter().find(|message| message.topic == topics::SAGA_REPLIES).map(value_of);
-        self.sent.extend(sent);
         reply.unwrap_or_default()
     }
 
-    /// An order as it is.
-    pub(crate) fn order(&self, order: OrderId) -> Order {
-        self.kept.get(&key(&order.to_string())).and_then(Kept::order).unwrap().clone()
+    /// Handles a message, and returns what it sends.
+    pub(crate) fn handle(&mut self, message: &Message) -> Vec<Outgoing> {
+        let sent = self.entities.decide(&self.handler, Trigger::Message(message), self.now);
+        self.sent.extend(sent.clone());
+        sent
     }
 
-    /// The values of what was sent on a topic.
-    pub(crate) fn sent_on(&self, topic: &str) -> Vec<Value> {
+    /// A known order.
+    pub(crate) fn order(&self, order: OrderId) -> Order {
+        self.find(order).unwrap()
+    }
+
+    pub(crate) fn find(&self, order: OrderId) -> Option<Order> {
+        self.entities.get(&key(order)).and_then(OrderEntity::order).cloned()
+    }
+
+    /// The values of the messages sent to a topic.
+    pub(crate) fn sent_to(&self, topic: &str) -> Vec<Value> {
         self.sent.iter().filter(|message| message.topic == topic).map(value_of).collect()
+    }
+
+    /// The messages sent with a `ce_type`.
+    pub(crate) fn sent_of(&self, kind: &str) -> Vec<&Outgoing> {
+        self.sent.iter().filter(|message| message.headers.get(header::TYPE) == Some(kind)).collect()
     }
 }
 
-fn value_of(message: &Outgoing) -> Value {
+/// A message of the topic `order-commands`.
+pub(crate) fn message(id: &str, kind: &str, order: OrderId, value: &Value) -> Message {
+    let mut headers = Headers::default();
+    headers.push(header::ID, id.to_owned());
+    headers.push(header::TYPE, kind.to_owned());
+    headers.push(header::TRACEPARENT, TRACE);
+    headers.push(header::SAGA_ID, order.to_string());
+    headers.push(header::STEP, "ending");
+    Message {
+        topic: topics::ORDER_COMMANDS.into(),
+        partition: 0,
+        offset: 7,
+        timestamp: Timestamp(0),
+        key: Some(order.to_string().into()),
+        headers,
+        value: Some(value.to_string().into_bytes()),
+    }
+}
+
+/// The JSON of a sent message.
+pub(crate) fn value_of(message: &Outgoing) -> Value {
     serde_json::from_slice(message.value.bytes().unwrap()).unwrap()
+}
+
+fn with_fields(mut value: Value, fields: &Value) -> Value {
+    value.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    value
+}
+
+/// Quantities of items.
+pub(crate) fn pieces(items: &[(&str, u32)]) -> Vec<Pieces> {
+    items.iter().map(|(id, quantity)| Pieces { id: (*id).to_owned(), quantity: *quantity }).collect()
 }

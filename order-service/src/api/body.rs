@@ -1,4 +1,4 @@
-//! An order as the API shows it, with its timeline.
+//! An order as JSON.
 
 use common::ids::OrderId;
 use common::money::Amount;
@@ -7,23 +7,21 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::cancel::Cancellation;
-use crate::conclude::{Payment, Shipment, Step};
-use crate::invoice::InvoiceStatus;
-use crate::notices::Noticed;
+use super::timeline::{TimelineEntry, timeline};
 use crate::order::delivery::{Customer, Delivery};
+use crate::order::notice::NoticeRecord;
+use crate::order::parts::{Cancellation, InvoiceStatus, Payment, Return, ReturnStatus, Shipment};
 use crate::order::{Item, Order, Status};
-use crate::returns::{Return, ReturnStatus};
 
 /// An order.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Order)]
 #[serde(rename_all = "camelCase")]
-pub struct OrderBody<'a> {
+pub(super) struct OrderBody<'a> {
     #[schema(value_type = Uuid)]
     id: OrderId,
     status: Status,
-    /// Why it ended so, where not all went well.
+    /// Why it ended with this status, unless it was fulfilled.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     customer_id: Uuid,
@@ -43,7 +41,7 @@ pub struct OrderBody<'a> {
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cancellation: Option<TakenBack<'a>>,
+    cancellation: Option<CancellationBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment: Option<&'a Payment>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,23 +50,23 @@ pub struct OrderBody<'a> {
     shipment: Option<&'a Shipment>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     returns: Vec<ReturnBody<'a>>,
-    /// What the customer was told.
-    #[serde(skip_serializing_if = "<[Noticed]>::is_empty")]
-    notices: &'a [Noticed],
-    /// What happened, and how long it took. Not in lists.
+    /// The notices sent to the customer.
+    #[serde(skip_serializing_if = "<[NoticeRecord]>::is_empty")]
+    notices: &'a [NoticeRecord],
+    /// What happened, and how long it took. Left out of lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    timeline: Option<Vec<Moment<'a>>>,
-    /// What is odd about it and no error.
+    timeline: Option<Vec<TimelineEntry<'a>>>,
+    /// Remarks that are not errors.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     links: Links,
 }
 
-/// The customer's wish to take it back, and what became of it.
+/// The customer's request to cancel the order, and its outcome.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Cancellation)]
 #[serde(rename_all = "camelCase")]
-struct TakenBack<'a> {
+struct CancellationBody<'a> {
     #[schema(value_type = String, format = DateTime)]
     requested_at: Timestamp,
     why: &'a str,
@@ -100,7 +98,7 @@ struct ReturnBody<'a> {
     id: Uuid,
     status: ReturnStatus,
     items: Vec<PiecesBody<'a>>,
-    /// What the customer gets for it.
+    /// The amount that is paid back.
     #[schema(value_type = f64)]
     refund: Amount,
     why: &'a str,
@@ -130,44 +128,18 @@ struct Links {
     invoice: Option<String>,
 }
 
-/// An entry of the timeline: the order itself (no `step`), or a step of its saga.
-#[derive(Debug, Default, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Moment<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    step: Option<&'a str>,
-    label: &'a str,
-    status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    started_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    ended_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
-    duration_ms: Option<u128>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempts: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-}
-
 impl<'a> OrderBody<'a> {
-    /// The whole order.
-    pub fn whole(order: &'a Order) -> Self {
+    /// The complete order.
+    pub(super) fn whole(order: &'a Order) -> Self {
         Self { timeline: Some(timeline(order)), ..Self::in_list(order) }
     }
 
-    /// Without its timeline.
-    pub fn in_list(order: &'a Order) -> Self {
+    /// An order in a list, without its timeline.
+    pub(super) fn in_list(order: &'a Order) -> Self {
         let placed = &order.placed;
         let line = |item: &'a Item| {
-            let (amount, quantity) = (Amount(item.amount_minor), item.quantity.get());
-            LineBody { id: &item.id, name: &item.name, amount, quantity }
+            let amount = Amount(item.amount_minor);
+            LineBody { id: &item.id, name: &item.name, amount, quantity: item.quantity.get() }
         };
         Self {
             id: placed.order_id,
@@ -182,11 +154,11 @@ impl<'a> OrderBody<'a> {
             warehouse: placed.warehouse.as_deref(),
             created_at: placed.created_at,
             updated_at: order.updated_at,
-            cancellation: order.cancellation.as_ref().map(|asked| taken_back(asked, order)),
+            cancellation: order.cancellation.as_ref().map(|request| cancellation(request, order)),
             payment: order.payment.as_ref(),
-            invoice: order.invoice.as_ref().map(|made| InvoiceBody { number: &made.number, status: made.status }),
+            invoice: order.invoice.as_ref().map(|known| InvoiceBody { number: &known.number, status: known.status }),
             shipment: order.shipment.as_ref(),
-            returns: order.returns.iter().map(returned).collect(),
+            returns: order.returns.iter().map(returns).collect(),
             notices: &order.notices,
             timeline: None,
             notes: notes(order),
@@ -197,118 +169,50 @@ impl<'a> OrderBody<'a> {
 
 fn links(order: &Order) -> Links {
     let this = path(order.placed.order_id);
-    let (events, invoice) = (format!("{this}/events"), order.invoice.as_ref().map(|_| format!("{this}/invoice")));
+    let events = format!("{this}/events");
+    let invoice = order.invoice.as_ref().map(|_| format!("{this}/invoice"));
     Links { this, events, invoice }
 }
 
-fn taken_back<'a>(asked: &'a Cancellation, order: &Order) -> TakenBack<'a> {
+fn cancellation<'a>(request: &'a Cancellation, order: &Order) -> CancellationBody<'a> {
     let outcome = match order.status {
         _ if order.is_underway() => "requested",
         Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid => "requested",
         Status::Confirmed | Status::Shipped | Status::Returned => "too_late",
         Status::Cancelled | Status::Refunded => "cancelled",
-        // It ended by itself without being paid for.
+        // It ended without a payment before the request was handled.
         Status::Rejected | Status::PaymentNotCompleted => "not_needed",
     };
-    TakenBack { requested_at: asked.requested_at, why: &asked.why, outcome }
+    CancellationBody { requested_at: request.requested_at, why: &request.why, outcome }
 }
 
-fn returned(asked: &Return) -> ReturnBody<'_> {
+fn returns(known: &Return) -> ReturnBody<'_> {
     ReturnBody {
-        id: asked.id,
-        status: asked.status,
-        items: asked.items.iter().map(|pieces| PiecesBody { id: &pieces.id, quantity: pieces.quantity }).collect(),
-        refund: Amount(asked.refund_minor),
-        why: &asked.why,
-        requested_at: asked.requested_at,
-        ended_at: asked.ended_at,
-        reason: asked.outcome_reason.as_deref(),
+        id: known.id,
+        status: known.status,
+        items: known.items.iter().map(|pieces| PiecesBody { id: &pieces.id, quantity: pieces.quantity }).collect(),
+        refund: Amount(known.refund_minor),
+        why: &known.why,
+        requested_at: known.requested_at,
+        ended_at: known.ended_at,
+        reason: known.outcome_reason.as_deref(),
     }
 }
 
-/// Where an order is found.
-pub fn path(id: OrderId) -> String {
+/// The address of an order.
+pub(super) fn path(id: OrderId) -> String {
     format!("/orders/{id}")
 }
 
-/// Placed, the saga's steps, the ending, and what was returned.
-fn timeline(order: &Order) -> Vec<Moment<'_>> {
-    let placed = Moment {
-        at: Some(order.placed.created_at),
-        label: "Order placed",
-        status: Status::Pending.as_str(),
-        ..Moment::default()
-    };
-    let mut all = Vec::with_capacity(order.steps.len() + 2);
-    all.push(placed);
-    all.extend(order.steps.iter().map(moment));
-    if !order.is_underway() {
-        let at = Some(order.concluded_at.unwrap_or(order.updated_at));
-        let last = order.changes.iter().rev().find(|change| change.status != Status::Returned);
-        let (status, reason) = last.map_or((order.status, &order.reason), |change| (change.status, &change.reason));
-        let (label, reason) = (ending(status), reason.as_deref());
-        all.push(Moment { at, label, status: status.as_str(), reason, ..Moment::default() });
-    }
-    for asked in &order.returns {
-        let label = match asked.status {
-            ReturnStatus::Requested => "Return under way",
-            ReturnStatus::Returned => "Returned",
-            ReturnStatus::Refused => "Return not accepted",
-        };
-        let status = match asked.status {
-            ReturnStatus::Requested => "requested",
-            ReturnStatus::Returned => "returned",
-            ReturnStatus::Refused => "refused",
-        };
-        all.push(Moment {
-            at: Some(asked.requested_at),
-            label,
-            status,
-            started_at: Some(asked.requested_at),
-            ended_at: asked.ended_at,
-            duration_ms: asked.ended_at.map(|at| at.since(asked.requested_at).as_millis()),
-            reason: asked.outcome_reason.as_deref(),
-            ..Moment::default()
-        });
-    }
-    all
-}
-
-fn moment(step: &Step) -> Moment<'_> {
-    Moment {
-        at: step.started_at.or(step.ended_at),
-        step: Some(&step.step),
-        label: step.label.as_deref().unwrap_or(&step.step),
-        status: &step.status,
-        started_at: step.started_at,
-        ended_at: step.ended_at,
-        duration_ms: step.started_at.zip(step.ended_at).map(|(from, to)| to.since(from).as_millis()),
-        attempts: Some(step.attempts),
-        reason: step.reason.as_deref(),
-    }
-}
-
-const fn ending(status: Status) -> &'static str {
-    match status {
-        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid => "Order underway",
-        Status::Confirmed => "Order confirmed",
-        Status::Shipped => "Order shipped",
-        Status::Returned => "Order returned",
-        Status::Rejected => "Order rejected",
-        Status::PaymentNotCompleted => "Payment not completed",
-        Status::Cancelled => "Order cancelled",
-        Status::Refunded => "Order cancelled and refunded",
-    }
-}
-
-/// What is odd about an order and no error: the amount is what the customer pays, whatever the items sum up to.
+/// Remarks on an order. The customer pays the amount, which need not be the sum of the items.
 fn notes(order: &Order) -> Vec<String> {
-    let (sum, agreed) = (order.sum_minor(), order.placed.amount_minor);
+    let sum = order.sum_minor();
+    let agreed = order.placed.amount_minor;
     if sum == Some(agreed) {
         return Vec::new();
     }
-    let shown = sum.map_or_else(|| "a very large sum".to_owned(), |minor| Amount(minor).to_string());
-    vec![format!("The amount {} is not the sum of the items, {shown}.", Amount(agreed))]
+    let text = sum.map_or_else(|| "a very large sum".to_owned(), |minor| Amount(minor).to_string());
+    vec![format!("The amount {} is not the sum of the items, {text}.", Amount(agreed))]
 }
 
 #[cfg(test)]
@@ -331,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_order_is_pending_and_has_been_placed() {
+    fn a_new_order_is_pending() {
         let order = order(40_000);
         assert_eq!(
             json_of(&order),
@@ -348,12 +252,12 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_that_is_not_the_sum_is_noted() {
+    fn an_amount_that_differs_from_the_sum_is_noted() {
         assert_eq!(json_of(&order(1050))["notes"], json!(["The amount 10.50 is not the sum of the items, 400.00."]));
     }
 
     #[test]
-    fn the_timeline_goes_from_placing_over_the_steps_to_the_ending() {
+    fn the_timeline_has_the_placement_the_steps_and_the_end() {
         let mut order = order(40_000);
         let steps = json!([
             {"step": "reserve", "label": "Reserve stock", "status": "refused", "attempts": 1, "reason": "out_of_stock",
@@ -361,17 +265,19 @@ mod tests {
             {"step": "finalize", "status": "waiting", "attempts": 0},
         ]);
         order.steps = serde_json::from_value(steps).unwrap();
-        (order.status, order.reason) = (Status::Rejected, Some("out_of_stock".to_owned()));
+        order.status = Status::Rejected;
+        order.reason = Some("out_of_stock".to_owned());
         order.updated_at = Timestamp::parse("2026-01-02T03:04:07Z").unwrap();
         let timeline = &json_of(&order)["timeline"];
-        let ending = json!({"at": "2026-01-02T03:04:07.000Z", "label": "Order rejected", "status": "rejected", "reason": "out_of_stock"});
+        let end = json!({"at": "2026-01-02T03:04:07.000Z", "label": "Order rejected", "status": "rejected",
+            "reason": "out_of_stock"});
         assert_eq!((&timeline[1]["durationMs"], &timeline[1]["step"]), (&json!(20), &json!("reserve")));
         assert_eq!(timeline[2], json!({"step": "finalize", "label": "finalize", "status": "waiting", "attempts": 0}));
-        assert_eq!((&timeline[3], timeline.as_array().unwrap().len()), (&ending, 4));
+        assert_eq!((&timeline[3], timeline.as_array().unwrap().len()), (&end, 4));
     }
 
     #[test]
-    fn a_list_leaves_the_timeline_out() {
+    fn a_list_has_no_timelines() {
         let text = serde_json::to_string(&OrderBody::in_list(&order(1))).unwrap();
         assert!(!text.contains("timeline") && text.contains("\"amount\":0.01"), "{text}");
     }

@@ -1,6 +1,6 @@
 //! `GET /orders/{id}/events`: an order's changes as server-sent events
-//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). An event's id is its place among the order's changes, so
-//! a client that says which it saw last goes on behind it, at any instance and after any restart.
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). An event's id is the index of the change, so a
+//! client can resume after `Last-Event-ID` at any instance and after any restart.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,20 +17,19 @@ use futures_util::stream::{self, Stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api;
-use crate::order::{Change, Order, Status, key};
-use crate::program::Settings;
-use crate::returns::ReturnStatus;
+use super::lookup;
+use crate::order::parts::{Change, ReturnStatus};
+use crate::order::{self, Order, Status};
+use crate::settings::Settings;
 use crate::view;
 
-/// How long a look at the view waits for something new before it looks again whether the service goes on.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long a stream waits for a change before it checks whether the service is stopping.
+const POLL: Duration = Duration::from_secs(5);
 
-/// What an event's data says.
+/// The data of an event.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = OrderEvent)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Told<'a> {
+pub(super) struct OrderEvent<'a> {
     #[schema(value_type = uuid::Uuid)]
     order_id: OrderId,
     status: Status,
@@ -44,112 +43,132 @@ pub(crate) struct Told<'a> {
 
 /// An event as it is sent.
 #[derive(ToSchema)]
-#[schema(as = StreamEvent)]
 #[allow(dead_code)]
-pub(crate) struct StreamEvent {
+struct StreamEvent {
     /// `status`.
     event: String,
-    /// The change's place among the order's changes.
+    /// The index of the change.
     id: String,
     /// An `OrderEvent`, as JSON.
     data: String,
 }
 
-/// An order's changes: those behind `Last-Event-ID`, then each as it comes. The stream ends when the order has ended and no
-/// return of it is under way; a client that comes again then is told so with `204`.
+/// An order's changes: first those after `Last-Event-ID`, then each new one. The stream ends when the order has ended
+/// and has no pending return; a client that reconnects then gets 204.
 #[utoipa::path(get, path = "/orders/{id}/events",
     params(("id" = uuid::Uuid, Path, description = "The order's id."),
-        ("Last-Event-ID" = Option<u64>, Header, description = "The id of the last event that was seen.")),
+        ("Last-Event-ID" = Option<u64>, Header, description = "The id of the last event that the client received.")),
     responses((status = 200, description = "Server-sent events named `status`, with an OrderEvent as data.",
             content_type = "text/event-stream", body = StreamEvent),
-        (status = 204, description = "Nothing more comes."),
+        (status = 204, description = "There are no further events."),
         (status = 404, description = "There is no such order.")))]
-pub(crate) async fn stream(
+pub(super) async fn events(
     State(context): State<Context<Settings>>,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let order = api::find(&context, id).await?;
-    let next = match headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default().trim()) {
-        None | Some("") => 0,
-        Some(text) => text
-            .parse::<usize>()
-            .map_err(|_| {
-                Problem::bad_request("Last-Event-ID: write the id of the last event that was seen, a whole number.")
-            })?
-            .saturating_add(1),
-    };
+    let order = lookup::get(&context, id).await?;
+    let next = first_index(&headers)?;
     if is_over(&order) && next >= count(&order) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let watched = Watched { context, id, next, ready: Vec::new() };
-    Ok(Sse::new(events(watched)).keep_alive(KeepAlive::default()).into_response())
+    let feed = Feed { context, id, next, ready: Vec::new() };
+    Ok(Sse::new(feed.into_stream()).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// The order's changes; the first is that it is there.
+/// The index of the first change to send.
+fn first_index(headers: &HeaderMap) -> Result<usize, Problem> {
+    match headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default().trim()) {
+        None | Some("") => Ok(0),
+        Some(text) => {
+            let last: usize = text.parse().map_err(|_| {
+                Problem::bad_request("Last-Event-ID: must be the id of the last received event, a whole number.")
+            })?;
+            Ok(last.saturating_add(1))
+        }
+    }
+}
+
+/// The number of changes; the first is the order's placement.
 fn count(order: &Order) -> usize {
     order.changes.len().saturating_add(1)
 }
 
 fn is_over(order: &Order) -> bool {
-    let open = |status| status == ReturnStatus::Requested;
-    !order.is_underway() && !order.returns.iter().any(|asked| open(asked.status))
+    !order.is_underway() && !order.returns.iter().any(|known| known.status == ReturnStatus::Requested)
 }
 
-struct Watched {
+/// The state of a stream.
+struct Feed {
     context: Context<Settings>,
     id: OrderId,
-    /// The place of the next change.
+    /// The index of the next change.
     next: usize,
-    /// What is to be sent, last first.
+    /// Events to be sent, last first.
     ready: Vec<Event>,
 }
 
-fn events(watched: Watched) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold(watched, |mut watched| async move {
-        loop {
-            if let Some(event) = watched.ready.pop() {
-                return Some((Ok(event), watched));
-            }
-            let order = watched.look().await?;
-            if order.is_some_and(|order| is_over(&order) && watched.next >= count(&order)) && watched.ready.is_empty() {
-                return None;
-            }
-        }
-    })
+/// The result of waiting for a change.
+enum Poll {
+    /// The order has new changes, or is over.
+    Order(Box<Order>),
+    TimedOut,
+    /// The service is stopping, or its view cannot be read.
+    Closed,
 }
 
-impl Watched {
-    /// Waits a while for what is new; none when the service is stopping, or can't tell.
-    async fn look(&mut self) -> Option<Option<Order>> {
+impl Feed {
+    fn into_stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, |mut feed| async move {
+            loop {
+                if let Some(event) = feed.ready.pop() {
+                    return Some((Ok(event), feed));
+                }
+                match feed.poll().await {
+                    Poll::Order(order) => {
+                        let count = count(&order);
+                        feed.ready = (feed.next..count).rev().filter_map(|index| event(&order, index)).collect();
+                        feed.next = feed.next.max(count);
+                        if feed.ready.is_empty() && is_over(&order) {
+                            return None;
+                        }
+                    }
+                    Poll::TimedOut => {}
+                    Poll::Closed => return None,
+                }
+            }
+        })
+    }
+
+    async fn poll(&self) -> Poll {
         if self.context.status.is_stopping() {
-            return None;
+            return Poll::Closed;
         }
-        let (key, from) = (key(&self.id.to_string()), self.next);
+        let key = order::key(self.id);
         let wanted = key.clone();
-        let news = move |connection: &_| {
+        let next = self.next;
+        let changed = move |connection: &_| {
             let order = view::state(connection, &wanted)?;
-            Ok(order.filter(|order| count(order) > from || is_over(order)))
+            Ok(order.filter(|order| count(order) > next || is_over(order)))
         };
-        let order = self.context.view.until(&key, LOOK, news).await.ok()?;
-        if let Some(order) = &order {
-            self.ready = (self.next..count(order)).rev().filter_map(|place| event(order, place)).collect();
-            self.next = self.next.max(count(order));
+        match self.context.view.until(&key, POLL, changed).await {
+            Ok(Some(order)) => Poll::Order(Box::new(order)),
+            Ok(None) => Poll::TimedOut,
+            Err(_) => Poll::Closed,
         }
-        Some(order)
     }
 }
 
-fn event(order: &Order, place: usize) -> Option<Event> {
-    let first = Change { at: order.placed.created_at, status: Status::Pending, reason: None };
-    let change = if place == 0 { &first } else { order.changes.get(place.checked_sub(1)?)? };
-    let tracking_number = order.shipment.as_ref().filter(|_| change.status == Status::Shipped);
-    let told = Told {
+fn event(order: &Order, index: usize) -> Option<Event> {
+    let placed = Change { at: order.placed.created_at, status: Status::Pending, reason: None };
+    let change = if index == 0 { &placed } else { order.changes.get(index.checked_sub(1)?)? };
+    let shipment = order.shipment.as_ref().filter(|_| change.status == Status::Shipped);
+    let data = OrderEvent {
         order_id: order.placed.order_id,
         status: change.status,
         at: change.at,
         reason: change.reason.as_deref(),
-        tracking_number: tracking_number.and_then(|shipment| shipment.tracking_number.as_deref()),
+        tracking_number: shipment.and_then(|shipment| shipment.tracking_number.as_deref()),
     };
-    Event::default().event("status").id(place.to_string()).json_data(told).ok()
+    Event::default().event("status").id(index.to_string()).json_data(data).ok()
 }

@@ -1,4 +1,4 @@
-//! `GET /orders/{id}/invoice`: the invoice as JSON, or as PDF where `Accept` asks for it.
+//! `GET /orders/{id}/invoice`: the invoice as JSON, or as PDF if `Accept` prefers it.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,27 +7,28 @@ use axum::response::{IntoResponse as _, Response};
 use common::http::{PathId, Problem};
 use common::service::Context;
 
-use crate::api;
+use super::lookup;
 use crate::invoice::document::Document;
 use crate::invoice::pdf;
-use crate::program::Settings;
+use crate::settings::Settings;
 
 const PDF: &str = "application/pdf";
 
-/// The invoice of an order. `Accept: application/pdf` gets it as a page.
+/// The invoice of an order, as PDF with `Accept: application/pdf`.
 #[utoipa::path(get, path = "/orders/{id}/invoice",
     params(("id" = uuid::Uuid, Path, description = "The order's id.")),
-    responses((status = 200, description = "The invoice.", content((Document = "application/json"), (String = "application/pdf"))),
-        (status = 404, description = "There is no such order, or no invoice of it yet.")))]
-pub(crate) async fn show(
+    responses((status = 200, description = "The invoice.",
+            content((Document = "application/json"), (String = "application/pdf"))),
+        (status = 404, description = "There is no such order, or it has no invoice.")))]
+pub(super) async fn invoice(
     State(context): State<Context<Settings>>,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let order = api::find(&context, id).await?;
+    let order = lookup::get(&context, id).await?;
     let Some(invoice) = Document::of(&order) else {
         let status = order.status;
-        return Err(Problem::not_found(format!("Order {id} has no invoice: it is {status}.")));
+        return Err(Problem::not_found(format!("Order {id} is {status} and has no invoice.")));
     };
     if !wants_pdf(&headers) {
         return Ok(([(header::VARY, "accept")], Json(invoice)).into_response());
@@ -41,10 +42,11 @@ pub(crate) async fn show(
     Ok((headers, pdf::render(&invoice)).into_response())
 }
 
-/// Whether PDF is named in `Accept`, with more weight than JSON where both are (RFC 9110, section 12.5.1).
+/// Returns true if `Accept` names PDF, with at least the weight of JSON (RFC 9110, section 12.5.1).
 fn wants_pdf(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let (mut pdf, mut json) = (0.0_f32, 0.0_f32);
+    let mut pdf = 0.0_f32;
+    let mut json = 0.0_f32;
     for range in accepted.flat_map(|value| value.split(',')) {
         let mut parts = range.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default();
@@ -63,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_only_for_those_who_ask_for_it() {
+    fn pdf_is_sent_only_if_accept_names_it() {
         let wants = |accept: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, accept.parse().unwrap());

@@ -1,5 +1,5 @@
-//! A customer sees their own orders. One layer around everything under `/orders/{id}`, so that no path of an order can forget
-//! it: another customer's order is not there.
+//! Customers can access only their own orders. One layer around every path under `/orders/{id}`, so that no path can
+//! omit the check. An order of another customer is reported as unknown.
 
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
@@ -8,12 +8,11 @@ use common::http::{Caller, Problem};
 use common::ids::OrderId;
 use common::service::Context;
 
-use crate::api;
-use crate::order::key;
-use crate::program::Settings;
+use super::lookup;
+use crate::settings::Settings;
 
-/// Lets a request for an order through to whom may see it. An order that is not there (yet) is left to the handler.
-pub(crate) async fn only_own(
+/// Passes a request on if the caller may see the order. Unknown orders are left to the handler.
+pub(super) async fn require_ownership(
     State(context): State<Context<Settings>>,
     caller: Caller,
     params: RawPathParams,
@@ -21,20 +20,15 @@ pub(crate) async fn only_own(
     next: Next,
 ) -> Response {
     let id = params.iter().next().and_then(|(_, value)| value.parse::<OrderId>().ok());
-    match seen(&context, &caller, id).await {
+    match check(&context, &caller, id).await {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn seen(context: &Context<Settings>, caller: &Caller, id: Option<OrderId>) -> Result<(), Problem> {
-    // Who sees all orders needs no look at this one.
+async fn check(context: &Context<Settings>, caller: &Caller, id: Option<OrderId>) -> Result<(), Problem> {
+    // A caller without a customer id sees all orders.
     let (Some(id), Some(_)) = (id, caller.only()?) else { return Ok(()) };
-    let order = api::order_of(context, &key(&id.to_string())).await?;
-    if order.is_none_or(|order| caller.sees(order.placed.customer_id)) { Ok(()) } else { Err(unknown(id)) }
-}
-
-/// The answer for an order that is not there, or not for this caller.
-pub(crate) fn unknown(id: OrderId) -> Problem {
-    Problem::not_found(format!("There is no order {id}."))
+    let order = lookup::find(context, id).await?;
+    if order.is_none_or(|order| caller.sees(order.placed.customer_id)) { Ok(()) } else { Err(lookup::unknown(id)) }
 }

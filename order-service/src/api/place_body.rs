@@ -1,36 +1,19 @@
-//! The body of `POST /orders` and what must hold for it. Apart, so that what a customer can get wrong stands in one place.
+//! The body of `POST /orders` and its validation.
 
 use std::num::NonZeroU32;
 
 use common::http::Problem;
-use common::ids::{self, OrderId};
-use common::messages::Outgoing;
+use common::ids::OrderId;
 use common::money::Amount;
 use common::time::Timestamp;
-use common::topics;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::order::delivery::{Customer, Delivery};
-use crate::order::{Item, PLACE, Placed};
-
-/// `[orders]` of the settings, as far as it says how large an order may be.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Lines of an order.
-    pub max_items: usize,
-    /// Pieces in one line.
-    pub max_quantity: u32,
-    /// Characters of a text, such as a name.
-    pub max_text: usize,
-    /// The largest amount, of an order and of an item, such as `"1000000.00"`.
-    pub max_amount: String,
-    /// What can be paid with: ISO 4217 codes of currencies that have two digits after the point.
-    pub currencies: Vec<String>,
-}
+use crate::order::limits::{Limits, is_text};
+use crate::order::{Item, Placed};
 
 /// The body of `POST /orders`.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -41,10 +24,10 @@ pub struct PlaceOrder {
     #[garde(custom(is_uuid))]
     #[schema(value_type = Uuid)]
     customer_id: String,
-    /// Whom to tell what becomes of it.
+    /// The recipient of notices; left out: no notices are sent.
     #[garde(dive)]
     customer: Option<Customer>,
-    /// What the customer pays, with at most two digits after the point. It need not be the sum of the items.
+    /// The price of the order, with at most two digits after the point. It need not be the sum of the items.
     #[garde(custom(is_amount))]
     #[schema(value_type = f64, minimum = 0, example = 10.5)]
     amount: Amount,
@@ -56,16 +39,16 @@ pub struct PlaceOrder {
     #[garde(custom(is_currency))]
     #[schema(pattern = "^[A-Z]{3}$")]
     currency: String,
-    /// How it gets to the customer; left out: it is not shipped.
+    /// Left out: the order is not shipped.
     #[garde(dive)]
     delivery: Option<Delivery>,
-    /// The warehouse that all of it is taken from; left out: the shop's usual one. An order over several is not possible.
+    /// The warehouse of all items; left out: the default warehouse. An order cannot use several warehouses.
     #[garde(inner(custom(is_warehouse)))]
     #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$")]
     warehouse: Option<String>,
 }
 
-/// One line of it.
+/// One line of the order.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits as limits))]
@@ -76,7 +59,7 @@ struct PlaceItem {
     id: String,
     #[garde(custom(is_text))]
     name: String,
-    /// The price of one.
+    /// The unit price.
     #[garde(custom(is_amount))]
     #[schema(value_type = f64, minimum = 0, example = 200.00)]
     amount: Amount,
@@ -90,10 +73,10 @@ fn brl() -> String {
 }
 
 impl PlaceOrder {
-    /// The order that this asks for.
+    /// Validates the body and returns the order's data.
     ///
     /// # Errors
-    /// 422 with one entry in `errors` for each value that is wrong.
+    /// 422 with one entry in `errors` for each invalid value.
     pub fn checked(self, limits: &Limits, id: OrderId, now: Timestamp) -> Result<Placed, Problem> {
         if let Err(report) = self.validate_with(limits) {
             return Err(problem(report.iter().map(|(path, error)| (pointer(&path.to_string()), error.to_string()))));
@@ -101,7 +84,7 @@ impl PlaceOrder {
         let not_uuid = |at: &str| problem([(at.to_owned(), NOT_A_UUID.to_owned())]);
         let customer_id = Uuid::parse_str(&self.customer_id).map_err(|_| not_uuid("/customerId"))?;
         let items = self.items.into_iter().enumerate().map(|(n, item)| {
-            // One spelling of an id, so that the stock knows it.
+            // Lower case, as inventory-service spells item ids.
             let id = Uuid::parse_str(&item.id).map_err(|_| not_uuid(&format!("/items/{n}/id")))?;
             let quantity = u32::try_from(item.quantity).ok().and_then(NonZeroU32::new);
             let quantity =
@@ -122,16 +105,8 @@ impl PlaceOrder {
     }
 }
 
-/// The message that places an order. Its id derives from the order's, and from the request where several may place the
-/// same one: they need not say the same.
-pub fn message(placed: &Placed, request: &str) -> Outgoing {
-    let id = placed.order_id.to_string();
-    let message_id = ids::derive(&["place", &id, request]).to_string();
-    Outgoing::event(topics::ORDER_COMMANDS, &id, PLACE, message_id, &id, placed.created_at, placed)
-}
-
 fn problem(errors: impl IntoIterator<Item = (String, String)>) -> Problem {
-    let start = Problem::unprocessable("The order can't be taken as it is: see errors.");
+    let start = Problem::unprocessable("The order is invalid: see errors.");
     errors.into_iter().fold(start, |problem, (pointer, detail)| problem.at(&pointer, detail))
 }
 
@@ -162,18 +137,7 @@ fn is_amount(value: &Amount, limits: &Limits) -> garde::Result {
     if value.0 < 0 {
         Err(garde::Error::new("must not be negative"))
     } else if *value > most {
-        Err(garde::Error::new(format!("is more than {most}, the most that is taken")))
-    } else {
-        Ok(())
-    }
-}
-
-pub(crate) fn is_text(value: &str, limits: &Limits) -> garde::Result {
-    let length = value.chars().count();
-    if value.trim().is_empty() {
-        Err(garde::Error::new("must not be empty"))
-    } else if length > limits.max_text {
-        Err(garde::Error::new(format!("has {length} characters, at most {} are taken", limits.max_text)))
+        Err(garde::Error::new(format!("must be at most {most}")))
     } else {
         Ok(())
     }
@@ -188,11 +152,11 @@ fn is_currency(value: &str, limits: &Limits) -> garde::Result {
 }
 
 fn is_warehouse(value: &str, _: &Limits) -> garde::Result {
-    let right = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    if (1..=64).contains(&value.len()) && value.bytes().all(right) {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if (1..=64).contains(&value.len()) && value.bytes().all(is_allowed) {
         Ok(())
     } else {
-        Err(garde::Error::new("must be a warehouse's name, of 1 to 64 letters, digits, '.', '_' and '-'"))
+        Err(garde::Error::new("must be a warehouse name: 1 to 64 letters, digits, '.', '_' and '-'"))
     }
 }
 
@@ -202,12 +166,9 @@ mod tests {
 
     use super::*;
 
-    /// The body of the training's curl, as the shell hands it over.
-    pub const SAMPLE: &str = r#"{    "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a",     "amount": 10.5,     "items": [         {             "id": "3852cb18-9c19-4326-ac77-a1a0264bd98c",
-            "name": "day-one",
-            "amount" : 200.00,
-            "quantity" : 1
-        }     ] }"#;
+    /// The body of the curl command in the README.
+    const SAMPLE: &str = r#"{"customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "amount": 10.5, "items": [
+        {"id": "3852cb18-9c19-4326-ac77-a1a0264bd98c", "name": "day-one", "amount": 200.00, "quantity": 1}]}"#;
 
     fn limits() -> Limits {
         let currencies = vec!["BRL".to_owned(), "EUR".to_owned()];
@@ -228,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_order_is_taken_to_the_cent() {
+    fn the_sample_order_is_accepted_to_the_cent() {
         let order: PlaceOrder = serde_json::from_str(SAMPLE).unwrap();
         let id = OrderId::generate();
         let placed = order.checked(&limits(), id, Timestamp(5)).unwrap();
@@ -237,11 +198,11 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once_with_its_place() {
+    fn every_invalid_value_is_reported_with_its_pointer() {
         let line = json!({"id": "x", "name": " ", "amount": -1, "quantity": 0});
         let problem =
             check(json!({"customerId": "me", "amount": -0.01, "currency": "real", "items": [line]})).unwrap_err();
-        let places: Vec<_> =
+        let pointers: Vec<_> =
             problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
         let expected = [
             "#/amount",
@@ -252,11 +213,14 @@ mod tests {
             "#/items/0/name",
             "#/items/0/quantity",
         ];
-        assert!(expected.iter().all(|place| places.contains(place)) && places.len() == expected.len(), "{places:?}");
+        assert!(
+            expected.iter().all(|pointer| pointers.contains(pointer)) && pointers.len() == expected.len(),
+            "{pointers:?}"
+        );
     }
 
     #[test]
-    fn limits_are_kept() {
+    fn limits_are_enforced() {
         assert_eq!(wrong("/items", json!([]))[0]["pointer"], "#/items");
         let line = json!({"id": "3852cb18-9c19-4326-ac77-a1a0264bd98c", "name": "a", "amount": 1, "quantity": 1});
         assert_eq!(wrong("/items", json!([line, line, line]))[0]["pointer"], "#/items");
@@ -264,12 +228,12 @@ mod tests {
         assert_eq!(wrong("/items/0/quantity", json!(-1))[0]["pointer"], "#/items/0/quantity");
         assert_eq!(
             wrong("/items/0/name", json!("x".repeat(21)))[0]["detail"],
-            "has 21 characters, at most 20 are taken"
+            "has 21 characters, at most 20 are allowed"
         );
     }
 
     #[test]
-    fn a_delivery_needs_an_address_unless_it_is_picked_up() {
+    fn a_delivery_needs_an_address_unless_the_customer_picks_it_up() {
         let mut body: Value = serde_json::from_str(SAMPLE).unwrap();
         body["delivery"] = json!({"method": "pickup"});
         assert!(check(body.clone()).is_ok());
@@ -280,17 +244,18 @@ mod tests {
             json!({"name": " ", "line1": "x", "line2": "", "city": "x", "postalCode": "01310_100", "country": "br"});
         body["delivery"] = json!({"method": "standard", "address": address});
         let errors = check(body.clone()).unwrap_err()["errors"].clone();
-        let mut places: Vec<_> = errors.as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
-        places.sort_unstable();
+        let mut pointers: Vec<_> = errors.as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+        pointers.sort_unstable();
         let wrong = ["country", "line2", "name", "postalCode"].map(|field| format!("#/delivery/address/{field}"));
-        assert_eq!(places, wrong);
-        body["delivery"]["address"] = json!({"name": "Ana", "line1": "Av. Paulista 1", "city": "Sao Paulo", "postalCode": "01310-100", "country": "BR"});
+        assert_eq!(pointers, wrong);
+        body["delivery"]["address"] = json!({"name": "Ana", "line1": "Av. Paulista 1", "city": "Sao Paulo",
+            "postalCode": "01310-100", "country": "BR"});
         let placed = check(body).unwrap();
         assert_eq!(placed.delivery.unwrap().address.unwrap().country, "BR");
     }
 
     #[test]
-    fn whom_to_tell_what_to_pay_with_and_where_to_take_it_from_are_checked() {
+    fn customer_currency_amount_and_warehouse_are_checked() {
         let mut body: Value = serde_json::from_str(SAMPLE).unwrap();
         body["customer"] = json!({"name": "Ana", "email": "ana"});
         body["warehouse"] = json!("over there");
@@ -299,14 +264,14 @@ mod tests {
         let problem = check(body).unwrap_err();
         let errors: Vec<_> =
             problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
-        for place in ["#/customer/email", "#/warehouse", "#/currency", "#/amount"] {
-            assert!(errors.contains(&place), "{place}: {errors:?}");
+        for pointer in ["#/customer/email", "#/warehouse", "#/currency", "#/amount"] {
+            assert!(errors.contains(&pointer), "{pointer}: {errors:?}");
         }
         assert_eq!(errors.len(), 4);
     }
 
     #[test]
-    fn an_item_has_one_spelling() {
+    fn item_ids_are_normalized() {
         let mut body: Value = serde_json::from_str(SAMPLE).unwrap();
         body["items"][0]["id"] = json!("3852CB18-9C19-4326-AC77-A1A0264BD98C");
         assert_eq!(check(body).unwrap().items[0].id, "3852cb18-9c19-4326-ac77-a1a0264bd98c");

@@ -1,4 +1,4 @@
-//! What a customer asks of an order by HTTP: said on the order's commands, and waited for until the order shows that it was heard.
+//! Requests to change an order: sent as a message, then awaited until the view shows their effect.
 
 use std::time::Duration;
 
@@ -12,35 +12,63 @@ use common::topics;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::api::body::path;
-use crate::order::{Order, key};
-use crate::program::Settings;
+use super::body::path;
+use crate::order::{self, Order};
+use crate::settings::Settings;
 use crate::view;
 
-/// How long it is waited.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a request waits for its effect.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Asks, and gives the order once it shows that it has `heard`.
+/// The reason of a customer who gives none.
+const NO_REASON: &str = "no reason given";
+
+/// A request to change an order.
+pub(super) struct OrderRequest<'a, T> {
+    pub(super) order_id: OrderId,
+    /// The HTTP request's headers, for the trace.
+    pub(super) headers: &'a HeaderMap,
+    /// The `ce_type` of the message.
+    pub(super) kind: &'static str,
+    pub(super) value: &'a T,
+}
+
+impl<T: Serialize> OrderRequest<'_, T> {
+    /// Sends the request, and returns the order once `is_applied` is true for it.
+    ///
+    /// # Errors
+    /// 503 with the order's address on timeout.
+    pub(super) async fn send(
+        &self,
+        context: &Context<Settings>,
+        is_applied: impl Fn(&Order) -> bool + Send + 'static,
+    ) -> Result<Order, Problem> {
+        let id = self.order_id.to_string();
+        // Each request has an id of its own: the rules ignore repetitions.
+        let message_id = Uuid::new_v4().to_string();
+        let now = Timestamp::now();
+        let message = Outgoing::event(topics::ORDER_COMMANDS, &id, self.kind, message_id, &id, now, self.value);
+        context.commands.send(&message.with(header::TRACEPARENT, trace_of(self.headers))).await?;
+        let key = order::key(self.order_id);
+        let wanted = key.clone();
+        let applied = move |connection: &_| Ok(view::state(connection, &wanted)?.filter(&is_applied));
+        context.view.until(&key, TIMEOUT, applied).await?.ok_or_else(|| {
+            let detail = format!("The request was accepted, but it has no effect after {} s.", TIMEOUT.as_secs());
+            Problem::unavailable(detail).with("location", path(self.order_id))
+        })
+    }
+}
+
+/// The customer's reason, trimmed.
 ///
 /// # Errors
-/// 503 with the order's address when it is not known in time whether it was heard.
-pub(crate) async fn ask<T: Serialize>(
-    context: &Context<Settings>,
-    id: OrderId,
-    headers: &HeaderMap,
-    (kind, value): (&str, &T),
-    heard: impl Fn(&Order) -> bool + Send + 'static,
-) -> Result<Order, Problem> {
-    let (text, now) = (id.to_string(), Timestamp::now());
-    // A request of its own each time: what the order has heard before changes nothing.
-    let message_id = Uuid::new_v4().to_string();
-    let message = Outgoing::event(topics::ORDER_COMMANDS, &text, kind, message_id, &text, now, value);
-    context.commands.send(&message.with(header::TRACEPARENT, trace_of(headers))).await?;
-    let key = key(&text);
-    let wanted = key.clone();
-    let shown = move |connection: &_| Ok(view::state(connection, &wanted)?.filter(&heard));
-    context.view.until(&key, PATIENCE, shown).await?.ok_or_else(|| {
-        let detail = format!("The request was taken and is not carried out yet after {} s.", PATIENCE.as_secs());
-        Problem::unavailable(detail).with("location", path(id))
-    })
+/// 422 if it has more than `max_chars` characters.
+pub(super) fn reason(given: Option<String>, max_chars: usize) -> Result<String, Problem> {
+    let given = given.unwrap_or_default();
+    let text = given.trim();
+    if text.chars().count() > max_chars {
+        let problem = Problem::unprocessable("The request is invalid: see errors.");
+        return Err(problem.at("/reason", format!("is longer than {max_chars} characters")));
+    }
+    Ok(if text.is_empty() { NO_REASON.to_owned() } else { text.to_owned() })
 }

@@ -1,30 +1,29 @@
-//! Who gets an order, and how: the customer to be told, the way it takes, and the address.
+//! The customer of an order, its delivery method and its address.
 
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::place_body::{Limits, is_text};
+use super::limits::{Limits, is_text};
 
-/// The customer, as far as the order says who it is.
+/// The customer who receives notices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits as limits))]
 pub struct Customer {
     #[garde(custom(is_text))]
     pub name: String,
-    /// Where notices go.
     #[garde(email, length(max = 254))]
     #[schema(format = "email", max_length = 254)]
     pub email: String,
-    /// The language of notices; left out: the shop's.
+    /// The language of notices; left out: `notices.language` of the settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(skip)]
     pub language: Option<Language>,
 }
 
-/// A language that notices are written in (ISO 639-1).
+/// A language of notices (ISO 639-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
@@ -34,29 +33,29 @@ pub enum Language {
     Pt,
 }
 
-/// How an order gets to the customer.
+/// The delivery of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits as limits))]
 pub struct Delivery {
     #[garde(skip)]
     pub method: Method,
-    /// Needed unless it is picked up.
+    /// Required unless the customer picks the order up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[garde(custom(is_there(self.method)), dive)]
+    #[garde(custom(is_given_for(self.method)), dive)]
     pub address: Option<Address>,
 }
 
-/// The way a delivery takes.
+/// The delivery method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = DeliveryMethod)]
 pub enum Method {
     /// By the carrier, in days.
     Standard,
-    /// By the carrier, as fast as it goes.
+    /// By the carrier, as fast as possible.
     Express,
-    /// The customer comes for it.
+    /// The customer picks it up.
     Pickup,
 }
 
@@ -83,18 +82,18 @@ pub struct Address {
     pub country: String,
 }
 
-fn is_there(method: Method) -> impl FnOnce(&Option<Address>, &Limits) -> garde::Result {
+fn is_given_for(method: Method) -> impl FnOnce(&Option<Address>, &Limits) -> garde::Result {
     move |address, _| match (method, address) {
-        (Method::Standard | Method::Express, None) => Err(garde::Error::new("is needed unless it is picked up")),
+        (Method::Standard | Method::Express, None) => Err(garde::Error::new("is required unless the method is pickup")),
         (Method::Pickup, _) | (Method::Standard | Method::Express, Some(_)) => Ok(()),
     }
 }
 
 fn is_postal_code(value: &str, _: &Limits) -> garde::Result {
-    let right = (2..=16).contains(&value.len())
+    let is_valid = (2..=16).contains(&value.len())
         && value.bytes().any(|b| b.is_ascii_alphanumeric())
         && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ' || b == b'-');
-    if right {
+    if is_valid {
         Ok(())
     } else {
         Err(garde::Error::new("must be a postal code of letters and digits, such as 01310-100"))
@@ -102,10 +101,10 @@ fn is_postal_code(value: &str, _: &Limits) -> garde::Result {
 }
 
 fn is_country(value: &str, _: &Limits) -> garde::Result {
-    let right = value.bytes().all(|b| b.is_ascii_uppercase()) && rust_iso3166::from_alpha2(value).is_some();
-    if right {
+    let is_valid = value.bytes().all(|b| b.is_ascii_uppercase()) && rust_iso3166::from_alpha2(value).is_some();
+    if is_valid {
         Ok(())
     } else {
-        Err(garde::Error::new("must be a country's two capital letters such as BR (ISO 3166-1)"))
+        Err(garde::Error::new("must be an ISO 3166-1 country code of two capital letters, such as BR"))
     }
 }

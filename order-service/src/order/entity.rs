@@ -1,5 +1,4 @@
-//! What the order service keeps: orders, the counters of its invoices, and mails that are to be sent. Apart from each of
-//! them, because the journal has one type for all.
+//! The entities of the order service: orders, invoice series and mailings. The journal has one type for all of them.
 
 use common::journal::Entity;
 use common::time::Timestamp;
@@ -7,17 +6,16 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
-use crate::invoice::Series;
-use crate::mail::Mailing;
-use crate::order::Order;
+use super::Order;
+use super::mailing::Mailing;
 
-/// One thing that the service keeps the state of. An order's JSON is the order itself, as it always was; the others say
-/// what they are by their only member's name.
+/// An entity. An order's JSON is the order itself, as in the first release; the others are objects with one member,
+/// named after the variant.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kept {
+pub enum OrderEntity {
     /// An order, at `order/{id}`.
     Order(Box<Order>),
-    /// The last number of a series of invoices, at `series/{partition}`.
+    /// The last number of an invoice series, at `series/{name}/{partition}`.
     Series(Series),
     /// A notice to be mailed, at `mail/{notice}`.
     Mailing(Box<Mailing>),
@@ -26,31 +24,23 @@ pub enum Kept {
 const SERIES: &str = "series";
 const MAILING: &str = "mailing";
 
-impl Kept {
-    /// The order that this is.
+impl OrderEntity {
+    /// The order, unless it is another entity.
     pub fn order(&self) -> Option<&Order> {
         match self {
             Self::Order(order) => Some(order),
             Self::Series(_) | Self::Mailing(_) => None,
         }
     }
-
-    /// The order that this is, to be changed.
-    pub fn order_mut(&mut self) -> Option<&mut Order> {
-        match self {
-            Self::Order(order) => Some(order),
-            Self::Series(_) | Self::Mailing(_) => None,
-        }
-    }
 }
 
-impl From<Order> for Kept {
+impl From<Order> for OrderEntity {
     fn from(order: Order) -> Self {
         Self::Order(Box::new(order))
     }
 }
 
-impl Serialize for Kept {
+impl Serialize for OrderEntity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let only = |serializer: S| serializer.serialize_map(Some(1));
         match self {
@@ -75,9 +65,9 @@ struct Other {
     mailing: Option<Box<Mailing>>,
 }
 
-impl<'de> Deserialize<'de> for Kept {
+impl<'de> Deserialize<'de> for OrderEntity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Not an untagged enum: that would buffer each order and read it twice.
+        // An untagged enum would buffer each order and read it twice.
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let text = raw.get();
         let first = text.trim_start_matches(|c: char| c == '{' || c == '"' || c.is_ascii_whitespace());
@@ -88,13 +78,13 @@ impl<'de> Deserialize<'de> for Kept {
         match other {
             Other { series: Some(series), .. } => Ok(Self::Series(series)),
             Other { mailing: Some(mailing), .. } => Ok(Self::Mailing(mailing)),
-            Other { series: None, mailing: None } => Err(de::Error::custom("neither an order, a series nor a mailing")),
+            Other { series: None, mailing: None } => Err(de::Error::custom("expected an order, a series or a mailing")),
         }
     }
 }
 
-impl Entity for Kept {
-    /// An order on its way waits for its end, so it stays at hand; a mail waits to be sent. A series is looked up.
+impl Entity for OrderEntity {
+    /// Orders underway and mailings with further attempts stay in memory. A series is looked up.
     fn is_open(&self) -> bool {
         match self {
             Self::Order(order) => order.is_underway(),
@@ -112,5 +102,59 @@ impl Entity for Kept {
             Self::Order(_) | Self::Series(_) => false,
             Self::Mailing(mailing) => mailing.is_open(),
         }
+    }
+}
+
+/// The last number of an invoice series. Each partition has a series of its own, because each has its own writer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Series {
+    pub last: u64,
+}
+
+/// The entity key of a series.
+pub(crate) fn series_key(series: &str, partition: i32) -> String {
+    format!("series/{series}/{partition}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::order::delivery::{Delivery, Method};
+
+    const OLD: &str = r#"{"placed":{"orderId":"018f3f2a-0000-7000-8000-000000000001",
+        "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a","amountMinor":1050,"currency":"BRL",
+        "items":[{"id":"a","name":"day-one","amountMinor":20000,"quantity":1}],
+        "createdAt":"2026-01-02T03:04:05.678Z"},"status":"confirmed","updatedAt":"2026-01-02T03:04:06.000Z",
+        "steps":[{"step":"reserve","status":"done","attempts":1}]}"#;
+
+    #[test]
+    fn an_order_of_an_earlier_release_is_still_read() {
+        let entity: OrderEntity = serde_json::from_str(OLD).unwrap();
+        let order = entity.order().unwrap();
+        assert!(!order.is_underway() && order.placed.customer.is_none() && order.changes.is_empty());
+        let written = serde_json::to_value(&entity).unwrap();
+        assert_eq!(written, serde_json::from_str::<Value>(OLD).unwrap(), "and its JSON stays the same");
+    }
+
+    #[test]
+    fn every_entity_is_read_as_it_was_written() {
+        let mut order: Order = serde_json::from_str(OLD).unwrap();
+        order.placed.delivery = Some(Delivery { method: Method::Pickup, address: None });
+        let notice = json!({"noticeId": "0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6d",
+            "orderId": "018f3f2a-0000-7000-8000-000000000001", "kind": "confirmed", "language": "en",
+            "to": {"name": "Ana", "email": "ana@example.com"}, "subject": "s", "text": "t",
+            "createdAt": "2026-01-02T03:04:05.678Z"});
+        let mailing = Mailing::new(serde_json::from_value(notice).unwrap(), Timestamp(7));
+        let series = OrderEntity::Series(Series { last: 7 });
+        for entity in [order.into(), series, OrderEntity::Mailing(Box::new(mailing))] {
+            let text = serde_json::to_string(&entity).unwrap();
+            assert_eq!(serde_json::from_str::<OrderEntity>(&text).unwrap(), entity);
+            let value: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(serde_json::from_value::<OrderEntity>(value).unwrap(), entity);
+        }
+        assert!(serde_json::from_str::<OrderEntity>("{}").is_err());
     }
 }

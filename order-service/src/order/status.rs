@@ -1,4 +1,4 @@
-//! Where an order is, and how its status may move.
+//! The status of an order and its transitions.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Where an order is.
+/// The status of an order.
 ///
 /// ```text
 /// pending --> reserved --> awaiting_payment --> paid --> confirmed --> shipped
@@ -15,32 +15,32 @@ use utoipa::ToSchema;
 ///                |
 ///                +--> rejected | payment_not_completed | cancelled | refunded
 /// ```
-/// A status that lasts for a moment only may be passed over.
+/// A short-lived status may be skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = OrderStatus)]
 pub enum Status {
     /// Placed; its saga runs.
     Pending,
-    /// Its stock is set aside.
+    /// Its stock is reserved.
     Reserved,
-    /// The payment was requested; its result is waited for.
+    /// The payment is requested; its result is pending.
     AwaitingPayment,
-    /// It is paid for.
+    /// Paid.
     Paid,
-    /// Paid, and the stock is the customer's.
+    /// Paid, and its stock is assigned to it.
     Confirmed,
-    /// Confirmed, and on its way.
+    /// Confirmed and shipped.
     Shipped,
     /// All of it was returned.
     Returned,
-    /// Not possible as ordered (out of stock).
+    /// Not possible as ordered, such as out of stock.
     Rejected,
-    /// Not paid; nothing is held for it any more.
+    /// Not paid; its stock is released.
     PaymentNotCompleted,
-    /// Something else went wrong, or it was taken back; all that was done is undone.
+    /// Cancelled by the customer or after a failure; all its steps are compensated.
     Cancelled,
-    /// The same, and what was paid is given back.
+    /// Cancelled, and its payment is refunded.
     Refunded,
 }
 
@@ -77,12 +77,12 @@ impl Status {
         }
     }
 
-    /// The status of that name.
+    /// The status with that name in JSON.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }
 
-    /// Whether it is on the way to its end: the saga still has to say how it ends.
+    /// Returns true if the saga has not reported the end yet.
     pub const fn is_underway(self) -> bool {
         match self {
             Self::Pending | Self::Reserved | Self::AwaitingPayment | Self::Paid => true,
@@ -96,7 +96,7 @@ impl Status {
         }
     }
 
-    /// Whether the customer has, or gets, what was ordered.
+    /// Returns true if the customer has received the order, or will.
     pub const fn is_fulfilled(self) -> bool {
         match self {
             Self::Confirmed | Self::Shipped => true,
@@ -116,5 +116,19 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_can_be_parsed_from_its_name() {
+        for status in Status::ALL {
+            assert_eq!(Status::parse(status.as_str()), Some(status));
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        }
+        assert_eq!(Status::parse("Pending"), None);
     }
 }
