@@ -176,8 +176,9 @@ fn links(order: &Order) -> Links {
 
 fn cancellation<'a>(request: &'a Cancellation, order: &Order) -> CancellationBody<'a> {
     let outcome = match order.status {
-        _ if order.is_underway() => "requested",
         Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid => "requested",
+        // Confirmed, but not shipped yet.
+        Status::Confirmed if order.to_be_shipped => "requested",
         Status::Confirmed | Status::Shipped | Status::Returned => "too_late",
         Status::Cancelled | Status::Refunded => "cancelled",
         // It ended without a payment before the request was handled.
