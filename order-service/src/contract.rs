@@ -1,32 +1,32 @@
-//! The order service's messages, for the contract: a line each, with an example.
+//! The service's part of the message contract: its messages, each with an example, and its journal.
 
 use common::contract::{Entry, Journal, Sort};
 use common::topics;
 
-use crate::cancel::{CANCEL, CANCEL_REQUESTED, Cancel, CancelRequested};
-use crate::conclude::{CONCLUDE, Conclude, PROGRESS, Progress};
-use crate::invoice::{CONFIRM, Confirm, UNCONFIRM, Unconfirm};
-use crate::kept::Kept;
-use crate::mail::{MAILED, Mailed};
-use crate::notices::{NOTICE, NOTIFY, Notice, Notify};
-use crate::order::{CREATED, PLACE, Placed};
-use crate::returns::{AskForReturn, CONCLUDE_RETURN, ConcludeReturn, RETURN, RETURN_REQUESTED, ReturnRequested};
+use crate::messages::{
+    CANCEL, CANCEL_REQUESTED, CONCLUDE, CONCLUDE_RETURN, CONFIRM, CREATED, Cancel, CancelRequested, Conclude,
+    ConcludeReturn, Confirm, MAILED, Mailed, NOTICE, NOTIFY, Notify, PLACE, PROGRESS, Progress, RETURN,
+    RETURN_REQUESTED, RequestReturn, ReturnRequested, UNCONFIRM, Unconfirm,
+};
+use crate::order::Placed;
+use crate::order::entity::OrderEntity;
+use crate::order::notice::Notice;
 
-/// What it reads and tells.
+/// The messages that the service reads and sends.
 pub const MESSAGES: &[Entry] = &[
     Entry::of::<Placed>(topics::ORDER_COMMANDS, PLACE, Sort::Event, "An order is placed (from the HTTP API).", PLACED),
     Entry::of::<Cancel>(
         topics::ORDER_COMMANDS,
         CANCEL,
         Sort::Event,
-        "A customer takes an order back (from the HTTP API).",
+        "A customer requests to cancel an order (from the HTTP API).",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","why":"ordered twice"}"#,
     ),
-    Entry::of::<AskForReturn>(
+    Entry::of::<RequestReturn>(
         topics::ORDER_COMMANDS,
         RETURN,
         Sort::Event,
-        "A customer brings something back (from the HTTP API).",
+        "A customer requests a return (from the HTTP API).",
         r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
  "items":[{"id":"3852cb18-9c19-4326-ac77-a1a0264bd98c","quantity":1}],"why":"can't come"}"#,
     ),
@@ -34,28 +34,28 @@ pub const MESSAGES: &[Entry] = &[
         topics::ORDER_COMMANDS,
         PROGRESS,
         Sort::Event,
-        "How far the order is. It is not answered.",
+        "Progress of an order. Gets no reply.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"awaiting_payment","steps":[]}"#,
     ),
     Entry::of::<Confirm>(
         topics::ORDER_COMMANDS,
         CONFIRM,
         Sort::Command,
-        "The order is paid: its invoice is made. Answered with its number.",
+        "Issues the invoice of a paid order. The reply has its number.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","payment":{"status":"approved"}}"#,
     ),
     Entry::of::<Unconfirm>(
         topics::ORDER_COMMANDS,
         UNCONFIRM,
         Sort::Command,
-        "The invoice is void, or is never made: undoes order.confirm.",
+        "Undoes order.confirm: the invoice is void, or is never issued.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"}"#,
     ),
     Entry::of::<Notify>(
         topics::ORDER_COMMANDS,
         NOTIFY,
         Sort::Command,
-        "The customer is to be told that all went well.",
+        "Notifies the customer of a fulfilled order.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","shipment":{"method":"standard","carrier":"simulated",
  "trackingNumber":"RR000000015BR","estimatedDate":"2026-11-27"}}"#,
     ),
@@ -63,57 +63,61 @@ pub const MESSAGES: &[Entry] = &[
         topics::ORDER_COMMANDS,
         CONCLUDE,
         Sort::Command,
-        "How the order ended.",
+        "Ends an order.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"rejected","reason":"out_of_stock","steps":[]}"#,
     ),
     Entry::of::<ConcludeReturn>(
         topics::ORDER_COMMANDS,
         CONCLUDE_RETURN,
         Sort::Command,
-        "How a return ended.",
-        r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"returned"}"#,
+        "Ends a return.",
+        r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "status":"returned"}"#,
     ),
     Entry::of::<Mailed>(
         topics::ORDER_COMMANDS,
         MAILED,
         Sort::Event,
-        "What became of a notice's mail.",
-        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","noticeId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6d","attempt":1,"outcome":"sent"}"#,
+        "The outcome of an attempt to mail a notice.",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","noticeId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6d",
+ "attempt":1,"outcome":"sent"}"#,
     ),
-    Entry::of::<Placed>(topics::CREATED_ORDERS, CREATED, Sort::Event, "An order is there; its saga begins.", PLACED),
+    Entry::of::<Placed>(topics::CREATED_ORDERS, CREATED, Sort::Event, "An order is created; starts its saga.", PLACED),
     Entry::of::<CancelRequested>(
         topics::CREATED_ORDERS,
         CANCEL_REQUESTED,
         Sort::Event,
-        "The order is to be taken back, if it is still in time.",
+        "The order is to be cancelled, if the request comes in time.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","by":"customer","why":"ordered twice"}"#,
     ),
     Entry::of::<ReturnRequested>(
         topics::CREATED_ORDERS,
         RETURN_REQUESTED,
         Sort::Event,
-        "Something is to be brought back; its saga begins. Key and subject are the return's id.",
+        "A return is requested; starts its saga. Key and subject are the return's id.",
         r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
- "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a","items":[{"id":"3852cb18-9c19-4326-ac77-a1a0264bd98c","quantity":1}],
+ "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a",
+ "items":[{"id":"3852cb18-9c19-4326-ac77-a1a0264bd98c","quantity":1}],
  "refundMinor":1050,"currency":"BRL","shipped":false,"why":"can't come","requestedAt":"2026-11-21T12:00:00.000Z"}"#,
     ),
     Entry::of::<Notice>(
         topics::NOTIFICATIONS,
         NOTICE,
         Sort::Event,
-        "A notice to a customer: for mail, chat, an app.",
-        r#"{"noticeId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6d","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","kind":"confirmed",
- "language":"en","to":{"name":"Ana","email":"ana@example.com"},"subject":"Your order is confirmed","text":"Hello Ana,",
- "createdAt":"2026-11-21T12:00:00.000Z"}"#,
+        "A notice to a customer.",
+        r#"{"noticeId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6d","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "kind":"confirmed","language":"en","to":{"name":"Ana","email":"ana@example.com"},"subject":"Your order is confirmed",
+ "text":"Hello Ana,","createdAt":"2026-11-21T12:00:00.000Z"}"#,
     ),
 ];
 
-const PLACED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a",
+const PLACED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a",
  "customer":{"name":"Ana","email":"ana@example.com","language":"pt"},"amountMinor":1050,"currency":"BRL",
  "createdAt":"2026-11-21T12:00:00.000Z",
  "items":[{"id":"3852cb18-9c19-4326-ac77-a1a0264bd98c","name":"day-one","amountMinor":20000,"quantity":1}],
  "delivery":{"method":"standard","address":{"name":"Ana","line1":"Av. Paulista 1","city":"São Paulo",
  "postalCode":"01310-100","country":"BR"}}}"#;
 
-/// Its journal.
-pub const JOURNAL: Journal = Journal::of::<Kept>("order-journal");
+/// The service's journal.
+pub const JOURNAL: Journal = Journal::of::<OrderEntity>("order-journal");

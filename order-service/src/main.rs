@@ -1,4 +1,4 @@
-//! The process. All of it is in the library beside; what runs it is in `common`.
+//! The process. The service is in this crate's library, its runtime in `common`.
 
 use std::process::ExitCode;
 

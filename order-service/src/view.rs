@@ -1,5 +1,5 @@
-//! The order service's own table, which lists orders newest first, and the query over it. The orders themselves are read
-//! from the view's `entities`: nothing is kept twice.
+//! The service's table in the view, an index of orders, and the queries over it. The orders themselves are read from
+//! the view's `entities`.
 
 use std::str::FromStr;
 
@@ -12,43 +12,45 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Error, ToSql, Transaction};
 use uuid::Uuid;
 
-use crate::kept::Kept;
+use crate::order::entity::OrderEntity;
 use crate::order::{Order, Status};
 
 /// The rows of orders.
 pub struct OrderRows;
 
 impl Rows for OrderRows {
-    type Entity = Kept;
+    type Entity = OrderEntity;
 
-    // The primary key is the order of the list: new rows go to its end, and a page is one range of it.
+    // Rows are stored in list order: new rows are appended, and a page is one range.
     const SCHEMA: &'static str = "
-        CREATE TABLE orders(created_at INTEGER NOT NULL, id TEXT NOT NULL, status TEXT NOT NULL, customer_id TEXT NOT NULL,
+        CREATE TABLE orders(created_at INTEGER NOT NULL, id TEXT NOT NULL, status TEXT NOT NULL, \
+        customer_id TEXT NOT NULL,
           PRIMARY KEY(created_at, id)) WITHOUT ROWID;
         CREATE INDEX orders_of_status ON orders(status, created_at);
         CREATE INDEX orders_of_customer ON orders(customer_id, created_at);";
 
-    fn apply(tx: &Transaction<'_>, row: &Row<'_, Kept>) -> rusqlite::Result<()> {
-        // An order is never removed; what else is kept is not listed.
-        let Some(order) = row.state.and_then(Kept::order) else { return Ok(()) };
+    fn apply(tx: &Transaction<'_>, row: &Row<'_, OrderEntity>) -> rusqlite::Result<()> {
+        // Orders are never removed; other entities are not listed.
+        let Some(order) = row.state.and_then(OrderEntity::order) else { return Ok(()) };
         let placed = &order.placed;
         let mut upsert = tx.prepare_cached(
             "INSERT INTO orders(created_at, id, status, customer_id) VALUES (?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET status = excluded.status WHERE status <> excluded.status",
         )?;
-        let (id, customer) = (placed.order_id.to_string(), placed.customer_id.to_string());
+        let id = placed.order_id.to_string();
+        let customer = placed.customer_id.to_string();
         upsert.execute((placed.created_at.0, id, order.status.as_str(), customer)).map(|_| ())
     }
 }
 
-/// Which orders a list shows.
+/// Which orders a page has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     pub status: Option<Status>,
     pub customer: Option<Uuid>,
 }
 
-/// The place after an order in the list. Clients hand it back as they got it.
+/// The position after an order in the list. Opaque to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     created_at: Timestamp,
@@ -60,7 +62,7 @@ impl Cursor {
         Self { created_at: order.placed.created_at, id: order.placed.order_id }
     }
 
-    /// The text that clients see.
+    /// The cursor as text, for `FromStr`.
     pub fn encode(self) -> String {
         URL_SAFE_NO_PAD.encode(format!("{}:{}", self.created_at.0, self.id))
     }
@@ -76,21 +78,26 @@ impl FromStr for Cursor {
     }
 }
 
-/// At most `limit` orders after `from`, newest first, and where the next page begins, if there is one.
+/// A page of orders.
+#[derive(Debug)]
+pub struct Page {
+    /// Newest first.
+    pub orders: Vec<Order>,
+    /// Where the next page begins; `None` on the last page.
+    pub next: Option<Cursor>,
+}
+
+/// At most `limit` orders after `from`, newest first.
 ///
 /// # Errors
-/// SQLite's, and a state that is no order.
-pub fn page(
-    connection: &Connection,
-    filter: Filter,
-    from: Option<Cursor>,
-    limit: usize,
-) -> rusqlite::Result<(Vec<Order>, Option<Cursor>)> {
+/// SQLite's, and a state that is not an order.
+pub fn page(connection: &Connection, filter: Filter, from: Option<Cursor>, limit: usize) -> rusqlite::Result<Page> {
     let sql = page_sql(filter);
     let mut query = connection.prepare_cached(&sql)?;
     let start = from.map_or((i64::MAX, String::new()), |cursor| (cursor.created_at.0, cursor.id.to_string()));
     let more = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
-    let (status, customer) = (filter.status.map(Status::as_str), filter.customer.map(|id| id.to_string()));
+    let status = filter.status.map(Status::as_str);
+    let customer = filter.customer.map(|id| id.to_string());
     let mut values: Vec<(&str, &dyn ToSql)> = vec![(":at", &start.0), (":id", &start.1), (":limit", &more)];
     values.extend(status.as_ref().map(|status| (":status", status as &dyn ToSql)));
     values.extend(customer.as_ref().map(|customer| (":customer", customer as &dyn ToSql)));
@@ -99,15 +106,15 @@ pub fn page(
     while let Some(row) = rows.next()? {
         orders.push(order(row)?);
     }
-    let further = orders.len() > limit;
+    let has_more = orders.len() > limit;
     orders.truncate(limit);
-    let next = orders.last().filter(|_| further).map(Cursor::after);
-    Ok((orders, next))
+    let next = orders.last().filter(|_| has_more).map(Cursor::after);
+    Ok(Page { orders, next })
 }
 
-/// The query of a page: a walk over one index, whatever the filter.
+/// The query of a page: a range scan of one index for every filter.
 fn page_sql(filter: Filter) -> String {
-    // The plus keeps SQLite from walking the status' index where the customer's is the shorter one.
+    // The unary plus makes SQLite use the customer's index, which has fewer rows.
     let which = match (filter.status, filter.customer) {
         (None, None) => "",
         (Some(_), None) => "o.status = :status AND",
@@ -120,10 +127,10 @@ fn page_sql(filter: Filter) -> String {
     )
 }
 
-/// The order of that key.
+/// The order with that entity key.
 ///
 /// # Errors
-/// SQLite's, and a state that is no order.
+/// SQLite's, and a state that is not an order.
 pub fn state(connection: &Connection, key: &str) -> rusqlite::Result<Option<Order>> {
     let mut query = connection.prepare_cached("SELECT state FROM entities WHERE key = ?")?;
     let mut rows = query.query([key])?;
@@ -135,7 +142,7 @@ fn order(row: &rusqlite::Row<'_>) -> rusqlite::Result<Order> {
     order.map_err(|e| Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
 }
 
-/// Whether the order of that key has ended.
+/// Returns true if the order with that entity key has ended.
 ///
 /// # Errors
 /// SQLite's.
@@ -159,10 +166,11 @@ mod tests {
         Order { status, ..Order::new(serde_json::from_value(placed).unwrap()) }
     }
 
-    /// A view as `common` makes it, with these orders applied.
+    /// A view with these orders, as `common` creates it.
     fn view(orders: &[Order]) -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
-        let entities = "CREATE TABLE entities(partition INTEGER, key TEXT, state TEXT, open INTEGER, PRIMARY KEY(key, partition));";
+        let entities = "CREATE TABLE entities(partition INTEGER, key TEXT, state TEXT, open INTEGER,
+            PRIMARY KEY(key, partition));";
         connection.execute_batch(&format!("{entities}{}", OrderRows::SCHEMA)).unwrap();
         apply(&mut connection, orders);
         connection
@@ -171,8 +179,9 @@ mod tests {
     fn apply(connection: &mut Connection, orders: &[Order]) {
         let tx = connection.transaction().unwrap();
         for order in orders {
-            let key = key(&order.placed.order_id.to_string());
-            let (state, open) = (serde_json::to_string(order).unwrap(), order.is_underway());
+            let key = key(order.placed.order_id);
+            let state = serde_json::to_string(order).unwrap();
+            let open = order.is_underway();
             tx.execute("INSERT OR REPLACE INTO entities VALUES (0, ?, ?, ?)", (&key, state, open)).unwrap();
             OrderRows::apply(
                 &tx,
@@ -183,22 +192,22 @@ mod tests {
         tx.commit().unwrap();
     }
 
-    fn ids(page: &(Vec<Order>, Option<Cursor>)) -> Vec<u128> {
-        page.0.iter().map(|order| order.placed.order_id.0.as_u128()).collect()
+    fn ids(page: &Page) -> Vec<u128> {
+        page.orders.iter().map(|order| order.placed.order_id.0.as_u128()).collect()
     }
 
     #[test]
-    fn orders_come_newest_first_page_by_page_also_when_two_are_of_the_same_moment() {
+    fn pages_are_newest_first_even_for_orders_of_the_same_moment() {
         let all: Vec<_> = [(1, 10), (2, 20), (3, 20), (4, 30)].map(|(n, at)| order(n, at, ANA, Status::Pending)).into();
         let view = view(&all);
         let first = page(&view, Filter::default(), None, 2).unwrap();
         assert_eq!(ids(&first), [4, 3]);
-        let second = page(&view, Filter::default(), first.1, 2).unwrap();
-        assert_eq!((ids(&second), second.1), (vec![2, 1], None));
+        let second = page(&view, Filter::default(), first.next, 2).unwrap();
+        assert_eq!((ids(&second), second.next), (vec![2, 1], None));
     }
 
     #[test]
-    fn a_page_can_be_of_one_status_one_customer_or_both() {
+    fn a_page_can_be_filtered_by_status_customer_or_both() {
         let view = view(&[
             order(1, 1, ANA, Status::Confirmed),
             order(2, 2, BIA, Status::Confirmed),
@@ -212,9 +221,9 @@ mod tests {
     }
 
     #[test]
-    fn an_order_has_one_row_whatever_became_of_it() {
+    fn an_order_has_one_row_whatever_its_status() {
         let mut view = view(&[order(1, 1, ANA, Status::Pending)]);
-        let key = key(&Uuid::from_u128(1).to_string());
+        let key = key(OrderId(Uuid::from_u128(1)));
         let has = |key: &str| state(&view, key).unwrap().is_some();
         assert!(has(&key) && !has_ended(&view, &key).unwrap() && !has("order/x"));
         apply(&mut view, &[order(1, 1, ANA, Status::Confirmed)]);
@@ -225,9 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn every_list_is_one_walk_over_an_index() {
+    fn every_page_is_a_range_scan_of_one_index() {
         let view = view(&[]);
-        let (status, customer) = (Some(Status::Pending), Some(ANA));
+        let status = Some(Status::Pending);
+        let customer = Some(ANA);
         for (filter, index) in [
             (Filter { status: None, customer: None }, "PRIMARY KEY"),
             (Filter { status, customer: None }, "orders_of_status"),
@@ -235,7 +245,8 @@ mod tests {
             (Filter { status, customer }, "orders_of_customer"),
         ] {
             let mut plan = view.prepare(&format!("EXPLAIN QUERY PLAN {}", page_sql(filter))).unwrap();
-            let (mut steps, mut rows) = (Vec::new(), plan.raw_query());
+            let mut steps = Vec::new();
+            let mut rows = plan.raw_query();
             while let Some(row) = rows.next().unwrap() {
                 steps.push(row.get::<_, String>(3).unwrap());
             }
@@ -245,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_reads_back_and_what_is_none_does_not() {
+    fn a_cursor_can_be_parsed_and_other_text_cannot() {
         let cursor = Cursor::after(&order(7, 1_760_000_000_123, ANA, Status::Pending));
         assert_eq!(cursor.encode().parse(), Ok(cursor));
         for text in ["", "x", "MTI", "bm90OmFuLWlk"] {

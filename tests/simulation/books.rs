@@ -8,7 +8,7 @@ use common::journal::Entity;
 use common::topics;
 use inventory_service::stock::{Inventory, Stock, reservation_key, stock_key};
 use orchestrator::conduct::{Kept, saga_key};
-use order_service::kept::Kept as Ordering;
+use order_service::order::entity::OrderEntity as Ordering;
 use order_service::order::{self, Status};
 use payment_service::payment::{self, Payment};
 
@@ -85,7 +85,7 @@ fn not_put_back(kafka: &Kafka) -> impl Iterator<Item = String> {
 
 /// How an order ended.
 pub fn status(run: &Run, id: OrderId) -> Option<Status> {
-    let kept = entity::<Ordering>(&run.world.ledger, "order-journal", &order::key(&id.to_string()));
+    let kept = entity::<Ordering>(&run.world.ledger, "order-journal", &order::key(id));
     kept.as_ref().and_then(Ordering::order).map(|order| order.status)
 }
 

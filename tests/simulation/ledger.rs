@@ -10,8 +10,8 @@ use common::messages::{Message, Outgoing, header};
 use common::topics;
 use inventory_service::stock::{Inventory, Reservation, Status as Reserved};
 use orchestrator::conduct::Kept;
-use order_service::kept::Kept as Ordering;
 use order_service::order;
+use order_service::order::entity::OrderEntity as Ordering;
 use payment_service::answers::{Outcome, PROVIDER_ANSWERED, ProviderAnswered};
 use payment_service::results::{PaymentResult, Verdict as Paid};
 

@@ -13,7 +13,7 @@ use common::topics;
 use inventory_service::stock::{Rules, Warehouse};
 use orchestrator::conduct::{Conductor, ROLLOUT_SET, SAGA_ACTION};
 use orchestrator::program::Orchestrator;
-use order_service::order::Orders;
+use order_service::handler::OrderHandler;
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
 use payment_service::provider::ProviderKind;
@@ -311,7 +311,7 @@ fn damaged<P: Program, H: Handler>(handler: &H, more: &[&str]) {
 
 #[test]
 fn orders_take_whatever_comes() {
-    damaged::<order_service::program::Program, _>(&Orders::default(), &[]);
+    damaged::<order_service::program::Program, _>(&OrderHandler::default(), &[]);
 }
 
 #[test]

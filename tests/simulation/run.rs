@@ -15,8 +15,8 @@ use inventory_service::stock::{Rules as StockRules, Warehouse};
 use orchestrator::conduct::Conductor;
 use orchestrator::definitions::Definitions;
 use orchestrator::program::Orchestrator;
-use order_service::mail::Postman;
-use order_service::order::Orders;
+use order_service::handler::OrderHandler;
+use order_service::mail::Mailer;
 use payment_service::executor::Cashier;
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
@@ -108,8 +108,8 @@ impl Run {
         run.world.trace.tell(|| format!("{weather:?}"));
         let limits = limits(&mut dice);
         run.add::<order_service::program::Program, _, _>(
-            Orders::default(),
-            Postman { server: None },
+            OrderHandler::default(),
+            Mailer { server: None },
             BTreeSet::new(),
             limits,
         );

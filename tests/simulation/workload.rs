@@ -8,9 +8,10 @@ use common::time::Timestamp;
 use common::topics;
 use fastrand::Rng;
 use inventory_service::stock::Stock;
-use order_service::cancel::{CANCEL, Cancel};
+use order_service::api::place_body::PlaceOrder;
+use order_service::messages::{self, CANCEL, Cancel};
+use order_service::order::limits::Limits;
 use order_service::order::{Placed, Status};
-use order_service::place::{self, Limits, PlaceOrder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -57,7 +58,7 @@ impl Workload {
     /// Draws one. Nobody types anything where it must be known how orders end.
     pub fn draw(dice: &mut Rng, punctual: bool, now: Timestamp) -> Self {
         let orders: Vec<Ordered> = (0..dice.u32(5..13)).map(|_| order(dice, now)).collect();
-        let mut first: Vec<Outgoing> = orders.iter().map(|order| place::message(&order.placed, "")).collect();
+        let mut first: Vec<Outgoing> = orders.iter().map(|order| messages::place(&order.placed, None)).collect();
         let mut last = Vec::new();
         if !punctual {
             (0..dice.u32(0..10)).for_each(|_| first.push(typed(dice, &orders)));

@@ -1,14 +1,13 @@
-//! An invoice as JSON, made from its order: who, what, how much, and how it stands.
+//! An invoice as JSON, derived from its order.
 
 use common::money::Amount;
 use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::InvoiceStatus;
-use crate::delivery::{Address, Customer};
 use crate::order::Order;
-use crate::returns::ReturnStatus;
+use crate::order::delivery::{Address, Customer};
+use crate::order::parts::{InvoiceStatus, ReturnStatus};
 
 /// An invoice.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -23,7 +22,7 @@ pub struct Document {
     pub customer_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<Customer>,
-    /// Where it is delivered to.
+    /// The delivery address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
     #[schema(value_type = String, format = DateTime)]
@@ -35,29 +34,29 @@ pub struct Document {
     /// ISO 4217.
     pub currency: String,
     pub lines: Vec<Line>,
-    /// The sum of the lines; left out where it is beyond what an amount can be.
+    /// The sum of the lines; left out on overflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     pub sum: Option<Amount>,
-    /// What the agreed amount is more, or (negative) less, than the sum of the lines; left out where it is the same.
+    /// The agreed amount minus the sum of the lines; left out if they are equal.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     pub adjustment: Option<Amount>,
-    /// What is to be paid: the order's amount.
+    /// The agreed amount.
     #[schema(value_type = f64)]
     pub total: Amount,
-    /// What was given back for returns.
-    #[serde(skip_serializing_if = "is_nothing")]
+    /// The sum of the refunds for returns.
+    #[serde(skip_serializing_if = "is_zero")]
     #[schema(value_type = f64)]
     pub refunded: Amount,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_nothing(amount: &Amount) -> bool {
+fn is_zero(amount: &Amount) -> bool {
     amount.0 == 0
 }
 
-/// One line of it.
+/// One line of an invoice.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = InvoiceLine)]
 #[serde(rename_all = "camelCase")]
@@ -67,14 +66,14 @@ pub struct Line {
     pub quantity: u32,
     #[schema(value_type = f64)]
     pub unit_amount: Amount,
-    /// Left out where it is beyond what an amount can be.
+    /// Left out on overflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     pub amount: Option<Amount>,
 }
 
 impl Document {
-    /// The invoice of an order, where it has one.
+    /// The invoice of an order; `None` if none was issued.
     pub fn of(order: &Order) -> Option<Self> {
         let invoice = order.invoice.as_ref()?;
         let placed = &order.placed;
@@ -87,7 +86,7 @@ impl Document {
         });
         let sum = order.sum_minor();
         let difference = sum.and_then(|sum| placed.amount_minor.checked_sub(sum)).filter(|difference| *difference != 0);
-        let returned = order.returns.iter().filter(|asked| asked.status == ReturnStatus::Returned);
+        let returned = order.returns.iter().filter(|known| known.status == ReturnStatus::Returned);
         Some(Self {
             number: invoice.number.clone(),
             order_id: placed.order_id.to_string(),
@@ -102,7 +101,10 @@ impl Document {
             sum: sum.map(Amount),
             adjustment: difference.map(Amount),
             total: Amount(placed.amount_minor),
-            refunded: Amount(returned.map(|asked| asked.refund_minor).sum()),
+            refunded: Amount(returned.map(|known| known.refund_minor).sum()),
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

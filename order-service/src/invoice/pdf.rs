@@ -1,11 +1,11 @@
-//! An invoice as a page: PDF 1.7 (ISO 32000-1) with the fonts that every reader has, so no font is part of the file. What
-//! these fonts can't write (letters beyond Latin-1) is shown as a question mark; the JSON has all of it.
+//! An invoice as PDF 1.7 (ISO 32000-1). It uses the standard fonts, so that no font is part of the file. Characters
+//! outside Latin-1 are shown as question marks; the JSON has them all.
 
 use common::money::Amount;
 use pdf_writer::{Content, Name, Pdf, Rect, Ref, Str, TextStr};
 
-use super::InvoiceStatus;
 use super::document::{Document, Line};
+use crate::order::parts::InvoiceStatus;
 
 /// A4, in points.
 const WIDTH: f32 = 595.0;
@@ -15,7 +15,7 @@ const RIGHT: f32 = WIDTH - 56.0;
 const TOP: f32 = HEIGHT - 72.0;
 const BOTTOM: f32 = 72.0;
 const LEADING: f32 = 15.0;
-/// Right edges of the numbers' columns.
+/// The right edges of the number columns.
 const QUANTITY: f32 = 350.0;
 const UNIT: f32 = 440.0;
 
@@ -23,11 +23,11 @@ const TEXT: Name<'static> = Name(b"Text");
 const BOLD: Name<'static> = Name(b"Bold");
 const NUMBERS: Name<'static> = Name(b"Numbers");
 
-/// The characters of a line that fit beside the numbers.
+/// The characters of an item's name that fit before the numbers.
 const NAME_LENGTH: usize = 44;
 
-/// The bytes of the file.
-pub(super) fn render(invoice: &Document) -> Vec<u8> {
+/// Renders the file.
+pub(crate) fn render(invoice: &Document) -> Vec<u8> {
     let mut paper = Paper::default();
     head(&mut paper, invoice);
     table_head(&mut paper);
@@ -99,7 +99,7 @@ fn totals(paper: &mut Paper, invoice: &Document) {
     paper.rule();
     let mut lines = vec![("Sum of the items", invoice.sum), ("Adjustment to the agreed amount", invoice.adjustment)];
     lines.push(("Total", Some(invoice.total)));
-    lines.push(("Given back for returns", Some(invoice.refunded).filter(|amount| amount.0 != 0)));
+    lines.push(("Refunded for returns", Some(invoice.refunded).filter(|amount| amount.0 != 0)));
     for (label, amount) in lines {
         let Some(Amount(minor)) = amount else { continue };
         let font = if label == "Total" { BOLD } else { TEXT };
@@ -122,7 +122,7 @@ fn shortened(text: &str, length: usize) -> String {
     format!("{start}...")
 }
 
-/// Text in the fonts' encoding, WinAnsi, of which only Latin-1 is used.
+/// Text in WinAnsi encoding, of which only Latin-1 is used.
 fn encoded(text: &str) -> Vec<u8> {
     let byte = |letter: char| {
         let latin = u8::try_from(u32::from(letter)).ok();
@@ -131,7 +131,7 @@ fn encoded(text: &str) -> Vec<u8> {
     text.chars().map(byte).collect()
 }
 
-/// Pages being written, from top to bottom.
+/// The pages, written from top to bottom.
 struct Paper {
     pages: Vec<Vec<u8>>,
     content: Content,
@@ -153,7 +153,7 @@ impl Paper {
         self.content.begin_text().set_font(font, size).next_line(x, self.y).show(Str(&encoded(text))).end_text();
     }
 
-    /// Text that ends at `x`, in a font of one width, 0.6 of its size.
+    /// Text that ends at `x`, in a monospaced font whose width is 0.6 of its size.
     fn right(&mut self, x: f32, text: &str) {
         let text = encoded(text);
         let letters = u16::try_from(text.len()).unwrap_or(u16::MAX);
@@ -179,7 +179,9 @@ impl Paper {
             last += 1;
             Ref::new(last)
         };
-        let (catalog, tree, info) = (next(), next(), next());
+        let catalog = next();
+        let tree = next();
+        let info = next();
         let fonts = [(TEXT, "Helvetica"), (BOLD, "Helvetica-Bold"), (NUMBERS, "Courier")].map(|font| (font, next()));
         let pages: Vec<_> = self.pages.iter().map(|content| (next(), next(), content)).collect();
         let mut pdf = Pdf::new();
@@ -206,3 +208,6 @@ impl Paper {
         pdf.finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! The timeline of an order: its placement, its saga's steps, its end and its returns.
+
+use common::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::order::parts::{Return, ReturnStatus, Step};
+use crate::order::{Order, Status};
+
+/// An entry of the timeline: of the order itself (without `step`), or of a step of its saga.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = Moment)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TimelineEntry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<&'a str>,
+    label: &'a str,
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    duration_ms: Option<u128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+/// The entries, in the order of events.
+pub(super) fn timeline(order: &Order) -> Vec<TimelineEntry<'_>> {
+    let mut entries = Vec::with_capacity(order.steps.len() + order.returns.len() + 2);
+    entries.push(TimelineEntry {
+        at: Some(order.placed.created_at),
+        label: "Order placed",
+        status: Status::Pending.as_str(),
+        ..TimelineEntry::default()
+    });
+    entries.extend(order.steps.iter().map(of_step));
+    if !order.is_underway() {
+        entries.push(of_end(order));
+    }
+    entries.extend(order.returns.iter().map(of_return));
+    entries
+}
+
+fn of_step(step: &Step) -> TimelineEntry<'_> {
+    TimelineEntry {
+        at: step.started_at.or(step.ended_at),
+        step: Some(&step.step),
+        label: step.label.as_deref().unwrap_or(&step.step),
+        status: &step.status,
+        started_at: step.started_at,
+        ended_at: step.ended_at,
+        duration_ms: step.started_at.zip(step.ended_at).map(|(from, to)| to.since(from).as_millis()),
+        attempts: Some(step.attempts),
+        reason: step.reason.as_deref(),
+    }
+}
+
+/// The end of the saga. An order that was returned later ended as it was before.
+fn of_end(order: &Order) -> TimelineEntry<'_> {
+    let last = order.changes.iter().rev().find(|change| change.status != Status::Returned);
+    let (status, reason) = last.map_or((order.status, &order.reason), |change| (change.status, &change.reason));
+    TimelineEntry {
+        at: Some(order.concluded_at.unwrap_or(order.updated_at)),
+        label: label_of_end(status),
+        status: status.as_str(),
+        reason: reason.as_deref(),
+        ..TimelineEntry::default()
+    }
+}
+
+const fn label_of_end(status: Status) -> &'static str {
+    match status {
+        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid => "Order underway",
+        Status::Confirmed => "Order confirmed",
+        Status::Shipped => "Order shipped",
+        Status::Returned => "Order returned",
+        Status::Rejected => "Order rejected",
+        Status::PaymentNotCompleted => "Payment not completed",
+        Status::Cancelled => "Order cancelled",
+        Status::Refunded => "Order cancelled and refunded",
+    }
+}
+
+fn of_return(known: &Return) -> TimelineEntry<'_> {
+    let label = match known.status {
+        ReturnStatus::Requested => "Return under way",
+        ReturnStatus::Returned => "Returned",
+        ReturnStatus::Refused => "Return not accepted",
+    };
+    TimelineEntry {
+        at: Some(known.requested_at),
+        label,
+        status: known.status.as_str(),
+        started_at: Some(known.requested_at),
+        ended_at: known.ended_at,
+        duration_ms: known.ended_at.map(|at| at.since(known.requested_at).as_millis()),
+        reason: known.outcome_reason.as_deref(),
+        ..TimelineEntry::default()
+    }
+}

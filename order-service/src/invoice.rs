@@ -1,0 +1,4 @@
+//! Invoices as documents: JSON in `document`, PDF in `pdf`.
+
+pub(crate) mod document;
+pub(crate) mod pdf;

@@ -1,0 +1,161 @@
+//! The parts of an order that are added after it is placed: steps, payment, shipment, invoice, cancellation and
+//! returns.
+
+use common::time::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::status::Status;
+
+/// A change of an order's status.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    pub at: Timestamp,
+    pub status: Status,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A step of the saga, as the orchestrator reports it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    pub step: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    pub status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    #[serde(default)]
+    pub attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The result of the payment, from the message on `payment-results`. An operator's message may carry a status only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OrderPayment)]
+pub struct Payment {
+    /// `approved` or `declined`.
+    #[serde(default)]
+    pub status: String,
+    /// Its id at payment-service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<String>,
+    /// The provider's id of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+impl Payment {
+    /// Returns true if the order is paid.
+    pub fn is_approved(&self) -> bool {
+        self.status.trim().eq_ignore_ascii_case("approved")
+    }
+}
+
+/// The shipment, from the reply to `inventory.ship`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OrderShipment)]
+pub struct Shipment {
+    /// Its id at inventory-service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipment_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    /// `standard`, `express` or `pickup`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_number: Option<String>,
+    /// The expected day of delivery, such as `2026-11-27`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_date: Option<String>,
+}
+
+/// A customer's request to cancel the order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cancellation {
+    pub requested_at: Timestamp,
+    pub why: String,
+}
+
+/// An order's invoice. All else that is printed on it is in the order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Invoice {
+    /// Such as `A0-000042`: the series, its partition, and the number in it.
+    pub number: String,
+    pub issued_at: Timestamp,
+    pub status: InvoiceStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voided_at: Option<Timestamp>,
+}
+
+/// The status of an invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum InvoiceStatus {
+    /// To be paid.
+    Open,
+    /// Paid.
+    Paid,
+    /// Void; its number is not used again.
+    Void,
+}
+
+/// A return of some pieces of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Return {
+    pub id: Uuid,
+    pub status: ReturnStatus,
+    pub items: Vec<Pieces>,
+    pub refund_minor: i64,
+    pub why: String,
+    pub requested_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome_reason: Option<String>,
+}
+
+/// The status of a return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnStatus {
+    /// Requested; its saga runs.
+    Requested,
+    /// The goods are received and the refund is paid.
+    Returned,
+    /// Not accepted, or the goods never arrived.
+    Refused,
+}
+
+impl ReturnStatus {
+    /// The name as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Returned => "returned",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A quantity of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pieces {
+    pub id: String,
+    pub quantity: u32,
+}

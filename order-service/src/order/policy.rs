@@ -1,0 +1,25 @@
+//! The parameters of the rules, from the settings.
+
+use std::time::Duration;
+
+use super::delivery::Language;
+
+/// The parameters of the rules.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// How long after its end an order can be returned.
+    pub return_window: Duration,
+    /// The name of the invoice series.
+    pub series: String,
+    /// The language of notices to customers who choose none.
+    pub language: Language,
+    /// Whether notices are mailed.
+    pub mails: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let return_window = Duration::from_secs(30 * 24 * 3600);
+        Self { return_window, series: "A".to_owned(), language: Language::En, mails: false }
+    }
+}

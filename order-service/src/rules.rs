@@ -1,0 +1,14 @@
+//! The rules of orders: what each command changes and sends. Pure: they see the state, the message and the time only
+//! through [`context::RuleContext`].
+
+pub(crate) mod cancel;
+pub(crate) mod conclude;
+pub(crate) mod context;
+pub(crate) mod invoice;
+pub(crate) mod mail;
+pub(crate) mod notice_text;
+pub(crate) mod notify;
+pub(crate) mod place;
+pub(crate) mod progress;
+pub(crate) mod returnable;
+pub(crate) mod returns;

@@ -1,0 +1,83 @@
+//! The end of an order, as its saga reports it.
+
+use common::messages::{Reply, Unreadable};
+use common::time::Timestamp;
+
+use super::context::RuleContext;
+use super::notify::{self, NoticeSubject};
+use crate::messages::Conclude;
+use crate::order::notice::NoticeKind;
+use crate::order::parts::Payment;
+use crate::order::{Order, Status};
+
+/// Ends the order, once. The same ending again gets the same reply; another ending is refused.
+pub(crate) fn conclude(ctx: &mut RuleContext<'_, '_>, ending: Conclude) -> Result<(), Unreadable> {
+    if ending.status.is_underway() {
+        return Err(Unreadable::Malformed(format!("status: an order cannot end as {}", ending.status)));
+    }
+    ctx.reply(ending.order_id, |order, ctx| {
+        let known = order.status;
+        let last = last_status(&ending);
+        if order.is_underway() {
+            end(order, ending, last, ctx.now);
+            if let Some(kind) = notice_of(last) {
+                notify::notify(ctx, order, kind, NoticeSubject::Order);
+            }
+            return Reply::done();
+        }
+        if known == last || known == Status::Returned && last.is_fulfilled() {
+            return Reply::done();
+        }
+        Reply::refused("already_ended", format!("the order is {known} and cannot become {last}"))
+    })
+}
+
+/// The order's last status: a confirmed order with a shipment is shipped, a cancelled order with a payment is refunded.
+fn last_status(ending: &Conclude) -> Status {
+    let is_paid = ending.payment.as_ref().is_some_and(Payment::is_approved);
+    match ending.status {
+        Status::Confirmed if ending.shipment.is_some() => Status::Shipped,
+        Status::Cancelled if is_paid => Status::Refunded,
+        Status::Pending
+        | Status::Reserved
+        | Status::AwaitingPayment
+        | Status::Paid
+        | Status::Confirmed
+        | Status::Shipped
+        | Status::Returned
+        | Status::Rejected
+        | Status::PaymentNotCompleted
+        | Status::Cancelled
+        | Status::Refunded => ending.status,
+    }
+}
+
+fn end(order: &mut Order, ending: Conclude, last: Status, now: Timestamp) {
+    order.set_status(last, ending.reason, now);
+    order.concluded_at = Some(now);
+    order.to_be_shipped = false;
+    order.steps = ending.steps;
+    order.payment = ending.payment.or_else(|| order.payment.take());
+    // The shipment of an order that was compensated is cancelled.
+    order.shipment = ending.shipment.filter(|_| last == Status::Shipped);
+}
+
+/// The notice of an ending. A fulfilled order has none: its saga requests the notice in a step of its own.
+const fn notice_of(last: Status) -> Option<NoticeKind> {
+    match last {
+        Status::Rejected => Some(NoticeKind::Rejected),
+        Status::PaymentNotCompleted => Some(NoticeKind::NotPaid),
+        Status::Cancelled => Some(NoticeKind::Cancelled),
+        Status::Refunded => Some(NoticeKind::Refunded),
+        Status::Pending
+        | Status::Reserved
+        | Status::AwaitingPayment
+        | Status::Paid
+        | Status::Confirmed
+        | Status::Shipped
+        | Status::Returned => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! Tests of progress reports.
+
+use common::ids::OrderId;
+use common::messages::{Message, header};
+use serde_json::json;
+
+use crate::fixture::{Shop, message};
+use crate::messages::PROGRESS;
+use crate::order::Status;
+
+fn report(order: OrderId, status: &str) -> Message {
+    let steps = json!([{"step": "reserve", "status": "done", "attempts": 1}]);
+    message(status, PROGRESS, order, &json!({"orderId": order, "status": status, "steps": steps}))
+}
+
+#[test]
+fn an_order_follows_the_reports_of_its_saga_and_never_goes_back() {
+    let (mut shop, id) = Shop::with_order();
+    assert_eq!(shop.handle(&report(id, "awaiting_payment")), [], "a report gets no reply");
+    assert_eq!(shop.order(id).status, Status::AwaitingPayment);
+    assert_eq!(shop.order(id).steps.len(), 1);
+    let before = shop.order(id);
+    shop.handle(&report(id, "reserved"));
+    shop.handle(&report(id, "awaiting_payment"));
+    assert_eq!(shop.order(id), before, "a late or repeated report changes nothing");
+    shop.conclude(id, &json!({"status": "confirmed"}));
+    shop.handle(&report(id, "paid"));
+    let order = shop.order(id);
+    let statuses: Vec<_> = order.changes.iter().map(|change| change.status).collect();
+    assert_eq!((order.status, statuses), (Status::Confirmed, vec![Status::AwaitingPayment, Status::Confirmed]));
+}
+
+#[test]
+fn a_report_of_a_final_status_is_a_dead_letter() {
+    let (mut shop, id) = Shop::with_order();
+    let sent = shop.handle(&report(id, "confirmed"));
+    assert_eq!(sent[0].topic, "order-commands.dlq");
+    assert!(sent[0].headers.get("__streams.errors.message").unwrap().contains("order.conclude"));
+    assert_eq!(sent[0].headers.get(header::TYPE), Some(PROGRESS));
+}

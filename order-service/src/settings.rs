@@ -1,0 +1,102 @@
+//! The service's settings and their checks.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use common::money::Amount;
+use common::settings::units;
+use common::topics;
+use serde::{Deserialize, Serialize};
+
+use crate::mail::{Mailer, Smtp};
+use crate::order::delivery::Language;
+use crate::order::limits::Limits;
+use crate::order::policy::Policy;
+
+/// The service's own settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// The limits of an order.
+    pub orders: Limits,
+    /// Returns.
+    pub returns: Returns,
+    /// Invoice numbers.
+    pub invoices: Invoices,
+    /// Notices to customers.
+    pub notices: Notices,
+}
+
+/// `[returns]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Returns {
+    /// How long after its end an order can be returned.
+    #[serde(with = "units::duration")]
+    pub window: Duration,
+}
+
+/// `[invoices]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invoices {
+    /// The prefix of every number.
+    pub series: String,
+}
+
+/// `[notices]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    /// The language of notices to customers who choose none.
+    pub language: Language,
+    /// `[notices.smtp]`
+    pub smtp: Smtp,
+}
+
+impl Settings {
+    /// The parameters of the rules, and the mailer.
+    ///
+    /// # Errors
+    /// A wrong setting: its key and the allowed values.
+    pub(crate) fn build(&self) -> anyhow::Result<(Policy, Mailer)> {
+        check_limits(&self.orders)?;
+        let series = &self.invoices.series;
+        let is_valid = (1..=8).contains(&series.len()) && series.bytes().all(|b| b.is_ascii_uppercase());
+        ensure!(is_valid, "invoices.series = \"{series}\": must be 1 to 8 capital letters");
+        let server = self.notices.smtp.server().context("notices.smtp")?;
+        let policy = Policy {
+            return_window: self.returns.window,
+            series: series.clone(),
+            language: self.notices.language,
+            mails: server.is_some(),
+        };
+        Ok((policy, Mailer { server }))
+    }
+}
+
+fn check_limits(limits: &Limits) -> anyhow::Result<()> {
+    let Limits { max_items, max_quantity, max_text, max_amount, currencies } = limits;
+    // A character has at most 4 bytes (6 as an escape, rarely). Half of a message is left for escapes and other fields.
+    let text_bytes = max_items.saturating_mul(max_text.saturating_mul(4).saturating_add(200));
+    ensure!(*max_items >= 1, "orders.max_items = 0: must be at least 1");
+    ensure!(*max_quantity >= 1, "orders.max_quantity = 0: must be at least 1");
+    ensure!(*max_text >= 1, "orders.max_text = 0: must be at least 1");
+    ensure!(
+        text_bytes <= topics::INPUT_MAX_BYTES / 2,
+        "orders.max_items = {max_items} and orders.max_text = {max_text}: an order of that size does not fit into a \
+         message; max_items * (4 * max_text + 200) must be <= {}",
+        topics::INPUT_MAX_BYTES / 2
+    );
+    let amount = Amount::parse(max_amount).map_err(|why| anyhow::anyhow!("orders.max_amount: {why}"))?;
+    ensure!(amount.0 > 0, "orders.max_amount = \"{max_amount}\": must be more than 0");
+    ensure!(!currencies.is_empty(), "orders.currencies = []: must have at least one, such as \"BRL\"");
+    for code in currencies {
+        let known = iso_currency::Currency::from_code(code);
+        let digits = known.and_then(iso_currency::Currency::exponent);
+        ensure!(
+            digits == Some(2),
+            "orders.currencies: \"{code}\" is not an ISO 4217 currency with two digits after the point"
+        );
+    }
+    Ok(())
+}
