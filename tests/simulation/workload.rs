@@ -7,7 +7,7 @@ use common::messages::{Headers, Outgoing, header};
 use common::time::Timestamp;
 use common::topics;
 use fastrand::Rng;
-use inventory_service::stock::Stock;
+use inventory_service::entity::Stock;
 use order_service::cancel::{CANCEL, Cancel};
 use order_service::order::{Placed, Status};
 use order_service::place::{self, Limits, PlaceOrder};
