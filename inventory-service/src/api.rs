@@ -42,8 +42,8 @@ pub fn router(context: Context<Settings>) -> Router {
 #[openapi(
     info(
         title = "inventory-service",
-        description = "Stock, reservations, shipments and returns. An order is reserved in one warehouse and shipped from \
-                       it: orders over several warehouses are out of scope."
+        description = "Stock, reservations, shipments and returns. An order is reserved in one warehouse and shipped \
+                       from it: orders over several warehouses are out of scope."
     ),
     paths(
         stock::list,

@@ -21,7 +21,8 @@ impl Rows for InventoryRows {
     const SCHEMA: &'static str = "
         CREATE TABLE movements(warehouse TEXT NOT NULL, item TEXT NOT NULL, sort INTEGER NOT NULL, source TEXT NOT NULL,
           line INTEGER NOT NULL, what TEXT NOT NULL, debit TEXT NOT NULL, credit TEXT NOT NULL,
-          quantity INTEGER NOT NULL, reference TEXT, done_by TEXT, why TEXT, PRIMARY KEY(warehouse, item, sort, source, line)) WITHOUT ROWID;
+          quantity INTEGER NOT NULL, reference TEXT, done_by TEXT, why TEXT,
+          PRIMARY KEY(warehouse, item, sort, source, line)) WITHOUT ROWID;
         CREATE TABLE shipments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL) WITHOUT ROWID;
         CREATE INDEX shipments_of_status ON shipments(status, order_id);";
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use common::journal::{Handler as _, Memory, Transaction, Trigger};
+use common::messages::Unreadable;
 use common::time::Timestamp;
 use common::topics;
 use serde_json::json;
 
+use crate::contract::MESSAGES;
 use crate::entity::{reservation_key, stock_key};
 use crate::fixture::{CAMPING, DAY_ONE, ORDER, TestWarehouse, message};
 use crate::messages::{CONFIRM, RELEASE, RESERVE, SET};
@@ -75,5 +77,14 @@ fn a_command_on_another_partition_is_rejected() {
     let mut tx = Transaction::over(&mut memory, &store, wrong, 2);
     let release = message(RELEASE, &json!({"orderId": ORDER}));
     let result = handler.decide(&mut tx, Trigger::Message(&release), Timestamp(0));
-    assert!(result.unwrap_err().to_string().contains("use its name as the key"));
+    assert!(matches!(result, Err(Unreadable::WrongPartition { what: "warehouse", .. })), "{result:?}");
+}
+
+#[test]
+fn every_input_of_the_contract_is_handled() {
+    let mut warehouse = TestWarehouse::new();
+    for entry in MESSAGES.iter().filter(|entry| entry.topic == topics::INVENTORY_COMMANDS) {
+        let example = serde_json::from_str(entry.example).unwrap();
+        warehouse.send(entry.kind, &example);
+    }
 }

@@ -10,8 +10,8 @@ use crate::messages::EXPECT_RETURN;
 #[test]
 fn a_reserve_reserves_all_items() {
     let mut warehouse = TestWarehouse::new();
-    let answer = warehouse.reserve(ORDER, &[(DAY_ONE, 3), (CAMPING, 2)]);
-    assert!(is_ok(&answer) && answer["data"]["reservationId"].is_string(), "{answer}");
+    let reply = warehouse.reserve(ORDER, &[(DAY_ONE, 3), (CAMPING, 2)]);
+    assert!(is_ok(&reply) && reply["data"]["reservationId"].is_string(), "{reply}");
     assert_eq!((warehouse.count(DAY_ONE), warehouse.count(CAMPING)), ((10, 3), (2, 2)));
     assert!(is_open(&warehouse) && warehouse.reservation().status == ReservationStatus::Reserved);
 }
@@ -23,9 +23,9 @@ fn is_open(warehouse: &TestWarehouse) -> bool {
 #[test]
 fn if_one_item_is_short_none_is_reserved_and_the_reply_names_it() {
     let mut warehouse = TestWarehouse::new();
-    let answer = warehouse.reserve(ORDER, &[(DAY_ONE, 3), (CAMPING, 3)]);
-    assert_eq!(reason(&answer), "out_of_stock");
-    assert_eq!(answer["detail"], format!("item {CAMPING} (camping): 3 requested, 2 available"));
+    let reply = warehouse.reserve(ORDER, &[(DAY_ONE, 3), (CAMPING, 3)]);
+    assert_eq!(reason(&reply), "out_of_stock");
+    assert_eq!(reply["detail"], format!("item {CAMPING} (camping): 3 requested, 2 available"));
     assert_eq!((warehouse.count(DAY_ONE), warehouse.count(CAMPING)), ((10, 0), (2, 0)));
     assert_eq!((warehouse.reservation().status, is_open(&warehouse)), (ReservationStatus::Refused, false));
 }
@@ -33,9 +33,9 @@ fn if_one_item_is_short_none_is_reserved_and_the_reply_names_it() {
 #[test]
 fn an_unknown_item_is_out_of_stock() {
     let mut warehouse = TestWarehouse::new();
-    let answer = warehouse.reserve(ORDER, &[(DAY_ONE, 1), ("no-such", 1)]);
-    assert_eq!(reason(&answer), "out_of_stock");
-    assert_eq!(answer["detail"], "item no-such: 1 requested, unknown in warehouse main");
+    let reply = warehouse.reserve(ORDER, &[(DAY_ONE, 1), ("no-such", 1)]);
+    assert_eq!(reason(&reply), "out_of_stock");
+    assert_eq!(reply["detail"], "item no-such: 1 requested, unknown in warehouse main");
     assert_eq!(warehouse.count(DAY_ONE), (10, 0));
 }
 

@@ -68,10 +68,10 @@ fn a_carrier_needs_an_address_and_a_customer_who_collects_needs_none() {
     let mut warehouse = TestWarehouse::with_reserved_order();
     let without = |method: &str| json!({"orderId": ORDER, "delivery": {"method": method}});
     assert_eq!(reason(&warehouse.request(SHIP, &without("express"))), "address_missing");
-    let answer = warehouse.request(SHIP, &without("pickup"));
+    let reply = warehouse.request(SHIP, &without("pickup"));
     let expected = json!({"shipmentId": warehouse.shipment().id(), "method": "pickup", "estimatedDate": "1970-01-02"});
-    assert_eq!((&answer["data"], warehouse.intent_id()), (&expected, None));
-    assert_eq!(warehouse.request(SHIP, &without("pickup")), answer);
+    assert_eq!((&reply["data"], warehouse.intent_id()), (&expected, None));
+    assert_eq!(warehouse.request(SHIP, &without("pickup")), reply);
     warehouse.report("handed_over");
     assert_eq!(warehouse.shipment_status(), "created", "there is no carrier to hand it over to");
     warehouse.report("picked");
@@ -82,8 +82,8 @@ fn a_carrier_needs_an_address_and_a_customer_who_collects_needs_none() {
 fn a_failed_booking_is_repeated_by_the_next_attempt() {
     let mut warehouse = TestWarehouse::with_reserved_order();
     warehouse.ship("standard");
-    let answer = warehouse.carrier_answers(1, "failed").remove(0);
-    assert_eq!((&answer["outcome"], &answer["error"]), (&"failed".into(), &"because".into()));
+    let reply = warehouse.carrier_answers(1, "failed").remove(0);
+    assert_eq!((&reply["outcome"], &reply["error"]), (&"failed".into(), &"because".into()));
     assert_eq!((warehouse.shipment_status(), warehouse.intent_id()), ("failed", None));
     let number = warehouse.shipment().tracking_number.clone();
     assert_eq!(warehouse.ship("standard"), Vec::<Value>::new());
