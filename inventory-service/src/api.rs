@@ -26,7 +26,7 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/stock/{item}/adjustments", post(changes::adjust))
         .route("/stock/{item}/receipts", post(changes::receive))
         .route("/stock/{item}/counts", post(changes::count))
-        .route("/reservations/{order}", get(reservations::show))
+        .route("/reservations/{order}", get(reservations::reservation))
         .route("/shipments", get(shipments::list))
         .route("/shipments/{id}", get(shipments::show))
         .route("/shipments/{id}/events", post(shipments::event))
@@ -53,7 +53,7 @@ pub fn router(context: Context<Settings>) -> Router {
         changes::adjust,
         changes::receive,
         changes::count,
-        reservations::show,
+        reservations::reservation,
         shipments::list,
         shipments::show,
         shipments::event,

@@ -66,3 +66,32 @@ impl Entity for Inventory {
         self.shipment().is_some_and(|shipment| shipment.intent().is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_in_the_journal_are_stable() {
+        for text in [
+            concat!(
+                r#"{"change":{"warehouse":"main","itemId":"a","kind":"count","asked":5,"moved":-1,"by":"ana","#,
+                r#""why":"so","at":"2026-10-09T08:53:20.123Z","onHand":5,"reserved":0}}"#,
+            ),
+            concat!(
+                r#"{"return":{"returnId":"r","orderId":"o","warehouse":"main","status":"refused","items":[],"#,
+                r#""refusal":["not_returnable","no items"],"at":"2026-10-09T08:53:20.123Z"}}"#,
+            ),
+            concat!(
+                r#"{"reservation":{"orderId":"o","warehouse":"main","status":"released","#,
+                r#""items":[{"id":"a","quantity":2}],"at":"2026-10-09T08:53:20.123Z","#,
+                r#""moves":[{"what":"reserved","at":"2026-10-09T08:53:20.123Z"},"#,
+                r#"{"what":"put_back","at":"2026-10-09T08:53:20.123Z"}],"#,
+                r#""back":[{"id":"a","expected":1,"restocked":1}]}}"#,
+            ),
+        ] {
+            let state: Inventory = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&state).unwrap(), text);
+        }
+    }
+}

@@ -38,7 +38,7 @@ pub(super) struct ReservationBody {
 #[utoipa::path(get, path = "/reservations/{order}", params(("order" = Uuid, Path, description = "The order's id.")),
     responses((status = 200, body = ReservationBody),
         (status = 404, description = "There is no such reservation.")))]
-pub(super) async fn show(
+pub(super) async fn reservation(
     State(context): State<Context<Settings>>,
     PathId(id): PathId,
 ) -> Result<Json<ReservationBody>, Problem> {
