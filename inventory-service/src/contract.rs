@@ -1,131 +1,135 @@
-//! The inventory service's messages, for the contract: a line each, with an example.
+//! The inventory service's part of the message contract: each message with a summary and an example.
 
 use common::contract::{Entry, Journal, Sort};
 use common::topics::{GOODS_RECEIVED, INVENTORY_COMMANDS, STOCK_EVENTS};
 
-use crate::carrier::answers::CarrierAnswered;
+use crate::entity::Inventory;
 use crate::messages::{
-    CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, ChangeStock, EXPECT_RETURN, FORGET_RETURN, Forget, GOODS,
-    GoodsReceived, LOW, OfOrder, OfReturn, RELEASE, RESERVE, RESTOCK, RETURN_RECEIVED, Reserve, ReturnReceived, SET,
-    SHIP, SHIPMENT_EVENT, SetStock, Ship, ShipmentEvent, StockLow,
+    CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, CarrierAnswered, ChangeStock, EXPECT_RETURN, FORGET_RETURN,
+    ForgetReturn, GOODS_RECEIVED_EVENT, GoodsReceived, OrderCommand, RELEASE, RESERVE, RESTOCK, RETURN_RECEIVED,
+    Reserve, ReturnCommand, ReturnReceived, SET, SHIP, SHIPMENT_EVENT, STOCK_LOW, SetStock, Ship, ShipmentEvent,
+    StockLow,
 };
-use crate::stock::Inventory;
 
-/// What it reads and tells.
+/// The messages it reads and writes.
 pub const MESSAGES: &[Entry] = &[
     Entry::of::<Reserve>(
         INVENTORY_COMMANDS,
         RESERVE,
         Sort::Command,
-        "Stock is set aside for an order, all of its items or none.",
+        "Reserve stock for an order, all of its items or none.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
  "items":[{"id":"3852cb18-9c19-4326-ac77-a1a0264bd98c","name":"day-one","quantity":1}]}"#,
     ),
-    Entry::of::<OfOrder>(
+    Entry::of::<OrderCommand>(
         INVENTORY_COMMANDS,
         CONFIRM,
         Sort::Command,
-        "What was reserved leaves the warehouse.",
-        OF_ORDER,
+        "Take the reserved pieces out of the stock.",
+        ORDER_COMMAND,
     ),
-    Entry::of::<OfOrder>(
+    Entry::of::<OrderCommand>(
         INVENTORY_COMMANDS,
         RELEASE,
         Sort::Command,
-        "A reservation is taken back, whatever became of it.",
-        OF_ORDER,
+        "Release a reservation in any status: undoes inventory.reserve and inventory.confirm.",
+        ORDER_COMMAND,
     ),
     Entry::of::<SetStock>(
         INVENTORY_COMMANDS,
         SET,
         Sort::Event,
-        "An item was counted (from the HTTP API).",
+        "The count of an item was set (HTTP API).",
         r#"{"warehouse":"main","itemId":"3852cb18-9c19-4326-ac77-a1a0264bd98c","name":"day-one","onHand":1000}"#,
     ),
     Entry::of::<Ship>(
         INVENTORY_COMMANDS,
         SHIP,
         Sort::Command,
-        "A shipment is made of what was reserved. Answered with its number and the day it is expected.",
+        "Ship the reserved pieces. The reply has the tracking number and the estimated date.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","delivery":{"method":"standard","address":{"name":"Ana",
  "line1":"Av. Paulista 1","city":"São Paulo","postalCode":"01310-100","country":"BR"}}}"#,
     ),
-    Entry::of::<OfOrder>(
+    Entry::of::<OrderCommand>(
         INVENTORY_COMMANDS,
         CANCEL_SHIPMENT,
         Sort::Command,
-        "A shipment is called off: undoes inventory.ship.",
-        OF_ORDER,
+        "Cancel a shipment: undoes inventory.ship.",
+        ORDER_COMMAND,
     ),
-    Entry::of::<OfReturn>(
+    Entry::of::<ReturnCommand>(
         INVENTORY_COMMANDS,
         EXPECT_RETURN,
         Sort::Command,
-        "Pieces of an order are to come back.",
-        OF_RETURN,
+        "Expect pieces of an order back.",
+        RETURN_COMMAND,
     ),
-    Entry::of::<Forget>(
+    Entry::of::<ForgetReturn>(
         INVENTORY_COMMANDS,
         FORGET_RETURN,
         Sort::Command,
-        "They are not, after all: undoes inventory.expect-return.",
+        "Cancel an expected return: undoes inventory.expect-return.",
         r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"}"#,
     ),
-    Entry::of::<OfReturn>(
+    Entry::of::<ReturnCommand>(
         INVENTORY_COMMANDS,
         RESTOCK,
         Sort::Command,
-        "Pieces of an order go back into the stock.",
-        OF_RETURN,
+        "Put returned pieces back into the stock.",
+        RETURN_COMMAND,
     ),
     Entry::of::<ChangeStock>(
         INVENTORY_COMMANDS,
         CHANGE,
         Sort::Event,
-        "Somebody counted, adjusted or received an item (from the HTTP API).",
-        r#"{"warehouse":"main","itemId":"3852cb18-9c19-4326-ac77-a1a0264bd98c","kind":"receipt","quantity":100,"by":"ana","why":"delivery 7"}"#,
+        "An operator counted, adjusted or received an item (HTTP API).",
+        r#"{"warehouse":"main","itemId":"3852cb18-9c19-4326-ac77-a1a0264bd98c","kind":"receipt","quantity":100,
+ "by":"ana","why":"delivery 7"}"#,
     ),
     Entry::of::<ShipmentEvent>(
         INVENTORY_COMMANDS,
         SHIPMENT_EVENT,
         Sort::Event,
-        "What the carrier did with a shipment (from the HTTP API).",
+        "A shipment reached a stage of its delivery (HTTP API).",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"handed_over"}"#,
     ),
     Entry::of::<CarrierAnswered>(
         INVENTORY_COMMANDS,
         CARRIER_ANSWERED,
         Sort::Event,
-        "What the carrier answered.",
-        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","outcome":"booked","call":1,"trackingNumber":"RR000000015BR"}"#,
+        "The carrier answered a call.",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","outcome":"booked","call":1,
+ "trackingNumber":"RR000000015BR"}"#,
     ),
     Entry::of::<ReturnReceived>(
         INVENTORY_COMMANDS,
         RETURN_RECEIVED,
         Sort::Event,
-        "Somebody looked at what came back (from the HTTP API).",
+        "An operator inspected returned pieces (HTTP API).",
         r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","status":"received","by":"bia","why":"complete"}"#,
     ),
     Entry::of::<GoodsReceived>(
         GOODS_RECEIVED,
-        GOODS,
+        GOODS_RECEIVED_EVENT,
         Sort::Result,
-        "What became of goods that came back.",
+        "The result of inspecting returned goods.",
         r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","status":"received"}"#,
     ),
     Entry::of::<StockLow>(
         STOCK_EVENTS,
-        LOW,
+        STOCK_LOW,
         Sort::Event,
         "An item has become scarce.",
-        r#"{"warehouse":"main","itemId":"3852cb18-9c19-4326-ac77-a1a0264bd98c","name":"day-one","available":9,"threshold":10,"at":"2026-11-21T12:00:00.000Z"}"#,
+        r#"{"warehouse":"main","itemId":"3852cb18-9c19-4326-ac77-a1a0264bd98c","name":"day-one","available":9,
+ "threshold":10,"at":"2026-11-21T12:00:00.000Z"}"#,
     ),
 ];
 
-const OF_RETURN: &str = r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+const RETURN_COMMAND: &str = r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c",
+ "orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
  "items":[{"id":"3852cb18-9c19-4326-ac77-a1a0264bd98c","quantity":1}]}"#;
 
-const OF_ORDER: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"}"#;
+const ORDER_COMMAND: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"}"#;
 
 /// Its journal.
 pub const JOURNAL: Journal = Journal::of::<Inventory>("inventory-journal");

@@ -1,32 +1,28 @@
-//! What the inventory service decides: reads a message, has the rules decide, sends the answer.
+//! The journal's handler: parses a message, runs the rule for it and sends the reply.
+
+use std::borrow::Cow;
 
 use common::journal::{Handler, Intent, Key, Transaction, Trigger};
-use common::messages::{Message, Outgoing, Reply, Unreadable, header};
+use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
-use serde::de::DeserializeOwned;
 
-use crate::carrier::CarrierCall;
-use crate::messages::{
-    CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, EXPECT_RETURN, FORGET_RETURN, Forget, OfOrder, OfReturn,
-    RELEASE, RESERVE, RESTOCK, RETURN_RECEIVED, Reserve, SET, SHIP, SHIPMENT_EVENT, SetStock, Ship,
-};
-use crate::shipment::moves;
-use crate::stock::{Decision, Inventory, Rules, Stock, stock_key};
-use crate::{changes, reservation, returns};
+use crate::carrier::call::CarrierCall;
+use crate::entity::{Inventory, Stock, stock_key};
+use crate::messages::Ship;
+use crate::messages::incoming::{Command, Event, Incoming};
+use crate::rules::context::RuleContext;
+use crate::rules::settings::RuleSettings;
+use crate::rules::{changes, reservation, returns, shipment};
 
-/// The inventory's decisions.
+/// The handler of the inventory's journal.
 #[derive(Clone, Debug)]
 pub struct Warehouse {
-    /// The warehouse of commands that name none.
+    /// The warehouse of commands without a key.
     pub name: String,
-    /// What is put into the stock when it was never seen.
+    /// The initial stock of items that are unknown when the partition is claimed.
     pub seed: Vec<Stock>,
-    /// What the settings say of the rules.
-    pub rules: Rules,
+    pub rules: RuleSettings,
 }
-
-/// What is said to a command: the order it is about, and the answer; none where it comes later.
-type Said = Result<(String, Option<Reply>), Unreadable>;
 
 impl Handler for Warehouse {
     type Entity = Inventory;
@@ -40,26 +36,12 @@ impl Handler for Warehouse {
     ) -> Result<(), Unreadable> {
         match trigger {
             Trigger::Message(message) => {
-                let id;
-                let cause = match message.header(header::ID) {
-                    Some(id) => id,
-                    None => {
-                        id = message.id();
-                        &id
-                    }
-                };
-                let mut desk = Decision { tx, rules: &self.rules, cause, now };
-                match message.kind() {
-                    Some(SET | CHANGE | SHIPMENT_EVENT | CARRIER_ANSWERED | RETURN_RECEIVED) => {
-                        told(&mut desk, message)
-                    }
-                    _ => {
-                        let (order, answer) = self.command(&mut desk, message)?;
-                        if let Some(answer) = answer {
-                            desk.tx.send(Outgoing::reply(&message.reply_headers(), &order, now, &answer));
-                        }
-                        Ok(())
-                    }
+                let incoming = Incoming::parse(message)?;
+                let cause = message.header(header::ID).map_or_else(|| Cow::Owned(message.id()), Cow::Borrowed);
+                let mut ctx = RuleContext { tx, rules: &self.rules, cause: &cause, now };
+                match incoming {
+                    Incoming::Command(command) => self.command(&mut ctx, command, message),
+                    Incoming::Event(event) => handle_event(&mut ctx, event, message),
                 }
             }
             Trigger::Claimed => {
@@ -69,7 +51,7 @@ impl Handler for Warehouse {
             Trigger::Timer(key) => {
                 let order = tx.get(key).and_then(Inventory::reservation).map(|known| known.order_id.clone());
                 if let Some(order) = order {
-                    reservation::expire(&mut Decision { tx, rules: &self.rules, cause: key, now }, &order);
+                    reservation::expire(&mut RuleContext { tx, rules: &self.rules, cause: key, now }, &order);
                 }
                 Ok(())
             }
@@ -82,7 +64,7 @@ impl Handler for Warehouse {
 }
 
 impl Warehouse {
-    /// Items that were never seen begin with their configured count; a known one stays as it is.
+    /// Gives unknown items their configured count. Known items are not changed.
     fn seed(&self, tx: &mut Transaction<'_, Inventory>) {
         for stock in &self.seed {
             let key = stock_key(&stock.warehouse, &stock.item_id);
@@ -92,86 +74,57 @@ impl Warehouse {
         }
     }
 
-    /// Carries out a saga's command.
-    fn command(&self, desk: &mut Decision<'_, '_>, message: &Message) -> Said {
-        let of_order = |known: OfOrder| known.order_id.to_string();
-        Ok(match message.kind() {
-            Some(RESERVE) => {
-                let (Reserve { order_id, items }, warehouse) = self.read(desk, message)?;
-                let order = order_id.to_string();
-                let answer = reservation::reserve(desk, &order, warehouse, items);
-                (order, Some(answer))
-            }
-            Some(RELEASE) => {
-                let (asked, warehouse) = self.read(desk, message)?;
-                let order = of_order(asked);
-                let answer = reservation::release(desk, &order, warehouse);
-                (order, Some(answer))
-            }
-            Some(CONFIRM) => {
-                let order = of_order(self.read(desk, message)?.0);
-                let answer = reservation::confirm(desk, &order);
-                (order, Some(answer))
-            }
-            Some(SHIP) => {
-                let (Ship { order_id, delivery }, warehouse) = self.read(desk, message)?;
-                let order = order_id.to_string();
-                let answer = moves::ship(desk, (&order, warehouse), delivery, message);
-                (order, answer)
-            }
-            Some(CANCEL_SHIPMENT) => {
-                let (asked, warehouse) = self.read(desk, message)?;
-                let order = of_order(asked);
-                let answer = moves::cancel(desk, &order, warehouse);
-                (order, Some(answer))
-            }
-            Some(EXPECT_RETURN) => {
-                let (asked, warehouse) = self.read::<OfReturn>(desk, message)?;
-                (asked.order_id.to_string(), Some(returns::expect(desk, asked, warehouse)))
-            }
-            Some(FORGET_RETURN) => {
-                let (asked, warehouse) = self.read::<Forget>(desk, message)?;
-                (asked.order_id.to_string(), Some(returns::forget(desk, asked, warehouse)))
-            }
-            Some(RESTOCK) => {
-                let (asked, warehouse) = self.read::<OfReturn>(desk, message)?;
-                (asked.order_id.to_string(), Some(returns::restock(desk, asked, warehouse)))
-            }
-            other => return Err(Unreadable::UnknownType(other.unwrap_or_default().to_owned())),
-        })
+    /// Carries out a saga's command and replies to it, unless the reply has to wait for the carrier.
+    fn command(&self, ctx: &mut RuleContext<'_, '_>, command: Command, message: &Message) -> Result<(), Unreadable> {
+        let warehouse = self.warehouse_of(message)?;
+        ctx.tx.check_home("warehouse", warehouse)?;
+        let order = command.order_id().to_string();
+        let headers = message.reply_headers();
+        let reply = match command {
+            Command::Reserve(command) => Some(reservation::reserve(ctx, &order, warehouse, command.items)),
+            Command::Release(_) => Some(reservation::release(ctx, &order, warehouse)),
+            Command::Confirm(_) => Some(reservation::confirm(ctx, &order)),
+            Command::Ship(Ship { delivery, .. }) => shipment::ship(ctx, &order, warehouse, delivery, &headers),
+            Command::CancelShipment(_) => Some(shipment::cancel(ctx, &order, warehouse)),
+            Command::ExpectReturn(command) => Some(returns::expect(ctx, command, warehouse)),
+            Command::ForgetReturn(command) => Some(returns::forget(ctx, command, warehouse)),
+            Command::Restock(command) => Some(returns::restock(ctx, command, warehouse)),
+        };
+        if let Some(reply) = reply {
+            ctx.tx.send(Outgoing::reply(&headers, &order, ctx.now, &reply));
+        }
+        Ok(())
     }
 
-    /// What a command says, and the warehouse that it is for: its key.
-    fn read<'m, T: DeserializeOwned>(
-        &'m self,
-        desk: &Decision<'_, '_>,
-        message: &'m Message,
-    ) -> Result<(T, &'m str), Unreadable> {
-        let asked = message.json()?;
-        let warehouse = message.key.as_ref().map_or(Some(&*self.name), |key| key.text());
-        let warehouse =
-            warehouse.ok_or_else(|| Unreadable::Malformed("the key is not a warehouse's name".to_owned()))?;
-        desk.tx.check_home("warehouse", warehouse)?;
-        Ok((asked, warehouse))
+    /// The warehouse of a command: its key.
+    fn warehouse_of<'m>(&'m self, command: &'m Message) -> Result<&'m str, Unreadable> {
+        match &command.key {
+            None => Ok(&self.name),
+            Some(key) => {
+                let malformed = || Unreadable::Malformed("the key is not the name of a warehouse".to_owned());
+                key.text().ok_or_else(malformed)
+            }
+        }
     }
 }
 
-/// Takes in what nobody waits to be answered: what people do by HTTP, and what a carrier says.
-fn told(desk: &mut Decision<'_, '_>, message: &Message) -> Result<(), Unreadable> {
-    match message.kind() {
-        Some(SET) => {
-            let asked: SetStock = message.json()?;
-            desk.tx.check_home("warehouse", &asked.warehouse)?;
-            changes::set(desk, asked);
+/// Handles an event of the HTTP API or of a carrier. Events are not replied to.
+fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) -> Result<(), Unreadable> {
+    match event {
+        Event::StockSet(command) => {
+            ctx.tx.check_home("warehouse", &command.warehouse)?;
+            changes::set(ctx, command);
         }
-        Some(CHANGE) => {
-            let asked: crate::messages::ChangeStock = message.json()?;
-            desk.tx.check_home("warehouse", &asked.warehouse)?;
-            changes::change(desk, asked)?;
+        Event::StockChange(command) => {
+            ctx.tx.check_home("warehouse", &command.warehouse)?;
+            changes::change(ctx, command)?;
         }
-        Some(SHIPMENT_EVENT) => moves::happened(desk, message.json()?),
-        Some(CARRIER_ANSWERED) => moves::answered(desk, message)?,
-        _ => returns::receive(desk, message.json()?, message.header(header::TRACEPARENT)),
+        Event::ShipmentEvent(event) => shipment::stage_reported(ctx, event),
+        Event::CarrierAnswered(answer) => shipment::carrier_answered(ctx, answer),
+        Event::ReturnReceived(event) => returns::receive(ctx, event, message.header(header::TRACEPARENT)),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,19 +1,16 @@
-//! The inventory service: the stock of each warehouse, what is reserved of it, what is shipped, and what comes back. A
-//! library, so that the simulation can run its rules; the process is in `main.rs`.
+//! The inventory service: the stock of each warehouse, its reservations, shipments and returns. A library, so that the
+//! simulation can run its rules; the process is in `main.rs`.
 
 pub mod api;
 pub mod carrier;
-pub mod changes;
 pub mod contract;
+pub mod entity;
+#[cfg(test)]
+mod fixture;
 pub mod handler;
 pub mod messages;
 pub mod movement;
 pub mod program;
-pub mod reservation;
-pub mod returns;
+pub mod rules;
 pub mod settings;
-pub mod shipment;
-pub mod stock;
-#[cfg(test)]
-mod tests;
 pub mod view;

@@ -1,4 +1,4 @@
-//! The process. All of it is in the library beside; what runs it is in `common`.
+//! The entry point of the process.
 
 use std::process::ExitCode;
 

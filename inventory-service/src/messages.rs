@@ -1,5 +1,7 @@
-//! What the inventory service is asked and what it tells: the values of its messages. The key is the warehouse, but for
+//! The values of the messages that the inventory service reads and writes. The key is the warehouse, except on
 //! [`common::topics::GOODS_RECEIVED`], where it is the return's id.
+
+pub mod incoming;
 
 use std::num::NonZeroU32;
 
@@ -10,50 +12,50 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// `ce_type`: set stock aside for an order, all of its items or none.
+/// `ce_type`: reserve stock for an order, all of its items or none.
 pub const RESERVE: &str = "inventory.reserve";
-/// `ce_type`: take a reservation back, whatever became of it. The compensation of the two others.
+/// `ce_type`: release a reservation in any status. The compensation of [`RESERVE`] and [`CONFIRM`].
 pub const RELEASE: &str = "inventory.release";
-/// `ce_type`: what was reserved leaves the stock.
+/// `ce_type`: take the reserved pieces out of the stock.
 pub const CONFIRM: &str = "inventory.confirm";
-/// `ce_type`: make a shipment of what was reserved.
+/// `ce_type`: ship the reserved pieces.
 pub const SHIP: &str = "inventory.ship";
-/// `ce_type`: call a shipment off. The compensation of [`SHIP`].
+/// `ce_type`: cancel a shipment. The compensation of [`SHIP`].
 pub const CANCEL_SHIPMENT: &str = "inventory.cancel-shipment";
-/// `ce_type`: pieces of an order are to come back.
+/// `ce_type`: expect pieces of an order back.
 pub const EXPECT_RETURN: &str = "inventory.expect-return";
-/// `ce_type`: they are not, after all. The compensation of [`EXPECT_RETURN`].
+/// `ce_type`: cancel an expected return. The compensation of [`EXPECT_RETURN`].
 pub const FORGET_RETURN: &str = "inventory.forget-return";
-/// `ce_type`: pieces of an order go back into the stock.
+/// `ce_type`: put returned pieces back into the stock.
 pub const RESTOCK: &str = "inventory.restock";
-/// `ce_type`: an item was counted (from `PUT /stock/{item}`).
+/// `ce_type`: the count of an item was set (`PUT /stock/{item}`).
 pub const SET: &str = "stock.set";
-/// `ce_type`: an item was counted, adjusted or received by somebody who says why (from the HTTP API).
+/// `ce_type`: an operator counted, adjusted or received an item (HTTP API).
 pub const CHANGE: &str = "stock.change";
-/// `ce_type`: what the carrier did with a shipment (from the HTTP API).
+/// `ce_type`: a shipment reached a stage of its delivery (HTTP API).
 pub const SHIPMENT_EVENT: &str = "shipment.event";
-/// `ce_type`: what the carrier answered when it was asked.
+/// `ce_type`: the carrier answered a call.
 pub const CARRIER_ANSWERED: &str = "shipment.carrier-answered";
-/// `ce_type`: somebody looked at what came back (from the HTTP API).
+/// `ce_type`: an operator inspected returned pieces (HTTP API).
 pub const RETURN_RECEIVED: &str = "return.received";
 
 /// `ce_type` on `stock-events`: an item has become scarce.
-pub const LOW: &str = "stock.low";
+pub const STOCK_LOW: &str = "stock.low";
 /// `ce_type` on `goods-received`.
-pub const GOODS: &str = "goods.received";
+pub const GOODS_RECEIVED_EVENT: &str = "goods.received";
 
 /// Value of `inventory.reserve`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reserve {
     pub order_id: OrderId,
-    pub items: Vec<Wanted>,
+    pub items: Vec<ItemQuantity>,
 }
 
-/// One item of it.
+/// A quantity of an item.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Wanted {
+pub struct ItemQuantity {
     pub id: String,
     #[serde(default)]
     pub name: String,
@@ -63,7 +65,7 @@ pub struct Wanted {
 /// Value of `inventory.release`, `inventory.confirm` and `inventory.cancel-shipment`.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct OfOrder {
+pub struct OrderCommand {
     pub order_id: OrderId,
 }
 
@@ -75,7 +77,7 @@ pub struct Ship {
     pub delivery: Delivery,
 }
 
-/// How and where to.
+/// How and where an order is delivered.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
@@ -84,19 +86,19 @@ pub struct Delivery {
     pub address: Option<Address>,
 }
 
-/// How an order comes to its customer.
+/// How an order is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = DeliveryMethod)]
 pub enum Method {
     Standard,
     Express,
-    /// The customer collects it: no carrier, no address.
+    /// The customer collects it: it has no carrier and needs no address.
     Pickup,
 }
 
 impl Method {
-    /// As messages call it.
+    /// Its name in messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Standard => "standard",
@@ -124,21 +126,21 @@ pub struct Address {
 /// Value of `inventory.expect-return` and `inventory.restock`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct OfReturn {
+pub struct ReturnCommand {
     pub return_id: Uuid,
     pub order_id: OrderId,
-    pub items: Vec<Wanted>,
+    pub items: Vec<ItemQuantity>,
 }
 
 /// Value of `inventory.forget-return`.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Forget {
+pub struct ForgetReturn {
     pub return_id: Uuid,
     pub order_id: OrderId,
 }
 
-/// Value of `stock.set`. Its `ce_id` is the request by which whoever asked knows that it was done.
+/// Value of `stock.set`. Its `ce_id` identifies the request: the caller finds it in the stock when it was carried out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SetStock {
@@ -148,30 +150,31 @@ pub struct SetStock {
     pub on_hand: u32,
 }
 
-/// Value of `stock.change`. Its `ce_id` is the request by which it is known: asked for again, it is the same change.
+/// Value of `stock.change`. Its `ce_id` identifies the change: a repeated request changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeStock {
     pub warehouse: String,
     pub item_id: String,
     pub kind: ChangeKind,
-    /// Of an adjustment what is added (or, below 0, taken away), of a receipt what came, of a count what is there.
+    /// Of an adjustment the pieces added (or removed, if negative), of a receipt the pieces received, of a count the
+    /// pieces counted.
     pub quantity: i64,
     pub by: String,
     pub why: String,
 }
 
-/// What changes a stock beside orders.
+/// How a stock changes without an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
-    /// Pieces were found, broken, lost.
+    /// Pieces were found, broken or lost.
     Adjustment,
     /// Pieces came from a supplier.
     Receipt,
     /// Pieces were counted.
     Count,
-    /// More was given out than a count had left: the count was wrong, and is put right.
+    /// An order was confirmed with more pieces than a count had left: the count was too low, and is corrected.
     Shortfall,
 }
 
@@ -181,14 +184,14 @@ pub enum ChangeKind {
 pub struct ShipmentEvent {
     pub order_id: OrderId,
     pub status: Stage,
-    /// When it happened; the time it is told, where that is not said.
+    /// When it happened; by default the time at which the event is handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
-/// What can happen to a shipment on its way.
+/// A stage of a shipment's delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ShipmentEventStatus)]
@@ -203,26 +206,26 @@ pub enum Stage {
 #[serde(rename_all = "camelCase")]
 pub struct ReturnReceived {
     pub return_id: Uuid,
-    pub status: Verdict,
+    pub status: ReceiptStatus,
     pub by: String,
     pub why: String,
 }
 
-/// What somebody said of what came back.
+/// The result of inspecting returned pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = ReceiptStatus)]
-pub enum Verdict {
+pub enum ReceiptStatus {
     Received,
     Rejected,
 }
 
-/// Value of `goods.received`. A person may say no more than the first two.
+/// Value of `goods.received`. Messages written by hand may have the first two fields only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GoodsReceived {
     pub return_id: Uuid,
-    pub status: Verdict,
+    pub status: ReceiptStatus,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -243,7 +246,40 @@ pub struct StockLow {
     pub at: Timestamp,
 }
 
-/// One spelling of an item's id: a UUID is written lower-case with hyphens, any other text stays as it is.
+/// Value of `shipment.carrier-answered`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CarrierAnswered {
+    pub order_id: String,
+    pub outcome: CarrierOutcome,
+    /// The number of the call of its kind that it answers: 1, 2, ...
+    pub call: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_number: Option<String>,
+    /// Why the call failed or was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The outcome of a call to a carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CarrierOutcome {
+    /// The carrier has accepted the parcel.
+    Booked,
+    /// The carrier refuses the parcel; a retry would not help.
+    Refused,
+    /// The booking call failed technically.
+    Failed,
+    /// The booking is void.
+    Voided,
+    /// The carrier refuses to void the booking; a retry would not help.
+    NotVoided,
+    /// The void call failed technically.
+    VoidFailed,
+}
+
+/// Normalizes an item's id: a UUID becomes lower-case with hyphens, any other text is not changed.
 pub fn item_id(text: &str) -> String {
     Uuid::parse_str(text).map_or_else(|_| text.to_owned(), |id| id.to_string())
 }

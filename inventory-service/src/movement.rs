@@ -1,44 +1,42 @@
-//! The movements of the stock, double entry: every change is so many pieces from one account to another. They are a
-//! function of what the service keeps, state by state, and of nothing else: the view has them as rows.
+//! The movements of the stock in double entry: each moves a quantity from one account to another. They are computed
+//! from the state of a single entity, and the view stores them as rows.
 //!
-//! What is on an account is what came to it less what left it. `available` and `reserved` together are the pieces in the
-//! warehouse; the others say where pieces come from and go to.
+//! The balance of an account is the quantity moved to it minus the quantity moved from it. `available` and `reserved`
+//! together are the pieces in the warehouse; the other accounts are the sources and destinations outside it.
 
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::changes::Change;
+use crate::entity::reservation::TransitionKind;
+use crate::entity::{Change, Inventory, Reservation, Return, Stock};
 use crate::messages::ChangeKind;
-use crate::reservation::{Move, Reservation};
-use crate::returns::Return;
-use crate::stock::{Inventory, Stock};
 
-/// Where pieces can be.
+/// An account of pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = StockAccount)]
 pub enum Account {
-    /// What was there before movements were written down.
+    /// The source of the stock from before movements were recorded.
     Opening,
-    /// In the warehouse, for anybody.
+    /// In the warehouse, not reserved.
     Available,
-    /// In the warehouse, set aside for orders.
+    /// In the warehouse, reserved for orders.
     Reserved,
-    /// Given out.
+    /// Left the warehouse for an order.
     Customers,
-    /// Where receipts come from.
+    /// The source of receipts.
     Suppliers,
-    /// Found, lost, counted.
+    /// Pieces found or lost, also in a count.
     Adjustments,
 }
 
 impl Account {
-    /// All of them.
+    /// All accounts.
     pub const ALL: [Self; 6] =
         [Self::Opening, Self::Available, Self::Reserved, Self::Customers, Self::Suppliers, Self::Adjustments];
 
-    /// As the API and the view call it.
+    /// Its name in the API and the view.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Opening => "opening",
@@ -51,32 +49,33 @@ impl Account {
     }
 }
 
-/// Pieces that went from one account to another.
+/// A quantity moved from one account to another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Movement<'a> {
     pub warehouse: &'a str,
     pub item: &'a str,
-    /// What it was.
+    /// The kind of movement.
     pub what: &'static str,
     pub from: Account,
     pub to: Account,
     pub quantity: u64,
-    /// When; an opening has no time.
+    /// `None` for an opening.
     pub at: Option<Timestamp>,
-    /// The order, or the return.
+    /// The id of the order or the return.
     pub reference: Option<&'a str>,
     pub by: Option<&'a str>,
     pub why: Option<&'a str>,
 }
 
 impl Inventory {
-    /// The movements that its state tells of. Later states tell of the same ones, in the same order, and of more.
+    /// The movements recorded in the entity's state. A later state has the same movements in the same order, then new
+    /// ones.
     pub fn movements(&self) -> Vec<Movement<'_>> {
         match self {
             Self::Stock(stock) => opening(stock),
-            Self::Reservation(reservation) => of_order(reservation),
+            Self::Reservation(reservation) => of_reservation(reservation),
             Self::Return(returned) => of_return(returned),
-            Self::Change(change) => by_hand(change).into_iter().collect(),
+            Self::Change(change) => of_change(change).into_iter().collect(),
             Self::Shipment(_) | Self::Numbers(_) => Vec::new(),
         }
     }
@@ -84,10 +83,9 @@ impl Inventory {
 
 fn opening(stock: &Stock) -> Vec<Movement<'_>> {
     let opening = stock.opening();
-    let (warehouse, item) = (stock.warehouse.as_str(), stock.item_id.as_str());
-    let begins = |to, quantity| Movement {
-        warehouse,
-        item,
+    let to_account = |to, quantity| Movement {
+        warehouse: &stock.warehouse,
+        item: &stock.item_id,
         what: "opening",
         from: Account::Opening,
         to,
@@ -97,32 +95,44 @@ fn opening(stock: &Stock) -> Vec<Movement<'_>> {
         by: None,
         why: None,
     };
-    let free = begins(Account::Available, opening.on_hand.saturating_sub(opening.reserved));
-    let held = begins(Account::Reserved, opening.reserved);
-    // A count below what was reserved: what is missing has to come from somewhere.
+    let available = to_account(Account::Available, opening.on_hand.saturating_sub(opening.reserved));
+    let reserved = to_account(Account::Reserved, opening.reserved);
+    // If a count was lower than the reserved quantity, the difference is taken from the available account.
     let missing = opening.reserved.saturating_sub(opening.on_hand);
-    let missing = Movement { from: Account::Available, to: Account::Opening, ..begins(Account::Opening, missing) };
-    vec![free, held, missing]
+    let missing = Movement { from: Account::Available, to: Account::Opening, ..to_account(Account::Opening, missing) };
+    vec![available, reserved, missing]
 }
 
-fn of_order(reservation: &Reservation) -> Vec<Movement<'_>> {
-    let mut all = Vec::with_capacity(reservation.moves.len() * reservation.items.len());
-    for moved in &reservation.moves {
-        let (what, from, to) = match moved.what {
-            Move::Reserved => ("reserved", Account::Available, Account::Reserved),
-            Move::Confirmed => ("confirmed", Account::Reserved, Account::Customers),
-            Move::Released => ("released", Account::Reserved, Account::Available),
-            Move::Expired => ("expired", Account::Reserved, Account::Available),
-            Move::PutBack => ("put_back", Account::Customers, Account::Available),
+fn of_reservation(reservation: &Reservation) -> Vec<Movement<'_>> {
+    let mut all = Vec::with_capacity(reservation.transitions.len() * reservation.items.len());
+    for transition in &reservation.transitions {
+        let (what, from, to) = match transition.kind {
+            TransitionKind::Reserved => ("reserved", Account::Available, Account::Reserved),
+            TransitionKind::Confirmed => ("confirmed", Account::Reserved, Account::Customers),
+            TransitionKind::Released => ("released", Account::Reserved, Account::Available),
+            TransitionKind::Expired => ("expired", Account::Reserved, Account::Available),
+            TransitionKind::PutBack => ("put_back", Account::Customers, Account::Available),
         };
         for line in &reservation.items {
-            let quantity = match moved.what {
-                Move::PutBack => line.quantity.saturating_sub(reservation.restocked(&line.id)),
-                Move::Reserved | Move::Confirmed | Move::Released | Move::Expired => line.quantity,
+            let quantity = match transition.kind {
+                TransitionKind::PutBack => line.quantity.saturating_sub(reservation.restocked(&line.id)),
+                TransitionKind::Reserved
+                | TransitionKind::Confirmed
+                | TransitionKind::Released
+                | TransitionKind::Expired => line.quantity,
             };
-            let (warehouse, item) = (reservation.warehouse.as_str(), line.id.as_str());
-            let (at, reference) = (Some(moved.at), Some(reservation.order_id.as_str()));
-            all.push(Movement { warehouse, item, what, from, to, quantity, at, reference, by: None, why: None });
+            all.push(Movement {
+                warehouse: &reservation.warehouse,
+                item: &line.id,
+                what,
+                from,
+                to,
+                quantity,
+                at: Some(transition.at),
+                reference: Some(&reservation.order_id),
+                by: None,
+                why: None,
+            });
         }
     }
     all
@@ -131,13 +141,13 @@ fn of_order(reservation: &Reservation) -> Vec<Movement<'_>> {
 fn of_return(returned: &Return) -> Vec<Movement<'_>> {
     let Some(at) = returned.restocked_at else { return Vec::new() };
     let receipt = returned.receipt.as_ref();
-    let lines = returned.items.iter().map(|piece| Movement {
+    let lines = returned.items.iter().map(|line| Movement {
         warehouse: &returned.warehouse,
-        item: &piece.id,
+        item: &line.id,
         what: "restocked",
         from: Account::Customers,
         to: Account::Available,
-        quantity: piece.quantity,
+        quantity: line.quantity,
         at: Some(at),
         reference: Some(&returned.return_id),
         by: receipt.map(|receipt| receipt.by.as_str()),
@@ -146,7 +156,7 @@ fn of_return(returned: &Return) -> Vec<Movement<'_>> {
     lines.collect()
 }
 
-fn by_hand(change: &Change) -> Option<Movement<'_>> {
+fn of_change(change: &Change) -> Option<Movement<'_>> {
     let (what, other) = match change.kind {
         ChangeKind::Adjustment => ("adjusted", Account::Adjustments),
         ChangeKind::Receipt => ("received", Account::Suppliers),

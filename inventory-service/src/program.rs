@@ -1,4 +1,4 @@
-//! The inventory service as a program: its name, topics, settings and parts.
+//! The inventory service as a program: its name, topics, settings and components.
 
 use anyhow::ensure;
 use axum::Router;
@@ -7,9 +7,14 @@ use common::http::Access;
 use common::service::{self, Context};
 use common::topics;
 
-use crate::carrier::{Dispatcher, Switchboard};
+use crate::carrier::executor::Dispatcher;
+use crate::carrier::guard::Guarded;
+use crate::carrier::manual::Manual;
+use crate::carrier::registry::CarrierRegistry;
+use crate::carrier::simulated::Simulated;
+use crate::handler::Warehouse;
 pub use crate::settings::Settings;
-use crate::stock::Warehouse;
+use crate::settings::ShippingSettings;
 use crate::view::InventoryRows;
 
 /// The inventory service.
@@ -17,7 +22,7 @@ pub struct Program;
 
 impl service::Program for Program {
     const NAME: &'static str = "inventory-service";
-    const ABOUT: &'static str = "Keeps the stock, reserves it for orders, ships it and takes it back.";
+    const ABOUT: &'static str = "Manages the stock: reserves it for orders, ships it and restocks returns.";
     const JOURNAL: &'static str = "inventory-journal";
     const INPUTS: &'static [&'static str] = &[topics::INVENTORY_COMMANDS];
     const OUTPUTS: &'static [&'static str] =
@@ -27,24 +32,34 @@ impl service::Program for Program {
     type Settings = Settings;
     type Handler = Warehouse;
     type Rows = InventoryRows;
-    type Executor = Dispatcher<Switchboard>;
+    type Executor = Dispatcher<CarrierRegistry>;
 
     fn build(settings: &Settings) -> anyhow::Result<(Warehouse, Self::Executor)> {
         let faults = settings.faults();
         ensure!(faults.is_empty(), "{}", faults.join("\n"));
-        Ok((settings.warehouse(), settings.dispatcher()))
+        Ok((warehouse(settings), dispatcher(&settings.shipping)))
     }
 
     fn access(method: &Method, path: &str) -> Access {
-        // What there is, everyone known may see: all of it, or one item. How it came about is the operators'.
+        // Customers may read the stock of all items or of one, operators everything.
         let mut segments = path.split('/').skip(1);
-        let of_stock = segments.next() == Some("stock") && segments.nth(1).is_none();
-        if of_stock && matches!(*method, Method::GET | Method::HEAD) { Access::Known } else { Access::Operator }
+        let is_stock = segments.next() == Some("stock") && segments.nth(1).is_none();
+        if is_stock && matches!(*method, Method::GET | Method::HEAD) { Access::Known } else { Access::Operator }
     }
 
     fn router(context: Context<Settings>) -> Router {
         crate::api::router(context)
     }
+}
+
+fn warehouse(settings: &Settings) -> Warehouse {
+    Warehouse { name: settings.stock.warehouse.clone(), seed: settings.seed(), rules: settings.rules() }
+}
+
+fn dispatcher(settings: &ShippingSettings) -> Dispatcher<CarrierRegistry> {
+    let ShippingSettings { failure_rate, timeout, attempts, .. } = *settings;
+    let simulated = Guarded { carrier: Simulated::new(failure_rate), timeout, attempts };
+    Dispatcher { carrier: CarrierRegistry { simulated, manual: Manual } }
 }
 
 #[cfg(test)]
@@ -66,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn configured_items_become_the_seed_with_one_spelling_of_their_ids() {
+    fn configured_items_become_the_seed_with_normalized_ids() {
         let handler = build("main", &["3852CB18-9C19-4326-AC77-A1A0264BD98C", "vip"]).unwrap();
         let ids: Vec<_> = handler.seed.into_iter().map(|stock| stock.item_id).collect();
         assert_eq!(ids, ["3852cb18-9c19-4326-ac77-a1a0264bd98c", "vip"]);
     }
 
     #[test]
-    fn the_defaults_are_all_the_settings_and_hold_the_sample_ticket() {
+    fn the_defaults_are_complete_and_contain_the_sample_ticket() {
         use service::Program as _;
         let (handler, _) = Program::build(&defaults()).unwrap();
         let ticket = handler.seed.iter().find(|s| s.item_id == "3852cb18-9c19-4326-ac77-a1a0264bd98c").unwrap();
@@ -84,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn customers_may_look_at_the_stock_and_operators_do_the_rest() {
-        let asks = <Program as service::Program>::access;
+    fn customers_may_read_the_stock_and_operators_everything() {
+        let access = <Program as service::Program>::access;
         for path in ["/stock", "/stock/7"] {
-            assert_eq!(asks(&Method::GET, path), Access::Known);
-            assert_eq!(asks(&Method::PUT, path), Access::Operator);
+            assert_eq!(access(&Method::GET, path), Access::Known);
+            assert_eq!(access(&Method::PUT, path), Access::Operator);
         }
         for path in ["/stock/7/movements", "/reservations/7", "/stocks", "/"] {
-            assert_eq!(asks(&Method::GET, path), Access::Operator, "{path}");
+            assert_eq!(access(&Method::GET, path), Access::Operator, "{path}");
         }
     }
 
@@ -100,14 +115,18 @@ mod tests {
         assert!(build("", &[]).unwrap_err().starts_with("stock.warehouse = ''"));
         assert!(build("a/b", &[]).unwrap_err().contains("no '/'"));
         assert!(build("main", &["a", " "]).unwrap_err().starts_with("stock.items[1].id = ' '"));
-        assert!(build("main", &["a", "a"]).unwrap_err().contains("each item may stand there once"));
+        assert!(build("main", &["a", "a"]).unwrap_err().contains("each item is allowed once"));
 
         let mut bad = defaults();
         bad.stock.reservation_expiry = std::time::Duration::ZERO;
         let text = |text: &str| text.to_owned();
         let shipping = &mut bad.shipping;
-        (shipping.failure_rate, shipping.attempts, shipping.timeout) = (1.5, 0, std::time::Duration::ZERO);
-        (shipping.origin, shipping.utc_offset, shipping.serial_from) = (text("brazil"), text("-3"), 100_000_000);
+        shipping.failure_rate = 1.5;
+        shipping.attempts = 0;
+        shipping.timeout = std::time::Duration::ZERO;
+        shipping.origin = text("brazil");
+        shipping.utc_offset = text("-3");
+        shipping.serial_from = 100_000_000;
         shipping.pickup = 400;
         let country =
             |code: &str| CountrySettings { code: text(code), standard: 999, express: 1, holidays: vec![text("13-13")] };

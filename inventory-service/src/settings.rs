@@ -1,4 +1,4 @@
-//! The inventory service's own settings, and what they may be.
+//! The inventory service's own settings and their allowed values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -9,19 +9,20 @@ use jiff::fmt::strtime;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
-use crate::carrier::guard::Guarded;
-use crate::carrier::{CarrierKind, Dispatcher, Manual, Simulated, Switchboard};
+use crate::carrier::call::CarrierKind;
+use crate::entity::Stock;
 use crate::messages::item_id;
-use crate::shipment::calendar::{Country, Days, Holiday, Shipping};
-use crate::stock::{Rules, Stock, Warehouse};
+use crate::rules::calendar::{Country, Days, Holiday, Shipping};
+use crate::rules::settings::RuleSettings;
 
-/// The longest id and the longest name, in characters.
+/// The longest id, in characters.
 pub const LONGEST_ID: usize = 64;
+/// The longest name, in characters.
 pub const LONGEST_NAME: usize = 200;
-/// No parcel is longer on its way, in working days.
-const LONGEST_WAY: u16 = 365;
+/// The longest delivery time, in working days.
+const LONGEST_DELIVERY: u16 = 365;
 
-/// All of them.
+/// The sections that only this service has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     pub stock: StockSettings,
@@ -32,14 +33,14 @@ pub struct Settings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StockSettings {
-    /// The warehouse that this service keeps.
+    /// The warehouse whose stock this service manages.
     pub warehouse: String,
-    /// How long a reservation holds.
+    /// How long a reservation holds stock.
     #[serde(with = "units::duration")]
     pub reservation_expiry: Duration,
     /// An item with fewer available pieces is scarce.
     pub low: u32,
-    /// What must exist.
+    /// The items that are created if they are unknown.
     pub items: Vec<Item>,
 }
 
@@ -50,7 +51,7 @@ pub struct Item {
     pub id: String,
     pub name: String,
     pub on_hand: u32,
-    /// Its own, instead of `stock.low`.
+    /// Overrides `stock.low`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<u32>,
 }
@@ -59,24 +60,24 @@ pub struct Item {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShippingSettings {
-    /// Who carries new shipments.
+    /// The carrier of new shipments.
     pub carrier: CarrierKind,
-    /// Which share of the simulated carrier's calls fails, from 0 to 1.
+    /// The share of failing calls to the simulated carrier, from 0 to 1.
     pub failure_rate: f64,
-    /// The longest a call to a carrier may take.
+    /// The time limit of a call to a carrier.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
-    /// Calls made for one answer, in all.
+    /// The number of attempts for one answer.
     pub attempts: u32,
     /// The warehouse's country.
     pub origin: String,
-    /// The warehouse's clock.
+    /// The warehouse's distance from UTC, such as `-03:00`.
     pub utc_offset: String,
     /// The first serial number of the tracking numbers.
     pub serial_from: u64,
     /// Working days until an order can be collected.
     pub pickup: u16,
-    /// Working days to other countries than those below.
+    /// Working days to countries that are not in `countries`.
     pub elsewhere: DaySettings,
     pub countries: Vec<CountrySettings>,
 }
@@ -99,8 +100,8 @@ pub struct CountrySettings {
     pub holidays: Vec<String>,
 }
 
-/// Whether `text` can be an id or a name: not blank, not too long, nothing that can't be seen.
-pub fn is_word(text: &str, longest: usize) -> bool {
+/// Returns true if `text` can be an id or a name: not blank, at most `longest` characters, no control characters.
+pub fn is_valid_name(text: &str, longest: usize) -> bool {
     !text.trim().is_empty() && text.chars().count() <= longest && !text.chars().any(char::is_control)
 }
 
@@ -108,86 +109,92 @@ fn is_country(code: &str) -> bool {
     code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// `-03:00` as a clock's distance from UTC.
-fn offset(text: &str) -> Option<Offset> {
-    let right = matches!(text.as_bytes(), [b'+' | b'-', _, _, b':', _, _]);
-    strtime::parse("%:z", text).ok().filter(|_| right)?.offset()
+/// Parses a distance from UTC such as `-03:00`.
+fn parse_offset(text: &str) -> Option<Offset> {
+    let is_complete = matches!(text.as_bytes(), [b'+' | b'-', _, _, b':', _, _]);
+    strtime::parse("%:z", text).ok().filter(|_| is_complete)?.offset()
 }
 
 impl Settings {
-    /// What is wrong: the key, the value, and what is allowed.
+    /// The invalid values: the key, the value, and what is allowed.
     pub fn faults(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let mut need = |right: bool, key: &str, value: &dyn Display, allowed: &str| {
-            if !right {
-                wrong.push(format!("{key} = '{value}': {allowed}"));
+        let mut faults = Vec::new();
+        let mut require = |is_valid: bool, key: &str, value: &dyn Display, allowed: &str| {
+            if !is_valid {
+                faults.push(format!("{key} = '{value}': {allowed}"));
             }
         };
-        self.stock.check(&mut need);
-        self.shipping.check(&mut need);
-        wrong
+        self.stock.check(&mut require);
+        self.shipping.check(&mut require);
+        faults
     }
 
-    /// The rules. What is wrong with the settings was found before.
-    pub fn warehouse(&self) -> Warehouse {
-        let StockSettings { warehouse, items, reservation_expiry, low, .. } = &self.stock;
-        let seed = items.iter().map(|item| Stock {
+    /// The initial stock of the configured items.
+    pub fn seed(&self) -> Vec<Stock> {
+        let stock = |item: &Item| Stock {
             item_id: item_id(&item.id),
             name: item.name.clone(),
-            warehouse: warehouse.clone(),
+            warehouse: self.stock.warehouse.clone(),
             on_hand: item.on_hand.into(),
             ..Stock::default()
-        });
-        let low_of = items.iter().filter_map(|item| Some((item_id(&item.id), item.low?.into()))).collect();
-        let (expiry, shipping) = (*reservation_expiry, self.shipping.rules());
-        let rules = Rules { expiry, low: (*low).into(), low_of, shipping };
-        Warehouse { name: warehouse.clone(), seed: seed.collect(), rules }
+        };
+        self.stock.items.iter().map(stock).collect()
     }
 
-    /// Who asks the carriers.
-    pub fn dispatcher(&self) -> Dispatcher<Switchboard> {
-        let ShippingSettings { failure_rate, timeout, attempts, .. } = self.shipping;
-        let simulated = Guarded { carrier: Simulated::new(failure_rate), timeout, attempts };
-        Dispatcher { carrier: Switchboard { simulated, manual: Manual } }
+    /// The settings of the rules. [`Settings::faults`] must be empty.
+    pub fn rules(&self) -> RuleSettings {
+        let low_of = |item: &Item| Some((item_id(&item.id), item.low?.into()));
+        RuleSettings {
+            expiry: self.stock.reservation_expiry,
+            low: self.stock.low.into(),
+            low_of: self.stock.items.iter().filter_map(low_of).collect(),
+            shipping: self.shipping.rules(),
+        }
     }
 }
 
-type Need<'n> = &'n mut dyn FnMut(bool, &str, &dyn Display, &str);
+/// Records a fault unless the value is valid: validity, key, value, allowed values.
+type Require<'r> = &'r mut dyn FnMut(bool, &str, &dyn Display, &str);
 
 impl StockSettings {
-    fn check(&self, need: Need<'_>) {
+    fn check(&self, require: Require<'_>) {
         let warehouse = &self.warehouse;
         let allowed = format!("allowed are 1 to {LONGEST_ID} characters, no '/', no control characters");
-        need(is_word(warehouse, LONGEST_ID) && !warehouse.contains('/'), "stock.warehouse", warehouse, &allowed);
+        require(
+            is_valid_name(warehouse, LONGEST_ID) && !warehouse.contains('/'),
+            "stock.warehouse",
+            warehouse,
+            &allowed,
+        );
         let expiry = self.reservation_expiry;
-        let right = (Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60)).contains(&expiry);
-        need(right, "stock.reservation_expiry", &format!("{expiry:?}"), "allowed is 1s to 366days");
+        let is_valid = (Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60)).contains(&expiry);
+        require(is_valid, "stock.reservation_expiry", &format!("{expiry:?}"), "allowed is 1s to 366days");
         let mut seen = BTreeSet::new();
         for (n, Item { id, name, .. }) in self.items.iter().enumerate() {
             let allowed = format!("allowed are 1 to {LONGEST_ID} characters, no control characters");
-            need(is_word(id, LONGEST_ID), &format!("stock.items[{n}].id"), id, &allowed);
+            require(is_valid_name(id, LONGEST_ID), &format!("stock.items[{n}].id"), id, &allowed);
             let allowed = format!("allowed are 1 to {LONGEST_NAME} characters, no control characters");
-            need(is_word(name, LONGEST_NAME), &format!("stock.items[{n}].name"), name, &allowed);
-            let once = seen.insert(item_id(id));
-            need(once, &format!("stock.items[{n}].id"), id, "each item may stand there once");
+            require(is_valid_name(name, LONGEST_NAME), &format!("stock.items[{n}].name"), name, &allowed);
+            let is_new = seen.insert(item_id(id));
+            require(is_new, &format!("stock.items[{n}].id"), id, "each item is allowed once");
         }
     }
 }
 
 impl ShippingSettings {
-    fn check(&self, need: Need<'_>) {
+    fn check(&self, require: Require<'_>) {
         let rate = self.failure_rate;
-        need((0.0..=1.0).contains(&rate), "shipping.failure_rate", &rate, "allowed is 0 to 1");
-        let right = (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&self.timeout);
-        need(right, "shipping.timeout", &format!("{:?}", self.timeout), "allowed is 100ms to 1m");
-        need((1..=10).contains(&self.attempts), "shipping.attempts", &self.attempts, "allowed is 1 to 10");
-        let country = "allowed is a country's code of two capital letters (ISO 3166-1 alpha-2), such as BR";
-        need(is_country(&self.origin), "shipping.origin", &self.origin, country);
-        let clock = "allowed is a distance from UTC such as -03:00";
-        need(offset(&self.utc_offset).is_some(), "shipping.utc_offset", &self.utc_offset, clock);
-        need(self.serial_from < 100_000_000, "shipping.serial_from", &self.serial_from, "allowed are 8 digits");
+        require((0.0..=1.0).contains(&rate), "shipping.failure_rate", &rate, "allowed is 0 to 1");
+        let is_valid = (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&self.timeout);
+        require(is_valid, "shipping.timeout", &format!("{:?}", self.timeout), "allowed is 100ms to 1m");
+        require((1..=10).contains(&self.attempts), "shipping.attempts", &self.attempts, "allowed is 1 to 10");
+        let country_code = "allowed is a country code of two capital letters (ISO 3166-1 alpha-2), such as BR";
+        require(is_country(&self.origin), "shipping.origin", &self.origin, country_code);
+        let utc_offset = "allowed is a distance from UTC such as -03:00";
+        require(parse_offset(&self.utc_offset).is_some(), "shipping.utc_offset", &self.utc_offset, utc_offset);
+        require(self.serial_from < 100_000_000, "shipping.serial_from", &self.serial_from, "allowed are 8 digits");
         let mut days = |key: &str, days: u16| {
-            need((0..=LONGEST_WAY).contains(&days), key, &days, &format!("allowed is 0 to {LONGEST_WAY}"));
+            require((0..=LONGEST_DELIVERY).contains(&days), key, &days, &format!("allowed is 0 to {LONGEST_DELIVERY}"));
         };
         days("shipping.pickup", self.pickup);
         days("shipping.elsewhere.standard", self.elsewhere.standard);
@@ -199,11 +206,11 @@ impl ShippingSettings {
         let mut seen = BTreeSet::new();
         for (n, to) in self.countries.iter().enumerate() {
             let key = format!("shipping.countries[{n}].code");
-            need(is_country(&to.code), &key, &to.code, country);
-            need(seen.insert(&to.code), &key, &to.code, "each country may stand there once");
-            let holiday = "allowed is a day of every year, such as 12-25, or of one, such as 2027-03-26";
+            require(is_country(&to.code), &key, &to.code, country_code);
+            require(seen.insert(&to.code), &key, &to.code, "each country is allowed once");
+            let holiday = "allowed is a day of each year such as 12-25, or of one year such as 2027-03-26";
             for day in &to.holidays {
-                need(Holiday::parse(day).is_some(), &format!("shipping.countries[{n}].holidays"), day, holiday);
+                require(Holiday::parse(day).is_some(), &format!("shipping.countries[{n}].holidays"), day, holiday);
             }
         }
     }
@@ -218,7 +225,7 @@ impl ShippingSettings {
         Shipping {
             carrier: self.carrier,
             origin: self.origin.clone(),
-            offset: offset(&self.utc_offset).unwrap_or(Offset::UTC),
+            offset: parse_offset(&self.utc_offset).unwrap_or(Offset::UTC),
             serial_from: self.serial_from,
             pickup: self.pickup,
             elsewhere: Days { standard, express },

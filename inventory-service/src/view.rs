@@ -1,5 +1,5 @@
-//! What the inventory service's API reads from the view. Stock and reservations are found by their keys in the entities
-//! themselves; tables of its own are the movements and the list of shipments.
+//! The view of the inventory: its tables and queries. Stock and reservations are read from the table of entities by
+//! their keys; movements and the list of shipments have their own tables.
 
 use std::str::FromStr;
 
@@ -8,27 +8,27 @@ use common::view::{Row, Rows};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Transaction, params};
 
+use crate::entity::{Inventory, Shipment, Stock, shipment_key};
 use crate::movement::Movement;
-use crate::shipment::{Shipment, shipment_key};
-use crate::stock::{Inventory, Stock};
 
-/// The rows of the inventory.
+/// The tables of the inventory.
 pub struct InventoryRows;
 
 impl Rows for InventoryRows {
     type Entity = Inventory;
 
-    // `sort` is the time in milliseconds, 0 for an opening: it is the first.
+    // `sort` is the time in milliseconds, and 0 for an opening, which sorts first.
     const SCHEMA: &'static str = "
         CREATE TABLE movements(warehouse TEXT NOT NULL, item TEXT NOT NULL, sort INTEGER NOT NULL, source TEXT NOT NULL,
-          line INTEGER NOT NULL, what TEXT NOT NULL, debit TEXT NOT NULL, credit TEXT NOT NULL, quantity INTEGER NOT NULL,
-          reference TEXT, done_by TEXT, why TEXT, PRIMARY KEY(warehouse, item, sort, source, line)) WITHOUT ROWID;
+          line INTEGER NOT NULL, what TEXT NOT NULL, debit TEXT NOT NULL, credit TEXT NOT NULL,
+          quantity INTEGER NOT NULL, reference TEXT, done_by TEXT, why TEXT,
+          PRIMARY KEY(warehouse, item, sort, source, line)) WITHOUT ROWID;
         CREATE TABLE shipments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL) WITHOUT ROWID;
         CREATE INDEX shipments_of_status ON shipments(status, order_id);";
 
     fn apply(tx: &Transaction<'_>, row: &Row<'_, Inventory>) -> rusqlite::Result<()> {
         let Some(state) = row.state else {
-            // Nothing is ever removed; a search through all of it does.
+            // Entities are never removed, so this may scan the table.
             tx.execute("DELETE FROM movements WHERE source = ?", [row.key])?;
             return Ok(());
         };
@@ -40,14 +40,15 @@ impl Rows for InventoryRows {
             upsert.execute((&shipment.order_id, shipment.status.name()))?;
         }
         for (line, movement) in (0_u32..).zip(state.movements()) {
-            book(tx, row.key, line, &movement)?;
+            insert_movement(tx, row.key, line, &movement)?;
         }
         Ok(())
     }
 }
 
-/// Makes this the movement of that line. Only an opening can change: until the first movement is written down.
-fn book(tx: &Transaction<'_>, source: &str, line: u32, movement: &Movement<'_>) -> rusqlite::Result<()> {
+/// Inserts the movement with this line number of an entity. An existing movement is not changed, except for an opening,
+/// which changes until the first movement.
+fn insert_movement(tx: &Transaction<'_>, source: &str, line: u32, movement: &Movement<'_>) -> rusqlite::Result<()> {
     let Movement { warehouse, item, what, from, to, quantity, at, reference, by, why } = movement;
     let sort = at.map_or(0, |at| at.0.max(1));
     if at.is_none() {
@@ -60,29 +61,39 @@ fn book(tx: &Transaction<'_>, source: &str, line: u32, movement: &Movement<'_>) 
         let mut insert =
             tx.prepare_cached("INSERT OR IGNORE INTO movements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
         let quantity = i64::try_from(*quantity).unwrap_or(i64::MAX);
-        let accounts = (from.name(), to.name());
         insert.execute(params![
-            warehouse, item, sort, source, line, what, accounts.0, accounts.1, quantity, reference, by, why
+            warehouse,
+            item,
+            sort,
+            source,
+            line,
+            what,
+            from.name(),
+            to.name(),
+            quantity,
+            reference,
+            by,
+            why
         ])?;
     }
     Ok(())
 }
 
-fn state(text: &str) -> rusqlite::Result<Inventory> {
+fn parse(text: &str) -> rusqlite::Result<Inventory> {
     serde_json::from_str(text).map_err(|e| Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
 }
 
-/// What is kept under that key.
+/// The entity with this key.
 ///
 /// # Errors
-/// SQLite's, and a state that can't be read.
+/// SQLite's, and [`Error::FromSqlConversionFailure`] for a state that can't be parsed.
 pub fn entity(connection: &Connection, key: &str) -> rusqlite::Result<Option<Inventory>> {
     let mut query = connection.prepare_cached("SELECT state FROM entities WHERE key = ?")?;
     let mut rows = query.query([key])?;
-    rows.next()?.map(|row| state(row.get_ref(0)?.as_str()?)).transpose()
+    rows.next()?.map(|row| parse(row.get_ref(0)?.as_str()?)).transpose()
 }
 
-/// The stock of that key.
+/// The stock with this key.
 ///
 /// # Errors
 /// As [`entity`].
@@ -95,21 +106,21 @@ pub fn stock(connection: &Connection, key: &str) -> rusqlite::Result<Option<Stoc
 /// # Errors
 /// As [`entity`].
 pub fn all(connection: &Connection) -> rusqlite::Result<Vec<Stock>> {
-    // '0' comes right after '/'.
+    // '0' is the character after '/'.
     let mut query = connection.prepare_cached("SELECT state FROM entities WHERE key >= 'stock/' AND key < 'stock0'")?;
     let mut rows = query.query([])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        all.extend(state(row.get_ref(0)?.as_str()?)?.stock().cloned());
+        all.extend(parse(row.get_ref(0)?.as_str()?)?.stock().cloned());
     }
     all.sort_by(|a, b| (&a.name, &a.item_id, &a.warehouse).cmp(&(&b.name, &b.item_id, &b.warehouse)));
     Ok(all)
 }
 
-/// A movement as the view has it.
+/// A row of the table of movements.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moved {
-    pub place: Place,
+pub struct MovementRow {
+    pub position: MovementPosition,
     pub what: String,
     pub from: String,
     pub to: String,
@@ -120,54 +131,57 @@ pub struct Moved {
     pub why: Option<String>,
 }
 
-/// Where a movement stands among those of its item.
+/// The position of a movement among those of its item: the cursor of its page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct MovementPosition {
     pub sort: i64,
     pub line: u32,
     pub source: String,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for MovementPosition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { sort, line, source } = self;
         write!(f, "{sort}_{line}_{source}")
     }
 }
 
-impl FromStr for Place {
+impl FromStr for MovementPosition {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut parts = text.splitn(3, '_');
         let mut next = || parts.next().ok_or(());
-        let (sort, line) = (next()?.parse().map_err(|_| ())?, next()?.parse().map_err(|_| ())?);
-        Ok(Self { sort, line, source: next()?.to_owned() })
+        let sort = next()?.parse().map_err(|_| ())?;
+        let line = next()?.parse().map_err(|_| ())?;
+        let source = next()?.to_owned();
+        Ok(Self { sort, line, source })
     }
 }
 
-/// At most `limit` movements of an item before that place, the newest first.
+/// At most `limit` movements of an item before a position, newest first.
 ///
 /// # Errors
 /// SQLite's.
 pub fn movements(
     db: &Connection,
-    (warehouse, item): (&str, &str),
-    before: Option<&Place>,
+    warehouse: &str,
+    item: &str,
+    before: Option<&MovementPosition>,
     limit: usize,
-) -> rusqlite::Result<Vec<Moved>> {
+) -> rusqlite::Result<Vec<MovementRow>> {
     let mut query = db.prepare_cached(
         "SELECT sort, line, source, what, debit, credit, quantity, reference, done_by, why FROM movements
          WHERE warehouse = ?1 AND item = ?2 AND (sort, source, line) < (?3, ?4, ?5)
          ORDER BY sort DESC, source DESC, line DESC LIMIT ?6",
     )?;
-    let last = Place { sort: i64::MAX, line: 0, source: String::new() };
-    let Place { sort, line, source } = before.unwrap_or(&last);
+    let newest = MovementPosition { sort: i64::MAX, line: 0, source: String::new() };
+    let MovementPosition { sort, line, source } = before.unwrap_or(&newest);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let read = |row: &rusqlite::Row<'_>| {
         let sort: i64 = row.get(0)?;
-        Ok(Moved {
-            place: Place { sort, line: row.get(1)?, source: row.get(2)? },
+        Ok(MovementRow {
+            position: MovementPosition { sort, line: row.get(1)?, source: row.get(2)? },
             what: row.get(3)?,
             from: row.get(4)?,
             to: row.get(5)?,
@@ -181,14 +195,15 @@ pub fn movements(
     query.query_map(params![warehouse, item, sort, source, line, limit], read)?.collect()
 }
 
-/// What stands on each account of an item: what came to it less what left it.
+/// The balance of each account of an item: the quantity moved to it minus the quantity moved from it.
 ///
 /// # Errors
 /// SQLite's.
-pub fn accounts(db: &Connection, (warehouse, item): (&str, &str)) -> rusqlite::Result<Vec<(String, i64)>> {
+pub fn accounts(db: &Connection, warehouse: &str, item: &str) -> rusqlite::Result<Vec<(String, i64)>> {
     let mut query = db.prepare_cached(
         "SELECT account, SUM(moved) FROM (
-           SELECT credit AS account, SUM(quantity) AS moved FROM movements WHERE warehouse = ?1 AND item = ?2 GROUP BY credit
+           SELECT credit AS account, SUM(quantity) AS moved FROM movements
+             WHERE warehouse = ?1 AND item = ?2 GROUP BY credit
            UNION ALL
            SELECT debit, -SUM(quantity) FROM movements WHERE warehouse = ?1 AND item = ?2 GROUP BY debit)
          GROUP BY account ORDER BY account",
@@ -196,7 +211,7 @@ pub fn accounts(db: &Connection, (warehouse, item): (&str, &str)) -> rusqlite::R
     query.query_map([warehouse, item], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// At most `limit` shipments of the newest orders before that one, in one status or in any.
+/// At most `limit` shipments of the orders before `before`, newest order first, with one status or with any.
 ///
 /// # Errors
 /// As [`entity`].
@@ -206,12 +221,13 @@ pub fn shipments(
     before: Option<&str>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Shipment>> {
-    let which = status.map_or("", |_| "status = ?3 AND");
+    let filter = status.map_or("", |_| "status = ?3 AND");
     let mut query = db.prepare_cached(&format!(
-        "SELECT order_id FROM shipments WHERE {which} order_id < ?1 ORDER BY order_id DESC LIMIT ?2"
+        "SELECT order_id FROM shipments WHERE {filter} order_id < ?1 ORDER BY order_id DESC LIMIT ?2"
     ))?;
-    // '~' comes after every digit.
-    let (before, limit) = (before.unwrap_or("~"), i64::try_from(limit).unwrap_or(i64::MAX));
+    // '~' sorts after all characters of an id.
+    let before = before.unwrap_or("~");
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let read = |row: &rusqlite::Row<'_>| row.get(0);
     let orders: rusqlite::Result<Vec<String>> = match status {
         Some(status) => query.query_map(params![before, limit, status], read)?.collect(),
@@ -225,5 +241,4 @@ pub fn shipments(
 }
 
 #[cfg(test)]
-#[path = "tests/view.rs"]
 mod tests;

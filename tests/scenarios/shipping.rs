@@ -75,7 +75,7 @@ async fn an_order_is_shipped_and_followed_to_the_door(cluster: Arc<Cluster>, _: 
     let data = &reply["data"];
     let number = data["trackingNumber"].as_str().context("a tracking number")?;
     ensure!(reply["outcome"] == "ok" && data["carrier"] == "simulated" && data["method"] == "express", "{reply}");
-    ensure!(inventory_service::shipment::tracking::is_right(number), "{number}");
+    ensure!(inventory_service::rules::tracking::is_valid(number), "{number}");
     ensure!(ship(&cluster, &order, "express", "50000-001").await? == reply, "asked again, the same is answered");
     let id = data["shipmentId"].as_str().context("an id")?;
     let (status, text) = label(&cluster, id).await?;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::ids::OrderId;
 use common::journal::Entity;
 use common::topics;
-use inventory_service::stock::{Inventory, Stock, reservation_key, stock_key};
+use inventory_service::entity::{Inventory, Stock, reservation_key, stock_key};
 use orchestrator::conduct::{Kept, saga_key};
 use order_service::order::entity::OrderEntity as Ordering;
 use order_service::order::{self, Status};

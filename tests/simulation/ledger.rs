@@ -8,7 +8,7 @@ use common::ids::OrderId;
 use common::journal::{Positions, Record, Verdict, Write};
 use common::messages::{Message, Outgoing, header};
 use common::topics;
-use inventory_service::stock::{Inventory, Reservation, Status as Reserved};
+use inventory_service::entity::{Inventory, Reservation, ReservationStatus as Reserved};
 use orchestrator::conduct::Kept;
 use order_service::order;
 use order_service::order::entity::OrderEntity as Ordering;

@@ -10,7 +10,8 @@ use common::messages::{Message, Outgoing, Unreadable, header};
 use common::service::Program;
 use common::time::Timestamp;
 use common::topics;
-use inventory_service::stock::{Rules, Warehouse};
+use inventory_service::handler::Warehouse;
+use inventory_service::rules::settings::RuleSettings;
 use orchestrator::conduct::{Conductor, ROLLOUT_SET, SAGA_ACTION};
 use orchestrator::program::Orchestrator;
 use order_service::handler::OrderHandler;
@@ -316,7 +317,7 @@ fn orders_take_whatever_comes() {
 
 #[test]
 fn the_inventory_takes_whatever_comes() {
-    let warehouse = Warehouse { name: WAREHOUSE.to_owned(), seed: stock(), rules: Rules::default() };
+    let warehouse = Warehouse { name: WAREHOUSE.to_owned(), seed: stock(), rules: RuleSettings::default() };
     damaged::<inventory_service::program::Program, _>(&warehouse, &[]);
 }
 

@@ -5,9 +5,10 @@ use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Reply, Unreadable};
 use common::time::Timestamp;
 use common::topics;
-use inventory_service::carrier;
-use inventory_service::messages::{OfOrder, RELEASE, RESERVE};
-use inventory_service::stock::{Inventory, Warehouse, reservation_key};
+use inventory_service::carrier::call::CarrierCall;
+use inventory_service::entity::{Inventory, reservation_key};
+use inventory_service::handler::Warehouse;
+use inventory_service::messages::{OrderCommand, RELEASE, RESERVE};
 use payment_service::handler::Payments;
 use payment_service::payment::{Payment, ProviderCall, Status, key};
 use payment_service::results::PaymentResult;
@@ -42,7 +43,7 @@ pub struct Stocks(pub Warehouse, pub Sabotage);
 
 impl Handler for Stocks {
     type Entity = Inventory;
-    type SideEffect = carrier::CarrierCall;
+    type SideEffect = CarrierCall;
 
     fn decide(
         &self,
@@ -51,7 +52,7 @@ impl Handler for Stocks {
         now: Timestamp,
     ) -> Result<(), Unreadable> {
         if let Trigger::Message(message) = trigger
-            && let Ok(OfOrder { order_id }) = message.json()
+            && let Ok(OrderCommand { order_id }) = message.json()
         {
             let order = order_id.to_string();
             match (self.1, message.kind()) {
@@ -66,7 +67,7 @@ impl Handler for Stocks {
         self.0.decide(tx, trigger, now)
     }
 
-    fn intents(&self, key: &Key, entity: &Inventory) -> Vec<Intent<carrier::CarrierCall>> {
+    fn intents(&self, key: &Key, entity: &Inventory) -> Vec<Intent<CarrierCall>> {
         self.0.intents(key, entity)
     }
 }

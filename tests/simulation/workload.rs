@@ -7,7 +7,7 @@ use common::messages::{Headers, Outgoing, header};
 use common::time::Timestamp;
 use common::topics;
 use fastrand::Rng;
-use inventory_service::stock::Stock;
+use inventory_service::entity::Stock;
 use order_service::api::place_body::PlaceOrder;
 use order_service::messages::{self, CANCEL, Cancel};
 use order_service::order::limits::Limits;

@@ -1,4 +1,4 @@
-//! What people change about the stock: adjustments, receipts and counts, each with who and why.
+//! Adjustments, receipts and counts of the stock, each with its author and reason.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,14 +9,13 @@ use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::stock::known;
-use super::{fault, request_id, seen, send, start};
-use crate::changes::{Change, change_id, change_key};
+use crate::api::requests::{Request, check_texts, or_invalid, request_id, send, wait_for};
+use crate::api::stock::find_known;
+use crate::entity::{Change, Inventory, change_id, change_key};
 use crate::messages::{CHANGE, ChangeKind, ChangeStock, item_id};
 use crate::settings::Settings;
-use crate::stock::Inventory;
 
-/// Pieces that were found (more than 0), or are broken or lost (less than 0).
+/// Pieces that were found (above 0), or broken or lost (below 0).
 #[derive(Deserialize, ToSchema)]
 #[schema(as = StockAdjustment)]
 #[serde(deny_unknown_fields)]
@@ -24,21 +23,21 @@ pub(super) struct Adjustment {
     /// Not 0.
     #[schema(minimum = -4_294_967_295_i64, maximum = 4_294_967_295_i64)]
     quantity: i64,
-    /// Who says so.
+    /// Who reports it.
     #[schema(min_length = 1, max_length = 200)]
     by: String,
     #[schema(min_length = 1, max_length = 200)]
     why: String,
 }
 
-/// Pieces that came from a supplier.
+/// Pieces that were received from a supplier.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = StockReceipt)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Receipt {
     #[schema(minimum = 1, maximum = 4_294_967_295_i64)]
     quantity: i64,
-    /// Who says so.
+    /// Who reports it.
     #[schema(min_length = 1, max_length = 200)]
     by: String,
     /// Such as the delivery note's number.
@@ -51,7 +50,7 @@ pub(super) struct Receipt {
 #[schema(as = StockCount)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Count {
-    /// How many are there, reserved ones included.
+    /// The counted pieces, including reserved ones.
     #[schema(minimum = 0, maximum = 4_294_967_295_i64)]
     on_hand: i64,
     /// Who counted.
@@ -61,7 +60,7 @@ pub(super) struct Count {
     why: String,
 }
 
-/// A change of the stock, and how the stock stood after it.
+/// A change of the stock, and the stock after it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = StockChange)]
 #[serde(rename_all = "camelCase")]
@@ -69,7 +68,7 @@ pub(super) struct ChangeBody {
     item_id: String,
     warehouse: String,
     kind: ChangeKind,
-    /// What became more; less than 0: less.
+    /// The pieces added; negative if pieces were removed.
     moved: i64,
     by: String,
     why: String,
@@ -83,30 +82,39 @@ pub(super) struct ChangeBody {
 impl From<Change> for ChangeBody {
     fn from(change: Change) -> Self {
         let Change { warehouse, item_id, kind, moved, by, why, at, on_hand, reserved, .. } = change;
-        let (by, why) = (by.unwrap_or_default(), why.unwrap_or_default());
-        let available = on_hand.saturating_sub(reserved);
-        Self { item_id, warehouse, kind, moved, by, why, at, on_hand, reserved, available }
+        Self {
+            item_id,
+            warehouse,
+            kind,
+            moved,
+            by: by.unwrap_or_default(),
+            why: why.unwrap_or_default(),
+            at,
+            on_hand,
+            reserved,
+            available: on_hand.saturating_sub(reserved),
+        }
     }
 }
 
-/// Adds pieces, or takes some away that are not reserved.
+/// Adds pieces, or removes pieces that are not reserved.
 #[utoipa::path(post, path = "/stock/{item}/adjustments", params(("item" = String, Path, description = "The item's id."),
-        ("Idempotency-Key" = Option<String>, Header, description = "By which the request is known when it is sent again.")),
+        ("Idempotency-Key" = Option<String>, Header, description = "Identifies the request when it is repeated.")),
     request_body = Adjustment,
     responses((status = 201, body = ChangeBody), (status = 404, description = "There is no such item."),
-        (status = 409, description = "More would be taken away than is available.")))]
+        (status = 409, description = "It would remove more pieces than are available.")))]
 pub(super) async fn adjust(
     State(context): State<Context<Settings>>,
     InPath(item): InPath<String>,
     headers: HeaderMap,
     Body(Adjustment { quantity, by, why }): Body<Adjustment>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
-    change(&context, &item, &headers, (ChangeKind::Adjustment, quantity), (by, why)).await
+    change(&context, &item, &headers, NewChange { kind: ChangeKind::Adjustment, quantity, by, why }).await
 }
 
-/// Adds pieces that came from a supplier.
+/// Adds pieces that were received from a supplier.
 #[utoipa::path(post, path = "/stock/{item}/receipts", params(("item" = String, Path, description = "The item's id."),
-        ("Idempotency-Key" = Option<String>, Header, description = "By which the request is known when it is sent again.")),
+        ("Idempotency-Key" = Option<String>, Header, description = "Identifies the request when it is repeated.")),
     request_body = Receipt,
     responses((status = 201, body = ChangeBody), (status = 404, description = "There is no such item.")))]
 pub(super) async fn receive(
@@ -115,12 +123,12 @@ pub(super) async fn receive(
     headers: HeaderMap,
     Body(Receipt { quantity, by, why }): Body<Receipt>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
-    change(&context, &item, &headers, (ChangeKind::Receipt, quantity), (by, why)).await
+    change(&context, &item, &headers, NewChange { kind: ChangeKind::Receipt, quantity, by, why }).await
 }
 
-/// Sets how many there are. A count may come out below what is reserved: then nothing is available.
+/// Sets the count of an item. It may be lower than the reserved quantity: no piece is available then.
 #[utoipa::path(post, path = "/stock/{item}/counts", params(("item" = String, Path, description = "The item's id."),
-        ("Idempotency-Key" = Option<String>, Header, description = "By which the request is known when it is sent again.")),
+        ("Idempotency-Key" = Option<String>, Header, description = "Identifies the request when it is repeated.")),
     request_body = Count,
     responses((status = 201, body = ChangeBody), (status = 404, description = "There is no such item.")))]
 pub(super) async fn count(
@@ -129,44 +137,61 @@ pub(super) async fn count(
     headers: HeaderMap,
     Body(Count { on_hand, by, why }): Body<Count>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
-    change(&context, &item, &headers, (ChangeKind::Count, on_hand), (by, why)).await
+    change(&context, &item, &headers, NewChange { kind: ChangeKind::Count, quantity: on_hand, by, why }).await
+}
+
+/// The body of a request, with the kind of change.
+struct NewChange {
+    kind: ChangeKind,
+    quantity: i64,
+    by: String,
+    why: String,
 }
 
 async fn change(
     context: &Context<Settings>,
     item: &str,
     headers: &HeaderMap,
-    (kind, quantity): (ChangeKind, i64),
-    (by, why): (String, String),
+    new: NewChange,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
-    let (warehouse, item) = (&context.settings.stock.warehouse, item_id(item));
-    let request = request_id(headers)?;
+    let warehouse = &context.settings.stock.warehouse;
+    let item = item_id(item);
+    let id = request_id(headers)?;
+    let NewChange { kind, quantity, by, why } = new;
     let value = ChangeStock { warehouse: warehouse.clone(), item_id: item, kind, quantity, by, why };
-    if let Some(problem) = wrong(&value) {
+    if let Some(problem) = check(&value) {
         return Err(problem);
     }
-    known(context, warehouse, &value.item_id).await?;
-    let key = change_key(&change_id(warehouse, &value.item_id, &request));
-    // One that was made is not asked for again.
+    find_known(context, warehouse, &value.item_id).await?;
+    let key = change_key(&change_id(warehouse, &value.item_id, &id));
+    // A repeated request is not sent again.
     if context.view.entity::<Inventory>(&key).await?.is_none() {
-        send(context, (CHANGE, warehouse, &value.item_id), &request, headers, &value).await?;
+        let request = Request { kind: CHANGE, warehouse, subject: &value.item_id, id: &id, value: &value };
+        send(context, headers, request).await?;
     }
-    let made = seen(context, &key, |found| found.change().cloned()).await?;
-    let said = (Some(&value.by), Some(&value.why));
-    if (made.kind, made.asked, (made.by.as_ref(), made.why.as_ref())) != (kind, quantity, said) {
-        return Err(Problem::unprocessable("Another change was asked for with this Idempotency-Key."));
+    let made = wait_for(context, &key, |found| found.change().cloned()).await?;
+    if !is_same(&made, &value) {
+        return Err(Problem::unprocessable("This Idempotency-Key was used for another change."));
     }
     match made.refused {
-        Some(refused) => Err(Problem::conflict(format!("The stock stays as it is: {refused}."))),
+        Some(refused) => Err(Problem::conflict(format!("The stock was not changed: {refused}."))),
         None => Ok((StatusCode::CREATED, Json(made.into()))),
     }
 }
 
-/// What is wrong with it.
-fn wrong(value: &ChangeStock) -> Option<Problem> {
-    let problem = fault(&[("/by", &value.by), ("/why", &value.why)]);
+/// Returns true if the change is the one that was requested.
+fn is_same(made: &Change, requested: &ChangeStock) -> bool {
+    made.kind == requested.kind
+        && made.requested == requested.quantity
+        && made.by.as_ref() == Some(&requested.by)
+        && made.why.as_ref() == Some(&requested.why)
+}
+
+/// The problem with a change; `None` if it is valid.
+fn check(value: &ChangeStock) -> Option<Problem> {
+    let problem = check_texts(&[("/by", &value.by), ("/why", &value.why)]);
     let most = i64::from(u32::MAX);
-    let (right, place, allowed) = match value.kind {
+    let (is_valid, pointer, allowed) = match value.kind {
         ChangeKind::Adjustment => (
             (-most..=most).contains(&value.quantity) && value.quantity != 0,
             "/quantity",
@@ -177,7 +202,7 @@ fn wrong(value: &ChangeStock) -> Option<Problem> {
         }
         ChangeKind::Count => ((0..=most).contains(&value.quantity), "/onHand", format!("must be from 0 to {most}")),
     };
-    if right { problem } else { Some(start(problem).at(place, allowed)) }
+    if is_valid { problem } else { Some(or_invalid(problem).at(pointer, allowed)) }
 }
 
 #[cfg(test)]
@@ -185,19 +210,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_is_wrong_with_a_change_is_said_with_its_place() {
-        let of = |kind, quantity, by: &str| {
-            let (warehouse, item_id) = ("main".to_owned(), "a".to_owned());
-            let change = ChangeStock { warehouse, item_id, kind, quantity, by: by.to_owned(), why: "so".to_owned() };
-            let problem = wrong(&change).map(|problem| serde_json::to_value(problem).unwrap())?;
-            let places = problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap());
-            Some(places.collect::<Vec<_>>().join(" "))
+    fn every_error_of_a_change_has_its_pointer() {
+        let pointers = |kind, quantity, by: &str| {
+            let change = ChangeStock {
+                warehouse: "main".to_owned(),
+                item_id: "a".to_owned(),
+                kind,
+                quantity,
+                by: by.to_owned(),
+                why: "so".to_owned(),
+            };
+            let problem = check(&change).map(|problem| serde_json::to_value(problem).unwrap())?;
+            let all = problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap());
+            Some(all.collect::<Vec<_>>().join(" "))
         };
-        assert_eq!(of(ChangeKind::Adjustment, -3, "ana"), None);
-        assert_eq!(of(ChangeKind::Count, 0, "ana"), None);
-        assert_eq!(of(ChangeKind::Adjustment, 0, "").as_deref(), Some("#/by #/quantity"));
-        assert_eq!(of(ChangeKind::Receipt, 0, "ana").as_deref(), Some("#/quantity"));
-        assert_eq!(of(ChangeKind::Count, -1, "ana").as_deref(), Some("#/onHand"));
-        assert_eq!(of(ChangeKind::Count, 1 << 32, "ana").as_deref(), Some("#/onHand"));
+        assert_eq!(pointers(ChangeKind::Adjustment, -3, "ana"), None);
+        assert_eq!(pointers(ChangeKind::Count, 0, "ana"), None);
+        assert_eq!(pointers(ChangeKind::Adjustment, 0, "").as_deref(), Some("#/by #/quantity"));
+        assert_eq!(pointers(ChangeKind::Receipt, 0, "ana").as_deref(), Some("#/quantity"));
+        assert_eq!(pointers(ChangeKind::Count, -1, "ana").as_deref(), Some("#/onHand"));
+        assert_eq!(pointers(ChangeKind::Count, 1 << 32, "ana").as_deref(), Some("#/onHand"));
     }
 }

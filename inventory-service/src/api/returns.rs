@@ -1,4 +1,4 @@
-//! Returns: how they stand, and what somebody says who looked at what came back.
+//! `/returns`: queries of returns, and the results of their inspection.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,11 +10,11 @@ use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{fault, request_id, seen, send};
-use crate::messages::{RETURN_RECEIVED, ReturnReceived, Verdict};
-use crate::returns::{Receipt, Return, ReturnStatus, return_key};
+use crate::api::requests::{Request, check_texts, request_id, send, wait_for};
+use crate::entity::returns::Receipt;
+use crate::entity::{Inventory, Line, Return, ReturnStatus, return_key};
+use crate::messages::{RETURN_RECEIVED, ReceiptStatus, ReturnReceived};
 use crate::settings::Settings;
-use crate::stock::{Inventory, Line};
 
 /// A return.
 #[derive(Serialize, ToSchema)]
@@ -42,7 +42,7 @@ pub(super) struct ReturnBody {
 impl From<Return> for ReturnBody {
     fn from(known: Return) -> Self {
         let Return { return_id, order_id, warehouse, status, items, refusal, receipt, restocked_at: _, at } = known;
-        let (reason, detail) = refusal.unzip();
+        let (reason, detail) = refusal.map(|refusal| (refusal.reason, refusal.detail)).unzip();
         Self { id: return_id, order_id, warehouse, status, items, reason, detail, receipt, updated_at: at }
     }
 }
@@ -63,50 +63,56 @@ pub(super) async fn show(
     Ok(Json(find(&context, id).await?.into()))
 }
 
-/// What somebody says who looked at what came back.
+/// The result of inspecting returned pieces.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ReturnReceived)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Said {
-    status: Verdict,
-    /// Who says so.
+pub(super) struct Inspection {
+    status: ReceiptStatus,
+    /// Who inspected them.
     #[schema(min_length = 1, max_length = 200)]
     by: String,
     #[schema(min_length = 1, max_length = 200)]
     why: String,
 }
 
-/// Somebody looked at what came back, and takes it or not. The saga is told so on `goods-received`.
+/// Accepts or rejects returned pieces after their inspection. The result is sent to the saga on `goods-received`.
 #[utoipa::path(post, path = "/returns/{id}/receipt", params(("id" = uuid::Uuid, Path, description = "The return's id."),
-        ("Idempotency-Key" = Option<String>, Header, description = "By which the request is known when it is sent again.")),
-    request_body = Said,
+        ("Idempotency-Key" = Option<String>, Header, description = "Identifies the request when it is repeated.")),
+    request_body = Inspection,
     responses((status = 200, body = ReturnBody), (status = 404, description = "There is no such return."),
-        (status = 409, description = "The opposite was said before, or nobody expects it any more.")))]
+        (status = 409, description = "The opposite was recorded before, or the return is not expected.")))]
 pub(super) async fn receive(
     State(context): State<Context<Settings>>,
     PathId(id): PathId,
     headers: HeaderMap,
-    Body(Said { status, by, why }): Body<Said>,
+    Body(Inspection { status, by, why }): Body<Inspection>,
 ) -> Result<Json<ReturnBody>, Problem> {
-    if let Some(problem) = fault(&[("/by", &by), ("/why", &why)]) {
+    if let Some(problem) = check_texts(&[("/by", &by), ("/why", &why)]) {
         return Err(problem);
     }
     let known = find(&context, id).await?;
     if is_expected(&known) {
         let value = ReturnReceived { return_id: id.0, status, by, why };
-        let about = (RETURN_RECEIVED, &*known.warehouse, &*known.order_id);
-        send(&context, about, &request_id(&headers)?, &headers, &value).await?;
+        let request = Request {
+            kind: RETURN_RECEIVED,
+            warehouse: &known.warehouse,
+            subject: &known.order_id,
+            id: &request_id(&headers)?,
+            value: &value,
+        };
+        send(&context, &headers, request).await?;
     }
     let settled = |found: &Inventory| found.returned().filter(|known| !is_expected(known)).cloned();
-    let known = seen(&context, &return_key(id.0), settled).await?;
+    let known = wait_for(&context, &return_key(id.0), settled).await?;
     match &known.receipt {
         Some(receipt) if receipt.status == status => Ok(Json(known.into())),
-        Some(_) => Err(Problem::conflict("The opposite was said of this return before.")),
-        None => Err(Problem::conflict("Nobody expects this return, or not any more.")),
+        Some(_) => Err(Problem::conflict("The opposite result was recorded for this return before.")),
+        None => Err(Problem::conflict("This return is not expected.")),
     }
 }
 
-/// Whether somebody has still to look at it.
+/// Returns true if it waits for its inspection.
 fn is_expected(known: &Return) -> bool {
     known.status == ReturnStatus::Expected && known.receipt.is_none()
 }

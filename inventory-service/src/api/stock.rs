@@ -1,4 +1,4 @@
-//! What is in stock, an item's count, and the movements that it comes from.
+//! `/stock`: queries of the stock and its movements, and the count of an item.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{fault, read_limit, seen, send, start};
+use crate::api::requests::{Request, check_texts, or_invalid, parse_limit, send, wait_for};
+use crate::entity::{Inventory, Stock, stock_key};
 use crate::messages::{SET, SetStock, item_id};
 use crate::movement::Account;
-use crate::settings::{LONGEST_ID, Settings, is_word};
-use crate::stock::{Inventory, Stock, stock_key};
-use crate::view::{self, Moved, Place};
+use crate::settings::{LONGEST_ID, Settings, is_valid_name};
+use crate::view::{self, MovementPosition, MovementRow};
 
-/// How many pieces of an item there are.
+/// The stock of an item in a warehouse, in pieces.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Stock)]
@@ -27,11 +27,11 @@ pub(super) struct StockBody {
     item_id: String,
     name: String,
     warehouse: String,
-    /// In the warehouse, reserved ones included.
+    /// In the warehouse, including reserved ones.
     on_hand: u64,
-    /// Set aside for orders.
+    /// Reserved for orders.
     reserved: u64,
-    /// What can still be reserved.
+    /// Can still be reserved.
     available: u64,
 }
 
@@ -54,47 +54,47 @@ pub(super) struct Query {
     warehouse: Option<String>,
 }
 
-/// Stock.
+/// The stock of items.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = StockList)]
-pub(super) struct All {
+pub(super) struct StockList {
     items: Vec<StockBody>,
 }
 
-/// Every item, by name.
-#[utoipa::path(get, path = "/stock", params(Query), responses((status = 200, body = All)))]
+/// Lists the stock of all items by name.
+#[utoipa::path(get, path = "/stock", params(Query), responses((status = 200, body = StockList)))]
 pub(super) async fn list(
     State(context): State<Context<Settings>>,
     Params(query): Params<Query>,
-) -> Result<Json<All>, Problem> {
-    let wanted = query.item_id.map(|id| item_id(&id));
+) -> Result<Json<StockList>, Problem> {
+    let item = query.item_id.map(|id| item_id(&id));
     let all = context.view.read(view::all).await?;
     let items = all.into_iter().filter(|stock| {
-        wanted.as_ref().is_none_or(|id| *id == stock.item_id)
+        item.as_ref().is_none_or(|id| *id == stock.item_id)
             && query.warehouse.as_ref().is_none_or(|name| *name == stock.warehouse)
     });
-    Ok(Json(All { items: items.map(StockBody::from).collect() }))
+    Ok(Json(StockList { items: items.map(StockBody::from).collect() }))
 }
 
-/// Which warehouse, where it is not this service's own.
+/// The query of `GET /stock/{item}`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct At {
-    /// The warehouse; this service's own unless it is said.
+pub(super) struct WarehouseQuery {
+    /// The warehouse; by default the service's own.
     warehouse: Option<String>,
 }
 
-/// An item.
-#[utoipa::path(get, path = "/stock/{item}", params(("item" = String, Path, description = "The item's id."), At),
+/// The stock of an item.
+#[utoipa::path(get, path = "/stock/{item}",
+    params(("item" = String, Path, description = "The item's id."), WarehouseQuery),
     responses((status = 200, body = StockBody), (status = 404, description = "There is no such item.")))]
 pub(super) async fn show(
     State(context): State<Context<Settings>>,
     InPath(item): InPath<String>,
-    Params(At { warehouse }): Params<At>,
+    Params(WarehouseQuery { warehouse }): Params<WarehouseQuery>,
 ) -> Result<Json<StockBody>, Problem> {
     let warehouse = warehouse.as_ref().unwrap_or(&context.settings.stock.warehouse);
-    Ok(Json(known(&context, warehouse, &item_id(&item)).await?.into()))
+    Ok(Json(find_known(&context, warehouse, &item_id(&item)).await?.into()))
 }
 
 async fn find(context: &Context<Settings>, warehouse: &str, item: &str) -> Result<Option<Stock>, Problem> {
@@ -102,8 +102,8 @@ async fn find(context: &Context<Settings>, warehouse: &str, item: &str) -> Resul
     Ok(found.and_then(|found| found.stock().cloned()))
 }
 
-/// The stock of an item that there is.
-pub(super) async fn known(context: &Context<Settings>, warehouse: &str, item: &str) -> Result<Stock, Problem> {
+/// The stock of an item, or a problem if the item is unknown.
+pub(super) async fn find_known(context: &Context<Settings>, warehouse: &str, item: &str) -> Result<Stock, Problem> {
     let unknown = || Problem::not_found(format!("There is no item {item} in warehouse {warehouse}."));
     find(context, warehouse, item).await?.ok_or_else(unknown)
 }
@@ -113,39 +113,39 @@ pub(super) async fn known(context: &Context<Settings>, warehouse: &str, item: &s
 #[schema(as = StockSet)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Count {
-    /// The item's name, for people.
+    /// The item's display name.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// How many there are.
+    /// Pieces in the warehouse, including reserved ones.
     #[schema(minimum = 0, maximum = 4_294_967_295_i64)]
     on_hand: i64,
 }
 
 impl Count {
-    /// The message that sets the count.
-    fn checked(self, warehouse: &str, item: &str) -> Result<SetStock, Problem> {
-        if !is_word(item, LONGEST_ID) {
+    /// Validates the count and returns it as a message.
+    fn into_message(self, warehouse: &str, item: &str) -> Result<SetStock, Problem> {
+        if !is_valid_name(item, LONGEST_ID) {
             return Err(Problem::bad_request(format!(
                 "An item's id has 1 to {LONGEST_ID} characters, none of them a control character."
             )));
         }
-        let problem = fault(&[("/name", &self.name)]);
+        let problem = check_texts(&[("/name", &self.name)]);
         match (u32::try_from(self.on_hand), problem) {
             (Ok(on_hand), None) => {
                 Ok(SetStock { warehouse: warehouse.to_owned(), item_id: item_id(item), name: self.name, on_hand })
             }
             (Ok(_), Some(problem)) => Err(problem),
-            (Err(_), problem) => Err(start(problem).at("/onHand", format!("must be from 0 to {}", u32::MAX))),
+            (Err(_), problem) => Err(or_invalid(problem).at("/onHand", format!("must be from 0 to {}", u32::MAX))),
         }
     }
 }
 
-/// Makes an item, or sets its name and its count. Who says why to a count uses `POST /stock/{item}/counts`. Answered once this
-/// instance shows it; sending it again is harmless.
+/// Creates an item, or sets its name and its count. To record a reason, use `POST /stock/{item}/counts`. Answered when
+/// this instance shows the count; the request may be repeated.
 #[utoipa::path(put, path = "/stock/{item}", params(("item" = String, Path, description = "The item's id.")),
     request_body = Count,
     responses((status = 200, body = StockBody), (status = 201, body = StockBody, description = "The item is new.",
-        headers(("Location" = String, description = "Where it is.")))))]
+        headers(("Location" = String, description = "The path of the item.")))))]
 pub(super) async fn set(
     State(context): State<Context<Settings>>,
     InPath(item): InPath<String>,
@@ -153,20 +153,21 @@ pub(super) async fn set(
     Body(count): Body<Count>,
 ) -> Result<Response, Problem> {
     let warehouse = &context.settings.stock.warehouse;
-    let value = count.checked(warehouse, &item)?;
+    let value = count.into_message(warehouse, &item)?;
     let is_new = find(&context, warehouse, &value.item_id).await?.is_none();
-    let (key, request) = (stock_key(warehouse, &value.item_id), Uuid::new_v4().to_string());
-    send(&context, (SET, warehouse, &value.item_id), &request, &headers, &value).await?;
-    let there = move |found: &Inventory| found.stock().filter(|stock| stock.changes.contains(&request)).cloned();
-    let shown = Json(StockBody::from(seen(&context, &key, there).await?));
+    let key = stock_key(warehouse, &value.item_id);
+    let id = Uuid::new_v4().to_string();
+    send(&context, &headers, Request { kind: SET, warehouse, subject: &value.item_id, id: &id, value: &value }).await?;
+    let is_set = move |found: &Inventory| found.stock().filter(|stock| stock.changes.contains(&id)).cloned();
+    let body = Json(StockBody::from(wait_for(&context, &key, is_set).await?));
     if is_new {
-        let location = format!("/stock/{}", percent_encoded(&shown.item_id));
-        return Ok((StatusCode::CREATED, [(LOCATION, location)], shown).into_response());
+        let location = format!("/stock/{}", percent_encoded(&body.item_id));
+        return Ok((StatusCode::CREATED, [(LOCATION, location)], body).into_response());
     }
-    Ok(shown.into_response())
+    Ok(body.into_response())
 }
 
-/// `text` as a segment of a path: all but unreserved characters as `%XX` (RFC 3986, section 2).
+/// `text` as a path segment, with all but unreserved characters as `%XX` (RFC 3986, section 2).
 fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -182,34 +183,35 @@ fn percent_encoded(text: &str) -> String {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Pages {
-    /// The warehouse; this service's own unless it is said.
+pub(super) struct MovementQuery {
+    /// The warehouse; by default the service's own.
     warehouse: Option<String>,
-    /// From the `next` of the page before.
+    /// The `next` of the previous page.
     cursor: Option<String>,
-    /// At most so many.
+    /// The largest number of items.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
     limit: Option<String>,
 }
 
-/// Movements of an item, newest first, double entry: each is so many pieces from one account to another.
+/// A page of the movements of an item, newest first, in double entry: each moves a quantity from one account to
+/// another.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MovementPage)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Movements {
-    /// The stock as it stands.
+    /// The current stock.
     stock: StockBody,
-    /// On the first page: what stands on each account, which is what came to it less what left it. `available` and `reserved`
-    /// together are the pieces on hand, and all accounts together are 0.
+    /// The balances of all accounts, on the first page only. `available` and `reserved` together are the pieces on
+    /// hand, and the sum of all balances is 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     accounts: Option<Vec<AccountBody>>,
     items: Vec<MovementBody>,
-    /// The query's `cursor` for the next page, if there is one.
+    /// The `cursor` of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-/// What stands on an account.
+/// The balance of an account: the quantity moved to it minus the quantity moved from it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = StockAccountBalance)]
 struct AccountBody {
@@ -218,80 +220,102 @@ struct AccountBody {
     balance: i64,
 }
 
-/// Pieces that went from one account to another.
+/// A quantity moved from one account to another.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Movement)]
 struct MovementBody {
-    /// `opening`, `reserved`, `confirmed`, `released`, `expired`, `put_back`, `restocked`, `adjusted`, `received`, `counted` or
-    /// `shortfall` (more was given out than a count had left).
+    /// `opening`, `reserved`, `confirmed`, `released`, `expired`, `put_back`, `restocked`, `adjusted`, `received`,
+    /// `counted` or `shortfall` (an order was confirmed with more pieces than a count had left).
     what: String,
     #[schema(value_type = Account)]
     from: String,
     #[schema(value_type = Account)]
     to: String,
     quantity: i64,
-    /// When; an opening has no time.
+    /// Absent for an opening.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     at: Option<Timestamp>,
-    /// The order, or the return.
+    /// The id of the order or the return.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
-    /// Who did it.
+    /// Who reported it.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
 
-impl From<Moved> for MovementBody {
-    fn from(moved: Moved) -> Self {
-        let Moved { place: _, what, from, to, quantity, at, reference, by, why } = moved;
+impl From<MovementRow> for MovementBody {
+    fn from(row: MovementRow) -> Self {
+        let MovementRow { position: _, what, from, to, quantity, at, reference, by, why } = row;
         Self { what, from, to, quantity, at, reference, by, why }
     }
 }
 
-/// Every change of an item's stock, newest first.
+/// Lists all movements of an item, newest first.
 #[utoipa::path(get, path = "/stock/{item}/movements",
-    params(("item" = String, Path, description = "The item's id."), Pages),
+    params(("item" = String, Path, description = "The item's id."), MovementQuery),
     responses((status = 200, body = Movements), (status = 404, description = "There is no such item.")))]
 pub(super) async fn movements(
     State(context): State<Context<Settings>>,
     InPath(item): InPath<String>,
-    Params(query): Params<Pages>,
+    Params(query): Params<MovementQuery>,
 ) -> Result<Response, Problem> {
     let item = item_id(&item);
-    let place = |text: &str| text.parse::<Place>().ok();
-    let from = parameter("cursor", query.cursor.as_deref(), place, "the next of an earlier page, as it was")?;
-    let limit = read_limit(query.limit.as_deref())?;
-    let of_warehouse = query.warehouse.as_ref().map(|name| format!("&warehouse={}", percent_encoded(name)));
+    let position = |text: &str| text.parse::<MovementPosition>().ok();
+    let cursor = query.cursor.as_deref();
+    let before = parameter("cursor", cursor, position, "the next of an earlier page, unchanged")?;
+    let limit = parse_limit(query.limit.as_deref())?;
+    let filter = query.warehouse.as_ref().map(|name| format!("&warehouse={}", percent_encoded(name)));
     let warehouse = query.warehouse.unwrap_or_else(|| context.settings.stock.warehouse.clone());
-    let (at, of) = (warehouse.clone(), item.clone());
-    let asked = move |db: &rusqlite::Connection| {
-        // One snapshot: what is summed is what is listed, and what the stock stands at.
-        let tx = db.unchecked_transaction()?;
-        let sums = if from.is_none() { Some(view::accounts(&tx, (&at, &of))?) } else { None };
-        let found = view::movements(&tx, (&at, &of), from.as_ref(), limit + 1)?;
-        Ok((view::stock(&tx, &stock_key(&at, &of))?, sums, found))
-    };
-    let (stock, accounts, mut found) = context.view.read(asked).await?;
+    let Page { stock, accounts, mut rows } = read_page(&context, &warehouse, &item, before, limit + 1).await?;
     let unknown = || Problem::not_found(format!("There is no item {item} in warehouse {warehouse}."));
     let stock = stock.ok_or_else(unknown)?.into();
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| last.place.to_string());
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| has_more).map(|last| last.position.to_string());
     let link = next.as_ref().map(|next| {
-        let (item, of_warehouse) = (percent_encoded(&item), of_warehouse.unwrap_or_default());
+        let item = percent_encoded(&item);
+        let filter = filter.unwrap_or_default();
         let cursor = percent_encoded(next);
-        [(LINK, format!("</stock/{item}/movements?limit={limit}{of_warehouse}&cursor={cursor}>; rel=\"next\""))]
+        [(LINK, format!("</stock/{item}/movements?limit={limit}{filter}&cursor={cursor}>; rel=\"next\""))]
     });
-    let accounts = accounts
-        .map(|all| all.into_iter().map(|(account, balance)| AccountBody { account, balance }).collect::<Vec<_>>());
-    let page = Json(Movements { stock, accounts, items: found.into_iter().map(MovementBody::from).collect(), next });
+    let balance = |(account, balance)| AccountBody { account, balance };
+    let accounts = accounts.map(|all| all.into_iter().map(balance).collect());
+    let page = Json(Movements { stock, accounts, items: rows.into_iter().map(MovementBody::from).collect(), next });
     Ok(match link {
         Some(link) => (link, page).into_response(),
         None => page.into_response(),
     })
+}
+
+/// What the view has for a page of movements.
+struct Page {
+    stock: Option<Stock>,
+    /// On the first page only.
+    accounts: Option<Vec<(String, i64)>>,
+    rows: Vec<MovementRow>,
+}
+
+/// Reads a page from one snapshot of the view, so that the stock, the balances and the movements agree.
+async fn read_page(
+    context: &Context<Settings>,
+    warehouse: &str,
+    item: &str,
+    before: Option<MovementPosition>,
+    limit: usize,
+) -> Result<Page, Problem> {
+    let warehouse = warehouse.to_owned();
+    let item = item.to_owned();
+    let query = move |db: &rusqlite::Connection| {
+        let tx = db.unchecked_transaction()?;
+        let accounts = if before.is_none() { Some(view::accounts(&tx, &warehouse, &item)?) } else { None };
+        let rows = view::movements(&tx, &warehouse, &item, before.as_ref(), limit)?;
+        let stock = view::stock(&tx, &stock_key(&warehouse, &item))?;
+        Ok(Page { stock, accounts, rows })
+    };
+    Ok(context.view.read(query).await?)
 }
 
 #[cfg(test)]
@@ -300,7 +324,7 @@ mod tests {
 
     fn check(item: &str, name: &str, on_hand: i64) -> Result<SetStock, serde_json::Value> {
         let count = Count { name: name.to_owned(), on_hand };
-        count.checked("main", item).map_err(|problem| serde_json::to_value(problem).unwrap())
+        count.into_message("main", item).map_err(|problem| serde_json::to_value(problem).unwrap())
     }
 
     #[test]
@@ -314,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_count_says_all_that_is_wrong() {
+    fn every_error_of_a_count_is_reported() {
         let problem = check("a", " ", -1).unwrap_err();
         assert_eq!(
             (&problem["errors"][0]["pointer"], &problem["errors"][1]["pointer"]),
@@ -325,16 +349,24 @@ mod tests {
     }
 
     #[test]
-    fn available_is_what_is_not_reserved_and_never_below_zero() {
-        let (item_id, name, warehouse) = ("a".to_owned(), "x".to_owned(), "main".to_owned());
-        let stock = Stock { item_id, name, warehouse, on_hand: 4, reserved: 6, ..Stock::default() };
-        let shown = serde_json::to_value(StockBody::from(stock)).unwrap();
-        let expected = serde_json::json!({"itemId": "a", "name": "x", "warehouse": "main", "onHand": 4, "reserved": 6, "available": 0});
-        assert_eq!(shown, expected);
+    fn available_is_on_hand_minus_reserved_and_never_negative() {
+        let stock = Stock {
+            item_id: "a".to_owned(),
+            name: "x".to_owned(),
+            warehouse: "main".to_owned(),
+            on_hand: 4,
+            reserved: 6,
+            ..Stock::default()
+        };
+        let body = serde_json::to_value(StockBody::from(stock)).unwrap();
+        let expected = serde_json::json!({
+            "itemId": "a", "name": "x", "warehouse": "main", "onHand": 4, "reserved": 6, "available": 0,
+        });
+        assert_eq!(body, expected);
     }
 
     #[test]
-    fn an_id_stands_in_a_path_as_one_segment() {
+    fn an_id_is_encoded_as_one_path_segment() {
         assert_eq!(percent_encoded("a b/ü"), "a%20b%2F%C3%BC");
     }
 }

@@ -1,5 +1,5 @@
-//! Asks the carrier what the shipments want asked, and says its answers as messages. Their ids derive from the intent's, so
-//! that an answer given again after a take-over is the same answer.
+//! Makes the calls to the carrier and sends its answers as messages. Their ids derive from the intent's, so that an
+//! answer repeated after a takeover is the same message.
 
 use common::ids;
 use common::journal::Intent;
@@ -8,13 +8,12 @@ use common::time::Timestamp;
 use common::topics;
 use common::worker::Executor;
 
-use super::answers::{CarrierAnswered, Outcome};
-use super::{Carrier, CarrierCall, CarrierError, Parcel};
-use crate::messages::CARRIER_ANSWERED;
+use crate::carrier::call::{CarrierCall, Parcel};
+use crate::carrier::client::{Carrier, CarrierError};
+use crate::messages::{CARRIER_ANSWERED, CarrierAnswered, CarrierOutcome};
 
-/// Performs the shipments' acts at a carrier.
+/// Makes the calls that shipments ask for.
 pub struct Dispatcher<C> {
-    /// The carrier.
     pub carrier: C,
 }
 
@@ -22,98 +21,73 @@ impl<C: Carrier> Executor for Dispatcher<C> {
     type SideEffect = CarrierCall;
 
     async fn execute(&self, intent: &Intent<CarrierCall>, now: Timestamp) -> Vec<Outgoing> {
-        let (parcel, call, outcome, said) = match &intent.what {
+        let (parcel, call, outcome, answer) = match &intent.what {
             CarrierCall::Book(parcel) => match self.carrier.book(parcel).await {
-                Ok(booked) => (parcel, parcel.call, Outcome::Booked, Ok(Some(booked.tracking_number))),
-                Err(error @ CarrierError::Failed(_)) => (parcel, parcel.call, Outcome::Failed, Err(error)),
-                Err(error @ CarrierError::Refused(_)) => (parcel, parcel.call, Outcome::Refused, Err(error)),
+                Ok(booked) => (parcel, parcel.call, CarrierOutcome::Booked, Ok(Some(booked.tracking_number))),
+                Err(error @ CarrierError::Failed(_)) => (parcel, parcel.call, CarrierOutcome::Failed, Err(error)),
+                Err(error @ CarrierError::Refused(_)) => (parcel, parcel.call, CarrierOutcome::Refused, Err(error)),
             },
             CarrierCall::Void(parcel, call) => match self.carrier.void(parcel).await {
-                Ok(()) => (parcel, *call, Outcome::Voided, Ok(None)),
-                Err(error @ CarrierError::Failed(_)) => (parcel, *call, Outcome::VoidFailed, Err(error)),
-                Err(error @ CarrierError::Refused(_)) => (parcel, *call, Outcome::NotVoided, Err(error)),
+                Ok(()) => (parcel, *call, CarrierOutcome::Voided, Ok(None)),
+                Err(error @ CarrierError::Failed(_)) => (parcel, *call, CarrierOutcome::VoidFailed, Err(error)),
+                Err(error @ CarrierError::Refused(_)) => (parcel, *call, CarrierOutcome::NotVoided, Err(error)),
             },
         };
-        if let Err(error) = &said {
-            tracing::warn!(order_id = parcel.order, ?outcome, call, "the carrier did not do it: {error}");
+        if let Err(error) = &answer {
+            tracing::warn!(order_id = parcel.order, ?outcome, call, "the call to the carrier did not succeed: {error}");
         }
-        let (tracking_number, error) = match said {
+        let (tracking_number, error) = match answer {
             Ok(number) => (number, None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let answer = CarrierAnswered { order_id: parcel.order.clone(), outcome, call, tracking_number, error };
-        vec![message(&intent.id, parcel, &answer, now)]
+        let value = CarrierAnswered { order_id: parcel.order.clone(), outcome, call, tracking_number, error };
+        vec![message(&intent.id, parcel, &value, now)]
     }
 }
 
 fn message(intent: &str, parcel: &Parcel, answer: &CarrierAnswered, now: Timestamp) -> Outgoing {
     let id = ids::derive(&[intent, "answer"]).to_string();
-    let (topic, key) = (topics::INVENTORY_COMMANDS, parcel.warehouse.as_str());
-    Outgoing::event(topic, key, CARRIER_ANSWERED, id, &parcel.order, now, answer).caused_by(parcel.trace.as_deref())
+    let key = &parcel.warehouse;
+    Outgoing::event(topics::INVENTORY_COMMANDS, key, CARRIER_ANSWERED, id, &parcel.order, now, answer)
+        .caused_by(parcel.trace.as_deref())
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::carrier::{CarrierKind, Simulated};
-    use crate::messages::{Address, Method};
-
-    /// A parcel to this postal code.
-    pub(crate) fn parcel(postal_code: &str) -> Parcel {
-        let address = Address {
-            name: "Ana".to_owned(),
-            line1: "Rua A, 1".to_owned(),
-            line2: None,
-            city: "Recife".to_owned(),
-            postal_code: postal_code.to_owned(),
-            country: "BR".to_owned(),
-        };
-        let text = |text: &str| text.to_owned();
-        Parcel {
-            shipment: text("s"),
-            order: text("o"),
-            warehouse: text("main"),
-            carrier: CarrierKind::Simulated,
-            method: Method::Standard,
-            address,
-            number: text("CA000000005BR"),
-            pieces: 1,
-            call: 1,
-            trace: None,
-        }
-    }
+    use crate::carrier::simulated::Simulated;
 
     async fn answer(what: CarrierCall) -> (Outgoing, CarrierAnswered) {
         let intent = Intent { id: "o/book/1".to_owned(), due: Timestamp(0), what };
         let dispatcher = Dispatcher { carrier: Simulated::new(0.0) };
         let message = dispatcher.execute(&intent, Timestamp(1)).await.remove(0);
-        let said = serde_json::from_slice(message.value.bytes().unwrap()).unwrap();
-        (message, said)
+        let value = serde_json::from_slice(message.value.bytes().unwrap()).unwrap();
+        (message, value)
     }
 
     #[tokio::test]
     async fn the_simulated_carrier_answers_by_the_postal_code() {
-        let book = |code: &str, call| CarrierCall::Book(Parcel { call, ..parcel(code) });
+        let book = |code: &str, call| CarrierCall::Book(Parcel { call, ..Parcel::to(code) });
         for (code, call, expected) in [
-            ("01310-100", 1, Outcome::Booked),
-            ("", 1, Outcome::Booked),
-            ("00000-000", 1, Outcome::Refused),
-            ("01310-177", 2, Outcome::Failed),
-            ("01310-177", 3, Outcome::Booked),
-            ("01310-144", 9, Outcome::Failed),
+            ("01310-100", 1, CarrierOutcome::Booked),
+            ("", 1, CarrierOutcome::Booked),
+            ("00000-000", 1, CarrierOutcome::Refused),
+            ("01310-177", 2, CarrierOutcome::Failed),
+            ("01310-177", 3, CarrierOutcome::Booked),
+            ("01310-144", 9, CarrierOutcome::Failed),
         ] {
-            let (_, said) = answer(book(code, call)).await;
-            assert_eq!((said.outcome, said.call), (expected, call), "{code}");
-            assert_eq!(said.tracking_number.is_some(), expected == Outcome::Booked);
-            assert_eq!(said.error.is_some(), expected != Outcome::Booked);
+            let (_, value) = answer(book(code, call)).await;
+            assert_eq!((value.outcome, value.call), (expected, call), "{code}");
+            assert_eq!(value.tracking_number.is_some(), expected == CarrierOutcome::Booked);
+            assert_eq!(value.error.is_some(), expected != CarrierOutcome::Booked);
         }
-        assert_eq!(answer(CarrierCall::Void(parcel("01310-144"), 4)).await.1.outcome, Outcome::Voided);
+        assert_eq!(answer(CarrierCall::Void(Parcel::to("01310-144"), 4)).await.1.outcome, CarrierOutcome::Voided);
     }
 
     #[tokio::test]
-    async fn an_answer_goes_to_the_warehouse_and_has_the_same_id_again() {
-        let (first, _) = answer(CarrierCall::Book(parcel("01310-100"))).await;
-        let (again, _) = answer(CarrierCall::Book(parcel("01310-100"))).await;
+    async fn an_answer_is_sent_to_the_warehouse_with_the_same_id_each_time() {
+        let (first, _) = answer(CarrierCall::Book(Parcel::to("01310-100"))).await;
+        let (again, _) = answer(CarrierCall::Book(Parcel::to("01310-100"))).await;
         assert_eq!(first, again);
         assert_eq!(first.key, Some("main".into()));
     }
@@ -121,6 +95,9 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn a_share_of_the_calls_fails() {
         let always = Simulated::new(1.0);
-        assert!(always.book(&parcel("01310-100")).await.is_err() && always.void(&parcel("01310-100")).await.is_err());
+        assert!(
+            always.book(&Parcel::to("01310-100")).await.is_err()
+                && always.void(&Parcel::to("01310-100")).await.is_err()
+        );
     }
 }

@@ -1,26 +1,26 @@
-//! What surrounds every call to a carrier: a time limit, and a second try with the same idempotency key.
+//! The time limit and the retries of calls to a carrier.
 
 use std::future::Future;
 use std::time::Duration;
 
-use super::{Booked, Carrier, CarrierError, Parcel};
+use crate::carrier::call::Parcel;
+use crate::carrier::client::{Booked, Carrier, CarrierError};
 
-/// The pause before a call that failed is made again.
+/// The pause before a retry.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A carrier with all that surrounds it.
+/// A carrier whose calls have a time limit and are retried with the same idempotency key.
 #[derive(Clone, Debug)]
 pub struct Guarded<C> {
-    /// The carrier.
     pub carrier: C,
     /// The longest a call may take.
     pub timeout: Duration,
-    /// Calls made for one answer, in all.
+    /// The number of attempts for one answer, at least 1.
     pub attempts: u32,
 }
 
 impl<C> Guarded<C> {
-    async fn call<T, F>(&self, what: &str, make: impl Fn() -> F) -> Result<T, CarrierError>
+    async fn call<T, F>(&self, operation: &str, make: impl Fn() -> F) -> Result<T, CarrierError>
     where
         F: Future<Output = Result<T, CarrierError>>,
     {
@@ -33,7 +33,7 @@ impl<C> Guarded<C> {
                 Err(failed @ CarrierError::Failed(_)) if attempt < self.attempts => failed,
                 other => return other,
             };
-            tracing::debug!(attempt, "{what} failed, and is tried again: {failed}");
+            tracing::debug!(attempt, "{operation} failed, will retry: {failed}");
             attempt += 1;
             tokio::time::sleep(PAUSE).await;
         }
@@ -55,9 +55,8 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::carrier::executor::tests::parcel;
 
-    /// Answers nothing at first, then that it takes it; refuses to let anything go.
+    /// Does not answer the first booking, and accepts the others; refuses to void.
     #[derive(Default)]
     struct Slow(AtomicU32);
 
@@ -71,7 +70,7 @@ mod tests {
 
         async fn void(&self, _: &Parcel) -> Result<(), CarrierError> {
             self.0.fetch_add(1, Ordering::Relaxed);
-            Err(CarrierError::Refused("it is on its way".to_owned()))
+            Err(CarrierError::Refused("the parcel was collected".to_owned()))
         }
     }
 
@@ -80,16 +79,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_without_an_answer_ends_in_time_and_is_tried_again() {
-        assert!(guarded(2).book(&parcel("01310-100")).await.is_ok());
-        let failed = guarded(1).book(&parcel("01310-100")).await.unwrap_err();
+    async fn a_call_without_an_answer_times_out_and_is_retried() {
+        assert!(guarded(2).book(&Parcel::to("01310-100")).await.is_ok());
+        let failed = guarded(1).book(&Parcel::to("01310-100")).await.unwrap_err();
         assert_eq!(failed.to_string(), "no answer within 0.02 s");
     }
 
     #[tokio::test]
-    async fn a_no_is_not_asked_again() {
+    async fn a_refusal_is_not_retried() {
         let carrier = guarded(5);
-        assert!(matches!(carrier.void(&parcel("01310-100")).await, Err(CarrierError::Refused(_))));
+        assert!(matches!(carrier.void(&Parcel::to("01310-100")).await, Err(CarrierError::Refused(_))));
         assert_eq!(carrier.carrier.0.load(Ordering::Relaxed), 1);
     }
 }

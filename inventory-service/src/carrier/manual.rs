@@ -1,8 +1,10 @@
-//! People bring the parcels: there is nobody to ask.
+//! The carrier of parcels that operators deliver: there is no external system to call.
 
-use super::{Booked, Carrier, CarrierError, Parcel};
+use crate::carrier::call::Parcel;
+use crate::carrier::client::{Booked, Carrier, CarrierError};
 
-/// Takes everything, with the tracking number it is given. What becomes of a parcel is told by `POST /shipments/{id}/events`.
+/// Accepts everything, with the tracking number of the parcel. Operators report the stages of the delivery by
+/// `POST /shipments/{id}/events`.
 #[derive(Clone, Copy, Debug)]
 pub struct Manual;
 

@@ -1,33 +1,35 @@
-//! A carrier that needs no contract and answers by rules, so that every ending can be had at will.
+//! A simulated carrier, whose answers are chosen by the postal code.
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Booked, Carrier, CarrierError, Parcel};
+use crate::carrier::call::Parcel;
+use crate::carrier::client::{Booked, Carrier, CarrierError};
 
 /// A carrier that answers by the digits of the postal code.
 ///
-/// | postal code | what it does |
+/// | postal code | answer |
 /// |---|---|
-/// | only zeros (`00000-000`) | refuses it: nobody lives there |
-/// | ends in `77` | fails technically twice, then takes it |
-/// | ends in `44` | never can be reached, and lets go of everything |
-/// | else | takes it, with the tracking number it is given |
+/// | only zeros (`00000-000`) | refuses |
+/// | ends in `77` | fails technically twice, then accepts |
+/// | ends in `44` | fails technically; accepts voids |
+/// | else | accepts, with the tracking number of the parcel |
 ///
-/// Besides, `failure_rate` of all calls fail technically.
+/// In addition, a share of `failure_rate` of all calls fails technically.
 pub struct Simulated {
     failure_rate: f64,
-    dice: Mutex<fastrand::Rng>,
+    rng: Mutex<fastrand::Rng>,
 }
 
 impl Simulated {
-    /// With this share of calls that fail (0 to 1).
+    /// Creates a carrier with this share of failing calls (0 to 1).
     pub fn new(failure_rate: f64) -> Self {
-        Self { failure_rate, dice: Mutex::new(fastrand::Rng::new()) }
+        Self { failure_rate, rng: Mutex::new(fastrand::Rng::new()) }
     }
 
-    fn fails(&self) -> Result<(), CarrierError> {
-        let thrown = self.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
-        if thrown < self.failure_rate {
+    /// Fails at random.
+    fn fail_randomly(&self) -> Result<(), CarrierError> {
+        let drawn = self.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        if drawn < self.failure_rate {
             return Err(CarrierError::Failed("no answer (simulated, shipping.failure_rate)".to_owned()));
         }
         Ok(())
@@ -36,18 +38,18 @@ impl Simulated {
 
 impl Carrier for Simulated {
     async fn book(&self, parcel: &Parcel) -> Result<Booked, CarrierError> {
-        self.fails()?;
+        self.fail_randomly()?;
         let digits: String = parcel.address.postal_code.chars().filter(char::is_ascii_digit).collect();
         if !digits.is_empty() && digits.bytes().all(|digit| digit == b'0') {
-            return Err(CarrierError::Refused(format!("nobody delivers to {}", parcel.address.postal_code)));
+            return Err(CarrierError::Refused(format!("no deliveries to {} (simulated)", parcel.address.postal_code)));
         }
         if digits.ends_with("44") || digits.ends_with("77") && parcel.call <= 2 {
-            return Err(CarrierError::Failed("the carrier can't be reached (simulated)".to_owned()));
+            return Err(CarrierError::Failed("the carrier is unreachable (simulated)".to_owned()));
         }
         Ok(Booked { tracking_number: parcel.number.clone() })
     }
 
     async fn void(&self, _parcel: &Parcel) -> Result<(), CarrierError> {
-        self.fails()
+        self.fail_randomly()
     }
 }

@@ -1,17 +1,18 @@
-//! All carriers there are: a shipment stays with the one that took it, whatever the settings say later.
+//! The registry of all carriers. A shipment stays with its carrier when the settings change.
 
-use super::guard::Guarded;
-use super::{Booked, Carrier, CarrierError, CarrierKind, Manual, Parcel, Simulated};
+use crate::carrier::call::{CarrierKind, Parcel};
+use crate::carrier::client::{Booked, Carrier, CarrierError};
+use crate::carrier::guard::Guarded;
+use crate::carrier::manual::Manual;
+use crate::carrier::simulated::Simulated;
 
-/// Asks the carrier that a parcel belongs to.
-pub struct Switchboard {
-    /// By rules.
+/// Forwards calls to the carrier of the parcel.
+pub struct CarrierRegistry {
     pub simulated: Guarded<Simulated>,
-    /// By hand.
     pub manual: Manual,
 }
 
-impl Carrier for Switchboard {
+impl Carrier for CarrierRegistry {
     async fn book(&self, parcel: &Parcel) -> Result<Booked, CarrierError> {
         match parcel.carrier {
             CarrierKind::Simulated => self.simulated.book(parcel).await,

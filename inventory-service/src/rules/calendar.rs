@@ -1,5 +1,5 @@
-//! When a shipment arrives: so many working days by method and country, counted in a calendar of weekends and holidays. A
-//! function of the time it is asked at.
+//! The estimated date of a shipment: a number of working days by method and country, counted in a calendar of weekends
+//! and holidays.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,17 +8,17 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::Offset;
 use jiff::{ToSpan as _, civil};
 
-use crate::carrier::CarrierKind;
+use crate::carrier::call::CarrierKind;
 use crate::messages::Method;
 
-/// What the settings say of shipments.
+/// The settings of shipments.
 #[derive(Clone, Debug)]
 pub struct Shipping {
-    /// Who carries new shipments.
+    /// The carrier of new shipments.
     pub carrier: CarrierKind,
     /// The warehouse's country, ISO 3166-1 alpha-2.
     pub origin: String,
-    /// The warehouse's clock.
+    /// The warehouse's distance from UTC.
     pub offset: Offset,
     /// The first serial number of the tracking numbers.
     pub serial_from: u64,
@@ -26,38 +26,37 @@ pub struct Shipping {
     pub pickup: u16,
     /// Working days to a country that is not among `countries`.
     pub elsewhere: Days,
-    /// By code.
+    /// By country code, ISO 3166-1 alpha-2.
     pub countries: BTreeMap<String, Country>,
 }
 
-/// Working days on the way.
+/// Working days to a country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Days {
     pub standard: u16,
     pub express: u16,
 }
 
-/// A country that shipments go to.
+/// A destination country.
 #[derive(Clone, Debug)]
 pub struct Country {
     pub days: Days,
     pub holidays: BTreeSet<Holiday>,
 }
 
-/// A day on which nobody works.
+/// A day that is not a working day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holiday {
-    /// Each year: month and day.
+    /// A month and day, each year.
     Yearly(i8, i8),
-    /// Once.
     Once(Date),
 }
 
 impl Holiday {
-    /// Reads `12-25` or `2027-03-26`.
+    /// Parses `12-25` or `2027-03-26`.
     pub fn parse(text: &str) -> Option<Self> {
         match text.len() {
-            // A leap year has every day.
+            // 2024 is a leap year: every month and day is valid.
             5 => format!("2024-{text}").parse().ok().map(|date: Date| Self::Yearly(date.month(), date.day())),
             10 => text.parse().ok().map(Self::Once),
             _ => None,
@@ -80,8 +79,8 @@ impl Default for Shipping {
 }
 
 impl Shipping {
-    /// The day on which a shipment that is made now arrives, or can be collected.
-    pub fn arrives(&self, method: Method, country: Option<&str>, now: Timestamp) -> Date {
+    /// The day on which a shipment created now should arrive, or can be collected.
+    pub fn estimated_date(&self, method: Method, country: Option<&str>, now: Timestamp) -> Date {
         let country = country.map(str::to_ascii_uppercase).filter(|_| method != Method::Pickup);
         let to = country.as_deref().unwrap_or(&self.origin);
         let days = self.countries.get(to).map_or(self.elsewhere, |country| country.days);
@@ -109,11 +108,11 @@ impl Shipping {
 
     fn is_working(&self, day: Date, country: &str) -> bool {
         let weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
-        let free = self.countries.get(country).is_some_and(|country| {
-            let days = [Holiday::Yearly(day.month(), day.day()), Holiday::Once(day)];
-            days.iter().any(|day| country.holidays.contains(day))
+        let holiday = self.countries.get(country).is_some_and(|country| {
+            let candidates = [Holiday::Yearly(day.month(), day.day()), Holiday::Once(day)];
+            candidates.iter().any(|candidate| country.holidays.contains(candidate))
         });
-        !weekend && !free
+        !weekend && !holiday
     }
 }
 
@@ -129,50 +128,54 @@ mod tests {
         Shipping { offset: Offset::constant(-3), countries, ..Shipping::default() }
     }
 
-    fn arrives(method: Method, country: &str, at: &str) -> String {
-        shipping().arrives(method, Some(country), Timestamp::parse(at).unwrap()).to_string()
+    fn estimate(method: Method, country: &str, at: &str) -> String {
+        shipping().estimated_date(method, Some(country), Timestamp::parse(at).unwrap()).to_string()
     }
 
     #[test]
-    fn days_are_counted_from_the_day_after_and_weekends_are_left_out() {
+    fn days_are_counted_from_the_next_day_without_weekends() {
         // A Monday.
-        assert_eq!(arrives(Method::Express, "BR", "2026-11-09T12:00:00Z"), "2026-11-11");
-        assert_eq!(arrives(Method::Standard, "BR", "2026-11-09T12:00:00Z"), "2026-11-16");
+        assert_eq!(estimate(Method::Express, "BR", "2026-11-09T12:00:00Z"), "2026-11-11");
+        assert_eq!(estimate(Method::Standard, "BR", "2026-11-09T12:00:00Z"), "2026-11-16");
         // A Friday, a Saturday, a Sunday.
         for day in ["2026-11-06", "2026-11-07", "2026-11-08"] {
-            assert_eq!(arrives(Method::Express, "BR", &format!("{day}T12:00:00Z")), "2026-11-10");
+            assert_eq!(estimate(Method::Express, "BR", &format!("{day}T12:00:00Z")), "2026-11-10");
         }
     }
 
     #[test]
-    fn a_holiday_of_either_country_is_left_out() {
-        assert_eq!(arrives(Method::Express, "BR", "2026-11-19T12:00:00Z"), "2026-11-24", "each year");
+    fn a_holiday_of_either_country_is_not_counted() {
+        assert_eq!(estimate(Method::Express, "BR", "2026-11-19T12:00:00Z"), "2026-11-24", "each year");
         assert_eq!(
-            arrives(Method::Express, "BR", "2027-11-18T12:00:00Z"),
+            estimate(Method::Express, "BR", "2027-11-18T12:00:00Z"),
             "2027-11-22",
-            "on a Saturday it costs nothing"
+            "on a Saturday it adds no day"
         );
-        assert_eq!(arrives(Method::Express, "BR", "2026-02-16T12:00:00Z"), "2026-02-19", "once");
-        assert_eq!(arrives(Method::Express, "PT", "2026-11-30T12:00:00Z"), "2026-12-04", "where it goes to");
-        assert_eq!(arrives(Method::Express, "PT", "2026-11-19T12:00:00Z"), "2026-11-25", "where it comes from");
+        assert_eq!(estimate(Method::Express, "BR", "2026-02-16T12:00:00Z"), "2026-02-19", "once");
+        assert_eq!(estimate(Method::Express, "PT", "2026-11-30T12:00:00Z"), "2026-12-04", "of the destination");
+        assert_eq!(estimate(Method::Express, "PT", "2026-11-19T12:00:00Z"), "2026-11-25", "of the origin");
     }
 
     #[test]
-    fn the_method_and_the_country_say_how_many_days() {
-        assert_eq!(arrives(Method::Standard, "pt", "2026-11-09T12:00:00Z"), "2026-11-23");
-        assert_eq!(arrives(Method::Express, "JP", "2026-11-09T12:00:00Z"), "2026-11-18");
-        assert_eq!(arrives(Method::Pickup, "JP", "2026-11-09T12:00:00Z"), "2026-11-10", "it stays here");
+    fn the_method_and_the_country_set_the_number_of_days() {
+        assert_eq!(estimate(Method::Standard, "pt", "2026-11-09T12:00:00Z"), "2026-11-23");
+        assert_eq!(estimate(Method::Express, "JP", "2026-11-09T12:00:00Z"), "2026-11-18");
+        assert_eq!(estimate(Method::Pickup, "JP", "2026-11-09T12:00:00Z"), "2026-11-10", "it is not sent");
     }
 
     #[test]
-    fn the_day_is_that_of_the_warehouse() {
-        assert_eq!(arrives(Method::Express, "BR", "2026-11-10T02:59:59Z"), "2026-11-11", "still Monday there");
-        assert_eq!(arrives(Method::Express, "BR", "2026-11-10T03:00:00Z"), "2026-11-12");
+    fn days_begin_at_midnight_in_the_warehouse() {
+        assert_eq!(
+            estimate(Method::Express, "BR", "2026-11-10T02:59:59Z"),
+            "2026-11-11",
+            "still Monday in the warehouse"
+        );
+        assert_eq!(estimate(Method::Express, "BR", "2026-11-10T03:00:00Z"), "2026-11-12");
     }
 
     #[test]
-    fn the_end_of_time_ends_the_counting() {
-        assert_eq!(shipping().arrives(Method::Standard, None, Timestamp::LAST).to_string(), "9999-12-31");
+    fn the_count_stops_at_the_end_of_the_calendar() {
+        assert_eq!(shipping().estimated_date(Method::Standard, None, Timestamp::LAST).to_string(), "9999-12-31");
     }
 
     #[test]

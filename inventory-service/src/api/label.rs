@@ -1,19 +1,20 @@
-//! A shipment's label in ZPL II, the language of label printers: 4 by 6 inches at 203 dots per inch, the tracking number as
-//! Code 128.
+//! Labels of shipments in ZPL II (Zebra Programming Language): 4 by 6 inches at 203 dots per inch, with the tracking
+//! number as Code 128.
 
 use std::fmt::Write as _;
 
-use super::Shipment;
+use crate::entity::Shipment;
 
 /// The longest line that fits, in characters.
 const WIDTH: usize = 40;
 
-/// The label of a shipment that a carrier takes; none of any other.
+/// The label of a shipment; `None` if it has no carrier.
 pub fn zpl(shipment: &Shipment) -> Option<String> {
-    let (address, number) = (shipment.address.as_ref()?, shipment.tracking_number.as_ref()?);
+    let address = shipment.address.as_ref()?;
+    let number = shipment.tracking_number.as_ref()?;
     let carrier = shipment.carrier?.name().to_uppercase();
     let method = shipment.method?.name().to_uppercase();
-    // ^CI28: the text is UTF-8. Each field says with ^FH that `_XX` in it is a byte.
+    // ^CI28: the text is UTF-8. ^FH: `_XX` in a field is a byte.
     let mut label = String::from("^XA\n^CI28\n^PW812\n^LL1218\n^LH0,0\n");
     let mut line = |y: u32, height: u32, text: &str| {
         let _ = writeln!(label, "^FO40,{y}^A0N,{height},{height}^FH_^FD{}^FS", field(text));
@@ -21,9 +22,9 @@ pub fn zpl(shipment: &Shipment) -> Option<String> {
     line(40, 50, &format!("{carrier}  {method}"));
     line(150, 30, &format!("From: {}", shipment.warehouse));
     line(220, 30, "To:");
-    let place = format!("{} {}", address.postal_code, address.city);
+    let locality = format!("{} {}", address.postal_code, address.city);
     let lines =
-        [Some(&address.name), Some(&address.line1), address.line2.as_ref(), Some(&place), Some(&address.country)];
+        [Some(&address.name), Some(&address.line1), address.line2.as_ref(), Some(&locality), Some(&address.country)];
     for (y, text) in (270..).step_by(55).zip(lines.into_iter().flatten()) {
         line(y, 45, text);
     }
@@ -38,8 +39,8 @@ pub fn zpl(shipment: &Shipment) -> Option<String> {
     Some(label)
 }
 
-/// A text as a field's data: what could be taken for a command (`^` and `~`), the mark itself and what can't be seen are
-/// written as bytes.
+/// Escapes a text as field data: command prefixes (`^`, `~`), the escape character (`_`) and `\` become bytes, control
+/// characters become spaces.
 fn field(text: &str) -> String {
     let mut data = String::new();
     for c in text.chars().take(WIDTH) {
@@ -57,10 +58,32 @@ fn field(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::TestWarehouse;
 
     #[test]
-    fn what_somebody_wrote_is_no_command_of_the_printer() {
+    fn user_text_is_never_a_printer_command() {
         assert_eq!(field("^XA~JR_41\\\u{7}ção"), "_5EXA_7EJR_5F41_5C ção");
         assert_eq!(field(&"x".repeat(100)).len(), WIDTH);
+    }
+
+    #[test]
+    fn a_label_has_the_address_and_a_pickup_has_no_label() {
+        let warehouse = TestWarehouse::with_created_shipment();
+        let label = zpl(warehouse.shipment()).unwrap();
+        assert!(label.starts_with("^XA\n") && label.ends_with("^XZ\n"), "{label}");
+        let number = warehouse.shipment().tracking_number.clone().unwrap();
+        for text in [
+            "Ana",
+            "Rua A, 1",
+            "50000-001 Recife",
+            "STANDARD",
+            "Pieces 3",
+            &format!("^BCN,220,Y,N,N^FH_^FD{number}^FS"),
+        ] {
+            assert!(label.contains(text), "{text}: {label}");
+        }
+        let mut warehouse = TestWarehouse::with_reserved_order();
+        warehouse.ship("pickup");
+        assert_eq!(zpl(warehouse.shipment()), None);
     }
 }

@@ -1,0 +1,109 @@
+//! The common parts of write requests: their checks, the message that is sent, and waiting for its effect.
+
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use common::http::{Problem, idempotency_key, parameter, trace_of};
+use common::ids;
+use common::messages::{Outgoing, header};
+use common::service::Context;
+use common::time::Timestamp;
+use common::topics;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::entity::Inventory;
+use crate::settings::{LONGEST_NAME, Settings, is_valid_name};
+use crate::view;
+
+/// How long a write may take until the view shows its effect.
+const EFFECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The default and the largest number of items on a page.
+const DEFAULT_LIMIT: usize = 50;
+const LARGEST_LIMIT: usize = 200;
+
+/// Parses the `limit` of a page.
+pub(super) fn parse_limit(value: Option<&str>) -> Result<usize, Problem> {
+    let number = |text: &str| text.parse().ok().filter(|n| (1..=LARGEST_LIMIT).contains(n));
+    let limit = parameter("limit", value, number, &format!("a number from 1 to {LARGEST_LIMIT}"))?;
+    Ok(limit.unwrap_or(DEFAULT_LIMIT))
+}
+
+/// The id of a request: derived from its `Idempotency-Key`, or a new one.
+pub(super) fn request_id(headers: &HeaderMap) -> Result<String, Problem> {
+    Ok(match idempotency_key(headers)? {
+        Some(key) => ids::derive(&["inventory request", &key]).to_string(),
+        None => Uuid::new_v4().to_string(),
+    })
+}
+
+/// The problem with invalid texts, given as pairs of JSON pointer and text; `None` if all are valid.
+pub(super) fn check_texts(texts: &[(&str, &str)]) -> Option<Problem> {
+    let allowed = || format!("must have 1 to {LONGEST_NAME} characters, none of them a control character");
+    let mut problem = None;
+    for (pointer, text) in texts {
+        if !is_valid_name(text, LONGEST_NAME) {
+            problem = Some(or_invalid(problem).at(pointer, allowed()));
+        }
+    }
+    problem
+}
+
+/// The given problem, or a new one to which errors can be added.
+pub(super) fn or_invalid(problem: Option<Problem>) -> Problem {
+    problem.unwrap_or_else(|| Problem::unprocessable("The request is invalid: see errors."))
+}
+
+/// A message to a warehouse.
+pub(super) struct Request<'r, T> {
+    /// Its `ce_type`.
+    pub kind: &'r str,
+    pub warehouse: &'r str,
+    /// The item or the order that it is about.
+    pub subject: &'r str,
+    pub id: &'r str,
+    pub value: &'r T,
+}
+
+/// Sends a message to a warehouse, in the trace of the HTTP request.
+pub(super) async fn send<T: Serialize>(
+    context: &Context<Settings>,
+    headers: &HeaderMap,
+    request: Request<'_, T>,
+) -> Result<(), Problem> {
+    let Request { kind, warehouse, subject, id, value } = request;
+    tracing::info!(kind, subject, request_id = id, "sending a request");
+    let now = Timestamp::now();
+    let message = Outgoing::event(topics::INVENTORY_COMMANDS, warehouse, kind, id, subject, now, value);
+    Ok(context.commands.send(&message.with(header::TRACEPARENT, trace_of(headers))).await?)
+}
+
+/// Waits until `effect` returns a value for the entity in the view.
+pub(super) async fn wait_for<T: Send + 'static>(
+    context: &Context<Settings>,
+    key: &str,
+    effect: impl Fn(&Inventory) -> Option<T> + Send + 'static,
+) -> Result<T, Problem> {
+    let entity_key = key.to_owned();
+    let query = move |db: &rusqlite::Connection| Ok(view::entity(db, &entity_key)?.as_ref().and_then(&effect));
+    context.view.until(key, EFFECT_TIMEOUT, query).await?.ok_or_else(|| {
+        let seconds = EFFECT_TIMEOUT.as_secs();
+        Problem::unavailable(format!(
+            "The request was sent, and has no visible effect after {seconds} s. Query it later, or repeat the request."
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_invalid_texts_are_listed() {
+        let problem = check_texts(&[("/by", ""), ("/why", "because"), ("/note", "a\u{7}")]).unwrap();
+        let problem = serde_json::to_value(problem).unwrap();
+        let pointers: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+        assert_eq!(pointers, ["#/by", "#/note"]);
+        assert!(check_texts(&[("/by", "ana")]).is_none());
+    }
+}

@@ -1,0 +1,132 @@
+//! The rules of shipments. How each command and event changes the status is in `transitions`.
+//!
+//! ```text
+//!             ship                 the carrier books it        picked        handed_over          delivered
+//!   (none) -----------> requested -----------------> created -----> picked -----------> handed_over -----> delivered
+//!     |                  |  |  ^ |                     | |            |                      ^               ^
+//!     | cancel           |  v  | +-> refused           | +------------|----------------------+---------------+
+//!     |                  | failed: ship again          |              |   a stage may be reported late, or never
+//!     +------------------+--------> cancelled <--------+--------------+
+//!                        a later ship is refused
+//! ```
+//! A shipment that the customer collects has no carrier: it is created at once, and can be cancelled until it is
+//! delivered.
+
+mod transitions;
+
+use common::messages::{Headers, Outgoing, Reply};
+
+use crate::entity::shipment::HistoryEntry;
+use crate::entity::{Inventory, Line, ReservationStatus, Shipment, ShipmentStatus, shipment_key};
+use crate::messages::{CarrierAnswered, Delivery, Method, ShipmentEvent};
+use crate::rules::context::RuleContext;
+use crate::rules::tracking;
+
+/// The entity that counts the tracking numbers of a partition.
+const NUMBERS: &str = "numbers";
+
+/// Ships the reserved items of an order. `None`: the reply is sent when the carrier has answered.
+pub(crate) fn ship(
+    ctx: &mut RuleContext<'_, '_>,
+    order: &str,
+    warehouse: &str,
+    delivery: Delivery,
+    command: &Headers,
+) -> Option<Reply> {
+    let key = shipment_key(order);
+    if let Some(Inventory::Shipment(mut known)) = ctx.tx.take(&key) {
+        let reply = known.ship_again(command, ctx.now);
+        ctx.tx.put(key, Inventory::Shipment(known));
+        return reply;
+    }
+    let Some(items) = reserved_items(ctx, order) else {
+        return Some(Reply::refused("not_confirmed", "the order has no reserved stock to ship"));
+    };
+    let has_carrier = delivery.method != Method::Pickup;
+    if has_carrier && delivery.address.is_none() {
+        let detail = format!("delivery method {} needs an address", delivery.method.name());
+        return Some(Reply::refused("address_missing", detail));
+    }
+    let mut new = Shipment::new(order, warehouse, ctx.now);
+    new.items = items;
+    new.method = Some(delivery.method);
+    new.address = delivery.address;
+    let reply = if has_carrier {
+        new.carrier = Some(ctx.rules.shipping.carrier);
+        new.tracking_number = Some(next_tracking_number(ctx, delivery.method));
+        new.request(command, ctx.now);
+        None
+    } else {
+        new.create(&ctx.rules.shipping, ctx.now);
+        Some(new.created_reply())
+    };
+    ctx.tx.put(key, Inventory::Shipment(Box::new(new)));
+    reply
+}
+
+/// The items of an order's reservation, if it is reserved or confirmed.
+fn reserved_items(ctx: &mut RuleContext<'_, '_>, order: &str) -> Option<Vec<Line>> {
+    let reservation = ctx.reservation(order)?;
+    match reservation.status {
+        ReservationStatus::Reserved | ReservationStatus::Confirmed => Some(reservation.items.clone()),
+        ReservationStatus::Released | ReservationStatus::Refused | ReservationStatus::Expired => None,
+    }
+}
+
+/// The next tracking number. The partitions take the serial numbers in turn, so that each has its own.
+fn next_tracking_number(ctx: &mut RuleContext<'_, '_>, method: Method) -> String {
+    let issued = if let Some(Inventory::Numbers(issued)) = ctx.tx.get(NUMBERS) { *issued } else { 0 };
+    ctx.tx.put(NUMBERS, Inventory::Numbers(issued.saturating_add(1)));
+    let unsigned = |n: i32| u64::try_from(n).unwrap_or(0);
+    let partitions = unsigned(ctx.tx.partitions());
+    let serial = issued.saturating_mul(partitions).saturating_add(unsigned(ctx.tx.partition()));
+    let shipping = &ctx.rules.shipping;
+    tracking::number(method, shipping.serial_from.saturating_add(serial), &shipping.origin)
+}
+
+/// Cancels a shipment. An unknown shipment is recorded as cancelled, so that a later ship is refused.
+pub(crate) fn cancel(ctx: &mut RuleContext<'_, '_>, order: &str, warehouse: &str) -> Reply {
+    let key = shipment_key(order);
+    let Some(Inventory::Shipment(mut known)) = ctx.tx.take(&key) else {
+        let mut early = Shipment::new(order, warehouse, ctx.now);
+        early.enter(ShipmentStatus::Cancelled, ctx.now, Some("cancelled before it was requested"));
+        ctx.tx.put(key, Inventory::Shipment(Box::new(early)));
+        return Reply::done();
+    };
+    let reply = known.cancel(ctx.now);
+    ctx.tx.put(key, Inventory::Shipment(known));
+    reply
+}
+
+/// Handles the carrier's answer to a call, and replies to the command that waits for it.
+pub(crate) fn carrier_answered(ctx: &mut RuleContext<'_, '_>, answer: CarrierAnswered) {
+    let key = shipment_key(&answer.order_id);
+    let Some(Inventory::Shipment(mut known)) = ctx.tx.take(&key) else { return };
+    if let Some(reply) = known.carrier_answered(answer, &ctx.rules.shipping, ctx.now)
+        && let Some(command) = known.waiting.take()
+    {
+        ctx.tx.send(Outgoing::reply(&command, &known.order_id, ctx.now, &reply));
+    }
+    ctx.tx.put(key, Inventory::Shipment(known));
+}
+
+/// Records a stage of the delivery. A repeated report changes nothing, a late one is only added to the history, and an
+/// impossible one is ignored: the HTTP API has already rejected it.
+pub(crate) fn stage_reported(ctx: &mut RuleContext<'_, '_>, event: ShipmentEvent) {
+    let ShipmentEvent { order_id, status: stage, at, note } = event;
+    let now = ctx.now;
+    let key = shipment_key(&order_id.to_string());
+    if let Some(Inventory::Shipment(shipment)) = ctx.tx.update(&key)
+        && shipment.check_stage(stage).is_ok()
+        && !shipment.is_recorded(stage)
+    {
+        let status = ShipmentStatus::from(stage);
+        if shipment.status.progress() < status.progress() {
+            shipment.status = status;
+        }
+        shipment.record(HistoryEntry { status, at: at.unwrap_or(now), note });
+    }
+}
+
+#[cfg(test)]
+mod tests;

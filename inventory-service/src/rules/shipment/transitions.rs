@@ -1,0 +1,166 @@
+//! The transitions of a shipment: its next status, what is recorded of it, and the reply.
+
+use std::time::Duration;
+
+use common::messages::{Headers, Reply};
+use common::time::Timestamp;
+use serde_json::json;
+
+use crate::entity::shipment::{HistoryEntry, Shipment, ShipmentStatus};
+use crate::messages::{CarrierAnswered, CarrierOutcome};
+use crate::rules::calendar::Shipping;
+
+/// The longest history, as long as it has entries of failed calls to drop.
+const HISTORY: usize = 32;
+/// The pause between void calls doubles at most this many times.
+const MOST_DOUBLINGS: u32 = 6;
+
+impl Shipment {
+    /// Adds an entry to the history. A full one drops its oldest entry of a failed call; stages of the delivery stay.
+    pub(super) fn record(&mut self, entry: HistoryEntry) {
+        if self.history.len() >= HISTORY {
+            let is_call =
+                |entry: &HistoryEntry| matches!(entry.status, ShipmentStatus::Requested | ShipmentStatus::Failed);
+            if let Some(oldest) = self.history.iter().position(is_call) {
+                self.history.remove(oldest);
+            }
+        }
+        self.history.push(entry);
+    }
+
+    pub(super) fn enter(&mut self, status: ShipmentStatus, now: Timestamp, note: Option<&str>) {
+        self.status = status;
+        self.record(HistoryEntry { status, at: now, note: note.map(str::to_owned) });
+    }
+
+    /// Requests a booking call; its answer is the reply to `command`.
+    pub(super) fn request(&mut self, command: &Headers, now: Timestamp) {
+        self.calls = self.calls.saturating_add(1);
+        self.waiting = Some(command.clone());
+        self.enter(ShipmentStatus::Requested, now, None);
+    }
+
+    pub(super) fn create(&mut self, shipping: &Shipping, now: Timestamp) {
+        let country = self.address.as_ref().map(|address| address.country.as_str());
+        let date = self.method.map(|method| shipping.estimated_date(method, country, now));
+        self.estimated_date = date.map(|date| date.to_string());
+        self.enter(ShipmentStatus::Created, now, None);
+    }
+
+    /// Handles a repeated `inventory.ship`. `None`: the reply is sent when the carrier has answered.
+    pub(super) fn ship_again(&mut self, command: &Headers, now: Timestamp) -> Option<Reply> {
+        match self.status {
+            ShipmentStatus::Requested => {
+                self.waiting = Some(command.clone());
+                None
+            }
+            ShipmentStatus::Failed => {
+                self.request(command, now);
+                None
+            }
+            ShipmentStatus::Created
+            | ShipmentStatus::Picked
+            | ShipmentStatus::HandedOver
+            | ShipmentStatus::Delivered => Some(self.created_reply()),
+            ShipmentStatus::Cancelled if self.method.is_none() => {
+                Some(Reply::refused("cancelled_before_created", "the shipment was cancelled before it was requested"))
+            }
+            ShipmentStatus::Cancelled => Some(Reply::refused("already_cancelled", "the shipment was cancelled")),
+            ShipmentStatus::Refused => Some(self.refused_reply()),
+        }
+    }
+
+    /// The reply to `inventory.ship` for a shipment that was created.
+    pub(super) fn created_reply(&self) -> Reply {
+        let mut data = json!({
+            "shipmentId": self.id(),
+            "method": self.method,
+            "estimatedDate": self.estimated_date,
+        });
+        if let (Some(carrier), Some(number)) = (self.carrier, &self.tracking_number) {
+            data["carrier"] = carrier.name().into();
+            data["trackingNumber"] = number.as_str().into();
+        }
+        Reply::ok(data)
+    }
+
+    fn refused_reply(&self) -> Reply {
+        Reply::refused("carrier_refused", self.refusal.clone().unwrap_or_default())
+    }
+
+    pub(super) fn cancel(&mut self, now: Timestamp) -> Reply {
+        match self.status {
+            ShipmentStatus::Cancelled | ShipmentStatus::Refused => return Reply::done(),
+            ShipmentStatus::HandedOver | ShipmentStatus::Delivered => {
+                let detail = format!("the shipment is {} and can't be cancelled", self.status.name());
+                return Reply::refused("already_handed_over", detail);
+            }
+            ShipmentStatus::Requested | ShipmentStatus::Failed | ShipmentStatus::Created | ShipmentStatus::Picked => {}
+        }
+        // Also if the booking call failed or is under way: the carrier may have booked the parcel.
+        if self.carrier.is_some() {
+            self.request_void(now);
+        }
+        self.waiting = None;
+        self.enter(ShipmentStatus::Cancelled, now, None);
+        Reply::done()
+    }
+
+    fn request_void(&mut self, due: Timestamp) {
+        self.void_calls = self.void_calls.saturating_add(1);
+        self.void_due = Some(due);
+    }
+
+    /// Handles the carrier's answer; returns the reply to the waiting command. Answers to earlier calls change nothing.
+    pub(super) fn carrier_answered(
+        &mut self,
+        answer: CarrierAnswered,
+        shipping: &Shipping,
+        now: Timestamp,
+    ) -> Option<Reply> {
+        let error = answer.error.unwrap_or_else(|| "the carrier gave no reason".to_owned());
+        let is_awaited = self.status == ShipmentStatus::Requested && answer.call == self.calls;
+        let is_void_awaited = self.void_due.is_some() && answer.call == self.void_calls;
+        match answer.outcome {
+            CarrierOutcome::Booked if is_awaited => {
+                if answer.tracking_number.is_some() {
+                    self.tracking_number = answer.tracking_number;
+                }
+                self.create(shipping, now);
+                Some(self.created_reply())
+            }
+            CarrierOutcome::Booked => {
+                // It was cancelled in the meantime, and the carrier may have voided it before it booked it.
+                if self.status == ShipmentStatus::Cancelled && self.void_due.is_none() {
+                    self.request_void(now);
+                }
+                None
+            }
+            CarrierOutcome::Refused if is_awaited => {
+                self.enter(ShipmentStatus::Refused, now, Some(&error));
+                self.refusal = Some(error);
+                Some(self.refused_reply())
+            }
+            CarrierOutcome::Failed if is_awaited => {
+                self.enter(ShipmentStatus::Failed, now, Some(&error));
+                Some(Reply::failed(error, None))
+            }
+            CarrierOutcome::Refused | CarrierOutcome::Failed => None,
+            CarrierOutcome::Voided | CarrierOutcome::NotVoided | CarrierOutcome::VoidFailed if !is_void_awaited => None,
+            CarrierOutcome::Voided => {
+                self.void_due = None;
+                None
+            }
+            CarrierOutcome::NotVoided => {
+                self.void_due = None;
+                let note = Some(format!("the carrier does not void it: {error}"));
+                self.record(HistoryEntry { status: ShipmentStatus::Cancelled, at: now, note });
+                None
+            }
+            CarrierOutcome::VoidFailed => {
+                self.request_void(now.plus(Duration::from_secs(1 << self.void_calls.min(MOST_DOUBLINGS))));
+                None
+            }
+        }
+    }
+}
