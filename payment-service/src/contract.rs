@@ -3,13 +3,11 @@
 use common::contract::{Entry, Journal, Sort};
 use common::topics::{PAYMENT_COMMANDS, PAYMENT_RESULTS};
 
-use crate::answers::{PROVIDER_ANSWERED, ProviderAnswered};
-use crate::handler::{
-    ASKED, CAPTURE, CapturePayment, PaymentAsked, REFUND, REFUND_PART, REQUEST, RefundPart, RefundPayment,
-    RequestPayment,
+use crate::entity::Payment;
+use crate::messages::{
+    ASKED, CAPTURE, CapturePayment, PAYMENT_RESULT, PROVIDER_ANSWERED, PaymentAsked, PaymentResult, ProviderAnswered,
+    REFUND, REFUND_PART, REQUEST, RefundPart, RefundPayment, RequestPayment,
 };
-use crate::payment::Payment;
-use crate::results::{PAYMENT_RESULT, PaymentResult};
 
 /// What it reads and tells.
 pub const MESSAGES: &[Entry] = &[

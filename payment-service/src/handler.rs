@@ -1,110 +1,23 @@
 //! What payment-service decides: reads a message, makes the payment's move, sends the answer. The moves themselves are
 //! the payment's.
 
+use crate::entity::{Payment, Price, key};
+use crate::messages::{
+    ASKED, Ask, CAPTURE, CapturePayment, PROVIDER_ANSWERED, PaymentAsked, PaymentResult, REFUND, REFUND_PART, REQUEST,
+    RefundPart, RefundPayment, RequestPayment,
+};
+use crate::provider::call::{ProviderCall, ProviderKind};
+use crate::rules::answers::provider_answered;
+use crate::rules::partial::{Asker, NOT_PAID, Wanted};
+use crate::rules::transitions::Asked;
+use crate::text::cut;
 use common::ids::{self, OrderId};
 use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::answers::{PROVIDER_ANSWERED, provider_answered};
-use crate::payment::moves::Asked;
-use crate::payment::partial::{Asker, NOT_PAID, Wanted};
-use crate::payment::{Payment, Price, ProviderCall, cut, key};
-use crate::provider::{Capture, ProviderKind};
-
-pub(crate) const REQUEST: &str = "payment.request";
-pub(crate) const CAPTURE: &str = "payment.capture";
-pub(crate) const REFUND: &str = "payment.refund";
-pub(crate) const REFUND_PART: &str = "payment.refund-part";
 const NO_PAYMENT: &str = "there is no payment for this order";
-/// `ce_type` of what is asked for by HTTP.
-pub const ASKED: &str = "payment.asked";
-
-/// `payment.request`
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RequestPayment {
-    order_id: OrderId,
-    amount_minor: i64,
-    currency: String,
-    #[serde(default)]
-    capture: Capture,
-    #[serde(default)]
-    payment_method: Option<String>,
-}
-
-/// `payment.capture`
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct CapturePayment {
-    order_id: OrderId,
-    #[serde(default)]
-    amount_minor: Option<i64>,
-}
-
-/// `payment.refund`: of all of it, as a request's compensation, or with an id or an amount of a part.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RefundPayment {
-    order_id: OrderId,
-    #[serde(default)]
-    refund_id: Option<String>,
-    #[serde(default)]
-    amount_minor: Option<i64>,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-/// `payment.refund-part`: a saga gives a part back, such as for what was returned. What it is called by is the saga's to say,
-/// so that it can't be given back twice.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RefundPart {
-    order_id: OrderId,
-    refund_id: Uuid,
-    amount_minor: i64,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-/// `payment.asked`: what somebody asks for by HTTP. Nothing replies to it; the view shows what became of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PaymentAsked {
-    /// The order.
-    pub order_id: OrderId,
-    /// What is asked for.
-    #[serde(flatten)]
-    pub what: Ask,
-}
-
-/// What can be asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "action", rename_all = "lowercase", rename_all_fields = "camelCase")]
-pub enum Ask {
-    /// To take what is set aside.
-    Capture {
-        /// How much; none is all of it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        amount_minor: Option<i64>,
-    },
-    /// To give a part of it back, or what is left.
-    Refund {
-        /// By which it is known.
-        refund_id: String,
-        /// How much; none is all that is left.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        amount_minor: Option<i64>,
-        /// Why.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-    },
-}
-
 /// The payment service's decisions.
 pub struct Payments {
     /// Who takes new payments.
@@ -154,6 +67,23 @@ impl Payments {
     /// A payment of which nothing was heard before this message.
     pub(crate) fn unheard_of(&self, order: OrderId, message: &Message) -> Payment {
         Payment::new(order, self.provider, message.header(header::TRACEPARENT))
+    }
+
+    /// Takes a result in, or puts it back where its order's messages lie.
+    fn result(&self, tx: &mut Transaction<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
+        let result: PaymentResult = message.json()?;
+        let order = result.order_id.to_string();
+        let home = topics::partition_of(order.as_bytes(), tx.partitions());
+        if home != tx.partition() {
+            tx.send(Outgoing::put_back(message, &order, home));
+            return Ok(());
+        }
+        let key = key(result.order_id);
+        let mut payment = tx.take(&key).unwrap_or_else(|| self.unheard_of(result.order_id, message));
+        let answer = payment.result(result, message.id(), now);
+        tx.put(key, payment);
+        answer.into_iter().for_each(|answer| tx.send(answer));
+        Ok(())
     }
 
     fn request(&self, tx: &mut Transaction<'_, Payment>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {

@@ -1,7 +1,7 @@
 //! What the payment service is made of: its topics, its settings, and which parts of it go together.
 
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -10,33 +10,16 @@ use clap::{ArgMatches, Command};
 use common::http::Access;
 use common::service::{Context, Program};
 use common::topics;
-use serde::{Deserialize, Serialize};
 
 use crate::api;
-use crate::executor::Cashier;
 use crate::handler::Payments;
 use crate::provider::breaker::State;
+use crate::provider::executor::Cashier;
 use crate::provider::guard::Seen;
-use crate::provider::{ProviderSettings, Switchboard};
+use crate::provider::registry::Switchboard;
+use crate::settings::Settings;
 use crate::tools;
 use crate::view::PaymentRows;
-
-/// The settings that only this service has.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Settings {
-    /// `[provider]`
-    pub provider: ProviderSettings,
-    /// The providers at work: made once from the settings, for whoever asks them and whoever shows how they do.
-    #[serde(skip)]
-    at_work: Arc<OnceLock<Arc<Switchboard>>>,
-}
-
-impl Settings {
-    /// The providers at work.
-    pub fn providers(&self) -> Option<&Arc<Switchboard>> {
-        self.at_work.get()
-    }
-}
 
 /// The payment service.
 pub struct PaymentService;
@@ -98,6 +81,7 @@ impl Program for PaymentService {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::provider::settings::ProviderSettings;
 
     /// The settings of the providers as `default.toml` has them.
     pub(crate) fn provider_settings() -> ProviderSettings {
@@ -110,7 +94,7 @@ pub(crate) mod tests {
     fn a_bad_value_stops_the_start_with_its_key() {
         assert_eq!(provider_settings().faults(), Vec::<String>::new());
         let mut bad = ProviderSettings { failure_rate: 1.5, attempts: 0, ..provider_settings() };
-        bad.kind = crate::provider::ProviderKind::Stripe;
+        bad.kind = crate::provider::call::ProviderKind::Stripe;
         bad.stripe.base_url = "stripe".to_owned();
         let faults = bad.faults().join("\n");
         for key in ["failure_rate = 1.5", "attempts = 0", "stripe.base_url = stripe", "stripe.api_key"] {

@@ -18,9 +18,9 @@ use common::time::Timestamp;
 use common::topics;
 use serde_json::{Value, json};
 
+use crate::entity::{Payment, key};
 use crate::handler::Payments;
-use crate::payment::{Payment, ProviderCall, key};
-use crate::provider::{ProviderKind, Refund};
+use crate::provider::call::{ProviderCall, ProviderKind, Refund};
 
 const PARTITIONS: i32 = 4;
 

@@ -9,8 +9,8 @@ use common::view::{Row, Rows};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Transaction, params};
 
-use crate::payment::ledger::Posting;
-use crate::payment::{PREFIX, Payment, key};
+use crate::entity::{PREFIX, Payment, key};
+use crate::ledger::Posting;
 
 /// The service's rows.
 pub struct PaymentRows;
@@ -209,7 +209,7 @@ pub fn postings(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::ProviderKind;
+    use crate::provider::call::ProviderKind;
 
     /// The view's own table of states, as `common` makes it.
     const ENTITIES: &str = "CREATE TABLE entities(partition INTEGER, key TEXT, state TEXT, open INTEGER);";

@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use common::money::Amount;
+use payment_service::provider::call::{Capture, Charge, ProviderKind, Refund};
+use payment_service::provider::port::{PaymentProvider as _, ProviderError, Standing};
 use payment_service::provider::settings::StripeSettings;
 use payment_service::provider::stripe::Stripe;
-use payment_service::provider::{Capture, Charge, PaymentProvider as _, ProviderError, ProviderKind, Refund, Standing};
 use tests::machine;
 use tests::process::Group;
 use tests::wait::{SOON, until};

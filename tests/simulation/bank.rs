@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use common::ids::OrderId;
 use common::money::Amount;
-use payment_service::provider::{Accepted, Charge, PaymentProvider, ProviderError, Refund, Simulated, Standing};
+use payment_service::provider::call::{Charge, Refund};
+use payment_service::provider::port::{Accepted, PaymentProvider, ProviderError, Standing};
+use payment_service::provider::simulated::Simulated;
 
 /// What the provider's books hold.
 pub struct Book {

@@ -17,10 +17,10 @@ use orchestrator::definitions::Definitions;
 use orchestrator::program::Orchestrator;
 use order_service::mail::Postman;
 use order_service::order::Orders;
-use payment_service::executor::Cashier;
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
-use payment_service::provider::ProviderKind;
+use payment_service::provider::call::ProviderKind;
+use payment_service::provider::executor::Cashier;
 
 use crate::bank::Bank;
 use crate::books;

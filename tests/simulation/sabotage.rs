@@ -8,9 +8,10 @@ use common::topics;
 use inventory_service::carrier;
 use inventory_service::messages::{OfOrder, RELEASE, RESERVE};
 use inventory_service::stock::{Inventory, Warehouse, reservation_key};
+use payment_service::entity::{Payment, Status, key};
 use payment_service::handler::Payments;
-use payment_service::payment::{Payment, ProviderCall, Status, key};
-use payment_service::results::PaymentResult;
+use payment_service::messages::PaymentResult;
+use payment_service::provider::call::ProviderCall;
 use serde_json::json;
 
 /// What is broken.

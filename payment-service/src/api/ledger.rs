@@ -10,9 +10,9 @@ use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::read_limit;
-use crate::payment::ledger::Account;
-use crate::program::Settings;
+use super::query::read_limit;
+use crate::ledger::Account;
+use crate::settings::Settings;
 use crate::view::{self, Place, Posted, Total};
 
 /// The query of `GET /ledger`.

@@ -12,10 +12,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::program::Settings;
-use crate::provider::ProviderKind;
 use crate::provider::breaker::State as Circuit;
+use crate::provider::call::ProviderKind;
 use crate::provider::guard::Seen;
+use crate::settings::Settings;
 
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 

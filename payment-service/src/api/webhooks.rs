@@ -12,8 +12,8 @@ use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::program::Settings;
 use crate::provider::stripe::webhook;
+use crate::settings::Settings;
 
 /// The event was taken; it need not be sent again.
 #[derive(Serialize, ToSchema)]

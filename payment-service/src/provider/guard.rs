@@ -10,7 +10,8 @@ use common::money::Amount;
 use common::time::Timestamp;
 
 use super::breaker::{self, Breaker};
-use super::{Accepted, Charge, PaymentProvider, ProviderError, Refund, Standing};
+use super::call::{Charge, Refund};
+use super::port::{Accepted, PaymentProvider, ProviderError, Standing};
 
 /// How patient the service is with a provider.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,8 @@
 
 use common::money::Amount;
 
-use super::{Accepted, Charge, PaymentProvider, ProviderError, Refund, Standing};
+use super::call::{Charge, Refund};
+use super::port::{Accepted, PaymentProvider, ProviderError, Standing};
 
 /// A provider that takes every request, capture and refund; a person says the results, with `POST /payments/{id}/approve`
 /// or `decline`, or on `payment-results`.

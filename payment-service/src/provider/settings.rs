@@ -6,8 +6,8 @@ use std::time::Duration;
 use common::settings::{Secret, units};
 use serde::{Deserialize, Serialize};
 
-use super::ProviderKind;
 use super::breaker::Limits;
+use super::call::ProviderKind;
 use super::guard::Patience;
 
 /// The pause before a call that failed is made again.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use common::money::Amount;
 
-use super::{Accepted, Capture, Charge, PaymentProvider, ProviderError, Refund, Standing};
+use super::call::{Capture, Charge, Refund};
+use super::port::{Accepted, PaymentProvider, ProviderError, Standing};
 
 /// A provider that answers by the cents of the amount.
 ///

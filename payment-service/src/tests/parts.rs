@@ -1,7 +1,7 @@
 //! `payment.refund` of a part: known by its id, never more than was paid, and in the ledger.
 
 use super::*;
-use crate::payment::ledger::Account;
+use crate::ledger::Account;
 
 /// What stands on an account, debits less credits; and that every entry balances.
 fn balance(desk: &Desk, account: Account) -> i64 {

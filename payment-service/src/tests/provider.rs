@@ -3,12 +3,12 @@
 use common::worker::Executor as _;
 
 use super::*;
-use crate::executor::Cashier;
 use crate::program::tests::provider_settings;
-use crate::provider::Switchboard;
+use crate::provider::executor::Cashier;
+use crate::provider::registry::Switchboard;
 
 fn switchboard(kind: ProviderKind) -> std::sync::Arc<Switchboard> {
-    Switchboard::new(&crate::provider::ProviderSettings { kind, ..provider_settings() }).unwrap()
+    Switchboard::new(&crate::provider::settings::ProviderSettings { kind, ..provider_settings() }).unwrap()
 }
 
 /// Lets the provider answer what the payment wants, until it wants nothing more. Says what was sent to the saga.
@@ -94,7 +94,7 @@ async fn a_simulated_result_is_a_cloud_event_in_the_trace_of_its_order() {
 
 #[tokio::test]
 async fn with_a_failure_rate_calls_fail_whatever_the_amount() {
-    let settings = crate::provider::ProviderSettings { failure_rate: 1.0, ..provider_settings() };
+    let settings = crate::provider::settings::ProviderSettings { failure_rate: 1.0, ..provider_settings() };
     let cashier = Cashier { provider: Switchboard::new(&settings).unwrap() };
     let mut desk = Desk::new();
     desk.request(1);

@@ -8,8 +8,8 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::LastError;
-use crate::provider::ProviderError;
+use super::objects::LastError;
+use crate::provider::port::ProviderError;
 use crate::provider::settings::StripeSettings;
 
 /// The version of the API that this client was written for; an account's own default changes.

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::program::tests::provider_settings;
+use crate::provider::breaker;
+use crate::provider::call::ProviderKind;
 use crate::provider::guard::{Guarded, Patience};
-use crate::provider::{ProviderKind, breaker};
 use script::{Answer, Script};
 
 fn charge() -> Charge {

@@ -13,8 +13,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::{Intent, LastError};
-use crate::results::{PAYMENT_RESULT, PaymentResult, Verdict};
+use super::objects::{Intent, LastError};
+use crate::messages::{PAYMENT_RESULT, PaymentResult, Verdict};
 
 /// Why a webhook is not believed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use common::money::Amount;
 
+use super::call::{Charge, ProviderKind, Refund};
 use super::guard::{Guarded, Seen};
+use super::manual::Manual;
+use super::port::{Accepted, PaymentProvider, ProviderError, Standing};
+use super::settings::ProviderSettings;
+use super::simulated::Simulated;
 use super::stripe::Stripe;
-use super::{
-    Accepted, Charge, Manual, PaymentProvider, ProviderError, ProviderKind, ProviderSettings, Refund, Simulated,
-    Standing,
-};
 
 /// The providers.
 pub struct Switchboard {

@@ -2,100 +2,12 @@
 
 use std::time::Duration;
 
-use common::ids::OrderId;
+use crate::entity::{Payment, key};
+use crate::messages::{Operation, Outcome, ProviderAnswered};
+use crate::provider::port::Accepted;
 use common::journal::Transaction;
 use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use crate::payment::{Payment, key};
-use crate::provider::Accepted;
-
-/// `ce_type` of what the service tells itself of the provider's answers.
-pub const PROVIDER_ANSWERED: &str = "payment.provider-answered";
-
-/// `payment.provider-answered`
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProviderAnswered {
-    /// The order.
-    pub order_id: OrderId,
-    /// What the provider was asked.
-    pub operation: Operation,
-    /// Which call of that operation: 1, 2, ...
-    pub call: u32,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Why it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// For an accepted request: when to ask for its result; none when the provider tells by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result_after_ms: Option<u64>,
-    /// Not before this is there any use in asking again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
-    /// The provider's own name for the payment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-    /// Of a refund: its id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refund_id: Option<String>,
-}
-
-impl ProviderAnswered {
-    /// The answer to a call that failed, until something better is known.
-    pub fn to(order_id: OrderId, operation: Operation, call: u32) -> Self {
-        Self {
-            order_id,
-            operation,
-            call,
-            outcome: Outcome::Failed,
-            error: None,
-            result_after_ms: None,
-            retry_after_ms: None,
-            reference: None,
-            refund_id: None,
-        }
-    }
-}
-
-/// What a provider is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Operation {
-    /// To take a payment.
-    Request,
-    /// How it stands.
-    Result,
-    /// To take what is set aside.
-    Capture,
-    /// To call it off.
-    Cancel,
-    /// To give it back.
-    Refund,
-}
-
-/// What became of a call to the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// A request was taken; its result is to come.
-    Accepted,
-    /// A technical failure.
-    Failed,
-    /// A no: asking again would not help.
-    Refused,
-    /// How it stands is not known yet.
-    Open,
-    /// The provider will say by itself how it stands.
-    Silent,
-    /// What was set aside was taken.
-    Captured,
-    /// A refund was made.
-    Refunded,
-}
 
 /// Takes an answer in.
 pub(crate) fn provider_answered(

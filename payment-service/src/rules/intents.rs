@@ -1,11 +1,12 @@
 //! What a payment wants asked of its provider, as long as its state says so.
 
-use common::journal::Intent;
+use common::journal::{Entity, Intent};
 use common::money::Amount;
+use common::time::Timestamp;
 
-use super::partial::PartialRefund;
-use super::{Payment, ProviderCall, Status};
-use crate::provider::{Charge, Refund};
+use crate::entity::partial_refund::PartialRefund;
+use crate::entity::{KEPT, Payment, Status};
+use crate::provider::call::{Charge, ProviderCall, Refund};
 
 impl Payment {
     /// All that it wants asked of the provider.
@@ -87,5 +88,41 @@ impl Payment {
             call: self.calls,
             trace: self.trace.clone(),
         })
+    }
+}
+
+impl Entity for Payment {
+    fn is_open(&self) -> bool {
+        match &self.status {
+            Status::Unrequested { .. }
+            | Status::Requested { .. }
+            | Status::Capturing { .. }
+            | Status::Refunding { .. } => true,
+            Status::Pending { .. } | Status::Cancelled | Status::Declined => self.result_due().is_some(),
+            Status::Approved => self.partial_refunds.iter().any(PartialRefund::is_underway),
+            Status::New | Status::Failed | Status::Authorized | Status::Refunded => false,
+        }
+    }
+
+    fn has_intents(&self) -> bool {
+        !self.intents().is_empty()
+    }
+
+    fn wake_at(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Unrequested { until, .. } => Some(until),
+            Status::Cancelled | Status::Declined => {
+                self.late_result_due.map(|due| self.late_result_until.unwrap_or(due.plus(KEPT)))
+            }
+            Status::New
+            | Status::Requested { .. }
+            | Status::Failed
+            | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. }
+            | Status::Approved
+            | Status::Refunding { .. }
+            | Status::Refunded => None,
+        }
     }
 }

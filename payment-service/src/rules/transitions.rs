@@ -4,19 +4,18 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::replies::{done, failed, not_taken, pause};
+use crate::entity::{Approval, Event, KEPT, Payment, Price, Status};
+use crate::messages::Verdict;
+use crate::provider::call::Capture;
+use crate::provider::port::Accepted;
+use crate::text::cut;
 use common::journal::Entity as _;
-use common::messages::{Headers, Message, Outgoing, Reply};
+use common::messages::{Message, Outgoing, Reply};
 use common::time::Timestamp;
-use serde_json::json;
-
-use super::{Approval, Event, KEPT, Payment, Price, Status, cut};
-use crate::provider::{Accepted, Capture};
-use crate::results::Verdict;
 
 /// Entries of a history, and approvals told apart, are at most so many; the oldest go first.
 const REMEMBERED: usize = 40;
-/// The pauses between calls that lead nowhere double up to 2 to the power of this, in seconds.
-const LONGEST_PAUSE: u32 = 9;
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,7 +274,7 @@ impl Payment {
         }
     }
 
-    pub(super) fn cancel(&mut self, what: &'static str, now: Timestamp) -> Option<Reply> {
+    pub(crate) fn cancel(&mut self, what: &'static str, now: Timestamp) -> Option<Reply> {
         self.waiting = None;
         self.late_result_due = self.result_due();
         self.late_result_until = self.late_result_due.map(|_| now.plus(KEPT));
@@ -283,19 +282,19 @@ impl Payment {
         Some(done("cancelled"))
     }
 
-    pub(super) fn becomes(&mut self, status: Status, now: Timestamp, what: impl Into<Cow<'static, str>>) {
+    pub(crate) fn becomes(&mut self, status: Status, now: Timestamp, what: impl Into<Cow<'static, str>>) {
         self.status = status;
         self.note(now, what);
     }
 
-    pub(super) fn note(&mut self, at: Timestamp, what: impl Into<Cow<'static, str>>) {
+    pub(crate) fn note(&mut self, at: Timestamp, what: impl Into<Cow<'static, str>>) {
         if self.history.len() == REMEMBERED {
             self.history.remove(0);
         }
         self.history.push(Event { at, what: what.into() });
     }
 
-    pub(super) fn remember(&mut self, approval: Approval) {
+    pub(crate) fn remember(&mut self, approval: Approval) {
         // The one that was given back in parts stays: they are parts of it.
         let oldest = usize::from(!self.partial_refunds.is_empty());
         if self.approvals.len() >= REMEMBERED && self.refunds > oldest {
@@ -304,37 +303,4 @@ impl Payment {
         }
         self.approvals.push(approval);
     }
-
-    pub(super) fn taken(&self) -> Reply {
-        Reply::ok(json!({ "paymentId": self.id() }))
-    }
-
-    /// Answers the command that waited for the provider, if one does.
-    pub(super) fn answer_waiting(&mut self, reply: &Reply, now: Timestamp) -> Option<Outgoing> {
-        let headers = self.waiting.take()?;
-        Some(self.answer_to(&headers, reply, now))
-    }
-
-    /// Answers the command with these headers.
-    pub(super) fn answer_to(&self, headers: &Headers, reply: &Reply, now: Timestamp) -> Outgoing {
-        Outgoing::reply(headers, &self.order.to_string(), now, reply)
-    }
-}
-
-pub(super) fn done(outcome: &str) -> Reply {
-    Reply::ok(json!({ "outcome": outcome }))
-}
-
-fn not_taken(why: &str) -> Reply {
-    Reply::refused("payment_refused", why)
-}
-
-pub(super) fn failed(error: &str, retry_after: Option<Duration>) -> Reply {
-    let retry_after_ms = retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
-    Reply::failed(error, retry_after_ms)
-}
-
-/// The pause after so many calls that led nowhere.
-pub(super) fn pause(calls: u32) -> Duration {
-    Duration::from_secs(1 << calls.min(LONGEST_PAUSE))
 }

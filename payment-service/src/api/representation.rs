@@ -5,10 +5,10 @@ use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::payment::Payment;
-use crate::payment::partial::{PartState, PartialRefund};
+use crate::entity::Payment;
+use crate::entity::partial_refund::{PartState, PartialRefund};
+use crate::provider::call::{Capture, ProviderKind};
 use crate::provider::guard::Seen;
-use crate::provider::{Capture, ProviderKind};
 
 /// Where a payment can stand, for the description.
 #[derive(ToSchema)]
@@ -123,7 +123,7 @@ impl PaymentBody {
 
     pub(super) fn whole(payment: &Payment) -> Self {
         let refunds = payment.partial_refunds.iter().map(RefundBody::of).collect();
-        let event = |event: &crate::payment::Event| EventBody { at: event.at, what: event.what.to_string() };
+        let event = |event: &crate::entity::Event| EventBody { at: event.at, what: event.what.to_string() };
         let history = payment.history.iter().map(event).collect();
         Self { refunds: Some(refunds), history: Some(history), ..Self::in_list(payment) }
     }

@@ -22,14 +22,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::find;
-use super::shown::{PaymentBody, RefundBody};
-use crate::handler::{ASKED, Ask, PaymentAsked};
-use crate::payment::partial::PartialRefund;
-use crate::payment::{Payment, Status, key};
-use crate::program::Settings;
-use crate::provider::{Capture, ProviderKind};
-use crate::results::{PAYMENT_RESULT, PaymentResult, Verdict};
+use super::query::find;
+use super::representation::{PaymentBody, RefundBody};
+use crate::entity::partial_refund::PartialRefund;
+use crate::entity::{Payment, Status, key};
+use crate::messages::{ASKED, Ask, PaymentAsked};
+use crate::messages::{PAYMENT_RESULT, PaymentResult, Verdict};
+use crate::provider::call::{Capture, ProviderKind};
+use crate::settings::Settings;
 use crate::view;
 
 /// How long an act may take to be seen.

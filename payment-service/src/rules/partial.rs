@@ -3,88 +3,22 @@
 
 use std::time::Duration;
 
+use super::replies::{failed, pause};
+use crate::entity::partial_refund::{PartState, PartialRefund};
+use crate::entity::{Payment, Status};
+use crate::provider::call::{ProviderCall, Refund};
+use crate::text::cut;
 use common::journal::Intent;
 use common::messages::{Headers, Outgoing, Reply};
 use common::money::Amount;
 use common::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-use super::moves::{failed, pause};
-use super::{Payment, ProviderCall, Status, cut};
-use crate::provider::Refund;
 
 /// So many parts a payment may be given back in, and so many refused ones are kept.
 const MOST: usize = 100;
 const MOST_REFUSED: usize = 20;
 /// Of what was not paid nothing is given back.
 pub const NOT_PAID: &str = "not_paid";
-
-/// A part of a payment that is given back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PartialRefund {
-    /// Whoever asks for it calls it so.
-    pub id: String,
-    /// How much, in minor units.
-    pub amount_minor: i64,
-    /// Why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// When it was asked for.
-    pub at: Timestamp,
-    /// Where it stands.
-    pub state: PartState,
-    /// How often the provider was asked for it.
-    calls: u32,
-    /// The headers of the command that is to be answered when the provider has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    waiting: Option<Headers>,
-}
-
-/// Where a part stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum PartState {
-    /// The provider is being asked, or will be when `due`.
-    Refunding { due: Timestamp },
-    /// Given back.
-    Refunded { at: Timestamp },
-    /// Not given back: the code and the sentence.
-    Refused { reason: String, detail: String },
-}
-
-impl PartialRefund {
-    /// Whether it is still to be given back.
-    pub fn is_underway(&self) -> bool {
-        matches!(self.state, PartState::Refunding { .. })
-    }
-
-    /// Whether it was given back.
-    pub fn is_done(&self) -> bool {
-        self.done_at().is_some()
-    }
-
-    /// When it was given back.
-    pub fn done_at(&self) -> Option<Timestamp> {
-        match self.state {
-            PartState::Refunded { at } => Some(at),
-            PartState::Refunding { .. } | PartState::Refused { .. } => None,
-        }
-    }
-
-    /// Why it is not given back.
-    pub fn refusal(&self) -> Option<&str> {
-        match &self.state {
-            PartState::Refused { detail, .. } => Some(detail),
-            PartState::Refunding { .. } | PartState::Refunded { .. } => None,
-        }
-    }
-
-    fn counts(&self) -> bool {
-        !matches!(self.state, PartState::Refused { .. })
-    }
-}
 
 /// A part that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,11 +43,6 @@ pub enum Asker {
 }
 
 impl Payment {
-    /// How much was given back in parts, or is about to be.
-    pub(super) fn partial_minor(&self) -> i64 {
-        self.partial_refunds.iter().filter(|part| part.counts()).map(|part| part.amount_minor).sum()
-    }
-
     /// `payment.refund-part`, or `payment.refund` with an id or an amount: answered when the provider has given it back, or now if it did before or
     /// can't.
     pub fn refund_part(&mut self, wanted: Wanted, waiting: Option<Headers>, now: Timestamp) -> Option<Reply> {
@@ -195,7 +124,7 @@ impl Payment {
     }
 
     /// What the parts want asked of the provider.
-    pub(super) fn partial_intents(&self) -> impl Iterator<Item = Intent<ProviderCall>> {
+    pub(crate) fn partial_intents(&self) -> impl Iterator<Item = Intent<ProviderCall>> {
         self.partial_refunds.iter().filter_map(|part| {
             let PartState::Refunding { due } = part.state else { return None };
             let (approval, payment_id) = (self.approvals.first(), self.paid_as());

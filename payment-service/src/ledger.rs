@@ -1,10 +1,9 @@
 //! What a payment says of money: captured, given back, and the postings of both, double entry. Functions of the state
 //! alone: the view keeps them as rows.
 
+use crate::entity::{Payment, Status};
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
-
-use super::{Payment, Status};
 
 /// An account of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,6 +52,11 @@ pub struct Posting {
 }
 
 impl Payment {
+    /// How much was given back in parts, or is about to be.
+    pub(crate) fn partial_minor(&self) -> i64 {
+        self.partial_refunds.iter().filter(|part| part.counts()).map(|part| part.amount_minor).sum()
+    }
+
     /// How much was captured of the `index`-th approval; none where it was never said how much it is.
     fn captured_of(&self, index: usize) -> Option<i64> {
         let price = self.price.as_ref()?.amount_minor;
@@ -60,7 +64,7 @@ impl Payment {
     }
 
     /// How much of the `index`-th approval is neither given back in parts nor about to be.
-    pub(super) fn left_of(&self, index: usize) -> Option<i64> {
+    pub(crate) fn left_of(&self, index: usize) -> Option<i64> {
         let parts = if index == 0 { self.partial_minor() } else { 0 };
         self.captured_of(index).map(|captured| captured - parts)
     }

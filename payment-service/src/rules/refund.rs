@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use super::replies::{done, failed, pause};
+use crate::entity::{KEPT, Payment, Status};
+use crate::messages::Verdict;
+use crate::text::cut;
 use common::messages::{Headers, Outgoing, Reply};
 use common::time::Timestamp;
-
-use super::moves::{done, failed, pause};
-use super::{KEPT, Payment, Status, cut};
-use crate::results::Verdict;
 
 impl Payment {
     /// `payment.refund`, the compensation of a request: answered when the provider has paid back, or now if there is
@@ -59,7 +59,7 @@ impl Payment {
     }
 
     /// An approval is given back, all of it.
-    pub(super) fn given_back(&mut self, now: Timestamp) -> Option<Outgoing> {
+    pub(crate) fn given_back(&mut self, now: Timestamp) -> Option<Outgoing> {
         if let Some(approval) = self.approvals.get_mut(self.refunds) {
             approval.refunded_at = Some(now);
         }
@@ -101,7 +101,7 @@ impl Payment {
         matches!(self.status, Status::Refunding { .. }) && call == self.refund_calls
     }
 
-    pub(super) fn call_refund(&mut self, due: Timestamp) {
+    pub(crate) fn call_refund(&mut self, due: Timestamp) {
         self.refund_calls += 1;
         self.status = Status::Refunding { due };
     }

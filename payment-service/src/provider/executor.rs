@@ -9,10 +9,10 @@ use common::topics;
 use common::worker::Executor;
 use serde::Serialize;
 
-use crate::answers::{Operation, Outcome, PROVIDER_ANSWERED, ProviderAnswered};
-use crate::payment::ProviderCall;
-use crate::provider::{Charge, PaymentProvider, ProviderError, Refund, Standing};
-use crate::results::{PAYMENT_RESULT, PaymentResult, Verdict};
+use super::call::{Charge, ProviderCall, Refund};
+use super::port::{PaymentProvider, ProviderError, Standing};
+use crate::messages::{Operation, Outcome, PROVIDER_ANSWERED, ProviderAnswered};
+use crate::messages::{PAYMENT_RESULT, PaymentResult, Verdict};
 
 /// Performs the payments' acts at a provider.
 pub struct Cashier<P> {

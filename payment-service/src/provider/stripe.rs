@@ -3,19 +3,20 @@
 //! in `client`, what Stripe tells by itself in `webhook`.
 
 mod client;
+mod objects;
 #[cfg(test)]
 mod tests;
 pub mod webhook;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use common::money::Amount;
-use serde::Deserialize;
 
+use super::call::{Capture, Charge, Refund};
+use super::port::{Accepted, PaymentProvider, ProviderError, Standing};
 use super::settings::StripeSettings;
-use super::{Accepted, Capture, Charge, PaymentProvider, ProviderError, Refund, Standing};
 use client::{Client, Fault, keys};
+use objects::{Intent, RefundList, Refunded};
 
 /// When to look for the first time how an intent stands that the customer confirms.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
@@ -25,70 +26,6 @@ pub struct Stripe {
     client: Client,
     /// What is paid with where the request doesn't say it.
     method: Option<String>,
-}
-
-/// As much of a PaymentIntent as matters here.
-#[derive(Debug, Deserialize)]
-struct Intent {
-    id: String,
-    status: String,
-    #[serde(default)]
-    last_payment_error: Option<LastError>,
-    #[serde(default)]
-    cancellation_reason: Option<String>,
-}
-
-/// Why a payment was declined.
-#[derive(Clone, Debug, Default, Deserialize)]
-struct LastError {
-    #[serde(default)]
-    decline_code: Option<String>,
-    #[serde(default)]
-    code: Option<String>,
-    #[serde(default)]
-    message: Option<String>,
-}
-
-impl LastError {
-    /// The most telling of what it says.
-    fn reason(self) -> Option<String> {
-        self.decline_code.or(self.code).or(self.message)
-    }
-}
-
-/// As much of a refund as matters here.
-#[derive(Debug, Deserialize)]
-struct Refunded {
-    status: Option<String>,
-    #[serde(default)]
-    failure_reason: Option<String>,
-    #[serde(default)]
-    metadata: HashMap<String, String>,
-}
-
-/// A page of refunds.
-#[derive(Debug, Deserialize)]
-struct RefundList {
-    data: Vec<Refunded>,
-}
-
-impl Intent {
-    /// How it stands; none where it is still to be confirmed.
-    fn standing(self) -> Result<Option<Standing>, ProviderError> {
-        let standing = match self.status.as_str() {
-            "succeeded" => Standing::Approved,
-            "requires_capture" => Standing::Authorized,
-            "canceled" => Standing::Declined(Some(self.cancellation_reason.unwrap_or_else(|| "cancelled".to_owned()))),
-            "requires_payment_method" => match self.last_payment_error {
-                Some(error) => Standing::Declined(error.reason()),
-                None => return Ok(None),
-            },
-            "requires_confirmation" => return Ok(None),
-            "requires_action" | "processing" => Standing::Open,
-            other => return Err(ProviderError::Failed(format!("Stripe says the payment is '{other}'"))),
-        };
-        Ok(Some(standing))
-    }
 }
 
 impl Stripe {

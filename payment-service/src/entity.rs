@@ -2,26 +2,19 @@
 //! authorized first), `payment/refund` and `payment/partial` (what is given back, whole or in parts); what it wants asked of
 //! its provider in `payment/intents`, what it says of money in `payment/ledger`.
 
-mod capture;
-mod intents;
-pub mod ledger;
-pub mod moves;
-pub mod partial;
-mod refund;
+pub mod partial_refund;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::messages::Verdict;
+use crate::provider::call::{Capture, ProviderKind};
 use common::ids::{self, OrderId};
-use common::journal::{Entity, Key};
+use common::journal::Key;
 use common::messages::Headers;
-use common::money::Amount;
 use common::time::Timestamp;
+use partial_refund::PartialRefund;
 use serde::{Deserialize, Serialize};
-
-use crate::payment::partial::PartialRefund;
-use crate::provider::{Capture, Charge, ProviderKind, Refund};
-use crate::results::Verdict;
 
 /// Where a payment stands.
 ///
@@ -150,7 +143,7 @@ pub struct Approval {
 
 impl Approval {
     /// Whether both speak of the same payment at the provider, or are the same message.
-    fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         self.message == other.message || (self.payment_id.is_some() && self.payment_id == other.payment_id)
     }
 }
@@ -162,28 +155,6 @@ pub struct Event {
     pub at: Timestamp,
     /// What, in a sentence.
     pub what: Cow<'static, str>,
-}
-
-/// What a payment wants asked of its provider.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ProviderCall {
-    /// Take it.
-    Request(Charge),
-    /// Carry it on; how does it stand? With how often that was asked before.
-    Result(Charge, u32),
-    /// Take so much of what is set aside.
-    Capture {
-        /// The payment.
-        charge: Charge,
-        /// How much.
-        amount: Amount,
-        /// Which call for it: 1, 2, ...
-        call: u32,
-    },
-    /// Call it off; how does it stand? With how often that was asked before.
-    Cancel(Charge, u32),
-    /// Give money back.
-    Refund(Refund),
 }
 
 /// A payment.
@@ -204,52 +175,52 @@ pub struct Payment {
     pub capture: Capture,
     /// What is paid with, where the request says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    method: Option<String>,
+    pub(crate) method: Option<String>,
     /// The provider's own name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     /// Why the provider does not take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    refusal: Option<String>,
+    pub(crate) refusal: Option<String>,
     /// How much is captured, or to be; all of it unless it is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    capture_minor: Option<i64>,
+    pub(crate) capture_minor: Option<i64>,
     /// What was given back, or is to be, in parts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partial_refunds: Vec<PartialRefund>,
     /// How many parts were not given back.
     #[serde(default)]
-    refusals: u32,
+    pub(crate) refusals: u32,
     /// How often the provider was asked for its result, and to capture it, without an answer that says it.
     #[serde(default)]
-    asks: u32,
+    pub(crate) asks: u32,
     #[serde(default)]
-    capture_calls: u32,
+    pub(crate) capture_calls: u32,
     /// How often the provider was asked to take it.
-    calls: u32,
+    pub(crate) calls: u32,
     /// How often the provider was asked to give it back.
-    refund_calls: u32,
+    pub(crate) refund_calls: u32,
     /// The approvals, and how many of them, from the first on, are given back.
-    approvals: Vec<Approval>,
-    refunds: usize,
+    pub(crate) approvals: Vec<Approval>,
+    pub(crate) refunds: usize,
     /// Of a cancelled or declined payment that the provider took: when to ask it to call it off, and how it ended, for an approval is to
     /// be given back; and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    late_result_due: Option<Timestamp>,
+    pub(crate) late_result_due: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    late_result_until: Option<Timestamp>,
+    pub(crate) late_result_until: Option<Timestamp>,
     /// The headers of the command that is to be answered when the provider has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    waiting: Option<Headers>,
+    pub(crate) waiting: Option<Headers>,
     /// The trace of what it began with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    trace: Option<String>,
+    pub(crate) trace: Option<String>,
     /// What happened to it.
     pub history: Vec<Event>,
 }
 
 /// So long a result is kept for a payment that nobody asked for yet, and a cancelled payment waits for its result.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What every payment's key begins with.
 pub const PREFIX: &str = "payment/";
@@ -257,47 +228,6 @@ pub const PREFIX: &str = "payment/";
 /// The key of an order's payment.
 pub fn key(order: OrderId) -> Key {
     format!("{PREFIX}{order}")
-}
-
-/// At most 200 characters of what somebody else wrote.
-pub fn cut(text: &str) -> &str {
-    text.char_indices().nth(200).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
-}
-
-impl Entity for Payment {
-    fn is_open(&self) -> bool {
-        match &self.status {
-            Status::Unrequested { .. }
-            | Status::Requested { .. }
-            | Status::Capturing { .. }
-            | Status::Refunding { .. } => true,
-            Status::Pending { .. } | Status::Cancelled | Status::Declined => self.result_due().is_some(),
-            Status::Approved => self.partial_refunds.iter().any(PartialRefund::is_underway),
-            Status::New | Status::Failed | Status::Authorized | Status::Refunded => false,
-        }
-    }
-
-    fn has_intents(&self) -> bool {
-        !self.intents().is_empty()
-    }
-
-    fn wake_at(&self) -> Option<Timestamp> {
-        match self.status {
-            Status::Unrequested { until, .. } => Some(until),
-            Status::Cancelled | Status::Declined => {
-                self.late_result_due.map(|due| self.late_result_until.unwrap_or(due.plus(KEPT)))
-            }
-            Status::New
-            | Status::Requested { .. }
-            | Status::Failed
-            | Status::Pending { .. }
-            | Status::Authorized
-            | Status::Capturing { .. }
-            | Status::Approved
-            | Status::Refunding { .. }
-            | Status::Refunded => None,
-        }
-    }
 }
 
 impl Payment {
@@ -345,7 +275,7 @@ impl Payment {
     }
 
     /// When the provider is to be asked how it ended.
-    fn result_due(&self) -> Option<Timestamp> {
+    pub(crate) fn result_due(&self) -> Option<Timestamp> {
         match self.status {
             Status::Pending { result_due } => result_due,
             Status::Cancelled | Status::Declined => self.late_result_due,

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use super::replies::failed;
+use crate::entity::{Approval, KEPT, Payment, Status};
+use crate::messages::Verdict;
+use crate::text::cut;
 use common::messages::{Headers, Outgoing, Reply};
 use common::money::Amount;
 use common::time::Timestamp;
 use serde_json::json;
-
-use super::moves::failed;
-use super::{Approval, KEPT, Payment, Status, cut};
-use crate::results::Verdict;
 
 impl Payment {
     /// A result says that the money is set aside. What was closed meanwhile is called off at the provider.
@@ -122,7 +122,7 @@ impl Payment {
         matches!(self.status, Status::Capturing { .. }) && call == self.capture_calls
     }
 
-    pub(super) fn captured_reply(&self) -> Reply {
+    pub(crate) fn captured_reply(&self) -> Reply {
         Reply::Ok {
             data: json!({ "outcome": "captured", "paymentId": self.id(), "amountMinor": self.captured_minor() }),
         }
