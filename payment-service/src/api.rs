@@ -1,12 +1,13 @@
-//! The HTTP API: payments, the list of them, and the providers that take them. What people do is in `acts`, what Stripe
-//! tells in `webhooks`, the ledger in `ledger`, and how all of it looks as JSON in `shown`.
+//! The HTTP API. Its JSON is in `representation`.
 
 mod ledger;
 mod metrics;
 mod operations;
 mod payments;
 mod query;
+mod refunds;
 mod representation;
+mod requests;
 mod webhooks;
 
 use axum::Router;
@@ -26,7 +27,7 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/payments/{id}/decline", post(operations::decline))
         .route("/payments/{id}/capture", post(operations::capture))
         .route("/payments/{id}/cancel", post(operations::cancel))
-        .route("/payments/{id}/refunds", post(operations::refund))
+        .route("/payments/{id}/refunds", post(refunds::refund))
         .route("/ledger", get(ledger::show))
         .route("/providers", get(payments::providers))
         .route("/metrics", get(metrics::show))
@@ -35,10 +36,13 @@ pub fn router(context: Context<Settings>) -> Router {
         .merge(docs_routes(Description::openapi()))
 }
 
-/// The API, described.
+/// The OpenAPI description.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "payment-service", description = "Payments of orders, what people do about them, and the ledger."),
+    info(
+        title = "payment-service",
+        description = "Payments of orders, the operators' operations on them, and the ledger."
+    ),
     paths(
         payments::list,
         payments::one,
@@ -46,7 +50,7 @@ pub fn router(context: Context<Settings>) -> Router {
         operations::decline,
         operations::capture,
         operations::cancel,
-        operations::refund,
+        refunds::refund,
         ledger::show,
         payments::providers,
         metrics::show,
@@ -60,10 +64,10 @@ mod tests {
     use utoipa::OpenApi as _;
 
     use super::*;
-    use crate::entity::Status;
+    use crate::entity::status::Status;
 
     #[test]
-    fn the_description_leads_nowhere_else_and_knows_every_status() {
+    fn the_description_has_every_status() {
         let description = serde_json::to_value(Description::openapi()).unwrap();
         let schemas = &description["components"]["schemas"];
         assert!(schemas["Payment"]["properties"]["orderId"].is_object(), "{description:#}");

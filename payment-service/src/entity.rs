@@ -1,117 +1,40 @@
-//! A payment: where it stands and what it remembers. Its moves are in `payment/moves`, `payment/capture` (what is
-//! authorized first), `payment/refund` and `payment/partial` (what is given back, whole or in parts); what it wants asked of
-//! its provider in `payment/intents`, what it says of money in `payment/ledger`.
+//! The payment, the only entity that payment-service stores. The rules that change it are in `rules`; its JSON is in
+//! `entity/wire`.
 
+pub mod approval;
+pub mod history;
 pub mod partial_refund;
+pub mod status;
+mod wire;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::messages::Verdict;
-use crate::provider::call::{Capture, ProviderKind};
 use common::ids::{self, OrderId};
 use common::journal::Key;
 use common::messages::Headers;
 use common::time::Timestamp;
-use partial_refund::PartialRefund;
 use serde::{Deserialize, Serialize};
 
-/// Where a payment stands.
-///
-/// ```text
-///              result                request
-///        ┌──────────────▶ unrequested ───────▶ approved | declined
-///        │                                     (removed after 7 days without a request)
-///   new ─┤ refund
-///        ├──────────────▶ cancelled
-///        │ request
-///        ▼          accepted           approved            refund
-///    requested ──────────────▶ pending ────────▶ approved ────────▶ refunding ──▶ refunded
-///      │    ▲                   │   │ declined                         ▲
-///      │    │ request           │   └─────────▶ declined ──an approval─┤
-///      └▶ failed                │ refund                              │
-///           └──────refund───────┴─────────────▶ cancelled ─an approval─┘
-/// ```
-/// A result may also come while it is requested or failed: the provider knows of it then, and it is as if it were
-/// pending. Another approval of a refunded payment makes it refunding again. A provider that took a payment is asked to call
-/// it off when it was cancelled meanwhile, and for its result, until there is one. A payment that is to be captured is
-/// authorized before it is approved:
-///
-/// ```text
-///                       capture             captured
-///    pending ─▶ authorized ─────▶ capturing ────────▶ approved
-///               │    ▲                 │ │
-///               │    └─────failed──────┘ │
-///               └──────────refund────────┴──▶ cancelled
-/// ```
-/// Parts of an approved payment can be given back ([`PartialRefund`]): it stays approved until all of it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Status {
-    /// Nothing was heard of it; never kept so.
-    New,
-    /// A result came before anybody asked for the payment.
-    #[serde(rename_all = "camelCase")]
-    Unrequested { verdict: Verdict, until: Timestamp },
-    /// The provider is being asked to take it.
-    Requested { since: Timestamp },
-    /// The provider refused to take it for a technical reason. Another request tries again.
-    Failed,
-    /// The provider took it. Its result comes by itself, or is to be asked for at `result_due`.
-    #[serde(rename_all = "camelCase")]
-    Pending { result_due: Option<Timestamp> },
-    /// The money is set aside.
-    Authorized,
-    /// The provider is being asked for the money that is set aside.
-    Capturing { due: Timestamp },
-    /// Paid.
-    Approved,
-    /// Not paid.
-    Declined,
-    /// Nobody wants it any more.
-    Cancelled,
-    /// The provider is being asked to give it back, or will be when `due`.
-    Refunding { due: Timestamp },
-    /// Given back.
-    Refunded,
+use crate::provider::call::{Capture, ProviderKind};
+use approval::{Approval, Approvals};
+use history::History;
+use partial_refund::PartialRefunds;
+use status::Status;
+
+/// How long an early result is kept for a payment that is not yet requested, and how long the provider is asked to cancel a
+/// cancelled payment.
+pub const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The prefix of every payment's key.
+pub const PREFIX: &str = "payment/";
+
+/// The key of an order's payment.
+pub fn key(order: OrderId) -> Key {
+    format!("{PREFIX}{order}")
 }
 
-impl Status {
-    /// What the API calls those that a payment can be seen in.
-    pub const NAMES: [&'static str; 11] = [
-        "unrequested",
-        "requested",
-        "failed",
-        "pending",
-        "authorized",
-        "capturing",
-        "approved",
-        "declined",
-        "cancelled",
-        "refunding",
-        "refunded",
-    ];
-
-    /// What the API calls it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Unrequested { .. } => "unrequested",
-            Self::Requested { .. } => "requested",
-            Self::Failed => "failed",
-            Self::Pending { .. } => "pending",
-            Self::Authorized => "authorized",
-            Self::Capturing { .. } => "capturing",
-            Self::Approved => "approved",
-            Self::Declined => "declined",
-            Self::Cancelled => "cancelled",
-            Self::Refunding { .. } => "refunding",
-            Self::Refunded => "refunded",
-        }
-    }
-}
-
-/// How much a payment is.
+/// The price of a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Price {
@@ -121,164 +44,121 @@ pub struct Price {
     pub currency: String,
 }
 
-/// An approval: the same one may be said more than once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Approval {
-    /// The message that brought it.
-    pub message: String,
-    /// What it calls the payment; a person may leave it out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment_id: Option<String>,
-    /// The provider's own name for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+/// The terms of a payment, from its request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The price.
+    pub price: Price,
+    /// When the money is taken.
+    pub capture: Capture,
+    /// The payment method, by the provider's name.
+    pub method: Option<String>,
+}
+
+/// The provider of a payment, and the calls made to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderState {
+    /// The provider.
+    pub kind: ProviderKind,
+    /// The provider's id of the payment.
     pub reference: Option<String>,
-    /// When it came. Those of older records don't say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Timestamp>,
-    /// When what was left of it was given back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refunded_at: Option<Timestamp>,
+    /// Why the provider refused the request.
+    pub refusal: Option<String>,
+    /// Requests sent to the provider.
+    pub requests: u32,
+    /// Status queries and cancellations that ended without a result.
+    pub queries: u32,
 }
 
-impl Approval {
-    /// Whether both speak of the same payment at the provider, or are the same message.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        self.message == other.message || (self.payment_id.is_some() && self.payment_id == other.payment_id)
-    }
+/// The capture of an authorized payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaptureState {
+    /// The captured amount, or the one to be captured; `None` is the whole price.
+    pub amount_minor: Option<i64>,
+    /// Captures sent to the provider.
+    pub calls: u32,
 }
 
-/// Something that happened to a payment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// When.
-    pub at: Timestamp,
-    /// What, in a sentence.
-    pub what: Cow<'static, str>,
+/// The cancellation, at the provider, of a payment that is cancelled or declined here. An approval found there is refunded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cancellation {
+    /// When to ask the provider next.
+    pub due: Option<Timestamp>,
+    /// When to give up.
+    pub until: Option<Timestamp>,
 }
 
 /// A payment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// The order it is for.
+    /// The order that is paid.
     pub order: OrderId,
-    /// Who takes it.
-    pub provider: ProviderKind,
-    /// Where it stands.
+    /// The state.
     pub status: Status,
-    /// How much; not known of a payment that was never requested.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub price: Option<Price>,
-    /// Whether an approval takes the money at once.
-    #[serde(default, skip_serializing_if = "Capture::is_automatic")]
-    pub capture: Capture,
-    /// What is paid with, where the request says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) method: Option<String>,
-    /// The provider's own name for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-    /// Why the provider does not take it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) refusal: Option<String>,
-    /// How much is captured, or to be; all of it unless it is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) capture_minor: Option<i64>,
-    /// What was given back, or is to be, in parts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub partial_refunds: Vec<PartialRefund>,
-    /// How many parts were not given back.
-    #[serde(default)]
-    pub(crate) refusals: u32,
-    /// How often the provider was asked for its result, and to capture it, without an answer that says it.
-    #[serde(default)]
-    pub(crate) asks: u32,
-    #[serde(default)]
-    pub(crate) capture_calls: u32,
-    /// How often the provider was asked to take it.
-    pub(crate) calls: u32,
-    /// How often the provider was asked to give it back.
-    pub(crate) refund_calls: u32,
-    /// The approvals, and how many of them, from the first on, are given back.
-    pub(crate) approvals: Vec<Approval>,
-    pub(crate) refunds: usize,
-    /// Of a cancelled or declined payment that the provider took: when to ask it to call it off, and how it ended, for an approval is to
-    /// be given back; and until when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) late_result_due: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) late_result_until: Option<Timestamp>,
-    /// The headers of the command that is to be answered when the provider has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) waiting: Option<Headers>,
-    /// The trace of what it began with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) trace: Option<String>,
+    /// `None` if the payment was never requested.
+    pub terms: Option<Terms>,
+    /// The provider.
+    pub provider: ProviderState,
+    /// The capture.
+    pub capture: CaptureState,
+    /// The approvals.
+    pub approvals: Approvals,
+    /// The partial refunds.
+    pub partial_refunds: PartialRefunds,
+    /// The cancellation at the provider.
+    pub cancellation: Cancellation,
+    /// The headers of the command that is answered when the provider has answered.
+    pub waiting: Option<Headers>,
+    /// The trace of the first message about the payment.
+    pub trace: Option<String>,
     /// What happened to it.
-    pub history: Vec<Event>,
-}
-
-/// So long a result is kept for a payment that nobody asked for yet, and a cancelled payment waits for its result.
-pub(crate) const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// What every payment's key begins with.
-pub const PREFIX: &str = "payment/";
-
-/// The key of an order's payment.
-pub fn key(order: OrderId) -> Key {
-    format!("{PREFIX}{order}")
+    pub history: History,
 }
 
 impl Payment {
-    /// One of which nothing was heard yet.
+    /// A payment not yet requested.
     pub fn new(order: OrderId, provider: ProviderKind, trace: Option<&str>) -> Self {
         Self {
             order,
-            provider,
             status: Status::New,
-            price: None,
-            capture: Capture::Automatic,
-            method: None,
-            reference: None,
-            refusal: None,
-            capture_minor: None,
-            partial_refunds: Vec::new(),
-            refusals: 0,
-            asks: 0,
-            capture_calls: 0,
-            calls: 0,
-            refund_calls: 0,
-            approvals: Vec::new(),
-            refunds: 0,
-            late_result_due: None,
-            late_result_until: None,
+            terms: None,
+            provider: ProviderState { kind: provider, reference: None, refusal: None, requests: 0, queries: 0 },
+            capture: CaptureState::default(),
+            approvals: Approvals::default(),
+            partial_refunds: PartialRefunds::default(),
+            cancellation: Cancellation::default(),
             waiting: None,
             trace: trace.map(str::to_owned),
-            history: Vec::new(),
+            history: History::default(),
         }
     }
 
-    /// How often the provider was asked to capture it.
-    pub fn captures(&self) -> u32 {
-        self.capture_calls
-    }
-
-    /// How many refunds of parts were refused.
-    pub fn refusals(&self) -> u32 {
-        self.refusals
-    }
-
-    /// The payment's id. It depends on the order alone, so that a provider asked twice sees one payment.
+    /// The payment's id. It depends on the order alone, so that a provider that receives it twice sees one payment.
     pub fn id(&self) -> String {
         ids::derive(&["payment", &self.order.to_string()]).to_string()
     }
 
-    /// When the provider is to be asked how it ended.
-    pub(crate) fn result_due(&self) -> Option<Timestamp> {
+    /// The payment's id as the first approval names it; partial refunds refer to it.
+    pub fn approved_id(&self) -> String {
+        let named = self.approvals.first().and_then(|approval| approval.payment_id.clone());
+        named.unwrap_or_else(|| self.id())
+    }
+
+    /// The price; `None` if the payment was never requested.
+    pub fn price(&self) -> Option<&Price> {
+        self.terms.as_ref().map(|terms| &terms.price)
+    }
+
+    /// When the money is taken.
+    pub fn capture_mode(&self) -> Capture {
+        self.terms.as_ref().map_or(Capture::Automatic, |terms| terms.capture)
+    }
+
+    /// When the provider is to be queried for the result.
+    pub fn result_due(&self) -> Option<Timestamp> {
         match self.status {
             Status::Pending { result_due } => result_due,
-            Status::Cancelled | Status::Declined => self.late_result_due,
+            Status::Cancelled | Status::Declined => self.cancellation.due,
             Status::New
             | Status::Unrequested { .. }
             | Status::Requested { .. }
@@ -289,5 +169,41 @@ impl Payment {
             | Status::Refunding { .. }
             | Status::Refunded => None,
         }
+    }
+
+    /// Returns true if it is not paid yet, but could be.
+    pub fn can_be_cancelled(&self) -> bool {
+        match self.status {
+            Status::Requested { .. }
+            | Status::Failed
+            | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. } => true,
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Approved
+            | Status::Declined
+            | Status::Cancelled
+            | Status::Refunding { .. }
+            | Status::Refunded => false,
+        }
+    }
+
+    /// Changes the state, and records the change.
+    pub(crate) fn set_status(&mut self, status: Status, now: Timestamp, what: impl Into<Cow<'static, str>>) {
+        self.status = status;
+        self.history.note(now, what);
+    }
+
+    /// Records an approval. The first one stays if it was refunded in parts.
+    pub(crate) fn add_approval(&mut self, approval: Approval) {
+        let keep_first = !self.partial_refunds.list.is_empty();
+        self.approvals.add(approval, keep_first);
+    }
+
+    /// Asks the provider, from now on, to cancel the payment.
+    pub(crate) fn cancel_at_provider(&mut self, now: Timestamp) {
+        self.cancellation.due = Some(now);
+        self.cancellation.until = Some(now.plus(RETENTION));
     }
 }

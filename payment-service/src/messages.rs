@@ -1,8 +1,10 @@
-//! The messages that payment-service reads, and the two that it sends itself.
+//! The messages that payment-service reads, two of which it also sends itself.
 
 use std::borrow::Cow;
 
 use common::ids::OrderId;
+use common::messages::{Message, Unreadable, header};
+use common::topics;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
@@ -10,96 +12,156 @@ use uuid::Uuid;
 use crate::provider::call::Capture;
 use crate::text::cut;
 
-pub(crate) const REQUEST: &str = "payment.request";
-pub(crate) const CAPTURE: &str = "payment.capture";
-pub(crate) const REFUND: &str = "payment.refund";
-pub(crate) const REFUND_PART: &str = "payment.refund-part";
-/// `ce_type` of what is asked for by HTTP.
-pub const ASKED: &str = "payment.asked";
+/// `ce_type` of [`RequestPayment`].
+pub const REQUEST: &str = "payment.request";
+/// `ce_type` of [`CapturePayment`].
+pub const CAPTURE: &str = "payment.capture";
+/// `ce_type` of [`RefundPayment`].
+pub const REFUND: &str = "payment.refund";
+/// `ce_type` of [`RefundPart`].
+pub const REFUND_PART: &str = "payment.refund-part";
+/// `ce_type` of [`OperatorCommand`].
+pub const OPERATOR_COMMAND: &str = "payment.asked";
+/// `ce_type` of [`ProviderAnswered`].
+pub const PROVIDER_ANSWERED: &str = "payment.provider-answered";
+/// `ce_type` of [`PaymentResult`].
+pub const PAYMENT_RESULT: &str = "payment.result";
+
+/// A message of one of the input topics.
+pub enum Command {
+    /// On [`topics::PAYMENT_RESULTS`].
+    Result(PaymentResult),
+    /// A saga requests a payment.
+    Request(RequestPayment),
+    /// A saga captures an authorized payment.
+    Capture(CapturePayment),
+    /// A saga refunds a payment, or a part of it.
+    Refund(RefundPayment),
+    /// A saga refunds a part under an id of its own.
+    RefundPart(RefundPart),
+    /// An operator's request by HTTP.
+    Operator(OperatorCommand),
+    /// The provider answered a call.
+    ProviderAnswered(ProviderAnswered),
+}
+
+impl Command {
+    /// Parses a message by its topic and `ce_type`.
+    ///
+    /// # Errors
+    /// [`Unreadable`] for an unknown type, or a value that does not fit the type.
+    pub fn parse(message: &Message) -> Result<Self, Unreadable> {
+        if &*message.topic == topics::PAYMENT_RESULTS {
+            return message.json().map(Self::Result);
+        }
+        match message.kind() {
+            Some(REQUEST) => message.json().map(Self::Request),
+            Some(CAPTURE) => message.json().map(Self::Capture),
+            Some(REFUND) => message.json().map(Self::Refund),
+            Some(REFUND_PART) => message.json().map(Self::RefundPart),
+            Some(OPERATOR_COMMAND) => message.json().map(Self::Operator),
+            Some(PROVIDER_ANSWERED) => message.json().map(Self::ProviderAnswered),
+            Some(other) => Err(Unreadable::UnknownType(other.to_owned())),
+            None => Err(Unreadable::Header(header::TYPE, "it is missing".to_owned())),
+        }
+    }
+}
 
 /// `payment.request`
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RequestPayment {
-    pub(crate) order_id: OrderId,
-    pub(crate) amount_minor: i64,
-    pub(crate) currency: String,
+pub struct RequestPayment {
+    /// The order to be paid.
+    pub order_id: OrderId,
+    /// The price, in minor units.
+    pub amount_minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// When the money is taken.
     #[serde(default)]
-    pub(crate) capture: Capture,
+    pub capture: Capture,
+    /// The payment method, by the provider's name.
     #[serde(default)]
-    pub(crate) payment_method: Option<String>,
+    pub payment_method: Option<String>,
 }
 
 /// `payment.capture`
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct CapturePayment {
-    pub(crate) order_id: OrderId,
-    #[serde(default)]
-    pub(crate) amount_minor: Option<i64>,
-}
-
-/// `payment.refund`: of all of it, as a request's compensation, or with an id or an amount of a part.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RefundPayment {
-    pub(crate) order_id: OrderId,
-    #[serde(default)]
-    pub(crate) refund_id: Option<String>,
-    #[serde(default)]
-    pub(crate) amount_minor: Option<i64>,
-    #[serde(default)]
-    pub(crate) reason: Option<String>,
-}
-
-/// `payment.refund-part`: a saga gives a part back, such as for what was returned. What it is called by is the saga's to say,
-/// so that it can't be given back twice.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RefundPart {
-    pub(crate) order_id: OrderId,
-    pub(crate) refund_id: Uuid,
-    pub(crate) amount_minor: i64,
-    #[serde(default)]
-    pub(crate) reason: Option<String>,
-}
-
-/// `payment.asked`: what somebody asks for by HTTP. Nothing replies to it; the view shows what became of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PaymentAsked {
+pub struct CapturePayment {
     /// The order.
     pub order_id: OrderId,
-    /// What is asked for.
-    #[serde(flatten)]
-    pub what: Ask,
+    /// The amount in minor units; the whole price if it is missing.
+    #[serde(default)]
+    pub amount_minor: Option<i64>,
 }
 
-/// What can be asked for.
+/// `payment.refund`: of the whole payment, as a request's compensation; of a part, if it has an id or an amount.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundPayment {
+    /// The order.
+    pub order_id: OrderId,
+    /// The id of a partial refund.
+    #[serde(default)]
+    pub refund_id: Option<String>,
+    /// The amount in minor units; the rest of the payment if it is missing.
+    #[serde(default)]
+    pub amount_minor: Option<i64>,
+    /// The reason, for the payment's history.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// `payment.refund-part`: a saga refunds a part, for example of returned goods. The saga chooses the id, so that the part is
+/// refunded only once.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundPart {
+    /// The order.
+    pub order_id: OrderId,
+    /// The id of the partial refund.
+    pub refund_id: Uuid,
+    /// The amount, in minor units.
+    pub amount_minor: i64,
+    /// The reason, for the payment's history.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// `payment.asked`: a request by HTTP. It has no reply; the view shows its effect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorCommand {
+    /// The order.
+    pub order_id: OrderId,
+    /// The operation.
+    #[serde(flatten)]
+    pub action: OperatorAction,
+}
+
+/// An operation requested by HTTP.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "lowercase", rename_all_fields = "camelCase")]
-pub enum Ask {
-    /// To take what is set aside.
+pub enum OperatorAction {
+    /// Capture an authorized payment.
     Capture {
-        /// How much; none is all of it.
+        /// The amount in minor units; the whole price if it is missing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         amount_minor: Option<i64>,
     },
-    /// To give a part of it back, or what is left.
+    /// Refund a part of a payment, or the rest of it.
     Refund {
-        /// By which it is known.
+        /// The id of the partial refund.
         refund_id: String,
-        /// How much; none is all that is left.
+        /// The amount in minor units; the rest of the payment if it is missing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         amount_minor: Option<i64>,
-        /// Why.
+        /// The reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
 }
-
-/// `ce_type` of what the service tells itself of the provider's answers.
-pub const PROVIDER_ANSWERED: &str = "payment.provider-answered";
 
 /// `payment.provider-answered`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -107,32 +169,32 @@ pub const PROVIDER_ANSWERED: &str = "payment.provider-answered";
 pub struct ProviderAnswered {
     /// The order.
     pub order_id: OrderId,
-    /// What the provider was asked.
+    /// The operation that the provider was called for.
     pub operation: Operation,
-    /// Which call of that operation: 1, 2, ...
+    /// The number of the call within its operation: 1, 2, ...
     pub call: u32,
-    /// What became of it.
+    /// The outcome of the call.
     pub outcome: Outcome,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// For an accepted request: when to ask for its result; none when the provider tells by itself.
+    /// For an accepted request: when to query the result; missing if the provider reports it by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_after_ms: Option<u64>,
-    /// Not before this is there any use in asking again.
+    /// The earliest time for another attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
-    /// The provider's own name for the payment.
+    /// The provider's id of the payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// Of a refund: its id.
+    /// The id of the refund, for a refund.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<String>,
 }
 
 impl ProviderAnswered {
-    /// The answer to a call that failed, until something better is known.
-    pub fn to(order_id: OrderId, operation: Operation, call: u32) -> Self {
+    /// The answer to a failed call, without details.
+    pub fn failed(order_id: OrderId, operation: Operation, call: u32) -> Self {
         Self {
             order_id,
             operation,
@@ -147,44 +209,41 @@ impl ProviderAnswered {
     }
 }
 
-/// What a provider is asked.
+/// An operation of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
-    /// To take a payment.
+    /// Accept a payment.
     Request,
-    /// How it stands.
+    /// Report a payment's status.
     Result,
-    /// To take what is set aside.
+    /// Capture an authorized payment.
     Capture,
-    /// To call it off.
+    /// Cancel a payment.
     Cancel,
-    /// To give it back.
+    /// Refund a payment.
     Refund,
 }
 
-/// What became of a call to the provider.
+/// The outcome of a call to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// A request was taken; its result is to come.
+    /// The request was accepted; its result follows.
     Accepted,
     /// A technical failure.
     Failed,
-    /// A no: asking again would not help.
+    /// A refusal: another attempt would not help.
     Refused,
-    /// How it stands is not known yet.
+    /// The status is not known yet.
     Open,
-    /// The provider will say by itself how it stands.
+    /// The status is not known yet; the provider reports it by itself.
     Silent,
-    /// What was set aside was taken.
+    /// The payment was captured.
     Captured,
-    /// A refund was made.
+    /// The refund was made.
     Refunded,
 }
-
-/// `ce_type` of a result.
-pub const PAYMENT_RESULT: &str = "payment.result";
 
 /// `payment.result`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -192,26 +251,26 @@ pub const PAYMENT_RESULT: &str = "payment.result";
 pub struct PaymentResult {
     /// The order.
     pub order_id: OrderId,
-    /// How it ended.
+    /// The result.
     pub status: Verdict,
     /// Why it was declined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The payment, as the provider calls it.
+    /// The payment's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<String>,
-    /// The provider's own name for it.
+    /// The provider's id of the payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
 
-/// How a payment ended. Read in any case, with blanks around it, as people type.
+/// The result of a payment. Read in any case and with surrounding blanks, since operators type it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Paid.
     Approved,
-    /// The money is set aside, to be captured.
+    /// The amount is reserved and can be captured.
     Authorized,
     /// Not paid.
     Declined,
@@ -228,7 +287,7 @@ impl JsonSchema for Verdict {
         };
         let words = ["approved", "authorized", "declined"];
         let pattern = format!("^\\s*({})\\s*$", words.map(any_case).join("|"));
-        let about = "How a payment ended: approved, authorized or declined, in any case, with blanks around it.";
+        let about = "The result of a payment: approved, authorized or declined, in any case, with blanks around it.";
         json_schema!({ "type": "string", "description": about, "pattern": pattern })
     }
 }
@@ -241,7 +300,8 @@ impl<'de> Deserialize<'de> for Verdict {
             word if word.eq_ignore_ascii_case("authorized") => Ok(Self::Authorized),
             word if word.eq_ignore_ascii_case("declined") => Ok(Self::Declined),
             word => {
-                Err(de::Error::custom(format!("'{}' is no result: write approved, authorized or declined", cut(word))))
+                let word = cut(word);
+                Err(de::Error::custom(format!("'{word}' is not a result: write approved, authorized or declined")))
             }
         }
     }

@@ -1,10 +1,10 @@
-//! The payment rules: pure functions of a payment, what happens to it, and the time. One file for each kind of transition.
+//! The payment rules: pure functions of a payment, an event and the time.
 
 pub mod answers;
 mod capture;
 mod intents;
 pub mod partial;
 mod refund;
-mod replies;
+pub mod replies;
 pub mod results;
 pub mod transitions;

@@ -1,10 +1,10 @@
-//! The settings that only the payment service has, and the providers made from them.
+//! The settings that only this service has, and the providers made from them.
 
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::provider::registry::Switchboard;
+use crate::provider::registry::ProviderRegistry;
 use crate::provider::settings::ProviderSettings;
 
 /// The settings that only this service has.
@@ -12,14 +12,14 @@ use crate::provider::settings::ProviderSettings;
 pub struct Settings {
     /// `[provider]`
     pub provider: ProviderSettings,
-    /// The providers at work: made once from the settings, for whoever asks them and whoever shows how they do.
+    /// The providers, made once from the settings and shared by the executor and the API.
     #[serde(skip)]
-    pub(crate) at_work: Arc<OnceLock<Arc<Switchboard>>>,
+    pub(crate) registry: Arc<OnceLock<Arc<ProviderRegistry>>>,
 }
 
 impl Settings {
-    /// The providers at work.
-    pub fn providers(&self) -> Option<&Arc<Switchboard>> {
-        self.at_work.get()
+    /// The providers, once the service is built.
+    pub fn providers(&self) -> Option<&Arc<ProviderRegistry>> {
+        self.registry.get()
     }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use common::money::Amount;
 use payment_service::provider::call::{Capture, Charge, ProviderKind, Refund};
-use payment_service::provider::port::{PaymentProvider as _, ProviderError, Standing};
+use payment_service::provider::port::{ChargeStatus, PaymentProvider as _, ProviderError};
 use payment_service::provider::settings::StripeSettings;
 use payment_service::provider::stripe::Stripe;
 use tests::machine;
@@ -51,7 +51,7 @@ pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
     for standing in
         [stripe.result(&charge).await, stripe.confirm(&charge, "pm_card_visa").await, stripe.cancel(&charge).await]
     {
-        ensure!(matches!(&standing, Ok(Standing::Declined(_))), "{standing:?}");
+        ensure!(matches!(&standing, Ok(ChargeStatus::Declined(_))), "{standing:?}");
     }
     let captured = stripe.capture(&charge, Amount(800)).await;
     ensure!(

@@ -20,7 +20,7 @@ use order_service::order::Orders;
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
 use payment_service::provider::call::ProviderKind;
-use payment_service::provider::executor::Cashier;
+use payment_service::provider::executor::ProviderExecutor;
 
 use crate::bank::Bank;
 use crate::books;
@@ -124,11 +124,12 @@ impl Run {
         } else {
             run.add::<inventory_service::program::Program, _, _>(warehouse, carrier(), BTreeSet::new(), limits);
         }
-        let (payments, cashier) = (Payments { provider: ProviderKind::Simulated }, Cashier { provider: bank });
+        let (payments, executor) =
+            (Payments { provider: ProviderKind::Simulated }, ProviderExecutor { provider: bank });
         if matches!(sabotage, Sabotage::KeepsTheMoney | Sabotage::ChargesAgain) {
-            run.add::<PaymentService, _, _>(Till(payments, sabotage), cashier, BTreeSet::new(), limits);
+            run.add::<PaymentService, _, _>(Till(payments, sabotage), executor, BTreeSet::new(), limits);
         } else {
-            run.add::<PaymentService, _, _>(payments, cashier, BTreeSet::new(), limits);
+            run.add::<PaymentService, _, _>(payments, executor, BTreeSet::new(), limits);
         }
         let conductor = Conductor::new(definitions.clone());
         let more = Orchestrator::more_topics(&conductor).inputs;

@@ -1,4 +1,4 @@
-//! What several operations look up, and read from a query.
+//! Lookups and query parameters shared by several operations.
 
 use common::http::{Problem, parameter};
 use common::ids::OrderId;
@@ -7,8 +7,9 @@ use common::service::Context;
 use crate::entity::{Payment, key};
 use crate::settings::Settings;
 
-/// Of a page, unless asked for otherwise; and at most.
+/// The default size of a page.
 const PAGE: usize = 50;
+/// The largest size of a page.
 const LARGEST_PAGE: usize = 200;
 
 pub(super) async fn find(context: &Context<Settings>, order: OrderId) -> Result<Payment, Problem> {

@@ -1,27 +1,27 @@
-//! The calls that payments make at their provider, as data: which provider, and what it is asked with.
+//! The calls that payments make to their provider, as data.
 
 use common::ids::{self, OrderId};
 use common::money::Amount;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Which provider takes a payment.
+/// A payment provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderKind {
-    /// Answers by rules on the cents of the amount: [`Simulated`].
+    /// Decides by the cents of the amount: [`Simulated`](super::simulated::Simulated).
     Simulated,
-    /// Takes everything; a person says the results: [`Manual`].
+    /// Accepts everything; an operator enters the results: [`Manual`](super::manual::Manual).
     Manual,
-    /// Stripe: [`stripe::Stripe`].
+    /// Stripe: [`Stripe`](super::stripe::Stripe).
     Stripe,
 }
 
 impl ProviderKind {
-    /// All of them.
+    /// All providers.
     pub const ALL: [Self; 3] = [Self::Simulated, Self::Manual, Self::Stripe];
 
-    /// As settings and the API call it.
+    /// Its name in settings and in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Simulated => "simulated",
@@ -31,96 +31,114 @@ impl ProviderKind {
     }
 }
 
-/// Whether an approval takes the money, or only sets it aside until it is captured.
+/// When the money is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Capture {
-    /// Paid as soon as it is approved.
+    /// When the payment is approved.
     #[default]
     Automatic,
-    /// Authorized first; `payment.capture` takes the money.
+    /// The payment is authorized first; `payment.capture` takes the money.
     Manual,
 }
 
 impl Capture {
-    /// For serde: what need not be written.
+    /// Returns true for the default, which serde need not write.
     pub fn is_automatic(&self) -> bool {
         matches!(self, Self::Automatic)
     }
 }
 
-/// A payment that a provider is asked to take.
+/// A payment, as its provider is called for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Charge {
-    /// The order it is for.
+    /// The order that is paid.
     pub order: OrderId,
     /// The payment's id.
     pub payment_id: String,
-    /// Who takes it.
+    /// The provider.
     pub provider: ProviderKind,
-    /// How much.
+    /// The price.
     pub amount: Amount,
-    /// In which currency (ISO 4217).
+    /// The currency (ISO 4217).
     pub currency: String,
-    /// Whether an approval takes the money at once.
+    /// When the money is taken.
     pub capture: Capture,
-    /// What to pay with, as the provider calls it, where the request said so.
+    /// The payment method, by the provider's name, if the request has one.
     pub method: Option<String>,
-    /// The provider's own name for the payment, once it took the request.
+    /// The provider's id of the payment, once it has accepted the request.
     pub reference: Option<String>,
-    /// Which request of this payment it is: 1, 2, ...
+    /// The number of the request: 1, 2, ...
     pub call: u32,
-    /// The trace it belongs to.
+    /// The trace of the payment.
     pub trace: Option<String>,
 }
 
-/// Money that a provider is asked to give back.
+/// A refund, as the provider is called for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Refund {
-    /// The order it was for.
+    /// The order that was paid.
     pub order: OrderId,
-    /// The payment's id, as the approval called it.
+    /// The payment's id, as the approval names it.
     pub payment_id: String,
     /// The refund's id: the same in every call for the same refund.
     pub refund_id: String,
-    /// Who took the payment.
+    /// The provider of the payment.
     pub provider: ProviderKind,
-    /// How much; none is all of it, where it is not known how much that is.
+    /// The amount; `None` is the whole payment, whose amount is unknown if it was never requested.
     pub amount: Option<Amount>,
-    /// The provider's own name for the payment, where it is known.
+    /// The provider's id of the payment, if it is known.
     pub reference: Option<String>,
-    /// Which call for a refund of this order it is: 1, 2, ...
+    /// The number of the call for this refund: 1, 2, ...
     pub call: u32,
-    /// The trace it belongs to.
+    /// The trace of the payment.
     pub trace: Option<String>,
 }
 
 impl Refund {
-    /// The id of a refund, known to the provider by it: of the payment, of whether it is the `whole` or a `part`, and of what
-    /// asks for it. Parts are named by whoever asks, so that a name must not meet an approval's.
-    pub fn id(payment_id: &str, what: &str, cause: &str) -> String {
-        ids::derive(&["refund", payment_id, what, cause]).to_string()
+    /// The id of the full refund of an approval.
+    pub fn whole_id(payment_id: &str, approval: &str) -> String {
+        Self::id(payment_id, "whole", approval)
+    }
+
+    /// The id of a partial refund. Callers choose `part`, so that it must not collide with an approval's id.
+    pub fn part_id(payment_id: &str, part: &str) -> String {
+        Self::id(payment_id, "part", part)
+    }
+
+    fn id(payment_id: &str, kind: &str, cause: &str) -> String {
+        ids::derive(&["refund", payment_id, kind, cause]).to_string()
     }
 }
 
-/// What a payment wants asked of its provider.
+/// A call to a payment's provider.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ProviderCall {
-    /// Take it.
+    /// Accept a payment.
     Request(Charge),
-    /// Carry it on; how does it stand? With how often that was asked before.
-    Result(Charge, u32),
-    /// Take so much of what is set aside.
+    /// Continue a payment, and report its status.
+    Query {
+        /// The payment.
+        charge: Charge,
+        /// The number of queries before.
+        query: u32,
+    },
+    /// Capture an authorized payment.
     Capture {
         /// The payment.
         charge: Charge,
-        /// How much.
+        /// The amount to capture.
         amount: Amount,
-        /// Which call for it: 1, 2, ...
+        /// The number of the capture: 1, 2, ...
         call: u32,
     },
-    /// Call it off; how does it stand? With how often that was asked before.
-    Cancel(Charge, u32),
-    /// Give money back.
+    /// Cancel a payment, and report its status.
+    Cancel {
+        /// The payment.
+        charge: Charge,
+        /// The number of queries before.
+        query: u32,
+    },
+    /// Make a refund.
     Refund(Refund),
 }

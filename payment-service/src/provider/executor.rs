@@ -1,5 +1,5 @@
-//! Asks the provider what the payments want asked, and says its answers as messages. Their ids derive from the intent's,
-//! so that an answer given again after a take-over is the same answer.
+//! Makes the calls to the provider, and sends its answers as messages. Their ids derive from the intent's, so that an answer
+//! repeated after a take-over is the same message.
 
 use common::ids::{self, OrderId};
 use common::journal::Intent;
@@ -10,47 +10,49 @@ use common::worker::Executor;
 use serde::Serialize;
 
 use super::call::{Charge, ProviderCall, Refund};
-use super::port::{PaymentProvider, ProviderError, Standing};
-use crate::messages::{Operation, Outcome, PROVIDER_ANSWERED, ProviderAnswered};
-use crate::messages::{PAYMENT_RESULT, PaymentResult, Verdict};
+use super::port::{ChargeStatus, PaymentProvider, ProviderError};
+use crate::messages::{
+    Operation, Outcome, PAYMENT_RESULT, PROVIDER_ANSWERED, PaymentResult, ProviderAnswered, Verdict,
+};
 
-/// Performs the payments' acts at a provider.
-pub struct Cashier<P> {
+/// Makes the payments' calls to a provider.
+pub struct ProviderExecutor<P> {
     /// The provider.
     pub provider: P,
 }
 
-impl<P: PaymentProvider> Executor for Cashier<P> {
+impl<P: PaymentProvider> Executor for ProviderExecutor<P> {
     type SideEffect = ProviderCall;
 
     async fn execute(&self, intent: &Intent<ProviderCall>, now: Timestamp) -> Vec<Outgoing> {
-        let said = Said { id: ids::derive(&[&intent.id, "answer"]).to_string(), now };
-        vec![match &intent.what {
-            ProviderCall::Request(charge) => self.request(charge, said).await,
-            ProviderCall::Result(charge, ask) => {
-                let standing = self.provider.result(charge).await;
-                stands(charge, (Operation::Result, *ask), standing, said)
+        let envelope = Envelope { id: ids::derive(&[&intent.id, "answer"]).to_string(), now };
+        let message = match &intent.what {
+            ProviderCall::Request(charge) => self.request(charge, envelope).await,
+            ProviderCall::Query { charge, query } => {
+                let status = self.provider.result(charge).await;
+                envelope.status(charge, Operation::Result, *query, status)
             }
-            ProviderCall::Cancel(charge, ask) => {
-                let standing = self.provider.cancel(charge).await;
-                stands(charge, (Operation::Cancel, *ask), standing, said)
+            ProviderCall::Cancel { charge, query } => {
+                let status = self.provider.cancel(charge).await;
+                envelope.status(charge, Operation::Cancel, *query, status)
             }
             ProviderCall::Capture { charge, amount, call } => {
-                let answer = ProviderAnswered::to(charge.order, Operation::Capture, *call);
+                let answer = ProviderAnswered::failed(charge.order, Operation::Capture, *call);
                 let answer = match self.provider.capture(charge, *amount).await {
                     Ok(()) => ProviderAnswered { outcome: Outcome::Captured, ..answer },
                     Err(error) => failed(answer, &error),
                 };
-                said.answer(&answer, charge.trace.as_deref())
+                envelope.answer(&answer, charge.trace.as_deref())
             }
-            ProviderCall::Refund(refund) => self.refund(refund, said).await,
-        }]
+            ProviderCall::Refund(refund) => self.refund(refund, envelope).await,
+        };
+        vec![message]
     }
 }
 
-impl<P: PaymentProvider> Cashier<P> {
-    async fn request(&self, charge: &Charge, said: Said) -> Outgoing {
-        let answer = ProviderAnswered::to(charge.order, Operation::Request, charge.call);
+impl<P: PaymentProvider> ProviderExecutor<P> {
+    async fn request(&self, charge: &Charge, envelope: Envelope) -> Outgoing {
+        let answer = ProviderAnswered::failed(charge.order, Operation::Request, charge.call);
         let answer = match self.provider.request(charge).await {
             Ok(accepted) => {
                 let result_after_ms = accepted.result_after.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
@@ -63,67 +65,76 @@ impl<P: PaymentProvider> Cashier<P> {
             }
             Err(error) => failed(answer, &error),
         };
-        said.answer(&answer, charge.trace.as_deref())
+        envelope.answer(&answer, charge.trace.as_deref())
     }
 
-    async fn refund(&self, refund: &Refund, said: Said) -> Outgoing {
-        let refund_id = Some(refund.refund_id.clone());
-        let answer =
-            ProviderAnswered { refund_id, ..ProviderAnswered::to(refund.order, Operation::Refund, refund.call) };
+    async fn refund(&self, refund: &Refund, envelope: Envelope) -> Outgoing {
+        let answer = ProviderAnswered::failed(refund.order, Operation::Refund, refund.call);
+        let answer = ProviderAnswered { refund_id: Some(refund.refund_id.clone()), ..answer };
         let answer = match self.provider.refund(refund).await {
             Ok(()) => ProviderAnswered { outcome: Outcome::Refunded, ..answer },
             Err(error) => failed(answer, &error),
         };
-        said.answer(&answer, refund.trace.as_deref())
+        envelope.answer(&answer, refund.trace.as_deref())
     }
 }
 
-/// How a payment stands is a payment result as anybody may say it; that it is not known yet is told to the payment alone.
-fn stands(
-    charge: &Charge,
-    (operation, ask): (Operation, u32),
-    standing: Result<Standing, ProviderError>,
-    said: Said,
-) -> Outgoing {
-    let answer = ProviderAnswered::to(charge.order, operation, ask);
-    let trace = charge.trace.as_deref();
-    let (status, reason) = match standing {
-        Ok(Standing::Approved) => (Verdict::Approved, None),
-        Ok(Standing::Authorized) => (Verdict::Authorized, None),
-        Ok(Standing::Declined(reason)) => (Verdict::Declined, reason),
-        Ok(Standing::Open) => return said.answer(&ProviderAnswered { outcome: Outcome::Open, ..answer }, trace),
-        Ok(Standing::Silent) => return said.answer(&ProviderAnswered { outcome: Outcome::Silent, ..answer }, trace),
-        Err(error) => return said.answer(&failed(answer, &error), trace),
-    };
-    let (payment_id, reference) = (Some(charge.payment_id.clone()), charge.reference.clone());
-    let result = PaymentResult { order_id: charge.order, status, reason, payment_id, reference };
-    said.message(topics::PAYMENT_RESULTS, PAYMENT_RESULT, charge.order, trace, &result)
-}
-
 fn failed(answer: ProviderAnswered, error: &ProviderError) -> ProviderAnswered {
-    let (operation, call) = (answer.operation, answer.call);
-    let order_id = answer.order_id;
+    let ProviderAnswered { order_id, operation, call, .. } = answer;
     let outcome = match error {
         ProviderError::Refused(_) => Outcome::Refused,
         ProviderError::Failed(_) | ProviderError::Busy(_) | ProviderError::CircuitOpen(_) => Outcome::Failed,
     };
-    // While the circuit is open this is no news; that it opens is told by the failures before.
+    // The failures that opened the circuit were logged as warnings; calls rejected by it are not.
     if matches!(error, ProviderError::CircuitOpen(_)) {
-        tracing::debug!(%order_id, ?operation, call, "the provider was not asked: {error}");
+        tracing::debug!(%order_id, ?operation, call, "the provider was not called: {error}");
     } else {
-        tracing::warn!(%order_id, ?operation, call, "the provider did not do it: {error}");
+        tracing::warn!(%order_id, ?operation, call, "the call to the provider did not succeed: {error}");
     }
     let retry_after_ms = error.retry_after().map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
     ProviderAnswered { outcome, error: Some(error.to_string()), retry_after_ms, ..answer }
 }
 
-/// An answer's id and time.
-struct Said {
+/// The id and the time of an answer.
+struct Envelope {
     id: String,
     now: Timestamp,
 }
 
-impl Said {
+impl Envelope {
+    /// The status of a payment. A result is a [`PaymentResult`], as from any other source; all else is an answer to the
+    /// payment alone.
+    fn status(
+        self,
+        charge: &Charge,
+        operation: Operation,
+        query: u32,
+        status: Result<ChargeStatus, ProviderError>,
+    ) -> Outgoing {
+        let answer = ProviderAnswered::failed(charge.order, operation, query);
+        let trace = charge.trace.as_deref();
+        let (status, reason) = match status {
+            Ok(ChargeStatus::Approved) => (Verdict::Approved, None),
+            Ok(ChargeStatus::Authorized) => (Verdict::Authorized, None),
+            Ok(ChargeStatus::Declined(reason)) => (Verdict::Declined, reason),
+            Ok(ChargeStatus::Open) => {
+                return self.answer(&ProviderAnswered { outcome: Outcome::Open, ..answer }, trace);
+            }
+            Ok(ChargeStatus::Silent) => {
+                return self.answer(&ProviderAnswered { outcome: Outcome::Silent, ..answer }, trace);
+            }
+            Err(error) => return self.answer(&failed(answer, &error), trace),
+        };
+        let result = PaymentResult {
+            order_id: charge.order,
+            status,
+            reason,
+            payment_id: Some(charge.payment_id.clone()),
+            reference: charge.reference.clone(),
+        };
+        self.message(topics::PAYMENT_RESULTS, PAYMENT_RESULT, charge.order, trace, &result)
+    }
+
     fn answer(self, answer: &ProviderAnswered, trace: Option<&str>) -> Outgoing {
         self.message(topics::PAYMENT_COMMANDS, PROVIDER_ANSWERED, answer.order_id, trace, answer)
     }

@@ -1,4 +1,4 @@
-//! What the service asks of a payment provider, and what one answers. Each provider has a file of its own.
+//! The interface of a payment provider, and its answers. Each provider has a file of its own.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,49 +7,49 @@ use common::money::Amount;
 
 use super::call::{Charge, Refund};
 
-/// The provider took a request; its result is to come.
+/// The provider accepted a request; its result follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// When to ask it for the result; none when it tells by itself.
+    /// When to query the result, from now; `None` if the provider reports it by itself.
     pub result_after: Option<Duration>,
-    /// Its own name for the payment.
+    /// The provider's id of the payment.
     pub reference: Option<String>,
 }
 
-/// How a payment stands at its provider.
+/// The status of a payment at its provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum ChargeStatus {
     /// Paid.
     Approved,
-    /// The money is set aside, to be captured.
+    /// The amount is reserved and can be captured.
     Authorized,
-    /// Not paid, and it will not be.
+    /// Not paid, and it will not be: the reason, if there is one.
     Declined(Option<String>),
-    /// Not known yet: to be asked again.
+    /// Not known yet: to be queried again.
     Open,
-    /// Not known yet: the provider tells by itself.
+    /// Not known yet: the provider reports it by itself.
     Silent,
 }
 
-/// Why a provider did not do what it was asked.
+/// Why a call to a provider did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
-    /// A technical failure; it may even have been done. Asking again may help.
+    /// A technical failure; the call may even have taken effect. Another attempt may help.
     #[error("{0}")]
     Failed(String),
-    /// It has too much to do. Asking again helps, but not before this time.
-    #[error("the provider has too much to do (asked to wait {} s)", .0.as_secs_f64())]
+    /// The provider is overloaded. Another attempt helps, but not before this time.
+    #[error("the provider is overloaded and asks to wait {} s", .0.as_secs_f64())]
     Busy(Duration),
-    /// It answered no. Asking the same again would not help.
+    /// The provider refused. Another attempt would not help.
     #[error("{0}")]
     Refused(String),
-    /// It was not asked, since it failed too often lately.
-    #[error("the provider is not asked for another {} s, since it failed too often", .0.as_secs_f64())]
+    /// The provider was not called, since it failed too often.
+    #[error("the provider is not called for another {} s, since it failed too often", .0.as_secs_f64())]
     CircuitOpen(Duration),
 }
 
 impl ProviderError {
-    /// Not before this time is there any use in asking again.
+    /// The earliest time for another attempt, from now.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy(after) | Self::CircuitOpen(after) => Some(*after),
@@ -58,34 +58,33 @@ impl ProviderError {
     }
 }
 
-/// What the service asks of a provider. Every call may come again with the same argument, and must then have no second
-/// effect.
+/// A payment provider. Every call may be repeated with the same argument, and must then have no second effect.
 pub trait PaymentProvider: Send + Sync + 'static {
-    /// Takes a request for a payment. No money moves before [`PaymentProvider::result`] is asked.
+    /// Accepts a request for a payment. No money moves before [`PaymentProvider::result`] is called.
     ///
     /// # Errors
     /// [`ProviderError`]
     fn request(&self, charge: &Charge) -> impl Future<Output = Result<Accepted, ProviderError>> + Send;
 
-    /// Carries the payment on, if that is up to us, and says how it stands.
+    /// Continues the payment, if that is up to the service, and returns its status.
     ///
     /// # Errors
     /// [`ProviderError`]
-    fn result(&self, charge: &Charge) -> impl Future<Output = Result<Standing, ProviderError>> + Send;
+    fn result(&self, charge: &Charge) -> impl Future<Output = Result<ChargeStatus, ProviderError>> + Send;
 
-    /// Takes so much of an authorized payment.
+    /// Captures this amount of an authorized payment.
     ///
     /// # Errors
     /// [`ProviderError`]
     fn capture(&self, charge: &Charge, amount: Amount) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
-    /// Calls a payment off, if it isn't paid, and says how it stands then: paid after all, or declined.
+    /// Cancels a payment if it isn't paid, and returns its status: declined, or approved if it is paid already.
     ///
     /// # Errors
     /// [`ProviderError`]
-    fn cancel(&self, charge: &Charge) -> impl Future<Output = Result<Standing, ProviderError>> + Send;
+    fn cancel(&self, charge: &Charge) -> impl Future<Output = Result<ChargeStatus, ProviderError>> + Send;
 
-    /// Gives money back.
+    /// Makes a refund.
     ///
     /// # Errors
     /// [`ProviderError`]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use common::money::Amount;
 
 use super::call::{Capture, Charge, Refund};
-use super::port::{Accepted, PaymentProvider, ProviderError, Standing};
+use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
 use super::settings::StripeSettings;
 use client::{Client, Fault, keys};
 use objects::{Intent, RefundList, Refunded};
@@ -71,10 +71,10 @@ impl Stripe {
     ///
     /// # Errors
     /// [`ProviderError`]
-    pub async fn confirm(&self, charge: &Charge, method: &str) -> Result<Standing, ProviderError> {
+    pub async fn confirm(&self, charge: &Charge, method: &str) -> Result<ChargeStatus, ProviderError> {
         match self.act(charge, "confirm", &[("payment_method", method)]).await {
-            Ok(intent) => Ok(intent.standing()?.unwrap_or(Standing::Open)),
-            Err(Fault::Declined(error)) => Ok(Standing::Declined(error.reason())),
+            Ok(intent) => Ok(intent.standing()?.unwrap_or(ChargeStatus::Open)),
+            Err(Fault::Declined(error)) => Ok(ChargeStatus::Declined(error.reason())),
             Err(fault) => Err(fault.into()),
         }
     }
@@ -117,12 +117,12 @@ impl PaymentProvider for Stripe {
         Ok(Accepted { result_after, reference: Some(intent.id) })
     }
 
-    async fn result(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+    async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         let reference = self.reference(charge).await?;
         if let Some(standing) = self.look(&reference).await?.standing()? {
             return Ok(standing);
         }
-        let Some(method) = charge.method.as_ref().or(self.method.as_ref()) else { return Ok(Standing::Open) };
+        let Some(method) = charge.method.as_ref().or(self.method.as_ref()) else { return Ok(ChargeStatus::Open) };
         self.confirm(charge, method).await
     }
 
@@ -134,9 +134,9 @@ impl PaymentProvider for Stripe {
         }
     }
 
-    async fn cancel(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+    async fn cancel(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         let intent = self.act(charge, "cancel", &[]).await?;
-        Ok(intent.standing()?.unwrap_or(Standing::Open))
+        Ok(intent.standing()?.unwrap_or(ChargeStatus::Open))
     }
 
     async fn refund(&self, refund: &Refund) -> Result<(), ProviderError> {

@@ -1,101 +1,130 @@
-//! What the provider answered, as the message by which the service tells itself, and the payment's move that it is.
+//! The provider's answers: each is one transition of its payment.
 
 use std::time::Duration;
 
-use crate::entity::{Payment, key};
-use crate::messages::{Operation, Outcome, ProviderAnswered};
-use crate::provider::port::Accepted;
-use common::journal::Transaction;
-use common::messages::{Message, Outgoing, Unreadable};
+use common::messages::Outgoing;
 use common::time::Timestamp;
 
-/// Takes an answer in.
-pub(crate) fn provider_answered(
-    tx: &mut Transaction<'_, Payment>,
-    message: &Message,
-    now: Timestamp,
-) -> Result<(), Unreadable> {
-    let said: ProviderAnswered = message.json()?;
-    let Some(payment) = tx.update(&key(said.order_id)) else { return Ok(()) };
-    match said.tell(payment, now) {
-        Some(answers) => answers.into_iter().for_each(|answer| tx.send(answer)),
-        None => {
-            let (outcome, operation) = (said.outcome, said.operation);
-            return Err(Unreadable::Malformed(format!("the outcome {outcome:?}, which a {operation:?} can't have")));
-        }
-    }
-    Ok(())
+use super::replies::Failure;
+use super::transitions::NextQuery;
+use crate::entity::Payment;
+use crate::messages::{Operation, Outcome, ProviderAnswered};
+use crate::provider::port::Accepted;
+
+/// An outcome that its operation can't have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a {operation:?} can't have the outcome {outcome:?}")]
+pub struct ImpossibleOutcome {
+    /// The operation.
+    pub operation: Operation,
+    /// The outcome.
+    pub outcome: Outcome,
 }
 
-impl ProviderAnswered {
-    /// Tells the payment, and gives what is to be sent; none for an outcome that its operation can't have.
-    fn tell(&self, payment: &mut Payment, now: Timestamp) -> Option<Vec<Outgoing>> {
-        let one = |answer: Option<Outgoing>| Some(answer.into_iter().collect());
-        match self.operation {
-            Operation::Request => one(self.of_request(payment, now)?),
+impl Payment {
+    /// Applies an answer, and returns the replies to send.
+    ///
+    /// # Errors
+    /// [`ImpossibleOutcome`]; the payment is unchanged then.
+    pub fn provider_answered(
+        &mut self,
+        answer: &ProviderAnswered,
+        now: Timestamp,
+    ) -> Result<Vec<Outgoing>, ImpossibleOutcome> {
+        let one = |reply: Option<Outgoing>| reply.into_iter().collect();
+        match answer.operation {
+            Operation::Request => self.request_answered(answer, now).map(one),
             Operation::Result | Operation::Cancel => {
-                let retry_after = self.retry_after_ms.map(Duration::from_millis);
-                let silent = match self.outcome {
-                    Outcome::Open | Outcome::Failed | Outcome::Refused => false,
-                    Outcome::Silent => true,
-                    Outcome::Accepted | Outcome::Captured | Outcome::Refunded => return None,
-                };
-                payment.still_open(self.call, silent, retry_after, now);
-                Some(Vec::new())
+                self.query_answered(answer, now)?;
+                Ok(Vec::new())
             }
-            Operation::Capture => one(self.of_capture(payment, now)?),
-            Operation::Refund => match self.refund_id.as_deref().filter(|id| payment.is_part(id)) {
-                Some(id) => self.of_part(id, payment, now),
-                None => one(self.of_refund(payment, now)?),
+            Operation::Capture => self.capture_answered(answer, now).map(one),
+            Operation::Refund => match answer.refund_id.as_deref().filter(|id| self.is_part(id)) {
+                Some(id) => self.part_answered(id, answer, now),
+                None => self.refund_answered(answer, now).map(one),
             },
         }
     }
 
-    fn why(&self) -> (&str, Option<Duration>) {
-        let error = self.error.as_deref().unwrap_or("the provider gave no reason");
-        (error, self.retry_after_ms.map(Duration::from_millis))
-    }
-
-    fn of_request(&self, payment: &mut Payment, now: Timestamp) -> Option<Option<Outgoing>> {
-        let (call, (error, retry_after)) = (self.call, self.why());
-        Some(match self.outcome {
+    fn request_answered(
+        &mut self,
+        answer: &ProviderAnswered,
+        now: Timestamp,
+    ) -> Result<Option<Outgoing>, ImpossibleOutcome> {
+        match answer.outcome {
             Outcome::Accepted => {
-                let result_after = self.result_after_ms.map(Duration::from_millis);
-                payment.accepted(call, Accepted { result_after, reference: self.reference.clone() }, now)
+                let result_after = answer.result_after_ms.map(Duration::from_millis);
+                let accepted = Accepted { result_after, reference: answer.reference.clone() };
+                Ok(self.accepted(answer.call, accepted, now))
             }
-            Outcome::Failed => payment.request_failed(call, error, retry_after, now),
-            Outcome::Refused => payment.request_refused(call, error, now),
-            Outcome::Open | Outcome::Silent | Outcome::Captured | Outcome::Refunded => return None,
-        })
+            Outcome::Failed => Ok(self.request_failed(answer.call, failure(answer), now)),
+            Outcome::Refused => Ok(self.request_refused(answer.call, failure(answer).error, now)),
+            Outcome::Open | Outcome::Silent | Outcome::Captured | Outcome::Refunded => Err(impossible(answer)),
+        }
     }
 
-    fn of_capture(&self, payment: &mut Payment, now: Timestamp) -> Option<Option<Outgoing>> {
-        let (call, (error, retry_after)) = (self.call, self.why());
-        Some(match self.outcome {
-            Outcome::Captured => payment.captured(call, now),
-            Outcome::Failed => payment.capture_failed(call, error, retry_after, now),
-            Outcome::Refused => payment.capture_refused(call, error, now),
-            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Refunded => return None,
-        })
+    fn query_answered(&mut self, answer: &ProviderAnswered, now: Timestamp) -> Result<(), ImpossibleOutcome> {
+        let next = match answer.outcome {
+            Outcome::Open | Outcome::Failed | Outcome::Refused => {
+                NextQuery::After(answer.retry_after_ms.map_or(Duration::ZERO, Duration::from_millis))
+            }
+            Outcome::Silent => NextQuery::Never,
+            Outcome::Accepted | Outcome::Captured | Outcome::Refunded => return Err(impossible(answer)),
+        };
+        self.still_open(answer.call, next, now);
+        Ok(())
     }
 
-    fn of_refund(&self, payment: &mut Payment, now: Timestamp) -> Option<Option<Outgoing>> {
-        let (call, (error, retry_after)) = (self.call, self.why());
-        Some(match self.outcome {
-            Outcome::Refunded => payment.refunded(call, now),
-            Outcome::Failed => payment.refund_failed(call, error, false, retry_after, now),
-            Outcome::Refused => payment.refund_failed(call, error, true, retry_after, now),
-            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured => return None,
-        })
+    fn capture_answered(
+        &mut self,
+        answer: &ProviderAnswered,
+        now: Timestamp,
+    ) -> Result<Option<Outgoing>, ImpossibleOutcome> {
+        match answer.outcome {
+            Outcome::Captured => Ok(self.captured(answer.call, now)),
+            Outcome::Failed => Ok(self.capture_failed(answer.call, failure(answer), now)),
+            Outcome::Refused => Ok(self.capture_refused(answer.call, failure(answer).error, now)),
+            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Refunded => Err(impossible(answer)),
+        }
     }
 
-    fn of_part(&self, id: &str, payment: &mut Payment, now: Timestamp) -> Option<Vec<Outgoing>> {
-        let (call, (error, retry_after)) = (self.call, self.why());
-        Some(match self.outcome {
-            Outcome::Refunded => payment.part_refunded(id, call, now),
-            Outcome::Failed => payment.part_failed((id, call), error, retry_after, now).into_iter().collect(),
-            Outcome::Refused => payment.part_refused(id, call, error, now).into_iter().collect(),
-            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured => return None,
-        })
+    fn refund_answered(
+        &mut self,
+        answer: &ProviderAnswered,
+        now: Timestamp,
+    ) -> Result<Option<Outgoing>, ImpossibleOutcome> {
+        match answer.outcome {
+            Outcome::Refunded => Ok(self.refunded(answer.call, now)),
+            Outcome::Failed => Ok(self.refund_failed(answer.call, failure(answer), now)),
+            Outcome::Refused => Ok(self.refund_refused(answer.call, failure(answer), now)),
+            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured => Err(impossible(answer)),
+        }
     }
+
+    fn part_answered(
+        &mut self,
+        id: &str,
+        answer: &ProviderAnswered,
+        now: Timestamp,
+    ) -> Result<Vec<Outgoing>, ImpossibleOutcome> {
+        match answer.outcome {
+            Outcome::Refunded => Ok(self.part_refunded(id, answer.call, now)),
+            Outcome::Failed => Ok(self.part_failed(id, answer.call, failure(answer), now).into_iter().collect()),
+            Outcome::Refused => {
+                Ok(self.part_refused(id, answer.call, failure(answer).error, now).into_iter().collect())
+            }
+            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured => Err(impossible(answer)),
+        }
+    }
+}
+
+fn failure(answer: &ProviderAnswered) -> Failure<'_> {
+    Failure {
+        error: answer.error.as_deref().unwrap_or("the provider gave no reason"),
+        retry_after: answer.retry_after_ms.map(Duration::from_millis),
+    }
+}
+
+fn impossible(answer: &ProviderAnswered) -> ImpossibleOutcome {
+    ImpossibleOutcome { operation: answer.operation, outcome: answer.outcome }
 }

@@ -1,34 +1,33 @@
-//! A payment that is authorized first and captured later: the money is set aside, then taken, all of it or less.
+//! The capture of a payment that is authorized first: all of the reserved amount, or less.
 
-use std::time::Duration;
-
-use super::replies::failed;
-use crate::entity::{Approval, KEPT, Payment, Status};
-use crate::messages::Verdict;
-use crate::text::cut;
 use common::messages::{Headers, Outgoing, Reply};
 use common::money::Amount;
 use common::time::Timestamp;
-use serde_json::json;
+
+use super::replies::Failure;
+use crate::entity::approval::Approval;
+use crate::entity::status::Status;
+use crate::entity::{Payment, RETENTION};
+use crate::messages::Verdict;
+use crate::text::cut;
 
 impl Payment {
-    /// A result says that the money is set aside. What was closed meanwhile is called off at the provider.
+    /// A result reports the payment as authorized. If it is closed, it is cancelled at the provider.
     pub fn authorized(&mut self, now: Timestamp) -> Option<Outgoing> {
         match self.status {
             Status::New => {
-                let kept = Status::Unrequested { verdict: Verdict::Authorized, until: now.plus(KEPT) };
-                self.becomes(kept, now, "authorized before it was requested");
+                self.keep_early(Verdict::Authorized, now, "authorized before it was requested");
                 None
             }
             Status::Requested { .. } | Status::Failed | Status::Pending { .. } => {
-                self.becomes(Status::Authorized, now, "authorized");
-                self.answer_waiting(&self.taken(), now)
+                self.set_status(Status::Authorized, now, "authorized");
+                self.reply_to_waiting(&self.accepted_reply(), now)
             }
             Status::Cancelled | Status::Declined => {
-                self.asks += 1;
-                self.late_result_due = Some(now);
-                self.late_result_until.get_or_insert(now.plus(KEPT));
-                self.note(now, "authorized when it was closed: to be called off");
+                self.provider.queries += 1;
+                self.cancellation.due = Some(now);
+                self.cancellation.until.get_or_insert(now.plus(RETENTION));
+                self.history.note(now, "authorized when it was closed: to be cancelled at the provider");
                 None
             }
             Status::Unrequested { .. }
@@ -37,26 +36,27 @@ impl Payment {
             | Status::Approved
             | Status::Refunding { .. }
             | Status::Refunded => {
-                self.note(now, format!("authorized, when it was {}: nothing changes", self.status.name()));
+                let status = self.status.name();
+                self.history.note(now, format!("authorized, when it was {status}: nothing changes"));
                 None
             }
         }
     }
 
-    /// `payment.capture`: answered when the provider has, or now if there is nothing to capture.
+    /// `payment.capture`: the reply is sent when the provider has answered, or now if there is nothing to capture.
     pub fn capture(&mut self, amount_minor: Option<i64>, waiting: Option<Headers>, now: Timestamp) -> Option<Reply> {
         match self.status {
             Status::Authorized => {
-                let price = self.price.as_ref().map_or(0, |price| price.amount_minor);
+                let price = self.price().map_or(0, |price| price.amount_minor);
                 let amount = amount_minor.unwrap_or(price);
                 if !(1..=price).contains(&amount) {
                     let detail = format!("from 0.01 to {} can be captured", Amount(price));
                     return Some(Reply::refused("capture_amount", detail));
                 }
-                self.capture_minor = Some(amount);
-                self.capture_calls += 1;
+                self.capture.amount_minor = Some(amount);
+                self.capture.calls += 1;
                 self.waiting = waiting;
-                self.becomes(Status::Capturing { due: now }, now, format!("{} to be captured", Amount(amount)));
+                self.set_status(Status::Capturing { due: now }, now, format!("{} to be captured", Amount(amount)));
                 None
             }
             Status::Capturing { .. } => {
@@ -73,58 +73,49 @@ impl Payment {
             | Status::Cancelled
             | Status::Refunding { .. }
             | Status::Refunded => {
-                let detail = Some(format!("the payment is {}", self.status.name()));
-                Some(Reply::Refused { reason: "not_authorized".to_owned(), detail })
+                Some(Reply::refused("not_authorized", format!("the payment is {}", self.status.name())))
             }
         }
     }
 
-    /// The provider took the money that was set aside.
+    /// The provider captured the payment.
     pub fn captured(&mut self, call: u32, now: Timestamp) -> Option<Outgoing> {
         if !self.awaits_capture(call) {
-            self.note(now, format!("capture {call} was made, but nobody waits for it: nothing changes"));
+            self.history.note(now, format!("capture {call} was made, but is not awaited: nothing changes"));
             return None;
         }
-        let (message, payment_id) = (format!("capture/{call}"), Some(self.id()));
-        let reference = self.reference.clone();
-        self.remember(Approval { message, payment_id, reference, at: Some(now), refunded_at: None });
-        self.becomes(Status::Approved, now, "captured");
-        self.answer_waiting(&self.captured_reply(), now)
+        self.add_approval(Approval {
+            message: format!("capture/{call}"),
+            payment_id: Some(self.id()),
+            reference: self.provider.reference.clone(),
+            at: Some(now),
+            refunded_at: None,
+        });
+        self.set_status(Status::Approved, now, "captured");
+        self.reply_to_waiting(&self.captured_reply(), now)
     }
 
-    /// The provider did not take it: for a technical reason, or for good.
-    pub fn capture_failed(
-        &mut self,
-        call: u32,
-        error: &str,
-        retry_after: Option<Duration>,
-        now: Timestamp,
-    ) -> Option<Outgoing> {
-        self.not_captured(call, error, &failed(cut(error), retry_after), now)
+    /// The provider did not capture the payment, for a technical reason.
+    pub fn capture_failed(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
+        self.not_captured(call, failure.error, &failure.reply(), now)
     }
 
-    /// The provider won't let it be captured.
+    /// The provider refused the capture.
     pub fn capture_refused(&mut self, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
-        let reply = Reply::refused("capture_refused", cut(error));
-        self.not_captured(call, error, &reply, now)
+        self.not_captured(call, error, &Reply::refused("capture_refused", cut(error)), now)
     }
 
     fn not_captured(&mut self, call: u32, error: &str, reply: &Reply, now: Timestamp) -> Option<Outgoing> {
+        let error = cut(error);
         if !self.awaits_capture(call) {
-            self.note(now, format!("capture {call} failed, but nobody waits for it: {}", cut(error)));
+            self.history.note(now, format!("capture {call} failed, but is not awaited: {error}"));
             return None;
         }
-        self.becomes(Status::Authorized, now, format!("capture {call} failed: {}", cut(error)));
-        self.answer_waiting(reply, now)
+        self.set_status(Status::Authorized, now, format!("capture {call} failed: {error}"));
+        self.reply_to_waiting(reply, now)
     }
 
     fn awaits_capture(&self, call: u32) -> bool {
-        matches!(self.status, Status::Capturing { .. }) && call == self.capture_calls
-    }
-
-    pub(crate) fn captured_reply(&self) -> Reply {
-        Reply::Ok {
-            data: json!({ "outcome": "captured", "paymentId": self.id(), "amountMinor": self.captured_minor() }),
-        }
+        matches!(self.status, Status::Capturing { .. }) && call == self.capture.calls
     }
 }

@@ -1,220 +1,192 @@
-//! Parts of a paid payment that are given back, such as for a return. Each has an id of its own by which a repetition is
-//! known; together they are never more than what was captured. The provider is asked again until it answers.
+//! Partial refunds of a paid payment, for example for a return. Together they never exceed the captured amount. The provider
+//! is called again until it answers.
 
-use std::time::Duration;
-
-use super::replies::{failed, pause};
-use crate::entity::partial_refund::{PartState, PartialRefund};
-use crate::entity::{Payment, Status};
-use crate::provider::call::{ProviderCall, Refund};
-use crate::text::cut;
-use common::journal::Intent;
 use common::messages::{Headers, Outgoing, Reply};
 use common::money::Amount;
 use common::time::Timestamp;
-use serde_json::json;
 
-/// So many parts a payment may be given back in, and so many refused ones are kept.
-const MOST: usize = 100;
-const MOST_REFUSED: usize = 20;
-/// Of what was not paid nothing is given back.
+use super::replies::{Failure, failed, part_refunded, pause};
+use crate::entity::Payment;
+use crate::entity::partial_refund::{PartState, PartialRefund};
+use crate::entity::status::Status;
+use crate::provider::call::Refund;
+use crate::text::cut;
+
+/// The most partial refunds of a payment.
+const MOST_PARTS: usize = 100;
+/// The reason of the refusal of a partial refund of an unpaid payment.
 pub const NOT_PAID: &str = "not_paid";
 
-/// A part that is asked for.
+/// A request for a partial refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// By which id.
+pub struct PartialRefundRequest {
+    /// The id.
     pub id: String,
-    /// How much; none is all that is left.
+    /// The amount in minor units; `None` is the rest of the payment.
     pub amount_minor: Option<i64>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// Who asks.
-    pub by: Asker,
+    /// The requester.
+    pub requester: Requester,
 }
 
-/// Who asks for a part, and so what a no is called, and whether it stays.
+/// The requester of a partial refund. It decides the reason of a refusal, and if a refusal is final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asker {
-    /// `payment.refund`, or somebody by HTTP: after a no the same id may be asked for again.
-    Anybody,
-    /// `payment.refund-part`, a saga's step: it goes on after a no, so the same id is refused for ever.
-    Step,
+pub enum Requester {
+    /// `payment.refund`, or an operator by HTTP: the same id may be requested again after a refusal.
+    Caller,
+    /// `payment.refund-part`: the saga continues after a refusal, so the same id stays refused.
+    SagaStep,
+}
+
+/// Why a partial refund is refused.
+struct Refusal {
+    reason: &'static str,
+    detail: String,
 }
 
 impl Payment {
-    /// `payment.refund-part`, or `payment.refund` with an id or an amount: answered when the provider has given it back, or now if it did before or
-    /// can't.
-    pub fn refund_part(&mut self, wanted: Wanted, waiting: Option<Headers>, now: Timestamp) -> Option<Reply> {
-        if let Some(part) = self.partial_refunds.iter_mut().find(|part| part.id == wanted.id && part.counts()) {
-            if wanted.amount_minor.is_some_and(|amount| amount != part.amount_minor) {
-                let why = format!("refund {} was asked for with {}", part.id, Amount(part.amount_minor));
-                return Some(refused("refund_id_reused", why));
+    /// `payment.refund-part`, or `payment.refund` with an id or an amount: the reply is sent when the provider has refunded
+    /// it, or now if it did before, or if it can't be refunded.
+    pub fn refund_part(
+        &mut self,
+        request: PartialRefundRequest,
+        waiting: Option<Headers>,
+        now: Timestamp,
+    ) -> Option<Reply> {
+        if let Some(part) = self.partial_refunds.list.iter_mut().find(|part| part.id == request.id) {
+            if part.counts() {
+                return refund_again(part, &request, waiting);
             }
-            if let PartState::Refunded { .. } = part.state {
-                return Some(refunded(part));
+            if request.requester == Requester::SagaStep
+                && let PartState::Refused { reason, detail } = &part.state
+            {
+                return Some(Reply::refused(reason, detail));
             }
-            part.waiting = waiting.or(part.waiting.take());
-            return None;
         }
-        let before = self.partial_refunds.iter().find(|part| part.id == wanted.id);
-        if wanted.by == Asker::Step
-            && let Some(PartialRefund { state: PartState::Refused { reason, detail }, .. }) = before
-        {
-            return Some(refused(reason, detail.clone()));
-        }
-        let amount_minor = wanted.amount_minor.unwrap_or_else(|| self.refundable_minor());
-        let Some((reason, detail)) = self.why_not(amount_minor, wanted.by) else {
-            let state = PartState::Refunding { due: now };
-            self.note(now, format!("{} of it to be refunded ({})", Amount(amount_minor), cut(&wanted.id)));
-            self.push_part(wanted, amount_minor, state, waiting, now);
+        let amount_minor = request.amount_minor.unwrap_or_else(|| self.refundable_minor());
+        let Some(Refusal { reason, detail }) = self.refusal_of(amount_minor, request.requester) else {
+            self.history.note(now, format!("{} of it to be refunded ({})", Amount(amount_minor), cut(&request.id)));
+            self.add_part(request, amount_minor, PartState::Refunding { due: now }, waiting, now);
             return None;
         };
-        self.note(now, format!("refund {} refused: {reason}", cut(&wanted.id)));
-        let state = PartState::Refused { reason: reason.to_owned(), detail: detail.clone() };
-        self.push_part(wanted, amount_minor, state, None, now);
-        Some(refused(reason, detail))
+        self.history.note(now, format!("refund {} refused: {reason}", cut(&request.id)));
+        let reply = Reply::refused(reason, &detail);
+        self.add_part(request, amount_minor, PartState::Refused { reason: reason.to_owned(), detail }, None, now);
+        Some(reply)
     }
 
-    /// Why so much can't be given back: the code and the sentence.
-    fn why_not(&self, amount_minor: i64, by: Asker) -> Option<(&'static str, String)> {
+    /// Why this amount can't be refunded; `None` if it can.
+    fn refusal_of(&self, amount_minor: i64, requester: Requester) -> Option<Refusal> {
         let left = self.refundable_minor();
-        let too_large = || format!("at most {} can still be given back", Amount(left));
-        let gone = matches!(self.status, Status::Refunding { .. } | Status::Refunded);
-        Some(match by {
-            Asker::Step if gone => ("more_than_paid", too_large()),
-            Asker::Step if self.status != Status::Approved => {
+        let too_large = || format!("at most {} can still be refunded", Amount(left));
+        let refunded = matches!(self.status, Status::Refunding { .. } | Status::Refunded);
+        let (reason, detail) = match requester {
+            Requester::SagaStep if refunded => ("more_than_paid", too_large()),
+            Requester::SagaStep if self.status != Status::Approved => {
                 (NOT_PAID, format!("the payment is {}", self.status.name()))
             }
-            Asker::Anybody if self.status != Status::Approved => {
+            Requester::Caller if self.status != Status::Approved => {
                 ("not_refundable", format!("the payment is {}", self.status.name()))
             }
-            Asker::Step | Asker::Anybody if amount_minor <= 0 => {
-                ("nothing_to_refund", "an amount above zero can be given back".to_owned())
+            Requester::SagaStep | Requester::Caller if amount_minor <= 0 => {
+                ("nothing_to_refund", "the amount must be above zero".to_owned())
             }
-            Asker::Step if amount_minor > left => ("more_than_paid", too_large()),
-            Asker::Anybody if amount_minor > left => ("refund_too_large", too_large()),
-            Asker::Step | Asker::Anybody
-                if self.partial_refunds.iter().filter(|part| part.counts()).count() >= MOST =>
-            {
-                ("too_many_refunds", format!("a payment is given back in at most {MOST} parts"))
+            Requester::SagaStep if amount_minor > left => ("more_than_paid", too_large()),
+            Requester::Caller if amount_minor > left => ("refund_too_large", too_large()),
+            Requester::SagaStep | Requester::Caller if self.partial_refunds.counted().count() >= MOST_PARTS => {
+                ("too_many_refunds", format!("a payment has at most {MOST_PARTS} partial refunds"))
             }
-            Asker::Step | Asker::Anybody => return None,
-        })
+            Requester::SagaStep | Requester::Caller => return None,
+        };
+        Some(Refusal { reason, detail })
     }
 
-    fn push_part(
+    fn add_part(
         &mut self,
-        wanted: Wanted,
+        request: PartialRefundRequest,
         amount_minor: i64,
         state: PartState,
         waiting: Option<Headers>,
         at: Timestamp,
     ) {
-        let Wanted { id, reason, .. } = wanted;
-        self.refusals += u32::from(matches!(state, PartState::Refused { .. }));
-        self.partial_refunds.retain(|part| part.counts() || part.id != id);
-        if self.partial_refunds.iter().filter(|part| !part.counts()).count() >= MOST_REFUSED
-            && let Some(oldest) = self.partial_refunds.iter().position(|part| !part.counts())
-        {
-            self.partial_refunds.remove(oldest);
-        }
+        let PartialRefundRequest { id, reason, .. } = request;
         let reason = reason.map(|reason| cut(&reason).to_owned());
-        self.partial_refunds.push(PartialRefund { id, amount_minor, reason, at, state, calls: 1, waiting });
+        self.partial_refunds.add(PartialRefund { id, amount_minor, reason, at, state, calls: 1, waiting });
     }
 
-    /// What the parts want asked of the provider.
-    pub(crate) fn partial_intents(&self) -> impl Iterator<Item = Intent<ProviderCall>> {
-        self.partial_refunds.iter().filter_map(|part| {
-            let PartState::Refunding { due } = part.state else { return None };
-            let (approval, payment_id) = (self.approvals.first(), self.paid_as());
-            let reference = approval.and_then(|approval| approval.reference.clone()).or_else(|| self.reference.clone());
-            let refund = Refund {
-                order: self.order,
-                refund_id: Refund::id(&payment_id, "part", &part.id),
-                payment_id,
-                provider: self.provider,
-                amount: Some(Amount(part.amount_minor)),
-                reference,
-                call: part.calls,
-                trace: self.trace.clone(),
-            };
-            let id = format!("{}/part/{}/{}", self.order, refund.refund_id, part.calls);
-            Some(Intent { id, due, what: ProviderCall::Refund(refund) })
-        })
-    }
-
-    /// The payment's id as the approval called it, parts of which are given back.
-    pub fn paid_as(&self) -> String {
-        let named = self.approvals.first().and_then(|approval| approval.payment_id.clone());
-        named.unwrap_or_else(|| self.id())
-    }
-
-    /// The part that the provider knows by this id, if this is the call that it waits for.
-    fn part(&mut self, refund_id: &str, call: u32) -> Option<&mut PartialRefund> {
-        let payment_id = self.paid_as();
-        let waits = |part: &&mut PartialRefund| {
-            part.is_underway() && part.calls == call && Refund::id(&payment_id, "part", &part.id) == refund_id
+    /// The partial refund with this provider's id, if it waits for this call.
+    fn awaited_part(&mut self, refund_id: &str, call: u32) -> Option<&mut PartialRefund> {
+        let payment_id = self.approved_id();
+        let awaits = |part: &&mut PartialRefund| {
+            part.is_underway() && part.calls == call && Refund::part_id(&payment_id, &part.id) == refund_id
         };
-        self.partial_refunds.iter_mut().find(waits)
+        self.partial_refunds.list.iter_mut().find(awaits)
     }
 
-    /// Whether the provider's id is that of a part.
+    /// Returns true if the provider's id is that of a partial refund.
     pub fn is_part(&self, refund_id: &str) -> bool {
-        let payment_id = self.paid_as();
-        self.partial_refunds.iter().any(|part| Refund::id(&payment_id, "part", &part.id) == refund_id)
+        let payment_id = self.approved_id();
+        self.partial_refunds.list.iter().any(|part| Refund::part_id(&payment_id, &part.id) == refund_id)
     }
 
-    /// The provider gave a part back.
+    /// The provider made a partial refund.
     pub fn part_refunded(&mut self, refund_id: &str, call: u32, now: Timestamp) -> Vec<Outgoing> {
-        let Some(part) = self.part(refund_id, call) else { return Vec::new() };
+        let Some(part) = self.awaited_part(refund_id, call) else { return Vec::new() };
         part.state = PartState::Refunded { at: now };
-        let (reply, waiting) = (refunded(part), part.waiting.take());
+        let reply = part_refunded(part);
+        let waiting = part.waiting.take();
         let what = format!("{} of it refunded ({})", Amount(part.amount_minor), cut(&part.id));
-        self.note(now, what);
-        let answer = waiting.map(|waiting| self.answer_to(&waiting, &reply, now));
-        let whole = self.left_of(0) == Some(0)
-            && self.refunds == 0
-            && !self.partial_refunds.iter().any(PartialRefund::is_underway);
-        let ended = if whole { self.given_back(now) } else { None };
-        answer.into_iter().chain(ended).collect()
+        self.history.note(now, what);
+        let reply = waiting.map(|waiting| self.reply_to(&waiting, &reply, now));
+        let whole = self.left_of(0) == Some(0) && self.approvals.refunded == 0 && !self.partial_refunds.any_underway();
+        let last = if whole { self.approval_refunded(now) } else { None };
+        reply.into_iter().chain(last).collect()
     }
 
-    /// The provider could not give a part back: it is asked again after a pause, and so may whoever asked for it.
+    /// The provider did not make a partial refund, for a technical reason. It is called again after a pause, and the command
+    /// may be sent again.
     pub fn part_failed(
         &mut self,
-        (refund_id, call): (&str, u32),
-        error: &str,
-        retry_after: Option<Duration>,
+        refund_id: &str,
+        call: u32,
+        failure: Failure<'_>,
         now: Timestamp,
     ) -> Option<Outgoing> {
-        let part = self.part(refund_id, call)?;
-        let retry_after = retry_after.unwrap_or_default().max(pause(call));
-        let due = now.plus(retry_after);
-        (part.state, part.calls) = (PartState::Refunding { due }, call + 1);
-        let (waiting, what) = (part.waiting.take(), format!("refund {} failed: {}", cut(&part.id), cut(error)));
-        self.note(now, what);
-        Some(self.answer_to(&waiting?, &failed(cut(error), Some(retry_after)), now))
+        let part = self.awaited_part(refund_id, call)?;
+        let error = cut(failure.error);
+        let retry_after = failure.retry_after.unwrap_or_default().max(pause(call));
+        part.state = PartState::Refunding { due: now.plus(retry_after) };
+        part.calls = call + 1;
+        let waiting = part.waiting.take();
+        let what = format!("refund {} failed: {error}", cut(&part.id));
+        self.history.note(now, what);
+        Some(self.reply_to(&waiting?, &failed(error, Some(retry_after)), now))
     }
 
-    /// The provider won't give a part back.
+    /// The provider refused a partial refund.
     pub fn part_refused(&mut self, refund_id: &str, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
-        let part = self.part(refund_id, call)?;
+        let part = self.awaited_part(refund_id, call)?;
         let detail = cut(error).to_owned();
         let what = format!("refund {} refused by the provider: {detail}", cut(&part.id));
-        part.state = PartState::Refused { reason: "refund_refused".to_owned(), detail: detail.clone() };
+        let reply = Reply::refused("refund_refused", &detail);
+        part.state = PartState::Refused { reason: "refund_refused".to_owned(), detail };
         let waiting = part.waiting.take();
-        self.refusals += 1;
-        self.note(now, what);
-        Some(self.answer_to(&waiting?, &refused("refund_refused", detail), now))
+        self.partial_refunds.refused += 1;
+        self.history.note(now, what);
+        Some(self.reply_to(&waiting?, &reply, now))
     }
 }
 
-fn refunded(part: &PartialRefund) -> Reply {
-    let (id, amount) = (&part.id, part.amount_minor);
-    Reply::ok(json!({ "outcome": "refunded", "refundId": id, "amountMinor": amount, "refundedMinor": amount }))
-}
-
-fn refused(reason: &str, detail: String) -> Reply {
-    Reply::refused(reason, detail)
+/// A repeated request for a partial refund that is made or under way.
+fn refund_again(part: &mut PartialRefund, request: &PartialRefundRequest, waiting: Option<Headers>) -> Option<Reply> {
+    if request.amount_minor.is_some_and(|amount| amount != part.amount_minor) {
+        let detail = format!("refund {} was requested with {}", part.id, Amount(part.amount_minor));
+        return Some(Reply::refused("refund_id_reused", detail));
+    }
+    if part.is_done() {
+        return Some(part_refunded(part));
+    }
+    part.waiting = waiting.or(part.waiting.take());
+    None
 }

@@ -1,108 +1,119 @@
-//! Giving a whole payment back: the compensation of a request, and what becomes of an approval that nobody wants any more.
+//! Full refunds: the compensation of a request, and the refund of late approvals.
 
-use std::time::Duration;
-
-use super::replies::{done, failed, pause};
-use crate::entity::{KEPT, Payment, Status};
-use crate::messages::Verdict;
-use crate::text::cut;
 use common::messages::{Headers, Outgoing, Reply};
 use common::time::Timestamp;
 
+use super::replies::{Failure, done, pause};
+use crate::entity::status::Status;
+use crate::entity::{Payment, RETENTION};
+use crate::messages::Verdict;
+use crate::text::cut;
+
 impl Payment {
-    /// `payment.refund`, the compensation of a request: answered when the provider has paid back, or now if there is
-    /// nothing to pay back.
+    /// `payment.refund`, the compensation of a request: the reply is sent when the provider has refunded the payment, or now
+    /// if there is nothing to refund.
     pub fn refund(&mut self, waiting: Option<Headers>, now: Timestamp) -> Option<Reply> {
         match self.status {
-            Status::New => self.cancel("cancelled before it was requested", now),
+            Status::New => Some(self.cancel("cancelled before it was requested", now)),
             Status::Unrequested { verdict: Verdict::Authorized, .. } => {
-                self.cancel("cancelled; it had been authorized before it was requested", now)
+                Some(self.cancel("cancelled; it had been authorized before it was requested", now))
             }
-            Status::Requested { .. } | Status::Failed | Status::Pending { .. } => self.cancel("cancelled", now),
+            Status::Requested { .. } | Status::Failed | Status::Pending { .. } => Some(self.cancel("cancelled", now)),
             Status::Authorized | Status::Capturing { .. } => {
-                let done = self.cancel("cancelled: what is set aside is to be let go", now);
-                self.late_result_due = Some(now);
-                self.late_result_until = Some(now.plus(KEPT));
-                done
+                let reply = self.cancel("cancelled: the authorization is to be cancelled at the provider", now);
+                self.cancel_at_provider(now);
+                Some(reply)
             }
             Status::Cancelled => Some(done("cancelled")),
             Status::Unrequested { verdict: Verdict::Approved, .. } | Status::Approved => {
                 self.waiting = waiting;
                 self.call_refund(now);
-                self.note(now, "to be refunded");
+                self.history.note(now, "to be refunded");
                 None
             }
             Status::Refunding { due } => {
                 self.waiting = waiting.or(self.waiting.take());
                 if due > now {
                     self.call_refund(now);
-                    self.note(now, "to be refunded, asked again");
+                    self.history.note(now, "to be refunded, requested again");
                 }
                 None
             }
             Status::Refunded => Some(done("refunded")),
             Status::Unrequested { verdict: Verdict::Declined, .. } => {
-                self.becomes(Status::Declined, now, "closed: it had been declined before it was requested");
+                self.set_status(Status::Declined, now, "closed: it had been declined before it was requested");
                 Some(done("nothing_to_do"))
             }
             Status::Declined => Some(done("nothing_to_do")),
         }
     }
 
-    /// The provider gave an approved payment back.
+    /// The provider refunded the payment.
     pub fn refunded(&mut self, call: u32, now: Timestamp) -> Option<Outgoing> {
         if !self.awaits_refund(call) {
-            self.note(now, format!("refund {call} was made, but nobody waits for it: nothing changes"));
+            self.history.note(now, format!("refund {call} was made, but is not awaited: nothing changes"));
             return None;
         }
-        self.given_back(now)
+        self.approval_refunded(now)
     }
 
-    /// An approval is given back, all of it.
-    pub(crate) fn given_back(&mut self, now: Timestamp) -> Option<Outgoing> {
-        if let Some(approval) = self.approvals.get_mut(self.refunds) {
-            approval.refunded_at = Some(now);
-        }
-        self.refunds += 1;
-        if self.refunds < self.approvals.len() {
+    /// An approval is refunded, all of it.
+    pub(super) fn approval_refunded(&mut self, now: Timestamp) -> Option<Outgoing> {
+        if self.approvals.mark_refunded(now) {
             self.call_refund(now);
-            self.note(now, "refunded, and another approval is to be");
+            self.history.note(now, "refunded; another approval is to be refunded");
             return None;
         }
-        self.becomes(Status::Refunded, now, "refunded");
-        self.answer_waiting(&done("refunded"), now)
+        self.set_status(Status::Refunded, now, "refunded");
+        self.reply_to_waiting(&done("refunded"), now)
     }
 
-    /// The provider could not give it back, or won't (`refused`). It is asked again after a pause, or when a command says
-    /// so; a refusal is told as such, for a person to look at it.
-    pub fn refund_failed(
+    /// The provider did not refund the payment, for a technical reason. It is called again after a pause, or when a command
+    /// requests the refund again.
+    pub fn refund_failed(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
+        let what = format!("refund {call} failed: {}", cut(failure.error));
+        self.not_refunded(call, failure, what, &failure.reply(), now)
+    }
+
+    /// The provider refused the refund. It is called again like after a failure, but the reply is a refusal, so that an
+    /// operator looks at it.
+    pub fn refund_refused(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
+        let what = format!("refund {call} refused by the provider: {}", cut(failure.error));
+        self.not_refunded(call, failure, what, &Reply::refused("refund_refused", cut(failure.error)), now)
+    }
+
+    fn not_refunded(
         &mut self,
         call: u32,
-        error: &str,
-        refused: bool,
-        retry_after: Option<Duration>,
+        failure: Failure<'_>,
+        what: String,
+        reply: &Reply,
         now: Timestamp,
     ) -> Option<Outgoing> {
-        let error = cut(error);
         if !self.awaits_refund(call) {
-            self.note(now, format!("refund {call} failed, but nobody waits for it: {error}"));
+            self.history.note(now, format!("refund {call} failed, but is not awaited: {}", cut(failure.error)));
             return None;
         }
-        self.call_refund(now.plus(retry_after.unwrap_or_default().max(pause(call))));
-        self.note(
-            now,
-            format!("refund {call} {}: {error}", if refused { "refused by the provider" } else { "failed" }),
-        );
-        let reply = if refused { Reply::refused("refund_refused", error) } else { failed(error, retry_after) };
-        self.answer_waiting(&reply, now)
+        self.call_refund(now.plus(failure.retry_after.unwrap_or_default().max(pause(call))));
+        self.history.note(now, what);
+        self.reply_to_waiting(reply, now)
     }
 
     fn awaits_refund(&self, call: u32) -> bool {
-        matches!(self.status, Status::Refunding { .. }) && call == self.refund_calls
+        matches!(self.status, Status::Refunding { .. }) && call == self.approvals.refund_calls
     }
 
-    pub(crate) fn call_refund(&mut self, due: Timestamp) {
-        self.refund_calls += 1;
+    /// Calls the provider for a full refund at `due`.
+    pub(super) fn call_refund(&mut self, due: Timestamp) {
+        self.approvals.refund_calls += 1;
         self.status = Status::Refunding { due };
+    }
+
+    fn cancel(&mut self, what: &'static str, now: Timestamp) -> Reply {
+        self.waiting = None;
+        self.cancellation.due = self.result_due();
+        self.cancellation.until = self.cancellation.due.map(|_| now.plus(RETENTION));
+        self.set_status(Status::Cancelled, now, what);
+        done("cancelled")
     }
 }

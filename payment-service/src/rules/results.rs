@@ -1,14 +1,15 @@
-//! Payment results: how a payment ended, as the provider or a person says it on `payment-results`, early, twice or late.
+//! Payment results, as the provider or an operator writes them to `payment-results`: early, twice or late.
 
 use common::messages::Outgoing;
 use common::time::Timestamp;
 
-use crate::entity::{Approval, Payment};
+use crate::entity::Payment;
+use crate::entity::approval::Approval;
 use crate::messages::{PaymentResult, Verdict};
 use crate::text::cut;
 
 impl Payment {
-    /// Takes a result in.
+    /// Applies the result in the message with this id.
     pub fn result(&mut self, result: PaymentResult, message: String, now: Timestamp) -> Option<Outgoing> {
         match result.status {
             Verdict::Approved => {

@@ -1,43 +1,39 @@
-//! Every move a payment can make: one function for each thing that can happen to it, with one arm for each place where
-//! it may stand then. Refunds are in `refund` and `partial`. A move says what is to be answered; nothing here reads or sends a message.
+//! The transitions of a payment: one function for each thing that can happen to it, with one arm for each state. Captures and
+//! refunds are in `capture`, `refund` and `partial`. A transition returns the reply to send.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::replies::{done, failed, not_taken, pause};
-use crate::entity::{Approval, Event, KEPT, Payment, Price, Status};
-use crate::messages::Verdict;
-use crate::provider::call::Capture;
-use crate::provider::port::Accepted;
-use crate::text::cut;
 use common::journal::Entity as _;
 use common::messages::{Message, Outgoing, Reply};
 use common::time::Timestamp;
 
-/// Entries of a history, and approvals told apart, are at most so many; the oldest go first.
-const REMEMBERED: usize = 40;
+use super::replies::{Failure, pause, request_refused};
+use crate::entity::approval::Approval;
+use crate::entity::status::Status;
+use crate::entity::{Payment, RETENTION, Terms};
+use crate::messages::Verdict;
+use crate::provider::port::Accepted;
+use crate::text::cut;
 
-/// What a request asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// How much.
-    pub price: Price,
-    /// Whether an approval takes the money at once.
-    pub capture: Capture,
-    /// What is paid with, as the provider calls it.
-    pub method: Option<String>,
+/// When the provider is queried again for a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextQuery {
+    /// After this time, or a longer pause if the queries before had no result either.
+    After(Duration),
+    /// Never: the provider reports the result by itself.
+    Never,
 }
 
 impl Payment {
-    /// `payment.request`: answered when the provider took it, or now if it did before.
-    pub fn request(&mut self, asked: Asked, command: &Message, now: Timestamp) -> Option<Reply> {
-        let Asked { price, capture, method } = asked;
+    /// `payment.request`: the reply is sent when the provider accepts the request, or now if it did before.
+    pub fn request(&mut self, terms: Terms, command: &Message, now: Timestamp) -> Option<Reply> {
         match self.status {
             Status::New | Status::Failed => {
-                (self.price, self.capture, self.method) = (Some(price), capture, method);
-                self.calls += 1;
+                self.terms = Some(terms);
+                self.provider.requests += 1;
                 self.waiting = Some(command.reply_headers());
-                self.becomes(Status::Requested { since: now }, now, "requested");
+                self.set_status(Status::Requested { since: now }, now, "requested");
                 None
             }
             Status::Requested { .. } => {
@@ -45,88 +41,84 @@ impl Payment {
                 None
             }
             Status::Unrequested { verdict, .. } => {
-                (self.price, self.capture, self.method) = (Some(price), capture, method);
-                match verdict {
-                    Verdict::Authorized => {
-                        self.becomes(Status::Authorized, now, "requested; it had been authorized before");
-                    }
-                    Verdict::Approved => self.becomes(Status::Approved, now, "requested; it had been approved before"),
-                    Verdict::Declined => self.becomes(Status::Declined, now, "requested; it had been declined before"),
-                }
-                Some(self.taken())
+                self.terms = Some(terms);
+                let (status, what) = match verdict {
+                    Verdict::Authorized => (Status::Authorized, "requested; it had been authorized before"),
+                    Verdict::Approved => (Status::Approved, "requested; it had been approved before"),
+                    Verdict::Declined => (Status::Declined, "requested; it had been declined before"),
+                };
+                self.set_status(status, now, what);
+                Some(self.accepted_reply())
             }
-            Status::Declined if self.refusal.is_some() => self.refusal.as_deref().map(not_taken),
-            Status::Pending { .. }
-            | Status::Authorized
-            | Status::Capturing { .. }
-            | Status::Approved
-            | Status::Declined => Some(self.taken()),
+            Status::Declined => match self.provider.refusal.as_deref() {
+                Some(refusal) => Some(request_refused(refusal)),
+                None => Some(self.accepted_reply()),
+            },
+            Status::Pending { .. } | Status::Authorized | Status::Capturing { .. } | Status::Approved => {
+                Some(self.accepted_reply())
+            }
             Status::Cancelled | Status::Refunding { .. } | Status::Refunded => {
-                let detail = Some("the payment was cancelled before this request".to_owned());
-                Some(Reply::Refused { reason: "payment_cancelled".to_owned(), detail })
+                Some(Reply::refused("payment_cancelled", "the payment was cancelled before this request"))
             }
         }
     }
 
-    /// The provider took the request.
+    /// The provider accepted the request.
     pub fn accepted(&mut self, call: u32, accepted: Accepted, now: Timestamp) -> Option<Outgoing> {
         let result_due = accepted.result_after.map(|after| now.plus(after));
-        if self.reference.is_none() {
-            self.reference = accepted.reference;
+        if self.provider.reference.is_none() {
+            self.provider.reference = accepted.reference;
         }
-        if matches!(self.status, Status::Cancelled) && call == self.calls {
-            self.late_result_due = result_due;
-            self.late_result_until = result_due.map(|_| now.plus(KEPT));
-            self.note(now, format!("request {call} was taken, but it is cancelled: to be called off"));
+        if matches!(self.status, Status::Cancelled) && call == self.provider.requests {
+            self.cancellation.due = result_due;
+            self.cancellation.until = result_due.map(|_| now.plus(RETENTION));
+            self.history
+                .note(now, format!("request {call} was accepted after the cancellation: to be cancelled there"));
             return None;
         }
         if !self.awaits_request(call) {
-            self.note(now, format!("request {call} was taken, but nobody waits for it: nothing changes"));
+            self.history.note(now, format!("request {call} was accepted, but is not awaited: nothing changes"));
             return None;
         }
-        self.becomes(Status::Pending { result_due }, now, "taken by the provider");
-        self.answer_waiting(&self.taken(), now)
+        self.set_status(Status::Pending { result_due }, now, "accepted by the provider");
+        self.reply_to_waiting(&self.accepted_reply(), now)
     }
 
-    /// The provider did not take the request, for a technical reason.
-    pub fn request_failed(
-        &mut self,
-        call: u32,
-        error: &str,
-        retry_after: Option<Duration>,
-        now: Timestamp,
-    ) -> Option<Outgoing> {
-        let error = cut(error);
+    /// The provider did not accept the request, for a technical reason.
+    pub fn request_failed(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
+        let error = cut(failure.error);
         if !self.awaits_request(call) {
-            self.note(now, format!("request {call} failed, but nobody waits for it: {error}"));
+            self.history.note(now, format!("request {call} failed, but is not awaited: {error}"));
             return None;
         }
-        self.becomes(Status::Failed, now, format!("request {call} failed: {error}"));
-        self.answer_waiting(&failed(error, retry_after), now)
+        self.set_status(Status::Failed, now, format!("request {call} failed: {error}"));
+        self.reply_to_waiting(&failure.reply(), now)
     }
 
-    /// The provider won't take it.
+    /// The provider refused the request.
     pub fn request_refused(&mut self, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
         let error = cut(error);
         if !self.awaits_request(call) {
-            self.note(now, format!("request {call} was refused, but nobody waits for it: {error}"));
+            self.history.note(now, format!("request {call} was refused, but is not awaited: {error}"));
             return None;
         }
-        self.refusal = Some(error.to_owned());
-        self.becomes(Status::Declined, now, format!("refused by the provider: {error}"));
-        self.answer_waiting(&not_taken(error), now)
+        self.provider.refusal = Some(error.to_owned());
+        self.set_status(Status::Declined, now, format!("refused by the provider: {error}"));
+        self.reply_to_waiting(&request_refused(error), now)
     }
 
-    /// The provider was asked how it stands, and doesn't know yet or did not say: it is asked again after a pause. `ask` is
-    /// which question this answers.
-    pub fn still_open(&mut self, ask: u32, silent: bool, retry_after: Option<Duration>, now: Timestamp) {
-        if ask != self.asks {
+    /// A query ended without a result. `query` is the number of the query that this answers.
+    pub fn still_open(&mut self, query: u32, next: NextQuery, now: Timestamp) {
+        if query != self.provider.queries {
             return;
         }
-        let due = (!silent).then(|| now.plus(retry_after.unwrap_or_default().max(pause(ask + 1))));
+        let due = match next {
+            NextQuery::After(after) => Some(now.plus(after.max(pause(query + 1)))),
+            NextQuery::Never => None,
+        };
         match &mut self.status {
             Status::Pending { result_due } => *result_due = due,
-            Status::Cancelled | Status::Declined => self.late_result_due = due,
+            Status::Cancelled | Status::Declined => self.cancellation.due = due,
             Status::New
             | Status::Unrequested { .. }
             | Status::Requested { .. }
@@ -137,97 +129,73 @@ impl Payment {
             | Status::Refunding { .. }
             | Status::Refunded => return,
         }
-        self.asks += 1;
+        self.provider.queries += 1;
     }
 
-    /// A result says that it is paid. An approval of a closed payment is given back.
+    /// A result reports the payment as paid. An approval of a closed payment is refunded.
     pub fn approved(&mut self, approval: Approval, now: Timestamp) -> Option<Outgoing> {
-        self.late_result_due = None;
-        if self.approvals.iter().any(|known| known.is(&approval)) {
-            self.note(now, "approved, said again: nothing changes");
+        self.cancellation.due = None;
+        if self.approvals.contains(&approval) {
+            self.history.note(now, "approved again: nothing changes");
             return None;
         }
         match self.status {
-            Status::New => {
-                self.remember(approval);
-                let kept = Status::Unrequested { verdict: Verdict::Approved, until: now.plus(KEPT) };
-                self.becomes(kept, now, "approved before it was requested");
+            Status::New | Status::Unrequested { verdict: Verdict::Authorized, .. } => {
+                self.add_approval(approval);
+                self.keep_early(Verdict::Approved, now, "approved before it was requested");
                 None
             }
-            Status::Requested { .. }
-            | Status::Failed
-            | Status::Pending { .. }
-            | Status::Authorized
-            | Status::Capturing { .. } => {
-                let reply = if matches!(self.status, Status::Capturing { .. }) { None } else { Some(self.taken()) };
-                self.remember(approval);
-                self.becomes(Status::Approved, now, "approved");
-                let reply = reply.unwrap_or_else(|| self.captured_reply());
-                self.answer_waiting(&reply, now)
+            Status::Requested { .. } | Status::Failed | Status::Pending { .. } | Status::Authorized => {
+                self.add_approval(approval);
+                self.set_status(Status::Approved, now, "approved");
+                self.reply_to_waiting(&self.accepted_reply(), now)
+            }
+            Status::Capturing { .. } => {
+                self.add_approval(approval);
+                self.set_status(Status::Approved, now, "approved");
+                self.reply_to_waiting(&self.captured_reply(), now)
             }
             Status::Approved | Status::Unrequested { verdict: Verdict::Approved, .. } => {
-                self.note(now, "approved, said again: nothing changes");
-                None
-            }
-            Status::Unrequested { verdict: Verdict::Authorized, .. } => {
-                self.remember(approval);
-                let kept = Status::Unrequested { verdict: Verdict::Approved, until: now.plus(KEPT) };
-                self.becomes(kept, now, "approved before it was requested");
+                self.history.note(now, "approved again: nothing changes");
                 None
             }
             Status::Unrequested { verdict: Verdict::Declined, .. }
             | Status::Declined
             | Status::Cancelled
             | Status::Refunded => {
-                self.remember(approval);
+                self.add_approval(approval);
                 self.call_refund(now);
-                self.note(now, "approved when it was closed: to be refunded");
+                self.history.note(now, "approved when it was closed: to be refunded");
                 None
             }
             Status::Refunding { .. } => {
-                self.remember(approval);
-                self.note(now, "another approval: to be refunded too");
+                self.add_approval(approval);
+                self.history.note(now, "another approval: to be refunded too");
                 None
             }
         }
     }
 
-    /// Its time has come ([`common::journal::Entity::wake_at`]); whether it is kept on.
-    pub fn wake(&mut self, now: Timestamp) -> bool {
-        if self.wake_at().is_none_or(|at| at > now) {
-            return true;
-        }
-        if self.late_result_due.take().is_some() {
-            self.late_result_until = None;
-            self.note(now, "the provider never said how it ended");
-            return true;
-        }
-        false
-    }
-
-    /// A result says that it is not paid.
+    /// A result reports the payment as not paid.
     pub fn declined(&mut self, reason: Option<&str>, now: Timestamp) -> Option<Outgoing> {
-        self.late_result_due = None;
+        self.cancellation.due = None;
         let what = match reason {
             Some(reason) => Cow::from(format!("declined: {}", cut(reason))),
             None => Cow::from("declined"),
         };
         match self.status {
             Status::New => {
-                let kept = Status::Unrequested { verdict: Verdict::Declined, until: now.plus(KEPT) };
-                self.becomes(kept, now, what);
+                self.keep_early(Verdict::Declined, now, what);
                 None
             }
             Status::Requested { .. } | Status::Failed | Status::Pending { .. } | Status::Authorized => {
-                self.becomes(Status::Declined, now, what);
-                self.call_off(now);
-                self.answer_waiting(&self.taken(), now)
+                self.close_declined(what, now);
+                self.reply_to_waiting(&self.accepted_reply(), now)
             }
             Status::Capturing { .. } => {
-                self.becomes(Status::Declined, now, what);
-                self.call_off(now);
-                let detail = Some("it was declined before it was captured".to_owned());
-                self.answer_waiting(&Reply::Refused { reason: "not_authorized".to_owned(), detail }, now)
+                self.close_declined(what, now);
+                let reply = Reply::refused("not_authorized", "it was declined before it was captured");
+                self.reply_to_waiting(&reply, now)
             }
             Status::Unrequested { .. }
             | Status::Approved
@@ -235,72 +203,40 @@ impl Payment {
             | Status::Cancelled
             | Status::Refunding { .. }
             | Status::Refunded => {
-                self.note(now, format!("{what}, when it was {}: nothing changes", self.status.name()));
+                let status = self.status.name();
+                self.history.note(now, format!("{what}, when it was {status}: nothing changes"));
                 None
             }
         }
     }
-}
 
-impl Payment {
-    /// A provider that knows the payment by a name of its own is asked to let a declined one go, whoever declined it: else it
-    /// could still be paid there.
-    fn call_off(&mut self, now: Timestamp) {
-        if self.reference.is_some() {
-            self.late_result_due = Some(now);
-            self.late_result_until = Some(now.plus(KEPT));
+    /// The time of [`wake_at`](common::journal::Entity::wake_at) has come. Returns true if the payment is still needed.
+    pub fn wake(&mut self, now: Timestamp) -> bool {
+        if self.wake_at().is_none_or(|at| at > now) {
+            return true;
+        }
+        if self.cancellation.due.take().is_some() {
+            self.cancellation.until = None;
+            self.history.note(now, "the provider did not report a result in time");
+            return true;
+        }
+        false
+    }
+
+    /// Keeps a result for a payment that is not yet requested.
+    pub(super) fn keep_early(&mut self, verdict: Verdict, now: Timestamp, what: impl Into<Cow<'static, str>>) {
+        self.set_status(Status::Unrequested { verdict, until: now.plus(RETENTION) }, now, what);
+    }
+
+    /// Closes a declined payment. If the provider has an id for it, it is cancelled there: it could still be paid otherwise.
+    fn close_declined(&mut self, what: Cow<'static, str>, now: Timestamp) {
+        self.set_status(Status::Declined, now, what);
+        if self.provider.reference.is_some() {
+            self.cancel_at_provider(now);
         }
     }
 
     fn awaits_request(&self, call: u32) -> bool {
-        matches!(self.status, Status::Requested { .. }) && call == self.calls
-    }
-
-    /// Whether it is not paid yet, and could be.
-    pub fn can_be_cancelled(&self) -> bool {
-        match self.status {
-            Status::Requested { .. }
-            | Status::Failed
-            | Status::Pending { .. }
-            | Status::Authorized
-            | Status::Capturing { .. } => true,
-            Status::New
-            | Status::Unrequested { .. }
-            | Status::Approved
-            | Status::Declined
-            | Status::Cancelled
-            | Status::Refunding { .. }
-            | Status::Refunded => false,
-        }
-    }
-
-    pub(crate) fn cancel(&mut self, what: &'static str, now: Timestamp) -> Option<Reply> {
-        self.waiting = None;
-        self.late_result_due = self.result_due();
-        self.late_result_until = self.late_result_due.map(|_| now.plus(KEPT));
-        self.becomes(Status::Cancelled, now, what);
-        Some(done("cancelled"))
-    }
-
-    pub(crate) fn becomes(&mut self, status: Status, now: Timestamp, what: impl Into<Cow<'static, str>>) {
-        self.status = status;
-        self.note(now, what);
-    }
-
-    pub(crate) fn note(&mut self, at: Timestamp, what: impl Into<Cow<'static, str>>) {
-        if self.history.len() == REMEMBERED {
-            self.history.remove(0);
-        }
-        self.history.push(Event { at, what: what.into() });
-    }
-
-    pub(crate) fn remember(&mut self, approval: Approval) {
-        // The one that was given back in parts stays: they are parts of it.
-        let oldest = usize::from(!self.partial_refunds.is_empty());
-        if self.approvals.len() >= REMEMBERED && self.refunds > oldest {
-            self.approvals.remove(oldest);
-            self.refunds -= 1;
-        }
-        self.approvals.push(approval);
+        matches!(self.status, Status::Requested { .. }) && call == self.provider.requests
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use crate::provider::port::{ProviderError, Standing};
+use crate::provider::port::{ChargeStatus, ProviderError};
 
 /// As much of a PaymentIntent as matters here.
 #[derive(Debug, Deserialize)]
@@ -53,17 +53,19 @@ pub(super) struct RefundList {
 
 impl Intent {
     /// How it stands; none where it is still to be confirmed.
-    pub(super) fn standing(self) -> Result<Option<Standing>, ProviderError> {
+    pub(super) fn standing(self) -> Result<Option<ChargeStatus>, ProviderError> {
         let standing = match self.status.as_str() {
-            "succeeded" => Standing::Approved,
-            "requires_capture" => Standing::Authorized,
-            "canceled" => Standing::Declined(Some(self.cancellation_reason.unwrap_or_else(|| "cancelled".to_owned()))),
+            "succeeded" => ChargeStatus::Approved,
+            "requires_capture" => ChargeStatus::Authorized,
+            "canceled" => {
+                ChargeStatus::Declined(Some(self.cancellation_reason.unwrap_or_else(|| "cancelled".to_owned())))
+            }
             "requires_payment_method" => match self.last_payment_error {
-                Some(error) => Standing::Declined(error.reason()),
+                Some(error) => ChargeStatus::Declined(error.reason()),
                 None => return Ok(None),
             },
             "requires_confirmation" => return Ok(None),
-            "requires_action" | "processing" => Standing::Open,
+            "requires_action" | "processing" => ChargeStatus::Open,
             other => return Err(ProviderError::Failed(format!("Stripe says the payment is '{other}'"))),
         };
         Ok(Some(standing))

@@ -23,7 +23,7 @@ pub(super) enum Answer {
 
 /// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct ReceivedRequest {
     pub(super) line: String,
     pub(super) key: Option<String>,
     pub(super) authorization: Option<String>,
@@ -33,34 +33,34 @@ pub(super) struct Seen {
 /// The server.
 pub(super) struct Script {
     port: u16,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    received: Arc<Mutex<Vec<ReceivedRequest>>>,
 }
 
 impl Script {
     pub(super) async fn play(answers: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (port, seen) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
+        let (port, received) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
         let answers: Vec<Answer> = answers.into_iter().collect();
-        let remembered = Arc::clone(&seen);
+        let remembered = Arc::clone(&received);
         tokio::spawn(async move {
             for answer in answers {
                 let (stream, _) = listener.accept().await.unwrap();
                 tokio::spawn(serve(stream, answer, Arc::clone(&remembered)));
             }
         });
-        Self { port, seen }
+        Self { port, received }
     }
 
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+    pub(super) fn received(&self) -> Vec<ReceivedRequest> {
+        self.received.lock().unwrap().clone()
     }
 }
 
-async fn serve(stream: TcpStream, answer: Answer, seen: Arc<Mutex<Vec<Seen>>>) {
+async fn serve(stream: TcpStream, answer: Answer, received: Arc<Mutex<Vec<ReceivedRequest>>>) {
     let mut stream = BufReader::new(stream);
     let mut head = Vec::new();
     loop {
@@ -80,7 +80,7 @@ async fn serve(stream: TcpStream, answer: Answer, seen: Arc<Mutex<Vec<Seen>>>) {
     stream.read_exact(&mut body).await.unwrap();
     let line = head[0].trim_end_matches(" HTTP/1.1").to_owned();
     let (key, authorization) = (header("idempotency-key"), header("authorization"));
-    seen.lock().unwrap().push(Seen { line, key, authorization, body: String::from_utf8(body).unwrap() });
+    received.lock().unwrap().push(ReceivedRequest { line, key, authorization, body: String::from_utf8(body).unwrap() });
     let (status, more, body) = match answer {
         Answer::Json(status, body) => (status, String::new(), body.to_string()),
         Answer::Replayed(status) => (status, "idempotent-replayed: true\r\n".to_owned(), "{}".to_owned()),
