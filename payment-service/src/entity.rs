@@ -22,8 +22,8 @@ use history::History;
 use partial_refund::PartialRefunds;
 use status::Status;
 
-/// How long an early result is kept for a payment that is not yet requested, and how long the provider is asked to cancel a
-/// cancelled payment.
+/// How long an early result is kept for a payment that is not yet requested, and how long the provider is asked to
+/// cancel a cancelled payment.
 pub const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The prefix of every payment's key.
@@ -79,7 +79,8 @@ pub struct CaptureState {
     pub calls: u32,
 }
 
-/// The cancellation, at the provider, of a payment that is cancelled or declined here. An approval found there is refunded.
+/// The cancellation, at the provider, of a payment that is cancelled or declined here. An approval found there is
+/// refunded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cancellation {
     /// When to ask the provider next.

@@ -149,7 +149,8 @@ fn refund_part(
     now: Timestamp,
 ) -> Result<(), Unreadable> {
     let RefundPart { order_id, refund_id, amount_minor, reason } = part;
-    // The saga of a return has an id of its own; keyed by it, the command would be on another partition than the payment.
+    // The saga of a return has an id of its own; keyed by it, the command would be on another partition than the
+    // payment.
     tx.check_home("order", &order_id.to_string())?;
     let request = PartialRefundRequest {
         id: refund_id.to_string(),

@@ -1,5 +1,5 @@
-//! Payment providers: the calls as data (`call`), the interface (`port`), and the providers. `guard` and `breaker` wrap the calls
-//! to each of them; `registry` has all of them; `executor` makes the calls.
+//! Payment providers: the calls as data (`call`), the interface (`port`), and the providers. `guard` and `breaker` wrap
+//! the calls to each of them; `registry` has all of them; `executor` makes the calls.
 
 pub mod breaker;
 pub mod call;

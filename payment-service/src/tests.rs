@@ -1,5 +1,5 @@
-//! The tests of the rules, through the handler: messages in, messages out, and the state of the payment. The tests are also the
-//! provider.
+//! The tests of the rules, through the handler: messages in, messages out, and the state of the payment. The tests are
+//! also the provider.
 
 mod capture;
 pub(crate) mod fixture;

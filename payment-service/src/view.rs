@@ -1,5 +1,5 @@
-//! The view's tables: an index of payments by order and status, and the ledger's postings. The payments themselves are read
-//! from the view's `entities`.
+//! The view's tables: an index of payments by order and status, and the ledger's postings. The payments themselves are
+//! read from the view's `entities`.
 
 use std::str::FromStr;
 
@@ -62,8 +62,8 @@ fn book(tx: &Transaction<'_>, order: &str, currency: &str, postings: &[Posting])
     Ok(())
 }
 
-/// At most `limit` payments, newest orders first, of the orders before `before` (order ids are ordered by time), in one status
-/// or in any. Also returns true if there are more.
+/// At most `limit` payments, newest orders first, of the orders before `before` (order ids are ordered by time), in one
+/// status or in any. Also returns true if there are more.
 ///
 /// # Errors
 /// SQLite's errors, and a state that can't be parsed.

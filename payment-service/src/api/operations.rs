@@ -1,6 +1,6 @@
-//! The operators' operations on payments: approve, decline, cancel and capture. Each is sent as a message, and answered when
-//! this instance's view has its effect. Approvals, declines and cancellations go to `payment-results`, which the orchestrator
-//! reads too, in the same order; the rest goes to `payment-commands`.
+//! The operators' operations on payments: approve, decline, cancel and capture. Each is sent as a message, and answered
+//! when this instance's view has its effect. Approvals, declines and cancellations go to `payment-results`, which the
+//! orchestrator reads too, in the same order; the rest goes to `payment-commands`.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,5 @@
-//! The approvals of a payment. There can be several, since the provider and operators may report the same payment as paid.
+//! The approvals of a payment. There can be several, since the provider and operators may report the same payment as
+//! paid.
 
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,8 @@ impl Approvals {
         self.refunded < self.list.len()
     }
 
-    /// Adds an approval; beyond [`KEPT_APPROVALS`] the oldest refunded one is dropped, except the first if `keep_first`.
+    /// Adds an approval; beyond [`KEPT_APPROVALS`] the oldest refunded one is dropped, except the first if
+    /// `keep_first`.
     pub fn add(&mut self, approval: Approval, keep_first: bool) {
         let oldest = usize::from(keep_first);
         if self.list.len() >= KEPT_APPROVALS && self.refunded > oldest {

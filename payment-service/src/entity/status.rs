@@ -21,10 +21,10 @@ use crate::messages::Verdict;
 ///      └▶ failed                │ refund                              │
 ///           └──────refund───────┴─────────────▶ cancelled ─an approval─┘
 /// ```
-/// A result may also arrive while the payment is requested or failed; it is then handled as if the payment were pending.
-/// Another approval of a refunded payment makes it refunding again. When a payment is cancelled after the provider accepted it,
-/// the provider is asked to cancel it, and for its result, until there is one. A payment with manual capture is authorized
-/// before it is approved:
+/// A result may also arrive while the payment is requested or failed; it is then handled as if the payment were
+/// pending. Another approval of a refunded payment makes it refunding again. When a payment is cancelled after the
+/// provider accepted it, the provider is asked to cancel it, and for its result, until there is one. A payment with
+/// manual capture is authorized before it is approved:
 ///
 /// ```text
 ///                       capture             captured

@@ -88,7 +88,8 @@ impl<'a> From<&'a Payment> for FlatPayment<'a> {
 
 impl From<FlatPayment<'_>> for Payment {
     fn from(flat: FlatPayment<'_>) -> Self {
-        let (capture, method) = (flat.capture, owned(flat.method));
+        let capture = flat.capture;
+        let method = owned(flat.method);
         let terms = flat.price.map(|price| Terms { price: price.into_owned(), capture, method });
         Self {
             order: flat.order,

@@ -1,6 +1,6 @@
-//! A circuit breaker (Nygard, "Release It!") as a pure state machine: its input is the time and the outcomes of calls. `guard`
-//! makes the calls. Crates for this (failsafe, recloser) hide their state, read the clock themselves and let every call through
-//! when half-open.
+//! A circuit breaker (Nygard, "Release It!") as a pure state machine: its input is the time and the outcomes of calls.
+//! `guard` makes the calls. Crates for this (failsafe, recloser) hide their state, read the clock themselves and let
+//! every call through when half-open.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Makes the calls to the provider, and sends its answers as messages. Their ids derive from the intent's, so that an answer
-//! repeated after a take-over is the same message.
+//! Makes the calls to the provider, and sends its answers as messages. Their ids derive from the intent's, so that an
+//! answer repeated after a take-over is the same message.
 
 use common::ids::{self, OrderId};
 use common::journal::Intent;

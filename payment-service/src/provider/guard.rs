@@ -1,4 +1,5 @@
-//! Wraps every call to a provider with a timeout, another attempt with the same idempotency key, and the circuit breaker.
+//! Wraps every call to a provider with a timeout, another attempt with the same idempotency key, and the circuit
+//! breaker.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -18,8 +18,9 @@ use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
 /// | .99 | approves after `delay` |
 /// | else | approves at once |
 ///
-/// In addition, the share `failure_rate` of all calls fails technically, whatever the amount. A payment with manual capture is
-/// authorized instead of approved. A payment cancelled before its result was queried ends by its cents: paid or declined.
+/// In addition, the share `failure_rate` of all calls fails technically, whatever the amount. A payment with manual
+/// capture is authorized instead of approved. A payment cancelled before its result was queried ends by its cents: paid
+/// or declined.
 pub struct Simulated {
     delay: Duration,
     failure_rate: f64,

@@ -1,6 +1,6 @@
-//! Stripe: PaymentIntents and Refunds. An intent is made first, which moves no money, and its name is kept in the journal;
-//! it is confirmed only after looking how it stands, so that nobody is charged twice, whatever answer was lost. The HTTP is
-//! in `client`, what Stripe tells by itself in `webhook`.
+//! Stripe: PaymentIntents and Refunds (<https://docs.stripe.com/api>). An intent is created first, which moves no
+//! money, and its id is stored in the journal. It is confirmed only after its status was read, so that no customer is
+//! charged twice, whichever answer was lost. HTTP is in `client`, events that Stripe sends in `webhook`.
 
 mod client;
 mod objects;
@@ -18,27 +18,27 @@ use super::settings::StripeSettings;
 use client::{Client, Fault, keys};
 use objects::{Intent, RefundList, Refunded};
 
-/// When to look for the first time how an intent stands that the customer confirms.
+/// When to query an intent for the first time if the customer confirms it.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 
 /// The provider.
 pub struct Stripe {
     client: Client,
-    /// What is paid with where the request doesn't say it.
+    /// The payment method of requests without one.
     method: Option<String>,
 }
 
 impl Stripe {
-    /// A client for these settings.
+    /// Creates the provider.
     ///
     /// # Errors
-    /// When there is no TLS.
+    /// TLS can't be set up.
     pub fn new(settings: &StripeSettings) -> Result<Self, reqwest::Error> {
         let method = Some(settings.payment_method.clone()).filter(|method| !method.is_empty());
         Ok(Self { client: Client::new(settings)?, method })
     }
 
-    /// Makes the intent, or finds the one that was made: the same key and the same words each time.
+    /// Creates the intent, or returns the one created before: key and body are the same each time.
     async fn create(&self, charge: &Charge) -> Result<Intent, Fault> {
         let order = charge.order.to_string();
         let amount = charge.amount.0.to_string();
@@ -55,7 +55,7 @@ impl Stripe {
         self.client.post("/v1/payment_intents", &charge.payment_id, &form).await
     }
 
-    /// The intent's name. One whose making was never heard of is made now.
+    /// The intent's id. An intent whose id is not known is created, or found by its key.
     async fn reference(&self, charge: &Charge) -> Result<String, Fault> {
         match &charge.reference {
             Some(known) => Ok(known.clone()),
@@ -63,24 +63,24 @@ impl Stripe {
         }
     }
 
-    async fn look(&self, reference: &str) -> Result<Intent, Fault> {
+    async fn read(&self, reference: &str) -> Result<Intent, Fault> {
         self.client.get(&format!("/v1/payment_intents/{reference}")).await
     }
 
-    /// Takes the money, or sets it aside. Only for one of which it was looked up that this is still to be done.
+    /// Confirms an intent: charges or authorizes it. Only for intents whose status was read as unconfirmed.
     ///
     /// # Errors
     /// [`ProviderError`]
     pub async fn confirm(&self, charge: &Charge, method: &str) -> Result<ChargeStatus, ProviderError> {
-        match self.act(charge, "confirm", &[("payment_method", method)]).await {
-            Ok(intent) => Ok(intent.standing()?.unwrap_or(ChargeStatus::Open)),
+        match self.change(charge, "confirm", &[("payment_method", method)]).await {
+            Ok(intent) => Ok(intent.charge_status()?.unwrap_or(ChargeStatus::Open)),
             Err(Fault::Declined(error)) => Ok(ChargeStatus::Declined(error.reason())),
             Err(fault) => Err(fault.into()),
         }
     }
 
-    /// Makes a refund. Where Stripe only repeats an error of its own for a key, whether it was made all the same is looked up
-    /// before the next key is used: refunds, unlike an intent's moves, could be made twice.
+    /// Makes a refund. If Stripe only repeats an error of its own for a key, the refunds are read before the next key
+    /// is used: unlike an intent's transitions, a refund could be made twice.
     async fn refund_once(&self, reference: &str, refund_id: &str, form: &[(&str, &str)]) -> Result<Refunded, Fault> {
         let mut repeated = Fault::Replayed(String::new());
         for key in keys(refund_id) {
@@ -98,12 +98,12 @@ impl Stripe {
         Err(repeated)
     }
 
-    /// Does something to an intent. What it stands in the way of tells how it stands.
-    async fn act(&self, charge: &Charge, what: &str, form: &[(&str, &str)]) -> Result<Intent, Fault> {
+    /// Changes an intent. If its status does not allow that, the intent is read instead.
+    async fn change(&self, charge: &Charge, what: &str, form: &[(&str, &str)]) -> Result<Intent, Fault> {
         let reference = self.reference(charge).await?;
         let key = format!("{}-{what}", charge.payment_id);
         match self.client.post(&format!("/v1/payment_intents/{reference}/{what}"), &key, form).await {
-            Err(Fault::UnexpectedState(_)) => self.look(&reference).await,
+            Err(Fault::UnexpectedState(_)) => self.read(&reference).await,
             other => other,
         }
     }
@@ -112,39 +112,40 @@ impl Stripe {
 impl PaymentProvider for Stripe {
     async fn request(&self, charge: &Charge) -> Result<Accepted, ProviderError> {
         let intent = self.create(charge).await?;
-        let by_us = charge.method.is_some() || self.method.is_some();
-        let result_after = Some(if by_us { Duration::ZERO } else { FIRST_LOOK });
+        let confirmed_here = charge.method.is_some() || self.method.is_some();
+        let result_after = Some(if confirmed_here { Duration::ZERO } else { FIRST_LOOK });
         Ok(Accepted { result_after, reference: Some(intent.id) })
     }
 
     async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         let reference = self.reference(charge).await?;
-        if let Some(standing) = self.look(&reference).await?.standing()? {
-            return Ok(standing);
+        if let Some(status) = self.read(&reference).await?.charge_status()? {
+            return Ok(status);
         }
         let Some(method) = charge.method.as_ref().or(self.method.as_ref()) else { return Ok(ChargeStatus::Open) };
         self.confirm(charge, method).await
     }
 
     async fn capture(&self, charge: &Charge, amount: Amount) -> Result<(), ProviderError> {
-        let intent = self.act(charge, "capture", &[("amount_to_capture", &amount.0.to_string())]).await?;
+        let intent = self.change(charge, "capture", &[("amount_to_capture", &amount.0.to_string())]).await?;
         match intent.status.as_str() {
             "succeeded" => Ok(()),
-            other => Err(ProviderError::Refused(format!("Stripe can't capture it: it is '{other}'"))),
+            other => Err(ProviderError::Refused(format!("Stripe can't capture the payment: it is '{other}'"))),
         }
     }
 
     async fn cancel(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
-        let intent = self.act(charge, "cancel", &[]).await?;
-        Ok(intent.standing()?.unwrap_or(ChargeStatus::Open))
+        let intent = self.change(charge, "cancel", &[]).await?;
+        Ok(intent.charge_status()?.unwrap_or(ChargeStatus::Open))
     }
 
     async fn refund(&self, refund: &Refund) -> Result<(), ProviderError> {
-        let named = refund.reference.as_ref().or(Some(&refund.payment_id).filter(|id| id.starts_with("pi_")));
-        let Some(reference) = named else {
-            return Err(ProviderError::Refused("Stripe's name for the payment is not known".to_owned()));
+        let reference = refund.reference.as_ref().or(Some(&refund.payment_id).filter(|id| id.starts_with("pi_")));
+        let Some(reference) = reference else {
+            return Err(ProviderError::Refused("Stripe's id of the payment is not known".to_owned()));
         };
-        let (order, amount) = (refund.order.to_string(), refund.amount.map(|amount| amount.0.to_string()));
+        let order = refund.order.to_string();
+        let amount = refund.amount.map(|amount| amount.0.to_string());
         let mut form = vec![
             ("payment_intent", reference.as_str()),
             ("metadata[order_id]", &order),
@@ -160,7 +161,7 @@ impl PaymentProvider for Stripe {
                 }
                 Some(_) | None => Ok(()),
             },
-            // Somebody gave all of it back by other means.
+            // All of it was refunded by other means, such as Stripe's dashboard.
             Err(Fault::AlreadyRefunded) => Ok(()),
             Err(fault) => Err(fault.into()),
         }

@@ -1,5 +1,5 @@
-//! Partial refunds of a paid payment, for example for a return. Together they never exceed the captured amount. The provider
-//! is called again until it answers.
+//! Partial refunds of a paid payment, for example for a return. Together they never exceed the captured amount. The
+//! provider is called again until it answers.
 
 use common::messages::{Headers, Outgoing, Reply};
 use common::money::Amount;
@@ -46,8 +46,8 @@ struct Refusal {
 }
 
 impl Payment {
-    /// `payment.refund-part`, or `payment.refund` with an id or an amount: the reply is sent when the provider has refunded
-    /// it, or now if it did before, or if it can't be refunded.
+    /// `payment.refund-part`, or `payment.refund` with an id or an amount: the reply is sent when the provider has
+    /// refunded it, or now if it did before, or if it can't be refunded.
     pub fn refund_part(
         &mut self,
         request: PartialRefundRequest,
@@ -144,8 +144,8 @@ impl Payment {
         reply.into_iter().chain(last).collect()
     }
 
-    /// The provider did not make a partial refund, for a technical reason. It is called again after a pause, and the command
-    /// may be sent again.
+    /// The provider did not make a partial refund, for a technical reason. It is called again after a pause, and the
+    /// command may be sent again.
     pub fn part_failed(
         &mut self,
         refund_id: &str,

@@ -10,8 +10,8 @@ use crate::messages::Verdict;
 use crate::text::cut;
 
 impl Payment {
-    /// `payment.refund`, the compensation of a request: the reply is sent when the provider has refunded the payment, or now
-    /// if there is nothing to refund.
+    /// `payment.refund`, the compensation of a request: the reply is sent when the provider has refunded the payment,
+    /// or now if there is nothing to refund.
     pub fn refund(&mut self, waiting: Option<Headers>, now: Timestamp) -> Option<Reply> {
         match self.status {
             Status::New => Some(self.cancel("cancelled before it was requested", now)),
@@ -68,8 +68,8 @@ impl Payment {
         self.reply_to_waiting(&done("refunded"), now)
     }
 
-    /// The provider did not refund the payment, for a technical reason. It is called again after a pause, or when a command
-    /// requests the refund again.
+    /// The provider did not refund the payment, for a technical reason. It is called again after a pause, or when a
+    /// command requests the refund again.
     pub fn refund_failed(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
         let what = format!("refund {call} failed: {}", cut(failure.error));
         self.not_refunded(call, failure, what, &failure.reply(), now)

@@ -1,5 +1,5 @@
-//! The transitions of a payment: one function for each thing that can happen to it, with one arm for each state. Captures and
-//! refunds are in `capture`, `refund` and `partial`. A transition returns the reply to send.
+//! The transitions of a payment: one function for each thing that can happen to it, with one arm for each state.
+//! Captures and refunds are in `capture`, `refund` and `partial`. A transition returns the reply to send.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -228,7 +228,8 @@ impl Payment {
         self.set_status(Status::Unrequested { verdict, until: now.plus(RETENTION) }, now, what);
     }
 
-    /// Closes a declined payment. If the provider has an id for it, it is cancelled there: it could still be paid otherwise.
+    /// Closes a declined payment. If the provider has an id for it, it is cancelled there: it could still be paid
+    /// otherwise.
     fn close_declined(&mut self, what: Cow<'static, str>, now: Timestamp) {
         self.set_status(Status::Declined, now, what);
         if self.provider.reference.is_some() {

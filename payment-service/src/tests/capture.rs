@@ -1,4 +1,4 @@
-//! A payment that is authorized first: captured, called off, or found paid all the same.
+//! A payment that is authorized first: captured, cancelled, or paid at the provider despite its cancellation.
 
 use common::journal::Entity as _;
 use common::messages::{Outgoing, Reply};
@@ -28,7 +28,7 @@ fn captured(fixture: &Fixture, amount_minor: i64) -> Reply {
 }
 
 #[test]
-fn what_is_authorized_is_set_aside_and_paid_when_it_is_captured() {
+fn an_authorized_payment_is_paid_when_it_is_captured() {
     let mut fixture = authorized();
     assert_eq!((fixture.status(), fixture.intent_id(), fixture.payment().captured_minor()), ("authorized", None, 0));
     assert_eq!(capture(&mut fixture, None), []);
@@ -43,7 +43,7 @@ fn what_is_authorized_is_set_aside_and_paid_when_it_is_captured() {
 }
 
 #[test]
-fn less_can_be_captured_and_then_only_that_be_given_back() {
+fn less_can_be_captured_and_then_only_that_is_refunded() {
     let mut fixture = authorized();
     for amount in [0, -5, 1051] {
         assert_eq!(refused(&reply(&capture(&mut fixture, Some(amount)))), "capture_amount");
@@ -53,26 +53,26 @@ fn less_can_be_captured_and_then_only_that_be_given_back() {
     assert_eq!((fixture.payment().captured_minor(), fixture.payment().refundable_minor()), (800, 800));
     fixture.refund(1);
     let Some(ProviderCall::Refund(refund)) = fixture.intent().map(|intent| intent.what) else {
-        panic!("no refund is wanted")
+        panic!("no refund is intended")
     };
     assert_eq!(refund.amount.map(|amount| amount.0), Some(800));
 }
 
 #[test]
-fn a_capture_that_fails_is_told_and_made_again_by_the_next_command() {
+fn a_failed_capture_is_reported_and_made_again_by_the_next_command() {
     let mut fixture = authorized();
     capture(&mut fixture, None);
     assert!(matches!(reply(&fixture.provider_answered("capture", 1, "failed")), Reply::Failed { .. }));
     assert_eq!(fixture.status(), "authorized");
     capture(&mut fixture, None);
     assert_eq!(fixture.intent_id().as_deref(), Some("capture/2"));
-    assert_eq!(fixture.provider_answered("capture", 1, "captured"), [], "the call before is not waited for");
+    assert_eq!(fixture.provider_answered("capture", 1, "captured"), [], "the call before is not awaited");
     assert_eq!(refused(&reply(&fixture.provider_answered("capture", 2, "refused"))), "capture_refused");
     assert_eq!(fixture.status(), "authorized");
 }
 
 #[test]
-fn a_capture_that_the_provider_tells_of_by_itself_counts_once() {
+fn a_capture_that_the_provider_reports_by_itself_counts_once() {
     let mut fixture = authorized();
     capture(&mut fixture, None);
     let id = fixture.payment().id();
@@ -82,7 +82,7 @@ fn a_capture_that_the_provider_tells_of_by_itself_counts_once() {
 }
 
 #[test]
-fn what_is_authorized_and_not_wanted_any_more_is_let_go_and_given_back_if_it_was_captured() {
+fn a_cancelled_authorization_is_cancelled_at_the_provider_and_refunded_if_it_was_captured() {
     for capturing in [false, true] {
         let mut fixture = authorized();
         if capturing {
@@ -101,7 +101,7 @@ fn what_is_authorized_and_not_wanted_any_more_is_let_go_and_given_back_if_it_was
 }
 
 #[test]
-fn what_is_authorized_after_it_was_closed_is_called_off() {
+fn an_authorization_of_a_closed_payment_is_cancelled_at_the_provider() {
     let mut cancelled = Fixture::pending();
     cancelled.refund(1);
     let mut declined = Fixture::pending();
@@ -116,7 +116,7 @@ fn what_is_authorized_after_it_was_closed_is_called_off() {
 }
 
 #[test]
-fn what_is_not_authorized_cannot_be_captured() {
+fn only_an_authorized_payment_can_be_captured() {
     assert_eq!(refused(&reply(&capture(&mut Fixture::pending(), None))), "not_authorized");
     assert_eq!(refused(&reply(&capture(&mut Fixture::new(), None))), "no_payment");
     let mut declined = authorized();

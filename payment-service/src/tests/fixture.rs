@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use common::ids::OrderId;
 use common::journal::{Entity as _, Handler as _, Intent, Memory, Transaction, Trigger};
 use common::messages::{Headers, Message, Outgoing, Reply, header};
-use common::service::Program as _;
 use common::time::Timestamp;
 use common::topics;
 use serde_json::{Value, json};
 
 use crate::entity::{Payment, key};
 use crate::handler::Payments;
-use crate::program::PaymentService;
 use crate::provider::call::{ProviderCall, ProviderKind, Refund};
 use crate::provider::settings::ProviderSettings;
 use crate::settings::Settings;
@@ -56,17 +54,25 @@ impl Fixture {
         let mut all = Headers::default();
         headers.iter().for_each(|(name, text)| all.push(*name, *text));
         let value = Some(value.as_bytes().to_vec());
-        let (partition, offset, timestamp) = (self.partition, self.offset, self.now);
-        Message { topic: topic.into(), partition, offset, timestamp, key: None, headers: all, value }
+        Message {
+            topic: topic.into(),
+            partition: self.partition,
+            offset: self.offset,
+            timestamp: self.now,
+            key: None,
+            headers: all,
+            value,
+        }
     }
 
-    /// A command of the saga, the `attempt`-th of its kind, and what is sent for it.
+    /// Sends a command of the saga, the `attempt`-th of its kind.
     pub(crate) fn command(&mut self, kind: &str, attempt: u32) -> Vec<Outgoing> {
         let value = match kind {
             "payment.request" => json!({ "orderId": order(), "amountMinor": 1050, "currency": "BRL" }).to_string(),
             _ => json!({ "orderId": order() }).to_string(),
         };
-        let (id, attempt) = (format!("{kind}/{attempt}"), attempt.to_string());
+        let id = format!("{kind}/{attempt}");
+        let attempt = attempt.to_string();
         let saga = order().to_string();
         let headers = [
             (header::ID, id.as_str()),
@@ -88,14 +94,14 @@ impl Fixture {
         self.command("payment.refund", attempt)
     }
 
-    /// `payment.refund` of a part, the step's first attempt.
+    /// Sends `payment.refund` of a part, the first attempt of its step.
     pub(crate) fn refund_part(&mut self, id: &str, amount_minor: Option<i64>) -> Vec<Outgoing> {
         let mut value = json!({ "orderId": order(), "refundId": id, "reason": "returned" });
         amount_minor.into_iter().for_each(|amount| value["amountMinor"] = amount.into());
         self.saga_command("payment.refund", &format!("refund {id}"), &value)
     }
 
-    /// A command of the saga's step of this name.
+    /// Sends a command of this step of the saga.
     pub(crate) fn saga_command(&mut self, kind: &str, step: &str, value: &Value) -> Vec<Outgoing> {
         let saga = order().to_string();
         let headers = [
@@ -109,25 +115,26 @@ impl Fixture {
         self.decide(Trigger::Message(&message))
     }
 
-    /// The provider's answer to a call for a part.
+    /// Sends the provider's answer to a call for a partial refund.
     pub(crate) fn part_answered(&mut self, id: &str, call: u32, outcome: &str) -> Vec<Outgoing> {
         let refund_id = Refund::part_id(&self.payment().approved_id(), id);
         self.answer(json!({ "operation": "refund", "call": call, "outcome": outcome, "refundId": refund_id }))
     }
 
-    /// The provider's answer to a call.
+    /// Sends the provider's answer to a call.
     pub(crate) fn provider_answered(&mut self, operation: &str, call: u32, outcome: &str) -> Vec<Outgoing> {
         self.answer(json!({ "operation": operation, "call": call, "outcome": outcome, "resultAfterMs": 0 }))
     }
 
     pub(crate) fn answer(&mut self, mut answer: Value) -> Vec<Outgoing> {
-        (answer["orderId"], answer["error"]) = (json!(order()), "no answer".into());
+        answer["orderId"] = json!(order());
+        answer["error"] = "no answer".into();
         let headers = [(header::TYPE, "payment.provider-answered")];
         let message = self.message(topics::PAYMENT_COMMANDS, &headers, &answer.to_string());
         self.decide(Trigger::Message(&message))
     }
 
-    /// What somebody writes on `payment-results`, without key and headers.
+    /// Sends a value on `payment-results`, without key and headers.
     pub(crate) fn raw_result(&mut self, value: &str) -> Vec<Outgoing> {
         let message = self.message(topics::PAYMENT_RESULTS, &[], value);
         self.decide(Trigger::Message(&message))
@@ -137,7 +144,7 @@ impl Fixture {
         self.raw_result(&json!({ "orderId": order(), "status": status }).to_string())
     }
 
-    /// A result as a provider says it, with the payment's id.
+    /// Sends a result with a payment id, as a provider does.
     pub(crate) fn result_of(&mut self, payment: &str, status: &str) -> Vec<Outgoing> {
         self.raw_result(&json!({ "orderId": order(), "status": status, "paymentId": payment }).to_string())
     }
@@ -153,7 +160,7 @@ impl Fixture {
     pub(crate) fn intent(&self) -> Option<Intent<ProviderCall>> {
         let payment = self.payment();
         let intents = self.handler.intents(&key(order()), payment);
-        assert!(intents.is_empty() || payment.is_open(), "what wants something must be open: {payment:?}");
+        assert!(intents.is_empty() || payment.is_open(), "a payment with intents must be open: {payment:?}");
         intents.into_iter().next()
     }
 
@@ -165,7 +172,7 @@ impl Fixture {
         &self.payment().history.last().unwrap().what
     }
 
-    /// A payment that the provider took.
+    /// A payment that the provider accepted.
     pub(crate) fn pending() -> Self {
         let mut fixture = Self::new();
         fixture.request(1);
@@ -173,7 +180,7 @@ impl Fixture {
         fixture
     }
 
-    /// A payment that the provider took and approved under the id `p1`.
+    /// A payment that is approved under the id `p1`.
     pub(crate) fn approved() -> Self {
         let mut fixture = Self::pending();
         fixture.result_of("p1", "approved");
@@ -181,7 +188,7 @@ impl Fixture {
     }
 }
 
-/// The one reply among what was sent.
+/// The only message sent, a reply.
 pub(crate) fn reply(sent: &[Outgoing]) -> Reply {
     assert_eq!(sent.len(), 1, "{sent:?}");
     assert_eq!(sent[0].topic, topics::SAGA_REPLIES);
@@ -208,7 +215,8 @@ pub(crate) fn value(message: &Outgoing) -> Value {
 
 /// The provider settings in `default.toml`.
 pub(crate) fn provider_settings() -> ProviderSettings {
-    let none = std::iter::empty();
-    let read = common::settings::load_with::<Settings>(PaymentService::DEFAULTS, PaymentService::NAME, None, none);
-    read.unwrap().own.provider
+    let defaults = include_str!("../../config/default.toml");
+    let environment = std::iter::empty();
+    let settings = common::settings::load_with::<Settings>(defaults, "payment-service", None, environment);
+    settings.unwrap().own.provider
 }

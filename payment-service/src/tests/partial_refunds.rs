@@ -1,4 +1,4 @@
-//! `payment.refund` of a part: known by its id, never more than was paid, and in the ledger.
+//! `payment.refund` of a part: identified by its id, never more than the paid amount, and in the ledger.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::fixture::*;
 use crate::ledger::Account;
 use crate::provider::call::{ProviderCall, Refund};
 
-/// What stands on an account, debits less credits; and that every entry balances.
+/// The balance of an account, debits less credits. Asserts that every entry balances.
 fn balance(fixture: &Fixture, account: Account) -> i64 {
     let postings = fixture.payment().postings();
     let mut entries = BTreeMap::<u32, i64>::new();
@@ -28,20 +28,20 @@ pub(super) fn balances(fixture: &Fixture) -> [i64; 4] {
 }
 
 #[test]
-fn a_part_is_given_back_and_answered_then_and_the_payment_stays_paid() {
+fn a_partial_refund_is_answered_when_it_is_made_and_the_payment_stays_paid() {
     let mut fixture = Fixture::approved();
     assert_eq!(fixture.refund_part("r1", Some(300)), []);
     let Some(ProviderCall::Refund(refund)) = fixture.intent().map(|intent| intent.what) else {
-        panic!("no refund is wanted")
+        panic!("no refund is intended")
     };
     assert_eq!((refund.amount.map(|amount| amount.0), refund.payment_id.as_str()), (Some(300), "p1"));
-    let told = Reply::Ok {
+    let replies = Reply::Ok {
         data: json!({ "outcome": "refunded", "refundId": "r1", "amountMinor": 300, "refundedMinor": 300 }),
     };
-    assert_eq!(reply(&fixture.part_answered("r1", 1, "refunded")), told);
+    assert_eq!(reply(&fixture.part_answered("r1", 1, "refunded")), replies);
     assert_eq!((fixture.status(), fixture.intent_id(), fixture.payment().refunded_minor()), ("approved", None, 300));
-    assert_eq!(reply(&fixture.refund_part("r1", Some(300))), told, "asked again, it is answered as before");
-    assert_eq!(reply(&fixture.refund_part("r1", None)), told);
+    assert_eq!(reply(&fixture.refund_part("r1", Some(300))), replies, "requested again, it is answered as before");
+    assert_eq!(reply(&fixture.refund_part("r1", None)), replies);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn the_same_id_with_another_amount_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn all_parts_together_are_never_more_than_what_was_paid_also_while_they_are_under_way() {
+fn partial_refunds_never_exceed_the_paid_amount_also_while_they_are_under_way() {
     let mut fixture = Fixture::approved();
     fixture.refund_part("r1", Some(700));
     assert_eq!(refused(&reply(&fixture.refund_part("r2", Some(351)))), "refund_too_large");
@@ -66,7 +66,7 @@ fn all_parts_together_are_never_more_than_what_was_paid_also_while_they_are_unde
 }
 
 #[test]
-fn when_all_of_it_is_given_back_in_parts_it_is_refunded() {
+fn a_payment_refunded_completely_in_parts_is_refunded() {
     let mut fixture = Fixture::approved();
     fixture.refund_part("r1", Some(700));
     fixture.refund_part("r2", None);
@@ -79,14 +79,14 @@ fn when_all_of_it_is_given_back_in_parts_it_is_refunded() {
 }
 
 #[test]
-fn a_refund_of_the_whole_waits_for_the_parts_and_gives_back_what_is_left() {
+fn a_full_refund_waits_for_the_parts_and_refunds_the_rest() {
     let mut fixture = Fixture::approved();
     fixture.refund_part("r1", Some(300));
     assert_eq!(fixture.refund(1), []);
     assert_eq!((fixture.status(), fixture.payment().intents().len()), ("refunding", 1));
     assert_eq!(fixture.part_answered("r1", 1, "refunded").len(), 1);
     let Some(ProviderCall::Refund(refund)) = fixture.intent().map(|intent| intent.what) else {
-        panic!("no refund is wanted")
+        panic!("no refund is intended")
     };
     assert_eq!(refund.amount.map(|amount| amount.0), Some(750));
     assert_eq!(reply(&fixture.provider_answered("refund", 1, "refunded")), done("refunded"));
@@ -95,19 +95,19 @@ fn a_refund_of_the_whole_waits_for_the_parts_and_gives_back_what_is_left() {
 }
 
 #[test]
-fn a_refund_of_the_whole_that_waits_for_the_last_part_ends_with_it() {
+fn a_full_refund_that_waits_for_the_last_part_ends_with_it() {
     let mut fixture = Fixture::approved();
     fixture.refund_part("r1", None);
     fixture.refund(1);
     let sent = fixture.part_answered("r1", 1, "refunded");
-    let said: Vec<Value> = sent.iter().map(value).collect();
-    assert_eq!(said[0]["data"]["refundId"], "r1");
-    assert_eq!((said[1]["data"]["outcome"].as_str(), fixture.status()), (Some("refunded"), "refunded"));
+    let sent: Vec<Value> = sent.iter().map(value).collect();
+    assert_eq!(sent[0]["data"]["refundId"], "r1");
+    assert_eq!((sent[1]["data"]["outcome"].as_str(), fixture.status()), (Some("refunded"), "refunded"));
     assert_eq!(balances(&fixture), [0, 0, -1050, 1050]);
 }
 
 #[test]
-fn a_part_that_fails_is_told_and_made_again_under_the_same_id() {
+fn a_failed_part_is_reported_and_made_again_under_the_same_id() {
     let mut fixture = Fixture::approved();
     fixture.refund_part("r1", Some(300));
     let sent = fixture.part_answered("r1", 1, "failed");
@@ -116,13 +116,13 @@ fn a_part_that_fails_is_told_and_made_again_under_the_same_id() {
     assert_eq!(again.due.since(fixture.now).as_secs(), 2);
     let ProviderCall::Refund(refund) = again.what else { panic!("no refund") };
     assert_eq!((refund.call, refund.refund_id), (2, Refund::part_id("p1", "r1")));
-    assert_eq!(fixture.part_answered("r1", 1, "refunded"), [], "the call before is not waited for");
+    assert_eq!(fixture.part_answered("r1", 1, "refunded"), [], "the call before is not awaited");
     fixture.part_answered("r1", 2, "refunded");
     assert_eq!(fixture.payment().refunded_minor(), 300);
 }
 
 #[test]
-fn a_part_that_the_provider_refuses_is_refused_and_may_be_asked_for_again() {
+fn a_part_that_the_provider_refuses_is_refused_and_may_be_requested_again() {
     let mut fixture = Fixture::approved();
     fixture.refund_part("r1", Some(1050));
     assert_eq!(refused(&reply(&fixture.part_answered("r1", 1, "refused"))), "refund_refused");
@@ -132,7 +132,7 @@ fn a_part_that_the_provider_refuses_is_refused_and_may_be_asked_for_again() {
 }
 
 #[test]
-fn what_is_not_paid_has_no_parts_to_give_back() {
+fn an_unpaid_payment_has_no_partial_refunds() {
     let mut declined = Fixture::pending();
     declined.result("declined");
     for mut fixture in [Fixture::pending(), declined] {
@@ -142,7 +142,7 @@ fn what_is_not_paid_has_no_parts_to_give_back() {
 }
 
 #[test]
-fn refusals_do_not_pile_up() {
+fn the_kept_refusals_are_bounded() {
     let mut fixture = Fixture::approved();
     for number in 0..100 {
         fixture.refund_part(&format!("r{number}"), Some(9999));
@@ -161,11 +161,11 @@ fn without_an_id_every_attempt_of_a_step_is_the_same_refund() {
 }
 
 #[test]
-fn what_is_asked_for_by_http_is_replied_to_by_the_state_alone() {
+fn a_request_by_http_has_no_reply() {
     let mut fixture = Fixture::approved();
-    let asked =
+    let command =
         json!({ "orderId": order(), "action": "refund", "refundId": "r1", "amountMinor": 50, "reason": "late" });
-    let message = fixture.message(topics::PAYMENT_COMMANDS, &[(header::TYPE, "payment.asked")], &asked.to_string());
+    let message = fixture.message(topics::PAYMENT_COMMANDS, &[(header::TYPE, "payment.asked")], &command.to_string());
     assert_eq!(fixture.decide(Trigger::Message(&message)), []);
     assert_eq!(fixture.part_answered("r1", 1, "refunded"), []);
     assert_eq!(fixture.payment().refunded_minor(), 50);
@@ -174,18 +174,18 @@ fn what_is_asked_for_by_http_is_replied_to_by_the_state_alone() {
 #[test]
 fn the_ledger_follows_the_payment_and_debits_equal_credits() {
     let mut fixture = Fixture::pending();
-    assert_eq!(balances(&fixture), [0, 0, 0, 0], "what is not paid is not booked");
+    assert_eq!(balances(&fixture), [0, 0, 0, 0], "an unpaid payment has no postings");
     fixture.result_of("p1", "approved");
     assert_eq!(balances(&fixture), [0, 1050, -1050, 0]);
     fixture.refund_part("r1", Some(300));
-    assert_eq!(balances(&fixture), [0, 1050, -1050, 0], "what is under way is not booked");
+    assert_eq!(balances(&fixture), [0, 1050, -1050, 0], "a refund under way has no postings");
     fixture.part_answered("r1", 1, "refunded");
     assert_eq!(balances(&fixture), [0, 750, -1050, 300]);
     fixture.refund(1);
     fixture.provider_answered("refund", 1, "refunded");
     assert_eq!(balances(&fixture), [0, 0, -1050, 1050]);
     fixture.result_of("p2", "approved");
-    assert_eq!(balances(&fixture), [0, 1050, -2100, 1050], "the provider holds what is to be given back");
+    assert_eq!(balances(&fixture), [0, 1050, -2100, 1050], "the provider holds the amount to be refunded");
     fixture.provider_answered("refund", 2, "refunded");
     assert_eq!(balances(&fixture), [0, 0, -2100, 2100]);
 }

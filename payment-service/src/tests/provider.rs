@@ -1,4 +1,4 @@
-//! The providers' rules, and a whole payment with the real actor between its fixture and its provider.
+//! Whole payments with the real executor and the simulated and manual providers.
 
 use common::worker::Executor as _;
 
@@ -16,27 +16,27 @@ fn registry(kind: ProviderKind) -> std::sync::Arc<ProviderRegistry> {
     ProviderRegistry::new(&crate::provider::settings::ProviderSettings { kind, ..provider_settings() }).unwrap()
 }
 
-/// Lets the provider answer what the payment wants, until it wants nothing more. Says what was sent to the saga.
+/// Executes the payment's intents until there are none. Returns the replies to the saga.
 async fn run(fixture: &mut Fixture, kind: ProviderKind) -> Vec<Outgoing> {
     fixture.handler.provider = kind;
     let executor = ProviderExecutor { provider: registry(kind) };
-    let mut told = Vec::new();
+    let mut replies = Vec::new();
     while let Some(intent) = fixture.intent() {
         fixture.now = fixture.now.max(intent.due);
         let answers = executor.execute(&intent, fixture.now).await;
         assert_eq!(
             answers,
             executor.execute(&intent, fixture.now).await,
-            "asked again it says the same, with the same ids"
+            "a repeated call gives the same answers, with the same ids"
         );
         for answer in answers {
             assert_eq!(answer.key.as_ref().unwrap().text(), Some(order().to_string().as_str()));
             let bytes = answer.value.bytes().map(<[u8]>::to_vec);
             let message = Message { headers: answer.headers, value: bytes, ..fixture.message(&answer.topic, &[], "") };
-            told.extend(fixture.decide(Trigger::Message(&message)));
+            replies.extend(fixture.decide(Trigger::Message(&message)));
         }
     }
-    told
+    replies
 }
 
 fn request_of(fixture: &mut Fixture, amount_minor: i64) {
@@ -53,25 +53,25 @@ async fn the_simulated_provider_answers_by_the_cents() {
         let mut fixture = Fixture::new();
         let began = fixture.now;
         request_of(&mut fixture, amount_minor);
-        let told = run(&mut fixture, ProviderKind::Simulated).await;
-        assert_eq!(reply(&told), accepted());
+        let replies = run(&mut fixture, ProviderKind::Simulated).await;
+        assert_eq!(reply(&replies), accepted());
         assert_eq!((fixture.status(), fixture.now.since(began).as_secs()), (status, waited), "{amount_minor}");
     }
 }
 
 #[tokio::test]
-async fn of_77_cents_two_requests_fail_and_the_third_goes_through() {
+async fn of_77_cents_two_requests_fail_and_the_third_is_accepted() {
     let mut fixture = Fixture::new();
     for (attempt, status) in [(1, "failed"), (2, "failed"), (3, "approved")] {
         request_of(&mut fixture, 1077);
-        let told = run(&mut fixture, ProviderKind::Simulated).await;
-        assert_eq!(matches!(reply(&told), Reply::Failed { .. }), attempt < 3);
+        let replies = run(&mut fixture, ProviderKind::Simulated).await;
+        assert_eq!(matches!(reply(&replies), Reply::Failed { .. }), attempt < 3);
         assert_eq!(fixture.status(), status);
     }
 }
 
 #[tokio::test]
-async fn the_manual_provider_takes_everything_and_a_person_says_the_result() {
+async fn the_manual_provider_accepts_everything_and_an_operator_enters_the_result() {
     let mut fixture = Fixture::new();
     fixture.handler.provider = ProviderKind::Manual;
     request_of(&mut fixture, 1013);
@@ -103,17 +103,18 @@ async fn with_a_failure_rate_calls_fail_whatever_the_amount() {
     let executor = ProviderExecutor { provider: ProviderRegistry::new(&settings).unwrap() };
     let mut fixture = Fixture::new();
     fixture.request(1);
-    let said = executor.execute(&fixture.intent().unwrap(), fixture.now).await;
-    let (outcome, error) = (value(&said[0])["outcome"].clone(), value(&said[0])["error"].to_string());
+    let sent = executor.execute(&fixture.intent().unwrap(), fixture.now).await;
+    let outcome = value(&sent[0])["outcome"].clone();
+    let error = value(&sent[0])["error"].to_string();
     assert_eq!((outcome, error.contains("failure_rate")), (json!("failed"), true));
 }
 
 #[tokio::test]
-async fn a_payment_stays_with_the_provider_that_took_it() {
+async fn a_payment_stays_with_its_provider() {
     let mut fixture = Fixture::new();
     fixture.handler.provider = ProviderKind::Manual;
     request_of(&mut fixture, 1013);
     let executor = ProviderExecutor { provider: registry(ProviderKind::Simulated) };
-    let said = executor.execute(&fixture.intent().unwrap(), fixture.now).await;
-    assert_eq!(value(&said[0])["resultAfterMs"], Value::Null, "the simulated one would say when to ask");
+    let sent = executor.execute(&fixture.intent().unwrap(), fixture.now).await;
+    assert_eq!(value(&sent[0])["resultAfterMs"], Value::Null, "the simulated provider would answer a delay");
 }

@@ -23,7 +23,7 @@ fn a_payment_that_is_not_paid_yet_is_cancelled() {
 }
 
 #[test]
-fn a_provider_that_took_a_cancelled_payment_is_asked_to_call_it_off_and_how_it_ended() {
+fn a_provider_that_accepted_a_cancelled_payment_is_asked_to_cancel_it() {
     let mut late = Fixture::new();
     late.request(1);
     late.refund(1);
@@ -54,7 +54,7 @@ fn a_cancelled_payment_does_not_wait_for_its_result_for_ever() {
 }
 
 #[test]
-fn a_refund_that_comes_before_its_request_is_recorded_and_the_request_refused() {
+fn a_refund_before_its_request_is_recorded_and_the_request_refused() {
     let mut fixture = Fixture::new();
     assert_eq!(reply(&fixture.refund(1)), done("cancelled"));
     assert_eq!(refused(&reply(&fixture.request(1))), "payment_cancelled");
@@ -62,7 +62,7 @@ fn a_refund_that_comes_before_its_request_is_recorded_and_the_request_refused() 
 }
 
 #[test]
-fn a_provider_that_takes_a_cancelled_payment_does_not_bring_it_back() {
+fn a_late_acceptance_does_not_reopen_a_cancelled_payment() {
     let mut fixture = Fixture::new();
     fixture.request(1);
     fixture.refund(1);
@@ -71,12 +71,12 @@ fn a_provider_that_takes_a_cancelled_payment_does_not_bring_it_back() {
 }
 
 #[test]
-fn a_paid_one_is_given_back_and_the_refund_answered_only_then() {
+fn a_paid_payment_is_refunded_and_the_command_answered_only_then() {
     let mut fixture = Fixture::approved();
     assert_eq!(fixture.refund(1), []);
     assert_eq!((fixture.status(), fixture.intent_id().as_deref()), ("refunding", Some("refund/1")));
     let Some(ProviderCall::Refund(refund)) = fixture.intent().map(|intent| intent.what) else {
-        panic!("no refund is wanted")
+        panic!("no refund is intended")
     };
     assert_eq!(refund.payment_id, "p1");
 
@@ -87,7 +87,7 @@ fn a_paid_one_is_given_back_and_the_refund_answered_only_then() {
 }
 
 #[test]
-fn a_refund_repeated_meanwhile_makes_no_second_call_and_is_the_one_that_is_answered() {
+fn a_refund_repeated_meanwhile_makes_no_second_call_and_is_the_one_answered() {
     let mut fixture = Fixture::approved();
     fixture.refund(1);
     assert_eq!(fixture.refund(2), []);
@@ -99,7 +99,7 @@ fn a_refund_repeated_meanwhile_makes_no_second_call_and_is_the_one_that_is_answe
 }
 
 #[test]
-fn a_refund_that_fails_is_told_and_made_again_by_the_next_command() {
+fn a_failed_refund_is_reported_and_made_again_by_the_next_command() {
     let mut fixture = Fixture::approved();
     fixture.refund(1);
     let sent = fixture.provider_answered("refund", 1, "failed");
@@ -113,7 +113,7 @@ fn a_refund_that_fails_is_told_and_made_again_by_the_next_command() {
 }
 
 #[test]
-fn a_refund_that_fails_and_that_no_command_waits_for_is_made_again_after_a_growing_pause() {
+fn a_failed_refund_without_a_waiting_command_is_made_again_after_a_growing_pause() {
     let mut fixture = Fixture::pending();
     fixture.refund(1);
     fixture.result("approved");
@@ -128,7 +128,7 @@ fn a_refund_that_fails_and_that_no_command_waits_for_is_made_again_after_a_growi
 }
 
 #[test]
-fn of_a_declined_one_nothing_is_to_be_given_back() {
+fn a_declined_payment_needs_no_refund() {
     let mut fixture = Fixture::pending();
     fixture.result("declined");
     for attempt in 1..=2 {
@@ -138,17 +138,17 @@ fn of_a_declined_one_nothing_is_to_be_given_back() {
 }
 
 #[test]
-fn an_answer_to_a_refund_that_nobody_waits_for_is_recorded() {
+fn an_answer_to_a_refund_that_is_not_awaited_is_recorded() {
     let mut fixture = Fixture::pending();
     for outcome in ["refunded", "failed"] {
         assert_eq!(fixture.provider_answered("refund", 1, outcome), []);
-        assert!(fixture.last_event().contains("nobody waits for it"));
+        assert!(fixture.last_event().contains("is not awaited"));
     }
     assert_eq!(fixture.status(), "pending");
 }
 
 #[test]
-fn a_refund_that_the_provider_refuses_is_told_as_refused_and_yet_not_forgotten() {
+fn a_refund_that_the_provider_refuses_is_reported_as_refused_and_still_made_again() {
     let mut fixture = Fixture::approved();
     fixture.refund(1);
     assert_eq!(refused(&reply(&fixture.provider_answered("refund", 1, "refused"))), "refund_refused");
@@ -172,24 +172,24 @@ fn every_call_for_the_same_refund_has_the_same_id_and_another_approval_another_o
 }
 
 #[test]
-fn one_that_is_not_known_yet_is_asked_about_again_with_growing_pauses() {
+fn an_open_payment_is_queried_again_with_growing_pauses() {
     let mut fixture = Fixture::pending();
     for (ask, pause) in [(0, 2), (1, 4), (2, 8)] {
-        let asked = fixture.intent().unwrap();
+        let command = fixture.intent().unwrap();
         assert_eq!(fixture.provider_answered("result", ask, "open"), []);
         let again = fixture.intent().unwrap();
         assert_eq!(again.due.since(fixture.now).as_secs(), pause);
-        assert_ne!(again.id, asked.id, "it is another question");
+        assert_ne!(again.id, command.id, "it is another query");
         fixture.now = again.due;
     }
     fixture.provider_answered("result", 1, "open");
-    assert_eq!(fixture.intent_id().as_deref(), Some("result/1.3"), "an answer that comes again changes nothing");
+    assert_eq!(fixture.intent_id().as_deref(), Some("result/1.3"), "a repeated answer changes nothing");
     fixture.provider_answered("result", 3, "silent");
     assert_eq!((fixture.status(), fixture.intent_id(), fixture.payment().is_open()), ("pending", None, false));
 }
 
 #[test]
-fn a_cancelled_one_is_called_off_for_seven_days_however_often_the_provider_fails() {
+fn a_provider_is_asked_to_cancel_for_seven_days_however_often_it_fails() {
     let mut fixture = Fixture::pending();
     fixture.refund(1);
     let until = fixture.payment().wake_at();

@@ -1,4 +1,4 @@
-//! `payment.request` and how the provider answers it.
+//! `payment.request`, and the provider's answers to it.
 
 use common::journal::{Entity as _, Trigger};
 use common::messages::{Reply, header};
@@ -9,7 +9,7 @@ use super::fixture::*;
 use crate::entity::Payment;
 
 #[test]
-fn a_request_asks_the_provider_and_is_answered_when_it_took_it() {
+fn a_request_calls_the_provider_and_is_answered_when_it_is_accepted() {
     let mut fixture = Fixture::new();
     assert_eq!(fixture.request(1), []);
     assert_eq!((fixture.status(), fixture.intent_id().as_deref()), ("requested", Some("request/1")));
@@ -24,7 +24,7 @@ fn a_request_asks_the_provider_and_is_answered_when_it_took_it() {
 }
 
 #[test]
-fn a_request_repeated_meanwhile_makes_no_second_call_and_is_the_one_that_is_answered() {
+fn a_request_repeated_meanwhile_makes_no_second_call_and_is_the_one_answered() {
     let mut fixture = Fixture::new();
     fixture.request(1);
     assert_eq!(fixture.request(2), []);
@@ -45,7 +45,7 @@ fn a_request_repeated_later_is_answered_as_before() {
 }
 
 #[test]
-fn a_technical_failure_is_told_and_the_next_request_calls_again() {
+fn a_technical_failure_is_reported_and_the_next_request_calls_again() {
     let mut fixture = Fixture::new();
     fixture.request(1);
     let sent = fixture.provider_answered("request", 1, "failed");
@@ -66,12 +66,12 @@ fn an_answer_to_another_call_changes_nothing_but_is_recorded() {
     for outcome in ["accepted", "failed"] {
         assert_eq!(fixture.provider_answered("request", 1, outcome), []);
         assert_eq!(fixture.intent_id().as_deref(), Some("request/2"));
-        assert!(fixture.last_event().contains("nobody waits for it"), "{}", fixture.last_event());
+        assert!(fixture.last_event().contains("is not awaited"), "{}", fixture.last_event());
     }
 }
 
 #[test]
-fn an_answer_said_twice_is_recorded() {
+fn a_repeated_answer_is_recorded() {
     let mut fixture = Fixture::pending();
     assert_eq!(fixture.provider_answered("request", 1, "accepted"), []);
     assert_eq!(fixture.status(), "pending");
@@ -79,7 +79,7 @@ fn an_answer_said_twice_is_recorded() {
 }
 
 #[test]
-fn a_provider_that_tells_by_itself_is_not_asked_and_the_payment_rests() {
+fn a_provider_that_reports_by_itself_is_not_queried_and_the_payment_is_closed() {
     let mut fixture = Fixture::new();
     fixture.request(1);
     let answer = json!({ "orderId": order(), "operation": "request", "call": 1, "outcome": "accepted" }).to_string();
@@ -90,7 +90,7 @@ fn a_provider_that_tells_by_itself_is_not_asked_and_the_payment_rests() {
 }
 
 #[test]
-fn what_is_no_command_goes_to_the_dead_letters_and_changes_nothing() {
+fn a_message_that_is_not_a_command_goes_to_the_dead_letters_and_changes_nothing() {
     let mut fixture = Fixture::pending();
     let before = fixture.payment().clone();
     let nonsense = json!({ "orderId": order(), "operation": "refund", "call": 1, "outcome": "accepted" }).to_string();
@@ -119,7 +119,7 @@ fn a_payment_reads_back_from_the_journal_as_it_was() {
 }
 
 #[test]
-fn a_failure_says_when_to_ask_again_where_the_provider_does() {
+fn a_failure_has_the_retry_time_of_the_provider() {
     let mut fixture = Fixture::new();
     fixture.request(1);
     let sent = fixture.answer(json!({ "operation": "request", "call": 1, "outcome": "failed", "retryAfterMs": 9000 }));
@@ -128,7 +128,7 @@ fn a_failure_says_when_to_ask_again_where_the_provider_does() {
 }
 
 #[test]
-fn a_request_that_the_provider_refuses_is_refused_however_often_it_is_asked() {
+fn a_request_that_the_provider_refuses_is_refused_however_often_it_is_sent() {
     let mut fixture = Fixture::new();
     fixture.request(1);
     assert_eq!(refused(&reply(&fixture.provider_answered("request", 1, "refused"))), "payment_refused");
@@ -137,7 +137,7 @@ fn a_request_that_the_provider_refuses_is_refused_however_often_it_is_asked() {
 }
 
 #[test]
-fn a_declined_payment_that_the_provider_has_a_name_for_is_called_off_there_once() {
+fn a_declined_payment_that_the_provider_has_an_id_for_is_cancelled_there_once() {
     let mut fixture = Fixture::new();
     fixture.request(1);
     fixture.answer(json!({ "operation": "request", "call": 1, "outcome": "accepted", "reference": "pi_1" }));
@@ -148,7 +148,7 @@ fn a_declined_payment_that_the_provider_has_a_name_for_is_called_off_there_once(
 }
 
 #[test]
-fn what_an_operation_cannot_have_as_its_outcome_goes_to_the_dead_letters() {
+fn an_outcome_that_an_operation_cannot_have_goes_to_the_dead_letters() {
     for (operation, outcome) in [
         ("request", "refunded"),
         ("result", "accepted"),
@@ -164,7 +164,7 @@ fn what_an_operation_cannot_have_as_its_outcome_goes_to_the_dead_letters() {
 }
 
 #[test]
-fn a_state_of_an_older_release_still_reads() {
+fn a_state_of_an_older_release_is_still_read() {
     let old = json!({
         "order": order(), "provider": "simulated", "status": "approved", "price": { "amountMinor": 1050, "currency": "BRL" },
         "calls": 1, "refundCalls": 0, "approvals": [{ "message": "m", "paymentId": "p" }], "refunds": 0,

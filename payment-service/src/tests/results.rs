@@ -1,4 +1,4 @@
-//! `payment-results`: typed by people, early, twice, late, contradicting, misplaced, unreadable.
+//! `payment-results`: typed by operators, early, twice, late, contradicting, misplaced, unreadable.
 
 use common::journal::{Entity as _, Trigger};
 use common::messages::header;
@@ -10,7 +10,7 @@ use crate::entity::key;
 use crate::provider::call::ProviderCall;
 
 #[test]
-fn a_person_types_the_result_without_key_and_headers() {
+fn an_operator_types_the_result_without_key_and_headers() {
     for (typed, status) in [
         (r#"{"orderId":"3852cb18-9c19-4326-ac77-a1a0264bd98c","status":"approved"}"#, "approved"),
         (r#"{"orderId":"3852CB18-9C19-4326-AC77-A1A0264BD98C","status":" Approved\n","by":"me"}"#, "approved"),
@@ -24,14 +24,14 @@ fn a_person_types_the_result_without_key_and_headers() {
 }
 
 #[test]
-fn a_reason_is_recorded_but_not_more_of_it_than_a_person_reads() {
+fn a_recorded_reason_is_bounded() {
     let mut fixture = Fixture::pending();
     fixture.raw_result(&json!({ "orderId": order(), "status": "declined", "reason": "ü".repeat(1000) }).to_string());
     assert_eq!(fixture.last_event(), format!("declined: {}", "ü".repeat(200)));
 }
 
 #[test]
-fn garbage_goes_to_the_dead_letters_as_it_came() {
+fn garbage_goes_to_the_dead_letters_unchanged() {
     let mut fixture = Fixture::pending();
     let before = fixture.payment().clone();
     let unknown = json!({ "orderId": order(), "status": "perhaps" }).to_string();
@@ -44,7 +44,7 @@ fn garbage_goes_to_the_dead_letters_as_it_came() {
 }
 
 #[test]
-fn a_result_that_comes_before_the_provider_has_answered_counts_and_answers_the_request() {
+fn a_result_before_the_provider_has_answered_counts_and_answers_the_request() {
     for status in ["approved", "declined"] {
         let mut fixture = Fixture::new();
         fixture.request(1);
@@ -77,7 +77,7 @@ fn an_early_result_is_kept_and_a_request_then_calls_no_provider() {
 }
 
 #[test]
-fn an_early_result_is_forgotten_after_seven_days() {
+fn an_early_result_is_removed_after_seven_days() {
     let mut fixture = Fixture::new();
     fixture.result("approved");
     let until = fixture.payment().wake_at().unwrap();
@@ -91,7 +91,7 @@ fn an_early_result_is_forgotten_after_seven_days() {
 }
 
 #[test]
-fn an_early_approval_is_given_back_when_the_refund_comes_first() {
+fn an_early_approval_is_refunded_if_the_refund_comes_before_the_request() {
     let mut fixture = Fixture::new();
     fixture.result("approved");
     assert_eq!(fixture.refund(1), []);
@@ -113,7 +113,7 @@ fn the_same_result_again_changes_nothing_but_is_recorded() {
 }
 
 #[test]
-fn a_decline_of_what_is_paid_or_closed_changes_nothing_but_is_recorded() {
+fn a_decline_of_a_paid_or_closed_payment_changes_nothing_but_is_recorded() {
     let mut cancelled = Fixture::pending();
     cancelled.refund(1);
     let mut refunding = Fixture::approved();
@@ -127,7 +127,7 @@ fn a_decline_of_what_is_paid_or_closed_changes_nothing_but_is_recorded() {
 }
 
 #[test]
-fn an_approval_of_a_closed_payment_is_given_back() {
+fn an_approval_of_a_closed_payment_is_refunded() {
     let mut cancelled = Fixture::pending();
     cancelled.refund(1);
     let mut declined = Fixture::pending();
@@ -143,23 +143,23 @@ fn an_approval_of_a_closed_payment_is_given_back() {
 }
 
 #[test]
-fn an_approval_already_given_back_is_not_given_back_twice_but_another_one_is() {
+fn an_approval_is_not_refunded_twice_but_another_one_is() {
     let mut fixture = Fixture::approved();
     fixture.refund(1);
     fixture.provider_answered("refund", 1, "refunded");
     assert_eq!(fixture.result_of("p1", "approved"), []);
     assert_eq!(fixture.status(), "refunded");
-    assert_eq!(fixture.last_event(), "approved, said again: nothing changes");
+    assert_eq!(fixture.last_event(), "approved again: nothing changes");
 
     fixture.result_of("p2", "approved");
     let Some(ProviderCall::Refund(refund)) = fixture.intent().map(|intent| intent.what) else {
-        panic!("no refund is wanted")
+        panic!("no refund is intended")
     };
     assert_eq!((refund.payment_id.as_str(), refund.call), ("p2", 2));
 }
 
 #[test]
-fn two_late_approvals_are_given_back_one_after_the_other() {
+fn two_late_approvals_are_refunded_one_after_the_other() {
     let mut fixture = Fixture::pending();
     fixture.refund(1);
     fixture.result_of("p1", "approved");
@@ -173,7 +173,7 @@ fn two_late_approvals_are_given_back_one_after_the_other() {
 }
 
 #[test]
-fn a_misplaced_result_is_put_back_where_its_order_lies() {
+fn a_misplaced_result_is_put_back_on_the_partition_of_its_order() {
     let mut fixture = Fixture { partition: (home() + 1) % PARTITIONS, ..Fixture::new() };
     let typed = r#"{ "status":"approved", "orderId":"3852CB18-9C19-4326-AC77-A1A0264BD98C" }"#;
     let sent = fixture.raw_result(typed);
@@ -191,7 +191,7 @@ fn a_misplaced_result_is_put_back_where_its_order_lies() {
 }
 
 #[test]
-fn a_flood_of_results_leaves_a_history_that_is_bounded() {
+fn a_flood_of_results_leaves_a_bounded_history() {
     let mut fixture = Fixture::approved();
     (0..500).for_each(|_| _ = fixture.result("approved"));
     assert_eq!(fixture.payment().history.iter().count(), 40);

@@ -1,5 +1,4 @@
-//! What a saga gives back of a payment, such as for what was returned (`payment.refund-part`): once for each id, whoever
-//! asks how often, and a no stays a no.
+//! `payment.refund-part`, a saga's partial refund for a return: made once for each id, and a refusal is final.
 
 use super::partial_refunds::balances;
 use common::journal::Trigger;
@@ -10,12 +9,12 @@ use serde_json::{Value, json};
 use super::fixture::*;
 use crate::provider::call::{ProviderCall, Refund};
 
-/// The returns of these stories.
+/// The ids of two returns.
 const RETURN: &str = "7d444840-9dc0-41d1-b245-5ffdce74fad2";
 const ANOTHER: &str = "0191c7a0-0000-7000-8000-000000000001";
 
 impl Fixture {
-    /// A return's command to give so much back, an attempt of its step.
+    /// Sends a return's refund command, an attempt of its step.
     fn refund_return(&mut self, id: &str, amount_minor: i64, attempt: u32) -> Vec<Outgoing> {
         let value = json!({ "orderId": order(), "refundId": id, "amountMinor": amount_minor, "reason": "too_small" });
         let message = self.return_command(id, &value, attempt);
@@ -23,7 +22,8 @@ impl Fixture {
     }
 
     fn return_command(&mut self, id: &str, value: &Value, attempt: u32) -> Message {
-        let (ce_id, attempt) = (format!("{id}/refund/{attempt}"), attempt.to_string());
+        let ce_id = format!("{id}/refund/{attempt}");
+        let attempt = attempt.to_string();
         let headers = [
             (header::ID, ce_id.as_str()),
             (header::TYPE, "payment.refund-part"),
@@ -36,7 +36,7 @@ impl Fixture {
     }
 }
 
-/// Where a reply goes, and which attempt it answers.
+/// The saga and the attempt that a reply answers.
 fn answers(sent: &[Outgoing]) -> (&str, &str) {
     let header = |name| sent[0].headers.get(name).unwrap();
     (header(header::SAGA_ID), header(header::ATTEMPT))
@@ -48,11 +48,11 @@ fn refunded_part(amount: i64) -> Reply {
 }
 
 #[test]
-fn what_was_returned_is_given_back_and_the_return_is_told_when_the_provider_has() {
+fn a_return_is_refunded_and_answered_when_the_provider_has_refunded_it() {
     let mut fixture = Fixture::approved();
     assert_eq!(fixture.refund_return(RETURN, 300, 1), []);
     let Some(ProviderCall::Refund(refund)) = fixture.intent().map(|intent| intent.what) else {
-        panic!("no refund is wanted")
+        panic!("no refund is intended")
     };
     assert_eq!((refund.amount.map(|amount| amount.0), refund.payment_id.as_str()), (Some(300), "p1"));
     let sent = fixture.part_answered(RETURN, 1, "refunded");
@@ -69,7 +69,7 @@ fn another_attempt_is_the_same_refund_and_is_answered_as_the_first_was() {
     assert_eq!(fixture.refund_return(RETURN, 300, 2), [], "it waits for the same answer");
     assert_eq!(fixture.payment().intents().len(), 1);
     let sent = fixture.part_answered(RETURN, 1, "refunded");
-    assert_eq!((reply(&sent), answers(&sent)), (refunded_part(300), (RETURN, "2")), "the last attempt is waited for");
+    assert_eq!((reply(&sent), answers(&sent)), (refunded_part(300), (RETURN, "2")), "the last attempt is awaited");
     for attempt in [1, 2, 3] {
         assert_eq!(reply(&fixture.refund_return(RETURN, 300, attempt)), refunded_part(300));
     }
@@ -77,12 +77,12 @@ fn another_attempt_is_the_same_refund_and_is_answered_as_the_first_was() {
 }
 
 #[test]
-fn its_id_is_its_own_also_for_people() {
+fn the_id_of_a_refund_is_reserved_also_for_operators() {
     let mut fixture = Fixture::approved();
     fixture.refund_return(RETURN, 300, 1);
     assert_eq!(refused(&reply(&fixture.refund_return(RETURN, 301, 2))), "refund_id_reused");
-    let asked = json!({ "orderId": order(), "action": "refund", "refundId": RETURN, "amountMinor": 300 });
-    let message = fixture.message(topics::PAYMENT_COMMANDS, &[(header::TYPE, "payment.asked")], &asked.to_string());
+    let command = json!({ "orderId": order(), "action": "refund", "refundId": RETURN, "amountMinor": 300 });
+    let message = fixture.message(topics::PAYMENT_COMMANDS, &[(header::TYPE, "payment.asked")], &command.to_string());
     fixture.decide(Trigger::Message(&message));
     assert_eq!(fixture.payment().intents().len(), 1);
     let sent = fixture.part_answered(RETURN, 1, "refunded");
@@ -91,23 +91,19 @@ fn its_id_is_its_own_also_for_people() {
 }
 
 #[test]
-fn no_more_is_given_back_than_was_paid() {
+fn refunds_never_exceed_the_paid_amount() {
     let mut fixture = Fixture::approved();
     fixture.refund_return(RETURN, 700, 1);
-    let told = reply(&fixture.refund_return(ANOTHER, 351, 1));
-    let detail = Some("at most 3.50 can still be given back".to_owned());
-    assert_eq!(told, Reply::Refused { reason: "more_than_paid".to_owned(), detail });
+    let replies = reply(&fixture.refund_return(ANOTHER, 351, 1));
+    let detail = Some("at most 3.50 can still be refunded".to_owned());
+    assert_eq!(replies, Reply::Refused { reason: "more_than_paid".to_owned(), detail });
     fixture.part_answered(RETURN, 1, "refunded");
     fixture.refund(1);
     fixture.provider_answered("refund", 1, "refunded");
     assert_eq!(fixture.status(), "refunded");
     let third = "0191c7a0-0000-7000-8000-000000000002";
     assert_eq!(refused(&reply(&fixture.refund_return(third, 1, 1))), "more_than_paid");
-    assert_eq!(
-        reply(&fixture.refund_return(RETURN, 700, 9)),
-        refunded_part(700),
-        "what was given back before stays so"
-    );
+    assert_eq!(reply(&fixture.refund_return(RETURN, 700, 9)), refunded_part(700), "an earlier refund stays made");
     for amount in [0, -1] {
         let mut fixture = Fixture::approved();
         assert_eq!(refused(&reply(&fixture.refund_return(RETURN, amount, 1))), "nothing_to_refund");
@@ -115,7 +111,7 @@ fn no_more_is_given_back_than_was_paid() {
 }
 
 #[test]
-fn what_was_not_paid_is_not_given_back() {
+fn an_unpaid_payment_is_not_refunded() {
     let mut declined = Fixture::pending();
     declined.result("declined");
     for mut fixture in [Fixture::pending(), declined, Fixture::new()] {
@@ -125,27 +121,27 @@ fn what_was_not_paid_is_not_given_back() {
 }
 
 #[test]
-fn a_no_stays_a_no_for_the_saga_has_gone_on() {
+fn a_refusal_is_final_because_the_saga_has_continued() {
     let mut fixture = Fixture::approved();
     fixture.refund_return(RETURN, 1000, 1);
     assert_eq!(refused(&reply(&fixture.refund_return(ANOTHER, 100, 1))), "more_than_paid");
     assert_eq!(refused(&reply(&fixture.part_answered(RETURN, 1, "refused"))), "refund_refused");
-    assert_eq!(fixture.payment().refundable_minor(), 1050, "now there would be room for both");
+    assert_eq!(fixture.payment().refundable_minor(), 1050, "now both would be possible");
     assert_eq!(refused(&reply(&fixture.refund_return(ANOTHER, 100, 1))), "more_than_paid");
     assert_eq!(refused(&reply(&fixture.refund_return(RETURN, 1000, 1))), "refund_refused");
     assert_eq!(fixture.intent_id(), None);
     fixture.refund_part(RETURN, Some(1000));
-    assert_eq!(fixture.payment().intents().len(), 1, "a person may ask for it again");
+    assert_eq!(fixture.payment().intents().len(), 1, "an operator may request it again");
 }
 
 #[test]
-fn while_the_provider_is_away_the_return_is_told_when_to_ask_again_and_it_is_made_once() {
+fn while_the_provider_is_down_the_reply_has_a_retry_time_and_the_refund_is_made_once() {
     let mut fixture = Fixture::approved();
     fixture.refund_return(RETURN, 300, 1);
     let sent = fixture.part_answered(RETURN, 1, "failed");
     assert_eq!(reply(&sent), Reply::Failed { error: "no answer".to_owned(), retry_after_ms: Some(2000) });
     let again = fixture.intent().unwrap();
-    assert_eq!(again.due.since(fixture.now).as_secs(), 2, "it is asked again by itself at that time");
+    assert_eq!(again.due.since(fixture.now).as_secs(), 2, "it is called again by itself at that time");
     assert_eq!(fixture.refund_return(RETURN, 300, 2), []);
     let sent = fixture.part_answered(RETURN, 2, "refunded");
     assert_eq!((reply(&sent), answers(&sent)), (refunded_part(300), (RETURN, "2")));
@@ -153,7 +149,7 @@ fn while_the_provider_is_away_the_return_is_told_when_to_ask_again_and_it_is_mad
 }
 
 #[test]
-fn an_open_circuit_says_itself_when_to_ask_again() {
+fn an_open_circuit_has_a_retry_time_of_its_own() {
     let mut fixture = Fixture::approved();
     fixture.refund_return(RETURN, 300, 1);
     let refund_id = Refund::part_id("p1", RETURN);
@@ -164,13 +160,13 @@ fn an_open_circuit_says_itself_when_to_ask_again() {
 }
 
 #[test]
-fn the_whole_that_is_refunded_afterwards_is_the_rest() {
+fn a_full_refund_afterwards_refunds_the_rest() {
     let mut fixture = Fixture::approved();
     fixture.refund_return(RETURN, 300, 1);
     fixture.part_answered(RETURN, 1, "refunded");
     assert_eq!(fixture.refund(1), []);
     let Some(ProviderCall::Refund(refund)) = fixture.intent().map(|intent| intent.what) else {
-        panic!("no refund is wanted")
+        panic!("no refund is intended")
     };
     assert_eq!(refund.amount.map(|amount| amount.0), Some(750));
     assert_eq!(reply(&fixture.provider_answered("refund", 1, "refunded")), done("refunded"));
@@ -178,7 +174,7 @@ fn the_whole_that_is_refunded_afterwards_is_the_rest() {
 }
 
 #[test]
-fn what_cannot_be_read_or_lies_on_another_partition_is_set_aside_with_the_reason() {
+fn an_unreadable_or_misplaced_command_goes_to_the_dead_letters_with_the_reason() {
     let mut fixture = Fixture::approved();
     let good = json!({ "orderId": order(), "refundId": RETURN, "amountMinor": 300 });
     for field in ["orderId", "refundId", "amountMinor"] {

@@ -1,4 +1,4 @@
-//! Stripe's objects, as much of them as matters here.
+//! Stripe's objects, with the fields that this client reads.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::provider::port::{ChargeStatus, ProviderError};
 
-/// As much of a PaymentIntent as matters here.
+/// A PaymentIntent.
 #[derive(Debug, Deserialize)]
 pub(super) struct Intent {
     pub(super) id: String,
@@ -29,13 +29,13 @@ pub(super) struct LastError {
 }
 
 impl LastError {
-    /// The most telling of what it says.
+    /// The most specific reason given.
     pub(super) fn reason(self) -> Option<String> {
         self.decline_code.or(self.code).or(self.message)
     }
 }
 
-/// As much of a refund as matters here.
+/// A Refund.
 #[derive(Debug, Deserialize)]
 pub(super) struct Refunded {
     pub(super) status: Option<String>,
@@ -52,9 +52,9 @@ pub(super) struct RefundList {
 }
 
 impl Intent {
-    /// How it stands; none where it is still to be confirmed.
-    pub(super) fn standing(self) -> Result<Option<ChargeStatus>, ProviderError> {
-        let standing = match self.status.as_str() {
+    /// Its status; `None` if it is still to be confirmed.
+    pub(super) fn charge_status(self) -> Result<Option<ChargeStatus>, ProviderError> {
+        let status = match self.status.as_str() {
             "succeeded" => ChargeStatus::Approved,
             "requires_capture" => ChargeStatus::Authorized,
             "canceled" => {
@@ -66,8 +66,8 @@ impl Intent {
             },
             "requires_confirmation" => return Ok(None),
             "requires_action" | "processing" => ChargeStatus::Open,
-            other => return Err(ProviderError::Failed(format!("Stripe says the payment is '{other}'"))),
+            other => return Err(ProviderError::Failed(format!("Stripe reports the unknown status '{other}'"))),
         };
-        Ok(Some(standing))
+        Ok(Some(status))
     }
 }

@@ -1,5 +1,5 @@
-//! The client against a local server that answers by a script: what is asked, with which key, and what becomes of every way
-//! in which Stripe can fail.
+//! The client against a local server that answers by a script: the requests with their keys, and every way in which
+//! Stripe can fail.
 
 mod script;
 
@@ -34,8 +34,8 @@ fn charge() -> Charge {
 
 fn refund() -> Refund {
     let Charge { order, payment_id, provider, reference, .. } = charge();
-    let (refund_id, amount) = ("the-refund".to_owned(), Some(Amount(300)));
-    Refund { order, payment_id, refund_id, provider, amount, reference, call: 1, trace: None }
+    let amount = Some(Amount(300));
+    Refund { order, payment_id, refund_id: "the-refund".to_owned(), provider, amount, reference, call: 1, trace: None }
 }
 
 fn stripe(script: &Script) -> Stripe {
@@ -46,7 +46,7 @@ fn stripe(script: &Script) -> Stripe {
     Stripe::new(&settings).unwrap()
 }
 
-/// As the service uses it: impatient, twice.
+/// As the service uses it, with a short timeout and two attempts.
 fn guarded(script: &Script) -> Guarded<Stripe> {
     let breaker = breaker::Limits { failures: 3, open_for: Duration::from_secs(60) };
     let timeout = Duration::from_millis(300);
@@ -72,7 +72,7 @@ async fn a_request_makes_an_intent_and_moves_no_money() {
     assert_eq!(accepted.reference.as_deref(), Some("pi_1"));
     stripe(&script).request(&charge()).await.unwrap();
     let [first, second] = script.received().try_into().unwrap();
-    assert_eq!(first, second, "asked again it is the same key and the same words");
+    assert_eq!(first, second, "a repeated request has the same key and body");
     assert_eq!((first.line.as_str(), first.key.as_deref()), ("POST /v1/payment_intents", Some("the-payment")));
     assert_eq!(first.authorization.as_deref(), Some("Bearer sk_test_secret"));
     for part in ["amount=1050", "currency=brl", "capture_method=automatic", "metadata%5Bpayment_id%5D=the-payment"] {
@@ -82,20 +82,20 @@ async fn a_request_makes_an_intent_and_moves_no_money() {
 }
 
 #[tokio::test]
-async fn a_result_looks_first_and_confirms_only_what_is_to_be_confirmed() {
+async fn a_query_reads_first_and_confirms_only_what_is_unconfirmed() {
     let script = Script::play([ok("requires_payment_method"), ok("succeeded"), ok("succeeded")]).await;
     assert_eq!(stripe(&script).result(&charge()).await, Ok(ChargeStatus::Approved));
     assert_eq!(stripe(&script).result(&charge()).await, Ok(ChargeStatus::Approved));
     let received = script.received();
     let lines: Vec<&str> = received.iter().map(|received| received.line.as_str()).collect();
-    let look = "GET /v1/payment_intents/pi_1";
-    assert_eq!(lines, [look, "POST /v1/payment_intents/pi_1/confirm", look], "what is paid is not confirmed again");
+    let read = "GET /v1/payment_intents/pi_1";
+    assert_eq!(lines, [read, "POST /v1/payment_intents/pi_1/confirm", read], "what is paid is not confirmed again");
     assert_eq!(received[1].key.as_deref(), Some("the-payment-confirm"));
     assert!(received[1].body.contains("payment_method=pm_card_visa"), "{}", received[1].body);
 }
 
 #[tokio::test]
-async fn a_time_out_after_the_charge_went_through_is_asked_about_and_not_charged_again() {
+async fn a_time_out_after_the_charge_is_queried_and_not_charged_again() {
     let script = Script::play([ok("requires_payment_method"), Answer::Never, ok("succeeded")]).await;
     assert_eq!(guarded(&script).result(&charge()).await, Ok(ChargeStatus::Approved));
     let received = script.received();
@@ -116,18 +116,18 @@ async fn a_declined_card_is_an_answer_and_no_failure() {
     let declined = json!({ "type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds" });
     let script = Script::play([ok("requires_confirmation"), error(402, &declined)]).await;
     let guarded = guarded(&script);
-    let standing = guarded.result(&charge()).await;
-    assert_eq!(standing, Ok(ChargeStatus::Declined(Some("insufficient_funds".to_owned()))));
+    let status = guarded.result(&charge()).await;
+    assert_eq!(status, Ok(ChargeStatus::Declined(Some("insufficient_funds".to_owned()))));
     assert_eq!(guarded.health().failures, 0);
 
     let mut failed = intent("requires_payment_method");
     failed["last_payment_error"] = declined;
     let script = Script::play([Answer::Json(200, failed)]).await;
-    assert_eq!(stripe(&script).result(&charge()).await, standing, "found later, it is the same answer");
+    assert_eq!(stripe(&script).result(&charge()).await, status, "read later, it is the same answer");
 }
 
 #[tokio::test]
-async fn too_many_requests_says_when_to_ask_again_and_opens_nothing() {
+async fn too_many_requests_has_a_retry_time_and_does_not_open_the_breaker() {
     let script = Script::play([Answer::Busy(7)]).await;
     let guarded = guarded(&script);
     let busy = guarded.request(&charge()).await.unwrap_err();
@@ -136,7 +136,7 @@ async fn too_many_requests_says_when_to_ask_again_and_opens_nothing() {
 }
 
 #[tokio::test]
-async fn errors_of_stripe_open_the_breaker_and_then_it_is_not_asked() {
+async fn errors_of_stripe_open_the_breaker_and_then_it_is_not_called() {
     let broken = || error(500, &json!({ "message": "oh no" }));
     let script = Script::play([broken(), broken(), broken()]).await;
     let guarded = Arc::new(guarded(&script));
@@ -146,16 +146,16 @@ async fn errors_of_stripe_open_the_breaker_and_then_it_is_not_asked() {
     assert_eq!((guarded.health().state, script.received().len()), (breaker::State::Open, 3));
     let refused = guarded.request(&charge()).await.unwrap_err();
     assert!(refused.retry_after().is_some_and(|after| after > Duration::from_secs(50)), "{refused}");
-    assert_eq!(script.received().len(), 3, "while it is open nobody is asked");
+    assert_eq!(script.received().len(), 3, "while it is open Stripe is not called");
 }
 
 #[tokio::test]
-async fn a_request_that_stripe_cannot_take_is_refused() {
+async fn a_request_that_stripe_rejects_is_refused() {
     let script = Script::play([error(400, &json!({ "code": "amount_too_small", "message": "too small" }))]).await;
     let guarded = guarded(&script);
     let refused = guarded.request(&charge()).await.unwrap_err();
     assert!(matches!(&refused, ProviderError::Refused(why) if why.contains("too small")), "{refused}");
-    assert_eq!((script.received().len(), guarded.health().failures), (1, 0), "asking again would not help");
+    assert_eq!((script.received().len(), guarded.health().failures), (1, 0), "another attempt would not help");
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn the_key_is_in_no_error() {
 }
 
 #[tokio::test]
-async fn a_capture_takes_what_is_set_aside_also_when_it_was_taken_before() {
+async fn a_capture_succeeds_also_if_it_was_made_before() {
     let moved_on = json!({ "code": "payment_intent_unexpected_state", "message": "it succeeded" });
     let script =
         Script::play([ok("succeeded"), error(400, &moved_on), ok("succeeded"), error(400, &moved_on), ok("canceled")])
@@ -187,7 +187,7 @@ async fn a_capture_takes_what_is_set_aside_also_when_it_was_taken_before() {
 }
 
 #[tokio::test]
-async fn what_is_called_off_may_turn_out_to_be_paid() {
+async fn a_cancelled_intent_may_turn_out_to_be_paid() {
     let moved_on = json!({ "code": "payment_intent_unexpected_state", "message": "it succeeded" });
     let script = Script::play([ok("canceled"), error(400, &moved_on), ok("succeeded")]).await;
     let stripe = stripe(&script);
@@ -213,15 +213,15 @@ async fn a_refund_has_its_own_key_and_what_is_refunded_already_is_done() {
 }
 
 #[tokio::test]
-async fn an_intent_that_was_never_heard_of_is_found_by_its_key() {
+async fn an_intent_without_a_known_id_is_found_by_its_key() {
     let script = Script::play([ok("requires_payment_method"), ok("succeeded")]).await;
-    let unheard = Charge { reference: None, ..charge() };
-    assert_eq!(stripe(&script).result(&unheard).await, Ok(ChargeStatus::Approved));
+    let unknown = Charge { reference: None, ..charge() };
+    assert_eq!(stripe(&script).result(&unknown).await, Ok(ChargeStatus::Approved));
     assert_eq!(script.received()[0].key.as_deref(), Some("the-payment"));
 }
 
 #[tokio::test]
-async fn an_error_that_stripe_only_repeats_for_a_key_is_left_behind_with_the_next_key() {
+async fn an_error_that_stripe_repeats_for_a_key_is_avoided_with_the_next_key() {
     let script = Script::play([error(500, &json!({})), Answer::Replayed(500), ok("requires_payment_method")]).await;
     assert!(guarded(&script).request(&charge()).await.is_ok());
     let keys: Vec<String> = script.received().into_iter().filter_map(|received| received.key).collect();
@@ -229,7 +229,7 @@ async fn an_error_that_stripe_only_repeats_for_a_key_is_left_behind_with_the_nex
 }
 
 #[tokio::test]
-async fn a_refund_that_seemed_to_fail_is_looked_for_before_another_key_is_used() {
+async fn a_refund_that_seemed_to_fail_is_read_before_another_key_is_used() {
     let list = |id: &str| {
         let made = json!({ "status": "succeeded", "metadata": { "refund_id": id } });
         Answer::Json(200, json!({ "object": "list", "data": [made] }))
