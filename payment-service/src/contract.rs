@@ -37,7 +37,10 @@ pub const MESSAGES: &[Entry] = &[
         REFUND_PART,
         Sort::Command,
         "Refund a part of a payment, for example of returned goods.",
-        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","refundId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","amountMinor":300}"#,
+        concat!(
+            r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","#,
+            r#""refundId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","amountMinor":300}"#
+        ),
     ),
     Entry::of::<OperatorCommand>(
         PAYMENT_COMMANDS,
@@ -51,7 +54,10 @@ pub const MESSAGES: &[Entry] = &[
         PROVIDER_ANSWERED,
         Sort::Event,
         "The provider's answer to a call.",
-        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","operation":"request","call":1,"outcome":"accepted","resultAfterMs":5000}"#,
+        concat!(
+            r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","operation":"request","call":1,"#,
+            r#""outcome":"accepted","resultAfterMs":5000}"#
+        ),
     ),
     Entry::of::<PaymentResult>(
         PAYMENT_RESULTS,

@@ -22,7 +22,8 @@ type Labels = Vec<(&'static str, &'static str)>;
 
 /// The providers' calls and circuit breakers in this instance, as OpenMetrics text.
 #[utoipa::path(get, path = "/metrics",
-    responses((status = 200, description = "OpenMetrics 1.0.", content_type = "application/openmetrics-text", body = String)))]
+    responses((status = 200, description = "OpenMetrics 1.0.", content_type = "application/openmetrics-text",
+        body = String)))]
 pub(super) async fn show(State(context): State<Context<Settings>>) -> Result<Response, Problem> {
     let reports = context.settings.providers().map(|providers| providers.reports()).unwrap_or_default();
     Ok(([(CONTENT_TYPE, TEXT)], text(reports).map_err(Problem::internal)?).into_response())

@@ -43,7 +43,8 @@ pub(super) struct CaptureBody {
 }
 
 /// Approves a payment with the manual provider, or authorizes it if it has manual capture. Returns the changed payment.
-#[utoipa::path(post, path = "/payments/{id}/approve", params(("id" = uuid::Uuid, Path, description = "The order's id.")),
+#[utoipa::path(post, path = "/payments/{id}/approve",
+    params(("id" = uuid::Uuid, Path, description = "The order's id.")),
     responses((status = 200, body = PaymentBody), (status = 404, description = "There is no payment for this order."),
         (status = 409, description = "It can't be approved by hand, or not any more.")))]
 pub(super) async fn approve(
@@ -63,7 +64,8 @@ pub(super) async fn approve(
 }
 
 /// Declines a payment with the manual provider. Returns the changed payment.
-#[utoipa::path(post, path = "/payments/{id}/decline", params(("id" = uuid::Uuid, Path, description = "The order's id.")),
+#[utoipa::path(post, path = "/payments/{id}/decline",
+    params(("id" = uuid::Uuid, Path, description = "The order's id.")),
     request_body(content = Option<ReasonBody>),
     responses((status = 200, body = PaymentBody), (status = 404, description = "There is no payment for this order."),
         (status = 409, description = "It can't be declined by hand, or not any more.")))]
@@ -103,7 +105,8 @@ pub(super) async fn cancel(
 }
 
 /// Captures an authorized payment. Returns the changed payment.
-#[utoipa::path(post, path = "/payments/{id}/capture", params(("id" = uuid::Uuid, Path, description = "The order's id.")),
+#[utoipa::path(post, path = "/payments/{id}/capture",
+    params(("id" = uuid::Uuid, Path, description = "The order's id.")),
     request_body(content = Option<CaptureBody>),
     responses((status = 200, body = PaymentBody), (status = 404, description = "There is no payment for this order."),
         (status = 409, description = "It is not authorized, or the provider refused.")))]
@@ -146,7 +149,7 @@ async fn find_manual(context: &Context<Settings>, order: OrderId) -> Result<Paym
     match payment.provider.kind {
         ProviderKind::Manual => Ok(payment),
         other @ (ProviderKind::Simulated | ProviderKind::Stripe) => Err(Problem::conflict(format!(
-            "The provider {} reports the result of this payment; only payments with the provider manual are settled by hand.",
+            "The provider {} reports the result of this payment; only those with manual are settled by hand.",
             other.name()
         ))),
     }

@@ -43,7 +43,8 @@ pub(super) struct RefundRequestBody {
 #[utoipa::path(post, path = "/payments/{id}/refunds", params(("id" = uuid::Uuid, Path, description = "The order's id."),
         ("Idempotency-Key" = Option<String>, Header, description = "The refund's id, if the body has none.")),
     request_body = RefundRequestBody,
-    responses((status = 201, body = RefundBody), (status = 200, body = RefundBody, description = "It was refunded before."),
+    responses((status = 201, body = RefundBody),
+        (status = 200, body = RefundBody, description = "It was refunded before."),
         (status = 202, body = RefundBody, description = "The provider is being asked."),
         (status = 404, description = "There is no payment for this order."),
         (status = 409, description = "It can't be refunded.")))]

@@ -24,8 +24,10 @@ pub(super) struct Received {
 
 /// Receives an event of Stripe. Events may arrive any number of times, in any order.
 #[utoipa::path(post, path = "/webhooks/stripe",
-    params(("Stripe-Signature" = Option<String>, Header, description = "A time and the HMAC-SHA256 of it and the body.")),
-    request_body(content = String, content_type = "application/json", description = "The event, byte for byte as signed."),
+    params(("Stripe-Signature" = Option<String>, Header,
+        description = "A time and the HMAC-SHA256 of it and the body.")),
+    request_body(content = String, content_type = "application/json",
+        description = "The event, byte for byte as signed."),
     responses((status = 200, body = Received),
         (status = 400, description = "The signature is invalid, or the event can't be read."),
         (status = 404, description = "Webhooks are disabled: provider.stripe.webhook_secret is empty.")))]

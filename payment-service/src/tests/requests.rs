@@ -166,7 +166,8 @@ fn an_outcome_that_an_operation_cannot_have_goes_to_the_dead_letters() {
 #[test]
 fn a_state_of_an_older_release_is_still_read() {
     let old = json!({
-        "order": order(), "provider": "simulated", "status": "approved", "price": { "amountMinor": 1050, "currency": "BRL" },
+        "order": order(), "provider": "simulated", "status": "approved",
+        "price": { "amountMinor": 1050, "currency": "BRL" },
         "calls": 1, "refundCalls": 0, "approvals": [{ "message": "m", "paymentId": "p" }], "refunds": 0,
         "history": [{ "at": "2025-10-09T08:53:20.123Z", "what": "approved" }],
     });

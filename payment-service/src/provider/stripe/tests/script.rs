@@ -92,7 +92,8 @@ async fn serve(stream: TcpStream, answer: Answer, received: Arc<Mutex<Vec<Receiv
     };
     let length = body.len();
     let text = format!(
-        "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n{more}\r\n{body}"
+        "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+         connection: close\r\n{more}\r\n{body}"
     );
     // The client may have disconnected.
     let _ = stream.write_all(text.as_bytes()).await;
