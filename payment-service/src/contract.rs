@@ -1,68 +1,72 @@
-//! The payment service's messages, for the contract: a line each, with an example.
+//! The payment service's messages and journal, for the message contract.
 
 use common::contract::{Entry, Journal, Sort};
 use common::topics::{PAYMENT_COMMANDS, PAYMENT_RESULTS};
 
-use crate::answers::{PROVIDER_ANSWERED, ProviderAnswered};
-use crate::handler::{
-    ASKED, CAPTURE, CapturePayment, PaymentAsked, REFUND, REFUND_PART, REQUEST, RefundPart, RefundPayment,
-    RequestPayment,
+use crate::entity::Payment;
+use crate::messages::{
+    CAPTURE, CapturePayment, OPERATOR_COMMAND, OperatorCommand, PAYMENT_RESULT, PROVIDER_ANSWERED, PaymentResult,
+    ProviderAnswered, REFUND, REFUND_PART, REQUEST, RefundPart, RefundPayment, RequestPayment,
 };
-use crate::payment::Payment;
-use crate::results::{PAYMENT_RESULT, PaymentResult};
 
-/// What it reads and tells.
+/// The messages that the service reads and sends.
 pub const MESSAGES: &[Entry] = &[
     Entry::of::<RequestPayment>(
         PAYMENT_COMMANDS,
         REQUEST,
         Sort::Command,
-        "A payment is requested; its result comes later, on payment-results.",
+        "Request a payment; its result follows on payment-results.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","amountMinor":1050,"currency":"BRL"}"#,
     ),
     Entry::of::<CapturePayment>(
         PAYMENT_COMMANDS,
         CAPTURE,
         Sort::Command,
-        "What is set aside is taken: all of it, or this much.",
+        "Capture an authorized payment: the whole price, or this amount.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","amountMinor":800}"#,
     ),
     Entry::of::<RefundPayment>(
         PAYMENT_COMMANDS,
         REFUND,
         Sort::Command,
-        "A payment is given back: all of it, as a request's compensation, or a part.",
+        "Refund a payment: the whole, as a request's compensation, or a part.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"}"#,
     ),
     Entry::of::<RefundPart>(
         PAYMENT_COMMANDS,
         REFUND_PART,
         Sort::Command,
-        "A part of a payment is given back, such as for what was returned.",
-        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","refundId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","amountMinor":300}"#,
+        "Refund a part of a payment, for example of returned goods.",
+        concat!(
+            r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","#,
+            r#""refundId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","amountMinor":300}"#
+        ),
     ),
-    Entry::of::<PaymentAsked>(
+    Entry::of::<OperatorCommand>(
         PAYMENT_COMMANDS,
-        ASKED,
+        OPERATOR_COMMAND,
         Sort::Event,
-        "What somebody asks for by HTTP.",
+        "A request by HTTP.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","action":"refund","refundId":"r-1","amountMinor":300}"#,
     ),
     Entry::of::<ProviderAnswered>(
         PAYMENT_COMMANDS,
         PROVIDER_ANSWERED,
         Sort::Event,
-        "What the provider answered.",
-        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","operation":"request","call":1,"outcome":"accepted","resultAfterMs":5000}"#,
+        "The provider's answer to a call.",
+        concat!(
+            r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","operation":"request","call":1,"#,
+            r#""outcome":"accepted","resultAfterMs":5000}"#
+        ),
     ),
     Entry::of::<PaymentResult>(
         PAYMENT_RESULTS,
         PAYMENT_RESULT,
         Sort::Result,
-        "How a payment ended.",
+        "The result of a payment.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"approved"}"#,
     ),
 ];
 
-/// Its journal.
+/// The service's journal.
 pub const JOURNAL: Journal = Journal::of::<Payment>("payment-journal");

@@ -1,7 +1,7 @@
-//! What the payment service is made of: its topics, its settings, and which parts of it go together.
+//! The payment service as a program: its topics, and its parts.
 
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -10,33 +10,16 @@ use clap::{ArgMatches, Command};
 use common::http::Access;
 use common::service::{Context, Program};
 use common::topics;
-use serde::{Deserialize, Serialize};
 
 use crate::api;
-use crate::executor::Cashier;
 use crate::handler::Payments;
 use crate::provider::breaker::State;
-use crate::provider::guard::Seen;
-use crate::provider::{ProviderSettings, Switchboard};
+use crate::provider::executor::ProviderExecutor;
+use crate::provider::guard::ProviderHealth;
+use crate::provider::registry::{ProviderRegistry, ProviderReport};
+use crate::settings::Settings;
 use crate::tools;
 use crate::view::PaymentRows;
-
-/// The settings that only this service has.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Settings {
-    /// `[provider]`
-    pub provider: ProviderSettings,
-    /// The providers at work: made once from the settings, for whoever asks them and whoever shows how they do.
-    #[serde(skip)]
-    at_work: Arc<OnceLock<Arc<Switchboard>>>,
-}
-
-impl Settings {
-    /// The providers at work.
-    pub fn providers(&self) -> Option<&Arc<Switchboard>> {
-        self.at_work.get()
-    }
-}
 
 /// The payment service.
 pub struct PaymentService;
@@ -57,14 +40,14 @@ impl Program for PaymentService {
     type Settings = Settings;
     type Handler = Payments;
     type Rows = PaymentRows;
-    type Executor = Cashier<Arc<Switchboard>>;
+    type Executor = ProviderExecutor<Arc<ProviderRegistry>>;
 
     fn build(settings: &Settings) -> anyhow::Result<(Payments, Self::Executor)> {
-        let faults = settings.provider.faults();
-        anyhow::ensure!(faults.is_empty(), "{}", faults.join("\n"));
-        let provider = Switchboard::new(&settings.provider).context("no HTTPS client")?;
-        let provider = Arc::clone(settings.at_work.get_or_init(|| provider));
-        Ok((Payments { provider: settings.provider.kind }, Cashier { provider }))
+        let errors = settings.provider.validation_errors();
+        anyhow::ensure!(errors.is_empty(), "{}", errors.join("\n"));
+        let registry = ProviderRegistry::new(&settings.provider).context("no HTTPS client")?;
+        let provider = Arc::clone(settings.registry.get_or_init(|| registry));
+        Ok((Payments { provider: settings.provider.kind }, ProviderExecutor { provider }))
     }
 
     fn command_line(command: Command) -> Command {
@@ -76,17 +59,15 @@ impl Program for PaymentService {
     }
 
     fn details(settings: &Settings) -> Vec<(String, String)> {
-        let seen = settings.providers().map(|providers| providers.seen()).unwrap_or_default();
-        let chosen = seen.into_iter().filter(|(_, chosen, _)| *chosen);
-        let told = |seen: Seen| match seen.last_error.filter(|_| seen.state != State::Closed) {
-            Some(error) => format!("circuit {} since {}: {error}", seen.state.name(), seen.since),
-            None => format!("circuit {}", seen.state.name()),
-        };
-        chosen.map(|(kind, _, seen)| (format!("provider {}", kind.name()), told(seen))).collect()
+        let reports = settings.providers().map(|providers| providers.reports()).unwrap_or_default();
+        let chosen = reports.into_iter().filter(|report| report.chosen);
+        chosen
+            .map(|ProviderReport { kind, health, .. }| (format!("provider {}", kind.name()), detail(health)))
+            .collect()
     }
 
     fn access(_: &Method, path: &str) -> Access {
-        // Webhooks are signed, and metrics say nothing of anybody.
+        // Webhooks are signed, and metrics contain no personal data.
         if path.starts_with("/webhooks/") || path == "/metrics" { Access::Open } else { Access::Operator }
     }
 
@@ -95,26 +76,29 @@ impl Program for PaymentService {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// The settings of the providers as `default.toml` has them.
-    pub(crate) fn provider_settings() -> ProviderSettings {
-        let none = std::iter::empty();
-        let read = common::settings::load_with::<Settings>(PaymentService::DEFAULTS, PaymentService::NAME, None, none);
-        read.unwrap().own.provider
+/// The circuit breaker of a provider, in one line.
+fn detail(health: ProviderHealth) -> String {
+    match health.last_error.filter(|_| health.state != State::Closed) {
+        Some(error) => format!("circuit {} since {}: {error}", health.state.name(), health.since),
+        None => format!("circuit {}", health.state.name()),
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::provider::call::ProviderKind;
+    use crate::provider::settings::ProviderSettings;
+    use crate::tests::fixture::provider_settings;
 
     #[test]
     fn a_bad_value_stops_the_start_with_its_key() {
-        assert_eq!(provider_settings().faults(), Vec::<String>::new());
+        assert_eq!(provider_settings().validation_errors(), Vec::<String>::new());
         let mut bad = ProviderSettings { failure_rate: 1.5, attempts: 0, ..provider_settings() };
-        bad.kind = crate::provider::ProviderKind::Stripe;
+        bad.kind = ProviderKind::Stripe;
         bad.stripe.base_url = "stripe".to_owned();
-        let faults = bad.faults().join("\n");
+        let errors = bad.validation_errors().join("\n");
         for key in ["failure_rate = 1.5", "attempts = 0", "stripe.base_url = stripe", "stripe.api_key"] {
-            assert!(faults.contains(&format!("provider.{key}")), "{key}: {faults}");
+            assert!(errors.contains(&format!("provider.{key}")), "{key}: {errors}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Holds a provider's report against our payments and says each difference. No I/O: both are given. `tools` reads them.
+//! Compares a provider's report with the service's payments. No I/O: `tools` reads both.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,31 +6,31 @@ use std::fmt;
 use common::money::Amount;
 use serde::Deserialize;
 
-/// A payment as our API lists it.
+/// A payment as the API lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Ours {
+pub struct ListedPayment {
     /// The payment's id.
     pub payment_id: String,
-    /// The provider's own name for it.
+    /// The provider's id of the payment.
     pub reference: Option<String>,
-    /// Who took it.
+    /// The provider.
     pub provider: String,
-    /// Where it stands.
+    /// Its status.
     pub status: String,
-    /// How much was asked for.
+    /// The price.
     pub amount: Option<Amount>,
     /// ISO 4217.
     pub currency: Option<String>,
-    /// How much was taken.
+    /// The captured amount.
     pub captured: Amount,
-    /// How much of that was given back.
+    /// The refunded part of it.
     pub refunded: Amount,
 }
 
-/// A line of a report, as it is written.
+/// A line of a report, unparsed.
 #[derive(Debug, Deserialize)]
-struct Written {
+struct RawLine {
     id: String,
     amount: String,
     currency: String,
@@ -45,19 +45,19 @@ pub struct Line {
     id: String,
     amount: Amount,
     currency: String,
-    standing: Standing,
+    settlement: Settlement,
     refunded: Amount,
 }
 
-/// Where the money is.
+/// The money of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum Settlement {
     Paid,
     Authorized,
     Unpaid,
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for Settlement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Paid => "paid",
@@ -67,8 +67,8 @@ impl fmt::Display for Standing {
     }
 }
 
-impl Standing {
-    /// As providers call it.
+impl Settlement {
+    /// Parses the status names that providers use.
     fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "paid" | "approved" | "succeeded" | "captured" | "refunded" | "partially_refunded" => Some(Self::Paid),
@@ -86,7 +86,7 @@ impl Standing {
         }
     }
 
-    fn of(payment: &Ours) -> Self {
+    fn of(payment: &ListedPayment) -> Self {
         match payment.status.as_str() {
             "authorized" | "capturing" => Self::Authorized,
             _ if payment.captured > Amount(0) => Self::Paid,
@@ -95,10 +95,11 @@ impl Standing {
     }
 }
 
-/// Reads a report: CSV with the columns `id`, `amount`, `currency`, `status` and `refunded`, in any order, and maybe others.
+/// Parses a report (RFC 4180 CSV) with the columns `id`, `amount`, `currency`, `status` and `refunded`, in any order;
+/// others are ignored.
 ///
 /// # Errors
-/// Everything that can't be read, each with its line number.
+/// All lines that can't be parsed, each with its number and reason.
 pub fn read(report: impl std::io::Read) -> Result<Vec<Line>, Vec<String>> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(report);
     let headers = reader.headers().cloned().map_err(|error| vec![format!("1: {error}")])?;
@@ -107,13 +108,15 @@ pub fn read(report: impl std::io::Read) -> Result<Vec<Line>, Vec<String>> {
     if !missing.is_empty() {
         return Err(vec![format!("1: there is no column {}", missing.join(", "))]);
     }
-    let (mut lines, mut wrong, mut seen) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let mut lines = Vec::new();
+    let mut errors = Vec::new();
+    let mut seen = BTreeMap::new();
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
                 let number = error.position().map_or(0, csv::Position::line);
-                wrong.push(format!("{number}: {error}"));
+                errors.push(format!("{number}: {error}"));
                 continue;
             }
         };
@@ -121,70 +124,73 @@ pub fn read(report: impl std::io::Read) -> Result<Vec<Line>, Vec<String>> {
         match line(number, &record, &headers) {
             Ok(line) => {
                 if let Some(first) = seen.insert(line.id.clone(), number) {
-                    wrong.push(format!("{number}: {} stands on line {first} already", line.id));
+                    errors.push(format!("{number}: {} is already on line {first}", line.id));
                 }
                 lines.push(line);
             }
-            Err(why) => wrong.push(format!("{number}: {why}")),
+            Err(why) => errors.push(format!("{number}: {why}")),
         }
     }
-    if wrong.is_empty() { Ok(lines) } else { Err(wrong) }
+    if errors.is_empty() { Ok(lines) } else { Err(errors) }
 }
 
 fn line(number: u64, record: &csv::StringRecord, headers: &csv::StringRecord) -> Result<Line, String> {
-    let written: Written = record.deserialize(Some(headers)).map_err(|error| error.to_string())?;
+    let raw: RawLine = record.deserialize(Some(headers)).map_err(|error| error.to_string())?;
     let amount = |name: &str, text: &str| Amount::parse(text).map_err(|why| format!("{name}: {why}"));
-    let standing = Standing::parse(&written.status);
-    if written.id.is_empty() {
+    let settlement = Settlement::parse(&raw.status);
+    if raw.id.is_empty() {
         return Err("the id is empty".to_owned());
     }
     Ok(Line {
         number,
-        amount: amount("amount", &written.amount)?,
-        currency: written.currency.to_ascii_uppercase(),
-        standing: standing.ok_or_else(|| format!("status: '{}' is not a status of a payment", written.status))?,
-        refunded: amount("refunded", if written.refunded.is_empty() { "0" } else { &written.refunded })?,
-        id: written.id,
+        amount: amount("amount", &raw.amount)?,
+        currency: raw.currency.to_ascii_uppercase(),
+        settlement: settlement.ok_or_else(|| format!("status: '{}' is not the status of a payment", raw.status))?,
+        refunded: amount("refunded", if raw.refunded.is_empty() { "0" } else { &raw.refunded })?,
+        id: raw.id,
     })
 }
 
-/// Every difference between a report and our payments. A line belongs to the payment of which it names the provider's
-/// reference or our id. What was neither paid nor authorized need not be in a report.
-pub fn differences(lines: &[Line], ours: &[Ours]) -> Vec<String> {
-    let names = |payment: &Ours| [payment.reference.clone(), Some(payment.payment_id.clone())];
+/// All differences between a report and the service's payments. The id of a line is the provider's or the service's id
+/// of the payment. Payments that are neither paid nor authorized may be missing from the report.
+pub fn differences(lines: &[Line], ours: &[ListedPayment]) -> Vec<String> {
+    let names = |payment: &ListedPayment| [payment.reference.clone(), Some(payment.payment_id.clone())];
     let mut by_name = BTreeMap::new();
     for (index, payment) in ours.iter().enumerate() {
         names(payment).into_iter().flatten().for_each(|name| _ = by_name.insert(name, index));
     }
-    let (mut found, mut reported) = (Vec::new(), BTreeMap::new());
+    let mut found = Vec::new();
+    let mut reported = BTreeMap::new();
     for line in lines {
         let Line { number, id, .. } = line;
         let Some((index, payment)) = by_name.get(id).and_then(|index| Some((*index, ours.get(*index)?))) else {
-            found.push(format!("{id} (line {number}): we know of no such payment"));
+            found.push(format!("{id} (line {number}): there is no such payment with us"));
             continue;
         };
         match reported.insert(index, number) {
-            Some(first) => found.push(format!("{id} (line {number}): the payment is on line {first} too")),
+            Some(first) => found.push(format!("{id} (line {number}): the payment is also on line {first}")),
             None => found.extend(compare(line, payment)),
         }
     }
-    for (index, payment) in ours.iter().enumerate().filter(|(_, payment)| Standing::of(payment) != Standing::Unpaid) {
+    for (index, payment) in ours.iter().enumerate().filter(|(_, payment)| Settlement::of(payment) != Settlement::Unpaid)
+    {
         if !reported.contains_key(&index) {
             let id = payment.reference.as_ref().unwrap_or(&payment.payment_id);
-            let (standing, status) = (Standing::of(payment), &payment.status);
-            found.push(format!("{id}: it is not in the report, and {standing} with us ({status})"));
+            let settlement = Settlement::of(payment);
+            let status = &payment.status;
+            found.push(format!("{id}: it is not in the report, but {settlement} with us ({status})"));
         }
     }
     found
 }
 
-fn compare(line: &Line, payment: &Ours) -> Vec<String> {
+fn compare(line: &Line, payment: &ListedPayment) -> Vec<String> {
     let Line { number, id, .. } = line;
-    let standing = Standing::of(payment);
-    let amount = if standing == Standing::Paid { payment.captured } else { payment.amount.unwrap_or_default() };
+    let settlement = Settlement::of(payment);
+    let amount = if settlement == Settlement::Paid { payment.captured } else { payment.amount.unwrap_or_default() };
     let currency = payment.currency.clone().unwrap_or_default().to_ascii_uppercase();
     let pairs = [
-        ("status", line.standing.to_string(), standing.to_string()),
+        ("status", line.settlement.to_string(), settlement.to_string()),
         ("amount", line.amount.to_string(), amount.to_string()),
         ("currency", line.currency.clone(), currency),
         ("refunded", line.refunded.to_string(), payment.refunded.to_string()),
@@ -199,8 +205,8 @@ fn compare(line: &Line, payment: &Ours) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn ours(name: &str, status: &str, captured: i64, refunded: i64) -> Ours {
-        Ours {
+    fn ours(name: &str, status: &str, captured: i64, refunded: i64) -> ListedPayment {
+        ListedPayment {
             payment_id: format!("payment-{name}"),
             reference: Some(format!("pi_{name}")),
             provider: "stripe".to_owned(),
@@ -217,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_on_both_sides_is_no_difference() {
+    fn a_report_that_agrees_has_no_differences() {
         let lines = report(
             "id,amount,currency,status,refunded,fee\n\
              pi_a,10.50,brl,succeeded,0.00,0.3\n\
@@ -236,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_is_said_with_its_line() {
+    fn each_difference_is_reported_with_its_line() {
         let lines = report(
             "status,id,amount,refunded,currency\n\
              succeeded,pi_a,10.05,3.00,USD\n\
@@ -250,15 +256,15 @@ mod tests {
             "pi_a (line 2): currency is USD in the report, BRL with us",
             "pi_a (line 2): refunded is 3.00 in the report, 0.00 with us",
             "pi_b (line 3): status is not paid in the report, paid with us",
-            "pi_x (line 4): we know of no such payment",
-            "payment-a (line 5): the payment is on line 2 too",
-            "pi_c: it is not in the report, and authorized with us (capturing)",
+            "pi_x (line 4): there is no such payment with us",
+            "payment-a (line 5): the payment is also on line 2",
+            "pi_c: it is not in the report, but authorized with us (capturing)",
         ];
         assert_eq!(differences(&lines, &payments), expected);
     }
 
     #[test]
-    fn everything_that_cannot_be_read_is_said_with_its_line() {
+    fn every_line_that_cannot_be_parsed_is_reported_with_its_number() {
         let wrong = read(
             "id,amount,currency,status,refunded\n\
              pi_a,ten,BRL,succeeded,0\n\

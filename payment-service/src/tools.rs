@@ -1,4 +1,4 @@
-//! What the binary does besides running the service: it holds a provider's report against the payments of a running one.
+//! The command-line tools: comparing a provider's report with the payments of a running service.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,22 +7,22 @@ use anyhow::{Context as _, bail};
 use clap::{ArgMatches, Command, FromArgMatches as _, Subcommand};
 use serde::Deserialize;
 
-use crate::reconcile::{self, Ours};
+use crate::reconcile::{self, ListedPayment};
 
-// The tools, as subcommands. (What would stand here as documentation would become the program's own.)
+// The tools, as subcommands. (A doc comment here would become the program's description.)
 #[derive(Debug, Subcommand)]
 enum Tool {
-    /// Compare a provider's report with our payments, and list each difference
+    /// Compare a provider's report with the service's payments, and list the differences
     ///
-    /// The report is CSV with the columns id, amount, currency, status and refunded; id is the provider's name for the payment
-    /// or ours. The exit code is 0 where both agree, 1 where they differ, 2 where that can't be told.
+    /// The report is CSV with the columns id, amount, currency, status and refunded; id is the provider's or the
+    /// service's id of the payment. The exit code is 0 if both agree, 1 if they differ, and 2 on an error.
     Reconcile {
         /// The report
         file: PathBuf,
-        /// Where a payment-service runs, whose payments are compared
+        /// The URL of the payment-service whose payments are compared
         #[arg(long, value_name = "URL", default_value = "http://localhost:8082")]
         url: String,
-        /// Only payments that this provider took
+        /// Compare only payments with this provider
         #[arg(long, value_name = "KIND")]
         provider: Option<String>,
     },
@@ -33,7 +33,7 @@ pub fn command_line(command: Command) -> Command {
     Tool::augment_subcommands(command).subcommand_required(false).args_conflicts_with_subcommands(true)
 }
 
-/// Uses the tool that is asked for, if any.
+/// Runs the requested tool, if any.
 pub fn run(matches: &ArgMatches) -> Option<ExitCode> {
     matches.subcommand()?;
     let Tool::Reconcile { file, url, provider } = Tool::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
@@ -46,13 +46,13 @@ pub fn run(matches: &ArgMatches) -> Option<ExitCode> {
     })
 }
 
-/// Whether both agree; what differs is printed.
+/// Prints the differences. Returns true if there are none.
 fn reconcile(file: &Path, url: &str, provider: Option<&str>) -> anyhow::Result<bool> {
     let name = file.display();
     let report = std::fs::File::open(file).with_context(|| name.to_string())?;
-    let lines = reconcile::read(report).map_err(|wrong| {
-        let wrong: Vec<String> = wrong.into_iter().map(|line| format!("{name}:{line}")).collect();
-        anyhow::anyhow!("the report can't be read\n{}", wrong.join("\n"))
+    let lines = reconcile::read(report).map_err(|errors| {
+        let errors: Vec<String> = errors.into_iter().map(|line| format!("{name}:{line}")).collect();
+        anyhow::anyhow!("the report can't be read\n{}", errors.join("\n"))
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut ours = runtime.block_on(payments(url.trim_end_matches('/')))?;
@@ -65,13 +65,15 @@ fn reconcile(file: &Path, url: &str, provider: Option<&str>) -> anyhow::Result<b
 
 #[derive(Deserialize)]
 struct Page {
-    items: Vec<Ours>,
+    items: Vec<ListedPayment>,
     next: Option<String>,
 }
 
 /// All payments of a running service.
-async fn payments(base: &str) -> anyhow::Result<Vec<Ours>> {
-    let (client, mut all, mut cursor) = (reqwest::Client::builder().build()?, Vec::new(), String::new());
+async fn payments(base: &str) -> anyhow::Result<Vec<ListedPayment>> {
+    let client = reqwest::Client::builder().build()?;
+    let mut all = Vec::new();
+    let mut cursor = String::new();
     loop {
         let url = format!("{base}/payments?limit=200{cursor}");
         let answer =
@@ -80,7 +82,8 @@ async fn payments(base: &str) -> anyhow::Result<Vec<Ours>> {
         if !status.is_success() {
             bail!("GET {url} answers {status}: {}", answer.text().await?);
         }
-        let page: Page = answer.json().await.with_context(|| format!("GET {url} is no list of payments"))?;
+        let page: Page =
+            answer.json().await.with_context(|| format!("GET {url} does not answer a list of payments"))?;
         all.extend(page.items);
         match page.next {
             Some(next) => cursor = format!("&cursor={next}"),

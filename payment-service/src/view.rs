@@ -1,5 +1,5 @@
-//! What the view shows of payments: a table that lists them newest order first, and the ledger's postings. The payments
-//! themselves are read from the view's `entities`: nothing is kept twice.
+//! The view's tables: an index of payments by order and status, and the ledger's postings. The payments themselves are
+//! read from the view's `entities`.
 
 use std::str::FromStr;
 
@@ -9,10 +9,10 @@ use common::view::{Row, Rows};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Transaction, params};
 
-use crate::payment::ledger::Posting;
-use crate::payment::{PREFIX, Payment, key};
+use crate::entity::{PREFIX, Payment, key};
+use crate::ledger::Posting;
 
-/// The service's rows.
+/// The view's rows of payments.
 pub struct PaymentRows;
 
 impl Rows for PaymentRows {
@@ -35,11 +35,11 @@ impl Rows for PaymentRows {
                 )?;
                 upsert.execute((order, payment.status.name()))?;
                 let postings = payment.postings();
-                // A payment that had some never has none again.
+                // Postings are never removed from a payment: there were none before either.
                 if postings.is_empty() {
                     return Ok(());
                 }
-                let currency = payment.price.as_ref().map_or("", |price| &price.currency);
+                let currency = payment.price().map_or("", |price| &price.currency);
                 book(tx, order, currency, &postings)
             }
             None => {
@@ -50,7 +50,7 @@ impl Rows for PaymentRows {
     }
 }
 
-/// Makes these the postings of an order.
+/// Replaces the postings of an order.
 fn book(tx: &Transaction<'_>, order: &str, currency: &str, postings: &[Posting]) -> rusqlite::Result<()> {
     tx.prepare_cached("DELETE FROM postings WHERE order_id = ?")?.execute([order])?;
     let mut insert = tx.prepare_cached("INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
@@ -62,11 +62,11 @@ fn book(tx: &Transaction<'_>, order: &str, currency: &str, postings: &[Posting])
     Ok(())
 }
 
-/// At most `limit` payments of the newest orders before `before` (order ids are ordered by time), in one status or in any;
-/// and whether there are more.
+/// At most `limit` payments, newest orders first, of the orders before `before` (order ids are ordered by time), in one
+/// status or in any. Also returns true if there are more.
 ///
 /// # Errors
-/// SQLite's, and a state that is no payment.
+/// SQLite's errors, and a state that can't be parsed.
 pub fn page(
     db: &Connection,
     status: Option<&str>,
@@ -78,7 +78,7 @@ pub fn page(
         "SELECT e.state FROM payments p CROSS JOIN entities e ON e.key = 'payment/' || p.order_id
          WHERE {which} p.order_id < ?1 ORDER BY p.order_id DESC LIMIT ?2"
     ))?;
-    // '~' comes after every digit.
+    // '~' sorts after every digit.
     let before = before.map_or_else(|| "~".to_owned(), |order| order.to_string());
     let most = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
     let found: rusqlite::Result<Vec<Payment>> = match status {
@@ -94,7 +94,7 @@ pub fn page(
 /// The payment of an order.
 ///
 /// # Errors
-/// SQLite's, and a state that is no payment.
+/// SQLite's errors, and a state that can't be parsed.
 pub fn payment(db: &Connection, order: OrderId) -> rusqlite::Result<Option<Payment>> {
     let mut query = db.prepare_cached("SELECT state FROM entities WHERE key = ?")?;
     query.query_map([key(order)], read_payment)?.next().transpose()
@@ -105,66 +105,71 @@ fn read_payment(row: &rusqlite::Row<'_>) -> rusqlite::Result<Payment> {
     payment.map_err(|error| Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
 }
 
-/// What stands on one account in one currency, in minor units.
+/// The totals of one account in one currency, in minor units.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Total {
+pub struct AccountTotal {
     /// ISO 4217.
     pub currency: String,
     /// The account's name.
     pub account: String,
-    /// All of its left side.
+    /// The sum of its debits.
     pub debit_minor: i64,
-    /// All of its right side.
+    /// The sum of its credits.
     pub credit_minor: i64,
 }
 
-/// The sums of all accounts.
+/// The totals of all accounts.
 ///
 /// # Errors
-/// SQLite's.
-pub fn totals(db: &Connection) -> rusqlite::Result<Vec<Total>> {
+/// SQLite's errors.
+pub fn totals(db: &Connection) -> rusqlite::Result<Vec<AccountTotal>> {
     let mut query = db.prepare_cached(
         "SELECT currency, account, SUM(debit), SUM(credit) FROM postings GROUP BY currency, account ORDER BY 1, 2",
     )?;
     let read = |row: &rusqlite::Row<'_>| {
-        Ok(Total { currency: row.get(0)?, account: row.get(1)?, debit_minor: row.get(2)?, credit_minor: row.get(3)? })
+        Ok(AccountTotal {
+            currency: row.get(0)?,
+            account: row.get(1)?,
+            debit_minor: row.get(2)?,
+            credit_minor: row.get(3)?,
+        })
     };
     query.query_map([], read)?.collect()
 }
 
-/// A posting as the view has it.
+/// A posting in the view.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Posted {
-    /// Whose payment.
+pub struct PostingRow {
+    /// The order.
     pub order_id: String,
-    /// Which of its postings.
+    /// The number of the posting within the order.
     pub line: u32,
-    /// The postings of one entry balance.
+    /// The number of the entry; the postings of an entry balance.
     pub entry: u32,
-    /// What is booked.
+    /// The kind of the entry.
     pub what: String,
     /// When it happened.
     pub at: Option<Timestamp>,
-    /// Where it is booked.
+    /// The account.
     pub account: String,
     /// ISO 4217.
     pub currency: String,
-    /// On the left side.
+    /// The debit, in minor units.
     pub debit_minor: i64,
-    /// On the right side.
+    /// The credit, in minor units.
     pub credit_minor: i64,
 }
 
-/// The place after a posting in the list.
+/// A position in the list of postings: after this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Whose payment.
+pub struct PostingCursor {
+    /// The order.
     pub order: OrderId,
-    /// Which of its postings.
+    /// The number of the posting within the order.
     pub line: u32,
 }
 
-impl FromStr for Place {
+impl FromStr for PostingCursor {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -173,25 +178,26 @@ impl FromStr for Place {
     }
 }
 
-/// At most `limit` postings after `from`, those of the newest orders first; of one order, or of all.
+/// At most `limit` postings after `from`, newest orders first; of one order, or of all.
 ///
 /// # Errors
-/// SQLite's.
+/// SQLite's errors.
 pub fn postings(
     db: &Connection,
     order: Option<OrderId>,
-    from: Option<&Place>,
+    from: Option<&PostingCursor>,
     limit: usize,
-) -> rusqlite::Result<Vec<Posted>> {
+) -> rusqlite::Result<Vec<PostingRow>> {
     let mut query = db.prepare_cached(
         "SELECT order_id, line, entry, what, at, account, currency, debit, credit FROM postings
          WHERE (?1 IS NULL OR order_id = ?1) AND (order_id < ?2 OR order_id = ?2 AND line > ?3)
          ORDER BY order_id DESC, line LIMIT ?4",
     )?;
-    let (before, line) = from.map_or(("~".to_owned(), 0), |place| (place.order.to_string(), place.line));
+    let before = from.map_or_else(|| "~".to_owned(), |cursor| cursor.order.to_string());
+    let line = from.map_or(0, |cursor| cursor.line);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let read = |row: &rusqlite::Row<'_>| {
-        Ok(Posted {
+        Ok(PostingRow {
             order_id: row.get(0)?,
             line: row.get(1)?,
             entry: row.get(2)?,
@@ -209,13 +215,14 @@ pub fn postings(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::ProviderKind;
+    use crate::provider::call::ProviderKind;
 
-    /// The view's own table of states, as `common` makes it.
+    /// The view's table of states, as `common` creates it.
     const ENTITIES: &str = "CREATE TABLE entities(partition INTEGER, key TEXT, state TEXT, open INTEGER);";
 
     fn show(db: &mut Connection, payment: &Payment) {
-        let (key, state) = (key(payment.order), serde_json::to_string(payment).unwrap());
+        let key = key(payment.order);
+        let state = serde_json::to_string(payment).unwrap();
         db.execute("DELETE FROM entities WHERE key = ?", [&key]).unwrap();
         db.execute("INSERT INTO entities VALUES (0, ?, ?, 0)", [&key, &state]).unwrap();
         let tx = db.transaction().unwrap();
@@ -230,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_goes_from_the_newest_order_to_the_oldest_by_pages() {
+    fn payments_are_listed_by_pages_from_the_newest_order_to_the_oldest() {
         let mut db = database();
         let orders: Vec<OrderId> = (1..=5).map(|n| format!("{n:032x}").parse().unwrap()).collect();
         for order in &orders {
@@ -252,24 +259,24 @@ mod tests {
     }
 
     #[test]
-    fn the_postings_are_those_of_the_last_state_whatever_was_shown_before() {
+    fn the_postings_are_those_of_the_last_state() {
         let mut db = database();
-        let mut desk = crate::tests::Desk::approved();
-        show(&mut db, desk.payment());
-        desk.part("r1", Some(50));
-        desk.provider_part("r1", 1, "refunded");
+        let mut fixture = crate::tests::fixture::Fixture::approved();
+        show(&mut db, fixture.payment());
+        fixture.refund_part("r1", Some(50));
+        fixture.part_answered("r1", 1, "refunded");
         for _ in 0..2 {
-            show(&mut db, desk.payment());
+            show(&mut db, fixture.payment());
         }
         let all = totals(&db).unwrap();
-        let sums = |f: fn(&Total) -> i64| all.iter().map(f).sum::<i64>();
+        let sums = |f: fn(&AccountTotal) -> i64| all.iter().map(f).sum::<i64>();
         assert_eq!((sums(|t| t.debit_minor), sums(|t| t.credit_minor)), (2200, 2200));
         let held = all.iter().find(|total| total.account == "provider_clearing").unwrap();
         assert_eq!((held.debit_minor, held.credit_minor, held.currency.as_str()), (1050, 50, "BRL"));
 
         let first = postings(&db, None, None, 3).unwrap();
-        let after = Place { order: desk.payment().order, line: first[2].line };
-        let rest = postings(&db, Some(desk.payment().order), Some(&after), 99).unwrap();
+        let after = PostingCursor { order: fixture.payment().order, line: first[2].line };
+        let rest = postings(&db, Some(fixture.payment().order), Some(&after), 99).unwrap();
         let lines: Vec<u32> = first.iter().chain(&rest).map(|posted| posted.line).collect();
         assert_eq!(lines, [0, 1, 2, 3, 4, 5, 6, 7]);
     }

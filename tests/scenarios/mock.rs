@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use common::money::Amount;
+use payment_service::provider::call::{Capture, Charge, ProviderKind, Refund};
+use payment_service::provider::port::{ChargeStatus, PaymentProvider as _, ProviderError};
 use payment_service::provider::settings::StripeSettings;
 use payment_service::provider::stripe::Stripe;
-use payment_service::provider::{Capture, Charge, PaymentProvider as _, ProviderError, ProviderKind, Refund, Standing};
 use tests::machine;
 use tests::process::Group;
 use tests::wait::{SOON, until};
@@ -52,7 +53,7 @@ pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
     for standing in
         [stripe.result(&charge).await, stripe.confirm(&charge, "pm_card_visa").await, stripe.cancel(&charge).await]
     {
-        ensure!(matches!(&standing, Ok(Standing::Declined(_))), "{standing:?}");
+        ensure!(matches!(&standing, Ok(ChargeStatus::Declined(_))), "{standing:?}");
     }
     let captured = stripe.capture(&charge, Amount(800)).await;
     ensure!(

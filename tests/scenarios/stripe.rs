@@ -113,7 +113,7 @@ async fn webhooks_are_taken_once_and_forged_ones_refused(cluster: Arc<Cluster>, 
     ensure!(webhook(&cluster, &failed, WEBHOOK_SECRET).await? == StatusCode::OK, "taken");
     until("all of it to be noted", SOON, || async {
         let history = payment(&cluster, &order.id).await?["history"].to_string();
-        let noted = history.contains("said again") && history.contains("when it was approved: nothing changes");
+        let noted = history.contains("approved again") && history.contains("when it was approved: nothing changes");
         if noted { Ok(Some(())) } else { Err(anyhow!("{history}")) }
     })
     .await?;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use common::ids::OrderId;
 use common::money::Amount;
-use payment_service::provider::{Accepted, Charge, PaymentProvider, ProviderError, Refund, Simulated, Standing};
+use payment_service::provider::call::{Charge, Refund};
+use payment_service::provider::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
+use payment_service::provider::simulated::Simulated;
 
 /// What the provider's books hold.
 pub struct Book {
@@ -80,7 +82,7 @@ impl PaymentProvider for Bank {
         fails.map_or(Ok(accepted), |_| Err(no_answer()))
     }
 
-    async fn result(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+    async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         let standing = self.simulated.result(charge).await?;
         self.book.lock().unwrap().fails().map_or(Ok(standing), |_| Err(no_answer()))
     }
@@ -89,7 +91,7 @@ impl PaymentProvider for Bank {
         self.simulated.capture(charge, amount).await
     }
 
-    async fn cancel(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+    async fn cancel(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         let standing = self.simulated.cancel(charge).await?;
         self.book.lock().unwrap().fails().map_or(Ok(standing), |_| Err(no_answer()))
     }

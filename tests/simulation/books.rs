@@ -10,7 +10,7 @@ use inventory_service::entity::{Inventory, Stock, reservation_key, stock_key};
 use orchestrator::conduct::{Kept, saga_key};
 use order_service::order::entity::OrderEntity as Ordering;
 use order_service::order::{self, Status};
-use payment_service::payment::{self, Payment};
+use payment_service::entity::{self as payment, Payment};
 
 use crate::bank::Book;
 use crate::kafka::Kafka;

@@ -12,8 +12,7 @@ use inventory_service::entity::{Inventory, Reservation, ReservationStatus as Res
 use orchestrator::conduct::Kept;
 use order_service::order;
 use order_service::order::entity::OrderEntity as Ordering;
-use payment_service::answers::{Outcome, PROVIDER_ANSWERED, ProviderAnswered};
-use payment_service::results::{PaymentResult, Verdict as Paid};
+use payment_service::messages::{Outcome, PROVIDER_ANSWERED, PaymentResult, ProviderAnswered, Verdict as Paid};
 
 use crate::kafka::{Kafka, PARTITIONS, Place, Written};
 use crate::sabotage::Sabotage;

@@ -17,7 +17,7 @@ use orchestrator::program::Orchestrator;
 use order_service::handler::OrderHandler;
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
-use payment_service::provider::ProviderKind;
+use payment_service::provider::call::ProviderKind;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

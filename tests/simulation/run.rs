@@ -19,10 +19,10 @@ use orchestrator::definitions::Definitions;
 use orchestrator::program::Orchestrator;
 use order_service::handler::OrderHandler;
 use order_service::mail::Mailer;
-use payment_service::executor::Cashier;
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
-use payment_service::provider::ProviderKind;
+use payment_service::provider::call::ProviderKind;
+use payment_service::provider::executor::ProviderExecutor;
 
 use crate::bank::Bank;
 use crate::books;
@@ -128,11 +128,11 @@ impl Run {
             run.add::<inventory_service::program::Program, _, _>(warehouse, carrier(), BTreeSet::new(), limits);
         }
         let payments = Payments { provider: ProviderKind::Simulated };
-        let cashier = Cashier { provider: bank };
+        let executor = ProviderExecutor { provider: bank };
         if matches!(sabotage, Sabotage::KeepsTheMoney | Sabotage::ChargesAgain) {
-            run.add::<PaymentService, _, _>(Till(payments, sabotage), cashier, BTreeSet::new(), limits);
+            run.add::<PaymentService, _, _>(Till(payments, sabotage), executor, BTreeSet::new(), limits);
         } else {
-            run.add::<PaymentService, _, _>(payments, cashier, BTreeSet::new(), limits);
+            run.add::<PaymentService, _, _>(payments, executor, BTreeSet::new(), limits);
         }
         let conductor = Conductor::new(definitions.clone());
         let more = Orchestrator::more_topics(&conductor).inputs;

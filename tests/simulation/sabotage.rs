@@ -9,9 +9,11 @@ use inventory_service::carrier::call::CarrierCall;
 use inventory_service::entity::{Inventory, reservation_key};
 use inventory_service::handler::Warehouse;
 use inventory_service::messages::{OrderCommand, RELEASE, RESERVE};
+use payment_service::entity::status::Status;
+use payment_service::entity::{Payment, key};
 use payment_service::handler::Payments;
-use payment_service::payment::{Payment, ProviderCall, Status, key};
-use payment_service::results::PaymentResult;
+use payment_service::messages::PaymentResult;
+use payment_service::provider::call::ProviderCall;
 use serde_json::json;
 
 /// What is broken.

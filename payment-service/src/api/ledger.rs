@@ -1,4 +1,4 @@
-//! `GET /ledger`: what stands on the accounts, and the postings that it comes from.
+//! `GET /ledger`: the accounts, and their postings.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,10 +10,10 @@ use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::read_limit;
-use crate::payment::ledger::Account;
-use crate::program::Settings;
-use crate::view::{self, Place, Posted, Total};
+use super::query::read_limit;
+use crate::ledger::Account;
+use crate::settings::Settings;
+use crate::view::{self, AccountTotal, PostingCursor, PostingRow};
 
 /// The query of `GET /ledger`.
 #[derive(Deserialize, IntoParams)]
@@ -23,9 +23,9 @@ pub(super) struct Query {
     /// Only the postings of this order's payment.
     #[param(value_type = Option<uuid::Uuid>)]
     order_id: Option<String>,
-    /// From the `next` of the page before.
+    /// The `next` of the page before.
     cursor: Option<String>,
-    /// At most so many postings.
+    /// The size of the page of postings.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
     limit: Option<String>,
 }
@@ -34,18 +34,18 @@ pub(super) struct Query {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Ledger {
-    /// Whether debits equal credits in every currency.
+    /// True if debits equal credits in every currency.
     balanced: bool,
-    /// What stands on each account, in each currency.
+    /// The totals of each account, in each currency.
     accounts: Vec<AccountBody>,
-    /// The postings, those of the newest orders first.
+    /// The postings, newest orders first.
     postings: Vec<PostingBody>,
     /// The query's `cursor` for the next page of postings, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-/// What stands on an account.
+/// The totals of an account in one currency.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Account)]
 struct AccountBody {
@@ -62,7 +62,7 @@ struct AccountBody {
     balance: Amount,
 }
 
-/// The accounts there are.
+/// An account.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[allow(dead_code)]
@@ -96,7 +96,7 @@ struct PostingBody {
     credit: Amount,
 }
 
-/// What stands on the accounts, and the postings.
+/// Returns the accounts, and a page of their postings.
 #[utoipa::path(get, path = "/ledger", params(Query), responses((status = 200, body = Ledger)))]
 pub(super) async fn show(
     State(context): State<Context<Settings>>,
@@ -104,23 +104,24 @@ pub(super) async fn show(
 ) -> Result<Json<Ledger>, Problem> {
     let id = |text: &str| text.parse::<OrderId>().ok();
     let order = parameter("orderId", query.order_id.as_deref(), id, "an order's id, a UUID")?;
-    let place = |text: &str| text.parse::<Place>().ok();
-    let from = parameter("cursor", query.cursor.as_deref(), place, "the next of an earlier page, as it was")?;
+    let cursor = |text: &str| text.parse::<PostingCursor>().ok();
+    let from = parameter("cursor", query.cursor.as_deref(), cursor, "the next of an earlier page, unchanged")?;
     let limit = read_limit(query.limit.as_deref())?;
-    let asked = move |db: &rusqlite::Connection| {
-        // One snapshot: what is summed is what is listed.
+    let read = move |db: &rusqlite::Connection| {
+        // One snapshot, so that the totals match the postings.
         let tx = db.unchecked_transaction()?;
         Ok((view::totals(&tx)?, view::postings(&tx, order, from.as_ref(), limit + 1)?))
     };
-    let (totals, mut postings) = context.view.read(asked).await?;
+    let (totals, mut postings) = context.view.read(read).await?;
     let more = postings.len() > limit;
     postings.truncate(limit);
     let next = postings.last().filter(|_| more).map(|last| format!("{}_{}", last.order_id, last.line));
-    let (balanced, accounts) = (balanced(&totals), totals.into_iter().map(AccountBody::of).collect());
+    let balanced = balanced(&totals);
+    let accounts = totals.into_iter().map(AccountBody::of).collect();
     Ok(Json(Ledger { balanced, accounts, postings: postings.into_iter().map(PostingBody::of).collect(), next }))
 }
 
-fn balanced(totals: &[Total]) -> bool {
+fn balanced(totals: &[AccountTotal]) -> bool {
     let sum = |currency: &str| -> i64 {
         totals
             .iter()
@@ -128,21 +129,24 @@ fn balanced(totals: &[Total]) -> bool {
             .map(|total| total.debit_minor - total.credit_minor)
             .sum()
     };
-    totals.iter().all(|total| sum(&total.currency) == 0 && Account::ALL.iter().any(|a| a.name() == total.account))
+    totals
+        .iter()
+        .all(|total| sum(&total.currency) == 0 && Account::ALL.iter().any(|account| account.name() == total.account))
 }
 
 impl AccountBody {
-    fn of(total: Total) -> Self {
-        let Total { currency, account, debit_minor, credit_minor } = total;
+    fn of(total: AccountTotal) -> Self {
+        let AccountTotal { currency, account, debit_minor, credit_minor } = total;
         let balance = Amount(debit_minor - credit_minor);
         Self { account, currency, debit: Amount(debit_minor), credit: Amount(credit_minor), balance }
     }
 }
 
 impl PostingBody {
-    fn of(posted: Posted) -> Self {
-        let Posted { order_id, entry, what, at, account, currency, debit_minor, credit_minor, line: _ } = posted;
-        let (debit, credit) = (Amount(debit_minor), Amount(credit_minor));
+    fn of(posting: PostingRow) -> Self {
+        let PostingRow { order_id, entry, what, at, account, currency, debit_minor, credit_minor, line: _ } = posting;
+        let debit = Amount(debit_minor);
+        let credit = Amount(credit_minor);
         Self { order_id, entry, what, at, account, currency, debit, credit }
     }
 }
@@ -152,14 +156,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_balance_is_said() {
-        let total = |currency: &str, account: &str, debit_minor, credit_minor| Total {
+    fn totals_that_do_not_balance_are_reported() {
+        let total = |currency: &str, account: &str, debit_minor, credit_minor| AccountTotal {
             currency: currency.to_owned(),
             account: account.to_owned(),
             debit_minor,
             credit_minor,
         };
-        let (left, right) = (total("BRL", "provider_clearing", 10, 0), total("BRL", "revenue", 0, 10));
+        let left = total("BRL", "provider_clearing", 10, 0);
+        let right = total("BRL", "revenue", 0, 10);
         assert!(balanced(&[]) && balanced(&[left.clone(), right.clone()]));
         assert!(!balanced(std::slice::from_ref(&left)));
         assert!(!balanced(&[left, total("USD", "revenue", 0, 10)]), "not across currencies");

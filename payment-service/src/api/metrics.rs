@@ -1,4 +1,4 @@
-//! `GET /metrics`: how this instance's providers have been doing, for Prometheus
+//! `GET /metrics`: the health of this instance's providers, for Prometheus
 //! (OpenMetrics 1.0, <https://github.com/prometheus/OpenMetrics>).
 
 use axum::extract::State;
@@ -12,10 +12,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::program::Settings;
-use crate::provider::ProviderKind;
 use crate::provider::breaker::State as Circuit;
-use crate::provider::guard::Seen;
+use crate::provider::registry::ProviderReport;
+use crate::settings::Settings;
 
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -23,25 +22,28 @@ type Labels = Vec<(&'static str, &'static str)>;
 
 /// The providers' calls and circuit breakers in this instance, as OpenMetrics text.
 #[utoipa::path(get, path = "/metrics",
-    responses((status = 200, description = "OpenMetrics 1.0.", content_type = "application/openmetrics-text", body = String)))]
+    responses((status = 200, description = "OpenMetrics 1.0.", content_type = "application/openmetrics-text",
+        body = String)))]
 pub(super) async fn show(State(context): State<Context<Settings>>) -> Result<Response, Problem> {
-    let seen = context.settings.providers().map(|providers| providers.seen()).unwrap_or_default();
-    Ok(([(CONTENT_TYPE, TEXT)], text(seen).map_err(Problem::internal)?).into_response())
+    let reports = context.settings.providers().map(|providers| providers.reports()).unwrap_or_default();
+    Ok(([(CONTENT_TYPE, TEXT)], text(reports).map_err(Problem::internal)?).into_response())
 }
 
-fn text(seen: Vec<(ProviderKind, bool, Seen)>) -> Result<String, std::fmt::Error> {
+fn text(reports: Vec<ProviderReport>) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("payment_provider");
-    let (circuit, failing) = (Family::<Labels, Gauge>::default(), Family::<Labels, Gauge>::default());
-    let (calls, failed) = (Family::<Labels, Counter>::default(), Family::<Labels, Counter>::default());
-    for (kind, _, seen) in seen {
+    let circuit = Family::<Labels, Gauge>::default();
+    let failing = Family::<Labels, Gauge>::default();
+    let calls = Family::<Labels, Counter>::default();
+    let failed = Family::<Labels, Counter>::default();
+    for ProviderReport { kind, health, .. } in reports {
         for state in Circuit::ALL {
             let labels = vec![("provider", kind.name()), ("state", state.name())];
-            circuit.get_or_create(&labels).set(i64::from(seen.state == state));
+            circuit.get_or_create(&labels).set(i64::from(health.state == state));
         }
         let labels = vec![("provider", kind.name())];
-        failing.get_or_create(&labels).set(seen.failures.into());
-        calls.get_or_create(&labels).inc_by(seen.calls);
-        failed.get_or_create(&labels).inc_by(seen.failed);
+        failing.get_or_create(&labels).set(health.failures.into());
+        calls.get_or_create(&labels).inc_by(health.calls);
+        failed.get_or_create(&labels).inc_by(health.failed);
     }
     registry.register("circuit_state", "1 for the state that the circuit breaker is in", circuit);
     registry.register("consecutive_failures", "Calls that failed one after the other, up to now", failing);
@@ -57,10 +59,12 @@ mod tests {
     use common::time::Timestamp;
 
     use super::*;
+    use crate::provider::call::ProviderKind;
+    use crate::provider::guard::ProviderHealth;
 
     #[test]
-    fn a_scrape_says_how_each_provider_does() {
-        let seen = Seen {
+    fn a_scrape_has_the_health_of_each_provider() {
+        let health = ProviderHealth {
             state: Circuit::Open,
             since: Timestamp(0),
             failures: 10,
@@ -68,7 +72,7 @@ mod tests {
             calls: 12,
             failed: 11,
         };
-        let text = text(vec![(ProviderKind::Stripe, true, seen)]).unwrap();
+        let text = text(vec![ProviderReport { kind: ProviderKind::Stripe, chosen: true, health }]).unwrap();
         for line in [
             "payment_provider_circuit_state{provider=\"stripe\",state=\"open\"} 1",
             "payment_provider_circuit_state{provider=\"stripe\",state=\"closed\"} 0",
@@ -77,7 +81,7 @@ mod tests {
             "payment_provider_failed_calls_total{provider=\"stripe\"} 11",
             "# EOF",
         ] {
-            assert!(text.lines().any(|said| said == line), "{line} in {text}");
+            assert!(text.lines().any(|written| written == line), "{line} in {text}");
         }
     }
 }

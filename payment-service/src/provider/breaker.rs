@@ -1,6 +1,6 @@
-//! A circuit breaker as a pure state machine: it is told the time and what became of calls, and says whether a call may be
-//! made. Apart from `guard`, which makes the calls. Crates for this (failsafe, recloser) hide their state, read the clock
-//! themselves and let every call through when half-open.
+//! A circuit breaker (Nygard, "Release It!") as a pure state machine: its input is the time and the outcomes of calls.
+//! `guard` makes the calls. Crates for this (failsafe, recloser) hide their state, read the clock themselves and let
+//! every call through when half-open.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// So many failures one after the other open it.
+    /// This many consecutive failures open it.
     pub failures: u32,
-    /// So long it stays open before a call is tried.
+    /// How long it stays open before a call is tried.
     pub open_for: Duration,
 }
 
-/// Where a breaker stands.
+/// The state of a breaker.
 ///
 /// ```text
 ///            failures in a row               open_for is over
@@ -39,7 +39,7 @@ impl State {
     /// Every state.
     pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
 
-    /// As the API calls it.
+    /// Its name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -49,9 +49,9 @@ impl State {
     }
 }
 
-/// A call that may be made. What became of it is told with it.
+/// Permission to make one call. Its outcome is reported with it.
 #[derive(Debug, PartialEq, Eq)]
-#[must_use = "what became of the call is to be told to the breaker"]
+#[must_use = "report the outcome of the call to the breaker"]
 pub struct Permit(u64);
 
 /// The breaker.
@@ -61,23 +61,23 @@ pub struct Breaker {
     state: State,
     since: Timestamp,
     failures: u32,
-    /// Counts openings and closings: what became of a call that began before the last of them says nothing of now.
+    /// Counts state changes: outcomes of calls that began in an earlier era are ignored.
     era: u64,
-    /// When the call began that is tried while half-open.
+    /// When the call that is tried while half-open began.
     trying: Option<Timestamp>,
     last_error: Option<String>,
 }
 
 impl Breaker {
-    /// A closed one.
+    /// A closed breaker.
     pub fn new(limits: Limits, now: Timestamp) -> Self {
         Self { limits, state: State::Closed, since: now, failures: 0, era: 0, trying: None, last_error: None }
     }
 
-    /// Asks for a call.
+    /// Requests permission for a call.
     ///
     /// # Errors
-    /// How long to wait before asking again.
+    /// How long to wait before the next request.
     pub fn permit(&mut self, now: Timestamp) -> Result<Permit, Duration> {
         match self.state {
             State::Closed => Ok(Permit(self.era)),
@@ -91,7 +91,7 @@ impl Breaker {
                 Ok(Permit(self.era))
             }
             State::HalfOpen => match self.trying {
-                // Whoever tried may have been given up on the way, and then never says what became of it.
+                // The caller may have been dropped before it could report the outcome.
                 Some(began) if now < began.plus(self.limits.open_for) => {
                     Err(began.plus(self.limits.open_for).since(now))
                 }
@@ -103,7 +103,7 @@ impl Breaker {
         }
     }
 
-    /// The provider answered, be it with a no.
+    /// The provider answered; a refusal is an answer too.
     pub fn answered(&mut self, permit: &Permit, now: Timestamp) {
         if permit.0 != self.era {
             return;
@@ -114,7 +114,7 @@ impl Breaker {
         }
     }
 
-    /// It did not answer, or said that it can't.
+    /// The provider did not answer, or failed.
     pub fn failed(&mut self, permit: &Permit, why: &str, now: Timestamp) {
         if permit.0 != self.era {
             return;
@@ -132,13 +132,30 @@ impl Breaker {
     }
 
     fn turn(&mut self, state: State, now: Timestamp) {
-        (self.state, self.since, self.trying) = (state, now, None);
+        self.state = state;
+        self.since = now;
+        self.trying = None;
         self.era += 1;
     }
 
-    /// Where it stands, since when, how many calls failed one after the other, and the last failure.
-    pub fn seen(&self) -> (State, Timestamp, u32, Option<&str>) {
-        (self.state, self.since, self.failures, self.last_error.as_deref())
+    /// The state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// When it entered the state.
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// The number of consecutive failures up to now.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// The last failure.
+    pub fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
     }
 }
 
@@ -152,22 +169,22 @@ mod tests {
         Timestamp(second * 1000)
     }
 
-    fn state(breaker: &Breaker) -> State {
-        breaker.seen().0
+    fn snapshot(breaker: &Breaker) -> (State, Timestamp, u32, Option<&str>) {
+        (breaker.state(), breaker.since(), breaker.failures(), breaker.last_error())
     }
 
     fn open() -> Breaker {
         let mut breaker = Breaker::new(LIMITS, at(0));
         for second in 1..=3 {
             let permit = breaker.permit(at(second)).unwrap();
-            breaker.failed(&permit, "no line", at(second));
+            breaker.failed(&permit, "no answer", at(second));
         }
-        assert_eq!(breaker.seen(), (State::Open, at(3), 3, Some("no line")));
+        assert_eq!(snapshot(&breaker), (State::Open, at(3), 3, Some("no answer")));
         breaker
     }
 
     #[test]
-    fn failures_one_after_the_other_open_it_and_an_answer_between_them_does_not() {
+    fn consecutive_failures_open_it_unless_an_answer_is_between_them() {
         let mut breaker = Breaker::new(LIMITS, at(0));
         for second in 1..20 {
             let permit = breaker.permit(at(second)).unwrap();
@@ -177,56 +194,56 @@ mod tests {
                 breaker.failed(&permit, "", at(second))
             }
         }
-        assert_eq!(state(&breaker), State::Closed);
+        assert_eq!(breaker.state(), State::Closed);
         open();
     }
 
     #[test]
-    fn while_it_is_open_no_call_is_made_and_it_says_how_long() {
+    fn while_it_is_open_no_call_is_permitted_and_it_returns_how_long() {
         let mut breaker = open();
         assert_eq!(breaker.permit(at(5)), Err(Duration::from_secs(8)));
-        assert_eq!(state(&breaker), State::Open);
+        assert_eq!(breaker.state(), State::Open);
     }
 
     #[test]
-    fn then_one_call_is_tried_and_closes_it_or_opens_it_again() {
+    fn half_open_one_call_is_tried_and_closes_it_or_opens_it_again() {
         let mut breaker = open();
         let tried = breaker.permit(at(13)).unwrap();
-        assert_eq!((state(&breaker), breaker.permit(at(14))), (State::HalfOpen, Err(Duration::from_secs(9))));
+        assert_eq!((breaker.state(), breaker.permit(at(14))), (State::HalfOpen, Err(Duration::from_secs(9))));
         breaker.answered(&tried, at(15));
-        assert_eq!(breaker.seen(), (State::Closed, at(15), 0, Some("no line")));
+        assert_eq!(snapshot(&breaker), (State::Closed, at(15), 0, Some("no answer")));
         let _ = breaker.permit(at(15)).unwrap();
 
         let mut breaker = open();
         let tried = breaker.permit(at(13)).unwrap();
-        breaker.failed(&tried, "still none", at(14));
-        assert_eq!(breaker.seen(), (State::Open, at(14), 4, Some("still none")));
+        breaker.failed(&tried, "no answer again", at(14));
+        assert_eq!(snapshot(&breaker), (State::Open, at(14), 4, Some("no answer again")));
         assert_eq!(breaker.permit(at(23)), Err(Duration::from_secs(1)));
     }
 
     #[test]
-    fn a_try_that_is_given_up_does_not_keep_it_half_open_for_ever() {
+    fn a_tried_call_without_an_outcome_does_not_keep_it_half_open_for_ever() {
         let mut breaker = open();
         let lost = breaker.permit(at(13)).unwrap();
         let next = breaker.permit(at(23)).unwrap();
         breaker.answered(&next, at(24));
         breaker.failed(&lost, "late", at(25));
-        assert_eq!(state(&breaker), State::Closed);
+        assert_eq!(breaker.state(), State::Closed);
     }
 
     #[test]
-    fn what_became_of_a_call_from_before_says_nothing_of_now() {
+    fn outcomes_of_calls_from_an_earlier_era_are_ignored() {
         let mut breaker = Breaker::new(LIMITS, at(0));
         let old: Vec<Permit> = (0..9).map(|_| breaker.permit(at(0)).unwrap()).collect();
         for permit in &old {
             breaker.failed(permit, "", at(1));
         }
-        assert_eq!(breaker.seen().2, 3, "the others belong to a time that is over");
+        assert_eq!(breaker.failures(), 3, "the others began in an earlier era");
         let tried = breaker.permit(at(11)).unwrap();
         breaker.failed(&old[0], "", at(12));
-        assert_eq!(state(&breaker), State::HalfOpen);
+        assert_eq!(breaker.state(), State::HalfOpen);
         breaker.answered(&tried, at(12));
         breaker.failed(&old[1], "", at(13));
-        assert_eq!(breaker.seen().2, 0);
+        assert_eq!(breaker.failures(), 0);
     }
 }

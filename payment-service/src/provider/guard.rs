@@ -1,5 +1,5 @@
-//! What surrounds every call to a provider: a time limit, a second try with the same idempotency key, and the circuit
-//! breaker, which is told what became of each call.
+//! Wraps every call to a provider with a timeout, another attempt with the same idempotency key, and the circuit
+//! breaker.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,14 +10,15 @@ use common::money::Amount;
 use common::time::Timestamp;
 
 use super::breaker::{self, Breaker};
-use super::{Accepted, Charge, PaymentProvider, ProviderError, Refund, Standing};
+use super::call::{Charge, Refund};
+use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
 
-/// How patient the service is with a provider.
+/// Limits on the calls to a provider.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// The longest a call may take.
+pub struct CallPolicy {
+    /// The timeout of a call.
     pub timeout: Duration,
-    /// Calls made for one answer, in all.
+    /// The most calls for one answer.
     pub attempts: u32,
     /// The pause between them.
     pub pause: Duration,
@@ -25,52 +26,57 @@ pub struct Patience {
     pub breaker: breaker::Limits,
 }
 
-/// A provider with all that surrounds it.
+/// A provider with a timeout, retries and a circuit breaker.
 pub struct Guarded<P> {
     provider: P,
-    patience: Patience,
+    policy: CallPolicy,
     breaker: Mutex<Breaker>,
     calls: AtomicU64,
     failed: AtomicU64,
 }
 
-/// How a provider has been doing.
+/// The health of a provider.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    /// The breaker's state.
+pub struct ProviderHealth {
+    /// The state of its circuit breaker.
     pub state: breaker::State,
-    /// Since when.
+    /// When the breaker entered the state.
     pub since: Timestamp,
-    /// Calls that failed one after the other, up to now.
+    /// The number of consecutive failures up to now.
     pub failures: u32,
-    /// The last failure there was.
+    /// The last failure.
     pub last_error: Option<String>,
-    /// Calls made since the start.
+    /// Calls since the start.
     pub calls: u64,
-    /// Of these failed.
+    /// Failed calls since the start.
     pub failed: u64,
 }
 
 impl<P> Guarded<P> {
     /// Surrounds a provider.
-    pub fn new(provider: P, patience: Patience) -> Self {
-        let breaker = Mutex::new(Breaker::new(patience.breaker, Timestamp::now()));
-        Self { provider, patience, breaker, calls: AtomicU64::new(0), failed: AtomicU64::new(0) }
+    pub fn new(provider: P, policy: CallPolicy) -> Self {
+        let breaker = Mutex::new(Breaker::new(policy.breaker, Timestamp::now()));
+        Self { provider, policy, breaker, calls: AtomicU64::new(0), failed: AtomicU64::new(0) }
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How it has been doing.
-    pub fn seen(&self) -> Seen {
+    /// Its health.
+    pub fn health(&self) -> ProviderHealth {
         let breaker = self.breaker();
-        let (state, since, failures, last_error) = breaker.seen();
-        let [calls, failed] = [&self.calls, &self.failed].map(|counted| counted.load(Ordering::Relaxed));
-        Seen { state, since, failures, last_error: last_error.map(str::to_owned), calls, failed }
+        ProviderHealth {
+            state: breaker.state(),
+            since: breaker.since(),
+            failures: breaker.failures(),
+            last_error: breaker.last_error().map(str::to_owned),
+            calls: self.calls.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+        }
     }
 
-    /// Makes a call, again after a failure, unless the breaker is open.
+    /// Makes a call, and another after a failure, unless the breaker is open.
     async fn call<T, F>(&self, what: &str, make: impl Fn() -> F) -> Result<T, ProviderError>
     where
         F: Future<Output = Result<T, ProviderError>>,
@@ -78,12 +84,12 @@ impl<P> Guarded<P> {
         let mut attempt = 1;
         loop {
             let failed = match self.once(&make).await {
-                Err(failed @ ProviderError::Failed(_)) if attempt < self.patience.attempts => failed,
+                Err(failed @ ProviderError::Failed(_)) if attempt < self.policy.attempts => failed,
                 other => return other,
             };
-            tracing::debug!(attempt, "{what} failed, and is tried again: {failed}");
+            tracing::debug!(attempt, "{what} failed and is tried again: {failed}");
             attempt += 1;
-            tokio::time::sleep(self.patience.pause).await;
+            tokio::time::sleep(self.policy.pause).await;
         }
     }
 
@@ -93,13 +99,14 @@ impl<P> Guarded<P> {
     {
         let permit = self.breaker().permit(Timestamp::now()).map_err(ProviderError::CircuitOpen)?;
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let limit = self.patience.timeout;
+        let limit = self.policy.timeout;
         let answer = match tokio::time::timeout(limit, make()).await {
             Ok(answer) => answer,
             Err(_) => Err(ProviderError::Failed(format!("no answer within {} s", limit.as_secs_f64()))),
         };
-        let (mut breaker, now) = (self.breaker(), Timestamp::now());
-        let before = breaker.seen().0;
+        let mut breaker = self.breaker();
+        let now = Timestamp::now();
+        let before = breaker.state();
         match &answer {
             Err(ProviderError::Failed(why)) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
@@ -109,9 +116,9 @@ impl<P> Guarded<P> {
                 breaker.answered(&permit, now);
             }
         }
-        let (state, ..) = breaker.seen();
+        let state = breaker.state();
         if state != before {
-            tracing::warn!("the provider's circuit breaker is {} and was {}", state.name(), before.name());
+            tracing::warn!("the provider's circuit breaker changed from {1} to {0}", state.name(), before.name());
         }
         answer
     }
@@ -122,7 +129,7 @@ impl<P: PaymentProvider> PaymentProvider for Guarded<P> {
         self.call("request", || self.provider.request(charge)).await
     }
 
-    async fn result(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+    async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         self.call("result", || self.provider.result(charge)).await
     }
 
@@ -130,7 +137,7 @@ impl<P: PaymentProvider> PaymentProvider for Guarded<P> {
         self.call("capture", || self.provider.capture(charge, amount)).await
     }
 
-    async fn cancel(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+    async fn cancel(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         self.call("cancel", || self.provider.cancel(charge)).await
     }
 

@@ -1,11 +1,12 @@
-//! A provider that is a person.
+//! A provider whose results an operator enters.
 
 use common::money::Amount;
 
-use super::{Accepted, Charge, PaymentProvider, ProviderError, Refund, Standing};
+use super::call::{Charge, Refund};
+use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
 
-/// A provider that takes every request, capture and refund; a person says the results, with `POST /payments/{id}/approve`
-/// or `decline`, or on `payment-results`.
+/// A provider that accepts every request, capture and refund. An operator enters the results with
+/// `POST /payments/{id}/approve` or `decline`, or on `payment-results`.
 pub struct Manual;
 
 impl PaymentProvider for Manual {
@@ -13,16 +14,16 @@ impl PaymentProvider for Manual {
         Ok(Accepted { result_after: None, reference: None })
     }
 
-    async fn result(&self, _charge: &Charge) -> Result<Standing, ProviderError> {
-        Ok(Standing::Silent)
+    async fn result(&self, _charge: &Charge) -> Result<ChargeStatus, ProviderError> {
+        Ok(ChargeStatus::Silent)
     }
 
     async fn capture(&self, _charge: &Charge, _amount: Amount) -> Result<(), ProviderError> {
         Ok(())
     }
 
-    async fn cancel(&self, _charge: &Charge) -> Result<Standing, ProviderError> {
-        Ok(Standing::Declined(Some("cancelled".to_owned())))
+    async fn cancel(&self, _charge: &Charge) -> Result<ChargeStatus, ProviderError> {
+        Ok(ChargeStatus::Declined(Some("cancelled".to_owned())))
     }
 
     async fn refund(&self, _refund: &Refund) -> Result<(), ProviderError> {

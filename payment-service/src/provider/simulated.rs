@@ -1,25 +1,26 @@
-//! A provider that needs no contract and answers by rules, so that every ending can be had at will.
+//! A provider that decides by the cents of the amount, so that every outcome can be produced at will.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use common::money::Amount;
 
-use super::{Accepted, Capture, Charge, PaymentProvider, ProviderError, Refund, Standing};
+use super::call::{Capture, Charge, Refund};
+use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
 
-/// A provider that answers by the cents of the amount.
+/// A provider that decides by the cents of the amount.
 ///
-/// | cents | what it does |
+/// | cents | behaviour |
 /// |---|---|
 /// | .13 | declines |
-/// | .44 | takes it and never answers |
-/// | .77 | fails technically twice, then takes and approves it |
+/// | .44 | accepts it and never reports a result |
+/// | .77 | fails technically twice, then accepts and approves it |
 /// | .99 | approves after `delay` |
 /// | else | approves at once |
 ///
-/// Besides, `failure_rate` of all calls fail technically, whatever the amount. What is to be captured later is authorized
-/// where else it would be approved. A payment that is called off while its result is on its way was paid before the call
-/// came, or declined, as its cents say.
+/// In addition, the share `failure_rate` of all calls fails technically, whatever the amount. A payment with manual
+/// capture is authorized instead of approved. A payment cancelled before its result was queried ends by its cents: paid
+/// or declined.
 pub struct Simulated {
     delay: Duration,
     failure_rate: f64,
@@ -32,14 +33,14 @@ const FAILS_TWICE: i64 = 77;
 const LATE: i64 = 99;
 
 impl Simulated {
-    /// With this delay of .99, and this share of calls that fail (0 to 1).
+    /// `delay` is that of .99; `failure_rate` is the share of failing calls, from 0 to 1.
     pub fn new(delay: Duration, failure_rate: f64) -> Self {
         Self { delay, failure_rate, dice: Mutex::new(fastrand::Rng::new()) }
     }
 
-    fn fails(&self) -> Result<(), ProviderError> {
-        let thrown = self.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
-        if thrown < self.failure_rate {
+    fn draw_failure(&self) -> Result<(), ProviderError> {
+        let drawn = self.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        if drawn < self.failure_rate {
             return Err(ProviderError::Failed("no answer (simulated, provider.failure_rate)".to_owned()));
         }
         Ok(())
@@ -52,7 +53,7 @@ fn cents(charge: &Charge) -> i64 {
 
 impl PaymentProvider for Simulated {
     async fn request(&self, charge: &Charge) -> Result<Accepted, ProviderError> {
-        self.fails()?;
+        self.draw_failure()?;
         let result_after = match cents(charge) {
             FAILS_TWICE if charge.call <= 2 => {
                 return Err(ProviderError::Failed("the provider can't be reached (simulated)".to_owned()));
@@ -64,28 +65,31 @@ impl PaymentProvider for Simulated {
         Ok(Accepted { result_after, reference: None })
     }
 
-    async fn result(&self, charge: &Charge) -> Result<Standing, ProviderError> {
-        self.fails()?;
+    async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
+        self.draw_failure()?;
         Ok(match (cents(charge), charge.capture) {
-            (SILENT, _) => Standing::Silent,
-            (DECLINED, _) => Standing::Declined(None),
-            (_, Capture::Automatic) => Standing::Approved,
-            (_, Capture::Manual) => Standing::Authorized,
+            (SILENT, _) => ChargeStatus::Silent,
+            (DECLINED, _) => ChargeStatus::Declined(None),
+            (_, Capture::Automatic) => ChargeStatus::Approved,
+            (_, Capture::Manual) => ChargeStatus::Authorized,
         })
     }
 
     async fn capture(&self, _charge: &Charge, _amount: Amount) -> Result<(), ProviderError> {
-        self.fails()
+        self.draw_failure()
     }
 
-    async fn cancel(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+    async fn cancel(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         match self.result(charge).await? {
-            Standing::Authorized => Ok(Standing::Declined(Some("cancelled".to_owned()))),
-            other @ (Standing::Approved | Standing::Declined(_) | Standing::Open | Standing::Silent) => Ok(other),
+            ChargeStatus::Authorized => Ok(ChargeStatus::Declined(Some("cancelled".to_owned()))),
+            other
+            @ (ChargeStatus::Approved | ChargeStatus::Declined(_) | ChargeStatus::Open | ChargeStatus::Silent) => {
+                Ok(other)
+            }
         }
     }
 
     async fn refund(&self, _refund: &Refund) -> Result<(), ProviderError> {
-        self.fails()
+        self.draw_failure()
     }
 }

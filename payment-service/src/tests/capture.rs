@@ -1,127 +1,136 @@
-//! A payment that is authorized first: captured, called off, or found paid all the same.
+//! A payment that is authorized first: captured, cancelled, or paid at the provider despite its cancellation.
 
-use super::*;
+use common::journal::Entity as _;
+use common::messages::{Outgoing, Reply};
+use serde_json::json;
 
-fn authorized() -> Desk {
-    let mut desk = Desk::new();
+use super::fixture::*;
+use crate::provider::call::ProviderCall;
+
+fn authorized() -> Fixture {
+    let mut fixture = Fixture::new();
     let value = json!({ "orderId": order(), "amountMinor": 1050, "currency": "BRL", "capture": "manual" });
-    desk.saga_command("payment.request", "request-payment", &value);
-    desk.provider("request", 1, "accepted");
-    desk.says_of("p1", "authorized");
-    desk
+    fixture.saga_command("payment.request", "request-payment", &value);
+    fixture.provider_answered("request", 1, "accepted");
+    fixture.result_of("p1", "authorized");
+    fixture
 }
 
-fn capture(desk: &mut Desk, amount_minor: Option<i64>) -> Vec<Outgoing> {
+fn capture(fixture: &mut Fixture, amount_minor: Option<i64>) -> Vec<Outgoing> {
     let mut value = json!({ "orderId": order() });
     amount_minor.into_iter().for_each(|amount| value["amountMinor"] = amount.into());
-    desk.saga_command("payment.capture", "capture", &value)
+    fixture.saga_command("payment.capture", "capture", &value)
 }
 
-fn captured(desk: &Desk, amount_minor: i64) -> Reply {
-    let id = desk.payment().id();
+fn captured(fixture: &Fixture, amount_minor: i64) -> Reply {
+    let id = fixture.payment().id();
     Reply::ok(json!({ "outcome": "captured", "paymentId": id, "amountMinor": amount_minor }))
 }
 
 #[test]
-fn what_is_authorized_is_set_aside_and_paid_when_it_is_captured() {
-    let mut desk = authorized();
-    assert_eq!((desk.status(), desk.wants(), desk.payment().captured_minor()), ("authorized", None, 0));
-    assert_eq!(capture(&mut desk, None), []);
-    assert_eq!((desk.status(), desk.wants().as_deref()), ("capturing", Some("capture/1")));
-    assert_eq!(reply(&desk.provider("capture", 1, "captured")), captured(&desk, 1050));
-    assert_eq!((desk.status(), desk.wants()), ("approved", None));
-    assert_eq!(reply(&capture(&mut desk, None)), captured(&desk, 1050), "captured again, it is answered as before");
+fn an_authorized_payment_is_paid_when_it_is_captured() {
+    let mut fixture = authorized();
+    assert_eq!((fixture.status(), fixture.intent_id(), fixture.payment().captured_minor()), ("authorized", None, 0));
+    assert_eq!(capture(&mut fixture, None), []);
+    assert_eq!((fixture.status(), fixture.intent_id().as_deref()), ("capturing", Some("capture/1")));
+    assert_eq!(reply(&fixture.provider_answered("capture", 1, "captured")), captured(&fixture, 1050));
+    assert_eq!((fixture.status(), fixture.intent_id()), ("approved", None));
+    assert_eq!(
+        reply(&capture(&mut fixture, None)),
+        captured(&fixture, 1050),
+        "captured again, it is answered as before"
+    );
 }
 
 #[test]
-fn less_can_be_captured_and_then_only_that_be_given_back() {
-    let mut desk = authorized();
+fn less_can_be_captured_and_then_only_that_is_refunded() {
+    let mut fixture = authorized();
     for amount in [0, -5, 1051] {
-        assert_eq!(refused(&reply(&capture(&mut desk, Some(amount)))), "capture_amount");
+        assert_eq!(refused(&reply(&capture(&mut fixture, Some(amount)))), "capture_amount");
     }
-    capture(&mut desk, Some(800));
-    desk.provider("capture", 1, "captured");
-    assert_eq!((desk.payment().captured_minor(), desk.payment().refundable_minor()), (800, 800));
-    desk.refund(1);
-    let Some(ProviderCall::Refund(refund)) = desk.intent().map(|intent| intent.what) else {
-        panic!("no refund is wanted")
+    capture(&mut fixture, Some(800));
+    fixture.provider_answered("capture", 1, "captured");
+    assert_eq!((fixture.payment().captured_minor(), fixture.payment().refundable_minor()), (800, 800));
+    fixture.refund(1);
+    let Some(ProviderCall::Refund(refund)) = fixture.intent().map(|intent| intent.what) else {
+        panic!("no refund is intended")
     };
     assert_eq!(refund.amount.map(|amount| amount.0), Some(800));
 }
 
 #[test]
-fn a_capture_that_fails_is_told_and_made_again_by_the_next_command() {
-    let mut desk = authorized();
-    capture(&mut desk, None);
-    assert!(matches!(reply(&desk.provider("capture", 1, "failed")), Reply::Failed { .. }));
-    assert_eq!(desk.status(), "authorized");
-    capture(&mut desk, None);
-    assert_eq!(desk.wants().as_deref(), Some("capture/2"));
-    assert_eq!(desk.provider("capture", 1, "captured"), [], "the call before is not waited for");
-    assert_eq!(refused(&reply(&desk.provider("capture", 2, "refused"))), "capture_refused");
-    assert_eq!(desk.status(), "authorized");
+fn a_failed_capture_is_reported_and_made_again_by_the_next_command() {
+    let mut fixture = authorized();
+    capture(&mut fixture, None);
+    assert!(matches!(reply(&fixture.provider_answered("capture", 1, "failed")), Reply::Failed { .. }));
+    assert_eq!(fixture.status(), "authorized");
+    capture(&mut fixture, None);
+    assert_eq!(fixture.intent_id().as_deref(), Some("capture/2"));
+    assert_eq!(fixture.provider_answered("capture", 1, "captured"), [], "the call before is not awaited");
+    assert_eq!(refused(&reply(&fixture.provider_answered("capture", 2, "refused"))), "capture_refused");
+    assert_eq!(fixture.status(), "authorized");
 }
 
 #[test]
-fn a_capture_that_the_provider_tells_of_by_itself_counts_once() {
-    let mut desk = authorized();
-    capture(&mut desk, None);
-    let id = desk.payment().id();
-    assert_eq!(reply(&desk.says_of(&id, "approved")), captured(&desk, 1050));
-    assert_eq!(desk.provider("capture", 1, "captured"), []);
-    assert_eq!((desk.status(), desk.payment().captured_minor()), ("approved", 1050));
+fn a_capture_that_the_provider_reports_by_itself_counts_once() {
+    let mut fixture = authorized();
+    capture(&mut fixture, None);
+    let id = fixture.payment().id();
+    assert_eq!(reply(&fixture.result_of(&id, "approved")), captured(&fixture, 1050));
+    assert_eq!(fixture.provider_answered("capture", 1, "captured"), []);
+    assert_eq!((fixture.status(), fixture.payment().captured_minor()), ("approved", 1050));
 }
 
 #[test]
-fn what_is_authorized_and_not_wanted_any_more_is_let_go_and_given_back_if_it_was_captured() {
+fn a_cancelled_authorization_is_cancelled_at_the_provider_and_refunded_if_it_was_captured() {
     for capturing in [false, true] {
-        let mut desk = authorized();
+        let mut fixture = authorized();
         if capturing {
-            capture(&mut desk, None);
+            capture(&mut fixture, None);
         }
-        assert_eq!(reply(&desk.refund(1)), done("cancelled"));
-        assert_eq!((desk.status(), desk.wants().as_deref()), ("cancelled", Some("cancel/1")));
+        assert_eq!(reply(&fixture.refund(1)), done("cancelled"));
+        assert_eq!((fixture.status(), fixture.intent_id().as_deref()), ("cancelled", Some("cancel/1")));
         if capturing {
-            desk.says("approved");
-            assert_eq!((desk.status(), desk.wants().as_deref()), ("refunding", Some("refund/1")));
+            fixture.result("approved");
+            assert_eq!((fixture.status(), fixture.intent_id().as_deref()), ("refunding", Some("refund/1")));
         } else {
-            desk.says("declined");
-            assert_eq!((desk.status(), desk.wants()), ("cancelled", None));
+            fixture.result("declined");
+            assert_eq!((fixture.status(), fixture.intent_id()), ("cancelled", None));
         }
     }
 }
 
 #[test]
-fn what_is_authorized_after_it_was_closed_is_called_off() {
-    let mut cancelled = Desk::pending();
+fn an_authorization_of_a_closed_payment_is_cancelled_at_the_provider() {
+    let mut cancelled = Fixture::pending();
     cancelled.refund(1);
-    let mut declined = Desk::pending();
-    declined.says("declined");
-    for mut desk in [cancelled, declined] {
-        let status = desk.status();
-        desk.says("authorized");
-        assert_eq!((desk.status(), desk.wants().as_deref()), (status, Some("cancel/1.1")));
-        desk.says("declined");
-        assert_eq!((desk.status(), desk.wants(), desk.payment().is_open()), (status, None, false));
+    let mut declined = Fixture::pending();
+    declined.result("declined");
+    for mut fixture in [cancelled, declined] {
+        let status = fixture.status();
+        fixture.result("authorized");
+        assert_eq!((fixture.status(), fixture.intent_id().as_deref()), (status, Some("cancel/1.1")));
+        fixture.result("declined");
+        assert_eq!((fixture.status(), fixture.intent_id(), fixture.payment().is_open()), (status, None, false));
     }
 }
 
 #[test]
-fn what_is_not_authorized_cannot_be_captured() {
-    assert_eq!(refused(&reply(&capture(&mut Desk::pending(), None))), "not_authorized");
-    assert_eq!(refused(&reply(&capture(&mut Desk::new(), None))), "no_payment");
+fn only_an_authorized_payment_can_be_captured() {
+    assert_eq!(refused(&reply(&capture(&mut Fixture::pending(), None))), "not_authorized");
+    assert_eq!(refused(&reply(&capture(&mut Fixture::new(), None))), "no_payment");
     let mut declined = authorized();
     capture(&mut declined, None);
-    assert_eq!(refused(&reply(&declined.says("declined"))), "not_authorized");
+    assert_eq!(refused(&reply(&declined.result("declined"))), "not_authorized");
 }
 
 #[test]
 fn an_early_authorization_is_kept_for_its_request() {
-    let mut desk = Desk::new();
-    desk.says("authorized");
-    assert_eq!(reply(&desk.request(1)), taken());
-    assert_eq!(desk.status(), "authorized");
-    let mut unwanted = Desk::new();
-    unwanted.says("authorized");
+    let mut fixture = Fixture::new();
+    fixture.result("authorized");
+    assert_eq!(reply(&fixture.request(1)), accepted());
+    assert_eq!(fixture.status(), "authorized");
+    let mut unwanted = Fixture::new();
+    unwanted.result("authorized");
     assert_eq!((reply(&unwanted.refund(1)), unwanted.status()), (done("cancelled"), "cancelled"));
 }

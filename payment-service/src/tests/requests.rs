@@ -1,92 +1,98 @@
-//! `payment.request` and how the provider answers it.
+//! `payment.request`, and the provider's answers to it.
 
-use super::*;
+use common::journal::{Entity as _, Trigger};
+use common::messages::{Reply, header};
+use common::topics;
+use serde_json::json;
+
+use super::fixture::*;
+use crate::entity::Payment;
 
 #[test]
-fn a_request_asks_the_provider_and_is_answered_when_it_took_it() {
-    let mut desk = Desk::new();
-    assert_eq!(desk.request(1), []);
-    assert_eq!((desk.status(), desk.wants().as_deref()), ("requested", Some("request/1")));
+fn a_request_calls_the_provider_and_is_answered_when_it_is_accepted() {
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.request(1), []);
+    assert_eq!((fixture.status(), fixture.intent_id().as_deref()), ("requested", Some("request/1")));
 
-    let sent = desk.provider("request", 1, "accepted");
-    assert_eq!(reply(&sent), taken());
+    let sent = fixture.provider_answered("request", 1, "accepted");
+    assert_eq!(reply(&sent), accepted());
     let headers = &sent[0].headers;
     assert_eq!(headers.get(header::CORRELATION_ID), Some("payment.request/1"));
     assert_eq!((headers.get(header::STEP), headers.get(header::ATTEMPT)), (Some("request-payment"), Some("1")));
     assert!(headers.get(header::TRACEPARENT).unwrap().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
-    assert_eq!((desk.status(), desk.wants().as_deref()), ("pending", Some("result/1")));
+    assert_eq!((fixture.status(), fixture.intent_id().as_deref()), ("pending", Some("result/1")));
 }
 
 #[test]
-fn a_request_repeated_meanwhile_makes_no_second_call_and_is_the_one_that_is_answered() {
-    let mut desk = Desk::new();
-    desk.request(1);
-    assert_eq!(desk.request(2), []);
-    assert_eq!(desk.wants().as_deref(), Some("request/1"));
-    let sent = desk.provider("request", 1, "accepted");
+fn a_request_repeated_meanwhile_makes_no_second_call_and_is_the_one_answered() {
+    let mut fixture = Fixture::new();
+    fixture.request(1);
+    assert_eq!(fixture.request(2), []);
+    assert_eq!(fixture.intent_id().as_deref(), Some("request/1"));
+    let sent = fixture.provider_answered("request", 1, "accepted");
     assert_eq!(sent[0].headers.get(header::ATTEMPT), Some("2"));
 }
 
 #[test]
 fn a_request_repeated_later_is_answered_as_before() {
     for verdict in [None, Some("approved"), Some("declined")] {
-        let mut desk = Desk::pending();
-        verdict.into_iter().for_each(|verdict| assert_eq!(desk.says(verdict), []));
-        let before = desk.payment().clone();
-        assert_eq!(reply(&desk.request(2)), taken());
-        assert_eq!(desk.payment(), &before);
+        let mut fixture = Fixture::pending();
+        verdict.into_iter().for_each(|verdict| assert_eq!(fixture.result(verdict), []));
+        let before = fixture.payment().clone();
+        assert_eq!(reply(&fixture.request(2)), accepted());
+        assert_eq!(fixture.payment(), &before);
     }
 }
 
 #[test]
-fn a_technical_failure_is_told_and_the_next_request_calls_again() {
-    let mut desk = Desk::new();
-    desk.request(1);
-    let sent = desk.provider("request", 1, "failed");
-    assert_eq!(reply(&sent), Reply::Failed { error: "no line".to_owned(), retry_after_ms: None });
-    assert_eq!((desk.status(), desk.wants()), ("failed", None));
+fn a_technical_failure_is_reported_and_the_next_request_calls_again() {
+    let mut fixture = Fixture::new();
+    fixture.request(1);
+    let sent = fixture.provider_answered("request", 1, "failed");
+    assert_eq!(reply(&sent), Reply::Failed { error: "no answer".to_owned(), retry_after_ms: None });
+    assert_eq!((fixture.status(), fixture.intent_id()), ("failed", None));
 
-    assert_eq!(desk.request(2), []);
-    assert_eq!(desk.wants().as_deref(), Some("request/2"));
-    assert_eq!(reply(&desk.provider("request", 2, "accepted")), taken());
+    assert_eq!(fixture.request(2), []);
+    assert_eq!(fixture.intent_id().as_deref(), Some("request/2"));
+    assert_eq!(reply(&fixture.provider_answered("request", 2, "accepted")), accepted());
 }
 
 #[test]
 fn an_answer_to_another_call_changes_nothing_but_is_recorded() {
-    let mut desk = Desk::new();
-    desk.request(1);
-    desk.provider("request", 1, "failed");
-    desk.request(2);
+    let mut fixture = Fixture::new();
+    fixture.request(1);
+    fixture.provider_answered("request", 1, "failed");
+    fixture.request(2);
     for outcome in ["accepted", "failed"] {
-        assert_eq!(desk.provider("request", 1, outcome), []);
-        assert_eq!(desk.wants().as_deref(), Some("request/2"));
-        assert!(desk.last_event().contains("nobody waits for it"), "{}", desk.last_event());
+        assert_eq!(fixture.provider_answered("request", 1, outcome), []);
+        assert_eq!(fixture.intent_id().as_deref(), Some("request/2"));
+        assert!(fixture.last_event().contains("is not awaited"), "{}", fixture.last_event());
     }
 }
 
 #[test]
-fn an_answer_said_twice_is_recorded() {
-    let mut desk = Desk::pending();
-    assert_eq!(desk.provider("request", 1, "accepted"), []);
-    assert_eq!(desk.status(), "pending");
-    assert_eq!(desk.payment().history.len(), 3);
+fn a_repeated_answer_is_recorded() {
+    let mut fixture = Fixture::pending();
+    assert_eq!(fixture.provider_answered("request", 1, "accepted"), []);
+    assert_eq!(fixture.status(), "pending");
+    assert_eq!(fixture.payment().history.iter().count(), 3);
 }
 
 #[test]
-fn a_provider_that_tells_by_itself_is_not_asked_and_the_payment_rests() {
-    let mut desk = Desk::new();
-    desk.request(1);
+fn a_provider_that_reports_by_itself_is_not_queried_and_the_payment_is_closed() {
+    let mut fixture = Fixture::new();
+    fixture.request(1);
     let answer = json!({ "orderId": order(), "operation": "request", "call": 1, "outcome": "accepted" }).to_string();
-    let message = desk.message(topics::PAYMENT_COMMANDS, &[(header::TYPE, "payment.provider-answered")], &answer);
-    assert_eq!(reply(&desk.decide(Trigger::Message(&message))), taken());
-    assert_eq!((desk.status(), desk.wants()), ("pending", None));
-    assert!(!desk.payment().is_open());
+    let message = fixture.message(topics::PAYMENT_COMMANDS, &[(header::TYPE, "payment.provider-answered")], &answer);
+    assert_eq!(reply(&fixture.decide(Trigger::Message(&message))), accepted());
+    assert_eq!((fixture.status(), fixture.intent_id()), ("pending", None));
+    assert!(!fixture.payment().is_open());
 }
 
 #[test]
-fn what_is_no_command_goes_to_the_dead_letters_and_changes_nothing() {
-    let mut desk = Desk::pending();
-    let before = desk.payment().clone();
+fn a_message_that_is_not_a_command_goes_to_the_dead_letters_and_changes_nothing() {
+    let mut fixture = Fixture::pending();
+    let before = fixture.payment().clone();
     let nonsense = json!({ "orderId": order(), "operation": "refund", "call": 1, "outcome": "accepted" }).to_string();
     for (kind, value) in [
         (Some("payment.request"), "garbage"),
@@ -96,53 +102,53 @@ fn what_is_no_command_goes_to_the_dead_letters_and_changes_nothing() {
         (None, "{}"),
     ] {
         let headers: Vec<_> = kind.iter().map(|kind| (header::TYPE, *kind)).collect();
-        let message = desk.message(topics::PAYMENT_COMMANDS, &headers, value);
-        let sent = desk.decide(Trigger::Message(&message));
+        let message = fixture.message(topics::PAYMENT_COMMANDS, &headers, value);
+        let sent = fixture.decide(Trigger::Message(&message));
         assert_eq!(sent[0].topic, "payment-commands.dlq");
         assert_eq!(sent[0].value.bytes(), Some(value.as_bytes()));
     }
-    assert_eq!(desk.payment(), &before);
+    assert_eq!(fixture.payment(), &before);
 }
 
 #[test]
 fn a_payment_reads_back_from_the_journal_as_it_was() {
-    let mut desk = Desk::new();
-    desk.request(1);
-    let text = serde_json::to_string(desk.payment()).unwrap();
-    assert_eq!(&serde_json::from_str::<Payment>(&text).unwrap(), desk.payment());
+    let mut fixture = Fixture::new();
+    fixture.request(1);
+    let text = serde_json::to_string(fixture.payment()).unwrap();
+    assert_eq!(&serde_json::from_str::<Payment>(&text).unwrap(), fixture.payment());
 }
 
 #[test]
-fn a_failure_says_when_to_ask_again_where_the_provider_does() {
-    let mut desk = Desk::new();
-    desk.request(1);
-    let sent = desk.answered(json!({ "operation": "request", "call": 1, "outcome": "failed", "retryAfterMs": 9000 }));
-    assert_eq!(reply(&sent), Reply::Failed { error: "no line".to_owned(), retry_after_ms: Some(9000) });
-    assert_eq!(desk.status(), "failed");
+fn a_failure_has_the_retry_time_of_the_provider() {
+    let mut fixture = Fixture::new();
+    fixture.request(1);
+    let sent = fixture.answer(json!({ "operation": "request", "call": 1, "outcome": "failed", "retryAfterMs": 9000 }));
+    assert_eq!(reply(&sent), Reply::Failed { error: "no answer".to_owned(), retry_after_ms: Some(9000) });
+    assert_eq!(fixture.status(), "failed");
 }
 
 #[test]
-fn a_request_that_the_provider_refuses_is_refused_however_often_it_is_asked() {
-    let mut desk = Desk::new();
-    desk.request(1);
-    assert_eq!(refused(&reply(&desk.provider("request", 1, "refused"))), "payment_refused");
-    assert_eq!(refused(&reply(&desk.request(1))), "payment_refused");
-    assert_eq!((desk.status(), desk.wants()), ("declined", None));
+fn a_request_that_the_provider_refuses_is_refused_however_often_it_is_sent() {
+    let mut fixture = Fixture::new();
+    fixture.request(1);
+    assert_eq!(refused(&reply(&fixture.provider_answered("request", 1, "refused"))), "payment_refused");
+    assert_eq!(refused(&reply(&fixture.request(1))), "payment_refused");
+    assert_eq!((fixture.status(), fixture.intent_id()), ("declined", None));
 }
 
 #[test]
-fn a_declined_payment_that_the_provider_has_a_name_for_is_called_off_there_once() {
-    let mut desk = Desk::new();
-    desk.request(1);
-    desk.answered(json!({ "operation": "request", "call": 1, "outcome": "accepted", "reference": "pi_1" }));
-    desk.says("declined");
-    assert_eq!((desk.status(), desk.wants().as_deref()), ("declined", Some("cancel/1")));
-    desk.says("declined");
-    assert_eq!((desk.wants(), desk.payment().is_open()), (None, false));
+fn a_declined_payment_that_the_provider_has_an_id_for_is_cancelled_there_once() {
+    let mut fixture = Fixture::new();
+    fixture.request(1);
+    fixture.answer(json!({ "operation": "request", "call": 1, "outcome": "accepted", "reference": "pi_1" }));
+    fixture.result("declined");
+    assert_eq!((fixture.status(), fixture.intent_id().as_deref()), ("declined", Some("cancel/1")));
+    fixture.result("declined");
+    assert_eq!((fixture.intent_id(), fixture.payment().is_open()), (None, false));
 }
 
 #[test]
-fn what_an_operation_cannot_have_as_its_outcome_goes_to_the_dead_letters() {
+fn an_outcome_that_an_operation_cannot_have_goes_to_the_dead_letters() {
     for (operation, outcome) in [
         ("request", "refunded"),
         ("result", "accepted"),
@@ -150,17 +156,18 @@ fn what_an_operation_cannot_have_as_its_outcome_goes_to_the_dead_letters() {
         ("refund", "captured"),
         ("cancel", "captured"),
     ] {
-        let mut desk = Desk::pending();
-        let before = desk.payment().clone();
-        assert_eq!(desk.provider(operation, 1, outcome)[0].topic, "payment-commands.dlq");
-        assert_eq!(desk.payment(), &before);
+        let mut fixture = Fixture::pending();
+        let before = fixture.payment().clone();
+        assert_eq!(fixture.provider_answered(operation, 1, outcome)[0].topic, "payment-commands.dlq");
+        assert_eq!(fixture.payment(), &before);
     }
 }
 
 #[test]
-fn a_state_of_an_older_release_still_reads() {
+fn a_state_of_an_older_release_is_still_read() {
     let old = json!({
-        "order": order(), "provider": "simulated", "status": "approved", "price": { "amountMinor": 1050, "currency": "BRL" },
+        "order": order(), "provider": "simulated", "status": "approved",
+        "price": { "amountMinor": 1050, "currency": "BRL" },
         "calls": 1, "refundCalls": 0, "approvals": [{ "message": "m", "paymentId": "p" }], "refunds": 0,
         "history": [{ "at": "2025-10-09T08:53:20.123Z", "what": "approved" }],
     });

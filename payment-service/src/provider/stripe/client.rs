@@ -1,4 +1,4 @@
-//! Stripe's HTTP: requests with key and idempotency key, and what their answers mean. Nothing here knows of payments.
+//! Stripe's HTTP: requests with an API key and an idempotency key, and their errors. Independent of payments.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::LastError;
-use crate::provider::ProviderError;
+use super::objects::LastError;
+use crate::provider::port::ProviderError;
 use crate::provider::settings::StripeSettings;
 
-/// The version of the API that this client was written for; an account's own default changes.
+/// The API version that this client was written for; the default of an account changes.
 const API_VERSION: &str = "2024-06-20";
-/// How long to wait where a "too many requests" doesn't say it.
+/// How long to wait after a 429 without `Retry-After`.
 const BUSY: Duration = Duration::from_secs(1);
-/// The longest wait that is believed.
+/// The longest `Retry-After` that is respected.
 const LONGEST_BUSY: Duration = Duration::from_secs(60);
 
-/// Stripe answers a key again as it did at first, also an error of its own: after so many of them it is given up.
+/// Stripe repeats its first answer to a key, even if it is an error of its own. This many keys are tried for a request.
 const GENERATIONS: u32 = 5;
-/// By which it says that it does so.
+/// The header of a repeated answer.
 const REPLAYED: &str = "idempotent-replayed";
 
-/// The keys of a request, one after the other: the next one only where all before it were answered with an error of Stripe's.
+/// The keys of a request. The next one is used only if all before it were answered with an error of Stripe's own.
 pub(super) fn keys(key: &str) -> impl Iterator<Item = String> {
     (1..=GENERATIONS).map(move |n| if n == 1 { key.to_owned() } else { format!("{key}-{n}") })
 }
 
-/// Why there is no answer of the kind that was wanted.
+/// Why a request did not succeed.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The card was declined (402).
     Declined(LastError),
-    /// The intent is past that: it stands in another way by now.
+    /// The status of the intent does not allow the request.
     UnexpectedState(String),
-    /// There is nothing left to refund.
+    /// Everything is refunded already.
     AlreadyRefunded,
-    /// An error of Stripe's own that it will repeat for this key.
+    /// An error of Stripe's own that it repeats for this key.
     Replayed(String),
     /// Anything else.
     Other(ProviderError),
@@ -51,7 +51,7 @@ impl From<Fault> for ProviderError {
                 Self::Refused(error.reason().unwrap_or_else(|| "the card was declined".to_owned()))
             }
             Fault::UnexpectedState(why) => Self::Refused(why),
-            Fault::AlreadyRefunded => Self::Refused("it is refunded already".to_owned()),
+            Fault::AlreadyRefunded => Self::Refused("it is already refunded".to_owned()),
             Fault::Replayed(why) => Self::Failed(why),
             Fault::Other(error) => error,
         }
@@ -72,20 +72,20 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client for these settings. It has no time limit of its own: whoever calls has one.
+    /// Creates a client. It has no timeout of its own: the caller has one.
     pub(super) fn new(settings: &StripeSettings) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
         let base = settings.base_url.trim_end_matches('/').to_owned();
         Ok(Self { http, base, key: settings.api_key.clone() })
     }
 
-    /// Looks something up.
+    /// Reads an object.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
         self.answer(self.http.get(format!("{}{path}", self.base))).await
     }
 
-    /// Asks for something that takes effect once whatever the key, such as a move of an intent: where Stripe only repeats an
-    /// error, with the next key.
+    /// Posts a request that takes effect only once under any key, such as a transition of an intent. If Stripe only
+    /// repeats an error, the next key is used.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -102,7 +102,7 @@ impl Client {
         Err(repeated)
     }
 
-    /// Asks for something, with this idempotency key.
+    /// Posts a request with this idempotency key.
     pub(super) async fn post_once<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -120,17 +120,17 @@ impl Client {
         if status.is_success() {
             return response.json().await.map_err(failed);
         }
-        let waits = retry_after(&response);
+        let wait = retry_after(&response);
         let replayed = response.headers().get(REPLAYED).is_some_and(|value| value == "true");
-        let said = response.json::<Refusal>().await.map(|refusal| refusal.error).unwrap_or_default();
+        let error = response.json::<Refusal>().await.map(|refusal| refusal.error).unwrap_or_default();
         if replayed && status.is_server_error() {
-            return Err(Fault::Replayed(ProviderError::from(fault(status, waits, said)).to_string()));
+            return Err(Fault::Replayed(ProviderError::from(fault(status, wait, error)).to_string()));
         }
-        Err(fault(status, waits, said))
+        Err(fault(status, wait, error))
     }
 }
 
-/// What was cut off on the way, or is not what it should be. The key is in no part of it.
+/// A failure of the transport, or an answer that can't be parsed. The error never contains the API key.
 fn failed(error: reqwest::Error) -> Fault {
     let what = if error.is_connect() {
         "Stripe can't be reached"
@@ -149,14 +149,14 @@ fn retry_after(response: &Response) -> Duration {
     seconds.map_or(BUSY, Duration::from_secs).min(LONGEST_BUSY)
 }
 
-fn fault(status: StatusCode, waits: Duration, said: LastError) -> Fault {
-    let code = said.code.as_deref().unwrap_or_default();
-    let message = said.message.as_deref().unwrap_or("no reason given");
+fn fault(status: StatusCode, wait: Duration, error: LastError) -> Fault {
+    let code = error.code.as_deref().unwrap_or_default();
+    let message = error.message.as_deref().unwrap_or("no reason given");
     match status {
-        StatusCode::PAYMENT_REQUIRED => Fault::Declined(said),
-        StatusCode::TOO_MANY_REQUESTS => Fault::Other(ProviderError::Busy(waits)),
+        StatusCode::PAYMENT_REQUIRED => Fault::Declined(error),
+        StatusCode::TOO_MANY_REQUESTS => Fault::Other(ProviderError::Busy(wait)),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            let why = format!("Stripe refuses the API key (provider.stripe.api_key), {status}");
+            let why = format!("Stripe rejects the API key (provider.stripe.api_key), {status}");
             Fault::Other(ProviderError::Failed(why))
         }
         // Another request with this key, or on this intent, is under way.

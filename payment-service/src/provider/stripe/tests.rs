@@ -1,5 +1,5 @@
-//! The client against a local server that answers by a script: what is asked, with which key, and what becomes of every way
-//! in which Stripe can fail.
+//! The client against a local server that answers by a script: the requests with their keys, and every way in which
+//! Stripe can fail.
 
 mod script;
 
@@ -10,9 +10,10 @@ use common::ids::OrderId;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::program::tests::provider_settings;
-use crate::provider::guard::{Guarded, Patience};
-use crate::provider::{ProviderKind, breaker};
+use crate::provider::breaker;
+use crate::provider::call::ProviderKind;
+use crate::provider::guard::{CallPolicy, Guarded};
+use crate::tests::fixture::provider_settings;
 use script::{Answer, Script};
 
 fn charge() -> Charge {
@@ -33,8 +34,8 @@ fn charge() -> Charge {
 
 fn refund() -> Refund {
     let Charge { order, payment_id, provider, reference, .. } = charge();
-    let (refund_id, amount) = ("the-refund".to_owned(), Some(Amount(300)));
-    Refund { order, payment_id, refund_id, provider, amount, reference, call: 1, trace: None }
+    let amount = Some(Amount(300));
+    Refund { order, payment_id, refund_id: "the-refund".to_owned(), provider, amount, reference, call: 1, trace: None }
 }
 
 fn stripe(script: &Script) -> Stripe {
@@ -45,11 +46,11 @@ fn stripe(script: &Script) -> Stripe {
     Stripe::new(&settings).unwrap()
 }
 
-/// As the service uses it: impatient, twice.
+/// As the service uses it, with a short timeout and two attempts.
 fn guarded(script: &Script) -> Guarded<Stripe> {
     let breaker = breaker::Limits { failures: 3, open_for: Duration::from_secs(60) };
     let timeout = Duration::from_millis(300);
-    Guarded::new(stripe(script), Patience { timeout, attempts: 2, pause: Duration::from_millis(1), breaker })
+    Guarded::new(stripe(script), CallPolicy { timeout, attempts: 2, pause: Duration::from_millis(1), breaker })
 }
 
 fn intent(status: &str) -> Value {
@@ -70,8 +71,8 @@ async fn a_request_makes_an_intent_and_moves_no_money() {
     let accepted = stripe(&script).request(&charge()).await.unwrap();
     assert_eq!(accepted.reference.as_deref(), Some("pi_1"));
     stripe(&script).request(&charge()).await.unwrap();
-    let [first, second] = script.seen().try_into().unwrap();
-    assert_eq!(first, second, "asked again it is the same key and the same words");
+    let [first, second] = script.received().try_into().unwrap();
+    assert_eq!(first, second, "a repeated request has the same key and body");
     assert_eq!((first.line.as_str(), first.key.as_deref()), ("POST /v1/payment_intents", Some("the-payment")));
     assert_eq!(first.authorization.as_deref(), Some("Bearer sk_test_secret"));
     for part in ["amount=1050", "currency=brl", "capture_method=automatic", "metadata%5Bpayment_id%5D=the-payment"] {
@@ -81,33 +82,33 @@ async fn a_request_makes_an_intent_and_moves_no_money() {
 }
 
 #[tokio::test]
-async fn a_result_looks_first_and_confirms_only_what_is_to_be_confirmed() {
+async fn a_query_reads_first_and_confirms_only_what_is_unconfirmed() {
     let script = Script::play([ok("requires_payment_method"), ok("succeeded"), ok("succeeded")]).await;
-    assert_eq!(stripe(&script).result(&charge()).await, Ok(Standing::Approved));
-    assert_eq!(stripe(&script).result(&charge()).await, Ok(Standing::Approved));
-    let seen = script.seen();
-    let lines: Vec<&str> = seen.iter().map(|seen| seen.line.as_str()).collect();
-    let look = "GET /v1/payment_intents/pi_1";
-    assert_eq!(lines, [look, "POST /v1/payment_intents/pi_1/confirm", look], "what is paid is not confirmed again");
-    assert_eq!(seen[1].key.as_deref(), Some("the-payment-confirm"));
-    assert!(seen[1].body.contains("payment_method=pm_card_visa"), "{}", seen[1].body);
+    assert_eq!(stripe(&script).result(&charge()).await, Ok(ChargeStatus::Approved));
+    assert_eq!(stripe(&script).result(&charge()).await, Ok(ChargeStatus::Approved));
+    let received = script.received();
+    let lines: Vec<&str> = received.iter().map(|received| received.line.as_str()).collect();
+    let read = "GET /v1/payment_intents/pi_1";
+    assert_eq!(lines, [read, "POST /v1/payment_intents/pi_1/confirm", read], "what is paid is not confirmed again");
+    assert_eq!(received[1].key.as_deref(), Some("the-payment-confirm"));
+    assert!(received[1].body.contains("payment_method=pm_card_visa"), "{}", received[1].body);
 }
 
 #[tokio::test]
-async fn a_time_out_after_the_charge_went_through_is_asked_about_and_not_charged_again() {
+async fn a_time_out_after_the_charge_is_queried_and_not_charged_again() {
     let script = Script::play([ok("requires_payment_method"), Answer::Never, ok("succeeded")]).await;
-    assert_eq!(guarded(&script).result(&charge()).await, Ok(Standing::Approved));
-    let seen = script.seen();
-    let confirms = seen.iter().filter(|seen| seen.line.ends_with("/confirm")).count();
-    assert_eq!((confirms, seen.len()), (1, 3), "{seen:?}");
+    assert_eq!(guarded(&script).result(&charge()).await, Ok(ChargeStatus::Approved));
+    let received = script.received();
+    let confirms = received.iter().filter(|received| received.line.ends_with("/confirm")).count();
+    assert_eq!((confirms, received.len()), (1, 3), "{received:?}");
 }
 
 #[tokio::test]
 async fn a_connection_that_is_cut_is_tried_again_with_the_same_key() {
     let script = Script::play([Answer::Cut, ok("requires_payment_method")]).await;
     assert!(guarded(&script).request(&charge()).await.is_ok());
-    let seen = script.seen();
-    assert_eq!((seen.len(), &seen[0]), (2, &seen[1]));
+    let received = script.received();
+    assert_eq!((received.len(), &received[0]), (2, &received[1]));
 }
 
 #[tokio::test]
@@ -115,46 +116,46 @@ async fn a_declined_card_is_an_answer_and_no_failure() {
     let declined = json!({ "type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds" });
     let script = Script::play([ok("requires_confirmation"), error(402, &declined)]).await;
     let guarded = guarded(&script);
-    let standing = guarded.result(&charge()).await;
-    assert_eq!(standing, Ok(Standing::Declined(Some("insufficient_funds".to_owned()))));
-    assert_eq!(guarded.seen().failures, 0);
+    let status = guarded.result(&charge()).await;
+    assert_eq!(status, Ok(ChargeStatus::Declined(Some("insufficient_funds".to_owned()))));
+    assert_eq!(guarded.health().failures, 0);
 
     let mut failed = intent("requires_payment_method");
     failed["last_payment_error"] = declined;
     let script = Script::play([Answer::Json(200, failed)]).await;
-    assert_eq!(stripe(&script).result(&charge()).await, standing, "found later, it is the same answer");
+    assert_eq!(stripe(&script).result(&charge()).await, status, "read later, it is the same answer");
 }
 
 #[tokio::test]
-async fn too_many_requests_says_when_to_ask_again_and_opens_nothing() {
+async fn too_many_requests_has_a_retry_time_and_does_not_open_the_breaker() {
     let script = Script::play([Answer::Busy(7)]).await;
     let guarded = guarded(&script);
     let busy = guarded.request(&charge()).await.unwrap_err();
     assert_eq!(busy.retry_after(), Some(Duration::from_secs(7)));
-    assert_eq!((script.seen().len(), guarded.seen().failures), (1, 0));
+    assert_eq!((script.received().len(), guarded.health().failures), (1, 0));
 }
 
 #[tokio::test]
-async fn errors_of_stripe_open_the_breaker_and_then_it_is_not_asked() {
+async fn errors_of_stripe_open_the_breaker_and_then_it_is_not_called() {
     let broken = || error(500, &json!({ "message": "oh no" }));
     let script = Script::play([broken(), broken(), broken()]).await;
     let guarded = Arc::new(guarded(&script));
     let first = guarded.request(&charge()).await.unwrap_err();
     assert!(matches!(&first, ProviderError::Failed(why) if why.contains("500") && why.contains("oh no")), "{first}");
     assert!(matches!(guarded.request(&charge()).await, Err(ProviderError::CircuitOpen(_))));
-    assert_eq!((guarded.seen().state, script.seen().len()), (breaker::State::Open, 3));
+    assert_eq!((guarded.health().state, script.received().len()), (breaker::State::Open, 3));
     let refused = guarded.request(&charge()).await.unwrap_err();
     assert!(refused.retry_after().is_some_and(|after| after > Duration::from_secs(50)), "{refused}");
-    assert_eq!(script.seen().len(), 3, "while it is open nobody is asked");
+    assert_eq!(script.received().len(), 3, "while it is open Stripe is not called");
 }
 
 #[tokio::test]
-async fn a_request_that_stripe_cannot_take_is_refused() {
+async fn a_request_that_stripe_rejects_is_refused() {
     let script = Script::play([error(400, &json!({ "code": "amount_too_small", "message": "too small" }))]).await;
     let guarded = guarded(&script);
     let refused = guarded.request(&charge()).await.unwrap_err();
     assert!(matches!(&refused, ProviderError::Refused(why) if why.contains("too small")), "{refused}");
-    assert_eq!((script.seen().len(), guarded.seen().failures), (1, 0), "asking again would not help");
+    assert_eq!((script.received().len(), guarded.health().failures), (1, 0), "another attempt would not help");
 }
 
 #[tokio::test]
@@ -169,7 +170,7 @@ async fn the_key_is_in_no_error() {
 }
 
 #[tokio::test]
-async fn a_capture_takes_what_is_set_aside_also_when_it_was_taken_before() {
+async fn a_capture_succeeds_also_if_it_was_made_before() {
     let moved_on = json!({ "code": "payment_intent_unexpected_state", "message": "it succeeded" });
     let script =
         Script::play([ok("succeeded"), error(400, &moved_on), ok("succeeded"), error(400, &moved_on), ok("canceled")])
@@ -178,17 +179,20 @@ async fn a_capture_takes_what_is_set_aside_also_when_it_was_taken_before() {
     assert_eq!(stripe.capture(&charge(), Amount(800)).await, Ok(()));
     assert_eq!(stripe.capture(&charge(), Amount(800)).await, Ok(()));
     assert!(matches!(stripe.capture(&charge(), Amount(800)).await, Err(ProviderError::Refused(_))));
-    let seen = &script.seen()[0];
-    assert_eq!((seen.body.as_str(), seen.key.as_deref()), ("amount_to_capture=800", Some("the-payment-capture")));
+    let received = &script.received()[0];
+    assert_eq!(
+        (received.body.as_str(), received.key.as_deref()),
+        ("amount_to_capture=800", Some("the-payment-capture"))
+    );
 }
 
 #[tokio::test]
-async fn what_is_called_off_may_turn_out_to_be_paid() {
+async fn a_cancelled_intent_may_turn_out_to_be_paid() {
     let moved_on = json!({ "code": "payment_intent_unexpected_state", "message": "it succeeded" });
     let script = Script::play([ok("canceled"), error(400, &moved_on), ok("succeeded")]).await;
     let stripe = stripe(&script);
-    assert_eq!(stripe.cancel(&charge()).await, Ok(Standing::Declined(Some("cancelled".to_owned()))));
-    assert_eq!(stripe.cancel(&charge()).await, Ok(Standing::Approved));
+    assert_eq!(stripe.cancel(&charge()).await, Ok(ChargeStatus::Declined(Some("cancelled".to_owned()))));
+    assert_eq!(stripe.cancel(&charge()).await, Ok(ChargeStatus::Approved));
 }
 
 #[tokio::test]
@@ -203,39 +207,39 @@ async fn a_refund_has_its_own_key_and_what_is_refunded_already_is_done() {
     assert_eq!(stripe.refund(&refund()).await, Ok(()));
     let failed = stripe.refund(&refund()).await.unwrap_err();
     assert!(matches!(&failed, ProviderError::Refused(why) if why.contains("lost_or_stolen_card")), "{failed}");
-    let seen = &script.seen()[0];
-    assert_eq!((seen.line.as_str(), seen.key.as_deref()), ("POST /v1/refunds", Some("the-refund")));
-    assert!(seen.body.contains("payment_intent=pi_1") && seen.body.contains("amount=300"), "{}", seen.body);
+    let received = &script.received()[0];
+    assert_eq!((received.line.as_str(), received.key.as_deref()), ("POST /v1/refunds", Some("the-refund")));
+    assert!(received.body.contains("payment_intent=pi_1") && received.body.contains("amount=300"), "{}", received.body);
 }
 
 #[tokio::test]
-async fn an_intent_that_was_never_heard_of_is_found_by_its_key() {
+async fn an_intent_without_a_known_id_is_found_by_its_key() {
     let script = Script::play([ok("requires_payment_method"), ok("succeeded")]).await;
-    let unheard = Charge { reference: None, ..charge() };
-    assert_eq!(stripe(&script).result(&unheard).await, Ok(Standing::Approved));
-    assert_eq!(script.seen()[0].key.as_deref(), Some("the-payment"));
+    let unknown = Charge { reference: None, ..charge() };
+    assert_eq!(stripe(&script).result(&unknown).await, Ok(ChargeStatus::Approved));
+    assert_eq!(script.received()[0].key.as_deref(), Some("the-payment"));
 }
 
 #[tokio::test]
-async fn an_error_that_stripe_only_repeats_for_a_key_is_left_behind_with_the_next_key() {
+async fn an_error_that_stripe_repeats_for_a_key_is_avoided_with_the_next_key() {
     let script = Script::play([error(500, &json!({})), Answer::Replayed(500), ok("requires_payment_method")]).await;
     assert!(guarded(&script).request(&charge()).await.is_ok());
-    let keys: Vec<String> = script.seen().into_iter().filter_map(|seen| seen.key).collect();
+    let keys: Vec<String> = script.received().into_iter().filter_map(|received| received.key).collect();
     assert_eq!(keys, ["the-payment", "the-payment", "the-payment-2"]);
 }
 
 #[tokio::test]
-async fn a_refund_that_seemed_to_fail_is_looked_for_before_another_key_is_used() {
+async fn a_refund_that_seemed_to_fail_is_read_before_another_key_is_used() {
     let list = |id: &str| {
         let made = json!({ "status": "succeeded", "metadata": { "refund_id": id } });
         Answer::Json(200, json!({ "object": "list", "data": [made] }))
     };
     let script = Script::play([Answer::Replayed(500), list("the-refund")]).await;
     assert_eq!(stripe(&script).refund(&refund()).await, Ok(()));
-    assert_eq!(script.seen()[1].line, "GET /v1/refunds?payment_intent=pi_1&limit=100", "it was made");
+    assert_eq!(script.received()[1].line, "GET /v1/refunds?payment_intent=pi_1&limit=100", "it was made");
 
     let made = Answer::Json(200, json!({ "id": "re_1", "status": "succeeded" }));
     let script = Script::play([Answer::Replayed(500), list("another"), made]).await;
     assert_eq!(stripe(&script).refund(&refund()).await, Ok(()));
-    assert_eq!(script.seen()[2].key.as_deref(), Some("the-refund-2"), "it was not");
+    assert_eq!(script.received()[2].key.as_deref(), Some("the-refund-2"), "it was not");
 }

@@ -1,5 +1,5 @@
-//! What Stripe tells by itself: the signature of a webhook, and the payment result that its event is. No I/O: the body,
-//! the header and the time are given.
+//! Stripe's webhooks (<https://docs.stripe.com/webhooks>): the signature, and the payment result in an event. No I/O:
+//! body, header and time are arguments.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,51 +13,51 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::{Intent, LastError};
-use crate::results::{PAYMENT_RESULT, PaymentResult, Verdict};
+use super::objects::{Intent, LastError};
+use crate::messages::{PAYMENT_RESULT, PaymentResult, Verdict};
 
-/// Why a webhook is not believed.
+/// Why a signature is invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Forged {
-    /// No header, or not one of Stripe's.
+pub enum SignatureError {
+    /// The header is missing or malformed.
     #[error("the header Stripe-Signature is missing, or is not t=…,v1=…")]
     NoSignature,
-    /// Signed too long ago, or in the future: it may be one that somebody recorded.
+    /// Signed too long ago, or in the future: the request may be a replay.
     #[error("the signature's time is further from now than provider.stripe.webhook_tolerance")]
     Stale,
-    /// Signed with another secret, or another body.
+    /// Signed with another secret, or for another body.
     #[error("the signature is not that of this body and of provider.stripe.webhook_secret")]
     Wrong,
 }
 
-/// Checks `Stripe-Signature`: `t=` a time, and at least one `v1=` that is the HMAC-SHA256 of time, point and body. Signatures
-/// are compared in constant time.
+/// Checks `Stripe-Signature`: `t=` a time, and at least one `v1=` that is the HMAC-SHA256 of time, point and body.
+/// Signatures are compared in constant time.
 ///
 /// # Errors
-/// [`Forged`]
+/// [`SignatureError`]
 pub fn verify(
     header: Option<&str>,
     body: &[u8],
     secret: &Secret,
     tolerance: Duration,
     now: Timestamp,
-) -> Result<(), Forged> {
+) -> Result<(), SignatureError> {
     let parts = || header.unwrap_or_default().split(',').filter_map(|part| part.trim().split_once('='));
-    let time = parts().find(|(name, _)| *name == "t").map(|(_, value)| value).ok_or(Forged::NoSignature)?;
-    let seconds: i64 = time.parse().map_err(|_| Forged::NoSignature)?;
+    let time = parts().find(|(name, _)| *name == "t").map(|(_, value)| value).ok_or(SignatureError::NoSignature)?;
+    let seconds: i64 = time.parse().map_err(|_| SignatureError::NoSignature)?;
     let mut given = parts().filter(|(name, _)| *name == "v1").filter_map(|(_, text)| bytes(text)).peekable();
-    given.peek().ok_or(Forged::NoSignature)?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).map_err(|_| Forged::Wrong)?;
+    given.peek().ok_or(SignatureError::NoSignature)?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).map_err(|_| SignatureError::Wrong)?;
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);
-    // While a secret is replaced there is one signature of each; `verify_slice` takes the same time for any of that length.
+    // While a secret is being replaced there is a signature with each; `verify_slice` compares in constant time.
     if !given.any(|signature| mac.clone().verify_slice(&signature).is_ok()) {
-        return Err(Forged::Wrong);
+        return Err(SignatureError::Wrong);
     }
     let signed = Timestamp(seconds.saturating_mul(1000));
     if now.since(signed).max(signed.since(now)) > tolerance {
-        return Err(Forged::Stale);
+        return Err(SignatureError::Stale);
     }
     Ok(())
 }
@@ -89,11 +89,11 @@ struct Named {
     metadata: HashMap<String, String>,
 }
 
-/// The payment result that an event is, as a message; none where it is none of ours, or says nothing of a result. The same
-/// event has the same id, however often it comes.
+/// The payment result in an event, as a message; `None` if the event is about another payment, or has no result. The
+/// message's id derives from the event's, so that a repeated event is the same message.
 ///
 /// # Errors
-/// Why it can't be read.
+/// The event can't be parsed.
 pub fn result(body: &[u8], now: Timestamp) -> Result<Option<Outgoing>, serde_json::Error> {
     let event: Event = serde_json::from_slice(body)?;
     let status = match event.kind.as_str() {
@@ -103,8 +103,8 @@ pub fn result(body: &[u8], now: Timestamp) -> Result<Option<Outgoing>, serde_jso
         _ => return Ok(None),
     };
     let Named { metadata } = Named::deserialize(&event.data.object)?;
-    let named = metadata.get("order_id").and_then(|order| order.parse().ok()).zip(metadata.get("payment_id"));
-    let Some((order_id, payment_id)) = named else { return Ok(None) };
+    let ours = metadata.get("order_id").and_then(|order| order.parse().ok()).zip(metadata.get("payment_id"));
+    let Some((order_id, payment_id)) = ours else { return Ok(None) };
     let intent = Intent::deserialize(&event.data.object)?;
     let reason = match status {
         Verdict::Declined => intent.last_payment_error.and_then(LastError::reason).or(intent.cancellation_reason),
@@ -112,7 +112,8 @@ pub fn result(body: &[u8], now: Timestamp) -> Result<Option<Outgoing>, serde_jso
     };
     let result =
         PaymentResult { order_id, status, reason, payment_id: Some(payment_id.clone()), reference: Some(intent.id) };
-    let (id, order) = (ids::derive(&["stripe", &event.id]).to_string(), order_id.to_string());
+    let id = ids::derive(&["stripe", &event.id]).to_string();
+    let order = order_id.to_string();
     Ok(Some(Outgoing::event(topics::PAYMENT_RESULTS, &order, PAYMENT_RESULT, id, &order, now, &result)))
 }
 
@@ -132,7 +133,7 @@ mod tests {
         mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn check(header: &str, body: &str) -> Result<(), Forged> {
+    fn check(header: &str, body: &str) -> Result<(), SignatureError> {
         verify(Some(header), body.as_bytes(), &"whsec_a".into(), TOLERANCE, NOW)
     }
 
@@ -147,31 +148,34 @@ mod tests {
 
     #[test]
     fn one_of_two_signatures_is_enough_while_the_secret_is_replaced() {
-        let (old, new) = (sign("whsec_old", 1_760_000_000, "{}"), sign("whsec_a", 1_760_000_000, "{}"));
+        let old = sign("whsec_old", 1_760_000_000, "{}");
+        let new = sign("whsec_a", 1_760_000_000, "{}");
         assert_eq!(check(&format!("t=1760000000,v1={old},v1={new},v0=00"), "{}"), Ok(()));
     }
 
     #[test]
-    fn what_is_forged_is_refused() {
+    fn forged_signatures_are_rejected() {
         let good = sign("whsec_a", 1_760_000_000, "{}");
         for (header, body, why) in [
-            (format!("t=1760000000,v1={good}"), "{ }", Forged::Wrong),
-            (format!("t=1760000001,v1={good}"), "{}", Forged::Wrong),
-            (format!("t=1760000000,v1={}", sign("whsec_b", 1_760_000_000, "{}")), "{}", Forged::Wrong),
-            (format!("t=1760000000,v1={}", good.split_at(62).0), "{}", Forged::Wrong),
-            (format!("t=1760000000,v0={good}"), "{}", Forged::NoSignature),
-            (format!("v1={good}"), "{}", Forged::NoSignature),
-            ("t=1760000000,v1=zz".to_owned(), "{}", Forged::NoSignature),
-            (String::new(), "{}", Forged::NoSignature),
+            (format!("t=1760000000,v1={good}"), "{ }", SignatureError::Wrong),
+            (format!("t=1760000001,v1={good}"), "{}", SignatureError::Wrong),
+            (format!("t=1760000000,v1={}", sign("whsec_b", 1_760_000_000, "{}")), "{}", SignatureError::Wrong),
+            (format!("t=1760000000,v1={}", good.split_at(62).0), "{}", SignatureError::Wrong),
+            (format!("t=1760000000,v0={good}"), "{}", SignatureError::NoSignature),
+            (format!("v1={good}"), "{}", SignatureError::NoSignature),
+            ("t=1760000000,v1=zz".to_owned(), "{}", SignatureError::NoSignature),
+            (String::new(), "{}", SignatureError::NoSignature),
         ] {
             assert_eq!(check(&header, body), Err(why), "{header}");
         }
-        assert_eq!(verify(None, b"{}", &"whsec_a".into(), TOLERANCE, NOW), Err(Forged::NoSignature));
+        assert_eq!(verify(None, b"{}", &"whsec_a".into(), TOLERANCE, NOW), Err(SignatureError::NoSignature));
     }
 
     #[test]
-    fn what_was_signed_long_ago_or_ahead_of_time_is_refused() {
-        for (time, right) in [(-301, Err(Forged::Stale)), (-300, Ok(())), (300, Ok(())), (301, Err(Forged::Stale))] {
+    fn old_and_future_signatures_are_rejected() {
+        for (time, right) in
+            [(-301, Err(SignatureError::Stale)), (-300, Ok(())), (300, Ok(())), (301, Err(SignatureError::Stale))]
+        {
             let time = 1_760_000_000 + time;
             assert_eq!(check(&format!("t={time},v1={}", sign("whsec_a", time, "{}")), "{}"), right, "{time}");
         }
@@ -190,17 +194,17 @@ mod tests {
             ("payment_intent.payment_failed", json!({ "decline_code": "lost_card" }), "declined"),
         ] {
             let object = json!({ "id": "pi_1", "status": "x", "metadata": metadata, "last_payment_error": more });
-            let said = result(event(kind, &object).as_bytes(), NOW).unwrap().unwrap();
-            assert_eq!(said, result(event(kind, &object).as_bytes(), NOW).unwrap().unwrap());
-            let value: serde_json::Value = serde_json::from_slice(said.value.bytes().unwrap()).unwrap();
-            let told = (value["orderId"].as_str(), value["status"].as_str(), value["reference"].as_str());
-            assert_eq!(told, (Some(ORDER), Some(status), Some("pi_1")));
+            let message = result(event(kind, &object).as_bytes(), NOW).unwrap().unwrap();
+            assert_eq!(message, result(event(kind, &object).as_bytes(), NOW).unwrap().unwrap());
+            let value: serde_json::Value = serde_json::from_slice(message.value.bytes().unwrap()).unwrap();
+            let fields = (value["orderId"].as_str(), value["status"].as_str(), value["reference"].as_str());
+            assert_eq!(fields, (Some(ORDER), Some(status), Some("pi_1")));
             assert_eq!(value["reason"].as_str(), (status == "declined").then_some("lost_card"));
         }
     }
 
     #[test]
-    fn what_is_not_ours_or_no_result_is_passed_over() {
+    fn events_of_other_payments_or_without_a_result_are_ignored() {
         let ours = json!({ "id": "pi_1", "status": "x", "metadata": { "order_id": ORDER, "payment_id": "p1" } });
         let theirs = json!({ "id": "pi_2", "status": "x", "metadata": {} });
         assert_eq!(result(event("charge.updated", &ours).as_bytes(), NOW).unwrap(), None);

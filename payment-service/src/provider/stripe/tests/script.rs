@@ -1,4 +1,4 @@
-//! A local HTTP server that answers by a script, one connection for each request, and remembers what it was asked.
+//! A local HTTP server that answers by a script, one connection for each request, and records the requests.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,19 +11,19 @@ use tokio::net::{TcpListener, TcpStream};
 pub(super) enum Answer {
     /// With this status and body.
     Json(u16, Value),
-    /// With the error that the key was answered with before.
+    /// The error that was answered before to the same key.
     Replayed(u16),
-    /// Too many requests: so many seconds.
+    /// 429, with `Retry-After` in seconds.
     Busy(u16),
     /// The connection ends before an answer.
     Cut,
-    /// It takes longer than anybody waits.
+    /// No answer within any timeout.
     Never,
 }
 
-/// What was asked.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct ReceivedRequest {
     pub(super) line: String,
     pub(super) key: Option<String>,
     pub(super) authorization: Option<String>,
@@ -33,34 +33,35 @@ pub(super) struct Seen {
 /// The server.
 pub(super) struct Script {
     port: u16,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    received: Arc<Mutex<Vec<ReceivedRequest>>>,
 }
 
 impl Script {
     pub(super) async fn play(answers: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (port, seen) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
+        let port = listener.local_addr().unwrap().port();
+        let received = Arc::new(Mutex::new(Vec::new()));
         let answers: Vec<Answer> = answers.into_iter().collect();
-        let remembered = Arc::clone(&seen);
+        let record = Arc::clone(&received);
         tokio::spawn(async move {
             for answer in answers {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, answer, Arc::clone(&remembered)));
+                tokio::spawn(serve(stream, answer, Arc::clone(&record)));
             }
         });
-        Self { port, seen }
+        Self { port, received }
     }
 
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+    pub(super) fn received(&self) -> Vec<ReceivedRequest> {
+        self.received.lock().unwrap().clone()
     }
 }
 
-async fn serve(stream: TcpStream, answer: Answer, seen: Arc<Mutex<Vec<Seen>>>) {
+async fn serve(stream: TcpStream, answer: Answer, received: Arc<Mutex<Vec<ReceivedRequest>>>) {
     let mut stream = BufReader::new(stream);
     let mut head = Vec::new();
     loop {
@@ -79,8 +80,9 @@ async fn serve(stream: TcpStream, answer: Answer, seen: Arc<Mutex<Vec<Seen>>>) {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.unwrap();
     let line = head[0].trim_end_matches(" HTTP/1.1").to_owned();
-    let (key, authorization) = (header("idempotency-key"), header("authorization"));
-    seen.lock().unwrap().push(Seen { line, key, authorization, body: String::from_utf8(body).unwrap() });
+    let key = header("idempotency-key");
+    let authorization = header("authorization");
+    received.lock().unwrap().push(ReceivedRequest { line, key, authorization, body: String::from_utf8(body).unwrap() });
     let (status, more, body) = match answer {
         Answer::Json(status, body) => (status, String::new(), body.to_string()),
         Answer::Replayed(status) => (status, "idempotent-replayed: true\r\n".to_owned(), "{}".to_owned()),
@@ -90,8 +92,9 @@ async fn serve(stream: TcpStream, answer: Answer, seen: Arc<Mutex<Vec<Seen>>>) {
     };
     let length = body.len();
     let text = format!(
-        "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n{more}\r\n{body}"
+        "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+         connection: close\r\n{more}\r\n{body}"
     );
-    // Whoever asked may have gone.
+    // The client may have disconnected.
     let _ = stream.write_all(text.as_bytes()).await;
 }

@@ -1,30 +1,30 @@
-//! What a payment says of money: captured, given back, and the postings of both, double entry. Functions of the state
-//! alone: the view keeps them as rows.
+//! The ledger postings of a payment, double entry. Pure functions of the payment; the view stores them as rows.
 
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Payment, Status};
+use crate::entity::Payment;
+use crate::entity::status::Status;
 
 /// An account of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Account {
-    /// What customers owe: charged when the sale is booked, settled by the payment.
+    /// What customers owe: debited by the sale, credited by the payment.
     CustomerReceivable,
-    /// What the provider holds for us.
+    /// What the provider holds for the shop.
     ProviderClearing,
-    /// What was sold.
+    /// Sales.
     Revenue,
-    /// What was given back of it.
+    /// Refunds of sales.
     Refunds,
 }
 
 impl Account {
-    /// All of them.
+    /// All accounts.
     pub const ALL: [Self; 4] = [Self::CustomerReceivable, Self::ProviderClearing, Self::Revenue, Self::Refunds];
 
-    /// What the API and the view call it.
+    /// Its name in the API and in the view.
     pub const fn name(self) -> &'static str {
         match self {
             Self::CustomerReceivable => "customer_receivable",
@@ -38,45 +38,51 @@ impl Account {
 /// One side of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posting {
-    /// Which entry of the payment; the postings of one balance.
+    /// The number of the entry within the payment; the postings of an entry balance.
     pub entry: u32,
-    /// What is booked.
+    /// The kind of the entry.
     pub what: &'static str,
-    /// When it happened; an approval of an older record doesn't say it.
+    /// When it happened; `None` for an approval of an older record.
     pub at: Option<Timestamp>,
-    /// Where it is booked.
+    /// The account.
     pub account: Account,
-    /// On the left side, in minor units.
+    /// The debit, in minor units.
     pub debit_minor: i64,
-    /// On the right side.
+    /// The credit, in minor units.
     pub credit_minor: i64,
 }
 
 impl Payment {
-    /// How much was captured of the `index`-th approval; none where it was never said how much it is.
+    /// The captured amount of the `index`-th approval; `None` if the payment was never requested.
     fn captured_of(&self, index: usize) -> Option<i64> {
-        let price = self.price.as_ref()?.amount_minor;
-        Some(if index == 0 { self.capture_minor.unwrap_or(price) } else { price })
+        let price = self.price()?.amount_minor;
+        Some(if index == 0 { self.capture.amount_minor.unwrap_or(price) } else { price })
     }
 
-    /// How much of the `index`-th approval is neither given back in parts nor about to be.
-    pub(super) fn left_of(&self, index: usize) -> Option<i64> {
+    /// The amount of the `index`-th approval that is neither refunded in parts nor about to be.
+    pub fn left_of(&self, index: usize) -> Option<i64> {
         let parts = if index == 0 { self.partial_minor() } else { 0 };
         self.captured_of(index).map(|captured| captured - parts)
     }
 
-    /// How much was captured in all.
+    /// The sum of all partial refunds that are made or under way.
+    fn partial_minor(&self) -> i64 {
+        self.partial_refunds.counted().map(|part| part.amount_minor).sum()
+    }
+
+    /// The captured amount.
     pub fn captured_minor(&self) -> i64 {
-        (0..self.approvals.len()).filter_map(|index| self.captured_of(index)).sum()
+        (0..self.approvals.list.len()).filter_map(|index| self.captured_of(index)).sum()
     }
 
-    /// How much was given back in all.
+    /// The refunded amount.
     pub fn refunded_minor(&self) -> i64 {
-        let parts: i64 = self.partial_refunds.iter().filter(|part| part.is_done()).map(|part| part.amount_minor).sum();
-        parts + (0..self.refunds).filter_map(|index| self.left_of(index)).sum::<i64>()
+        let done = self.partial_refunds.list.iter().filter(|part| part.is_done());
+        let parts: i64 = done.map(|part| part.amount_minor).sum();
+        parts + (0..self.approvals.refunded).filter_map(|index| self.left_of(index)).sum::<i64>()
     }
 
-    /// How much may still be given back.
+    /// The amount that can still be refunded in parts.
     pub fn refundable_minor(&self) -> i64 {
         if self.status == Status::Approved { self.left_of(0).unwrap_or(0) } else { 0 }
     }
@@ -84,17 +90,17 @@ impl Payment {
     /// The payment's postings, oldest first within approvals and refunds.
     pub fn postings(&self) -> Vec<Posting> {
         let mut book = Book { postings: Vec::new(), entry: 0 };
-        for (index, approval) in self.approvals.iter().enumerate() {
+        for (index, approval) in self.approvals.list.iter().enumerate() {
             let Some(amount) = self.captured_of(index) else { continue };
             book.entry("sale", approval.at, Account::CustomerReceivable, Account::Revenue, amount);
             book.entry("capture", approval.at, Account::ProviderClearing, Account::CustomerReceivable, amount);
         }
-        for part in &self.partial_refunds {
+        for part in &self.partial_refunds.list {
             if let Some(at) = part.done_at() {
                 book.refund(Some(at), part.amount_minor);
             }
         }
-        for (index, approval) in self.approvals.iter().enumerate().take(self.refunds) {
+        for (index, approval) in self.approvals.list.iter().enumerate().take(self.approvals.refunded) {
             book.refund(approval.refunded_at, self.left_of(index).unwrap_or(0));
         }
         book.postings

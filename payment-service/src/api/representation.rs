@@ -1,16 +1,18 @@
-//! How payments, providers and the ledger look as JSON, and how that is described.
+//! Payments, refunds and providers as JSON, with their descriptions.
 
 use common::money::Amount;
 use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::payment::Payment;
-use crate::payment::partial::{PartState, PartialRefund};
-use crate::provider::guard::Seen;
-use crate::provider::{Capture, ProviderKind};
+use crate::entity::Payment;
+use crate::entity::history::Event;
+use crate::entity::partial_refund::{PartState, PartialRefund};
+use crate::provider::call::{Capture, ProviderKind};
+use crate::provider::guard::ProviderHealth;
+use crate::provider::registry::ProviderReport;
 
-/// Where a payment can stand, for the description.
+/// The status of a payment.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[allow(dead_code)]
@@ -33,48 +35,48 @@ pub(super) enum StatusName {
 #[schema(as = Payment)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PaymentBody {
-    /// The order that it is for.
+    /// The order that is paid.
     #[schema(value_type = uuid::Uuid)]
     order_id: String,
     #[schema(value_type = uuid::Uuid)]
     payment_id: String,
     #[schema(value_type = StatusName)]
     status: &'static str,
-    /// How much was asked for.
+    /// The price.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>, example = 10.50)]
     amount: Option<Amount>,
     /// ISO 4217.
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<String>,
-    /// How much was taken.
+    /// The captured amount.
     #[schema(value_type = f64)]
     captured: Amount,
-    /// How much of that was given back.
+    /// The refunded part of the captured amount.
     #[schema(value_type = f64)]
     refunded: Amount,
-    /// Whether an approval takes the money at once.
+    /// When the money is taken.
     #[schema(value_type = CaptureName)]
     capture: Capture,
-    /// Who takes it.
+    /// The provider.
     #[schema(value_type = ProviderName)]
     provider: ProviderKind,
-    /// The provider's own name for it.
+    /// The provider's id of the payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
-    /// When something last happened to it.
+    /// When it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     updated_at: Option<Timestamp>,
-    /// The parts of it that were given back, or are to be.
+    /// The partial refunds. Missing in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunds: Option<Vec<RefundBody>>,
-    /// What happened to it; of a list's payments it is left out.
+    /// The history. Missing in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<Vec<EventBody>>,
 }
 
-/// What takes the money.
+/// When the money is taken: on approval, or on capture.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[allow(dead_code)]
@@ -83,7 +85,7 @@ pub(super) enum CaptureName {
     Manual,
 }
 
-/// Who takes payments.
+/// A payment provider.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[allow(dead_code)]
@@ -93,7 +95,7 @@ pub(super) enum ProviderName {
     Stripe,
 }
 
-/// Something that happened to a payment.
+/// An event in the history of a payment.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Event)]
 pub(super) struct EventBody {
@@ -108,22 +110,22 @@ impl PaymentBody {
             order_id: payment.order.to_string(),
             payment_id: payment.id(),
             status: payment.status.name(),
-            amount: payment.price.as_ref().map(|price| Amount(price.amount_minor)),
-            currency: payment.price.as_ref().map(|price| price.currency.clone()),
+            amount: payment.price().map(|price| Amount(price.amount_minor)),
+            currency: payment.price().map(|price| price.currency.clone()),
             captured: Amount(payment.captured_minor()),
             refunded: Amount(payment.refunded_minor()),
-            capture: payment.capture,
-            provider: payment.provider,
-            reference: payment.reference.clone(),
+            capture: payment.capture_mode(),
+            provider: payment.provider.kind,
+            reference: payment.provider.reference.clone(),
             updated_at: payment.history.last().map(|event| event.at),
             refunds: None,
             history: None,
         }
     }
 
-    pub(super) fn whole(payment: &Payment) -> Self {
-        let refunds = payment.partial_refunds.iter().map(RefundBody::of).collect();
-        let event = |event: &crate::payment::Event| EventBody { at: event.at, what: event.what.to_string() };
+    pub(super) fn full(payment: &Payment) -> Self {
+        let refunds = payment.partial_refunds.list.iter().map(RefundBody::of).collect();
+        let event = |event: &Event| EventBody { at: event.at, what: event.what.to_string() };
         let history = payment.history.iter().map(event).collect();
         Self { refunds: Some(refunds), history: Some(history), ..Self::in_list(payment) }
     }
@@ -138,33 +140,33 @@ pub(super) struct PaymentPage {
     pub(super) next: Option<String>,
 }
 
-/// A part of a payment that is given back.
+/// A partial refund of a payment.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Refund)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RefundBody {
-    /// Whoever asked for it called it so.
+    /// The id chosen by the caller.
     id: String,
     #[schema(value_type = f64)]
     amount: Amount,
-    /// Why.
+    /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[schema(value_type = RefundStatus)]
     status: &'static str,
-    /// Why it is not given back.
+    /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// When it was given back.
+    /// When it was refunded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     refunded_at: Option<Timestamp>,
 }
 
-/// Where a refund stands.
+/// The status of a refund.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[allow(dead_code)]
@@ -181,8 +183,15 @@ impl RefundBody {
             PartState::Refunded { .. } => ("refunded", None),
             PartState::Refused { detail, .. } => ("refused", Some(detail.clone())),
         };
-        let (id, amount, reason) = (part.id.clone(), Amount(part.amount_minor), part.reason.clone());
-        Self { id, amount, reason, status, detail, at: part.at, refunded_at: part.done_at() }
+        Self {
+            id: part.id.clone(),
+            amount: Amount(part.amount_minor),
+            reason: part.reason.clone(),
+            status,
+            detail,
+            at: part.at,
+            refunded_at: part.done_at(),
+        }
     }
 }
 
@@ -192,14 +201,14 @@ pub(super) struct Providers {
     pub(super) items: Vec<ProviderBody>,
 }
 
-/// A provider, and how it has been doing.
+/// A provider, and its health.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Provider)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ProviderBody {
     #[schema(value_type = ProviderName)]
     kind: ProviderKind,
-    /// Whether it takes new payments.
+    /// True for the provider of new payments.
     chosen: bool,
     breaker: BreakerBody,
 }
@@ -214,13 +223,13 @@ pub(super) struct BreakerBody {
     state: &'static str,
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
-    /// Calls that failed one after the other, up to now.
+    /// The number of consecutive failures up to now.
     failures: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
 }
 
-/// How a circuit breaker can stand.
+/// The state of a circuit breaker.
 #[derive(ToSchema)]
 #[schema(rename_all = "kebab-case")]
 #[allow(dead_code)]
@@ -231,8 +240,9 @@ enum BreakerState {
 }
 
 impl ProviderBody {
-    pub(super) fn of(kind: ProviderKind, chosen: bool, seen: Seen) -> Self {
-        let Seen { state, since, failures, last_error, calls: _, failed: _ } = seen;
+    pub(super) fn of(report: ProviderReport) -> Self {
+        let ProviderReport { kind, chosen, health } = report;
+        let ProviderHealth { state, since, failures, last_error, calls: _, failed: _ } = health;
         Self { kind, chosen, breaker: BreakerBody { state: state.name(), since, failures, last_error } }
     }
 }

@@ -1,70 +1,82 @@
-//! All providers, each with what surrounds it: a payment is carried on by the one that took it, also when new payments go
-//! to another by now.
+//! All providers. A payment stays with its provider, even if new payments now go to another one.
 
 use std::fmt;
 use std::sync::Arc;
 
 use common::money::Amount;
 
-use super::guard::{Guarded, Seen};
+use super::call::{Charge, ProviderKind, Refund};
+use super::guard::{Guarded, ProviderHealth};
+use super::manual::Manual;
+use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
+use super::settings::ProviderSettings;
+use super::simulated::Simulated;
 use super::stripe::Stripe;
-use super::{
-    Accepted, Charge, Manual, PaymentProvider, ProviderError, ProviderKind, ProviderSettings, Refund, Simulated,
-    Standing,
-};
 
-/// The providers.
-pub struct Switchboard {
+/// A provider's health, and its role.
+#[derive(Clone, Debug)]
+pub struct ProviderReport {
+    /// The provider.
+    pub kind: ProviderKind,
+    /// True for the provider of new payments.
+    pub chosen: bool,
+    /// Its health.
+    pub health: ProviderHealth,
+}
+
+/// All providers.
+pub struct ProviderRegistry {
     chosen: ProviderKind,
     simulated: Guarded<Simulated>,
     manual: Guarded<Manual>,
     stripe: Option<Guarded<Stripe>>,
 }
 
-impl fmt::Debug for Switchboard {
+impl fmt::Debug for ProviderRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Switchboard({})", self.chosen.name())
+        write!(f, "ProviderRegistry({})", self.chosen.name())
     }
 }
 
-impl Switchboard {
-    /// With these settings. Stripe is there when it has an API key.
+impl ProviderRegistry {
+    /// Makes the providers. Stripe is available if the settings have its API key.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
+    /// The HTTP client can't be made.
     pub fn new(settings: &ProviderSettings) -> Result<Arc<Self>, reqwest::Error> {
-        let patience = settings.patience();
+        let policy = settings.call_policy();
         let stripe = if settings.stripe.api_key.is_empty() {
             None
         } else {
-            Some(Guarded::new(Stripe::new(&settings.stripe)?, patience))
+            Some(Guarded::new(Stripe::new(&settings.stripe)?, policy))
         };
         Ok(Arc::new(Self {
             chosen: settings.kind,
-            simulated: Guarded::new(Simulated::new(settings.delay, settings.failure_rate), patience),
-            manual: Guarded::new(Manual, patience),
+            simulated: Guarded::new(Simulated::new(settings.delay, settings.failure_rate), policy),
+            manual: Guarded::new(Manual, policy),
             stripe,
         }))
     }
 
-    /// How each provider has been doing, and whether it takes new payments.
-    pub fn seen(&self) -> Vec<(ProviderKind, bool, Seen)> {
-        let of = |kind| match kind {
-            ProviderKind::Simulated => Some(self.simulated.seen()),
-            ProviderKind::Manual => Some(self.manual.seen()),
-            ProviderKind::Stripe => self.stripe.as_ref().map(Guarded::seen),
+    /// The health of each available provider.
+    pub fn reports(&self) -> Vec<ProviderReport> {
+        let health = |kind| match kind {
+            ProviderKind::Simulated => Some(self.simulated.health()),
+            ProviderKind::Manual => Some(self.manual.health()),
+            ProviderKind::Stripe => self.stripe.as_ref().map(Guarded::health),
         };
-        ProviderKind::ALL.into_iter().filter_map(|kind| Some((kind, kind == self.chosen, of(kind)?))).collect()
+        let report = |kind| Some(ProviderReport { kind, chosen: kind == self.chosen, health: health(kind)? });
+        ProviderKind::ALL.into_iter().filter_map(report).collect()
     }
 
     fn stripe(&self) -> Result<&Guarded<Stripe>, ProviderError> {
         let missing =
-            || ProviderError::Failed("Stripe took this payment, and provider.stripe.api_key is empty".to_owned());
+            || ProviderError::Failed("this payment is with Stripe, but provider.stripe.api_key is empty".to_owned());
         self.stripe.as_ref().ok_or_else(missing)
     }
 }
 
-impl PaymentProvider for Arc<Switchboard> {
+impl PaymentProvider for Arc<ProviderRegistry> {
     async fn request(&self, charge: &Charge) -> Result<Accepted, ProviderError> {
         match charge.provider {
             ProviderKind::Simulated => self.simulated.request(charge).await,
@@ -73,7 +85,7 @@ impl PaymentProvider for Arc<Switchboard> {
         }
     }
 
-    async fn result(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+    async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         match charge.provider {
             ProviderKind::Simulated => self.simulated.result(charge).await,
             ProviderKind::Manual => self.manual.result(charge).await,
@@ -89,7 +101,7 @@ impl PaymentProvider for Arc<Switchboard> {
         }
     }
 
-    async fn cancel(&self, charge: &Charge) -> Result<Standing, ProviderError> {
+    async fn cancel(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         match charge.provider {
             ProviderKind::Simulated => self.simulated.cancel(charge).await,
             ProviderKind::Manual => self.manual.cancel(charge).await,

@@ -1,0 +1,102 @@
+//! `POST /payments/{id}/refunds`: partial refunds.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use common::http::{Body, PathId, Problem};
+use common::money::Amount;
+use common::service::Context;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::query::find;
+use super::representation::RefundBody;
+use super::requests::{request_id, send_command, text, wait_at_most};
+use crate::entity::Payment;
+use crate::entity::partial_refund::PartialRefund;
+use crate::messages::OperatorAction;
+use crate::settings::Settings;
+
+/// How long to wait for a refund before the answer is that the provider is being asked.
+const REFUND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A partial refund of a payment, or the refund of its rest.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RefundRequest)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefundRequestBody {
+    /// The id: sent again, it is the same refund. If it is missing: the header `Idempotency-Key`, or a new id.
+    #[schema(min_length = 1, max_length = 200)]
+    id: Option<String>,
+    /// The amount; the rest of the payment if it is missing.
+    #[schema(value_type = Option<f64>)]
+    amount: Option<Amount>,
+    /// The reason.
+    #[schema(min_length = 1, max_length = 200)]
+    reason: String,
+}
+
+/// Refunds a part of a paid payment, or the rest of it.
+#[utoipa::path(post, path = "/payments/{id}/refunds", params(("id" = uuid::Uuid, Path, description = "The order's id."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The refund's id, if the body has none.")),
+    request_body = RefundRequestBody,
+    responses((status = 201, body = RefundBody),
+        (status = 200, body = RefundBody, description = "It was refunded before."),
+        (status = 202, body = RefundBody, description = "The provider is being asked."),
+        (status = 404, description = "There is no payment for this order."),
+        (status = 409, description = "It can't be refunded.")))]
+pub(super) async fn refund(
+    State(context): State<Context<Settings>>,
+    PathId(order): PathId,
+    headers: HeaderMap,
+    Body(body): Body<RefundRequestBody>,
+) -> Result<Response, Problem> {
+    let payment = find(&context, order).await?;
+    let reason = Some(text("/reason", body.reason)?);
+    let id = match body.id {
+        Some(id) => text("/id", id)?,
+        None => request_id(&headers)?,
+    };
+    let amount_minor = body.amount.map(|amount| amount.0);
+    let known = payment.partial_refunds.get(&id).filter(|part| part.is_done());
+    if let Some(known) = known.filter(|known| amount_minor.is_none_or(|amount| amount == known.amount_minor)) {
+        return Ok((StatusCode::OK, Json(RefundBody::of(known))).into_response());
+    }
+    if amount_minor.is_some_and(|amount| amount <= 0) {
+        return Err(Problem::unprocessable("That can't be refunded.").at("/amount", "must be more than 0"));
+    }
+    let refused_before = payment.partial_refunds.refused;
+    let action = OperatorAction::Refund { refund_id: id.clone(), amount_minor, reason };
+    send_command(&context, order, action, &headers).await?;
+    let sought = id.clone();
+    let settled = move |payment: &Payment| {
+        let part = payment.partial_refunds.get(&sought);
+        let other = |amount_minor: i64| part.is_some_and(|part| part.amount_minor != amount_minor);
+        payment.partial_refunds.refused > refused_before
+            || part.is_some_and(PartialRefund::is_done)
+            || amount_minor.is_some_and(other)
+    };
+    let payment = match wait_at_most(&context, order, REFUND_TIMEOUT, settled).await? {
+        Some(payment) => payment,
+        None => find(&context, order).await?,
+    };
+    answer(&payment, &id, amount_minor)
+}
+
+/// The response to a request for a refund, from the state of the payment.
+fn answer(payment: &Payment, id: &str, amount_minor: Option<i64>) -> Result<Response, Problem> {
+    let missing = || Problem::unavailable("The refund had no effect yet. Read the payment, or try again.");
+    let part = payment.partial_refunds.get(id).ok_or_else(missing)?;
+    if let Some(amount) = amount_minor.filter(|amount| *amount != part.amount_minor) {
+        let other = Amount(part.amount_minor);
+        return Err(Problem::conflict(format!("Refund {id} is of {other}, not of {}.", Amount(amount))));
+    }
+    match part.refusal() {
+        Some(why) => Err(Problem::conflict(format!("It can't be refunded: {why}."))),
+        None if part.is_done() => Ok((StatusCode::CREATED, Json(RefundBody::of(part))).into_response()),
+        None => Ok((StatusCode::ACCEPTED, Json(RefundBody::of(part))).into_response()),
+    }
+}

@@ -1,0 +1,210 @@
+//! The payment, the only entity that payment-service stores. The rules that change it are in `rules`; its JSON is in
+//! `entity/wire`.
+
+pub mod approval;
+pub mod history;
+pub mod partial_refund;
+pub mod status;
+mod wire;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use common::ids::{self, OrderId};
+use common::journal::Key;
+use common::messages::Headers;
+use common::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::provider::call::{Capture, ProviderKind};
+use approval::{Approval, Approvals};
+use history::History;
+use partial_refund::PartialRefunds;
+use status::Status;
+
+/// How long an early result is kept for a payment that is not yet requested, and how long the provider is asked to
+/// cancel a cancelled payment.
+pub const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The prefix of every payment's key.
+pub const PREFIX: &str = "payment/";
+
+/// The key of an order's payment.
+pub fn key(order: OrderId) -> Key {
+    format!("{PREFIX}{order}")
+}
+
+/// The price of a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Price {
+    /// Minor units of the currency.
+    pub amount_minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+/// The terms of a payment, from its request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The price.
+    pub price: Price,
+    /// When the money is taken.
+    pub capture: Capture,
+    /// The payment method, by the provider's name.
+    pub method: Option<String>,
+}
+
+/// The provider of a payment, and the calls made to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderState {
+    /// The provider.
+    pub kind: ProviderKind,
+    /// The provider's id of the payment.
+    pub reference: Option<String>,
+    /// Why the provider refused the request.
+    pub refusal: Option<String>,
+    /// Requests sent to the provider.
+    pub requests: u32,
+    /// Status queries and cancellations that ended without a result.
+    pub queries: u32,
+}
+
+/// The capture of an authorized payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaptureState {
+    /// The captured amount, or the one to be captured; `None` is the whole price.
+    pub amount_minor: Option<i64>,
+    /// Captures sent to the provider.
+    pub calls: u32,
+}
+
+/// The cancellation, at the provider, of a payment that is cancelled or declined here. An approval found there is
+/// refunded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cancellation {
+    /// When to ask the provider next.
+    pub due: Option<Timestamp>,
+    /// When to give up.
+    pub until: Option<Timestamp>,
+}
+
+/// A payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// The order that is paid.
+    pub order: OrderId,
+    /// The state.
+    pub status: Status,
+    /// `None` if the payment was never requested.
+    pub terms: Option<Terms>,
+    /// The provider.
+    pub provider: ProviderState,
+    /// The capture.
+    pub capture: CaptureState,
+    /// The approvals.
+    pub approvals: Approvals,
+    /// The partial refunds.
+    pub partial_refunds: PartialRefunds,
+    /// The cancellation at the provider.
+    pub cancellation: Cancellation,
+    /// The headers of the command that is answered when the provider has answered.
+    pub waiting: Option<Headers>,
+    /// The trace of the first message about the payment.
+    pub trace: Option<String>,
+    /// What happened to it.
+    pub history: History,
+}
+
+impl Payment {
+    /// A payment not yet requested.
+    pub fn new(order: OrderId, provider: ProviderKind, trace: Option<&str>) -> Self {
+        Self {
+            order,
+            status: Status::New,
+            terms: None,
+            provider: ProviderState { kind: provider, reference: None, refusal: None, requests: 0, queries: 0 },
+            capture: CaptureState::default(),
+            approvals: Approvals::default(),
+            partial_refunds: PartialRefunds::default(),
+            cancellation: Cancellation::default(),
+            waiting: None,
+            trace: trace.map(str::to_owned),
+            history: History::default(),
+        }
+    }
+
+    /// The payment's id. It depends on the order alone, so that a provider that receives it twice sees one payment.
+    pub fn id(&self) -> String {
+        ids::derive(&["payment", &self.order.to_string()]).to_string()
+    }
+
+    /// The payment's id as the first approval names it; partial refunds refer to it.
+    pub fn approved_id(&self) -> String {
+        let named = self.approvals.first().and_then(|approval| approval.payment_id.clone());
+        named.unwrap_or_else(|| self.id())
+    }
+
+    /// The price; `None` if the payment was never requested.
+    pub fn price(&self) -> Option<&Price> {
+        self.terms.as_ref().map(|terms| &terms.price)
+    }
+
+    /// When the money is taken.
+    pub fn capture_mode(&self) -> Capture {
+        self.terms.as_ref().map_or(Capture::Automatic, |terms| terms.capture)
+    }
+
+    /// When the provider is to be queried for the result.
+    pub fn result_due(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Pending { result_due } => result_due,
+            Status::Cancelled | Status::Declined => self.cancellation.due,
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Requested { .. }
+            | Status::Failed
+            | Status::Authorized
+            | Status::Capturing { .. }
+            | Status::Approved
+            | Status::Refunding { .. }
+            | Status::Refunded => None,
+        }
+    }
+
+    /// Returns true if it is not paid yet, but could be.
+    pub fn can_be_cancelled(&self) -> bool {
+        match self.status {
+            Status::Requested { .. }
+            | Status::Failed
+            | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. } => true,
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Approved
+            | Status::Declined
+            | Status::Cancelled
+            | Status::Refunding { .. }
+            | Status::Refunded => false,
+        }
+    }
+
+    /// Changes the state, and records the change.
+    pub(crate) fn set_status(&mut self, status: Status, now: Timestamp, what: impl Into<Cow<'static, str>>) {
+        self.status = status;
+        self.history.note(now, what);
+    }
+
+    /// Records an approval. The first one stays if it was refunded in parts.
+    pub(crate) fn add_approval(&mut self, approval: Approval) {
+        let keep_first = !self.partial_refunds.list.is_empty();
+        self.approvals.add(approval, keep_first);
+    }
+
+    /// Asks the provider, from now on, to cancel the payment.
+    pub(crate) fn cancel_at_provider(&mut self, now: Timestamp) {
+        self.cancellation.due = Some(now);
+        self.cancellation.until = Some(now.plus(RETENTION));
+    }
+}

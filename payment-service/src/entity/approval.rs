@@ -1,0 +1,83 @@
+//! The approvals of a payment. There can be several, since the provider and operators may report the same payment as
+//! paid.
+
+use common::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The most approvals that are kept; refunded ones are dropped first.
+const KEPT_APPROVALS: usize = 40;
+
+/// An approval. The same one may be reported more than once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// The id of the message that reported it.
+    pub message: String,
+    /// The payment's id in that message; an operator may omit it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<String>,
+    /// The provider's id of the payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// When it was received; `None` in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// When the rest of it was refunded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refunded_at: Option<Timestamp>,
+}
+
+impl Approval {
+    /// Returns true if both are about the same payment at the provider, or are the same message.
+    fn is(&self, other: &Self) -> bool {
+        self.message == other.message || (self.payment_id.is_some() && self.payment_id == other.payment_id)
+    }
+}
+
+/// All approvals of a payment, and how far they are refunded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Approvals {
+    /// Oldest first.
+    pub list: Vec<Approval>,
+    /// How many of them, from the first on, are refunded.
+    pub refunded: usize,
+    /// Calls to the provider for a full refund.
+    pub refund_calls: u32,
+}
+
+impl Approvals {
+    /// Returns true if this approval was received before.
+    pub fn contains(&self, approval: &Approval) -> bool {
+        self.list.iter().any(|known| known.is(approval))
+    }
+
+    /// The approval that is captured first; partial refunds are parts of it.
+    pub fn first(&self) -> Option<&Approval> {
+        self.list.first()
+    }
+
+    /// The next approval to be refunded in full.
+    pub fn next_to_refund(&self) -> Option<&Approval> {
+        self.list.get(self.refunded)
+    }
+
+    /// Marks the next approval as refunded. Returns true if another one is still to be refunded.
+    pub fn mark_refunded(&mut self, now: Timestamp) -> bool {
+        if let Some(approval) = self.list.get_mut(self.refunded) {
+            approval.refunded_at = Some(now);
+        }
+        self.refunded += 1;
+        self.refunded < self.list.len()
+    }
+
+    /// Adds an approval; beyond [`KEPT_APPROVALS`] the oldest refunded one is dropped, except the first if
+    /// `keep_first`.
+    pub fn add(&mut self, approval: Approval, keep_first: bool) {
+        let oldest = usize::from(keep_first);
+        if self.list.len() >= KEPT_APPROVALS && self.refunded > oldest {
+            self.list.remove(oldest);
+            self.refunded -= 1;
+        }
+        self.list.push(approval);
+    }
+}

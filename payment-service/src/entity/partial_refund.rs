@@ -1,0 +1,114 @@
+//! Partial refunds of a payment. Each has an id by which a repeated request is recognized.
+
+use common::messages::Headers;
+use common::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The most refused partial refunds that are kept.
+const KEPT_REFUSED: usize = 20;
+
+/// A partial refund of a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartialRefund {
+    /// The id chosen by the caller.
+    pub id: String,
+    /// The amount, in minor units.
+    pub amount_minor: i64,
+    /// The reason given by the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was requested.
+    pub at: Timestamp,
+    /// Its state.
+    pub state: PartState,
+    /// Calls to the provider for it.
+    pub(crate) calls: u32,
+    /// The headers of the command that is answered when the provider has answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting: Option<Headers>,
+}
+
+/// The state of a partial refund.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PartState {
+    /// The provider is being asked, or will be at `due`.
+    Refunding { due: Timestamp },
+    /// Refunded.
+    Refunded { at: Timestamp },
+    /// Not refunded: the code and the detail of the refusal.
+    Refused { reason: String, detail: String },
+}
+
+impl PartialRefund {
+    /// Returns true if the provider has not answered finally yet.
+    pub fn is_underway(&self) -> bool {
+        matches!(self.state, PartState::Refunding { .. })
+    }
+
+    /// Returns true if it is refunded.
+    pub fn is_done(&self) -> bool {
+        self.done_at().is_some()
+    }
+
+    /// When it was refunded.
+    pub fn done_at(&self) -> Option<Timestamp> {
+        match self.state {
+            PartState::Refunded { at } => Some(at),
+            PartState::Refunding { .. } | PartState::Refused { .. } => None,
+        }
+    }
+
+    /// The detail of the refusal.
+    pub fn refusal(&self) -> Option<&str> {
+        match &self.state {
+            PartState::Refused { detail, .. } => Some(detail),
+            PartState::Refunding { .. } | PartState::Refunded { .. } => None,
+        }
+    }
+
+    /// Returns true if its amount is refunded or about to be.
+    pub fn counts(&self) -> bool {
+        !matches!(self.state, PartState::Refused { .. })
+    }
+}
+
+/// All partial refunds of a payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartialRefunds {
+    /// In the order in which they were requested.
+    pub list: Vec<PartialRefund>,
+    /// How many were ever refused.
+    pub refused: u32,
+}
+
+impl PartialRefunds {
+    /// The partial refund with this id.
+    pub fn get(&self, id: &str) -> Option<&PartialRefund> {
+        self.list.iter().find(|part| part.id == id)
+    }
+
+    /// Those whose amounts are refunded or about to be.
+    pub fn counted(&self) -> impl Iterator<Item = &PartialRefund> {
+        self.list.iter().filter(|part| part.counts())
+    }
+
+    /// Returns true if one is still under way.
+    pub fn any_underway(&self) -> bool {
+        self.list.iter().any(PartialRefund::is_underway)
+    }
+
+    /// Adds one. It replaces a refused one with the same id; beyond [`KEPT_REFUSED`] the oldest refused one is dropped.
+    pub fn add(&mut self, part: PartialRefund) {
+        self.refused += u32::from(!part.counts());
+        self.list.retain(|known| known.counts() || known.id != part.id);
+        let refused = self.list.iter().filter(|known| !known.counts()).count();
+        if refused >= KEPT_REFUSED
+            && let Some(oldest) = self.list.iter().position(|known| !known.counts())
+        {
+            self.list.remove(oldest);
+        }
+        self.list.push(part);
+    }
+}

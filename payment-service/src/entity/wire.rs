@@ -1,0 +1,179 @@
+//! The JSON of a payment: one flat object, as in every release. Reading moves the fields, writing borrows them.
+
+use std::borrow::Cow;
+
+use common::ids::OrderId;
+use common::messages::Headers;
+use common::time::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::approval::{Approval, Approvals};
+use super::history::{Event, History};
+use super::partial_refund::{PartialRefund, PartialRefunds};
+use super::status::Status;
+use super::{Cancellation, CaptureState, Payment, Price, ProviderState, Terms};
+use crate::provider::call::{Capture, ProviderKind};
+
+/// A payment as it is written. The order of the fields is that of the JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FlatPayment<'a> {
+    order: OrderId,
+    provider: ProviderKind,
+    status: Cow<'a, Status>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price: Option<Cow<'a, Price>>,
+    #[serde(default, skip_serializing_if = "Capture::is_automatic")]
+    capture: Capture,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    method: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reference: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refusal: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    capture_minor: Option<i64>,
+    #[serde(default, skip_serializing_if = "<[PartialRefund]>::is_empty")]
+    partial_refunds: Cow<'a, [PartialRefund]>,
+    #[serde(default)]
+    refusals: u32,
+    #[serde(default)]
+    asks: u32,
+    #[serde(default)]
+    capture_calls: u32,
+    calls: u32,
+    refund_calls: u32,
+    approvals: Cow<'a, [Approval]>,
+    refunds: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    late_result_due: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    late_result_until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting: Option<Cow<'a, Headers>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<Cow<'a, str>>,
+    history: Cow<'a, [Event]>,
+}
+
+impl<'a> From<&'a Payment> for FlatPayment<'a> {
+    fn from(payment: &'a Payment) -> Self {
+        let terms = payment.terms.as_ref();
+        Self {
+            order: payment.order,
+            provider: payment.provider.kind,
+            status: Cow::Borrowed(&payment.status),
+            price: terms.map(|terms| Cow::Borrowed(&terms.price)),
+            capture: payment.capture_mode(),
+            method: terms.and_then(|terms| borrowed(&terms.method)),
+            reference: borrowed(&payment.provider.reference),
+            refusal: borrowed(&payment.provider.refusal),
+            capture_minor: payment.capture.amount_minor,
+            partial_refunds: Cow::Borrowed(&payment.partial_refunds.list),
+            refusals: payment.partial_refunds.refused,
+            asks: payment.provider.queries,
+            capture_calls: payment.capture.calls,
+            calls: payment.provider.requests,
+            refund_calls: payment.approvals.refund_calls,
+            approvals: Cow::Borrowed(&payment.approvals.list),
+            refunds: payment.approvals.refunded,
+            late_result_due: payment.cancellation.due,
+            late_result_until: payment.cancellation.until,
+            waiting: payment.waiting.as_ref().map(Cow::Borrowed),
+            trace: borrowed(&payment.trace),
+            history: Cow::Borrowed(&payment.history.0),
+        }
+    }
+}
+
+impl From<FlatPayment<'_>> for Payment {
+    fn from(flat: FlatPayment<'_>) -> Self {
+        let capture = flat.capture;
+        let method = owned(flat.method);
+        let terms = flat.price.map(|price| Terms { price: price.into_owned(), capture, method });
+        Self {
+            order: flat.order,
+            status: flat.status.into_owned(),
+            terms,
+            provider: ProviderState {
+                kind: flat.provider,
+                reference: owned(flat.reference),
+                refusal: owned(flat.refusal),
+                requests: flat.calls,
+                queries: flat.asks,
+            },
+            capture: CaptureState { amount_minor: flat.capture_minor, calls: flat.capture_calls },
+            approvals: Approvals {
+                list: flat.approvals.into_owned(),
+                refunded: flat.refunds,
+                refund_calls: flat.refund_calls,
+            },
+            partial_refunds: PartialRefunds { list: flat.partial_refunds.into_owned(), refused: flat.refusals },
+            cancellation: Cancellation { due: flat.late_result_due, until: flat.late_result_until },
+            waiting: flat.waiting.map(Cow::into_owned),
+            trace: owned(flat.trace),
+            history: History(flat.history.into_owned()),
+        }
+    }
+}
+
+fn borrowed(text: &Option<String>) -> Option<Cow<'_, str>> {
+    text.as_deref().map(Cow::Borrowed)
+}
+
+fn owned(text: Option<Cow<'_, str>>) -> Option<String> {
+    text.map(Cow::into_owned)
+}
+
+impl Serialize for Payment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        FlatPayment::from(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Payment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        FlatPayment::deserialize(deserializer).map(Self::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every field, in the order in which earlier releases wrote them.
+    const FULL: &str = concat!(
+        r#"{"order":"3852cb18-9c19-4326-ac77-a1a0264bd98c","provider":"stripe","status":{"capturing":{"due":"#,
+        r#""2026-11-21T18:24:16.572Z"}},"price":{"amountMinor":1050,"currency":"BRL"},"capture":"manual","#,
+        r#""method":"pm_1","reference":"pi_1","refusal":"no","captureMinor":800,"partialRefunds":[{"id":"r1","#,
+        r#""amountMinor":3,"at":"2026-11-21T18:24:16.572Z","state":{"refused":{"reason":"a","detail":"b"}},"#,
+        r#""calls":1}],"#,
+        r#""refusals":1,"asks":2,"captureCalls":3,"calls":4,"refundCalls":5,"approvals":[{"message":"m","#,
+        r#""paymentId":"p"}],"refunds":1,"lateResultDue":"2026-11-21T18:24:16.573Z","#,
+        r#""lateResultUntil":"2026-11-21T18:24:16.574Z","waiting":[["ce_id","7"]],"trace":"t","#,
+        r#""history":[{"at":"2026-11-21T18:24:16.572Z","what":"requested"}]}"#,
+    );
+    /// The fields that the first release wrote.
+    const OLD: &str = concat!(
+        r#"{"order":"3852cb18-9c19-4326-ac77-a1a0264bd98c","provider":"simulated","status":"cancelled","#,
+        r#""calls":0,"refundCalls":0,"approvals":[],"refunds":0,"history":[]}"#,
+    );
+
+    #[test]
+    fn a_flat_record_is_read_into_its_groups_and_written_byte_for_byte() {
+        let payment: Payment = serde_json::from_str(FULL).unwrap();
+        assert_eq!(payment.terms.as_ref().unwrap().method.as_deref(), Some("pm_1"));
+        assert_eq!((payment.provider.requests, payment.provider.queries), (4, 2));
+        assert_eq!((payment.capture.amount_minor, payment.capture.calls), (Some(800), 3));
+        assert_eq!((payment.approvals.refunded, payment.approvals.refund_calls), (1, 5));
+        assert_eq!(payment.partial_refunds.refused, 1);
+        assert_eq!(serde_json::to_string(&payment).unwrap(), FULL);
+    }
+
+    #[test]
+    fn a_record_without_the_newer_fields_is_read() {
+        let payment: Payment = serde_json::from_str(OLD).unwrap();
+        assert_eq!((payment.status.name(), payment.terms.is_none()), ("cancelled", true));
+        assert_eq!(serde_json::from_str::<Payment>(&serde_json::to_string(&payment).unwrap()).unwrap(), payment);
+    }
+}

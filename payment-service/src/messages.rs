@@ -1,0 +1,308 @@
+//! The messages that payment-service reads, two of which it also sends itself.
+
+use std::borrow::Cow;
+
+use common::ids::OrderId;
+use common::messages::{Message, Unreadable, header};
+use common::topics;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use uuid::Uuid;
+
+use crate::provider::call::Capture;
+use crate::text::cut;
+
+/// `ce_type` of [`RequestPayment`].
+pub const REQUEST: &str = "payment.request";
+/// `ce_type` of [`CapturePayment`].
+pub const CAPTURE: &str = "payment.capture";
+/// `ce_type` of [`RefundPayment`].
+pub const REFUND: &str = "payment.refund";
+/// `ce_type` of [`RefundPart`].
+pub const REFUND_PART: &str = "payment.refund-part";
+/// `ce_type` of [`OperatorCommand`].
+pub const OPERATOR_COMMAND: &str = "payment.asked";
+/// `ce_type` of [`ProviderAnswered`].
+pub const PROVIDER_ANSWERED: &str = "payment.provider-answered";
+/// `ce_type` of [`PaymentResult`].
+pub const PAYMENT_RESULT: &str = "payment.result";
+
+/// A message of one of the input topics.
+pub enum Command {
+    /// On [`topics::PAYMENT_RESULTS`].
+    Result(PaymentResult),
+    /// A saga requests a payment.
+    Request(RequestPayment),
+    /// A saga captures an authorized payment.
+    Capture(CapturePayment),
+    /// A saga refunds a payment, or a part of it.
+    Refund(RefundPayment),
+    /// A saga refunds a part under an id of its own.
+    RefundPart(RefundPart),
+    /// An operator's request by HTTP.
+    Operator(OperatorCommand),
+    /// The provider answered a call.
+    ProviderAnswered(ProviderAnswered),
+}
+
+impl Command {
+    /// Parses a message by its topic and `ce_type`.
+    ///
+    /// # Errors
+    /// [`Unreadable`] for an unknown type, or a value that does not fit the type.
+    pub fn parse(message: &Message) -> Result<Self, Unreadable> {
+        if &*message.topic == topics::PAYMENT_RESULTS {
+            return message.json().map(Self::Result);
+        }
+        match message.kind() {
+            Some(REQUEST) => message.json().map(Self::Request),
+            Some(CAPTURE) => message.json().map(Self::Capture),
+            Some(REFUND) => message.json().map(Self::Refund),
+            Some(REFUND_PART) => message.json().map(Self::RefundPart),
+            Some(OPERATOR_COMMAND) => message.json().map(Self::Operator),
+            Some(PROVIDER_ANSWERED) => message.json().map(Self::ProviderAnswered),
+            Some(other) => Err(Unreadable::UnknownType(other.to_owned())),
+            None => Err(Unreadable::Header(header::TYPE, "it is missing".to_owned())),
+        }
+    }
+}
+
+/// `payment.request`
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestPayment {
+    /// The order to be paid.
+    pub order_id: OrderId,
+    /// The price, in minor units.
+    pub amount_minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// When the money is taken.
+    #[serde(default)]
+    pub capture: Capture,
+    /// The payment method, by the provider's name.
+    #[serde(default)]
+    pub payment_method: Option<String>,
+}
+
+/// `payment.capture`
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CapturePayment {
+    /// The order.
+    pub order_id: OrderId,
+    /// The amount in minor units; the whole price if it is missing.
+    #[serde(default)]
+    pub amount_minor: Option<i64>,
+}
+
+/// `payment.refund`: of the whole payment, as a request's compensation; of a part, if it has an id or an amount.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundPayment {
+    /// The order.
+    pub order_id: OrderId,
+    /// The id of a partial refund.
+    #[serde(default)]
+    pub refund_id: Option<String>,
+    /// The amount in minor units; the rest of the payment if it is missing.
+    #[serde(default)]
+    pub amount_minor: Option<i64>,
+    /// The reason, for the payment's history.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// `payment.refund-part`: a saga refunds a part, for example of returned goods. The saga chooses the id, so that the
+/// part is refunded only once.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundPart {
+    /// The order.
+    pub order_id: OrderId,
+    /// The id of the partial refund.
+    pub refund_id: Uuid,
+    /// The amount, in minor units.
+    pub amount_minor: i64,
+    /// The reason, for the payment's history.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// `payment.asked`: a request by HTTP. It has no reply; the view shows its effect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorCommand {
+    /// The order.
+    pub order_id: OrderId,
+    /// The operation.
+    #[serde(flatten)]
+    pub action: OperatorAction,
+}
+
+/// An operation requested by HTTP.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "action", rename_all = "lowercase", rename_all_fields = "camelCase")]
+pub enum OperatorAction {
+    /// Capture an authorized payment.
+    Capture {
+        /// The amount in minor units; the whole price if it is missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount_minor: Option<i64>,
+    },
+    /// Refund a part of a payment, or the rest of it.
+    Refund {
+        /// The id of the partial refund.
+        refund_id: String,
+        /// The amount in minor units; the rest of the payment if it is missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount_minor: Option<i64>,
+        /// The reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
+
+/// `payment.provider-answered`
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderAnswered {
+    /// The order.
+    pub order_id: OrderId,
+    /// The operation that the provider was called for.
+    pub operation: Operation,
+    /// The number of the call within its operation: 1, 2, ...
+    pub call: u32,
+    /// The outcome of the call.
+    pub outcome: Outcome,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// For an accepted request: when to query the result; missing if the provider reports it by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_after_ms: Option<u64>,
+    /// The earliest time for another attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// The provider's id of the payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The id of the refund, for a refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<String>,
+}
+
+impl ProviderAnswered {
+    /// The answer to a failed call, without details.
+    pub fn failed(order_id: OrderId, operation: Operation, call: u32) -> Self {
+        Self {
+            order_id,
+            operation,
+            call,
+            outcome: Outcome::Failed,
+            error: None,
+            result_after_ms: None,
+            retry_after_ms: None,
+            reference: None,
+            refund_id: None,
+        }
+    }
+}
+
+/// An operation of a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Operation {
+    /// Accept a payment.
+    Request,
+    /// Report a payment's status.
+    Result,
+    /// Capture an authorized payment.
+    Capture,
+    /// Cancel a payment.
+    Cancel,
+    /// Refund a payment.
+    Refund,
+}
+
+/// The outcome of a call to the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The request was accepted; its result follows.
+    Accepted,
+    /// A technical failure.
+    Failed,
+    /// A refusal: another attempt would not help.
+    Refused,
+    /// The status is not known yet.
+    Open,
+    /// The status is not known yet; the provider reports it by itself.
+    Silent,
+    /// The payment was captured.
+    Captured,
+    /// The refund was made.
+    Refunded,
+}
+
+/// `payment.result`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentResult {
+    /// The order.
+    pub order_id: OrderId,
+    /// The result.
+    pub status: Verdict,
+    /// Why it was declined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The payment's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<String>,
+    /// The provider's id of the payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// The result of a payment. Read in any case and with surrounding blanks, since operators type it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Paid.
+    Approved,
+    /// The amount is reserved and can be captured.
+    Authorized,
+    /// Not paid.
+    Declined,
+}
+
+impl JsonSchema for Verdict {
+    fn schema_name() -> Cow<'static, str> {
+        "Verdict".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let any_case = |word: &str| -> String {
+            word.chars().map(|letter| format!("[{letter}{}]", letter.to_ascii_uppercase())).collect()
+        };
+        let words = ["approved", "authorized", "declined"];
+        let pattern = format!("^\\s*({})\\s*$", words.map(any_case).join("|"));
+        let about = "The result of a payment: approved, authorized or declined, in any case, with blanks around it.";
+        json_schema!({ "type": "string", "description": about, "pattern": pattern })
+    }
+}
+
+impl<'de> Deserialize<'de> for Verdict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        match text.trim() {
+            word if word.eq_ignore_ascii_case("approved") => Ok(Self::Approved),
+            word if word.eq_ignore_ascii_case("authorized") => Ok(Self::Authorized),
+            word if word.eq_ignore_ascii_case("declined") => Ok(Self::Declined),
+            word => {
+                let word = cut(word);
+                Err(de::Error::custom(format!("'{word}' is not a result: write approved, authorized or declined")))
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Stripe: PaymentIntents and Refunds (<https://docs.stripe.com/api>). An intent is created first, which moves no
+//! money, and its id is stored in the journal. It is confirmed only after its status was read, so that no customer is
+//! charged twice, whichever answer was lost. HTTP is in `client`, events that Stripe sends in `webhook`.
+
+mod client;
+mod objects;
+#[cfg(test)]
+mod tests;
+pub mod webhook;
+
+use std::time::Duration;
+
+use common::money::Amount;
+
+use super::call::{Capture, Charge, Refund};
+use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
+use super::settings::StripeSettings;
+use client::{Client, Fault, keys};
+use objects::{Intent, RefundList, Refunded};
+
+/// When to query an intent for the first time if the customer confirms it.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+
+/// The provider.
+pub struct Stripe {
+    client: Client,
+    /// The payment method of requests without one.
+    method: Option<String>,
+}
+
+impl Stripe {
+    /// Creates the provider.
+    ///
+    /// # Errors
+    /// TLS can't be set up.
+    pub fn new(settings: &StripeSettings) -> Result<Self, reqwest::Error> {
+        let method = Some(settings.payment_method.clone()).filter(|method| !method.is_empty());
+        Ok(Self { client: Client::new(settings)?, method })
+    }
+
+    /// Creates the intent, or returns the one created before: key and body are the same each time.
+    async fn create(&self, charge: &Charge) -> Result<Intent, Fault> {
+        let order = charge.order.to_string();
+        let amount = charge.amount.0.to_string();
+        let form = [
+            ("amount", amount.as_str()),
+            ("currency", &charge.currency.to_ascii_lowercase()),
+            ("capture_method", if charge.capture == Capture::Manual { "manual" } else { "automatic" }),
+            ("automatic_payment_methods[enabled]", "true"),
+            ("automatic_payment_methods[allow_redirects]", "never"),
+            ("description", &format!("Order {order}")),
+            ("metadata[order_id]", &order),
+            ("metadata[payment_id]", &charge.payment_id),
+        ];
+        self.client.post("/v1/payment_intents", &charge.payment_id, &form).await
+    }
+
+    /// The intent's id. An intent whose id is not known is created, or found by its key.
+    async fn reference(&self, charge: &Charge) -> Result<String, Fault> {
+        match &charge.reference {
+            Some(known) => Ok(known.clone()),
+            None => Ok(self.create(charge).await?.id),
+        }
+    }
+
+    async fn read(&self, reference: &str) -> Result<Intent, Fault> {
+        self.client.get(&format!("/v1/payment_intents/{reference}")).await
+    }
+
+    /// Confirms an intent: charges or authorizes it. Only for intents whose status was read as unconfirmed.
+    ///
+    /// # Errors
+    /// [`ProviderError`]
+    pub async fn confirm(&self, charge: &Charge, method: &str) -> Result<ChargeStatus, ProviderError> {
+        match self.change(charge, "confirm", &[("payment_method", method)]).await {
+            Ok(intent) => Ok(intent.charge_status()?.unwrap_or(ChargeStatus::Open)),
+            Err(Fault::Declined(error)) => Ok(ChargeStatus::Declined(error.reason())),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Makes a refund. If Stripe only repeats an error of its own for a key, the refunds are read before the next key
+    /// is used: unlike an intent's transitions, a refund could be made twice.
+    async fn refund_once(&self, reference: &str, refund_id: &str, form: &[(&str, &str)]) -> Result<Refunded, Fault> {
+        let mut repeated = Fault::Replayed(String::new());
+        for key in keys(refund_id) {
+            match self.client.post_once("/v1/refunds", &key, form).await {
+                Err(fault @ Fault::Replayed(_)) => repeated = fault,
+                other => return other,
+            }
+            let path = format!("/v1/refunds?payment_intent={reference}&limit=100");
+            let RefundList { data } = self.client.get(&path).await?;
+            let ours = |made: &Refunded| made.metadata.get("refund_id").is_some_and(|id| id == refund_id);
+            if let Some(made) = data.into_iter().find(ours) {
+                return Ok(made);
+            }
+        }
+        Err(repeated)
+    }
+
+    /// Changes an intent. If its status does not allow that, the intent is read instead.
+    async fn change(&self, charge: &Charge, what: &str, form: &[(&str, &str)]) -> Result<Intent, Fault> {
+        let reference = self.reference(charge).await?;
+        let key = format!("{}-{what}", charge.payment_id);
+        match self.client.post(&format!("/v1/payment_intents/{reference}/{what}"), &key, form).await {
+            Err(Fault::UnexpectedState(_)) => self.read(&reference).await,
+            other => other,
+        }
+    }
+}
+
+impl PaymentProvider for Stripe {
+    async fn request(&self, charge: &Charge) -> Result<Accepted, ProviderError> {
+        let intent = self.create(charge).await?;
+        let confirmed_here = charge.method.is_some() || self.method.is_some();
+        let result_after = Some(if confirmed_here { Duration::ZERO } else { FIRST_LOOK });
+        Ok(Accepted { result_after, reference: Some(intent.id) })
+    }
+
+    async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
+        let reference = self.reference(charge).await?;
+        if let Some(status) = self.read(&reference).await?.charge_status()? {
+            return Ok(status);
+        }
+        let Some(method) = charge.method.as_ref().or(self.method.as_ref()) else { return Ok(ChargeStatus::Open) };
+        self.confirm(charge, method).await
+    }
+
+    async fn capture(&self, charge: &Charge, amount: Amount) -> Result<(), ProviderError> {
+        let intent = self.change(charge, "capture", &[("amount_to_capture", &amount.0.to_string())]).await?;
+        match intent.status.as_str() {
+            "succeeded" => Ok(()),
+            other => Err(ProviderError::Refused(format!("Stripe can't capture the payment: it is '{other}'"))),
+        }
+    }
+
+    async fn cancel(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
+        let intent = self.change(charge, "cancel", &[]).await?;
+        Ok(intent.charge_status()?.unwrap_or(ChargeStatus::Open))
+    }
+
+    async fn refund(&self, refund: &Refund) -> Result<(), ProviderError> {
+        let reference = refund.reference.as_ref().or(Some(&refund.payment_id).filter(|id| id.starts_with("pi_")));
+        let Some(reference) = reference else {
+            return Err(ProviderError::Refused("Stripe's id of the payment is not known".to_owned()));
+        };
+        let order = refund.order.to_string();
+        let amount = refund.amount.map(|amount| amount.0.to_string());
+        let mut form = vec![
+            ("payment_intent", reference.as_str()),
+            ("metadata[order_id]", &order),
+            ("metadata[refund_id]", &refund.refund_id),
+        ];
+        form.extend(amount.as_deref().map(|amount| ("amount", amount)));
+        let made = self.refund_once(reference, &refund.refund_id, &form).await;
+        match made {
+            Ok(Refunded { status, failure_reason, .. }) => match status.as_deref() {
+                Some("failed" | "canceled") => {
+                    let why = failure_reason.unwrap_or_else(|| "no reason given".to_owned());
+                    Err(ProviderError::Refused(format!("Stripe did not refund: {why}")))
+                }
+                Some(_) | None => Ok(()),
+            },
+            // All of it was refunded by other means, such as Stripe's dashboard.
+            Err(Fault::AlreadyRefunded) => Ok(()),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a payment's state requires: calls to its provider, and the time to wake it.
+
+use common::journal::{Entity, Intent};
+use common::money::Amount;
+use common::time::Timestamp;
+
+use crate::entity::approval::Approval;
+use crate::entity::partial_refund::{PartState, PartialRefund};
+use crate::entity::status::Status;
+use crate::entity::{Payment, RETENTION};
+use crate::provider::call::{Charge, ProviderCall, Refund};
+
+impl Entity for Payment {
+    fn is_open(&self) -> bool {
+        match &self.status {
+            Status::Unrequested { .. }
+            | Status::Requested { .. }
+            | Status::Capturing { .. }
+            | Status::Refunding { .. } => true,
+            Status::Pending { .. } | Status::Cancelled | Status::Declined => self.result_due().is_some(),
+            Status::Approved => self.partial_refunds.any_underway(),
+            Status::New | Status::Failed | Status::Authorized | Status::Refunded => false,
+        }
+    }
+
+    fn has_intents(&self) -> bool {
+        !self.intents().is_empty()
+    }
+
+    fn wake_at(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Unrequested { until, .. } => Some(until),
+            Status::Cancelled | Status::Declined => {
+                self.cancellation.due.map(|due| self.cancellation.until.unwrap_or(due.plus(RETENTION)))
+            }
+            Status::New
+            | Status::Requested { .. }
+            | Status::Failed
+            | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. }
+            | Status::Approved
+            | Status::Refunding { .. }
+            | Status::Refunded => None,
+        }
+    }
+}
+
+impl Payment {
+    /// All calls to the provider that its state requires.
+    pub fn intents(&self) -> Vec<Intent<ProviderCall>> {
+        let parts = self.partial_refunds.list.iter().filter_map(|part| self.part_intent(part));
+        parts.chain(self.intent()).collect()
+    }
+
+    /// The call that its status requires; those for partial refunds are not included.
+    fn intent(&self) -> Option<Intent<ProviderCall>> {
+        let order = self.order;
+        match self.status {
+            Status::Requested { since } => {
+                let id = format!("{order}/request/{}", self.provider.requests);
+                Some(Intent { id, due: since, what: ProviderCall::Request(self.charge()?) })
+            }
+            Status::Pending { .. } => {
+                let id = format!("{order}/result/{}", self.query_id());
+                let what = ProviderCall::Query { charge: self.charge()?, query: self.provider.queries };
+                Some(Intent { id, due: self.result_due()?, what })
+            }
+            Status::Cancelled | Status::Declined => {
+                let id = format!("{order}/cancel/{}", self.query_id());
+                let what = ProviderCall::Cancel { charge: self.charge()?, query: self.provider.queries };
+                Some(Intent { id, due: self.result_due()?, what })
+            }
+            Status::Capturing { due } => {
+                let charge = self.charge()?;
+                let call = self.capture.calls;
+                let amount = self.capture.amount_minor.map_or(charge.amount, Amount);
+                let id = format!("{order}/capture/{call}");
+                Some(Intent { id, due, what: ProviderCall::Capture { charge, amount, call } })
+            }
+            // The rest of the payment is not known before all partial refunds have ended.
+            Status::Refunding { .. } if self.partial_refunds.any_underway() => None,
+            Status::Refunding { due } => {
+                let id = format!("{order}/refund/{}", self.approvals.refund_calls);
+                Some(Intent { id, due, what: ProviderCall::Refund(self.full_refund()) })
+            }
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Failed
+            | Status::Authorized
+            | Status::Approved
+            | Status::Refunded => None,
+        }
+    }
+
+    /// The request that is queried, and the number of the query.
+    fn query_id(&self) -> String {
+        match self.provider.queries {
+            0 => self.provider.requests.to_string(),
+            queries => format!("{}.{queries}", self.provider.requests),
+        }
+    }
+
+    /// The refund of the rest of the next approval.
+    fn full_refund(&self) -> Refund {
+        let approval = self.approvals.next_to_refund();
+        let payment_id = approval.and_then(|approval| approval.payment_id.clone()).unwrap_or_else(|| self.id());
+        Refund {
+            order: self.order,
+            refund_id: Refund::whole_id(&payment_id, approval.map_or("", |approval| &approval.message)),
+            payment_id,
+            provider: self.provider.kind,
+            amount: self.left_of(self.approvals.refunded).map(Amount),
+            reference: self.reference_of(approval),
+            call: self.approvals.refund_calls,
+            trace: self.trace.clone(),
+        }
+    }
+
+    /// The call for a partial refund that is under way.
+    fn part_intent(&self, part: &PartialRefund) -> Option<Intent<ProviderCall>> {
+        let PartState::Refunding { due } = part.state else { return None };
+        let payment_id = self.approved_id();
+        let refund = Refund {
+            order: self.order,
+            refund_id: Refund::part_id(&payment_id, &part.id),
+            payment_id,
+            provider: self.provider.kind,
+            amount: Some(Amount(part.amount_minor)),
+            reference: self.reference_of(self.approvals.first()),
+            call: part.calls,
+            trace: self.trace.clone(),
+        };
+        let id = format!("{}/part/{}/{}", self.order, refund.refund_id, part.calls);
+        Some(Intent { id, due, what: ProviderCall::Refund(refund) })
+    }
+
+    /// The provider's id of an approved payment.
+    fn reference_of(&self, approval: Option<&Approval>) -> Option<String> {
+        let reference = approval.and_then(|approval| approval.reference.as_ref());
+        reference.or(self.provider.reference.as_ref()).cloned()
+    }
+
+    fn charge(&self) -> Option<Charge> {
+        let terms = self.terms.as_ref()?;
+        Some(Charge {
+            order: self.order,
+            payment_id: self.id(),
+            provider: self.provider.kind,
+            amount: Amount(terms.price.amount_minor),
+            currency: terms.price.currency.clone(),
+            capture: terms.capture,
+            method: terms.method.clone(),
+            reference: self.provider.reference.clone(),
+            call: self.provider.requests,
+            trace: self.trace.clone(),
+        })
+    }
+}

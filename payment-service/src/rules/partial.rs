@@ -1,0 +1,192 @@
+//! Partial refunds of a paid payment, for example for a return. Together they never exceed the captured amount. The
+//! provider is called again until it answers.
+
+use common::messages::{Headers, Outgoing, Reply};
+use common::money::Amount;
+use common::time::Timestamp;
+
+use super::replies::{Failure, failed, part_refunded, pause};
+use crate::entity::Payment;
+use crate::entity::partial_refund::{PartState, PartialRefund};
+use crate::entity::status::Status;
+use crate::provider::call::Refund;
+use crate::text::cut;
+
+/// The most partial refunds of a payment.
+const MOST_PARTS: usize = 100;
+/// The reason of the refusal of a partial refund of an unpaid payment.
+pub const NOT_PAID: &str = "not_paid";
+
+/// A request for a partial refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartialRefundRequest {
+    /// The id.
+    pub id: String,
+    /// The amount in minor units; `None` is the rest of the payment.
+    pub amount_minor: Option<i64>,
+    /// The reason.
+    pub reason: Option<String>,
+    /// The requester.
+    pub requester: Requester,
+}
+
+/// The requester of a partial refund. It decides the reason of a refusal, and if a refusal is final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requester {
+    /// `payment.refund`, or an operator by HTTP: the same id may be requested again after a refusal.
+    Caller,
+    /// `payment.refund-part`: the saga continues after a refusal, so the same id stays refused.
+    SagaStep,
+}
+
+/// Why a partial refund is refused.
+struct Refusal {
+    reason: &'static str,
+    detail: String,
+}
+
+impl Payment {
+    /// `payment.refund-part`, or `payment.refund` with an id or an amount: the reply is sent when the provider has
+    /// refunded it, or now if it did before, or if it can't be refunded.
+    pub fn refund_part(
+        &mut self,
+        request: PartialRefundRequest,
+        waiting: Option<Headers>,
+        now: Timestamp,
+    ) -> Option<Reply> {
+        if let Some(part) = self.partial_refunds.list.iter_mut().find(|part| part.id == request.id) {
+            if part.counts() {
+                return refund_again(part, &request, waiting);
+            }
+            if request.requester == Requester::SagaStep
+                && let PartState::Refused { reason, detail } = &part.state
+            {
+                return Some(Reply::refused(reason, detail));
+            }
+        }
+        let amount_minor = request.amount_minor.unwrap_or_else(|| self.refundable_minor());
+        let Some(Refusal { reason, detail }) = self.refusal_of(amount_minor, request.requester) else {
+            self.history.note(now, format!("{} of it to be refunded ({})", Amount(amount_minor), cut(&request.id)));
+            self.add_part(request, amount_minor, PartState::Refunding { due: now }, waiting, now);
+            return None;
+        };
+        self.history.note(now, format!("refund {} refused: {reason}", cut(&request.id)));
+        let reply = Reply::refused(reason, &detail);
+        self.add_part(request, amount_minor, PartState::Refused { reason: reason.to_owned(), detail }, None, now);
+        Some(reply)
+    }
+
+    /// Why this amount can't be refunded; `None` if it can.
+    fn refusal_of(&self, amount_minor: i64, requester: Requester) -> Option<Refusal> {
+        let left = self.refundable_minor();
+        let too_large = || format!("at most {} can still be refunded", Amount(left));
+        let refunded = matches!(self.status, Status::Refunding { .. } | Status::Refunded);
+        let (reason, detail) = match requester {
+            Requester::SagaStep if refunded => ("more_than_paid", too_large()),
+            Requester::SagaStep if self.status != Status::Approved => {
+                (NOT_PAID, format!("the payment is {}", self.status.name()))
+            }
+            Requester::Caller if self.status != Status::Approved => {
+                ("not_refundable", format!("the payment is {}", self.status.name()))
+            }
+            Requester::SagaStep | Requester::Caller if amount_minor <= 0 => {
+                ("nothing_to_refund", "the amount must be above zero".to_owned())
+            }
+            Requester::SagaStep if amount_minor > left => ("more_than_paid", too_large()),
+            Requester::Caller if amount_minor > left => ("refund_too_large", too_large()),
+            Requester::SagaStep | Requester::Caller if self.partial_refunds.counted().count() >= MOST_PARTS => {
+                ("too_many_refunds", format!("a payment has at most {MOST_PARTS} partial refunds"))
+            }
+            Requester::SagaStep | Requester::Caller => return None,
+        };
+        Some(Refusal { reason, detail })
+    }
+
+    fn add_part(
+        &mut self,
+        request: PartialRefundRequest,
+        amount_minor: i64,
+        state: PartState,
+        waiting: Option<Headers>,
+        at: Timestamp,
+    ) {
+        let PartialRefundRequest { id, reason, .. } = request;
+        let reason = reason.map(|reason| cut(&reason).to_owned());
+        self.partial_refunds.add(PartialRefund { id, amount_minor, reason, at, state, calls: 1, waiting });
+    }
+
+    /// The partial refund with this provider's id, if it waits for this call.
+    fn awaited_part(&mut self, refund_id: &str, call: u32) -> Option<&mut PartialRefund> {
+        let payment_id = self.approved_id();
+        let awaits = |part: &&mut PartialRefund| {
+            part.is_underway() && part.calls == call && Refund::part_id(&payment_id, &part.id) == refund_id
+        };
+        self.partial_refunds.list.iter_mut().find(awaits)
+    }
+
+    /// Returns true if the provider's id is that of a partial refund.
+    pub fn is_part(&self, refund_id: &str) -> bool {
+        let payment_id = self.approved_id();
+        self.partial_refunds.list.iter().any(|part| Refund::part_id(&payment_id, &part.id) == refund_id)
+    }
+
+    /// The provider made a partial refund.
+    pub fn part_refunded(&mut self, refund_id: &str, call: u32, now: Timestamp) -> Vec<Outgoing> {
+        let Some(part) = self.awaited_part(refund_id, call) else { return Vec::new() };
+        part.state = PartState::Refunded { at: now };
+        let reply = part_refunded(part);
+        let waiting = part.waiting.take();
+        let what = format!("{} of it refunded ({})", Amount(part.amount_minor), cut(&part.id));
+        self.history.note(now, what);
+        let reply = waiting.map(|waiting| self.reply_to(&waiting, &reply, now));
+        let whole = self.left_of(0) == Some(0) && self.approvals.refunded == 0 && !self.partial_refunds.any_underway();
+        let last = if whole { self.approval_refunded(now) } else { None };
+        reply.into_iter().chain(last).collect()
+    }
+
+    /// The provider did not make a partial refund, for a technical reason. It is called again after a pause, and the
+    /// command may be sent again.
+    pub fn part_failed(
+        &mut self,
+        refund_id: &str,
+        call: u32,
+        failure: Failure<'_>,
+        now: Timestamp,
+    ) -> Option<Outgoing> {
+        let part = self.awaited_part(refund_id, call)?;
+        let error = cut(failure.error);
+        let retry_after = failure.retry_after.unwrap_or_default().max(pause(call));
+        part.state = PartState::Refunding { due: now.plus(retry_after) };
+        part.calls = call + 1;
+        let waiting = part.waiting.take();
+        let what = format!("refund {} failed: {error}", cut(&part.id));
+        self.history.note(now, what);
+        Some(self.reply_to(&waiting?, &failed(error, Some(retry_after)), now))
+    }
+
+    /// The provider refused a partial refund.
+    pub fn part_refused(&mut self, refund_id: &str, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
+        let part = self.awaited_part(refund_id, call)?;
+        let detail = cut(error).to_owned();
+        let what = format!("refund {} refused by the provider: {detail}", cut(&part.id));
+        let reply = Reply::refused("refund_refused", &detail);
+        part.state = PartState::Refused { reason: "refund_refused".to_owned(), detail };
+        let waiting = part.waiting.take();
+        self.partial_refunds.refused += 1;
+        self.history.note(now, what);
+        Some(self.reply_to(&waiting?, &reply, now))
+    }
+}
+
+/// A repeated request for a partial refund that is made or under way.
+fn refund_again(part: &mut PartialRefund, request: &PartialRefundRequest, waiting: Option<Headers>) -> Option<Reply> {
+    if request.amount_minor.is_some_and(|amount| amount != part.amount_minor) {
+        let detail = format!("refund {} was requested with {}", part.id, Amount(part.amount_minor));
+        return Some(Reply::refused("refund_id_reused", detail));
+    }
+    if part.is_done() {
+        return Some(part_refunded(part));
+    }
+    part.waiting = waiting.or(part.waiting.take());
+    None
+}

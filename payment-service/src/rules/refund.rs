@@ -1,0 +1,119 @@
+//! Full refunds: the compensation of a request, and the refund of late approvals.
+
+use common::messages::{Headers, Outgoing, Reply};
+use common::time::Timestamp;
+
+use super::replies::{Failure, done, pause};
+use crate::entity::status::Status;
+use crate::entity::{Payment, RETENTION};
+use crate::messages::Verdict;
+use crate::text::cut;
+
+impl Payment {
+    /// `payment.refund`, the compensation of a request: the reply is sent when the provider has refunded the payment,
+    /// or now if there is nothing to refund.
+    pub fn refund(&mut self, waiting: Option<Headers>, now: Timestamp) -> Option<Reply> {
+        match self.status {
+            Status::New => Some(self.cancel("cancelled before it was requested", now)),
+            Status::Unrequested { verdict: Verdict::Authorized, .. } => {
+                Some(self.cancel("cancelled; it had been authorized before it was requested", now))
+            }
+            Status::Requested { .. } | Status::Failed | Status::Pending { .. } => Some(self.cancel("cancelled", now)),
+            Status::Authorized | Status::Capturing { .. } => {
+                let reply = self.cancel("cancelled: the authorization is to be cancelled at the provider", now);
+                self.cancel_at_provider(now);
+                Some(reply)
+            }
+            Status::Cancelled => Some(done("cancelled")),
+            Status::Unrequested { verdict: Verdict::Approved, .. } | Status::Approved => {
+                self.waiting = waiting;
+                self.call_refund(now);
+                self.history.note(now, "to be refunded");
+                None
+            }
+            Status::Refunding { due } => {
+                self.waiting = waiting.or(self.waiting.take());
+                if due > now {
+                    self.call_refund(now);
+                    self.history.note(now, "to be refunded, requested again");
+                }
+                None
+            }
+            Status::Refunded => Some(done("refunded")),
+            Status::Unrequested { verdict: Verdict::Declined, .. } => {
+                self.set_status(Status::Declined, now, "closed: it had been declined before it was requested");
+                Some(done("nothing_to_do"))
+            }
+            Status::Declined => Some(done("nothing_to_do")),
+        }
+    }
+
+    /// The provider refunded the payment.
+    pub fn refunded(&mut self, call: u32, now: Timestamp) -> Option<Outgoing> {
+        if !self.awaits_refund(call) {
+            self.history.note(now, format!("refund {call} was made, but is not awaited: nothing changes"));
+            return None;
+        }
+        self.approval_refunded(now)
+    }
+
+    /// An approval is refunded, all of it.
+    pub(super) fn approval_refunded(&mut self, now: Timestamp) -> Option<Outgoing> {
+        if self.approvals.mark_refunded(now) {
+            self.call_refund(now);
+            self.history.note(now, "refunded; another approval is to be refunded");
+            return None;
+        }
+        self.set_status(Status::Refunded, now, "refunded");
+        self.reply_to_waiting(&done("refunded"), now)
+    }
+
+    /// The provider did not refund the payment, for a technical reason. It is called again after a pause, or when a
+    /// command requests the refund again.
+    pub fn refund_failed(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
+        let what = format!("refund {call} failed: {}", cut(failure.error));
+        self.not_refunded(call, failure, what, &failure.reply(), now)
+    }
+
+    /// The provider refused the refund. It is called again like after a failure, but the reply is a refusal, so that an
+    /// operator looks at it.
+    pub fn refund_refused(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
+        let what = format!("refund {call} refused by the provider: {}", cut(failure.error));
+        self.not_refunded(call, failure, what, &Reply::refused("refund_refused", cut(failure.error)), now)
+    }
+
+    fn not_refunded(
+        &mut self,
+        call: u32,
+        failure: Failure<'_>,
+        what: String,
+        reply: &Reply,
+        now: Timestamp,
+    ) -> Option<Outgoing> {
+        if !self.awaits_refund(call) {
+            self.history.note(now, format!("refund {call} failed, but is not awaited: {}", cut(failure.error)));
+            return None;
+        }
+        self.call_refund(now.plus(failure.retry_after.unwrap_or_default().max(pause(call))));
+        self.history.note(now, what);
+        self.reply_to_waiting(reply, now)
+    }
+
+    fn awaits_refund(&self, call: u32) -> bool {
+        matches!(self.status, Status::Refunding { .. }) && call == self.approvals.refund_calls
+    }
+
+    /// Calls the provider for a full refund at `due`.
+    pub(super) fn call_refund(&mut self, due: Timestamp) {
+        self.approvals.refund_calls += 1;
+        self.status = Status::Refunding { due };
+    }
+
+    fn cancel(&mut self, what: &'static str, now: Timestamp) -> Reply {
+        self.waiting = None;
+        self.cancellation.due = self.result_due();
+        self.cancellation.until = self.cancellation.due.map(|_| now.plus(RETENTION));
+        self.set_status(Status::Cancelled, now, what);
+        done("cancelled")
+    }
+}
