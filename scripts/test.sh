@@ -75,9 +75,10 @@ find_stripe_mock() { # sets STRIPE_MOCK, building the program first where there 
   if [[ -n ${STRIPE_MOCK-} ]]; then return; fi
   if [[ ! -x $built ]] && has stripe-mock; then built=$(command -v stripe-mock); fi
   if [[ ! -x $built ]] && has go; then
+    mkdir -p "${STRIPE_MOCK_TOOLS%/*}"
     warn "Building stripe-mock $STRIPE_MOCK_VERSION (half a minute, once; kept in $STRIPE_MOCK_TOOLS) …"
-    GOBIN=$STRIPE_MOCK_TOOLS GOFLAGS=-buildvcs=false go install "github.com/stripe/stripe-mock@v$STRIPE_MOCK_VERSION" >&2 ||
-      warn "stripe-mock can't be built: the test that needs it is skipped."
+    GOBIN=$STRIPE_MOCK_TOOLS GOFLAGS=-buildvcs=false go install "github.com/stripe/stripe-mock@v$STRIPE_MOCK_VERSION" \
+      >"$STRIPE_MOCK_TOOLS.log" 2>&1 || warn "stripe-mock can't be built (see $STRIPE_MOCK_TOOLS.log): the test that needs it is skipped."
   fi
   if [[ -x $built ]]; then export STRIPE_MOCK=$built
   else echo "There is no stripe-mock, and no Go to build it: the test that needs it is skipped."; fi
@@ -264,7 +265,6 @@ count_tests() {
 
 prepare_tests() { # NEED...
   require_all "$@"
-  fetch_kafka
   own_the_brokers
   rm -rf "$PARTS"
   mkdir -p "$PARTS"
@@ -290,20 +290,29 @@ run_tests() { # [quick]
   esac
 }
 
-all_tests() {
-  shopt -s extglob
-  prepare_tests "${TO_TEST[@]}"
+# What the tests use beside Kafka, fetched while cargo builds.
+fetch_tools() {
+  fetch_kafka
   fetch_axe
   fetch_asyncapi
   find_schemathesis
   find_stripe_mock
+}
+build_lane() {
+  say "Building the services and the tests …"
+  if build_tests; then test_binaries >"$PARTS/binaries"; else printf '1\tbuild\n' >>"$PARTS/results"; fi
+}
+
+all_tests() {
+  shopt -s extglob
+  prepare_tests "${TO_TEST[@]}"
   part format cargo fmt --all --check
-  say "Building the services and all tests …"
-  if in_group build_tests; then
-    test_binaries >"$PARTS/binaries"
+  lanes build_lane fetch_tools
+  if [[ -f $PARTS/binaries ]]; then
+    # Sets the variables, and ends with an error when something could not be fetched.
+    fetch_tools
     lanes scenarios_lane brokers_lane checks_lane
   else
-    printf '1\tbuild\n' >>"$PARTS/results"
     : >"$PARTS/binaries"
     lanes checks_lane
   fi
@@ -319,12 +328,11 @@ quick_checks() { part clippy cargo clippy --workspace --all-targets --locked --q
 quick_tests() {
   prepare_tests python
   part format cargo fmt --all --check
-  say "Building the services and the tests …"
-  if in_group build_tests; then
-    test_binaries >"$PARTS/binaries"
+  lanes build_lane fetch_kafka
+  if [[ -f $PARTS/binaries ]]; then
+    fetch_kafka
     lanes quick_lane quick_checks
   else
-    printf '1\tbuild\n' >>"$PARTS/results"
     lanes quick_checks
   fi
   conclude
