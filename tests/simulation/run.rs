@@ -12,8 +12,8 @@ use common::time::Timestamp;
 use fastrand::Rng;
 use inventory_service::carrier::{Dispatcher, Simulated as Carrier};
 use inventory_service::stock::{Rules as StockRules, Warehouse};
-use orchestrator::conduct::Conductor;
 use orchestrator::definitions::Definitions;
+use orchestrator::handler::SagaHandler;
 use orchestrator::program::Orchestrator;
 use order_service::mail::Postman;
 use order_service::order::Orders;
@@ -130,9 +130,9 @@ impl Run {
         } else {
             run.add::<PaymentService, _, _>(payments, cashier, BTreeSet::new(), limits);
         }
-        let conductor = Conductor::new(definitions.clone());
-        let more = Orchestrator::more_topics(&conductor).inputs;
-        run.add::<Orchestrator, _, _>(conductor, NoExecutor, more, limits);
+        let handler = SagaHandler::new(definitions.clone());
+        let more = Orchestrator::more_topics(&handler).inputs;
+        run.add::<Orchestrator, _, _>(handler, NoExecutor, more, limits);
         run
     }
 
