@@ -1,5 +1,5 @@
-//! Measures the dashboard's queries with many sagas in the view: `cargo bench -p orchestrator`; `SAGAS=1000000` sets their
-//! number (100,000 by default). Prints the median and the slowest of 21 runs of each.
+//! Measures the dashboard's queries with many sagas in the view: `cargo bench -p orchestrator`; `SAGAS=1000000` sets
+//! their number (100,000 by default). Prints the median and the slowest of 21 runs of each.
 
 #![allow(clippy::unwrap_used, reason = "a failure ends the measurement")]
 

@@ -29,7 +29,8 @@ pub const MESSAGES: &[Entry] = &[
         LETTER_PUT_BACK,
         Sort::Event,
         "A dead letter was put back on its source topic.",
-        r#"{"topic":"created-orders.dlq","partition":0,"offset":7,"by":"techlead","why":"mended","at":"2026-11-21T12:00:00.000Z"}"#,
+        "{\"topic\":\"created-orders.dlq\",\"partition\":0,\"offset\":7,\"by\":\"techlead\",\"why\":\"mended\",\
+         \"at\":\"2026-11-21T12:00:00.000Z\"}",
     ),
 ];
 

@@ -1,5 +1,5 @@
-//! The dashboard: pages rendered on the server from the data of the API, and kept current by server-sent events (`live`).
-//! The pages load nothing from other sites, and work without their script, though they then do not update.
+//! The dashboard: pages rendered on the server from the data of the API, and kept current by server-sent events
+//! (`live`). The pages load nothing from other sites, and work without their script, though they then do not update.
 
 mod actions;
 mod bulk;

@@ -1,5 +1,5 @@
-//! Dead letters that were put back on their source topic. The journal records by whom, when and why, so that an operator
-//! does not put one back twice unknowingly.
+//! Dead letters that were put back on their source topic. The journal records by whom, when and why, so that an
+//! operator does not put one back twice unknowingly.
 
 use common::journal::Key;
 use common::time::Timestamp;

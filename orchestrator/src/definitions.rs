@@ -1,5 +1,5 @@
-//! The definitions of this instance: those of a directory, or the built-in ones. The engine checks each definition, this
-//! module that they fit together.
+//! The definitions of this instance: those of a directory, or the built-in ones. The engine checks each definition,
+//! this module that they fit together.
 
 use std::collections::BTreeSet;
 use std::fs;

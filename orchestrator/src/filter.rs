@@ -1,4 +1,5 @@
-//! The filter of the list of sagas and of bulk actions. Shared, so that a bulk action applies to the sagas that are listed.
+//! The filter of the list of sagas and of bulk actions. Shared, so that a bulk action applies to the sagas that are
+//! listed.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The languages of the pages and the API: English and Portuguese texts side by side, the formats of durations and numbers,
-//! and the sentence on the step that needs attention.
+//! The languages of the pages and the API: English and Portuguese texts side by side, the formats of durations and
+//! numbers, and the sentence on the step that needs attention.
 
 use axum::http::{HeaderMap, header};
 

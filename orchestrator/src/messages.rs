@@ -14,8 +14,8 @@ use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
 use crate::entity::Rollout;
 use crate::rules::versions::Versions;
 
-/// `ce_type` of an operator's action on the saga named by `ce_subject`. Its `ce_id` identifies the action: it is applied
-/// once.
+/// `ce_type` of an operator's action on the saga named by `ce_subject`. Its `ce_id` identifies the action: it is
+/// applied once.
 pub const SAGA_ACTION: &str = "saga.action";
 /// `ce_type` of a new rollout; one message for each partition.
 pub const ROLLOUT_SET: &str = "rollout.set";

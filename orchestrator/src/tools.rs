@@ -1,5 +1,5 @@
-//! The subcommands of the binary: they check and draw definitions. They need neither settings nor Kafka, so that they run
-//! on a laptop and in CI.
+//! The subcommands of the binary: they check and draw definitions. They need neither settings nor Kafka, so that they
+//! run on a laptop and in CI.
 
 use std::fs;
 use std::io::{self, Write as _};

@@ -128,8 +128,8 @@ impl Api {
         Ok(self.context.view.read(move |connection| view::put_back(connection, &topic)).await?)
     }
 
-    /// Sends a dead letter to its source topic, and records that. The letter is sent first: its readers detect a repeated
-    /// message by its id, while a record without the message would lose it.
+    /// Sends a dead letter to its source topic, and records that. The letter is sent first: its readers detect a
+    /// repeated message by its id, while a record without the message would lose it.
     pub(crate) async fn put_back(
         &self,
         position: &Position,

@@ -1,5 +1,5 @@
-//! `GET /api/flow` and `GET /api/incidents`: the statistics of a definition's version, the step that needs attention, and
-//! the open incidents.
+//! `GET /api/flow` and `GET /api/incidents`: the statistics of a definition's version, the step that needs attention,
+//! and the open incidents.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,7 +48,8 @@ impl Flow {
 }
 
 impl Api {
-    /// The statistics of a definition's version. Defaults to the definition with the most sagas, and its newest version.
+    /// The statistics of a definition's version. Defaults to the definition with the most sagas, and its newest
+    /// version.
     pub(crate) async fn flow(
         &self,
         name: Option<String>,

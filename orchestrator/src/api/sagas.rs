@@ -16,8 +16,8 @@ use crate::filter::Filter;
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
 
-/// The filter and the page. Flat, since the values of a query are texts: they are read as numbers only where a field has
-/// a number type.
+/// The filter and the page. Flat, since the values of a query are texts: they are read as numbers only where a field
+/// has a number type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Query {

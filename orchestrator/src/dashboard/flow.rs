@@ -54,7 +54,8 @@ fn path(definition: &str, version: u32, window: Window) -> String {
 
 /// The links to the other definitions.
 fn definition_tabs(lang: Lang, flow: &Flow, all: &[KnownDefinition], window: Window) -> Markup {
-    html! { nav.tabs aria-label=(lang.text("Definitions", "Definições")) { @for KnownDefinition { definition, .. } in all {
+    html! { nav.tabs aria-label=(lang.text("Definitions", "Definições")) { @for known in all {
+        @let definition = &known.definition;
         @let is_current = definition.name == flow.definition.name && definition.version == flow.definition.version;
         a href=(path(&definition.name, definition.version, window)) aria-current=[is_current.then_some("true")] {
             (definition.name) " v" (definition.version)

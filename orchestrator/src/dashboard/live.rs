@@ -1,5 +1,5 @@
-//! Keeps pages current: the content of a page is rendered again every second, and sent as a server-sent event when it has
-//! changed (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). The script replaces what differs.
+//! Keeps pages current: the content of a page is rendered again every second, and sent as a server-sent event when it
+//! has changed (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). The script replaces what differs.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -36,8 +36,8 @@ struct LivePage {
     is_over: bool,
 }
 
-/// `GET /live?at=/sagas%3Fstatus%3Drunning`: sends `main` with the content of the page when it has changed, `lag` with the
-/// age of the data, and `login` when the session has ended.
+/// `GET /live?at=/sagas%3Fstatus%3Drunning`: sends `main` with the content of the page when it has changed, `lag` with
+/// the age of the data, and `login` when the session has ended.
 pub(super) async fn live(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
     let at = Query::of(&uri).get("at").and_then(|at| at.parse().ok()).unwrap_or_default();
     let mut ticks = interval(TICK);

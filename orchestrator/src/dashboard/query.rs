@@ -1,5 +1,5 @@
-//! The query of a page: its parameters are in the URL, so that a page can be bookmarked, shared and reloaded. Forms send
-//! empty fields, which are ignored.
+//! The query of a page: its parameters are in the URL, so that a page can be bookmarked, shared and reloaded. Forms
+//! send empty fields, which are ignored.
 
 use axum::http::Uri;
 use uuid::Uuid;

@@ -25,7 +25,8 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest, id: Uuid) -> R
         @if let Some(definition) = definition {
             figure.drawing {
                 div.scroll tabindex="0" role="region" aria-label=(lang.text("Path of the saga", "Caminho da saga")) {
-                    (components::drawing(draw_marked(definition, lang.tag(), &marks::path(&saga, definition, lang, now))))
+                    @let marks = marks::path(&saga, definition, lang, now);
+                    (components::drawing(draw_marked(definition, lang.tag(), &marks)))
                 }
             }
         }
@@ -44,7 +45,9 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest, id: Uuid) -> R
         section id="history" { h2 { (lang.text("History", "Histórico")) } (history(&saga, definition, lang)) }
         details.raw data-keep=(format!("raw {}", saga.updated.0)) {
             summary { (lang.text("State as JSON", "Estado em JSON")) }
-            p { a href={ "/api/sagas/" (saga.id) } { (lang.text("Full state, from the API", "Estado completo, pela API")) } }
+            p { a href={ "/api/sagas/" (saga.id) } {
+                (lang.text("Full state, from the API", "Estado completo, pela API"))
+            } }
             (components::json(&serde_json::to_value(&saga).unwrap_or_default()))
         }
     };
@@ -102,16 +105,21 @@ fn step_details(saga: &Saga, definition: Option<&Definition>, step: &StepState, 
     let compensates = command(Action::Compensate).filter(|_| step.undos > 0);
     html! { details.step id={ "step-" (step.name) } data-keep=(format!("{} {}", step.name, saga.updated.0)) {
         summary {
-            strong { (step_label(definition, &step.name, lang)) } " " (components::step_status(lang, step.status.as_str()))
+            strong { (step_label(definition, &step.name, lang)) } " "
+            (components::step_status(lang, step.status.as_str()))
             @if step.attempts > 1 { " " span.hint { (step.attempts) " " (lang.text("attempts", "tentativas")) } }
             @if let Some(reason) = &step.reason { " " span.reason { (reason) } }
         }
         @match &executes {
-            Some((name, payload)) => { h3 { (lang.text("Command", "Comando")) " " code { (name) } } (components::json(payload)) }
-            None => p.hint { (lang.text("Waits for a message from an external system.", "Aguarda uma mensagem de um sistema externo.")) }
+            Some((name, payload)) => {
+                h3 { (lang.text("Command", "Comando")) " " code { (name) } }
+                (components::json(payload))
+            }
+            None => p.hint { (lang.text("Waits for a message from an external system.",
+                "Aguarda uma mensagem de um sistema externo.")) }
         }
         @if let Some(answer) = answer {
-            h3 { @if executes.is_some() { (lang.text("Reply", "Resposta")) } @else { (lang.text("Callback", "Retorno")) } }
+            h3 { (if executes.is_some() { lang.text("Reply", "Resposta") } else { lang.text("Callback", "Retorno") }) }
             (components::json(answer))
         }
         @if let Some((name, payload)) = &compensates {

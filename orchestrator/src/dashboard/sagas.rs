@@ -86,7 +86,7 @@ fn page_links(request: &PageRequest, filter: &Filter, next: Option<&str>, has_sa
             a href={ "/sagas?" (query) "&" (link(&[("cursor", Some(next))])) } { (lang.text("Older", "Mais antigas")) }
         }
         @if !filter.is_empty() && request.identity.may_act() && has_sagas {
-            a href={ "/bulk?" (query) } { (lang.text("Bulk action on all that match …", "Ação em lote em todas que correspondem …")) }
+            a href={ "/bulk?" (query) } { (lang.text("Bulk action …", "Ação em lote …")) }
         }
     } }
 }
@@ -106,7 +106,9 @@ fn statuses(filter: &Filter, totals: &[stats::Total], lang: Lang) -> Markup {
         format!("/sagas?{}", of_filter(&Filter { status, ..filter.clone() }))
     };
     html! { p.counts {
-        a.status href=(to(None)) aria-current=[filter.status.is_none().then_some("true")] { (lang.text("all", "todas")) }
+        a.status href=(to(None)) aria-current=[filter.status.is_none().then_some("true")] {
+            (lang.text("all", "todas"))
+        }
         @for status in Status::ALL { @let own = filter.status.as_deref() == Some(status.as_str());
             a class={ "status " (status) } href=(to(Some(status))) aria-current=[own.then_some("true")] {
                 (lang.status(status.as_str())) " " strong { (lang.number(of(status))) }

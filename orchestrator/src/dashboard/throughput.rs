@@ -32,7 +32,8 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
                 strong { (lang.span(pages.api.lag())) } ". "
                 @for (partition, state) in pages.api.context.status.partitions() {
                     span.pair {
-                        (lang.text("partition", "partição")) " " (partition) ": " strong { (partition_state(state, lang)) }
+                        (lang.text("partition", "partição")) " " (partition) ": "
+                        strong { (partition_state(state, lang)) }
                     } " "
                 }
             }

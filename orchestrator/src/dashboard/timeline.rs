@@ -30,7 +30,8 @@ pub(super) fn timeline(saga: &Saga, definition: Option<&Definition>, lang: Lang,
     let about = lang.text("Timeline of the saga", "Linha do tempo da saga");
     html! {
         div.scroll tabindex="0" role="region" aria-label=(about) {
-        svg.timeline viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(summary(&steps, definition, lang, now)) {
+        @let summary = summary(&steps, definition, lang, now);
+        svg.timeline viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(summary) {
             @for part in 0..=4 {
                 @let at = first + (last - first) * part / 4;
                 @let place = tidy(x(at));

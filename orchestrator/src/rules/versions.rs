@@ -118,8 +118,8 @@ fn stored_form(definition: &Definition) -> StoredDefinition {
     }
 }
 
-/// The error if a definition has changed. Both texts are parsed by this release before they are compared: a release that
-/// reads more keys of a definition does not change it.
+/// The error if a definition has changed. Both texts are parsed by this release before they are compared: a release
+/// that reads more keys of a definition does not change it.
 fn changed(stored: &StoredDefinition, now: &Definition) -> Option<String> {
     let then = stored.parse();
     if then.as_ref().map_or(stored.hash.as_str(), Definition::hash) == now.hash() {
@@ -132,8 +132,8 @@ fn changed(stored: &StoredDefinition, now: &Definition) -> Option<String> {
     };
     let diff = TextDiff::from_lines(&old, &new).unified_diff().context_radius(2).header("then", "now").to_string();
     Some(format!(
-        "{name} version {version} has changed since sagas started on it; add the change as version = {next} in a file of \
-         its own, or revert it:\n{diff}",
+        "{name} version {version} has changed since sagas started on it; add the change as version = {next} in its own \
+         file, or revert it:\n{diff}",
         name = now.name,
         version = now.version,
         next = now.version.saturating_add(1),

@@ -1,5 +1,5 @@
-//! Verifies passwords against their hashes. One verification takes tens of milliseconds on purpose; for a script that sends
-//! its password with each request, the result is cached under a keyed hash of the password.
+//! Verifies passwords against their hashes. One verification takes tens of milliseconds on purpose; for a script that
+//! sends its password with each request, the result is cached under a keyed hash of the password.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};

@@ -1,5 +1,5 @@
-//! What a saga's state counts for: a pure function of it. Steps are stored by index, so that the facts of a saga take few
-//! bytes in its row.
+//! What a saga's state counts for: a pure function of it. Steps are stored by index, so that the facts of a saga take
+//! few bytes in its row.
 
 use saga::{Saga, StepState, StepStatus};
 use serde::{Deserialize, Serialize};

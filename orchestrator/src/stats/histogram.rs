@@ -17,7 +17,7 @@ pub fn bucket(ms: u64) -> u8 {
 }
 
 /// The start of a bucket, in milliseconds.
-fn begin(bucket: u8) -> f64 {
+fn start_of(bucket: u8) -> f64 {
     if bucket == 0 { 0.0 } else { 2_f64.powf((f64::from(bucket) - 1.0) / 2.0) }
 }
 
@@ -42,15 +42,16 @@ impl Histogram {
         self.0.iter().sum()
     }
 
-    /// The quantile `of` (0 to 1), in milliseconds: exact to a bucket, interpolated linearly within it. `None` if empty.
+    /// The quantile `of` (0 to 1), in milliseconds: exact to a bucket, interpolated linearly within it. `None` if
+    /// empty.
     pub fn quantile(&self, of: f64) -> Option<u64> {
         let wanted = self.count() as f64 * of;
         let mut seen = 0.0;
         for (place, count) in (0_u8..).zip(&self.0).filter(|(_, count)| **count > 0) {
             let count = *count as f64;
             if seen + count >= wanted {
-                let from = begin(place);
-                let to = begin(place + 1);
+                let from = start_of(place);
+                let to = start_of(place + 1);
                 let inside = if place == 0 { 0.0 } else { (wanted - seen) / count * (to - from) };
                 return Some((from + inside).round() as u64);
             }
@@ -61,7 +62,7 @@ impl Histogram {
 
     /// The approximate sum of all durations, in milliseconds.
     pub fn total(&self) -> f64 {
-        let middle = |place: u8| if place == 0 { 0.0 } else { f64::midpoint(begin(place), begin(place + 1)) };
+        let middle = |place: u8| if place == 0 { 0.0 } else { f64::midpoint(start_of(place), start_of(place + 1)) };
         (0_u8..).zip(&self.0).map(|(place, count)| middle(place) * *count as f64).sum()
     }
 }
@@ -74,8 +75,8 @@ mod tests {
     fn every_time_lies_between_the_ends_of_its_bucket() {
         for ms in (1..5_000).chain((1..40).map(|i| 7_u64.pow(i % 22))).chain([u64::MAX]) {
             let bucket = bucket(ms);
-            assert!(begin(bucket) <= ms as f64 + 1e-6, "{ms} is in {bucket}");
-            assert!(bucket == BUCKETS - 1 || (ms as f64) < begin(bucket + 1), "{ms} is in {bucket}");
+            assert!(start_of(bucket) <= ms as f64 + 1e-6, "{ms} is in {bucket}");
+            assert!(bucket == BUCKETS - 1 || (ms as f64) < start_of(bucket + 1), "{ms} is in {bucket}");
         }
         assert_eq!(bucket(0), 0);
     }

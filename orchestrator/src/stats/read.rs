@@ -53,8 +53,8 @@ pub fn current(
     at: i64,
 ) -> rusqlite::Result<BTreeMap<String, Current>> {
     let mut query = connection.prepare_cached(
-        "SELECT step, count(*), sum(state = 'retrying'), sum(state = 'compensating'), sum(state = 'stuck'), min(since), \
-         sum(max(?3 - since, 0)) FROM waits WHERE definition = ?1 AND version = ?2 GROUP BY step",
+        "SELECT step, count(*), sum(state = 'retrying'), sum(state = 'compensating'), sum(state = 'stuck'), \
+         min(since), sum(max(?3 - since, 0)) FROM waits WHERE definition = ?1 AND version = ?2 GROUP BY step",
     )?;
     let rows = query.query_map((definition, version, at), |row| {
         let count = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
@@ -95,8 +95,8 @@ pub struct IncidentGroup {
 pub fn incidents(connection: &Connection) -> rusqlite::Result<Vec<IncidentGroup>> {
     let mut query = connection.prepare_cached(
         "SELECT definition, version, step, reason, count(*) AS n, min(since), max(since) FROM waits \
-         WHERE state = 'stuck' GROUP BY definition, version, step, reason ORDER BY n DESC, definition, version, step, reason \
-         LIMIT 200",
+         WHERE state = 'stuck' GROUP BY definition, version, step, reason \
+         ORDER BY n DESC, definition, version, step, reason LIMIT 200",
     )?;
     let rows = query.query_map([], |row| {
         Ok(IncidentGroup {
@@ -152,8 +152,8 @@ pub struct MinuteCount {
 pub fn counts_by_minute(connection: &Connection, since: i64) -> rusqlite::Result<Vec<MinuteCount>> {
     let mut query = connection.prepare_cached(
         "SELECT minutes.minute, iif(names.what = 7, names.step, NULL), sum(minutes.n) FROM minutes JOIN names \
-         ON names.id = minutes.name WHERE minutes.minute >= ?1 AND (names.what = 7 OR names.what = 0 AND names.step = '') \
-         GROUP BY 1, 2 ORDER BY 1, 2",
+         ON names.id = minutes.name WHERE minutes.minute >= ?1 AND \
+         (names.what = 7 OR names.what = 0 AND names.step = '') GROUP BY 1, 2 ORDER BY 1, 2",
     )?;
     let rows = query.query_map([since], |row| {
         let count = row.get::<_, i64>(2)?.max(0).unsigned_abs();

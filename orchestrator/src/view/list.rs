@@ -1,5 +1,5 @@
-//! The queries of the list of sagas and its counts, fast with a million sagas. Separate, because they choose the index for
-//! SQLite.
+//! The queries of the list of sagas and its counts, fast with a million sagas. Separate, because they choose the index
+//! for SQLite.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, ToSql};
