@@ -57,12 +57,15 @@ fn partition_state(state: &str, lang: Lang) -> &'static str {
 
 /// The state of a consumer group, as Kafka names it.
 fn group_state(state: &str, lang: Lang) -> &str {
-    match (lang, state) {
-        (Lang::Pt, "Stable") => "estável",
-        (Lang::Pt, "Empty") => "vazio",
-        (Lang::Pt, "Dead") => "inativo",
-        (Lang::Pt, "PreparingRebalance" | "CompletingRebalance") => "rebalanceando",
-        _ => state,
+    match lang {
+        Lang::En => state,
+        Lang::Pt => match state {
+            "Stable" => "estável",
+            "Empty" => "vazio",
+            "Dead" => "inativo",
+            "PreparingRebalance" | "CompletingRebalance" => "rebalanceando",
+            other => other,
+        },
     }
 }
 
