@@ -1,40 +1,44 @@
-//! How long the dashboard's queries take with very many sagas in the view: `cargo bench -p orchestrator`, with `SAGAS=1000000`
-//! for as many (100,000 otherwise). Prints the slowest and the median of 21 runs of each.
+//! Measures the dashboard's queries with many sagas in the view: `cargo bench -p orchestrator`; `SAGAS=1000000` sets
+//! their number (100,000 by default). Prints the median and the slowest of 21 runs of each.
 
-#![allow(clippy::unwrap_used, reason = "a measurement that can't go on ends")]
+#![allow(clippy::unwrap_used, reason = "a failure ends the measurement")]
 
 use std::time::{Duration, Instant};
 
 use common::time::Timestamp;
 use common::view::{Row, Rows as _, ViewFile};
-use orchestrator::conduct::{Kept, saga_key};
+use orchestrator::entity::{Entity, saga_key};
 use orchestrator::filter::Filter;
 use orchestrator::stats::{self, Window};
-use orchestrator::view::{self, SagaRows};
+use orchestrator::view::{self, Cursor, SagaRows};
 use rusqlite::Connection;
 use saga::{Action, Callback, Data, Definition, Input, Outcome, Saga, decide};
 use serde_json::json;
 use uuid::Uuid;
 
 const RUNS: usize = 21;
-const IN_A_TRANSACTION: u64 = 5_000;
-/// Between two orders.
-const APART: i64 = 500;
+/// Sagas written in one transaction.
+const BATCH: u64 = 5_000;
+/// The time between two orders, in milliseconds.
+const INTERVAL: i64 = 500;
 const CUSTOMERS: u64 = 5_000;
 
 fn main() {
     let count: u64 = std::env::var("SAGAS").ok().map_or(100_000, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let file = ViewFile::open(folder.path(), SagaRows::SCHEMA, "bench").unwrap();
-    let begun = Instant::now();
+    let started = Instant::now();
     let now = fill(&file, count);
-    let took = begun.elapsed();
+    let took = started.elapsed();
     let size = std::fs::metadata(file.path()).unwrap().len() / 1_000_000;
     println!("{count} sagas written in {:.1} s, {size} MB", took.as_secs_f64());
-    let per_write = begun.elapsed().as_secs_f64() * 1e6 / count.max(1) as f64;
-    println!("a saga written, with its state: {per_write:.0} µs; {:.0} µs for each move of one", moves(&definition()));
+    let per_write = started.elapsed().as_secs_f64() * 1e6 / count.max(1) as f64;
+    println!(
+        "a saga written, with its state: {per_write:.0} µs; {:.0} µs for each state of one",
+        transition_time(&definition())
+    );
     let connection = file.connect(true).unwrap();
-    for (name, filter, cursor) in filters(now) {
+    for Case { name, filter, cursor } in cases(now) {
         let filter = filter.checked(Timestamp(now)).unwrap();
         let found = view::list(&connection, &filter, cursor.as_ref(), 51).unwrap().len();
         measure(&format!("list {name} ({found} shown)"), || {
@@ -48,23 +52,28 @@ fn main() {
         let name = format!("flow, {}", window.as_str());
         measure(&name, || stats::recent(&connection, "order", 1, window.from(now)).unwrap());
         measure(&format!("throughput, {}", window.as_str()), || {
-            stats::ends_by_minute(&connection, window.from(now)).unwrap()
+            stats::counts_by_minute(&connection, window.from(now)).unwrap()
         });
     }
-    measure("who waits now", || stats::now(&connection, "order", 1, now).unwrap());
-    measure("incidents", || stats::stuck(&connection).unwrap());
+    measure("current waits", || stats::current(&connection, "order", 1, now).unwrap());
+    measure("incidents", || stats::incidents(&connection).unwrap());
     measure("totals", || stats::totals(&connection).unwrap());
 }
 
-/// What is asked for: its name, the filter, and where the page begins.
-type Asked = (&'static str, Filter, Option<(i64, String)>);
+/// A query of the list.
+struct Case {
+    name: &'static str,
+    filter: Filter,
+    cursor: Option<Cursor>,
+}
 
-fn filters(now: i64) -> Vec<Asked> {
+fn cases(now: i64) -> Vec<Case> {
     let text = |text: &str| Some(text.to_owned());
     let by = Filter::default;
-    vec![
+    let middle = Cursor { started: now - 3 * 24 * 3_600_000, id: "x".to_owned() };
+    let all = [
         ("everything", by(), None),
-        ("everything, in the middle", by(), Some((now - 3 * 24 * 3_600_000, "x".to_owned()))),
+        ("everything, in the middle", by(), Some(middle)),
         ("status=incident", Filter { status: text("incident"), ..by() }, None),
         ("status=completed", Filter { status: text("completed"), ..by() }, None),
         ("status=paused (none)", Filter { status: text("paused"), ..by() }, None),
@@ -72,7 +81,7 @@ fn filters(now: i64) -> Vec<Asked> {
         ("step=finalize (none)", Filter { step: text("finalize"), ..by() }, None),
         ("waitingLongerThan=1h", Filter { waiting_longer_than: text("1h"), ..by() }, None),
         ("customer", Filter { customer: text(&customer(7)), ..by() }, None),
-        ("customer (none)", Filter { customer: text("nobody"), ..by() }, None),
+        ("customer (none)", Filter { customer: text("unknown"), ..by() }, None),
         ("customer, status=incident", Filter { customer: text(&customer(7)), status: text("incident"), ..by() }, None),
         ("definition, version", Filter { definition: text("order"), version: Some(1), ..by() }, None),
         ("version=9 (none)", Filter { definition: text("order"), version: Some(9), ..by() }, None),
@@ -82,15 +91,16 @@ fn filters(now: i64) -> Vec<Asked> {
         ("text", Filter { text: text("ticket"), ..by() }, None),
         ("text (none)", Filter { text: text("nothing has this"), ..by() }, None),
         ("status, text (none)", Filter { status: text("completed"), text: text("nothing"), ..by() }, None),
-    ]
+    ];
+    all.into_iter().map(|(name, filter, cursor)| Case { name, filter, cursor }).collect()
 }
 
 fn measure<T>(name: &str, query: impl Fn() -> T) {
     let mut times: Vec<Duration> = (0..RUNS)
         .map(|_| {
-            let begun = Instant::now();
+            let started = Instant::now();
             std::hint::black_box(query());
-            begun.elapsed()
+            started.elapsed()
         })
         .collect();
     times.sort();
@@ -102,16 +112,16 @@ fn customer(number: u64) -> String {
     Uuid::from_u128(u128::from(number % CUSTOMERS) << 64).to_string()
 }
 
-/// The view as so many orders leave it; answers the time of the last one.
+/// Writes the sagas of `count` orders. Returns the time of the last one.
 fn fill(file: &ViewFile, count: u64) -> i64 {
     let mut connection = file.connect(false).unwrap();
     let now = 1_790_000_000_000;
-    let first = now - i64::try_from(count).unwrap() * APART;
+    let first = now - i64::try_from(count).unwrap() * INTERVAL;
     let templates = templates();
-    for block in (0..count).step_by(IN_A_TRANSACTION as usize) {
+    for block in (0..count).step_by(BATCH as usize) {
         let tx = connection.transaction().unwrap();
-        for number in block..count.min(block + IN_A_TRANSACTION) {
-            // Of a thousand: one stopped, some wait, some were rejected or not paid, most are confirmed.
+        for number in block..count.min(block + BATCH) {
+            // Of a thousand: one incident, some waiting, some rejected or not paid, most confirmed.
             let kind = match number % 1_000 {
                 0 => 4,
                 1..=5 => 3,
@@ -119,9 +129,10 @@ fn fill(file: &ViewFile, count: u64) -> i64 {
                 56..=105 => 1,
                 _ => 0,
             };
-            let saga = moved(&templates[kind], number, first + i64::try_from(number).unwrap() * APART);
-            let kept = Kept::Saga(Box::new(saga.clone()));
-            let (key, at) = (saga_key(saga.id), Timestamp(saga.updated.0));
+            let saga = shifted(&templates[kind], number, first + i64::try_from(number).unwrap() * INTERVAL);
+            let kept = Entity::Saga(Box::new(saga.clone()));
+            let key = saga_key(saga.id);
+            let at = Timestamp(saga.updated.0);
             tx.prepare_cached("INSERT INTO entities(partition, key, state, open) VALUES (0, ?, ?, ?)")
                 .unwrap()
                 .execute((&key, serde_json::to_string(&kept).unwrap(), saga.is_open()))
@@ -134,26 +145,27 @@ fn fill(file: &ViewFile, count: u64) -> i64 {
     now
 }
 
-/// Microseconds for the rows of each of a saga's states as it moves on.
-fn moves(definition: &Definition) -> f64 {
+/// Microseconds to write the rows of one state of a saga.
+fn transition_time(definition: &Definition) -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let file = ViewFile::open(folder.path(), SagaRows::SCHEMA, "bench").unwrap();
     let mut connection = file.connect(false).unwrap();
     let answers = ["ok", "ok", "approved", "ok", "ok"];
     let way: Vec<Saga> = (0..=answers.len()).map(|so_far| played(definition, &answers[..so_far])).collect();
     let sagas = 2_000;
-    let begun = Instant::now();
+    let started = Instant::now();
     let tx = connection.transaction().unwrap();
     for number in 0..sagas {
         for state in &way {
-            let saga = moved(state, number, 1_790_000_000_000 + i64::try_from(number).unwrap());
-            let (key, at) = (saga_key(saga.id), Timestamp(saga.updated.0));
-            SagaRows::apply(&tx, &Row { partition: 0, key: &key, state: Some(&Kept::Saga(Box::new(saga))), at })
+            let saga = shifted(state, number, 1_790_000_000_000 + i64::try_from(number).unwrap());
+            let key = saga_key(saga.id);
+            let at = Timestamp(saga.updated.0);
+            SagaRows::apply(&tx, &Row { partition: 0, key: &key, state: Some(&Entity::Saga(Box::new(saga))), at })
                 .unwrap();
         }
     }
     tx.commit().unwrap();
-    begun.elapsed().as_secs_f64() * 1e6 / (sagas as f64 * way.len() as f64)
+    started.elapsed().as_secs_f64() * 1e6 / (sagas as f64 * way.len() as f64)
 }
 
 fn definition() -> Definition {
@@ -164,8 +176,8 @@ fn checkpoint(connection: &Connection) {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
 }
 
-/// The same saga at another time, of another order.
-fn moved(template: &Saga, number: u64, at: i64) -> Saga {
+/// The saga of another order, at another time.
+fn shifted(template: &Saga, number: u64, at: i64) -> Saga {
     let mut saga = template.clone();
     let by = at - saga.started.0;
     let shift = |time: &mut saga::Timestamp| time.0 += by;
@@ -188,7 +200,7 @@ fn moved(template: &Saga, number: u64, at: i64) -> Saga {
     saga
 }
 
-/// Confirmed, rejected, not paid, waiting for its payment, stopped.
+/// Confirmed, rejected, not paid, waiting for the payment, in incident.
 fn templates() -> [Saga; 5] {
     [
         &["ok", "ok", "approved", "ok", "ok"][..],
@@ -201,7 +213,8 @@ fn templates() -> [Saga; 5] {
 }
 
 fn played(definition: &Definition, answers: &[&str]) -> Saga {
-    let (id, mut now) = (Uuid::nil(), saga::Timestamp(1_700_000_000_000));
+    let id = Uuid::nil();
+    let mut now = saga::Timestamp(1_700_000_000_000);
     let order = json!({
         "orderId": id, "customerId": customer(0), "amountMinor": 1050, "currency": "BRL",
         "items": [{"id": id, "name": "a ticket", "amountMinor": 1050, "quantity": 1}],

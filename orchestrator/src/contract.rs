@@ -1,36 +1,38 @@
-//! The orchestrator's messages, for the contract: a line each, with an example. What it asks of participants stands with
-//! theirs.
+//! The orchestrator's own messages, for the contract, each with an example. The commands it sends are listed by the
+//! participants that read them.
 
 use common::contract::{Entry, Journal, Sort};
 use common::topics::SAGA_COMMANDS;
 
-use crate::conduct::{Kept, ROLLOUT_SET, SAGA_ACTION, SagaAction, SetRollout};
-use crate::letters::{LETTER_PUT_BACK, PutBack};
+use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
+use crate::entity::Entity;
+use crate::messages::{ROLLOUT_SET, SAGA_ACTION, SagaAction, SetRollout};
 
-/// What it reads and tells.
+/// The messages it reads and sends.
 pub const MESSAGES: &[Entry] = &[
     Entry::of::<SagaAction>(
         SAGA_COMMANDS,
         SAGA_ACTION,
         Sort::Event,
-        "An operator acts on the saga that ce_subject names.",
+        "An operator's action on the saga named by ce_subject.",
         r#"{"by":"techlead","why":"the customer called","action":"cancel"}"#,
     ),
     Entry::of::<SetRollout>(
         SAGA_COMMANDS,
         ROLLOUT_SET,
         Sort::Event,
-        "A share of new sagas begins on a version.",
+        "A share of new sagas starts on a version.",
         r#"{"by":"techlead","why":"a first look","definition":"order","version":2,"percent":10}"#,
     ),
     Entry::of::<PutBack>(
         SAGA_COMMANDS,
         LETTER_PUT_BACK,
         Sort::Event,
-        "A dead letter was put back where it came from.",
-        r#"{"topic":"created-orders.dlq","partition":0,"offset":7,"by":"techlead","why":"mended","at":"2026-11-21T12:00:00.000Z"}"#,
+        "A dead letter was put back on its source topic.",
+        "{\"topic\":\"created-orders.dlq\",\"partition\":0,\"offset\":7,\"by\":\"techlead\",\"why\":\"mended\",\
+         \"at\":\"2026-11-21T12:00:00.000Z\"}",
     ),
 ];
 
 /// Its journal.
-pub const JOURNAL: Journal = Journal::of::<Kept>("saga-journal");
+pub const JOURNAL: Journal = Journal::of::<Entity>("saga-journal");

@@ -1,4 +1,4 @@
-//! The process. All of it is in the library beside; what runs it is in `common`.
+//! The process. Its parts are in the library; `common` runs it.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,8 @@
-//! Who is logged in, and who may do what. Sessions live in this process's memory: a restart logs everybody out.
+//! Authentication and sessions. Sessions live in the memory of the process: a restart ends them all.
 
 mod limit;
 mod password;
+mod user;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,90 +14,49 @@ use uuid::Uuid;
 
 use self::password::Passwords;
 pub use self::password::check_hash;
+pub use self::user::{API_KEY, Authentication, Denied, Role, User};
 
 /// The cookie's name.
 pub const COOKIE: &str = "session";
-/// What a script with the key is called.
-pub const API_KEY: &str = "api key";
-/// Sessions at the same time; with more, the oldest ends.
-const MOST: usize = 1_000;
+/// The maximum number of sessions; beyond it, the oldest ends.
+const MAX_SESSIONS: usize = 1_000;
 
-/// What someone may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Look.
-    Viewer,
-    /// Look and act.
-    Operator,
-}
-
-/// Someone who may log in.
-#[derive(Debug, Clone)]
-pub struct User {
-    /// The name.
-    pub name: String,
-    /// The password as a PHC string of Argon2id.
-    pub hash: String,
-    /// What they may do.
-    pub role: Role,
-    /// How they say who they are.
-    pub by: By,
-}
-
-/// How somebody says who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// By name and password.
-    Password,
-    /// A script, by a key alone (RFC 6750).
-    Key,
-}
-
-/// Who asks.
+/// An authenticated user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
+pub struct Identity {
     /// The name.
     pub name: String,
-    /// What they may do.
+    /// The permissions.
     pub role: Role,
-    /// What the forms of their session carry, so that only its own pages can send them; empty without a session.
+    /// The CSRF token in the forms of the session; empty without a session.
     pub csrf: String,
 }
 
-impl Who {
-    /// Whether they may act.
+impl Identity {
+    /// Returns true if the user may act on sagas.
     pub const fn may_act(&self) -> bool {
         matches!(self.role, Role::Operator)
     }
 
-    /// Whether a form is one of the session's own pages.
-    pub fn sent(&self, csrf: &str) -> bool {
+    /// Returns true if this is the CSRF token of the session.
+    pub fn owns_form(&self, csrf: &str) -> bool {
         !self.csrf.is_empty() && same(csrf, &self.csrf)
     }
 }
 
-/// Whether two secrets are the same, in a time that does not tell where they differ.
+/// Compares two secrets in constant time.
 pub fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
-/// A secret that can't be guessed: two random UUIDs are 244 random bits of the operating system.
+/// A new secret: two random UUIDs, 244 random bits from the operating system.
 pub fn secret() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
-/// Why there is no session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turned {
-    /// Name and password don't go together.
-    Wrong,
-    /// Too many wrong ones: not before so long.
-    TooMany(Duration),
-}
-
 #[derive(Debug)]
 struct Session {
-    who: Who,
+    identity: Identity,
     used: Instant,
 }
 
@@ -109,63 +69,63 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// No sessions yet.
+    /// Starts without sessions.
     pub fn new(users: Vec<User>, idle: Duration) -> Self {
         Self { idle, passwords: Arc::new(Passwords::new(users)), open: Arc::default() }
     }
 
-    /// Who asks: by a session, by name and password in the request (RFC 7617), or by a key.
+    /// Authenticates a request: by its session, by name and password (RFC 7617), or by a bearer key (RFC 6750).
     ///
     /// # Errors
-    /// [`Turned`].
-    pub async fn who(&self, headers: &HeaderMap) -> Result<Who, Turned> {
-        if let Some(who) = self.knows(headers) {
-            return Ok(who);
+    /// [`Denied`].
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Identity, Denied> {
+        if let Some(identity) = self.session(headers) {
+            return Ok(identity);
         }
-        let (name, password, by) = match (basic(headers), bearer(headers)) {
-            (Some((name, password)), _) => (name, password, By::Password),
-            (None, Some(key)) => (API_KEY.to_owned(), key, By::Key),
-            (None, None) => return Err(Turned::Wrong),
+        let (name, password, authentication) = match (basic(headers), bearer(headers)) {
+            (Some((name, password)), _) => (name, password, Authentication::Password),
+            (None, Some(key)) => (API_KEY.to_owned(), key, Authentication::Key),
+            (None, None) => return Err(Denied::Wrong),
         };
-        let role = self.passwords.check_again(&name, password, by).await?;
-        Ok(Who { name, role, csrf: String::new() })
+        let role = self.passwords.check_cached(&name, password, authentication).await?;
+        Ok(Identity { name, role, csrf: String::new() })
     }
 
-    /// The new session's token, if name and password are right.
+    /// Opens a session and returns its token.
     ///
     /// # Errors
-    /// [`Turned`].
-    pub async fn log_in(&self, name: &str, password: String) -> Result<String, Turned> {
-        let role = self.passwords.check(name, password, By::Password).await?;
+    /// [`Denied`].
+    pub async fn log_in(&self, name: &str, password: String) -> Result<String, Denied> {
+        let role = self.passwords.check(name, password, Authentication::Password).await?;
         let token = secret();
         let mut open = self.open();
         open.retain(|_, session| session.used.elapsed() < self.idle);
-        if open.len() >= MOST
+        if open.len() >= MAX_SESSIONS
             && let Some(oldest) = open.iter().min_by_key(|(_, session)| session.used).map(|(token, _)| token.clone())
         {
             open.remove(&oldest);
         }
-        let who = Who { name: name.to_owned(), role, csrf: secret() };
-        open.insert(token.clone(), Session { who, used: Instant::now() });
+        let identity = Identity { name: name.to_owned(), role, csrf: secret() };
+        open.insert(token.clone(), Session { identity, used: Instant::now() });
         Ok(token)
     }
 
-    /// Who is logged in, if the request comes from someone who is; it keeps the session from ending.
-    pub fn knows(&self, headers: &HeaderMap) -> Option<Who> {
-        let who = self.still_knows(headers)?;
+    /// The user of the request's session, if it has one. Extends the session.
+    pub fn session(&self, headers: &HeaderMap) -> Option<Identity> {
+        let identity = self.peek(headers)?;
         if let Some(session) = self.open().get_mut(token(headers)?) {
             session.used = Instant::now();
         }
-        Some(who)
+        Some(identity)
     }
 
-    /// The same, but a page that keeps itself up to date does not keep the session from ending.
-    pub fn still_knows(&self, headers: &HeaderMap) -> Option<Who> {
+    /// Like [`Self::session`], without extending it: for pages that update themselves.
+    pub fn peek(&self, headers: &HeaderMap) -> Option<Identity> {
         let token = token(headers)?;
         let mut open = self.open();
         let session = open.get(token)?;
         if session.used.elapsed() < self.idle {
-            return Some(session.who.clone());
+            return Some(session.identity.clone());
         }
         open.remove(token);
         None
@@ -213,8 +173,6 @@ pub fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
 
 #[cfg(test)]
 mod tests {
-    use common::service::Program as _;
-
     use super::*;
 
     fn with(token: &str) -> HeaderMap {
@@ -222,80 +180,91 @@ mod tests {
     }
 
     fn sessions(idle: Duration) -> Sessions {
-        let defaults = crate::program::Orchestrator::DEFAULTS;
+        let defaults = include_str!("../config/default.toml");
         let hash = defaults.lines().find_map(|l| l.strip_prefix("password_hash = ")).unwrap().trim_matches('\'');
         check_hash("dashboard.password_hash", hash).unwrap();
-        let user = |name: &str, role, by| User { name: name.to_owned(), hash: hash.to_owned(), role, by };
-        let operator = user("techlead", Role::Operator, By::Password);
-        let (viewer, key) = (user("guest", Role::Viewer, By::Password), user(API_KEY, Role::Viewer, By::Key));
+        let user = |name: &str, role, authentication| User {
+            name: name.to_owned(),
+            hash: hash.to_owned(),
+            role,
+            authentication,
+        };
+        let operator = user("techlead", Role::Operator, Authentication::Password);
+        let viewer = user("guest", Role::Viewer, Authentication::Password);
+        let key = user(API_KEY, Role::Viewer, Authentication::Key);
         Sessions::new(vec![operator, viewer, key], idle)
     }
 
     #[tokio::test]
-    async fn only_the_right_name_and_password_open_a_session_until_it_ends() {
+    async fn only_the_right_name_and_password_open_a_session() {
         let sessions = sessions(Duration::from_secs(60));
-        assert_eq!(sessions.log_in("techlead", "wrong".to_owned()).await, Err(Turned::Wrong));
-        assert_eq!(sessions.log_in("someone", "zup@123".to_owned()).await, Err(Turned::Wrong));
+        assert_eq!(sessions.log_in("techlead", "wrong".to_owned()).await, Err(Denied::Wrong));
+        assert_eq!(sessions.log_in("someone", "zup@123".to_owned()).await, Err(Denied::Wrong));
         let token = sessions.log_in("techlead", "zup@123".to_owned()).await.unwrap();
-        let who = sessions.knows(&with(&token)).unwrap();
-        assert!(who.may_act() && who.sent(&who.csrf) && !who.sent("") && !who.sent("x"));
-        assert_eq!(sessions.knows(&with("x")), None);
+        let identity = sessions.session(&with(&token)).unwrap();
+        assert!(identity.may_act());
+        assert!(identity.owns_form(&identity.csrf) && !identity.owns_form("") && !identity.owns_form("x"));
+        assert_eq!(sessions.session(&with("x")), None);
         sessions.log_out(&with(&token));
-        assert_eq!(sessions.knows(&with(&token)), None);
+        assert_eq!(sessions.session(&with(&token)), None);
     }
 
     #[tokio::test]
     async fn name_and_password_may_come_with_the_request() {
         let sessions = sessions(Duration::from_secs(60));
-        for (value, who) in [
+        for (value, name) in [
             ("Basic dGVjaGxlYWQ6enVwQDEyMw==", Some("techlead")),
             ("basic dGVjaGxlYWQ6enVwQDEyMw==", Some("techlead")),
             ("Basic dGVjaGxlYWQ6d3Jvbmc=", None),
             ("Bearer dGVjaGxlYWQ6enVwQDEyMw==", None),
             ("Bearer zup@123", Some(API_KEY)),
-            // `api key:zup@123`: the key is no password.
+            // `api key:zup@123`: the key is not a password.
             ("Basic YXBpIGtleTp6dXBAMTIz", None),
             ("Basic ???", None),
             ("Basic", None),
         ] {
             let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
-            assert_eq!(sessions.who(&headers).await.ok().map(|who| who.name).as_deref(), who, "{value}");
+            assert_eq!(
+                sessions.authenticate(&headers).await.ok().map(|identity| identity.name).as_deref(),
+                name,
+                "{value}"
+            );
         }
-        assert!(sessions.who(&HeaderMap::new()).await.is_err());
+        assert!(sessions.authenticate(&HeaderMap::new()).await.is_err());
     }
 
     #[tokio::test]
-    async fn a_viewer_only_looks() {
+    async fn a_viewer_may_not_act() {
         let sessions = sessions(Duration::from_secs(60));
         let token = sessions.log_in("guest", "zup@123".to_owned()).await.unwrap();
-        assert!(!sessions.knows(&with(&token)).unwrap().may_act());
+        assert!(!sessions.session(&with(&token)).unwrap().may_act());
     }
 
     #[tokio::test]
     async fn an_idle_session_ends() {
         let sessions = sessions(Duration::ZERO);
         let token = sessions.log_in("techlead", "zup@123".to_owned()).await.unwrap();
-        assert_eq!(sessions.knows(&with(&token)), None);
+        assert_eq!(sessions.session(&with(&token)), None);
     }
 
     #[tokio::test]
-    async fn guessing_is_held_up_and_those_who_are_known_are_not() {
+    async fn wrong_passwords_are_limited_and_cached_ones_are_not() {
         let sessions = sessions(Duration::from_secs(60));
         let known = HeaderMap::from_iter([(header::AUTHORIZATION, "Basic dGVjaGxlYWQ6enVwQDEyMw==".parse().unwrap())]);
-        assert!(sessions.who(&known).await.is_ok());
-        let mut turned = Turned::Wrong;
+        assert!(sessions.authenticate(&known).await.is_ok());
+        let mut denied = Denied::Wrong;
         for _ in 0..20 {
-            turned = sessions.log_in("techlead", "wrong".to_owned()).await.unwrap_err();
+            denied = sessions.log_in("techlead", "wrong".to_owned()).await.unwrap_err();
         }
-        assert!(matches!(turned, Turned::TooMany(_)), "{turned:?}");
+        assert!(matches!(denied, Denied::TooMany(_)), "{denied:?}");
         let right = sessions.log_in("techlead", "zup@123".to_owned()).await;
-        assert!(matches!(right, Err(Turned::TooMany(_))), "even the right one has to wait: {right:?}");
-        assert!(sessions.log_in("guest", "zup@123".to_owned()).await.is_ok(), "others do not");
-        assert!(sessions.who(&known).await.is_ok(), "a script that was known goes on");
+        assert!(matches!(right, Err(Denied::TooMany(_))), "the right password has to wait too: {right:?}");
+        assert!(sessions.log_in("guest", "zup@123".to_owned()).await.is_ok(), "other users do not");
+        assert!(sessions.authenticate(&known).await.is_ok(), "a cached script does not");
     }
 
     #[test]
-    fn a_setting_that_is_no_hash_is_named() {
+    fn a_setting_that_is_not_a_hash_is_named() {
         let wrong = check_hash("dashboard.viewer_password_hash", "zup@123").unwrap_err().to_string();
         assert!(wrong.starts_with("dashboard.viewer_password_hash: "), "{wrong}");
     }

@@ -1,5 +1,5 @@
-//! What the binary does besides running sagas: it checks definitions and draws them. That needs no settings and no Kafka,
-//! so that it also runs on a laptop and where changes are checked.
+//! The subcommands of the binary: they check and draw definitions. They need neither settings nor Kafka, so that they
+//! run on a laptop and in CI.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -12,10 +12,10 @@ use saga::{Definition, Format};
 
 use crate::definitions::Definitions;
 
-// The tools, as subcommands. (What would stand here as documentation would become the program's own.)
+// The subcommands. A docstring here would become the help text of the program.
 #[derive(Debug, Subcommand)]
 enum Tool {
-    /// Check definitions, as a start with all of them would, and print everything that is wrong
+    /// Check definitions as a start of the orchestrator does, and print all problems
     Check {
         /// Definitions
         #[arg(required = true, value_name = "FILE")]
@@ -25,10 +25,10 @@ enum Tool {
     Graph {
         /// A definition
         file: PathBuf,
-        /// As what
+        /// The output format
         #[arg(long, value_enum, default_value_t = Shape::Svg)]
         format: Shape,
-        /// The language of its labels; English where it has none in it
+        /// The language of the labels; English where a label has no such text
         #[arg(long, value_name = "LANGUAGE", default_value = "en")]
         language: String,
         /// Write to this file instead of to standard output
@@ -62,61 +62,63 @@ pub fn command_line(command: Command) -> Command {
     Tool::augment_subcommands(command).subcommand_required(false).args_conflicts_with_subcommands(true)
 }
 
-/// Uses the tool that is asked for, if any. The exit code is 1 where something is wrong.
+/// Runs the subcommand, if there is one. The exit code is 1 on a problem.
 pub fn run(matches: &ArgMatches) -> Option<ExitCode> {
     matches.subcommand()?;
-    let done = match Tool::from_arg_matches(matches).unwrap_or_else(|error| error.exit()) {
+    let result = match Tool::from_arg_matches(matches).unwrap_or_else(|error| error.exit()) {
         Tool::Check { files } => check(&files),
         Tool::Graph { file, format, language, output } => graph(&file, format, &language, output.as_deref()),
     };
-    Some(match done {
+    Some(match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(wrong) => {
-            // Nobody listens any more: there is no one to tell.
-            _ = writeln!(io::stderr(), "{}", wrong.join("\n"));
+        Err(problems) => {
+            // A closed standard error leaves no way to report.
+            _ = writeln!(io::stderr(), "{}", problems.join("\n"));
             ExitCode::FAILURE
         }
     })
 }
 
-/// Everything that is wrong, a line each.
-type Wrong = Vec<String>;
+/// Problems, a line each.
+type Problems = Vec<String>;
 
-/// Says of each good file that it is good; answers what is wrong with the others, and what does not go together.
-fn check(files: &[PathBuf]) -> Result<(), Wrong> {
-    let (mut definitions, mut wrong) = (Definitions::default(), Wrong::new());
+/// Prints a line for each valid file; returns the problems of the others, and the conflicts between them.
+fn check(files: &[PathBuf]) -> Result<(), Problems> {
+    let mut definitions = Definitions::default();
+    let mut problems = Problems::new();
     for file in files {
         match read(file, &mut definitions) {
-            Ok(good) => {
-                let (name, version, count) = (&good.name, good.version, good.steps.len());
+            Ok(definition) => {
+                let Definition { name, version, .. } = &*definition;
+                let count = definition.steps.len();
                 let steps = if count == 1 { "step" } else { "steps" };
-                print(&format!("{}: {name} version {version}, {count} {steps}: good\n", file.display()))?;
+                print(&format!("{}: {name} version {version}, {count} {steps}: valid\n", file.display()))?;
             }
-            Err(errors) => wrong.extend(errors),
+            Err(errors) => problems.extend(errors),
         }
     }
-    wrong.extend(definitions.mixed_up());
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    problems.extend(definitions.ambiguous_topics());
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-fn graph(file: &Path, format: Shape, language: &str, output: Option<&Path>) -> Result<(), Wrong> {
+fn graph(file: &Path, format: Shape, language: &str, output: Option<&Path>) -> Result<(), Problems> {
     let definition = read(file, &mut Definitions::default())?;
-    let drawn = saga::draw(&definition, format.into(), language);
+    let drawing = saga::draw(&definition, format.into(), language);
     match output {
-        None => print(&drawn),
+        None => print(&drawing),
         Some(output) => {
-            let told = |error| vec![format!("{}: it can't be written: {error}", output.display())];
-            fs::write(output, drawn).map_err(told)
+            let problem = |error| vec![format!("{}: it can't be written: {error}", output.display())];
+            fs::write(output, drawing).map_err(problem)
         }
     }
 }
 
-fn read(file: &Path, definitions: &mut Definitions) -> Result<Arc<Definition>, Wrong> {
+fn read(file: &Path, definitions: &mut Definitions) -> Result<Arc<Definition>, Problems> {
     let name = file.display().to_string();
     let text = fs::read_to_string(file).map_err(|error| vec![format!("{name}: it can't be read: {error}")])?;
     definitions.add(&name, &text)
 }
 
-fn print(text: &str) -> Result<(), Wrong> {
+fn print(text: &str) -> Result<(), Problems> {
     io::stdout().write_all(text.as_bytes()).map_err(|error| vec![format!("standard output: {error}")])
 }

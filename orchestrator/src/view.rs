@@ -1,4 +1,4 @@
-//! The orchestrator's table: what sagas are found by. Their states are in `entities`.
+//! The orchestrator's tables: the columns by which sagas are found. Their states are in `entities`.
 
 mod list;
 
@@ -10,48 +10,48 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use saga::{Saga, StepStatus};
 use uuid::Uuid;
 
-pub use self::list::{Listed, count, list};
-use crate::conduct::{Kept, saga_key};
-use crate::letters::PutBack;
+pub use self::list::{Cursor, Listed, count, list};
+use crate::dead_letters::PutBack;
+use crate::entity::{Entity, saga_key};
 use crate::stats;
 
 /// Writes a row per saga.
 pub struct SagaRows;
 
 impl Rows for SagaRows {
-    type Entity = Kept;
+    type Entity = Entity;
     const SCHEMA: &'static str = include_str!("view.sql");
 
-    fn apply(tx: &Transaction<'_>, row: &Row<'_, Kept>) -> rusqlite::Result<()> {
+    fn apply(tx: &Transaction<'_>, row: &Row<'_, Entity>) -> rusqlite::Result<()> {
         match row.state {
-            Some(Kept::Saga(saga)) => put_saga(tx, saga, row.at.0),
-            Some(Kept::Definition(kept)) => {
+            Some(Entity::Saga(saga)) => put_saga(tx, saga, row.at.0),
+            Some(Entity::Definition(stored)) => {
                 tx.prepare_cached("INSERT OR REPLACE INTO definitions(name, version, text) VALUES (?, ?, ?)")?
-                    .execute((&kept.name, kept.version, &kept.text))?;
+                    .execute((&stored.name, stored.version, &stored.text))?;
                 Ok(())
             }
-            Some(Kept::Rollout(rollout)) => {
+            Some(Entity::Rollout(rollout)) => {
                 tx.prepare_cached(
                     "INSERT OR REPLACE INTO rollouts(definition, partition, version, percent) VALUES (?, ?, ?, ?)",
                 )?
                 .execute((&rollout.definition, row.partition, rollout.version, rollout.percent))?;
                 Ok(())
             }
-            Some(Kept::Letter(told)) => {
+            Some(Entity::Letter(put_back)) => {
                 tx.prepare_cached(
                     "INSERT OR REPLACE INTO letters(topic, partition, offset, by, why, at) VALUES (?, ?, ?, ?, ?, ?)",
                 )?
                 .execute((
-                    &told.topic,
-                    told.partition,
-                    told.offset,
-                    &told.by,
-                    &told.why,
-                    told.at.0,
+                    &put_back.topic,
+                    put_back.partition,
+                    put_back.offset,
+                    &put_back.by,
+                    &put_back.why,
+                    put_back.at.0,
                 ))?;
                 Ok(())
             }
-            Some(Kept::Early { .. }) | None => Ok(()),
+            Some(Entity::Early { .. }) | None => Ok(()),
         }
     }
 }
@@ -82,19 +82,44 @@ fn put_saga(tx: &Transaction<'_>, saga: &Saga, at: i64) -> rusqlite::Result<()> 
     Ok(())
 }
 
-/// The definitions that sagas of this journal began on: name, version, text.
-pub fn definitions(connection: &Connection) -> rusqlite::Result<Vec<(String, u32, String)>> {
+/// A stored definition.
+#[derive(Clone, Debug)]
+pub struct DefinitionRow {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// The text of its file.
+    pub text: String,
+}
+
+/// The definitions that sagas of this journal started on.
+pub fn definitions(connection: &Connection) -> rusqlite::Result<Vec<DefinitionRow>> {
     let mut query = connection.prepare_cached("SELECT name, version, text FROM definitions ORDER BY name, version")?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows =
+        query.query_map([], |row| Ok(DefinitionRow { name: row.get(0)?, version: row.get(1)?, text: row.get(2)? }))?;
     rows.collect()
 }
 
-/// Of a definition, how many partitions have which rollout: version, percent, count.
-pub fn rollouts(connection: &Connection, definition: &str) -> rusqlite::Result<Vec<(u32, u8, i64)>> {
+/// A rollout, and the number of partitions that have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RolloutRow {
+    /// The version.
+    pub version: u32,
+    /// The share of new sagas that start on it, 0 to 100.
+    pub percent: u8,
+    /// The number of partitions.
+    pub partitions: i64,
+}
+
+/// The rollouts of a definition.
+pub fn rollouts(connection: &Connection, definition: &str) -> rusqlite::Result<Vec<RolloutRow>> {
     let mut query = connection.prepare_cached(
         "SELECT version, percent, count(*) FROM rollouts WHERE definition = ? GROUP BY version, percent",
     )?;
-    let rows = query.query_map([definition], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows = query.query_map([definition], |row| {
+        Ok(RolloutRow { version: row.get(0)?, percent: row.get(1)?, partitions: row.get(2)? })
+    })?;
     rows.collect()
 }
 
@@ -128,10 +153,7 @@ pub fn state(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Strin
     query.query_row([saga_key(id)], |row| row.get(0)).optional()
 }
 
-/// Reads such a state.
+/// Parses such a state; `None` if it is not a saga's.
 pub fn saga(state: &str) -> serde_json::Result<Option<Saga>> {
-    Ok(match serde_json::from_str(state)? {
-        Kept::Saga(saga) => Some(*saga),
-        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_) => None,
-    })
+    serde_json::from_str(state).map(Entity::into_saga)
 }

@@ -1,5 +1,5 @@
-//! The binary as a tool: `check` and `graph`, and what they draw as BPMN against the schema of BPMN 2.0 (`./dev bpmn`,
-//! which needs Java and, the first time, Maven).
+//! Tests of the subcommands `check` and `graph`, and of the BPMN drawings against the schema of BPMN 2.0 (`./dev bpmn`,
+//! which needs Java and, on its first run, Maven).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -14,7 +14,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Runs the binary in the project's root.
+/// Runs the binary in the root of the project.
 fn orchestrator(arguments: &[&str]) -> Output {
     let binary = env!("CARGO_BIN_EXE_orchestrator");
     Command::new(binary).args(arguments).current_dir(root()).output().unwrap()
@@ -24,29 +24,30 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// A file for this test alone.
+/// A temporary file.
 fn scratch(name: &str, content: &str) -> String {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, content).unwrap();
     path.display().to_string()
 }
 
-/// What the validator says, and whether all the documents are valid.
+/// Returns whether all documents are valid, and the output of the validator.
 fn validate(documents: &[&str]) -> (bool, String) {
     let output = Command::new(root().join("dev")).arg("bpmn").args(documents).output().unwrap();
     (output.status.success(), text(&output.stdout) + &text(&output.stderr))
 }
 
 #[test]
-fn good_definitions_are_good() {
+fn valid_definitions_pass() {
     let output = orchestrator(&["check", ORDER, EVERYTHING]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let said = format!("{ORDER}: order version 3, 8 steps: good\n{EVERYTHING}: everything version 3, 10 steps: good\n");
-    assert_eq!(text(&output.stdout), said);
+    let lines =
+        format!("{ORDER}: order version 3, 8 steps: valid\n{EVERYTHING}: everything version 3, 10 steps: valid\n");
+    assert_eq!(text(&output.stdout), lines);
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_a_line_each() {
+fn every_problem_is_reported_on_its_own_line() {
     let order = fs::read_to_string(root().join(ORDER)).unwrap();
     let wrong = order.replace("timeout = \"10s\"", "timeot = 1").replace("version = 3", "version = 4");
     let wrong = scratch("wrong.toml", &wrong);
@@ -55,14 +56,14 @@ fn everything_that_is_wrong_is_told_a_line_each() {
     let strange = scratch("strange.toml", &strange);
     let output = orchestrator(&["check", ORDER, &wrong, "nowhere.toml", &strange, ORDER]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stdout), format!("{ORDER}: order version 3, 8 steps: good\n"));
-    let told = text(&output.stderr);
-    assert!(told.contains(": step \"reserve\": unknown key \"timeot\" in [[steps]]; write"), "{told}");
-    assert!(told.contains("nowhere.toml: it can't be read: "), "{told}");
-    assert!(told.contains("strange.toml: payment: \"some where\" is no topic; write"), "{told}");
-    assert!(told.contains(&format!("{ORDER}: order version 3 is defined twice")), "{told}");
-    assert!(told.lines().all(|line| line.contains(".toml")), "{told}");
-    assert!(told.lines().count() >= 6, "{told}");
+    assert_eq!(text(&output.stdout), format!("{ORDER}: order version 3, 8 steps: valid\n"));
+    let errors = text(&output.stderr);
+    assert!(errors.contains(": step \"reserve\": unknown key \"timeot\" in [[steps]]; write"), "{errors}");
+    assert!(errors.contains("nowhere.toml: it can't be read: "), "{errors}");
+    assert!(errors.contains("strange.toml: payment: \"some where\" is not a topic; write"), "{errors}");
+    assert!(errors.contains(&format!("{ORDER}: order version 3 is defined twice")), "{errors}");
+    assert!(errors.lines().all(|line| line.contains(".toml")), "{errors}");
+    assert!(errors.lines().count() >= 6, "{errors}");
 }
 
 #[test]
@@ -78,22 +79,22 @@ fn a_drawing_goes_to_standard_output_or_to_a_file() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_told() {
-    for (arguments, code, words) in [
+fn invalid_arguments_of_graph_are_reported() {
+    for (arguments, code, message) in [
         (["graph", "nowhere.toml", "--format", "svg"], 1, "nowhere.toml: it can't be read"),
         (["graph", "Cargo.toml", "--format", "svg"], 1, "Cargo.toml:"),
         (["graph", ORDER, "--output", "no/such/folder"], 1, "no/such/folder: it can't be written"),
         (["graph", ORDER, "--format", "png"], 2, "svg, bpmn, mermaid"),
     ] {
         let output = orchestrator(&arguments);
-        let told = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{told}");
-        assert!(told.contains(words) && output.stdout.is_empty(), "{told}");
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{errors}");
+        assert!(errors.contains(message) && output.stdout.is_empty(), "{errors}");
     }
 }
 
 #[test]
-fn the_tools_are_in_the_help_and_the_service_is_still_there() {
+fn the_help_lists_the_subcommands_and_the_service_options() {
     let help = text(&orchestrator(&["--help"]).stdout);
     for word in ["Runs sagas: ", "check", "graph", "--config", "--print-config", "ORCHESTRATOR__"] {
         assert!(help.contains(word), "{word} is not in\n{help}");
@@ -114,22 +115,22 @@ fn drawings_are_valid_bpmn() {
         assert!(orchestrator(&arguments).status.success());
         documents.push(file);
     }
-    let (valid, said) = validate(&documents.iter().map(String::as_str).collect::<Vec<_>>());
-    assert!(valid, "{said}");
+    let (is_valid, output) = validate(&documents.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(is_valid, "{output}");
 }
 
 #[test]
-fn invalid_bpmn_is_noticed() {
-    let good = text(&orchestrator(&["graph", EVERYTHING, "--format", "bpmn"]).stdout);
+fn invalid_bpmn_is_rejected() {
+    let valid = text(&orchestrator(&["graph", EVERYTHING, "--format", "bpmn"]).stdout);
     for (name, (old, new)) in [
         ("no-such-element", ("bpmn:textAnnotation", "bpmn:note")),
         ("no-such-attribute", ("attachedToRef=", "attachedTo=")),
         ("no-waypoints", ("<di:waypoint ", "<di:point ")),
         ("not-closed", ("</bpmn:definitions>", "")),
     ] {
-        assert!(good.contains(old));
-        let file = scratch(&format!("{name}.bpmn"), &good.replace(old, new));
-        let (valid, said) = validate(&[&file]);
-        assert!(!valid && said.contains(&format!("{name}.bpmn")), "{said}");
+        assert!(valid.contains(old));
+        let file = scratch(&format!("{name}.bpmn"), &valid.replace(old, new));
+        let (is_valid, output) = validate(&[&file]);
+        assert!(!is_valid && output.contains(&format!("{name}.bpmn")), "{output}");
     }
 }

@@ -33,7 +33,7 @@ async fn only_the_right_password_opens_it(_: &Arc<Cluster>, chromium: &mut Chrom
     tab.fill("#user", USER).await?;
     tab.fill("#password", "guess").await?;
     tab.submit("form.login button").await?;
-    tab.shows("[role=alert]", "don't go together").await?;
+    tab.shows("[role=alert]", "Wrong user or password").await?;
     tab.fill("#user", USER).await?;
     tab.fill("#password", PASSWORD).await?;
     tab.submit("form.login button").await?;
@@ -185,7 +185,7 @@ async fn many_are_retried_after_a_dry_run(cluster: &Arc<Cluster>, chromium: &mut
         order.ends("payment_not_completed").await?;
     }
     tab.go("/incidents").await?;
-    tab.shows(".banner", "No saga waits for a person").await
+    tab.shows(".banner", "No open incidents").await
 }
 
 async fn what_customers_write_is_only_text(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
@@ -306,7 +306,7 @@ async fn it_speaks_portuguese(_: &Arc<Cluster>, chromium: &mut Chromium) -> Resu
     tab.log_in(USER, PASSWORD).await?;
     ensure!(tab.eval("document.documentElement.lang").await? == "pt");
     for (path, words) in
-        [("/", "Fluxo"), ("/incidents", "Incidentes"), ("/throughput", "Vazão"), ("/definitions", "Definições")]
+        [("/", "Fluxo"), ("/incidents", "Incidentes abertos"), ("/throughput", "Vazão"), ("/definitions", "Definições")]
     {
         tab.go(path).await?;
         tab.shows("h1", words).await?;
@@ -318,7 +318,7 @@ async fn it_speaks_portuguese(_: &Arc<Cluster>, chromium: &mut Chromium) -> Resu
     )
     .await?;
     // So it stays when it is kept up to date.
-    tab.sees("a change", "document.getElementById('lag').innerText.startsWith('Dados de')").await
+    tab.sees("a change", "document.getElementById('lag').innerText.startsWith('Atualizado')").await
 }
 
 async fn a_lost_connection_says_so_and_comes_back(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {

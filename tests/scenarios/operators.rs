@@ -128,7 +128,7 @@ async fn acts_are_refused_in_words(cluster: Arc<Cluster>, _: Arc<Broker>) -> Res
     let (status, told) = act(&cluster, &order, "resume").await?;
     ensure!(status == StatusCode::CONFLICT, "{status}: {told}");
     ensure!(
-        told["detail"] == "resume makes no sense here: the saga is running: only a paused one can be resumed.",
+        told["detail"] == "resume is not possible: the saga is running: only a paused one can be resumed.",
         "{told}"
     );
     let place = format!("/api/sagas/{}/actions", order.id);

@@ -7,7 +7,7 @@ use common::ids::OrderId;
 use common::journal::Entity;
 use common::topics;
 use inventory_service::entity::{Inventory, Stock, reservation_key, stock_key};
-use orchestrator::conduct::{Kept, saga_key};
+use orchestrator::entity::{Entity as SagaEntity, saga_key};
 use order_service::order::entity::OrderEntity as Ordering;
 use order_service::order::{self, Status};
 use payment_service::entity::{self as payment, Payment};
@@ -60,7 +60,7 @@ pub fn check(run: &Run) -> Vec<String> {
     wrong.extend(still_open::<Ordering>(run, "order-journal"));
     wrong.extend(still_open::<Inventory>(run, "inventory-journal"));
     wrong.extend(still_open::<Payment>(run, "payment-journal"));
-    wrong.extend(still_open::<Kept>(run, "saga-journal"));
+    wrong.extend(still_open::<SagaEntity>(run, "saga-journal"));
     wrong
 }
 
@@ -114,9 +114,10 @@ fn check_order(ordered: &Ordered, run: &Run, book: &Book) -> Vec<String> {
     let mut check = |good: bool, what: String| wrong.extend((!good).then_some(what));
     let fits = payments.contains(&payment) && reservations.contains(&&*reservation);
     check(fits, format!("it is {status}, its payment {payment}, its reservation {reservation}"));
-    let told = match entity::<Kept>(ledger, "saga-journal", &saga_key(id.0)) {
-        Some(Kept::Saga(saga)) => saga.ending.map(|ending| ending.status),
-        Some(Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_)) | None => None,
+    let told = match entity::<SagaEntity>(ledger, "saga-journal", &saga_key(id.0)) {
+        Some(SagaEntity::Saga(saga)) => saga.ending.map(|ending| ending.status),
+        Some(SagaEntity::Early { .. } | SagaEntity::Definition(_) | SagaEntity::Rollout(_) | SagaEntity::Letter(_))
+        | None => None,
     };
     // An order knows more of its end than its saga tells: that it was paid, or is shipped.
     let known = [(Status::Refunded, Status::Cancelled), (Status::Shipped, Status::Confirmed)];

@@ -9,7 +9,7 @@ use common::journal::{Positions, Record, Verdict, Write};
 use common::messages::{Message, Outgoing, header};
 use common::topics;
 use inventory_service::entity::{Inventory, Reservation, ReservationStatus as Reserved};
-use orchestrator::conduct::Kept;
+use orchestrator::entity::Entity;
 use order_service::order;
 use order_service::order::entity::OrderEntity as Ordering;
 use payment_service::messages::{Outcome, PROVIDER_ANSWERED, PaymentResult, ProviderAnswered, Verdict as Paid};
@@ -152,18 +152,18 @@ fn stock_is_wrong(state: &Json) -> Option<String> {
 /// No fault of this simulation is one that a person has to look at; and no result is late that lay on its topic when
 /// the partition was claimed.
 fn saga_is_wrong(key: &str, state: &Json, before: &View, waiting: &[Message]) -> Option<String> {
-    let Kept::Saga(saga) = state.read().unwrap() else { return None };
+    let Entity::Saga(saga) = state.read().unwrap() else { return None };
     if saga.status == saga::Status::Incident {
         return Some(format!("an incident: {}", state.text()));
     }
-    let late = |kept: &Kept| match kept {
-        Kept::Saga(saga) => saga.ending.as_ref().and_then(|ending| ending.reason.as_deref()) == Some(TIMED_OUT),
-        Kept::Early { .. } | Kept::Definition(_) | Kept::Rollout(_) | Kept::Letter(_) => false,
+    let late = |kept: &Entity| match kept {
+        Entity::Saga(saga) => saga.ending.as_ref().and_then(|ending| ending.reason.as_deref()) == Some(TIMED_OUT),
+        Entity::Early { .. } | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) => false,
     };
-    let before = before.entity::<Kept>(key).unwrap();
+    let before = before.entity::<Entity>(key).unwrap();
     let says = |message: &&Message| message.json::<PaymentResult>().is_ok_and(|result| result.order_id.0 == saga.id);
     let found = waiting.iter().find(says).map(|message| message.offset);
-    let newly = !before.is_some_and(|kept| late(&kept)) && late(&Kept::Saga(saga.clone()));
+    let newly = !before.is_some_and(|kept| late(&kept)) && late(&Entity::Saga(saga.clone()));
     found
         .filter(|_| newly)
         .map(|offset| format!("it waited too long for its payment, whose result lay there at {offset}"))

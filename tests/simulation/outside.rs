@@ -12,7 +12,8 @@ use common::time::Timestamp;
 use common::topics;
 use inventory_service::handler::Warehouse;
 use inventory_service::rules::settings::RuleSettings;
-use orchestrator::conduct::{Conductor, ROLLOUT_SET, SAGA_ACTION};
+use orchestrator::handler::SagaHandler;
+use orchestrator::messages::{ROLLOUT_SET, SAGA_ACTION};
 use orchestrator::program::Orchestrator;
 use order_service::handler::OrderHandler;
 use payment_service::handler::Payments;
@@ -328,6 +329,6 @@ fn payments_take_whatever_comes() {
 
 #[test]
 fn the_orchestrator_takes_whatever_comes() {
-    let conductor = Conductor::new(definitions());
-    damaged::<Orchestrator, _>(&conductor, &[topics::CREATED_ORDERS, topics::PAYMENT_RESULTS]);
+    let handler = SagaHandler::new(definitions());
+    damaged::<Orchestrator, _>(&handler, &[topics::CREATED_ORDERS, topics::PAYMENT_RESULTS]);
 }

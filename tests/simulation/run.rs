@@ -14,8 +14,8 @@ use inventory_service::carrier::executor::Dispatcher;
 use inventory_service::carrier::simulated::Simulated as Carrier;
 use inventory_service::handler::Warehouse;
 use inventory_service::rules::settings::RuleSettings as StockRules;
-use orchestrator::conduct::Conductor;
 use orchestrator::definitions::Definitions;
+use orchestrator::handler::SagaHandler;
 use orchestrator::program::Orchestrator;
 use order_service::handler::OrderHandler;
 use order_service::mail::Mailer;
@@ -134,9 +134,9 @@ impl Run {
         } else {
             run.add::<PaymentService, _, _>(payments, executor, BTreeSet::new(), limits);
         }
-        let conductor = Conductor::new(definitions.clone());
-        let more = Orchestrator::more_topics(&conductor).inputs;
-        run.add::<Orchestrator, _, _>(conductor, NoExecutor, more, limits);
+        let handler = SagaHandler::new(definitions.clone());
+        let more = Orchestrator::more_topics(&handler).inputs;
+        run.add::<Orchestrator, _, _>(handler, NoExecutor, more, limits);
         run
     }
 

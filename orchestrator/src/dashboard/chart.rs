@@ -1,34 +1,37 @@
-//! Lines over time, as SVG: no script, no style inside, and the same numbers as a table beside it.
+//! A line chart over time as SVG, without script or inline style.
 
 use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use crate::words::Lang;
+use crate::i18n::Lang;
 
 const WIDTH: usize = 720;
 const HEIGHT: usize = 180;
-/// Left of the first point, for the numbers of the scale.
+/// The space left of the first point, for the numbers of the scale.
 const LEFT: usize = 64;
 const TOP: usize = 20;
 const BOTTOM: usize = 28;
 
-/// A line: its name, its class for its colour, and its points.
+/// A line; its class sets its colour.
 pub(super) struct Line<'a> {
     pub name: String,
     pub class: &'a str,
     pub points: &'a [u64],
 }
 
-/// Lines over the same times; `from` and `to` name the first and the last.
+/// A chart of lines over the same times; `from` and `to` are the labels of the first and the last time.
 pub(super) fn lines(lang: Lang, about: &str, lines: &[Line<'_>], from: &str, to: &str) -> Markup {
     let most = lines.iter().flat_map(|line| line.points).copied().max().unwrap_or(0);
-    let top = nice(most);
-    let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - 8);
+    let top = round_up(most);
+    let bottom = HEIGHT - BOTTOM;
+    let right = WIDTH - 8;
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(about) { svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(summary(lang, about, lines)) {
+        div.scroll tabindex="0" role="region" aria-label=(about) {
+        svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(summary(lang, about, lines)) {
             @for part in [0, 1, 2] {
-                @let (y, value) = (bottom - (bottom - TOP) * part / 2, top * u64::try_from(part).unwrap_or(0) / 2);
+                @let y = bottom - (bottom - TOP) * part / 2;
+                @let value = top * u64::try_from(part).unwrap_or(0) / 2;
                 line.grid x1=(LEFT) x2=(right) y1=(y) y2=(y) {}
                 text.scale x=(LEFT - 6) y=(y + 4) text-anchor="end" { (lang.number(value)) }
             }
@@ -45,8 +48,8 @@ pub(super) fn lines(lang: Lang, about: &str, lines: &[Line<'_>], from: &str, to:
     }
 }
 
-/// The next number above that reads well; even, so that its half is whole.
-fn nice(most: u64) -> u64 {
+/// The next round number above; even, so that its half is whole.
+fn round_up(most: u64) -> u64 {
     let mut scale = 1;
     loop {
         for step in [2, 4, 10] {
@@ -64,7 +67,7 @@ fn path(points: &[u64], top: u64, right: usize, bottom: usize) -> String {
     for (place, value) in points.iter().enumerate() {
         let x = LEFT as f64 + (right - LEFT) as f64 * place as f64 / last as f64;
         let y = bottom as f64 - (bottom - TOP) as f64 * *value as f64 / top as f64;
-        // A text takes everything.
+        // Writing to a `String` cannot fail.
         _ = write!(text, "{}{x:.1} {y:.1}", if place == 0 { 'M' } else { 'L' });
     }
     text
@@ -80,9 +83,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scale_ends_at_a_number_that_reads_well() {
+    fn the_scale_ends_at_a_round_number() {
         for (most, top) in [(0, 2), (2, 2), (3, 4), (5, 10), (11, 20), (399, 400), (401, 1_000), (1_001, 2_000)] {
-            assert_eq!(nice(most), top);
+            assert_eq!(round_up(most), top);
         }
     }
 

@@ -1,5 +1,5 @@
-// Keeps a page up to date. The server renders it anew and sends it whole; what differs is changed in place, so that focus,
-// scrolling, selections and what is being typed stay. Without this script the pages work, and stand still.
+// Keeps a page current. The server sends the whole content whenever it changes, and the script changes only what differs,
+// so that focus, scroll position, selection and input stay. Without this script the pages work, but do not update.
 'use strict';
 
 (() => {
@@ -9,9 +9,10 @@
   if (!main || !lag || !lost) return;
   const still = main.querySelector('[data-still]') !== null;
 
-  // ---- putting new markup in place ---------------------------------------------------------------
+  // ---- updating the content ---------------------------------------------------------------
 
-  const same = (old, next) => old.nodeType === next.nodeType && old.nodeName === next.nodeName && key(old) === key(next);
+  const same = (old, next) =>
+    old.nodeType === next.nodeType && old.nodeName === next.nodeName && key(old) === key(next);
   const key = (node) => (node.nodeType === 1 ? node.getAttribute('data-row') || node.id || '' : '');
   const kept = (node) => (node.nodeType === 1 ? node.getAttribute('data-keep') : null);
 
@@ -25,7 +26,7 @@
       if (old.nodeValue !== next.nodeValue) old.nodeValue = next.nodeValue;
       return;
     }
-    // What a person fills in or has opened is theirs as long as it is about the same.
+    // A form or a section that the user has changed or opened stays while its data-keep is the same.
     if (kept(old) !== null && kept(old) === kept(next)) return;
     if (old.isEqualNode(next)) return;
     const open = old.nodeName === 'DETAILS' && old.open;
@@ -38,7 +39,7 @@
     let place = old.firstChild;
     for (const wanted of [...next.childNodes]) {
       let found = place;
-      // A row that moved up is looked for, so that rows that came before it do not change all the others.
+      // Search for a row that has moved, so that a new row above does not change all others.
       while (found && !same(found, wanted)) found = key(wanted) ? found.nextSibling : null;
       if (!found) {
         old.insertBefore(document.importNode(wanted, true), place);
@@ -60,7 +61,7 @@
     if (parsed) children(main, parsed);
   }
 
-  // ---- hearing of changes ------------------------------------------------------------------------
+  // ---- receiving changes ------------------------------------------------------------------------
 
   const RETRY = 2000;
   let source = null;
@@ -86,12 +87,12 @@
     });
     source.addEventListener('error', () => {
       isLost(true);
-      // After an answer that is none the browser does not try again by itself.
+      // After an invalid response the browser does not reconnect by itself.
       if (source.readyState === EventSource.CLOSED) timer = setTimeout(listen, RETRY);
     });
   }
 
-  // A page that nobody sees holds no connection: browsers have few of them.
+  // A hidden page closes its connection: browsers limit their number.
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) {
       clearTimeout(timer);
@@ -105,7 +106,7 @@
   window.addEventListener('pageshow', (event) => { if (event.persisted) listen(); });
   if (!document.hidden) listen();
 
-  // ---- a click on a step of the drawing shows what was said there ---------------------------------
+  // ---- a click on a step of the drawing opens its messages ---------------------------------
 
   function reveal() {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));

@@ -1,6 +1,8 @@
-//! The definitions: their versions, what runs on them, which one new sagas begin on; and one of them with its source.
+//! The definitions: their versions with the numbers of their sagas, the rollout of new sagas, and the source of each.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
@@ -9,78 +11,96 @@ use common::http::{InPath, Problem};
 use maud::{Markup, html};
 use saga::{Definition, Format, Marks, draw, draw_marked};
 
+use super::context::{Content, PageRequest, Pages};
+use super::page::not_found;
 use super::query::link;
-use super::{Content, Pages, Seen, acts, layout, login, wrong};
-use crate::stats;
+use super::{components, layout, login};
+use crate::api::KnownDefinition;
+use crate::error::ApiError;
+use crate::i18n::Lang;
+use crate::stats::{self, Total};
+use crate::view::RolloutRow;
 
-pub(super) async fn content(pages: &Pages, seen: &Seen) -> Result<Content, Problem> {
-    let lang = seen.lang;
-    let mut by_name: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for (definition, file) in pages.api.all_definitions().await? {
-        by_name.entry(definition.name.clone()).or_default().push((definition, file));
+/// The page of all definitions.
+pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Content, ApiError> {
+    let lang = request.lang;
+    let mut by_name: BTreeMap<String, Vec<KnownDefinition>> = BTreeMap::new();
+    for known in pages.api.all_definitions().await? {
+        by_name.entry(known.definition.name.clone()).or_default().push(known);
     }
-    let totals = pages.api.context.view.read(stats::totals).await?;
+    let totals = pages.api.context.view.read(stats::totals).await.map_err(Problem::from)?;
     let mut sections = Vec::new();
     for (name, mut versions) in by_name {
-        versions.sort_by_key(|(definition, _)| std::cmp::Reverse(definition.version));
+        versions.sort_by_key(|known| Reverse(known.definition.version));
         let rollout = pages.api.rollout(&name).await?;
-        let all: Vec<(&Definition, bool)> = versions.iter().map(|(d, file)| (d.as_ref(), *file)).collect();
-        sections.push(of_name(seen, &name, &all, &totals, rollout));
+        sections.push(section(request, &name, &versions, &totals, rollout));
     }
-    let title = lang.say("Definitions", "Definições").to_owned();
+    let title = lang.text("Definitions", "Definições").to_owned();
     let main = html! { h1 { (title) } @for section in &sections { (section) } };
     Ok(Content { title, main })
 }
 
-fn of_name(
-    seen: &Seen,
+fn section(
+    request: &PageRequest,
     name: &str,
-    versions: &[(&Definition, bool)],
-    totals: &[stats::Total],
-    rollout: Option<(u32, u8)>,
+    versions: &[KnownDefinition],
+    totals: &[Total],
+    rollout: Option<RolloutRow>,
 ) -> Markup {
-    let lang = seen.lang;
+    let lang = request.lang;
     let heads = [
-        lang.say("Version", "Versão"),
-        lang.say("Steps", "Passos"),
-        lang.say("Open", "Abertas"),
-        lang.say("Ended", "Terminadas"),
-        lang.say("File", "Arquivo"),
-        lang.say("Download", "Baixar"),
+        lang.text("Version", "Versão"),
+        lang.text("Steps", "Passos"),
+        lang.text("Open", "Abertas"),
+        lang.text("Ended", "Encerradas"),
+        lang.text("File", "Arquivo"),
+        lang.text("Download", "Baixar"),
     ];
-    let label = versions.first().map_or(name, |(definition, _)| definition.label.get(lang.tag()));
+    let label = versions.first().map_or(name, |known| known.definition.label.get(lang.tag()));
     html! { section {
         h2 { (label) " " code { (name) } }
-        @if seen.query.get("told") == Some(name) {
-            p.banner.fine role="status" { (lang.say("New sagas begin so from now on.", "Novas sagas começam assim a partir de agora.")) }
-        }
-        p { @match rollout {
-            Some((version, percent)) => {
-                (lang.say("Of new sagas", "Das novas sagas,")) " " strong { (percent) " %" } " "
-                (lang.say("begin on version", "começam na versão")) " " strong { (version) } ", "
-                (lang.say("the others on the newest of the other versions.", "as outras na mais nova das demais versões."))
+        @if request.query.get("told") == Some(name) {
+            p.banner.fine role="status" {
+                (lang.text("The rollout is set for new sagas.", "A distribuição das novas sagas foi alterada."))
             }
-            None => (lang.say("New sagas begin on the newest version.", "Novas sagas começam na versão mais nova.")),
-        } }
+        }
+        p { (rollout_sentence(lang, rollout)) }
         table.cards.narrow {
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
-            tbody { @for (definition, file) in versions {
-                @let own = totals.iter().filter(|t| t.definition == name && t.version == definition.version);
-                @let ended = own.clone().filter(|t| is_end(&t.status)).map(|t| t.count).sum();
-                @let open = own.filter(|t| !is_end(&t.status)).map(|t| t.count).sum();
-                @let place = format!("/definitions/{name}/{}", definition.version);
-                tr data-row=(definition.version) {
-                    th scope="row" data-label=(heads[0]) { a href=(place) { (lang.say("version", "versão")) " " (definition.version) } }
-                    td data-label=(heads[1]) { (definition.steps.len()) }
-                    td data-label=(heads[2]) { a href={ "/?" (way(definition)) } { (lang.number(open)) } }
-                    td data-label=(heads[3]) { (lang.number(ended)) }
-                    td data-label=(heads[4]) { @if *file { (lang.say("yes", "sim")) } @else {
-                        (lang.say("gone; its sagas go on", "removido; suas sagas seguem")) } }
-                    td data-label=(heads[5]) { (downloads(&place)) }
-                }
-            } }
+            tbody { @for known in versions { (version_row(lang, known, totals, heads)) } }
         }
-        @if seen.who.may_act() && versions.len() > 1 { (form(seen, name, versions)) }
+        @if request.identity.may_act() && versions.len() > 1 { (form(request, name, versions)) }
+    } }
+}
+
+fn rollout_sentence(lang: Lang, rollout: Option<RolloutRow>) -> Markup {
+    html! { @match rollout {
+        Some(RolloutRow { version, percent, .. }) => {
+            strong { (percent) " %" } " "
+            (lang.text("of new sagas start on version", "das novas sagas começam na versão"))
+            " " strong { (version) } ", "
+            (lang.text("the rest on the newest other version.", "as demais na outra versão mais recente."))
+        }
+        None => (lang.text("New sagas start on the newest version.", "Novas sagas começam na versão mais recente.")),
+    } }
+}
+
+fn version_row(lang: Lang, known: &KnownDefinition, totals: &[Total], heads: [&str; 6]) -> Markup {
+    let KnownDefinition { definition, has_file } = known;
+    let own = totals.iter().filter(|total| total.definition == definition.name && total.version == definition.version);
+    let ended = own.clone().filter(|total| is_end(&total.status)).map(|total| total.count).sum();
+    let open = own.filter(|total| !is_end(&total.status)).map(|total| total.count).sum();
+    let path = format!("/definitions/{}/{}", definition.name, definition.version);
+    html! { tr data-row=(definition.version) {
+        th scope="row" data-label=(heads[0]) {
+            a href=(path) { (lang.text("version", "versão")) " " (definition.version) }
+        }
+        td data-label=(heads[1]) { (definition.steps.len()) }
+        td data-label=(heads[2]) { a href={ "/?" (flow_query(definition)) } { (lang.number(open)) } }
+        td data-label=(heads[3]) { (lang.number(ended)) }
+        td data-label=(heads[4]) { @if *has_file { (lang.text("yes", "sim")) } @else {
+            (lang.text("removed; its sagas go on", "removido; suas sagas continuam")) } }
+        td data-label=(heads[5]) { (downloads(&path)) }
     } }
 }
 
@@ -88,55 +108,70 @@ fn is_end(status: &str) -> bool {
     matches!(status, "completed" | "compensated")
 }
 
-fn way(definition: &Definition) -> String {
+fn flow_query(definition: &Definition) -> String {
     let version = definition.version.to_string();
     link(&[("definition", Some(definition.name.as_str())), ("version", Some(version.as_str()))])
 }
 
-fn downloads(place: &str) -> Markup {
+fn downloads(path: &str) -> Markup {
     html! { @for (file, name) in [("flow.svg", "SVG"), ("flow.bpmn", "BPMN"), ("source.toml", "TOML")] {
-        a href={ (place) "/" (file) } download { (name) } " "
+        a href={ (path) "/" (file) } download { (name) } " "
     } }
 }
 
-fn form(seen: &Seen, name: &str, versions: &[(&Definition, bool)]) -> Markup {
-    let lang = seen.lang;
+fn form(request: &PageRequest, name: &str, versions: &[KnownDefinition]) -> Markup {
+    let lang = request.lang;
     html! { details.act data-keep=(format!("rollout {name}")) {
-        summary { (lang.say("Change what new sagas begin on …", "Mudar em que novas sagas começam …")) }
+        summary { (lang.text("Change the rollout …", "Mudar a distribuição …")) }
         form method="post" action={ "/definitions/" (name) "/rollout" } {
-            (layout::csrf(seen))
-            label { span { (lang.say("Version", "Versão")) } select name="version" {
-                @for (definition, _) in versions.iter().filter(|(_, file)| *file) { option value=(definition.version) { (definition.version) } }
+            (components::csrf(request))
+            label { span { (lang.text("Version", "Versão")) } select name="version" {
+                @for known in versions.iter().filter(|known| known.has_file) {
+                    option value=(known.definition.version) { (known.definition.version) }
+                }
             } }
-            label { span { (lang.say("Share in percent", "Parcela em porcento")) }
+            label { span { (lang.text("Share in percent", "Parcela em porcentagem")) }
                 input name="percent" type="number" min="0" max="100" required value="10"; }
-            (acts::why(lang))
-            button.main type="submit" { (lang.say("Yes, begin so", "Sim, começar assim")) }
+            (components::reason_field(lang))
+            button.main type="submit" { (lang.text("Confirm the rollout", "Confirmar a distribuição")) }
         }
     } }
 }
 
-pub(super) async fn one(pages: &Pages, seen: &Seen, name: &str, version: u32) -> Result<Content, Problem> {
-    let lang = seen.lang;
-    let definition = found(pages, name, version).await?;
-    let place = format!("/definitions/{name}/{version}");
+/// The page of a definition's version.
+pub(super) async fn one(pages: &Pages, request: &PageRequest, name: &str, version: u32) -> Result<Content, ApiError> {
+    let lang = request.lang;
+    let definition = find(pages, name, version).await?;
+    let path = format!("/definitions/{name}/{version}");
     let title = format!("{} v{version}", definition.label.get(lang.tag()));
+    let diagram = draw_marked(&definition, lang.tag(), &Marks::default());
     let main = html! {
-        p { a href="/definitions" { (lang.say("Definitions", "Definições")) } }
-        div.top { h1 { (title) } p { (downloads(&place)) a href={ "/?" (way(&definition)) } { (lang.say("In numbers", "Em números")) } } }
-        figure.drawing { div.scroll tabindex="0" role="region" aria-label=(lang.say("The flow as a picture", "O fluxo como figura")) {
-            (layout::drawing(draw_marked(&definition, lang.tag(), &Marks::default())))
-        } }
-        section { h2 { (lang.say("Source", "Fonte")) } pre tabindex="0" { (definition.source()) } }
+        p { a href="/definitions" { (lang.text("Definitions", "Definições")) } }
+        div.top {
+            h1 { (title) }
+            p {
+                (downloads(&path))
+                a href={ "/?" (flow_query(&definition)) } { (lang.text("Statistics", "Estatísticas")) }
+            }
+        }
+        figure.drawing {
+            div.scroll tabindex="0" role="region" aria-label=(lang.text("Flow diagram", "Diagrama do fluxo")) {
+                (components::drawing(diagram))
+            }
+        }
+        section { h2 { (lang.text("Source", "Fonte")) } pre tabindex="0" { (definition.source()) } }
     };
     Ok(Content { title, main })
 }
 
-async fn found(pages: &Pages, name: &str, version: u32) -> Result<std::sync::Arc<Definition>, Problem> {
-    let all = pages.api.all_definitions().await?.into_iter();
-    let mut own = all.filter(|(definition, _)| definition.name == name && definition.version == version);
-    let nothing = || Problem::not_found(format!("there is no definition {name} version {version}"));
-    own.next().map(|(definition, _)| definition).ok_or_else(nothing)
+async fn find(pages: &Pages, name: &str, version: u32) -> Result<Arc<Definition>, ApiError> {
+    let mut all = pages.api.all_definitions().await?.into_iter().map(|known| known.definition);
+    all.find(|definition| definition.name == name && definition.version == version).ok_or_else(|| {
+        ApiError::not_found(
+            format!("there is no definition {name} version {version}"),
+            format!("A definição {name} versão {version} não existe."),
+        )
+    })
 }
 
 /// `GET /definitions/{name}/{version}/flow.svg`, `flow.bpmn`, `source.toml`
@@ -146,24 +181,23 @@ pub(super) async fn download(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let Some(seen) = pages.seen(&uri, &headers) else { return Redirect::to(&login::way(&uri)).into_response() };
-    let definition = match found(&pages, &name, version).await {
-        Ok(definition) => definition,
-        Err(problem) => return wrong(&pages, &seen, "/definitions", &problem),
+    let Some(request) = pages.request(&uri, &headers) else {
+        return Redirect::to(&login::path_for(&uri)).into_response();
     };
-    let language = seen.lang.tag();
+    let definition = match find(&pages, &name, version).await {
+        Ok(definition) => definition,
+        Err(error) => return layout::error_page(&pages, &request, "/definitions", &error),
+    };
+    let language = request.lang.tag();
     let (kind, ending, text) = match file.as_str() {
         "flow.svg" => ("image/svg+xml", "svg", draw(&definition, Format::Svg, language)),
         "flow.bpmn" => ("application/xml", "bpmn", draw(&definition, Format::Bpmn, language)),
         "source.toml" => ("application/toml", "toml", definition.source().to_owned()),
-        _ => {
-            let nothing = Problem::not_found(format!("There is nothing at {}.", uri.path()));
-            return wrong(&pages, &seen, "/definitions", &nothing);
-        }
+        _ => return layout::error_page(&pages, &request, "/definitions", &not_found(uri.path())),
     };
     let mut response = (layout::headers(), text).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    // A definition's name is of letters, digits and hyphens.
+    // The name of a definition has only letters, digits and hyphens.
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}-{version}.{ending}\"")) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }

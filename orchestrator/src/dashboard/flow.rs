@@ -1,42 +1,42 @@
-//! The first page: a definition's flow with live numbers, and the step that stands out.
+//! The first page: the flow of a definition with its statistics, and the step that needs attention.
 
-use common::http::Problem;
-use common::time::Timestamp;
 use maud::{Markup, html};
 use saga::draw_marked;
 
+use super::context::{Content, PageRequest, Pages};
 use super::query::link;
-use super::{Content, Pages, Seen, layout, marks};
-use crate::api::Flow;
+use super::{components, marks, window};
+use crate::api::{Flow, KnownDefinition};
+use crate::error::ApiError;
+use crate::i18n::Lang;
 use crate::stats::{StepStats, Window, heat};
-use crate::words::Lang;
 
-pub(super) async fn content(pages: &Pages, seen: &Seen) -> Result<Content, Problem> {
-    let (lang, query) = (seen.lang, &seen.query);
-    let window = window(query.get("window"))?;
+/// The page.
+pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Content, ApiError> {
+    let lang = request.lang;
+    let query = &request.query;
+    let window = window::parse(query.get("window"))?;
     let flow = pages.api.flow(query.get("definition").map(str::to_owned), query.number("version")?, window).await?;
     let mut all = pages.api.all_definitions().await?;
-    all.sort_by(|(a, _), (b, _)| (&a.name, b.version).cmp(&(&b.name, a.version)));
+    all.sort_by(|a, b| {
+        let names = a.definition.name.cmp(&b.definition.name);
+        names.then(b.definition.version.cmp(&a.definition.version))
+    });
     let label = flow.definition.label.get(lang.tag());
-    let title = format!("{} {label}", lang.say("Flow:", "Fluxo:"));
+    let title = format!("{} {label}", lang.text("Flow:", "Fluxo:"));
     let main = html! {
         div.top {
             h1 { (title) " " small { "v" (flow.definition.version) } }
             @if all.len() > 1 {
-                nav.tabs aria-label=(lang.say("Definitions", "Definições")) { @for (definition, _) in &all {
-                    @let own = definition.name == flow.definition.name && definition.version == flow.definition.version;
-                    a href=(way(&definition.name, definition.version, window)) aria-current=[own.then_some("true")] {
-                        (definition.name) " v" (definition.version)
-                    }
-                } }
+                (definition_tabs(lang, &flow, &all, window))
             }
-            (windows(lang, window, |other| way(&flow.definition.name, flow.definition.version, other)))
+            (window::tabs(lang, window, |other| path(&flow.definition.name, flow.definition.version, other)))
         }
         (banner(&flow, lang))
         (counts(&flow, lang))
         figure.drawing {
-            div.scroll tabindex="0" role="region" aria-label=(lang.say("The flow as a picture", "O fluxo como figura")) {
-                (layout::drawing(draw_marked(&flow.definition, lang.tag(), &marks::flow(&flow, lang))))
+            div.scroll tabindex="0" role="region" aria-label=(lang.text("Flow diagram", "Diagrama do fluxo")) {
+                (components::drawing(draw_marked(&flow.definition, lang.tag(), &marks::flow(&flow, lang))))
             }
             figcaption { (legend(lang)) }
         }
@@ -45,38 +45,33 @@ pub(super) async fn content(pages: &Pages, seen: &Seen) -> Result<Content, Probl
     Ok(Content { title, main })
 }
 
-/// The window that is asked for.
-pub(super) fn window(text: Option<&str>) -> Result<Window, Problem> {
-    let Some(text) = text else { return Ok(Window::default()) };
-    let found = Window::ALL.into_iter().find(|window| window.as_str() == text);
-    found.ok_or_else(|| Problem::bad_request(format!("window = {text}: it must be one of 5m, 1h, 24h, 7d")))
-}
-
-/// The way to each window.
-pub(super) fn windows(lang: Lang, own: Window, to: impl Fn(Window) -> String) -> Markup {
-    html! { nav.tabs aria-label=(lang.say("Window of time", "Janela de tempo")) { @for window in Window::ALL {
-        a href=(to(window)) aria-current=[(window == own).then_some("true")] { @match window {
-            Window::Minutes => "5 min", Window::Hour => "1 h", Window::Day => "24 h", Window::Week => "7 d",
-        } }
-    } } }
-}
-
-fn way(definition: &str, version: u32, window: Window) -> String {
+fn path(definition: &str, version: u32, window: Window) -> String {
     let version = version.to_string();
     let values =
         [("definition", Some(definition)), ("version", Some(version.as_str())), ("window", Some(window.as_str()))];
     format!("/?{}", link(&values))
 }
 
-/// The sentence on top.
+/// The links to the other definitions.
+fn definition_tabs(lang: Lang, flow: &Flow, all: &[KnownDefinition], window: Window) -> Markup {
+    html! { nav.tabs aria-label=(lang.text("Definitions", "Definições")) { @for known in all {
+        @let definition = &known.definition;
+        @let is_current = definition.name == flow.definition.name && definition.version == flow.definition.version;
+        a href=(path(&definition.name, definition.version, window)) aria-current=[is_current.then_some("true")] {
+            (definition.name) " v" (definition.version)
+        }
+    } } }
+}
+
+/// The sentence on the step that needs attention.
 fn banner(flow: &Flow, lang: Lang) -> Markup {
-    html! { @match flow.sentence(lang) {
+    html! { @match flow.summary(lang) {
         Some(sentence) => { p.banner.offends { (sentence) } }
         None => { p.banner.fine { @if flow.steps.iter().all(|step| step.started == 0 && step.now == 0) {
-            (lang.say("Nothing happened in this window yet: place an order, and watch it here.",
-                "Nada aconteceu nesta janela ainda: faça um pedido e acompanhe aqui."))
+            (lang.text("No sagas in this window yet: place an order to see it here.",
+                "Nenhuma saga nesta janela ainda: faça um pedido para vê-lo aqui."))
         } @else {
-            (lang.say("No step stands out.", "Nenhum passo chama atenção."))
+            (lang.text("No step needs attention.", "Nenhum passo requer atenção."))
         } } }
     } }
 }
@@ -96,30 +91,30 @@ fn counts(flow: &Flow, lang: Lang) -> Markup {
 
 fn legend(lang: Lang) -> Markup {
     html! {
-        span { (lang.say("Where customers wait longest:", "Onde os clientes mais esperam:")) }
+        span { (lang.text("Share of wait time:", "Parcela do tempo de espera:")) }
         @for level in 0..6 { span class={ "key heat-" (level) } aria-hidden="true" {} }
-        span { (lang.say("a little to most of all waiting", "de pouco até quase toda a espera")) }
+        span { (lang.text("low to high", "de baixa a alta")) }
     }
 }
 
 fn table(flow: &Flow, lang: Lang) -> Markup {
     let heads = [
-        lang.say("Step", "Passo"),
-        lang.say("Here now", "Aqui agora"),
-        lang.say("Oldest", "Mais antigo"),
-        lang.say("Started", "Iniciados"),
-        lang.say("Refused", "Recusados"),
-        lang.say("Failed", "Falharam"),
-        lang.say("Timed out", "Tempo esgotado"),
-        lang.say("Retries", "Repetições"),
+        lang.text("Step", "Passo"),
+        lang.text("Here now", "Aqui agora"),
+        lang.text("Oldest", "Mais antiga"),
+        lang.text("Started", "Iniciados"),
+        lang.text("Refused", "Recusados"),
+        lang.text("Failed", "Com falha"),
+        lang.text("Timed out", "Tempo esgotado"),
+        lang.text("Retries", "Novas tentativas"),
         "p50",
         "p95",
         "p99",
-        lang.say("Of all waiting", "De toda a espera"),
+        lang.text("Share of wait time", "Parcela da espera"),
     ];
-    html! { div.scroll tabindex="0" role="region" aria-label=(lang.say("The steps in numbers", "Os passos em números")) {
+    html! { div.scroll tabindex="0" role="region" aria-label=(lang.text("Step statistics", "Estatísticas dos passos")) {
         table.cards {
-            caption { (lang.say("The steps in numbers", "Os passos em números")) }
+            caption { (lang.text("Step statistics", "Estatísticas dos passos")) }
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for step in &flow.steps { (row(flow, step, lang, &heads)) } }
         }
@@ -162,9 +157,4 @@ fn row(flow: &Flow, step: &StepStats, lang: Lang, heads: &[&str; 12]) -> Markup 
         }
         @for (head, cell) in heads.iter().skip(1).zip(&cells) { td data-label=(head) { (cell) } }
     } }
-}
-
-/// Now, in milliseconds since 1970.
-pub(super) fn now() -> i64 {
-    Timestamp::now().0
 }

@@ -1,21 +1,22 @@
-//! What is around every page: the head, the way to the other pages, how old the data are, and the headers that keep others
-//! out.
+//! The frame of every page: its head, the navigation, the age of the data, and the security headers.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::LazyLock;
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
-use super::{Content, Pages, Seen};
-use crate::words::Lang;
+use super::components;
+use super::context::{Content, PageRequest, Pages};
+use crate::error::ApiError;
+use crate::i18n::Lang;
 
 const SCRIPT: &str = include_str!("dashboard.js");
-/// The page's own sheet, and that of the drawings.
+/// The style sheets of the drawings and of the pages.
 static STYLE: LazyLock<String> = LazyLock::new(|| format!("{}\n{}", saga::SHEET, include_str!("dashboard.css")));
-/// Changes when what it stands for does: browsers keep these files for ever.
-static STAMP: LazyLock<String> = LazyLock::new(|| {
+/// A hash of the style sheet and the script, in their URLs, since browsers cache these files without limit.
+static ASSET_HASH: LazyLock<String> = LazyLock::new(|| {
     let mut hasher = DefaultHasher::new();
     (STYLE.as_str(), SCRIPT).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
@@ -32,8 +33,9 @@ pub(super) async fn script() -> impl IntoResponse {
     asset("text/javascript; charset=utf-8", SCRIPT)
 }
 
-/// Three steps, one after the other.
-const ICON: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><path d='M2 8h12' stroke='#0b5cad' stroke-width='2'/>\
+/// Two steps joined by a line.
+const ICON: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>\
+                    <path d='M2 8h12' stroke='#0b5cad' stroke-width='2'/>\
                     <circle cx='3' cy='8' r='3' fill='#0b5cad'/><circle cx='13' cy='8' r='3' fill='#b26a00'/></svg>";
 
 pub(super) async fn icon() -> impl IntoResponse {
@@ -41,50 +43,76 @@ pub(super) async fn icon() -> impl IntoResponse {
 }
 
 fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    let kept = "public, max-age=31536000, immutable";
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, kept), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], text)
+    let cached = "public, max-age=31536000, immutable";
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cached), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], text)
 }
 
-/// A page for who is logged in.
-pub(super) fn page(pages: &Pages, seen: &Seen, path: &str, content: &Content) -> Response {
-    let (lang, lag) = (seen.lang, pages.api.lag());
+/// A page of a logged-in user.
+pub(super) fn page(pages: &Pages, request: &PageRequest, path: &str, content: &Content) -> Response {
+    let lang = request.lang;
+    let identity = &request.identity;
     let body = html! {
         header {
-            a.skip href="#main" { (lang.say("To the content", "Ir para o conteúdo")) }
-            a.brand href="/" { "Order sagas" }
-            nav aria-label=(lang.say("Pages", "Páginas")) { @for (to, name) in ways(lang) {
+            a.skip href="#main" { (lang.text("Skip to content", "Ir para o conteúdo")) }
+            a.brand href="/" { (brand(lang)) }
+            nav aria-label=(lang.text("Pages", "Páginas")) { @for (to, name) in links(lang) {
                 a href=(to) aria-current=[is_current(path, to).then_some("page")] { (name) }
             } }
             form.out method="post" action="/logout" {
-                (csrf(seen))
-                span.who { (seen.who.name) @if !seen.who.may_act() { " (" (lang.say("looks only", "só consulta")) ")" } }
-                button type="submit" { (lang.say("Log out", "Sair")) }
+                (components::csrf(request))
+                span.who {
+                    (identity.name)
+                    @if !identity.may_act() { " (" (lang.text("read-only", "somente leitura")) ")" }
+                }
+                button type="submit" { (lang.text("Log out", "Sair")) }
             }
         }
-        p.state { span id="lag" { (asof(lang, lag)) } }
-        p.lost id="lost" role="status" hidden { (lang.say(
-            "The connection is lost: what you see may be old. Trying again …",
-            "A conexão caiu: o que você vê pode estar velho. Tentando de novo …")) }
+        p.state { span id="lag" { (updated(lang, pages.api.lag())) } }
+        p.lost id="lost" role="status" hidden { (lang.text(
+            "The connection is lost, and the data may be out of date. Reconnecting …",
+            "A conexão caiu, e os dados podem estar desatualizados. Reconectando …")) }
         main id="main" tabindex="-1" { (content.main) }
     };
     shell(lang, &content.title, true, &body).into_response()
 }
 
-/// How old the data are.
-pub(super) fn asof(lang: Lang, lag: u64) -> String {
+/// A page with an error.
+pub(super) fn error_page(pages: &Pages, request: &PageRequest, path: &str, error: &ApiError) -> Response {
+    let lang = request.lang;
+    let title = lang.text("The request failed", "A solicitação falhou").to_owned();
+    let main = html! {
+        h1 { (title) }
+        p.wrong role="alert" { (error.text(lang)) }
+        p { a href=(path) { (lang.text("Back", "Voltar")) } }
+    };
+    let mut response = page(pages, request, path, &Content { title, main }).into_response();
+    *response.status_mut() = error.status();
+    response
+}
+
+/// The name of the site.
+pub(super) const fn brand(lang: Lang) -> &'static str {
+    lang.text("Order sagas", "Sagas de pedidos")
+}
+
+/// The age of the data.
+pub(super) fn updated(lang: Lang, lag: u64) -> String {
+    if lag < 1_000 {
+        return lang.text("Updated now", "Atualizado agora").to_owned();
+    }
     match lang {
-        Lang::En => format!("Data as of {} ago", lang.span(lag)),
-        Lang::Pt => format!("Dados de {} atrás", lang.span(lag)),
+        Lang::En => format!("Updated {} ago", lang.span(lag)),
+        Lang::Pt => format!("Atualizado há {}", lang.span(lag)),
     }
 }
 
-const fn ways(lang: Lang) -> [(&'static str, &'static str); 5] {
+const fn links(lang: Lang) -> [(&'static str, &'static str); 5] {
     [
-        ("/", lang.say("Flow", "Fluxo")),
-        ("/sagas", lang.say("Sagas", "Sagas")),
-        ("/incidents", lang.say("Incidents", "Incidentes")),
-        ("/throughput", lang.say("Throughput", "Vazão")),
-        ("/definitions", lang.say("Definitions", "Definições")),
+        ("/", lang.text("Flow", "Fluxo")),
+        ("/sagas", "Sagas"),
+        ("/incidents", lang.text("Incidents", "Incidentes")),
+        ("/throughput", lang.text("Throughput", "Vazão")),
+        ("/definitions", lang.text("Definitions", "Definições")),
     ]
 }
 
@@ -98,12 +126,7 @@ fn is_current(path: &str, to: &str) -> bool {
     }
 }
 
-/// What every form of a session carries.
-pub(super) fn csrf(seen: &Seen) -> Markup {
-    html! { input type="hidden" name="csrf" value=(seen.who.csrf); }
-}
-
-/// A whole document.
+/// An HTML document.
 pub(super) fn shell(lang: Lang, title: &str, live: bool, body: &Markup) -> impl IntoResponse + use<> {
     let markup = html! {
         (DOCTYPE)
@@ -112,10 +135,10 @@ pub(super) fn shell(lang: Lang, title: &str, live: bool, body: &Markup) -> impl 
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · Order sagas" }
+                title { (title) " · " (brand(lang)) }
                 link rel="icon" href="/favicon.svg" type="image/svg+xml";
-                link rel="stylesheet" href={ "/dashboard.css?" (STAMP.as_str()) };
-                @if live { script src={ "/dashboard.js?" (STAMP.as_str()) } defer {} }
+                link rel="stylesheet" href={ "/dashboard.css?" (ASSET_HASH.as_str()) };
+                @if live { script src={ "/dashboard.js?" (ASSET_HASH.as_str()) } defer {} }
             }
             body { (body) }
         }
@@ -130,37 +153,4 @@ pub(super) fn headers() -> [(HeaderName, HeaderValue); 4] {
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     ]
-}
-
-/// A drawing, which the engine has escaped.
-pub(super) fn drawing(svg: String) -> Markup {
-    PreEscaped(svg)
-}
-
-/// A saga's or a step's status, as a word in its colour.
-pub(super) fn status(lang: Lang, status: &str) -> Markup {
-    html! { span class={ "status " (status) } { (lang.status(status)) } }
-}
-
-/// A moment: for people how long ago, and the time itself where one points at it.
-pub(super) fn ago(lang: Lang, at: i64, now: i64) -> Markup {
-    let time = saga::Timestamp(at).to_string();
-    let span = lang.span(now.saturating_sub(at).max(0).unsigned_abs());
-    html! { time datetime=(time) title=(time) { @match lang {
-        Lang::En => { (span) " ago" }
-        Lang::Pt => { "há " (span) }
-    } } }
-}
-
-/// A moment, whole, to the second or the millisecond.
-pub(super) fn moment(at: i64, exact: bool) -> Markup {
-    let time = saga::Timestamp(at).to_string();
-    let shown = time.replace('T', " ");
-    let shown = shown.get(..if exact { 23 } else { 19 }).unwrap_or(&shown);
-    html! { time datetime=(time) { (shown) " UTC" } }
-}
-
-/// The last eight digits of an id: enough to tell the few on a page apart, also where ids begin with the time.
-pub(super) fn short(id: &str) -> String {
-    id.len().checked_sub(8).and_then(|from| id.get(from..)).map_or_else(|| id.to_owned(), |tail| format!("…{tail}"))
 }

@@ -1,8 +1,10 @@
-//! Keeping a page up to date: the same rendering as of the page itself, sent as a server-sent event whenever it changed
-//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). The script puts it in place.
+//! Keeps pages current: the content of a page is rendered again every second, and sent as a server-sent event when it
+//! has changed (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). The script replaces what differs.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -11,80 +13,85 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::context::{PageRequest, Pages};
+use super::page::Page;
 use super::query::Query;
-use super::{Page, Pages, Seen, TICK, layout};
-use crate::words::Lang;
+use super::{layout, render};
+use crate::i18n::Lang;
 
-/// A page that is watched.
-struct Watched {
+/// How often a page is rendered.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A page whose changes are sent.
+struct LivePage {
     pages: Pages,
     headers: HeaderMap,
     /// Its path and query.
     at: Uri,
     ticks: Interval,
-    /// What was sent last.
-    sent: u64,
-    /// What is to be sent next.
-    next: Vec<Event>,
-    over: bool,
+    /// The hash of the content that was sent last.
+    sent: Option<u64>,
+    /// The events to send next.
+    next: VecDeque<Event>,
+    is_over: bool,
 }
 
-/// `GET /live?at=/sagas%3Fstatus%3Drunning`: `main` with the page's content when it changed, `lag` with how old it is,
-/// `login` when the session has ended.
+/// `GET /live?at=/sagas%3Fstatus%3Drunning`: sends `main` with the content of the page when it has changed, `lag` with
+/// the age of the data, and `login` when the session has ended.
 pub(super) async fn live(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
     let at = Query::of(&uri).get("at").and_then(|at| at.parse().ok()).unwrap_or_default();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let watched = Watched { pages, headers, at, ticks, sent: 0, next: Vec::new(), over: false };
-    Sse::new(events(watched)).keep_alive(KeepAlive::default())
+    let page = LivePage { pages, headers, at, ticks, sent: None, next: VecDeque::new(), is_over: false };
+    Sse::new(events(page)).keep_alive(KeepAlive::default())
 }
 
-fn events(watched: Watched) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold(watched, |mut watched| async move {
+fn events(page: LivePage) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(page, |mut page| async move {
         loop {
-            if !watched.next.is_empty() {
-                let event = watched.next.remove(0);
-                return Some((Ok(event), watched));
+            if let Some(event) = page.next.pop_front() {
+                return Some((Ok(event), page));
             }
-            if watched.over {
+            if page.is_over {
                 return None;
             }
-            watched.ticks.tick().await;
-            watched.look().await;
+            page.ticks.tick().await;
+            page.update().await;
         }
     })
 }
 
-impl Watched {
-    async fn look(&mut self) {
-        // Whoever waits for the process to end waits for its streams, too.
+impl LivePage {
+    async fn update(&mut self) {
+        // An open stream would delay the end of the process.
         if self.pages.api.context.status.is_stopping() {
-            self.over = true;
+            self.is_over = true;
             return;
         }
-        let Some(who) = self.pages.api.sessions.still_knows(&self.headers) else {
-            self.next.push(Event::default().event("login").data("login"));
-            self.over = true;
+        let Some(identity) = self.pages.api.sessions.peek(&self.headers) else {
+            self.next.push_back(Event::default().event("login").data("login"));
+            self.is_over = true;
             return;
         };
         let lang = Lang::of(&self.headers);
-        let lag = layout::asof(lang, self.pages.api.lag());
-        let seen = Seen { lang, who, query: Query::of(&self.at) };
+        let lag = layout::updated(lang, self.pages.api.lag());
+        let request = PageRequest { lang, identity, query: Query::of(&self.at) };
         let Ok(page) = Page::of(self.at.path()) else { return };
-        match self.pages.content(&page, &seen).await {
+        match render::content(&self.pages, &page, &request).await {
             Ok(content) => {
                 let html = content.main.into_string();
                 let mut hasher = DefaultHasher::new();
                 html.hash(&mut hasher);
-                if hasher.finish() != self.sent {
-                    self.sent = hasher.finish();
-                    // An event's data has no carriage returns.
-                    self.next.push(Event::default().event("main").data(html.replace('\r', " ")));
+                let hash = Some(hasher.finish());
+                if hash != self.sent {
+                    self.sent = hash;
+                    // The data of an event must not contain carriage returns.
+                    self.next.push_back(Event::default().event("main").data(html.replace('\r', " ")));
                 }
-                self.next.push(Event::default().event("lag").data(lag));
+                self.next.push_back(Event::default().event("lag").data(lag));
             }
-            // What is there stays; the page says how old it is.
-            Err(problem) => tracing::debug!(path = self.at.path(), "not rendered: {}", problem.detail()),
+            // The old content stays; the page shows its age.
+            Err(error) => tracing::debug!(path = self.at.path(), "not rendered: {}", error.detail()),
         }
     }
 }

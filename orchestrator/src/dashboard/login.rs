@@ -6,26 +6,27 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::html;
 use serde::Deserialize;
 
+use super::context::Pages;
+use super::layout;
 use super::query::{Query, encoded};
-use super::{Pages, layout};
-use crate::sessions::{COOKIE, Turned, cookie, same, secret};
-use crate::words::Lang;
+use crate::i18n::Lang;
+use crate::sessions::{COOKIE, Denied, cookie, same, secret};
 
-/// The cookie that has to come with the login's form, and with the same value in it.
+/// The cookie whose value the login form must repeat, against cross-site requests.
 const LOGIN: &str = "login";
 
-/// The way to the login, and from there back to what was asked for.
-pub(super) fn way(asked: &Uri) -> String {
-    match asked.path_and_query().map(|whole| whole.as_str()).unwrap_or("/") {
+/// The path of the login, which leads back to the requested page.
+pub(super) fn path_for(requested: &Uri) -> String {
+    match requested.path_and_query().map(|whole| whole.as_str()).unwrap_or("/") {
         "/" => "/login".to_owned(),
         next => format!("/login?next={}", encoded(next)),
     }
 }
 
-/// A path of this site: nothing that a browser could take for another one.
+/// A path on this site; `/` if a browser could resolve it to another one.
 fn local(next: Option<&str>) -> &str {
-    let fine = |next: &&str| next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
-    next.filter(fine).unwrap_or("/")
+    let is_local = |next: &&str| next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
+    next.filter(is_local).unwrap_or("/")
 }
 
 pub(super) async fn page(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> Response {
@@ -33,29 +34,29 @@ pub(super) async fn page(State(pages): State<Pages>, uri: Uri, headers: HeaderMa
     form(&pages, &headers, StatusCode::OK, &next, None)
 }
 
-fn form(pages: &Pages, headers: &HeaderMap, status: StatusCode, next: &str, wrong: Option<String>) -> Response {
+fn form(pages: &Pages, headers: &HeaderMap, status: StatusCode, next: &str, error: Option<String>) -> Response {
     let lang = Lang::of(headers);
-    // The same for all forms of a browser: it may have several of them open.
+    // All login forms of a browser share the token: several may be open.
     let known =
         cookie(headers, LOGIN).filter(|token| token.len() == 64 && token.bytes().all(|b| b.is_ascii_hexdigit()));
     let token = known.map_or_else(secret, str::to_owned);
     let body = html! {
-        header { span.brand { "Order sagas" } }
+        header { span.brand { (layout::brand(lang)) } }
         main id="main" {
             form.login method="post" action="/login" {
-                h1 { (lang.say("Log in", "Entrar")) }
-                @if let Some(wrong) = wrong { p.wrong role="alert" { (wrong) } }
+                h1 { (lang.text("Log in", "Entrar")) }
+                @if let Some(error) = error { p.wrong role="alert" { (error) } }
                 input type="hidden" name="csrf" value=(token);
                 input type="hidden" name="next" value=(next);
-                label for="user" { (lang.say("User", "Usuário")) }
+                label for="user" { (lang.text("User", "Usuário")) }
                 input id="user" name="user" autocomplete="username" required autofocus;
-                label for="password" { (lang.say("Password", "Senha")) }
+                label for="password" { (lang.text("Password", "Senha")) }
                 input id="password" name="password" type="password" autocomplete="current-password" required;
-                button.main type="submit" { (lang.say("Log in", "Entrar")) }
+                button.main type="submit" { (lang.text("Log in", "Entrar")) }
             }
         }
     };
-    let mut response = (status, layout::shell(lang, lang.say("Log in", "Entrar"), false, &body)).into_response();
+    let mut response = (status, layout::shell(lang, lang.text("Log in", "Entrar"), false, &body)).into_response();
     set_cookie(pages, headers, &mut response, &format!("{LOGIN}={token}; Path=/login"));
     response
 }
@@ -71,10 +72,11 @@ pub(super) struct Login {
 }
 
 pub(super) async fn log_in(State(pages): State<Pages>, headers: HeaderMap, Form(login): Form<Login>) -> Response {
-    let (lang, next) = (Lang::of(&headers), local(Some(&login.next)));
+    let lang = Lang::of(&headers);
+    let next = local(Some(&login.next));
     if !cookie(&headers, LOGIN).is_some_and(|token| same(token, &login.csrf)) {
-        let wrong = lang.say("The form is too old: try again.", "O formulário é antigo demais: tente de novo.");
-        return form(&pages, &headers, StatusCode::FORBIDDEN, next, Some(wrong.to_owned()));
+        let error = lang.text("The form has expired: try again.", "O formulário expirou: tente novamente.");
+        return form(&pages, &headers, StatusCode::FORBIDDEN, next, Some(error.to_owned()));
     }
     match pages.api.sessions.log_in(&login.user, login.password).await {
         Ok(token) => {
@@ -82,17 +84,17 @@ pub(super) async fn log_in(State(pages): State<Pages>, headers: HeaderMap, Form(
             set_cookie(&pages, &headers, &mut response, &format!("{COOKIE}={token}; Path=/"));
             response
         }
-        Err(Turned::Wrong) => {
-            let wrong = lang.say("This user and password don't go together.", "Usuário e senha não combinam.");
-            form(&pages, &headers, StatusCode::UNAUTHORIZED, next, Some(wrong.to_owned()))
+        Err(Denied::Wrong) => {
+            let error = lang.text("Wrong user or password.", "Usuário ou senha incorretos.");
+            form(&pages, &headers, StatusCode::UNAUTHORIZED, next, Some(error.to_owned()))
         }
-        Err(Turned::TooMany(wait)) => {
+        Err(Denied::TooMany(wait)) => {
             let seconds = wait.as_secs() + 1;
-            let wrong = match lang {
+            let error = match lang {
                 Lang::En => format!("Too many wrong passwords: try again in {seconds} s."),
-                Lang::Pt => format!("Senhas erradas demais: tente de novo em {seconds} s."),
+                Lang::Pt => format!("Muitas senhas incorretas: tente novamente em {seconds} s."),
             };
-            let mut response = form(&pages, &headers, StatusCode::TOO_MANY_REQUESTS, next, Some(wrong));
+            let mut response = form(&pages, &headers, StatusCode::TOO_MANY_REQUESTS, next, Some(error));
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             response
         }
@@ -100,13 +102,12 @@ pub(super) async fn log_in(State(pages): State<Pages>, headers: HeaderMap, Form(
 }
 
 pub(super) async fn log_out(State(pages): State<Pages>, headers: HeaderMap, body: String) -> Response {
-    let csrf = Query::read(&body);
-    let own = pages.api.sessions.knows(&headers).filter(|who| who.sent(csrf.get("csrf").unwrap_or_default()));
-    if own.is_some() {
-        pages.api.sessions.log_out(&headers);
-    }
+    let form = Query::parse(&body);
+    let identity = pages.api.sessions.session(&headers);
+    let is_own = identity.is_some_and(|identity| identity.owns_form(form.get("csrf").unwrap_or_default()));
     let mut response = Redirect::to("/login").into_response();
-    if own.is_some() {
+    if is_own {
+        pages.api.sessions.log_out(&headers);
         set_cookie(&pages, &headers, &mut response, &format!("{COOKIE}=; Path=/; Max-Age=0"));
     }
     response
@@ -136,6 +137,6 @@ mod tests {
         ] {
             assert_eq!(local(next), to);
         }
-        assert_eq!(way(&"/sagas?a=b".parse().unwrap()), "/login?next=%2Fsagas%3Fa%3Db");
+        assert_eq!(path_for(&"/sagas?a=b".parse().unwrap()), "/login?next=%2Fsagas%3Fa%3Db");
     }
 }

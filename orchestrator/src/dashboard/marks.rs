@@ -1,16 +1,13 @@
-//! What is written onto the drawings: numbers and heat for all sagas of a definition, the taken way for one.
+//! The marks on the drawings: numbers and heat for all sagas of a definition, the path of one saga.
 
 use saga::{Definition, Mark, Marks, Saga, StepState, StepStatus};
 
 use super::query::link;
 use crate::api::Flow;
+use crate::i18n::{CONCLUDE, Lang};
 use crate::stats::{StepStats, heat};
-use crate::words::Lang;
 
-/// The telling of the ending.
-const CONCLUDE: &str = "conclude";
-
-/// The flow of all sagas of a definition's version.
+/// The marks for all sagas of a definition's version.
 pub(super) fn flow(flow: &Flow, lang: Lang) -> Marks {
     let mut marks = Marks::default();
     for step in &flow.steps {
@@ -23,17 +20,18 @@ pub(super) fn flow(flow: &Flow, lang: Lang) -> Marks {
             ("step", Some(step.step.as_str())),
         ];
         let href = Some(format!("/sagas?{}", link(&to)));
-        let title = format!("{}: {}", flow.label(&step.step, lang), whole(step, lang).join(", "));
+        let title = format!("{}: {}", flow.label(&step.step, lang), all_numbers(step, lang).join(", "));
         let undoing = step.undoing > 0;
         let mark = Mark { class: hot, lines: lines(step, lang), href, title };
         if step.step == CONCLUDE {
-            // Both ways of telling are counted together.
-            (marks.conclude, marks.conclude_back) = (Some(mark.clone()), Some(mark));
+            // Forward and backward conclusions are counted together.
+            marks.conclude = Some(mark.clone());
+            marks.conclude_back = Some(mark);
             continue;
         }
         marks.steps.insert(step.step.clone(), mark);
         if undoing {
-            let text = format!("{} {}", lang.number(step.undoing), lang.say("being undone", "sendo desfeitas"));
+            let text = format!("{} {}", lang.number(step.undoing), lang.text("compensating", "em compensação"));
             let mark = Mark { class: "busy".to_owned(), lines: vec![text.clone()], href: None, title: text };
             marks.undos.insert(step.step.clone(), mark);
         }
@@ -41,11 +39,11 @@ pub(super) fn flow(flow: &Flow, lang: Lang) -> Marks {
     marks
 }
 
-/// What is said in a step's box: who is there, and how it goes.
+/// The lines in a step's box: its current waits, then its latest outcomes.
 fn lines(step: &StepStats, lang: Lang) -> Vec<String> {
-    let mut here = vec![format!("{} {}", lang.number(step.now), lang.say("here", "aqui"))];
+    let mut here = vec![format!("{} {}", lang.number(step.now), lang.text("here", "aqui"))];
     if let Some(oldest) = step.oldest_wait_ms {
-        here.push(format!("{} {}", lang.say("oldest", "há até"), lang.span(oldest.unsigned_abs())));
+        here.push(format!("{} {}", lang.text("oldest", "mais antiga há"), lang.span(oldest.unsigned_abs())));
     }
     let mut past = Vec::new();
     if let Some(p95) = step.p95_ms {
@@ -58,26 +56,26 @@ fn lines(step: &StepStats, lang: Lang) -> Vec<String> {
     [here, past].into_iter().filter(|line| !line.is_empty()).map(|line| line.join(" · ")).collect()
 }
 
-/// All that is known of a step, for who points at it.
-fn whole(step: &StepStats, lang: Lang) -> Vec<String> {
+/// All numbers of a step, for its tooltip.
+fn all_numbers(step: &StepStats, lang: Lang) -> Vec<String> {
     let counts = [
-        (step.now, lang.say("here now", "aqui agora")),
-        (step.started, lang.say("started", "iniciados")),
-        (step.refused, lang.say("refused", "recusados")),
-        (step.failed, lang.say("failed", "falharam")),
-        (step.timed_out, lang.say("timed out", "com tempo esgotado")),
+        (step.now, lang.text("here now", "aqui agora")),
+        (step.started, lang.text("started", "iniciados")),
+        (step.refused, lang.text("refused", "recusados")),
+        (step.failed, lang.text("failed", "com falha")),
+        (step.timed_out, lang.text("timed out", "com tempo esgotado")),
     ];
     let times = [("p50", step.p50_ms), ("p95", step.p95_ms), ("p99", step.p99_ms)];
     let counts = counts.into_iter().map(|(count, what)| format!("{} {what}", lang.number(count)));
     counts.chain(times.into_iter().filter_map(|(name, ms)| Some(format!("{name} {}", lang.span(ms?))))).collect()
 }
 
-/// The way that one saga took.
-pub(super) fn way(saga: &Saga, definition: &Definition, lang: Lang, now: i64) -> Marks {
+/// The marks for the path of one saga.
+pub(super) fn path(saga: &Saga, definition: &Definition, lang: Lang, now: i64) -> Marks {
     let mut marks = Marks::default();
     for step in saga.all_steps() {
         let label = definition.step(&step.name).map_or(step.name.as_str(), |known| known.label.get(lang.tag()));
-        let mut lines = vec![lang.status(step.was.map_or(step.status, |was| was.status).as_str())];
+        let mut lines = vec![lang.step_status(step.was.map_or(step.status, |was| was.status).as_str())];
         if let Some(took) = took(step, now) {
             let tries = if step.attempts > 1 { format!(" · {}×", step.attempts) } else { String::new() };
             lines.push(format!("{}{tries}", lang.span(took)));
@@ -86,13 +84,13 @@ pub(super) fn way(saga: &Saga, definition: &Definition, lang: Lang, now: i64) ->
         let href = step.started.map(|_| format!("#step-{}", step.name));
         let mark = Mark { class: format!("way-{}", kind(step)), lines, href, title };
         if step.name == CONCLUDE {
-            let told = if saga.turned() { &mut marks.conclude_back } else { &mut marks.conclude };
-            *told = Some(mark);
+            let conclude = if saga.turned() { &mut marks.conclude_back } else { &mut marks.conclude };
+            *conclude = Some(mark);
             continue;
         }
         marks.steps.insert(step.name.clone(), mark);
         if step.undos > 0 {
-            let text = lang.status(step.status.as_str());
+            let text = lang.step_status(step.status.as_str());
             let kind = if step.status == StepStatus::Compensating { "now" } else { kind_of(step.status) };
             let class = format!("way-{kind}");
             let mark = Mark { class, lines: vec![text.clone()], href: None, title: text };
@@ -102,13 +100,13 @@ pub(super) fn way(saga: &Saga, definition: &Definition, lang: Lang, now: i64) ->
     marks
 }
 
-/// How long it took to do it, or takes by now.
+/// The duration of the step so far, in milliseconds.
 fn took(step: &StepState, now: i64) -> Option<u64> {
     let end = step.outcome().map_or(saga::Timestamp(now), |(_, at)| at);
     Some(end.since(step.started?))
 }
 
-/// What a step's box looks like.
+/// The class of a step's box.
 fn kind(step: &StepState) -> &'static str {
     kind_of(step.was.map_or(step.status, |was| was.status))
 }

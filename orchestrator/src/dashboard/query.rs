@@ -1,10 +1,10 @@
-//! A page's query: what was asked for stands in the URL, so that a page can be kept, sent on, and reloaded. A form leaves
-//! empty fields in it, which mean nothing.
+//! The query of a page: its parameters are in the URL, so that a page can be bookmarked, shared and reloaded. Forms
+//! send empty fields, which are ignored.
 
 use axum::http::Uri;
-use common::http::Problem;
 use uuid::Uuid;
 
+use crate::error::ApiError;
 use crate::filter::Filter;
 
 /// Names and values, without empty ones.
@@ -13,11 +13,11 @@ pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
     pub(super) fn of(uri: &Uri) -> Self {
-        Self::read(uri.query().unwrap_or_default())
+        Self::parse(uri.query().unwrap_or_default())
     }
 
-    /// Reads `application/x-www-form-urlencoded`.
-    pub(super) fn read(text: &str) -> Self {
+    /// Parses `application/x-www-form-urlencoded`.
+    pub(super) fn parse(text: &str) -> Self {
         let pair = |part: &str| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             (decoded(&name.replace('+', " ")), decoded(&value.replace('+', " ")).trim().to_owned())
@@ -35,20 +35,29 @@ impl Query {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// A value that is a number.
-    pub(super) fn number(&self, name: &str) -> Result<Option<u32>, Problem> {
-        let read = |text: &str| {
-            text.parse().map_err(|_| Problem::bad_request(format!("{name} = {text}: it must be a whole number")))
+    /// A value as a number.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u32>, ApiError> {
+        let parse = |text: &str| {
+            text.parse().map_err(|_| {
+                ApiError::bad_request(
+                    format!("{name} = {text}: it must be a whole number"),
+                    format!("{name} = {text}: deve ser um número inteiro"),
+                )
+            })
         };
-        self.get(name).map(read).transpose()
+        self.get(name).map(parse).transpose()
     }
 
     /// The filter in it.
-    pub(super) fn filter(&self) -> Result<Filter, Problem> {
+    pub(super) fn filter(&self) -> Result<Filter, ApiError> {
         let text = |name| self.get(name).map(str::to_owned);
-        let read = |id: &str| {
-            Uuid::parse_str(id)
-                .map_err(|_| Problem::bad_request(format!("id = {id}: it must be the id of an order or a saga")))
+        let parse = |id: &str| {
+            Uuid::parse_str(id).map_err(|_| {
+                ApiError::bad_request(
+                    format!("id = {id}: it must be the id of an order or a saga"),
+                    format!("id = {id}: deve ser o id de um pedido ou de uma saga"),
+                )
+            })
         };
         Ok(Filter {
             status: text("status"),
@@ -57,7 +66,7 @@ impl Query {
             step: text("step"),
             customer: text("customer"),
             waiting_longer_than: text("waitingLongerThan"),
-            id: self.get("id").map(read).transpose()?,
+            id: self.get("id").map(parse).transpose()?,
             reason: text("reason"),
             text: text("text"),
             ..Filter::default()
@@ -65,9 +74,10 @@ impl Query {
     }
 }
 
-/// A filter as a query, `status=running&step=a`; empty when it lets everything through.
+/// A filter as a query, `status=running&step=a`; empty if the filter is.
 pub(super) fn of_filter(filter: &Filter) -> String {
-    let (version, id) = (filter.version.map(|v| v.to_string()), filter.id.map(|id| id.to_string()));
+    let version = filter.version.map(|version| version.to_string());
+    let id = filter.id.map(|id| id.to_string());
     link(&[
         ("status", filter.status.as_deref()),
         ("definition", filter.definition.as_deref()),
@@ -81,13 +91,13 @@ pub(super) fn of_filter(filter: &Filter) -> String {
     ])
 }
 
-/// A query of these values, as far as they are there.
+/// A query of the values that are given.
 pub(super) fn link(values: &[(&str, Option<&str>)]) -> String {
-    let there = values.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?))));
-    there.collect::<Vec<_>>().join("&")
+    let given = values.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?))));
+    given.collect::<Vec<_>>().join("&")
 }
 
-/// With everything escaped that is not a letter, a digit or one of `-._~` (RFC 3986, section 2.3).
+/// Percent-encodes all but letters, digits and `-._~` (RFC 3986, section 2.3).
 pub(super) fn encoded(text: &str) -> String {
     let one = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
@@ -96,9 +106,10 @@ pub(super) fn encoded(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
-/// The text of what was escaped; an escape that is none stays as it is.
+/// Decodes percent-encoded text; invalid escapes are left as they are.
 pub(super) fn decoded(text: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let hex = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
         match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
@@ -120,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_filter_says_comes_back_from_its_url() {
+    fn a_filter_survives_its_url() {
         let filter = Filter {
             status: Some("incident".to_owned()),
             version: Some(2),
@@ -129,15 +140,15 @@ mod tests {
             ..Filter::default()
         };
         let text = of_filter(&filter);
-        assert_eq!(Query::read(&text).filter().unwrap(), filter, "{text}");
+        assert_eq!(Query::parse(&text).filter().unwrap(), filter, "{text}");
         assert_eq!(of_filter(&Filter::default()), "");
     }
 
     #[test]
-    fn empty_fields_mean_nothing_and_nonsense_is_told() {
-        let query = Query::read("status=&step=a+b&step=c&x=%zz%4");
+    fn empty_fields_are_ignored_and_invalid_ones_rejected() {
+        let query = Query::parse("status=&step=a+b&step=c&x=%zz%4");
         assert_eq!((query.get("status"), query.get("step"), query.get("x")), (None, Some("a b"), Some("%zz%4")));
         assert_eq!(query.all("step").collect::<Vec<_>>(), ["a b", "c"]);
-        assert!(Query::read("version=x").filter().is_err() && Query::read("id=x").filter().is_err());
+        assert!(Query::parse("version=x").filter().is_err() && Query::parse("id=x").filter().is_err());
     }
 }

@@ -1,74 +1,97 @@
-//! The list of sagas: every filter stands in the URL.
+//! The list of sagas; its filter is in the URL.
 
 use common::http::Problem;
+use common::time::Timestamp;
 use maud::{Markup, html};
-use saga::Status;
+use saga::{Definition, Status};
 
+use super::components;
+use super::context::{Content, PageRequest, Pages, now};
 use super::query::{link, of_filter};
-use super::{Content, Pages, Seen, flow, layout};
+use crate::error::ApiError;
 use crate::filter::Filter;
+use crate::i18n::{CONCLUDE, Lang, step_label};
+use crate::stats;
 use crate::view::{self, Listed};
-use crate::words::Lang;
-use crate::{api, stats};
 
-/// On a page.
-const SHOWN: usize = 50;
-/// Counted up to here.
-const COUNTED: usize = 10_000;
+/// Sagas on a page.
+const PAGE_SIZE: usize = 50;
+/// The limit of the count.
+const MAX_COUNT: usize = 10_000;
 
-pub(super) async fn content(pages: &Pages, seen: &Seen) -> Result<Content, Problem> {
-    let (lang, now) = (seen.lang, flow::now());
-    let filter = seen.query.filter()?;
-    let checked = filter.clone().checked(common::time::Timestamp(now))?;
-    let (found, next) = pages.api.page(checked.clone(), seen.query.get("cursor"), SHOWN).await?;
-    let shown = found.len() as u64;
-    let read = move |connection: &rusqlite::Connection| {
-        let all = stats::totals(connection)?;
-        let count = if checked.is_empty() {
-            all.iter().map(|total| total.count).sum()
-        } else if checked.text.is_some() {
-            // Looking for a text once is slow enough.
-            shown
-        } else {
-            view::count(connection, &checked, COUNTED)?
-        };
-        Ok((count, all))
-    };
-    let (count, totals) = pages.api.context.view.read(read).await?;
-    let definitions = pages.api.all_definitions().await?;
-    let query = of_filter(&filter);
-    let title = lang.say("Sagas", "Sagas").to_owned();
+/// The number of matching sagas, and the totals of all.
+struct Counts {
+    matching: u64,
+    totals: Vec<stats::Total>,
+}
+
+/// The page.
+pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Content, ApiError> {
+    let lang = request.lang;
+    let now = now();
+    let filter = request.query.filter()?;
+    let checked = filter.clone().checked(Timestamp(now))?;
+    let page = pages.api.page(checked.clone(), request.query.get("cursor"), PAGE_SIZE).await?;
+    let counts = counts(pages, checked, page.sagas.len() as u64).await?;
+    let known = pages.api.all_definitions().await?;
+    let definitions: Vec<&Definition> = known.iter().map(|known| known.definition.as_ref()).collect();
+    let title = "Sagas".to_owned();
+    let at_limit = counts.matching >= MAX_COUNT as u64 && !filter.is_empty();
+    let has_more = at_limit || filter.text.is_some() && page.next.is_some();
     let main = html! {
-        h1 { (title) " " small { @if count >= COUNTED as u64 && !filter.is_empty() {
-            (lang.say("more than ", "mais de ")) (lang.number(COUNTED as u64))
-        } @else {
-            @if filter.text.is_some() && next.is_some() { (lang.say("more than ", "mais de ")) }
-            (lang.number(count))
-        } } }
-        (statuses(&filter, &totals, lang))
-        (form(&filter, &definitions.iter().map(|(d, _)| d.as_ref()).collect::<Vec<_>>(), lang))
-        @if found.is_empty() {
+        h1 { (title) " " small {
+            @if has_more { (lang.text("more than ", "mais de ")) }
+            (lang.number(counts.matching))
+        } }
+        (statuses(&filter, &counts.totals, lang))
+        (form(&filter, &definitions, lang))
+        @if page.sagas.is_empty() {
             p.empty { @if filter.is_empty() {
-                (lang.say("No order has been placed yet. Place one with curl, as the README shows.",
-                    "Nenhum pedido foi feito ainda. Faça um com curl, como mostra o README."))
-            } @else { (lang.say("No saga fits this filter.", "Nenhuma saga passa por este filtro.")) } }
+                (lang.text("No orders yet. Place one with curl, as shown in the README.",
+                    "Nenhum pedido ainda. Faça um com curl, como mostra o README."))
+            } @else { (lang.text("No saga matches this filter.", "Nenhuma saga corresponde a este filtro.")) } }
         } @else {
-            (table(&found, &definitions.iter().map(|(d, _)| d.as_ref()).collect::<Vec<_>>(), lang, now))
+            (table(&page.sagas, &definitions, lang, now))
         }
-        nav.pages aria-label=(lang.say("Pages of the list", "Páginas da lista")) {
-            @if seen.query.get("cursor").is_some() { a href={ "/sagas?" (query) } { (lang.say("Newest", "Mais novas")) } }
-            @if let Some(next) = &next {
-                a href={ "/sagas?" (query) "&" (link(&[("cursor", Some(next))])) } { (lang.say("Older", "Mais antigas")) }
-            }
-            @if !filter.is_empty() && seen.who.may_act() && !found.is_empty() {
-                a href={ "/bulk?" (query) } { (lang.say("Act on all that fit …", "Agir em todas que passam …")) }
-            }
-        }
+        (page_links(request, &filter, page.next.as_deref(), !page.sagas.is_empty()))
     };
     Ok(Content { title, main })
 }
 
-/// How many of each status, each a way to them.
+/// Counts the matching sagas; `listed` of them are on the page.
+async fn counts(pages: &Pages, filter: Filter, listed: u64) -> Result<Counts, Problem> {
+    let read = move |connection: &rusqlite::Connection| {
+        let totals = stats::totals(connection)?;
+        let matching = if filter.is_empty() {
+            totals.iter().map(|total| total.count).sum()
+        } else if filter.text.is_some() {
+            // A second search for the text would double the time of the page.
+            listed
+        } else {
+            view::count(connection, &filter, MAX_COUNT)?
+        };
+        Ok(Counts { matching, totals })
+    };
+    Ok(pages.api.context.view.read(read).await?)
+}
+
+fn page_links(request: &PageRequest, filter: &Filter, next: Option<&str>, has_sagas: bool) -> Markup {
+    let lang = request.lang;
+    let query = of_filter(filter);
+    html! { nav.pages aria-label=(lang.text("Pages of the list", "Páginas da lista")) {
+        @if request.query.get("cursor").is_some() {
+            a href={ "/sagas?" (query) } { (lang.text("Newest", "Mais recentes")) }
+        }
+        @if let Some(next) = next {
+            a href={ "/sagas?" (query) "&" (link(&[("cursor", Some(next))])) } { (lang.text("Older", "Mais antigas")) }
+        }
+        @if !filter.is_empty() && request.identity.may_act() && has_sagas {
+            a href={ "/bulk?" (query) } { (lang.text("Bulk action …", "Ação em lote …")) }
+        }
+    } }
+}
+
+/// The number of sagas of each status, with links to them.
 fn statuses(filter: &Filter, totals: &[stats::Total], lang: Lang) -> Markup {
     let of = |status: Status| {
         let own = totals.iter().filter(|total| {
@@ -83,7 +106,9 @@ fn statuses(filter: &Filter, totals: &[stats::Total], lang: Lang) -> Markup {
         format!("/sagas?{}", of_filter(&Filter { status, ..filter.clone() }))
     };
     html! { p.counts {
-        a.status href=(to(None)) aria-current=[filter.status.is_none().then_some("true")] { (lang.say("all", "todas")) }
+        a.status href=(to(None)) aria-current=[filter.status.is_none().then_some("true")] {
+            (lang.text("all", "todas"))
+        }
         @for status in Status::ALL { @let own = filter.status.as_deref() == Some(status.as_str());
             a class={ "status " (status) } href=(to(Some(status))) aria-current=[own.then_some("true")] {
                 (lang.status(status.as_str())) " " strong { (lang.number(of(status))) }
@@ -92,12 +117,12 @@ fn statuses(filter: &Filter, totals: &[stats::Total], lang: Lang) -> Markup {
     } }
 }
 
-fn form(filter: &Filter, definitions: &[&saga::Definition], lang: Lang) -> Markup {
+fn form(filter: &Filter, definitions: &[&Definition], lang: Lang) -> Markup {
     let mut names: Vec<&str> = definitions.iter().map(|definition| definition.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     let mut steps: Vec<&str> =
-        definitions.iter().flat_map(|d| &d.steps).map(|step| step.name.as_str()).chain(["conclude"]).collect();
+        definitions.iter().flat_map(|d| &d.steps).map(|step| step.name.as_str()).chain([CONCLUDE]).collect();
     steps.sort_unstable();
     steps.dedup();
     let id = filter.id.map(|id| id.to_string());
@@ -105,21 +130,21 @@ fn form(filter: &Filter, definitions: &[&saga::Definition], lang: Lang) -> Marku
     html! { form.filter method="get" action="/sagas" data-keep="filter" {
         @if let Some(status) = &filter.status { input type="hidden" name="status" value=(status); }
         @if let Some(reason) = &filter.reason { input type="hidden" name="reason" value=(reason); }
-        (choice("definition", lang.say("Definition", "Definição"), &names, filter.definition.as_deref(), lang))
-        (field("version", lang.say("Version", "Versão"), version.as_deref(), "1"))
-        (choice("step", lang.say("Step", "Passo"), &steps, filter.step.as_deref(), lang))
-        (field("waitingLongerThan", lang.say("Waiting longer than", "Esperando há mais de"),
+        (choice("definition", lang.text("Definition", "Definição"), &names, filter.definition.as_deref(), lang))
+        (field("version", lang.text("Version", "Versão"), version.as_deref(), "1"))
+        (choice("step", lang.text("Step", "Passo"), &steps, filter.step.as_deref(), lang))
+        (field("waitingLongerThan", lang.text("Waiting longer than", "Aguardando há mais de"),
             filter.waiting_longer_than.as_deref(), "5m"))
-        (field("customer", lang.say("Customer", "Cliente"), filter.customer.as_deref(), ""))
-        (field("id", lang.say("Order id", "Id do pedido"), id.as_deref(), ""))
-        (field("text", lang.say("Text", "Texto"), filter.text.as_deref(), ""))
+        (field("customer", lang.text("Customer", "Cliente"), filter.customer.as_deref(), ""))
+        (field("id", lang.text("Order id", "ID do pedido"), id.as_deref(), ""))
+        (field("text", lang.text("Text", "Texto"), filter.text.as_deref(), ""))
         div.buttons {
-            button.main type="submit" { (lang.say("Filter", "Filtrar")) }
-            a href="/sagas" { (lang.say("Clear", "Limpar")) }
+            button.main type="submit" { (lang.text("Filter", "Filtrar")) }
+            a href="/sagas" { (lang.text("Clear", "Limpar")) }
         }
-        @if filter.text.is_some() { p.hint { (lang.say(
-            "A text is looked for in the newest 4,000 sagas that fit otherwise.",
-            "O texto é procurado nas 4.000 sagas mais novas que passam no resto.")) } }
+        @if filter.text.is_some() { p.hint { (lang.text(
+            "The text is searched in the newest 4,000 sagas that match the other fields.",
+            "O texto é procurado nas 4.000 sagas mais recentes que correspondem aos outros campos.")) } }
     } }
 }
 
@@ -129,58 +154,60 @@ fn field(name: &str, label: &str, value: Option<&str>, example: &str) -> Markup 
 
 fn choice(name: &str, label: &str, options: &[&str], own: Option<&str>, lang: Lang) -> Markup {
     html! { label { span { (label) } select name=(name) {
-        option value="" { (lang.say("any", "qualquer")) }
+        option value="" { (lang.text("any", "qualquer")) }
         @for option in options { option value=(option) selected[own == Some(*option)] { (option) } }
         @if let Some(other) = own.filter(|own| !options.contains(own)) { option value=(other) selected { (other) } }
     } } }
 }
 
-/// Sagas, a row each.
-pub(super) fn table(found: &[Listed], definitions: &[&saga::Definition], lang: Lang, now: i64) -> Markup {
+/// A table of sagas.
+pub(super) fn table(found: &[Listed], definitions: &[&Definition], lang: Lang, now: i64) -> Markup {
     let heads = [
-        lang.say("Saga", "Saga"),
-        lang.say("Definition", "Definição"),
-        lang.say("Status", "Status"),
-        lang.say("Current step", "Passo atual"),
-        lang.say("Waiting", "Esperando"),
-        lang.say("Customer", "Cliente"),
-        lang.say("Started", "Início"),
-        lang.say("Last change", "Última mudança"),
+        "Saga",
+        lang.text("Definition", "Definição"),
+        "Status",
+        lang.text("Current step", "Passo atual"),
+        lang.text("Waiting", "Aguardando"),
+        lang.text("Customer", "Cliente"),
+        lang.text("Started", "Início"),
+        lang.text("Updated", "Atualizada"),
     ];
-    html! { div.scroll tabindex="0" role="region" aria-label=(lang.say("Sagas", "Sagas")) { table.cards {
+    html! { div.scroll tabindex="0" role="region" aria-label="Sagas" { table.cards {
         thead { tr { @for head in heads { th scope="col" { (head) } } } }
-        tbody { @for saga in found {
-            @let own = definitions.iter().find(|d| d.name == saga.definition && d.version == saga.version).copied();
-            tr class={ "is-" (saga.status) } data-row=(saga.id) {
-                th scope="row" { a href={ "/sagas/" (saga.id) } { code title=(saga.id) { (layout::short(&saga.id)) } } }
-                td data-label=(heads[1]) { (saga.definition) " v" (saga.version) }
-                td data-label=(heads[2]) {
-                    (layout::status(lang, &saga.status))
-                    @if saga.retrying { " " (layout::status(lang, "retrying")) }
-                }
-                td.none[saga.step.is_empty()] data-label=(heads[3]) { (steps(&saga.step, own, lang)) }
-                td.none[saga.waiting.is_none()] data-label=(heads[4]) { @match saga.waiting {
-                    Some(since) => { (lang.span(now.saturating_sub(since).max(0).unsigned_abs())) }
-                    None => "–",
-                } }
-                td.wide data-label=(heads[5]) { @match &saga.customer {
-                    Some(customer) => { a href={ "/sagas?" (link(&[("customer", Some(customer))])) } title=(customer) {
-                        (customer.chars().take(12).collect::<String>()) @if customer.chars().count() > 12 { "…" }
-                    } }
-                    None => "–",
-                } }
-                td data-label=(heads[6]) { (layout::moment(saga.started, false)) }
-                td data-label=(heads[7]) { (layout::ago(lang, saga.updated, now)) }
-            }
-        } }
+        tbody { @for saga in found { (row(saga, definitions, heads, lang, now)) } }
     } } }
 }
 
-fn steps(names: &str, definition: Option<&saga::Definition>, lang: Lang) -> String {
+fn row(saga: &Listed, definitions: &[&Definition], heads: [&str; 8], lang: Lang, now: i64) -> Markup {
+    let definition = definitions.iter().find(|d| d.name == saga.definition && d.version == saga.version).copied();
+    html! { tr class={ "is-" (saga.status) } data-row=(saga.id) {
+        th scope="row" { a href={ "/sagas/" (saga.id) } { code title=(saga.id) { (components::short(&saga.id)) } } }
+        td data-label=(heads[1]) { (saga.definition) " v" (saga.version) }
+        td data-label=(heads[2]) {
+            (components::status(lang, &saga.status))
+            @if saga.retrying { " " (components::step_status(lang, "retrying")) }
+        }
+        td.none[saga.step.is_empty()] data-label=(heads[3]) { (steps(&saga.step, definition, lang)) }
+        td.none[saga.waiting.is_none()] data-label=(heads[4]) { @match saga.waiting {
+            Some(since) => { (lang.span(now.saturating_sub(since).max(0).unsigned_abs())) }
+            None => "–",
+        } }
+        td.wide data-label=(heads[5]) { @match &saga.customer {
+            Some(customer) => { a href={ "/sagas?" (link(&[("customer", Some(customer))])) } title=(customer) {
+                (customer.chars().take(12).collect::<String>()) @if customer.chars().count() > 12 { "…" }
+            } }
+            None => "–",
+        } }
+        td data-label=(heads[6]) { (components::moment(saga.started)) }
+        td data-label=(heads[7]) { (components::ago(lang, saga.updated, now)) }
+    } }
+}
+
+fn steps(names: &str, definition: Option<&Definition>, lang: Lang) -> String {
     if names.is_empty() {
         return "–".to_owned();
     }
-    names.split(", ").map(|name| api::label(definition, name, lang)).collect::<Vec<_>>().join(", ")
+    names.split(", ").map(|name| step_label(definition, name, lang)).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -188,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_wrote_is_escaped() {
+    fn foreign_texts_are_escaped() {
         let evil = "<script>alert(1)</script>\"'";
         let saga = Listed {
             id: evil.to_owned(),

@@ -1,64 +1,78 @@
-//! A saga over time, as a chart: for each step how long doing it took and how long undoing it, and when its commands were
-//! sent again.
+//! The timeline of a saga: for each step, bars for its execution and its compensation, and ticks for further attempts.
 
 use maud::{Markup, html};
 use saga::{Definition, Saga, StepState, StepStatus, What};
 
-use crate::api::label;
-use crate::words::Lang;
+use crate::i18n::{Lang, step_label};
 
 const WIDTH: f64 = 760.0;
-/// Left of the bars, for the names.
+/// The space left of the bars, for the names.
 const LEFT: f64 = 190.0;
 const ROW: f64 = 30.0;
-/// The narrowest bar: what took no time was still there.
-const LEAST: f64 = 3.0;
+/// The width of the narrowest bar.
+const MIN_BAR: f64 = 3.0;
 
-/// A bar: from, to, and what it shows.
+/// A bar, between two times in milliseconds.
 struct Bar {
     from: i64,
     to: i64,
     class: &'static str,
 }
 
-/// The chart of a saga; an open one is shown up to now.
+/// The timeline of a saga; of an open one, up to now.
 pub(super) fn timeline(saga: &Saga, definition: Option<&Definition>, lang: Lang, now: i64) -> Markup {
     let steps: Vec<&StepState> = saga.all_steps().filter(|step| step.started.is_some()).collect();
-    let (first, last) = (saga.started.0, saga.ended.map_or(now, |at| at.0).max(saga.updated.0));
+    let first = saga.started.0;
+    let last = saga.ended.map_or(now, |at| at.0).max(saga.updated.0);
     let whole = (last - first).max(1) as f64;
     let x = |at: i64| LEFT + (at - first).clamp(0, last - first) as f64 / whole * (WIDTH - LEFT - 90.0);
     let height = steps.len() as f64 * ROW + 30.0;
-    let about = lang.say("The saga over time", "A saga no tempo");
+    let about = lang.text("Timeline of the saga", "Linha do tempo da saga");
     html! {
         div.scroll tabindex="0" role="region" aria-label=(about) {
-        svg.timeline viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(summary(&steps, definition, lang, now)) {
-            @for part in 0..=4 { @let at = first + (last - first) * part / 4; @let place = x(at);
-                line.grid x1=(tidy(place)) x2=(tidy(place)) y1="0" y2=(height - 22.0) {}
-                text.scale x=(tidy(place)) y=(height - 8.0) text-anchor="middle" { (lang.span((at - first).unsigned_abs())) }
+        @let summary = summary(&steps, definition, lang, now);
+        svg.timeline viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(summary) {
+            @for part in 0..=4 {
+                @let at = first + (last - first) * part / 4;
+                @let place = tidy(x(at));
+                line.grid x1=(place) x2=(place) y1="0" y2=(height - 22.0) {}
+                text.scale x=(place) y=(height - 8.0) text-anchor="middle" { (lang.span((at - first).unsigned_abs())) }
             }
-            @for (row, step) in (0_u32..).zip(&steps) { @let y = f64::from(row) * ROW + 4.0;
-                text.name x=(LEFT - 10.0) y=(y + 15.0) text-anchor="end" { (shortened(&label(definition, &step.name, lang))) }
-                @let bars = bars(step, last);
-                @for bar in &bars { @let from = x(bar.from);
-                    rect class={ "bar " (bar.class) } x=(tidy(from)) y=(y) height="20" rx="3"
-                        width=(tidy((x(bar.to) - from).max(LEAST))) {}
+            @for (row, step) in (0_u32..).zip(&steps) {
+                @let y = f64::from(row) * ROW + 4.0;
+                text.name x=(LEFT - 10.0) y=(y + 15.0) text-anchor="end" {
+                    (shortened(&step_label(definition, &step.name, lang)))
                 }
-                @for (at, class) in attempts(saga, step) { @let place = tidy(x(at));
+                @let bars = bars(step, last);
+                @for bar in &bars {
+                    @let from = x(bar.from);
+                    rect class={ "bar " (bar.class) } x=(tidy(from)) y=(y) height="20" rx="3"
+                        width=(tidy((x(bar.to) - from).max(MIN_BAR))) {}
+                }
+                @for (at, class) in attempts(saga, step) {
+                    @let place = tidy(x(at));
                     line class={ "tick " (class) } x1=(place) x2=(place) y1=(y - 2.0) y2=(y + 22.0) {}
                 }
-                @let end = bars.iter().map(|bar| x(bar.to).max(x(bar.from) + LEAST)).fold(LEFT, f64::max);
+                @let end = bars.iter().map(|bar| x(bar.to).max(x(bar.from) + MIN_BAR)).fold(LEFT, f64::max);
                 @let took: i64 = bars.iter().map(|bar| bar.to - bar.from).sum();
                 text.took x=(tidy(end + 6.0)) y=(y + 15.0) { (lang.span(took.unsigned_abs())) }
             }
         } }
-        ul.lines {
-            @for (class, text) in [
-                ("done", lang.say("done", "feito")), ("open", lang.say("waiting", "esperando")),
-                ("failed", lang.say("not done", "não feito")), ("undo", lang.say("being undone", "sendo desfeito")),
-            ] { li { span class={ "dash bar " (class) } aria-hidden="true" {} (text) } }
-            li { span.dash.tick aria-hidden="true" {} (lang.say("an attempt", "uma tentativa")) }
-        }
+        (legend(lang))
     }
+}
+
+fn legend(lang: Lang) -> Markup {
+    let bars = [
+        ("done", lang.text("done", "concluído")),
+        ("open", lang.text("waiting", "aguardando")),
+        ("failed", lang.text("not done", "não concluído")),
+        ("undo", lang.text("compensation", "compensação")),
+    ];
+    html! { ul.lines {
+        @for (class, text) in bars { li { span class={ "dash bar " (class) } aria-hidden="true" {} (text) } }
+        li { span.dash.tick aria-hidden="true" {} (lang.text("attempt", "tentativa")) }
+    } }
 }
 
 fn bars(step: &StepState, last: i64) -> Vec<Bar> {
@@ -79,7 +93,7 @@ fn bars(step: &StepState, last: i64) -> Vec<Bar> {
     bars
 }
 
-/// When its commands were sent, as far as the history still has it; the first one is where the bar begins.
+/// The further and the failed attempts of a step that the history still has; the first attempt is the start of the bar.
 fn attempts<'s>(saga: &'s Saga, step: &'s StepState) -> impl Iterator<Item = (i64, &'static str)> + 's {
     let own = saga.history.iter().filter(|entry| entry.step == step.name);
     own.filter_map(|entry| match entry.what {
@@ -110,7 +124,7 @@ fn summary(steps: &[&StepState], definition: Option<&Definition>, lang: Lang, no
     let one = |step: &&StepState| {
         let end = step.outcome().map_or(saga::Timestamp(now), |(_, at)| at);
         let took = step.started.map_or(0, |started| end.since(started));
-        format!("{} {}", label(definition, &step.name, lang), lang.span(took))
+        format!("{} {}", step_label(definition, &step.name, lang), lang.span(took))
     };
     steps.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -1,5 +1,5 @@
-//! Comparing passwords with their hashes. One comparison takes tens of milliseconds on purpose; a script that sends its
-//! password with each request has it compared once in a while, and is known by a keyed hash of it in between.
+//! Verifies passwords against their hashes. One verification takes tens of milliseconds on purpose; for a script that
+//! sends its password with each request, the result is cached under a keyed hash of the password.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -13,55 +13,71 @@ use argon2::password_hash::phc::PasswordHash;
 use tokio::sync::Semaphore;
 
 use super::limit::Limit;
-use super::{By, Role, Turned, User};
+use super::user::{Authentication, Denied, Role, User};
 
-/// How long a password that was right is known.
-const KNOWN: Duration = Duration::from_secs(60);
-/// The name under which names that do not exist are counted.
-const NOBODY: &str = "";
+/// How long a verified password is cached.
+const CACHED: Duration = Duration::from_secs(60);
+/// The name under which attempts with unknown names are counted.
+const UNKNOWN_USER: &str = "";
 
-/// Checks that a setting is a hash that passwords can be compared with.
+/// Checks that a setting is a PHC string of Argon2.
 ///
 /// # Errors
-/// What is wrong, with the key's name.
+/// The problem, with the setting's key.
 pub fn check_hash(key: &str, hash: &str) -> anyhow::Result<()> {
-    let told = |e| anyhow!("{key}: it is not a PHC string of Argon2 ({e})");
-    let parsed = PasswordHash::new(hash).map_err(told)?;
+    let invalid = |error| anyhow!("{key}: it is not a PHC string of Argon2 ({error})");
+    let parsed = PasswordHash::new(hash).map_err(invalid)?;
     if !parsed.algorithm.as_str().starts_with("argon2") {
         return Err(anyhow!("{key}: {} is not Argon2", parsed.algorithm));
     }
     Ok(())
 }
 
-/// The users, and what was tried.
+/// The users, and their recent attempts.
 pub(super) struct Passwords {
     users: Vec<User>,
-    /// One password at a time is compared: guessing is slow, and can't take the machine away from the sagas.
-    turn: Semaphore,
+    /// Permits one verification at a time, so that guessing is slow and leaves the processor to the sagas.
+    permit: Semaphore,
     limit: Mutex<Limit>,
-    /// SipHash with two random keys of this process: 128 bits that say nothing to whoever does not know the keys.
-    keys: (RandomState, RandomState),
-    known: Mutex<HashMap<(u64, u64), (Role, Instant)>>,
+    /// `SipHash` with two random keys of this process: a 128-bit keyed hash.
+    keys: [RandomState; 2],
+    cache: Mutex<HashMap<[u64; 2], Cached>>,
+}
+
+/// The role of a verified password, and when it was verified.
+struct Cached {
+    role: Role,
+    at: Instant,
 }
 
 impl Passwords {
     pub(super) fn new(users: Vec<User>) -> Self {
-        let (limit, keys, known) = (Mutex::default(), Default::default(), Mutex::default());
-        Self { users, turn: Semaphore::new(1), limit, keys, known }
+        Self {
+            users,
+            permit: Semaphore::new(1),
+            limit: Mutex::default(),
+            keys: Default::default(),
+            cache: Mutex::default(),
+        }
     }
 
-    /// What this user may do, if the password is right.
-    pub(super) async fn check(&self, name: &str, password: String, by: By) -> Result<Role, Turned> {
-        let user = self.users.iter().find(|user| user.name == name && user.by == by);
-        let counted = user.map_or(NOBODY, |user| user.name.as_str());
-        let Ok(_turn) = self.turn.acquire().await else { return Err(Turned::Wrong) };
+    /// Verifies a password, and returns the role of its user.
+    pub(super) async fn check(
+        &self,
+        name: &str,
+        password: String,
+        authentication: Authentication,
+    ) -> Result<Role, Denied> {
+        let user = self.users.iter().find(|user| user.name == name && user.authentication == authentication);
+        let counted = user.map_or(UNKNOWN_USER, |user| user.name.as_str());
+        let Ok(_permit) = self.permit.acquire().await else { return Err(Denied::Wrong) };
         if let Some(wait) = self.limit().wait(counted, Instant::now()) {
-            return Err(Turned::TooMany(wait));
+            return Err(Denied::TooMany(wait));
         }
-        // A name that does not exist takes as long.
-        let Some(hash) = user.or(self.users.first()).map(|user| user.hash.clone()) else { return Err(Turned::Wrong) };
-        let compare = move || Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok();
-        let right = tokio::task::spawn_blocking(compare).await.unwrap_or(false);
+        // An unknown name takes as long.
+        let Some(hash) = user.or(self.users.first()).map(|user| user.hash.clone()) else { return Err(Denied::Wrong) };
+        let verify = move || Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok();
+        let right = tokio::task::spawn_blocking(verify).await.unwrap_or(false);
         match user.filter(|_| right) {
             Some(user) => {
                 self.limit().right(counted);
@@ -69,23 +85,28 @@ impl Passwords {
             }
             None => {
                 self.limit().wrong(counted, Instant::now());
-                Err(Turned::Wrong)
+                Err(Denied::Wrong)
             }
         }
     }
 
-    /// The same for a password that comes with each request.
-    pub(super) async fn check_again(&self, name: &str, password: String, by: By) -> Result<Role, Turned> {
-        let said = (name, password.as_str(), by == By::Key);
-        let key = (self.keys.0.hash_one(said), self.keys.1.hash_one(said));
-        let known = self.known().get(&key).filter(|(_, at)| at.elapsed() < KNOWN).map(|(role, _)| *role);
-        if let Some(role) = known {
+    /// Like [`Self::check`], with a cache: for a password that is sent with each request.
+    pub(super) async fn check_cached(
+        &self,
+        name: &str,
+        password: String,
+        authentication: Authentication,
+    ) -> Result<Role, Denied> {
+        let credentials = (name, password.as_str(), authentication == Authentication::Key);
+        let key = self.keys.each_ref().map(|state| state.hash_one(credentials));
+        let cached = self.cache().get(&key).filter(|cached| cached.at.elapsed() < CACHED).map(|cached| cached.role);
+        if let Some(role) = cached {
             return Ok(role);
         }
-        let role = self.check(name, password, by).await?;
-        let mut known = self.known();
-        known.retain(|_, (_, at)| at.elapsed() < KNOWN);
-        known.insert(key, (role, Instant::now()));
+        let role = self.check(name, password, authentication).await?;
+        let mut cache = self.cache();
+        cache.retain(|_, cached| cached.at.elapsed() < CACHED);
+        cache.insert(key, Cached { role, at: Instant::now() });
         Ok(role)
     }
 
@@ -93,7 +114,7 @@ impl Passwords {
         self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(u64, u64), (Role, Instant)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, HashMap<[u64; 2], Cached>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

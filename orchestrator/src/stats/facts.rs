@@ -1,85 +1,175 @@
-//! What a saga's state counts for: a pure function of it. Steps are named by their place, so that what was counted for a
-//! saga takes a few bytes in its row.
+//! What a saga's state counts for: a pure function of it. Steps are stored by index, so that the facts of a saga take
+//! few bytes in its row.
 
 use saga::{Saga, StepState, StepStatus};
 use serde::{Deserialize, Serialize};
 
-use super::MINUTE;
 use super::histogram::bucket;
+use super::time::minute_of;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum What {
-    /// A step began; without a step, a saga did.
+    /// A step or a saga started.
     Started = 0,
-    /// It was done, and how long that took.
+    /// A step was done.
     Done = 1,
-    /// It was refused.
+    /// A step was refused.
     Refused = 2,
-    /// It ran out of retries.
+    /// A step failed after all retries.
     Failed = 3,
-    /// It ran out of time.
+    /// A step timed out.
     TimedOut = 4,
-    /// It was given up since the saga turned back.
+    /// A step was abandoned because the saga started to compensate.
     Abandoned = 5,
-    /// It was tried again so many times.
+    /// A step was retried.
     Retried = 6,
-    /// A saga ended; the name of the ending stands where the step's does.
+    /// A saga ended; its row has the status of the ending in place of the step.
     Ended = 7,
 }
 
-/// So many of something in a minute: the step's place, what, the minute since 1970, the bucket of the time it took, how many.
-pub type Fact = (u8, u8, i64, u8, u32);
-/// A step that is waited for now: its place, since when, its status, and why it is where it is.
-pub type Wait = (u8, i64, String, String);
+impl TryFrom<u8> for What {
+    type Error = String;
 
-/// The place of what is about the saga as a whole.
-pub const WHOLE: u8 = u8::MAX;
+    fn try_from(number: u8) -> Result<Self, String> {
+        Ok(match number {
+            0 => Self::Started,
+            1 => Self::Done,
+            2 => Self::Refused,
+            3 => Self::Failed,
+            4 => Self::TimedOut,
+            5 => Self::Abandoned,
+            6 => Self::Retried,
+            7 => Self::Ended,
+            _ => return Err(format!("{number} is not counted")),
+        })
+    }
+}
 
-/// What a saga counts for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a fact is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The saga as a whole.
+    Saga,
+    /// The step at this index in the definition.
+    Step(u8),
+}
+
+/// The number that stands for [`Subject::Saga`] in a row.
+const WHOLE: u8 = u8::MAX;
+
+/// A count in a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "FactRow", into = "FactRow")]
+pub struct Fact {
+    /// The saga or a step.
+    pub subject: Subject,
+    /// What is counted.
+    pub what: What,
+    /// The minute since 1970.
+    pub minute: i64,
+    /// The histogram bucket of the duration.
+    pub bucket: u8,
+    /// The count.
+    pub count: u32,
+}
+
+/// A fact as stored: subject, what, minute, bucket, count.
+type FactRow = (u8, u8, i64, u8, u32);
+
+impl TryFrom<FactRow> for Fact {
+    type Error = String;
+
+    fn try_from((subject, what, minute, bucket, count): FactRow) -> Result<Self, String> {
+        let subject = if subject == WHOLE { Subject::Saga } else { Subject::Step(subject) };
+        Ok(Self { subject, what: What::try_from(what)?, minute, bucket, count })
+    }
+}
+
+impl From<Fact> for FactRow {
+    fn from(fact: Fact) -> Self {
+        let subject = match fact.subject {
+            Subject::Saga => WHOLE,
+            Subject::Step(index) => index,
+        };
+        (subject, fact.what as u8, fact.minute, fact.bucket, fact.count)
+    }
+}
+
+/// A step that a saga waits for now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WaitRow", into = "WaitRow")]
+pub struct Wait {
+    /// The index of the step.
+    pub step: u8,
+    /// When the wait started, in milliseconds since 1970.
+    pub since: i64,
+    /// The status of the step.
+    pub status: String,
+    /// The reason for the status, without ids.
+    pub reason: String,
+}
+
+/// A wait as stored: step, since, status, reason.
+type WaitRow = (u8, i64, String, String);
+
+impl From<WaitRow> for Wait {
+    fn from((step, since, status, reason): WaitRow) -> Self {
+        Self { step, since, status, reason }
+    }
+}
+
+impl From<Wait> for WaitRow {
+    fn from(wait: Wait) -> Self {
+        (wait.step, wait.since, wait.status, wait.reason)
+    }
+}
+
+/// What a saga's state counts for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// Its status.
+    /// The saga's status.
     #[serde(rename = "s")]
     pub status: String,
-    /// How it ended.
-    #[serde(rename = "e", default, skip_serializing_if = "String::is_empty")]
-    pub ending: String,
-    /// What is counted by the minute.
+    /// The status of its ending, once it has ended.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<String>,
+    /// The counts by minute.
     #[serde(rename = "f")]
     pub facts: Vec<Fact>,
-    /// What it waits for.
+    /// The steps it waits for.
     #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<Wait>,
 }
 
 impl Facts {
-    /// Of a saga.
+    /// The facts of a saga's state.
     pub fn of(saga: &Saga) -> Self {
-        let mut facts = vec![(WHOLE, What::Started as u8, minute(saga.started.0), 0, 1)];
+        let mut facts = vec![fact(Subject::Saga, What::Started, saga.started.0, 0, 1)];
         let mut waits = Vec::new();
-        for (place, step) in (0..WHOLE).zip(saga.all_steps()) {
-            of_step(place, step, &mut facts);
+        for (index, step) in (0..WHOLE).zip(saga.all_steps()) {
+            of_step(index, step, &mut facts);
             if saga.is_open() && step.is_current() {
                 let since = step.since().map_or(saga.updated.0, |at| at.0);
                 let reason = kind_of(step.reason.as_deref().unwrap_or_default());
-                waits.push((place, since, step.status.as_str().to_owned(), reason));
+                waits.push(Wait { step: index, since, status: step.status.as_str().to_owned(), reason });
             }
         }
-        let mut ending = String::new();
-        if let (Some(ended), Some(told)) = (saga.ended, &saga.ending) {
-            let took = bucket(ended.since(saga.started));
-            facts.push((WHOLE, What::Ended as u8, minute(ended.0), took, 1));
-            ending.clone_from(&told.status);
+        let mut ending = None;
+        if let (Some(ended), Some(reached)) = (saga.ended, &saga.ending) {
+            let bucket = bucket(ended.since(saga.started));
+            facts.push(fact(Subject::Saga, What::Ended, ended.0, bucket, 1));
+            ending = Some(reached.status.clone());
         }
         Self { status: saga.status.as_str().to_owned(), ending, facts, waits }
     }
 }
 
-fn of_step(place: u8, step: &StepState, facts: &mut Vec<Fact>) {
+fn of_step(index: u8, step: &StepState, facts: &mut Vec<Fact>) {
     let Some(started) = step.started else { return };
-    facts.push((place, What::Started as u8, minute(started.0), 0, 1));
+    let subject = Subject::Step(index);
+    facts.push(fact(subject, What::Started, started.0, 0, 1));
     let Some((status, at)) = step.outcome() else { return };
     let what = match status {
         StepStatus::Done => What::Done,
@@ -95,25 +185,31 @@ fn of_step(place: u8, step: &StepState, facts: &mut Vec<Fact>) {
         | StepStatus::Stuck
         | StepStatus::Skipped => return,
     };
-    facts.push((place, what as u8, minute(at.0), bucket(at.since(started)), 1));
+    facts.push(fact(subject, what, at.0, bucket(at.since(started)), 1));
     if step.attempts > 1 {
-        facts.push((place, What::Retried as u8, minute(at.0), 0, step.attempts - 1));
+        facts.push(fact(subject, What::Retried, at.0, 0, step.attempts - 1));
     }
 }
 
-/// A reason without what makes it one saga's own, such as ids and long numbers: those that are alike then are one error.
+fn fact(subject: Subject, what: What, at: i64, bucket: u8, count: u32) -> Fact {
+    Fact { subject, what, minute: minute_of(at), bucket, count }
+}
+
+/// A reason without ids and long numbers, so that the same error of several sagas is one group.
 fn kind_of(reason: &str) -> String {
-    let own = |word: &str| {
-        let (digits, length) = (word.bytes().filter(u8::is_ascii_digit).count(), word.len());
+    let is_specific = |word: &str| {
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        let length = word.len();
         let hex = word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         hex && digits > 0 && length >= 8 || digits == length && length >= 4
     };
-    let (mut kind, mut rest) = (String::new(), reason);
+    let mut kind = String::new();
+    let mut rest = reason;
     while !rest.is_empty() {
         let in_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let end = rest.find(|c| !in_word(c)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
-        kind.push_str(if own(word) { "…" } else { word });
+        kind.push_str(if is_specific(word) { "…" } else { word });
         let next = after.find(in_word).unwrap_or(after.len());
         let (between, after) = after.split_at(next);
         kind.push_str(between);
@@ -122,16 +218,24 @@ fn kind_of(reason: &str) -> String {
     kind
 }
 
-fn minute(at: i64) -> i64 {
-    at.div_euclid(MINUTE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn errors_that_differ_by_ids_and_numbers_are_one() {
+    fn facts_are_stored_as_rows() {
+        let text =
+            r#"{"s":"compensated","e":"rejected","f":[[255,7,29,30,1],[2,6,29,0,3]],"w":[[2,1700,"stuck","no"]]}"#;
+        let facts: Facts = serde_json::from_str(text).unwrap();
+        assert_eq!(facts.facts[0].subject, Subject::Saga);
+        assert_eq!(facts.facts[1], fact(Subject::Step(2), What::Retried, 29 * 60_000, 0, 3));
+        assert_eq!(serde_json::to_string(&facts).unwrap(), text);
+        let open: Facts = serde_json::from_str(r#"{"s":"running","f":[]}"#).unwrap();
+        assert_eq!(open.ending, None);
+    }
+
+    #[test]
+    fn errors_that_differ_only_by_ids_and_numbers_are_one_group() {
         for (reason, kind) in [
             (
                 "refused: unknown_order: there is no order 229b6af7-250d-4e93-aec3-d1424c480c22",

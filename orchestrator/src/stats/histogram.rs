@@ -1,32 +1,32 @@
-//! Times in fixed buckets: half powers of two, from 1 ms to a month. Few enough to keep for every minute, and any two
-//! histograms can be added.
+//! Durations in fixed buckets: half powers of two, from 1 ms to a month. The buckets are few enough to store for every
+//! minute, and histograms can be added.
 
-/// How many buckets there are; what takes longer is in the last.
+/// The number of buckets; longer durations are in the last.
 pub const BUCKETS: u8 = 64;
 
-/// The bucket of so many milliseconds: 0 is nothing at all, `i` begins at 2^((i-1)/2).
+/// The bucket of a duration in milliseconds: bucket 0 is 0 ms, bucket `i` starts at 2^((i-1)/2) ms.
 pub fn bucket(ms: u64) -> u8 {
     if ms == 0 {
         return 0;
     }
     let power = ms.ilog2();
-    // Whether it is more than the power by the root of two, without leaving whole numbers.
+    // Whether ms >= 2^power * sqrt(2), in integers.
     let half = u128::from(ms).pow(2) >= 1_u128 << (2 * power + 1);
     let bucket = 2 * power + u32::from(half) + 1;
     u8::try_from(bucket).unwrap_or(u8::MAX).min(BUCKETS - 1)
 }
 
-/// Where a bucket begins, in milliseconds.
-fn begin(bucket: u8) -> f64 {
+/// The start of a bucket, in milliseconds.
+fn start_of(bucket: u8) -> f64 {
     if bucket == 0 { 0.0 } else { 2_f64.powf((f64::from(bucket) - 1.0) / 2.0) }
 }
 
-/// How many took how long.
+/// The number of durations in each bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Histogram(Vec<u64>);
 
 impl Histogram {
-    /// Adds so many of a bucket.
+    /// Adds durations to a bucket.
     pub fn add(&mut self, bucket: u8, count: u64) {
         let place = usize::from(bucket.min(BUCKETS - 1));
         if self.0.len() <= place {
@@ -37,20 +37,21 @@ impl Histogram {
         }
     }
 
-    /// How many there are.
+    /// The number of durations.
     pub fn count(&self) -> u64 {
         self.0.iter().sum()
     }
 
-    /// The time that the share `of` of them took at most, in milliseconds: exact to a bucket, and within it as if all
-    /// were spread evenly.
+    /// The quantile `of` (0 to 1), in milliseconds: exact to a bucket, interpolated linearly within it. `None` if
+    /// empty.
     pub fn quantile(&self, of: f64) -> Option<u64> {
         let wanted = self.count() as f64 * of;
         let mut seen = 0.0;
         for (place, count) in (0_u8..).zip(&self.0).filter(|(_, count)| **count > 0) {
             let count = *count as f64;
             if seen + count >= wanted {
-                let (from, to) = (begin(place), begin(place + 1));
+                let from = start_of(place);
+                let to = start_of(place + 1);
                 let inside = if place == 0 { 0.0 } else { (wanted - seen) / count * (to - from) };
                 return Some((from + inside).round() as u64);
             }
@@ -59,9 +60,9 @@ impl Histogram {
         None
     }
 
-    /// All the time that was spent, about, in milliseconds.
+    /// The approximate sum of all durations, in milliseconds.
     pub fn total(&self) -> f64 {
-        let middle = |place: u8| if place == 0 { 0.0 } else { f64::midpoint(begin(place), begin(place + 1)) };
+        let middle = |place: u8| if place == 0 { 0.0 } else { f64::midpoint(start_of(place), start_of(place + 1)) };
         (0_u8..).zip(&self.0).map(|(place, count)| middle(place) * *count as f64).sum()
     }
 }
@@ -74,8 +75,8 @@ mod tests {
     fn every_time_lies_between_the_ends_of_its_bucket() {
         for ms in (1..5_000).chain((1..40).map(|i| 7_u64.pow(i % 22))).chain([u64::MAX]) {
             let bucket = bucket(ms);
-            assert!(begin(bucket) <= ms as f64 + 1e-6, "{ms} is in {bucket}");
-            assert!(bucket == BUCKETS - 1 || (ms as f64) < begin(bucket + 1), "{ms} is in {bucket}");
+            assert!(start_of(bucket) <= ms as f64 + 1e-6, "{ms} is in {bucket}");
+            assert!(bucket == BUCKETS - 1 || (ms as f64) < start_of(bucket + 1), "{ms} is in {bucket}");
         }
         assert_eq!(bucket(0), 0);
     }
@@ -88,8 +89,8 @@ mod tests {
             histogram.add(bucket(ms), 1);
         }
         for (of, exact) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0)] {
-            let told = histogram.quantile(of).unwrap() as f64;
-            assert!(told > exact / 1.42 && told < exact * 1.42, "{of}: {told}");
+            let found = histogram.quantile(of).unwrap() as f64;
+            assert!(found > exact / 1.42 && found < exact * 1.42, "{of}: {found}");
         }
         assert!((histogram.total() / 500_500.0 - 1.0).abs() < 0.1, "{}", histogram.total());
     }

@@ -1,42 +1,42 @@
-//! Which step stands out: the one to look at first, and why. A rule that can be read, since people act on it.
+//! The step an operator should look at first, and why: a plain rule, since operators act on it.
 
 use serde::Serialize;
 
-use super::StepStats;
+use super::steps::StepStats;
 
-/// From this share on of those that came out, failing is more than bad luck.
+/// Failures from this percentage of ended steps are reported.
 const MANY_FAIL: f64 = 5.0;
-/// A wait is long from here on, whatever is usual.
+/// Shorter waits are never reported, in milliseconds.
 const LONG: i64 = 10_000;
 
-/// The step that stands out, and for what.
+/// A step that needs attention, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "why")]
 pub enum Offender {
-    /// Sagas stopped there, and wait for an operator.
+    /// Sagas are in incident at the step.
     Incidents {
-        /// Which step.
+        /// The step.
         step: String,
     },
-    /// It fails, or is not answered in time, for five or more of a hundred.
+    /// At least 5 % of the executions fail or time out.
     Fails {
-        /// Which step.
+        /// The step.
         step: String,
     },
-    /// Its attempts fail right now.
+    /// Its attempts are failing now.
     Retries {
-        /// Which step.
+        /// The step.
         step: String,
     },
-    /// Somebody waits there for twice as long as nearly everybody did.
+    /// A saga has waited for more than twice the 95th percentile.
     Slow {
-        /// Which step.
+        /// The step.
         step: String,
     },
 }
 
 impl Offender {
-    /// Which step.
+    /// The step.
     pub fn step(&self) -> &str {
         match self {
             Self::Incidents { step } | Self::Fails { step } | Self::Retries { step } | Self::Slow { step } => step,
@@ -44,7 +44,7 @@ impl Offender {
     }
 }
 
-/// The step that stands out most; of several of a kind the one with more of it.
+/// The step that needs attention most; among several of one kind, the one with the highest number.
 pub fn offender(steps: &[StepStats]) -> Option<Offender> {
     let most = |of: &dyn Fn(&StepStats) -> u64| {
         let worst = steps.iter().filter(|step| of(step) > 0).max_by_key(|step| of(step));
@@ -73,17 +73,17 @@ mod tests {
     }
 
     #[test]
-    fn what_stops_sagas_stands_out_before_what_fails_and_what_is_slow() {
+    fn incidents_come_before_failures_and_failures_before_slow_steps() {
         let mut steps = vec![step("a"), step("b"), step("c"), step("d")];
-        assert_eq!(offender(&steps), None, "all is well");
+        assert_eq!(offender(&steps), None, "no problem");
         steps[3].oldest_wait_ms = Some(9_000);
-        assert_eq!(offender(&steps), None, "nine seconds are no time");
+        assert_eq!(offender(&steps), None, "nine seconds are short");
         steps[3].oldest_wait_ms = Some(60_000);
         assert_eq!(offender(&steps), Some(Offender::Slow { step: "d".to_owned() }));
         steps[2].retrying = 1;
         assert_eq!(offender(&steps), Some(Offender::Retries { step: "c".to_owned() }));
         steps[1].timed_out = 4;
-        assert_eq!(offender(&steps).unwrap().step(), "c", "four of a hundred");
+        assert_eq!(offender(&steps).unwrap().step(), "c", "4 % is below the limit");
         steps[1].timed_out = 8;
         assert_eq!(offender(&steps), Some(Offender::Fails { step: "b".to_owned() }));
         steps[0].in_incident = 1;

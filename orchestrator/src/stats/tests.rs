@@ -1,4 +1,4 @@
-//! The sums are those of the last states, whatever was skipped or written twice on the way.
+//! Tests of the sums: those of the latest states, even if states are skipped or written twice.
 
 use common::time::Timestamp;
 use common::view::{Row, Rows as _};
@@ -9,10 +9,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::conduct::{Kept, saga_key};
+use crate::entity::{Entity, saga_key};
 use crate::view::SagaRows;
 
-const BEGUN: i64 = 1_700_000_000_000;
+const STARTED: i64 = 1_700_000_000_000;
 
 fn definition() -> Definition {
     Definition::parse("order.toml", include_str!("../../core/tests/kept/order-2.toml")).unwrap()
@@ -26,14 +26,14 @@ fn empty() -> Connection {
 
 fn write(connection: &mut Connection, saga: &Saga) {
     let tx = connection.transaction().unwrap();
-    let state = Kept::Saga(Box::new(saga.clone()));
+    let state = Entity::Saga(Box::new(saga.clone()));
     let key = saga_key(saga.id);
     let at = Timestamp(saga.updated.0);
     SagaRows::apply(&tx, &Row { partition: 0, key: &key, state: Some(&state), at }).unwrap();
     tx.commit().unwrap();
 }
 
-/// Everything the tables say, in words.
+/// All rows of the tables, as text.
 fn all(connection: &Connection) -> Vec<String> {
     let queries = [
         "SELECT definition || version || step || what || ' ' || minute || ' ' || bucket || ' ' || n FROM minutes \
@@ -48,13 +48,13 @@ fn all(connection: &Connection) -> Vec<String> {
     queries.iter().flat_map(rows).collect()
 }
 
-/// A saga's states, one after the other, as it is answered this or that.
+/// The successive states of a saga with these answers.
 fn states(id: u128, answers: &[u8]) -> Vec<Saga> {
     let definition = definition();
     let id = Uuid::from_u128(id);
     let order = json!({"orderId": id, "customerId": "c1", "items": [], "amountMinor": 1, "currency": "BRL"});
     let data = Data::with(&definition.start.output, order);
-    let mut now = saga::Timestamp(BEGUN);
+    let mut now = saga::Timestamp(STARTED);
     let mut saga = decide(&definition, None, Input::Start { id, data, traceparent: None }, now).saga.unwrap();
     let mut states = vec![saga.clone()];
     for answer in answers {
@@ -94,7 +94,9 @@ proptest! {
         written in prop::collection::vec(any::<bool>(), 64),
     ) {
         let ways: Vec<Vec<Saga>> = (1..).zip(&sagas).map(|(id, answers)| states(id, answers)).collect();
-        let (mut each, mut last, mut some) = (empty(), empty(), empty());
+        let mut each = empty();
+        let mut last = empty();
+        let mut some = empty();
         for way in &ways {
             write(&mut last, way.last().unwrap());
             for (state, twice) in way.iter().zip(written.iter().cycle()) {
@@ -112,12 +114,12 @@ proptest! {
 }
 
 #[test]
-fn a_paid_order_is_counted_at_each_step_and_waits_nowhere() {
+fn a_paid_order_is_counted_at_each_step_and_waits_at_none() {
     let mut connection = empty();
     let way = states(1, &[1, 2, 7, 3, 1]);
     write(&mut connection, &way[1]);
     let at = way[1].updated.0 + 5_000;
-    let here = now(&connection, "order", 2, at).unwrap();
+    let here = current(&connection, "order", 2, at).unwrap();
     assert_eq!(here.len(), 1);
     let waits = here["request-payment"];
     assert_eq!((waits.count, waits.oldest, waits.waited), (1, Some(way[1].updated.0), 5_000));
@@ -126,30 +128,30 @@ fn a_paid_order_is_counted_at_each_step_and_waits_nowhere() {
     }
     let done = way.last().unwrap();
     assert_eq!(done.status, saga::Status::Completed);
-    assert!(now(&connection, "order", 2, at).unwrap().is_empty());
-    let past = recent(&connection, "order", 2, BEGUN / MINUTE).unwrap();
+    assert!(current(&connection, "order", 2, at).unwrap().is_empty());
+    let past = recent(&connection, "order", 2, STARTED / MINUTE).unwrap();
     let steps = ["reserve", "request-payment", "payment-result", "finalize", "conclude"];
     for step in step_stats(steps.into_iter(), &past, &here, at) {
         assert_eq!((step.started, step.done, step.ended()), (1, 1, 1), "{step:?}");
     }
-    // Skipped by hand after 7 times 997 ms; known to a bucket.
+    // Skipped by an operator after 7 times 997 ms; exact to a bucket.
     let took = past["payment-result"].times.quantile(1.0).unwrap();
     assert!((4_900..9_900).contains(&took), "{took}");
-    let ends = ends_by_minute(&connection, 0).unwrap();
+    let ends = counts_by_minute(&connection, 0).unwrap();
     assert_eq!(ends.len(), 2);
     assert_eq!(ends[1].ending.as_deref(), Some("confirmed"));
     assert_eq!(totals(&connection).unwrap()[0].status, "completed");
 }
 
 #[test]
-fn what_stopped_is_grouped_by_step_and_reason_and_found_by_it() {
+fn incidents_are_grouped_by_step_and_reason_and_found_by_them() {
     let mut connection = empty();
-    // Reserved, the payment refused, and the release refused: nobody but a person can help.
+    // Reserved, the payment refused, and the release refused: only an operator can resolve it.
     let way = states(7, &[1, 4, 4]);
     let saga = way.last().unwrap();
     assert_eq!(saga.status, saga::Status::Incident);
     write(&mut connection, saga);
-    let groups = stuck(&connection).unwrap();
+    let groups = incidents(&connection).unwrap();
     assert_eq!((groups.len(), groups[0].step.as_str(), groups[0].count), (1, "reserve", 1));
     let reason = Some(groups[0].reason.clone());
     let found = |filter: crate::filter::Filter| crate::view::list(&connection, &filter, None, 10).unwrap().len();
@@ -164,15 +166,15 @@ fn what_stopped_is_grouped_by_step_and_reason_and_found_by_it() {
 }
 
 #[test]
-fn seven_days_are_kept() {
+fn statistics_are_stored_for_seven_days() {
     let mut connection = empty();
     for state in states(1, &[1]) {
         write(&mut connection, &state);
     }
     let mut later = states(2, &[]).remove(0);
     let day = 24 * 60 * MINUTE;
-    later.started = saga::Timestamp(BEGUN + 8 * day);
+    later.started = saga::Timestamp(STARTED + 8 * day);
     later.updated = later.started;
     write(&mut connection, &later);
-    assert!(ends_by_minute(&connection, 0).unwrap().iter().all(|minute| minute.minute > (BEGUN + day) / MINUTE));
+    assert!(counts_by_minute(&connection, 0).unwrap().iter().all(|minute| minute.minute > (STARTED + day) / MINUTE));
 }

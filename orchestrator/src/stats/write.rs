@@ -1,57 +1,64 @@
-//! Applying what changed between the state that was counted for a saga and the one that is written now, within the
-//! transaction that writes it.
+//! Applies the difference between a saga's previous facts and its new ones, in the transaction that writes its row.
 
 use rusqlite::{OptionalExtension as _, Transaction};
 use saga::Saga;
 
-use super::facts::{Fact, Facts, WHOLE, Wait, What};
-use super::{KEPT, MINUTE};
+use super::facts::{Fact, Facts, Subject, Wait, What};
+use super::time::{RETENTION, minute_of};
 
-/// Counts a saga as it is now, and answers what is to be kept with it. `before` is what was kept when it was last
+/// Counts a saga, and returns its facts as JSON, to be stored with it. `before` are the facts stored when it was last
 /// written; `at` is the broker's time of its record.
 pub fn put(tx: &Transaction<'_>, saga: &Saga, before: Option<&str>, at: i64) -> rusqlite::Result<String> {
     let new = Facts::of(saga);
-    let old: Facts = before.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let oldest = at.div_euclid(MINUTE) - KEPT;
+    let old: Option<Facts> = before.and_then(|text| serde_json::from_str(text).ok());
+    let oldest = minute_of(at) - RETENTION;
     if before.is_none() {
         tx.prepare_cached("DELETE FROM minutes WHERE minute < ?")?.execute([oldest])?;
     }
+    let Some(old) = old else {
+        add_total(tx, saga, &new.status, 1)?;
+        new.waits.iter().try_for_each(|wait| insert_wait(tx, saga, wait))?;
+        let mut recent = new.facts.iter().filter(|fact| fact.minute >= oldest);
+        recent.try_for_each(|fact| add_count(tx, saga, fact, new.ending.as_deref(), 1))?;
+        return to_json(&new);
+    };
     if old.status != new.status {
-        total(tx, saga, &old.status, -1)?;
-        total(tx, saga, &new.status, 1)?;
+        add_total(tx, saga, &old.status, -1)?;
+        add_total(tx, saga, &new.status, 1)?;
     }
-    for gone in old.waits.iter().filter(|wait| !new.waits.contains(wait)) {
-        waits_no_more(tx, saga, gone)?;
+    for removed in old.waits.iter().filter(|wait| !new.waits.contains(wait)) {
+        delete_wait(tx, saga, removed)?;
     }
-    for come in new.waits.iter().filter(|wait| !old.waits.contains(wait)) {
-        waits(tx, saga, come)?;
+    for added in new.waits.iter().filter(|wait| !old.waits.contains(wait)) {
+        insert_wait(tx, saga, added)?;
     }
-    let same = old.ending == new.ending;
-    let kept = |fact: &Fact, others: &[Fact]| others.contains(fact) && (same || fact.1 != What::Ended as u8);
-    for gone in old.facts.iter().filter(|fact| !kept(fact, &new.facts)) {
-        count(tx, saga, gone, &old.ending, -1)?;
+    let same_ending = old.ending == new.ending;
+    let unchanged = |fact: &Fact, others: &[Fact]| others.contains(fact) && (same_ending || fact.what != What::Ended);
+    for removed in old.facts.iter().filter(|fact| !unchanged(fact, &new.facts)) {
+        add_count(tx, saga, removed, old.ending.as_deref(), -1)?;
     }
-    for come in new.facts.iter().filter(|fact| !kept(fact, &old.facts) && fact.2 >= oldest) {
-        count(tx, saga, come, &new.ending, 1)?;
+    for added in new.facts.iter().filter(|fact| !unchanged(fact, &old.facts) && fact.minute >= oldest) {
+        add_count(tx, saga, added, new.ending.as_deref(), 1)?;
     }
-    serde_json::to_string(&new).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    to_json(&new)
 }
 
-/// What was kept with a saga.
+fn to_json(facts: &Facts) -> rusqlite::Result<String> {
+    serde_json::to_string(facts).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+/// The facts stored with a saga, as JSON.
 pub(crate) fn before(tx: &Transaction<'_>, saga: &Saga) -> rusqlite::Result<Option<String>> {
     tx.prepare_cached("SELECT counted FROM sagas WHERE started = ? AND id = ?")?
         .query_row((saga.started.0, saga.id.to_string()), |row| row.get(0))
         .optional()
 }
 
-fn name_of(saga: &Saga, place: u8) -> &str {
-    saga.all_steps().nth(usize::from(place)).map_or("", |step| step.name.as_str())
+fn step_name(saga: &Saga, index: u8) -> &str {
+    saga.all_steps().nth(usize::from(index)).map_or("", |step| step.name.as_str())
 }
 
-fn total(tx: &Transaction<'_>, saga: &Saga, status: &str, n: i64) -> rusqlite::Result<()> {
-    if status.is_empty() {
-        return Ok(());
-    }
+fn add_total(tx: &Transaction<'_>, saga: &Saga, status: &str, n: i64) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "INSERT INTO totals(definition, version, status, n) VALUES (?, ?, ?, ?) \
          ON CONFLICT(definition, version, status) DO UPDATE SET n = n + excluded.n",
@@ -60,7 +67,7 @@ fn total(tx: &Transaction<'_>, saga: &Saga, status: &str, n: i64) -> rusqlite::R
     Ok(())
 }
 
-fn waits(tx: &Transaction<'_>, saga: &Saga, (place, since, state, reason): &Wait) -> rusqlite::Result<()> {
+fn insert_wait(tx: &Transaction<'_>, saga: &Saga, wait: &Wait) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "INSERT OR REPLACE INTO waits(definition, version, step, since, id, started, state, reason) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -68,32 +75,33 @@ fn waits(tx: &Transaction<'_>, saga: &Saga, (place, since, state, reason): &Wait
     .execute((
         &saga.definition,
         saga.version,
-        name_of(saga, *place),
-        since,
+        step_name(saga, wait.step),
+        wait.since,
         saga.id.to_string(),
         saga.started.0,
-        state,
-        reason,
+        &wait.status,
+        &wait.reason,
     ))?;
     Ok(())
 }
 
-fn waits_no_more(tx: &Transaction<'_>, saga: &Saga, (place, since, ..): &Wait) -> rusqlite::Result<()> {
+fn delete_wait(tx: &Transaction<'_>, saga: &Saga, wait: &Wait) -> rusqlite::Result<()> {
     tx.prepare_cached("DELETE FROM waits WHERE definition = ? AND version = ? AND step = ? AND since = ? AND id = ?")?
-        .execute((&saga.definition, saga.version, name_of(saga, *place), since, saga.id.to_string()))?;
+        .execute((&saga.definition, saga.version, step_name(saga, wait.step), wait.since, saga.id.to_string()))?;
     Ok(())
 }
 
-fn count(tx: &Transaction<'_>, saga: &Saga, fact: &Fact, ending: &str, sign: i64) -> rusqlite::Result<()> {
-    let (place, what, minute, bucket, n) = *fact;
-    let step = match (place, what) {
-        (WHOLE, what) if what == What::Ended as u8 => ending,
-        (WHOLE, _) => "",
-        (place, _) => name_of(saga, place),
+fn add_count(tx: &Transaction<'_>, saga: &Saga, fact: &Fact, ending: Option<&str>, sign: i64) -> rusqlite::Result<()> {
+    let step = match fact.subject {
+        Subject::Step(index) => step_name(saga, index),
+        Subject::Saga if fact.what == What::Ended => ending.unwrap_or_default(),
+        Subject::Saga => "",
     };
-    let n = i64::from(n) * sign;
+    let Fact { minute, bucket, .. } = *fact;
+    let what = fact.what as u8;
+    let n = i64::from(fact.count) * sign;
     if sign < 0 {
-        // A minute that is not kept any more has nothing to take away from.
+        // A deleted minute has no row to update.
         tx.prepare_cached(
             "UPDATE minutes SET n = n + ?7 WHERE minute = ?5 AND bucket = ?6 AND name = \
              (SELECT id FROM names WHERE definition = ?1 AND version = ?2 AND step = ?3 AND what = ?4)",

@@ -10,8 +10,8 @@ use common::blob::Json;
 use common::journal::{Claim, Entry, Positions, Record, Write};
 use common::time::Timestamp;
 use common::topics;
-use orchestrator::conduct::{Kept, saga_key};
 use orchestrator::definitions::Definitions;
+use orchestrator::entity::{Entity, saga_key};
 use saga::{Action, Callback, Data, Definition, Input, Outcome, Saga};
 use serde::Serialize;
 use serde_json::json;
@@ -144,7 +144,7 @@ impl<'c> Writer<'c> {
                 first.push(id);
             }
             let saga = run(&self.definition, id, ended)?;
-            let state = Some(Json::of(&Kept::Saga(Box::new(saga)))?);
+            let state = Some(Json::of(&Entity::Saga(Box::new(saga)))?);
             let partition = topics::partition_of(id.to_string().as_bytes(), PARTITIONS);
             self.waiting.entry(partition).or_default().push(Write { key: saga_key(id), state });
             if self.waiting.get(&partition).is_some_and(|waiting| waiting.len() >= IN_A_RECORD) {

@@ -1,4 +1,4 @@
-//! How sagas look from outside: the JSON of the API.
+//! The JSON of sagas and definitions in the API.
 
 use saga::{Definition, Operated, Saga, StepState};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub fn listed(saga: &Listed) -> Value {
     })
 }
 
-/// A saga, whole. Without its definition the steps have no labels.
+/// A saga. Without its definition, the steps have no labels.
 pub fn whole(saga: &Saga, definition: Option<&Definition>) -> Value {
     let history = saga.history.iter().map(|entry| {
         json!({
@@ -59,24 +59,24 @@ pub fn whole(saga: &Saga, definition: Option<&Definition>) -> Value {
     })
 }
 
-fn operated(done: &Operated) -> Value {
+fn operated(operated: &Operated) -> Value {
     json!({
-        "id": done.id,
-        "at": done.at.to_string(),
-        "by": done.by,
-        "why": done.why,
-        "action": done.action,
-        "refused": done.refused,
+        "id": operated.id,
+        "at": operated.at.to_string(),
+        "by": operated.by,
+        "why": operated.why,
+        "action": operated.action,
+        "refused": operated.refused,
     })
 }
 
-/// A definition, and whether there is a file of it.
-pub fn definition(definition: &Definition, file: bool) -> Value {
-    let mut shown = serde_json::to_value(definition).unwrap_or_default();
-    if let Some(object) = shown.as_object_mut() {
-        object.insert("file".to_owned(), file.into());
+/// A definition, and whether it has a file.
+pub fn definition(definition: &Definition, has_file: bool) -> Value {
+    let mut value = serde_json::to_value(definition).unwrap_or_default();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("file".to_owned(), has_file.into());
     }
-    shown
+    value
 }
 
 fn step(step: &StepState, definition: Option<&Definition>) -> Value {

@@ -1,11 +1,11 @@
-//! What the engine's effects become on Kafka. One place, one match.
+//! Turns the engine's effects into Kafka messages.
 
 use common::messages::{Outgoing, header};
 use common::time::Timestamp;
 use saga::{Effect, Saga};
 
-/// The message that carries an effect out.
-pub fn perform(saga: &Saga, effect: Effect, now: Timestamp) -> Outgoing {
+/// The message that carries an effect of a saga.
+pub fn message(saga: &Saga, effect: Effect, now: Timestamp) -> Outgoing {
     match effect {
         Effect::SendCommand { topic, key, command, step, attempt, action, id, payload } => {
             let subject = saga.id.to_string();

@@ -1,0 +1,127 @@
+//! The state of the routes, and what they and the pages read.
+
+use std::sync::Arc;
+
+use common::http::Problem;
+use common::service::Context;
+use saga::{Definition, Saga};
+use uuid::Uuid;
+
+use super::cache::RecentCache;
+use crate::definitions::{Definitions, parse_stored};
+use crate::error::ApiError;
+use crate::filter::Filter;
+use crate::sessions::Sessions;
+use crate::settings::Settings;
+use crate::view::{self, Cursor, Listed, RolloutRow};
+
+/// The state of the routes.
+#[derive(Clone)]
+pub struct Api {
+    pub(crate) context: Context<Settings>,
+    pub(crate) definitions: Arc<Definitions>,
+    pub(crate) sessions: Sessions,
+    pub(super) cache: RecentCache,
+}
+
+/// A definition, and whether it has a file.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownDefinition {
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) has_file: bool,
+}
+
+/// A page of the list of sagas.
+#[derive(Clone, Debug)]
+pub(crate) struct SagaPage {
+    pub(crate) sagas: Vec<Listed>,
+    /// The cursor of the next page.
+    pub(crate) next: Option<String>,
+}
+
+/// Parses the id of a saga.
+pub(crate) fn saga_id(text: &str) -> Result<Uuid, ApiError> {
+    let start: String = text.chars().take(80).collect();
+    Uuid::parse_str(text).map_err(|error| {
+        let english = format!("'{start}' is not the id of a saga: {error}");
+        ApiError::bad_request(english, format!("'{start}' não é o id de uma saga."))
+    })
+}
+
+fn parse_cursor(text: &str) -> Result<Cursor, ApiError> {
+    let cursor = text.split_once('_').and_then(|(started, id)| {
+        let started = started.parse().ok()?;
+        Some(Cursor { started, id: id.to_owned() })
+    });
+    cursor.ok_or_else(|| {
+        ApiError::bad_request(
+            format!("cursor = {text}: use `next` of the previous page"),
+            format!("cursor = {text}: use o `next` da página anterior"),
+        )
+    })
+}
+
+impl Api {
+    /// State with the definitions of this instance.
+    pub fn new(context: Context<Settings>, sessions: Sessions) -> Self {
+        // Loaded once: a file changed since does not run, and is not shown.
+        let definitions = Arc::new(Definitions::load(&context.settings.sagas.directory).unwrap_or_default());
+        Self { context, definitions, sessions, cache: RecentCache::default() }
+    }
+
+    /// A page of the sagas that match, the newest first.
+    pub(crate) async fn page(&self, filter: Filter, cursor: Option<&str>, limit: usize) -> Result<SagaPage, ApiError> {
+        let before = cursor.map(parse_cursor).transpose()?;
+        let query =
+            move |connection: &rusqlite::Connection| view::list(connection, &filter, before.as_ref(), limit + 1);
+        let mut sagas = self.context.view.read(query).await.map_err(Problem::from)?;
+        let has_more = sagas.len() > limit;
+        sagas.truncate(limit);
+        let next = sagas.last().filter(|_| has_more).map(|last| format!("{}_{}", last.started, last.id));
+        Ok(SagaPage { sagas, next })
+    }
+
+    /// A saga.
+    pub(crate) async fn saga(&self, id: Uuid) -> Result<Saga, ApiError> {
+        let state =
+            self.context.view.read(move |connection| view::state(connection, id)).await.map_err(Problem::from)?;
+        let saga = state.map(|text| view::saga(&text)).transpose().map_err(Problem::internal)?.flatten();
+        saga.ok_or_else(|| ApiError::not_found(format!("there is no saga {id}"), format!("A saga {id} não existe.")))
+    }
+
+    /// The definition that a saga runs on, even if its file was removed.
+    pub(crate) async fn definition_of(&self, saga: &Saga) -> Result<Option<Arc<Definition>>, ApiError> {
+        if let Some(known) = self.definitions.of(&saga.definition, saga.version) {
+            return Ok(Some(known.clone()));
+        }
+        let mut stored = self.context.view.read(view::definitions).await.map_err(Problem::from)?.into_iter();
+        let row = stored.find(|row| row.name == saga.definition && row.version == saga.version);
+        Ok(row.and_then(|row| parse_stored(&row.name, row.version, &row.text)).map(Arc::new))
+    }
+
+    /// The definitions of the files, then those that only the journal has.
+    pub(crate) async fn all_definitions(&self) -> Result<Vec<KnownDefinition>, ApiError> {
+        let of_file = |definition: &Arc<Definition>| KnownDefinition { definition: definition.clone(), has_file: true };
+        let mut all: Vec<_> = self.definitions.shared().map(of_file).collect();
+        for row in self.context.view.read(view::definitions).await.map_err(Problem::from)? {
+            if self.definitions.of(&row.name, row.version).is_none()
+                && let Some(definition) = parse_stored(&row.name, row.version, &row.text)
+            {
+                all.push(KnownDefinition { definition: Arc::new(definition), has_file: false });
+            }
+        }
+        Ok(all)
+    }
+
+    /// The rollout of a definition, if one was set.
+    pub(crate) async fn rollout(&self, name: &str) -> Result<Option<RolloutRow>, ApiError> {
+        let name = name.to_owned();
+        let rows = self.context.view.read(move |connection| view::rollouts(connection, &name)).await;
+        Ok(rows.map_err(Problem::from)?.first().copied())
+    }
+
+    /// The maximum age of the data, in milliseconds.
+    pub(crate) fn lag(&self) -> u64 {
+        u64::try_from(self.context.status.data_age().as_millis()).unwrap_or(u64::MAX)
+    }
+}

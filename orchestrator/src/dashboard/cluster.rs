@@ -1,0 +1,73 @@
+//! A cache of the state of the cluster, shared by all requests: reading it takes requests to the broker for each
+//! partition.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::worker::Group;
+use tokio::sync::Mutex;
+
+use crate::api::{Api, DeadTopic, Letter};
+use crate::error::ApiError;
+
+/// How long the groups and topics are cached.
+const GROUPS_FRESH: Duration = Duration::from_secs(2);
+/// How long the messages of a dead-letter topic are cached: reading them takes a consumer for each partition.
+const LETTERS_FRESH: Duration = Duration::from_secs(10);
+
+/// The state of the cluster.
+#[derive(Clone)]
+pub(super) struct ClusterState {
+    pub(super) groups: Vec<Group>,
+    pub(super) dead: Vec<DeadTopic>,
+}
+
+struct Cached<T> {
+    at: Instant,
+    value: T,
+}
+
+/// The cache.
+#[derive(Default)]
+pub(super) struct ClusterCache {
+    state: Mutex<Option<Cached<Result<ClusterState, ApiError>>>>,
+    letters: Mutex<HashMap<String, Cached<Arc<Vec<Letter>>>>>,
+}
+
+impl ClusterCache {
+    /// The state of the cluster.
+    pub(super) async fn state(&self, api: &Api) -> Result<ClusterState, ApiError> {
+        let mut cached = self.state.lock().await;
+        if let Some(fresh) = cached.as_ref().filter(|cached| cached.at.elapsed() < GROUPS_FRESH) {
+            return fresh.value.clone();
+        }
+        let value = read_state(api).await;
+        *cached = Some(Cached { at: Instant::now(), value: value.clone() });
+        value
+    }
+
+    /// The newest dead letters of a topic.
+    pub(super) async fn letters(&self, api: &Api, topic: &str) -> Result<Arc<Vec<Letter>>, ApiError> {
+        let mut cached = self.letters.lock().await;
+        cached.retain(|_, cached| cached.at.elapsed() < LETTERS_FRESH);
+        if let Some(fresh) = cached.get(topic) {
+            return Ok(fresh.value.clone());
+        }
+        let value = Arc::new(api.letters(topic).await?);
+        cached.insert(topic.to_owned(), Cached { at: Instant::now(), value: value.clone() });
+        Ok(value)
+    }
+
+    /// Drops what is cached of a topic, after one of its messages was put back.
+    pub(super) async fn invalidate(&self, topic: &str) {
+        self.letters.lock().await.remove(topic);
+        *self.state.lock().await = None;
+    }
+}
+
+async fn read_state(api: &Api) -> Result<ClusterState, ApiError> {
+    let groups = api.groups().await?;
+    let dead = api.dead_topics().await?;
+    Ok(ClusterState { groups, dead })
+}

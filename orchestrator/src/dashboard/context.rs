@@ -1,0 +1,47 @@
+//! The state of the pages, and the request of a page.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, Uri};
+use common::time::Timestamp;
+use maud::Markup;
+
+use super::cluster::ClusterCache;
+use super::query::Query;
+use crate::api::Api;
+use crate::i18n::Lang;
+use crate::sessions::Identity;
+
+/// The state of the pages.
+#[derive(Clone)]
+pub(super) struct Pages {
+    pub(super) api: Api,
+    pub(super) cluster: Arc<ClusterCache>,
+}
+
+/// The request of a page by a logged-in user.
+#[derive(Debug, Clone)]
+pub(super) struct PageRequest {
+    pub(super) lang: Lang,
+    pub(super) identity: Identity,
+    pub(super) query: Query,
+}
+
+/// The content of a page, without its frame.
+pub(super) struct Content {
+    pub(super) title: String,
+    pub(super) main: Markup,
+}
+
+impl Pages {
+    /// The request of a logged-in user; `None` without a session.
+    pub(super) fn request(&self, uri: &Uri, headers: &HeaderMap) -> Option<PageRequest> {
+        let identity = self.api.sessions.session(headers)?;
+        Some(PageRequest { lang: Lang::of(headers), identity, query: Query::of(uri) })
+    }
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn now() -> i64 {
+    Timestamp::now().0
+}

@@ -1,0 +1,21 @@
+//! Renders the content of any page, for its first request and for its updates.
+
+use super::context::{Content, PageRequest, Pages};
+use super::page::Page;
+use super::{bulk, dead_letters, definitions, flow, incidents, saga_page, sagas, throughput};
+use crate::error::ApiError;
+
+/// The content of a page.
+pub(super) async fn content(pages: &Pages, page: &Page, request: &PageRequest) -> Result<Content, ApiError> {
+    match page {
+        Page::Flow => flow::content(pages, request).await,
+        Page::Sagas => sagas::content(pages, request).await,
+        Page::Saga(id) => saga_page::content(pages, request, *id).await,
+        Page::Bulk => bulk::content(request),
+        Page::Incidents => incidents::content(pages, request).await,
+        Page::Throughput => throughput::content(pages, request).await,
+        Page::DeadLetters(topic) => dead_letters::content(pages, request, topic).await,
+        Page::Definitions => definitions::content(pages, request).await,
+        Page::Definition { name, version } => definitions::one(pages, request, name, *version).await,
+    }
+}

@@ -1,0 +1,83 @@
+//! The orchestrator's handler: parses each message and dispatches it to its rule.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use common::journal::{Handler, NoSideEffect, Store, Transaction, Trigger};
+use common::messages::{Message, Outgoing, Unreadable};
+use common::time::Timestamp;
+use common::topics;
+
+use crate::definitions::Definitions;
+use crate::entity::Entity;
+use crate::messages::Inbound;
+use crate::rules::context::RuleContext;
+use crate::rules::versions::Versions;
+use crate::rules::{callbacks, rollout, sagas};
+
+/// The orchestrator's handler.
+pub struct SagaHandler {
+    versions: Versions,
+}
+
+impl SagaHandler {
+    /// A handler with the definitions of the files.
+    pub fn new(definitions: Definitions) -> Self {
+        Self { versions: Versions::new(definitions) }
+    }
+
+    /// The definitions of the files.
+    pub const fn definitions(&self) -> &Definitions {
+        self.versions.known()
+    }
+}
+
+impl Handler for SagaHandler {
+    type Entity = Entity;
+    type SideEffect = NoSideEffect;
+
+    fn decide(&self, tx: &mut Transaction<'_, Entity>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
+        let mut ctx = RuleContext { tx, versions: &self.versions, now };
+        match trigger {
+            Trigger::Claimed => {
+                self.versions.store(ctx.tx);
+                Ok(())
+            }
+            Trigger::Timer(key) => {
+                sagas::wake(&mut ctx, key);
+                Ok(())
+            }
+            Trigger::Message(message) => receive(&mut ctx, message),
+        }
+    }
+
+    /// Sagas of a definition whose file was removed still wait for their callbacks.
+    fn more_inputs(&self, store: &dyn Store<Entity>) -> Result<BTreeSet<String>, String> {
+        self.versions.load(store)
+    }
+
+    /// The payment service writes the dead letters of payment-results: it reads the same topic.
+    fn unreadable(&self, message: &Message, reason: &Unreadable) -> Option<Outgoing> {
+        (&*message.topic != topics::PAYMENT_RESULTS).then(|| Outgoing::dead_letter(message, reason))
+    }
+}
+
+fn receive(ctx: &mut RuleContext<'_, '_>, message: &Message) -> Result<(), Unreadable> {
+    match Inbound::parse(message, ctx.versions)? {
+        Inbound::Start(event) => sagas::start(ctx, event),
+        Inbound::Cancel { saga, operation } => sagas::cancel(ctx, saga, operation),
+        Inbound::Reply(reply) => sagas::reply(ctx, reply),
+        Inbound::Operate { saga, operation } => sagas::operate(ctx, saga, operation),
+        Inbound::SetRollout(set) => rollout::set(ctx, set),
+        Inbound::Callback { saga, callback } => {
+            callbacks::receive(ctx, message, saga, callback);
+            Ok(())
+        }
+        Inbound::PutBack(put_back) => {
+            ctx.tx.put(put_back.position().key(), Entity::Letter(put_back));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The messages the orchestrator reads: parsed once, into [`Inbound`].
+
+use std::sync::Arc;
+
+use common::messages::{Message, Unreadable, header};
+use common::topics;
+use saga::{Action, Callback, CancelEvent, Definition, Operate, Operation, Outcome, Receive};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
+use crate::entity::Rollout;
+use crate::rules::versions::Versions;
+
+/// `ce_type` of an operator's action on the saga named by `ce_subject`. Its `ce_id` identifies the action: it is
+/// applied once.
+pub const SAGA_ACTION: &str = "saga.action";
+/// `ce_type` of a new rollout; one message for each partition.
+pub const ROLLOUT_SET: &str = "rollout.set";
+
+/// `saga.action`: `{"by":"techlead","why":"the customer called","action":"cancel"}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SagaAction {
+    /// The operator.
+    pub by: String,
+    /// The operator's reason.
+    pub why: String,
+    /// The action.
+    #[serde(flatten)]
+    pub what: Operate,
+}
+
+/// `rollout.set`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetRollout {
+    /// The operator.
+    pub by: String,
+    /// The operator's reason.
+    pub why: String,
+    /// The rollout.
+    #[serde(flatten)]
+    pub rollout: Rollout,
+}
+
+/// The payload of an event that cancels a saga; its other fields are ignored.
+#[derive(Debug, Deserialize)]
+struct CancelRequested {
+    by: String,
+    why: String,
+}
+
+/// An event that starts a saga.
+#[derive(Debug)]
+pub struct StartEvent {
+    /// The id of the saga.
+    pub saga: Uuid,
+    /// Its `ce_type`.
+    pub kind: String,
+    /// The versions of the definition that the event starts, the newest first.
+    pub definitions: Vec<Arc<Definition>>,
+    /// The value.
+    pub payload: Value,
+    /// The W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+/// A participant's reply to a command.
+#[derive(Debug)]
+pub struct StepReply {
+    /// The id of the saga.
+    pub saga: Uuid,
+    /// The step whose command is answered.
+    pub step: String,
+    /// The attempt that is answered.
+    pub attempt: u32,
+    /// Whether the step was executed or compensated.
+    pub action: Action,
+    /// The result.
+    pub outcome: Outcome,
+}
+
+/// A message the orchestrator reads.
+#[derive(Debug)]
+pub enum Inbound {
+    /// An event that starts a saga.
+    Start(StartEvent),
+    /// An event that cancels a saga, from the sender of its start event.
+    Cancel {
+        /// The id of the saga.
+        saga: Uuid,
+        /// The cancellation.
+        operation: Operation,
+    },
+    /// A participant's reply.
+    Reply(StepReply),
+    /// A message from an external system that a step waits for.
+    Callback {
+        /// The id of the saga.
+        saga: Uuid,
+        /// The callback.
+        callback: Callback,
+    },
+    /// An operator's action on a saga.
+    Operate {
+        /// The id of the saga.
+        saga: Uuid,
+        /// The action.
+        operation: Operation,
+    },
+    /// An operator's new rollout.
+    SetRollout(SetRollout),
+    /// A dead letter was put back.
+    PutBack(PutBack),
+}
+
+impl Inbound {
+    /// Parses a message. The definitions determine which topics carry start events and which carry callbacks.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: an unknown type, a missing or invalid header, or an invalid value.
+    pub fn parse(message: &Message, versions: &Versions) -> Result<Self, Unreadable> {
+        match &*message.topic {
+            topics::SAGA_REPLIES => reply(message),
+            topics::SAGA_COMMANDS => command(message),
+            topic => match versions.receives(topic) {
+                None if topic != topics::PAYMENT_RESULTS => event(message, versions),
+                receives => callback(message, receives.as_deref().unwrap_or_default()),
+            },
+        }
+    }
+}
+
+fn reply(message: &Message) -> Result<Inbound, Unreadable> {
+    let saga = uuid(header::SAGA_ID, message)?;
+    let step = required(header::STEP, message)?.to_owned();
+    let attempt = required(header::ATTEMPT, message)?
+        .parse()
+        .map_err(|error| Unreadable::Header(header::ATTEMPT, format!("{error}")))?;
+    let action =
+        required(header::ACTION, message)?.parse().map_err(|error| Unreadable::Header(header::ACTION, error))?;
+    let outcome = message.json()?;
+    Ok(Inbound::Reply(StepReply { saga, step, attempt, action, outcome }))
+}
+
+fn command(message: &Message) -> Result<Inbound, Unreadable> {
+    match message.kind() {
+        Some(SAGA_ACTION) => {
+            let saga = uuid(header::SUBJECT, message)?;
+            let SagaAction { by, why, what } = message.json()?;
+            Ok(Inbound::Operate { saga, operation: Operation { id: message.id(), by, why, what } })
+        }
+        Some(ROLLOUT_SET) => Ok(Inbound::SetRollout(message.json()?)),
+        Some(LETTER_PUT_BACK) => Ok(Inbound::PutBack(message.json()?)),
+        other => Err(Unreadable::UnknownType(other.unwrap_or_default().to_owned())),
+    }
+}
+
+fn event(message: &Message, versions: &Versions) -> Result<Inbound, Unreadable> {
+    let kind = required(header::TYPE, message)?;
+    if let Some(cancel) = versions.known().cancelled_by(&message.topic, kind) {
+        return cancellation(message, cancel);
+    }
+    let definitions: Vec<_> = versions.known().started_by(&message.topic, kind).into_iter().cloned().collect();
+    if definitions.is_empty() {
+        return Err(Unreadable::UnknownType(kind.to_owned()));
+    }
+    let payload = message.json()?;
+    let saga = uuid(header::SUBJECT, message)?;
+    let kind = kind.to_owned();
+    let traceparent = message.header(header::TRACEPARENT).map(str::to_owned);
+    Ok(Inbound::Start(StartEvent { saga, kind, definitions, payload, traceparent }))
+}
+
+fn cancellation(message: &Message, cancel: &CancelEvent) -> Result<Inbound, Unreadable> {
+    let CancelRequested { by, why } = message.json()?;
+    let saga = uuid(header::SUBJECT, message)?;
+    let what = Operate::Cancel { reason: Some(cancel.reason.clone()) };
+    Ok(Inbound::Cancel { saga, operation: Operation { id: message.id(), by, why, what } })
+}
+
+fn callback(message: &Message, receives: &[Receive]) -> Result<Inbound, Unreadable> {
+    let payload: Value = message.json()?;
+    let Correlation { saga, status } = correlate(receives, &payload)?;
+    let callback = Callback { source: message.topic.to_string(), id: message.id(), status, payload };
+    Ok(Inbound::Callback { saga, callback })
+}
+
+/// The saga and the status that a callback names.
+struct Correlation {
+    saga: Uuid,
+    status: String,
+}
+
+/// Reads both at the paths of the first definition on this topic that fits; the first error if none does.
+fn correlate(receives: &[Receive], payload: &Value) -> Result<Correlation, Unreadable> {
+    let mut first_error = None;
+    for receive in receives {
+        match correlate_one(receive, payload) {
+            Ok(correlation) => return Ok(correlation),
+            Err(error) => _ = first_error.get_or_insert(error),
+        }
+    }
+    Err(first_error.unwrap_or_else(|| Unreadable::Malformed("no saga waits on this topic".to_owned())))
+}
+
+fn correlate_one(receive: &Receive, payload: &Value) -> Result<Correlation, Unreadable> {
+    let text = |path: &saga::Path| {
+        let value = path.find(payload).and_then(Value::as_str);
+        value.ok_or_else(|| Unreadable::Malformed(format!("there is no text at '{path}'")))
+    };
+    let id = text(&receive.correlation)?;
+    let not_an_id = |error| Unreadable::Malformed(format!("{} '{id}' is not an id: {error}", receive.correlation));
+    let saga = Uuid::parse_str(id).map_err(not_an_id)?;
+    let status = text(&receive.status)?.trim().to_owned();
+    Ok(Correlation { saga, status })
+}
+
+fn required<'m>(name: &'static str, message: &'m Message) -> Result<&'m str, Unreadable> {
+    message.header(name).ok_or_else(|| Unreadable::Header(name, "it is missing".to_owned()))
+}
+
+fn uuid(name: &'static str, message: &Message) -> Result<Uuid, Unreadable> {
+    let text = required(name, message)?;
+    Uuid::parse_str(text).map_err(|error| Unreadable::Header(name, format!("'{text}' is not an id: {error}")))
+}

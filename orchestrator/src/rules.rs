@@ -1,0 +1,10 @@
+//! The rules around the engine: which input of which saga a message is, inputs that arrive early, and the definition a
+//! saga runs on.
+
+pub mod callbacks;
+pub mod context;
+pub mod early;
+pub mod engine;
+pub mod rollout;
+pub mod sagas;
+pub mod versions;

@@ -1,0 +1,64 @@
+//! Rollouts: the version of its definition on which a new saga starts.
+
+use std::sync::Arc;
+
+use common::journal::Transaction;
+use common::messages::Unreadable;
+use saga::Definition;
+use uuid::Uuid;
+
+use super::context::RuleContext;
+use crate::entity::{Entity, rollout_key};
+use crate::messages::SetRollout;
+
+/// The version on which a new saga starts; `versions` has the newest first. `None` if it is empty.
+pub fn choose(tx: &mut Transaction<'_, Entity>, versions: &[Arc<Definition>], id: Uuid) -> Option<Arc<Definition>> {
+    let newest = versions.first()?;
+    if versions.len() == 1 {
+        return Some(Arc::clone(newest));
+    }
+    let Some(Entity::Rollout(rollout)) = tx.get(&rollout_key(&newest.name)) else { return Some(Arc::clone(newest)) };
+    let Some(rolled) = versions.iter().find(|definition| definition.version == rollout.version) else {
+        return Some(Arc::clone(newest));
+    };
+    let other = versions.iter().find(|definition| definition.version != rollout.version)?;
+    Some(Arc::clone(if hundredth(id) < rollout.percent { rolled } else { other }))
+}
+
+/// The hundredth an id falls in: of its `UUIDv5`, so that any kind of id is spread evenly.
+fn hundredth(id: Uuid) -> u8 {
+    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes()).as_u64_pair().1;
+    u8::try_from(hash % 100).unwrap_or(0)
+}
+
+/// Sets a rollout on this partition.
+///
+/// # Errors
+/// [`Unreadable`] on an unknown version, or a share above 100 percent.
+pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout) -> Result<(), Unreadable> {
+    let SetRollout { by, why, rollout } = set;
+    let name = rollout.definition.clone();
+    let version = rollout.version;
+    let percent = rollout.percent;
+    if percent > 100 {
+        return Err(Unreadable::Malformed(format!("percent is {percent}: it must be from 0 to 100")));
+    }
+    if ctx.versions.known().of(&name, version).is_none() {
+        return Err(Unreadable::Malformed(format!("there is no definition {name} version {version}")));
+    }
+    tracing::info!(definition = name, version, percent, by, why, "rollout set");
+    ctx.tx.put(rollout_key(&name), Entity::Rollout(rollout));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_of_the_ids_is_a_tenth() {
+        let below = |percent: u8| (0..20_000_u128).filter(|n| hundredth(Uuid::from_u128(*n)) < percent).count();
+        assert!((1_800..2_200).contains(&below(10)), "{}", below(10));
+        assert_eq!((below(0), below(100)), (0, 20_000));
+    }
+}

@@ -1,0 +1,105 @@
+//! The settings that only the orchestrator has.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::ensure;
+use serde::{Deserialize, Serialize};
+
+use crate::sessions::{self, API_KEY, Authentication, Role, User};
+
+/// The settings that only the orchestrator has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `[sagas]`
+    pub sagas: Sagas,
+    /// `[dashboard]`
+    pub dashboard: Dashboard,
+}
+
+/// Where the definitions are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sagas {
+    /// A directory of `*.toml`; empty for the built-in definitions.
+    pub directory: PathBuf,
+}
+
+/// The dashboard: its users, sessions and links.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dashboard {
+    /// The operator's user name.
+    pub user: String,
+    /// The operator's password as a PHC string of Argon2id.
+    pub password_hash: String,
+    /// The viewer's user name; empty for no viewer.
+    pub viewer: String,
+    /// The viewer's password as a PHC string of Argon2id.
+    pub viewer_password_hash: String,
+    /// The key of read-only scripts as a PHC string of Argon2id; empty for no key.
+    pub api_key_hash: String,
+    /// Whether cookies are always `Secure`, even without `X-Forwarded-Proto: https`.
+    pub secure_cookies: bool,
+    /// The URL of order-service for browsers.
+    pub orders_url: String,
+    /// The URL of inventory-service for browsers.
+    pub inventory_url: String,
+    /// The URL of payment-service for browsers.
+    pub payments_url: String,
+    /// A session ends after this time without a request.
+    #[serde(with = "common::settings::units::duration")]
+    pub session_idle: Duration,
+}
+
+impl Dashboard {
+    /// The users who may log in.
+    pub fn users(&self) -> Vec<User> {
+        let operator = User {
+            name: self.user.clone(),
+            hash: self.password_hash.clone(),
+            role: Role::Operator,
+            authentication: Authentication::Password,
+        };
+        let viewer = User {
+            name: self.viewer.clone(),
+            hash: self.viewer_password_hash.clone(),
+            role: Role::Viewer,
+            authentication: Authentication::Password,
+        };
+        let script = User {
+            name: API_KEY.to_owned(),
+            hash: self.api_key_hash.clone(),
+            role: Role::Viewer,
+            authentication: Authentication::Key,
+        };
+        let all = [operator, viewer, script];
+        all.into_iter().filter(|user| !user.name.is_empty() && !user.hash.is_empty()).collect()
+    }
+
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// The first invalid value, with its key.
+    pub fn check(&self) -> anyhow::Result<()> {
+        ensure!(!self.user.is_empty(), "dashboard.user = \"\": a name is required");
+        sessions::check_hash("dashboard.password_hash", &self.password_hash)?;
+        if !self.viewer.is_empty() {
+            ensure!(self.viewer != self.user, "dashboard.viewer = {:?}: dashboard.user has that name", self.viewer);
+            sessions::check_hash("dashboard.viewer_password_hash", &self.viewer_password_hash)?;
+        }
+        if !self.api_key_hash.is_empty() {
+            sessions::check_hash("dashboard.api_key_hash", &self.api_key_hash)?;
+        }
+        let urls = [("orders", &self.orders_url), ("inventory", &self.inventory_url), ("payments", &self.payments_url)];
+        for (name, url) in urls {
+            let has_scheme = url.starts_with("http://") || url.starts_with("https://");
+            ensure!(
+                has_scheme && !url.ends_with('/'),
+                "dashboard.{name}_url = {url:?}: write http://host:port, without a trailing /"
+            );
+        }
+        Ok(())
+    }
+}

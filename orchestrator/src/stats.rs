@@ -1,0 +1,24 @@
+//! Statistics of the flow: the sagas that wait at each step now, and by the minute the outcomes of the steps and their
+//! durations. `facts` derives from a saga's state what it counts for, `write` applies the difference to the saga's
+//! previous facts, `read` sums up. The sums are therefore those of the latest states, even if states in between are
+//! skipped or written twice, after any restart and on any instance.
+
+mod facts;
+mod histogram;
+mod offender;
+mod read;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod time;
+mod window;
+mod write;
+
+pub use histogram::Histogram;
+pub use offender::{Offender, offender};
+pub use read::{IncidentGroup, MinuteCount, Total, counts_by_minute, current, incidents, recent, totals};
+pub use steps::{Current, Recent, StepStats, heat, step_stats};
+pub use time::MINUTE;
+pub use window::Window;
+pub(crate) use write::before;
+pub use write::put;
