@@ -2,7 +2,7 @@
 
 use serde_json::{Number, Value};
 
-use super::{Expression, Operator};
+use super::expression::{Expression, Operator};
 use crate::data::Path;
 
 /// The longest text.

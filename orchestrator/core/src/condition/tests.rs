@@ -1,7 +1,7 @@
 //! What conditions mean, in a table; and that no text and no data is too much for them.
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 

@@ -2,19 +2,15 @@
 //! somewhere.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
-use super::graph::{MAX_STEPS, mask, ones};
-use super::read::Report;
-use super::{CONCLUDE, Call, Definition, Graph, Key, Progress, Rule, Step, Work};
+use super::graph::{Graph, MAX_STEPS, mask, ones};
+use super::model::{CONCLUDE, Call, Definition, Key, Progress, Rule, Step, Work, graph_of};
+use super::read::{Places, Report};
 use crate::data::{Path, Pick};
-
-/// Where each step stands in the text.
-pub(super) type Places = Vec<Range<usize>>;
 
 /// Notes everything that does not fit.
 pub(super) fn check(definition: &Definition, places: &Places, report: &Report<'_>) {
-    let check = Check { definition, places, report, graph: Graph::of(&definition.steps) };
+    let check = Check { definition, places, report, graph: graph_of(&definition.steps) };
     if definition.steps.len() > MAX_STEPS {
         let problem = format!("there are {} steps", definition.steps.len());
         report.error(None, None, problem, format!("write at most {MAX_STEPS}, and a second saga for the rest"));

@@ -1,7 +1,5 @@
 //! Which step comes before which, as bits: bit `i` is step `i`. A decision asks this at every move.
 
-use super::Step;
-
 /// How many steps a definition may have: the bits of a `u64`.
 pub(crate) const MAX_STEPS: usize = 64;
 
@@ -16,12 +14,10 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// The graph of steps whose `after` is filled in. Unknown names count for nothing.
-    pub(crate) fn of(steps: &[Step]) -> Self {
-        let bit = |name: &String| steps.iter().position(|step| &step.name == name).map_or(0, mask);
-        let before: Vec<u64> = steps.iter().map(|step| step.after.iter().map(bit).fold(0, |a, b| a | b)).collect();
+    /// Derives the graph from the direct predecessors of each step and the set of rule steps.
+    pub(crate) fn new(before: Vec<u64>, rules: u64) -> Self {
         let mut ancestors = before.clone();
-        for _ in 0..steps.len() {
+        for _ in 0..before.len() {
             let known = ancestors.clone();
             for mine in &mut ancestors {
                 *mine = ones(*mine).filter_map(|i| known.get(i)).fold(*mine, |a, b| a | b);
@@ -30,11 +26,9 @@ impl Graph {
         let later = |i: usize| {
             ancestors.iter().enumerate().filter(|(_, of)| **of & mask(i) != 0).fold(0, |all, (j, _)| all | mask(j))
         };
-        let descendants: Vec<u64> = (0..steps.len()).map(later).collect();
+        let descendants: Vec<u64> = (0..before.len()).map(later).collect();
         let cyclic =
             ancestors.iter().enumerate().filter(|(i, of)| **of & mask(*i) != 0).fold(0, |all, (i, _)| all | mask(i));
-        let rules = (0..).zip(steps).filter(|(_, step)| step.is_of_rules());
-        let rules = rules.fold(0, |all, (i, _)| all | mask(i));
         Self { before, ancestors, descendants, cyclic, rules }
     }
 

@@ -11,6 +11,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::DefinitionError;
 
+/// The span of each step in the text.
+pub(super) type Places = Vec<Range<usize>>;
+
 /// The errors found so far in one file.
 pub(super) struct Report<'t> {
     file: &'t str,

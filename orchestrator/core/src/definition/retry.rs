@@ -12,12 +12,12 @@ pub struct Retry {
     #[serde(serialize_with = "attempts")]
     pub attempts: Option<u32>,
     /// The pause before the second attempt.
-    #[serde(serialize_with = "super::as_text")]
+    #[serde(serialize_with = "super::duration::as_text")]
     pub first: Duration,
     /// How much longer each pause is than the one before, 1 or more.
     pub factor: f64,
     /// The longest pause, before jitter.
-    #[serde(serialize_with = "super::as_text")]
+    #[serde(serialize_with = "super::duration::as_text")]
     pub max: Duration,
     /// A pause is made longer by up to this share of it, 0 to 1, so that many sagas do not retry at the same moment.
     pub jitter: f64,

@@ -3,9 +3,10 @@
 
 use toml::de::DeValue;
 
-use super::parse::{DURATION, NAME, PATH, TIMEOUT, call, label, path};
-use super::read::{Reader, duration, name, text, texts, word};
-use super::{Call, Receive, Retry, Rule, Step, Work, check};
+use super::fields::{DURATION, NAME, PATH, TIMEOUT, call, label, path};
+use super::model::{Call, Receive, Rule, Step, Work};
+use super::read::{Places, Reader, duration, name, text, texts, word};
+use super::retry::Retry;
 use crate::condition::Condition;
 use crate::data::Path;
 
@@ -14,9 +15,9 @@ const NOT_WITH_RULES: [&str; 9] =
     ["receive", "participant", "command", "input", "output", "timeout", "retry", "compensate", "pivot"];
 const A_CONDITION: &str = "a condition such as 'has(order.delivery)' or 'order.amountMinor > 1000 && !order.gift'";
 
-pub(super) fn steps(file: &mut Reader<'_>) -> (Vec<Step>, check::Places) {
+pub(super) fn steps(file: &mut Reader<'_>) -> (Vec<Step>, Places) {
     let wants = "one table [[steps]] for each step, with name and participant or receive";
-    let (mut steps, mut places): (Vec<Step>, _) = (Vec::new(), check::Places::new());
+    let (mut steps, mut places): (Vec<Step>, _) = (Vec::new(), Places::new());
     let Some(value) = file.value("steps") else {
         file.missing("steps", wants);
         return (steps, places);

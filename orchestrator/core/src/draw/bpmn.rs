@@ -1,9 +1,10 @@
 //! The flow as BPMN 2.0: what there is and what follows what. Where it stands on the sheet is in `interchange`.
 
+use super::bpmn_ids::{flow_id, node_id, process_id};
 use super::flow::{Arrow, Flow, Kind, Node, Way};
-use super::place::Picture;
+use super::layout::Picture;
 use super::xml::Xml;
-use super::{interchange, words};
+use super::{interchange, labels};
 
 /// Where conditions are explained.
 const CEL: &str = "https://cel.dev";
@@ -37,7 +38,7 @@ pub(super) fn write(picture: &Picture<'_>) -> String {
             xml.empty("bpmn:message", &[("id", &message), ("name", &name)]);
         }
     }
-    let name = words::clean(definition.label.get(flow.language));
+    let name = labels::clean(definition.label.get(flow.language));
     xml.open("bpmn:process", &[("id", &process), ("name", &name), ("isExecutable", &false)]);
     xml.text("bpmn:documentation", &[], &format!("{} version {}", definition.name, definition.version));
     for (i, node) in flow.nodes.iter().enumerate() {
@@ -53,19 +54,6 @@ pub(super) fn write(picture: &Picture<'_>) -> String {
     xml.finish()
 }
 
-pub(super) fn process_id(flow: &Flow<'_>) -> String {
-    format!("saga_{}", flow.definition.name)
-}
-
-/// `flow_step_reserve_to_completed`
-pub(super) fn flow_id(flow: &Flow<'_>, arrow: &Arrow) -> String {
-    format!("flow_{}_to_{}", id(flow, arrow.from), id(flow, arrow.to))
-}
-
-fn id<'f>(flow: &'f Flow<'_>, node: usize) -> &'f str {
-    flow.nodes.get(node).map_or("", |node| node.id.as_str())
-}
-
 /// The message that something waits for: its id and its name.
 fn message(flow: &Flow<'_>, node: &Node<'_>) -> Option<(String, String)> {
     let name = if let Kind::Wait(_, receive) = node.kind {
@@ -75,7 +63,7 @@ fn message(flow: &Flow<'_>, node: &Node<'_>) -> Option<(String, String)> {
     } else {
         return None;
     };
-    Some((format!("message_{}", node.id), words::clean(name)))
+    Some((format!("message_{}", node.id), labels::clean(name)))
 }
 
 /// What element a node is; `None` for a word, which is an artifact.
@@ -158,7 +146,7 @@ fn write_event(xml: &mut Xml, flow: &Flow<'_>, node: &Node<'_>) {
         Kind::CanExpire(_, receive) => {
             xml.open("bpmn:timerEventDefinition", &[("id", &event)]);
             let expression = [("xsi:type", &"bpmn:tFormalExpression" as &dyn std::fmt::Display)];
-            xml.text("bpmn:timeDuration", &expression, &words::iso(receive.timeout));
+            xml.text("bpmn:timeDuration", &expression, &labels::iso(receive.timeout));
             xml.close("bpmn:timerEventDefinition");
         }
         Kind::Join
@@ -178,7 +166,7 @@ fn write_event(xml: &mut Xml, flow: &Flow<'_>, node: &Node<'_>) {
 }
 
 fn write_flow(xml: &mut Xml, flow: &Flow<'_>, arrow: &Arrow) {
-    let (id, from, to) = (flow_id(flow, arrow), id(flow, arrow.from), id(flow, arrow.to));
+    let (id, from, to) = (flow_id(flow, arrow), node_id(flow, arrow.from), node_id(flow, arrow.to));
     let mut attributes: Vec<(&str, &dyn std::fmt::Display)> = vec![("id", &id)];
     match arrow.way {
         Way::Belongs => return,
@@ -203,7 +191,7 @@ fn write_artifacts(xml: &mut Xml, flow: &Flow<'_>) {
         xml.close("bpmn:textAnnotation");
     }
     for arrow in flow.arrows.iter().filter(|arrow| arrow.way == Way::Belongs) {
-        let (id, from, to) = (flow_id(flow, arrow), id(flow, arrow.from), id(flow, arrow.to));
+        let (id, from, to) = (flow_id(flow, arrow), node_id(flow, arrow.from), node_id(flow, arrow.to));
         let word = flow.nodes.get(arrow.to).is_some_and(|node| element(node.kind).is_none());
         let direction = if word { "None" } else { "One" };
         let ends: [(&str, &dyn std::fmt::Display); 2] = [("sourceRef", &from), ("targetRef", &to)];

@@ -8,7 +8,7 @@
 //!                └── otherwise ──┘                    choice, merge: it has a condition
 //! ```
 
-use super::words::{clean, duration};
+use super::labels::{clean, duration};
 use crate::definition::{Call, Definition, Receive, Rule, Step, Verdict, Work, mask, ones};
 use crate::status::StepStatus;
 

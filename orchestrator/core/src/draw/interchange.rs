@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
-use super::bpmn::{flow_id, process_id};
+use super::bpmn_ids::{flow_id, process_id};
 use super::flow::{Kind, Way};
-use super::place::{Picture, Rect, label};
+use super::geometry::Rect;
+use super::layout::{Picture, label};
 use super::xml::Xml;
 
 /// Writes a shape for each node and an edge for each arrow.

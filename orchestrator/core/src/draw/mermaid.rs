@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::flow::{Arrow, Flow, Kind, Node, Way, how_many, statuses, whys};
-use super::words::clean;
+use super::labels::clean;
 
 /// Writes the flowchart.
 pub(super) fn write(flow: &Flow<'_>) -> String {

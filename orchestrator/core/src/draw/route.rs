@@ -1,8 +1,8 @@
 //! The lines of the picture: from edge to edge, with right angles.
 
 use super::flow::{Arrow, Flow, Way};
+use super::geometry::{AROUND, CHANNEL, Column, Point, Rect, Row};
 use super::grid::{Grid, get};
-use super::place::{AROUND, CHANNEL, Column, Point, Rect, Row};
 use super::tracks::Tracks;
 
 /// What lines go by.

@@ -3,10 +3,11 @@
 use std::fmt::{Display, Write as _};
 
 use super::flow::{Flow, Kind, Node, Way, how_many};
+use super::geometry::{EVENT, Point, Rect};
+use super::layout::{Picture, label};
 use super::marks::{Mark, Marks};
-use super::place::{EVENT, Picture, Point, Rect, label};
 use super::xml::Xml;
-use super::{style, words};
+use super::{labels, style};
 
 const LABEL_SIZE: i32 = 13;
 const SMALL_SIZE: i32 = 11;
@@ -35,7 +36,7 @@ pub(super) fn write(picture: &Picture<'_>, marks: Option<&Marks>) -> String {
             ("height", &picture.height),
         ],
     );
-    let name = words::clean(definition.label.get(flow.language));
+    let name = labels::clean(definition.label.get(flow.language));
     xml.text("title", &[("id", &title)], &format!("{name}: {} version {}", definition.name, definition.version));
     xml.text("desc", &[("id", &about)], &description(flow));
     if marks.is_none() {
@@ -180,9 +181,9 @@ fn write_step(xml: &mut Xml, picture: &Picture<'_>, i: usize, (class, detail): (
     let corner = Point { x: at.x + 13, y: at.y + 12 };
     write_step_icon(xml, node.kind, corner);
     let room = at.width - 2 * PADDING;
-    let label = words::clean(step.label.get(flow.language));
+    let label = labels::clean(step.label.get(flow.language));
     let mut lines = wrapped("label", LABEL_SIZE, &label, room, 2);
-    let small = |text: &str| ("small", SMALL_SIZE, words::shorten(&words::clean(text), SMALL_SIZE, room));
+    let small = |text: &str| ("small", SMALL_SIZE, labels::shorten(&labels::clean(text), SMALL_SIZE, room));
     if mark.is_some() {
         lines.extend(marked(mark, at.width - PADDING / 2));
     } else if label != name {
@@ -260,7 +261,7 @@ fn close(xml: &mut Xml, mark: Option<&Mark>) {
 
 fn marked(mark: Option<&Mark>, room: i32) -> impl Iterator<Item = (&'static str, i32, String)> {
     let lines = mark.into_iter().flat_map(|mark| &mark.lines);
-    lines.map(move |line| ("live", SMALL_SIZE, words::shorten(&words::clean(line), SMALL_SIZE, room)))
+    lines.map(move |line| ("live", SMALL_SIZE, labels::shorten(&labels::clean(line), SMALL_SIZE, room)))
 }
 
 fn write_box(xml: &mut Xml, node: &Node<'_>, at: Rect, class: &str) {
@@ -330,7 +331,7 @@ fn write_label(xml: &mut Xml, node: &Node<'_>, at: Rect) {
 }
 
 fn wrapped<'c>(class: &'c str, size: i32, text: &str, room: i32, lines: usize) -> Vec<(&'c str, i32, String)> {
-    words::wrap(text, size, room, lines).into_iter().map(|line| (class, size, line)).collect()
+    labels::wrap(text, size, room, lines).into_iter().map(|line| (class, size, line)).collect()
 }
 
 /// Lines of text (class, size, text), in the middle of a place.

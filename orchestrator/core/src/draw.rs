@@ -2,17 +2,19 @@
 //! be written in. The formats share one picture, so that they never tell different stories.
 
 mod bpmn;
+mod bpmn_ids;
 mod flow;
+mod geometry;
 mod grid;
 mod interchange;
+mod labels;
+mod layout;
 mod marks;
 mod mermaid;
-mod place;
 mod route;
 mod style;
 mod svg;
 mod tracks;
-mod words;
 mod xml;
 
 use crate::definition::Definition;
@@ -38,8 +40,8 @@ pub enum Format {
 pub fn draw(definition: &Definition, format: Format, language: &str) -> String {
     let flow = flow::Flow::of(definition, language);
     match format {
-        Format::Svg => svg::write(&place::Picture::of(&flow), None),
-        Format::Bpmn => bpmn::write(&place::Picture::of(&flow)),
+        Format::Svg => svg::write(&layout::Picture::of(&flow), None),
+        Format::Bpmn => bpmn::write(&layout::Picture::of(&flow)),
         Format::Mermaid => mermaid::write(&flow),
     }
 }
@@ -49,5 +51,5 @@ pub fn draw(definition: &Definition, format: Format, language: &str) -> String {
 #[must_use]
 pub fn draw_marked(definition: &Definition, language: &str, marks: &Marks) -> String {
     let flow = flow::Flow::of(definition, language);
-    svg::write(&place::Picture::of(&flow), Some(marks))
+    svg::write(&layout::Picture::of(&flow), Some(marks))
 }

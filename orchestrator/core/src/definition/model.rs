@@ -1,13 +1,4 @@
-//! A saga's definition as data: what its file says, checked and with its defaults filled in. Reading the file is in
-//! `read`, `parse` and `step`, checking how its parts fit together in `check`, the order of the steps in `graph`.
-
-mod check;
-mod error;
-mod graph;
-mod parse;
-mod read;
-mod retry;
-mod step;
+//! The types of a definition.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,12 +6,12 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
+use super::duration;
+use super::graph::{Graph, mask};
+use super::retry::Retry;
 use crate::condition::Condition;
 use crate::data::{Path, Pick};
 use crate::status::StepStatus;
-pub use error::DefinitionError;
-pub(crate) use graph::{Graph, mask, ones};
-pub use retry::Retry;
 
 /// The name under which the telling of the ending is known; no step may have it.
 pub(crate) const CONCLUDE: &str = "conclude";
@@ -41,7 +32,7 @@ pub struct Definition {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<Path>,
     /// How long a saga may take, from its start: then it turns back, unless its pivot has begun.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "duration::as_optional_text")]
     pub deadline: Option<Duration>,
     /// Who carries out commands, by name.
     pub participants: BTreeMap<String, Participant>,
@@ -56,9 +47,9 @@ pub struct Definition {
     pub conclude: Call,
     #[serde(skip)]
     pub(crate) graph: Graph,
-    hash: String,
+    pub(super) hash: String,
     #[serde(skip)]
-    source: String,
+    pub(super) source: String,
 }
 
 /// A name for people, by language (BCP 47, such as `en` or `pt`). `en` is always there.
@@ -200,7 +191,7 @@ pub struct Progress {
     /// Its fields.
     pub input: BTreeMap<String, Pick>,
     /// A status that lasts less long is not told.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "duration::as_text")]
     pub after: Duration,
 }
 
@@ -216,7 +207,7 @@ pub struct Call {
     /// What follows a failure or a timeout.
     pub retry: Retry,
     /// How long an answer is waited for, each attempt.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "duration::as_text")]
     pub timeout: Duration,
 }
 
@@ -234,7 +225,7 @@ pub struct Receive {
     /// What it says for the step to be refused.
     pub no: Vec<String>,
     /// How long it is waited for.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "duration::as_text")]
     pub timeout: Duration,
 }
 
@@ -326,8 +317,8 @@ impl Definition {
         said.unwrap_or(&self.endings.default)
     }
 
-    fn seal(mut self, source: &str) -> Self {
-        self.graph = Graph::of(&self.steps);
+    pub(super) fn seal(mut self, source: &str) -> Self {
+        self.graph = graph_of(&self.steps);
         let json = serde_json::to_string(&self).unwrap_or_default();
         self.hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, json.as_bytes()).simple().to_string();
         source.clone_into(&mut self.source);
@@ -335,14 +326,10 @@ impl Definition {
     }
 }
 
-fn as_optional_text<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    match duration {
-        Some(duration) => as_text(duration, serializer),
-        None => serializer.serialize_none(),
-    }
-}
-
-/// A duration as a definition writes it, such as `10s`.
-pub(crate) fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&humantime::format_duration(*duration))
+/// The order of steps whose `after` is filled in. Unknown names are skipped: the checks report them.
+pub(super) fn graph_of(steps: &[Step]) -> Graph {
+    let bit = |name: &String| steps.iter().position(|step| &step.name == name).map_or(0, mask);
+    let before = steps.iter().map(|step| step.after.iter().map(bit).fold(0, |a, b| a | b)).collect();
+    let rules = (0..).zip(steps).filter(|(_, step)| step.is_of_rules());
+    Graph::new(before, rules.fold(0, |all, (i, _)| all | mask(i)))
 }

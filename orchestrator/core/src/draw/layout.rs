@@ -1,30 +1,13 @@
 //! Where everything stands, in whole pixels: columns as wide and rows as high as what stands in them.
 
 use super::flow::{Flow, Kind};
+use super::geometry::{
+    AROUND, BETWEEN, BETWEEN_ROWS, CHANNEL, Column, EVENT, GATEWAY, LABEL, LINES, MARGIN, NOTE, Point, Rect, Row, TASK,
+    TO_NOTE, TO_UNDO, UNDO,
+};
 use super::grid::{Grid, get, put};
 use super::route::Ways;
 use super::tracks::{self, Tracks};
-
-pub(super) const TASK: (i32, i32) = (180, 90);
-pub(super) const UNDO: (i32, i32) = (180, 64);
-const GATEWAY: i32 = 50;
-pub(super) const EVENT: i32 = 36;
-const NOTE: (i32, i32) = (180, 22);
-/// Between what stands in a cell.
-const BETWEEN: i32 = 26;
-/// Texts below events and gateways.
-pub(super) const LABEL: (i32, i32) = (152, 48);
-/// From a task's edge to the line that turns back, measured from the end of its event.
-pub(super) const CHANNEL: i32 = 14;
-/// From a task to what undoes it, and to the word on the pivot.
-const TO_UNDO: i32 = 52;
-const TO_NOTE: i32 = 12;
-/// From a task to the way around it.
-pub(super) const AROUND: i32 = 22;
-const MARGIN: i32 = 30;
-const BETWEEN_ROWS: i32 = 28;
-/// A row through which only lines pass.
-const LINES: i32 = 12;
 
 /// The flow, with places.
 pub(super) struct Picture<'a> {
@@ -35,58 +18,6 @@ pub(super) struct Picture<'a> {
     pub lines: Vec<Vec<Point>>,
     pub width: i32,
     pub height: i32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Rect {
-    pub x: i32,
-    pub y: i32,
-    pub width: i32,
-    pub height: i32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Point {
-    pub x: i32,
-    pub y: i32,
-}
-
-impl Rect {
-    const fn around(center: Point, width: i32, height: i32) -> Self {
-        Self { x: center.x - width / 2, y: center.y - height / 2, width, height }
-    }
-
-    pub(super) const fn center(self) -> Point {
-        Point { x: self.x + self.width / 2, y: self.y + self.height / 2 }
-    }
-
-    pub(super) const fn right(self) -> i32 {
-        self.x + self.width
-    }
-
-    pub(super) const fn bottom(self) -> i32 {
-        self.y + self.height
-    }
-}
-
-/// A column: what leads to its steps, they themselves, what leads away, and the lines on to the next column.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Column {
-    x: i32,
-    before: i32,
-    main: i32,
-    after: i32,
-    /// Where lines turn back, and where those that go on change rows.
-    pub back: i32,
-    pub tracks: Vec<i32>,
-}
-
-/// How far a row reaches up and down from its middle.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Row {
-    pub middle: i32,
-    up: i32,
-    down: i32,
 }
 
 /// What of a cell needs room.
