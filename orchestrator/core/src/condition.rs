@@ -1,19 +1,19 @@
-//! The conditions of `when`: a small part of CEL, the Common Expression Language (<https://cel.dev>), on a saga's data.
-//! Evaluating one has no errors: it answers true, false, or that it can't tell.
+//! The conditions of `when` and `must`: a subset of CEL, the Common Expression Language (<https://cel.dev>), on a
+//! saga's data. Evaluation never fails: the result is true, false or undecidable.
 //!
 //! ```text
-//! has(order.delivery)                                there is something, and it is not null
+//! has(order.delivery)                                the value exists and is not null
 //! order.currency == "BRL" && order.amountMinor > 50000
 //! !(order.channel != 'box-office' || order.items[0].quantity <= 2)
 //! ```
 //!
-//! - Values: paths (`order.items[0].id`, `order["delivery-address"]`), texts in `"` or `'`, numbers, `true`, `false`,
+//! - Values: paths (`order.items[0].id`, `order["delivery-address"]`), strings in `"` or `'`, numbers, `true`, `false`,
 //!   `null`.
-//! - `==` and `!=` compare anything; `<`, `<=`, `>`, `>=` two numbers or two texts (by code point).
-//! - `&&`, `||`, `!` and brackets; `&&` binds tighter than `||`. As in CEL, a side that can't be told does not matter
-//!   where the other one decides.
-//! - A path that leads to nothing, a comparison of what has no order, a text where a yes or no is needed: it can't be told,
-//!   and the step is not run. `has()` can always be told.
+//! - `==` and `!=` compare anything; `<`, `<=`, `>`, `>=` two numbers or two strings (by code point).
+//! - `&&`, `||`, `!` and parentheses; `&&` binds tighter than `||`. As in CEL, an undecidable operand does not matter
+//!   if the other one decides.
+//! - A missing path, an ordering of incomparable values and a non-boolean operand of `&&`, `||` or `!` are undecidable,
+//!   and an undecidable condition does not hold. `has()` is always decidable.
 
 mod expression;
 mod parse;
@@ -33,27 +33,27 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// Reads a condition.
+    /// Parses a condition.
     ///
     /// # Errors
-    /// What can't be read, and at which character (from 1), as a sentence.
+    /// The syntax error and its position (the character, from 1).
     pub fn parse(text: &str) -> Result<Self, String> {
         Ok(Self { text: text.to_owned(), expression: parse::parse(text)? })
     }
 
-    /// The text it was read from.
+    /// The text of the condition.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it holds; `None`: it can't be told.
+    /// Evaluates the condition; `None` if it is undecidable.
     #[must_use]
     pub fn holds(&self, data: &Data) -> Option<bool> {
         self.expression.holds(data)
     }
 
-    /// The paths it looks at.
+    /// The paths in the condition.
     #[must_use]
     pub fn paths(&self) -> Vec<&Path> {
         let mut paths = Vec::new();

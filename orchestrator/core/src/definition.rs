@@ -13,9 +13,9 @@ mod step;
 
 pub use error::DefinitionError;
 pub(crate) use graph::{mask, ones};
-pub(crate) use model::CONCLUDE;
+pub(crate) use model::{CONCLUDE, CallbackVerdict};
 pub use model::{
-    Call, CancelEvent, Definition, Endings, Failures, Key, Label, Participant, Progress, Receive, Rule, Start, Step,
-    Verdict, Work,
+    Call, CancelEvent, Definition, EndingSpec, Endings, Key, Label, Participant, Progress, Receive, Rule, Start, Step,
+    StepEndings, Work,
 };
-pub use retry::Retry;
+pub use retry::{AttemptLimit, Retry};

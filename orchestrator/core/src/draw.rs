@@ -1,5 +1,5 @@
-//! A definition as a picture: what is on it (`flow`), where it stands (`grid`, `tracks`, `place`), and the formats it can
-//! be written in. The formats share one picture, so that they never tell different stories.
+//! Draws a definition: its nodes (`flow`), their layout (`grid`, `tracks`, `layout`, `route`) and the output formats,
+//! which share one flow.
 
 mod bpmn;
 mod bpmn_ids;
@@ -20,36 +20,36 @@ mod xml;
 use crate::definition::Definition;
 
 pub use marks::{Mark, Marks};
-pub use style::SHEET;
+pub use style::STYLE_SHEET;
 
-/// What a definition can be drawn as.
+/// The format of a drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A picture for a browser or a document, light or dark as its reader likes it. What shows a step has
-    /// `data-step="NAME"`, so that a page can colour it.
+    /// SVG, light or dark by the reader's preference. The element of a step has `data-step="NAME"`, so that a page can
+    /// style it.
     Svg,
-    /// BPMN 2.0 with its diagram, for a modeller. It shows what is done, and can't be executed.
+    /// BPMN 2.0 with its diagram, for modelling tools. It is not executable.
     Bpmn,
-    /// The text of a flowchart, for Markdown.
+    /// A Mermaid flowchart, for Markdown.
     Mermaid,
 }
 
-/// Draws a definition, its labels in a language (BCP 47, such as `pt`), or in English where they have none in it. The
-/// same definition gives the same text, always.
+/// Draws a definition with its labels in a language (BCP 47, such as `pt`), by default in English. Deterministic: the
+/// same definition gives the same text.
 #[must_use]
 pub fn draw(definition: &Definition, format: Format, language: &str) -> String {
     let flow = flow::Flow::of(definition, language);
     match format {
-        Format::Svg => svg::write(&layout::Picture::of(&flow), None),
-        Format::Bpmn => bpmn::write(&layout::Picture::of(&flow)),
+        Format::Svg => svg::write(&layout::Drawing::of(&flow), None),
+        Format::Bpmn => bpmn::write(&layout::Drawing::of(&flow)),
         Format::Mermaid => mermaid::write(&flow),
     }
 }
 
-/// Draws a definition as SVG to be put into a page: with what the page has to say about its steps, and without a style
-/// sheet, for a page that allows none inside it; [`SHEET`] has to be part of the page's own.
+/// Draws a definition as an SVG fragment for a page: with marks on its steps, and without a style sheet, so that a
+/// strict content security policy allows it. The page must include [`STYLE_SHEET`].
 #[must_use]
 pub fn draw_marked(definition: &Definition, language: &str, marks: &Marks) -> String {
     let flow = flow::Flow::of(definition, language);
-    svg::write(&layout::Picture::of(&flow), Some(marks))
+    svg::write(&layout::Drawing::of(&flow), Some(marks))
 }

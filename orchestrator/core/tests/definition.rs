@@ -39,7 +39,7 @@ fn the_order_definition_is_good() {
     assert_eq!(order.step("reserve").unwrap().label.get("fr"), "Reserve the stock");
     assert_eq!(order.step("finalize").unwrap().after, ["payment-result"]);
     assert_eq!(order.receives().map(|receive| receive.topic.as_str()).collect::<Vec<_>>(), ["payment-results"]);
-    assert_eq!(order.conclude.retry.attempts, None);
+    assert_eq!(order.conclude.retry.attempts, saga::AttemptLimit::Unlimited);
     assert_eq!(order.source(), ORDER);
 }
 

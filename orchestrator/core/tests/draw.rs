@@ -368,7 +368,7 @@ fn what_a_page_says_about_a_step_stands_in_its_box_and_leads_somewhere() {
     };
     let mut marks = saga::Marks::default();
     marks.steps.insert("a".to_owned(), mark("41 <here>", Some("/sagas?step=a&x=\"")));
-    marks.undos.insert("a".to_owned(), mark("2 undone", None));
+    marks.compensations.insert("a".to_owned(), mark("2 undone", None));
     let svg = saga::draw_marked(&definition, "en", &marks);
     assert!(!svg.contains("<style") && !svg.starts_with("<?xml"), "{svg}");
     let document = Document::parse(&svg).unwrap();

@@ -192,8 +192,8 @@ fn an_answer_as_large_as_it_may_be_is_taken() {
     assert_eq!(world.status("reserve"), StepStatus::Done);
 }
 
-/// What the history tells of an order that takes every turn: what, of which step, which attempt, and how long it was waited
-/// for.
+/// What the history tells of an order that takes every turn: what, of which step, which attempt, and how long it was
+/// waited for.
 #[test]
 fn the_history_tells_every_move() {
     let mut world = order();
@@ -298,7 +298,11 @@ fn the_ending_is_told_until_it_is_heard() {
     assert!(world.saga().conclude.attempts > 1000);
     assert_eq!(world.saga().status, Status::Compensating);
     assert_eq!(world.ok("conclude").ends().0, Status::Compensated);
-    assert_eq!(diamond().definition.conclude.retry.attempts, None, "also where nothing is said of it");
+    assert_eq!(
+        diamond().definition.conclude.retry.attempts,
+        saga::AttemptLimit::Unlimited,
+        "also where nothing is said of it"
+    );
 }
 
 #[test]

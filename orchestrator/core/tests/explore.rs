@@ -1,21 +1,23 @@
 //! Explores the order saga with its participants: the real engine on the real definition, small models of inventory,
-//! payment and order, and everything that messages, timers, crashes, the provider, people and operators may do in between.
-//! Whatever happened, from every state that is reached all has to end well once nothing goes wrong any more; and in no
-//! state may there be what must never be (`explore/checks`). `EXPLORE=full` explores more, for some minutes;
+//! payment and order, and everything that messages, timers, crashes, the provider, people and operators may do in
+//! between. Whatever happened, from every state that is reached all has to end well once nothing goes wrong any more;
+//! and in no state may there be what must never be (`explore/checks`). `EXPLORE=full` explores more, for some minutes;
 //! `-- --nocapture` shows how many states there were.
 //!
-//! What makes the states finite: two attempts for each step (a compensation keeps its hundred, the telling of the ending
-//! has no limit), a bounded number of timeouts that fire although the answer is under way, and of failures of the
-//! provider, payment results, crashes and acts of operators (`Bounds`). Time is not modelled: a timer is set or not.
-//! Repetitions, delays and reordering of messages have no bound where messages travel `AtAnyTime` (`explore/post`).
+//! What makes the states finite: two attempts for each step (a compensation keeps its hundred, the telling of the
+//! ending has no limit), a bounded number of timeouts that fire although the answer is under way, and of failures of
+//! the provider, payment results, crashes and acts of operators (`Bounds`). Time is not modelled: a timer is set or
+//! not. Repetitions, delays and reordering of messages have no bound where messages travel `AtAnyTime`
+//! (`explore/post`).
 //!
 //! What the participants must promise for this to hold, besides what the engine's documentation asks of them:
-//! - The saga and the payment service read payment results in the same order: they lie on one partition. Otherwise the one
-//!   may take an approval for the last word, and the other the refusal before it.
-//! - A payment that is declined, cancelled or given back gives back what is approved later, by itself: the saga has gone on.
-//!   It has to hear of it: here results come by themselves, or never, and who asks the provider for them is not modelled.
-//! - An approval for an order whose payment was never requested is nobody's money: it is kept for a request, and given up
-//!   in the end. An order that is rejected before its payment is requested does not ask for a refund.
+//! - The saga and the payment service read payment results in the same order: they lie on one partition. Otherwise the
+//!   one may take an approval for the last word, and the other the refusal before it.
+//! - A payment that is declined, cancelled or given back gives back what is approved later, by itself: the saga has
+//!   gone on. It has to hear of it: here results come by themselves, or never, and who asks the provider for them is
+//!   not modelled.
+//! - An approval for an order whose payment was never requested is nobody's money: it is kept for a request, and given
+//!   up in the end. An order that is rejected before its payment is requested does not ask for a refund.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable, reason = "these are tests")]
 

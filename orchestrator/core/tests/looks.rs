@@ -1,5 +1,5 @@
-//! What people see of a saga that nothing is decided by: how each step came out, since when something is waited for, what
-//! its commands carried.
+//! What people see of a saga that nothing is decided by: how each step came out, since when something is waited for,
+//! what its commands carried.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 

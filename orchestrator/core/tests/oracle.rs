@@ -1,6 +1,7 @@
-//! Random sagas in a random world, against an oracle that knows only the world: either everything is done, or everything
-//! that happened is undone, in a legal order, or there is an incident. Commands are lost sight of, delayed and reordered,
-//! answers are repeated, timers fire at any time, operators interfere. `PROPTEST_CASES` sets how many cases are tried.
+//! Random sagas in a random world, against an oracle that knows only the world: either everything is done, or
+//! everything that happened is undone, in a legal order, or there is an incident. Commands are lost sight of, delayed
+//! and reordered, answers are repeated, timers fire at any time, operators interfere. `PROPTEST_CASES` sets how many
+//! cases are tried.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -86,7 +87,8 @@ impl<'a> World<'a> {
         found
     }
 
-    /// Whether a step is done or was not to be, as the world knows it. Rules that hold are kept as soon as it is their turn.
+    /// Whether a step is done or was not to be, as the world knows it. Rules that hold are kept as soon as it is their
+    /// turn.
     fn is_done(&self, step: usize) -> bool {
         let drawn = &self.drawn[step];
         let kept = drawn.kind == Kind::Checks(true) && drawn.after.iter().all(|before| self.is_done(*before));
@@ -105,7 +107,7 @@ impl<'a> World<'a> {
         for effect in effects {
             let (step, action, payload) = match &effect {
                 Effect::SendCommand { step, action, payload, .. } => (step, action, payload),
-                Effect::Tell { payload, .. } => {
+                Effect::SendProgress { payload, .. } => {
                     self.tell(payload["status"].as_str().unwrap());
                     continue;
                 }
@@ -134,7 +136,7 @@ impl<'a> World<'a> {
     /// It is told how far the saga is: while it runs, what was done, each status once.
     fn tell(&mut self, status: &str) {
         let step: usize = status.strip_prefix('s').unwrap().parse().unwrap();
-        assert!(self.saga.status == Status::Running && !self.saga.turned(), "it does not run");
+        assert!(self.saga.status == Status::Running && !self.saga.is_aborted(), "it does not run");
         assert!(self.told.is_none(), "its ending is told already");
         assert!(self.is_done(step) && !self.drawn[step].skipped(), "s{step} is not done");
         assert!(self.progress.insert(status.to_owned()), "{status} is told again");
@@ -166,7 +168,7 @@ impl<'a> World<'a> {
         self.saga = decision.saga.unwrap();
         if let Some(pivot) = self.drawn.iter().position(|step| step.pivot) {
             let passed = matches!(before.steps[pivot].status, StepStatus::Done | StepStatus::Skipped);
-            assert!(!passed || before.turned() || !self.saga.turned(), "it turned back behind the pivot");
+            assert!(!passed || before.is_aborted() || !self.saga.is_aborted(), "it turned back behind the pivot");
         }
         self.the_deadline_counts_what_it_ran(&before);
         assert_eq!(decision.changed, self.saga != before);
@@ -262,7 +264,7 @@ impl<'a> World<'a> {
             let after = decide(&self.definition, Some(self.saga.clone()), Input::Operator(act), self.now).saga.unwrap();
             for (fact, (before, after)) in self.facts.iter_mut().zip(before.iter().zip(&after.steps)) {
                 fact.undone |=
-                    before.status == StepStatus::Stuck && before.undos > 0 && after.status != StepStatus::Stuck;
+                    before.status == StepStatus::Stuck && before.compensations > 0 && after.status != StepStatus::Stuck;
                 let is_done = |step: &StepState| step.outcome().is_some_and(|(how, _)| how == StepStatus::Done);
                 fact.happened |= !is_done(before) && is_done(after);
             }

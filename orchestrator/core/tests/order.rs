@@ -1,5 +1,5 @@
-//! The order saga as a specification: what happens when all goes well, when each step in turn does not, when answers come
-//! twice, and when they come too late.
+//! The order saga as a specification: what happens when all goes well, when each step in turn does not, when answers
+//! come twice, and when they come too late.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -115,8 +115,8 @@ fn no_payment_result_in_time_is_undone() {
     assert_eq!(world.status("payment-result"), StepStatus::TimedOut);
 }
 
-/// Every step in turn, refused, failing and silent: each time what may have happened is undone in reverse, and the order
-/// hears of it.
+/// Every step in turn, refused, failing and silent: each time what may have happened is undone in reverse, and the
+/// order hears of it.
 #[test]
 fn every_step_in_turn_leaves_a_clean_slate() {
     type Begin = fn() -> World;

@@ -85,7 +85,7 @@ fn a_late_refusal_does_not_tell_what_became_of_a_pivot_of_unknown_outcome() {
     let mut world = final_word();
     world.wait_out("finalize").refuse("finalize");
     assert_eq!(
-        (world.saga().status, world.saga().turned()),
+        (world.saga().status, world.saga().is_aborted()),
         (Status::Incident, false),
         "another attempt may have done it"
     );

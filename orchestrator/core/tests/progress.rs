@@ -1,4 +1,5 @@
-//! Progress: whoever is told how a saga ended is also told, while it runs, how far it is; but nothing that is over soon.
+//! Progress: whoever is told how a saga ended is also told, while it runs, how far it is; but nothing that is over
+//! soon.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -55,7 +56,7 @@ fn a_status_that_is_over_soon_is_not_told() {
 fn what_is_told_goes_to_the_participant_as_the_definition_says() {
     let mut world = order_with_rules_and_progress();
     world.ok("reserve").ok("request-payment").result("approved").wait();
-    let Effect::Tell { topic, key, command, id, payload } = &world.told[0] else { panic!("a command") };
+    let Effect::SendProgress { topic, key, command, id, payload } = &world.told[0] else { panic!("a command") };
     assert_eq!(
         (topic.as_str(), key.as_str(), command.as_str()),
         ("order-commands", ID.to_string().as_str(), "order.progress")
@@ -91,7 +92,7 @@ fn with_no_pause_a_status_is_told_at_once() {
     world.ok("reserve");
     assert_eq!(world.newly_told(), ["reserved"]);
     world.result("approved").ok("request-payment");
-    let Effect::Tell { payload, .. } = &world.told[0] else { panic!("a command") };
+    let Effect::SendProgress { payload, .. } = &world.told[0] else { panic!("a command") };
     assert_eq!(payload["paid"], "approved", "with what the step brought");
     assert_eq!(world.newly_told(), ["paid"]);
     world.ok("finalize");

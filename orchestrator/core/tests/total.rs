@@ -8,8 +8,8 @@ mod harness;
 use harness::World;
 use proptest::prelude::*;
 use saga::{
-    Action, Callback, Data, Definition, Ending, Input, Operate, Operation, Outcome, Reached, Saga, Status, StepStatus,
-    TimerKind, Timestamp, decide,
+    Action, Callback, Data, Definition, Ending, Input, Operate, Operation, Outcome, ProgressState, Saga, Status,
+    StepStatus, TimerKind, Timestamp, decide,
 };
 use serde_json::json;
 
@@ -88,7 +88,7 @@ fn input() -> impl Strategy<Value = Input> {
     ]
 }
 
-/// How to bend one step: its place, status, attempts, compensations, timer, doubt.
+/// How to bend one step: its place, status, attempts, compensations, timer, uncertain.
 type Bend = (usize, StepStatus, u32, u32, Option<(bool, Timestamp)>, bool);
 
 fn bend() -> impl Strategy<Value = Bend> {
@@ -99,16 +99,15 @@ fn bend() -> impl Strategy<Value = Bend> {
 
 /// A state that no run leads to.
 fn bent(saga: &mut Saga, bends: Vec<Bend>, status: Status, ending: Option<bool>, due: Option<Timestamp>) {
-    for (place, status, attempts, undos, timer, doubt) in bends {
+    for (place, status, attempts, compensations, timer, uncertain) in bends {
         let step = saga.steps.get_mut(place).unwrap_or(&mut saga.conclude);
-        (step.status, step.attempts, step.undos, step.doubt) = (status, attempts, undos, doubt);
+        (step.status, step.attempts, step.compensations, step.uncertain) = (status, attempts, compensations, uncertain);
         step.timer = timer.map(|(retry, at)| (if retry { TimerKind::Retry } else { TimerKind::Timeout }, at));
     }
     saga.status = status;
-    saga.progress = due.map(|due| Reached { status: "paid".into(), due: Some(due) });
+    saga.progress = due.map(|due| ProgressState { status: "paid".into(), due: Some(due) });
     let step = |back: bool| back.then(|| "reserve".to_owned());
-    saga.ending =
-        ending.map(|back| Ending { status: "what".into(), reason: None, step: step(back), called_off: false });
+    saga.ending = ending.map(|back| Ending { status: "what".into(), reason: None, step: step(back), cancelled: false });
 }
 
 /// Whether there is a way of at most three moves.

@@ -12,7 +12,7 @@ use common::ids;
 use common::messages::{Outgoing, header as headers};
 use common::time::Timestamp;
 use common::topics;
-use saga::{Operate, Operated};
+use saga::{Operate, OperationRecord};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -174,7 +174,7 @@ impl Api {
         while let Some(ended) = acts.join_next().await {
             let (id, told) = ended.map_err(Problem::internal)??;
             let wrong = match told {
-                Ok(Operated { refused, .. }) => refused,
+                Ok(OperationRecord { refused, .. }) => refused,
                 Err(problem) => Some(problem.detail().to_owned()),
             };
             all.push((id, wrong));
@@ -229,7 +229,7 @@ impl Api {
     }
 
     /// Sends an act and waits until it is seen what became of it.
-    async fn act(&self, saga: Uuid, id: String, action: SagaAction, trace: String) -> Result<Operated, Problem> {
+    async fn act(&self, saga: Uuid, id: String, action: SagaAction, trace: String) -> Result<OperationRecord, Problem> {
         let subject = saga.to_string();
         let what = action.what.as_str();
         tracing::info!(saga_id = subject, action = what, by = action.by, why = action.why, "an operator acts");

@@ -189,7 +189,7 @@ fn possible(saga: &Saga, definition: Option<&Definition>) -> Vec<(&'static str, 
         saga.all_steps().filter(|step| fit(step)).map(|step| step.name.clone()).collect::<Vec<_>>()
     };
     let stuck = names(&|step| step.status == StepStatus::Stuck);
-    let rules = |step: &StepState| definition.and_then(|known| known.step(&step.name)).is_some_and(Step::is_of_rules);
+    let rules = |step: &StepState| definition.and_then(|known| known.step(&step.name)).is_some_and(Step::is_check);
     let again = names(&|step| {
         step.status == StepStatus::Stuck && !rules(step) || step.timer.is_some_and(|(kind, _)| kind == TimerKind::Retry)
     });

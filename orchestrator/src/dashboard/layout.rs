@@ -13,7 +13,7 @@ use crate::words::Lang;
 
 const SCRIPT: &str = include_str!("dashboard.js");
 /// The page's own sheet, and that of the drawings.
-static STYLE: LazyLock<String> = LazyLock::new(|| format!("{}\n{}", saga::SHEET, include_str!("dashboard.css")));
+static STYLE: LazyLock<String> = LazyLock::new(|| format!("{}\n{}", saga::STYLE_SHEET, include_str!("dashboard.css")));
 /// Changes when what it stands for does: browsers keep these files for ever.
 static STAMP: LazyLock<String> = LazyLock::new(|| {
     let mut hasher = DefaultHasher::new();

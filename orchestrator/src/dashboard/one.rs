@@ -93,7 +93,7 @@ fn step_of(saga: &Saga, definition: Option<&Definition>, step: &StepState, lang:
     let command = |action| definition.and_then(|known| command_of(known, saga, &step.name, action));
     let output = definition.and_then(|known| known.step(&step.name)).and_then(|known| known.output.as_ref());
     let answer = output.and_then(|path| saga.data.get(path));
-    let (does, undoes) = (command(Action::Execute), command(Action::Compensate).filter(|_| step.undos > 0));
+    let (does, undoes) = (command(Action::Execute), command(Action::Compensate).filter(|_| step.compensations > 0));
     html! { details.step id={ "step-" (step.name) } data-keep=(format!("{} {}", step.name, saga.updated.0)) {
         summary {
             strong { (label(definition, &step.name, lang)) } " " (layout::status(lang, step.status.as_str()))
@@ -109,7 +109,7 @@ fn step_of(saga: &Saga, definition: Option<&Definition>, step: &StepState, lang:
             (json(answer))
         }
         @if let Some((name, payload)) = &undoes {
-            h3 { (lang.say("Compensation", "Compensação")) " " code { (name) } " " span.hint { (step.undos) "×" } }
+            h3 { (lang.say("Compensation", "Compensação")) " " code { (name) } " " span.hint { (step.compensations) "×" } }
             (json(payload))
         }
     } }

@@ -44,7 +44,8 @@ impl Expression {
                 (Some(false) | None, None) | (None, Some(false)) => None,
             },
             Self::Compare(operator, left, right) => {
-                let (left, right) = (left.value(data)?, right.value(data)?);
+                let left = left.value(data)?;
+                let right = right.value(data)?;
                 operator.holds(&left, &right)
             }
             Self::Literal(_) | Self::At(_) => self.value(data)?.as_bool(),
@@ -88,7 +89,7 @@ impl Operator {
     }
 }
 
-/// As JSON, but numbers by their value: `1` and `1.0` are the same.
+/// JSON equality, but numbers are compared by value: `1` equals `1.0`.
 fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => number_order(left, right) == Some(Ordering::Equal),
@@ -107,7 +108,7 @@ fn order(left: &Value, right: &Value) -> Option<Ordering> {
     }
 }
 
-/// Whole numbers exactly, others as IEEE 754 doubles.
+/// Compares integers exactly, other numbers as IEEE 754 doubles.
 fn number_order(left: &Number, right: &Number) -> Option<Ordering> {
     match (left.as_i128(), right.as_i128()) {
         (Some(left), Some(right)) => Some(left.cmp(&right)),

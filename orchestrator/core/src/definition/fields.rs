@@ -8,23 +8,25 @@ use toml::de::DeValue;
 
 use super::model::{Call, Label};
 use super::read::{Reader, count, duration, json, number, shown, text, texts};
-use super::retry::Retry;
+use super::retry::{AttemptLimit, Retry};
 use crate::data::{Path, Pick};
 
-pub(super) const NAME: &str = "a name of small letters, digits and \"-\", at most 64 long";
+pub(super) const NAME: &str = "a name of lowercase letters, digits and \"-\", at most 64 characters long";
 pub(super) const DURATION: &str = "a duration above zero, such as \"200ms\", \"10s\" or \"15m\"";
 pub(super) const PATH: &str = "a path into the saga's data, such as \"order.items\"";
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// `label = { en = "...", pt = "..." }`; without one, the name.
+/// `label = { en = "...", pt = "..." }`; by default the name.
 pub(super) fn label(table: &mut Reader<'_>, name: &str) -> Label {
     let named = || Label(BTreeMap::from([("en".to_owned(), name.to_owned())]));
     let Some(mut languages) = table.table("label") else { return named() };
     let mut label = Label::default();
     for (language, at, value) in languages.entries() {
         match text(value.get_ref()) {
-            Some(words) => _ = label.0.insert(language, words),
-            None => languages.error(at, format!("the label in {language:?} is not a text"), "write a text in quotes"),
+            Some(text) => _ = label.0.insert(language, text),
+            None => {
+                languages.error(at, format!("the label in {language:?} is not a string"), "write a string in quotes")
+            }
         }
     }
     if !label.0.contains_key("en") {
@@ -37,7 +39,7 @@ pub(super) fn path(value: &DeValue<'_>) -> Option<Path> {
     Path::parse(value.as_str()?)
 }
 
-/// A path as a text, `{ path, fields, default }` or `{ literal }`.
+/// A path as a string, `{ path, fields, default }` or `{ literal }`.
 pub(super) fn pick(parent: &Reader<'_>, name: &str, value: &Spanned<DeValue<'_>>) -> Option<Pick> {
     if let Some(path) = path(value.get_ref()) {
         return Some(Pick::At { path, fields: Vec::new(), default: None });
@@ -48,17 +50,17 @@ pub(super) fn pick(parent: &Reader<'_>, name: &str, value: &Spanned<DeValue<'_>>
         return None;
     };
     parent.inner(name, table, value.span(), |table| {
-        let literal = table.get("literal", "literal = a text, a number, true, false, a list or a table", json);
+        let literal = table.get("literal", "literal = a string, a number, true, false, a list or a table", json);
         let path = table.get("path", PATH, path);
         let fields = table.get("fields", "fields = a list of names", texts).unwrap_or_default();
-        let default = table.get("default", "default = a text, a number, true, false, a list or a table", json);
+        let default = table.get("default", "default = a string, a number, true, false, a list or a table", json);
         match (literal, path) {
             (Some(literal), None) if fields.is_empty() && default.is_none() => Some(Pick::Literal(literal)),
             (None, Some(path)) => Some(Pick::At { path, fields, default }),
             (Some(_), None | Some(_)) | (None, None) => {
                 table.error(
                     table.span(),
-                    format!("{name} has no path, or a literal and more"),
+                    format!("{name} has no path, or a literal beside other keys"),
                     format!("write {wants}"),
                 );
                 None
@@ -67,11 +69,11 @@ pub(super) fn pick(parent: &Reader<'_>, name: &str, value: &Spanned<DeValue<'_>>
     })
 }
 
-/// The keys of a command, in a step, in `compensate` or in `[conclude]`. A compensation has the step's participant,
-/// retry and timeout where it says nothing.
+/// The keys of a command, in a step, in `compensate` or in `[conclude]`. The participant, retries and timeout of a
+/// compensation default to those of the step.
 pub(super) fn call(table: &mut Reader<'_>, participant: Option<&str>, retry: &Retry, timeout: Duration) -> Call {
     let wants = "participant = a name from [participants], receive = { ... } for a step that waits, or rules = [...] for \
-                 one that checks";
+                 a step that checks rules";
     let participant = match participant {
         Some(default) => table.get("participant", wants, text).unwrap_or_else(|| default.to_owned()),
         None => table.need("participant", wants, text).unwrap_or_default(),
@@ -98,7 +100,11 @@ pub(super) fn input(table: &mut Reader<'_>) -> BTreeMap<String, Pick> {
 
 fn retry(mut table: Reader<'_>, default: &Retry) -> Retry {
     let attempts = |value: &DeValue<'_>| {
-        if value.as_str() == Some("unlimited") { Some(None) } else { count(value).map(Some) }
+        if value.as_str() == Some("unlimited") {
+            Some(AttemptLimit::Unlimited)
+        } else {
+            count(value).map(AttemptLimit::AtMost)
+        }
     };
     let wants = "attempts = a whole number from 1, or \"unlimited\"";
     let share = |value: &DeValue<'_>| number(value).filter(|share| (0.0..=1.0).contains(share));

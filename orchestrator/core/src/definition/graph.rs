@@ -1,6 +1,6 @@
-//! Which step comes before which, as bits: bit `i` is step `i`. A decision asks this at every move.
+//! The order of the steps as bit sets, for speed: bit `i` is step `i`.
 
-/// How many steps a definition may have: the bits of a `u64`.
+/// The maximum number of steps: the bits of a `u64`.
 pub(crate) const MAX_STEPS: usize = 64;
 
 /// The order of the steps.
@@ -32,38 +32,38 @@ impl Graph {
         Self { before, ancestors, descendants, cyclic, rules }
     }
 
-    /// The steps directly before a step.
+    /// The direct predecessors of a step.
     pub(crate) fn before(&self, step: usize) -> u64 {
         self.before.get(step).copied().unwrap_or(0)
     }
 
-    /// All steps before a step.
+    /// All predecessors of a step.
     pub(crate) fn ancestors(&self, step: usize) -> u64 {
         self.ancestors.get(step).copied().unwrap_or(0)
     }
 
-    /// All steps after a step.
+    /// All successors of a step.
     pub(crate) fn descendants(&self, step: usize) -> u64 {
         self.descendants.get(step).copied().unwrap_or(0)
     }
 
-    /// The steps of rules.
+    /// The steps that check rules.
     pub(crate) const fn rules(&self) -> u64 {
         self.rules
     }
 
-    /// The steps that wait for themselves.
+    /// The steps that are their own predecessors.
     pub(crate) const fn cyclic(&self) -> u64 {
         self.cyclic
     }
 }
 
-/// The bit of a step.
+/// The set of one step.
 pub(crate) fn mask(step: usize) -> u64 {
     u32::try_from(step).ok().and_then(|step| 1_u64.checked_shl(step)).unwrap_or(0)
 }
 
-/// The steps of a set, lowest first.
+/// The steps of a set, in ascending order.
 pub(crate) fn ones(mut set: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let lowest = usize::try_from(set.trailing_zeros()).ok().filter(|_| set != 0)?;

@@ -13,37 +13,37 @@ use crate::condition::Condition;
 use crate::data::{Path, Pick};
 use crate::status::StepStatus;
 
-/// The name under which the telling of the ending is known; no step may have it.
+/// The step name of the command that reports the ending. Reserved: no step may have it.
 pub(crate) const CONCLUDE: &str = "conclude";
 
-/// What a saga does, step by step. Serialized it is what `GET /api/definitions` shows.
+/// The definition of a saga. Its JSON is served by `GET /api/definitions`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Definition {
-    /// Its name; with the version it is unique.
+    /// The name; unique together with the version.
     pub name: String,
-    /// Its version, from 1.
+    /// The version, from 1.
     pub version: u32,
-    /// Its name for people.
+    /// The display name.
     pub label: Label,
-    /// What begins such a saga.
+    /// The event that starts a saga.
     pub start: Start,
-    /// Where in its data it says whose it is: sagas are found by it.
+    /// The path of the customer's id, by which sagas can be searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<Path>,
-    /// How long a saga may take, from its start: then it turns back, unless its pivot has begun.
+    /// The maximum duration from the start; then the saga aborts, unless its pivot has begun.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "duration::as_optional_text")]
     pub deadline: Option<Duration>,
-    /// Who carries out commands, by name.
+    /// The participants that execute commands, by name.
     pub participants: BTreeMap<String, Participant>,
-    /// Who is told how far the saga is, while it runs.
+    /// The progress messages sent while the saga runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
-    /// The steps, in the file's order.
+    /// The steps, in the order of the file.
     pub steps: Vec<Step>,
-    /// What its endings mean.
+    /// The statuses and reasons of the endings.
     pub endings: Endings,
-    /// The command that tells the ending.
+    /// The command that reports the ending.
     pub conclude: Call,
     #[serde(skip)]
     pub(crate) graph: Graph,
@@ -52,61 +52,62 @@ pub struct Definition {
     pub(super) source: String,
 }
 
-/// A name for people, by language (BCP 47, such as `en` or `pt`). `en` is always there.
+/// A display name by language (BCP 47, such as `en` or `pt`). `en` is always present.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(transparent)]
 pub struct Label(pub(crate) BTreeMap<String, String>);
 
 impl Label {
-    /// The text in a language, or in English.
+    /// The text in a language, by default in English.
     #[must_use]
     pub fn get(&self, language: &str) -> &str {
         self.0.get(language).or_else(|| self.0.get("en")).map_or("", String::as_str)
     }
 }
 
-/// What begins a saga.
+/// The event that starts a saga.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Start {
     /// The topic of the starting event.
     pub topic: String,
     /// The event's type.
     pub event: String,
-    /// Where its payload is put in the saga's data.
+    /// The path of the event's payload in the saga's data.
     pub output: Path,
-    /// The event by which whoever began the saga takes it back.
+    /// The event by which the sender of the starting event cancels the saga.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel: Option<CancelEvent>,
 }
 
-/// An event on the starting event's topic, so that it comes after it, which calls the saga off as an operator's cancel does.
+/// An event that aborts the saga as an operator's cancel does. It is read from the starting event's topic, so it
+/// follows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CancelEvent {
-    /// Its type.
+    /// The event's type.
     pub event: String,
-    /// The reason of the ending, where the ending of a cancelled saga says none.
+    /// The reason of the ending, unless the `cancelled` ending has one.
     pub reason: String,
 }
 
-/// Who carries out commands.
+/// A participant that executes commands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Participant {
-    /// The topic it reads its commands from.
+    /// The topic of its commands.
     pub topic: String,
-    /// The key of its commands there.
+    /// The key of its commands.
     pub key: Key,
 }
 
-/// The key of a command on its topic.
+/// The key of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Key {
     /// The saga's id.
     Saga,
-    /// A value (a text or a number) from the saga's data, or a fixed one; the saga's id where there is none.
+    /// A string or number from the saga's data, or a literal; the saga's id if there is none.
     Of(Pick),
 }
 
-/// `"saga"`, or as the value is found.
+/// `"saga"`, or a [`Pick`].
 impl Serialize for Key {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -116,39 +117,39 @@ impl Serialize for Key {
     }
 }
 
-/// One step.
+/// A step of a definition.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
-    /// Its name, unique in the definition.
+    /// The name, unique in the definition.
     pub name: String,
-    /// Its name for people.
+    /// The display name.
     pub label: Label,
-    /// The steps that must be done before it; by default the one before it in the file.
+    /// The steps that must be done before this one; by default the preceding step in the file.
     pub after: Vec<String>,
-    /// It is only done where this holds; else it is skipped, and what comes after it goes on.
+    /// The condition of the step; if it does not hold, the step is skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
-    /// From here on only forward: once it is done nothing is undone any more, and what stands in the way is an incident.
+    /// Set for the pivot: once it is done nothing is compensated any more, and a failure is an incident.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pivot: bool,
-    /// What it does.
+    /// The work of the step.
     #[serde(flatten)]
     pub work: Work,
-    /// Where its answer is put in the saga's data.
+    /// The path of the step's output in the saga's data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Path>,
-    /// The command that undoes it.
+    /// The command that compensates the step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compensate: Option<Call>,
-    /// What the saga's progress is once this step is done.
+    /// The saga's progress once this step is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
 }
 
 impl Step {
-    /// Whether it holds the saga's data against rules: nothing is sent for it, and nothing waited for.
+    /// Returns true if the step checks rules: it sends no command and waits for nothing.
     #[must_use]
-    pub const fn is_of_rules(&self) -> bool {
+    pub const fn is_check(&self) -> bool {
         match &self.work {
             Work::Check(_) => true,
             Work::Execute(_) | Work::Receive(_) => false,
@@ -156,7 +157,7 @@ impl Step {
     }
 }
 
-/// What a step does.
+/// The work of a step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
@@ -164,127 +165,150 @@ pub enum Work {
     Execute(Call),
     /// Waits for a callback.
     Receive(Receive),
-    /// Looks at once whether these hold, and is refused by the first that does not.
+    /// Checks these rules at once, and is refused by the first that does not hold.
     #[serde(rename = "rules")]
     Check(Vec<Rule>),
 }
 
-/// A rule that the saga's data must keep.
+/// A rule on the saga's data.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rule {
-    /// What must hold; where it can't be told, it does not.
+    /// The condition that must hold. An undecidable condition does not hold.
     pub must: Condition,
-    /// The reason of the refusal, a word for programs.
+    /// The machine-readable reason of the refusal.
     pub reason: String,
-    /// A sentence on it for people.
+    /// The human-readable reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// How a saga tells how far it is: a message that is not answered.
+/// The progress messages of a saga. They have no reply.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Progress {
-    /// Who is told.
+    /// The participant that receives the messages.
     pub participant: String,
-    /// The message's type.
+    /// The type of the messages.
     pub command: String,
-    /// Its fields.
+    /// The fields of the messages.
     pub input: BTreeMap<String, Pick>,
-    /// A status that lasts less long is not told.
+    /// How long a status must last before it is reported.
     #[serde(serialize_with = "duration::as_text")]
     pub after: Duration,
 }
 
-/// A command, and how patiently it is sent.
+/// A command with its timeout and retries.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Call {
-    /// Who carries it out.
+    /// The participant that executes the command.
     pub participant: String,
-    /// Its type.
+    /// The type of the command.
     pub command: String,
-    /// Its fields.
+    /// The fields of the command.
     pub input: BTreeMap<String, Pick>,
-    /// What follows a failure or a timeout.
+    /// The retries after a failure or a timeout.
     pub retry: Retry,
-    /// How long an answer is waited for, each attempt.
+    /// The timeout of each attempt.
     #[serde(serialize_with = "duration::as_text")]
     pub timeout: Duration,
 }
 
-/// A callback that is waited for.
+/// A callback that a step waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receive {
-    /// The topic it comes from; [`crate::Callback::source`].
+    /// The topic of the callback; [`crate::Callback::source`].
     pub topic: String,
-    /// Where in the message the saga's id is.
+    /// The path of the saga's id in the message.
     pub correlation: Path,
-    /// Where in the message is what it says.
+    /// The path of the status in the message.
     pub status: Path,
-    /// What it says for the step to be done.
+    /// The statuses with which the step is done.
     pub yes: Vec<String>,
-    /// What it says for the step to be refused.
+    /// The statuses with which the step is refused.
     pub no: Vec<String>,
-    /// How long it is waited for.
+    /// The timeout of the wait.
     #[serde(serialize_with = "duration::as_text")]
     pub timeout: Duration,
 }
 
-/// What the endings of a saga mean.
+/// The endings of a saga.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Endings {
-    /// All was done.
-    pub completed: Verdict,
-    /// A step for which nothing else is said stood in the way.
-    pub default: Verdict,
-    /// An operator cancelled it.
+    /// All steps are done.
+    pub completed: EndingSpec,
+    /// The saga aborted, and no other ending applies.
+    pub default: EndingSpec,
+    /// An operator or the cancelling event aborted the saga.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cancelled: Option<Verdict>,
-    /// It was not done by its deadline.
+    pub cancelled: Option<EndingSpec>,
+    /// The deadline aborted the saga.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deadline: Option<Verdict>,
-    /// What it means when a certain step stood in the way.
-    pub steps: BTreeMap<String, Failures>,
+    pub deadline: Option<EndingSpec>,
+    /// The saga aborted at this step.
+    pub steps: BTreeMap<String, StepEndings>,
 }
 
-/// What it means when a step stood in the way; where nothing is said, [`Endings::default`].
+/// The endings of a saga that aborts at a certain step; by default [`Endings::default`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Failures {
-    /// It was refused.
+pub struct StepEndings {
+    /// The step was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<Verdict>,
-    /// It ran out of retries, failing.
+    pub refused: Option<EndingSpec>,
+    /// The last attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failed: Option<Verdict>,
-    /// It ran out of time.
+    pub failed: Option<EndingSpec>,
+    /// The last attempt or the wait timed out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub timed_out: Option<Verdict>,
+    pub timed_out: Option<EndingSpec>,
 }
 
-/// A status and a reason to be told.
+/// The status and the reason of an ending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+pub struct EndingSpec {
     /// The status, such as `rejected`.
     pub status: String,
-    /// The reason; where none is said, a refusal's own reason, or `{step}_failed`, `{step}_timed_out`.
+    /// The reason; by default a refusal's own reason, or `{step}_failed`, `{step}_timed_out`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
+/// The meaning of a callback for a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallbackVerdict {
+    /// The step is done.
+    Yes,
+    /// The step is refused.
+    No,
+}
+
+impl Receive {
+    /// The meaning of a callback with this status; `None` if the step does not know the status.
+    pub(crate) fn verdict_of(&self, status: &str) -> Option<CallbackVerdict> {
+        let among = |statuses: &[String]| statuses.iter().any(|known| known.eq_ignore_ascii_case(status));
+        if among(&self.yes) {
+            Some(CallbackVerdict::Yes)
+        } else if among(&self.no) {
+            Some(CallbackVerdict::No)
+        } else {
+            None
+        }
+    }
+}
+
 impl Definition {
-    /// The canonical hash: 32 hexadecimal digits (a UUIDv5 of the definition as JSON). Comments, blanks, the order of
-    /// keys and values written out that are the default do not count.
+    /// The canonical hash: 32 hexadecimal digits (a UUIDv5 of the definition as JSON). Comments, whitespace, the order
+    /// of keys and explicit default values do not change it.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// The text it was read from. Kept with the sagas that run on it, it can be read again when the file is gone.
+    /// The text of the file. It is stored with the sagas, so the definition can be read without the file.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The callbacks that its steps wait for.
+    /// The callbacks that the steps wait for.
     pub fn receives(&self) -> impl Iterator<Item = &Receive> {
         self.steps.iter().filter_map(|step| match &step.work {
             Work::Receive(receive) => Some(receive),
@@ -292,31 +316,32 @@ impl Definition {
         })
     }
 
-    /// The pivot's place among the steps.
+    /// The index of the pivot.
     pub(crate) fn pivot(&self) -> Option<usize> {
         self.steps.iter().position(|step| step.pivot)
     }
 
-    /// A step by its name.
+    /// The step with this name.
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == name)
     }
 
-    /// What a failed step means: the status and the reason to be told.
-    pub(crate) fn ending_of(&self, step: &str, failure: StepStatus) -> &Verdict {
-        let said = self.endings.steps.get(step).and_then(|failures| {
+    /// The ending of a saga that aborts at a step with this status.
+    pub(crate) fn ending_of(&self, step: &str, failure: StepStatus) -> &EndingSpec {
+        let specific = self.endings.steps.get(step).and_then(|endings| {
             if failure == StepStatus::Refused {
-                failures.refused.as_ref()
+                endings.refused.as_ref()
             } else if failure == StepStatus::TimedOut {
-                failures.timed_out.as_ref()
+                endings.timed_out.as_ref()
             } else {
-                failures.failed.as_ref()
+                endings.failed.as_ref()
             }
         });
-        said.unwrap_or(&self.endings.default)
+        specific.unwrap_or(&self.endings.default)
     }
 
+    /// Completes a checked definition with its graph, hash and source.
     pub(super) fn seal(mut self, source: &str) -> Self {
         self.graph = graph_of(&self.steps);
         let json = serde_json::to_string(&self).unwrap_or_default();
@@ -326,10 +351,10 @@ impl Definition {
     }
 }
 
-/// The order of steps whose `after` is filled in. Unknown names are skipped: the checks report them.
+/// The order of steps whose `after` is filled in. Unknown names are ignored: the checks report them.
 pub(super) fn graph_of(steps: &[Step]) -> Graph {
     let bit = |name: &String| steps.iter().position(|step| &step.name == name).map_or(0, mask);
     let before = steps.iter().map(|step| step.after.iter().map(bit).fold(0, |a, b| a | b)).collect();
-    let rules = (0..).zip(steps).filter(|(_, step)| step.is_of_rules());
+    let rules = (0..).zip(steps).filter(|(_, step)| step.is_check());
     Graph::new(before, rules.fold(0, |all, (i, _)| all | mask(i)))
 }

@@ -1,4 +1,4 @@
-//! From the text of a definition to the definition: what each table holds, and what is the default. The steps are in `step`.
+//! Parses a definition: its tables and their defaults. The steps are in `step`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,20 +8,22 @@ use toml::de::DeTable;
 use super::error::DefinitionError;
 use super::fields::{DURATION, NAME, PATH, TIMEOUT, call, input, label, path, pick};
 use super::graph::Graph;
-use super::model::{Call, CancelEvent, Definition, Endings, Failures, Key, Participant, Progress, Start, Verdict};
+use super::model::{
+    Call, CancelEvent, Definition, EndingSpec, Endings, Key, Participant, Progress, Start, StepEndings,
+};
 use super::read::{Places, Reader, Report, count, duration, name, pause, text};
-use super::retry::Retry;
+use super::retry::{AttemptLimit, Retry};
 use super::{check, step};
 use crate::data::Path;
 
-/// How long a status lasts before it is told.
+/// The default of `after` in `[progress]`.
 const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 
 impl Definition {
-    /// Reads a definition from the text of its file and checks all of it.
+    /// Parses a definition and checks it.
     ///
     /// # Errors
-    /// Everything that is wrong with it, by line.
+    /// All errors, by line.
     pub fn parse(file_name: &str, text: &str) -> Result<Self, Vec<DefinitionError>> {
         let report = Report::new(file_name, text);
         let (root, broken) = DeTable::parse_recoverable(text);
@@ -55,7 +57,7 @@ fn definition_of(mut file: Reader<'_>) -> (Definition, Places) {
     let endings = endings(&mut file);
     let conclude = match file.table("conclude") {
         Some(mut table) => {
-            let forever = Retry { attempts: None, ..Retry::default() };
+            let forever = Retry { attempts: AttemptLimit::Unlimited, ..Retry::default() };
             let call = call(&mut table, None, &forever, TIMEOUT);
             table.finish();
             call
@@ -66,7 +68,6 @@ fn definition_of(mut file: Reader<'_>) -> (Definition, Places) {
         }
     };
     file.finish();
-    let (graph, hash, source) = (Graph::default(), String::new(), String::new());
     let definition = Definition {
         name: saga_name,
         version,
@@ -79,9 +80,9 @@ fn definition_of(mut file: Reader<'_>) -> (Definition, Places) {
         steps,
         endings,
         conclude,
-        graph,
-        hash,
-        source,
+        graph: Graph::default(),
+        hash: String::new(),
+        source: String::new(),
     };
     (definition, places)
 }
@@ -128,13 +129,13 @@ fn cancel(mut table: Reader<'_>) -> CancelEvent {
 
 fn participants(file: &mut Reader<'_>) -> BTreeMap<String, Participant> {
     let Some(mut all) = file.table("participants") else {
-        file.missing("participants", "a table [participants.NAME] with topic and key for each");
+        file.missing("participants", "a table [participants.NAME] with topic and key for each participant");
         return BTreeMap::new();
     };
     let mut participants = BTreeMap::new();
     for (name, _, value) in all.entries() {
         let Some(mut table) = all.as_table(&name, value) else { continue };
-        let topic = table.need("topic", "topic = the topic it reads commands from", text).unwrap_or_default();
+        let topic = table.need("topic", "topic = the topic of its commands", text).unwrap_or_default();
         let key = match table.value("key") {
             Some(value) if value.get_ref().as_str() == Some("saga") => Key::Saga,
             Some(value) => pick(&table, "key", value).map_or(Key::Saga, Key::Of),
@@ -150,7 +151,7 @@ fn participants(file: &mut Reader<'_>) -> BTreeMap<String, Participant> {
 }
 
 fn progress(mut table: Reader<'_>) -> Progress {
-    let after = "after = a duration such as \"500ms\", or \"0s\" to tell each status at once";
+    let after = "after = a duration such as \"500ms\", or \"0s\" to report each status at once";
     let progress = Progress {
         participant: table.need("participant", "participant = a name from [participants]", text).unwrap_or_default(),
         command: table.need("command", "command = a type such as \"order.progress\"", text).unwrap_or_default(),
@@ -162,42 +163,49 @@ fn progress(mut table: Reader<'_>) -> Progress {
 }
 
 fn endings(file: &mut Reader<'_>) -> Endings {
-    let unsaid = || Verdict { status: String::new(), reason: None };
+    let missing = || EndingSpec { status: String::new(), reason: None };
     let Some(mut table) = file.table("endings") else {
         file.missing("endings", "a table [endings] with completed and default");
-        let (completed, default) = (unsaid(), unsaid());
-        return Endings { completed, default, cancelled: None, deadline: None, steps: BTreeMap::new() };
+        return Endings {
+            completed: missing(),
+            default: missing(),
+            cancelled: None,
+            deadline: None,
+            steps: BTreeMap::new(),
+        };
     };
-    let mut of = |key: &'static str| {
-        let said = verdict(&mut table, key);
-        if said.is_none() {
+    let mut required = |key: &'static str| {
+        let spec = ending(&mut table, key);
+        if spec.is_none() {
             table.missing(key, &format!("{key} = {{ status = \"...\" }}"));
         }
-        said.unwrap_or_else(unsaid)
+        spec.unwrap_or_else(missing)
     };
-    let (completed, default) = (of("completed"), of("default"));
-    let (cancelled, deadline) = (verdict(&mut table, "cancelled"), verdict(&mut table, "deadline"));
+    let completed = required("completed");
+    let default = required("default");
+    let cancelled = ending(&mut table, "cancelled");
+    let deadline = ending(&mut table, "deadline");
     let mut steps = BTreeMap::new();
     if let Some(mut all) = table.table("steps") {
         for (step, _, value) in all.entries() {
-            let Some(mut one) = all.as_table(&step, value) else { continue };
-            let failures = Failures {
-                refused: verdict(&mut one, "refused"),
-                failed: verdict(&mut one, "failed"),
-                timed_out: verdict(&mut one, "timed_out"),
+            let Some(mut table) = all.as_table(&step, value) else { continue };
+            let endings = StepEndings {
+                refused: ending(&mut table, "refused"),
+                failed: ending(&mut table, "failed"),
+                timed_out: ending(&mut table, "timed_out"),
             };
-            one.finish();
-            steps.insert(step, failures);
+            table.finish();
+            steps.insert(step, endings);
         }
     }
     table.finish();
     Endings { completed, default, cancelled, deadline, steps }
 }
 
-fn verdict(table: &mut Reader<'_>, key: &'static str) -> Option<Verdict> {
+fn ending(table: &mut Reader<'_>, key: &'static str) -> Option<EndingSpec> {
     let mut table = table.table(key)?;
-    let status = table.need("status", "status = what the ending is called, such as \"rejected\"", text);
-    let reason = table.get("reason", "reason = a word such as \"out_of_stock\"", text);
+    let status = table.need("status", "status = the status of the ending, such as \"rejected\"", text);
+    let reason = table.get("reason", "reason = an identifier such as \"out_of_stock\"", text);
     table.finish();
-    Some(Verdict { status: status.unwrap_or_default(), reason })
+    Some(EndingSpec { status: status.unwrap_or_default(), reason })
 }

@@ -6,7 +6,7 @@ pub(super) fn process_id(flow: &Flow<'_>) -> String {
     format!("saga_{}", flow.definition.name)
 }
 
-/// `flow_step_reserve_to_completed`
+/// The id of an arrow, such as `flow_step_reserve_to_completed`.
 pub(super) fn flow_id(flow: &Flow<'_>, arrow: &Arrow) -> String {
     format!("flow_{}_to_{}", node_id(flow, arrow.from), node_id(flow, arrow.to))
 }

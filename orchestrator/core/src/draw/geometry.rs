@@ -5,20 +5,21 @@ pub(super) const UNDO: (i32, i32) = (180, 64);
 pub(super) const GATEWAY: i32 = 50;
 pub(super) const EVENT: i32 = 36;
 pub(super) const NOTE: (i32, i32) = (180, 22);
-/// Between what stands in a cell.
+/// Between the nodes of a cell.
 pub(super) const BETWEEN: i32 = 26;
-/// Texts below events and gateways.
+/// A label below an event or gateway.
 pub(super) const LABEL: (i32, i32) = (152, 48);
-/// From a task's edge to the line that turns back, measured from the end of its event.
+/// From the end of a border event to the line that leads to the compensation.
 pub(super) const CHANNEL: i32 = 14;
-/// From a task to what undoes it, and to the word on the pivot.
+/// From a task to its compensation.
 pub(super) const TO_UNDO: i32 = 52;
+/// From a task to the annotation of the pivot.
 pub(super) const TO_NOTE: i32 = 12;
-/// From a task to the way around it.
+/// From a task to the line around it.
 pub(super) const AROUND: i32 = 22;
 pub(super) const MARGIN: i32 = 30;
 pub(super) const BETWEEN_ROWS: i32 = 28;
-/// A row through which only lines pass.
+/// Half the height of a row without nodes.
 pub(super) const LINES: i32 = 12;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,19 +54,20 @@ impl Rect {
     }
 }
 
-/// A column: what leads to its steps, they themselves, what leads away, and the lines on to the next column.
+/// A column: the gateways before its steps, the steps, the gateways after them, and the lines to the next column.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Column {
     pub x: i32,
     pub before: i32,
     pub main: i32,
     pub after: i32,
-    /// Where lines turn back, and where those that go on change rows.
+    /// The position of the lines to the compensation.
     pub back: i32,
+    /// The positions at which lines change rows.
     pub tracks: Vec<i32>,
 }
 
-/// How far a row reaches up and down from its middle.
+/// A row: its middle, and its extent above and below.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Row {
     pub middle: i32,

@@ -33,8 +33,8 @@ impl Explored {
         }
     }
 
-    /// Whether all ends as it should once nothing goes wrong any more: by what the saga waits for alone, and then, message
-    /// by message, also when all that it does not wait for comes after all. States on one way share its end.
+    /// Whether all ends as it should once nothing goes wrong any more: by what the saga waits for alone, and then,
+    /// message by message, also when all that it does not wait for comes after all. States on one way share its end.
     fn ends_well(&self, world: &World) -> Result<(), String> {
         let mut way = Vec::new();
         let mut at = Cow::Borrowed(world);
@@ -207,7 +207,7 @@ fn sometimes() -> Vec<Property<Explored>> {
             some(w, |order| order.saga.saga().status == Status::Incident)
         }),
         Property::sometimes(AGAIN, |_: &Explored, w: &World| {
-            some(w, |order| order.saga.saga().steps.iter().any(|step| step.happened && step.undos > 1))
+            some(w, |order| order.saga.saga().steps.iter().any(|step| step.happened && step.compensations > 1))
         }),
     ]
 }

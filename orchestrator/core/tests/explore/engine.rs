@@ -1,5 +1,5 @@
-//! The real engine, on the real definition, made finite: a saga without its times and its history. Each distinct decision
-//! is made once and remembered, since the same saga meets the same input in very many states of the world.
+//! The real engine, on the real definition, made finite: a saga without its times and its history. Each distinct
+//! decision is made once and remembered, since the same saga meets the same input in very many states of the world.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -55,7 +55,7 @@ impl Known {
         let saga = self.saga();
         let step = saga.steps.get(usize::from(ask.step)).unwrap_or(&saga.conclude);
         let waits = matches!(step.status, StepStatus::Running | StepStatus::Compensating | StepStatus::Stuck);
-        let (undo, last) = if step.undos == 0 { (false, step.attempts) } else { (true, step.undos) };
+        let (undo, last) = if step.compensations == 0 { (false, step.attempts) } else { (true, step.compensations) };
         waits && ask.undo == undo && u32::from(ask.attempt) == last
     }
 
@@ -173,8 +173,8 @@ fn steps(saga: &mut Saga) -> impl Iterator<Item = &mut StepState> {
     saga.steps.iter_mut().chain([&mut saga.conclude])
 }
 
-/// A saga without what it does not decide by. When a step ended tells only in which order compensations are sent that do
-/// not wait for each other, and the order saga has none.
+/// A saga without what it does not decide by. When a step ended tells only in which order compensations are sent that
+/// do not wait for each other, and the order saga has none.
 fn timeless(mut saga: Saga) -> Saga {
     let past = |time: &mut Option<Timestamp>| *time = time.map(|_| NOW);
     (saga.started, saga.updated, saga.folded) = (NOW, NOW, 0);
@@ -187,7 +187,7 @@ fn timeless(mut saga: Saga) -> Saga {
         past(&mut step.started);
         past(&mut step.sent);
         past(&mut step.ended);
-        step.was = None;
+        step.before_compensation = None;
         step.timer = step.timer.map(|(kind, _)| (kind, LATER));
     }
     saga

@@ -1,6 +1,6 @@
-//! The participants, as small as they can be: what `inventory-service/src/stock.rs`, `payment-service/src/payment/moves.rs`
-//! and `order-service/src/order.rs` promise, without amounts, texts and times. Each has the moves and the answers of the
-//! real one, arm by arm, so that the two can be compared.
+//! The participants, as small as they can be: what `inventory-service/src/stock.rs`,
+//! `payment-service/src/payment/moves.rs` and `order-service/src/order.rs` promise, without amounts, texts and times.
+//! Each has the moves and the answers of the real one, arm by arm, so that the two can be compared.
 
 use super::messages::{Answer, Ask, Call, Command, Verdict};
 

@@ -1,7 +1,8 @@
-//! How messages travel, in two ways. **At any time**: what was said once may be heard at any later time, in any order, as
-//! often as you like. That is more than any broker does, and it holds every crash: to the others, a service that ends
-//! between two durable writes is one that speaks later, or again. **As Kafka carries them**: a decision's messages are
-//! written with it, sent one after the other, read in the order of their topic, and a crash sends the last ones again.
+//! How messages travel, in two ways. **At any time**: what was said once may be heard at any later time, in any order,
+//! as often as you like. That is more than any broker does, and it holds every crash: to the others, a service that
+//! ends between two durable writes is one that speaks later, or again. **As Kafka carries them**: a decision's messages
+//! are written with it, sent one after the other, read in the order of their topic, and a crash sends the last ones
+//! again.
 
 use super::messages::{Call, Command, Message};
 

@@ -1,5 +1,5 @@
-//! What is explored: orders, the saga of each, its participants, all that was ever said between them, and everything that
-//! can happen next.
+//! What is explored: orders, the saga of each, its participants, all that was ever said between them, and everything
+//! that can happen next.
 
 use saga::{Status, TimerKind};
 
@@ -85,8 +85,8 @@ pub enum Happening {
     Crash(usize, Service, u8),
 }
 
-/// Which messages are still to be heard when nothing goes wrong any more. Where messages travel at any time, a state does
-/// not tell what was heard before, and an end must not depend on hearing it again.
+/// Which messages are still to be heard when nothing goes wrong any more. Where messages travel at any time, a state
+/// does not tell what was heard before, and an end must not depend on hearing it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
     Everything,
@@ -99,8 +99,8 @@ const OPERATORS: [Operator; 5] = [Operator::Cancel, Operator::Pause, Operator::R
 pub struct System {
     pub engine: Engine,
     pub bounds: Bounds,
-    /// Planted bugs: in the inventory, and in the payment service, which reads payment results, once all are there, from the
-    /// last to the first.
+    /// Planted bugs: in the inventory, and in the payment service, which reads payment results, once all are there,
+    /// from the last to the first.
     pub forgets: Forgets,
     pub backwards: bool,
 }
@@ -262,7 +262,8 @@ impl System {
         }
     }
 
-    /// A pause before the next attempt ends at any time. A timeout is hasty where something could still happen without it.
+    /// A pause before the next attempt ends at any time. A timeout is hasty where something could still happen without
+    /// it.
     fn timer(&self, world: &World, o: usize, step: u8) -> Option<World> {
         let (_, kind) = world.orders[o].saga.timers().find(|(set, _)| *set == step)?;
         let hasty = kind == TimerKind::Timeout && self.undisturbed(world, o, Left::Everything).is_some();
@@ -289,8 +290,8 @@ impl System {
         others.chain(arrivals).chain(sends).find_map(|happening| self.follow(world, happening))
     }
 
-    /// What happens next when nothing goes wrong from here: messages are heard, what is due is done, and, where even that
-    /// is not enough, an operator lets the saga go on. In each order after the other, which is one fair way.
+    /// What happens next when nothing goes wrong from here: messages are heard, what is due is done, and, where even
+    /// that is not enough, an operator lets the saga go on. In each order after the other, which is one fair way.
     pub fn goes_well(&self, world: &World, left: Left) -> Option<World> {
         (0..world.orders.len()).find_map(|o| {
             let saga = &world.orders[o].saga;

@@ -12,8 +12,8 @@ use saga::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The order saga as it was at first: four steps, one that waits, two compensations. The engine is tested with it, whatever
-/// the saga in use becomes.
+/// The order saga as it was at first: four steps, one that waits, two compensations. The engine is tested with it,
+/// whatever the saga in use becomes.
 pub const ORDER: &str = include_str!("../kept/order-2.toml");
 pub const ID: Uuid = Uuid::from_u128(0x3852_cb18_9c19_4326_ac77_a1a0_264b_d98c);
 
@@ -104,7 +104,7 @@ impl World {
                     self.sent.push(if *action == Action::Execute { step.clone() } else { format!("!{step}") });
                     self.commands.push(effect);
                 }
-                Effect::Tell { id, topic, .. } => {
+                Effect::SendProgress { id, topic, .. } => {
                     let status = &saga.as_ref().unwrap().progress.as_ref().unwrap().status;
                     assert_eq!(*id, progress_id(ID, status));
                     assert!(!topic.is_empty());
@@ -133,7 +133,7 @@ impl World {
     /// The number of the last attempt sent.
     fn last(&self, step: &str, action: Action) -> u32 {
         let state = self.saga().step(step).unwrap();
-        if action == Action::Execute { state.attempts } else { state.undos }
+        if action == Action::Execute { state.attempts } else { state.compensations }
     }
 
     /// Answers an attempt. A step is named as in [`World::sent`].
@@ -241,7 +241,7 @@ impl World {
     /// The statuses that were told since the last call.
     pub fn newly_told(&mut self) -> Vec<String> {
         let status = |effect: Effect| match effect {
-            Effect::Tell { payload, .. } => payload["status"].as_str().unwrap().to_owned(),
+            Effect::SendProgress { payload, .. } => payload["status"].as_str().unwrap().to_owned(),
             Effect::SendCommand { step, .. } => panic!("a command for {step}"),
         };
         std::mem::take(&mut self.told).into_iter().map(status).collect()
@@ -276,7 +276,7 @@ pub fn check_always(before: Option<&Saga>, after: &Saga) {
     }
     for (old, new) in before.into_iter().flat_map(|before| before.all_steps().zip(after.all_steps())) {
         // The exploration forgets how what is undone came out: its states would be too many.
-        let forgotten = old.undos > 0 && old.was.is_none();
+        let forgotten = old.compensations > 0 && old.before_compensation.is_none();
         assert!(
             forgotten || old.outcome().is_none() || old.outcome() == new.outcome(),
             "how it came out stays: {old:?} {new:?}"
