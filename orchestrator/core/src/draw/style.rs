@@ -17,10 +17,10 @@ pub const STYLE_SHEET: &str = "
     .saga-graph .small { fill: var(--muted); font-size: 11px; }
     .saga-graph .live { font-size: 11px; font-weight: 600; }
     .saga-graph .word { fill: var(--pivot); font-size: 12px; font-weight: 600; }
-    .saga-graph .kind { fill: none; stroke: var(--line); stroke-width: 1.5; }
-    .saga-graph .kind-back { stroke: var(--back); }
-    .saga-graph .kind-undo { stroke: var(--back); stroke-dasharray: 2 3; }
-    .saga-graph .kind-word { stroke: var(--pivot); stroke-dasharray: 2 3; }
+    .saga-graph .way { fill: none; stroke: var(--line); stroke-width: 1.5; }
+    .saga-graph .way-back { stroke: var(--back); }
+    .saga-graph .way-undo { stroke: var(--back); stroke-dasharray: 2 3; }
+    .saga-graph .way-word { stroke: var(--pivot); stroke-dasharray: 2 3; }
     .saga-graph .head { fill: var(--line); }
     .saga-graph .head-back { fill: var(--back); }
     .saga-graph .icon { fill: none; stroke: var(--ink); stroke-width: 1.5; stroke-linejoin: round; }
