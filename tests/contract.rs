@@ -1,5 +1,5 @@
-//! The message contract: what stands in `docs/asyncapi.json` is what the types say, its examples hold, and what the last
-//! releases wrote is still read.
+//! The message contract: what stands in `docs/asyncapi.json` is what the types say, its examples hold, and what the
+//! last releases wrote is still read.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
 

@@ -1,5 +1,5 @@
-//! What keeps the code readable, as far as a test can see it: files and functions stay short, every file says what lives
-//! in it, nothing is left for later.
+//! What keeps the code readable, as far as a test can see it: files and functions stay short, every file says what
+//! lives in it, nothing is left for later.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
 

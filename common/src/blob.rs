@@ -1,5 +1,5 @@
-//! Bytes that are nearly always text or JSON, kept so that the journal stays readable with any Kafka tool and nothing is
-//! lost when they are neither.
+//! Bytes that are nearly always text or JSON, kept so that the journal stays readable with any Kafka tool and nothing
+//! is lost when they are neither.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -33,7 +33,8 @@ pub fn command(service: &'static str, about: &'static str, defaults: &str) -> Co
     Args::command().name(service).bin_name(service).about(about).version(env!("CARGO_PKG_VERSION")).after_help(after)
 }
 
-/// Reads the process's command line. Ends the process on `--help`, on `--version`, and on what it doesn't know (code 2).
+/// Reads the process's command line. Ends the process on `--help`, on `--version`, and on what it doesn't know (code
+/// 2).
 pub fn parse(command: Command) -> (Args, ArgMatches) {
     let matches = command.get_matches();
     (Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()), matches)

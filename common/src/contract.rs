@@ -1,6 +1,7 @@
-//! The message contract, as data: every message with its type, from which its JSON Schema is made, and every topic. Each
-//! service has a table of its own beside its types (`contract.rs`); what all of them have in common stands here. The tests
-//! make `docs/asyncapi.json` of it, hold real messages against it, and read the last release's messages with it.
+//! The message contract, as data: every message with its type, from which its JSON Schema is made, and every topic.
+//! Each service has a table of its own beside its types (`contract.rs`); what all of them have in common stands here.
+//! The tests make `docs/asyncapi.json` of it, hold real messages against it, and read the last release's messages with
+//! it.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;

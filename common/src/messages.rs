@@ -171,8 +171,8 @@ impl Message {
     }
 }
 
-/// How many arrays and objects may lie in each other in a message. What a message says is kept within a state, and a state
-/// must be readable: serde_json reads 127 levels, and writes any number.
+/// How many arrays and objects may lie in each other in a message. What a message says is kept within a state, and a
+/// state must be readable: serde_json reads 127 levels, and writes any number.
 const DEPTH: usize = 64;
 
 /// How many arrays and objects lie in each other, in what may or may not be JSON.
@@ -255,8 +255,8 @@ impl Outgoing {
         }
     }
 
-    /// The reply to a saga's command with these headers ([`Message::reply_headers`]). Its id derives from the command's, so
-    /// that a repeated command gets the same reply.
+    /// The reply to a saga's command with these headers ([`Message::reply_headers`]). Its id derives from the
+    /// command's, so that a repeated command gets the same reply.
     pub fn reply(command: &Headers, subject: &str, now: Timestamp, outcome: &Reply) -> Self {
         let command_id = command.get(header::ID).unwrap_or_default();
         let id = ids::derive(&[command_id, "reply"]).to_string();
@@ -272,8 +272,8 @@ impl Outgoing {
         reply
     }
 
-    /// The message as it came, put back on its topic under this key and on the key's partition, with an id that says it is
-    /// the same message, and where it lay.
+    /// The message as it came, put back on its topic under this key and on the key's partition, with an id that says it
+    /// is the same message, and where it lay.
     pub fn put_back(message: &Message, key: &str, home: i32) -> Self {
         let mut headers = message.headers.clone();
         if message.header(header::ID).is_none() {

@@ -64,9 +64,9 @@ pub trait Program: 'static {
     /// The service's HTTP routes; health routes, problems for what is not found, and limits are added to it.
     fn router(context: Context<Self::Settings>) -> Router;
 
-    /// What a path asks of its caller where `[auth]` is set: by default, to be an operator. Health, the API's description and
-    /// its page are open in every service. What a customer sees of a path that is [`Access::Known`] is for its handler to
-    /// decide, by the [`Caller`](http::Caller).
+    /// What a path asks of its caller where `[auth]` is set: by default, to be an operator. Health, the API's
+    /// description and its page are open in every service. What a customer sees of a path that is [`Access::Known`] is
+    /// for its handler to decide, by the [`Caller`](http::Caller).
     fn access(_method: &Method, _path: &str) -> Access {
         Access::Operator
     }

@@ -49,8 +49,8 @@ pub fn change_key(id: &str) -> String {
     format!("change/{id}")
 }
 
-/// An item was counted. The count is taken as it is, even below what is reserved: then nothing is available, and what was
-/// promised can still be confirmed. The same request again changes nothing.
+/// An item was counted. The count is taken as it is, even below what is reserved: then nothing is available, and what
+/// was promised can still be confirmed. The same request again changes nothing.
 pub(crate) fn set(desk: &mut Decision<'_, '_>, asked: SetStock) {
     let SetStock { warehouse, item_id: item, name, on_hand } = asked;
     let (item, request) = (item_id(&item), desk.cause.to_owned());

@@ -1,8 +1,8 @@
 //! The movements of the stock, double entry: every change is so many pieces from one account to another. They are a
 //! function of what the service keeps, state by state, and of nothing else: the view has them as rows.
 //!
-//! What is on an account is what came to it less what left it. `available` and `reserved` together are the pieces in the
-//! warehouse; the others say where pieces come from and go to.
+//! What is on an account is what came to it less what left it. `available` and `reserved` together are the pieces in
+//! the warehouse; the others say where pieces come from and go to.
 
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -11,8 +11,9 @@
 //!                        +----> expired: held for too long; a confirm is refused
 //!                               a reserve that comes after any of them is refused
 //! ```
-//! Every command is answered as before when it comes again. A release is never refused: a saga that does not know whether
-//! its reserve or its confirm happened sends one, and afterwards the order holds nothing, whatever had happened.
+//! Every command is answered as before when it comes again. A release is never refused: a saga that does not know
+//! whether its reserve or its confirm happened sends one, and afterwards the order holds nothing, whatever had
+//! happened.
 
 use common::ids;
 use common::messages::Reply;
@@ -219,8 +220,8 @@ fn shortage(desk: &mut Decision<'_, '_>, warehouse: &str, line: &Line) -> Option
     }
 }
 
-/// Afterwards the order holds nothing: what was reserved is free again, and what had left comes back into the stock, but
-/// for what had come back before.
+/// Afterwards the order holds nothing: what was reserved is free again, and what had left comes back into the stock,
+/// but for what had come back before.
 pub(crate) fn release(desk: &mut Decision<'_, '_>, order: &str, warehouse: &str) -> Reply {
     let Some(known) = desk.reservation(order) else {
         let early = Reservation::of(order, warehouse, (Status::Released, Vec::new()), desk.now);
@@ -243,8 +244,9 @@ pub(crate) fn release(desk: &mut Decision<'_, '_>, order: &str, warehouse: &str)
     Reply::done()
 }
 
-/// What was reserved leaves the warehouse. Where a count came out below what was reserved, the count ends at zero. A confirm
-/// that is read while the stock is still set aside is in time, whenever it is read: only the timer ends a reservation.
+/// What was reserved leaves the warehouse. Where a count came out below what was reserved, the count ends at zero. A
+/// confirm that is read while the stock is still set aside is in time, whenever it is read: only the timer ends a
+/// reservation.
 pub(crate) fn confirm(desk: &mut Decision<'_, '_>, order: &str) -> Reply {
     let Some(known) = desk.reservation(order) else {
         return Reply::refused("unknown_reservation", "nothing was reserved for this order");

@@ -90,8 +90,8 @@ impl Stock {
 }
 
 impl Entity for Inventory {
-    /// A reservation is waited for while it holds stock, a shipment while its carrier is asked. All else is looked up when it
-    /// is needed.
+    /// A reservation is waited for while it holds stock, a shipment while its carrier is asked. All else is looked up
+    /// when it is needed.
     fn is_open(&self) -> bool {
         match self {
             Self::Reservation(reservation) => reservation.is_open(),

@@ -1,5 +1,5 @@
-//! How long the dashboard's queries take with very many sagas in the view: `cargo bench -p orchestrator`, with `SAGAS=1000000`
-//! for as many (100,000 otherwise). Prints the slowest and the median of 21 runs of each.
+//! How long the dashboard's queries take with very many sagas in the view: `cargo bench -p orchestrator`, with
+//! `SAGAS=1000000` for as many (100,000 otherwise). Prints the slowest and the median of 21 runs of each.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that can't go on ends")]
 

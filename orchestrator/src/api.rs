@@ -1,5 +1,5 @@
-//! The orchestrator's JSON API, and what the pages of the dashboard ask for too, so that a script can have whatever they
-//! show. What people may do is in `actions`, the statistics in `flow`, the cluster in `cluster`.
+//! The orchestrator's JSON API, and what the pages of the dashboard ask for too, so that a script can have whatever
+//! they show. What people may do is in `actions`, the statistics in `flow`, the cluster in `cluster`.
 
 mod actions;
 mod cluster;
@@ -203,8 +203,8 @@ impl Api {
     }
 }
 
-/// `GET /api/definitions`: those of the files, then the others (`"file": false`); and for each name the rollout, if one was
-/// set.
+/// `GET /api/definitions`: those of the files, then the others (`"file": false`); and for each name the rollout, if one
+/// was set.
 async fn all_definitions(State(api): State<Api>) -> Result<Json<Value>, Problem> {
     let all = api.all_definitions().await?;
     let mut rollouts = serde_json::Map::new();

@@ -1,5 +1,5 @@
-//! The orchestrator's rules around the engine: which message is which input of which saga. What comes from outside is in
-//! `callbacks`, what people ask for in `operators`, which definition a saga runs on in `versions`.
+//! The orchestrator's rules around the engine: which message is which input of which saga. What comes from outside is
+//! in `callbacks`, what people ask for in `operators`, which definition a saga runs on in `versions`.
 
 mod callbacks;
 mod operators;
@@ -35,7 +35,8 @@ pub enum Kept {
     Early {
         /// Callbacks, oldest first.
         callbacks: Vec<Callback>,
-        /// The wish to take the saga back: a repetition after a failure may put it before the event that begins the saga.
+        /// The wish to take the saga back: a repetition after a failure may put it before the event that begins the
+        /// saga.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cancel: Option<Operation>,
         /// When they are given up.

@@ -1,5 +1,5 @@
-//! The orchestrator's messages, for the contract: a line each, with an example. What it asks of participants stands with
-//! theirs.
+//! The orchestrator's messages, for the contract: a line each, with an example. What it asks of participants stands
+//! with theirs.
 
 use common::contract::{Entry, Journal, Sort};
 use common::topics::SAGA_COMMANDS;

@@ -1,5 +1,6 @@
-//! The dashboard: pages rendered on the server from what the API shows, kept up to date by the same rendering sent again
-//! (`live`). Nothing on them comes from elsewhere, and they work without their script, only then they stand still.
+//! The dashboard: pages rendered on the server from what the API shows, kept up to date by the same rendering sent
+//! again (`live`). Nothing on them comes from elsewhere, and they work without their script, only then they stand
+//! still.
 
 mod acts;
 mod bulk;

@@ -1,5 +1,5 @@
-//! Which sagas are meant: the filter of the list, and of acts on many sagas at once. One place, so that what is shown is what
-//! would be acted on.
+//! Which sagas are meant: the filter of the list, and of acts on many sagas at once. One place, so that what is shown
+//! is what would be acted on.
 
 use std::time::Duration;
 
@@ -49,7 +49,8 @@ pub struct Filter {
     /// Its id, which for an order's saga is the order's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
-    /// Why the step that stands in its way does, without ids, as incidents are grouped by it; with `step`, the one step's.
+    /// Why the step that stands in its way does, without ids, as incidents are grouped by it; with `step`, the one
+    /// step's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// A text in its state (data, reasons, history), upper and lower case of ASCII being the same.
@@ -84,8 +85,8 @@ impl Filter {
         *self == Self { waiting_since: self.waiting_since, ..Self::default() }
     }
 
-    /// Conditions for the table `sagas`, each with ` AND ` before it, and the values they name. The text is looked for where
-    /// they are read.
+    /// Conditions for the table `sagas`, each with ` AND ` before it, and the values they name. The text is looked for
+    /// where they are read.
     pub(crate) fn clauses(&self, by: By) -> (String, Vec<(&'static str, Value)>) {
         let text = |value: &String| Value::from(value.clone());
         // Open sagas are few: those at a step are looked up there, and not among all that ever were.

@@ -1,5 +1,5 @@
-//! Dead letters that were put back where they came from: who did it, when and why, kept in the journal, so that nobody does
-//! it again without knowing.
+//! Dead letters that were put back where they came from: who did it, when and why, kept in the journal, so that nobody
+//! does it again without knowing.
 
 use common::journal::{Key, Transaction};
 use common::time::Timestamp;

@@ -1,5 +1,5 @@
-//! What the binary does besides running sagas: it checks definitions and draws them. That needs no settings and no Kafka,
-//! so that it also runs on a laptop and where changes are checked.
+//! What the binary does besides running sagas: it checks definitions and draws them. That needs no settings and no
+//! Kafka, so that it also runs on a laptop and where changes are checked.
 
 use std::fs;
 use std::io::{self, Write as _};

@@ -1,5 +1,5 @@
-//! What the pages and the API say to people: English and Portuguese side by side, times and numbers as people write them,
-//! and the sentence on the step that stands out.
+//! What the pages and the API say to people: English and Portuguese side by side, times and numbers as people write
+//! them, and the sentence on the step that stands out.
 
 use axum::http::{HeaderMap, header};
 

@@ -71,8 +71,8 @@ pub fn router(context: Context<Settings>) -> Router {
 pub struct Description;
 
 /// Places an order. With an `Idempotency-Key` the order's id derives from it, so the same request again is answered as
-/// before, for ever and by every instance. 201 once the order is durable and this instance shows it; 503 with its id when that is
-/// not known in time.
+/// before, for ever and by every instance. 201 once the order is durable and this instance shows it; 503 with its id
+/// when that is not known in time.
 #[utoipa::path(post, path = "/orders",
     params(("Idempotency-Key" = Option<String>, Header, description = "The client's own name for the request.")),
     request_body = PlaceOrder,
@@ -115,8 +115,8 @@ async fn place(
     }
 }
 
-/// The answer to the request that placed the order, the first time and each time it comes again: the order as it began. A
-/// request of the same name that asks for something else is refused, whichever of the two was first.
+/// The answer to the request that placed the order, the first time and each time it comes again: the order as it began.
+/// A request of the same name that asks for something else is refused, whichever of the two was first.
 fn created(known: Order, wanted: &Placed) -> Result<Response, Problem> {
     let began = Order::new(known.placed);
     if (Placed { created_at: began.placed.created_at, ..wanted.clone() }) != began.placed {
@@ -176,8 +176,8 @@ async fn show(
     })
 }
 
-/// The seconds of `Prefer: wait` (RFC 7240, section 4.3), at most [`LONGEST_WAIT`]. What can't be understood is ignored,
-/// as the RFC wants it.
+/// The seconds of `Prefer: wait` (RFC 7240, section 4.3), at most [`LONGEST_WAIT`]. What can't be understood is
+/// ignored, as the RFC wants it.
 fn wait_of(headers: &HeaderMap) -> Option<u64> {
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
     let mut preferences = values.flat_map(|value| value.split(','));

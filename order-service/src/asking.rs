@@ -1,4 +1,5 @@
-//! What a customer asks of an order by HTTP: said on the order's commands, and waited for until the order shows that it was heard.
+//! What a customer asks of an order by HTTP: said on the order's commands, and waited for until the order shows that it
+//! was heard.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Taking an order back: the customer asks, the order remembers it, and the orchestrator is told, which decides whether it
-//! is still in time. Apart, since it is the one thing that may happen to an order between its beginning and its end.
+//! Taking an order back: the customer asks, the order remembers it, and the orchestrator is told, which decides whether
+//! it is still in time. Apart, since it is the one thing that may happen to an order between its beginning and its end.
 
 use axum::Json;
 use axum::extract::State;
@@ -62,8 +62,8 @@ pub struct Cancellation {
     pub why: String,
 }
 
-/// A pending order remembers the first request and passes it on, behind the event that began its saga. One that has ended
-/// stays as it is: who asked is told by the API.
+/// A pending order remembers the first request and passes it on, behind the event that began its saga. One that has
+/// ended stays as it is: who asked is told by the API.
 pub(crate) fn cancel(tx: Decision<'_, '_>, message: &Message, now: Timestamp) -> Result<(), Unreadable> {
     let Cancel { order_id, why } = message.json()?;
     let order = known(tx, order_id)?;
@@ -124,7 +124,8 @@ pub(crate) async fn post(
     answer(&order)
 }
 
-/// Whether it is known what becomes of a wish to take it back: it was heard, or there is nothing to be taken back any more.
+/// Whether it is known what becomes of a wish to take it back: it was heard, or there is nothing to be taken back any
+/// more.
 fn is_settled(order: &Order) -> bool {
     order.cancellation.is_some() || !order.is_underway()
 }

@@ -61,7 +61,8 @@ pub struct Step {
     pub reason: Option<String>,
 }
 
-/// How its payment ended: the message on `payment-results`, as far as it says so. A person's may say no more than a status.
+/// How its payment ended: the message on `payment-results`, as far as it says so. A person's may say no more than a
+/// status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = OrderPayment)]

@@ -1,6 +1,6 @@
 //! `GET /orders/{id}/events`: an order's changes as server-sent events
-//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). An event's id is its place among the order's changes, so
-//! a client that says which it saw last goes on behind it, at any instance and after any restart.
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). An event's id is its place among the order's
+//! changes, so a client that says which it saw last goes on behind it, at any instance and after any restart.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -55,8 +55,8 @@ pub(crate) struct StreamEvent {
     data: String,
 }
 
-/// An order's changes: those behind `Last-Event-ID`, then each as it comes. The stream ends when the order has ended and no
-/// return of it is under way; a client that comes again then is told so with `204`.
+/// An order's changes: those behind `Last-Event-ID`, then each as it comes. The stream ends when the order has ended
+/// and no return of it is under way; a client that comes again then is told so with `204`.
 #[utoipa::path(get, path = "/orders/{id}/events",
     params(("id" = uuid::Uuid, Path, description = "The order's id."),
         ("Last-Event-ID" = Option<u64>, Header, description = "The id of the last event that was seen.")),

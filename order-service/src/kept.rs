@@ -1,5 +1,5 @@
-//! What the order service keeps: orders, the counters of its invoices, and mails that are to be sent. Apart from each of
-//! them, because the journal has one type for all.
+//! What the order service keeps: orders, the counters of its invoices, and mails that are to be sent. Apart from each
+//! of them, because the journal has one type for all.
 
 use common::journal::Entity;
 use common::time::Timestamp;

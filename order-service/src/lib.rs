@@ -1,5 +1,5 @@
-//! The order service: takes orders, keeps their status, and tells what became of each. A library, so that the simulation
-//! can run its rules; the process is in `main.rs`.
+//! The order service: takes orders, keeps their status, and tells what became of each. A library, so that the
+//! simulation can run its rules; the process is in `main.rs`.
 
 pub mod api;
 mod asking;

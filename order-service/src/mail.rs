@@ -1,5 +1,5 @@
-//! Notices by SMTP: what is still to be mailed, and the actor that mails it. A mail that the server takes for good or refuses
-//! for good is done; one that it could not take now is tried again, for two days.
+//! Notices by SMTP: what is still to be mailed, and the actor that mails it. A mail that the server takes for good or
+//! refuses for good is done; one that it could not take now is tried again, for two days.
 
 use std::time::Duration;
 

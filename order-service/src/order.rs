@@ -1,5 +1,6 @@
-//! What the order service decides: an order is placed once, goes on as its saga tells, and ends once. Pure; which step comes
-//! next is the orchestrator's business. What a decision on an invoice, a notice or a return is stands beside this.
+//! What the order service decides: an order is placed once, goes on as its saga tells, and ends once. Pure; which step
+//! comes next is the orchestrator's business. What a decision on an invoice, a notice or a return is stands beside
+//! this.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -241,8 +242,8 @@ pub(crate) fn known<'w>(tx: &'w mut Transaction<'_, Kept>, id: OrderId) -> Resul
     kept.ok_or_else(|| Unreadable::Malformed(format!("orderId: there is no order {id}")))
 }
 
-/// Carries out a saga's command on an order, with what is first looked at of it, and answers it; an order that is not known
-/// refuses. Who only looks writes nothing.
+/// Carries out a saga's command on an order, with what is first looked at of it, and answers it; an order that is not
+/// known refuses. Who only looks writes nothing.
 pub(crate) fn answer<T>(
     tx: Decision<'_, '_>,
     message: &Message,

@@ -1,5 +1,5 @@
-//! A customer sees their own orders. One layer around everything under `/orders/{id}`, so that no path of an order can forget
-//! it: another customer's order is not there.
+//! A customer sees their own orders. One layer around everything under `/orders/{id}`, so that no path of an order can
+//! forget it: another customer's order is not there.
 
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;

@@ -1,4 +1,5 @@
-//! The body of `POST /orders` and what must hold for it. Apart, so that what a customer can get wrong stands in one place.
+//! The body of `POST /orders` and what must hold for it. Apart, so that what a customer can get wrong stands in one
+//! place.
 
 use std::num::NonZeroU32;
 
@@ -59,7 +60,8 @@ pub struct PlaceOrder {
     /// How it gets to the customer; left out: it is not shipped.
     #[garde(dive)]
     delivery: Option<Delivery>,
-    /// The warehouse that all of it is taken from; left out: the shop's usual one. An order over several is not possible.
+    /// The warehouse that all of it is taken from; left out: the shop's usual one. An order over several is not
+    /// possible.
     #[garde(inner(custom(is_warehouse)))]
     #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$")]
     warehouse: Option<String>,

@@ -66,7 +66,8 @@ impl ReturnItems {
     }
 }
 
-/// Asks for a return of some of an order, or all of it. With an `Idempotency-Key` the same request again is answered as before.
+/// Asks for a return of some of an order, or all of it. With an `Idempotency-Key` the same request again is answered as
+/// before.
 #[utoipa::path(post, path = "/orders/{id}/returns",
     params(("id" = Uuid, Path, description = "The order's id."),
         ("Idempotency-Key" = Option<String>, Header, description = "The client's own name for the request.")),

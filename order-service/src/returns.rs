@@ -1,5 +1,5 @@
-//! Returns: what of an order can be brought back, what the customer gets for it, and what became of it. Pure; the return's
-//! own saga decides what is done for it.
+//! Returns: what of an order can be brought back, what the customer gets for it, and what became of it. Pure; the
+//! return's own saga decides what is done for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -178,8 +178,8 @@ pub fn all_of(order: &Order) -> Vec<Pieces> {
     left(order).into_iter().filter_map(pieces).collect()
 }
 
-/// The share of what was paid, as the pieces' value is of the order's value, rounded down; what brings back the last of it
-/// gets the rest. What was paid need not be the sum of the items, so the items' prices only say the shares.
+/// The share of what was paid, as the pieces' value is of the order's value, rounded down; what brings back the last of
+/// it gets the rest. What was paid need not be the sum of the items, so the items' prices only say the shares.
 fn refund(order: &Order, pieces: &[Pieces], all: bool) -> i64 {
     let given: i64 = standing(order).map(|asked| asked.refund_minor).sum();
     let left = order.placed.amount_minor.saturating_sub(given);
@@ -211,8 +211,8 @@ fn refund(order: &Order, pieces: &[Pieces], all: bool) -> i64 {
     i64::try_from(share).unwrap_or(left).clamp(0, left.max(0))
 }
 
-/// A return that is possible is remembered, and its saga begins; one that is not is remembered as refused, so that whoever
-/// asked sees it.
+/// A return that is possible is remembered, and its saga begins; one that is not is remembered as refused, so that
+/// whoever asked sees it.
 pub(crate) fn ask_for_return(
     rules: &Orders,
     tx: Decision<'_, '_>,

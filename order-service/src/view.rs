@@ -1,5 +1,5 @@
-//! The order service's own table, which lists orders newest first, and the query over it. The orders themselves are read
-//! from the view's `entities`: nothing is kept twice.
+//! The order service's own table, which lists orders newest first, and the query over it. The orders themselves are
+//! read from the view's `entities`: nothing is kept twice.
 
 use std::str::FromStr;
 

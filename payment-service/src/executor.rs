@@ -1,5 +1,5 @@
-//! Asks the provider what the payments want asked, and says its answers as messages. Their ids derive from the intent's,
-//! so that an answer given again after a take-over is the same answer.
+//! Asks the provider what the payments want asked, and says its answers as messages. Their ids derive from the
+//! intent's, so that an answer given again after a take-over is the same answer.
 
 use common::ids::{self, OrderId};
 use common::journal::Intent;
@@ -78,7 +78,8 @@ impl<P: PaymentProvider> Cashier<P> {
     }
 }
 
-/// How a payment stands is a payment result as anybody may say it; that it is not known yet is told to the payment alone.
+/// How a payment stands is a payment result as anybody may say it; that it is not known yet is told to the payment
+/// alone.
 fn stands(
     charge: &Charge,
     (operation, ask): (Operation, u32),

@@ -59,8 +59,8 @@ pub(crate) struct RefundPayment {
     reason: Option<String>,
 }
 
-/// `payment.refund-part`: a saga gives a part back, such as for what was returned. What it is called by is the saga's to say,
-/// so that it can't be given back twice.
+/// `payment.refund-part`: a saga gives a part back, such as for what was returned. What it is called by is the saga's
+/// to say, so that it can't be given back twice.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RefundPart {

@@ -1,5 +1,5 @@
-//! The payment service: payments, refunds and the payment provider. It knows of orders only their ids. A library, so that the simulation
-//! can run its rules; the process is in `main.rs`.
+//! The payment service: payments, refunds and the payment provider. It knows of orders only their ids. A library, so
+//! that the simulation can run its rules; the process is in `main.rs`.
 
 pub mod answers;
 pub mod api;

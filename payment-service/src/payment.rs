@@ -1,6 +1,6 @@
 //! A payment: where it stands and what it remembers. Its moves are in `payment/moves`, `payment/capture` (what is
-//! authorized first), `payment/refund` and `payment/partial` (what is given back, whole or in parts); what it wants asked of
-//! its provider in `payment/intents`, what it says of money in `payment/ledger`.
+//! authorized first), `payment/refund` and `payment/partial` (what is given back, whole or in parts); what it wants
+//! asked of its provider in `payment/intents`, what it says of money in `payment/ledger`.
 
 mod capture;
 mod intents;
@@ -40,9 +40,9 @@ use crate::results::Verdict;
 ///           └──────refund───────┴─────────────▶ cancelled ─an approval─┘
 /// ```
 /// A result may also come while it is requested or failed: the provider knows of it then, and it is as if it were
-/// pending. Another approval of a refunded payment makes it refunding again. A provider that took a payment is asked to call
-/// it off when it was cancelled meanwhile, and for its result, until there is one. A payment that is to be captured is
-/// authorized before it is approved:
+/// pending. Another approval of a refunded payment makes it refunding again. A provider that took a payment is asked to
+/// call it off when it was cancelled meanwhile, and for its result, until there is one. A payment that is to be
+/// captured is authorized before it is approved:
 ///
 /// ```text
 ///                       capture             captured
@@ -232,8 +232,8 @@ pub struct Payment {
     /// The approvals, and how many of them, from the first on, are given back.
     approvals: Vec<Approval>,
     refunds: usize,
-    /// Of a cancelled or declined payment that the provider took: when to ask it to call it off, and how it ended, for an approval is to
-    /// be given back; and until when.
+    /// Of a cancelled or declined payment that the provider took: when to ask it to call it off, and how it ended, for
+    /// an approval is to be given back; and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     late_result_due: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

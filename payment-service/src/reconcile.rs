@@ -95,7 +95,8 @@ impl Standing {
     }
 }
 
-/// Reads a report: CSV with the columns `id`, `amount`, `currency`, `status` and `refunded`, in any order, and maybe others.
+/// Reads a report: CSV with the columns `id`, `amount`, `currency`, `status` and `refunded`, in any order, and maybe
+/// others.
 ///
 /// # Errors
 /// Everything that can't be read, each with its line number.

@@ -1,4 +1,5 @@
-//! What the binary does besides running the service: it holds a provider's report against the payments of a running one.
+//! What the binary does besides running the service: it holds a provider's report against the payments of a running
+//! one.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,8 +15,8 @@ use crate::reconcile::{self, Ours};
 enum Tool {
     /// Compare a provider's report with our payments, and list each difference
     ///
-    /// The report is CSV with the columns id, amount, currency, status and refunded; id is the provider's name for the payment
-    /// or ours. The exit code is 0 where both agree, 1 where they differ, 2 where that can't be told.
+    /// The report is CSV with the columns id, amount, currency, status and refunded; id is the provider's name for the
+    /// payment or ours. The exit code is 0 where both agree, 1 where they differ, 2 where that can't be told.
     Reconcile {
         /// The report
         file: PathBuf,

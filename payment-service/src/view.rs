@@ -62,8 +62,8 @@ fn book(tx: &Transaction<'_>, order: &str, currency: &str, postings: &[Posting])
     Ok(())
 }
 
-/// At most `limit` payments of the newest orders before `before` (order ids are ordered by time), in one status or in any;
-/// and whether there are more.
+/// At most `limit` payments of the newest orders before `before` (order ids are ordered by time), in one status or in
+/// any; and whether there are more.
 ///
 /// # Errors
 /// SQLite's, and a state that is no payment.

@@ -137,7 +137,8 @@ impl Tab {
         self.sees(&format!("{text:?} in {selector}"), &script).await
     }
 
-    /// Clicks on an element as a mouse does. A page that is alive may put another in its place just then: that is clicked on.
+    /// Clicks on an element as a mouse does. A page that is alive may put another in its place just then: that is
+    /// clicked on.
     pub async fn click(&self, selector: &str) -> Result<()> {
         let clicked = || async {
             let found = self.page.find_element(selector).await.with_context(|| format!("no {selector} to click on"))?;

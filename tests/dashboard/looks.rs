@@ -1,5 +1,5 @@
-//! How every page looks: at the width of a phone and of a desk, light and dark. Nothing is cut off, nothing keeps anybody
-//! out, and there is a picture of each for a person to look at.
+//! How every page looks: at the width of a phone and of a desk, light and dark. Nothing is cut off, nothing keeps
+//! anybody out, and there is a picture of each for a person to look at.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The dashboard in a real Chromium, over real services and a real broker: what people do there, what they see, and that
-//! it can be seen by all of them. Pictures of every page lie in `target/screenshots` afterwards. One story alone:
+//! The dashboard in a real Chromium, over real services and a real broker: what people do there, what they see, and
+//! that it can be seen by all of them. Pictures of every page lie in `target/screenshots` afterwards. One story alone:
 //! `cargo test -p tests --test dashboard -- NAME`.
 
 #![allow(clippy::unwrap_used, reason = "all of this program is a test")]

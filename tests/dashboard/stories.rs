@@ -115,8 +115,8 @@ async fn an_order_that_waits_is_found_and_goes_on(cluster: &Arc<Cluster>, chromi
     tab.shows("#step-payment-result pre", "approved").await
 }
 
-/// Orders whose payment can neither be asked for nor called back: incidents. The payment service is left down, since with its
-/// late answers they would go on by themselves.
+/// Orders whose payment can neither be asked for nor called back: incidents. The payment service is left down, since
+/// with its late answers they would go on by themselves.
 async fn incidents(cluster: &Arc<Cluster>, count: usize) -> Result<Vec<Placed>> {
     let item = cluster.item(10).await?;
     let payments = cluster.service(Name::Payments)?;

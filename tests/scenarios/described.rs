@@ -1,5 +1,5 @@
-//! The services' APIs are as they describe themselves: schemathesis makes requests out of each description, right and wrong
-//! ones, and holds every answer against it. What it finds is the same each time: it is not left to chance.
+//! The services' APIs are as they describe themselves: schemathesis makes requests out of each description, right and
+//! wrong ones, and holds every answer against it. What it finds is the same each time: it is not left to chance.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -36,7 +36,8 @@ fn program() -> Result<PathBuf> {
     )
 }
 
-/// Holds a service against its description; `id` stands in for every `{id}` of a path, so that there is something behind it.
+/// Holds a service against its description; `id` stands in for every `{id}` of a path, so that there is something
+/// behind it.
 async fn is_as_described(cluster: &Cluster, name: Name, description: &str, id: &str, login: &[&str]) -> Result<()> {
     let (program, service) = (program()?, cluster.service(name)?);
     let directory = cluster.scratch(&format!("schemathesis-{}", name.binary()))?;

@@ -125,8 +125,8 @@ async fn no_result_in_time_and_a_late_approval(cluster: Arc<Cluster>, _: Arc<Bro
     item.stands(10, 0).await
 }
 
-/// A take-over waits with its timers until it has read what lies on the topics. A transaction's mark is no message: nobody
-/// may wait for it.
+/// A take-over waits with its timers until it has read what lies on the topics. A transaction's mark is no message:
+/// nobody may wait for it.
 async fn no_result_in_time_behind_a_transaction(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(10).await?;
     let paid = item.order(1).place().await?;

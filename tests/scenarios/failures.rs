@@ -1,5 +1,5 @@
-//! `kill -9` of each service in the middle of a batch of orders, and of the broker; then a restart. Every order that was
-//! acknowledged ends, and ends right.
+//! `kill -9` of each service in the middle of a batch of orders, and of the broker; then a restart. Every order that
+//! was acknowledged ends, and ends right.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -88,8 +88,8 @@ impl Batch {
 }
 
 impl Batch {
-    /// The orders that the API lists, once it lists all that were asked for: a request that was cut off by the kill may be on
-    /// the topic nevertheless, and is carried out at its time.
+    /// The orders that the API lists, once it lists all that were asked for: a request that was cut off by the kill may
+    /// be on the topic nevertheless, and is carried out at its time.
     async fn listed(&self, cluster: &Arc<Cluster>) -> Result<Vec<Value>> {
         let placed = cluster.kafka.read(topics::ORDER_COMMANDS).await?;
         let mine = |text: &[u8]| {

@@ -1,5 +1,5 @@
-//! stripe-mock, which Stripe makes: it holds every request against the description of Stripe's API. Its answers are always
-//! the same examples, so what is looked at is that it takes what the client asks.
+//! stripe-mock, which Stripe makes: it holds every request against the description of Stripe's API. Its answers are
+//! always the same examples, so what is looked at is that it takes what the client asks.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
-//! Orders in full: delivered and followed as they change, invoiced, told to the customer, returned; and what is wrong with one
-//! said all at once.
+//! Orders in full: delivered and followed as they change, invoiced, told to the customer, returned; and what is wrong
+//! with one said all at once.
 
 use std::sync::Arc;
 

@@ -87,8 +87,8 @@ async fn one_of_two_stands_still_past_its_session(cluster: Arc<Cluster>, _: Arc<
     for name in Name::ALL {
         cluster.instance(name, 1)?.sigstop()?;
     }
-    // What stands still owns a partition until its session is over: orders end only after the take-over, and a POST whose
-    // outcome was not known in time may be refused.
+    // What stands still owns a partition until its session is over: orders end only after the take-over, and a POST
+    // whose outcome was not known in time may be refused.
     let mut placing = JoinSet::new();
     for _ in 0..20 {
         let draft = item.order(1).by(&customer);

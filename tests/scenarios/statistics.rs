@@ -1,5 +1,5 @@
-//! The flow in numbers, as the API tells it: what happened at each step, who waits, and that none of it is lost or counted
-//! twice when the view is made anew.
+//! The flow in numbers, as the API tells it: what happened at each step, who waits, and that none of it is lost or
+//! counted twice when the view is made anew.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! The payment provider: the simulated one of the payment service, which here also keeps books, fails, and loses answers.
+//! The payment provider: the simulated one of the payment service, which here also keeps books, fails, and loses
+//! answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

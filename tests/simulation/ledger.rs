@@ -150,8 +150,8 @@ fn stock_is_wrong(state: &Json) -> Option<String> {
     stock.or_else(|| confirmed.map(|_| "nothing was reserved, and it is confirmed".to_owned()))
 }
 
-/// No fault of this simulation is one that a person has to look at; and no result is late that lay on its topic when the
-/// partition was claimed.
+/// No fault of this simulation is one that a person has to look at; and no result is late that lay on its topic when
+/// the partition was claimed.
 fn saga_is_wrong(key: &str, state: &Json, before: &View, waiting: &[Message]) -> Option<String> {
     let Kept::Saga(saga) = state.read().unwrap() else { return None };
     if saga.status == saga::Status::Incident {

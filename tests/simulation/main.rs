@@ -1,7 +1,8 @@
-//! The whole system in one thread, with dice instead of a broker: the real rules of all four services, the real saga engine
-//! and the real journal protocol over logs in memory. What happens next is drawn from a seed: crashes, stalls, appends
-//! that land although they failed, or long after their claim, partitions that move, views that lag, messages that come
-//! again, clocks that differ, a provider that does not answer. At the end all comes to rest and the books must balance.
+//! The whole system in one thread, with dice instead of a broker: the real rules of all four services, the real saga
+//! engine and the real journal protocol over logs in memory. What happens next is drawn from a seed: crashes, stalls,
+//! appends that land although they failed, or long after their claim, partitions that move, views that lag, messages
+//! that come again, clocks that differ, a provider that does not answer. At the end all comes to rest and the books
+//! must balance.
 //!
 //! `SEEDS=n` runs so many seeds; `SEED=x` runs one and prints each of its steps:
 //! `SEED=7 cargo test -p tests --test simulation whatever`

@@ -1,6 +1,6 @@
-//! Bytes from outside: what the services said to each other in a run, with some of it damaged in every way a message can
-//! be, given to the real rules. Whatever a message says, it is decided or set aside whole, and what is kept can be written
-//! and read again.
+//! Bytes from outside: what the services said to each other in a run, with some of it damaged in every way a message
+//! can be, given to the real rules. Whatever a message says, it is decided or set aside whole, and what is kept can be
+//! written and read again.
 
 use std::collections::BTreeMap;
 

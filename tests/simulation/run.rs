@@ -1,5 +1,5 @@
-//! One run: four services of two instances each, the work that comes from outside, a time in which everything goes wrong
-//! that can, and a time in which all comes to rest.
+//! One run: four services of two instances each, the work that comes from outside, a time in which everything goes
+//! wrong that can, and a time in which all comes to rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash as _;
@@ -136,7 +136,8 @@ impl Run {
         run
     }
 
-    /// The inventory's rules. Where it need not be known how orders end, reservations may run out while they are waited for.
+    /// The inventory's rules. Where it need not be known how orders end, reservations may run out while they are waited
+    /// for.
     fn warehouse(&mut self, punctual: bool) -> Warehouse {
         let mut rules = StockRules::default();
         if !punctual && self.world.dice.bool() {

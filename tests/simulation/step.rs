@@ -114,8 +114,8 @@ impl Choice {
     }
 }
 
-/// How likely each fault is. Drawn for each run: a run in which everything goes wrong at once gets nowhere, and one fault
-/// alone finds what many together hide.
+/// How likely each fault is. Drawn for each run: a run in which everything goes wrong at once gets nowhere, and one
+/// fault alone finds what many together hide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
     pub crash: u32,
@@ -135,8 +135,8 @@ pub struct Weather {
     /// How soon an instance comes back, and hears of what the group decided.
     pub recovery: u32,
     pub bank: u32,
-    /// Time stands nearly still while all this happens, and the provider is well: nothing may be late, and every order ends
-    /// as if nothing had gone wrong.
+    /// Time stands nearly still while all this happens, and the provider is well: nothing may be late, and every order
+    /// ends as if nothing had gone wrong.
     pub punctual: bool,
     /// The clocks of instances differ by up to so many milliseconds.
     pub skew: i64,

@@ -1,5 +1,5 @@
-//! What an instance knows of one journal partition: the plain counterpart of the SQLite view, which lags behind the log,
-//! answers for closed entities and gives a claim its snapshot.
+//! What an instance knows of one journal partition: the plain counterpart of the SQLite view, which lags behind the
+//! log, answers for closed entities and gives a claim its snapshot.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -101,7 +101,8 @@ fn order(dice: &mut Rng, now: Timestamp) -> Ordered {
     Ordered { placed: placed.unwrap_or_else(|_| panic!("the order is refused")), expected }
 }
 
-/// How it gets to the customer, if it is to, and how the order then ends. The simulated carrier goes by the postal code.
+/// How it gets to the customer, if it is to, and how the order then ends. The simulated carrier goes by the postal
+/// code.
 fn delivery(dice: &mut Rng, expected: Option<Status>) -> (Option<Value>, Option<Status>) {
     let (method, postal_code, end) = match dice.u8(0..8) {
         0 => ("standard", "00000-000", Status::Refunded),

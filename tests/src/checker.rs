@@ -1,5 +1,5 @@
-//! The books, read when all is over: from the services' APIs that every order ended and every end is consistent, and from
-//! all topics that what was said is what the journals decided.
+//! The books, read when all is over: from the services' APIs that every order ended and every end is consistent, and
+//! from all topics that what was said is what the journals decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -173,8 +173,8 @@ async fn topics(cluster: &Cluster, books: &mut Books, wrong: &mut Vec<String>) -
     Ok(())
 }
 
-/// Holds every message against the message contract, except those that lie among the dead letters, and those on topics of
-/// the cluster's own definitions.
+/// Holds every message against the message contract, except those that lie among the dead letters, and those on topics
+/// of the cluster's own definitions.
 ///
 /// # Errors
 /// When the topics can't be read.

@@ -1,5 +1,5 @@
-//! The four services, one or more instances of each, over a broker. Scenarios that can live with the same settings share
-//! a cluster; their orders are for items and customers of their own.
+//! The four services, one or more instances of each, over a broker. Scenarios that can live with the same settings
+//! share a cluster; their orders are for items and customers of their own.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

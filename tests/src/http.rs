@@ -1,5 +1,5 @@
-//! HTTP clients of the tests. reqwest takes TLS from whichever provider the process has, and panics without one, although
-//! nothing here is asked by HTTPS.
+//! HTTP clients of the tests. reqwest takes TLS from whichever provider the process has, and panics without one,
+//! although nothing here is asked by HTTPS.
 
 /// A client to be built.
 pub fn client() -> reqwest::ClientBuilder {

@@ -1,5 +1,6 @@
-//! The harness: a broker and a cluster of real processes, orders as a story, a checker that reads all topics afterwards,
-//! and the load of the benchmark. What they prove stands in `scenarios/`; nothing here is part of a service.
+//! The harness: a broker and a cluster of real processes, orders as a story, a checker that reads all topics
+//! afterwards, and the load of the benchmark. What they prove stands in `scenarios/`; nothing here is part of a
+//! service.
 
 pub mod broker;
 pub mod checker;

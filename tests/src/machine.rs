@@ -8,7 +8,8 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::files;
 
-/// Below the range from which the kernel takes ports for outgoing connections: a port stays free while its service is down.
+/// Below the range from which the kernel takes ports for outgoing connections: a port stays free while its service is
+/// down.
 const FIRST: u16 = 20_000;
 const LAST: u16 = 32_000;
 

@@ -80,8 +80,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service that is not started yet. Its view, log and pid file lie below `directory`, its `settings` are keys such
-    /// as `KAFKA__BROKERS` and values.
+    /// A service that is not started yet. Its view, log and pid file lie below `directory`, its `settings` are keys
+    /// such as `KAFKA__BROKERS` and values.
     ///
     /// # Errors
     /// When no port is free.

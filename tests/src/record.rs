@@ -1,5 +1,5 @@
-//! Keeps real messages and states for the releases to come: with `RECORD_MESSAGES=DIR` a run of the scenarios writes a few of
-//! each kind there, one file a topic. `tests/contract.rs` reads the kept ones with today's types.
+//! Keeps real messages and states for the releases to come: with `RECORD_MESSAGES=DIR` a run of the scenarios writes a
+//! few of each kind there, one file a topic. `tests/contract.rs` reads the kept ones with today's types.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

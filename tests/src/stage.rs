@@ -1,5 +1,5 @@
-//! Where scenarios play: one broker for the whole run, one cluster at a time, each started when the first scenario needs
-//! it, and all of it ended on every way out.
+//! Where scenarios play: one broker for the whole run, one cluster at a time, each started when the first scenario
+//! needs it, and all of it ended on every way out.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,8 +18,8 @@ use crate::{files, machine, process};
 /// A scenario of a cluster.
 pub type Scenario = fn(Arc<Cluster>, Arc<Broker>) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
-/// The `main` of a program of scenarios: its trials with a stage to play on, or without one where they are only listed. They
-/// are played in their order, one after the other: a cluster at a time, and two cores are not many.
+/// The `main` of a program of scenarios: its trials with a stage to play on, or without one where they are only listed.
+/// They are played in their order, one after the other: a cluster at a time, and two cores are not many.
 pub fn run(trials: impl Fn(Option<&Arc<Stage>>) -> Result<Vec<Trial>>) -> ExitCode {
     let played = || {
         let mut arguments = Arguments::from_args();

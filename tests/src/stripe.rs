@@ -1,6 +1,7 @@
-//! A Stripe of our own: PaymentIntents and Refunds as far as the payment service uses them, with a card that is declined for
-//! amounts ending in 13 and one that is processed for ever for those ending in 55, webhooks, answers that come too late, and an end in the middle of everything. It remembers what it
-//! did, so that what was charged twice is seen.
+//! A Stripe of our own: PaymentIntents and Refunds as far as the payment service uses them, with a card that is
+//! declined for amounts ending in 13 and one that is processed for ever for those ending in 55, webhooks, answers that
+//! come too late, and an end in the middle of everything. It remembers what it did, so that what was charged twice is
+//! seen.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

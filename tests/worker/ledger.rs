@@ -1,4 +1,5 @@
-//! The journal as the rule has it, read while it is written: who owns what, what is summed, what was decided to be sent.
+//! The journal as the rule has it, read while it is written: who owns what, what is summed, what was decided to be
+//! sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

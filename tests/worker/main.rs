@@ -1,6 +1,7 @@
-//! The worker under everything that can happen to it: 20,000 messages over 4 partitions and two instances of `sums`, with
-//! kill -9, SIGSTOP past the session timeout, rebalances and a broker restart in the middle; then every sum has to be
-//! exact. Apart from the scenarios, since nothing of an order is in it: it proves the journal's shell, not a service.
+//! The worker under everything that can happen to it: 20,000 messages over 4 partitions and two instances of `sums`,
+//! with kill -9, SIGSTOP past the session timeout, rebalances and a broker restart in the middle; then every sum has to
+//! be exact. Apart from the scenarios, since nothing of an order is in it: it proves the journal's shell, not a
+//! service.
 
 mod check;
 mod ledger;

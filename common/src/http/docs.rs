@@ -1,8 +1,8 @@
-//! A service's API described (OpenAPI 3.1) and shown: `GET /openapi.json`, and a page at `/docs` to read it and try it out.
-//! The page (Swagger UI) is part of the binary; it loads nothing from elsewhere.
+//! A service's API described (OpenAPI 3.1) and shown: `GET /openapi.json`, and a page at `/docs` to read it and try it
+//! out. The page (Swagger UI) is part of the binary; it loads nothing from elsewhere.
 //!
-//! A service derives `utoipa::OpenApi` and merges [`docs_routes`] into its routes. What every operation has in common, the
-//! problems, is added here.
+//! A service derives `utoipa::OpenApi` and merges [`docs_routes`] into its routes. What every operation has in common,
+//! the problems, is added here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,9 +58,9 @@ struct WrongValue {
     parameter: Option<String>,
 }
 
-/// `GET /openapi.json` and the page at `/docs`. Every operation gets, besides its own answers, those that any can have: `400`
-/// for parameters that can't be read (and for bodies `413`, `415` and `422`), `503` while the outcome is not known, and problems
-/// by default.
+/// `GET /openapi.json` and the page at `/docs`. Every operation gets, besides its own answers, those that any can have:
+/// `400` for parameters that can't be read (and for bodies `413`, `415` and `422`), `503` while the outcome is not
+/// known, and problems by default.
 pub fn docs_routes(description: OpenApi) -> Router {
     docs_of(complete(description).to_json().unwrap_or_default())
 }
@@ -169,8 +169,8 @@ fn problem(what: &str) -> utoipa::openapi::Response {
     ResponseBuilder::new().description(what).content(PROBLEM, content).build()
 }
 
-/// What must be right in a description beyond its own schema: every reference leads somewhere, and every operation is named.
-/// For the services' tests.
+/// What must be right in a description beyond its own schema: every reference leads somewhere, and every operation is
+/// named. For the services' tests.
 ///
 /// # Errors
 /// The references that lead nowhere.

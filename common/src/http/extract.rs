@@ -97,8 +97,8 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 /// The longest `Idempotency-Key`, in bytes.
 const LONGEST_KEY: usize = 255;
 
-/// The client's own name for its request, if it gives one (draft-ietf-httpapi-idempotency-key-header): sent again, it is
-/// the same request. The draft writes it as a quoted string; bare ones are taken too.
+/// The client's own name for its request, if it gives one (draft-ietf-httpapi-idempotency-key-header): sent again, it
+/// is the same request. The draft writes it as a quoted string; bare ones are taken too.
 ///
 /// # Errors
 /// 400 when it is empty, too long, or not of visible ASCII characters and blanks.

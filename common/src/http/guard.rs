@@ -19,12 +19,12 @@ use super::edge::{self, Edge};
 use crate::ids::OrderId;
 use crate::settings::Http;
 
-/// Puts around all routes of a service: 404 and 405 as problems, the body limit, the time limit, the edge, the marks on every
-/// answer, and the request log.
+/// Puts around all routes of a service: 404 and 405 as problems, the body limit, the time limit, the edge, the marks on
+/// every answer, and the request log.
 ///
-/// A request is logged at `debug` (a failed one, 5xx, at `warn`) with method, route, status, latency, and the order's or
-/// saga's id: from the path, or from an [`OrderId`] that the handler put into the response's extensions.
-/// All lines of a request carry its `request_id`.
+/// A request is logged at `debug` (a failed one, 5xx, at `warn`) with method, route, status, latency, and the order's
+/// or saga's id: from the path, or from an [`OrderId`] that the handler put into the response's extensions. All lines
+/// of a request carry its `request_id`.
 ///
 /// # Errors
 /// The key of a setting that can't be used.

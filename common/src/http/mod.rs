@@ -1,6 +1,6 @@
-//! What every HTTP interface here has in common: problems instead of bare errors (RFC 9457), extractors that say where a
-//! request is wrong, one log line a request, limits, who may call, health, the API described, and a server that ends in
-//! order.
+//! What every HTTP interface here has in common: problems instead of bare errors (RFC 9457), extractors that say where
+//! a request is wrong, one log line a request, limits, who may call, health, the API described, and a server that ends
+//! in order.
 //!
 //! [`finish`] goes around a service's whole router; [`serve`] runs it.
 

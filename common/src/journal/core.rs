@@ -23,11 +23,11 @@ pub struct Limits {
     pub ahead_records: usize,
     /// Their estimated bytes.
     pub ahead_bytes: usize,
-    /// Open entities kept in memory; beyond that, those that rest are read from the view when they are needed. What was not
-    /// applied to the view yet, or has acts underway, stays.
+    /// Open entities kept in memory; beyond that, those that rest are read from the view when they are needed. What was
+    /// not applied to the view yet, or has acts underway, stays.
     pub open_in_memory: usize,
-    /// With a record underway, a further one is appended only when at least this many messages wait: small batches gather
-    /// while the broker is busy with the last one (Nagle's idea, RFC 896).
+    /// With a record underway, a further one is appended only when at least this many messages wait: small batches
+    /// gather while the broker is busy with the last one (Nagle's idea, RFC 896).
     pub gather: usize,
 }
 
@@ -91,8 +91,8 @@ pub struct Snapshot<E> {
     pub positions: Positions,
     /// Outboxes that are not known to be delivered: (record's offset, messages), in order.
     pub unsent: Vec<(i64, Vec<Outgoing>)>,
-    /// Right behind the last message of each input that has any to be read now. No timer fires before they have been read up to here, so that an approval that waited
-    /// on its topic comes before the timeout it beats.
+    /// Right behind the last message of each input that has any to be read now. No timer fires before they have been
+    /// read up to here, so that an approval that waited on its topic comes before the timeout it beats.
     pub ends: Positions,
 }
 

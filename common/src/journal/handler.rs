@@ -1,5 +1,5 @@
-//! What a service gives to the journal: its entities and its decisions. Apart from the protocol, so that a service reads
-//! as its business rules and the protocol runs with any of them.
+//! What a service gives to the journal: its entities and its decisions. Apart from the protocol, so that a service
+//! reads as its business rules and the protocol runs with any of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -22,8 +22,8 @@ pub type Key = String;
 
 /// One thing that a service keeps the state of.
 pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// Whether anything may still happen to it by itself: an open entity stays in its worker's memory, as far as there is
-    /// room; a closed one is looked up in the view when a message asks for it.
+    /// Whether anything may still happen to it by itself: an open entity stays in its worker's memory, as far as there
+    /// is room; a closed one is looked up in the view when a message asks for it.
     fn is_open(&self) -> bool;
 
     /// When it wants to be woken ([`Trigger::Timer`]), if no message comes before. Only open entities are woken.
@@ -31,8 +31,9 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
         None
     }
 
-    /// Whether [`Handler::intents`] wants anything for it. Such entities are loaded after a claim, so that their acts go
-    /// on; all others rest in the view until a message or their time comes, so that a claim takes no longer for them.
+    /// Whether [`Handler::intents`] wants anything for it. Such entities are loaded after a claim, so that their acts
+    /// go on; all others rest in the view until a message or their time comes, so that a claim takes no longer for
+    /// them.
     fn has_intents(&self) -> bool {
         false
     }
@@ -89,8 +90,8 @@ pub trait Handler: Send + Sync + 'static {
         Some(Outgoing::dead_letter(message, reason))
     }
 
-    /// Topics to read beside those the service was started with, because of what this partition keeps. Asked for after a
-    /// claim; a topic that there is not any more is left out.
+    /// Topics to read beside those the service was started with, because of what this partition keeps. Asked for after
+    /// a claim; a topic that there is not any more is left out.
     ///
     /// # Errors
     /// As [`Store`]'s; the worker then steps down.
@@ -250,8 +251,8 @@ impl<'a, E: Entity> Transaction<'a, E> {
         self.dirty.push(key);
     }
 
-    /// Nothing can be decided on what the journal holds: the process ends with this reason, and nothing of this batch is
-    /// written.
+    /// Nothing can be decided on what the journal holds: the process ends with this reason, and nothing of this batch
+    /// is written.
     pub fn refuse(&mut self, why: String) {
         self.broken = Some(StepDown::Refused(why));
     }

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A worker decides a batch of messages in memory and appends **one** record with all that follows from it: the states,
-//! the messages to send, the positions to go on from. It does not wait, the next batch builds on this one, but it *acts*
-//! only on what it reads back and finds valid by the [`rule::Reader`]. So:
+//! the messages to send, the positions to go on from. It does not wait, the next batch builds on this one, but it
+//! *acts* only on what it reads back and finds valid by the [`rule::Reader`]. So:
 //!
 //! * A batch happens whole or not at all, and exactly once: positions, states and outputs stand in one record.
 //! * Of two instances that both believe they own a partition, only the last to claim writes valid records. What the other
@@ -19,10 +19,10 @@
 //! * A lost record in the middle (an append that failed while the next one landed) makes the rest void through `seq`.
 //! * A message is said again only after a take-over, and then with the same id.
 //!
-//! The rule ([`rule`]), the owner's state machine ([`core`]) and the delivered mark are pure: no clock, no I/O. The same
-//! code runs under Kafka ([`crate::worker`]), in proptests and in a model checker that explores two instances, late
-//! claims, crashes, failed and late appends (`model.rs`). It is the transactional outbox pattern with database and log
-//! in one place, and the fencing of a log by epochs as in "Chain Replication" and BookKeeper's ledgers.
+//! The rule ([`rule`]), the owner's state machine ([`core`]) and the delivered mark are pure: no clock, no I/O. The
+//! same code runs under Kafka ([`crate::worker`]), in proptests and in a model checker that explores two instances,
+//! late claims, crashes, failed and late appends (`model.rs`). It is the transactional outbox pattern with database and
+//! log in one place, and the fencing of a log by epochs as in "Chain Replication" and BookKeeper's ledgers.
 
 mod batch;
 pub mod core;

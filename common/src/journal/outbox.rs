@@ -1,5 +1,5 @@
-//! What was said and what of it has arrived: the delivered mark. Apart, because a mark that runs ahead of the truth loses
-//! messages at the next take-over.
+//! What was said and what of it has arrived: the delivered mark. Apart, because a mark that runs ahead of the truth
+//! loses messages at the next take-over.
 
 use std::collections::VecDeque;
 

@@ -16,8 +16,8 @@ pub type Positions = std::collections::BTreeMap<String, i64>;
 /// What is to be sent, shared by who writes it and who sends it.
 pub type Messages = Arc<Vec<Outgoing>>;
 
-/// What was to be sent, as it stands in a record: whoever reads a journal carries it, and takes it apart only to send it
-/// again ([`read_outbox`]).
+/// What was to be sent, as it stands in a record: whoever reads a journal carries it, and takes it apart only to send
+/// it again ([`read_outbox`]).
 pub type RawOutbox = Option<Json>;
 
 /// A record of a journal, with its outbox as messages or as text.

@@ -1,5 +1,5 @@
-//! The one rule by which every reader of a journal tells what happened. Owner, standbys, views and checkers all use this
-//! code, so that they agree whoever wrote what and when.
+//! The one rule by which every reader of a journal tells what happened. Owner, standbys, views and checkers all use
+//! this code, so that they agree whoever wrote what and when.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
-//! `[kafka.client]`: librdkafka's own properties. What the journal's guarantees rest on, or has a setting of its own, is
-//! not left to it; anything else is handed to librdkafka, which is asked at once whether it knows the name and the value.
+//! `[kafka.client]`: librdkafka's own properties. What the journal's guarantees rest on, or has a setting of its own,
+//! is not left to it; anything else is handed to librdkafka, which is asked at once whether it knows the name and the
+//! value.
 
 use std::collections::BTreeMap;
 

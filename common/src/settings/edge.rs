@@ -1,5 +1,5 @@
-//! `[edge]` and `[auth]`: who may call a service, how often and from where, as `default.toml` spells it. Apart from the other
-//! sections, since all of it may be left as it is: then everyone may call, as often as they like.
+//! `[edge]` and `[auth]`: who may call a service, how often and from where, as `default.toml` spells it. Apart from the
+//! other sections, since all of it may be left as it is: then everyone may call, as often as they like.
 
 use std::net::IpAddr;
 use std::path::PathBuf;

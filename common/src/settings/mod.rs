@@ -10,8 +10,8 @@
 //!   `ORDER_SERVICE__KAFKA__CLIENT__SECURITY_PROTOCOL=SSL` in the environment (there `_` stands for the dot; no
 //!   librdkafka property has `_` in its name).
 //!
-//! Anything that can't be right stops the start; as much of it as can be is told at once: key, value, where it came from,
-//! what is allowed.
+//! Anything that can't be right stops the start; as much of it as can be is told at once: key, value, where it came
+//! from, what is allowed.
 
 mod check;
 mod client;

@@ -160,7 +160,8 @@ impl ViewFile {
     }
 }
 
-/// Opens a connection as all of ours are: WAL, which survives the process's death; a power loss costs a rebuild at most.
+/// Opens a connection as all of ours are: WAL, which survives the process's death; a power loss costs a rebuild at
+/// most.
 pub(super) fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
     let flags = if read_only {
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX

@@ -1,8 +1,8 @@
 //! The view: an embedded SQLite file per instance that holds what the journal says, for every query and for whoever
 //! takes a partition over. It can be thrown away at any time; the journal is the truth.
 //!
-//! One thread writes it (`writer`): valid records, positions, outboxes not known to be delivered, the last claim and the
-//! offset applied, all in one SQLite transaction per batch. So the file is at any time exactly the journal up to an
+//! One thread writes it (`writer`): valid records, positions, outboxes not known to be delivered, the last claim and
+//! the offset applied, all in one SQLite transaction per batch. So the file is at any time exactly the journal up to an
 //! offset. States in between may be skipped: a row is a function of the entity's last state.
 
 mod file;

@@ -19,8 +19,9 @@ impl<E: Entity> PartitionStore<E> {
         Self { connection, partition, entity: PhantomData }
     }
 
-    /// The partition as of the last applied record, read in one SQLite transaction. The inputs' ends are the caller's. Of
-    /// open entities without intents only their timers are taken, straight from an index: a million are read in seconds.
+    /// The partition as of the last applied record, read in one SQLite transaction. The inputs' ends are the caller's.
+    /// Of open entities without intents only their timers are taken, straight from an index: a million are read in
+    /// seconds.
     pub(crate) fn snapshot(&mut self) -> anyhow::Result<Snapshot<E>> {
         let tx = self.connection.transaction()?;
         let mut snapshot = Snapshot::default();

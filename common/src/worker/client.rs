@@ -1,5 +1,5 @@
-//! How librdkafka clients are set up: one place for the settings that the protocol rests on, and for what their log lines
-//! become.
+//! How librdkafka clients are set up: one place for the settings that the protocol rests on, and for what their log
+//! lines become.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -129,7 +129,8 @@ impl ClientContext for Quiet {
 
 impl ConsumerContext for Quiet {}
 
-/// Asks the broker until it answers: what a broker that is away, or a leader that is being chosen, explains is waited out.
+/// Asks the broker until it answers: what a broker that is away, or a leader that is being chosen, explains is waited
+/// out.
 pub(super) fn ask<T>(what: &str, mut question: impl FnMut() -> Result<T, KafkaError>) -> anyhow::Result<T> {
     let mut pause = ASK_FIRST_PAUSE;
     let begun = Instant::now();

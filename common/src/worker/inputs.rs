@@ -136,7 +136,8 @@ pub(super) fn ends(
     Ok(ends)
 }
 
-/// The offset of the last message of a range: nearly always the range's last offset, else searched for in growing steps.
+/// The offset of the last message of a range: nearly always the range's last offset, else searched for in growing
+/// steps.
 fn last_message(consumer: &BaseConsumer<Quiet>, place: (&str, i32), range: Range<i64>) -> anyhow::Result<Option<i64>> {
     let mut step = 1;
     let mut start = range.end;

@@ -1,5 +1,5 @@
-//! Acting on the world: what an entity's durable state wants done outside, done after the record was read back, answered
-//! with messages.
+//! Acting on the world: what an entity's durable state wants done outside, done after the record was read back,
+//! answered with messages.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -22,8 +22,8 @@ pub trait Executor: Send + Sync + 'static {
     /// What can be wanted.
     type SideEffect;
 
-    /// Does it, with the intent's id as idempotency key, and says the outcome as messages whose ids derive from it. It is
-    /// called again with the same intent after a take-over.
+    /// Does it, with the intent's id as idempotency key, and says the outcome as messages whose ids derive from it. It
+    /// is called again with the same intent after a take-over.
     fn execute(&self, intent: &Intent<Self::SideEffect>, now: Timestamp) -> impl Future<Output = Vec<Outgoing>> + Send;
 }
 

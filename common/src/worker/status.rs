@@ -128,7 +128,8 @@ impl Status {
         Timestamp::now().since(Timestamp(self.applied.newest.load(Ordering::Relaxed)))
     }
 
-    /// How old the view's data may be: how far it is behind what was read, or, where nothing is heard of Kafka, since when.
+    /// How old the view's data may be: how far it is behind what was read, or, where nothing is heard of Kafka, since
+    /// when.
     pub fn data_age(&self) -> Duration {
         let heard = self.heard.load(Ordering::Relaxed);
         let silent = if heard == 0 { Duration::ZERO } else { Timestamp::now().since(Timestamp(heard)) };
@@ -165,8 +166,8 @@ impl Status {
         checks
     }
 
-    /// Each check and what is wrong, if anything; ready when all is well: in the group, every assigned partition claimed,
-    /// the view close behind.
+    /// Each check and what is wrong, if anything; ready when all is well: in the group, every assigned partition
+    /// claimed, the view close behind.
     pub fn ready(&self) -> BTreeMap<String, Result<String, String>> {
         let mut checks = self.live();
         let joined = self.joined.load(Ordering::SeqCst);

@@ -1,5 +1,5 @@
-//! The tailer: one consumer per instance that reads the whole journal, hands each record to its worker first (read-back)
-//! and then to the view.
+//! The tailer: one consumer per instance that reads the whole journal, hands each record to its worker first
+//! (read-back) and then to the view.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,8 +31,8 @@ const QUEUED_MOST: usize = 128 << 20;
 /// How often librdkafka says how its connections are.
 const STATISTICS_MS: &str = "1000";
 
-/// The tailer's client, which keeps in mind when the brokers that lead the journal were last heard of. A fetch that finds
-/// nothing new is answered too, so that is never long ago while they are there.
+/// The tailer's client, which keeps in mind when the brokers that lead the journal were last heard of. A fetch that
+/// finds nothing new is answered too, so that is never long ago while they are there.
 struct Listening {
     quiet: Quiet,
     journal: &'static str,
@@ -76,8 +76,8 @@ pub(super) struct Tailer {
 }
 
 impl Tailer {
-    /// Checks that the view is of this log, makes it anew where it is not, and takes its place. Returns how far the view
-    /// had come.
+    /// Checks that the view is of this log, makes it anew where it is not, and takes its place. Returns how far the
+    /// view had come.
     pub(super) fn start(
         config: &Config,
         journal: &'static str,

@@ -1,5 +1,5 @@
-//! Looking at the cluster for people: who is in which consumer group, how far each is behind, and what lies on dead-letter
-//! topics. Apart from all that works: it changes nothing, commits nothing, and joins no group.
+//! Looking at the cluster for people: who is in which consumer group, how far each is behind, and what lies on
+//! dead-letter topics. Apart from all that works: it changes nothing, commits nothing, and joins no group.
 
 mod assignment;
 mod letter;

@@ -1,5 +1,5 @@
-//! The inventory API. What is in stock is in `stock`, what people change about it in `changes`, shipments and returns in files
-//! of their own. Every write is a message, and answered when this instance's view shows what became of it.
+//! The inventory API. What is in stock is in `stock`, what people change about it in `changes`, shipments and returns
+//! in files of their own. Every write is a message, and answered when this instance's view shows what became of it.
 
 mod changes;
 mod returns;

@@ -192,8 +192,8 @@ pub(super) struct Event {
     note: Option<String>,
 }
 
-/// The carrier, or who picks, tells of a shipment. What was told before changes nothing, and what is told late is noted in the
-/// history and changes no status.
+/// The carrier, or who picks, tells of a shipment. What was told before changes nothing, and what is told late is noted
+/// in the history and changes no status.
 #[utoipa::path(post, path = "/shipments/{id}/events", params(("id" = Uuid, Path, description = "The shipment's id."),
         ("Idempotency-Key" = Option<String>, Header, description = "By which the request is known when it is sent again.")),
     request_body = Event,

@@ -140,8 +140,8 @@ impl Count {
     }
 }
 
-/// Makes an item, or sets its name and its count. Who says why to a count uses `POST /stock/{item}/counts`. Answered once this
-/// instance shows it; sending it again is harmless.
+/// Makes an item, or sets its name and its count. Who says why to a count uses `POST /stock/{item}/counts`. Answered
+/// once this instance shows it; sending it again is harmless.
 #[utoipa::path(put, path = "/stock/{item}", params(("item" = String, Path, description = "The item's id.")),
     request_body = Count,
     responses((status = 200, body = StockBody), (status = 201, body = StockBody, description = "The item is new.",
@@ -199,8 +199,8 @@ pub(super) struct Pages {
 pub(super) struct Movements {
     /// The stock as it stands.
     stock: StockBody,
-    /// On the first page: what stands on each account, which is what came to it less what left it. `available` and `reserved`
-    /// together are the pieces on hand, and all accounts together are 0.
+    /// On the first page: what stands on each account, which is what came to it less what left it. `available` and
+    /// `reserved` together are the pieces on hand, and all accounts together are 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     accounts: Option<Vec<AccountBody>>,
     items: Vec<MovementBody>,
@@ -222,8 +222,8 @@ struct AccountBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Movement)]
 struct MovementBody {
-    /// `opening`, `reserved`, `confirmed`, `released`, `expired`, `put_back`, `restocked`, `adjusted`, `received`, `counted` or
-    /// `shortfall` (more was given out than a count had left).
+    /// `opening`, `reserved`, `confirmed`, `released`, `expired`, `put_back`, `restocked`, `adjusted`, `received`,
+    /// `counted` or `shortfall` (more was given out than a count had left).
     what: String,
     #[schema(value_type = Account)]
     from: String,

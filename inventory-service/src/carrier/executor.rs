@@ -1,5 +1,5 @@
-//! Asks the carrier what the shipments want asked, and says its answers as messages. Their ids derive from the intent's, so
-//! that an answer given again after a take-over is the same answer.
+//! Asks the carrier what the shipments want asked, and says its answers as messages. Their ids derive from the
+//! intent's, so that an answer given again after a take-over is the same answer.
 
 use common::ids;
 use common::journal::Intent;

@@ -2,7 +2,8 @@
 
 use super::{Booked, Carrier, CarrierError, Parcel};
 
-/// Takes everything, with the tracking number it is given. What becomes of a parcel is told by `POST /shipments/{id}/events`.
+/// Takes everything, with the tracking number it is given. What becomes of a parcel is told by `POST
+/// /shipments/{id}/events`.
 #[derive(Clone, Copy, Debug)]
 pub struct Manual;
 

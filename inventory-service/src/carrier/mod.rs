@@ -1,5 +1,5 @@
-//! Carriers: what the service asks of one. Apart from the shipments, which know a carrier only by what it answered. What
-//! surrounds a call to any of them is in `guard`, and who makes the calls in `actor`.
+//! Carriers: what the service asks of one. Apart from the shipments, which know a carrier only by what it answered.
+//! What surrounds a call to any of them is in `guard`, and who makes the calls in `actor`.
 
 pub mod answers;
 pub mod executor;

@@ -1,5 +1,5 @@
-//! When a shipment arrives: so many working days by method and country, counted in a calendar of weekends and holidays. A
-//! function of the time it is asked at.
+//! When a shipment arrives: so many working days by method and country, counted in a calendar of weekends and holidays.
+//! A function of the time it is asked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! A shipment's label in ZPL II, the language of label printers: 4 by 6 inches at 203 dots per inch, the tracking number as
-//! Code 128.
+//! A shipment's label in ZPL II, the language of label printers: 4 by 6 inches at 203 dots per inch, the tracking
+//! number as Code 128.
 
 use std::fmt::Write as _;
 
@@ -38,8 +38,8 @@ pub fn zpl(shipment: &Shipment) -> Option<String> {
     Some(label)
 }
 
-/// A text as a field's data: what could be taken for a command (`^` and `~`), the mark itself and what can't be seen are
-/// written as bytes.
+/// A text as a field's data: what could be taken for a command (`^` and `~`), the mark itself and what can't be seen
+/// are written as bytes.
 fn field(text: &str) -> String {
     let mut data = String::new();
     for c in text.chars().take(WIDTH) {

@@ -102,8 +102,8 @@ pub(crate) fn answered(desk: &mut Decision<'_, '_>, message: &Message) -> Result
     Ok(())
 }
 
-/// Something happened to the parcel. What is told twice changes nothing, what is told late is noted, and what can't be is
-/// left out: whoever told it sees that.
+/// Something happened to the parcel. What is told twice changes nothing, what is told late is noted, and what can't be
+/// is left out: whoever told it sees that.
 pub(crate) fn happened(desk: &mut Decision<'_, '_>, event: ShipmentEvent) {
     let now = desk.now;
     let key = shipment_key(&event.order_id.to_string());

@@ -1,6 +1,6 @@
-//! Tracking numbers as postal services write them, UPU S10: two letters that say what it is, eight digits, a check digit, and
-//! the country it comes from (Universal Postal Union, standard S10, "Identification of postal items - 13-character
-//! identifier").
+//! Tracking numbers as postal services write them, UPU S10: two letters that say what it is, eight digits, a check
+//! digit, and the country it comes from (Universal Postal Union, standard S10, "Identification of postal items -
+//! 13-character identifier").
 
 use crate::messages::Method;
 

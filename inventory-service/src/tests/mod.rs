@@ -60,7 +60,8 @@ impl Shop {
         Self { handler, memory, now: Timestamp(5), told, requests: 0 }
     }
 
-    /// A shop whose journal was written by the release before shipments: 7 tickets, 4 of them reserved, 3 for our order.
+    /// A shop whose journal was written by the release before shipments: 7 tickets, 4 of them reserved, 3 for our
+    /// order.
     pub fn of_the_previous_release() -> Self {
         use common::journal::Handler as _;
         let states = [

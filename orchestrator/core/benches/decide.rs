@@ -1,4 +1,4 @@
-//! How long a decision takes, and how much memory a saga is: `cargo bench -p saga`. Not a test: machines are shared.
+//! The time of a decision and the memory of a saga: `cargo bench -p saga`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark stops where it goes wrong")]
 
@@ -38,7 +38,9 @@ fn answer(step: &str) -> Input {
 }
 
 fn approval() -> Input {
-    let (source, id, status) = ("payment-results".to_owned(), "m-1".to_owned(), "approved".to_owned());
+    let source = "payment-results".to_owned();
+    let id = "m-1".to_owned();
+    let status = "approved".to_owned();
     let payload = json!({"orderId": Uuid::from_u128(7), "status": "approved"});
     Input::Callback(Callback { source, id, status, payload })
 }
@@ -77,7 +79,7 @@ fn step(bencher: Bencher<'_, '_>, n: usize) {
         .bench_values(|(saga, input)| decide(&definition, Some(saga), input, Timestamp(9_000)));
 }
 
-/// A saga that waits for its payment: what it is in memory shows as what cloning it allocates.
+/// A saga that waits for its payment: its size in memory is what cloning it allocates.
 #[divan::bench]
 fn waiting_saga_in_memory(bencher: Bencher<'_, '_>) {
     let definition = definition();

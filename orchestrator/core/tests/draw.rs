@@ -113,7 +113,8 @@ fn a_compensation_is_drawn_with_its_command() {
 fn an_aborted_saga_compensates_concludes_and_ends() {
     let text = bpmn(&harness::definition(harness::ORDER));
     let document = Document::parse(&text).unwrap();
-    let (elements, ends) = (elements(&document), flow_ends(&document));
+    let elements = elements(&document);
+    let ends = flow_ends(&document);
     for from in ["fails_reserve", "fails_request-payment", "fails_payment-result", "fails_finalize"] {
         assert!(ends.contains(&(from, "turn_back")), "{from} in {ends:?}");
     }
@@ -169,7 +170,8 @@ fn a_condition_leads_to_its_step_or_around_it() {
 #[test]
 fn after_the_pivot_no_failure_aborts() {
     let steps = [step("a", &[], ""), step("b", &["a"], "pivot = true"), step("c", &["b"], "")];
-    let (text, svg) = (bpmn(&definition(&steps)), draw(&definition(&steps), Format::Svg, "en"));
+    let text = bpmn(&definition(&steps));
+    let svg = draw(&definition(&steps), Format::Svg, "en");
     let document = Document::parse(&text).unwrap();
     let elements = elements(&document);
     assert!(elements["pivot_b"].has_tag_name((MODEL, "textAnnotation")));
@@ -314,7 +316,8 @@ fn check_bpmn(text: &str) {
 fn check_line(corners: &[(f64, f64)], line: Node<'_, '_>, shapes: &[(Node<'_, '_>, Bounds)]) {
     assert!(corners.len() >= 2, "{line:?} {corners:?}");
     for pair in corners.windows(2) {
-        let (from, to) = (pair[0], pair[1]);
+        let from = pair[0];
+        let to = pair[1];
         assert!(from.0 == to.0 || from.1 == to.1, "{line:?} is oblique: {corners:?}");
         for (element, place) in shapes {
             assert!(!place.crossed(from, to), "{line:?} {corners:?} runs through {element:?} {place:?}");

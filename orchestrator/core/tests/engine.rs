@@ -172,7 +172,9 @@ fn large(beyond: usize) -> Value {
 fn a_callback_that_is_too_large_counts_without_its_payload() {
     for (early, beyond) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
         let mut world = order();
-        let (source, id, status) = ("payment-results".to_owned(), "1".to_owned(), "approved".to_owned());
+        let source = "payment-results".to_owned();
+        let id = "1".to_owned();
+        let status = "approved".to_owned();
         let callback = Input::Callback(saga::Callback { source, id, status, payload: large(beyond) });
         if early {
             world.decide(callback).ok("reserve").ok("request-payment");
@@ -364,7 +366,8 @@ fn another_definition_changes_nothing() {
     let renamed = DIAMOND.replace("\"last\"", "\"tail\"");
     let longer =
         DIAMOND.replace("[endings]", "[[steps]]\nname = \"more\"\nparticipant = \"p\"\ncommand = \"c\"\n[endings]");
-    let (version, name) = (("version = 1", "version = 2"), ("name = \"diamond\"", "name = \"ruby\""));
+    let version = ("version = 1", "version = 2");
+    let name = ("name = \"diamond\"", "name = \"ruby\"");
     for other in [DIAMOND.replace(version.0, version.1), DIAMOND.replace(name.0, name.1), renamed, longer] {
         let decision = decide(&definition(&other), Some(saga.clone()), Input::Timer, Timestamp(i64::MAX));
         assert_eq!(

@@ -36,7 +36,7 @@ use explore::world::{Bounds, ResultKind};
 const USUAL: Bounds = Bounds {
     orders: 1,
     pieces: 1,
-    hasty: 1,
+    early: 1,
     failures: 1,
     results: 1,
     kinds: &[ResultKind::Approved, ResultKind::Declined],
@@ -82,26 +82,26 @@ fn messages_may_come_at_any_time_in_any_order_and_again() {
         results: 2,
         kinds: &[ResultKind::Approved, ResultKind::AlsoApproved, ResultKind::Declined],
         failures: 0,
-        hasty: 0,
+        early: 0,
         ..USUAL
     };
     holds("results that contradict each other", &two_attempts(), contradicting, 5_000, &["confirmed", unpaid]);
-    let silent = Bounds { results: 0, hasty: 2, ..USUAL };
+    let silent = Bounds { results: 0, early: 2, ..USUAL };
     holds("a provider that is silent", &two_attempts(), silent, 10_000, &["cancelled", unpaid, AGAIN]);
-    let once = Bounds { hasty: 2, failures: 0, ..USUAL };
+    let once = Bounds { early: 2, failures: 0, ..USUAL };
     holds("one attempt", &one_attempt(), once, 10_000, &["confirmed", unpaid, "cancelled", AGAIN]);
     if full() {
         holds(
             "one attempt, and a failure",
             &one_attempt(),
-            Bounds { hasty: 2, ..USUAL },
+            Bounds { early: 2, ..USUAL },
             1_000_000,
             &["confirmed", unpaid],
         );
-        let more = Bounds { hasty: 2, ..USUAL };
-        holds("at any time, two hasty timeouts", &two_attempts(), more, 1_000_000, &["confirmed", unpaid, AGAIN]);
-        let more = Bounds { hasty: 1, ..contradicting };
-        holds("results that contradict each other, and a hasty timeout", &two_attempts(), more, 100_000, &[]);
+        let more = Bounds { early: 2, ..USUAL };
+        holds("at any time, two early timeouts", &two_attempts(), more, 1_000_000, &["confirmed", unpaid, AGAIN]);
+        let more = Bounds { early: 1, ..contradicting };
+        holds("results that contradict each other, and a early timeout", &two_attempts(), more, 100_000, &[]);
     }
 }
 
@@ -119,23 +119,23 @@ fn services_may_crash_before_sending_their_outbox_and_send_it_again() {
 
 #[test]
 fn two_orders_compete_for_the_last_piece() {
-    let bounds = Bounds { orders: 2, hasty: 0, failures: 0, ..USUAL };
+    let bounds = Bounds { orders: 2, early: 0, failures: 0, ..USUAL };
     holds("two orders", &two_attempts(), bounds, 100_000, &["confirmed", "rejected", "payment_not_completed"]);
     if full() {
-        let more = Bounds { results: 0, hasty: 1, ..bounds };
-        holds("two orders, a hasty timeout", &two_attempts(), more, 10_000, &["rejected", AGAIN]);
+        let more = Bounds { results: 0, early: 1, ..bounds };
+        holds("two orders, a early timeout", &two_attempts(), more, 10_000, &["rejected", AGAIN]);
     }
 }
 
 #[test]
 fn operators_may_interfere_at_any_moment() {
-    let bounds = Bounds { operations: 1, hasty: 0, ..USUAL };
+    let bounds = Bounds { operations: 1, early: 0, ..USUAL };
     holds("an operator", &two_attempts(), bounds, 10_000, &["cancelled", "confirmed", AGAIN]);
-    let bounds = Bounds { operations: 2, hasty: 0, failures: 0, ..USUAL };
-    holds("an operator acts twice", &two_attempts(), bounds, 10_000, &["cancelled", "confirmed", AGAIN]);
+    let bounds = Bounds { operations: 2, early: 0, failures: 0, ..USUAL };
+    holds("two operations", &two_attempts(), bounds, 10_000, &["cancelled", "confirmed", AGAIN]);
     if full() {
         let more = Bounds { operations: 2, failures: 0, ..USUAL };
-        holds("an operator acts twice, and a hasty timeout", &two_attempts(), more, 1_000_000, &["cancelled", AGAIN]);
+        holds("two operations, and an early timeout", &two_attempts(), more, 1_000_000, &["cancelled", AGAIN]);
     }
 }
 
@@ -146,11 +146,11 @@ fn an_incident_names_the_stuck_step_and_an_operator_ends_it() {
     holds(
         "incidents",
         &text,
-        Bounds { hasty: 1, operations: 1, failures: 0, ..USUAL },
+        Bounds { early: 1, operations: 1, failures: 0, ..USUAL },
         10_000,
         &[INCIDENT, "cancelled"],
     );
-    holds("incidents, the refund failing", &text, Bounds { hasty: 0, failures: 2, ..USUAL }, 10_000, &[INCIDENT]);
+    holds("incidents, the refund failing", &text, Bounds { early: 0, failures: 2, ..USUAL }, 10_000, &[INCIDENT]);
 }
 
 /// The payment is the pivot, with a deadline before it. A stuck step after it is an incident.
@@ -160,7 +160,7 @@ fn after_a_pivot_nothing_is_compensated_and_a_deadline_applies_only_before_it() 
     let text = with(&text, "[start]", "deadline = \"1h\"\n[start]");
     let seen = ["confirmed", "cancelled", "payment_not_completed", INCIDENT, AGAIN];
     holds("a pivot and a deadline", &text, Bounds { failures: 0, ..USUAL }, 10_000, &seen);
-    let bounds = Bounds { operations: 1, failures: 0, hasty: 0, ..USUAL };
+    let bounds = Bounds { operations: 1, failures: 0, early: 0, ..USUAL };
     holds("a pivot, a deadline and an operator", &text, bounds, 10_000, &seen);
 }
 
@@ -197,7 +197,7 @@ fn executing_a_repeated_command_twice_is_caught() {
 /// Why payment results must lie on one partition.
 #[test]
 fn reading_payment_results_in_another_order_than_the_saga_is_caught() {
-    let mut explored = Explored::new(Engine::new(&one_attempt()), Bounds { results: 2, hasty: 0, ..USUAL });
+    let mut explored = Explored::new(Engine::new(&one_attempt()), Bounds { results: 2, early: 0, ..USUAL });
     explored.system.backwards = true;
     is_caught("planted: payment results in another order", NEVER_BOTH, explored);
 }

@@ -36,7 +36,8 @@ fn the_outcome_of_a_step_is_known_after_its_compensation() {
 fn the_payload_of_a_command_is_known_afterwards() {
     let mut world = order();
     world.ok("reserve").ok("request-payment").result("approved").ok("finalize");
-    let (definition, saga) = (world.definition.clone(), world.saga().clone());
+    let definition = world.definition.clone();
+    let saga = world.saga().clone();
     assert_eq!(world.commands.len(), 4);
     for effect in &world.commands {
         let Effect::SendCommand { step, command, payload, action, .. } = effect else { panic!("{effect:?}") };

@@ -23,7 +23,9 @@ fn resolve() -> Operate {
 }
 
 fn is_refused(world: &mut World, what: Operate, why: &str) {
-    let (steps, status, sent) = (world.saga().steps.clone(), world.saga().status, world.sent.len());
+    let steps = world.saga().steps.clone();
+    let status = world.saga().status;
+    let sent = world.sent.len();
     let refused = world.operate(what).map(|_| ()).unwrap_err();
     assert!(refused.contains(why), "{refused}");
     assert!(world.notes.last().unwrap().ends_with(&refused), "the refusal is logged too");
@@ -51,7 +53,9 @@ fn incident_after_the_pivot() -> World {
 fn an_operation_is_recorded_with_its_operator_and_reason_and_applied_once() {
     let mut world = order();
     let act = |id: &str| {
-        let (id, by, why) = (id.to_owned(), "techlead".to_owned(), "looks odd".to_owned());
+        let id = id.to_owned();
+        let by = "techlead".to_owned();
+        let why = "looks odd".to_owned();
         Input::Operator(Operation { id, by, why, what: Operate::Pause })
     };
     world.decide(act("1"));
@@ -302,7 +306,8 @@ fn a_step_is_skipped_with_the_given_answer() {
 #[test]
 fn an_operation_is_read_from_json_and_its_step_is_recorded() {
     let step = || Some("reserve".to_owned());
-    let (answer, happened) = (Value::Null, true);
+    let answer = Value::Null;
+    let happened = true;
     for (text, act, name) in [
         (r#"{"action":"pause"}"#, Operate::Pause, ""),
         (r#"{"action":"retry"}"#, retry(), ""),

@@ -232,7 +232,8 @@ impl<'a> World<'a> {
     fn call_back(&mut self, status: &str) {
         self.messages += 1;
         self.yeses += usize::from(status == "yes");
-        let (source, id) = ("outside".to_owned(), self.messages.to_string());
+        let source = "outside".to_owned();
+        let id = self.messages.to_string();
         self.decide(Input::Callback(Callback { source, id, status: status.to_owned(), payload: Value::Null }));
     }
 
@@ -258,7 +259,8 @@ impl<'a> World<'a> {
         let manual = matches!(what, Operate::Skip { .. } | Operate::Resolve { .. });
         self.messages += 1;
         self.yeses += usize::from(manual);
-        let (id, before) = (self.messages.to_string(), self.saga.steps.clone());
+        let id = self.messages.to_string();
+        let before = self.saga.steps.clone();
         if manual {
             // A dry run determines the facts before the effects are checked.
             let operation = Operation { id: id.clone(), by: "o".into(), why: "w".into(), what: what.clone() };

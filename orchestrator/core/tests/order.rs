@@ -244,7 +244,8 @@ fn a_refusal_after_an_unanswered_attempt_is_compensated() {
 fn every_reply_twice() {
     let twice = |world: &mut World, step: &str, outcome: Outcome| {
         world.answer(step, outcome.clone());
-        let (steps, sent) = (world.saga().steps.clone(), world.sent.clone());
+        let steps = world.saga().steps.clone();
+        let sent = world.sent.clone();
         let action = if step.starts_with('!') { Action::Compensate } else { Action::Execute };
         let name = step.trim_start_matches('!').to_owned();
         world.decide(Input::Reply { step: name, attempt: 1, action, outcome });
@@ -267,7 +268,8 @@ fn every_reply_twice() {
     assert_eq!(world.saga().status, Status::Compensated);
 }
 
-/// Every step is answered after it has timed out: a refusal is only recorded; a success is compensated once, if possible.
+/// Every step is answered after it has timed out: a refusal is only recorded; a success is compensated once, if
+/// possible.
 #[test]
 fn every_reply_after_its_timeout() {
     for begin in [
@@ -286,7 +288,9 @@ fn every_reply_after_its_timeout() {
             if end {
                 world.finish();
             }
-            let (steps, sent, status) = (world.saga().steps.clone(), world.sent.clone(), world.saga().status);
+            let steps = world.saga().steps.clone();
+            let sent = world.sent.clone();
+            let status = world.saga().status;
             let attempts = world.saga().step(&step).unwrap().attempts;
             let undoable = world.definition.step(&step).unwrap().compensate.is_some();
             for attempt in 1..=attempts {

@@ -13,7 +13,7 @@ name = "sale"
 version = 1
 start = { topic = "t", event = "e", output = "sale" }
 participants.p = { topic = "p", key = "saga" }
-conclude = { participant = "p", command = "tell", input = { status = "ending.status", reason = "ending.reason", steps = "ending.steps" } }
+conclude = { participant = "p", command = "tell", input.status = "ending.status", input.reason = "ending.reason", input.steps = "ending.steps" }
 [[steps]]
 name = "reserve"
 participant = "p"
@@ -90,7 +90,9 @@ fn the_ending_reports_it_like_every_step() {
     world.ok("reserve").ok("ship");
     let ending = command_of(&world.definition, world.saga(), "conclude", Action::Execute).unwrap().1;
     let at = world.now.to_string();
-    let validate = json!({"step": "validate", "label": "validate", "status": "done", "attempts": 1, "startedAt": at, "endedAt": at});
+    let validate = json!({
+        "step": "validate", "label": "validate", "status": "done", "attempts": 1, "startedAt": at, "endedAt": at,
+    });
     assert_eq!(ending["steps"][1], validate);
 }
 
@@ -179,7 +181,8 @@ fn after_the_pivot_a_rule_that_does_not_hold_is_an_incident() {
 #[test]
 fn its_rules_are_serialized() {
     let json = serde_json::to_value(definition(PAID_IN_FULL)).unwrap();
-    let rule = json!({"must": "sale.amountMinor > 0", "reason": "nothing_to_pay", "detail": "free tickets are given away at the door"});
+    let detail = "free tickets are given away at the door";
+    let rule = json!({"must": "sale.amountMinor > 0", "reason": "nothing_to_pay", "detail": detail});
     assert_eq!(json["steps"][1]["rules"][0], rule);
     assert_eq!(json["steps"][1]["rules"][2].get("detail"), None);
     assert_eq!(World::start(definition(PAID_IN_FULL), json!({})).saga().id, ID);

@@ -1,5 +1,5 @@
-//! Totality: every state and input has a decision, every text is a definition or a list of errors, and every transition is
-//! legal.
+//! Totality: every state and input has a decision, every text is a definition or a list of errors, and every transition
+//! is legal.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -63,7 +63,9 @@ fn operator() -> impl Strategy<Value = Input> {
         }),
     ];
     (0..9_u8, what).prop_map(|(id, what)| {
-        let (id, by, why) = (id.to_string(), "someone".to_owned(), "because".to_owned());
+        let id = id.to_string();
+        let by = "someone".to_owned();
+        let why = "because".to_owned();
         Input::Operator(Operation { id, by, why, what })
     })
 }

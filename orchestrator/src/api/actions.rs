@@ -1,5 +1,5 @@
-//! What people may do: act on one saga or on many, and set which version new sagas begin on. All of it needs a login, is
-//! sent as messages on `saga-commands`, and is answered when this instance's view shows what became of it.
+//! What people may do: act on one saga or on many, and set which version new sagas begin on. All of it needs a login,
+//! is sent as messages on `saga-commands`, and is answered when this instance's view shows what became of it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -73,8 +73,8 @@ pub(crate) struct RolloutAsked {
     pub(crate) why: String,
 }
 
-/// `POST /api/sagas/{id}/actions`: 200 with the saga, 409 where the act makes no sense (and why), 503 when that is not known
-/// in time.
+/// `POST /api/sagas/{id}/actions`: 200 with the saga, 409 where the act makes no sense (and why), 503 when that is not
+/// known in time.
 pub(super) async fn on_one(
     State(api): State<Api>,
     Extension(who): Extension<Who>,

@@ -135,8 +135,8 @@ impl Api {
         Ok(found.map(|letter| (letter.clone(), own(&letter))).collect())
     }
 
-    /// Sends a dead letter to where it came from, and keeps that this was done. Sent first: a message that comes twice is
-    /// known by its id, and one that is only said to be sent is lost.
+    /// Sends a dead letter to where it came from, and keeps that this was done. Sent first: a message that comes twice
+    /// is known by its id, and one that is only said to be sent is lost.
     pub(crate) async fn put_back(
         &self,
         topic: &str,

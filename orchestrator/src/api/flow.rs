@@ -1,5 +1,5 @@
-//! The flow in numbers: for a definition's version what happened at each step in a window, who waits there now, and which
-//! step stands out. The incidents, grouped.
+//! The flow in numbers: for a definition's version what happened at each step in a window, who waits there now, and
+//! which step stands out. The incidents, grouped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,7 +61,8 @@ pub fn label(definition: Option<&Definition>, step: &str, lang: Lang) -> String 
 const CONCLUDE: &str = "conclude";
 
 impl Api {
-    /// A definition's version in numbers. Without a definition the one that most sagas are of, without a version its newest.
+    /// A definition's version in numbers. Without a definition the one that most sagas are of, without a version its
+    /// newest.
     pub(crate) async fn flow(
         &self,
         name: Option<String>,

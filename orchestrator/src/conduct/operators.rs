@@ -1,5 +1,5 @@
-//! What people ask for, as messages on `saga-commands`: an act on a saga, another rollout; and which dead letters they put
-//! back.
+//! What people ask for, as messages on `saga-commands`: an act on a saga, another rollout; and which dead letters they
+//! put back.
 
 use common::journal::Transaction;
 use common::messages::{Message, Unreadable, header};

@@ -1,5 +1,5 @@
-//! Which definition a saga runs on. Every definition is kept in the journal when it is first seen, so that a saga can go on
-//! when its file is gone, and so that nobody changes what running sagas do by changing a file.
+//! Which definition a saga runs on. Every definition is kept in the journal when it is first seen, so that a saga can
+//! go on when its file is gone, and so that nobody changes what running sagas do by changing a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -178,8 +178,8 @@ impl Stored {
     }
 }
 
-/// What changed, where a definition is not what it was. Compared is what the texts mean now: a release that reads more out
-/// of a definition changes nothing about it.
+/// What changed, where a definition is not what it was. Compared is what the texts mean now: a release that reads more
+/// out of a definition changes nothing about it.
 fn changed(stored: &Stored, now: &Definition) -> Option<String> {
     let then = stored.read();
     if then.as_ref().map_or(stored.hash.as_str(), Definition::hash) == now.hash() {

@@ -1,5 +1,5 @@
-//! What an operator may do here: the forms, each with what it means and a reason to give, and what became of them. They go
-//! the way the API's acts go.
+//! What an operator may do here: the forms, each with what it means and a reason to give, and what became of them. They
+//! go the way the API's acts go.
 
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue};

@@ -1,5 +1,5 @@
-//! An act on many sagas: what and why, then exactly which ones, then what became of each. Only those that were shown are
-//! acted on, and of these only those that still fit.
+//! An act on many sagas: what and why, then exactly which ones, then what became of each. Only those that were shown
+//! are acted on, and of these only those that still fit.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! What is around every page: the head, the way to the other pages, how old the data are, and the headers that keep others
-//! out.
+//! What is around every page: the head, the way to the other pages, how old the data are, and the headers that keep
+//! others out.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
-//! A page's query: what was asked for stands in the URL, so that a page can be kept, sent on, and reloaded. A form leaves
-//! empty fields in it, which mean nothing.
+//! A page's query: what was asked for stands in the URL, so that a page can be kept, sent on, and reloaded. A form
+//! leaves empty fields in it, which mean nothing.
 
 use axum::http::Uri;
 use common::http::Problem;

@@ -1,5 +1,5 @@
-//! A saga over time, as a chart: for each step how long doing it took and how long undoing it, and when its commands were
-//! sent again.
+//! A saga over time, as a chart: for each step how long doing it took and how long undoing it, and when its commands
+//! were sent again.
 
 use maud::{Markup, html};
 use saga::{Definition, Saga, StepState, StepStatus, What};

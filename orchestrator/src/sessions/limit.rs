@@ -1,5 +1,5 @@
-//! Guessing is made slow: after a few wrong passwords for a name, the next try for it has to wait, longer each time. Wrong
-//! names count as well, all together, so that it can't be told which ones there are.
+//! Guessing is made slow: after a few wrong passwords for a name, the next try for it has to wait, longer each time.
+//! Wrong names count as well, all together, so that it can't be told which ones there are.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

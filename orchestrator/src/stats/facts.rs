@@ -1,5 +1,5 @@
-//! What a saga's state counts for: a pure function of it. Steps are named by their place, so that what was counted for a
-//! saga takes a few bytes in its row.
+//! What a saga's state counts for: a pure function of it. Steps are named by their place, so that what was counted for
+//! a saga takes a few bytes in its row.
 
 use saga::{Saga, StepState, StepStatus};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,8 @@ pub enum What {
     Ended = 7,
 }
 
-/// So many of something in a minute: the step's place, what, the minute since 1970, the bucket of the time it took, how many.
+/// So many of something in a minute: the step's place, what, the minute since 1970, the bucket of the time it took, how
+/// many.
 pub type Fact = (u8, u8, i64, u8, u32);
 /// A step that is waited for now: its place, since when, its status, and why it is where it is.
 pub type Wait = (u8, i64, String, String);
@@ -101,7 +102,8 @@ fn of_step(place: u8, step: &StepState, facts: &mut Vec<Fact>) {
     }
 }
 
-/// A reason without what makes it one saga's own, such as ids and long numbers: those that are alike then are one error.
+/// A reason without what makes it one saga's own, such as ids and long numbers: those that are alike then are one
+/// error.
 fn kind_of(reason: &str) -> String {
     let own = |word: &str| {
         let (digits, length) = (word.bytes().filter(u8::is_ascii_digit).count(), word.len());

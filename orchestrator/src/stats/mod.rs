@@ -1,7 +1,7 @@
-//! Statistics of the flow: how many sagas wait at which step now, and by the minute what became of the steps and how long
-//! they took. Kept in the view by difference: `facts` says what a saga's state counts for, `write` applies what changed
-//! since the same saga was last written, `read` adds it up. So the sums are those of all last states, whichever states in
-//! between were skipped or written twice, after any restart and on any instance.
+//! Statistics of the flow: how many sagas wait at which step now, and by the minute what became of the steps and how
+//! long they took. Kept in the view by difference: `facts` says what a saga's state counts for, `write` applies what
+//! changed since the same saga was last written, `read` adds it up. So the sums are those of all last states, whichever
+//! states in between were skipped or written twice, after any restart and on any instance.
 
 mod facts;
 mod histogram;

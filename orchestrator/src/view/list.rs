@@ -1,5 +1,5 @@
-//! Finding sagas: the list and its counts, quick also where there are a million. Apart, because SQLite has to be told by
-//! which index to go.
+//! Finding sagas: the list and its counts, quick also where there are a million. Apart, because SQLite has to be told
+//! by which index to go.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, ToSql};
@@ -101,8 +101,8 @@ pub fn count(connection: &Connection, filter: &Filter, limit: usize) -> rusqlite
     Ok(sum.min(limit as u64))
 }
 
-/// How to look for what fits: a definition is looked for version by version, and each by status or by version, whichever has
-/// fewer sagas; where there are none, not at all.
+/// How to look for what fits: a definition is looked for version by version, and each by status or by version,
+/// whichever has fewer sagas; where there are none, not at all.
 fn ways(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<(Filter, By)>> {
     let precise = filter.step.is_some() || filter.reason.is_some() || filter.customer.is_some() || filter.id.is_some();
     if precise || filter.status.is_none() && filter.definition.is_none() && filter.version.is_none() {

@@ -1,5 +1,5 @@
-//! Invoices: numbered without gaps when an order is confirmed, void when that is taken back. Pure; how one looks as JSON is in
-//! `document`, as a page in `pdf`.
+//! Invoices: numbered without gaps when an order is confirmed, void when that is taken back. Pure; how one looks as
+//! JSON is in `document`, as a page in `pdf`.
 
 pub mod api;
 pub mod document;

@@ -1,5 +1,5 @@
-//! An invoice as a page: PDF 1.7 (ISO 32000-1) with the fonts that every reader has, so no font is part of the file. What
-//! these fonts can't write (letters beyond Latin-1) is shown as a question mark; the JSON has all of it.
+//! An invoice as a page: PDF 1.7 (ISO 32000-1) with the fonts that every reader has, so no font is part of the file.
+//! What these fonts can't write (letters beyond Latin-1) is shown as a question mark; the JSON has all of it.
 
 use common::money::Amount;
 use pdf_writer::{Content, Name, Pdf, Rect, Ref, Str, TextStr};

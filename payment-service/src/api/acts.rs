@@ -1,6 +1,6 @@
-//! What people do about payments. All of it is sent as messages, and answered when this instance's view shows what became of
-//! it. That a payment is approved, declined or called off is said on `payment-results`, where the orchestrator hears it too,
-//! in the same order; what concerns the payment alone goes to `payment-commands`.
+//! What people do about payments. All of it is sent as messages, and answered when this instance's view shows what
+//! became of it. That a payment is approved, declined or called off is said on `payment-results`, where the
+//! orchestrator hears it too, in the same order; what concerns the payment alone goes to `payment-commands`.
 
 use std::time::Duration;
 
@@ -78,7 +78,8 @@ pub(super) struct CaptureBody {
 #[schema(as = RefundAsked)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RefundWanted {
-    /// By which it is known: asked for again, it is the same refund. Left out: the header `Idempotency-Key`, or a new one.
+    /// By which it is known: asked for again, it is the same refund. Left out: the header `Idempotency-Key`, or a new
+    /// one.
     #[schema(min_length = 1, max_length = 200)]
     id: Option<String>,
     /// How much; all that is left where it is not said.
@@ -89,8 +90,8 @@ pub(super) struct RefundWanted {
     reason: String,
 }
 
-/// A person says that a payment with the manual provider is paid (or, where it is to be captured, authorized). Answers the
-/// payment as it stands then.
+/// A person says that a payment with the manual provider is paid (or, where it is to be captured, authorized). Answers
+/// the payment as it stands then.
 #[utoipa::path(post, path = "/payments/{id}/approve", params(("id" = uuid::Uuid, Path, description = "The order's id.")),
     responses((status = 200, body = PaymentBody), (status = 404, description = "There is no payment for this order."),
         (status = 409, description = "It can't be approved by hand, or not any more.")))]
@@ -129,8 +130,8 @@ pub(super) async fn decline(
     say(&context, payment, Verdict::Declined, reason, &headers).await
 }
 
-/// Calls a payment off that is not paid yet: it is declined, and the provider asked to let it go. Paid all the same, it is
-/// given back. Answers the payment as it stands then.
+/// Calls a payment off that is not paid yet: it is declined, and the provider asked to let it go. Paid all the same, it
+/// is given back. Answers the payment as it stands then.
 #[utoipa::path(post, path = "/payments/{id}/cancel", params(("id" = uuid::Uuid, Path, description = "The order's id.")),
     request_body(content = Option<Why>),
     responses((status = 200, body = PaymentBody), (status = 404, description = "There is no payment for this order."),

@@ -1,4 +1,5 @@
-//! `POST /webhooks/stripe`: what Stripe tells by itself, once it is known to be Stripe, is a message on `payment-results`.
+//! `POST /webhooks/stripe`: what Stripe tells by itself, once it is known to be Stripe, is a message on
+//! `payment-results`.
 
 use axum::Json;
 use axum::body::Bytes;

@@ -1,5 +1,6 @@
 //! Every move a payment can make: one function for each thing that can happen to it, with one arm for each place where
-//! it may stand then. Refunds are in `refund` and `partial`. A move says what is to be answered; nothing here reads or sends a message.
+//! it may stand then. Refunds are in `refund` and `partial`. A move says what is to be answered; nothing here reads or
+//! sends a message.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -118,8 +119,8 @@ impl Payment {
         self.answer_waiting(&not_taken(error), now)
     }
 
-    /// The provider was asked how it stands, and doesn't know yet or did not say: it is asked again after a pause. `ask` is
-    /// which question this answers.
+    /// The provider was asked how it stands, and doesn't know yet or did not say: it is asked again after a pause.
+    /// `ask` is which question this answers.
     pub fn still_open(&mut self, ask: u32, silent: bool, retry_after: Option<Duration>, now: Timestamp) {
         if ask != self.asks {
             return;
@@ -244,8 +245,8 @@ impl Payment {
 }
 
 impl Payment {
-    /// A provider that knows the payment by a name of its own is asked to let a declined one go, whoever declined it: else it
-    /// could still be paid there.
+    /// A provider that knows the payment by a name of its own is asked to let a declined one go, whoever declined it:
+    /// else it could still be paid there.
     fn call_off(&mut self, now: Timestamp) {
         if self.reference.is_some() {
             self.late_result_due = Some(now);

@@ -1,5 +1,5 @@
-//! Parts of a paid payment that are given back, such as for a return. Each has an id of its own by which a repetition is
-//! known; together they are never more than what was captured. The provider is asked again until it answers.
+//! Parts of a paid payment that are given back, such as for a return. Each has an id of its own by which a repetition
+//! is known; together they are never more than what was captured. The provider is asked again until it answers.
 
 use std::time::Duration;
 
@@ -114,8 +114,8 @@ impl Payment {
         self.partial_refunds.iter().filter(|part| part.counts()).map(|part| part.amount_minor).sum()
     }
 
-    /// `payment.refund-part`, or `payment.refund` with an id or an amount: answered when the provider has given it back, or now if it did before or
-    /// can't.
+    /// `payment.refund-part`, or `payment.refund` with an id or an amount: answered when the provider has given it
+    /// back, or now if it did before or can't.
     pub fn refund_part(&mut self, wanted: Wanted, waiting: Option<Headers>, now: Timestamp) -> Option<Reply> {
         if let Some(part) = self.partial_refunds.iter_mut().find(|part| part.id == wanted.id && part.counts()) {
             if wanted.amount_minor.is_some_and(|amount| amount != part.amount_minor) {

@@ -1,4 +1,5 @@
-//! Giving a whole payment back: the compensation of a request, and what becomes of an approval that nobody wants any more.
+//! Giving a whole payment back: the compensation of a request, and what becomes of an approval that nobody wants any
+//! more.
 
 use std::time::Duration;
 
@@ -73,8 +74,8 @@ impl Payment {
         self.answer_waiting(&done("refunded"), now)
     }
 
-    /// The provider could not give it back, or won't (`refused`). It is asked again after a pause, or when a command says
-    /// so; a refusal is told as such, for a person to look at it.
+    /// The provider could not give it back, or won't (`refused`). It is asked again after a pause, or when a command
+    /// says so; a refusal is told as such, for a person to look at it.
     pub fn refund_failed(
         &mut self,
         call: u32,

@@ -1,6 +1,6 @@
-//! A circuit breaker as a pure state machine: it is told the time and what became of calls, and says whether a call may be
-//! made. Apart from `guard`, which makes the calls. Crates for this (failsafe, recloser) hide their state, read the clock
-//! themselves and let every call through when half-open.
+//! A circuit breaker as a pure state machine: it is told the time and what became of calls, and says whether a call may
+//! be made. Apart from `guard`, which makes the calls. Crates for this (failsafe, recloser) hide their state, read the
+//! clock themselves and let every call through when half-open.
 
 use std::time::Duration;
 

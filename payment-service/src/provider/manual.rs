@@ -4,8 +4,8 @@ use common::money::Amount;
 
 use super::{Accepted, Charge, PaymentProvider, ProviderError, Refund, Standing};
 
-/// A provider that takes every request, capture and refund; a person says the results, with `POST /payments/{id}/approve`
-/// or `decline`, or on `payment-results`.
+/// A provider that takes every request, capture and refund; a person says the results, with `POST
+/// /payments/{id}/approve` or `decline`, or on `payment-results`.
 pub struct Manual;
 
 impl PaymentProvider for Manual {

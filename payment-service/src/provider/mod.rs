@@ -113,8 +113,8 @@ pub struct Refund {
 }
 
 impl Refund {
-    /// The id of a refund, known to the provider by it: of the payment, of whether it is the `whole` or a `part`, and of what
-    /// asks for it. Parts are named by whoever asks, so that a name must not meet an approval's.
+    /// The id of a refund, known to the provider by it: of the payment, of whether it is the `whole` or a `part`, and
+    /// of what asks for it. Parts are named by whoever asks, so that a name must not meet an approval's.
     pub fn id(payment_id: &str, what: &str, cause: &str) -> String {
         ids::derive(&["refund", payment_id, what, cause]).to_string()
     }

@@ -17,9 +17,9 @@ use super::{Accepted, Capture, Charge, PaymentProvider, ProviderError, Refund, S
 /// | .99 | approves after `delay` |
 /// | else | approves at once |
 ///
-/// Besides, `failure_rate` of all calls fail technically, whatever the amount. What is to be captured later is authorized
-/// where else it would be approved. A payment that is called off while its result is on its way was paid before the call
-/// came, or declined, as its cents say.
+/// Besides, `failure_rate` of all calls fail technically, whatever the amount. What is to be captured later is
+/// authorized where else it would be approved. A payment that is called off while its result is on its way was paid
+/// before the call came, or declined, as its cents say.
 pub struct Simulated {
     delay: Duration,
     failure_rate: f64,

@@ -1,5 +1,5 @@
-//! All providers, each with what surrounds it: a payment is carried on by the one that took it, also when new payments go
-//! to another by now.
+//! All providers, each with what surrounds it: a payment is carried on by the one that took it, also when new payments
+//! go to another by now.
 
 use std::fmt;
 use std::sync::Arc;

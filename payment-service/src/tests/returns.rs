@@ -1,5 +1,5 @@
-//! What a saga gives back of a payment, such as for what was returned (`payment.refund-part`): once for each id, whoever
-//! asks how often, and a no stays a no.
+//! What a saga gives back of a payment, such as for what was returned (`payment.refund-part`): once for each id,
+//! whoever asks how often, and a no stays a no.
 
 use super::parts::balances;
 use super::*;

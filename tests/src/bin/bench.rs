@@ -22,8 +22,8 @@ use tests::{files, machine, stage};
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Only these: open-20, open-200, open-1000, closed-64, closed-256 (any number will do), the same with delivered-, refused- or
-    /// unpaid- before it for orders that go another way, timers, restart, sagas.
+    /// Only these: open-20, open-200, open-1000, closed-64, closed-256 (any number will do), the same with delivered-,
+    /// refused- or unpaid- before it for orders that go another way, timers, restart, sagas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Measured seconds of each run, after its warm-up [default: 15 in open, 20 in closed loop].

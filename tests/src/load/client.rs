@@ -1,5 +1,5 @@
-//! A lean HTTP/1.1 client over kept connections. The load generator shares the machine with what it measures, so it does
-//! no more than it must: one write, one read, no header map.
+//! A lean HTTP/1.1 client over kept connections. The load generator shares the machine with what it measures, so it
+//! does no more than it must: one write, one read, no header map.
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;

@@ -1,6 +1,6 @@
 //! The two ways to send orders. Open loop: by a fixed schedule, whether earlier ones are done or not; times count from
-//! when an order was to be sent, so a stall is seen by every order that it delays (no coordinated omission). Closed loop:
-//! so many clients, each placing its next order when the last one has ended.
+//! when an order was to be sent, so a stall is seen by every order that it delays (no coordinated omission). Closed
+//! loop: so many clients, each placing its next order when the last one has ended.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -243,8 +243,8 @@ impl Run {
         Ok((created, begin.elapsed()))
     }
 
-    /// Counts an order that belongs to the measured time. An open loop's order belongs where it was to be sent, a closed
-    /// loop's too. Gives whether its connection is good.
+    /// Counts an order that belongs to the measured time. An open loop's order belongs where it was to be sent, a
+    /// closed loop's too. Gives whether its connection is good.
     fn note(&self, begin: Instant, done: Result<(Duration, Duration)>) -> bool {
         let good = done.is_ok();
         if begin >= self.from {

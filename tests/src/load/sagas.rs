@@ -1,5 +1,5 @@
-//! How the orchestrator starts with very many sagas behind it. Their journal is written directly, since placing a million
-//! orders takes longer than anybody waits; the states are the engine's own.
+//! How the orchestrator starts with very many sagas behind it. Their journal is written directly, since placing a
+//! million orders takes longer than anybody waits; the states are the engine's own.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Who sends a request: an API key, held against hashes, or a token, which `tokens` reads. And how it is told to those who
-//! are not let in (RFC 6750).
+//! Who sends a request: an API key, held against hashes, or a token, which `tokens` reads. And how it is told to those
+//! who are not let in (RFC 6750).
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -60,8 +60,8 @@ impl Auth {
         }
     }
 
-    /// A key has enough chance in it that one round of SHA-256 can't be tried out backwards. All are compared, and each as a
-    /// whole, so that the time tells nothing.
+    /// A key has enough chance in it that one round of SHA-256 can't be tried out backwards. All are compared, and each
+    /// as a whole, so that the time tells nothing.
     fn of_key(&self, secret: &str) -> Option<Caller> {
         let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
         let same = |key: &Key| bool::from(key.hash.ct_eq(&hash));

@@ -1,5 +1,5 @@
-//! Who calls, as handlers see it, and what a path asks of them. Apart from how callers prove who they are, which handlers
-//! need not know.
+//! Who calls, as handlers see it, and what a path asks of them. Apart from how callers prove who they are, which
+//! handlers need not know.
 
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ pub enum Access {
 /// }
 /// ```
 ///
-/// Another customer's things are not there (404), so that nobody learns that they are. Lists take [`Caller::only`] for a
-/// filter, what is made in a customer's name asks [`Caller::may_act_for`], and what is for operators alone asks
+/// Another customer's things are not there (404), so that nobody learns that they are. Lists take [`Caller::only`] for
+/// a filter, what is made in a customer's name asks [`Caller::may_act_for`], and what is for operators alone asks
 /// [`Caller::needs_operator`]. Where authentication is off, everyone may do everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -124,8 +124,8 @@ impl Caller {
         }
     }
 
-    /// A name that the caller gave to something (an `Idempotency-Key`), so that two customers who choose the same name mean
-    /// two things, and nobody finds out what others have named.
+    /// A name that the caller gave to something (an `Idempotency-Key`), so that two customers who choose the same name
+    /// mean two things, and nobody finds out what others have named.
     pub fn own_name(&self, given: String) -> String {
         match self.rights {
             Rights::Customer(own) => format!("{own}/{given}"),

@@ -135,8 +135,8 @@ pub(super) fn is_description(path: &str) -> bool {
     path == "/openapi.json" || path == "/docs" || path.starts_with("/docs/")
 }
 
-/// The address behind trusted proxies: the last one that none of them vouches for. What stands before it anyone may have
-/// written.
+/// The address behind trusted proxies: the last one that none of them vouches for. What stands before it anyone may
+/// have written.
 fn forwarded(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let trusted = |address: &IpAddr| proxies.iter().any(|network| network.contains(address));
     let all = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());

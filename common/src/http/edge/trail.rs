@@ -1,4 +1,5 @@
-//! The marks on every answer: the request's id, by which its log lines are found, and what browsers must not do with it.
+//! The marks on every answer: the request's id, by which its log lines are found, and what browsers must not do with
+//! it.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};

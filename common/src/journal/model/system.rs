@@ -138,7 +138,8 @@ pub(super) enum Happening {
     Rest(usize),
     /// The oldest message at the producer arrives, and the worker hears of it.
     Arrives(usize),
-    /// The oldest append fails for good; what is queued behind it may still land before the worker hears of it, or later.
+    /// The oldest append fails for good; what is queued behind it may still land before the worker hears of it, or
+    /// later.
     AppendFails(usize),
     SendFails(usize),
     HearsOfFailure(usize),

@@ -1,5 +1,5 @@
-//! How a worker comes by its partition and loses it: claiming, loading, opening, draining, stepping down. Apart from the
-//! round of work itself, which only happens in between.
+//! How a worker comes by its partition and loses it: claiming, loading, opening, draining, stepping down. Apart from
+//! the round of work itself, which only happens in between.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! What a group member is assigned, in the bytes of Kafka's consumer protocol (`ConsumerProtocolAssignment`): a version,
-//! then for each topic its name and its partitions. librdkafka hands the bytes on as they are.
+//! What a group member is assigned, in the bytes of Kafka's consumer protocol (`ConsumerProtocolAssignment`): a
+//! version, then for each topic its name and its partitions. librdkafka hands the bytes on as they are.
 
 /// The partitions of all topics in it, each once; none where the bytes are of another protocol.
 pub(super) fn partitions(bytes: &[u8]) -> Vec<i32> {

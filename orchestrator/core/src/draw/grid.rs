@@ -51,7 +51,8 @@ impl Points {
         let mut column = longest_paths(cells, edges);
         let mut routes = Vec::new();
         for (from, to) in edges {
-            let (first, last) = (get(&column, *from), get(&column, *to));
+            let first = get(&column, *from);
+            let last = get(&column, *to);
             let mut route = vec![*from];
             for passed in first + 1..last {
                 route.push(column.len());
@@ -64,7 +65,8 @@ impl Points {
         for (point, column) in column.iter().enumerate() {
             push(&mut columns, *column, point);
         }
-        let (mut before, mut after) = (vec![Vec::new(); column.len()], vec![Vec::new(); column.len()]);
+        let mut before = vec![Vec::new(); column.len()];
+        let mut after = vec![Vec::new(); column.len()];
         for link in routes.iter().flat_map(|route| route.windows(2)) {
             if let [from, to] = link {
                 push(&mut after, *from, *to);

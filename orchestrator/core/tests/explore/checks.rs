@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use saga::{Status, StepStatus};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
-use super::engine::{Engine, TOLD, fingerprint};
+use super::engine::{ENDINGS, Engine, fingerprint};
 use super::participants::{Forgets, PaymentStatus, Reservation};
 use super::world::{Bounds, Happening, Left, Order, System, World};
 
@@ -152,7 +152,8 @@ fn always() -> Vec<Property<Explored>> {
         Property::always(ENDS_WELL, |m: &Explored, w: &World| m.ends_well(w).is_ok()),
         Property::always(CONSERVED, |m: &Explored, w: &World| {
             let count = |what| w.orders.iter().filter(|order| order.reservation == what).count();
-            let (reserved, sold) = (count(Reservation::Reserved), count(Reservation::Confirmed));
+            let reserved = count(Reservation::Reserved);
+            let sold = count(Reservation::Confirmed);
             usize::from(w.stock.on_hand) + sold == usize::from(m.system.bounds.pieces)
                 && usize::from(w.stock.reserved) == reserved
                 && w.stock.reserved <= w.stock.on_hand
@@ -200,14 +201,14 @@ pub const AGAIN: &str = "compensated once more";
 
 /// The states that an exploration must visit to be meaningful.
 fn sometimes() -> Vec<Property<Explored>> {
-    fn told(world: &World, status: &'static str) -> bool {
+    fn ended_with(world: &World, status: &'static str) -> bool {
         some(world, |order| order.ending == Some(status) && !order.saga.saga().is_open())
     }
     vec![
-        Property::sometimes(TOLD[0], |_: &Explored, w: &World| told(w, TOLD[0])),
-        Property::sometimes(TOLD[1], |_: &Explored, w: &World| told(w, TOLD[1])),
-        Property::sometimes(TOLD[2], |_: &Explored, w: &World| told(w, TOLD[2])),
-        Property::sometimes(TOLD[3], |_: &Explored, w: &World| told(w, TOLD[3])),
+        Property::sometimes(ENDINGS[0], |_: &Explored, w: &World| ended_with(w, ENDINGS[0])),
+        Property::sometimes(ENDINGS[1], |_: &Explored, w: &World| ended_with(w, ENDINGS[1])),
+        Property::sometimes(ENDINGS[2], |_: &Explored, w: &World| ended_with(w, ENDINGS[2])),
+        Property::sometimes(ENDINGS[3], |_: &Explored, w: &World| ended_with(w, ENDINGS[3])),
         Property::sometimes(INCIDENT, |_: &Explored, w: &World| {
             some(w, |order| order.saga.saga().status == Status::Incident)
         }),
@@ -246,7 +247,7 @@ pub fn explore(name: &str, explored: Explored, until: Option<&'static str>) -> F
     assert!(begun.elapsed() < AT_MOST, "the exploration is incomplete");
     let mut found = Found { states, seen: Vec::new(), broken: Vec::new() };
     for (property, path) in checker.discoveries() {
-        if TOLD.contains(&property) || [INCIDENT, AGAIN].contains(&property) {
+        if ENDINGS.contains(&property) || [INCIDENT, AGAIN].contains(&property) {
             found.seen.push(property);
             continue;
         }

@@ -16,7 +16,7 @@ use super::messages::{Answer, Ask, Command, Operator, Verdict};
 use crate::harness::{self, check_always};
 
 /// The statuses with which an order can end.
-pub const TOLD: [&str; 4] = ["confirmed", "cancelled", "rejected", "payment_not_completed"];
+pub const ENDINGS: [&str; 4] = ["confirmed", "cancelled", "rejected", "payment_not_completed"];
 
 /// The time of every decision, and the time of every pending timer.
 const NOW: Timestamp = Timestamp(0);
@@ -157,7 +157,9 @@ impl Engine {
                 if self.skips_unknown && !after.step(step).unwrap().happened)
         };
         if let Some(Effect::SendCommand { step, attempt, action, .. }) = decision.effects.iter().find(skipped) {
-            let (step, attempt, action) = (step.clone(), *attempt, *action);
+            let step = step.clone();
+            let attempt = *attempt;
+            let action = *action;
             return self.decide(Some(after), Input::Reply { step, attempt, action, outcome: outcome(Answer::Ok) });
         }
         let commands = decision.effects.iter().filter_map(|effect| command(&after, effect)).collect();
@@ -211,7 +213,8 @@ fn outcome(answer: Answer) -> Outcome {
 
 fn callback(verdict: Verdict) -> Callback {
     let status = if verdict.approved { "approved" } else { "declined" }.to_owned();
-    let (source, id) = ("payment-results".to_owned(), verdict.message.to_string());
+    let source = "payment-results".to_owned();
+    let id = verdict.message.to_string();
     Callback { source, id, status, payload: Value::Null }
 }
 
@@ -235,10 +238,11 @@ fn command(saga: &Saga, effect: &Effect) -> Option<(Ask, Command)> {
         "inventory.confirm" => Command::Confirm,
         "payment.request" => Command::Request,
         "payment.refund" => Command::Refund,
-        "order.conclude" => Command::Conclude(TOLD.into_iter().find(|told| payload["status"] == *told).unwrap()),
+        "order.conclude" => Command::Conclude(ENDINGS.into_iter().find(|ending| payload["status"] == *ending).unwrap()),
         other => panic!("a command that no participant knows: {other}"),
     };
     let place = saga.steps.iter().take_while(|state| state.name != *step).count();
-    let (step, attempt) = (u8::try_from(place).unwrap(), u8::try_from(*attempt).unwrap());
+    let step = u8::try_from(place).unwrap();
+    let attempt = u8::try_from(*attempt).unwrap();
     Some((Ask { step, undo: *action == Action::Compensate, attempt }, command))
 }

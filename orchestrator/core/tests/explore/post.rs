@@ -131,7 +131,8 @@ impl Post {
     /// Crashes a service: this many of its last messages are sent again, then its outbox.
     pub fn crash(&mut self, by: Service, again: u8) -> bool {
         let Self::AsKafkaCarries(carried) = self else { return false };
-        let (sent, outbox) = (&mut carried.sent[by as usize], &mut carried.outboxes[by as usize]);
+        let sent = &mut carried.sent[by as usize];
+        let outbox = &mut carried.outboxes[by as usize];
         let forgets = by == Service::Payment && carried.answered.is_some();
         let Some(kept) = sent.len().checked_sub(again.into()) else { return false };
         if carried.crashes_left == 0 || again == 0 && !forgets {

@@ -15,7 +15,7 @@ pub struct Bounds {
     /// The stock of the item, of which every order needs one piece.
     pub pieces: u8,
     /// Timeouts while the reply is under way.
-    pub hasty: u8,
+    pub early: u8,
     /// Failed calls of the provider.
     pub failures: u8,
     /// The number of payment results for each order, and their kinds.
@@ -50,7 +50,7 @@ pub struct Order {
 pub struct World {
     pub orders: Vec<Order>,
     pub stock: Stock,
-    pub hasty: u8,
+    pub early: u8,
     pub failures: u8,
     pub operations: u8,
 }
@@ -121,7 +121,7 @@ impl System {
             payment_read: 0,
         };
         let stock = Stock { on_hand: self.bounds.pieces, reserved: 0 };
-        let mut world = World { orders: vec![order; self.bounds.orders], stock, hasty: 0, failures: 0, operations: 0 };
+        let mut world = World { orders: vec![order; self.bounds.orders], stock, early: 0, failures: 0, operations: 0 };
         world.orders.iter_mut().for_each(|order| order.follow(&begun));
         world
     }
@@ -154,14 +154,15 @@ impl System {
             Happening::Arrives(o, message) => self.arrives(world, o, message),
             Happening::SagaReads(o) => {
                 let order = &world.orders[o];
-                let heard = SagaInput::Result(*order.results.get(order.saga_read)?);
-                let mut next = self.saga_receives(world, o, heard).unwrap_or_else(|| world.clone());
+                let input = SagaInput::Result(*order.results.get(order.saga_read)?);
+                let mut next = self.saga_receives(world, o, input).unwrap_or_else(|| world.clone());
                 next.orders[o].saga_read += 1;
                 Some(next)
             }
             Happening::PaymentReads(o) => {
                 let order = &world.orders[o];
-                let (read, all) = (order.payment_read, self.bounds.results);
+                let read = order.payment_read;
+                let all = self.bounds.results;
                 let backwards = || (order.results.len() == all).then(|| all.checked_sub(read + 1)).flatten();
                 let next = if self.backwards { backwards()? } else { read };
                 let verdict = *order.results.get(next)?;
@@ -222,9 +223,9 @@ impl System {
         Some(next)
     }
 
-    fn saga_receives(&self, world: &World, o: usize, heard: SagaInput) -> Option<World> {
+    fn saga_receives(&self, world: &World, o: usize, input: SagaInput) -> Option<World> {
         let order = &world.orders[o];
-        let decided = self.engine.apply(&order.saga, heard);
+        let decided = self.engine.apply(&order.saga, input);
         if decided.saga == order.saga && decided.commands.is_empty() {
             return None;
         }
@@ -249,12 +250,14 @@ impl System {
                 })
             }
             Command::Reserve | Command::Release | Command::Confirm => {
-                let (mut reservation, mut stock) = (order.reservation, world.stock);
+                let mut reservation = order.reservation;
+                let mut stock = world.stock;
                 let answer = reservation.take(command, &mut stock, self.forgets);
                 let new = order.new_reply(ask, answer);
                 (new.is_some() || reservation != order.reservation || stock != world.stock).then(|| {
                     let mut next = world.clone();
-                    (next.orders[o].reservation, next.stock) = (reservation, stock);
+                    next.orders[o].reservation = reservation;
+                    next.stock = stock;
                     next.orders[o].reply(Service::Inventory, new);
                     next
                 })
@@ -265,12 +268,12 @@ impl System {
     /// Fires a timer. A retry may fire at any time; a timeout is early if progress is possible without it.
     fn timer(&self, world: &World, o: usize, step: u8) -> Option<World> {
         let (_, kind) = world.orders[o].saga.timers().find(|(set, _)| *set == step)?;
-        let hasty = kind == TimerKind::Timeout && self.undisturbed(world, o, Left::Everything).is_some();
-        if hasty && world.hasty == self.bounds.hasty {
+        let early = kind == TimerKind::Timeout && self.undisturbed(world, o, Left::Everything).is_some();
+        if early && world.early == self.bounds.early {
             return None;
         }
         let mut next = self.saga_receives(world, o, SagaInput::Timer(step))?;
-        next.hasty += u8::from(hasty);
+        next.early += u8::from(early);
         Some(next)
     }
 
@@ -278,13 +281,13 @@ impl System {
     fn undisturbed(&self, world: &World, o: usize, left: Left) -> Option<World> {
         let order = &world.orders[o];
         let others = [Happening::SagaReads(o), Happening::PaymentReads(o), Happening::Provider(o, true)].into_iter();
-        let heard = |message: &Message| match (left, message) {
+        let input = |message: &Message| match (left, message) {
             (Left::Everything, _) | (_, Message::Provider(..)) => true,
             (Left::TheLatest, Message::Command(ask, _) | Message::Reply(ask, _)) => {
                 order.post.takes() || order.saga.waits_for(*ask)
             }
         };
-        let arrivals = order.post.deliverable().filter(heard).map(|message| Happening::Arrives(o, message));
+        let arrivals = order.post.deliverable().filter(input).map(|message| Happening::Arrives(o, message));
         let sends = Service::ALL.map(|service| Happening::Sends(o, service));
         others.chain(arrivals).chain(sends).find_map(|happening| self.follow(world, happening))
     }

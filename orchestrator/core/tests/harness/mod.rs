@@ -128,7 +128,9 @@ impl World {
     /// Applies an operation; the error is the reason of a refusal.
     pub fn operate(&mut self, what: Operate) -> Result<&mut Self, String> {
         self.callbacks += 1;
-        let (id, by, why) = (self.callbacks.to_string(), "techlead".to_owned(), "a test".to_owned());
+        let id = self.callbacks.to_string();
+        let by = "techlead".to_owned();
+        let why = "a test".to_owned();
         self.decide(Input::Operator(Operation { id, by, why, what }));
         match self.saga().operations.last().and_then(|last| last.refused.clone()) {
             Some(refusal) => Err(refusal),

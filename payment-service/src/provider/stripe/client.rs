@@ -24,7 +24,8 @@ const GENERATIONS: u32 = 5;
 /// By which it says that it does so.
 const REPLAYED: &str = "idempotent-replayed";
 
-/// The keys of a request, one after the other: the next one only where all before it were answered with an error of Stripe's.
+/// The keys of a request, one after the other: the next one only where all before it were answered with an error of
+/// Stripe's.
 pub(super) fn keys(key: &str) -> impl Iterator<Item = String> {
     (1..=GENERATIONS).map(move |n| if n == 1 { key.to_owned() } else { format!("{key}-{n}") })
 }
@@ -86,8 +87,8 @@ impl Client {
         self.answer(self.http.get(format!("{}{path}", self.base))).await
     }
 
-    /// Asks for something that takes effect once whatever the key, such as a move of an intent: where Stripe only repeats an
-    /// error, with the next key.
+    /// Asks for something that takes effect once whatever the key, such as a move of an intent: where Stripe only
+    /// repeats an error, with the next key.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,

@@ -1,6 +1,6 @@
-//! Stripe: PaymentIntents and Refunds. An intent is made first, which moves no money, and its name is kept in the journal;
-//! it is confirmed only after looking how it stands, so that nobody is charged twice, whatever answer was lost. The HTTP is
-//! in `client`, what Stripe tells by itself in `webhook`.
+//! Stripe: PaymentIntents and Refunds. An intent is made first, which moves no money, and its name is kept in the
+//! journal; it is confirmed only after looking how it stands, so that nobody is charged twice, whatever answer was
+//! lost. The HTTP is in `client`, what Stripe tells by itself in `webhook`.
 
 mod client;
 #[cfg(test)]
@@ -142,8 +142,8 @@ impl Stripe {
         }
     }
 
-    /// Makes a refund. Where Stripe only repeats an error of its own for a key, whether it was made all the same is looked up
-    /// before the next key is used: refunds, unlike an intent's moves, could be made twice.
+    /// Makes a refund. Where Stripe only repeats an error of its own for a key, whether it was made all the same is
+    /// looked up before the next key is used: refunds, unlike an intent's moves, could be made twice.
     async fn refund_once(&self, reference: &str, refund_id: &str, form: &[(&str, &str)]) -> Result<Refunded, Fault> {
         let mut repeated = Fault::Replayed(String::new());
         for key in keys(refund_id) {

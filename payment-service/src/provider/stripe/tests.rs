@@ -1,5 +1,5 @@
-//! The client against a local server that answers by a script: what is asked, with which key, and what becomes of every way
-//! in which Stripe can fail.
+//! The client against a local server that answers by a script: what is asked, with which key, and what becomes of every
+//! way in which Stripe can fail.
 
 mod script;
 

@@ -30,8 +30,8 @@ pub enum Forged {
     Wrong,
 }
 
-/// Checks `Stripe-Signature`: `t=` a time, and at least one `v1=` that is the HMAC-SHA256 of time, point and body. Signatures
-/// are compared in constant time.
+/// Checks `Stripe-Signature`: `t=` a time, and at least one `v1=` that is the HMAC-SHA256 of time, point and body.
+/// Signatures are compared in constant time.
 ///
 /// # Errors
 /// [`Forged`]
@@ -51,7 +51,8 @@ pub fn verify(
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);
-    // While a secret is replaced there is one signature of each; `verify_slice` takes the same time for any of that length.
+    // While a secret is replaced there is one signature of each; `verify_slice` takes the same time for any of that
+    // length.
     if !given.any(|signature| mac.clone().verify_slice(&signature).is_ok()) {
         return Err(Forged::Wrong);
     }
@@ -89,8 +90,8 @@ struct Named {
     metadata: HashMap<String, String>,
 }
 
-/// The payment result that an event is, as a message; none where it is none of ours, or says nothing of a result. The same
-/// event has the same id, however often it comes.
+/// The payment result that an event is, as a message; none where it is none of ours, or says nothing of a result. The
+/// same event has the same id, however often it comes.
 ///
 /// # Errors
 /// Why it can't be read.
