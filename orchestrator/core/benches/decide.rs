@@ -24,7 +24,9 @@ fn payload() -> serde_json::Value {
     json!({
         "orderId": Uuid::from_u128(7), "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "amountMinor": 1050,
         "currency": "BRL", "createdAt": "2026-01-01T00:00:00Z",
-        "items": [{"id": "3852cb18-9c19-4326-ac77-a1a0264bd98c", "name": "day-one", "amountMinor": 20000, "quantity": 1}],
+        "items": [
+            {"id": "3852cb18-9c19-4326-ac77-a1a0264bd98c", "name": "day-one", "amountMinor": 20000, "quantity": 1},
+        ],
     })
 }
 

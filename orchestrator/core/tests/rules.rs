@@ -13,7 +13,6 @@ name = "sale"
 version = 1
 start = { topic = "t", event = "e", output = "sale" }
 participants.p = { topic = "p", key = "saga" }
-conclude = { participant = "p", command = "tell", input.status = "ending.status", input.reason = "ending.reason", input.steps = "ending.steps" }
 [[steps]]
 name = "reserve"
 participant = "p"
@@ -31,6 +30,10 @@ rules = [
 name = "ship"
 participant = "p"
 command = "ship"
+[conclude]
+participant = "p"
+command = "tell"
+input = { status = "ending.status", reason = "ending.reason", steps = "ending.steps" }
 [endings]
 completed = { status = "good" }
 default = { status = "bad" }

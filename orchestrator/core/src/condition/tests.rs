@@ -168,7 +168,8 @@ proptest! {
     #[test]
     fn any_sequence_of_tokens_is_parsed_or_rejected(
         parts in prop::collection::vec(prop::sample::select(vec![
-            "order", ".", "paid", "[", "0", "]", "has(", ")", "(", "!", "&&", "||", "==", "<", ">=", "'x'", "1.5", "null",
+            "order", ".", "paid", "[", "0", "]", "has(", ")", "(", "!", "&&", "||", "==", "<", ">=", "'x'", "1.5",
+            "null",
         ]), 0..16),
     ) {
         let text = parts.join(" ");

@@ -72,8 +72,8 @@ pub(super) fn pick(parent: &Reader<'_>, name: &str, value: &Spanned<DeValue<'_>>
 /// The keys of a command, in a step, in `compensate` or in `[conclude]`. The participant, retries and timeout of a
 /// compensation default to those of the step.
 pub(super) fn call(table: &mut Reader<'_>, participant: Option<&str>, retry: &Retry, timeout: Duration) -> Call {
-    let wants = "participant = a name from [participants], receive = { ... } for a step that waits, or rules = [...] for \
-                 a step that checks rules";
+    let wants = "participant = a name from [participants], receive = { ... } for a step that waits, or rules = [...] \
+                 for a step that checks rules";
     let participant = match participant {
         Some(default) => table.get("participant", wants, text).unwrap_or_else(|| default.to_owned()),
         None => table.need("participant", wants, text).unwrap_or_default(),

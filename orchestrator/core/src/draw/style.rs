@@ -7,8 +7,8 @@ pub const STYLE_SHEET: &str = "
       --pivot: #b26a00; color: var(--ink); font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans',
       'DejaVu Sans', sans-serif; font-size: 13px; }
     @media (prefers-color-scheme: dark) {
-      .saga-graph { --paper: #10151b; --box: #1b232c; --ink: #e6ebf0; --muted: #a3afbb; --line: #8a97a4; --back: #f0908a;
-        --pivot: #f0b429; }
+      .saga-graph { --paper: #10151b; --box: #1b232c; --ink: #e6ebf0; --muted: #a3afbb; --line: #8a97a4;
+        --back: #f0908a; --pivot: #f0b429; }
     }
     .saga-graph .paper { fill: var(--paper); }
     .saga-graph .box { fill: var(--box); stroke: var(--ink); stroke-width: 1.5; }
