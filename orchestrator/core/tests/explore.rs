@@ -9,8 +9,8 @@
 //! messages are unbounded if messages travel `AtAnyTime` (`explore/post`).
 //!
 //! Requirements on the participants, besides those in the engine's documentation:
-//! - The saga and the payment service read payment results in the same order, so these share one partition. Otherwise one
-//!   of them may take an approval for the final result, and the other the refusal before it.
+//! - The saga and the payment service read payment results in the same order, so these share one partition. Otherwise
+//!   one of them may take an approval for the final result, and the other the refusal before it.
 //! - A payment that is declined, cancelled or refunded refunds any later approval by itself: the saga has moved on. The
 //!   payment service must learn of the approval: here results arrive by themselves or never; polling is not modelled.
 //! - An approval for an order whose payment was never requested belongs to no payment: it is kept for a request, and

@@ -166,9 +166,9 @@ impl<'a> Flow<'a> {
         self.failures(cell, step);
         if step.pivot {
             let about = "Once this step is done, nothing is compensated any more.".to_owned();
-            let word =
+            let annotation =
                 self.node(format!("pivot_{name}"), cell, NodeKind::Pivot, "Point of no return".to_owned(), about);
-            self.arrow(task, word, ArrowKind::Association);
+            self.arrow(task, annotation, ArrowKind::Association);
         }
         let Some(when) = &step.when else { return Ends { entry: task, exit: task } };
         let about = format!("{name} is done only if this holds: {when}");

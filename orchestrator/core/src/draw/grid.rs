@@ -108,8 +108,8 @@ impl Points {
     fn indexes(&self) -> Vec<i64> {
         let mut indexes = vec![0; self.column.len()];
         for column in &self.columns {
-            for (place, point) in (0..).zip(column) {
-                put(&mut indexes, *point, place);
+            for (index, point) in (0..).zip(column) {
+                put(&mut indexes, *point, index);
             }
         }
         indexes
@@ -154,10 +154,10 @@ impl Points {
     /// isotonic regression by the pool adjacent violators algorithm).
     fn settle(&self, points: &[usize], neighbours: &[Vec<usize>], rows: &[i64]) -> Vec<i64> {
         let mut pools: Vec<(i64, i64)> = Vec::new();
-        for (place, point) in (0..).zip(points) {
+        for (index, point) in (0..).zip(points) {
             let near = neighbours.get(*point).map_or(&[][..], Vec::as_slice);
             let wished = mean(near.iter().map(|other| get(rows, *other))).unwrap_or_else(|| get(rows, *point) * FINE);
-            let mut pool = (wished - place * FINE, 1);
+            let mut pool = (wished - index * FINE, 1);
             while let Some(above) = pools.pop_if(|above| above.0 * pool.1 > pool.0 * above.1) {
                 pool = (pool.0 + above.0, pool.1 + above.1);
             }
@@ -165,7 +165,7 @@ impl Points {
         }
         let row = |(sum, count): (i64, i64)| (sum + count * FINE / 2).div_euclid(count * FINE);
         let pooled = pools.into_iter().flat_map(|pool| (0..pool.1).map(move |_| row(pool)));
-        pooled.zip(0..).map(|(row, place)| row + place).collect()
+        pooled.zip(0..).map(|(row, index)| row + index).collect()
     }
 }
 
@@ -188,18 +188,18 @@ fn longest_paths(cells: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     columns
 }
 
-pub(super) fn get<T: Copy + Default>(list: &[T], place: usize) -> T {
-    list.get(place).copied().unwrap_or_default()
+pub(super) fn get<T: Copy + Default>(list: &[T], index: usize) -> T {
+    list.get(index).copied().unwrap_or_default()
 }
 
-pub(super) fn put<T>(list: &mut [T], place: usize, value: T) {
-    if let Some(old) = list.get_mut(place) {
+pub(super) fn put<T>(list: &mut [T], index: usize, value: T) {
+    if let Some(old) = list.get_mut(index) {
         *old = value;
     }
 }
 
-fn push<T>(lists: &mut [Vec<T>], place: usize, value: T) {
-    if let Some(list) = lists.get_mut(place) {
+fn push<T>(lists: &mut [Vec<T>], index: usize, value: T) {
+    if let Some(list) = lists.get_mut(index) {
         list.push(value);
     }
 }

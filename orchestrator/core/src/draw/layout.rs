@@ -192,7 +192,7 @@ impl Frame<'_> {
         for node in (0..boxes.len()).filter(in_cell) {
             let Some(kind) = self.flow.nodes.get(node).map(|node| node.kind) else { continue };
             let event = |x| Rect::around(Point { x, y: main.bottom() }, EVENT, EVENT);
-            let place = match kind {
+            let rect = match kind {
                 NodeKind::Start => Rect::around(main.center(), EVENT, EVENT),
                 NodeKind::Send(..) | NodeKind::Wait(..) | NodeKind::Check(..) | NodeKind::Conclude => main,
                 NodeKind::Choice(_) => {
@@ -222,7 +222,7 @@ impl Frame<'_> {
                     Rect::around(Point { x: right + BETWEEN + LABEL.0 / 2, y: self.back }, EVENT, EVENT)
                 }
             };
-            put(boxes, node, place);
+            put(boxes, node, rect);
         }
     }
 }

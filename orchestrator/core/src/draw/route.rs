@@ -60,7 +60,7 @@ impl Routing<'_> {
     fn above(&self, arrow: &Arrow) -> i32 {
         let cell = self.flow.nodes.get(arrow.from).map(|node| node.cell);
         let nodes = self.flow.nodes.iter().zip(self.boxes).filter(|(node, _)| Some(node.cell) == cell);
-        nodes.map(|(_, place)| place.y).min().unwrap_or(0) - AROUND
+        nodes.map(|(_, rect)| rect.y).min().unwrap_or(0) - AROUND
     }
 
     /// From position to position, changing rows on the tracks between the columns.

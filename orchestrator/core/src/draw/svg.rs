@@ -213,8 +213,8 @@ fn write_step(xml: &mut Xml, drawing: &Drawing<'_>, i: usize, label: StepLabel<'
     // Above the events on the lower border.
     let has_events = flow.nodes.iter().any(|other| other.cell == node.cell && other.kind.is_on_border());
     write_lines(xml, Rect { height: at.height - if has_events { EVENT / 2 } else { 0 }, ..at }, &lines);
-    for (place, node) in flow.nodes.iter().enumerate().filter(|(_, other)| other.cell == node.cell) {
-        let at = drawing.rect(place);
+    for (index, node) in flow.nodes.iter().enumerate().filter(|(_, other)| other.cell == node.cell) {
+        let at = drawing.rect(index);
         match node.kind {
             NodeKind::CompensationEvent(_) => write_event(xml, node, at, "double edge", Some((style::REWIND, "full"))),
             NodeKind::ErrorEvent(_) => write_event(xml, node, at, "double edge", Some((style::BOLT, "full"))),
@@ -336,8 +336,8 @@ fn write_event(xml: &mut Xml, node: &Node<'_>, at: Rect, class: &str, icon: Opti
 }
 
 fn write_icon(xml: &mut Xml, path: &str, class: &str, at: Point) {
-    let place = format!("translate({} {})", at.x, at.y);
-    xml.empty("path", &[("class", &class), ("transform", &place), ("d", &path)]);
+    let transform = format!("translate({} {})", at.x, at.y);
+    xml.empty("path", &[("class", &class), ("transform", &transform), ("d", &path)]);
 }
 
 /// Writes the label outside of a node.
