@@ -191,7 +191,7 @@ fn shifted(template: &Saga, number: u64, at: i64) -> Saga {
             time.iter_mut().for_each(shift);
         }
         step.timer.iter_mut().for_each(|(_, at)| shift(at));
-        if let Some(was) = &mut step.was {
+        if let Some(was) = &mut step.before_compensation {
             shift(&mut was.at);
             shift(&mut was.until);
         }
@@ -227,7 +227,7 @@ fn played(definition: &Definition, answers: &[&str]) -> Saga {
         let step = saga.current().next().unwrap().clone();
         let undoing = step.status == saga::StepStatus::Compensating;
         let (action, attempt) =
-            if undoing { (Action::Compensate, step.undos) } else { (Action::Execute, step.attempts) };
+            if undoing { (Action::Compensate, step.compensations) } else { (Action::Execute, step.attempts) };
         let reply = |outcome| Input::Reply { step: step.name.clone(), attempt, action, outcome };
         let input = match *answer {
             "ok" => reply(Outcome::Ok { data: json!({"reservationId": id, "items": [{"id": id, "quantity": 1}]}) }),

@@ -16,7 +16,7 @@ pub fn message(saga: &Saga, effect: Effect, now: Timestamp) -> Outgoing {
                 .with(header::ATTEMPT, attempt.to_string())
                 .with(header::ACTION, action.as_str())
         }
-        Effect::Tell { topic, key, command, id, payload } => {
+        Effect::SendProgress { topic, key, command, id, payload } => {
             Outgoing::event(topic, &key, &command, id.to_string(), &saga.id.to_string(), now, &payload)
                 .caused_by(saga.traceparent.as_deref())
         }

@@ -1,4 +1,4 @@
-//! How long a decision takes, and how much memory a saga is: `cargo bench -p saga`. Not a test: machines are shared.
+//! The time of a decision and the memory of a saga: `cargo bench -p saga`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark stops where it goes wrong")]
 
@@ -24,7 +24,9 @@ fn payload() -> serde_json::Value {
     json!({
         "orderId": Uuid::from_u128(7), "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "amountMinor": 1050,
         "currency": "BRL", "createdAt": "2026-01-01T00:00:00Z",
-        "items": [{"id": "3852cb18-9c19-4326-ac77-a1a0264bd98c", "name": "day-one", "amountMinor": 20000, "quantity": 1}],
+        "items": [
+            {"id": "3852cb18-9c19-4326-ac77-a1a0264bd98c", "name": "day-one", "amountMinor": 20000, "quantity": 1},
+        ],
     })
 }
 
@@ -38,7 +40,9 @@ fn answer(step: &str) -> Input {
 }
 
 fn approval() -> Input {
-    let (source, id, status) = ("payment-results".to_owned(), "m-1".to_owned(), "approved".to_owned());
+    let source = "payment-results".to_owned();
+    let id = "m-1".to_owned();
+    let status = "approved".to_owned();
     let payload = json!({"orderId": Uuid::from_u128(7), "status": "approved"});
     Input::Callback(Callback { source, id, status, payload })
 }
@@ -77,7 +81,7 @@ fn step(bencher: Bencher<'_, '_>, n: usize) {
         .bench_values(|(saga, input)| decide(&definition, Some(saga), input, Timestamp(9_000)));
 }
 
-/// A saga that waits for its payment: what it is in memory shows as what cloning it allocates.
+/// A saga that waits for its payment: its size in memory is what cloning it allocates.
 #[divan::bench]
 fn waiting_saga_in_memory(bencher: Bencher<'_, '_>) {
     let definition = definition();

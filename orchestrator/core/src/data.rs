@@ -1,16 +1,15 @@
-//! What a saga knows, and how a definition points into it. Apart, so that the form of the data can change without the
-//! engine noticing.
+//! The data of a saga, and paths into it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// How much one answer may add to a saga's data, in bytes of JSON (escapes are not counted). A saga's state is at most what
-/// its starting event was, this for each step, and the bounded rest: the history and what operators did.
+/// The maximum size of a step's output, in bytes of JSON (without escapes). It bounds a saga's state, together with the
+/// starting event and the bounded history and operations.
 pub const OUTPUT_LIMIT: usize = 64 * 1024;
 
-/// About how many bytes a value has as JSON (escapes are not counted), counted no further than a bit beyond `limit`.
+/// The approximate size of a value, in bytes of JSON (without escapes). Counting stops beyond `limit`.
 pub(crate) fn weight(value: &Value, limit: usize) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 5,
@@ -30,13 +29,13 @@ pub(crate) fn weight(value: &Value, limit: usize) -> usize {
     }
 }
 
-/// What a saga knows: a JSON object that begins with the starting event and grows by the outputs of the steps.
+/// The data of a saga: a JSON object with the starting event and the outputs of the steps.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Data(Map<String, Value>);
 
 impl Data {
-    /// Data with one value at a path: `Data::with(&definition.start.output, payload)`.
+    /// Creates data with one value at a path: `Data::with(&definition.start.output, payload)`.
     #[must_use]
     pub fn with(path: &Path, value: Value) -> Self {
         let mut data = Self::default();
@@ -44,7 +43,7 @@ impl Data {
         data
     }
 
-    /// The value at a path. A number in a path is a place in an array, from 0.
+    /// The value at a path. A number in a path is an array index, from 0.
     #[must_use]
     pub fn get(&self, path: &Path) -> Option<&Value> {
         let mut names = path.0.split('.');
@@ -52,7 +51,7 @@ impl Data {
         names.try_fold(first, into)
     }
 
-    /// Puts a value at a path. The objects on the way are made; what stands in the way and is no object is replaced.
+    /// Puts a value at a path. Missing objects are created; values on the path that are not objects are replaced.
     pub fn put(&mut self, path: &Path, value: Value) {
         let mut map = &mut self.0;
         let mut rest = path.0.as_str();
@@ -68,7 +67,7 @@ impl Data {
         map.insert(rest.to_owned(), value);
     }
 
-    /// The whole as a JSON object.
+    /// The data as a JSON object.
     #[must_use]
     pub const fn as_map(&self) -> &Map<String, Value> {
         &self.0
@@ -81,13 +80,13 @@ impl From<Map<String, Value>> for Data {
     }
 }
 
-/// A place in a saga's data: names joined by dots, such as `order.items`.
+/// A path into a saga's data: names joined by dots, such as `order.items`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Path(String);
 
 impl Path {
-    /// Reads a path; `None` if it is not names of letters, digits, `_` and `-` joined by dots.
+    /// Parses a path; `None` unless it consists of names of letters, digits, `_` and `-` joined by dots.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let name =
@@ -95,18 +94,18 @@ impl Path {
         (text.len() <= 200 && text.split('.').all(name)).then(|| Self(text.to_owned()))
     }
 
-    /// A path that leads to nothing, where none could be read.
+    /// An empty path, in place of one that could not be parsed.
     pub(crate) const fn nowhere() -> Self {
         Self(String::new())
     }
 
-    /// What is at this path in a message's value.
+    /// The value at this path in a message.
     #[must_use]
     pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         self.0.split('.').try_fold(value, into)
     }
 
-    /// The path as text.
+    /// The path as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -118,7 +117,7 @@ impl Path {
         self.0.split('.').next().unwrap_or_default()
     }
 
-    /// Whether the other path is this one or a place inside it.
+    /// Returns true if the other path is this one or begins with it.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         other.0.strip_prefix(&self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -131,7 +130,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// One name further into a value.
+/// The member of a value with this name or index.
 fn into<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     match value {
         Value::Object(map) => map.get(name),
@@ -140,24 +139,24 @@ fn into<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     }
 }
 
-/// How a value for a command is found.
+/// The source of a value for a message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Pick {
-    /// In the saga's data.
+    /// A value from the saga's data.
     At {
-        /// Where. Besides the data there are `saga.id` and, for the ending's command, `ending.status`,
-        /// `ending.reason` and `ending.steps`.
+        /// The path. Besides the data there are `saga.id`, for the ending's command `ending.status`, `ending.reason`
+        /// and `ending.steps`, and for progress messages `progress.status` and `progress.steps`.
         path: Path,
-        /// Of an object (or of each object in a list) only these fields; empty: all of it.
+        /// The fields taken from an object, or from each object in a list; empty for all fields.
         fields: Vec<String>,
-        /// What is taken if there is nothing; `None`: the field is left out.
+        /// The default; without one, the field is left out.
         default: Option<Value>,
     },
-    /// Written in the definition.
+    /// A literal in the definition.
     Literal(Value),
 }
 
-/// A copy of a value with only these fields of each object; no fields: all of it.
+/// Copies a value with only these fields of each object; no fields for all of them.
 pub(crate) fn only(value: &Value, fields: &[String]) -> Value {
     match value {
         Value::Object(map) if !fields.is_empty() => {
@@ -170,7 +169,7 @@ pub(crate) fn only(value: &Value, fields: &[String]) -> Value {
     }
 }
 
-/// As in a definition: a path as a text, or an inline table.
+/// As in a definition: a path as a string, or an inline table.
 impl Serialize for Pick {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap;
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn put_makes_the_way() {
+    fn put_creates_missing_objects() {
         let mut data = Data::with(&path("order"), json!(7));
         data.put(&path("order.a.b"), json!(1));
         data.put(&path("order.a.c"), json!(2));
@@ -224,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused() {
+    fn invalid_paths_are_rejected() {
         for text in ["", ".", "a.", ".a", "a..b", "a b", "a/b", "é"] {
             assert_eq!(Path::parse(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn a_path_contains_what_is_inside_it() {
+    fn a_path_contains_longer_paths() {
         assert!(path("order").contains(&path("order")));
         assert!(path("order").contains(&path("order.items")));
         assert!(!path("order").contains(&path("orders")));

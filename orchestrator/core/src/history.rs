@@ -1,83 +1,111 @@
-//! What a saga remembers of its way: one entry for each move, bounded. Apart, so that the bound is kept in one place.
+//! The bounded history of a saga: one entry for each event.
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// How many entries a history keeps. Beyond it the oldest is dropped and counted in [`crate::Saga::folded`].
+/// The number of entries a history keeps. Older entries are dropped and counted in [`crate::Saga::folded`].
 pub const HISTORY_LIMIT: usize = 64;
 
-/// How many bytes of a text from outside (a reason, an error) are kept.
+/// The number of bytes kept of a text from a message (a reason, an error).
 pub const TEXT_LIMIT: usize = 300;
 
 /// One entry of a saga's history.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Entry {
-    /// When.
+    /// When the event happened.
     pub at: Timestamp,
-    /// The step it is about; empty: the saga itself.
+    /// The step concerned; empty if the event concerns the whole saga.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub step: String,
-    /// The attempt it is about, from 1; 0: none.
+    /// The attempt concerned, from 1; 0 if the event concerns no attempt.
     #[serde(default, rename = "n", skip_serializing_if = "is_zero")]
     pub attempt: u32,
-    /// What happened.
+    /// The kind of event.
     pub what: What,
-    /// Why: a reason, an error, what was ignored.
+    /// The details: a reason, an error, an ignored input.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// Milliseconds between the sending of the command and this answer (or timeout); 0: not an answer.
+    /// Milliseconds from the command to this reply or timeout; 0 for other events.
     #[serde(default, rename = "ms", skip_serializing_if = "is_no_time")]
     pub waited: u64,
 }
 
-/// What an entry tells.
+/// The subject of an [`Entry`].
+pub(crate) enum Subject {
+    /// The whole saga.
+    Saga,
+    /// A step.
+    Step(String),
+    /// An attempt of a step.
+    Attempt {
+        /// The step's name.
+        step: String,
+        /// The number of the attempt, from 1.
+        attempt: u32,
+        /// Milliseconds since the attempt was sent.
+        waited: u64,
+    },
+}
+
+impl Entry {
+    pub(crate) fn new(at: Timestamp, subject: Subject, what: What, why: String) -> Self {
+        let why = bounded(why);
+        match subject {
+            Subject::Saga => Self { at, step: String::new(), attempt: 0, what, why, waited: 0 },
+            Subject::Step(step) => Self { at, step, attempt: 0, what, why, waited: 0 },
+            Subject::Attempt { step, attempt, waited } => Self { at, step, attempt, what, why, waited },
+        }
+    }
+}
+
+/// The kind of event of an [`Entry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
-    /// The saga began.
+    /// The saga started.
     Started,
-    /// A command was sent; or, for a receive step, the wait began.
+    /// A command was sent, or the wait of a `receive` step began.
     Sent,
-    /// The step was answered ok.
+    /// The step succeeded.
     Done,
     /// The step was refused.
     Refused,
     /// An attempt failed.
     Failed,
-    /// An attempt, or a wait, was not answered in time.
+    /// An attempt or a wait timed out.
     TimedOut,
-    /// The step was in flight and given up, because the saga turned back.
+    /// The step was in flight when the saga was aborted.
     Abandoned,
     /// The step's condition did not hold; `why` is the condition.
     Skipped,
-    /// The saga turned back; `why` says what for.
+    /// The saga was aborted; `why` is the reason of the ending.
     TurnedBack,
     /// A compensation was sent.
     Undoing,
-    /// The step was undone.
+    /// The step was compensated.
     Undone,
-    /// An attempt to undo failed.
+    /// A compensation failed.
     UndoFailed,
-    /// An attempt to undo was not answered in time.
+    /// A compensation timed out.
     UndoTimedOut,
     /// A compensation was refused.
     UndoRefused,
-    /// The saga needs an operator; `why` says what for.
+    /// The saga needs an operator; `why` is the reason of the stuck step.
     Incident,
-    /// What stood in the way was answered; the saga goes on.
+    /// The incident ended.
     Resumed,
-    /// A callback came before its step waits for it, and is kept.
+    /// A callback arrived before its step began to wait, and is kept.
     Kept,
-    /// A late answer said that the step happened, after all: it is undone, once more if need be.
+    /// A late reply reported that the step happened: it is compensated, once more if necessary.
     Happened,
-    /// An operator acted; `why` says who, what and why.
+    /// An operation was applied; `why` names it, the operator and the reason.
     Operated,
-    /// An operator wanted to act and could not; `why` says who, what and why not.
+    /// An operation was refused; `why` names it, the operator and the reason of the refusal.
     OperatorRefused,
-    /// An input changed nothing; `why` says why.
+    /// An input was ignored; `why` describes it.
     Ignored,
-    /// The saga ended; `why` is the ending's status.
+    /// The saga ended; `why` is the status of the ending.
     Ended,
 }
 
@@ -89,7 +117,7 @@ fn is_no_time(n: &u64) -> bool {
     *n == 0
 }
 
-/// A text from outside, cut to [`TEXT_LIMIT`] bytes at a character's border.
+/// Truncates a text to [`TEXT_LIMIT`] bytes at a character boundary.
 pub(crate) fn bounded(mut text: String) -> String {
     if text.len() > TEXT_LIMIT {
         let end = (0..=TEXT_LIMIT).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);

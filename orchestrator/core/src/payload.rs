@@ -1,29 +1,26 @@
-//! What a command carries: its key and its fields, picked from the saga as the definition says.
+//! The key and the fields of a message, taken from the saga as its definition describes.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::data::{Path, Pick, only};
-use crate::decide::Run;
 use crate::definition::{Definition, Key};
-use crate::input::Action;
 use crate::saga::Saga;
 use crate::status::StepStatus;
 
-/// The command that does or undoes a step of a saga, for people: its type, and what it carries. A step's command says what
-/// steps before it and the starting event left behind, so it is the same now as when it was sent. `None` for a step that
-/// waits for a callback or keeps rules, one that nothing undoes, and one that is not there.
-#[must_use]
-pub fn command_of(definition: &Definition, saga: &Saga, step: &str, action: Action) -> Option<(String, Value)> {
-    let run = Run::of(definition, saga.clone());
-    let place = (0..=run.concluding()).find(|i| run.at(*i).name == step)?;
-    let call = run.call(place, action)?;
-    Some((call.command.clone(), run.payload(&call.input)))
+/// Builds messages of one saga.
+pub(crate) struct Payload<'a> {
+    definition: &'a Definition,
+    saga: &'a Saga,
 }
 
-impl Run<'_> {
-    /// The key of a command for a participant.
+impl<'a> Payload<'a> {
+    pub(crate) const fn new(definition: &'a Definition, saga: &'a Saga) -> Self {
+        Self { definition, saga }
+    }
+
+    /// The key of a message for a participant.
     pub(crate) fn key(&self, key: &Key) -> String {
         let value = match key {
             Key::Saga => None,
@@ -39,7 +36,7 @@ impl Run<'_> {
     }
 
     /// The value of a message with these fields.
-    pub(crate) fn payload(&self, input: &BTreeMap<String, Pick>) -> Value {
+    pub(crate) fn value(&self, input: &BTreeMap<String, Pick>) -> Value {
         let field = |(name, pick): (&String, &Pick)| Some((name.clone(), self.pick(pick)?));
         Value::Object(input.iter().filter_map(field).collect())
     }
@@ -57,23 +54,23 @@ impl Run<'_> {
             "saga.id" => Some(Value::from(self.saga.id.to_string())),
             "ending.status" => ending.map(|ending| Value::from(ending.status.as_str())),
             "ending.reason" => ending?.reason.as_deref().map(Value::from),
-            "ending.steps" => Some(self.steps_told()),
+            "ending.steps" => Some(self.step_reports()),
             "progress.status" if self.definition.progress.is_some() => {
                 self.saga.progress.as_ref().map(|progress| Value::from(progress.status.as_str()))
             }
-            "progress.steps" if self.definition.progress.is_some() => Some(self.steps_told()),
+            "progress.steps" if self.definition.progress.is_some() => Some(self.step_reports()),
             _ => self.saga.data.get(path).map(|value| only(value, fields)),
         }
     }
 
-    /// The steps that began, as the ending and the progress tell them. Times are RFC 3339 texts.
-    fn steps_told(&self) -> Value {
+    /// The steps that began, for the ending's command and progress messages. Times are RFC 3339.
+    fn step_reports(&self) -> Value {
         let steps = self.saga.steps.iter().zip(&self.definition.steps);
         steps
             .filter(|(state, _)| state.started.is_some() && state.status != StepStatus::Waiting)
             .map(|(state, step)| {
-                let mut told = Map::new();
-                let mut put = |key: &str, value: Value| _ = told.insert(key.to_owned(), value);
+                let mut report = Map::new();
+                let mut put = |key: &str, value: Value| _ = report.insert(key.to_owned(), value);
                 put("step", json!(state.name));
                 put("label", json!(step.label.get("en")));
                 put("status", json!(state.status.as_str()));
@@ -86,7 +83,7 @@ impl Run<'_> {
                 if let Some(reason) = &state.reason {
                     put("reason", json!(reason));
                 }
-                Value::Object(told)
+                Value::Object(report)
             })
             .collect()
     }

@@ -1,195 +1,194 @@
-//! The state of one saga. It is written to the journal at each move, so its JSON is small: what is empty is left out.
-//! Apart from what changes it, because others read it: the view, the dashboard, the tests.
+//! The state of one saga. The journal records it at each transition, so empty fields are left out of its JSON.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::data::Data;
 use crate::history::{Entry, HISTORY_LIMIT};
-use crate::input::{Action, Callback};
-use crate::operate::Operated;
+use crate::message::{Action, Callback};
+use crate::operation::OperationRecord;
 use crate::status::{Status, StepStatus};
 use crate::time::Timestamp;
 
-/// One saga, whole.
+/// The state of one saga.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Saga {
-    /// Its id; for an order's saga the order's id.
+    /// The saga's id; for an order's saga, the order's id.
     pub id: Uuid,
-    /// The name of its definition.
+    /// The name of the definition.
     pub definition: String,
-    /// The version of its definition; a saga stays on it.
+    /// The version of the definition. A saga never changes its version.
     pub version: u32,
-    /// The canonical hash that the definition had when it began.
+    /// The canonical hash of the definition when the saga started.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
-    /// Whose it is, where the definition says where to look.
+    /// The customer, if the definition names the path of its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
-    /// Where it is.
+    /// The saga's status.
     pub status: Status,
-    /// When it began.
+    /// When the saga started.
     pub started: Timestamp,
-    /// When it last changed.
+    /// When the saga last changed.
     pub updated: Timestamp,
-    /// When it was completed or compensated.
+    /// When the saga was completed or compensated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
-    /// When it turns back if it is not done by then; gone once that can't be any more. While it is paused it stands still: it
-    /// is later by the pause once that is over.
+    /// When the saga aborts unless its steps are done; `None` once the pivot has begun or the ending is known. A pause
+    /// postpones the deadline by its duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// Since when it is paused.
+    /// When the current pause began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Timestamp>,
-    /// What it knows: the starting event and the outputs of its steps.
+    /// The starting event and the outputs of the steps.
     pub data: Data,
-    /// Its steps, in the definition's order.
+    /// The steps, in the definition's order.
     pub steps: Vec<StepState>,
-    /// The telling of the ending: like a step, named `conclude`.
+    /// The command that reports the ending: like a step, named `conclude`.
     pub conclude: StepState,
-    /// How it ends, known from the moment it turned back or all was done.
+    /// The ending; known once the saga aborts or all steps are done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
-    /// Callbacks that came before their step waits for them; at most one for each `receive` step.
+    /// Callbacks that arrived before their step began to wait; at most one for each `receive` step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub callbacks: Vec<Callback>,
-    /// What happened, oldest first; at most [`HISTORY_LIMIT`] entries.
+    /// The history, oldest entry first; at most [`HISTORY_LIMIT`] entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Entry>,
-    /// What operators asked for last, oldest first; at most [`crate::OPERATIONS_LIMIT`].
+    /// The last operations of operators, oldest first; at most [`crate::OPERATIONS_LIMIT`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub operations: Vec<Operated>,
-    /// How far it is, where its definition says whom to tell.
+    pub operations: Vec<OperationRecord>,
+    /// The progress, if the definition has a `[progress]` table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub progress: Option<Reached>,
-    /// How many older entries the history has dropped.
+    pub progress: Option<ProgressState>,
+    /// The number of older entries dropped from the history.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub folded: u32,
-    /// W3C trace context, carried along unread.
+    /// W3C trace context of the starting event, passed on unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
-/// How far a saga is: the status of the step that was done last, of those that have one.
+/// The progress of a saga: the status of the last done step that has one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Reached {
+pub struct ProgressState {
     /// The status, such as `reserved`.
     pub status: String,
-    /// When it is told; gone once it was, and once the saga's ending is known.
+    /// When the progress message is due; `None` once it was sent or the ending is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
 }
 
-/// How a saga ends.
+/// The ending of a saga.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ending {
     /// The status from the definition's endings, such as `confirmed`.
     pub status: String,
-    /// Why, such as `out_of_stock`; `None` where all was done.
+    /// The reason, such as `out_of_stock`; `None` for a completed saga without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The step that turned the saga back; `None` where all was done, or where it was no step.
+    /// The step at which the saga aborted; `None` if it completed, or if an operator or the deadline aborted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// An operator or the deadline turned the saga back.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub called_off: bool,
+    /// Set if an operator, the cancelling event or the deadline aborted the saga.
+    #[serde(rename = "called_off", default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
 }
 
-/// One step of a saga.
+/// The state of one step of a saga.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct StepState {
-    /// Its name in the definition.
+    /// The step's name in the definition.
     pub name: String,
-    /// Where it is.
+    /// The step's status.
     pub status: StepStatus,
-    /// How many times it was attempted: the number of the last attempt sent.
+    /// The number of the last attempt sent.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempts: u32,
-    /// How many times its compensation was attempted.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub undos: u32,
-    /// When its first command was sent, or its wait began.
+    /// The number of the last attempt of its compensation.
+    #[serde(rename = "undos", default, skip_serializing_if = "is_zero")]
+    pub compensations: u32,
+    /// When the first command was sent, the wait began or the rules were checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Timestamp>,
-    /// When its last command was sent, while an answer or a retry is waited for.
+    /// When the last command was sent; `None` unless a reply, a callback or a retry is pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Timestamp>,
-    /// When it came to the status it has, if that waits for nothing more.
+    /// When the step reached its status, if nothing is pending in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
-    /// What is to happen if nothing else does.
+    /// The pending timer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timer: Option<(TimerKind, Timestamp)>,
-    /// Some attempt failed or timed out, so that it may have happened whatever a later answer says.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub doubt: bool,
-    /// An answer said that it happened.
+    /// Set once an attempt failed or timed out: the step may have happened even if a later attempt is refused.
+    #[serde(rename = "doubt", default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncertain: bool,
+    /// Set once a reply or an operator reported that the step happened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub happened: bool,
-    /// That answer came after the compensation was sent: it is to be undone once more.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub again: bool,
-    /// How many attempts were made before its retries began anew.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub forgiven: u32,
-    /// Why it is where it is: the reason of a refusal, the last error.
+    /// Set if that reply arrived after the compensation was sent: the step must be compensated once more.
+    #[serde(rename = "again", default, skip_serializing_if = "std::ops::Not::not")]
+    pub compensate_again: bool,
+    /// The number of attempts made before an operator reset the retries.
+    #[serde(rename = "forgiven", default, skip_serializing_if = "is_zero")]
+    pub attempts_before_reset: u32,
+    /// The reason of the status: of a refusal, or the last error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The id of the callback that answered it.
+    /// The id of the callback that ended the wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<String>,
-    /// What it was before it was undone. For people: nothing is decided by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub was: Option<Was>,
+    /// The outcome before the compensation began. Only for display: no decision depends on it.
+    #[serde(rename = "was", default, skip_serializing_if = "Option::is_none")]
+    pub before_compensation: Option<StepOutcome>,
 }
 
-/// What a step was before it was undone.
+/// The outcome of a step before its compensation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Was {
-    /// How doing it had come out.
+pub struct StepOutcome {
+    /// The status when the compensation began.
     pub status: StepStatus,
-    /// When it had.
+    /// When the step reached that status.
     pub at: Timestamp,
-    /// When its first compensation was sent.
+    /// When the first compensation was sent.
     pub until: Timestamp,
 }
 
-/// What a timer is for.
+/// The kind of a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimerKind {
-    /// The answer is late.
+    /// The reply or callback is late.
     Timeout,
     /// Send the next attempt.
     Retry,
 }
 
-/// A timer of a saga. It names what it is for, and is part of that step's state: when the step moves on, it is gone.
+/// A timer of a saga. It belongs to the state of its step, and ends with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timer<'a> {
     /// The step.
     pub step: &'a str,
-    /// Doing or undoing.
+    /// Execution or compensation.
     pub action: Action,
-    /// The attempt that is waited for, or that comes next.
+    /// The attempt in flight, or the next one.
     pub attempt: u32,
-    /// What it is for.
+    /// The kind of the timer.
     pub kind: TimerKind,
-    /// When it is due.
+    /// When the timer is due.
     pub at: Timestamp,
 }
 
 impl Saga {
-    /// Whether something may still happen. An incident is open.
+    /// Returns true unless the saga is completed or compensated.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.status.is_open()
     }
 
-    /// When to call [`crate::decide()`] with [`crate::Input::Timer`], if nothing else happens before: the earliest of its
-    /// timers, in milliseconds since the epoch. A paused or ended saga has none.
+    /// When to call [`crate::decide()`] with [`crate::Input::Timer`] at the latest: the earliest of the timers, in
+    /// milliseconds since the epoch. `None` for a paused or ended saga.
     #[must_use]
     pub fn wake_at(&self) -> Option<i64> {
         let due = self.progress.as_ref().and_then(|progress| progress.due);
@@ -197,53 +196,53 @@ impl Saga {
         self.timers().map(|timer| timer.at).chain(running).map(|at| at.0).min()
     }
 
-    /// Its timers, in the order of its steps.
+    /// The timers, in the order of the steps.
     pub fn timers(&self) -> impl Iterator<Item = Timer<'_>> {
         let runs = matches!(self.status, Status::Running | Status::Compensating | Status::Incident);
         self.all_steps().filter(move |_| runs).filter_map(|step| {
             let (kind, at) = step.timer?;
-            let undoing = step.status == StepStatus::Compensating;
-            let (action, sent) =
-                if undoing { (Action::Compensate, step.undos) } else { (Action::Execute, step.attempts) };
+            let compensating = step.status == StepStatus::Compensating;
+            let action = if compensating { Action::Compensate } else { Action::Execute };
+            let sent = step.sent_attempts(action);
             let attempt = if kind == TimerKind::Retry { sent.saturating_add(1) } else { sent };
             Some(Timer { step: &step.name, action, attempt, kind, at })
         })
     }
 
-    /// A step by its name; `conclude` is one too.
+    /// The step with this name; `conclude` counts as a step.
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&StepState> {
         self.all_steps().find(|step| step.name == name)
     }
 
-    /// Since when it waits, for people: "how long is that?". Of several steps, the one that began first.
+    /// When the oldest pending step became pending, for display.
     #[must_use]
     pub fn waiting_since(&self) -> Option<Timestamp> {
         self.current().filter_map(StepState::since).min()
     }
 
-    /// The names of the steps that something is waited for, for people: "where is it?".
+    /// The names of the pending steps, for display.
     pub fn current_steps(&self) -> impl Iterator<Item = &str> {
         self.current().map(|step| step.name.as_str())
     }
 
-    /// The steps that something is waited for.
+    /// The pending steps: see [`StepState::is_current`].
     pub fn current(&self) -> impl Iterator<Item = &StepState> {
         self.all_steps().filter(|step| step.is_current())
     }
 
-    /// Its steps, and the telling of the ending last.
+    /// The steps, then `conclude`.
     pub fn all_steps(&self) -> impl Iterator<Item = &StepState> {
         self.steps.iter().chain(std::iter::once(&self.conclude))
     }
 
-    /// Whether something stood in the way, so that the saga goes (or went) back.
+    /// Returns true if the saga was aborted: its steps are being compensated, or have been.
     #[must_use]
-    pub fn turned(&self) -> bool {
-        self.ending.as_ref().is_some_and(|ending| ending.step.is_some() || ending.called_off)
+    pub fn is_aborted(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.step.is_some() || ending.cancelled)
     }
 
-    /// Adds to the history, and drops the oldest entries beyond the limit.
+    /// Adds an entry to the history, and drops the oldest entries beyond the limit.
     pub(crate) fn record(&mut self, entry: Entry) {
         if self.history.len() >= HISTORY_LIMIT {
             let beyond = self.history.len() + 1 - HISTORY_LIMIT;
@@ -255,12 +254,12 @@ impl Saga {
 }
 
 impl StepState {
-    /// How doing it came out, and when, whatever became of it afterwards; `None` while that is open, and for a step that was
-    /// never begun. It never changes once it is there.
+    /// The outcome of the execution and its time, also after a compensation; `None` while it is open, and for a step
+    /// that never began. An outcome never changes.
     #[must_use]
     pub fn outcome(&self) -> Option<(StepStatus, Timestamp)> {
-        if let Some(was) = self.was {
-            return Some((was.status, was.at));
+        if let Some(outcome) = self.before_compensation {
+            return Some((outcome.status, outcome.at));
         }
         match self.status {
             StepStatus::Done
@@ -278,7 +277,7 @@ impl StepState {
         }
     }
 
-    /// Whether something is waited for: an answer, the next attempt, or an operator.
+    /// Returns true if the step is pending: it waits for a reply, a callback, its next attempt or an operator.
     #[must_use]
     pub const fn is_current(&self) -> bool {
         match self.status {
@@ -294,23 +293,31 @@ impl StepState {
         }
     }
 
-    /// Since when something is waited for: its answer, with all attempts, or that it is undone.
+    /// When the execution, or the compensation if it has begun, was first sent.
     #[must_use]
     pub fn since(&self) -> Option<Timestamp> {
-        self.was.map(|was| was.until).or(self.started)
+        self.before_compensation.map(|outcome| outcome.until).or(self.started)
     }
 
-    /// Whether an answer is waited for, and not the time of the next attempt.
-    pub(crate) fn timer_is_timeout(&self) -> bool {
+    /// Returns true if an attempt is in flight, rather than the pause before the next one.
+    pub(crate) fn awaits_answer(&self) -> bool {
         self.timer.is_some_and(|(kind, _)| kind == TimerKind::Timeout)
     }
 
-    /// What was sent last: once it is being undone, it is never done again.
+    /// The action sent last. A step is never executed again once its compensation has begun.
     pub(crate) const fn action(&self) -> Action {
-        if self.undos == 0 { Action::Execute } else { Action::Compensate }
+        if self.compensations == 0 { Action::Execute } else { Action::Compensate }
     }
 
-    /// Whether it stands in the way until an operator decides, or a late answer comes, to this.
+    /// The number of the last attempt of an action.
+    pub(crate) const fn sent_attempts(&self, action: Action) -> u32 {
+        match action {
+            Action::Execute => self.attempts,
+            Action::Compensate => self.compensations,
+        }
+    }
+
+    /// Returns true if the step is stuck in this action, until an operator intervenes or a late reply arrives.
     pub(crate) fn is_stuck(&self, action: Action) -> bool {
         self.status == StepStatus::Stuck && self.action() == action
     }

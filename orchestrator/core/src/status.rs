@@ -1,11 +1,10 @@
-//! The states of a saga and of its steps, and the legal moves between them. Apart, so that the diagrams and the rules
-//! stand side by side and can be read without the rest.
+//! The statuses of sagas and steps, and the legal transitions between them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a saga is.
+/// The status of a saga.
 ///
 /// ```text
 ///                    all steps done, ending acknowledged
@@ -13,36 +12,35 @@ use serde::{Deserialize, Serialize};
 ///           |
 ///  start    |        a step refused, failed or timed out
 ///   ----> running ---------------------------------> compensating ----> compensated
-///          ^  ^ \                                      /  ^  ^   all undone, ending acknowledged
-///          |  |  \  the ending cannot be told         /   |  |
-///          |  |   \       +----------+   an undo is  /    |  |
-///          |  |    +----> | incident | <------------+     |  |
+///          ^  ^ \                                      /  ^  ^   all compensated, ending acknowledged
+///          |  |  \  a step is stuck                   /   |  |
+///          |  |   \       +----------+   a step is   /    |  |
+///          |  |    +----> | incident | <--- stuck --+     |  |
 ///          |  |           |          | -------------------+  |
-///          |  +---------- |          |   what stood in the   |
-///          |              +----------+   way is answered     |
+///          |  +---------- |          |   the stuck step      |
+///          |              +----------+   is resolved         |
 ///          |    pause     +----------+    pause              |
 ///          +------------> |  paused  | <---------------------+
 ///             and resume  +----------+    and resume
 /// ```
 ///
-/// `completed` and `compensated` are ends. One thing leaves an end: a participant that says, after all was undone, that a
-/// step of unknown outcome did happen. It is undone then, the saga is `compensating` once more, and its ending stays.
+/// `completed` and `compensated` are final, with one exception: if a participant reports after the compensation that a
+/// step of unknown outcome happened, the saga is `compensating` once more. Its ending stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Steps are being done; or all are done and the ending is being told.
+    /// Steps are being executed, or all are done and the ending is being reported.
     Running,
-    /// Something failed for good: what was done is being undone; or all is undone and the ending is being told.
+    /// The saga was aborted: steps are being compensated, or all are and the ending is being reported.
     Compensating,
     /// All steps are done and the ending was acknowledged.
     Completed,
-    /// All that may have happened is undone and the ending was acknowledged.
+    /// All steps that may have happened are compensated and the ending was acknowledged.
     Compensated,
-    /// A compensation, a step behind the pivot, or the telling of the ending has run out of retries or was refused. Nothing
-    /// new is begun; what is in flight goes on to its own end; a late answer to what stood in the way, or an operator, lets
-    /// the saga go on.
+    /// A step is stuck: a compensation, a step after the pivot or the conclusion was refused or is out of retries. No
+    /// step begins; attempts in flight continue. A late reply to the stuck step or an operator ends the incident.
     Incident,
-    /// Held: answers are taken, nothing is begun, no timer runs.
+    /// Paused: replies are applied, no command is sent, no timer runs.
     Paused,
 }
 
@@ -51,7 +49,7 @@ impl Status {
     pub const ALL: [Self; 6] =
         [Self::Running, Self::Compensating, Self::Completed, Self::Compensated, Self::Incident, Self::Paused];
 
-    /// Whether a saga may move from one status to another. Every move of [`crate::decide()`] passes here.
+    /// Returns true if the transition between two statuses is legal. [`crate::decide()`] makes no others.
     #[must_use]
     pub const fn can_move(from: Self, to: Self) -> bool {
         match from {
@@ -63,7 +61,7 @@ impl Status {
         }
     }
 
-    /// Whether something may still happen: all but `completed` and `compensated`.
+    /// Returns true unless the status is `completed` or `compensated`.
     #[must_use]
     pub const fn is_open(self) -> bool {
         match self {
@@ -92,7 +90,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// Where a step is.
+/// The status of a step.
 ///
 /// ```text
 ///   waiting -> running <-> retrying -> stuck (**)
@@ -101,38 +99,38 @@ impl fmt::Display for Status {
 ///      |          +--> failed --------+
 ///      |          +--> timed_out -----+--> compensating -> compensated -> abandoned (***)
 ///      |          +--> abandoned -----+         |   ^
-///      |          +--> refused (*) ---+         v   |      (*)   only where some attempt had no clear answer
-///      +-> skipped                            stuck-+      (**)  behind the pivot, where nothing is undone any more
-///                                                          (***) a late answer says that it happened: undone once more
+///      |          +--> refused (*) ---+         v   |      (*)   only if an attempt had no clear outcome
+///      +-> skipped                            stuck-+      (**)  after the pivot, where nothing is compensated
+///                                                          (***) a late reply reports success: compensated once more
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepStatus {
-    /// Not begun: a step before it is not done.
+    /// Not begun: a predecessor is not done.
     #[default]
     Waiting,
-    /// Its command was sent, or its callback is waited for.
+    /// The command was sent, or the wait for the callback began.
     Running,
     /// An attempt failed or timed out; the next one is sent at its timer.
     Retrying,
-    /// Answered ok.
+    /// The step succeeded.
     Done,
-    /// A business no: it did not happen.
+    /// Refused for a business reason: the step did not happen.
     Refused,
-    /// Out of retries, the last attempt failed: it may have happened.
+    /// Out of retries after a failure: the step may have happened.
     Failed,
-    /// Out of retries, the last attempt was not answered in time: it may have happened.
+    /// Out of retries after a timeout: the step may have happened.
     TimedOut,
-    /// It was in flight when the saga turned back: it may have happened.
+    /// In flight when the saga was aborted: the step may have happened.
     Abandoned,
-    /// Its compensation was sent, or is sent again at its timer.
+    /// The compensation was sent, or is sent again at its timer.
     Compensating,
-    /// Undone.
+    /// The compensation succeeded.
     Compensated,
-    /// Its compensation (behind the pivot the step itself, at the end the telling of the ending) was refused or is out of
-    /// retries: an incident.
+    /// The compensation (after the pivot the step itself, at the end the conclusion) was refused or is out of retries:
+    /// an incident.
     Stuck,
-    /// Not to be done: its condition did not hold, or the saga turned back before it began.
+    /// Never begun: the condition did not hold, or the saga was aborted first.
     Skipped,
 }
 

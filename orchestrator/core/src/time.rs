@@ -1,4 +1,4 @@
-//! Time as the engine sees it: a number that it is given. Apart, so that nothing else can ask a clock.
+//! Timestamps. The engine has no clock: its caller passes the time.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,21 +11,20 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// This time and a duration more, at most the end of time.
+    /// This time plus a duration, saturating.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// Milliseconds from an earlier time to this one; 0 when the other is not earlier.
+    /// Milliseconds from an earlier time to this one; 0 if the other time is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> u64 {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
     }
 }
 
-/// RFC 3339, UTC, with milliseconds: `2025-01-31T12:00:00.000Z`. A time outside the years -9999 to 9999 is shown as the
-/// nearest one inside.
+/// RFC 3339, UTC, with milliseconds: `2025-01-31T12:00:00.000Z`. A time outside the years -9999 to 9999 is clamped.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nearest = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
@@ -39,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_shown_with_milliseconds() {
+    fn is_displayed_with_milliseconds() {
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp(1_738_324_800_007).to_string(), "2025-01-31T12:00:00.007Z");
         assert_eq!(Timestamp(i64::MAX).to_string(), "9999-12-30T22:00:00.999Z");

@@ -1,4 +1,4 @@
-//! What a definition's author is told, and what makes two definitions the same.
+//! Definition errors, and the identity of definitions.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -7,7 +7,7 @@ mod harness;
 use harness::{ORDER, definition};
 use saga::Definition;
 
-/// The order definition with one text replaced, and what is said about it.
+/// The errors of the order definition with one text replaced.
 fn errors(from: &str, to: &str) -> Vec<String> {
     let bare: Vec<&str> = ORDER.lines().map(|line| if line.starts_with('#') { "#" } else { line }).collect();
     let bare = bare.join("\n");
@@ -16,8 +16,8 @@ fn errors(from: &str, to: &str) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
 }
 
-/// The only error starts with the file and a line and says all of this.
-fn says(from: &str, to: &str, parts: &[&str]) {
+/// The only error names the file, a line and all of these parts.
+fn has_error(from: &str, to: &str, parts: &[&str]) {
     let errors = errors(from, to);
     assert_eq!(errors.len(), 1, "{errors:#?}");
     for part in parts {
@@ -28,7 +28,7 @@ fn says(from: &str, to: &str, parts: &[&str]) {
 }
 
 #[test]
-fn the_order_definition_is_good() {
+fn the_order_definition_is_valid() {
     let order = definition(ORDER);
     assert_eq!((order.name.as_str(), order.version), ("order", 2));
     assert_eq!(
@@ -39,30 +39,34 @@ fn the_order_definition_is_good() {
     assert_eq!(order.step("reserve").unwrap().label.get("fr"), "Reserve the stock");
     assert_eq!(order.step("finalize").unwrap().after, ["payment-result"]);
     assert_eq!(order.receives().map(|receive| receive.topic.as_str()).collect::<Vec<_>>(), ["payment-results"]);
-    assert_eq!(order.conclude.retry.attempts, None);
+    assert_eq!(order.conclude.retry.attempts, saga::AttemptLimit::Unlimited);
     assert_eq!(order.source(), ORDER);
 }
 
-/// A change of one line of the order definition, by the step it is put in front of.
-fn says_of(name: &str, line: &str, parts: &[&str]) {
+/// Adds a line to a step of the order definition.
+fn has_step_error(name: &str, line: &str, parts: &[&str]) {
     let from = format!("name = \"{name}\"");
-    says(&from, &format!("{from}\n{line}"), parts);
+    has_error(&from, &format!("{from}\n{line}"), parts);
 }
 
 #[test]
 fn a_condition_is_checked() {
-    says_of("finalize", "when = 'order.gift &&'", &["step \"finalize\": when: it ends where a path"]);
-    says_of("finalize", "when = true", &["when in [[steps]] is true", "has(order.delivery)"]);
-    says_of("reserve", "when = 'has(payment.id)'", &["when: nothing before it provides payment.id", "inside order"]);
+    has_step_error("finalize", "when = 'order.gift &&'", &["step \"finalize\": when: expected a path"]);
+    has_step_error("finalize", "when = true", &["when in [[steps]] is true", "has(order.delivery)"]);
+    has_step_error(
+        "reserve",
+        "when = 'has(payment.id)'",
+        &["when: no earlier step provides payment.id", "inside order"],
+    );
 }
 
 #[test]
-fn the_pivot_is_one_and_divides_the_steps() {
-    says_of("payment-result", "pivot = 1", &["pivot in [[steps]] is 1", "pivot = true or false"]);
-    says_of(
+fn there_is_one_pivot_and_it_divides_the_steps() {
+    has_step_error("payment-result", "pivot = 1", &["pivot in [[steps]] is 1", "pivot = true or false"]);
+    has_step_error(
         "reserve",
         "pivot = true",
-        &["step \"request-payment\"", "comes after the pivot \"reserve\"", "no compensate"],
+        &["step \"request-payment\"", "comes after the pivot \"reserve\"", "write it without compensate"],
     );
     let two = ORDER.replace("receive = {", "pivot = true\nreceive = {");
     let two = two.replace("name = \"finalize\"", "name = \"finalize\"\npivot = true");
@@ -71,38 +75,40 @@ fn the_pivot_is_one_and_divides_the_steps() {
     let aside = ORDER.replace("receive = {", "pivot = true\nreceive = {");
     let aside = aside.replace("name = \"finalize\"", "name = \"finalize\"\nafter = [\"reserve\"]");
     let errors = Definition::parse("aside.toml", &aside).unwrap_err();
-    assert!(errors[0].problem.contains("side by side with the pivot"), "{errors:?}");
+    assert!(errors[0].problem.contains("in parallel with the pivot"), "{errors:?}");
 }
 
 #[test]
-fn a_step_that_can_never_begin_is_told() {
+fn a_step_that_can_never_begin_is_reported() {
     let errors = errors("name = \"request-payment\"", "name = \"request-payment\"\nafter = [\"what\"]");
     assert_eq!(errors.len(), 3, "{errors:#?}");
-    assert!(errors[0].contains("after names \"what\", which is no step"));
+    assert!(errors[0].contains("after names \"what\", which is not a step"));
     assert!(
-        errors[1].contains("step \"payment-result\": it can never begin, because \"request-payment\" before it can't")
+        errors[1].contains(
+            "step \"payment-result\": it can never begin, because its predecessor \"request-payment\" cannot"
+        )
     );
 }
 
 #[test]
 fn deadline_and_customer_are_checked() {
-    says(
+    has_error(
         "customer = \"order.customerId\"",
         "customer = \"payment.who\"",
-        &["payment.who is not in the starting event"],
+        &["payment.who is not part of the starting event"],
     );
-    says("[start]", "deadline = \"0s\"\n[start]", &["deadline in the file is \"0s\"", "a duration above zero"]);
+    has_error("[start]", "deadline = \"0s\"\n[start]", &["deadline in the file is \"0s\"", "a duration above zero"]);
 }
 
 #[test]
-fn a_cancelling_event_is_another_than_the_starting_one() {
+fn the_cancelling_event_differs_from_the_starting_event() {
     let cancel = "cancel = { event = \"order.cancel-requested\", reason = \"cancelled_by_customer\" }";
-    says(cancel, "cancel = { event = \"order.created\", reason = \"r\" }", &["begins the saga", "another event"]);
-    says(cancel, "cancel = { event = \"x\" }", &["reason", "cancelled_by_customer"]);
+    has_error(cancel, "cancel = { event = \"order.created\", reason = \"r\" }", &["begins the saga", "another event"]);
+    has_error(cancel, "cancel = { event = \"x\" }", &["reason", "cancelled_by_customer"]);
 }
 
 #[test]
-fn it_can_be_shown_as_json() {
+fn a_definition_is_serialized_as_json() {
     let json = serde_json::to_value(definition(ORDER)).unwrap();
     assert_eq!(json["steps"][0]["execute"]["retry"]["first"], "200ms");
     assert_eq!(json["steps"][0]["execute"]["input"]["orderId"], "order.orderId");
@@ -113,7 +119,7 @@ fn it_can_be_shown_as_json() {
 }
 
 #[test]
-fn the_hash_is_of_what_it_means() {
+fn the_hash_depends_on_the_meaning_only() {
     let hash = |text: &str| definition(text).hash().to_owned();
     assert_eq!(hash(ORDER), hash(&format!("# a comment\n{ORDER}")));
     assert_eq!(hash(ORDER), hash(&ORDER.replace("timeout = \"15m\"", "timeout = \"900s\"")));
@@ -122,75 +128,87 @@ fn the_hash_is_of_what_it_means() {
 }
 
 #[test]
-fn errors_say_where_what_and_what_to_write() {
+fn errors_name_the_line_the_problem_and_the_correction() {
     let message = &errors("participant = \"inventory\"\ncommand", "participent = \"inventory\"\ncommand")[0];
     let line = 1 + ORDER.lines().position(|line| line == "[[steps]]").unwrap();
     assert_eq!(
         *message,
         format!(
             "order.toml:{line}: step \"reserve\": participant is missing in [[steps]]; write participant = a name from \
-             [participants], receive = {{ ... }} for a step that waits, or rules = [...] for one that checks"
+             [participants], receive = {{ ... }} for a step that waits, or rules = [...] for a step that checks rules"
         )
     );
 }
 
 #[test]
-fn unknown_keys_are_refused() {
-    says(
+fn unknown_keys_are_rejected() {
+    has_error(
         "timeout = \"10s\"\nretry = { attempts = 5",
         "timeot = \"10s\"\nretry = { attempts = 5",
         &["step \"reserve\"", "unknown key \"timeot\" in [[steps]]", "timeout"],
     );
-    says("topic = \"payment-commands\"", "topic = \"p\"\ncolor = \"red\"", &["\"color\" in [participants.payment]"]);
-    says("no = [\"declined\"]", "nope = [\"declined\"]", &["step \"payment-result\"", "\"nope\" in receive"]);
-    says("[conclude]", "[typo]\n[conclude]", &["unknown key \"typo\" in the file"]);
+    has_error(
+        "topic = \"payment-commands\"",
+        "topic = \"p\"\ncolor = \"red\"",
+        &["\"color\" in [participants.payment]"],
+    );
+    has_error("no = [\"declined\"]", "nope = [\"declined\"]", &["step \"payment-result\"", "\"nope\" in receive"]);
+    has_error("[conclude]", "[typo]\n[conclude]", &["unknown key \"typo\" in the file"]);
 }
 
 #[test]
-fn values_of_the_wrong_kind_are_refused() {
-    says("version = 2", "version = 0", &["version in the file is 0", "version = 1"]);
-    says("name = \"order\"", "name = \"My Order\"", &["name in the file is \"My Order\""]);
-    says("timeout = \"15m\"", "timeout = \"0s\"", &["timeout in receive is \"0s\"", "above zero"]);
-    says("attempts = 10,", "attempts = 1.5,", &["attempts in retry is 1.5", "\"unlimited\""]);
-    says("factor = 2", "factor = 0.5", &["factor in retry is 0.5"]);
-    says("first = \"200ms\"", "first = \"1h\"", &["max is shorter than first"]);
-    says("no = [\"declined\"]", "no = [\"Approved\"]", &["\"approved\" is both a yes and a no"]);
-    says("label = { en = \"Order\", pt", "label = { pt", &["en is missing in [label]"]);
-    says("output = \"reservation\"", "output = \"a b\"", &["output in [[steps]] is \"a b\""]);
-    says("status = \"confirmed\"", "status = 3", &["status in [endings.completed] is 3"]);
+fn values_of_the_wrong_type_are_rejected() {
+    has_error("version = 2", "version = 0", &["version in the file is 0", "version = 1"]);
+    has_error("name = \"order\"", "name = \"My Order\"", &["name in the file is \"My Order\""]);
+    has_error("timeout = \"15m\"", "timeout = \"0s\"", &["timeout in receive is \"0s\"", "above zero"]);
+    has_error("attempts = 10,", "attempts = 1.5,", &["attempts in retry is 1.5", "\"unlimited\""]);
+    has_error("factor = 2", "factor = 0.5", &["factor in retry is 0.5"]);
+    has_error("first = \"200ms\"", "first = \"1h\"", &["max is shorter than first"]);
+    has_error("no = [\"declined\"]", "no = [\"Approved\"]", &["\"approved\" is in both yes and no"]);
+    has_error("label = { en = \"Order\", pt", "label = { pt", &["en is missing in [label]"]);
+    has_error("output = \"reservation\"", "output = \"a b\"", &["output in [[steps]] is \"a b\""]);
+    has_error("status = \"confirmed\"", "status = 3", &["status in [endings.completed] is 3"]);
 }
 
 #[test]
-fn what_does_not_fit_together_is_refused() {
-    says("name = \"finalize\"", "name = \"reserve\"", &["there are two steps \"reserve\""]);
-    says("name = \"finalize\"", "name = \"conclude\"", &["kept for the telling of the ending"]);
-    says("name = \"finalize\"", "name = \"finalize\"\nafter = [\"pay\"]", &["after names \"pay\"", "request-payment"]);
-    says(
+fn inconsistent_definitions_are_rejected() {
+    has_error("name = \"finalize\"", "name = \"reserve\"", &["there are two steps \"reserve\""]);
+    has_error("name = \"finalize\"", "name = \"conclude\"", &["reserved for the command that reports the ending"]);
+    has_error(
+        "name = \"finalize\"",
+        "name = \"finalize\"\nafter = [\"pay\"]",
+        &["after names \"pay\"", "request-payment"],
+    );
+    has_error(
         "participant = \"payment\"",
         "participant = \"bank\"",
         &["\"bank\" is not in [participants]", "inventory, order, payment"],
     );
-    says(
+    has_error(
         "amountMinor = \"order.amountMinor\"",
         "amountMinor = \"paymentResult.amount\"",
         &[
             "step \"request-payment\"",
-            "amountMinor: nothing before it provides paymentResult.amount",
+            "amountMinor: no earlier step provides paymentResult.amount",
             "a path inside order, reservation",
         ],
     );
-    says("output = \"payment\"", "output = \"reservation\"", &["the output reservation is already another's"]);
-    says("output = \"payment\"", "output = \"saga.x\"", &["kept for the engine"]);
+    has_error("output = \"payment\"", "output = \"reservation\"", &["the output reservation is already in use"]);
+    has_error("output = \"payment\"", "output = \"saga.x\"", &["the output saga.x is reserved"]);
 }
 
 #[test]
-fn circles_are_found() {
+fn cycles_are_rejected() {
     let errors = errors("name = \"reserve\"", "name = \"reserve\"\nafter = [\"finalize\"]");
-    assert_eq!(errors.iter().filter(|error| error.contains("it waits for itself")).count(), 4, "{errors:#?}");
+    assert_eq!(
+        errors.iter().filter(|error| error.contains("its after leads back to itself")).count(),
+        4,
+        "{errors:#?}"
+    );
 }
 
 #[test]
-fn endings_of_unknown_steps_and_of_what_cannot_be_are_refused() {
+fn endings_of_unknown_steps_and_of_impossible_failures_are_rejected() {
     let found = errors("[endings.steps.reserve]", "[endings.steps.reserved]");
     assert!(found[0].contains("endings.steps.reserved: there is no such step"), "{found:?}");
     let found = errors(
@@ -201,7 +219,7 @@ fn endings_of_unknown_steps_and_of_what_cannot_be_are_refused() {
 }
 
 #[test]
-fn all_errors_come_at_once_by_line() {
+fn all_errors_are_reported_at_once_by_line() {
     let text = "name = 1\nversion = \"x\"\nsteps = []\n";
     let errors = Definition::parse("bad.toml", text).map(|_| ()).unwrap_err();
     let lines: Vec<_> = errors.iter().map(|error| error.line).collect();
@@ -211,7 +229,7 @@ fn all_errors_come_at_once_by_line() {
 }
 
 #[test]
-fn more_steps_than_a_definition_can_have_are_refused() {
+fn too_many_steps_are_rejected() {
     let steps: String =
         (0..65).map(|i| format!("[[steps]]\nname = \"s{i}\"\nparticipant = \"order\"\ncommand = \"c\"\n")).collect();
     let errors = errors("[endings]", &format!("{steps}[endings]"));

@@ -1,5 +1,4 @@
-//! What a drawing must show, and that it does so for every definition: all steps are on it, all lines lead somewhere,
-//! nothing lies on top of anything else.
+//! Drawings: they show every step of every definition, their lines join nodes, and nothing overlaps.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -25,7 +24,7 @@ endings = { completed = { status = "good" }, default = { status = "bad" } }
 conclude = { participant = "p", command = "tell", input = { status = "ending.status" } }
 "#;
 
-/// A step that sends a command, and more lines of it.
+/// A step that sends a command, with additional lines.
 fn step(name: &str, after: &[&str], more: &str) -> String {
     format!("[[steps]]\nname = \"{name}\"\nafter = {after:?}\nparticipant = \"p\"\ncommand = \"do-{name}\"\n{more}\n")
 }
@@ -54,8 +53,8 @@ fn steps_follow_each_other_from_the_start_to_the_end() {
     let text = bpmn(&harness::definition(harness::ORDER));
     let document = Document::parse(&text).unwrap();
     let ends = flow_ends(&document);
-    let way = ["start", "step_reserve", "step_request-payment", "step_payment-result", "step_finalize", "conclude"];
-    for pair in way.windows(2) {
+    let path = ["start", "step_reserve", "step_request-payment", "step_payment-result", "step_finalize", "conclude"];
+    for pair in path.windows(2) {
         assert!(ends.contains(&(pair[0], pair[1])), "{pair:?} in {ends:?}");
     }
     assert!(ends.contains(&("conclude", "completed")));
@@ -77,7 +76,7 @@ fn a_step_that_waits_is_a_receive_task_with_a_timer() {
 }
 
 #[test]
-fn a_step_of_rules_is_a_business_rule_task_that_can_only_be_refused() {
+fn a_step_with_rules_is_a_business_rule_task_that_can_only_be_refused() {
     let rules = "[[steps]]\nname = \"validate\"\nrules = [{ must = \"in.x > 0\", reason = \"no_x\" }]\n";
     let drawn = definition(&[rules.to_owned(), step("a", &["validate"], "")]);
     let text = bpmn(&drawn);
@@ -85,7 +84,7 @@ fn a_step_of_rules_is_a_business_rule_task_that_can_only_be_refused() {
     let elements = elements(&document);
     assert!(elements["step_validate"].has_tag_name((MODEL, "businessRuleTask")));
     let about = elements["step_validate"].first_element_child().unwrap().text().unwrap();
-    assert_eq!(about, "It is looked at once whether this holds: in.x > 0 (or else: no_x).");
+    assert_eq!(about, "Checks at once: in.x > 0 (otherwise: no_x).");
     assert_eq!(elements["fails_validate"].first_element_child().unwrap().text().unwrap(), "refused: bad");
     assert!(!elements.contains_key("expires_validate"));
     assert!(flow_ends(&document).contains(&("step_validate", "step_a")));
@@ -95,7 +94,7 @@ fn a_step_of_rules_is_a_business_rule_task_that_can_only_be_refused() {
 }
 
 #[test]
-fn what_can_be_undone_says_by_what() {
+fn a_compensation_is_drawn_with_its_command() {
     let text = bpmn(&harness::definition(harness::ORDER));
     let document = Document::parse(&text).unwrap();
     let elements = elements(&document);
@@ -111,10 +110,11 @@ fn what_can_be_undone_says_by_what() {
 }
 
 #[test]
-fn a_saga_that_turns_back_undoes_tells_and_ends() {
+fn an_aborted_saga_compensates_concludes_and_ends() {
     let text = bpmn(&harness::definition(harness::ORDER));
     let document = Document::parse(&text).unwrap();
-    let (elements, ends) = (elements(&document), flow_ends(&document));
+    let elements = elements(&document);
+    let ends = flow_ends(&document);
     for from in ["fails_reserve", "fails_request-payment", "fails_payment-result", "fails_finalize"] {
         assert!(ends.contains(&(from, "turn_back")), "{from} in {ends:?}");
     }
@@ -124,7 +124,7 @@ fn a_saga_that_turns_back_undoes_tells_and_ends() {
 }
 
 #[test]
-fn branches_fork_and_join_only_where_they_must() {
+fn branches_fork_and_join_only_if_necessary() {
     let steps = [step("a", &[], ""), step("b", &["a"], ""), step("c", &["a"], ""), step("d", &["a", "b", "c"], "")];
     let text = bpmn(&definition(&steps));
     let document = Document::parse(&text).unwrap();
@@ -140,7 +140,7 @@ fn branches_fork_and_join_only_where_they_must() {
         ("step_d", "conclude"),
     ];
     assert!(expected.iter().all(|ends_| ends.contains(ends_)), "{ends:?}");
-    // After a comes d in any case.
+    // d comes after a by way of b and c.
     assert!(!ends.contains(&("fork_a", "join_d")), "{ends:?}");
     assert_eq!(elements(&document).keys().filter(|id| id.starts_with("join") || id.starts_with("fork")).count(), 2);
 }
@@ -168,9 +168,10 @@ fn a_condition_leads_to_its_step_or_around_it() {
 }
 
 #[test]
-fn behind_the_pivot_nothing_turns_back() {
+fn after_the_pivot_no_failure_aborts() {
     let steps = [step("a", &[], ""), step("b", &["a"], "pivot = true"), step("c", &["b"], "")];
-    let (text, svg) = (bpmn(&definition(&steps)), draw(&definition(&steps), Format::Svg, "en"));
+    let text = bpmn(&definition(&steps));
+    let svg = draw(&definition(&steps), Format::Svg, "en");
     let document = Document::parse(&text).unwrap();
     let elements = elements(&document);
     assert!(elements["pivot_b"].has_tag_name((MODEL, "textAnnotation")));
@@ -179,7 +180,7 @@ fn behind_the_pivot_nothing_turns_back() {
 }
 
 #[test]
-fn labels_are_texts_whatever_is_in_them() {
+fn special_characters_in_labels_are_escaped() {
     let label = r#"<b>&" --> "]; x'"#;
     let more = format!("label = {{ en = '''{label}''', pt = \"Olá\\u0000\" }}");
     let definition = definition(&[step("a", &[], &more)]);
@@ -192,13 +193,13 @@ fn labels_are_texts_whatever_is_in_them() {
     assert_eq!(elements(&document)["step_a"].attribute("name"), Some(format!("{label} (a)").as_str()));
     let mermaid = draw(&definition, Format::Mermaid, "en");
     assert!(mermaid.contains("[\"#60;b#62;#38;#34; #45;#45;#62; #34;#93;#59; x#39; (a)<br/>do-a\"]"), "{mermaid}");
-    // What has no language of its own is told in English.
+    // English is the default.
     assert!(draw(&definition, Format::Bpmn, "pt").contains("name=\"Olá (a)\""));
     assert_eq!(draw(&definition, Format::Svg, "fr").replace("lang=\"fr\"", "lang=\"en\""), svg);
 }
 
 #[test]
-fn mermaid_shows_the_same() {
+fn mermaid_shows_the_same_flow() {
     let steps =
         [step("a-b", &[], "compensate = { command = \"undo\" }"), step("c", &[], "when = 'in.x'\npivot = true")];
     let steps = [steps[0].clone(), steps[1].replace("after = []", "after = [\"a-b\"]")];
@@ -218,7 +219,7 @@ fn mermaid_shows_the_same() {
     }
 }
 
-/// The file of random steps: for each, which of the steps before it it comes after, and what it is.
+/// The definition of random steps: the predecessors of each as bits, and a number for its kind.
 fn file(steps: &[(u64, u8)]) -> String {
     let mut text = HEAD.to_owned();
     for (i, (after, kind)) in steps.iter().enumerate() {
@@ -254,7 +255,8 @@ fn number(node: Node<'_, '_>, name: &str) -> f64 {
 
 fn bounds(shape: Node<'_, '_>) -> Bounds {
     let bounds = shape.first_element_child().unwrap();
-    let (x, y) = (number(bounds, "x"), number(bounds, "y"));
+    let x = number(bounds, "x");
+    let y = number(bounds, "y");
     Bounds { x, y, right: x + number(bounds, "width"), bottom: y + number(bounds, "height") }
 }
 
@@ -263,9 +265,9 @@ impl Bounds {
         self.x < other.right && other.x < self.right && self.y < other.bottom && other.y < self.bottom
     }
 
-    /// Whether a line from corner to corner runs through it.
-    fn crossed(self, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> bool {
-        let line = Self { x: x1.min(x2), y: y1.min(y2), right: x1.max(x2), bottom: y1.max(y2) };
+    /// Returns true if a line between two corners crosses the bounds.
+    fn crossed(self, from: (f64, f64), to: (f64, f64)) -> bool {
+        let line = Self { x: from.0.min(to.0), y: from.1.min(to.1), right: from.0.max(to.0), bottom: from.1.max(to.1) };
         self.x < line.right.max(line.x + 0.1)
             && line.x < self.right
             && self.y < line.bottom.max(line.y + 0.1)
@@ -273,7 +275,7 @@ impl Bounds {
     }
 }
 
-fn is_good(text: &str) {
+fn check_bpmn(text: &str) {
     let document = Document::parse(text).unwrap();
     let mut ids = BTreeSet::new();
     for id in document.descendants().filter_map(|node| node.attribute("id")) {
@@ -288,7 +290,7 @@ fn is_good(text: &str) {
     }
     let elements = elements(&document);
     let drawn: BTreeSet<&str> = document.descendants().filter_map(|node| node.attribute("bpmnElement")).collect();
-    assert!(elements.keys().all(|id| drawn.contains(id)), "something has no place");
+    assert!(elements.keys().all(|id| drawn.contains(id)), "an element has no position");
 
     let shapes: Vec<(Node<'_, '_>, Bounds)> = document
         .descendants()
@@ -306,15 +308,16 @@ fn is_good(text: &str) {
         let corners = edge.children().filter(|node| node.tag_name().name() == "waypoint");
         let corners: Vec<(f64, f64)> = corners.map(|node| (number(node, "x"), number(node, "y"))).collect();
         let element = elements[edge.attribute("bpmnElement").unwrap()];
-        leads_free(&corners, element, &shapes);
+        check_line(&corners, element, &shapes);
     }
 }
 
-/// A line begins and ends at its shapes, has right angles only, and runs through no shape.
-fn leads_free(corners: &[(f64, f64)], line: Node<'_, '_>, shapes: &[(Node<'_, '_>, Bounds)]) {
+/// Checks that a line begins and ends at its shapes, has only right angles and crosses no shape.
+fn check_line(corners: &[(f64, f64)], line: Node<'_, '_>, shapes: &[(Node<'_, '_>, Bounds)]) {
     assert!(corners.len() >= 2, "{line:?} {corners:?}");
     for pair in corners.windows(2) {
-        let (from, to) = (pair[0], pair[1]);
+        let from = pair[0];
+        let to = pair[1];
         assert!(from.0 == to.0 || from.1 == to.1, "{line:?} is oblique: {corners:?}");
         for (element, place) in shapes {
             assert!(!place.crossed(from, to), "{line:?} {corners:?} runs through {element:?} {place:?}");
@@ -338,14 +341,14 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn every_definition_is_drawn_well(
+    fn every_definition_is_drawn_correctly(
         steps in prop::collection::vec((any::<u64>(), any::<u64>(), any::<u64>(), 0..100_u8), 1..=64),
         sparse in any::<bool>(),
     ) {
         let after = |(a, b, c, _): &(u64, u64, u64, u8)| if sparse { a & b & c } else { *a };
         let steps: Vec<(u64, u8)> = steps.iter().map(|step| (after(step), step.3)).collect();
         let definition = harness::definition(&file(&steps));
-        is_good(&bpmn(&definition));
+        check_bpmn(&bpmn(&definition));
         let svg = draw(&definition, Format::Svg, "en");
         let document = Document::parse(&svg).unwrap();
         let shown: BTreeSet<&str> = document.descendants().filter_map(|node| node.attribute("data-step")).collect();
@@ -358,7 +361,7 @@ proptest! {
 }
 
 #[test]
-fn what_a_page_says_about_a_step_stands_in_its_box_and_leads_somewhere() {
+fn a_mark_is_drawn_in_the_box_of_its_step_with_its_link() {
     let definition = definition(&[step("a", &[], "compensate = { command = \"undo\" }"), step("b", &["a"], "")]);
     let mark = |line: &str, href: Option<&str>| saga::Mark {
         class: "hot".to_owned(),
@@ -368,7 +371,7 @@ fn what_a_page_says_about_a_step_stands_in_its_box_and_leads_somewhere() {
     };
     let mut marks = saga::Marks::default();
     marks.steps.insert("a".to_owned(), mark("41 <here>", Some("/sagas?step=a&x=\"")));
-    marks.undos.insert("a".to_owned(), mark("2 undone", None));
+    marks.compensations.insert("a".to_owned(), mark("2 undone", None));
     let svg = saga::draw_marked(&definition, "en", &marks);
     assert!(!svg.contains("<style") && !svg.starts_with("<?xml"), "{svg}");
     let document = Document::parse(&svg).unwrap();
@@ -379,6 +382,6 @@ fn what_a_page_says_about_a_step_stands_in_its_box_and_leads_somewhere() {
     assert!(!a.descendants().any(|node| node.text() == Some("do-a")));
     assert_eq!(a.parent().unwrap().attribute("href"), Some("/sagas?step=a&x=\""));
     assert_eq!(of("data-undo", "a").attribute("class"), Some("undo hot"));
-    // What nothing is said about is drawn as ever.
+    // A step without a mark is drawn as usual.
     assert!(of("data-step", "b").descendants().any(|node| node.text() == Some("do-b")));
 }

@@ -1,5 +1,4 @@
-//! What the engine promises beyond the order saga: steps side by side, callbacks that come early, incidents, a bounded
-//! history, the telling of the ending.
+//! The engine beyond the order saga: parallel steps, early callbacks, incidents, the bounded history, the conclusion.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -11,7 +10,7 @@ use harness::{World, definition, ok, order};
 use saga::{HISTORY_LIMIT, Input, OUTPUT_LIMIT, Outcome, Status, StepStatus, TEXT_LIMIT, Timestamp, What, decide};
 use serde_json::{Value, json};
 
-/// Two branches between a first and a last step; all can be undone.
+/// Two branches between a first and a last step, all with compensations.
 const DIAMOND: &str = r#"
 name = "diamond"
 version = 1
@@ -58,7 +57,7 @@ fn diamond() -> World {
 }
 
 #[test]
-fn branches_run_side_by_side_and_join() {
+fn branches_run_in_parallel_and_join() {
     let mut world = diamond();
     world.ok("first");
     assert_eq!(world.newly_sent(), ["first", "left", "right"]);
@@ -70,7 +69,7 @@ fn branches_run_side_by_side_and_join() {
 }
 
 #[test]
-fn branches_are_undone_side_by_side_and_before_what_they_build_on() {
+fn branches_are_compensated_in_parallel_and_before_their_predecessors() {
     let mut world = diamond();
     world.ok("first").ok("right").ok("left").newly_sent();
     world.refuse("last");
@@ -83,7 +82,7 @@ fn branches_are_undone_side_by_side_and_before_what_they_build_on() {
 }
 
 #[test]
-fn a_branch_in_flight_is_given_up_and_undone() {
+fn a_branch_in_flight_is_abandoned_and_compensated() {
     let mut world = diamond();
     world.ok("first").newly_sent();
     world.refuse("left");
@@ -91,20 +90,20 @@ fn a_branch_in_flight_is_given_up_and_undone() {
     world.ok("right");
     assert_eq!(world.saga().history.last().unwrap().what, What::Happened);
     world.ok("!right");
-    assert_eq!(world.newly_sent(), ["!right"], "the first one may have come before it happened");
+    assert_eq!(world.newly_sent(), ["!right"], "the first compensation may have arrived before the command");
     world.ok("!right");
     assert_eq!(world.newly_sent(), ["!first"]);
     assert_eq!(world.finish().saga().status, Status::Compensated);
 }
 
 #[test]
-fn callbacks_that_come_early_are_kept() {
+fn early_callbacks_are_kept() {
     let mut world = order();
     world.result("approved");
     assert!(world.notes.is_empty());
     assert_eq!(world.saga().callbacks.len(), 1);
     world.result("declined");
-    assert_eq!(world.notes.len(), 1, "the first counts");
+    assert_eq!(world.notes.len(), 1, "the first callback counts");
     world.ok("reserve").ok("request-payment");
     assert_eq!(world.status("payment-result"), StepStatus::Done);
     assert_eq!(world.newly_sent(), ["reserve", "request-payment", "finalize"]);
@@ -113,7 +112,7 @@ fn callbacks_that_come_early_are_kept() {
 }
 
 #[test]
-fn an_early_no_turns_the_saga_back_when_its_step_begins() {
+fn an_early_no_aborts_the_saga_when_its_step_begins() {
     let mut world = order();
     world.result("DECLINED").ok("reserve").newly_sent();
     world.ok("request-payment");
@@ -121,7 +120,7 @@ fn an_early_no_turns_the_saga_back_when_its_step_begins() {
     assert_eq!(world.finish().ends(), (Status::Compensated, "payment_not_completed", Some("payment_declined")));
 }
 
-/// Two waits on one topic, with other words, or the same.
+/// Two waits on one topic, with different statuses or the same.
 fn two_waits(settled: &str) -> World {
     let text = format!(
         r#"
@@ -147,12 +146,12 @@ receive = {{ topic = "payment-results", yes = ["{settled}"], no = ["bounced"], t
 }
 
 #[test]
-fn each_wait_keeps_what_came_early_for_it() {
+fn each_wait_keeps_its_early_callback() {
     let mut world = two_waits("settled");
     world.result("settled").result("approved");
-    assert!(world.notes.is_empty(), "another wait's word takes no place from it");
+    assert!(world.notes.is_empty(), "a callback kept for another wait does not count");
     world.result("declined");
-    assert_eq!(world.notes.len(), 1, "the first word counts for each");
+    assert_eq!(world.notes.len(), 1, "each wait keeps its first callback");
     assert_eq!(world.ok("ask").finish().ends(), (Status::Completed, "good", None));
     let mut world = two_waits("approved");
     world.call_back("1", "approved").call_back("2", "approved");
@@ -164,16 +163,18 @@ fn each_wait_keeps_what_came_early_for_it() {
     assert_eq!(world.ok("ask").finish().ends(), (Status::Completed, "good", None));
 }
 
-/// As a JSON object, so many bytes beyond what one answer may add to a saga's data.
+/// A JSON object that exceeds the maximum size of an output by this many bytes.
 fn large(beyond: usize) -> Value {
     json!({"x": "y".repeat(OUTPUT_LIMIT - 10 + beyond)})
 }
 
 #[test]
-fn a_callback_that_is_too_large_counts_without_what_it_carries() {
+fn a_callback_that_is_too_large_counts_without_its_payload() {
     for (early, beyond) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
         let mut world = order();
-        let (source, id, status) = ("payment-results".to_owned(), "1".to_owned(), "approved".to_owned());
+        let source = "payment-results".to_owned();
+        let id = "1".to_owned();
+        let status = "approved".to_owned();
         let callback = Input::Callback(saga::Callback { source, id, status, payload: large(beyond) });
         if early {
             world.decide(callback).ok("reserve").ok("request-payment");
@@ -186,16 +187,15 @@ fn a_callback_that_is_too_large_counts_without_what_it_carries() {
 }
 
 #[test]
-fn an_answer_as_large_as_it_may_be_is_taken() {
+fn an_answer_of_the_maximum_size_is_applied() {
     let mut world = order();
     world.answer("reserve", Outcome::Ok { data: large(0) });
     assert_eq!(world.status("reserve"), StepStatus::Done);
 }
 
-/// What the history tells of an order that takes every turn: what, of which step, which attempt, and how long it was waited
-/// for.
+/// The history of an order with every kind of event: the kind, the step, the attempt and the time since it was sent.
 #[test]
-fn the_history_tells_every_move() {
+fn the_history_records_every_transition() {
     let mut world = order();
     let later = |world: &mut World| world.now = world.now.plus(Duration::from_millis(7));
     later(&mut world);
@@ -207,7 +207,7 @@ fn the_history_tells_every_move() {
     later(&mut world);
     world.ok("conclude");
     let history = world.saga().history.iter();
-    let told: Vec<_> = history.map(|e| format!("{:?} {} {} {}", e.what, e.step, e.attempt, e.waited)).collect();
+    let recorded: Vec<_> = history.map(|e| format!("{:?} {} {} {}", e.what, e.step, e.attempt, e.waited)).collect();
     let expected = [
         "Started  0 0",
         "Sent reserve 1 0",
@@ -232,11 +232,11 @@ fn the_history_tells_every_move() {
         "Done conclude 1 7",
         "Ended  0 0",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(recorded, expected);
 }
 
 #[test]
-fn callbacks_that_say_nothing_or_come_from_elsewhere_are_ignored() {
+fn callbacks_with_an_unknown_status_or_topic_are_ignored() {
     let mut world = order();
     world.ok("reserve").ok("request-payment");
     for (source, status) in [("payment-results", "perhaps"), ("elsewhere", "approved")] {
@@ -258,7 +258,7 @@ fn a_compensation_out_of_retries_is_an_incident() {
     let entry = world.saga().history.last().unwrap();
     assert_eq!((entry.what, entry.step.as_str()), (What::Incident, "right"));
     assert_eq!(entry.why, "out of retries: the database is away");
-    assert!(!world.sent.contains(&"!first".to_owned()), "what it builds on is not undone");
+    assert!(!world.sent.contains(&"!first".to_owned()), "its predecessor is not compensated");
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn a_refused_compensation_is_an_incident_at_once() {
 }
 
 #[test]
-fn a_late_ok_to_what_stood_in_the_way_ends_the_incident() {
+fn a_late_success_of_the_stuck_step_ends_the_incident() {
     let mut world = diamond();
     world.ok("first").refuse("left").fail_out("!right").newly_sent();
     world.answer_attempt("!right", 1, ok());
@@ -279,7 +279,7 @@ fn a_late_ok_to_what_stood_in_the_way_ends_the_incident() {
 }
 
 #[test]
-fn in_an_incident_what_is_in_flight_goes_on_to_its_end() {
+fn in_an_incident_attempts_in_flight_continue() {
     let mut world = diamond();
     world.ok("first").ok("left").ok("right").refuse("last").refuse("!left").newly_sent();
     assert_eq!(world.saga().status, Status::Incident);
@@ -292,17 +292,17 @@ fn in_an_incident_what_is_in_flight_goes_on_to_its_end() {
 }
 
 #[test]
-fn the_ending_is_told_until_it_is_heard() {
+fn the_ending_is_reported_until_it_is_acknowledged() {
     let mut world = order();
     world.refuse("reserve").pass(Duration::from_secs(24 * 3600));
     assert!(world.saga().conclude.attempts > 1000);
     assert_eq!(world.saga().status, Status::Compensating);
     assert_eq!(world.ok("conclude").ends().0, Status::Compensated);
-    assert_eq!(diamond().definition.conclude.retry.attempts, None, "also where nothing is said of it");
+    assert_eq!(diamond().definition.conclude.retry.attempts, saga::AttemptLimit::Unlimited, "unlimited by default");
 }
 
 #[test]
-fn a_refused_ending_is_an_incident_until_it_is_heard() {
+fn a_refused_ending_is_an_incident_until_it_is_acknowledged() {
     let mut world = order();
     world.refuse("reserve").refuse("conclude");
     assert_eq!(world.saga().status, Status::Incident);
@@ -329,7 +329,7 @@ fn the_history_is_bounded() {
 }
 
 #[test]
-fn a_paused_saga_takes_answers_and_begins_nothing() {
+fn a_paused_saga_applies_replies_and_sends_nothing() {
     let mut world = order();
     world.saga.as_mut().unwrap().status = Status::Paused;
     assert_eq!(world.saga().wake_at(), None);
@@ -340,7 +340,7 @@ fn a_paused_saga_takes_answers_and_begins_nothing() {
 }
 
 #[test]
-fn without_a_saga_only_a_start_does_anything() {
+fn without_a_saga_only_a_start_has_an_effect() {
     let definition = definition(DIAMOND);
     let reply = Input::Reply { step: "first".into(), attempt: 1, action: saga::Action::Execute, outcome: ok() };
     for input in [reply, Input::Timer] {
@@ -366,7 +366,8 @@ fn another_definition_changes_nothing() {
     let renamed = DIAMOND.replace("\"last\"", "\"tail\"");
     let longer =
         DIAMOND.replace("[endings]", "[[steps]]\nname = \"more\"\nparticipant = \"p\"\ncommand = \"c\"\n[endings]");
-    let (version, name) = (("version = 1", "version = 2"), ("name = \"diamond\"", "name = \"ruby\""));
+    let version = ("version = 1", "version = 2");
+    let name = ("name = \"diamond\"", "name = \"ruby\"");
     for other in [DIAMOND.replace(version.0, version.1), DIAMOND.replace(name.0, name.1), renamed, longer] {
         let decision = decide(&definition(&other), Some(saga.clone()), Input::Timer, Timestamp(i64::MAX));
         assert_eq!(

@@ -1,21 +1,20 @@
-//! Explores the order saga with its participants: the real engine on the real definition, small models of inventory,
-//! payment and order, and everything that messages, timers, crashes, the provider, people and operators may do in between.
-//! Whatever happened, from every state that is reached all has to end well once nothing goes wrong any more; and in no
-//! state may there be what must never be (`explore/checks`). `EXPLORE=full` explores more, for some minutes;
-//! `-- --nocapture` shows how many states there were.
+//! Explores the order saga with its participants: the real engine and definition, small models of inventory, payment
+//! and order, and all interleavings of messages, timers, crashes, the provider, customers and operators. From every
+//! reachable state the saga ends correctly once faults cease, and every state satisfies the invariants
+//! (`explore/checks`). `EXPLORE=full` explores more, for some minutes; `-- --nocapture` prints the number of states.
 //!
-//! What makes the states finite: two attempts for each step (a compensation keeps its hundred, the telling of the ending
-//! has no limit), a bounded number of timeouts that fire although the answer is under way, and of failures of the
-//! provider, payment results, crashes and acts of operators (`Bounds`). Time is not modelled: a timer is set or not.
-//! Repetitions, delays and reordering of messages have no bound where messages travel `AtAnyTime` (`explore/post`).
+//! The states are finite by these bounds: two attempts for each step (a compensation keeps its hundred, the conclusion
+//! has no limit), and a bounded number of timeouts while the reply is under way, of provider failures, payment results,
+//! crashes and operations (`Bounds`). Time is not modelled: a timer is set or not. Repetition, delay and reordering of
+//! messages are unbounded if messages travel `AtAnyTime` (`explore/post`).
 //!
-//! What the participants must promise for this to hold, besides what the engine's documentation asks of them:
-//! - The saga and the payment service read payment results in the same order: they lie on one partition. Otherwise the one
-//!   may take an approval for the last word, and the other the refusal before it.
-//! - A payment that is declined, cancelled or given back gives back what is approved later, by itself: the saga has gone on.
-//!   It has to hear of it: here results come by themselves, or never, and who asks the provider for them is not modelled.
-//! - An approval for an order whose payment was never requested is nobody's money: it is kept for a request, and given up
-//!   in the end. An order that is rejected before its payment is requested does not ask for a refund.
+//! Requirements on the participants, besides those in the engine's documentation:
+//! - The saga and the payment service read payment results in the same order, so these share one partition. Otherwise
+//!   one of them may take an approval for the final result, and the other the refusal before it.
+//! - A payment that is declined, cancelled or refunded refunds any later approval by itself: the saga has moved on. The
+//!   payment service must learn of the approval: here results arrive by themselves or never; polling is not modelled.
+//! - An approval for an order whose payment was never requested belongs to no payment: it is kept for a request, and
+//!   dropped at last. An order rejected before its payment is requested sends no refund.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable, reason = "these are tests")]
 
@@ -32,20 +31,20 @@ mod harness;
 use explore::checks::{AGAIN, CONSERVED, ENDS_WELL, Explored, Found, INCIDENT, NEVER_BOTH, UNPAID, explore};
 use explore::engine::Engine;
 use explore::participants::Forgets;
-use explore::world::{Bounds, Says};
+use explore::world::{Bounds, ResultKind};
 
 const USUAL: Bounds = Bounds {
     orders: 1,
     pieces: 1,
-    hasty: 1,
+    early: 1,
     failures: 1,
     results: 1,
-    says: &[Says::Approved, Says::Declined],
+    kinds: &[ResultKind::Approved, ResultKind::Declined],
     crashes: None,
     operations: 0,
 };
 
-/// The definition with another text in place of one that must be there.
+/// Replaces a text that the definition must contain.
 fn with(text: &str, old: &str, new: &str) -> String {
     assert!(text.contains(old), "the definition has no {old:?}");
     text.replace(old, new)
@@ -60,7 +59,7 @@ fn full() -> bool {
     std::env::var("EXPLORE").is_ok_and(|how| how == "full")
 }
 
-/// Explores, finds nothing wrong, and has seen at least so many states, and these.
+/// Explores without a violation, and visits at least this many states and these outcomes.
 fn holds(name: &str, text: &str, bounds: Bounds, least: usize, to_see: &[&str]) {
     let Found { states, seen, broken } = explore(name, Explored::new(Engine::new(text), bounds), None);
     assert!(broken.is_empty(), "{name}: {broken:?}");
@@ -70,7 +69,7 @@ fn holds(name: &str, text: &str, bounds: Bounds, least: usize, to_see: &[&str]) 
     }
 }
 
-/// The order saga with a single attempt for each step, which comes to each outcome sooner.
+/// The order saga with one attempt for each step, which reaches each outcome sooner.
 fn one_attempt() -> String {
     with(&two_attempts(), "attempts = 2,", "attempts = 1,")
 }
@@ -81,33 +80,33 @@ fn messages_may_come_at_any_time_in_any_order_and_again() {
     holds("at any time", &two_attempts(), USUAL, 100_000, &["confirmed", unpaid, AGAIN]);
     let contradicting = Bounds {
         results: 2,
-        says: &[Says::Approved, Says::AlsoApproved, Says::Declined],
+        kinds: &[ResultKind::Approved, ResultKind::AlsoApproved, ResultKind::Declined],
         failures: 0,
-        hasty: 0,
+        early: 0,
         ..USUAL
     };
     holds("results that contradict each other", &two_attempts(), contradicting, 5_000, &["confirmed", unpaid]);
-    let silent = Bounds { results: 0, hasty: 2, ..USUAL };
+    let silent = Bounds { results: 0, early: 2, ..USUAL };
     holds("a provider that is silent", &two_attempts(), silent, 10_000, &["cancelled", unpaid, AGAIN]);
-    let once = Bounds { hasty: 2, failures: 0, ..USUAL };
+    let once = Bounds { early: 2, failures: 0, ..USUAL };
     holds("one attempt", &one_attempt(), once, 10_000, &["confirmed", unpaid, "cancelled", AGAIN]);
     if full() {
         holds(
             "one attempt, and a failure",
             &one_attempt(),
-            Bounds { hasty: 2, ..USUAL },
+            Bounds { early: 2, ..USUAL },
             1_000_000,
             &["confirmed", unpaid],
         );
-        let more = Bounds { hasty: 2, ..USUAL };
-        holds("at any time, two hasty timeouts", &two_attempts(), more, 1_000_000, &["confirmed", unpaid, AGAIN]);
-        let more = Bounds { hasty: 1, ..contradicting };
-        holds("results that contradict each other, and a hasty timeout", &two_attempts(), more, 100_000, &[]);
+        let more = Bounds { early: 2, ..USUAL };
+        holds("at any time, two early timeouts", &two_attempts(), more, 1_000_000, &["confirmed", unpaid, AGAIN]);
+        let more = Bounds { early: 1, ..contradicting };
+        holds("results that contradict each other, and a early timeout", &two_attempts(), more, 100_000, &[]);
     }
 }
 
 #[test]
-fn services_may_crash_before_they_have_sent_what_they_wrote_and_send_it_again() {
+fn services_may_crash_before_sending_their_outbox_and_send_it_again() {
     let bounds = Bounds { crashes: Some(1), failures: 0, ..USUAL };
     holds("as Kafka carries them, one crash", &two_attempts(), bounds, 100_000, &["confirmed", AGAIN]);
     if full() {
@@ -120,48 +119,48 @@ fn services_may_crash_before_they_have_sent_what_they_wrote_and_send_it_again() 
 
 #[test]
 fn two_orders_compete_for_the_last_piece() {
-    let bounds = Bounds { orders: 2, hasty: 0, failures: 0, ..USUAL };
+    let bounds = Bounds { orders: 2, early: 0, failures: 0, ..USUAL };
     holds("two orders", &two_attempts(), bounds, 100_000, &["confirmed", "rejected", "payment_not_completed"]);
     if full() {
-        let more = Bounds { results: 0, hasty: 1, ..bounds };
-        holds("two orders, a hasty timeout", &two_attempts(), more, 10_000, &["rejected", AGAIN]);
+        let more = Bounds { results: 0, early: 1, ..bounds };
+        holds("two orders, a early timeout", &two_attempts(), more, 10_000, &["rejected", AGAIN]);
     }
 }
 
 #[test]
 fn operators_may_interfere_at_any_moment() {
-    let bounds = Bounds { operations: 1, hasty: 0, ..USUAL };
+    let bounds = Bounds { operations: 1, early: 0, ..USUAL };
     holds("an operator", &two_attempts(), bounds, 10_000, &["cancelled", "confirmed", AGAIN]);
-    let bounds = Bounds { operations: 2, hasty: 0, failures: 0, ..USUAL };
-    holds("an operator acts twice", &two_attempts(), bounds, 10_000, &["cancelled", "confirmed", AGAIN]);
+    let bounds = Bounds { operations: 2, early: 0, failures: 0, ..USUAL };
+    holds("two operations", &two_attempts(), bounds, 10_000, &["cancelled", "confirmed", AGAIN]);
     if full() {
         let more = Bounds { operations: 2, failures: 0, ..USUAL };
-        holds("an operator acts twice, and a hasty timeout", &two_attempts(), more, 1_000_000, &["cancelled", AGAIN]);
+        holds("two operations, and an early timeout", &two_attempts(), more, 1_000_000, &["cancelled", AGAIN]);
     }
 }
 
-/// With one attempt for each compensation, one failure is an incident. It ends by a late answer, or by an operator.
+/// With one attempt for each compensation, one failure is an incident, which a late reply or an operator ends.
 #[test]
-fn an_incident_says_what_is_left_and_an_operator_ends_it() {
+fn an_incident_names_the_stuck_step_and_an_operator_ends_it() {
     let text = with(&two_attempts(), "attempts = 100,", "attempts = 1,");
     holds(
         "incidents",
         &text,
-        Bounds { hasty: 1, operations: 1, failures: 0, ..USUAL },
+        Bounds { early: 1, operations: 1, failures: 0, ..USUAL },
         10_000,
         &[INCIDENT, "cancelled"],
     );
-    holds("incidents, the refund failing", &text, Bounds { hasty: 0, failures: 2, ..USUAL }, 10_000, &[INCIDENT]);
+    holds("incidents, the refund failing", &text, Bounds { early: 0, failures: 2, ..USUAL }, 10_000, &[INCIDENT]);
 }
 
-/// The payment is the point of no return, and there is a deadline before it. What is stuck behind it is an incident.
+/// The payment is the pivot, with a deadline before it. A stuck step after it is an incident.
 #[test]
-fn behind_a_pivot_nothing_is_undone_and_a_deadline_counts_only_before_it() {
+fn after_a_pivot_nothing_is_compensated_and_a_deadline_applies_only_before_it() {
     let text = with(&two_attempts(), "receive = {", "pivot = true\nreceive = {");
     let text = with(&text, "[start]", "deadline = \"1h\"\n[start]");
     let seen = ["confirmed", "cancelled", "payment_not_completed", INCIDENT, AGAIN];
     holds("a pivot and a deadline", &text, Bounds { failures: 0, ..USUAL }, 10_000, &seen);
-    let bounds = Bounds { operations: 1, failures: 0, hasty: 0, ..USUAL };
+    let bounds = Bounds { operations: 1, failures: 0, early: 0, ..USUAL };
     holds("a pivot, a deadline and an operator", &text, bounds, 10_000, &seen);
 }
 
@@ -177,13 +176,13 @@ fn confirming_before_it_is_paid_is_caught() {
 }
 
 #[test]
-fn leaving_what_is_not_known_to_have_happened_is_caught() {
-    let engine = Engine::new(&one_attempt()).with_bug_that_skips_the_unknown();
-    is_caught("planted: an unknown outcome is not undone", ENDS_WELL, Explored::new(engine, USUAL));
+fn skipping_compensations_of_unknown_outcomes_is_caught() {
+    let engine = Engine::new(&one_attempt()).with_bug_that_skips_unknown_outcomes();
+    is_caught("planted: an unknown outcome is not compensated", ENDS_WELL, Explored::new(engine, USUAL));
 }
 
 #[test]
-fn acting_twice_on_a_repeated_command_is_caught() {
+fn executing_a_repeated_command_twice_is_caught() {
     for (forgets, name, property) in [
         (Forgets::Reserved, "planted: a repeated reserve reserves again", CONSERVED),
         (Forgets::Barred, "planted: a reserve after its release reserves", ENDS_WELL),
@@ -198,7 +197,7 @@ fn acting_twice_on_a_repeated_command_is_caught() {
 /// Why payment results must lie on one partition.
 #[test]
 fn reading_payment_results_in_another_order_than_the_saga_is_caught() {
-    let mut explored = Explored::new(Engine::new(&one_attempt()), Bounds { results: 2, hasty: 0, ..USUAL });
+    let mut explored = Explored::new(Engine::new(&one_attempt()), Bounds { results: 2, early: 0, ..USUAL });
     explored.system.backwards = true;
     is_caught("planted: payment results in another order", NEVER_BOTH, explored);
 }

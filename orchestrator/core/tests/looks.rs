@@ -1,5 +1,4 @@
-//! What people see of a saga that nothing is decided by: how each step came out, since when something is waited for, what
-//! its commands carried.
+//! Inspection of a saga, on which no decision depends: outcomes of steps, waiting times, payloads of commands.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -11,7 +10,7 @@ use harness::order;
 use saga::{Action, Effect, StepStatus, command_of};
 
 #[test]
-fn how_a_step_came_out_is_known_after_it_was_undone() {
+fn the_outcome_of_a_step_is_known_after_its_compensation() {
     let mut world = order();
     let begun = world.now;
     world.pass(Duration::from_millis(100)).ok("reserve");
@@ -19,25 +18,26 @@ fn how_a_step_came_out_is_known_after_it_was_undone() {
     assert_eq!(world.saga().step("reserve").unwrap().outcome(), Some((StepStatus::Done, done)));
     assert_eq!(world.saga().step("request-payment").unwrap().outcome(), None);
     world.pass(Duration::from_secs(1)).refuse("request-payment");
-    let turned = world.now;
+    let aborted = world.now;
     let reserve = world.saga().step("reserve").unwrap();
     assert_eq!(reserve.status, StepStatus::Compensating);
-    assert_eq!((reserve.started, reserve.since()), (Some(begun), Some(turned)), "it waits for being undone");
-    assert_eq!(world.saga().waiting_since(), Some(turned));
+    assert_eq!((reserve.started, reserve.since()), (Some(begun), Some(aborted)), "it waits for its compensation");
+    assert_eq!(world.saga().waiting_since(), Some(aborted));
     world.pass(Duration::from_secs(1)).finish();
     let reserve = world.saga().step("reserve").unwrap();
     assert_eq!(reserve.status, StepStatus::Compensated);
     assert_eq!(reserve.outcome(), Some((StepStatus::Done, done)));
-    let asked = world.saga().step("request-payment").unwrap();
-    assert_eq!(asked.outcome(), Some((StepStatus::Refused, turned)));
+    let request = world.saga().step("request-payment").unwrap();
+    assert_eq!(request.outcome(), Some((StepStatus::Refused, aborted)));
     assert_eq!(world.saga().step("finalize").unwrap().outcome(), None, "it never began");
 }
 
 #[test]
-fn what_a_command_carried_can_be_told_afterwards() {
+fn the_payload_of_a_command_is_known_afterwards() {
     let mut world = order();
     world.ok("reserve").ok("request-payment").result("approved").ok("finalize");
-    let (definition, saga) = (world.definition.clone(), world.saga().clone());
+    let definition = world.definition.clone();
+    let saga = world.saga().clone();
     assert_eq!(world.commands.len(), 4);
     for effect in &world.commands {
         let Effect::SendCommand { step, command, payload, action, .. } = effect else { panic!("{effect:?}") };

@@ -1,4 +1,4 @@
-//! What operators may do to a saga, each act once and where it makes sense, and what they are told where it makes none.
+//! Operations of operators: each is applied once if it is allowed, and refused with a reason otherwise.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -22,11 +22,13 @@ fn resolve() -> Operate {
     Operate::Resolve { step: None, happened: true, answer: Value::Null }
 }
 
-fn told(world: &mut World, what: Operate, why: &str) {
-    let (steps, status, sent) = (world.saga().steps.clone(), world.saga().status, world.sent.len());
+fn is_refused(world: &mut World, what: Operate, why: &str) {
+    let steps = world.saga().steps.clone();
+    let status = world.saga().status;
+    let sent = world.sent.len();
     let refused = world.operate(what).map(|_| ()).unwrap_err();
     assert!(refused.contains(why), "{refused}");
-    assert!(world.notes.last().unwrap().ends_with(&refused), "it is told to the log too");
+    assert!(world.notes.last().unwrap().ends_with(&refused), "the refusal is logged too");
     assert_eq!((&world.saga().steps, world.saga().status, world.sent.len()), (&steps, status, sent));
     assert_eq!(world.saga().history.last().unwrap().what, What::OperatorRefused);
 }
@@ -39,8 +41,8 @@ fn incident() -> World {
     world
 }
 
-/// Paid, with the pivot behind it, and the stock can't be taken out.
-fn incident_behind_the_pivot() -> World {
+/// A paid order after the pivot, whose stock can't be confirmed.
+fn incident_after_the_pivot() -> World {
     let mut world = order_with_pivot();
     world.ok("reserve").ok("request-payment").result("approved").fail_out("finalize");
     assert_eq!((world.saga().status, world.status("finalize")), (Status::Incident, StepStatus::Stuck));
@@ -48,10 +50,12 @@ fn incident_behind_the_pivot() -> World {
 }
 
 #[test]
-fn an_act_is_recorded_with_who_and_why_and_done_once() {
+fn an_operation_is_recorded_with_its_operator_and_reason_and_applied_once() {
     let mut world = order();
     let act = |id: &str| {
-        let (id, by, why) = (id.to_owned(), "techlead".to_owned(), "looks odd".to_owned());
+        let id = id.to_owned();
+        let by = "techlead".to_owned();
+        let why = "looks odd".to_owned();
         Input::Operator(Operation { id, by, why, what: Operate::Pause })
     };
     world.decide(act("1"));
@@ -73,7 +77,7 @@ fn an_act_is_recorded_with_who_and_why_and_done_once() {
 }
 
 #[test]
-fn a_paused_saga_takes_answers_and_begins_nothing() {
+fn a_paused_saga_applies_replies_and_sends_nothing() {
     let mut world = order();
     world.operate(Operate::Pause).unwrap();
     assert_eq!((world.saga().status, world.saga().wake_at()), (Status::Paused, None));
@@ -85,7 +89,7 @@ fn a_paused_saga_takes_answers_and_begins_nothing() {
 }
 
 #[test]
-fn a_timer_keeps_the_time_that_was_left_to_it() {
+fn a_pause_preserves_the_remaining_time_of_a_timer() {
     let mut world = order();
     let left = world.saga().wake_at().unwrap() - world.now.0;
     world.operate(Operate::Pause).unwrap();
@@ -96,7 +100,7 @@ fn a_timer_keeps_the_time_that_was_left_to_it() {
 }
 
 #[test]
-fn a_retry_that_is_set_while_paused_comes_after_its_pause_when_the_saga_goes_on() {
+fn a_retry_scheduled_while_paused_starts_its_pause_when_the_saga_resumes() {
     let mut world = order();
     world.operate(Operate::Pause).unwrap().pass(Duration::from_secs(5)).fail("reserve");
     world.pass(Duration::from_secs(3600)).operate(Operate::Resume).unwrap();
@@ -121,7 +125,7 @@ fn the_deadline_stands_still_while_paused() {
 }
 
 #[test]
-fn a_saga_that_is_cancelled_while_paused_has_no_deadline_any_more() {
+fn a_saga_cancelled_while_paused_has_no_deadline() {
     let mut world = order_with_pivot();
     world.operate(Operate::Pause).unwrap().pass(Duration::from_secs(7200));
     world.operate(Operate::Cancel { reason: None }).unwrap();
@@ -129,7 +133,7 @@ fn a_saga_that_is_cancelled_while_paused_has_no_deadline_any_more() {
 }
 
 #[test]
-fn what_is_refused_while_paused_is_undone_after() {
+fn a_refusal_while_paused_is_compensated_after_the_resume() {
     let mut world = order();
     world.ok("reserve").operate(Operate::Pause).unwrap();
     world.refuse("request-payment").newly_sent();
@@ -139,23 +143,23 @@ fn what_is_refused_while_paused_is_undone_after() {
 }
 
 #[test]
-fn pausing_and_resuming_make_sense_only_in_turn() {
+fn only_a_running_saga_is_paused_and_only_a_paused_one_resumed() {
     let mut world = order();
-    told(&mut world, Operate::Resume, "the saga is running: only a paused one");
+    is_refused(&mut world, Operate::Resume, "the saga is running: only a paused saga");
     world.operate(Operate::Pause).unwrap();
-    told(&mut world, Operate::Pause, "the saga is paused");
-    told(&mut world, retry(), "the saga is paused: resume it first");
-    told(&mut incident(), Operate::Pause, "the saga is incident");
+    is_refused(&mut world, Operate::Pause, "the saga is paused");
+    is_refused(&mut world, retry(), "the saga is paused: resume it first");
+    is_refused(&mut incident(), Operate::Pause, "the saga is incident");
 }
 
 #[test]
-fn cancelling_undoes_all_that_may_have_happened() {
+fn cancelling_compensates_all_that_may_have_happened() {
     let mut world = order();
     world.ok("reserve").newly_sent();
     world.operate(Operate::Cancel { reason: None }).unwrap();
     assert_eq!(world.newly_sent(), ["!request-payment"]);
     assert_eq!(world.finish().ends(), (Status::Compensated, "cancelled", Some("cancelled_by_operator")));
-    told(&mut world, Operate::Cancel { reason: None }, "the saga is compensated already");
+    is_refused(&mut world, Operate::Cancel { reason: None }, "the saga is compensated already");
     let mut world = order_with_pivot();
     world.operate(Operate::Cancel { reason: None }).unwrap();
     assert_eq!(world.finish().ends(), (Status::Compensated, "cancelled", Some("by_us")));
@@ -174,45 +178,45 @@ fn a_paused_saga_is_cancelled_at_once() {
 fn a_paused_saga_that_cannot_be_cancelled_stays_paused() {
     let mut world = order_with_pivot();
     world.ok("reserve").ok("request-payment").operate(Operate::Pause).unwrap();
-    told(&mut world, Operate::Cancel { reason: None }, "the pivot has begun");
+    is_refused(&mut world, Operate::Cancel { reason: None }, "the pivot has begun");
     assert_eq!(world.saga().status, Status::Paused);
     assert!(world.saga().paused.is_some());
 }
 
 #[test]
-fn what_is_done_or_undone_or_behind_the_pivot_is_not_cancelled() {
+fn a_finished_or_aborted_saga_or_one_after_the_pivot_is_not_cancelled() {
     let mut world = order();
     world.ok("reserve").ok("request-payment").result("approved").ok("finalize");
-    told(&mut world, Operate::Cancel { reason: None }, "all steps are done: the ending is confirmed");
+    is_refused(&mut world, Operate::Cancel { reason: None }, "all steps are done: the ending is confirmed");
     let mut world = order();
     world.refuse("reserve");
-    told(&mut world, Operate::Cancel { reason: None }, "the saga is compensating already");
-    told(
+    is_refused(&mut world, Operate::Cancel { reason: None }, "the saga is compensating already");
+    is_refused(
         &mut incident(),
         Operate::Cancel { reason: None },
-        "it is being undone already: the ending is payment_not_completed",
+        "it is being compensated already: the ending is payment_not_completed",
     );
     let mut world = order_with_pivot();
     world.ok("reserve").ok("request-payment");
-    told(&mut world, Operate::Cancel { reason: None }, "the pivot has begun");
-    told(&mut incident_behind_the_pivot(), Operate::Cancel { reason: None }, "the pivot has begun");
+    is_refused(&mut world, Operate::Cancel { reason: None }, "the pivot has begun");
+    is_refused(&mut incident_after_the_pivot(), Operate::Cancel { reason: None }, "the pivot has begun");
 }
 
 #[test]
 fn the_next_attempt_is_sent_now() {
     let mut world = order();
-    told(&mut world, retry(), "no step waits for its next attempt");
-    told(
+    is_refused(&mut world, retry(), "no step waits for its next attempt");
+    is_refused(
         &mut world,
         Operate::Retry { step: Some("reserve".into()) },
-        "reserve is running, and an attempt of it is under way",
+        "reserve is running, with an attempt in flight",
     );
     world.fail("reserve").newly_sent();
     world.operate(Operate::Retry { step: Some("reserve".into()) }).unwrap();
     assert_eq!((world.newly_sent(), world.status("reserve")), (vec!["reserve".to_owned()], StepStatus::Running));
     assert_eq!(world.saga().step("reserve").unwrap().attempts, 2);
-    told(&mut world, Operate::Retry { step: Some("what".into()) }, "there is no step \"what\", only reserve, ");
-    told(
+    is_refused(&mut world, Operate::Retry { step: Some("what".into()) }, "there is no step \"what\", only reserve, ");
+    is_refused(
         &mut world,
         Operate::Retry { step: Some("finalize".into()) },
         "finalize is waiting: there is nothing to retry",
@@ -220,13 +224,13 @@ fn the_next_attempt_is_sent_now() {
 }
 
 #[test]
-fn with_a_retry_all_attempts_begin_anew() {
+fn a_manual_retry_resets_the_attempts() {
     let mut world = order();
     for _ in 0..4 {
         world.fail("reserve").wait();
     }
     world.fail("reserve");
-    assert_eq!(world.status("reserve"), StepStatus::Compensating, "five and no more");
+    assert_eq!(world.status("reserve"), StepStatus::Compensating, "five attempts at most");
     let mut world = order();
     for _ in 0..3 {
         world.fail("reserve").wait();
@@ -239,34 +243,38 @@ fn with_a_retry_all_attempts_begin_anew() {
 }
 
 #[test]
-fn an_incident_goes_on_with_a_retry() {
+fn a_retry_ends_an_incident() {
     let mut world = incident();
     world.newly_sent();
     world.operate(retry()).unwrap();
     assert_eq!((world.newly_sent(), world.saga().status), (vec!["!reserve".to_owned()], Status::Compensating));
     world.fail("!reserve");
-    assert_eq!(world.saga().status, Status::Compensating, "its retries began anew");
+    assert_eq!(world.saga().status, Status::Compensating, "its retries were reset");
     assert_eq!(world.finish().saga().status, Status::Compensated);
 }
 
 #[test]
-fn an_incident_is_resolved_by_hand() {
+fn an_incident_is_resolved_manually() {
     let mut world = incident();
-    told(&mut world, skip("reserve"), "reserve is stuck: only a step that is being done");
-    told(
+    is_refused(&mut world, skip("reserve"), "reserve is stuck: only a running or retrying step");
+    is_refused(
         &mut world,
         Operate::Resolve { step: Some("finalize".into()), happened: true, answer: Value::Null },
-        "what stands in the way is reserve",
+        "finalize is skipped, not stuck; stuck: reserve",
     );
-    told(&mut world, Operate::Resolve { step: None, happened: false, answer: Value::Null }, "reserve has to happen");
+    is_refused(
+        &mut world,
+        Operate::Resolve { step: None, happened: false, answer: Value::Null },
+        "reserve must be done",
+    );
     world.operate(resolve()).unwrap();
     assert_eq!(world.status("reserve"), StepStatus::Compensated);
     assert_eq!(world.finish().ends(), (Status::Compensated, "payment_not_completed", Some("out_of_stock")));
-    told(&mut order(), resolve(), "nothing stands in its way");
+    is_refused(&mut order(), resolve(), "no step is stuck");
 }
 
 #[test]
-fn an_ending_that_cannot_be_told_is_resolved_too() {
+fn an_ending_that_cannot_be_reported_is_resolved_too() {
     let mut world = order();
     world.refuse("reserve").refuse("conclude");
     assert_eq!(world.saga().status, Status::Incident);
@@ -275,30 +283,31 @@ fn an_ending_that_cannot_be_told_is_resolved_too() {
 }
 
 #[test]
-fn a_step_is_skipped_with_the_answer_that_is_given() {
+fn a_step_is_skipped_with_the_given_answer() {
     let mut world = order();
     world.newly_sent();
     world.operate(skip("reserve")).unwrap();
     assert_eq!((world.status("reserve"), world.newly_sent()), (StepStatus::Done, vec!["request-payment".to_owned()]));
     assert_eq!(world.saga().data.as_map()["reservation"], json!({"by": "hand"}));
     world.answer_attempt("reserve", 1, refused());
-    assert_eq!(world.notes, ["reserve: late or repeated answer to execute: refused, out_of_stock; it is done"]);
+    assert_eq!(world.notes, ["reserve: late or repeated reply to execute: refused, out_of_stock; the step is done"]);
     world.refuse("request-payment");
-    assert_eq!(world.newly_sent(), ["!reserve"], "what was skipped is undone all the same");
-    told(&mut world, skip("reserve"), "reserve is compensating");
+    assert_eq!(world.newly_sent(), ["!reserve"], "a skipped step is compensated too");
+    is_refused(&mut world, skip("reserve"), "reserve is compensating");
     let mut world = order();
-    told(&mut world, skip("finalize"), "finalize is waiting");
-    told(&mut world, skip("conclude"), "conclude is waiting");
+    is_refused(&mut world, skip("finalize"), "finalize is waiting");
+    is_refused(&mut world, skip("conclude"), "conclude is waiting");
     let answer = json!("x".repeat(70_000));
-    told(&mut world, Operate::Skip { step: "reserve".into(), answer }, "larger than 65536 bytes");
+    is_refused(&mut world, Operate::Skip { step: "reserve".into(), answer }, "larger than 65536 bytes");
     let answer = json!("x".repeat(OUTPUT_LIMIT - 3));
     world.operate(Operate::Skip { step: "reserve".into(), answer }).unwrap();
 }
 
 #[test]
-fn an_act_is_read_as_it_is_written_and_names_its_step_in_the_history() {
+fn an_operation_is_read_from_json_and_its_step_is_recorded() {
     let step = || Some("reserve".to_owned());
-    let (answer, happened) = (Value::Null, true);
+    let answer = Value::Null;
+    let happened = true;
     for (text, act, name) in [
         (r#"{"action":"pause"}"#, Operate::Pause, ""),
         (r#"{"action":"retry"}"#, retry(), ""),
@@ -309,15 +318,15 @@ fn an_act_is_read_as_it_is_written_and_names_its_step_in_the_history() {
     ] {
         assert_eq!(serde_json::from_str::<Operate>(text).unwrap(), act, "{text}");
         let mut world = order();
-        // Whether it makes sense here or not.
+        // Applied or refused.
         _ = world.operate(act).map(|_| ());
-        let acted = |entry: &&saga::Entry| matches!(entry.what, What::Operated | What::OperatorRefused);
-        assert_eq!(world.saga().history.iter().find(acted).unwrap().step, name, "{text}");
+        let is_operation = |entry: &&saga::Entry| matches!(entry.what, What::Operated | What::OperatorRefused);
+        assert_eq!(world.saga().history.iter().find(is_operation).unwrap().step, name, "{text}");
     }
 }
 
 #[test]
-fn a_wait_that_stands_in_the_way_begins_anew() {
+fn a_stuck_wait_is_restarted_by_a_retry() {
     let text = ORDER.replacen("name = \"request-payment\"", "name = \"request-payment\"\npivot = true", 1);
     let mut world = World::start(definition(&text), json!({"orderId": "o"}));
     world.ok("reserve").ok("request-payment").wait().newly_sent();
@@ -336,21 +345,21 @@ fn a_wait_is_skipped_too() {
 }
 
 #[test]
-fn behind_the_pivot_an_incident_goes_on_by_retry_or_by_hand_or_by_a_late_answer() {
-    let mut world = incident_behind_the_pivot();
+fn after_the_pivot_an_incident_ends_by_a_retry_a_resolution_or_a_late_reply() {
+    let mut world = incident_after_the_pivot();
     world.operate(retry()).unwrap();
     assert_eq!(world.finish().ends(), (Status::Completed, "confirmed", None));
-    let mut world = incident_behind_the_pivot();
+    let mut world = incident_after_the_pivot();
     world.operate(resolve()).unwrap();
     assert_eq!(world.finish().ends(), (Status::Completed, "confirmed", None));
-    let mut world = incident_behind_the_pivot();
+    let mut world = incident_after_the_pivot();
     world.answer_attempt("finalize", 1, failed()).answer_attempt("finalize", 1, refused());
     assert_eq!(world.saga().status, Status::Incident);
     world.answer_attempt("finalize", 1, ok());
     assert_eq!(world.finish().ends(), (Status::Completed, "confirmed", None));
-    told(
-        &mut incident_behind_the_pivot(),
+    is_refused(
+        &mut incident_after_the_pivot(),
         Operate::Resolve { step: None, happened: false, answer: Value::Null },
-        "finalize has to happen",
+        "finalize must be done",
     );
 }

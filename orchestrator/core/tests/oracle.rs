@@ -1,6 +1,7 @@
-//! Random sagas in a random world, against an oracle that knows only the world: either everything is done, or everything
-//! that happened is undone, in a legal order, or there is an incident. Commands are lost sight of, delayed and reordered,
-//! answers are repeated, timers fire at any time, operators interfere. `PROPTEST_CASES` sets how many cases are tried.
+//! Random sagas with simulated participants, against an oracle that knows only the participants: either every step is
+//! done, or every step that happened is compensated in a legal order, or there is an incident. Commands are lost,
+//! delayed and reordered, replies are repeated, timers fire at any time, operators intervene. `PROPTEST_CASES` sets the
+//! number of cases.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -21,13 +22,13 @@ use saga::{
 };
 use serde_json::{Value, json};
 
-/// What a participant knows of a step.
+/// The state of a step at its participant.
 #[derive(Debug, Clone, Copy, Default)]
 struct Fact {
     happened: bool,
     refused: bool,
     undone: bool,
-    /// An ok reached the saga.
+    /// A success was reported to the saga.
     acknowledged: bool,
 }
 
@@ -36,14 +37,15 @@ struct World<'a> {
     definition: Definition,
     saga: Saga,
     now: Timestamp,
-    /// How long it stood still, paused.
-    stood: Duration,
+    /// The total duration of pauses.
+    paused: Duration,
     facts: Vec<Fact>,
-    heard_yes: Vec<bool>,
+    approved: Vec<bool>,
     in_flight: Vec<Effect>,
     past: Vec<Input>,
-    told: Option<String>,
-    /// The statuses that were told while it ran.
+    /// The ending reported.
+    ending: Option<String>,
+    /// The progress reported.
     progress: BTreeSet<String>,
     messages: u32,
     yeses: usize,
@@ -61,12 +63,12 @@ impl<'a> World<'a> {
             definition,
             saga: decision.saga.unwrap(),
             now,
-            stood: Duration::ZERO,
+            paused: Duration::ZERO,
             facts: vec![Fact::default(); drawn.len()],
-            heard_yes: vec![false; drawn.len()],
+            approved: vec![false; drawn.len()],
             in_flight: Vec::new(),
             past: Vec::new(),
-            told: None,
+            ending: None,
             progress: BTreeSet::new(),
             messages: 0,
             yeses: 0,
@@ -86,27 +88,27 @@ impl<'a> World<'a> {
         found
     }
 
-    /// Whether a step is done or was not to be, as the world knows it. Rules that hold are kept as soon as it is their turn.
+    /// Returns true if a step is done or skipped, by the facts. Rules that hold are done once their predecessors are.
     fn is_done(&self, step: usize) -> bool {
         let drawn = &self.drawn[step];
         let kept = drawn.kind == Kind::Checks(true) && drawn.after.iter().all(|before| self.is_done(*before));
         let done = self.facts[step].happened && !self.facts[step].undone;
-        drawn.skipped() || kept || done || self.heard_yes[step]
+        drawn.skipped() || kept || done || self.approved[step]
     }
 
-    /// A step that happened, can be undone, and is not.
-    fn stands(&self, step: usize) -> bool {
+    /// Returns true if a step happened and still has to be compensated.
+    fn is_uncompensated(&self, step: usize) -> bool {
         let fact = self.facts[step];
-        self.drawn[step].undoable && fact.happened && !fact.undone
+        self.drawn[step].compensable && fact.happened && !fact.undone
     }
 
-    /// The oracle's rules for what may be sent.
+    /// Checks that the effects are legal.
     fn send(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             let (step, action, payload) = match &effect {
                 Effect::SendCommand { step, action, payload, .. } => (step, action, payload),
-                Effect::Tell { payload, .. } => {
-                    self.tell(payload["status"].as_str().unwrap());
+                Effect::SendProgress { payload, .. } => {
+                    self.report_progress(payload["status"].as_str().unwrap());
                     continue;
                 }
             };
@@ -116,13 +118,13 @@ impl<'a> World<'a> {
                     for before in &self.drawn[step].after {
                         assert!(self.is_done(*before), "s{step} begins before s{before} is done");
                     }
-                    assert!(!self.drawn[step].skipped(), "s{step} is not to be done");
+                    assert!(!self.drawn[step].skipped(), "s{step} must be skipped");
                 }
                 (Some(step), Action::Compensate) => {
                     let step: usize = step.parse().unwrap();
-                    assert!(self.drawn[step].undoable && self.saga.status != Status::Completed);
+                    assert!(self.drawn[step].compensable && self.saga.status != Status::Completed);
                     for later in self.descendants(step) {
-                        assert!(!self.stands(later), "s{step} is undone before s{later}");
+                        assert!(!self.is_uncompensated(later), "s{step} is compensated before s{later}");
                     }
                 }
                 (None, _) => self.conclude(payload["status"].as_str().unwrap().to_owned()),
@@ -131,30 +133,30 @@ impl<'a> World<'a> {
         }
     }
 
-    /// It is told how far the saga is: while it runs, what was done, each status once.
-    fn tell(&mut self, status: &str) {
+    /// Checks a progress message: the saga runs, the step is done, and each status is reported once.
+    fn report_progress(&mut self, status: &str) {
         let step: usize = status.strip_prefix('s').unwrap().parse().unwrap();
-        assert!(self.saga.status == Status::Running && !self.saga.turned(), "it does not run");
-        assert!(self.told.is_none(), "its ending is told already");
+        assert!(self.saga.status == Status::Running && !self.saga.is_aborted(), "the saga does not run");
+        assert!(self.ending.is_none(), "the ending is reported already");
         assert!(self.is_done(step) && !self.drawn[step].skipped(), "s{step} is not done");
-        assert!(self.progress.insert(status.to_owned()), "{status} is told again");
+        assert!(self.progress.insert(status.to_owned()), "{status} is reported again");
     }
 
     fn conclude(&mut self, status: String) {
-        self.everything_is_as_told(&status);
-        assert!(self.told.is_none() || self.told.as_ref() == Some(&status), "the ending never changes");
-        self.told = Some(status);
+        self.check_facts(&status);
+        assert!(self.ending.is_none() || self.ending.as_ref() == Some(&status), "the ending never changes");
+        self.ending = Some(status);
     }
 
-    fn everything_is_as_told(&self, status: &str) {
+    fn check_facts(&self, status: &str) {
         for (i, fact) in self.facts.iter().enumerate() {
             if status == "good" {
                 assert!(self.is_done(i), "s{i} is not done");
             } else {
-                assert!(!self.stands(i), "s{i} is not undone");
+                assert!(!self.is_uncompensated(i), "s{i} is not compensated");
                 assert!(
-                    !self.drawn[i].pivot || self.drawn[i].undoable || !fact.happened,
-                    "the pivot was the last word"
+                    !self.drawn[i].pivot || self.drawn[i].compensable || !fact.happened,
+                    "the irreversible pivot happened"
                 );
             }
         }
@@ -166,30 +168,30 @@ impl<'a> World<'a> {
         self.saga = decision.saga.unwrap();
         if let Some(pivot) = self.drawn.iter().position(|step| step.pivot) {
             let passed = matches!(before.steps[pivot].status, StepStatus::Done | StepStatus::Skipped);
-            assert!(!passed || before.turned() || !self.saga.turned(), "it turned back behind the pivot");
+            assert!(!passed || before.is_aborted() || !self.saga.is_aborted(), "it aborted after the pivot");
         }
-        self.the_deadline_counts_what_it_ran(&before);
+        self.check_deadline(&before);
         assert_eq!(decision.changed, self.saga != before);
         harness::check_always(Some(&before), &self.saga);
-        self.hear();
+        self.update_approved();
         self.send(decision.effects);
         self.past.push(input);
     }
 
-    /// It turns back at its deadline, which counts from its start, but not the time that it was paused.
-    fn the_deadline_counts_what_it_ran(&self, before: &Saga) {
-        let Some(deadline) = self.definition.deadline.map(|time| Timestamp(0).plus(time).plus(self.stood)) else {
+    /// Checks that the saga aborts at its deadline, which counts from the start without pauses.
+    fn check_deadline(&self, before: &Saga) {
+        let Some(deadline) = self.definition.deadline.map(|time| Timestamp(0).plus(time).plus(self.paused)) else {
             return;
         };
         let late =
             |saga: &Saga| saga.ending.as_ref().is_some_and(|end| end.reason.as_deref() == Some("deadline_exceeded"));
-        assert!(late(before) || !late(&self.saga) || deadline <= self.now, "it turned back before its deadline");
+        assert!(late(before) || !late(&self.saga) || deadline <= self.now, "it aborted before its deadline");
         if self.saga.status != Status::Paused {
-            assert!(self.saga.deadline.is_none_or(|at| at == deadline), "the deadline is another");
+            assert!(self.saga.deadline.is_none_or(|at| at == deadline), "the deadline is wrong");
         }
     }
 
-    /// Brings a command to its participant, who keeps to an answer that was heard.
+    /// Delivers a command to its participant, whose acknowledged answers never change.
     fn deliver(&mut self, place: usize, mood: u8) {
         let Effect::SendCommand { step, attempt, action, .. } = self.in_flight.remove(place) else {
             panic!("only commands are answered")
@@ -205,13 +207,14 @@ impl<'a> World<'a> {
     }
 
     fn participant(&mut self, i: usize, action: Action, mood: u8) -> Outcome {
-        let (undo_fails, last_word) = (self.drawn[i].undo_fails, self.drawn[i].pivot && !self.drawn[i].undoable);
+        let undo_fails = self.drawn[i].undo_fails;
+        let irreversible = self.drawn[i].pivot && !self.drawn[i].compensable;
         let fact = &mut self.facts[i];
         match action {
             Action::Compensate if undo_fails => return harness::failed(),
             Action::Compensate => fact.undone = true,
-            // It happened in an attempt that nobody heard of, and another attempt is refused.
-            Action::Execute if fact.happened && !fact.acknowledged && mood == 3 && !last_word => {
+            // It happened in an unacknowledged attempt, and another attempt is refused.
+            Action::Execute if fact.happened && !fact.acknowledged && mood == 3 && !irreversible => {
                 return harness::refused();
             }
             Action::Execute if fact.happened => {}
@@ -229,19 +232,20 @@ impl<'a> World<'a> {
     fn call_back(&mut self, status: &str) {
         self.messages += 1;
         self.yeses += usize::from(status == "yes");
-        let (source, id) = ("outside".to_owned(), self.messages.to_string());
+        let source = "outside".to_owned();
+        let id = self.messages.to_string();
         self.decide(Input::Callback(Callback { source, id, status: status.to_owned(), payload: Value::Null }));
     }
 
-    /// Which steps have taken a yes: never more than there were.
-    fn hear(&mut self) {
-        for (i, heard) in self.heard_yes.iter_mut().enumerate().filter(|(i, _)| self.drawn[*i].kind == Kind::Waits) {
-            *heard = self.saga.data.as_map().contains_key(&format!("o{i}"));
+    /// Updates the steps with an accepted callback, and checks that each callback counts once.
+    fn update_approved(&mut self) {
+        for (i, approved) in self.approved.iter_mut().enumerate().filter(|(i, _)| self.drawn[*i].kind == Kind::Waits) {
+            *approved = self.saga.data.as_map().contains_key(&format!("o{i}"));
         }
-        assert!(self.heard_yes.iter().filter(|heard| **heard).count() <= self.yeses, "a callback counts once");
+        assert!(self.approved.iter().filter(|approved| **approved).count() <= self.yeses, "a callback counts once");
     }
 
-    /// An operator acts; what is done by hand becomes a fact.
+    /// Applies an operation. A manual completion becomes a fact.
     fn operate(&mut self, which: u8) {
         let step = format!("s{}", usize::from(which / 6) % self.drawn.len());
         let what = match which % 6 {
@@ -249,20 +253,22 @@ impl<'a> World<'a> {
             1 => Operate::Resume,
             2 if which < 100 => Operate::Cancel { reason: None },
             2 | 3 => Operate::Retry { step: None },
-            4 => Operate::Skip { step, answer: json!("by hand") },
-            _ => Operate::Resolve { step: None, happened: true, answer: json!("by hand") },
+            4 => Operate::Skip { step, answer: json!("manual") },
+            _ => Operate::Resolve { step: None, happened: true, answer: json!("manual") },
         };
-        let by_hand = matches!(what, Operate::Skip { .. } | Operate::Resolve { .. });
+        let manual = matches!(what, Operate::Skip { .. } | Operate::Resolve { .. });
         self.messages += 1;
-        self.yeses += usize::from(by_hand);
-        let (id, before) = (self.messages.to_string(), self.saga.steps.clone());
-        if by_hand {
-            // A dry run tells the facts before the oracle looks at what is sent.
-            let act = Operation { id: id.clone(), by: "o".into(), why: "w".into(), what: what.clone() };
-            let after = decide(&self.definition, Some(self.saga.clone()), Input::Operator(act), self.now).saga.unwrap();
+        self.yeses += usize::from(manual);
+        let id = self.messages.to_string();
+        let before = self.saga.steps.clone();
+        if manual {
+            // A dry run determines the facts before the effects are checked.
+            let operation = Operation { id: id.clone(), by: "o".into(), why: "w".into(), what: what.clone() };
+            let after =
+                decide(&self.definition, Some(self.saga.clone()), Input::Operator(operation), self.now).saga.unwrap();
             for (fact, (before, after)) in self.facts.iter_mut().zip(before.iter().zip(&after.steps)) {
                 fact.undone |=
-                    before.status == StepStatus::Stuck && before.undos > 0 && after.status != StepStatus::Stuck;
+                    before.status == StepStatus::Stuck && before.compensations > 0 && after.status != StepStatus::Stuck;
                 let is_done = |step: &StepState| step.outcome().is_some_and(|(how, _)| how == StepStatus::Done);
                 fact.happened |= !is_done(before) && is_done(after);
             }
@@ -270,11 +276,12 @@ impl<'a> World<'a> {
         self.decide(Input::Operator(Operation { id, by: "o".into(), why: "w".into(), what }));
     }
 
-    /// Time passes to the next timer; or, where none runs, just so.
+    /// Advances the time to the next timer; of a paused saga, by an arbitrary duration.
     fn pass(&mut self, which: u8) {
         if self.saga.status == Status::Paused {
             let time = Duration::from_millis(u64::from(which) * 100);
-            (self.now, self.stood) = (self.now.plus(time), self.stood + time);
+            self.now = self.now.plus(time);
+            self.paused += time;
         }
         self.tick();
     }
@@ -299,7 +306,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// From here everything goes well, but for the compensations that never work.
+    /// Continues without faults, except for the compensations that always fail.
     fn drain(&mut self) {
         for _ in 0..2000 {
             if self.saga.status == Status::Paused {
@@ -334,7 +341,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn all_is_done_or_all_is_undone_or_an_incident_says_what_is_left(
+    fn all_is_done_or_all_is_compensated_or_there_is_an_incident(
         drawn in drawn_steps(),
         whole in whole(),
         script in prop::collection::vec((any::<u8>(), any::<u8>()), 0..60),
@@ -345,20 +352,21 @@ proptest! {
         }
         world.drain();
         match world.saga.status {
-            Status::Completed => world.everything_is_as_told("good"),
-            Status::Compensated => world.everything_is_as_told("bad"),
+            Status::Completed => world.check_facts("good"),
+            Status::Compensated => world.check_facts("bad"),
             Status::Incident => {
                 let stuck: Vec<&str> = world.saga.current_steps().collect();
                 prop_assert!(!stuck.is_empty());
-                let never_works = |name: &str| {
+                let always_fails = |name: &str| {
                     let step = &drawn[name[1..].parse::<usize>().unwrap()];
                     step.undo_fails || step.kind == Kind::Checks(false)
                 };
-                prop_assert!(stuck.iter().all(|name| !script.is_empty() || never_works(name)));
+                prop_assert!(stuck.iter().all(|name| !script.is_empty() || always_fails(name)));
             }
-            other @ (Status::Running | Status::Compensating | Status::Paused) => panic!("it rests while {other}"),
+            other @ (Status::Running | Status::Compensating | Status::Paused) => panic!("the saga rests as {other}"),
         }
         let refused = drawn.iter().any(|step| step.kind == Kind::Checks(false) && !step.skipped());
-        prop_assert!(!script.is_empty() || refused || world.saga.status == Status::Completed, "nothing went wrong");
+        let completed = world.saga.status == Status::Completed;
+        prop_assert!(!script.is_empty() || refused || completed, "it failed without a fault");
     }
 }

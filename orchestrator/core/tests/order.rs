@@ -1,5 +1,4 @@
-//! The order saga as a specification: what happens when all goes well, when each step in turn does not, when answers come
-//! twice, and when they come too late.
+//! The order saga as a specification: success, failure of each step in turn, repeated and late replies.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -41,14 +40,14 @@ fn a_paid_order_is_confirmed() {
     assert_eq!(world.newly_sent(), ["finalize"]);
     world.ok("finalize");
     assert_eq!(world.newly_sent(), ["conclude"]);
-    assert_eq!(world.saga().status, Status::Running, "the order does not know yet");
+    assert_eq!(world.saga().status, Status::Running, "the ending is not acknowledged yet");
     world.ok("conclude");
     assert_eq!(world.ends(), (Status::Completed, "confirmed", None));
     assert_eq!(world.saga().wake_at(), None);
 }
 
 #[test]
-fn commands_carry_what_the_definition_says() {
+fn commands_carry_the_fields_of_the_definition() {
     let mut world = at_finalize();
     world.ok("finalize");
     let Effect::SendCommand { topic, key, command, attempt, action, .. } = &world.commands[0] else {
@@ -67,22 +66,22 @@ fn commands_carry_what_the_definition_says() {
 }
 
 #[test]
-fn the_ending_tells_the_steps() {
+fn the_ending_reports_the_steps() {
     let mut world = order();
     world.now = Timestamp(world.now.0 + 7);
     world.refuse("reserve");
-    let told = json!({
+    let expected = json!({
         "orderId": harness::ID, "status": "rejected", "reason": "out_of_stock",
         "steps": [{
             "step": "reserve", "label": "Reserve the stock", "status": "refused", "attempts": 1,
             "startedAt": "2023-11-14T22:13:20.000Z", "endedAt": "2023-11-14T22:13:20.007Z", "reason": "out_of_stock",
         }],
     });
-    assert_eq!(payload(&world, 1), &told);
+    assert_eq!(payload(&world, 1), &expected);
 }
 
 #[test]
-fn out_of_stock_is_rejected_and_nothing_is_undone() {
+fn out_of_stock_is_rejected_and_nothing_is_compensated() {
     let mut world = order();
     world.refuse("reserve");
     assert_eq!(world.newly_sent(), ["reserve", "conclude"]);
@@ -104,7 +103,7 @@ fn a_declined_payment_is_cancelled_and_the_stock_released() {
 }
 
 #[test]
-fn no_payment_result_in_time_is_undone() {
+fn a_missing_payment_result_is_compensated() {
     let mut world = at_payment_result();
     world.newly_sent();
     world.pass(Duration::from_secs(15 * 60 - 1));
@@ -115,10 +114,10 @@ fn no_payment_result_in_time_is_undone() {
     assert_eq!(world.status("payment-result"), StepStatus::TimedOut);
 }
 
-/// Every step in turn, refused, failing and silent: each time what may have happened is undone in reverse, and the order
-/// hears of it.
+/// Every step in turn is refused, fails and times out: each time all that may have happened is compensated in reverse
+/// order, and the ending is reported.
 #[test]
-fn every_step_in_turn_leaves_a_clean_slate() {
+fn a_failure_of_any_step_is_compensated_completely() {
     type Begin = fn() -> World;
     let (reserve, pay): (Begin, Begin) = (order, || {
         let mut world = order();
@@ -149,7 +148,7 @@ fn every_step_in_turn_leaves_a_clean_slate() {
 }
 
 #[test]
-fn endings_are_named_by_what_stood_in_the_way() {
+fn endings_depend_on_the_failed_step() {
     assert_eq!(order().fail_out("reserve").finish().ends().1, "cancelled");
     assert_eq!(order().fail_out("reserve").finish().ends().2, Some("reserve_failed"));
     assert_eq!(order().wait_out("reserve").finish().ends().2, Some("reserve_timed_out"));
@@ -163,7 +162,7 @@ fn endings_are_named_by_what_stood_in_the_way() {
 }
 
 #[test]
-fn a_failure_is_tried_again_after_growing_pauses() {
+fn a_failure_is_retried_after_growing_pauses() {
     let mut world = order();
     let mut pauses = Vec::new();
     for _ in 1..5 {
@@ -191,7 +190,7 @@ fn a_participant_may_ask_for_a_longer_pause_up_to_a_day() {
 }
 
 #[test]
-fn each_timer_names_what_it_is_for() {
+fn each_timer_names_its_step_action_and_attempt() {
     let mut world = order();
     let timer = |world: &World| {
         let timer = world.saga().timers().next().unwrap();
@@ -211,7 +210,7 @@ impl World {
 }
 
 #[test]
-fn the_late_answer_to_an_older_attempt_counts_when_it_is_ok() {
+fn a_late_success_of_an_earlier_attempt_counts() {
     let mut world = order();
     world.wait().wait();
     assert_eq!(world.saga().step("reserve").unwrap().attempts, 2);
@@ -223,7 +222,7 @@ fn the_late_answer_to_an_older_attempt_counts_when_it_is_ok() {
 }
 
 #[test]
-fn the_late_failure_of_an_older_attempt_changes_nothing() {
+fn a_late_failure_of_an_earlier_attempt_changes_nothing() {
     let mut world = order();
     world.wait().wait();
     let before = world.saga().steps.clone();
@@ -233,19 +232,20 @@ fn the_late_failure_of_an_older_attempt_changes_nothing() {
 }
 
 #[test]
-fn a_refusal_after_an_attempt_without_an_answer_is_undone_all_the_same() {
+fn a_refusal_after_an_unanswered_attempt_is_compensated() {
     let mut world = order();
     world.wait().wait().refuse("reserve");
     assert_eq!(world.newly_sent(), ["reserve", "reserve", "!reserve"]);
     assert_eq!(world.finish().ends(), (Status::Compensated, "rejected", Some("out_of_stock")));
 }
 
-/// Every answer comes twice: the second changes nothing but the history.
+/// Every reply arrives twice: the second changes nothing but the history.
 #[test]
-fn every_answer_twice() {
+fn every_reply_twice() {
     let twice = |world: &mut World, step: &str, outcome: Outcome| {
         world.answer(step, outcome.clone());
-        let (steps, sent) = (world.saga().steps.clone(), world.sent.clone());
+        let steps = world.saga().steps.clone();
+        let sent = world.sent.clone();
         let action = if step.starts_with('!') { Action::Compensate } else { Action::Execute };
         let name = step.trim_start_matches('!').to_owned();
         world.decide(Input::Reply { step: name, attempt: 1, action, outcome });
@@ -268,9 +268,10 @@ fn every_answer_twice() {
     assert_eq!(world.saga().status, Status::Compensated);
 }
 
-/// Every step is answered after it was given up: a no is only recorded; a yes, where it can be undone, is undone, once.
+/// Every step is answered after it has timed out: a refusal is only recorded; a success is compensated once, if
+/// possible.
 #[test]
-fn every_answer_after_its_timeout() {
+fn every_reply_after_its_timeout() {
     for begin in [
         order as fn() -> World,
         || {
@@ -287,7 +288,9 @@ fn every_answer_after_its_timeout() {
             if end {
                 world.finish();
             }
-            let (steps, sent, status) = (world.saga().steps.clone(), world.sent.clone(), world.saga().status);
+            let steps = world.saga().steps.clone();
+            let sent = world.sent.clone();
+            let status = world.saga().status;
             let attempts = world.saga().step(&step).unwrap().attempts;
             let undoable = world.definition.step(&step).unwrap().compensate.is_some();
             for attempt in 1..=attempts {
@@ -301,10 +304,10 @@ fn every_answer_after_its_timeout() {
                 let ending = world.saga().ending.clone();
                 world.newly_sent();
                 world.answer_attempt(&step, attempts, ok()).answer_attempt(&step, 1, ok());
-                assert_eq!(world.notes.len(), 1, "the second yes says nothing new");
+                assert_eq!(world.notes.len(), 1, "the second success changes nothing");
                 world.finish();
-                let undone_once_more = world.newly_sent().iter().filter(|sent| **sent == format!("!{step}")).count();
-                assert_eq!(undone_once_more, 1);
+                let compensations = world.newly_sent().iter().filter(|sent| **sent == format!("!{step}")).count();
+                assert_eq!(compensations, 1);
                 assert_eq!((world.saga().status, &world.saga().ending), (Status::Compensated, &ending));
             }
         }
@@ -318,7 +321,7 @@ fn every_answer_after_its_timeout() {
 }
 
 #[test]
-fn answers_to_attempts_never_sent_change_nothing() {
+fn replies_to_attempts_never_sent_change_nothing() {
     let mut world = order();
     for (step, attempt) in
         [("reserve", 0), ("reserve", 2), ("finalize", 1), ("!reserve", 1), ("conclude", 1), ("what", 1)]

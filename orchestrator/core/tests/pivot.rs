@@ -1,4 +1,4 @@
-//! The point of no return, the deadline, and steps that are done only sometimes.
+//! The pivot, the deadline and conditional steps.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -10,7 +10,7 @@ use harness::{ORDER, World, definition, order_with_pivot};
 use saga::{Operate, Status, StepStatus, What};
 use serde_json::{Value, json};
 
-fn behind() -> World {
+fn after_the_pivot() -> World {
     let mut world = order_with_pivot();
     world.ok("reserve").ok("request-payment").result("approved");
     assert_eq!(world.status("finalize"), StepStatus::Running);
@@ -18,31 +18,31 @@ fn behind() -> World {
 }
 
 #[test]
-fn before_the_pivot_all_is_undone() {
+fn before_the_pivot_all_is_compensated() {
     let mut world = order_with_pivot();
     world.ok("reserve").ok("request-payment").result("declined");
     assert_eq!(world.finish().ends(), (Status::Compensated, "payment_not_completed", Some("payment_declined")));
 }
 
 #[test]
-fn behind_it_a_failure_is_an_incident_and_nothing_is_undone() {
-    let wrongs: [fn(&mut World); 3] = [
+fn after_it_a_failure_is_an_incident_and_nothing_is_compensated() {
+    let failures: [fn(&mut World); 3] = [
         |world| _ = world.fail_out("finalize"),
         |world| _ = world.wait_out("finalize"),
         |world| _ = world.refuse("finalize"),
     ];
-    for wrong in wrongs {
-        let mut world = behind();
+    for fail in failures {
+        let mut world = after_the_pivot();
         world.newly_sent();
-        wrong(&mut world);
+        fail(&mut world);
         assert_eq!((world.saga().status, world.status("finalize")), (Status::Incident, StepStatus::Stuck));
-        assert!(world.newly_sent().iter().all(|sent| sent == "finalize"), "nothing is undone");
+        assert!(world.newly_sent().iter().all(|sent| sent == "finalize"), "nothing is compensated");
         assert_eq!(world.saga().ending, None);
     }
 }
 
 #[test]
-fn a_wait_behind_the_pivot_takes_a_late_yes() {
+fn a_wait_after_the_pivot_accepts_a_late_yes() {
     let text = ORDER.replacen("name = \"request-payment\"", "name = \"request-payment\"\npivot = true", 1);
     let mut world = World::start(
         definition(&text),
@@ -56,8 +56,8 @@ fn a_wait_behind_the_pivot_takes_a_late_yes() {
     assert_eq!(world.finish().ends(), (Status::Completed, "confirmed", None));
 }
 
-/// A pivot that can't be undone: a step like sending an e-mail.
-fn final_word() -> World {
+/// A pivot without a compensation, such as sending an e-mail.
+fn irreversible_pivot() -> World {
     let text = ORDER.replacen("name = \"finalize\"", "name = \"finalize\"\npivot = true", 1);
     let mut world = World::start(
         definition(&text),
@@ -68,39 +68,39 @@ fn final_word() -> World {
 }
 
 #[test]
-fn a_pivot_of_unknown_outcome_that_nothing_undoes_is_an_incident() {
-    let mut world = final_word();
+fn an_irreversible_pivot_of_unknown_outcome_is_an_incident() {
+    let mut world = irreversible_pivot();
     world.fail_out("finalize");
     assert_eq!(world.saga().status, Status::Incident);
     world.operate(Operate::Resolve { step: None, happened: false, answer: Value::Null }).unwrap();
     assert_eq!(world.status("finalize"), StepStatus::Refused);
     assert_eq!(world.finish().saga().status, Status::Compensated);
-    let mut world = final_word();
+    let mut world = irreversible_pivot();
     world.fail_out("finalize").operate(Operate::Resolve { step: None, happened: true, answer: Value::Null }).unwrap();
     assert_eq!(world.finish().saga().status, Status::Completed);
 }
 
 #[test]
-fn a_late_refusal_does_not_tell_what_became_of_a_pivot_of_unknown_outcome() {
-    let mut world = final_word();
+fn a_late_refusal_does_not_decide_the_outcome_of_an_irreversible_pivot() {
+    let mut world = irreversible_pivot();
     world.wait_out("finalize").refuse("finalize");
     assert_eq!(
-        (world.saga().status, world.saga().turned()),
+        (world.saga().status, world.saga().is_aborted()),
         (Status::Incident, false),
-        "another attempt may have done it"
+        "another attempt may have succeeded"
     );
 }
 
 #[test]
-fn a_pivot_that_is_refused_did_not_happen() {
-    let mut world = final_word();
+fn a_refused_pivot_did_not_happen() {
+    let mut world = irreversible_pivot();
     world.refuse("finalize");
     assert_eq!(world.saga().status, Status::Compensating);
     assert_eq!(world.finish().ends(), (Status::Compensated, "cancelled", Some("out_of_stock")));
 }
 
 #[test]
-fn at_the_deadline_the_saga_turns_back() {
+fn the_saga_aborts_at_the_deadline() {
     let mut world = order_with_pivot();
     let begun = world.saga().started;
     for _ in 0..9 {
@@ -114,14 +114,14 @@ fn at_the_deadline_the_saga_turns_back() {
 }
 
 #[test]
-fn the_deadline_is_over_when_the_pivot_begins() {
+fn the_deadline_ends_when_the_pivot_begins() {
     let mut world = order_with_pivot();
     world.ok("reserve").ok("request-payment");
     assert_eq!(world.saga().deadline, None);
 }
 
 #[test]
-fn the_deadline_is_over_when_the_pivot_is_skipped() {
+fn the_deadline_ends_when_the_pivot_is_skipped() {
     let when = "pivot = true\nwhen = 'has(order.nothing)'\nreceive = {";
     let text = order_with_pivot().definition.source().replace("pivot = true\nreceive = {", when);
     let mut world = World::start(definition(&text), json!({"amountMinor": 1}));
@@ -131,7 +131,7 @@ fn the_deadline_is_over_when_the_pivot_is_skipped() {
     assert_eq!(world.pass(Duration::from_secs(7200)).status("finalize"), StepStatus::Stuck);
 }
 
-/// Two steps that are done only for some orders, and one that comes after them.
+/// Two conditional steps and a step after them.
 const SOMETIMES: &str = r#"
 name = "sometimes"
 version = 1
@@ -163,7 +163,7 @@ fn sometimes(payload: Value) -> World {
 }
 
 #[test]
-fn a_step_is_done_only_where_its_condition_holds() {
+fn a_step_is_executed_only_if_its_condition_holds() {
     let mut world = sometimes(json!({"gift": true, "words": "Hi", "customer": "c7"}));
     assert_eq!(world.saga().customer.as_deref(), Some("c7"));
     world.ok("gift").ok("card").ok("send");
@@ -175,16 +175,16 @@ fn a_step_is_done_only_where_its_condition_holds() {
 }
 
 #[test]
-fn what_cannot_be_told_is_not_done() {
+fn a_step_with_an_undecidable_condition_is_skipped() {
     let mut world = sometimes(json!({"words": "Hi"}));
-    assert_eq!(world.newly_sent(), ["send"], "all that is skipped is skipped in one go");
+    assert_eq!(world.newly_sent(), ["send"], "both steps are skipped at once");
     let skipped: Vec<_> = world.saga().history.iter().filter(|entry| entry.what == What::Skipped).collect();
     assert_eq!((skipped.len(), skipped[0].why.as_str()), (2, "in.gift"));
     assert_eq!(world.ok("send").finish().ends(), (Status::Completed, "good", None));
 }
 
 #[test]
-fn what_was_skipped_is_not_undone() {
+fn a_skipped_step_is_not_compensated() {
     let mut world = sometimes(json!({}));
     world.newly_sent();
     world.refuse("send");
@@ -192,7 +192,7 @@ fn what_was_skipped_is_not_undone() {
 }
 
 #[test]
-fn an_answer_that_is_too_large_is_a_failure_of_a_step_that_happened() {
+fn a_reply_that_is_too_large_is_a_failure_of_a_step_that_happened() {
     let mut world = sometimes(json!({"gift": true}));
     world.newly_sent();
     world.answer("gift", saga::Outcome::Ok { data: json!(vec!["x"; 30_000]) });

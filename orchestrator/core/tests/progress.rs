@@ -1,4 +1,4 @@
-//! Progress: whoever is told how a saga ended is also told, while it runs, how far it is; but nothing that is over soon.
+//! Progress messages of a running saga. A status that changes soon is not reported.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
-/// An order saga with a line of its `[progress]` more.
-fn telling(line: &str) -> World {
+/// An order saga with one more line in `[progress]`.
+fn with_progress_line(line: &str) -> World {
     let world = order_with_rules_and_progress();
     let text = world
         .definition
@@ -24,38 +24,40 @@ fn telling(line: &str) -> World {
 }
 
 #[test]
-fn a_status_that_lasts_is_told_once() {
+fn a_status_that_lasts_is_reported_once() {
     let mut world = order_with_rules_and_progress();
     world.ok("reserve");
     let due = world.now.plus(HALF_A_SECOND);
     assert_eq!(world.saga().wake_at(), Some(due.0));
-    assert_eq!(world.newly_told(), [""; 0]);
+    assert_eq!(world.newly_reported(), [""; 0]);
     world.wait();
-    assert_eq!((world.now, world.newly_told().as_slice()), (due, ["reserved".to_owned()].as_slice()));
+    assert_eq!((world.now, world.newly_reported().as_slice()), (due, ["reserved".to_owned()].as_slice()));
     world.decide(Input::Timer).pass(Duration::from_secs(5));
-    assert_eq!(world.newly_told(), [""; 0]);
+    assert_eq!(world.newly_reported(), [""; 0]);
     assert_eq!(world.saga().progress.as_ref().unwrap().status, "reserved");
 }
 
 #[test]
-fn a_status_that_is_over_soon_is_not_told() {
+fn a_status_that_changes_soon_is_not_reported() {
     let mut world = order_with_rules_and_progress();
     assert_eq!(world.saga().progress.as_ref().unwrap().status, "validated");
     world.pass(Duration::from_millis(499)).ok("reserve");
     world.pass(Duration::from_millis(499)).ok("request-payment");
-    assert_eq!(world.newly_told(), [""; 0], "neither that it was validated");
+    assert_eq!(world.newly_reported(), [""; 0], "not even validated");
     world.pass(Duration::from_millis(1));
-    assert_eq!(world.newly_told(), ["reserved"], "a step without a status changes nothing");
+    assert_eq!(world.newly_reported(), ["reserved"], "a step without a status changes nothing");
     world.result("approved").ok("finalize").finish();
-    assert_eq!(world.newly_told(), [""; 0], "neither paid nor finalized: the ending says more");
+    assert_eq!(world.newly_reported(), [""; 0], "neither paid nor finalized: the ending is reported instead");
     assert_eq!(world.ends(), (Status::Completed, "confirmed", None));
 }
 
 #[test]
-fn what_is_told_goes_to_the_participant_as_the_definition_says() {
+fn a_progress_message_has_the_participant_and_fields_of_the_definition() {
     let mut world = order_with_rules_and_progress();
     world.ok("reserve").ok("request-payment").result("approved").wait();
-    let Effect::Tell { topic, key, command, id, payload } = &world.told[0] else { panic!("a command") };
+    let Effect::SendProgress { topic, key, command, id, payload } = &world.progress_messages[0] else {
+        panic!("a command")
+    };
     assert_eq!(
         (topic.as_str(), key.as_str(), command.as_str()),
         ("order-commands", ID.to_string().as_str(), "order.progress")
@@ -85,66 +87,69 @@ fn what_is_told_goes_to_the_participant_as_the_definition_says() {
 }
 
 #[test]
-fn with_no_pause_a_status_is_told_at_once() {
-    let mut world = telling("after = \"0s\"");
-    assert_eq!(world.newly_told(), ["validated"]);
+fn without_a_delay_a_status_is_reported_at_once() {
+    let mut world = with_progress_line("after = \"0s\"");
+    assert_eq!(world.newly_reported(), ["validated"]);
     world.ok("reserve");
-    assert_eq!(world.newly_told(), ["reserved"]);
+    assert_eq!(world.newly_reported(), ["reserved"]);
     world.result("approved").ok("request-payment");
-    let Effect::Tell { payload, .. } = &world.told[0] else { panic!("a command") };
-    assert_eq!(payload["paid"], "approved", "with what the step brought");
-    assert_eq!(world.newly_told(), ["paid"]);
+    let Effect::SendProgress { payload, .. } = &world.progress_messages[0] else { panic!("a command") };
+    assert_eq!(payload["paid"], "approved", "with the output of the step");
+    assert_eq!(world.newly_reported(), ["paid"]);
     world.ok("finalize");
-    assert_eq!(world.newly_told(), [""; 0], "the ending is told instead");
+    assert_eq!(world.newly_reported(), [""; 0], "the ending is reported instead");
     assert_eq!(world.saga().wake_at(), world.saga().conclude.timer.map(|(_, at)| at.0));
 }
 
 #[test]
-fn a_saga_that_turns_back_tells_no_more() {
+fn an_aborted_saga_reports_no_progress() {
     let mut world = order_with_rules_and_progress();
     world.ok("reserve").refuse("request-payment");
     assert_eq!(world.saga().progress.as_ref().unwrap().due, None);
     world.pass(Duration::from_secs(1)).finish();
-    assert_eq!(world.newly_told(), [""; 0]);
+    assert_eq!(world.newly_reported(), [""; 0]);
     let mut world = order_with_rules_and_progress();
     world.ok("reserve").operate(Operate::Cancel { reason: None }).unwrap().pass(Duration::from_secs(1));
-    assert_eq!(world.newly_told(), [""; 0]);
+    assert_eq!(world.newly_reported(), [""; 0]);
 }
 
 #[test]
-fn a_paused_saga_tells_nothing_until_it_goes_on() {
+fn a_paused_saga_reports_no_progress_until_it_resumes() {
     let mut world = order_with_rules_and_progress();
     world.operate(Operate::Pause).unwrap().ok("reserve");
     assert_eq!((world.status("reserve"), world.saga().wake_at()), (StepStatus::Done, None));
     world.pass(Duration::from_secs(60));
-    assert_eq!(world.newly_told(), [""; 0]);
+    assert_eq!(world.newly_reported(), [""; 0]);
     world.operate(Operate::Resume).unwrap();
     let resumed = world.now;
-    assert_eq!(world.wait().newly_told(), ["reserved"]);
-    assert_eq!(world.now, resumed.plus(HALF_A_SECOND), "the time that it stood still does not count");
-    let mut world = telling("after = \"0s\"");
-    world.newly_told();
+    assert_eq!(world.wait().newly_reported(), ["reserved"]);
+    assert_eq!(world.now, resumed.plus(HALF_A_SECOND), "the pause does not count");
+    let mut world = with_progress_line("after = \"0s\"");
+    world.newly_reported();
     world.operate(Operate::Pause).unwrap().ok("reserve");
-    assert_eq!(world.newly_told(), [""; 0]);
+    assert_eq!(world.newly_reported(), [""; 0]);
     world.operate(Operate::Cancel { reason: None }).unwrap();
-    assert_eq!(world.newly_told(), [""; 0]);
+    assert_eq!(world.newly_reported(), [""; 0]);
 }
 
 #[test]
-fn a_saga_in_an_incident_tells_nothing_until_it_is_over() {
+fn a_saga_in_an_incident_reports_no_progress_until_it_ends() {
     let text = order_with_rules_and_progress().definition.source().replace("receive = {", "pivot = true\nreceive = {");
     let payload = order_with_rules_and_progress().saga().data.as_map()["order"].clone();
     let mut world = World::start(definition(&text), payload);
     world.ok("reserve").ok("request-payment").result("approved").refuse("finalize");
     assert_eq!((world.saga().status, world.saga().wake_at()), (Status::Incident, None));
     world.pass(Duration::from_secs(60));
-    assert_eq!(world.newly_told(), [""; 0]);
+    assert_eq!(world.newly_reported(), [""; 0]);
     world.operate(Operate::Retry { step: None }).unwrap();
-    assert_eq!((world.saga().status, world.newly_told().as_slice()), (Status::Running, ["paid".to_owned()].as_slice()));
+    assert_eq!(
+        (world.saga().status, world.newly_reported().as_slice()),
+        (Status::Running, ["paid".to_owned()].as_slice())
+    );
 }
 
 #[test]
-fn a_step_that_is_skipped_has_reached_nothing() {
+fn a_skipped_step_changes_no_progress() {
     let text = order_with_rules_and_progress()
         .definition
         .source()
@@ -153,11 +158,11 @@ fn a_step_that_is_skipped_has_reached_nothing() {
     assert_eq!((world.status("validate"), &world.saga().progress), (StepStatus::Skipped, &None));
     let mut world = order_with_rules_and_progress();
     world.operate(Operate::Skip { step: "reserve".into(), answer: Value::Null }).unwrap().wait();
-    assert_eq!(world.newly_told(), ["reserved"], "a step that an operator did by hand is done");
+    assert_eq!(world.newly_reported(), ["reserved"], "a step completed by an operator is done");
 }
 
 #[test]
-fn a_saga_without_progress_is_written_as_before() {
+fn a_saga_without_progress_has_the_same_json_as_before() {
     let mut world = World::start(definition(ORDER), json!({}));
     world.ok("reserve");
     assert!(serde_json::to_value(world.saga()).unwrap().get("progress").is_none());
@@ -176,7 +181,7 @@ fn a_saga_without_progress_is_written_as_before() {
 }
 
 #[test]
-fn definitions_without_progress_have_the_hash_they_had() {
+fn definitions_without_progress_have_the_same_hash_as_before() {
     assert_eq!(definition(ORDER).hash(), "06e1402e3ea152a6b4caa31cdd417a5f");
     let json = serde_json::to_value(order_with_rules_and_progress().definition).unwrap();
     assert_eq!(json["progress"]["after"], "500ms");
@@ -186,7 +191,7 @@ fn definitions_without_progress_have_the_hash_they_had() {
     );
 }
 
-/// The order definition with progress, one text of it replaced, and the one error in it.
+/// The only error of the order definition with progress and one text replaced.
 fn error(from: &str, to: &str) -> String {
     let world = order_with_rules_and_progress();
     let text = world.definition.source();
@@ -211,24 +216,28 @@ fn progress_is_checked_when_it_is_read() {
         (
             "paid = \"paymentResult.status\"",
             "paid = \"ending.status\"",
-            ["progress: paid: nothing before it provides ending.status", "a path inside order"],
+            ["progress: paid: no earlier step provides ending.status", "a path inside order"],
         ),
         (
             "status = \"ending.status\"",
             "status = \"progress.status\"",
-            ["conclude: status: nothing before it provides progress.status", "inside order"],
+            ["conclude: status: no earlier step provides progress.status", "inside order"],
         ),
         (
             "status = \"reserved\"",
             "status = \"re/served\"",
-            ["status in [[steps]] is \"re/served\"", "write status = a word"],
+            ["status in [[steps]] is \"re/served\"", "write status = an identifier"],
         ),
         (
             "status = \"reserved\"",
             "status = \"paid\"",
-            ["the status \"paid\" is \"reserve\"'s already", "write another"],
+            ["the status \"paid\" is already that of step \"reserve\"", "write another"],
         ),
-        ("output = \"reservation\"", "output = \"progress.reservation\"", ["kept for the engine", "another path"]),
+        (
+            "output = \"reservation\"",
+            "output = \"progress.reservation\"",
+            ["the output progress.reservation is reserved", "another path"],
+        ),
     ] {
         let error = error(from, to);
         for part in parts {
@@ -238,23 +247,23 @@ fn progress_is_checked_when_it_is_read() {
 }
 
 #[test]
-fn a_status_needs_somebody_to_tell_it_to_and_who_is_told_a_status() {
+fn a_status_requires_progress_and_progress_requires_a_status() {
     let text = ORDER.replace("name = \"reserve\"", "name = \"reserve\"\nstatus = \"reserved\"");
     let errors = Definition::parse("order.toml", &text).map(|_| ()).unwrap_err();
     assert!(
-        errors[0].to_string().contains("nobody is told the status \"reserved\", because there is no [progress]"),
+        errors[0].to_string().contains("the status \"reserved\" is never reported, because there is no [progress]"),
         "{errors:?}"
     );
     let text = format!("{ORDER}\n[progress]\nparticipant = \"order\"\ncommand = \"order.progress\"\n");
     let errors = Definition::parse("order.toml", &text).map(|_| ()).unwrap_err();
     assert!(
-        errors[0].to_string().contains("[progress] is never told, because no step has a status; write status"),
+        errors[0].to_string().contains("[progress] is never sent, because no step has a status; write status"),
         "{errors:?}"
     );
     let kept = ORDER.replace("output = \"reservation\"", "output = \"progress\"");
     assert_eq!(
         definition(&kept).step("reserve").unwrap().output.as_ref().unwrap().as_str(),
         "progress",
-        "only with [progress] the engine keeps it"
+        "it is reserved only with [progress]"
     );
 }

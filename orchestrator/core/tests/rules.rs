@@ -1,4 +1,4 @@
-//! Steps of rules: they are looked at on the spot, and what they refuse is a refusal like any other.
+//! Steps with rules: they are checked at once, and their refusals are like any other.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -13,7 +13,6 @@ name = "sale"
 version = 1
 start = { topic = "t", event = "e", output = "sale" }
 participants.p = { topic = "p", key = "saga" }
-conclude = { participant = "p", command = "tell", input = { status = "ending.status", reason = "ending.reason", steps = "ending.steps" } }
 [[steps]]
 name = "reserve"
 participant = "p"
@@ -31,6 +30,10 @@ rules = [
 name = "ship"
 participant = "p"
 command = "ship"
+[conclude]
+participant = "p"
+command = "tell"
+input = { status = "ending.status", reason = "ending.reason", steps = "ending.steps" }
 [endings]
 completed = { status = "good" }
 default = { status = "bad" }
@@ -47,11 +50,11 @@ fn sold() -> Value {
 }
 
 #[test]
-fn rules_that_hold_let_the_saga_go_on_at_once() {
+fn a_step_whose_rules_hold_is_done_at_once() {
     let mut world = sale(sold());
     assert_eq!(world.newly_sent(), ["reserve"]);
     world.ok("reserve");
-    assert_eq!(world.newly_sent(), ["ship"], "nothing was sent for the rules, and nothing waited for");
+    assert_eq!(world.newly_sent(), ["ship"], "the rules send no command and wait for nothing");
     let validate = world.saga().step("validate").unwrap().clone();
     assert_eq!(
         (validate.status, validate.started, validate.ended),
@@ -77,7 +80,7 @@ fn the_first_rule_that_does_not_hold_refuses_the_step_with_its_reason() {
 }
 
 #[test]
-fn what_cannot_be_told_does_not_hold() {
+fn an_undecidable_rule_does_not_hold() {
     for payload in [json!({}), json!({"amountMinor": "much"}), json!({"amountMinor": null}), json!(7)] {
         let mut world = sale(payload);
         assert_eq!(world.ok("reserve").finish().ends(), (Status::Compensated, "rejected", Some("nothing_to_pay")));
@@ -85,17 +88,19 @@ fn what_cannot_be_told_does_not_hold() {
 }
 
 #[test]
-fn the_ending_tells_of_it_as_of_every_step() {
+fn the_ending_reports_it_like_every_step() {
     let mut world = sale(sold());
     world.ok("reserve").ok("ship");
-    let told = command_of(&world.definition, world.saga(), "conclude", Action::Execute).unwrap().1;
+    let ending = command_of(&world.definition, world.saga(), "conclude", Action::Execute).unwrap().1;
     let at = world.now.to_string();
-    let validate = json!({"step": "validate", "label": "validate", "status": "done", "attempts": 1, "startedAt": at, "endedAt": at});
-    assert_eq!(told["steps"][1], validate);
+    let validate = json!({
+        "step": "validate", "label": "validate", "status": "done", "attempts": 1, "startedAt": at, "endedAt": at,
+    });
+    assert_eq!(ending["steps"][1], validate);
 }
 
 #[test]
-fn it_is_done_only_where_its_condition_holds_and_in_its_order() {
+fn it_is_checked_only_if_its_condition_holds_and_in_its_order() {
     let text = PAID_IN_FULL.replace("name = \"validate\"", "name = \"validate\"\nwhen = 'sale.channel == \"web\"'");
     let mut world = World::start(definition(&text), json!({"amountMinor": 0, "channel": "door"}));
     world.ok("reserve");
@@ -104,29 +109,29 @@ fn it_is_done_only_where_its_condition_holds_and_in_its_order() {
         .replace("name = \"validate\"", "name = \"validate\"\nafter = []")
         .replace("    { must = 'has(reservation.fine)', reason = \"no_reservation\" },\n", "");
     let mut world = World::start(definition(&first), json!({"amountMinor": 0}));
-    assert_eq!(world.newly_sent(), ["conclude"], "rules are looked at before anything is begun beside them");
+    assert_eq!(world.newly_sent(), ["conclude"], "rules are checked before parallel steps begin");
     world.finish();
     let before = first.replace("name = \"reserve\"", "name = \"reserve\"\nafter = [\"validate\"]");
     let mut world = World::start(definition(&before), json!({"amountMinor": 0}));
-    assert_eq!(world.newly_sent(), ["conclude"], "nothing was begun, nothing is undone");
+    assert_eq!(world.newly_sent(), ["conclude"], "no step began, so none is compensated");
     assert_eq!(world.finish().ends(), (Status::Compensated, "rejected", Some("nothing_to_pay")));
 }
 
 #[test]
-fn nobody_answers_for_it() {
+fn replies_for_it_are_ignored() {
     let mut world = sale(sold());
     world.ok("reserve");
     let before = world.saga().data.clone();
     for action in [Action::Execute, Action::Compensate] {
         world.decide(Input::Reply { step: "validate".into(), attempt: 1, action, outcome: ok() });
-        assert_eq!(world.notes, [format!("validate: an answer to {} attempt 1, never sent", action.as_str())]);
+        assert_eq!(world.notes, [format!("validate: a reply to {} attempt 1, which was never sent", action.as_str())]);
     }
     assert_eq!(world.saga().data, before);
     assert_eq!(command_of(&world.definition, world.saga(), "validate", Action::Execute), None);
 }
 
 #[test]
-fn a_paused_saga_looks_at_its_rules_when_it_goes_on() {
+fn a_paused_saga_checks_its_rules_when_it_resumes() {
     let mut world = sale(sold());
     world.operate(Operate::Pause).unwrap().ok("reserve");
     assert_eq!(world.status("validate"), StepStatus::Waiting);
@@ -135,17 +140,17 @@ fn a_paused_saga_looks_at_its_rules_when_it_goes_on() {
 }
 
 #[test]
-fn operators_are_told_why_there_is_nothing_to_retry_or_to_skip() {
+fn retrying_and_skipping_it_are_refused() {
     let mut world = sale(sold());
     let skip = |world: &mut World| world.operate(Operate::Skip { step: "validate".into(), answer: Value::Null }).err();
     let retry = |world: &mut World| world.operate(Operate::Retry { step: Some("validate".into()) }).err();
-    assert_eq!(skip(&mut world).unwrap(), "validate is waiting: only a step that is being done can be skipped");
+    assert_eq!(skip(&mut world).unwrap(), "validate is waiting: only a running or retrying step can be skipped");
     world.ok("reserve");
-    assert_eq!(skip(&mut world).unwrap(), "validate is done: only a step that is being done can be skipped");
+    assert_eq!(skip(&mut world).unwrap(), "validate is done: only a running or retrying step can be skipped");
     assert_eq!(retry(&mut world).unwrap(), "validate is done: there is nothing to retry");
 }
 
-/// The rules behind the point of no return.
+/// Rules after the pivot that do not hold.
 fn stuck() -> World {
     let text = PAID_IN_FULL.replace("name = \"reserve\"", "name = \"reserve\"\npivot = true");
     let mut world = World::start(definition(&text), json!({"amountMinor": 0}));
@@ -154,19 +159,19 @@ fn stuck() -> World {
 }
 
 #[test]
-fn behind_the_pivot_a_rule_that_does_not_hold_is_an_incident() {
+fn after_the_pivot_a_rule_that_does_not_hold_is_an_incident() {
     let mut world = stuck();
     assert_eq!((world.saga().status, world.status("validate")), (Status::Incident, StepStatus::Stuck));
     let why = world.saga().step("validate").unwrap().reason.clone().unwrap();
     assert_eq!(why, "refused: nothing_to_pay: free tickets are given away at the door");
     assert_eq!(world.saga().wake_at(), None);
     let retry = |step: Option<&str>| Operate::Retry { step: step.map(str::to_owned) };
-    let told = world.operate(retry(Some("validate"))).err().unwrap();
-    assert_eq!(told, "validate asks nobody: its rules would say the same again");
-    let told = world.operate(retry(None)).err().unwrap();
-    assert_eq!(told, "no step waits for its next attempt or is out of retries");
+    let refusal = world.operate(retry(Some("validate"))).err().unwrap();
+    assert_eq!(refusal, "validate sends no command: its rules would refuse it again");
+    let refusal = world.operate(retry(None)).err().unwrap();
+    assert_eq!(refusal, "no step waits for its next attempt or is out of retries");
     let no = Operate::Resolve { step: None, happened: false, answer: Value::Null };
-    assert!(world.operate(no).err().unwrap().contains("has to happen"));
+    assert!(world.operate(no).err().unwrap().contains("must be done"));
     let yes = Operate::Resolve { step: None, happened: true, answer: Value::Null };
     world.operate(yes).unwrap();
     assert_eq!(
@@ -177,15 +182,16 @@ fn behind_the_pivot_a_rule_that_does_not_hold_is_an_incident() {
 }
 
 #[test]
-fn it_is_shown_with_its_rules() {
+fn its_rules_are_serialized() {
     let json = serde_json::to_value(definition(PAID_IN_FULL)).unwrap();
-    let rule = json!({"must": "sale.amountMinor > 0", "reason": "nothing_to_pay", "detail": "free tickets are given away at the door"});
+    let detail = "free tickets are given away at the door";
+    let rule = json!({"must": "sale.amountMinor > 0", "reason": "nothing_to_pay", "detail": detail});
     assert_eq!(json["steps"][1]["rules"][0], rule);
     assert_eq!(json["steps"][1]["rules"][2].get("detail"), None);
     assert_eq!(World::start(definition(PAID_IN_FULL), json!({})).saga().id, ID);
 }
 
-/// What is said about the definition with one text replaced.
+/// The errors of the definition with one text replaced.
 fn errors(from: &str, to: &str) -> Vec<String> {
     assert!(PAID_IN_FULL.contains(from), "{from}");
     let errors = Definition::parse("sale.toml", &PAID_IN_FULL.replacen(from, to, 1)).map(|_| ()).unwrap_err();
@@ -193,18 +199,18 @@ fn errors(from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
-fn rules_are_checked_when_they_are_read() {
+fn rules_are_validated_when_they_are_parsed() {
     let first = "must = 'sale.amountMinor > 0', reason = \"nothing_to_pay\"";
     for (from, to, parts) in [
         (first, "reason = \"x\"", ["must is missing in rules", "write must = a condition"]),
         (first, "must = true, reason = \"x\"", ["must in rules is true", "has(order.delivery)"]),
-        (first, "must = 'sale.amount >', reason = \"x\"", ["must: it ends where", "write a condition such as"]),
+        (first, "must = 'sale.amount >', reason = \"x\"", ["must: expected", "write a condition such as"]),
         (first, "must = 'sale.amount > 0'", ["reason is missing in rules", "nothing_to_pay"]),
-        (first, "must = 'sale.amount > 0', reason = 1", ["reason in rules is 1", "write reason = a word"]),
+        (first, "must = 'sale.amount > 0', reason = 1", ["reason in rules is 1", "write reason = an identifier"]),
         (
             first,
             "must = 'shipment.id > 0', reason = \"x\"",
-            ["must: nothing before it provides shipment.id", "inside sale, reservation"],
+            ["must: no earlier step provides shipment.id", "inside sale, reservation"],
         ),
         (
             first,
@@ -215,7 +221,7 @@ fn rules_are_checked_when_they_are_read() {
         (
             "refused = { status = \"rejected\" }",
             "timed_out = { status = \"x\" }",
-            ["endings.steps.validate: a step of rules never fails", "write refused"],
+            ["endings.steps.validate: a step with rules never fails", "write refused"],
         ),
     ] {
         let errors = errors(from, to);
@@ -232,7 +238,7 @@ fn rules_are_checked_when_they_are_read() {
 }
 
 #[test]
-fn a_step_of_rules_has_nothing_of_what_other_steps_have() {
+fn a_step_with_rules_has_no_keys_of_other_steps() {
     for line in [
         "pivot = true",
         "timeout = \"1s\"",
@@ -248,11 +254,11 @@ fn a_step_of_rules_has_nothing_of_what_other_steps_have() {
         let errors = errors(from, &format!("{from}\n{line}"));
         let key = line.split(' ').next().unwrap();
         assert_eq!(errors.len(), 1, "{errors:#?}");
-        let said = format!(
-            "step \"validate\": {key} has no meaning in a step of rules, which sends nothing and waits for nothing"
+        let problem = format!(
+            "step \"validate\": {key} is not allowed in a step with rules, which sends no command and waits for nothing"
         );
         assert!(
-            errors[0].contains(&said) && errors[0].contains("; write the rules in a step of their own"),
+            errors[0].contains(&problem) && errors[0].contains("; write the rules in a step of their own"),
             "{}",
             errors[0]
         );

@@ -1,5 +1,5 @@
-//! There is a decision for every state and every input, and a definition or a list of errors for every text: nothing
-//! panics, nothing moves as it must not.
+//! Totality: every state and input has a decision, every text is a definition or a list of errors, and every transition
+//! is legal.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -8,8 +8,8 @@ mod harness;
 use harness::World;
 use proptest::prelude::*;
 use saga::{
-    Action, Callback, Data, Definition, Ending, Input, Operate, Operation, Outcome, Reached, Saga, Status, StepStatus,
-    TimerKind, Timestamp, decide,
+    Action, Callback, Data, Definition, Ending, Input, Operate, Operation, Outcome, ProgressState, Saga, Status,
+    StepStatus, TimerKind, Timestamp, decide,
 };
 use serde_json::json;
 
@@ -63,7 +63,9 @@ fn operator() -> impl Strategy<Value = Input> {
         }),
     ];
     (0..9_u8, what).prop_map(|(id, what)| {
-        let (id, by, why) = (id.to_string(), "someone".to_owned(), "because".to_owned());
+        let id = id.to_string();
+        let by = "someone".to_owned();
+        let why = "because".to_owned();
         Input::Operator(Operation { id, by, why, what })
     })
 }
@@ -88,32 +90,36 @@ fn input() -> impl Strategy<Value = Input> {
     ]
 }
 
-/// How to bend one step: its place, status, attempts, compensations, timer, doubt.
-type Bend = (usize, StepStatus, u32, u32, Option<(bool, Timestamp)>, bool);
+/// A change of one step: its index, status, attempts, compensations, timer (true for a retry) and uncertainty.
+type StepChange = (usize, StepStatus, u32, u32, Option<(bool, Timestamp)>, bool);
 
-fn bend() -> impl Strategy<Value = Bend> {
+fn step_change() -> impl Strategy<Value = StepChange> {
     let status = prop::sample::select(&STEP_STATUSES[..]);
     let timer = prop::option::of((any::<bool>(), time()));
     (0..6_usize, status, number(), number(), timer, any::<bool>())
 }
 
-/// A state that no run leads to.
-fn bent(saga: &mut Saga, bends: Vec<Bend>, status: Status, ending: Option<bool>, due: Option<Timestamp>) {
-    for (place, status, attempts, undos, timer, doubt) in bends {
-        let step = saga.steps.get_mut(place).unwrap_or(&mut saga.conclude);
-        (step.status, step.attempts, step.undos, step.doubt) = (status, attempts, undos, doubt);
+/// Changes a saga into an arbitrary, possibly unreachable state.
+fn distort(saga: &mut Saga, changes: Vec<StepChange>, status: Status, ending: Option<bool>, due: Option<Timestamp>) {
+    for (index, status, attempts, compensations, timer, uncertain) in changes {
+        let step = saga.steps.get_mut(index).unwrap_or(&mut saga.conclude);
+        step.status = status;
+        step.attempts = attempts;
+        step.compensations = compensations;
+        step.uncertain = uncertain;
         step.timer = timer.map(|(retry, at)| (if retry { TimerKind::Retry } else { TimerKind::Timeout }, at));
     }
     saga.status = status;
-    saga.progress = due.map(|due| Reached { status: "paid".into(), due: Some(due) });
+    saga.progress = due.map(|due| ProgressState { status: "paid".into(), due: Some(due) });
     let step = |back: bool| back.then(|| "reserve".to_owned());
-    saga.ending =
-        ending.map(|back| Ending { status: "what".into(), reason: None, step: step(back), called_off: false });
+    saga.ending = ending.map(|back| Ending { status: "what".into(), reason: None, step: step(back), cancelled: false });
 }
 
-/// Whether there is a way of at most three moves.
-fn leads(from: Status, to: Status, moves: u8) -> bool {
-    from == to || moves > 0 && Status::ALL.iter().any(|via| Status::can_move(from, *via) && leads(*via, to, moves - 1))
+/// Returns true if a status leads to another in at most this many transitions.
+fn leads(from: Status, to: Status, transitions: u8) -> bool {
+    from == to
+        || transitions > 0
+            && Status::ALL.iter().any(|via| Status::can_move(from, *via) && leads(*via, to, transitions - 1))
 }
 
 fn check(definition: &Definition, mut saga: Saga, inputs: Vec<(Input, Timestamp)>) {
@@ -134,7 +140,7 @@ proptest! {
 
     #[test]
     fn every_state_and_input_has_a_decision(
-        bends in prop::collection::vec(bend(), 0..6),
+        changes in prop::collection::vec(step_change(), 0..6),
         status in prop::sample::select(&Status::ALL[..]),
         ending in any::<Option<bool>>(),
         inputs in prop::collection::vec((input(), time()), 1..12),
@@ -147,7 +153,7 @@ proptest! {
             _ => harness::order_with_rules_and_progress(),
         };
         let mut saga = saga.unwrap();
-        bent(&mut saga, bends, status, ending, due);
+        distort(&mut saga, changes, status, ending, due);
         check(&definition, saga, inputs);
     }
 

@@ -9,7 +9,7 @@ use common::http::{Body, InPath, Problem, idempotency_key, trace_of};
 use common::messages::{Outgoing, header as headers};
 use common::time::Timestamp;
 use common::topics;
-use saga::{Operate, Operated};
+use saga::{Operate, OperationRecord};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -84,7 +84,7 @@ impl Api {
         id: String,
         action: SagaAction,
         trace: String,
-    ) -> Result<Operated, ApiError> {
+    ) -> Result<OperationRecord, ApiError> {
         let subject = saga.to_string();
         let what = action.what.as_str();
         tracing::info!(saga_id = subject, action = what, by = action.by, why = action.why, "operator action");

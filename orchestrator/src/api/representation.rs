@@ -1,6 +1,6 @@
 //! The JSON of sagas and definitions in the API.
 
-use saga::{Definition, Operated, Saga, StepState};
+use saga::{Definition, OperationRecord, Saga, StepState};
 use serde_json::{Value, json};
 
 use crate::view::Listed;
@@ -59,7 +59,7 @@ pub fn whole(saga: &Saga, definition: Option<&Definition>) -> Value {
     })
 }
 
-fn operated(operated: &Operated) -> Value {
+fn operated(operated: &OperationRecord) -> Value {
     json!({
         "id": operated.id,
         "at": operated.at.to_string(),
@@ -86,7 +86,7 @@ fn step(step: &StepState, definition: Option<&Definition>) -> Value {
         "label": label,
         "status": step.status,
         "attempts": step.attempts,
-        "compensationAttempts": step.undos,
+        "compensationAttempts": step.compensations,
         "startedAt": step.started.map(|t| t.to_string()),
         "endedAt": step.ended.map(|t| t.to_string()),
         "nextAt": step.timer.map(|(_, at)| at.to_string()),

@@ -95,8 +95,7 @@ fn possible(saga: &Saga, definition: Option<&Definition>) -> Vec<PossibleAction>
         saga.all_steps().filter(|step| fits(step)).map(|step| step.name.clone()).collect::<Vec<_>>()
     };
     let stuck = names(&|step| step.status == StepStatus::Stuck);
-    let has_rules =
-        |step: &StepState| definition.and_then(|known| known.step(&step.name)).is_some_and(Step::is_of_rules);
+    let has_rules = |step: &StepState| definition.and_then(|known| known.step(&step.name)).is_some_and(Step::is_check);
     let retryable = names(&|step| {
         step.status == StepStatus::Stuck && !has_rules(step)
             || step.timer.is_some_and(|(kind, _)| kind == TimerKind::Retry)

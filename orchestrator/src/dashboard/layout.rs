@@ -14,7 +14,7 @@ use crate::i18n::Lang;
 
 const SCRIPT: &str = include_str!("dashboard.js");
 /// The style sheets of the drawings and of the pages.
-static STYLE: LazyLock<String> = LazyLock::new(|| format!("{}\n{}", saga::SHEET, include_str!("dashboard.css")));
+static STYLE: LazyLock<String> = LazyLock::new(|| format!("{}\n{}", saga::STYLE_SHEET, include_str!("dashboard.css")));
 /// A hash of the style sheet and the script, in their URLs, since browsers cache these files without limit.
 static ASSET_HASH: LazyLock<String> = LazyLock::new(|| {
     let mut hasher = DefaultHasher::new();

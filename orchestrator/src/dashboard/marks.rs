@@ -33,7 +33,7 @@ pub(super) fn flow(flow: &Flow, lang: Lang) -> Marks {
         if undoing {
             let text = format!("{} {}", lang.number(step.undoing), lang.text("compensating", "em compensação"));
             let mark = Mark { class: "busy".to_owned(), lines: vec![text.clone()], href: None, title: text };
-            marks.undos.insert(step.step.clone(), mark);
+            marks.compensations.insert(step.step.clone(), mark);
         }
     }
     marks
@@ -75,7 +75,7 @@ pub(super) fn path(saga: &Saga, definition: &Definition, lang: Lang, now: i64) -
     let mut marks = Marks::default();
     for step in saga.all_steps() {
         let label = definition.step(&step.name).map_or(step.name.as_str(), |known| known.label.get(lang.tag()));
-        let mut lines = vec![lang.step_status(step.was.map_or(step.status, |was| was.status).as_str())];
+        let mut lines = vec![lang.step_status(step.before_compensation.map_or(step.status, |was| was.status).as_str())];
         if let Some(took) = took(step, now) {
             let tries = if step.attempts > 1 { format!(" · {}×", step.attempts) } else { String::new() };
             lines.push(format!("{}{tries}", lang.span(took)));
@@ -84,17 +84,17 @@ pub(super) fn path(saga: &Saga, definition: &Definition, lang: Lang, now: i64) -
         let href = step.started.map(|_| format!("#step-{}", step.name));
         let mark = Mark { class: format!("way-{}", kind(step)), lines, href, title };
         if step.name == CONCLUDE {
-            let conclude = if saga.turned() { &mut marks.conclude_back } else { &mut marks.conclude };
+            let conclude = if saga.is_aborted() { &mut marks.conclude_back } else { &mut marks.conclude };
             *conclude = Some(mark);
             continue;
         }
         marks.steps.insert(step.name.clone(), mark);
-        if step.undos > 0 {
+        if step.compensations > 0 {
             let text = lang.step_status(step.status.as_str());
             let kind = if step.status == StepStatus::Compensating { "now" } else { kind_of(step.status) };
             let class = format!("way-{kind}");
             let mark = Mark { class, lines: vec![text.clone()], href: None, title: text };
-            marks.undos.insert(step.name.clone(), mark);
+            marks.compensations.insert(step.name.clone(), mark);
         }
     }
     marks
@@ -108,7 +108,7 @@ fn took(step: &StepState, now: i64) -> Option<u64> {
 
 /// The class of a step's box.
 fn kind(step: &StepState) -> &'static str {
-    kind_of(step.was.map_or(step.status, |was| was.status))
+    kind_of(step.before_compensation.map_or(step.status, |was| was.status))
 }
 
 const fn kind_of(status: StepStatus) -> &'static str {

@@ -102,7 +102,7 @@ fn step_details(saga: &Saga, definition: Option<&Definition>, step: &StepState, 
     let output = definition.and_then(|known| known.step(&step.name)).and_then(|known| known.output.as_ref());
     let answer = output.and_then(|path| saga.data.get(path));
     let executes = command(Action::Execute);
-    let compensates = command(Action::Compensate).filter(|_| step.undos > 0);
+    let compensates = command(Action::Compensate).filter(|_| step.compensations > 0);
     html! { details.step id={ "step-" (step.name) } data-keep=(format!("{} {}", step.name, saga.updated.0)) {
         summary {
             strong { (step_label(definition, &step.name, lang)) } " "
@@ -123,7 +123,7 @@ fn step_details(saga: &Saga, definition: Option<&Definition>, step: &StepState, 
             (components::json(answer))
         }
         @if let Some((name, payload)) = &compensates {
-            h3 { (lang.text("Compensation", "Compensação")) " " code { (name) } " " span.hint { (step.undos) "×" } }
+            h3 { (lang.text("Compensation", "Compensação")) " " code { (name) } " " span.hint { (step.compensations) "×" } }
             (components::json(payload))
         }
     } }

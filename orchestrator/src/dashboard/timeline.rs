@@ -85,7 +85,7 @@ fn bars(step: &StepState, last: i64) -> Vec<Bar> {
         None => "open",
     };
     let mut bars = vec![Bar { from: started.0, to: outcome.map_or(last, |(_, at)| at.0), class }];
-    if let Some(was) = step.was {
+    if let Some(was) = step.before_compensation {
         let undone = step.status == StepStatus::Compensated;
         let to = step.ended.filter(|_| undone).map_or(last, |at| at.0);
         bars.push(Bar { from: was.until.0, to, class: if undone { "undo" } else { "undo open" } });

@@ -62,7 +62,7 @@ fn states(id: u128, answers: &[u8]) -> Vec<Saga> {
         let Some(step) = saga.current().next().cloned() else { break };
         let undoing = step.status == saga::StepStatus::Compensating;
         let (action, attempt) =
-            if undoing { (Action::Compensate, step.undos) } else { (Action::Execute, step.attempts) };
+            if undoing { (Action::Compensate, step.compensations) } else { (Action::Execute, step.attempts) };
         let reply = |outcome| Input::Reply { step: step.name.clone(), attempt, action, outcome };
         let input = match answer % 8 {
             0..4 => reply(Outcome::Ok { data: json!({}) }),

@@ -1,22 +1,22 @@
-//! Reading a condition: a recursive descent over CEL's grammar, as far as conditions use it.
+//! Parses a condition: a recursive descent parser for a subset of CEL's grammar.
 
 use serde_json::{Number, Value};
 
-use super::{Expression, Operator};
+use super::expression::{Expression, Operator};
 use crate::data::Path;
 
-/// The longest text.
-const LONGEST: usize = 1_000;
-/// How deep brackets and `!` may nest.
-const DEEPEST: usize = 32;
+/// The maximum length of a condition, in bytes.
+const MAX_LENGTH: usize = 1_000;
+/// The maximum nesting of parentheses and `!`.
+const MAX_DEPTH: usize = 32;
 
 pub(super) fn parse(text: &str) -> Result<Expression, String> {
-    if text.len() > LONGEST {
-        return Err(format!("it is longer than {LONGEST} bytes"));
+    if text.len() > MAX_LENGTH {
+        return Err(format!("it is longer than {MAX_LENGTH} bytes"));
     }
     let mut parser = Parser { text, at: 0, depth: 0 };
     let expression = parser.or()?;
-    parser.blanks();
+    parser.skip_whitespace();
     if parser.at < text.len() { Err(parser.unexpected("&&, || or the end")) } else { Ok(expression) }
 }
 
@@ -26,7 +26,7 @@ struct Parser<'t> {
     depth: usize,
 }
 
-/// Longer ones before those they begin with.
+/// Longer operators precede their prefixes.
 const COMPARISONS: [(&str, Operator); 6] = [
     ("==", Operator::Equal),
     ("!=", Operator::NotEqual),
@@ -41,29 +41,30 @@ impl<'t> Parser<'t> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn blanks(&mut self) {
+    /// Skips whitespace.
+    fn skip_whitespace(&mut self) {
         self.at = self.text.len() - self.rest().trim_start().len();
     }
 
-    /// Takes a sign if it is there, after blanks.
-    fn sign(&mut self, sign: &str) -> bool {
-        self.blanks();
-        let there = self.rest().starts_with(sign);
-        self.at += if there { sign.len() } else { 0 };
-        there
+    /// Consumes a token if it is next, after whitespace.
+    fn token(&mut self, token: &str) -> bool {
+        self.skip_whitespace();
+        let found = self.rest().starts_with(token);
+        self.at += if found { token.len() } else { 0 };
+        found
     }
 
     fn unexpected(&self, wanted: &str) -> String {
-        let place = self.text.get(..self.at).unwrap_or_default().chars().count() + 1;
+        let position = self.text.get(..self.at).unwrap_or_default().chars().count() + 1;
         match self.rest().chars().next() {
-            Some(found) => format!("at character {place} is {found:?}, where {wanted} should be"),
-            None => format!("it ends where {wanted} should be"),
+            Some(found) => format!("expected {wanted} at character {position}, found {found:?}"),
+            None => format!("expected {wanted} at the end"),
         }
     }
 
     fn or(&mut self) -> Result<Expression, String> {
         let mut left = self.and()?;
-        while self.sign("||") {
+        while self.token("||") {
             left = Expression::Or(Box::new(left), Box::new(self.and()?));
         }
         Ok(left)
@@ -71,7 +72,7 @@ impl<'t> Parser<'t> {
 
     fn and(&mut self) -> Result<Expression, String> {
         let mut left = self.comparison()?;
-        while self.sign("&&") {
+        while self.token("&&") {
             left = Expression::And(Box::new(left), Box::new(self.comparison()?));
         }
         Ok(left)
@@ -79,18 +80,18 @@ impl<'t> Parser<'t> {
 
     fn comparison(&mut self) -> Result<Expression, String> {
         let left = self.unary()?;
-        let Some((_, operator)) = COMPARISONS.iter().find(|(sign, _)| self.sign(sign)) else { return Ok(left) };
+        let Some((_, operator)) = COMPARISONS.iter().find(|(token, _)| self.token(token)) else { return Ok(left) };
         Ok(Expression::Compare(*operator, Box::new(left), Box::new(self.unary()?)))
     }
 
     fn unary(&mut self) -> Result<Expression, String> {
-        if self.depth == DEEPEST {
-            return Err(format!("brackets and ! nest deeper than {DEEPEST}"));
+        if self.depth == MAX_DEPTH {
+            return Err(format!("parentheses and ! are nested deeper than {MAX_DEPTH}"));
         }
         self.depth += 1;
-        let expression = if self.sign("!") {
+        let expression = if self.token("!") {
             Expression::Not(Box::new(self.unary()?))
-        } else if self.sign("(") {
+        } else if self.token("(") {
             let inner = self.or()?;
             self.need(")")?;
             inner
@@ -101,12 +102,12 @@ impl<'t> Parser<'t> {
         Ok(expression)
     }
 
-    fn need(&mut self, sign: &str) -> Result<(), String> {
-        if self.sign(sign) { Ok(()) } else { Err(self.unexpected(&format!("{sign:?}"))) }
+    fn need(&mut self, token: &str) -> Result<(), String> {
+        if self.token(token) { Ok(()) } else { Err(self.unexpected(&format!("{token:?}"))) }
     }
 
     fn value(&mut self) -> Result<Expression, String> {
-        self.blanks();
+        self.skip_whitespace();
         match self.rest().chars().next() {
             Some('"' | '\'') => Ok(Expression::Literal(Value::String(self.quoted()?))),
             Some('-' | '0'..='9') => self.number().map(|number| Expression::Literal(Value::Number(number))),
@@ -114,20 +115,20 @@ impl<'t> Parser<'t> {
                 Some("true") => Ok(Expression::Literal(Value::Bool(true))),
                 Some("false") => Ok(Expression::Literal(Value::Bool(false))),
                 Some("null") => Ok(Expression::Literal(Value::Null)),
-                Some("has") if self.sign("(") => {
-                    self.blanks();
+                Some("has") if self.token("(") => {
+                    self.skip_whitespace();
                     let path = self.name().ok_or_else(|| self.unexpected("a path"))?;
                     let path = self.path(path)?;
                     self.need(")")?;
                     Ok(Expression::Has(path))
                 }
                 Some(first) => self.path(first).map(Expression::At),
-                None => Err(self.unexpected("a path, a text, a number, has(, ! or (")),
+                None => Err(self.unexpected("a path, a string, a number, has(, ! or (")),
             },
         }
     }
 
-    /// A name of letters, digits and `_`, not beginning with a digit.
+    /// Consumes a name of letters, digits and `_` that does not begin with a digit.
     fn name(&mut self) -> Option<&'t str> {
         let rest = self.rest();
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
@@ -136,25 +137,25 @@ impl<'t> Parser<'t> {
         Some(name)
     }
 
-    /// What follows the first name of a path.
+    /// Consumes the rest of a path after its first name.
     fn path(&mut self, first: &str) -> Result<Path, String> {
         let mut path = first.to_owned();
         loop {
-            if self.sign("[") {
-                self.blanks();
+            if self.token("[") {
+                self.skip_whitespace();
                 let index = match self.rest().chars().next() {
                     Some('"' | '\'') => self.quoted()?,
                     Some(_) | None => self.index()?,
                 };
                 self.need("]")?;
                 path = format!("{path}.{index}");
-            } else if self.sign(".") {
-                self.blanks();
+            } else if self.token(".") {
+                self.skip_whitespace();
                 let name = self.name().ok_or_else(|| self.unexpected("a name"))?;
                 path = format!("{path}.{name}");
             } else {
                 return Path::parse(&path).ok_or_else(|| {
-                    format!("{path:?} is no path: names have letters, digits, _ and -, 200 bytes in all")
+                    format!("{path:?} is not a path: names have letters, digits, _ and -, at most 200 bytes in total")
                 });
             }
         }
@@ -162,7 +163,7 @@ impl<'t> Parser<'t> {
 
     fn index(&mut self) -> Result<String, String> {
         let digits = self.digits();
-        if digits.is_empty() { Err(self.unexpected("a place such as 0, or a name in quotes")) } else { Ok(digits) }
+        if digits.is_empty() { Err(self.unexpected("an index such as 0, or a quoted name")) } else { Ok(digits) }
     }
 
     fn digits(&mut self) -> String {
@@ -171,7 +172,7 @@ impl<'t> Parser<'t> {
         digits
     }
 
-    /// A whole or decimal number, as in JSON.
+    /// Consumes a JSON number.
     fn number(&mut self) -> Result<Number, String> {
         let rest = self.rest();
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c)).unwrap_or(rest.len());
@@ -181,13 +182,14 @@ impl<'t> Parser<'t> {
                 self.at += end;
                 Ok(number)
             }
-            Err(_) => Err(self.unexpected(&format!("a number (and {text:?} is none)"))),
+            Err(_) => Err(self.unexpected(&format!("a number (not {text:?})"))),
         }
     }
 
-    /// A text in quotes of either kind, with CEL's escapes for quotes, backslash, newline, return and tab.
+    /// Consumes a quoted string, with CEL's escapes for quotes, backslash, newline, return and tab.
     fn quoted(&mut self) -> Result<String, String> {
-        let (mut text, mut escaped) = (String::new(), false);
+        let mut text = String::new();
+        let mut escaped = false;
         let mut characters = self.rest().char_indices();
         let quote = characters.next().map_or('"', |(_, quote)| quote);
         for (i, c) in characters {
@@ -204,12 +206,12 @@ impl<'t> Parser<'t> {
                         'n' => '\n',
                         'r' => '\r',
                         't' => '\t',
-                        other => return Err(format!("\\{other} in a text means nothing; \\\\ is a backslash")),
+                        other => return Err(format!("unknown escape \\{other}; write \\\\ for a backslash")),
                     });
                     escaped = false;
                 }
             }
         }
-        Err(format!("a text that begins with {quote} does not end"))
+        Err(format!("the string that begins with {quote} is not closed"))
     }
 }

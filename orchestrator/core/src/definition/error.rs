@@ -1,19 +1,19 @@
-//! What is wrong with a definition, told to who wrote it.
+//! Errors in a definition file.
 
 use std::fmt;
 
-/// One thing that is wrong with a definition.
+/// An error in a definition file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct DefinitionError {
-    /// The file's name, as it was given.
+    /// The name of the file, as passed to [`super::Definition::parse`].
     pub file: String,
-    /// The line, from 1, where one can be named.
+    /// The line, from 1; `None` if no line can be named.
     pub line: Option<usize>,
-    /// The step it is about.
+    /// The step concerned.
     pub step: Option<String>,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// What to write instead.
+    /// The correction, beginning with `write`.
     pub write: String,
 }
 

@@ -1,8 +1,6 @@
-//! Which step comes before which, as bits: bit `i` is step `i`. A decision asks this at every move.
+//! The order of the steps as bit sets, for speed: bit `i` is step `i`.
 
-use super::Step;
-
-/// How many steps a definition may have: the bits of a `u64`.
+/// The maximum number of steps: the bits of a `u64`.
 pub(crate) const MAX_STEPS: usize = 64;
 
 /// The order of the steps.
@@ -16,12 +14,10 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// The graph of steps whose `after` is filled in. Unknown names count for nothing.
-    pub(crate) fn of(steps: &[Step]) -> Self {
-        let bit = |name: &String| steps.iter().position(|step| &step.name == name).map_or(0, mask);
-        let before: Vec<u64> = steps.iter().map(|step| step.after.iter().map(bit).fold(0, |a, b| a | b)).collect();
+    /// Derives the graph from the direct predecessors of each step and the set of rule steps.
+    pub(crate) fn new(before: Vec<u64>, rules: u64) -> Self {
         let mut ancestors = before.clone();
-        for _ in 0..steps.len() {
+        for _ in 0..before.len() {
             let known = ancestors.clone();
             for mine in &mut ancestors {
                 *mine = ones(*mine).filter_map(|i| known.get(i)).fold(*mine, |a, b| a | b);
@@ -30,46 +26,44 @@ impl Graph {
         let later = |i: usize| {
             ancestors.iter().enumerate().filter(|(_, of)| **of & mask(i) != 0).fold(0, |all, (j, _)| all | mask(j))
         };
-        let descendants: Vec<u64> = (0..steps.len()).map(later).collect();
+        let descendants: Vec<u64> = (0..before.len()).map(later).collect();
         let cyclic =
             ancestors.iter().enumerate().filter(|(i, of)| **of & mask(*i) != 0).fold(0, |all, (i, _)| all | mask(i));
-        let rules = (0..).zip(steps).filter(|(_, step)| step.is_of_rules());
-        let rules = rules.fold(0, |all, (i, _)| all | mask(i));
         Self { before, ancestors, descendants, cyclic, rules }
     }
 
-    /// The steps directly before a step.
+    /// The direct predecessors of a step.
     pub(crate) fn before(&self, step: usize) -> u64 {
         self.before.get(step).copied().unwrap_or(0)
     }
 
-    /// All steps before a step.
+    /// All predecessors of a step.
     pub(crate) fn ancestors(&self, step: usize) -> u64 {
         self.ancestors.get(step).copied().unwrap_or(0)
     }
 
-    /// All steps after a step.
+    /// All successors of a step.
     pub(crate) fn descendants(&self, step: usize) -> u64 {
         self.descendants.get(step).copied().unwrap_or(0)
     }
 
-    /// The steps of rules.
+    /// The steps that check rules.
     pub(crate) const fn rules(&self) -> u64 {
         self.rules
     }
 
-    /// The steps that wait for themselves.
+    /// The steps that are their own predecessors.
     pub(crate) const fn cyclic(&self) -> u64 {
         self.cyclic
     }
 }
 
-/// The bit of a step.
+/// The set of one step.
 pub(crate) fn mask(step: usize) -> u64 {
     u32::try_from(step).ok().and_then(|step| 1_u64.checked_shl(step)).unwrap_or(0)
 }
 
-/// The steps of a set, lowest first.
+/// The steps of a set, in ascending order.
 pub(crate) fn ones(mut set: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let lowest = usize::try_from(set.trailing_zeros()).ok().filter(|_| set != 0)?;

@@ -1,5 +1,5 @@
-//! Reading a TOML table key by key so that all errors come at once: each one notes itself and reading goes on; keys that
-//! nobody asked for are errors too.
+//! Reads a TOML table key by key. Errors are collected, so that all of them are reported at once; unknown keys are
+//! errors.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -10,6 +10,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::DefinitionError;
+
+/// The span of each step in the text.
+pub(super) type Places = Vec<Range<usize>>;
 
 /// The errors found so far in one file.
 pub(super) struct Report<'t> {
@@ -23,7 +26,7 @@ impl<'t> Report<'t> {
         Self { file, text, errors: RefCell::new(Vec::new()) }
     }
 
-    /// Notes an error at a place in the text.
+    /// Adds an error at a span of the text.
     pub(super) fn error(
         &self,
         at: Option<Range<usize>>,
@@ -49,25 +52,25 @@ impl<'t> Report<'t> {
     }
 }
 
-/// One table being read.
+/// Reads one table.
 pub(super) struct Reader<'a> {
     report: &'a Report<'a>,
     table: &'a DeTable<'a>,
-    /// How to name the table to a person, such as `[start]`.
+    /// The name of the table in errors, such as `[start]`.
     name: String,
     span: Range<usize>,
     step: Option<String>,
-    asked: Vec<&'static str>,
-    /// Keys that were noted as senseless here.
-    senseless: Vec<&'static str>,
+    read_keys: Vec<&'static str>,
+    /// Keys already reported as not allowed here.
+    forbidden: Vec<&'static str>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(report: &'a Report<'a>, name: &str, table: &'a DeTable<'a>, span: Range<usize>) -> Self {
-        Self { report, table, name: name.to_owned(), span, step: None, asked: Vec::new(), senseless: Vec::new() }
+        Self { report, table, name: name.to_owned(), span, step: None, read_keys: Vec::new(), forbidden: Vec::new() }
     }
 
-    /// From now on errors name this step.
+    /// Sets the step that errors name.
     pub(super) fn in_step(mut self, step: Option<&str>) -> Self {
         self.step = step.map(str::to_owned);
         self
@@ -77,18 +80,18 @@ impl<'a> Reader<'a> {
         self.span.clone()
     }
 
-    /// Notes an error about this table.
+    /// Adds an error about this table.
     pub(super) fn error(&self, at: Range<usize>, problem: impl Into<String>, write: impl Into<String>) {
         self.report.error(Some(at), self.step.as_deref(), problem, write);
     }
 
     /// The value under a key.
     pub(super) fn value(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.push(key);
+        self.read_keys.push(key);
         self.table.get(key)
     }
 
-    /// The value under a key, converted. `wants` tells what to write.
+    /// The value under a key, converted. `wants` is the correction in the error.
     pub(super) fn get<T>(
         &mut self,
         key: &'static str,
@@ -104,35 +107,35 @@ impl<'a> Reader<'a> {
         converted
     }
 
-    /// The same, where the key must be there.
+    /// Like [`Self::get`] for a required key.
     pub(super) fn need<T>(
         &mut self,
         key: &'static str,
         wants: &str,
         convert: impl FnOnce(&DeValue<'_>) -> Option<T>,
     ) -> Option<T> {
-        self.there(key, wants);
+        self.require(key, wants);
         self.get(key, wants, convert)
     }
 
-    /// Notes that a key is missing if it is.
-    pub(super) fn there(&self, key: &str, wants: &str) {
+    /// Adds an error if a key is missing.
+    pub(super) fn require(&self, key: &str, wants: &str) {
         if !self.table.contains_key(key) {
             self.missing(key, wants);
         }
     }
 
-    /// Notes each of these keys that is there, where it has no meaning.
-    pub(super) fn none_of(&mut self, keys: &[&'static str], place: &str, write: &str) {
+    /// Adds an error for each of these keys that is present.
+    pub(super) fn forbid(&mut self, keys: &[&'static str], place: &str, write: &str) {
         for (key, _) in self.table.iter() {
             if let Some(known) = keys.iter().find(|known| **known == key.get_ref().as_ref()) {
-                self.error(key.span(), format!("{known} has no meaning in {place}"), format!("write {write}"));
-                self.senseless.push(known);
+                self.error(key.span(), format!("{known} is not allowed in {place}"), format!("write {write}"));
+                self.forbidden.push(known);
             }
         }
     }
 
-    /// Notes that a key is missing.
+    /// Adds an error for a missing key.
     pub(super) fn missing(&self, key: &str, wants: &str) {
         self.error(self.span(), format!("{key} is missing in {}", self.name), format!("write {wants}"));
     }
@@ -156,7 +159,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Reads an inline table of another life than this one.
+    /// Reads an inline table with a shorter lifetime than this one.
     pub(super) fn inner<'b, T>(
         &'b self,
         name: &str,
@@ -178,17 +181,17 @@ impl<'a> Reader<'a> {
         self.table.iter().map(|(key, value)| (key.get_ref().to_string(), key.span(), value)).collect()
     }
 
-    /// Notes every key that was not asked for.
+    /// Adds an error for each key that was not read.
     pub(super) fn finish(self) {
-        let unknown = |key: &str| !self.asked.contains(&key) && !self.senseless.contains(&key);
+        let unknown = |key: &str| !self.read_keys.contains(&key) && !self.forbidden.contains(&key);
         for (key, _) in self.table.iter().filter(|(key, _)| unknown(key.get_ref())) {
             let problem = format!("unknown key {:?} in {}", key.get_ref(), self.name);
-            self.error(key.span(), problem, format!("write one of: {}", self.asked.join(", ")));
+            self.error(key.span(), problem, format!("write one of: {}", self.read_keys.join(", ")));
         }
     }
 }
 
-/// A value as a person would name it.
+/// A value as errors name it.
 pub(super) fn shown(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("{text:?}"),
@@ -226,20 +229,20 @@ pub(super) fn duration(value: &DeValue<'_>) -> Option<Duration> {
     pause(value).filter(|duration| *duration >= Duration::from_millis(1))
 }
 
-/// A duration of at most a year, or none.
+/// A duration of at most a year, which may be zero.
 pub(super) fn pause(value: &DeValue<'_>) -> Option<Duration> {
     let longest = Duration::from_secs(366 * 24 * 3600);
     humantime::parse_duration(value.as_str()?).ok().filter(|duration| *duration <= longest)
 }
 
-/// A word of letters, digits, `_` and `-`, at most 64 long.
+/// An identifier of letters, digits, `_` and `-`, at most 64 characters long.
 pub(super) fn word(value: &DeValue<'_>) -> Option<String> {
     let text = value.as_str()?;
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     (!text.is_empty() && text.len() <= 64 && text.chars().all(good)).then(|| text.to_owned())
 }
 
-/// A name of small letters, digits and `-`, at most 64 long.
+/// A name of lowercase letters, digits and `-`, at most 64 characters long.
 pub(super) fn name(value: &DeValue<'_>) -> Option<String> {
     let text = value.as_str()?;
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

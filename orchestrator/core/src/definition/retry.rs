@@ -1,33 +1,41 @@
-//! How long to pause before an attempt. The jitter comes from the command's id, so a replay pauses as long.
+//! Retries with exponential backoff. The jitter is derived from the command's id, so a replay gives the same pauses.
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-/// What follows a failure or a timeout: how often to try, and the growing pauses between.
+/// The total number of attempts of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptLimit {
+    /// At most this many, at least 1.
+    AtMost(u32),
+    /// As many as needed.
+    Unlimited,
+}
+
+/// The retries after a failure or a timeout.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Retry {
-    /// How many attempts in all; `None`: until it works.
-    #[serde(serialize_with = "attempts")]
-    pub attempts: Option<u32>,
+    /// The total number of attempts.
+    pub attempts: AttemptLimit,
     /// The pause before the second attempt.
-    #[serde(serialize_with = "super::as_text")]
+    #[serde(serialize_with = "super::duration::as_text")]
     pub first: Duration,
-    /// How much longer each pause is than the one before, 1 or more.
+    /// The factor between a pause and the next, at least 1.
     pub factor: f64,
     /// The longest pause, before jitter.
-    #[serde(serialize_with = "super::as_text")]
+    #[serde(serialize_with = "super::duration::as_text")]
     pub max: Duration,
-    /// A pause is made longer by up to this share of it, 0 to 1, so that many sagas do not retry at the same moment.
+    /// The maximum share by which a pause is lengthened, 0 to 1, so that sagas do not retry at the same moment.
     pub jitter: f64,
 }
 
-/// What holds where a definition says nothing: 5 attempts, 200 ms doubling up to 10 s, a fifth of jitter.
+/// 5 attempts, 200 ms doubling up to 10 s, 20 % jitter.
 impl Default for Retry {
     fn default() -> Self {
         Self {
-            attempts: Some(5),
+            attempts: AttemptLimit::AtMost(5),
             first: Duration::from_millis(200),
             factor: 2.0,
             max: Duration::from_secs(10),
@@ -37,18 +45,21 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// Whether an attempt of this number is the last.
+    /// Returns true if the attempt with this number is the last.
     #[must_use]
     pub fn is_last(&self, attempt: u32) -> bool {
-        attempt == u32::MAX || self.attempts.is_some_and(|attempts| attempt >= attempts)
+        match self.attempts {
+            AttemptLimit::AtMost(attempts) => attempt >= attempts,
+            AttemptLimit::Unlimited => attempt == u32::MAX,
+        }
     }
 
-    /// The pause between an attempt (from 1) of this command and the next one.
+    /// The pause between an attempt (numbered from 1) of this command and the next one.
     #[must_use]
     pub fn pause(&self, attempt: u32, command: Uuid) -> Duration {
         let longest = self.max.as_secs_f64();
         let mut pause = self.first.as_secs_f64().min(longest);
-        // Multiplied step by step (not `powi`): the same bits on every machine. 64 doublings reach any `max`.
+        // Repeated multiplication, not `powi`: the same bits on every platform. 64 doublings reach any `max`.
         for _ in 1..attempt.min(64) {
             pause = (pause * self.factor).min(longest);
         }
@@ -59,10 +70,13 @@ impl Retry {
     }
 }
 
-fn attempts<S: serde::Serializer>(attempts: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
-    match attempts {
-        Some(attempts) => serializer.serialize_u32(*attempts),
-        None => serializer.serialize_str("unlimited"),
+/// A number, or `"unlimited"`.
+impl Serialize for AttemptLimit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::AtMost(attempts) => serializer.serialize_u32(*attempts),
+            Self::Unlimited => serializer.serialize_str("unlimited"),
+        }
     }
 }
 
@@ -75,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_up_to_the_longest() {
+    fn pauses_double_up_to_the_maximum() {
         let pauses: Vec<u128> = (1..=5).map(|n| retry(0.0).pause(n, Uuid::nil()).as_millis()).collect();
         assert_eq!(pauses, [200, 400, 800, 1000, 1000]);
         assert_eq!(retry(0.0).pause(u32::MAX, Uuid::nil()).as_millis(), 1000);
     }
 
     #[test]
-    fn jitter_lengthens_by_at_most_its_share_and_always_the_same() {
+    fn jitter_lengthens_a_pause_by_at_most_its_share_and_is_deterministic() {
         for n in 0..200_u128 {
             let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, &n.to_be_bytes());
             let pause = retry(0.5).pause(1, id);
@@ -92,9 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn the_last_attempt_is_known() {
+    fn the_last_attempt_is_recognized() {
         assert!(!retry(0.0).is_last(4));
         assert!(retry(0.0).is_last(5));
-        assert!(!Retry { attempts: None, ..retry(0.0) }.is_last(1_000_000));
+        assert!(!Retry { attempts: AttemptLimit::Unlimited, ..retry(0.0) }.is_last(1_000_000));
     }
 }

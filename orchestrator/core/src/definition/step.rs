@@ -1,28 +1,30 @@
-//! The steps of a definition, as they are written: each sends a command, waits for a callback, or keeps rules. Apart from
-//! the other tables, because here one key decides which others there may be.
+//! Parses the steps of a definition. A step sends a command, waits for a callback or checks rules; its keys depend on
+//! that.
 
 use toml::de::DeValue;
 
-use super::parse::{DURATION, NAME, PATH, TIMEOUT, call, label, path};
-use super::read::{Reader, duration, name, text, texts, word};
-use super::{Call, Receive, Retry, Rule, Step, Work, check};
+use super::fields::{DURATION, NAME, PATH, TIMEOUT, call, label, path};
+use super::model::{Call, Receive, Rule, Step, Work};
+use super::read::{Places, Reader, duration, name, text, texts, word};
+use super::retry::Retry;
 use crate::condition::Condition;
 use crate::data::Path;
 
-/// What has no meaning in a step of rules.
+/// The keys that are not allowed in a step that checks rules.
 const NOT_WITH_RULES: [&str; 9] =
     ["receive", "participant", "command", "input", "output", "timeout", "retry", "compensate", "pivot"];
 const A_CONDITION: &str = "a condition such as 'has(order.delivery)' or 'order.amountMinor > 1000 && !order.gift'";
 
-pub(super) fn steps(file: &mut Reader<'_>) -> (Vec<Step>, check::Places) {
-    let wants = "one table [[steps]] for each step, with name and participant or receive";
-    let (mut steps, mut places): (Vec<Step>, _) = (Vec::new(), check::Places::new());
+pub(super) fn steps(file: &mut Reader<'_>) -> (Vec<Step>, Places) {
+    let wants = "one table [[steps]] for each step, with name and participant, receive or rules";
+    let mut steps: Vec<Step> = Vec::new();
+    let mut places = Places::new();
     let Some(value) = file.value("steps") else {
         file.missing("steps", wants);
         return (steps, places);
     };
     let Some(list) = value.get_ref().as_array().filter(|list| !list.is_empty()) else {
-        file.error(value.span(), "steps is empty or no list of tables", format!("write {wants}"));
+        file.error(value.span(), "steps is empty or not a list of tables", format!("write {wants}"));
         return (steps, places);
     };
     for item in list.iter() {
@@ -39,39 +41,49 @@ fn step(mut table: Reader<'_>, before: Option<String>) -> Step {
     let step_name = table.need("name", &format!("name = {NAME}"), name).unwrap_or_default();
     let mut table = table.in_step(Some(&step_name));
     let label = label(&mut table, &step_name);
-    let after = table.get("after", "after = a list of step names; [] for a step that begins at once", texts);
+    let after = table.get("after", "after = a list of step names; [] for a step that begins first", texts);
     let after = after.unwrap_or_else(|| before.into_iter().collect());
     let when = condition(&mut table, "when");
-    let status = table.get("status", "status = a word such as \"reserved\"", word);
+    let status = table.get("status", "status = an identifier such as \"reserved\"", word);
     if let Some(rules) = rules(&mut table) {
-        table.none_of(
+        table.forbid(
             &NOT_WITH_RULES,
-            "a step of rules, which sends nothing and waits for nothing",
+            "a step with rules, which sends no command and waits for nothing",
             "the rules in a step of their own",
         );
         table.finish();
-        let (work, pivot) = (Work::Check(rules), false);
-        return Step { name: step_name, label, after, when, pivot, work, output: None, compensate: None, status };
+        let work = Work::Check(rules);
+        return Step {
+            name: step_name,
+            label,
+            after,
+            when,
+            pivot: false,
+            work,
+            output: None,
+            compensate: None,
+            status,
+        };
     }
     let output = table.get("output", &format!("output = {PATH}"), path);
     let pivot = table.get("pivot", "pivot = true or false", |value| value.as_bool()).unwrap_or(false);
     let (work, compensate) = match table.table("receive") {
         Some(received) => (Work::Receive(receive(received)), None),
-        None => sends(&mut table),
+        None => commands(&mut table),
     };
     table.finish();
     Step { name: step_name, label, after, when, pivot, work, output, compensate, status }
 }
 
-/// A step that sends a command, and what undoes it.
-fn sends(table: &mut Reader<'_>) -> (Work, Option<Call>) {
-    let mine = call(table, None, &Retry::default(), TIMEOUT);
-    let undo = table.table("compensate").map(|mut undo| {
-        let call = call(&mut undo, Some(&mine.participant), &mine.retry, mine.timeout);
-        undo.finish();
+/// The command of a step and its compensation.
+fn commands(table: &mut Reader<'_>) -> (Work, Option<Call>) {
+    let execute = call(table, None, &Retry::default(), TIMEOUT);
+    let compensate = table.table("compensate").map(|mut table| {
+        let call = call(&mut table, Some(&execute.participant), &execute.retry, execute.timeout);
+        table.finish();
         call
     });
-    (Work::Execute(mine), undo)
+    (Work::Execute(execute), compensate)
 }
 
 fn condition(table: &mut Reader<'_>, key: &'static str) -> Option<Condition> {
@@ -80,46 +92,50 @@ fn condition(table: &mut Reader<'_>, key: &'static str) -> Option<Condition> {
     condition.map_err(|error| table.error(at, format!("{key}: {error}"), format!("write {A_CONDITION}"))).ok()
 }
 
-/// `rules = [{ must = "...", reason = "..." }]`; `None`: there are none, so it is another kind of step.
+/// `rules = [{ must = "...", reason = "..." }]`; `None` for a step of another kind.
 fn rules(table: &mut Reader<'_>) -> Option<Vec<Rule>> {
     let value = table.value("rules")?;
-    let wants = "write rules = [{ must = a condition, reason = a word }], one or more";
+    let wants = "write rules = [{ must = a condition, reason = an identifier }], one or more";
     let Some(list) = value.get_ref().as_array().filter(|list| !list.is_empty()) else {
-        table.error(value.span(), "rules is empty or no list of tables", wants);
+        table.error(value.span(), "rules is empty or not a list of tables", wants);
         return Some(Vec::new());
     };
     Some(list.iter().filter_map(|item| rule(table.as_table("rules", item)?)).collect())
 }
 
 fn rule(mut table: Reader<'_>) -> Option<Rule> {
-    table.there("must", &format!("must = {A_CONDITION}"));
+    table.require("must", &format!("must = {A_CONDITION}"));
     let must = condition(&mut table, "must");
-    let reason = table.need("reason", "reason = a word such as \"nothing_to_pay\"", text);
-    let detail = table.get("detail", "detail = a sentence for people", text);
+    let reason = table.need("reason", "reason = an identifier such as \"nothing_to_pay\"", text);
+    let detail = table.get("detail", "detail = a human-readable sentence", text);
     table.finish();
     Some(Rule { must: must?, reason: reason?, detail })
 }
 
 fn receive(mut table: Reader<'_>) -> Receive {
-    let words = "a list of what the callback may say, such as [\"approved\"]";
-    let full = |value: &DeValue<'_>| texts(value).filter(|words| !words.is_empty());
+    let statuses = "a list of statuses of the callback, such as [\"approved\"]";
+    let full = |value: &DeValue<'_>| texts(value).filter(|statuses| !statuses.is_empty());
     let receive = Receive {
-        topic: table.need("topic", "topic = where the callback comes from", text).unwrap_or_default(),
-        correlation: field(&mut table, "correlation", "correlation = where in the message the saga's id is", "sagaId"),
-        status: field(&mut table, "status", "status = where in the message is what it says", "status"),
-        yes: table.need("yes", &format!("yes = {words}"), full).unwrap_or_default(),
-        no: table.get("no", &format!("no = {words}"), texts).unwrap_or_default(),
+        topic: table.need("topic", "topic = the topic of the callback", text).unwrap_or_default(),
+        correlation: field(
+            &mut table,
+            "correlation",
+            "correlation = the path of the saga's id in the message",
+            "sagaId",
+        ),
+        status: field(&mut table, "status", "status = the path of the status in the message", "status"),
+        yes: table.need("yes", &format!("yes = {statuses}"), full).unwrap_or_default(),
+        no: table.get("no", &format!("no = {statuses}"), texts).unwrap_or_default(),
         timeout: table.need("timeout", &format!("timeout = {DURATION}"), duration).unwrap_or(TIMEOUT),
     };
     if let Some(both) = receive.yes.iter().find(|yes| receive.no.iter().any(|no| no.eq_ignore_ascii_case(yes))) {
-        table.error(table.span(), format!("{both:?} is both a yes and a no"), "write it in one of the two lists");
+        table.error(table.span(), format!("{both:?} is in both yes and no"), "write it in one of the two lists");
     }
     table.finish();
     receive
 }
 
-/// A path into a message, which has this name where nothing is said.
+/// A path into a message, with a default.
 fn field(table: &mut Reader<'_>, key: &'static str, wants: &str, default: &str) -> Path {
-    let said = table.get(key, wants, path);
-    said.or_else(|| Path::parse(default)).unwrap_or_else(Path::nowhere)
+    table.get(key, wants, path).or_else(|| Path::parse(default)).unwrap_or_else(Path::nowhere)
 }

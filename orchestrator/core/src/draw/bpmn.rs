@@ -1,11 +1,12 @@
-//! The flow as BPMN 2.0: what there is and what follows what. Where it stands on the sheet is in `interchange`.
+//! Writes the flow as BPMN 2.0. Its diagram is written by `interchange`.
 
-use super::flow::{Arrow, Flow, Kind, Node, Way};
-use super::place::Picture;
+use super::bpmn_ids::{flow_id, node_id, process_id};
+use super::flow::{Arrow, ArrowKind, Flow, Node, NodeKind};
+use super::layout::Drawing;
 use super::xml::Xml;
-use super::{interchange, words};
+use super::{interchange, labels};
 
-/// Where conditions are explained.
+/// The expression language of conditions.
 const CEL: &str = "https://cel.dev";
 const MODEL: &str = "http://www.omg.org/spec/BPMN/20100524/MODEL";
 const DI: &str = "http://www.omg.org/spec/BPMN/20100524/DI";
@@ -14,11 +15,12 @@ const DD: &str = "http://www.omg.org/spec/DD/20100524/DI";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// Writes the document.
-pub(super) fn write(picture: &Picture<'_>) -> String {
-    let flow = picture.flow;
+pub(super) fn write(drawing: &Drawing<'_>) -> String {
+    let flow = drawing.flow;
     let definition = flow.definition;
     let namespace = format!("urn:saga:{}:{}", definition.name, definition.version);
-    let (id, process) = (format!("definitions_{}", definition.name), process_id(flow));
+    let id = format!("definitions_{}", definition.name);
+    let process = process_id(flow);
     let mut xml = Xml::new();
     xml.open(
         "bpmn:definitions",
@@ -37,7 +39,7 @@ pub(super) fn write(picture: &Picture<'_>) -> String {
             xml.empty("bpmn:message", &[("id", &message), ("name", &name)]);
         }
     }
-    let name = words::clean(definition.label.get(flow.language));
+    let name = labels::clean(definition.label.get(flow.language));
     xml.open("bpmn:process", &[("id", &process), ("name", &name), ("isExecutable", &false)]);
     xml.text("bpmn:documentation", &[], &format!("{} version {}", definition.name, definition.version));
     for (i, node) in flow.nodes.iter().enumerate() {
@@ -48,49 +50,38 @@ pub(super) fn write(picture: &Picture<'_>) -> String {
     }
     write_artifacts(&mut xml, flow);
     xml.close("bpmn:process");
-    interchange::write(&mut xml, picture);
+    interchange::write(&mut xml, drawing);
     xml.close("bpmn:definitions");
     xml.finish()
 }
 
-pub(super) fn process_id(flow: &Flow<'_>) -> String {
-    format!("saga_{}", flow.definition.name)
-}
-
-/// `flow_step_reserve_to_completed`
-pub(super) fn flow_id(flow: &Flow<'_>, arrow: &Arrow) -> String {
-    format!("flow_{}_to_{}", id(flow, arrow.from), id(flow, arrow.to))
-}
-
-fn id<'f>(flow: &'f Flow<'_>, node: usize) -> &'f str {
-    flow.nodes.get(node).map_or("", |node| node.id.as_str())
-}
-
-/// The message that something waits for: its id and its name.
+/// The id and the name of the message that a node waits for.
 fn message(flow: &Flow<'_>, node: &Node<'_>) -> Option<(String, String)> {
-    let name = if let Kind::Wait(_, receive) = node.kind {
+    let name = if let NodeKind::Wait(_, receive) = node.kind {
         &receive.topic
-    } else if let Kind::Start = node.kind {
+    } else if let NodeKind::Start = node.kind {
         &flow.definition.start.event
     } else {
         return None;
     };
-    Some((format!("message_{}", node.id), words::clean(name)))
+    Some((format!("message_{}", node.id), labels::clean(name)))
 }
 
-/// What element a node is; `None` for a word, which is an artifact.
-const fn element(kind: Kind<'_>) -> Option<&'static str> {
+/// The element of a node; `None` for an annotation, which is an artifact.
+const fn element(kind: NodeKind<'_>) -> Option<&'static str> {
     Some(match kind {
-        Kind::Start => "bpmn:startEvent",
-        Kind::Join | Kind::Fork => "bpmn:parallelGateway",
-        Kind::Choice(_) | Kind::Merge => "bpmn:exclusiveGateway",
-        Kind::Send(..) | Kind::Undo(_) | Kind::Conclude | Kind::ConcludeBack => "bpmn:serviceTask",
-        Kind::Wait(..) => "bpmn:receiveTask",
-        Kind::Check(..) => "bpmn:businessRuleTask",
-        Kind::CanUndo(_) | Kind::CanFail(_) | Kind::CanExpire(..) => "bpmn:boundaryEvent",
-        Kind::End | Kind::EndBack => "bpmn:endEvent",
-        Kind::Back => "bpmn:intermediateThrowEvent",
-        Kind::Pivot => return None,
+        NodeKind::Start => "bpmn:startEvent",
+        NodeKind::Join | NodeKind::Fork => "bpmn:parallelGateway",
+        NodeKind::Choice(_) | NodeKind::Merge => "bpmn:exclusiveGateway",
+        NodeKind::Send(..) | NodeKind::Compensation(_) | NodeKind::Conclude | NodeKind::ConcludeCompensated => {
+            "bpmn:serviceTask"
+        }
+        NodeKind::Wait(..) => "bpmn:receiveTask",
+        NodeKind::Check(..) => "bpmn:businessRuleTask",
+        NodeKind::CompensationEvent(_) | NodeKind::ErrorEvent(_) | NodeKind::TimeoutEvent(..) => "bpmn:boundaryEvent",
+        NodeKind::End | NodeKind::EndCompensated => "bpmn:endEvent",
+        NodeKind::Compensate => "bpmn:intermediateThrowEvent",
+        NodeKind::Pivot => return None,
     })
 }
 
@@ -106,7 +97,7 @@ fn write_node(xml: &mut Xml, flow: &Flow<'_>, i: usize, node: &Node<'_>) {
     if !node.about.is_empty() {
         xml.text("bpmn:documentation", &[], &node.about);
     }
-    let ordered = |arrow: &&Arrow| arrow.way != Way::Belongs;
+    let ordered = |arrow: &&Arrow| arrow.kind != ArrowKind::Association;
     for arrow in flow.arrows.iter().filter(ordered).filter(|arrow| arrow.to == i) {
         xml.text("bpmn:incoming", &[], &flow_id(flow, arrow));
     }
@@ -120,74 +111,78 @@ fn write_node(xml: &mut Xml, flow: &Flow<'_>, i: usize, node: &Node<'_>) {
 fn own_attributes(flow: &Flow<'_>, i: usize, node: &Node<'_>) -> Vec<(&'static str, String)> {
     let direction = |direction: &str| vec![("gatewayDirection", direction.to_owned())];
     match node.kind {
-        Kind::Join | Kind::Merge => direction("Converging"),
-        Kind::Fork => direction("Diverging"),
-        Kind::Choice(_) => {
-            let around = flow.arrows.iter().find(|arrow| arrow.from == i && arrow.way == Way::Otherwise);
-            let default = around.map(|arrow| ("default", flow_id(flow, arrow)));
+        NodeKind::Join | NodeKind::Merge => direction("Converging"),
+        NodeKind::Fork => direction("Diverging"),
+        NodeKind::Choice(_) => {
+            let otherwise = flow.arrows.iter().find(|arrow| arrow.from == i && arrow.kind == ArrowKind::Otherwise);
+            let default = otherwise.map(|arrow| ("default", flow_id(flow, arrow)));
             direction("Diverging").into_iter().chain(default).collect()
         }
-        Kind::CanUndo(step) | Kind::CanFail(step) | Kind::CanExpire(step, _) => {
+        NodeKind::CompensationEvent(step) | NodeKind::ErrorEvent(step) | NodeKind::TimeoutEvent(step, _) => {
             vec![("attachedToRef", format!("step_{}", step.name))]
         }
-        Kind::Undo(_) => vec![("isForCompensation", "true".to_owned())],
-        Kind::Wait(..) => message(flow, node).map(|(id, _)| ("messageRef", id)).into_iter().collect(),
-        Kind::Start
-        | Kind::Send(..)
-        | Kind::Check(..)
-        | Kind::Pivot
-        | Kind::Conclude
-        | Kind::End
-        | Kind::Back
-        | Kind::ConcludeBack
-        | Kind::EndBack => Vec::new(),
+        NodeKind::Compensation(_) => vec![("isForCompensation", "true".to_owned())],
+        NodeKind::Wait(..) => message(flow, node).map(|(id, _)| ("messageRef", id)).into_iter().collect(),
+        NodeKind::Start
+        | NodeKind::Send(..)
+        | NodeKind::Check(..)
+        | NodeKind::Pivot
+        | NodeKind::Conclude
+        | NodeKind::End
+        | NodeKind::Compensate
+        | NodeKind::ConcludeCompensated
+        | NodeKind::EndCompensated => Vec::new(),
     }
 }
 
-/// What an event is about.
+/// Writes the definition of an event.
 fn write_event(xml: &mut Xml, flow: &Flow<'_>, node: &Node<'_>) {
     let event = format!("event_{}", node.id);
     match node.kind {
-        Kind::Start => {
+        NodeKind::Start => {
             if let Some((message, _)) = message(flow, node) {
                 xml.empty("bpmn:messageEventDefinition", &[("id", &event), ("messageRef", &message)]);
             }
         }
-        Kind::CanUndo(_) | Kind::Back => xml.empty("bpmn:compensateEventDefinition", &[("id", &event)]),
-        Kind::CanFail(_) => xml.empty("bpmn:errorEventDefinition", &[("id", &event)]),
-        Kind::CanExpire(_, receive) => {
+        NodeKind::CompensationEvent(_) | NodeKind::Compensate => {
+            xml.empty("bpmn:compensateEventDefinition", &[("id", &event)])
+        }
+        NodeKind::ErrorEvent(_) => xml.empty("bpmn:errorEventDefinition", &[("id", &event)]),
+        NodeKind::TimeoutEvent(_, receive) => {
             xml.open("bpmn:timerEventDefinition", &[("id", &event)]);
             let expression = [("xsi:type", &"bpmn:tFormalExpression" as &dyn std::fmt::Display)];
-            xml.text("bpmn:timeDuration", &expression, &words::iso(receive.timeout));
+            xml.text("bpmn:timeDuration", &expression, &labels::iso(receive.timeout));
             xml.close("bpmn:timerEventDefinition");
         }
-        Kind::Join
-        | Kind::Choice(_)
-        | Kind::Send(..)
-        | Kind::Wait(..)
-        | Kind::Check(..)
-        | Kind::Merge
-        | Kind::Fork
-        | Kind::Undo(_)
-        | Kind::Pivot
-        | Kind::Conclude
-        | Kind::End
-        | Kind::ConcludeBack
-        | Kind::EndBack => {}
+        NodeKind::Join
+        | NodeKind::Choice(_)
+        | NodeKind::Send(..)
+        | NodeKind::Wait(..)
+        | NodeKind::Check(..)
+        | NodeKind::Merge
+        | NodeKind::Fork
+        | NodeKind::Compensation(_)
+        | NodeKind::Pivot
+        | NodeKind::Conclude
+        | NodeKind::End
+        | NodeKind::ConcludeCompensated
+        | NodeKind::EndCompensated => {}
     }
 }
 
 fn write_flow(xml: &mut Xml, flow: &Flow<'_>, arrow: &Arrow) {
-    let (id, from, to) = (flow_id(flow, arrow), id(flow, arrow.from), id(flow, arrow.to));
+    let id = flow_id(flow, arrow);
+    let from = node_id(flow, arrow.from);
+    let to = node_id(flow, arrow.to);
     let mut attributes: Vec<(&str, &dyn std::fmt::Display)> = vec![("id", &id)];
-    match arrow.way {
-        Way::Belongs => return,
-        Way::Otherwise => attributes.push(("name", &"otherwise")),
-        Way::Inside | Way::Edge(_) | Way::Holds | Way::Back => {}
+    match arrow.kind {
+        ArrowKind::Association => return,
+        ArrowKind::Otherwise => attributes.push(("name", &"otherwise")),
+        ArrowKind::WithinCell | ArrowKind::Edge(_) | ArrowKind::IfTrue | ArrowKind::Abort => {}
     }
     attributes.extend([("sourceRef", &from as &dyn std::fmt::Display), ("targetRef", &to)]);
     let condition = match flow.nodes.get(arrow.from).map(|node| node.kind) {
-        Some(Kind::Choice(condition)) if arrow.way == Way::Holds => condition,
+        Some(NodeKind::Choice(condition)) if arrow.kind == ArrowKind::IfTrue => condition,
         Some(_) | None => return xml.empty("bpmn:sequenceFlow", &attributes),
     };
     xml.open("bpmn:sequenceFlow", &attributes);
@@ -195,17 +190,19 @@ fn write_flow(xml: &mut Xml, flow: &Flow<'_>, arrow: &Arrow) {
     xml.close("bpmn:sequenceFlow");
 }
 
-/// Words, and what they and compensations belong to.
+/// Writes annotations, and the associations of annotations and compensations.
 fn write_artifacts(xml: &mut Xml, flow: &Flow<'_>) {
     for node in flow.nodes.iter().filter(|node| element(node.kind).is_none()) {
         xml.open("bpmn:textAnnotation", &[("id", &node.id)]);
         xml.text("bpmn:text", &[], &node.title);
         xml.close("bpmn:textAnnotation");
     }
-    for arrow in flow.arrows.iter().filter(|arrow| arrow.way == Way::Belongs) {
-        let (id, from, to) = (flow_id(flow, arrow), id(flow, arrow.from), id(flow, arrow.to));
-        let word = flow.nodes.get(arrow.to).is_some_and(|node| element(node.kind).is_none());
-        let direction = if word { "None" } else { "One" };
+    for arrow in flow.arrows.iter().filter(|arrow| arrow.kind == ArrowKind::Association) {
+        let id = flow_id(flow, arrow);
+        let from = node_id(flow, arrow.from);
+        let to = node_id(flow, arrow.to);
+        let annotation = flow.nodes.get(arrow.to).is_some_and(|node| element(node.kind).is_none());
+        let direction = if annotation { "None" } else { "One" };
         let ends: [(&str, &dyn std::fmt::Display); 2] = [("sourceRef", &from), ("targetRef", &to)];
         let [source, target] = ends;
         xml.empty("bpmn:association", &[("id", &id), ("associationDirection", &direction), source, target]);

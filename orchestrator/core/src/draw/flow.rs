@@ -1,41 +1,41 @@
-//! What is on the picture of a definition, and what leads where; where it stands is decided elsewhere. The definition's
-//! rules become gateways and events here, so that every format shows the same ones.
+//! The nodes and arrows of a drawing, without positions. Joins, forks, conditions and failures become gateways and
+//! events here, so that every format shows the same ones.
 //!
-//! A step stands in a row with what its way in and its way out need. This is a **cell**:
+//! A **cell** is a step with the gateways before and after it:
 //!
 //! ```text
-//!   [join] ─ [choice] ─ STEP ─ [merge] ─ [fork]       join, fork: there are several steps before, after it
-//!                └── otherwise ──┘                    choice, merge: it has a condition
+//!   [join] ─ [choice] ─ STEP ─ [merge] ─ [fork]       join, fork: several steps precede, follow it
+//!                └── otherwise ──┘                    choice, merge: the step has a condition
 //! ```
 
-use super::words::{clean, duration};
-use crate::definition::{Call, Definition, Receive, Rule, Step, Verdict, Work, mask, ones};
+use super::labels::{clean, duration};
+use crate::definition::{AttemptLimit, Call, Definition, EndingSpec, Receive, Rule, Step, Work, mask, ones};
 use crate::status::StepStatus;
 
-/// The picture without places. Its cells are numbered: the steps as they are, then the start, then the end.
+/// The nodes and arrows. The cells are numbered: the steps in order, then the start, then the end.
 pub(super) struct Flow<'a> {
     pub definition: &'a Definition,
     pub language: &'a str,
     pub nodes: Vec<Node<'a>>,
     pub arrows: Vec<Arrow>,
-    /// The cells that follow each other.
+    /// The pairs of consecutive cells.
     pub edges: Vec<(usize, usize)>,
 }
 
-/// Something on the picture.
+/// A node of the drawing.
 pub(super) struct Node<'a> {
-    /// Unique: names have no underscore, and before a name stands what it is.
+    /// Unique: the kind of node, an underscore and the name of the step. Names have no underscore.
     pub id: String,
     pub cell: usize,
-    pub kind: Kind<'a>,
-    /// What it is called.
+    pub kind: NodeKind<'a>,
+    /// The text of the node.
     pub title: String,
-    /// A sentence on it.
+    /// A description in a sentence.
     pub about: String,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Kind<'a> {
+pub(super) enum NodeKind<'a> {
     Start,
     Join,
     Choice(&'a str),
@@ -44,56 +44,64 @@ pub(super) enum Kind<'a> {
     Check(&'a Step, &'a [Rule]),
     Merge,
     Fork,
-    /// On the edge of a step: it can be undone.
-    CanUndo(&'a Step),
-    /// On the edge of a step: it may not come about, and then the saga turns back.
-    CanFail(&'a Step),
-    /// On the edge of a step: it may not come about in time, and then the saga turns back.
-    CanExpire(&'a Step, &'a Receive),
-    Undo(&'a Step),
-    /// A word on the pivot.
+    /// On the border of a step: it has a compensation.
+    CompensationEvent(&'a Step),
+    /// On the border of a step: it may be refused or fail, and then the saga aborts.
+    ErrorEvent(&'a Step),
+    /// On the border of a step: its wait may time out, and then the saga aborts.
+    TimeoutEvent(&'a Step, &'a Receive),
+    Compensation(&'a Step),
+    /// The annotation of the pivot.
     Pivot,
-    /// All was done; now that is told.
+    /// Reports the ending of a completed saga.
     Conclude,
     End,
-    /// What was done is undone; then that is told.
-    Back,
-    ConcludeBack,
-    EndBack,
+    /// The start of the compensation.
+    Compensate,
+    /// Reports the ending of a compensated saga.
+    ConcludeCompensated,
+    EndCompensated,
 }
 
-/// What leads from a node to a node.
+/// An arrow between two nodes.
 pub(super) struct Arrow {
     pub from: usize,
     pub to: usize,
-    pub way: Way,
+    pub kind: ArrowKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// On, inside a cell.
-    Inside,
-    /// On to another cell: which of the edges.
+pub(super) enum ArrowKind {
+    /// Sequence within a cell.
+    WithinCell,
+    /// Sequence between cells: the index of the edge.
     Edge(usize),
-    /// On, where the condition of a choice holds.
-    Holds,
-    /// Around a step whose condition does not hold.
+    /// From a choice to its step.
+    IfTrue,
+    /// From a choice around its step.
     Otherwise,
-    /// To the way back.
-    Back,
-    /// No order: a step and what undoes it, or a word on it.
-    Belongs,
+    /// To the start of the compensation.
+    Abort,
+    /// Association of a step with its compensation or annotation.
+    Association,
 }
 
-impl Kind<'_> {
-    /// Whether it is a step.
+/// The nodes at which arrows enter and leave a cell.
+#[derive(Clone, Copy)]
+struct Ends {
+    entry: usize,
+    exit: usize,
+}
+
+impl NodeKind<'_> {
+    /// Returns true for a step.
     pub(super) const fn is_step(self) -> bool {
         matches!(self, Self::Send(..) | Self::Wait(..) | Self::Check(..))
     }
 
-    /// Whether it stands on the edge of a step, and is nothing by itself.
-    pub(super) const fn is_on_edge(self) -> bool {
-        matches!(self, Self::CanUndo(_) | Self::CanFail(_) | Self::CanExpire(..))
+    /// Returns true for a node on the border of a step.
+    pub(super) const fn is_on_border(self) -> bool {
+        matches!(self, Self::CompensationEvent(_) | Self::ErrorEvent(_) | Self::TimeoutEvent(..))
     }
 }
 
@@ -101,237 +109,270 @@ impl<'a> Flow<'a> {
     pub(super) fn of(definition: &'a Definition, language: &'a str) -> Self {
         let edges = edges(definition);
         let mut flow = Self { definition, language, nodes: Vec::new(), arrows: Vec::new(), edges };
-        let mut doors: Vec<(usize, usize)> =
+        let mut cells: Vec<Ends> =
             definition.steps.iter().enumerate().map(|(cell, step)| flow.step(cell, step)).collect();
-        doors.push(flow.beginning());
-        doors.push(flow.ending());
-        for (cell, door) in doors.iter_mut().enumerate() {
-            *door = flow.gateways(cell, *door);
+        cells.push(flow.start());
+        cells.push(flow.endings());
+        for (cell, ends) in cells.iter_mut().enumerate() {
+            *ends = flow.gateways(cell, *ends);
         }
         for (edge, (from, to)) in flow.edges.clone().into_iter().enumerate() {
-            if let (Some((_, from)), Some((to, _))) = (doors.get(from), doors.get(to)) {
-                flow.arrow(*from, *to, Way::Edge(edge));
+            if let (Some(from), Some(to)) = (cells.get(from), cells.get(to)) {
+                flow.arrow(from.exit, to.entry, ArrowKind::Edge(edge));
             }
         }
         flow
     }
 
-    fn node(&mut self, id: String, cell: usize, kind: Kind<'a>, title: String, about: String) -> usize {
+    fn node(&mut self, id: String, cell: usize, kind: NodeKind<'a>, title: String, about: String) -> usize {
         self.nodes.push(Node { id, cell, kind, title: clean(&title), about: clean(&about) });
         self.nodes.len() - 1
     }
 
-    fn arrow(&mut self, from: usize, to: usize, way: Way) {
-        self.arrows.push(Arrow { from, to, way });
+    fn arrow(&mut self, from: usize, to: usize, kind: ArrowKind) {
+        self.arrows.push(Arrow { from, to, kind });
     }
 
-    fn beginning(&mut self) -> (usize, usize) {
+    fn start(&mut self) -> Ends {
         let start = &self.definition.start;
-        let about = format!("It begins with {} on {}.", start.event, start.topic);
-        let start = self.node("start".to_owned(), self.definition.steps.len(), Kind::Start, start.event.clone(), about);
-        (start, start)
+        let about = format!("The saga starts with {} on {}.", start.event, start.topic);
+        let start =
+            self.node("start".to_owned(), self.definition.steps.len(), NodeKind::Start, start.event.clone(), about);
+        Ends { entry: start, exit: start }
     }
 
-    /// A step and all that hangs on it. Answers where one comes in and goes out.
-    fn step(&mut self, cell: usize, step: &'a Step) -> (usize, usize) {
+    /// Adds a step with its border nodes, and returns its entry and exit.
+    fn step(&mut self, cell: usize, step: &'a Step) -> Ends {
         let name = &step.name;
         let (kind, mut about) = match &step.work {
-            Work::Execute(call) => (Kind::Send(step, call), sends(call)),
-            Work::Receive(receive) => (Kind::Wait(step, receive), waits(receive)),
-            Work::Check(rules) => (Kind::Check(step, rules), checks(rules)),
+            Work::Execute(call) => (NodeKind::Send(step, call), describe_call(call)),
+            Work::Receive(receive) => (NodeKind::Wait(step, receive), describe_wait(receive)),
+            Work::Check(rules) => (NodeKind::Check(step, rules), describe_rules(rules)),
         };
         if let Some(status) = &step.status {
-            about = format!("{about} Once it is done, the saga's progress is {status}.");
+            about = format!("{about} Once it is done, the progress of the saga is {status}.");
         }
         let title = self.title(step);
         let task = self.node(format!("step_{name}"), cell, kind, title, about);
         if let Some(undo) = &step.compensate {
-            let about = format!("What {name} did can be undone.");
-            let can = self.node(format!("undoable_{name}"), cell, Kind::CanUndo(step), String::new(), about);
-            let about = format!("It undoes {name}. {}", sends(undo));
-            let undo = self.node(format!("undo_{name}"), cell, Kind::Undo(step), undo.command.clone(), about);
-            self.arrow(can, undo, Way::Belongs);
+            let about = format!("{name} can be compensated.");
+            let can =
+                self.node(format!("undoable_{name}"), cell, NodeKind::CompensationEvent(step), String::new(), about);
+            let about = format!("Compensates {name}. {}", describe_call(undo));
+            let undo =
+                self.node(format!("undo_{name}"), cell, NodeKind::Compensation(step), undo.command.clone(), about);
+            self.arrow(can, undo, ArrowKind::Association);
         }
         self.failures(cell, step);
         if step.pivot {
-            let about = "Once this is done, nothing is undone any more.".to_owned();
-            let word = self.node(format!("pivot_{name}"), cell, Kind::Pivot, "Point of no return".to_owned(), about);
-            self.arrow(task, word, Way::Belongs);
+            let about = "Once this step is done, nothing is compensated any more.".to_owned();
+            let annotation =
+                self.node(format!("pivot_{name}"), cell, NodeKind::Pivot, "Point of no return".to_owned(), about);
+            self.arrow(task, annotation, ArrowKind::Association);
         }
-        let Some(when) = &step.when else { return (task, task) };
-        let about = format!("{name} is done only where this holds: {when}");
+        let Some(when) = &step.when else { return Ends { entry: task, exit: task } };
+        let about = format!("{name} is done only if this holds: {when}");
         let choice =
-            self.node(format!("choice_{name}"), cell, Kind::Choice(when.as_str()), when.as_str().to_owned(), about);
-        let merge = self.node(format!("merge_{name}"), cell, Kind::Merge, String::new(), String::new());
-        self.arrow(choice, task, Way::Holds);
-        self.arrow(task, merge, Way::Inside);
-        self.arrow(choice, merge, Way::Otherwise);
-        (choice, merge)
+            self.node(format!("choice_{name}"), cell, NodeKind::Choice(when.as_str()), when.as_str().to_owned(), about);
+        let merge = self.node(format!("merge_{name}"), cell, NodeKind::Merge, String::new(), String::new());
+        self.arrow(choice, task, ArrowKind::IfTrue);
+        self.arrow(task, merge, ArrowKind::WithinCell);
+        self.arrow(choice, merge, ArrowKind::Otherwise);
+        Ends { entry: choice, exit: merge }
     }
 
-    /// What makes a saga turn back at this step. Behind the pivot nothing does: there it is an incident.
+    /// Adds the failures of a step at which the saga aborts. After the pivot there are none: a failure is an incident.
     fn failures(&mut self, cell: usize, step: &'a Step) {
         let definition = self.definition;
-        if !turns_back(definition, cell) {
+        if !may_abort_at(definition, cell) {
             return;
         }
         let name = &step.name;
-        let (fails, late) = whys(definition, step);
-        if let (Work::Receive(receive), Some(late)) = (&step.work, late) {
-            let (id, patience) = (format!("expires_{name}"), duration(receive.timeout));
-            self.node(id, cell, Kind::CanExpire(step, receive), patience, meaning(&[late]));
+        let causes = abort_causes(definition, step);
+        if let (Work::Receive(receive), Some(expiry)) = (&step.work, causes.expiry) {
+            let id = format!("expires_{name}");
+            let timeout = duration(receive.timeout);
+            self.node(id, cell, NodeKind::TimeoutEvent(step, receive), timeout, describe_causes(&[expiry]));
         }
-        if !fails.is_empty() {
-            self.node(format!("fails_{name}"), cell, Kind::CanFail(step), String::new(), meaning(&fails));
+        if !causes.failures.is_empty() {
+            let about = describe_causes(&causes.failures);
+            self.node(format!("fails_{name}"), cell, NodeKind::ErrorEvent(step), String::new(), about);
         }
     }
 
-    /// Both endings, and the way back to the second.
-    fn ending(&mut self) -> (usize, usize) {
-        let (cell, definition) = (self.definition.steps.len() + 1, self.definition);
-        let (command, tells) = (&definition.conclude.command, sends(&definition.conclude));
-        let done = format!("All is done. {tells}");
-        let conclude = self.node("conclude".to_owned(), cell, Kind::Conclude, command.clone(), done);
+    /// Adds both endings, and the compensation before the second.
+    fn endings(&mut self) -> Ends {
+        let definition = self.definition;
+        let cell = definition.steps.len() + 1;
+        let command = &definition.conclude.command;
+        let sends = describe_call(&definition.conclude);
+        let done = format!("All steps are done. {sends}");
+        let conclude = self.node("conclude".to_owned(), cell, NodeKind::Conclude, command.clone(), done);
         let status = definition.endings.completed.status.clone();
-        let end = self.node("completed".to_owned(), cell, Kind::End, status, "All is done.".to_owned());
-        self.arrow(conclude, end, Way::Inside);
+        let end = self.node("completed".to_owned(), cell, NodeKind::End, status, "All steps are done.".to_owned());
+        self.arrow(conclude, end, ArrowKind::WithinCell);
 
         let about = match definition.deadline {
             Some(deadline) => format!(
-                "What was done is undone, the last first. It also comes to this when the saga is not done after {}, or \
-                 when an operator cancels it.",
+                "The steps that were done are compensated in reverse order. This also happens if the saga is not done \
+                 after {}, or if an operator cancels it.",
                 duration(deadline)
             ),
-            None => "What was done is undone, the last first. It also comes to this when an operator cancels the saga."
-                .to_owned(),
+            None => {
+                "The steps that were done are compensated in reverse order. This also happens if an operator cancels \
+                     the saga."
+                    .to_owned()
+            }
         };
-        let back = self.node("turn_back".to_owned(), cell, Kind::Back, "Undo what was done".to_owned(), about);
-        let undone = format!("All is undone. {tells}");
-        let told = self.node("conclude_back".to_owned(), cell, Kind::ConcludeBack, command.clone(), undone);
-        let (statuses, about) = (self.statuses_back(), "All is undone.".to_owned());
-        let end = self.node("turned_back".to_owned(), cell, Kind::EndBack, statuses, about);
-        self.arrow(back, told, Way::Inside);
-        self.arrow(told, end, Way::Inside);
-        let failing = |node: &Node<'_>| matches!(node.kind, Kind::CanFail(_) | Kind::CanExpire(..));
+        let back = self.node("turn_back".to_owned(), cell, NodeKind::Compensate, "Compensate".to_owned(), about);
+        let compensated = format!("All steps are compensated. {sends}");
+        let conclude_back =
+            self.node("conclude_back".to_owned(), cell, NodeKind::ConcludeCompensated, command.clone(), compensated);
+        let about = "All steps are compensated.".to_owned();
+        let statuses = self.aborted_statuses();
+        let end = self.node("turned_back".to_owned(), cell, NodeKind::EndCompensated, statuses, about);
+        self.arrow(back, conclude_back, ArrowKind::WithinCell);
+        self.arrow(conclude_back, end, ArrowKind::WithinCell);
+        let failing = |node: &Node<'_>| matches!(node.kind, NodeKind::ErrorEvent(_) | NodeKind::TimeoutEvent(..));
         let failing: Vec<usize> = (0..).zip(&self.nodes).filter(|(_, node)| failing(node)).map(|(i, _)| i).collect();
         for from in failing {
-            self.arrow(from, back, Way::Back);
+            self.arrow(from, back, ArrowKind::Abort);
         }
-        (conclude, conclude)
+        Ends { entry: conclude, exit: conclude }
     }
 
-    /// Before a cell where several ways meet, and after it where several part.
-    fn gateways(&mut self, cell: usize, (mut entry, mut exit): (usize, usize)) -> (usize, usize) {
+    /// Adds a join before a cell with several predecessors, and a fork after one with several successors.
+    fn gateways(&mut self, cell: usize, mut ends: Ends) -> Ends {
         let name = self.definition.steps.get(cell).map_or_else(String::new, |step| format!("_{}", step.name));
         if self.edges.iter().filter(|(_, to)| *to == cell).count() > 1 {
-            let about = "All the ways to here come to their end first.".to_owned();
-            let join = self.node(format!("join{name}"), cell, Kind::Join, String::new(), about);
-            self.arrow(join, entry, Way::Inside);
-            entry = join;
+            let about = "All preceding steps are done first.".to_owned();
+            let join = self.node(format!("join{name}"), cell, NodeKind::Join, String::new(), about);
+            self.arrow(join, ends.entry, ArrowKind::WithinCell);
+            ends.entry = join;
         }
         if self.edges.iter().filter(|(from, _)| *from == cell).count() > 1 {
-            let about = "From here all ways are gone side by side.".to_owned();
-            let fork = self.node(format!("fork{name}"), cell, Kind::Fork, String::new(), about);
-            self.arrow(exit, fork, Way::Inside);
-            exit = fork;
+            let about = "The following steps run in parallel.".to_owned();
+            let fork = self.node(format!("fork{name}"), cell, NodeKind::Fork, String::new(), about);
+            self.arrow(ends.exit, fork, ArrowKind::WithinCell);
+            ends.exit = fork;
         }
-        (entry, exit)
+        ends
     }
 
-    /// A step's label, and its name where that is another.
+    /// The label of a step, followed by its name if they differ.
     fn title(&self, step: &Step) -> String {
         let label = step.label.get(self.language);
         if label == step.name { label.to_owned() } else { format!("{label} ({})", step.name) }
     }
 
-    /// What a saga that turned back can be called, each once.
-    fn statuses_back(&self) -> String {
-        let (definition, endings) = (self.definition, &self.definition.endings);
-        let turning = (0..).zip(&definition.steps).filter(|(cell, _)| turns_back(definition, *cell));
-        let whys = turning.map(|(_, step)| whys(definition, step));
-        let failures = whys.flat_map(|(fails, late)| fails.into_iter().chain(late)).map(|(_, verdict)| verdict);
+    /// The possible statuses of an aborted saga.
+    fn aborted_statuses(&self) -> String {
+        let definition = self.definition;
+        let endings = &definition.endings;
+        let steps = (0..).zip(&definition.steps).filter(|(cell, _)| may_abort_at(definition, *cell));
+        let causes = steps.map(|(_, step)| abort_causes(definition, step));
+        let failures = causes.flat_map(|causes| causes.failures.into_iter().chain(causes.expiry));
+        let failures = failures.map(|cause| cause.ending);
         let cancelled = [endings.cancelled.as_ref().unwrap_or(&endings.default)];
         let late = definition.deadline.map(|_| endings.deadline.as_ref().unwrap_or(&endings.default));
         statuses(failures.chain(cancelled).chain(late))
     }
 }
 
-/// Behind the pivot nothing turns back.
-fn turns_back(definition: &Definition, step: usize) -> bool {
+/// Returns true unless the step comes after the pivot.
+fn may_abort_at(definition: &Definition, step: usize) -> bool {
     definition.pivot().is_none_or(|pivot| definition.graph.descendants(pivot) & mask(step) == 0)
 }
 
-/// Why, and what that means.
-type Why<'a> = (&'static str, &'a Verdict);
+/// A cause of an abort, and the ending it leads to.
+#[derive(Clone, Copy)]
+pub(super) struct AbortCause<'a> {
+    cause: &'static str,
+    pub ending: &'a EndingSpec,
+}
 
-/// Why a step may not come about; apart from that, that a callback is waited for in vain.
-pub(super) fn whys<'a>(definition: &'a Definition, step: &Step) -> (Vec<Why<'a>>, Option<Why<'a>>) {
-    let why = |why, status| (why, definition.ending_of(&step.name, status));
-    let refused = why("refused", StepStatus::Refused);
-    let (failed, late) = (why("failed", StepStatus::Failed), why("timed out", StepStatus::TimedOut));
-    match &step.work {
-        Work::Execute(call) if call.retry.attempts.is_none() => (vec![refused], None),
-        Work::Execute(_) => (vec![refused, failed, late], None),
-        Work::Receive(receive) if receive.no.is_empty() => (Vec::new(), Some(late)),
-        Work::Receive(_) => (vec![refused], Some(late)),
+/// The causes of an abort at one step.
+pub(super) struct AbortCauses<'a> {
+    /// Refusals, failures and timeouts of commands.
+    pub failures: Vec<AbortCause<'a>>,
+    /// The timeout of a wait for a callback.
+    expiry: Option<AbortCause<'a>>,
+}
+
+/// The causes of an abort at a step.
+pub(super) fn abort_causes<'a>(definition: &'a Definition, step: &Step) -> AbortCauses<'a> {
+    let of = |cause, status| AbortCause { cause, ending: definition.ending_of(&step.name, status) };
+    let refused = of("refused", StepStatus::Refused);
+    let failed = of("failed", StepStatus::Failed);
+    let timed_out = of("timed out", StepStatus::TimedOut);
+    let (failures, expiry) = match &step.work {
+        Work::Execute(call) if call.retry.attempts == AttemptLimit::Unlimited => (vec![refused], None),
+        Work::Execute(_) => (vec![refused, failed, timed_out], None),
+        Work::Receive(receive) if receive.no.is_empty() => (Vec::new(), Some(timed_out)),
+        Work::Receive(_) => (vec![refused], Some(timed_out)),
         Work::Check(_) => (vec![refused], None),
-    }
+    };
+    AbortCauses { failures, expiry }
 }
 
 /// `refused: rejected; timed out: cancelled (too_slow)`
-fn meaning(whys: &[Why<'_>]) -> String {
-    let one = |(why, verdict): &Why<'_>| match &verdict.reason {
-        Some(reason) => format!("{why}: {} ({reason})", verdict.status),
-        None => format!("{why}: {}", verdict.status),
+fn describe_causes(causes: &[AbortCause<'_>]) -> String {
+    let one = |AbortCause { cause, ending }: &AbortCause<'_>| match &ending.reason {
+        Some(reason) => format!("{cause}: {} ({reason})", ending.status),
+        None => format!("{cause}: {}", ending.status),
     };
-    whys.iter().map(one).collect::<Vec<_>>().join("; ")
+    causes.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// Each status once.
-pub(super) fn statuses<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> String {
-    let mut statuses: Vec<&str> = verdicts.map(|verdict| verdict.status.as_str()).collect();
+/// The distinct statuses of endings, joined by commas.
+pub(super) fn statuses<'a>(endings: impl Iterator<Item = &'a EndingSpec>) -> String {
+    let mut statuses: Vec<&str> = endings.map(|ending| ending.status.as_str()).collect();
     statuses.sort_unstable();
     statuses.dedup();
     statuses.join(", ")
 }
 
-fn sends(call: &Call) -> String {
-    let often = match call.retry.attempts {
-        Some(1) => "asked once".to_owned(),
-        Some(attempts) => format!("asked at most {attempts} times"),
-        None => "asked until there is an answer".to_owned(),
+fn describe_call(call: &Call) -> String {
+    let attempts = match call.retry.attempts {
+        AttemptLimit::AtMost(1) => "with one attempt".to_owned(),
+        AttemptLimit::AtMost(attempts) => format!("with at most {attempts} attempts"),
+        AttemptLimit::Unlimited => "until it is answered".to_owned(),
     };
-    format!("{} goes to {}, {often}, each time for {}.", call.command, call.participant, duration(call.timeout))
+    let timeout = duration(call.timeout);
+    format!("{} is sent to {}, {attempts}; each attempt times out after {timeout}.", call.command, call.participant)
 }
 
-fn waits(receive: &Receive) -> String {
-    let (yes, no) = (receive.yes.join(", "), receive.no.join(", "));
+fn describe_wait(receive: &Receive) -> String {
+    let yes = receive.yes.join(", ");
+    let no = receive.no.join(", ");
     let no = if no.is_empty() { no } else { format!("; no: {no}") };
-    format!("A message on {} is waited for, for {}. Yes: {yes}{no}.", receive.topic, duration(receive.timeout))
+    format!("Waits for a message on {}, for at most {}. Yes: {yes}{no}.", receive.topic, duration(receive.timeout))
 }
 
 /// `2 rules`
-pub(super) fn how_many(rules: &[Rule]) -> String {
+pub(super) fn rule_count(rules: &[Rule]) -> String {
     if rules.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", rules.len()) }
 }
 
-fn checks(rules: &[Rule]) -> String {
-    let one = |rule: &Rule| format!("{} (or else: {})", rule.must, rule.reason);
-    format!("It is looked at once whether this holds: {}.", rules.iter().map(one).collect::<Vec<_>>().join("; "))
+fn describe_rules(rules: &[Rule]) -> String {
+    let one = |rule: &Rule| format!("{} (otherwise: {})", rule.must, rule.reason);
+    format!("Checks at once: {}.", rules.iter().map(one).collect::<Vec<_>>().join("; "))
 }
 
-/// Which cell follows which: the start, the steps, the end. What another way says already is left out.
+/// The pairs of consecutive cells: the transitive reduction of the order of the steps, with the start and the end.
 fn edges(definition: &Definition) -> Vec<(usize, usize)> {
-    let (graph, count) = (&definition.graph, definition.steps.len());
-    let (start, end) = (count, count + 1);
+    let graph = &definition.graph;
+    let count = definition.steps.len();
+    let start = count;
+    let end = count + 1;
     let mut edges = Vec::new();
     for step in 0..count {
         let before = graph.before(step);
         if before == 0 {
             edges.push((start, step));
         }
-        let said = ones(before).fold(0, |said, other| said | graph.ancestors(other));
-        edges.extend(ones(before & !said).map(|other| (other, step)));
+        let implied = ones(before).fold(0, |implied, other| implied | graph.ancestors(other));
+        edges.extend(ones(before & !implied).map(|other| (other, step)));
         if graph.descendants(step) == 0 {
             edges.push((step, end));
         }

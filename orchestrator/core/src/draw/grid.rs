@@ -1,45 +1,44 @@
-//! Which cell stands in which column and row, the way layered graphs are drawn since Sugiyama: columns by the longest way
-//! from the start; inside a column an order with few crossings (barycentres, the best of several sweeps); rows so that
-//! ways are straight where they can be. An edge that passes a column has a spot of its own there, so no line runs through
-//! a step.
+//! Assigns cells to columns and rows, as in the layered drawing of Sugiyama et al. (1981): columns by the longest path
+//! from the start; within a column an order with few crossings (barycentres, the best of several sweeps); rows that
+//! keep paths straight. An edge that passes a column has a position of its own there, so no line crosses a step.
 
 /// The columns and rows.
 pub(super) struct Grid {
     pub columns: usize,
     pub rows: usize,
-    /// Where each cell stands.
-    pub cells: Vec<Spot>,
-    /// Which spots each edge passes, from its first cell to its last.
-    pub routes: Vec<Vec<Spot>>,
+    /// The position of each cell.
+    pub cells: Vec<GridPosition>,
+    /// The positions that each edge passes, from its first cell to its last.
+    pub routes: Vec<Vec<GridPosition>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Spot {
+pub(super) struct GridPosition {
     pub column: usize,
     pub row: usize,
 }
 
 const SWEEPS: usize = 8;
-/// Means of whole numbers are taken in this fraction of a row.
+/// Means are computed in this fraction of a row.
 const FINE: i64 = 60;
 
 impl Grid {
-    /// The edges form no circle.
+    /// Computes the grid. The edges must be acyclic.
     pub(super) fn of(cells: usize, edges: &[(usize, usize)]) -> Self {
         let (mut points, routes) = Points::of(cells, edges);
         points.order();
         let rows = points.rows();
-        let spot = |point: &usize| Spot { column: get(&points.column, *point), row: get(&rows, *point) };
+        let position = |point: &usize| GridPosition { column: get(&points.column, *point), row: get(&rows, *point) };
         Self {
             columns: points.columns.len(),
             rows: rows.iter().max().map_or(0, |last| last + 1),
-            cells: (0..cells).map(|cell| spot(&cell)).collect(),
-            routes: routes.iter().map(|route| route.iter().map(spot).collect()).collect(),
+            cells: (0..cells).map(|cell| position(&cell)).collect(),
+            routes: routes.iter().map(|route| route.iter().map(position).collect()).collect(),
         }
     }
 }
 
-/// The cells, and a point wherever an edge passes a column: all links lead from one column to the next.
+/// The cells, and a point wherever an edge passes a column, so that every link joins adjacent columns.
 struct Points {
     column: Vec<usize>,
     columns: Vec<Vec<usize>>,
@@ -49,10 +48,11 @@ struct Points {
 
 impl Points {
     fn of(cells: usize, edges: &[(usize, usize)]) -> (Self, Vec<Vec<usize>>) {
-        let mut column = longest_ways(cells, edges);
+        let mut column = longest_paths(cells, edges);
         let mut routes = Vec::new();
         for (from, to) in edges {
-            let (first, last) = (get(&column, *from), get(&column, *to));
+            let first = get(&column, *from);
+            let last = get(&column, *to);
             let mut route = vec![*from];
             for passed in first + 1..last {
                 route.push(column.len());
@@ -65,7 +65,8 @@ impl Points {
         for (point, column) in column.iter().enumerate() {
             push(&mut columns, *column, point);
         }
-        let (mut before, mut after) = (vec![Vec::new(); column.len()], vec![Vec::new(); column.len()]);
+        let mut before = vec![Vec::new(); column.len()];
+        let mut after = vec![Vec::new(); column.len()];
         for link in routes.iter().flat_map(|route| route.windows(2)) {
             if let [from, to] = link {
                 push(&mut after, *from, *to);
@@ -75,7 +76,7 @@ impl Points {
         (Self { column, columns, before, after }, routes)
     }
 
-    /// Orders each column by where its neighbours stand, forwards and backwards in turns, and keeps the best order.
+    /// Orders each column by the means of its neighbours, forwards and backwards in turn, and keeps the best order.
     fn order(&mut self) {
         let mut best = (self.crossings(), self.columns.clone());
         for sweep in 0..SWEEPS {
@@ -93,35 +94,35 @@ impl Points {
     }
 
     fn sort(&mut self, column: usize, neighbours: Vec<Vec<usize>>) {
-        let places = self.places();
+        let indexes = self.indexes();
         let key = |point: &usize| {
             let near = neighbours.get(*point).map_or(&[][..], Vec::as_slice);
-            mean(near.iter().map(|other| get(&places, *other))).unwrap_or_else(|| get(&places, *point) * FINE)
+            mean(near.iter().map(|other| get(&indexes, *other))).unwrap_or_else(|| get(&indexes, *point) * FINE)
         };
         if let Some(points) = self.columns.get_mut(column) {
             points.sort_by_key(key);
         }
     }
 
-    /// How many points stand above each one in its column.
-    fn places(&self) -> Vec<i64> {
-        let mut places = vec![0; self.column.len()];
+    /// The index of each point in its column.
+    fn indexes(&self) -> Vec<i64> {
+        let mut indexes = vec![0; self.column.len()];
         for column in &self.columns {
-            for (place, point) in (0..).zip(column) {
-                put(&mut places, *point, place);
+            for (index, point) in (0..).zip(column) {
+                put(&mut indexes, *point, index);
             }
         }
-        places
+        indexes
     }
 
     fn crossings(&self) -> usize {
-        let places = self.places();
+        let indexes = self.indexes();
         let mut crossings = 0;
         for column in &self.columns {
             let mut passed: Vec<i64> = Vec::new();
             for point in column {
                 let mut ends: Vec<i64> =
-                    self.after.get(*point).into_iter().flatten().map(|to| get(&places, *to)).collect();
+                    self.after.get(*point).into_iter().flatten().map(|to| get(&indexes, *to)).collect();
                 crossings += ends.iter().map(|end| passed.iter().filter(|other| *other > end).count()).sum::<usize>();
                 passed.append(&mut ends);
             }
@@ -129,9 +130,9 @@ impl Points {
         crossings
     }
 
-    /// A row for each point: near its neighbours, in the order of its column. Rows that nothing stands in are left out.
+    /// A row for each point: near its neighbours, in the order of its column. Empty rows are removed.
     fn rows(&self) -> Vec<usize> {
-        let mut rows = self.places();
+        let mut rows = self.indexes();
         for sweep in 0..SWEEPS {
             let forwards = sweep % 2 == 1;
             for step in 0..self.columns.len() {
@@ -149,14 +150,14 @@ impl Points {
         rows.iter().map(|row| used.binary_search(row).unwrap_or_default()).collect()
     }
 
-    /// The rows of a column: as near as can be to the means of the neighbours' rows, and at least one apart (an isotonic
-    /// regression, by pooling neighbours that are in each other's way).
+    /// The rows of a column: as near as possible to the means of the neighbours' rows, and at least one apart (an
+    /// isotonic regression by the pool adjacent violators algorithm).
     fn settle(&self, points: &[usize], neighbours: &[Vec<usize>], rows: &[i64]) -> Vec<i64> {
         let mut pools: Vec<(i64, i64)> = Vec::new();
-        for (place, point) in (0..).zip(points) {
+        for (index, point) in (0..).zip(points) {
             let near = neighbours.get(*point).map_or(&[][..], Vec::as_slice);
             let wished = mean(near.iter().map(|other| get(rows, *other))).unwrap_or_else(|| get(rows, *point) * FINE);
-            let mut pool = (wished - place * FINE, 1);
+            let mut pool = (wished - index * FINE, 1);
             while let Some(above) = pools.pop_if(|above| above.0 * pool.1 > pool.0 * above.1) {
                 pool = (pool.0 + above.0, pool.1 + above.1);
             }
@@ -164,17 +165,17 @@ impl Points {
         }
         let row = |(sum, count): (i64, i64)| (sum + count * FINE / 2).div_euclid(count * FINE);
         let pooled = pools.into_iter().flat_map(|pool| (0..pool.1).map(move |_| row(pool)));
-        pooled.zip(0..).map(|(row, place)| row + place).collect()
+        pooled.zip(0..).map(|(row, index)| row + index).collect()
     }
 }
 
-/// The mean, in `FINE` parts.
+/// The mean, in parts of `FINE`.
 fn mean(values: impl Iterator<Item = i64>) -> Option<i64> {
     let (sum, count) = values.fold((0, 0), |(sum, count), value| (sum + value, count + 1));
     (count > 0).then(|| (sum * FINE).div_euclid(count))
 }
 
-fn longest_ways(cells: usize, edges: &[(usize, usize)]) -> Vec<usize> {
+fn longest_paths(cells: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     let mut columns = vec![0; cells];
     for _ in 0..cells {
         for (from, to) in edges {
@@ -187,18 +188,18 @@ fn longest_ways(cells: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     columns
 }
 
-pub(super) fn get<T: Copy + Default>(list: &[T], place: usize) -> T {
-    list.get(place).copied().unwrap_or_default()
+pub(super) fn get<T: Copy + Default>(list: &[T], index: usize) -> T {
+    list.get(index).copied().unwrap_or_default()
 }
 
-pub(super) fn put<T>(list: &mut [T], place: usize, value: T) {
-    if let Some(old) = list.get_mut(place) {
+pub(super) fn put<T>(list: &mut [T], index: usize, value: T) {
+    if let Some(old) = list.get_mut(index) {
         *old = value;
     }
 }
 
-fn push<T>(lists: &mut [Vec<T>], place: usize, value: T) {
-    if let Some(list) = lists.get_mut(place) {
+fn push<T>(lists: &mut [Vec<T>], index: usize, value: T) {
+    if let Some(list) = lists.get_mut(index) {
         list.push(value);
     }
 }
@@ -208,29 +209,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_stands_in_one_row() {
+    fn a_chain_has_one_row() {
         let grid = Grid::of(4, &[(0, 1), (1, 2), (2, 3)]);
         assert_eq!((grid.columns, grid.rows), (4, 1));
-        assert_eq!(grid.cells.iter().map(|spot| spot.column).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(grid.cells.iter().map(|position| position.column).collect::<Vec<_>>(), [0, 1, 2, 3]);
     }
 
     #[test]
-    fn what_goes_side_by_side_has_rows_of_its_own() {
+    fn parallel_cells_have_different_rows() {
         let grid = Grid::of(4, &[(0, 1), (0, 2), (1, 3), (2, 3)]);
         assert_eq!((grid.columns, grid.rows), (3, 2));
         assert_ne!(grid.cells[1].row, grid.cells[2].row);
     }
 
     #[test]
-    fn an_edge_passes_beside_the_cells_of_a_column() {
+    fn an_edge_has_its_own_position_in_a_passed_column() {
         let grid = Grid::of(4, &[(0, 1), (1, 2), (2, 3), (0, 3)]);
         let long = grid.routes.last().unwrap();
-        assert_eq!(long.iter().map(|spot| spot.column).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(long.iter().map(|position| position.column).collect::<Vec<_>>(), [0, 1, 2, 3]);
         assert!(grid.cells[1..3].iter().all(|cell| !long.contains(cell)));
     }
 
     #[test]
-    fn crossings_that_need_not_be_are_undone() {
+    fn avoidable_crossings_are_removed() {
         let crossed = [(0, 1), (0, 2), (1, 4), (2, 3), (3, 5), (4, 5)];
         let (mut points, _) = Points::of(6, &crossed);
         assert_eq!(points.crossings(), 1);

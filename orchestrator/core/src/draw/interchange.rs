@@ -1,37 +1,40 @@
-//! The part of a BPMN document that says where everything stands, which BPMN calls diagram interchange.
+//! Writes the diagram interchange of a BPMN document: the positions of nodes and arrows.
 
 use std::fmt::Display;
 
-use super::bpmn::{flow_id, process_id};
-use super::flow::{Kind, Way};
-use super::place::{Picture, Rect, label};
+use super::bpmn_ids::{flow_id, process_id};
+use super::flow::{ArrowKind, NodeKind};
+use super::geometry::Rect;
+use super::layout::{Drawing, label};
 use super::xml::Xml;
 
 /// Writes a shape for each node and an edge for each arrow.
-pub(super) fn write(xml: &mut Xml, picture: &Picture<'_>) {
-    let flow = picture.flow;
+pub(super) fn write(xml: &mut Xml, drawing: &Drawing<'_>) {
+    let flow = drawing.flow;
     xml.open("bpmndi:BPMNDiagram", &[("id", &"diagram")]);
     xml.open("bpmndi:BPMNPlane", &[("id", &"plane"), ("bpmnElement", &process_id(flow))]);
     for (i, node) in flow.nodes.iter().enumerate() {
-        let (shape, place) = (format!("{}_shape", node.id), picture.rect(i));
+        let shape = format!("{}_shape", node.id);
+        let rect = drawing.rect(i);
         let mut attributes: Vec<(&str, &dyn Display)> = vec![("id", &shape), ("bpmnElement", &node.id)];
-        if matches!(node.kind, Kind::Choice(_) | Kind::Merge) {
+        if matches!(node.kind, NodeKind::Choice(_) | NodeKind::Merge) {
             attributes.push(("isMarkerVisible", &true));
         }
         xml.open("bpmndi:BPMNShape", &attributes);
-        bounds(xml, place);
-        if let Some(at) = label(node.kind, place) {
+        bounds(xml, rect);
+        if let Some(at) = label(node.kind, rect) {
             write_label(xml, at);
         }
         xml.close("bpmndi:BPMNShape");
     }
     for (i, arrow) in flow.arrows.iter().enumerate() {
-        let (id, line) = (flow_id(flow, arrow), picture.line(i));
+        let id = flow_id(flow, arrow);
+        let line = drawing.line(i);
         xml.open("bpmndi:BPMNEdge", &[("id", &format!("{id}_edge")), ("bpmnElement", &id)]);
         for point in line {
             xml.empty("di:waypoint", &[("x", &point.x), ("y", &point.y)]);
         }
-        if let (Way::Otherwise, [_, corner, ..]) = (arrow.way, line) {
+        if let (ArrowKind::Otherwise, [_, corner, ..]) = (arrow.kind, line) {
             write_label(xml, Rect { x: corner.x + 4, y: corner.y + 2, width: 64, height: 14 });
         }
         xml.close("bpmndi:BPMNEdge");

@@ -1,30 +1,29 @@
-//! What a page says about the steps of a drawing: how many are there, how long they wait, which way a saga took. Apart,
-//! because the drawing knows nothing of it.
+//! Marks on the steps of a drawing, supplied by a page: counts, waiting times, the path of a saga.
 
 use std::collections::BTreeMap;
 
-/// What is said about one box.
+/// A mark on one box.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mark {
-    /// CSS classes, beside those it has.
+    /// Additional CSS classes.
     pub class: String,
-    /// Short lines in the box, in the place of its technical names; those that do not fit are shortened.
+    /// Short lines in the box, instead of its technical names; long lines are shortened.
     pub lines: Vec<String>,
-    /// Where a click leads.
+    /// The target of a link.
     pub href: Option<String>,
-    /// What is shown where one points at it, and read to who does not see it.
+    /// The tooltip and accessible name.
     pub title: String,
 }
 
-/// What is said about the boxes of a drawing, by the names of their steps.
+/// The marks on the boxes of a drawing, by step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
-    /// About the steps.
+    /// Marks on steps.
     pub steps: BTreeMap<String, Mark>,
-    /// About what undoes them.
-    pub undos: BTreeMap<String, Mark>,
-    /// About the telling of the ending where all was done.
+    /// Marks on compensations, by the compensated step.
+    pub compensations: BTreeMap<String, Mark>,
+    /// The mark on the conclusion of a completed saga.
     pub conclude: Option<Mark>,
-    /// And where all was undone.
+    /// The mark on the conclusion of a compensated saga.
     pub conclude_back: Option<Mark>,
 }

@@ -1,12 +1,12 @@
-//! The lines of the picture: from edge to edge, with right angles.
+//! Routes the lines of the drawing: from border to border, with right angles.
 
-use super::flow::{Arrow, Flow, Way};
+use super::flow::{Arrow, ArrowKind, Flow};
+use super::geometry::{AROUND, CHANNEL, Column, Point, Rect, Row};
 use super::grid::{Grid, get};
-use super::place::{AROUND, CHANNEL, Column, Point, Rect, Row};
 use super::tracks::Tracks;
 
-/// What lines go by.
-pub(super) struct Ways<'a> {
+/// The data for routing.
+pub(super) struct Routing<'a> {
     pub flow: &'a Flow<'a>,
     pub boxes: &'a [Rect],
     pub grid: &'a Grid,
@@ -15,34 +15,39 @@ pub(super) struct Ways<'a> {
     pub tracks: &'a Tracks,
 }
 
-impl Ways<'_> {
+impl Routing<'_> {
     /// The line of each arrow.
     pub(super) fn lines(&self) -> Vec<Vec<Point>> {
         self.flow.arrows.iter().map(|arrow| straighten(self.line(arrow))).collect()
     }
 
     fn line(&self, arrow: &Arrow) -> Vec<Point> {
-        let (from, to) = (get(self.boxes, arrow.from), get(self.boxes, arrow.to));
-        let (out, into) = (Point { x: from.right(), y: from.center().y }, Point { x: to.x, y: to.center().y });
-        match arrow.way {
-            Way::Inside | Way::Holds => vec![out, into],
-            Way::Edge(edge) => self.across(edge, out, into),
-            Way::Otherwise => {
+        let from = get(self.boxes, arrow.from);
+        let to = get(self.boxes, arrow.to);
+        let out = Point { x: from.right(), y: from.center().y };
+        let into = Point { x: to.x, y: to.center().y };
+        match arrow.kind {
+            ArrowKind::WithinCell | ArrowKind::IfTrue => vec![out, into],
+            ArrowKind::Edge(edge) => self.across(edge, out, into),
+            ArrowKind::Otherwise => {
                 let y = self.above(arrow);
-                let (from, to) = (Point { y: from.y, ..from.center() }, Point { y: to.y, ..to.center() });
+                let from = Point { y: from.y, ..from.center() };
+                let to = Point { y: to.y, ..to.center() };
                 vec![from, Point { y, ..from }, Point { y, ..to }, to]
             }
-            Way::Back => {
+            ArrowKind::Abort => {
                 let from = Point { x: from.center().x, y: from.bottom() };
                 let column = self.column_of(arrow.from);
                 let turn = Point { x: column.map_or(from.x, |column| column.back), y: from.y + CHANNEL };
                 vec![from, Point { y: turn.y, ..from }, turn, Point { y: into.y, ..turn }, into]
             }
-            Way::Belongs if to.y > from.y => {
+            ArrowKind::Association if to.y > from.y => {
                 let x = from.center().x;
                 vec![Point { x, y: from.bottom() }, Point { x, y: to.y }]
             }
-            Way::Belongs => vec![Point { y: from.y, ..from.center() }, Point { y: to.bottom(), ..to.center() }],
+            ArrowKind::Association => {
+                vec![Point { y: from.y, ..from.center() }, Point { y: to.bottom(), ..to.center() }]
+            }
         }
     }
 
@@ -51,14 +56,14 @@ impl Ways<'_> {
         self.columns.get(get(&self.grid.cells, cell).column)
     }
 
-    /// Above all that stands in the middle of a cell.
+    /// The height above the nodes of a cell.
     fn above(&self, arrow: &Arrow) -> i32 {
         let cell = self.flow.nodes.get(arrow.from).map(|node| node.cell);
         let nodes = self.flow.nodes.iter().zip(self.boxes).filter(|(node, _)| Some(node.cell) == cell);
-        nodes.map(|(_, place)| place.y).min().unwrap_or(0) - AROUND
+        nodes.map(|(_, rect)| rect.y).min().unwrap_or(0) - AROUND
     }
 
-    /// From spot to spot, changing rows on the tracks between the columns.
+    /// From position to position, changing rows on the tracks between the columns.
     fn across(&self, edge: usize, out: Point, into: Point) -> Vec<Point> {
         let mut line = vec![out];
         let route = self.grid.routes.get(edge).map_or(&[][..], Vec::as_slice);
@@ -76,7 +81,7 @@ impl Ways<'_> {
     }
 }
 
-/// Leaves out the points that are no corners.
+/// Removes the points that are not corners.
 fn straighten(line: Vec<Point>) -> Vec<Point> {
     let mut straight: Vec<Point> = Vec::new();
     for point in line {

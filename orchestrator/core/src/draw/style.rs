@@ -1,14 +1,14 @@
-//! How the SVG looks. Every colour is a variable, so that a page it is put into can set its own; the icons are drawn
-//! around the origin.
+//! The style sheet and the icons of the SVG. Every colour is a variable, so that an embedding page can override it. The
+//! icons are centred on the origin.
 
-/// The style sheet of the SVG. What it says is for `.saga-graph` alone, because inside a page it is part of that page.
-pub const SHEET: &str = "
+/// The style sheet of the SVG. Its rules are limited to `.saga-graph`, because an embedding page includes it.
+pub const STYLE_SHEET: &str = "
     .saga-graph { --paper: #ffffff; --box: #f4f6f9; --ink: #1d2733; --muted: #586675; --line: #6b7885; --back: #b3423a;
       --pivot: #b26a00; color: var(--ink); font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans',
       'DejaVu Sans', sans-serif; font-size: 13px; }
     @media (prefers-color-scheme: dark) {
-      .saga-graph { --paper: #10151b; --box: #1b232c; --ink: #e6ebf0; --muted: #a3afbb; --line: #8a97a4; --back: #f0908a;
-        --pivot: #f0b429; }
+      .saga-graph { --paper: #10151b; --box: #1b232c; --ink: #e6ebf0; --muted: #a3afbb; --line: #8a97a4;
+        --back: #f0908a; --pivot: #f0b429; }
     }
     .saga-graph .paper { fill: var(--paper); }
     .saga-graph .box { fill: var(--box); stroke: var(--ink); stroke-width: 1.5; }
@@ -33,16 +33,16 @@ pub const SHEET: &str = "
     .saga-graph .undo .box { stroke-dasharray: 5 3; }
   ";
 
-/// A cogwheel: the teeth are the dashes of a circle.
+/// The radius and the dashes of a circle that draws the teeth of [`COG`].
 pub(super) const COG_TEETH: (&str, &str) = ("5.2", "2.04 2.04");
 pub(super) const COG: &str = "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0M-1.2 0a1.2 1.2 0 1 0 2.4 0a1.2 1.2 0 1 0 -2.4 0";
 pub(super) const LETTER: &str = "M-7 -5H7V5H-7ZM-7 -5L0 1L7 -5";
-/// Rules, as a table of them.
+/// A table of rules.
 pub(super) const TABLE: &str = "M-7 -5H7V5H-7ZM-7 -2H7M-7 1.5H7M-3 -2V5";
 pub(super) const PLUS: &str = "M-11 0H11M0 -11V11";
 pub(super) const CROSS: &str = "M-8 -8L8 8M-8 8L8 -8";
 pub(super) const REWIND: &str = "M-1 -6L-9 0L-1 6ZM7 -6L-1 0L7 6Z";
 pub(super) const BOLT: &str = "M-8 7L-3 -7L2 1L7 -8L3 7L-2 -1Z";
 pub(super) const CLOCK: &str = "M-9 0a9 9 0 1 0 18 0a9 9 0 1 0 -18 0M0 -6V0L4 3";
-/// The head of an arrow, in a box of ten by ten.
+/// An arrow head, 10 by 10.
 pub(super) const HEAD: &str = "M0 0L10 5L0 10Z";

@@ -1,14 +1,14 @@
-//! Between two columns lines change rows, each spot's lines on a track of its own, so that lines which have nothing to do
-//! with each other never lie on top of each other.
+//! Tracks between two columns, on which lines change rows: one track for each row, so that unrelated lines never
+//! overlap.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grid::Grid;
 
-/// For each column, in which order the tracks behind it serve its rows.
+/// For each column, the rows served by the tracks after it, in order.
 pub(super) struct Tracks(Vec<Vec<usize>>);
 
-/// Where the lines of one row lead to.
+/// The target rows of the lines of each row.
 type Ends = BTreeMap<usize, BTreeSet<usize>>;
 
 pub(super) fn of(grid: &Grid) -> Tracks {
@@ -24,19 +24,18 @@ pub(super) fn of(grid: &Grid) -> Tracks {
 }
 
 impl Tracks {
-    /// How many tracks there are behind each column.
+    /// The number of tracks after each column.
     pub(super) fn counts(&self) -> impl Iterator<Item = i32> {
         self.0.iter().map(|tracks| i32::try_from(tracks.len()).unwrap_or(i32::MAX))
     }
 
-    /// Which of the tracks behind a column the lines from a row take.
+    /// The track after a column for the lines from a row.
     pub(super) fn of(&self, column: usize, row: usize) -> Option<usize> {
         self.0.get(column)?.iter().position(|other| *other == row)
     }
 }
 
-/// A line that leaves its row does so before another one comes to that row; where that can't be for all of them, it is
-/// for most.
+/// Orders the tracks so that a line leaves its row before another enters it, if possible.
 fn order(mut ends: Ends) -> Vec<usize> {
     ends.retain(|row, ends| ends.iter().any(|end| end != row));
     let mut tracks = Vec::new();
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_left_before_it_is_entered() {
+    fn a_line_leaves_its_row_before_another_enters_it() {
         let ends = |list: &[(usize, &[usize])]| -> Ends {
             list.iter().map(|(row, ends)| (*row, ends.iter().copied().collect())).collect()
         };

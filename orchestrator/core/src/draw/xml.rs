@@ -1,4 +1,4 @@
-//! Writing XML with quick-xml, which escapes what has to be, as text that is always well-formed.
+//! Writes well-formed XML with quick-xml.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -6,7 +6,7 @@ use std::fmt::Display;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
-/// An XML document that is being written.
+/// A writer of one XML document.
 pub(super) struct Xml(Writer<Vec<u8>>);
 
 /// The attributes of an element.
@@ -19,12 +19,12 @@ impl Xml {
         xml
     }
 
-    /// A part of another document: without the declaration.
+    /// A fragment of another document, without the declaration.
     pub(super) fn part() -> Self {
         Self(Writer::new(Vec::new()))
     }
 
-    /// Begins an element.
+    /// Opens an element.
     pub(super) fn open(&mut self, name: &str, attributes: Attributes<'_>) {
         self.write(Event::Start(start(name, attributes)));
     }
@@ -33,12 +33,12 @@ impl Xml {
         self.write(Event::End(BytesEnd::new(name)));
     }
 
-    /// An element without content.
+    /// Writes an element without content.
     pub(super) fn empty(&mut self, name: &str, attributes: Attributes<'_>) {
         self.write(Event::Empty(start(name, attributes)));
     }
 
-    /// An element with a text.
+    /// Writes an element with a text.
     pub(super) fn text(&mut self, name: &str, attributes: Attributes<'_>, text: &str) {
         self.open(name, attributes);
         self.write(Event::Text(BytesText::new(&legal(text))));
@@ -52,7 +52,7 @@ impl Xml {
     }
 
     fn write(&mut self, event: Event<'_>) {
-        // It goes to memory, which takes everything.
+        // Writing to memory never fails.
         _ = self.0.write_event(event);
     }
 }
@@ -65,7 +65,7 @@ fn start<'a>(name: &'a str, attributes: Attributes<'_>) -> BytesStart<'a> {
     start
 }
 
-/// Without the characters that XML 1.0 has no way to write.
+/// Replaces the characters that XML 1.0 cannot represent.
 fn legal(text: &str) -> Cow<'_, str> {
     let bad = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{FFFE}' | '\u{FFFF}');
     if text.contains(bad) { text.replace(bad, "\u{FFFD}").into() } else { text.into() }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_written_can_be_read_back() {
+    fn special_characters_are_read_back() {
         let nasty = "<b>&\"'</b>\n]]> é";
         let mut xml = Xml::new();
         xml.open("a", &[("x", &nasty), ("y", &7)]);

@@ -1,4 +1,4 @@
-//! What must hold in every state, and where every state must lead when nothing goes wrong any more.
+//! Invariants of every state, and the end that every state must reach once faults cease.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use saga::{Status, StepStatus};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
-use super::engine::{Engine, TOLD, fingerprint};
-use super::participants::{Forgets, Reservation, Standing};
+use super::engine::{ENDINGS, Engine, fingerprint};
+use super::participants::{Forgets, PaymentStatus, Reservation};
 use super::world::{Bounds, Happening, Left, Order, System, World};
 
-/// More steps than any state needs to its end.
+/// The maximum number of transitions from any state to its end.
 const PATIENCE: usize = 300;
 
-/// Far more time than an exploration needs.
+/// The time limit of an exploration.
 const AT_MOST: Duration = Duration::from_secs(3600);
 
-/// A system under exploration, and the states that are known to end well.
+/// A system under exploration, and the states known to end correctly.
 pub struct Explored {
     pub system: System,
     end_well: Mutex<HashSet<u64>>,
@@ -33,8 +33,8 @@ impl Explored {
         }
     }
 
-    /// Whether all ends as it should once nothing goes wrong any more: by what the saga waits for alone, and then, message
-    /// by message, also when all that it does not wait for comes after all. States on one way share its end.
+    /// Checks that every saga ends correctly once faults cease: first with only the pending messages, and then, message
+    /// by message, with all remaining ones. States on one path share their result.
     fn ends_well(&self, world: &World) -> Result<(), String> {
         let mut way = Vec::new();
         let mut at = Cow::Borrowed(world);
@@ -47,7 +47,7 @@ impl Explored {
             if way.len() > PATIENCE {
                 return Err(format!("it does not end: {at:?}"));
             }
-            stops_only_at_something(&at)?;
+            incidents_have_a_stuck_step(&at)?;
             let next = match self.system.goes_well(&at, Left::TheLatest) {
                 Some(next) => next,
                 None => {
@@ -63,44 +63,46 @@ impl Explored {
     }
 }
 
-fn stops_only_at_something(world: &World) -> Result<(), String> {
+fn incidents_have_a_stuck_step(world: &World) -> Result<(), String> {
     let stopped = |order: &&Order| order.saga.saga().status == Status::Incident;
     for order in world.orders.iter().filter(stopped) {
         let saga = order.saga.saga();
         if !saga.current_steps().any(|step| saga.step(step).unwrap().status == StepStatus::Stuck) {
-            return Err(format!("an incident that does not say what is left: {order:?}"));
+            return Err(format!("an incident without a stuck step: {order:?}"));
         }
     }
     Ok(())
 }
 
-/// Whether an order came to an end at which all agree.
+/// Checks that an order has ended with the same result at every service.
 fn ended_well(order: &Order) -> Result<(), String> {
     let saga = order.saga.saga();
     let ending = saga.ending.as_ref().map(|ending| ending.status.as_str());
     let agreed = match saga.status {
         Status::Completed => {
-            order.told == Some("confirmed")
-                && order.payment.standing == Standing::Approved
+            order.ending == Some("confirmed")
+                && order.payment.status == PaymentStatus::Approved
                 && order.reservation == Reservation::Confirmed
         }
-        Status::Compensated => order.told != Some("confirmed") && !has_money(order) && !has_stock(order),
+        Status::Compensated => order.ending != Some("confirmed") && !has_money(order) && !has_stock(order),
         Status::Running | Status::Compensating | Status::Incident | Status::Paused => false,
     };
-    if agreed && order.told == ending { Ok(()) } else { Err(format!("it does not end well: {order:?}")) }
+    if agreed && order.ending == ending { Ok(()) } else { Err(format!("it does not end correctly: {order:?}")) }
 }
 
-/// Whether money is kept or may still be taken. A payment that was declined, or that nobody asked for, is none.
+/// Returns true if money is held or may still be captured.
 fn has_money(order: &Order) -> bool {
-    match order.payment.standing {
-        Standing::Requested
-        | Standing::Failed
-        | Standing::Pending
-        | Standing::Approved
-        | Standing::Refunding { .. } => true,
-        Standing::New | Standing::Unrequested(_) | Standing::Declined | Standing::Cancelled | Standing::Refunded => {
-            false
-        }
+    match order.payment.status {
+        PaymentStatus::Requested
+        | PaymentStatus::Failed
+        | PaymentStatus::Pending
+        | PaymentStatus::Approved
+        | PaymentStatus::Refunding { .. } => true,
+        PaymentStatus::New
+        | PaymentStatus::Unrequested(_)
+        | PaymentStatus::Declined
+        | PaymentStatus::Cancelled
+        | PaymentStatus::Refunded => false,
     }
 }
 
@@ -108,7 +110,7 @@ fn has_stock(order: &Order) -> bool {
     matches!(order.reservation, Reservation::Reserved | Reservation::Confirmed)
 }
 
-/// A rule for each order.
+/// Returns true if a rule holds for each order.
 fn each(world: &World, rule: impl Fn(&Order) -> bool) -> bool {
     world.orders.iter().all(rule)
 }
@@ -140,7 +142,7 @@ impl Model for Explored {
     }
 }
 
-pub const ENDS_WELL: &str = "all ends well once nothing goes wrong any more";
+pub const ENDS_WELL: &str = "every saga ends correctly once faults cease";
 pub const CONSERVED: &str = "stock is conserved";
 pub const NEVER_BOTH: &str = "never confirmed and refunded";
 pub const UNPAID: &str = "nothing leaves the warehouse unpaid";
@@ -150,40 +152,44 @@ fn always() -> Vec<Property<Explored>> {
         Property::always(ENDS_WELL, |m: &Explored, w: &World| m.ends_well(w).is_ok()),
         Property::always(CONSERVED, |m: &Explored, w: &World| {
             let count = |what| w.orders.iter().filter(|order| order.reservation == what).count();
-            let (reserved, sold) = (count(Reservation::Reserved), count(Reservation::Confirmed));
+            let reserved = count(Reservation::Reserved);
+            let sold = count(Reservation::Confirmed);
             usize::from(w.stock.on_hand) + sold == usize::from(m.system.bounds.pieces)
                 && usize::from(w.stock.reserved) == reserved
                 && w.stock.reserved <= w.stock.on_hand
         }),
         Property::always(UNPAID, |_: &Explored, w: &World| {
-            each(w, |order| order.reservation != Reservation::Confirmed || order.heard_of_money())
+            each(w, |order| order.reservation != Reservation::Confirmed || order.saw_approval())
         }),
         Property::always("never paid and released", |_: &Explored, w: &World| {
             let free = [Reservation::Released, Reservation::Barred, Reservation::Refused];
-            each(w, |order| order.payment.standing != Standing::Approved || !free.contains(&order.reservation))
+            each(w, |order| order.payment.status != PaymentStatus::Approved || !free.contains(&order.reservation))
         }),
         Property::always(NEVER_BOTH, |_: &Explored, w: &World| {
             let back = |order: &Order| {
                 order.refund
                     || matches!(
-                        order.payment.standing,
-                        Standing::Declined | Standing::Cancelled | Standing::Refunding { .. } | Standing::Refunded
+                        order.payment.status,
+                        PaymentStatus::Declined
+                            | PaymentStatus::Cancelled
+                            | PaymentStatus::Refunding { .. }
+                            | PaymentStatus::Refunded
                     )
             };
             each(w, |order| !order.endings.contains(&"confirmed") || !back(order))
         }),
-        Property::always("none but the paid are confirmed", |_: &Explored, w: &World| {
-            each(w, |order| !order.endings.contains(&"confirmed") || order.heard_of_money())
+        Property::always("only paid orders are confirmed", |_: &Explored, w: &World| {
+            each(w, |order| !order.endings.contains(&"confirmed") || order.saw_approval())
         }),
-        Property::always("the ending told never changes", |_: &Explored, w: &World| {
+        Property::always("the ending reported never changes", |_: &Explored, w: &World| {
             each(w, |order| {
-                order.endings.len() <= 1 && (order.told.is_none() || order.told == order.endings.first().copied())
+                order.endings.len() <= 1 && (order.ending.is_none() || order.ending == order.endings.first().copied())
             })
         }),
-        Property::always("an ended saga has left nothing half done", |_: &Explored, w: &World| {
+        Property::always("an ended saga leaves no step half done", |_: &Explored, w: &World| {
             each(w, |order| match order.saga.saga().status {
                 Status::Completed => order.reservation == Reservation::Confirmed,
-                Status::Compensated => !has_stock(order) && order.payment.standing != Standing::Approved,
+                Status::Compensated => !has_stock(order) && order.payment.status != PaymentStatus::Approved,
                 Status::Running | Status::Compensating | Status::Incident | Status::Paused => true,
             })
         }),
@@ -191,45 +197,45 @@ fn always() -> Vec<Property<Explored>> {
 }
 
 pub const INCIDENT: &str = "an incident";
-pub const AGAIN: &str = "undone once more";
+pub const AGAIN: &str = "compensated once more";
 
-/// What has to be seen, else the exploration has not gone where it should.
+/// The states that an exploration must visit to be meaningful.
 fn sometimes() -> Vec<Property<Explored>> {
-    fn told(world: &World, status: &'static str) -> bool {
-        some(world, |order| order.told == Some(status) && !order.saga.saga().is_open())
+    fn ended_with(world: &World, status: &'static str) -> bool {
+        some(world, |order| order.ending == Some(status) && !order.saga.saga().is_open())
     }
     vec![
-        Property::sometimes(TOLD[0], |_: &Explored, w: &World| told(w, TOLD[0])),
-        Property::sometimes(TOLD[1], |_: &Explored, w: &World| told(w, TOLD[1])),
-        Property::sometimes(TOLD[2], |_: &Explored, w: &World| told(w, TOLD[2])),
-        Property::sometimes(TOLD[3], |_: &Explored, w: &World| told(w, TOLD[3])),
+        Property::sometimes(ENDINGS[0], |_: &Explored, w: &World| ended_with(w, ENDINGS[0])),
+        Property::sometimes(ENDINGS[1], |_: &Explored, w: &World| ended_with(w, ENDINGS[1])),
+        Property::sometimes(ENDINGS[2], |_: &Explored, w: &World| ended_with(w, ENDINGS[2])),
+        Property::sometimes(ENDINGS[3], |_: &Explored, w: &World| ended_with(w, ENDINGS[3])),
         Property::sometimes(INCIDENT, |_: &Explored, w: &World| {
             some(w, |order| order.saga.saga().status == Status::Incident)
         }),
         Property::sometimes(AGAIN, |_: &Explored, w: &World| {
-            some(w, |order| order.saga.saga().steps.iter().any(|step| step.happened && step.undos > 1))
+            some(w, |order| order.saga.saga().steps.iter().any(|step| step.happened && step.compensations > 1))
         }),
     ]
 }
 
-/// What an exploration came to.
+/// The result of an exploration.
 pub struct Found {
     pub states: usize,
-    /// What was seen that is to be seen.
+    /// The expected states that were visited.
     pub seen: Vec<&'static str>,
-    /// What was violated.
+    /// The violated properties.
     pub broken: Vec<&'static str>,
 }
 
-/// Explores until all is explored, or until this is violated; where nothing is named, until anything is.
+/// Explores every state, or until this property is violated; without one, until any is.
 pub fn explore(name: &str, explored: Explored, until: Option<&'static str>) -> Found {
     let begun = Instant::now();
     let planted = until.is_some();
     let until = until.map_or(HasDiscoveries::AnyFailures, |property| HasDiscoveries::AnyOf([property].into()));
-    // One thread alone would not look at the time.
+    // The checker enforces the time limit only with several threads.
     let checker = explored.checker().threads(2).timeout(AT_MOST).finish_when(until).spawn_bfs().join();
     let states = checker.unique_state_count();
-    // Not caught by the test harness: the numbers are for whoever reads the run.
+    // Written directly, because the test harness captures `println!`.
     let _ = writeln!(
         std::io::stdout(),
         "{name}: {states} different states, {} in all, up to {} steps deep, {} different decisions, in {:.1?}",
@@ -238,16 +244,16 @@ pub fn explore(name: &str, explored: Explored, until: Option<&'static str>) -> F
         checker.model().system.engine.decisions(),
         begun.elapsed(),
     );
-    assert!(begun.elapsed() < AT_MOST, "not all was explored");
+    assert!(begun.elapsed() < AT_MOST, "the exploration is incomplete");
     let mut found = Found { states, seen: Vec::new(), broken: Vec::new() };
     for (property, path) in checker.discoveries() {
-        if TOLD.contains(&property) || [INCIDENT, AGAIN].contains(&property) {
+        if ENDINGS.contains(&property) || [INCIDENT, AGAIN].contains(&property) {
             found.seen.push(property);
             continue;
         }
         let why = checker.model().ends_well(path.last_state()).err().filter(|_| !planted).unwrap_or_default();
         let way = path.into_actions();
-        println!("  not so, after {} steps: {property}: {way:?} {why}", way.len());
+        println!("  violated after {} steps: {property}: {way:?} {why}", way.len());
         found.broken.push(property);
     }
     found

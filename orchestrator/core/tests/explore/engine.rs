@@ -1,5 +1,5 @@
-//! The real engine, on the real definition, made finite: a saga without its times and its history. Each distinct decision
-//! is made once and remembered, since the same saga meets the same input in very many states of the world.
+//! The real engine on the real definition, made finite: a saga without times and history. Each distinct decision is
+//! made once and cached, since the same saga receives the same input in many states of the system.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,15 +16,15 @@ use super::messages::{Answer, Ask, Command, Operator, Verdict};
 use crate::harness::{self, check_always};
 
 /// The statuses with which an order can end.
-pub const TOLD: [&str; 4] = ["confirmed", "cancelled", "rejected", "payment_not_completed"];
+pub const ENDINGS: [&str; 4] = ["confirmed", "cancelled", "rejected", "payment_not_completed"];
 
-/// Everything happens at this time, and what is waited for lies after it.
+/// The time of every decision, and the time of every pending timer.
 const NOW: Timestamp = Timestamp(0);
 const LATER: Timestamp = Timestamp(1);
 
-/// What a saga hears.
+/// An input of a saga.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Heard {
+pub enum SagaInput {
     Reply(Ask, Answer),
     Result(Verdict),
     /// The timer of this step is due.
@@ -33,7 +33,7 @@ pub enum Heard {
     Operator(Operator),
 }
 
-/// A saga, known by the fingerprint of all that it decides by.
+/// A saga, identified by the fingerprint of the state that its decisions depend on.
 #[derive(Clone)]
 pub struct Known(Arc<(u64, Saga)>);
 
@@ -50,12 +50,13 @@ impl Known {
         self.saga().step(step).unwrap().status == StepStatus::Stuck
     }
 
-    /// Whether this attempt is the last one sent, and its answer is waited for.
+    /// Returns true if this attempt is the last one sent and its reply is pending.
     pub fn waits_for(&self, ask: Ask) -> bool {
         let saga = self.saga();
         let step = saga.steps.get(usize::from(ask.step)).unwrap_or(&saga.conclude);
         let waits = matches!(step.status, StepStatus::Running | StepStatus::Compensating | StepStatus::Stuck);
-        let (undo, last) = if step.undos == 0 { (false, step.attempts) } else { (true, step.undos) };
+        let undo = step.compensations > 0;
+        let last = if undo { step.compensations } else { step.attempts };
         waits && ask.undo == undo && u32::from(ask.attempt) == last
     }
 
@@ -89,7 +90,7 @@ impl fmt::Debug for Known {
     }
 }
 
-/// What follows from what a saga heard.
+/// The result of a decision.
 pub struct Decided {
     pub saga: Known,
     pub commands: Vec<(Ask, Command)>,
@@ -97,9 +98,9 @@ pub struct Decided {
 
 pub struct Engine {
     definition: Definition,
-    /// A planted bug: what is not known to have happened is not undone, only said to be.
+    /// A planted bug: compensations of unknown outcomes are reported as done without being sent.
     skips_unknown: bool,
-    decided: RwLock<HashMap<(u64, Heard), Arc<Decided>>>,
+    decided: RwLock<HashMap<(u64, SagaInput), Arc<Decided>>>,
 }
 
 impl Engine {
@@ -107,11 +108,11 @@ impl Engine {
         Self { definition: harness::definition(text), skips_unknown: false, decided: RwLock::default() }
     }
 
-    pub fn with_bug_that_skips_the_unknown(self) -> Self {
+    pub fn with_bug_that_skips_unknown_outcomes(self) -> Self {
         Self { skips_unknown: true, ..self }
     }
 
-    /// How many different decisions were made.
+    /// The number of different decisions.
     pub fn decisions(&self) -> usize {
         self.decided.read().unwrap().len()
     }
@@ -123,25 +124,25 @@ impl Engine {
         self.decide(None, Input::Start { id: harness::ID, data, traceparent: None })
     }
 
-    pub fn hear(&self, known: &Known, heard: Heard) -> Arc<Decided> {
-        let key = (known.0.0, heard);
+    pub fn apply(&self, known: &Known, event: SagaInput) -> Arc<Decided> {
+        let key = (known.0.0, event);
         if let Some(decided) = self.decided.read().unwrap().get(&key) {
             return decided.clone();
         }
         let mut saga = known.saga().clone();
-        let input = match heard {
-            Heard::Reply(ask, answer) => reply(&saga, ask, outcome(answer)),
-            Heard::Result(verdict) => Input::Callback(callback(verdict)),
-            Heard::Timer(step) => {
+        let input = match event {
+            SagaInput::Reply(ask, answer) => reply(&saga, ask, outcome(answer)),
+            SagaInput::Result(verdict) => Input::Callback(callback(verdict)),
+            SagaInput::Timer(step) => {
                 let step = steps(&mut saga).nth(step.into()).unwrap();
                 step.timer = step.timer.map(|(kind, _)| (kind, NOW));
                 Input::Timer
             }
-            Heard::Deadline => {
+            SagaInput::Deadline => {
                 saga.deadline = saga.deadline.map(|_| NOW);
                 Input::Timer
             }
-            Heard::Operator(operator) => Input::Operator(operation(&saga, operator)),
+            SagaInput::Operator(operator) => Input::Operator(operation(&saga, operator)),
         };
         let decided = Arc::new(self.decide(Some(saga), input));
         self.decided.write().unwrap().entry(key).or_insert(decided).clone()
@@ -156,7 +157,9 @@ impl Engine {
                 if self.skips_unknown && !after.step(step).unwrap().happened)
         };
         if let Some(Effect::SendCommand { step, attempt, action, .. }) = decision.effects.iter().find(skipped) {
-            let (step, attempt, action) = (step.clone(), *attempt, *action);
+            let step = step.clone();
+            let attempt = *attempt;
+            let action = *action;
             return self.decide(Some(after), Input::Reply { step, attempt, action, outcome: outcome(Answer::Ok) });
         }
         let commands = decision.effects.iter().filter_map(|effect| command(&after, effect)).collect();
@@ -164,7 +167,7 @@ impl Engine {
     }
 }
 
-/// The same in every run.
+/// A hash that is the same in every run.
 pub fn fingerprint(what: impl Hash) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(what)
 }
@@ -173,11 +176,13 @@ fn steps(saga: &mut Saga) -> impl Iterator<Item = &mut StepState> {
     saga.steps.iter_mut().chain([&mut saga.conclude])
 }
 
-/// A saga without what it does not decide by. When a step ended tells only in which order compensations are sent that do
-/// not wait for each other, and the order saga has none.
+/// Removes the state that no decision depends on. The end time of a step only decides the order of independent
+/// compensations, and the order saga has none.
 fn timeless(mut saga: Saga) -> Saga {
     let past = |time: &mut Option<Timestamp>| *time = time.map(|_| NOW);
-    (saga.started, saga.updated, saga.folded) = (NOW, NOW, 0);
+    saga.started = NOW;
+    saga.updated = NOW;
+    saga.folded = 0;
     saga.history.clear();
     saga.progress = None;
     past(&mut saga.ended);
@@ -187,7 +192,7 @@ fn timeless(mut saga: Saga) -> Saga {
         past(&mut step.started);
         past(&mut step.sent);
         past(&mut step.ended);
-        step.was = None;
+        step.before_compensation = None;
         step.timer = step.timer.map(|(kind, _)| (kind, LATER));
     }
     saga
@@ -208,7 +213,8 @@ fn outcome(answer: Answer) -> Outcome {
 
 fn callback(verdict: Verdict) -> Callback {
     let status = if verdict.approved { "approved" } else { "declined" }.to_owned();
-    let (source, id) = ("payment-results".to_owned(), verdict.message.to_string());
+    let source = "payment-results".to_owned();
+    let id = verdict.message.to_string();
     Callback { source, id, status, payload: Value::Null }
 }
 
@@ -223,7 +229,7 @@ fn operation(saga: &Saga, operator: Operator) -> Operation {
     Operation { id: saga.operations.len().to_string(), by: "o".to_owned(), why: "w".to_owned(), what }
 }
 
-/// A command; how far a saga is told decides nothing.
+/// The command of an effect; `None` for progress messages, on which nothing depends.
 fn command(saga: &Saga, effect: &Effect) -> Option<(Ask, Command)> {
     let Effect::SendCommand { step, attempt, action, command, payload, .. } = effect else { return None };
     let command = match command.as_str() {
@@ -232,10 +238,11 @@ fn command(saga: &Saga, effect: &Effect) -> Option<(Ask, Command)> {
         "inventory.confirm" => Command::Confirm,
         "payment.request" => Command::Request,
         "payment.refund" => Command::Refund,
-        "order.conclude" => Command::Conclude(TOLD.into_iter().find(|told| payload["status"] == *told).unwrap()),
+        "order.conclude" => Command::Conclude(ENDINGS.into_iter().find(|ending| payload["status"] == *ending).unwrap()),
         other => panic!("a command that no participant knows: {other}"),
     };
     let place = saga.steps.iter().take_while(|state| state.name != *step).count();
-    let (step, attempt) = (u8::try_from(place).unwrap(), u8::try_from(*attempt).unwrap());
+    let step = u8::try_from(place).unwrap();
+    let attempt = u8::try_from(*attempt).unwrap();
     Some((Ask { step, undo: *action == Action::Compensate, attempt }, command))
 }

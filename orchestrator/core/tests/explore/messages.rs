@@ -1,9 +1,9 @@
-//! What is said between the saga and its participants, as small as it can be: only what somebody decides by.
+//! Messages between the saga and its participants, reduced to the parts that decisions depend on.
 
 use saga::Action;
 
-/// Which attempt of which step is asked for, and comes back with the answer. A step is known by its place in the
-/// definition; the telling of the ending comes after the last one.
+/// An attempt of a step, which the reply returns. A step is known by its index in the definition; the conclusion comes
+/// after the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ask {
     pub step: u8,
@@ -17,7 +17,7 @@ impl Ask {
     }
 }
 
-/// What a participant is asked to do.
+/// A command to a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Command {
     Reserve,
@@ -37,14 +37,14 @@ pub enum Answer {
     Failed,
 }
 
-/// What a provider is asked by the payment service.
+/// A call of the payment service to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Call {
     Request(u8),
     Refund(u8),
 }
 
-/// What goes from one service to another, or, for the provider's answers, to itself.
+/// A message between services, or a provider's answer to the payment service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Message {
     Command(Ask, Command),
@@ -52,23 +52,23 @@ pub enum Message {
     Provider(Call, bool),
 }
 
-/// How a payment ended, as it lies on `payment-results`.
+/// A payment result, as in the topic `payment-results`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Verdict {
     pub approved: bool,
-    /// The same id is the same message.
+    /// The message's id.
     pub message: u8,
-    /// What it calls the payment; a person leaves it out.
+    /// The provider's id of the payment; `None` for a manual result.
     pub payment: Option<u8>,
 }
 
-/// What an operator does.
+/// An operation of an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operator {
     Cancel,
     Pause,
     Resume,
     Retry,
-    /// What stands in the way did not happen.
+    /// The stuck step did not happen.
     Deny,
 }

@@ -1,17 +1,16 @@
-//! The participants, as small as they can be: what `inventory-service/src/stock.rs`, `payment-service/src/payment/moves.rs`
-//! and `order-service/src/rules` promise, without amounts, texts and times. Each has the moves and the answers of the
-//! real one, arm by arm, so that the two can be compared.
+//! Minimal models of the participants: the rules of the inventory, payment and order services, without amounts, texts
+//! and times. Each has the transitions and replies of the real service, arm by arm, so that the two can be compared.
 
 use super::messages::{Answer, Ask, Call, Command, Verdict};
 
-/// The pieces of the one item that everybody wants.
+/// The stock of the only item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stock {
     pub on_hand: u8,
     pub reserved: u8,
 }
 
-/// What the inventory knows of an order, which wants one piece.
+/// The reservation of one piece for an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Reservation {
     #[default]
@@ -20,18 +19,18 @@ pub enum Reservation {
     Confirmed,
     Refused,
     Released,
-    /// Taken back before it was made.
+    /// Released before it was reserved.
     Barred,
 }
 
-/// What a planted bug makes the inventory forget.
+/// The state that a planted bug drops from the inventory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Forgets {
     #[default]
     Nothing,
-    /// That it has reserved: it acts on every reserve as if it were the first.
+    /// A reservation: every reserve is executed as if it were the first.
     Reserved,
-    /// That it was asked to release what it had not reserved yet.
+    /// A release before the reservation.
     Barred,
 }
 
@@ -96,12 +95,12 @@ impl Reservation {
     }
 }
 
-/// Where a payment stands, as in the diagram of the real one.
+/// The status of a payment, as in the real service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Standing {
+pub enum PaymentStatus {
     #[default]
     New,
-    /// A result came before anybody asked: approved or not.
+    /// A result arrived before the request: true if approved.
     Unrequested(bool),
     Requested,
     Failed,
@@ -109,110 +108,112 @@ pub enum Standing {
     Approved,
     Declined,
     Cancelled,
-    /// The provider is being asked to give it back; after a failure, only when the pause is over.
+    /// A refund is being requested from the provider; after a failure, once the pause is over.
     Refunding {
         pause: bool,
     },
     Refunded,
 }
 
-/// What the payment service knows of an order.
+/// The payment of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Payment {
-    pub standing: Standing,
+    pub status: PaymentStatus,
     calls: u8,
     refund_calls: u8,
-    /// The approvals, and how many of them, from the first on, are given back.
+    /// The approvals, and the number of them that are refunded, from the first on.
     approvals: Vec<Verdict>,
     refunds: usize,
-    /// The command that is answered when the provider has.
+    /// The command that is answered once the provider has answered.
     waiting: Option<Ask>,
 }
 
-type Said = Option<(Ask, Answer)>;
+type Reply = Option<(Ask, Answer)>;
 
 impl Payment {
-    pub fn take(&mut self, ask: Ask, command: Command) -> Said {
+    pub fn take(&mut self, ask: Ask, command: Command) -> Reply {
         let answer = if command == Command::Request { self.request(ask) } else { self.refund(ask) };
         answer.map(|answer| (ask, answer))
     }
 
     fn request(&mut self, ask: Ask) -> Option<Answer> {
-        match self.standing {
-            Standing::New | Standing::Failed => {
+        match self.status {
+            PaymentStatus::New | PaymentStatus::Failed => {
                 self.calls += 1;
-                (self.waiting, self.standing) = (Some(ask), Standing::Requested);
+                self.waiting = Some(ask);
+                self.status = PaymentStatus::Requested;
                 None
             }
-            Standing::Requested => {
+            PaymentStatus::Requested => {
                 self.waiting = Some(ask);
                 None
             }
-            Standing::Unrequested(approved) => {
-                self.standing = if approved { Standing::Approved } else { Standing::Declined };
+            PaymentStatus::Unrequested(approved) => {
+                self.status = if approved { PaymentStatus::Approved } else { PaymentStatus::Declined };
                 Some(Answer::Ok)
             }
-            Standing::Pending | Standing::Approved | Standing::Declined => Some(Answer::Ok),
-            Standing::Cancelled | Standing::Refunding { .. } | Standing::Refunded => {
+            PaymentStatus::Pending | PaymentStatus::Approved | PaymentStatus::Declined => Some(Answer::Ok),
+            PaymentStatus::Cancelled | PaymentStatus::Refunding { .. } | PaymentStatus::Refunded => {
                 Some(Answer::Refused("payment_cancelled"))
             }
         }
     }
 
     fn refund(&mut self, ask: Ask) -> Option<Answer> {
-        match self.standing {
-            Standing::New | Standing::Requested | Standing::Failed | Standing::Pending => {
-                (self.waiting, self.standing) = (None, Standing::Cancelled);
+        match self.status {
+            PaymentStatus::New | PaymentStatus::Requested | PaymentStatus::Failed | PaymentStatus::Pending => {
+                self.waiting = None;
+                self.status = PaymentStatus::Cancelled;
                 Some(Answer::Ok)
             }
-            Standing::Unrequested(true) | Standing::Approved => {
+            PaymentStatus::Unrequested(true) | PaymentStatus::Approved => {
                 self.waiting = Some(ask);
                 self.call_refund(false);
                 None
             }
-            Standing::Refunding { pause } => {
+            PaymentStatus::Refunding { pause } => {
                 self.waiting = Some(ask);
                 if pause {
                     self.call_refund(false);
                 }
                 None
             }
-            Standing::Unrequested(false) => {
-                self.standing = Standing::Declined;
+            PaymentStatus::Unrequested(false) => {
+                self.status = PaymentStatus::Declined;
                 Some(Answer::Ok)
             }
-            Standing::Cancelled | Standing::Refunded | Standing::Declined => Some(Answer::Ok),
+            PaymentStatus::Cancelled | PaymentStatus::Refunded | PaymentStatus::Declined => Some(Answer::Ok),
         }
     }
 
-    /// What it wants asked of the provider.
-    pub fn wants(&self) -> Option<Call> {
-        match self.standing {
-            Standing::Requested => Some(Call::Request(self.calls)),
-            Standing::Refunding { .. } => Some(Call::Refund(self.refund_calls)),
-            Standing::New
-            | Standing::Unrequested(_)
-            | Standing::Failed
-            | Standing::Pending
-            | Standing::Approved
-            | Standing::Declined
-            | Standing::Cancelled
-            | Standing::Refunded => None,
+    /// The pending call to the provider.
+    pub fn pending_call(&self) -> Option<Call> {
+        match self.status {
+            PaymentStatus::Requested => Some(Call::Request(self.calls)),
+            PaymentStatus::Refunding { .. } => Some(Call::Refund(self.refund_calls)),
+            PaymentStatus::New
+            | PaymentStatus::Unrequested(_)
+            | PaymentStatus::Failed
+            | PaymentStatus::Pending
+            | PaymentStatus::Approved
+            | PaymentStatus::Declined
+            | PaymentStatus::Cancelled
+            | PaymentStatus::Refunded => None,
         }
     }
 
-    /// The provider answers a call; one that nobody waits for changes nothing.
-    pub fn provider(&mut self, call: Call, fine: bool) -> Said {
-        if self.wants() != Some(call) {
+    /// Applies an answer of the provider; an answer to another call is ignored.
+    pub fn provider(&mut self, call: Call, fine: bool) -> Reply {
+        if self.pending_call() != Some(call) {
             return None;
         }
         match (call, fine) {
             (Call::Request(_), true) => {
-                self.standing = Standing::Pending;
+                self.status = PaymentStatus::Pending;
                 self.answer(Answer::Ok)
             }
             (Call::Request(_), false) => {
-                self.standing = Standing::Failed;
+                self.status = PaymentStatus::Failed;
                 self.answer(Answer::Failed)
             }
             (Call::Refund(_), true) => {
@@ -221,7 +222,7 @@ impl Payment {
                     self.call_refund(false);
                     return None;
                 }
-                self.standing = Standing::Refunded;
+                self.status = PaymentStatus::Refunded;
                 self.answer(Answer::Ok)
             }
             (Call::Refund(_), false) => {
@@ -231,65 +232,68 @@ impl Payment {
         }
     }
 
-    pub fn hear(&mut self, verdict: Verdict) -> Said {
+    pub fn apply_result(&mut self, verdict: Verdict) -> Reply {
         if verdict.approved { self.approved(verdict) } else { self.declined() }
     }
 
-    fn approved(&mut self, verdict: Verdict) -> Said {
+    fn approved(&mut self, verdict: Verdict) -> Reply {
         let same = |known: &Verdict| {
             known.message == verdict.message || known.payment.is_some() && known.payment == verdict.payment
         };
         if self.approvals.iter().any(same) {
             return None;
         }
-        match self.standing {
-            Standing::New => {
+        match self.status {
+            PaymentStatus::New => {
                 self.approvals.push(verdict);
-                self.standing = Standing::Unrequested(true);
+                self.status = PaymentStatus::Unrequested(true);
             }
-            Standing::Requested | Standing::Failed | Standing::Pending => {
+            PaymentStatus::Requested | PaymentStatus::Failed | PaymentStatus::Pending => {
                 self.approvals.push(verdict);
-                self.standing = Standing::Approved;
+                self.status = PaymentStatus::Approved;
                 return self.answer(Answer::Ok);
             }
-            Standing::Approved | Standing::Unrequested(true) => {}
-            Standing::Unrequested(false) | Standing::Declined | Standing::Cancelled | Standing::Refunded => {
+            PaymentStatus::Approved | PaymentStatus::Unrequested(true) => {}
+            PaymentStatus::Unrequested(false)
+            | PaymentStatus::Declined
+            | PaymentStatus::Cancelled
+            | PaymentStatus::Refunded => {
                 self.approvals.push(verdict);
                 self.call_refund(false);
             }
-            Standing::Refunding { .. } => self.approvals.push(verdict),
+            PaymentStatus::Refunding { .. } => self.approvals.push(verdict),
         }
         None
     }
 
-    fn declined(&mut self) -> Said {
-        match self.standing {
-            Standing::New => self.standing = Standing::Unrequested(false),
-            Standing::Requested | Standing::Failed | Standing::Pending => {
-                self.standing = Standing::Declined;
+    fn declined(&mut self) -> Reply {
+        match self.status {
+            PaymentStatus::New => self.status = PaymentStatus::Unrequested(false),
+            PaymentStatus::Requested | PaymentStatus::Failed | PaymentStatus::Pending => {
+                self.status = PaymentStatus::Declined;
                 return self.answer(Answer::Ok);
             }
-            Standing::Unrequested(_)
-            | Standing::Approved
-            | Standing::Declined
-            | Standing::Cancelled
-            | Standing::Refunding { .. }
-            | Standing::Refunded => {}
+            PaymentStatus::Unrequested(_)
+            | PaymentStatus::Approved
+            | PaymentStatus::Declined
+            | PaymentStatus::Cancelled
+            | PaymentStatus::Refunding { .. }
+            | PaymentStatus::Refunded => {}
         }
         None
     }
 
     fn call_refund(&mut self, pause: bool) {
         self.refund_calls += 1;
-        self.standing = Standing::Refunding { pause };
+        self.status = PaymentStatus::Refunding { pause };
     }
 
-    fn answer(&mut self, answer: Answer) -> Said {
+    fn answer(&mut self, answer: Answer) -> Reply {
         self.waiting.take().map(|ask| (ask, answer))
     }
 }
 
-/// The order service: an order ends once, and answers the same ending as before.
+/// The order service: an order ends once, and acknowledges only the same ending again.
 pub fn conclude(told: &mut Option<&'static str>, status: &'static str) -> Answer {
     if *told.get_or_insert(status) == status { Answer::Ok } else { Answer::Refused("already_ended") }
 }

@@ -1,11 +1,11 @@
-//! How messages travel, in two ways. **At any time**: what was said once may be heard at any later time, in any order, as
-//! often as you like. That is more than any broker does, and it holds every crash: to the others, a service that ends
-//! between two durable writes is one that speaks later, or again. **As Kafka carries them**: a decision's messages are
+//! Two models of message delivery. **At any time**: every message sent may be received at any later time, in any order,
+//! any number of times. That is weaker than any broker, and includes every crash: a service that crashes between two
+//! durable writes looks like one that sends later, or again. **As Kafka carries them**: the messages of a decision are
 //! written with it, sent one after the other, read in the order of their topic, and a crash sends the last ones again.
 
 use super::messages::{Call, Command, Message};
 
-/// Who sends and reads.
+/// The services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
     Orchestrator,
@@ -17,7 +17,7 @@ pub enum Service {
 impl Service {
     pub const ALL: [Self; 4] = [Self::Orchestrator, Self::Inventory, Self::Payment, Self::Order];
 
-    /// Whose topic a message lies on.
+    /// The service that reads the topic of a message.
     const fn reading(message: &Message) -> Self {
         match message {
             Message::Command(_, Command::Reserve | Command::Release | Command::Confirm) => Self::Inventory,
@@ -28,26 +28,26 @@ impl Service {
     }
 }
 
-/// How many of its last messages a service may send again after a crash.
+/// The maximum number of messages that a service sends again after a crash.
 const AGAIN: usize = 2;
 
-/// The messages of one order that can still be heard.
+/// The messages of one order that can still be received.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Post {
-    /// All that was said, sorted; nothing is taken away.
+    /// All messages sent, sorted; none is removed.
     AtAnyTime(Vec<Message>),
     AsKafkaCarries(Box<Carried>),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Carried {
-    /// What each service has not read yet, oldest first.
+    /// The unread messages of each service, oldest first.
     topics: [Vec<Message>; 4],
-    /// What each service has decided and not sent yet.
+    /// The unsent messages of each service.
     outboxes: [Vec<Message>; 4],
-    /// What each service has sent last.
+    /// The messages that each service sent last.
     sent: [Vec<Message>; 4],
-    /// The call that the provider has answered; a crash forgets it, and the provider is asked again.
+    /// The call that the provider has answered. After a crash the call is repeated.
     answered: Option<Call>,
     crashes_left: u8,
 }
@@ -60,7 +60,7 @@ impl Post {
         }
     }
 
-    /// What may be heard next, the newest first where there is a choice.
+    /// The messages that may be received next, newest first.
     pub fn deliverable(&self) -> impl Iterator<Item = Message> {
         let (any, carried) = match self {
             Self::AtAnyTime(said) => (Some(said), None),
@@ -70,7 +70,7 @@ impl Post {
         any.into_iter().flatten().rev().chain(heads).copied()
     }
 
-    /// Whether saying it would say nothing new.
+    /// Returns true if sending the message would change nothing.
     pub fn knows(&self, message: Message) -> bool {
         match self {
             Self::AtAnyTime(said) => said.binary_search(&message).is_ok(),
@@ -80,8 +80,8 @@ impl Post {
         }
     }
 
-    /// A decision's message. A provider's answer does not follow from a decision, so it is sent at once.
-    pub fn say(&mut self, by: Service, message: Message) {
+    /// Adds a message to the outbox. A provider's answer is sent at once.
+    pub fn enqueue(&mut self, by: Service, message: Message) {
         match self {
             Self::AtAnyTime(said) => {
                 if let Err(place) = said.binary_search(&message) {
@@ -98,12 +98,12 @@ impl Post {
         }
     }
 
-    /// Whether reading a message uses it up.
+    /// Returns true if a message is removed when it is read.
     pub fn takes(&self) -> bool {
         matches!(self, Self::AsKafkaCarries(_))
     }
 
-    /// A message was read. What it led to is written with that.
+    /// Removes a message that was read.
     pub fn take(&mut self, message: Message) {
         if let Self::AsKafkaCarries(carried) = self {
             let taken = carried.topics[Service::reading(&message) as usize].remove(0);
@@ -111,7 +111,7 @@ impl Post {
         }
     }
 
-    /// The oldest message of an outbox is sent.
+    /// Sends the oldest message of an outbox.
     pub fn send(&mut self, by: Service) -> bool {
         let Self::AsKafkaCarries(carried) = self else { return false };
         let outbox = &mut carried.outboxes[by as usize];
@@ -128,10 +128,11 @@ impl Post {
         true
     }
 
-    /// A service crashes: so many of the messages that it sent last are sent again, and then what it had not sent.
+    /// Crashes a service: this many of its last messages are sent again, then its outbox.
     pub fn crash(&mut self, by: Service, again: u8) -> bool {
         let Self::AsKafkaCarries(carried) = self else { return false };
-        let (sent, outbox) = (&mut carried.sent[by as usize], &mut carried.outboxes[by as usize]);
+        let sent = &mut carried.sent[by as usize];
+        let outbox = &mut carried.outboxes[by as usize];
         let forgets = by == Service::Payment && carried.answered.is_some();
         let Some(kept) = sent.len().checked_sub(again.into()) else { return false };
         if carried.crashes_left == 0 || again == 0 && !forgets {
@@ -148,7 +149,7 @@ impl Post {
         true
     }
 
-    /// The crashes that are possible at most.
+    /// All possible crashes.
     pub fn crashes() -> impl Iterator<Item = (Service, u8)> {
         let most = u8::try_from(AGAIN).unwrap();
         Service::ALL.into_iter().flat_map(move |service| (0..=most).map(move |again| (service, again)))

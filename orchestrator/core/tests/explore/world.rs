@@ -1,46 +1,46 @@
-//! What is explored: orders, the saga of each, its participants, all that was ever said between them, and everything that
-//! can happen next.
+//! The explored system: orders, their sagas and participants, all messages between them, and all events that can happen
+//! next.
 
 use saga::{Status, TimerKind};
 
-use super::engine::{Decided, Engine, Heard, Known};
+use super::engine::{Decided, Engine, Known, SagaInput};
 use super::messages::{Answer, Ask, Command, Message, Operator, Verdict};
 use super::participants::{Forgets, Payment, Reservation, Stock, conclude};
 use super::post::{Post, Service};
 
-/// How much can go wrong.
+/// The bounds of faults.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub orders: usize,
-    /// How many pieces there are of what every order wants one of.
+    /// The stock of the item, of which every order needs one piece.
     pub pieces: u8,
-    /// Timeouts although the answer is under way.
-    pub hasty: u8,
-    /// Calls of the provider that fail.
+    /// Timeouts while the reply is under way.
+    pub early: u8,
+    /// Failed calls of the provider.
     pub failures: u8,
-    /// Payment results for each order, and what they may say.
+    /// The number of payment results for each order, and their kinds.
     pub results: usize,
-    pub says: &'static [Says],
-    /// Crashes, where messages travel as Kafka carries them; none: they travel at any time.
+    pub kinds: &'static [ResultKind],
+    /// Crashes, if messages travel as Kafka carries them; `None` if they travel at any time.
     pub crashes: Option<u8>,
-    /// Acts of operators.
+    /// Operations of operators.
     pub operations: u8,
 }
 
-/// One order, and what each service knows of it.
+/// One order and its state at each service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Order {
     pub saga: Known,
     pub reservation: Reservation,
     pub payment: Payment,
-    /// What the order was told of its ending.
-    pub told: Option<&'static str>,
-    /// The statuses with which its saga told it to end: one, or none.
+    /// The ending reported to the order.
+    pub ending: Option<&'static str>,
+    /// The statuses of its conclude commands: at most one.
     pub endings: Vec<&'static str>,
-    /// Its saga wanted the money given back.
+    /// Set once the saga requested a refund.
     pub refund: bool,
     pub post: Post,
-    /// `payment-results`, in the order of the topic, and how far its two readers are.
+    /// The topic `payment-results`, and the positions of its two readers.
     pub results: Vec<Verdict>,
     pub saga_read: usize,
     pub payment_read: usize,
@@ -50,47 +50,47 @@ pub struct Order {
 pub struct World {
     pub orders: Vec<Order>,
     pub stock: Stock,
-    pub hasty: u8,
+    pub early: u8,
     pub failures: u8,
     pub operations: u8,
 }
 
-/// Who says how a payment ended.
+/// The kind of a payment result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Says {
-    /// The provider, each time in the same words.
+pub enum ResultKind {
+    /// An approval by the provider, always with the same id.
     Approved,
-    /// Somebody who types it.
+    /// A manual approval.
     AlsoApproved,
     Declined,
 }
 
-/// What can happen. The number is the order's.
+/// An event of the exploration. The first number is the order's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Happening {
     Arrives(usize, Message),
     SagaReads(usize),
     PaymentReads(usize),
-    /// The provider answers what it is asked: fine, or not.
+    /// The provider answers a call: true for success.
     Provider(usize, bool),
-    Result(usize, Says),
+    Result(usize, ResultKind),
     /// The timer of a step is due.
     Timer(usize, u8),
-    /// The saga has taken longer than it may.
+    /// The deadline of the saga is due.
     Deadline(usize),
     Operator(usize, Operator),
     /// A service sends the oldest message of its outbox.
     Sends(usize, Service),
-    /// A service crashes, and sends so many messages again.
+    /// A service crashes, and sends this many messages again.
     Crash(usize, Service, u8),
 }
 
-/// Which messages are still to be heard when nothing goes wrong any more. Where messages travel at any time, a state does
-/// not tell what was heard before, and an end must not depend on hearing it again.
+/// The messages still delivered once faults cease. If messages travel at any time, a state does not record which of
+/// them were received, and the outcome must not depend on receiving them again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
     Everything,
-    /// Only the last attempts that are waited for, and their answers.
+    /// Only the last attempts that are pending, and their replies.
     TheLatest,
 }
 
@@ -99,8 +99,8 @@ const OPERATORS: [Operator; 5] = [Operator::Cancel, Operator::Pause, Operator::R
 pub struct System {
     pub engine: Engine,
     pub bounds: Bounds,
-    /// Planted bugs: in the inventory, and in the payment service, which reads payment results, once all are there, from the
-    /// last to the first.
+    /// Planted bugs: in the inventory, and in the payment service, which reads the payment results in reverse order
+    /// once all are present.
     pub forgets: Forgets,
     pub backwards: bool,
 }
@@ -112,7 +112,7 @@ impl System {
             saga: begun.saga.clone(),
             reservation: Reservation::default(),
             payment: Payment::default(),
-            told: None,
+            ending: None,
             endings: Vec::new(),
             refund: false,
             post: Post::new(self.bounds.crashes),
@@ -121,7 +121,7 @@ impl System {
             payment_read: 0,
         };
         let stock = Stock { on_hand: self.bounds.pieces, reserved: 0 };
-        let mut world = World { orders: vec![order; self.bounds.orders], stock, hasty: 0, failures: 0, operations: 0 };
+        let mut world = World { orders: vec![order; self.bounds.orders], stock, early: 0, failures: 0, operations: 0 };
         world.orders.iter_mut().for_each(|order| order.follow(&begun));
         world
     }
@@ -138,7 +138,7 @@ impl System {
                 all.push(Happening::Provider(o, false));
             }
             if order.results.len() < self.bounds.results {
-                all.extend(self.bounds.says.iter().map(|says| Happening::Result(o, *says)));
+                all.extend(self.bounds.kinds.iter().map(|kind| Happening::Result(o, *kind)));
             }
             all.extend(order.saga.timers().map(|(step, _)| Happening::Timer(o, step)));
             all.extend(order.saga.saga().deadline.map(|_| Happening::Deadline(o)));
@@ -148,52 +148,53 @@ impl System {
         }
     }
 
-    /// What follows; nothing where nothing changes.
+    /// The next state; `None` if nothing changes.
     pub fn follow(&self, world: &World, happening: Happening) -> Option<World> {
         match happening {
             Happening::Arrives(o, message) => self.arrives(world, o, message),
             Happening::SagaReads(o) => {
                 let order = &world.orders[o];
-                let heard = Heard::Result(*order.results.get(order.saga_read)?);
-                let mut next = self.saga_hears(world, o, heard).unwrap_or_else(|| world.clone());
+                let input = SagaInput::Result(*order.results.get(order.saga_read)?);
+                let mut next = self.saga_receives(world, o, input).unwrap_or_else(|| world.clone());
                 next.orders[o].saga_read += 1;
                 Some(next)
             }
             Happening::PaymentReads(o) => {
                 let order = &world.orders[o];
-                let (read, all) = (order.payment_read, self.bounds.results);
+                let read = order.payment_read;
+                let all = self.bounds.results;
                 let backwards = || (order.results.len() == all).then(|| all.checked_sub(read + 1)).flatten();
                 let next = if self.backwards { backwards()? } else { read };
                 let verdict = *order.results.get(next)?;
-                let mut next = paid(world, o, |p| p.hear(verdict)).unwrap_or_else(|| world.clone());
+                let mut next = paid(world, o, |p| p.apply_result(verdict)).unwrap_or_else(|| world.clone());
                 next.orders[o].payment_read += 1;
                 Some(next)
             }
             Happening::Provider(o, fine) => {
-                let answer = Message::Provider(world.orders[o].payment.wants()?, fine);
+                let answer = Message::Provider(world.orders[o].payment.pending_call()?, fine);
                 let new = !world.orders[o].post.knows(answer);
                 new.then(|| {
                     let mut next = world.clone();
-                    next.orders[o].post.say(Service::Payment, answer);
+                    next.orders[o].post.enqueue(Service::Payment, answer);
                     next.failures += u8::from(!fine);
                     next
                 })
             }
-            Happening::Result(o, says) => {
+            Happening::Result(o, kind) => {
                 let mut next = world.clone();
                 let results = &mut next.orders[o].results;
                 let number = u8::try_from(results.len()).unwrap();
-                results.push(match says {
-                    Says::Approved => Verdict { approved: true, message: u8::MAX, payment: Some(1) },
-                    Says::AlsoApproved => Verdict { approved: true, message: number, payment: None },
-                    Says::Declined => Verdict { approved: false, message: number, payment: None },
+                results.push(match kind {
+                    ResultKind::Approved => Verdict { approved: true, message: u8::MAX, payment: Some(1) },
+                    ResultKind::AlsoApproved => Verdict { approved: true, message: number, payment: None },
+                    ResultKind::Declined => Verdict { approved: false, message: number, payment: None },
                 });
                 Some(next)
             }
             Happening::Timer(o, step) => self.timer(world, o, step),
-            Happening::Deadline(o) => self.saga_hears(world, o, Heard::Deadline),
+            Happening::Deadline(o) => self.saga_receives(world, o, SagaInput::Deadline),
             Happening::Operator(o, operator) => {
-                let mut next = self.saga_hears(world, o, Heard::Operator(operator))?;
+                let mut next = self.saga_receives(world, o, SagaInput::Operator(operator))?;
                 next.operations += 1;
                 Some(next)
             }
@@ -210,7 +211,7 @@ impl System {
 
     fn arrives(&self, world: &World, o: usize, message: Message) -> Option<World> {
         let next = match message {
-            Message::Reply(ask, answer) => self.saga_hears(world, o, Heard::Reply(ask, answer)),
+            Message::Reply(ask, answer) => self.saga_receives(world, o, SagaInput::Reply(ask, answer)),
             Message::Command(ask, command) => self.commanded(world, o, ask, command),
             Message::Provider(call, fine) => paid(world, o, |payment| payment.provider(call, fine)),
         };
@@ -222,9 +223,9 @@ impl System {
         Some(next)
     }
 
-    fn saga_hears(&self, world: &World, o: usize, heard: Heard) -> Option<World> {
+    fn saga_receives(&self, world: &World, o: usize, input: SagaInput) -> Option<World> {
         let order = &world.orders[o];
-        let decided = self.engine.hear(&order.saga, heard);
+        let decided = self.engine.apply(&order.saga, input);
         if decided.saga == order.saga && decided.commands.is_empty() {
             return None;
         }
@@ -238,23 +239,25 @@ impl System {
         match command {
             Command::Request | Command::Refund => paid(world, o, |payment| payment.take(ask, command)),
             Command::Conclude(status) => {
-                let mut told = order.told;
+                let mut told = order.ending;
                 let answer = conclude(&mut told, status);
                 let new = order.new_reply(ask, answer);
-                (new.is_some() || told != order.told).then(|| {
+                (new.is_some() || told != order.ending).then(|| {
                     let mut next = world.clone();
-                    next.orders[o].told = told;
+                    next.orders[o].ending = told;
                     next.orders[o].reply(Service::Order, new);
                     next
                 })
             }
             Command::Reserve | Command::Release | Command::Confirm => {
-                let (mut reservation, mut stock) = (order.reservation, world.stock);
+                let mut reservation = order.reservation;
+                let mut stock = world.stock;
                 let answer = reservation.take(command, &mut stock, self.forgets);
                 let new = order.new_reply(ask, answer);
                 (new.is_some() || reservation != order.reservation || stock != world.stock).then(|| {
                     let mut next = world.clone();
-                    (next.orders[o].reservation, next.stock) = (reservation, stock);
+                    next.orders[o].reservation = reservation;
+                    next.stock = stock;
                     next.orders[o].reply(Service::Inventory, new);
                     next
                 })
@@ -262,39 +265,39 @@ impl System {
         }
     }
 
-    /// A pause before the next attempt ends at any time. A timeout is hasty where something could still happen without it.
+    /// Fires a timer. A retry may fire at any time; a timeout is early if progress is possible without it.
     fn timer(&self, world: &World, o: usize, step: u8) -> Option<World> {
         let (_, kind) = world.orders[o].saga.timers().find(|(set, _)| *set == step)?;
-        let hasty = kind == TimerKind::Timeout && self.undisturbed(world, o, Left::Everything).is_some();
-        if hasty && world.hasty == self.bounds.hasty {
+        let early = kind == TimerKind::Timeout && self.undisturbed(world, o, Left::Everything).is_some();
+        if early && world.early == self.bounds.early {
             return None;
         }
-        let mut next = self.saga_hears(world, o, Heard::Timer(step))?;
-        next.hasty += u8::from(hasty);
+        let mut next = self.saga_receives(world, o, SagaInput::Timer(step))?;
+        next.early += u8::from(early);
         Some(next)
     }
 
-    /// What happens to an order when nothing goes wrong and no time passes: the first thing that changes anything.
+    /// The next state of an order without faults and timers.
     fn undisturbed(&self, world: &World, o: usize, left: Left) -> Option<World> {
         let order = &world.orders[o];
         let others = [Happening::SagaReads(o), Happening::PaymentReads(o), Happening::Provider(o, true)].into_iter();
-        let heard = |message: &Message| match (left, message) {
+        let input = |message: &Message| match (left, message) {
             (Left::Everything, _) | (_, Message::Provider(..)) => true,
             (Left::TheLatest, Message::Command(ask, _) | Message::Reply(ask, _)) => {
                 order.post.takes() || order.saga.waits_for(*ask)
             }
         };
-        let arrivals = order.post.deliverable().filter(heard).map(|message| Happening::Arrives(o, message));
+        let arrivals = order.post.deliverable().filter(input).map(|message| Happening::Arrives(o, message));
         let sends = Service::ALL.map(|service| Happening::Sends(o, service));
         others.chain(arrivals).chain(sends).find_map(|happening| self.follow(world, happening))
     }
 
-    /// What happens next when nothing goes wrong from here: messages are heard, what is due is done, and, where even that
-    /// is not enough, an operator lets the saga go on. In each order after the other, which is one fair way.
+    /// The next state without faults: messages are delivered, timers fire, and if that is not enough, an operator
+    /// resumes the saga. Orders take turns, which is one fair schedule.
     pub fn goes_well(&self, world: &World, left: Left) -> Option<World> {
         (0..world.orders.len()).find_map(|o| {
             let saga = &world.orders[o].saga;
-            let timer = || self.saga_hears(world, o, Heard::Timer(saga.timers().next()?.0));
+            let timer = || self.saga_receives(world, o, SagaInput::Timer(saga.timers().next()?.0));
             let operator = || {
                 let operator = match saga.saga().status {
                     Status::Paused => Operator::Resume,
@@ -303,14 +306,14 @@ impl System {
                     Status::Incident => Operator::Retry,
                     Status::Running | Status::Compensating | Status::Completed | Status::Compensated => return None,
                 };
-                self.saga_hears(world, o, Heard::Operator(operator))
+                self.saga_receives(world, o, SagaInput::Operator(operator))
             };
             self.undisturbed(world, o, left).or_else(timer).or_else(operator)
         })
     }
 }
 
-/// A move of an order's payment.
+/// Applies an input to the payment of an order.
 fn paid(world: &World, o: usize, take: impl FnOnce(&mut Payment) -> Option<(Ask, Answer)>) -> Option<World> {
     let order = &world.orders[o];
     let mut payment = order.payment.clone();
@@ -324,14 +327,14 @@ fn paid(world: &World, o: usize, take: impl FnOnce(&mut Payment) -> Option<(Ask,
 }
 
 impl Order {
-    /// A reply, if it says something new.
+    /// The reply, unless it was sent already.
     fn new_reply(&self, ask: Ask, answer: Answer) -> Option<Message> {
         let reply = Message::Reply(ask, answer);
         (!self.post.knows(reply)).then_some(reply)
     }
 
     fn reply(&mut self, by: Service, new: Option<Message>) {
-        new.into_iter().for_each(|reply| self.post.say(by, reply));
+        new.into_iter().for_each(|reply| self.post.enqueue(by, reply));
     }
 
     fn follow(&mut self, decided: &Decided) {
@@ -342,12 +345,12 @@ impl Order {
                 Command::Refund => self.refund = true,
                 Command::Conclude(_) | Command::Reserve | Command::Release | Command::Confirm | Command::Request => {}
             }
-            self.post.say(Service::Orchestrator, Message::Command(*ask, *command));
+            self.post.enqueue(Service::Orchestrator, Message::Command(*ask, *command));
         }
     }
 
-    /// Whether the saga read that it is paid.
-    pub fn heard_of_money(&self) -> bool {
+    /// Returns true if the saga has read an approval.
+    pub fn saw_approval(&self) -> bool {
         self.results[..self.saga_read].iter().any(|verdict| verdict.approved)
     }
 }

@@ -1,5 +1,4 @@
-//! A saga under test and the world around it: what was sent, what is answered, what time it is. After each decision it
-//! checks what must always hold.
+//! A saga under test with simulated participants and time. Invariants are checked after each decision.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "each test file uses a part")]
 
@@ -12,8 +11,7 @@ use saga::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The order saga as it was at first: four steps, one that waits, two compensations. The engine is tested with it, whatever
-/// the saga in use becomes.
+/// A fixed version of the order saga: four steps, one of which waits, and two compensations.
 pub const ORDER: &str = include_str!("../kept/order-2.toml");
 pub const ID: Uuid = Uuid::from_u128(0x3852_cb18_9c19_4326_ac77_a1a0_264b_d98c);
 
@@ -30,18 +28,18 @@ pub struct World {
     /// Every command sent: `reserve` for a step, `!reserve` for its compensation.
     pub sent: Vec<String>,
     pub commands: Vec<Effect>,
-    /// Every message that told how far it is.
-    pub told: Vec<Effect>,
+    /// Every progress message.
+    pub progress_messages: Vec<Effect>,
     pub notes: Vec<String>,
     callbacks: u32,
 }
 
-/// An order that was just created.
+/// A new order.
 pub fn order() -> World {
     World::start(definition(ORDER), order_payload())
 }
 
-/// The same, where nothing is undone any more once the payment is there, and customers may not wait for ever.
+/// The same with the payment result as pivot, and with a deadline.
 pub fn order_with_pivot() -> World {
     let text = ORDER
         .replace("[start]", "deadline = \"1h\"\n[start]")
@@ -54,7 +52,7 @@ pub fn order_with_pivot() -> World {
     World::start(definition(&text), order_payload())
 }
 
-/// The same, where also what is ordered is looked at first, and customers are told how far it is.
+/// The same with rules as the first step, and with progress messages.
 pub fn order_with_rules_and_progress() -> World {
     let rules = "[[steps]]\nname = \"validate\"\nstatus = \"validated\"\nrules = [\n\
         { must = 'order.amountMinor > 0', reason = \"nothing_to_pay\" },\n\
@@ -79,10 +77,18 @@ fn order_payload() -> Value {
 
 impl World {
     pub fn start(definition: Definition, payload: Value) -> Self {
-        let (sent, commands, told, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let now = Timestamp(1_700_000_000_000);
         let data = Data::with(&definition.start.output, payload);
-        let mut world = Self { definition, saga: None, now, sent, commands, told, notes, callbacks: 0 };
+        let mut world = Self {
+            definition,
+            saga: None,
+            now,
+            sent: Vec::new(),
+            commands: Vec::new(),
+            progress_messages: Vec::new(),
+            notes: Vec::new(),
+            callbacks: 0,
+        };
         let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
         world.decide(Input::Start { id: ID, data, traceparent });
         world
@@ -104,28 +110,30 @@ impl World {
                     self.sent.push(if *action == Action::Execute { step.clone() } else { format!("!{step}") });
                     self.commands.push(effect);
                 }
-                Effect::Tell { id, topic, .. } => {
+                Effect::SendProgress { id, topic, .. } => {
                     let status = &saga.as_ref().unwrap().progress.as_ref().unwrap().status;
                     assert_eq!(*id, progress_id(ID, status));
                     assert!(!topic.is_empty());
-                    self.told.push(effect);
+                    self.progress_messages.push(effect);
                 }
             }
         }
-        assert_eq!(changed, before != saga, "`changed` tells whether anything changed");
-        let after = saga.expect("a saga never vanishes");
+        assert_eq!(changed, before != saga, "`changed` is true if and only if the state changed");
+        let after = saga.expect("a saga is never removed");
         check_always(before.as_ref(), &after);
         self.saga = Some(after);
         self
     }
 
-    /// An operator acts; why not, if it is refused.
+    /// Applies an operation; the error is the reason of a refusal.
     pub fn operate(&mut self, what: Operate) -> Result<&mut Self, String> {
         self.callbacks += 1;
-        let (id, by, why) = (self.callbacks.to_string(), "techlead".to_owned(), "a test".to_owned());
+        let id = self.callbacks.to_string();
+        let by = "techlead".to_owned();
+        let why = "a test".to_owned();
         self.decide(Input::Operator(Operation { id, by, why, what }));
         match self.saga().operations.last().and_then(|last| last.refused.clone()) {
-            Some(not) => Err(not),
+            Some(refusal) => Err(refusal),
             None => Ok(self),
         }
     }
@@ -133,7 +141,7 @@ impl World {
     /// The number of the last attempt sent.
     fn last(&self, step: &str, action: Action) -> u32 {
         let state = self.saga().step(step).unwrap();
-        if action == Action::Execute { state.attempts } else { state.undos }
+        if action == Action::Execute { state.attempts } else { state.compensations }
     }
 
     /// Answers an attempt. A step is named as in [`World::sent`].
@@ -161,7 +169,7 @@ impl World {
         self.answer(step, failed())
     }
 
-    /// A payment result, each a message of its own.
+    /// Delivers a payment result as a new message.
     pub fn result(&mut self, status: &str) -> &mut Self {
         self.callbacks += 1;
         let id = format!("message-{}", self.callbacks);
@@ -194,7 +202,7 @@ impl World {
         self.decide(Input::Timer)
     }
 
-    /// Waits until a step (or its compensation) is out of retries, nobody answering.
+    /// Waits until a step (or its compensation) is out of retries, without any reply.
     pub fn wait_out(&mut self, step: &str) -> &mut Self {
         while self.is_tried(step) {
             self.wait();
@@ -218,7 +226,7 @@ impl World {
         }
     }
 
-    /// Answers every compensation and the ending, until nothing moves.
+    /// Answers every pending command until the saga ends.
     pub fn finish(&mut self) -> &mut Self {
         for _ in 0..1000 {
             let Some(step) = self.saga().current_steps().next().map(str::to_owned) else { return self };
@@ -238,16 +246,16 @@ impl World {
         (self.saga().status, &ending.status, ending.reason.as_deref())
     }
 
-    /// The statuses that were told since the last call.
-    pub fn newly_told(&mut self) -> Vec<String> {
+    /// The statuses reported since the last call.
+    pub fn newly_reported(&mut self) -> Vec<String> {
         let status = |effect: Effect| match effect {
-            Effect::Tell { payload, .. } => payload["status"].as_str().unwrap().to_owned(),
+            Effect::SendProgress { payload, .. } => payload["status"].as_str().unwrap().to_owned(),
             Effect::SendCommand { step, .. } => panic!("a command for {step}"),
         };
-        std::mem::take(&mut self.told).into_iter().map(status).collect()
+        std::mem::take(&mut self.progress_messages).into_iter().map(status).collect()
     }
 
-    /// What was sent since the last call.
+    /// The commands sent since the last call.
     pub fn newly_sent(&mut self) -> Vec<String> {
         std::mem::take(&mut self.sent)
     }
@@ -265,7 +273,7 @@ pub fn failed() -> Outcome {
     Outcome::Failed { error: "the database is away".into(), retry_after_ms: None }
 }
 
-/// What holds for every saga, whatever happens to it.
+/// Checks the invariants of every saga.
 pub fn check_always(before: Option<&Saga>, after: &Saga) {
     if let Some(before) = before.filter(|before| before.status != after.status) {
         let direct = Status::can_move(before.status, after.status);
@@ -275,24 +283,24 @@ pub fn check_always(before: Option<&Saga>, after: &Saga) {
         assert!(direct || through, "{} -> {}", before.status, after.status);
     }
     for (old, new) in before.into_iter().flat_map(|before| before.all_steps().zip(after.all_steps())) {
-        // The exploration forgets how what is undone came out: its states would be too many.
-        let forgotten = old.undos > 0 && old.was.is_none();
+        // The exploration drops outcomes before compensations, to limit the number of states.
+        let dropped = old.compensations > 0 && old.before_compensation.is_none();
         assert!(
-            forgotten || old.outcome().is_none() || old.outcome() == new.outcome(),
-            "how it came out stays: {old:?} {new:?}"
+            dropped || old.outcome().is_none() || old.outcome() == new.outcome(),
+            "an outcome never changes: {old:?} {new:?}"
         );
     }
     let again: Saga = serde_json::from_str(&serde_json::to_string(after).unwrap()).unwrap();
-    assert_eq!(&again, after, "what is read back is what was written");
+    assert_eq!(&again, after, "the state survives serialization");
     assert!(after.history.len() <= HISTORY_LIMIT);
     if after.is_open() && !matches!(after.status, Status::Incident | Status::Paused) {
-        assert!(after.wake_at().is_some(), "an open saga never waits for nothing: {after:#?}");
+        assert!(after.wake_at().is_some(), "an open saga has a timer: {after:#?}");
     }
     if after.ending.is_some() {
-        assert_eq!(after.progress.as_ref().and_then(|progress| progress.due), None, "the ending is told instead");
+        assert_eq!(after.progress.as_ref().and_then(|progress| progress.due), None, "the ending is reported instead");
     }
     if !after.is_open() {
-        assert_eq!(after.wake_at(), None, "an ended saga waits for nothing");
+        assert_eq!(after.wake_at(), None, "an ended saga has no timer");
         assert!(after.ended.is_some() && after.ending.is_some());
     }
 }

@@ -1,46 +1,46 @@
-//! What the oracle's sagas may look like: definitions drawn at random, written as their file is.
+//! Random definitions for the oracle test.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use proptest::prelude::*;
 
-/// What a drawn step does.
+/// The kind of a random step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Sends,
     Waits,
-    /// Whether its rules hold.
+    /// True if its rules hold.
     Checks(bool),
 }
 
-/// What is drawn of a saga besides its steps.
+/// The random parts of a saga besides its steps.
 #[derive(Debug, Clone, Copy)]
 pub struct Whole {
-    /// After how many milliseconds a status is told; `None`: nobody is told.
-    pub telling: Option<u16>,
-    /// How many milliseconds it may take.
+    /// The delay of progress messages in milliseconds; `None` without progress messages.
+    pub progress_after: Option<u16>,
+    /// The deadline in milliseconds.
     pub deadline: Option<u16>,
 }
 
 pub fn whole() -> impl Strategy<Value = Whole> {
-    let telling = prop_oneof![Just(None), Just(Some(0)), Just(Some(500)), Just(Some(u16::MAX))];
+    let progress_after = prop_oneof![Just(None), Just(Some(0)), Just(Some(500)), Just(Some(u16::MAX))];
     let deadline = prop_oneof![3 => Just(None), 1 => Just(Some(100)), 1 => Just(Some(40_000))];
-    (telling, deadline).prop_map(|(telling, deadline)| Whole { telling, deadline })
+    (progress_after, deadline).prop_map(|(progress_after, deadline)| Whole { progress_after, deadline })
 }
 
-/// A step as it is drawn: which earlier steps it comes after, and what it is.
+/// A random step: its predecessors and its properties.
 #[derive(Debug, Clone)]
 pub struct Drawn {
     pub after: BTreeSet<usize>,
     pub kind: Kind,
-    pub undoable: bool,
+    pub compensable: bool,
     pub attempts: u32,
     pub undo_fails: bool,
-    /// Whether its condition holds, if it has one.
+    /// True if its condition holds; `None` without a condition.
     pub when: Option<bool>,
     pub pivot: bool,
-    /// Whether it has a status, where somebody is told.
+    /// Set if it has a status, if there are progress messages.
     pub has_status: bool,
 }
 
@@ -50,23 +50,23 @@ impl Drawn {
     }
 }
 
-/// What is drawn of one step: `after` as bits, and numbers for the rest.
+/// The random numbers of one step: `after` as bits, then the rest.
 type Dice = (u8, u8, bool, u32, u8, u8, bool);
 
 pub fn drawn_steps() -> impl Strategy<Value = Vec<Drawn>> {
     let dice = (any::<u8>(), 0..24_u8, any::<bool>(), 1..4_u32, 0..12_u8, 0..12_u8, any::<bool>());
     (prop::collection::vec(dice, 1..=8), 0..16_usize).prop_map(|(steps, pivot)| {
-        let step = |(i, (after, dice, undoable, attempts, undo, when, has_status)): (usize, Dice)| {
+        let step = |(i, (after, dice, compensable, attempts, undo, when, has_status)): (usize, Dice)| {
             let kind = match dice {
                 0..5 => Kind::Waits,
-                // The pivot does something.
+                // The pivot is no check.
                 5..9 if i != pivot => Kind::Checks(dice > 5),
                 _ => Kind::Sends,
             };
             Drawn {
                 after: (0..i).filter(|j| after & (1 << j) != 0 || i == pivot || (*j == pivot && i > pivot)).collect(),
                 kind,
-                undoable: (undoable || dice > 12) && kind == Kind::Sends && i <= pivot,
+                compensable: (compensable || dice > 12) && kind == Kind::Sends && i <= pivot,
                 attempts,
                 undo_fails: undo == 0,
                 when: (when < 4).then_some(when > 1),
@@ -74,12 +74,12 @@ pub fn drawn_steps() -> impl Strategy<Value = Vec<Drawn>> {
                 has_status,
             }
         };
-        // A pivot beyond the last step is none.
+        // A pivot beyond the last step means no pivot.
         steps.into_iter().enumerate().map(step).collect()
     })
 }
 
-/// The definition file of the drawn steps.
+/// The definition file of the steps.
 pub fn file(steps: &[Drawn], whole: Whole) -> String {
     let mut text = "name = \"drawn\"\nversion = 1\nstart = { topic = \"t\", event = \"e\", output = \"in\" }\n\
         participants.p = { topic = \"p\", key = \"saga\" }\n\
@@ -89,8 +89,8 @@ pub fn file(steps: &[Drawn], whole: Whole) -> String {
     if let Some(deadline) = whole.deadline {
         writeln!(text, "deadline = \"{deadline}ms\"").unwrap();
     }
-    let telling = whole.telling.filter(|_| steps.iter().any(|step| step.has_status));
-    if let Some(after) = telling {
+    let progress = whole.progress_after.filter(|_| steps.iter().any(|step| step.has_status));
+    if let Some(after) = progress {
         let input = "{ status = \"progress.status\", steps = \"progress.steps\" }";
         writeln!(
             text,
@@ -101,7 +101,7 @@ pub fn file(steps: &[Drawn], whole: Whole) -> String {
     for (i, step) in steps.iter().enumerate() {
         let after: Vec<String> = step.after.iter().map(|j| format!("\"s{j}\"")).collect();
         write!(text, "[[steps]]\nname = \"s{i}\"\nafter = [{}]\n", after.join(", ")).unwrap();
-        if telling.is_some() && step.has_status {
+        if progress.is_some() && step.has_status {
             writeln!(text, "status = \"s{i}\"").unwrap();
         }
         text += match step.when {
@@ -128,7 +128,7 @@ pub fn file(steps: &[Drawn], whole: Whole) -> String {
         }
         let retry = format!("retry = {{ attempts = {} }}", step.attempts);
         write!(text, "participant = \"p\"\ncommand = \"do\"\n{retry}\n").unwrap();
-        if step.undoable {
+        if step.compensable {
             text += "compensate = { command = \"undo\", input = { of = \"in\" }, retry = { attempts = 3 } }\n";
         }
     }

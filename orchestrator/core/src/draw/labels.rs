@@ -1,18 +1,18 @@
-//! Texts for pictures. How wide a text comes out is known only where it is shown; here it is estimated, a little too wide,
-//! so that no text leaves its box.
+//! Labels of a drawing. The width of a text depends on the reader's fonts; the estimate here is slightly too wide, so
+//! that no text leaves its box.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// Without what no picture can show: control characters, and more than one blank in a row.
+/// Removes control characters and repeated whitespace.
 pub(super) fn clean(text: &str) -> String {
-    let shown = |c: char| if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') { ' ' } else { c };
-    let text: String = text.chars().map(shown).collect();
+    let printable = |c: char| if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') { ' ' } else { c };
+    let text: String = text.chars().map(printable).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// How wide a text is, in hundredths of its size.
+/// The width of a text, in hundredths of the font size.
 fn hundredths(text: &str) -> usize {
     let one = |c: char| match c {
         'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' => 34,
@@ -25,13 +25,13 @@ fn hundredths(text: &str) -> usize {
     text.chars().map(one).sum()
 }
 
-/// How wide a text is at a size.
+/// The width of a text at a font size.
 pub(super) fn width(text: &str, size: i32) -> i32 {
     let size = usize::try_from(size).unwrap_or(0);
     i32::try_from(hundredths(text).saturating_mul(size) / 100).unwrap_or(i32::MAX)
 }
 
-/// As much of a text as fits, with an ellipsis where that is not all.
+/// Shortens a text to a width, with an ellipsis.
 pub(super) fn shorten(text: &str, size: i32, room: i32) -> String {
     if width(text, size) <= room {
         return text.to_owned();
@@ -47,7 +47,7 @@ pub(super) fn shorten(text: &str, size: i32, room: i32) -> String {
     format!("{}…", short.trim_end())
 }
 
-/// A text in lines that fit; the last one is shortened where there are too many.
+/// Wraps a text into lines of a width; the last one is shortened if there are too many.
 pub(super) fn wrap(text: &str, size: i32, room: i32, lines: usize) -> Vec<String> {
     let mut wrapped: Vec<String> = Vec::new();
     let mut words = text.split(' ').filter(|word| !word.is_empty()).peekable();
@@ -66,12 +66,12 @@ pub(super) fn wrap(text: &str, size: i32, room: i32, lines: usize) -> Vec<String
     wrapped
 }
 
-/// A duration as a definition writes it.
+/// A duration in the format of definitions, such as `15m`.
 pub(super) fn duration(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
-/// A duration as ISO 8601 writes it, such as `PT15M`.
+/// A duration in ISO 8601, such as `PT15M`.
 pub(super) fn iso(duration: Duration) -> String {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX).to_string()
 }
@@ -81,14 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_shortened() {
+    fn a_text_that_does_not_fit_is_shortened() {
         assert_eq!(shorten("inventory.reserve", 10, 200), "inventory.reserve");
         let short = shorten("inventory.reserve", 10, 60);
         assert!(short.ends_with('…') && width(&short, 10) <= 60, "{short}");
     }
 
     #[test]
-    fn lines_fit_and_are_never_too_many() {
+    fn lines_fit_and_their_number_is_limited() {
         let text = "Reserve the stock of every warehouse that is somewhere near, one-very-long-word-that-fits-nowhere";
         for lines in 1..6 {
             let wrapped = wrap(text, 13, 160, lines);
@@ -99,12 +99,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_xml_refuses_is_left() {
+    fn characters_that_xml_forbids_are_removed() {
         assert_eq!(clean("  a\n\tb\u{0}c\u{FFFF} d "), "a b c d");
     }
 
     #[test]
-    fn durations_are_read_by_people_and_by_machines() {
+    fn durations_have_a_readable_and_an_iso_form() {
         let minutes = Duration::from_secs(900);
         assert_eq!((duration(minutes).as_str(), iso(minutes).as_str()), ("15m", "PT15M"));
         assert_eq!(iso(Duration::from_millis(200)), "PT0.2S");
