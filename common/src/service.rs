@@ -14,13 +14,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::http::{self, Access, Edge, Health, Problem, Report};
-use crate::journal::Handler;
-use crate::settings::{self, Settings};
-use crate::view::{Rows, View, ViewError};
-pub use crate::worker::{Commands, Executor, NoExecutor, SendError, Watch, WatchError};
-use crate::worker::{Config, Runtime, Service, Status};
-use crate::{cli, telemetry};
+use journal::{Handler, Limits};
+use runtime::view::{Rows, View};
+pub use runtime::worker::{Commands, Executor, NoExecutor, SendError, Watch, WatchError};
+use runtime::worker::{Config, Runtime, Service, Status};
+use web::http::{self, Access, Edge, Health, Report};
+use web::settings::{self, Settings, WorkerSettings};
+use web::{cli, telemetry};
 
 /// What makes a service.
 pub trait Program: 'static {
@@ -234,8 +234,19 @@ fn config<S>(settings: &Settings<S>) -> Config {
         client: kafka.client,
         view: settings.view.directory.clone(),
         lag_limit: settings.view.lag_limit,
-        limits: settings.worker.limits(),
+        limits: limits(&settings.worker),
         command_timeout: settings.worker.command_timeout,
+    }
+}
+
+fn limits(worker: &WorkerSettings) -> Limits {
+    Limits {
+        batch_messages: worker.batch_messages,
+        batch_bytes: worker.batch_bytes,
+        ahead_records: worker.ahead_records,
+        ahead_bytes: worker.ahead_bytes,
+        open_in_memory: worker.open_in_memory,
+        ..Limits::default()
     }
 }
 
@@ -266,23 +277,24 @@ impl Health for Checks {
     }
 }
 
-impl From<ViewError> for Problem {
-    fn from(error: ViewError) -> Self {
-        match error {
-            ViewError::Stopping => Self::unavailable("the service is stopping"),
-            ViewError::Sql(_) | ViewError::State(_) => Self::internal(error),
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::de::IgnoredAny;
+
+    use super::*;
+
+    #[test]
+    fn every_service_starts_with_the_default_limits() {
+        for defaults in [
+            include_str!("../../order-service/config/default.toml"),
+            include_str!("../../inventory-service/config/default.toml"),
+            include_str!("../../payment-service/config/default.toml"),
+            include_str!("../../orchestrator/config/default.toml"),
+        ] {
+            let loaded = settings::load_with::<BTreeMap<String, IgnoredAny>>(defaults, "x", None, []);
+            assert_eq!(limits(&loaded.unwrap().worker), Limits::default());
         }
-    }
-}
-
-impl From<WatchError> for Problem {
-    fn from(error: WatchError) -> Self {
-        Self::unavailable(error.to_string())
-    }
-}
-
-impl From<SendError> for Problem {
-    fn from(error: SendError) -> Self {
-        Self::unavailable(error.to_string())
     }
 }

@@ -1,0 +1,77 @@
+//! A message on a dead-letter topic: why it is there, and how it goes back to where it came from.
+
+use std::borrow::Cow;
+
+use super::DeadLetter;
+use vocabulary::blob::Payload;
+use vocabulary::messages::{Headers, Outgoing, header};
+
+/// KIP-1034's headers begin so.
+const ERRORS: &str = "__streams.errors.";
+
+impl DeadLetter {
+    /// Why it could not be read.
+    pub fn reason(&self) -> Option<&str> {
+        self.headers.get("__streams.errors.message")
+    }
+
+    /// Where it lay: topic, partition, offset.
+    pub fn source(&self) -> Option<(&str, i32, i64)> {
+        let number = |name: &str| self.headers.get(name);
+        let partition = number("__streams.errors.partition")?.parse().ok()?;
+        let offset = number("__streams.errors.offset")?.parse().ok()?;
+        Some((self.headers.get("__streams.errors.topic")?, partition, offset))
+    }
+
+    /// The message as it came, for where it lay. `None` where it does not say where that was.
+    pub fn put_back(&self) -> Option<Outgoing> {
+        let (topic, partition, offset) = self.source()?;
+        let own = |(name, _): &&(Cow<'static, str>, _)| !name.starts_with(ERRORS);
+        let mut headers = Headers(self.headers.0.iter().filter(own).cloned().collect());
+        headers.push(header::PUT_BACK_FROM, format!("{topic}/{partition}/{offset}"));
+        let value = self.value.clone().map_or(Payload::Null, Payload::Bytes);
+        let topic = Cow::from(topic.to_owned());
+        Some(Outgoing { topic, partition: Some(partition), key: self.key.clone(), headers, value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocabulary::blob::Blob;
+    use vocabulary::messages::{Message, Unreadable};
+    use vocabulary::time::Timestamp;
+
+    #[test]
+    fn it_goes_back_as_it_came() {
+        let mut headers = Headers::default();
+        headers.push("x", Blob(vec![0xff]));
+        let message = Message {
+            topic: "payment-results".into(),
+            partition: 1,
+            offset: 7,
+            timestamp: Timestamp(5),
+            key: Some("k".into()),
+            headers,
+            value: Some(b"{".to_vec()),
+        };
+        let dead = Outgoing::dead_letter(&message, &Unreadable::Empty);
+        let value = dead.value.bytes().map(|bytes| Blob(bytes.to_vec()));
+        let letter = DeadLetter {
+            partition: 1,
+            offset: 0,
+            at: Timestamp(6),
+            key: dead.key.clone(),
+            headers: dead.headers,
+            value,
+        };
+        assert_eq!(letter.reason(), Some("the message has no value"));
+        assert_eq!(letter.source(), Some(("payment-results", 1, 7)));
+        let back = letter.put_back().unwrap();
+        assert_eq!((&*back.topic, back.partition, back.key), ("payment-results", Some(1), message.key));
+        assert_eq!(back.value.bytes(), message.value.as_deref());
+        assert_eq!(back.headers.0[0], ("x".into(), Blob(vec![0xff])));
+        assert_eq!(back.headers.get(header::PUT_BACK_FROM), Some("payment-results/1/7"));
+        assert_eq!(back.headers.0.len(), 2, "{:?}", back.headers);
+    }
+}

@@ -1,0 +1,168 @@
+//! A service's settings: its own `default.toml`, under the file of `--config`, under the environment.
+//!
+//! - `default.toml` is part of the binary and holds every key with a comment; what is not in it is no setting.
+//! - `--config FILE` is TOML of the same shape; it says only what differs. Lists are replaced whole.
+//! - The environment comes last: `ORDER_SERVICE__KAFKA__BROKERS` is `kafka.brokers` of order-service. The prefix is the
+//!   service's name in upper case with `_`; sections are set apart by `__`, so that the variables which container
+//!   platforms set for a service called `order-service` (`ORDER_SERVICE_PORT`) are never taken for settings. A list is a
+//!   TOML array (`["a", "b"]`) or text with commas.
+//! - `[kafka.client]` holds librdkafka properties, with dots in their names: `"security.protocol" = "SSL"` in a file,
+//!   `ORDER_SERVICE__KAFKA__CLIENT__SECURITY_PROTOCOL=SSL` in the environment (there `_` stands for the dot; no
+//!   librdkafka property has `_` in its name).
+//!
+//! Anything that can't be right stops the start; as much of it as can be is told at once: key, value, where it came from,
+//! what is allowed.
+
+mod check;
+mod client;
+mod edge;
+mod error;
+mod layers;
+mod print;
+mod secret;
+mod sections;
+#[cfg(test)]
+mod tests;
+pub mod units;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use config::{Config, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Map;
+
+pub use edge::{ApiKey, AuthSettings, EdgeSettings, JwtSettings, Role};
+pub use error::{Fault, SettingsError};
+pub use layers::{prefix, variables};
+pub use secret::Secret;
+pub use sections::{Format, Http, Kafka, Log, ViewSettings, WorkerSettings};
+
+use layers::Layer;
+
+/// All settings of a service: the sections that every service has, and its own.
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings<S> {
+    /// `[http]`
+    pub http: Http,
+    /// `[edge]`
+    pub edge: EdgeSettings,
+    /// `[auth]`, where the service takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthSettings>,
+    /// `[kafka]`
+    pub kafka: Kafka,
+    /// `[view]`
+    pub view: ViewSettings,
+    /// `[worker]`
+    pub worker: WorkerSettings,
+    /// `[log]`
+    pub log: Log,
+    /// The sections that only this service has.
+    #[serde(flatten)]
+    pub own: S,
+}
+
+/// Reads the settings of `service`: `defaults` (its `default.toml`), then `file`, then the process's environment.
+///
+/// # Errors
+/// [`SettingsError`], with everything that is wrong.
+pub fn load<S: DeserializeOwned>(
+    defaults: &str,
+    service: &str,
+    file: Option<&Path>,
+) -> Result<Settings<S>, SettingsError> {
+    load_with(defaults, service, file, std::env::vars_os())
+}
+
+/// [`load`], with an environment given by the caller.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with<S: DeserializeOwned>(
+    defaults: &str,
+    service: &str,
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Settings<S>, SettingsError> {
+    let base = Layer::of_text(defaults, "the built-in defaults")?;
+    let mut faults = Vec::new();
+    let mut over = Vec::new();
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+        over.push(Layer::of_text(&text, &path.display().to_string())?);
+    }
+    over.extend(layers::of_environment(&prefix(service), environment, &base, &mut faults));
+    for layer in &over {
+        layer.check_against(&base, &mut faults);
+    }
+    let builder = over.into_iter().fold(Config::builder().add_source(base), |all, layer| all.add_source(layer));
+    let merged = builder.build().map_err(|e| SettingsError::Merge(e.to_string()))?;
+    let read = read(&Merged::of(merged.cache), service, &mut faults);
+    // A key that was refused above may have been stumbled over again.
+    let mut told = std::collections::BTreeSet::new();
+    faults.retain(|fault| told.insert(fault.key.clone()));
+    read.filter(|_| faults.is_empty()).ok_or(SettingsError::Faults(faults))
+}
+
+/// The merged settings: as a tree to read from, and with where each value came from.
+struct Merged {
+    tree: Map<String, serde_json::Value>,
+    cache: Value,
+}
+
+impl Merged {
+    fn of(cache: Value) -> Self {
+        let tree = layers::tree(&cache).as_object().cloned().unwrap_or_default();
+        Self { tree, cache }
+    }
+
+    /// What is wrong at `path`, with the value and the source that stand there.
+    fn fault(&self, path: &[String], allowed: impl Into<String>) -> Fault {
+        let mut value = self.tree.get(path.first().map_or("", String::as_str));
+        for segment in path.iter().skip(1) {
+            value = value.and_then(|v| layers::child(v, segment));
+        }
+        Fault::new(path, value, &layers::origin(&self.cache, path), allowed)
+    }
+
+    /// Reads one section, or the rest (`at` is then empty).
+    fn section<T: DeserializeOwned>(&self, at: &str, value: serde_json::Value, faults: &mut Vec<Fault>) -> Option<T> {
+        match serde_path_to_error::deserialize(value) {
+            Ok(section) => Some(section),
+            Err(error) => {
+                let mut path: Vec<String> = (!at.is_empty()).then(|| at.to_owned()).into_iter().collect();
+                path.extend(error.path().iter().map(ToString::to_string));
+                faults.push(self.fault(&path, vocabulary::words::in_words(&error.inner().to_string())));
+                None
+            }
+        }
+    }
+}
+
+fn read<S: DeserializeOwned>(merged: &Merged, service: &str, faults: &mut Vec<Fault>) -> Option<Settings<S>> {
+    let mut rest = merged.tree.clone();
+    let mut take = |name: &str| rest.remove(name).unwrap_or_else(|| serde_json::Value::Object(Map::new()));
+    let http = merged.section("http", take("http"), faults);
+    let edge = merged.section("edge", take("edge"), faults);
+    let auth = merged.section(
+        "auth",
+        if merged.tree.contains_key("auth") { take("auth") } else { serde_json::Value::Null },
+        faults,
+    );
+    let kafka = merged.section("kafka", take("kafka"), faults);
+    let view = merged.section("view", take("view"), faults);
+    let worker = merged.section("worker", take("worker"), faults);
+    let log = merged.section("log", take("log"), faults);
+    let own = merged.section("", serde_json::Value::Object(rest), faults);
+    let (http, edge, auth, kafka, view) = (http?, edge?, auth?, kafka?, view?);
+    let (worker, log, own) = (worker?, log?, own?);
+    let mut settings = Settings { http, edge, auth, kafka, view, worker, log, own };
+    check::check(&settings, &mut |path, allowed| faults.push(merged.fault(path, allowed)));
+    if settings.kafka.group.is_empty() {
+        service.clone_into(&mut settings.kafka.group);
+    }
+    Some(settings)
+}
