@@ -10,14 +10,13 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::http::Method;
 use clap::{ArgMatches, Command};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tokio::signal::unix::{SignalKind, signal};
-
 use journal::{Handler, Limits};
 use runtime::view::{Rows, View};
 pub use runtime::worker::{Commands, Executor, NoExecutor, SendError, Watch, WatchError};
 use runtime::worker::{Config, Runtime, Service, Status};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::signal::unix::{SignalKind, signal};
 use web::http::{self, Access, Edge, Health, Report};
 use web::settings::{self, Settings, WorkerSettings};
 use web::{cli, telemetry};
@@ -163,11 +162,11 @@ fn fail(name: &str, why: &str) -> ExitCode {
 }
 
 async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> {
-    let (handler, actor) = P::build(&settings.own)?;
+    let (handler, executor) = P::build(&settings.own)?;
     let edge = Edge::new(P::NAME, &settings.edge, settings.auth.as_ref(), P::access)?;
     let listener = http::bind(settings.http.listen).await?;
     let (inputs, outputs) = P::more_topics(&handler).with(P::INPUTS, P::OUTPUTS);
-    let service = Service { name: P::NAME, journal: P::JOURNAL, inputs, outputs, handler, actor };
+    let service = Service { name: P::NAME, journal: P::JOURNAL, inputs, outputs, handler, executor };
     let mut asked = std::pin::pin!(asked_to_end()?);
     let starting = Runtime::start::<_, P::Rows, _>(config(&settings), service);
     let runtime = tokio::select! {
@@ -214,7 +213,8 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
 
 /// Resolves at SIGTERM or SIGINT.
 fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
     Ok(async move {
         tokio::select! {
             _ = term.recv() => {}

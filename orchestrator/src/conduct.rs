@@ -9,7 +9,7 @@ mod versions;
 
 use std::collections::BTreeSet;
 
-use common::journal::{Entity, Handler, Key, NoSideEffect, Store, Transaction, Trigger};
+use common::journal::{Entity, Handler, Key, NoSideEffect, Store, StoreError, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
@@ -132,7 +132,7 @@ impl Handler for Conductor {
     }
 
     /// Sagas of a definition whose file is gone still wait for their callbacks.
-    fn more_inputs(&self, kept: &dyn Store<Kept>) -> Result<BTreeSet<String>, String> {
+    fn more_inputs(&self, kept: &dyn Store<Kept>) -> Result<BTreeSet<String>, StoreError> {
         self.versions.remember(kept)
     }
 

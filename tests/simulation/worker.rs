@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use common::journal::core::StepDown;
-use common::journal::{Core, Env, Handler, Head, Input, Intent, Limits, Output, Positions, Record, Snapshot};
+use common::journal::{
+    Core, Env, Failure, Handler, Head, Input, Intent, Limits, Output, Positions, Record, Snapshot, StepDown,
+};
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::worker::Executor;
@@ -173,7 +174,7 @@ impl<H: Handler> Worker<H> {
             Work::Load => self.load(rules, world, local),
             Work::LoadFails => {
                 (self.loading, self.loaded) = (None, None);
-                self.tell(Input::Failed("the partition can't be loaded".to_owned()), rules, world, local);
+                self.tell(Input::Failed(Failure::Load("the view can't be read".to_owned())), rules, world, local);
             }
             Work::Deliver | Work::DeliverAgain => self.deliver(work == Work::DeliverAgain, rules, world, local),
             Work::Tick => self.tell_all([], rules, world, local),
@@ -203,7 +204,7 @@ impl<H: Handler> Worker<H> {
             }
         }
         if work != Work::Land {
-            self.reports.push_back(Input::Failed("it could not be sent".to_owned()));
+            self.reports.push_back(Input::Failed(Failure::Send("it could not be sent".to_owned())));
         }
     }
 
@@ -350,7 +351,7 @@ impl<H: Handler> Worker<H> {
 
     /// The process stood still past the session timeout and knows it.
     pub fn was_stalled<R>(&mut self, rules: &Rules<H, R>, world: &mut World, local: i64) {
-        self.tell(Input::Failed("this process was stalled".to_owned()), rules, world, local);
+        self.tell(Input::Failed(Failure::Stalled), rules, world, local);
     }
 
     /// Something may land although the process stands still.

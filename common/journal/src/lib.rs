@@ -1,5 +1,5 @@
 //! The journal: one Kafka topic per service that is its history, its outbox and its database, and the protocol by which
-//! several instances write it without ever disagreeing on what happened.
+//! several instances write it and always agree on its content.
 //!
 //! ```text
 //!              Assigned            ReadBack(my claim)         Loaded(snapshot)
@@ -10,35 +10,51 @@
 //! ```
 //!
 //! A worker decides a batch of messages in memory and appends **one** record with all that follows from it: the states,
-//! the messages to send, the positions to go on from. It does not wait, the next batch builds on this one, but it *acts*
-//! only on what it reads back and finds valid by the [`rule::Reader`]. So:
+//! the messages to send, the positions from which reading continues. It does not wait for the broker: the next batch
+//! builds on this one. But it sends messages and executes side effects only for entries that it has read back and that
+//! the [`rule::Reader`] finds valid. So:
 //!
-//! * A batch happens whole or not at all, and exactly once: positions, states and outputs stand in one record.
-//! * Of two instances that both believe they own a partition, only the last to claim writes valid records. What the other
-//!   appends is void for every reader, itself included, and it says nothing that it has not read back as valid.
-//! * A lost record in the middle (an append that failed while the next one landed) makes the rest void through `seq`.
-//! * A message is said again only after a take-over, and then with the same id.
+//! * A batch happens as a whole or not at all, and exactly once: one record holds positions, states and messages.
+//! * Of two instances that both believe they own a partition, only the last to claim writes valid records. The other's
+//!   records are void for every reader, itself included, and it sends nothing that it has not read back as valid.
+//! * A record lost in the middle (a failed append before a successful one) makes the rest void through `seq`.
+//! * A message is sent again only after a take-over, and then with the same id.
 //!
 //! The rule ([`rule`]), the owner's state machine ([`core`]) and the delivered mark are pure: no clock, no I/O. The same
-//! code runs under Kafka ([``runtime::worker``]), in proptests and in a model checker that explores two instances, late
+//! code runs under Kafka (`runtime::worker`), in proptests and in a model checker that explores two instances, late
 //! claims, crashes, failed and late appends (`model.rs`). It is the transactional outbox pattern with database and log
 //! in one place, and the fencing of a log by epochs as in "Chain Replication" and BookKeeper's ledgers.
+#![deny(missing_docs)]
 
-mod batch;
+mod cache;
 pub mod core;
+pub mod entity;
+pub mod error;
 pub mod handler;
+pub mod interface;
+mod limits;
+mod memory;
 #[cfg(test)]
 mod model;
-mod outbox;
+mod owner;
+mod partition;
 #[cfg(test)]
 mod proptests;
 pub mod record;
 pub mod rule;
 #[cfg(test)]
 mod spec;
-mod timers;
+pub mod store;
+pub mod transaction;
 
-pub use self::core::{Core, Env, Input, Limits, Output, Snapshot};
-pub use handler::*;
+pub use crate::core::Core;
+pub use entity::{Entity, Intent, Key, NoSideEffect};
+pub use error::{Failure, Refusal, Retry, StepDown, StoreError};
+pub use handler::{Handler, Trigger};
+pub use interface::{Env, Input, Output, Snapshot};
+pub use limits::Limits;
+pub use memory::Memory;
 pub use record::{Claim, Entry, Head, Positions, Record, Write};
 pub use rule::{Reader, Verdict};
+pub use store::Store;
+pub use transaction::Transaction;

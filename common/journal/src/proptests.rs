@@ -1,5 +1,5 @@
 //! Long random runs of the real protocol against a plain oracle: several topics and entities, batches of every size,
-//! views that lag, entities that close and are looked up again, timers, acts, duplicates, take-overs.
+//! views that lag, entities that close and are looked up again, timers, side effects, duplicates, take-overs.
 
 mod run;
 mod shop;
@@ -9,11 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use uuid::Uuid;
+use vocabulary::messages::{Outgoing, header};
 
 use self::run::{Run, Step, TOPICS, View};
-use self::shop::{Basket, Cause, Order, Said, intents_of, plainly};
-use super::{Entity, Entry, Head, Key, Limits, Positions, Reader, Verdict};
-use vocabulary::messages::{Outgoing, header};
+use self::shop::{Basket, Cause, Decision, Order, decide_plainly, intents_of};
+use crate::entity::{Entity, Key};
+use crate::limits::Limits;
+use crate::record::{Entry, Head, Positions};
+use crate::rule::{Reader, Verdict};
 
 fn order() -> impl Strategy<Value = Order> {
     let n = || 0..5_u8;
@@ -55,7 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => i().prop_map(Step::Rest),
         6 => (1..15_i64).prop_map(Step::Time),
         1 => i().prop_map(Step::AppendFails),
-        3 => i().prop_map(Step::Hears),
+        3 => i().prop_map(Step::FailureReported),
         1 => i().prop_map(Step::Crash),
         1 => i().prop_map(Step::Revoked),
         1 => i().prop_map(Step::Drain),
@@ -77,25 +80,30 @@ fn limits() -> impl Strategy<Value = Limits> {
     )
 }
 
-/// What the valid journal says, checked against the plain decisions, entry by entry.
+/// The valid journal, checked against the plain decisions, entry by entry.
 #[derive(Default)]
 struct Oracle {
     states: BTreeMap<Key, Basket>,
     positions: Positions,
     decided: BTreeMap<String, Vec<i64>>,
-    said: BTreeMap<String, Outgoing>,
+    sent: BTreeMap<String, Outgoing>,
     entries: usize,
     timers: usize,
 }
 
 impl Oracle {
     fn of(run: &Run) -> Self {
-        let (mut oracle, mut journal) = (Self::default(), View::default());
+        let mut oracle = Self::default();
+        let mut journal = View::default();
         for bytes in &run.log {
             if let Some(entry) = journal.apply(bytes) {
                 oracle.check(&entry, run);
                 let states = journal.states.keys().map(|key| (key.clone(), journal.basket(key).unwrap()));
-                assert_eq!(states.collect::<BTreeMap<_, _>>(), oracle.states, "the states are not what was decided");
+                assert_eq!(
+                    states.collect::<BTreeMap<_, _>>(),
+                    oracle.states,
+                    "the states do not follow from the decisions"
+                );
             }
             journal.applied += 1;
         }
@@ -106,13 +114,13 @@ impl Oracle {
     fn check(&mut self, entry: &Entry, run: &Run) {
         let at = |positions: &Positions, topic: &str| positions.get(topic).copied().unwrap_or(0);
         for message in entry.outbox.iter() {
-            let said: Said = serde_json::from_slice(message.value.bytes().unwrap()).unwrap();
-            match &said.cause {
+            let decision: Decision = serde_json::from_slice(message.value.bytes().unwrap()).unwrap();
+            match &decision.cause {
                 Cause::Seeded => assert_eq!(self.entries, 0, "seeded once, before all else"),
                 Cause::Message { topic, offset, .. } => self.decided.entry(topic.clone()).or_default().push(*offset),
                 Cause::Timer(key) => {
                     let due = self.states.get(key).and_then(|basket| basket.wake);
-                    assert!(due.is_some_and(|at| at <= said.now), "{key} woken at {:?}, due {due:?}", said.now);
+                    assert!(due.is_some_and(|at| at <= decision.now), "{key} woken at {:?}, due {due:?}", decision.now);
                     for (topic, messages) in &run.topics {
                         // The claims of a run see all messages: each is decided before the first timer fires.
                         let last = messages.last().map_or(0, |(offset, _)| offset + 1);
@@ -122,10 +130,10 @@ impl Oracle {
                     self.timers += 1;
                 }
             }
-            assert_eq!(plainly(&mut self.states, &said), said.saw, "{said:?} saw what was not so");
+            assert_eq!(decide_plainly(&mut self.states, &decision), decision.saw, "{decision:?} saw another state");
             let id = message.headers.get(header::ID).unwrap_or_default().to_owned();
-            let timer = matches!(said.cause, Cause::Timer(_));
-            assert!(self.said.insert(id, message.clone()).is_none() || timer, "said twice in the journal");
+            let timer = matches!(decision.cause, Cause::Timer(_));
+            assert!(self.sent.insert(id, message.clone()).is_none() || timer, "in the journal twice");
         }
         self.positions.extend(entry.positions.clone());
         self.entries += 1;
@@ -136,7 +144,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, max_shrink_iters: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_each_message_is_decided_once_and_all_is_said(
+    fn whatever_happens_each_message_is_decided_once_and_all_is_sent(
         limits in limits(),
         (a, b) in (topic(), topic()),
         steps in vec(step(), 1..600),
@@ -153,16 +161,16 @@ proptest! {
             prop_assert_eq!(oracle.decided.get(*topic).cloned().unwrap_or_default(), offsets);
         }
         let arrived: BTreeSet<_> = run.arrived.iter().map(|m| m.headers.get(header::ID)).collect();
-        prop_assert_eq!(arrived, oracle.said.keys().map(|id| Some(id.as_str())).collect::<BTreeSet<_>>());
+        prop_assert_eq!(arrived, oracle.sent.keys().map(|id| Some(id.as_str())).collect::<BTreeSet<_>>());
         prop_assert!(!oracle.states.values().any(|basket| basket.is_open() && basket.wake.is_some()), "a timer did not fire");
         let open = oracle.states.iter().filter(|(_, basket)| basket.is_open());
         let wanted: BTreeSet<String> = open.flat_map(|(key, basket)| intents_of(key, basket)).collect();
-        prop_assert_eq!(&run.instances[0].acts, &wanted);
-        prop_assert_eq!(run.instances[1].acts.len(), 0);
+        prop_assert_eq!(&run.instances[0].effects, &wanted);
+        prop_assert_eq!(run.instances[1].effects.len(), 0);
     }
 
     #[test]
-    fn a_reader_agrees_with_the_rule_as_it_is_said(choices in vec((0..8_u8, 0..12_i64, 0..4_u64), 0..60)) {
+    fn a_reader_agrees_with_the_rule_in_plain_words(choices in vec((0..8_u8, 0..12_i64, 0..4_u64), 0..60)) {
         let head = |(kind, owner, seq): (u8, i64, u64)| match kind {
             0 => Head::Claim { nonce: Uuid::nil() },
             1 => Head::Garbage,
@@ -188,7 +196,8 @@ proptest! {
 
     #[test]
     fn a_reader_that_starts_at_a_claim_agrees_with_one_that_read_everything(choices in vec((0..6_u8, 0..12_i64, 0..3_u64), 0..60)) {
-        let (mut all, mut since): (Reader, Option<Reader>) = (Reader::default(), None);
+        let mut all: Reader = Reader::default();
+        let mut since: Option<Reader> = None;
         for (offset, (kind, owner, seq)) in (0..).zip(choices) {
             let head = if kind == 0 { Head::Claim { nonce: Uuid::nil() } } else { Head::Entry { owner, seq } };
             let verdict = all.judge(offset, head);

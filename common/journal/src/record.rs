@@ -1,23 +1,22 @@
-//! What stands in a journal: claims and entries, and how they are written. JSON, so that the whole history can be read
-//! with any Kafka tool; what is only carried ([`Json`]) is never parsed on the way.
+//! The records of a journal, claims and entries, and their encoding. JSON, so that any Kafka tool can read the whole
+//! history; states and messages that are only passed on ([`Json`]) are never parsed on the way.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use super::Key;
 use vocabulary::blob::Json;
 use vocabulary::messages::Outgoing;
 
-/// The next offset to be read, per input topic, in this worker's partition.
+use crate::entity::Key;
+
+/// The next offset to read of each input topic, in this worker's partition.
 pub type Positions = std::collections::BTreeMap<String, i64>;
 
-/// What is to be sent, shared by who writes it and who sends it.
+/// Messages to send, shared by the record and the producer.
 pub type Messages = Arc<Vec<Outgoing>>;
 
-/// What was to be sent, as it stands in a record: whoever reads a journal carries it, and takes it apart only to send it
-/// again ([`read_outbox`]).
+/// The JSON text of an outbox, or `None` if it is empty. Decoded only to send it again ([`read_outbox`]).
 pub type RawOutbox = Option<Json>;
 
 /// A record of a journal, with its outbox as messages or as text.
@@ -25,15 +24,15 @@ pub type RawOutbox = Option<Json>;
 #[serde(rename_all = "lowercase")]
 #[serde(bound(serialize = "O: Outbox + Serialize", deserialize = "O: Default + Deserialize<'de>"))]
 pub enum Record<O = Messages> {
-    /// An instance takes the partition over.
+    /// An instance takes over the partition.
     Claim(Claim),
     /// The owner's decisions about a batch of messages.
     Entry(Entry<O>),
 }
 
-/// What can stand in a record's outbox.
+/// The forms of a record's outbox.
 pub trait Outbox {
-    /// Whether there is nothing to send; it is left out then.
+    /// Returns true if there is nothing to send; the JSON leaves the outbox out then.
     fn is_nothing(&self) -> bool;
 }
 
@@ -49,16 +48,16 @@ impl Outbox for RawOutbox {
     }
 }
 
-/// The record by which an instance becomes the owner. Its offset names the ownership.
+/// The record by which an instance becomes the owner. Its offset identifies the ownership.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claim {
-    /// Tells this claim from all others.
+    /// Distinguishes this claim from all others.
     pub nonce: Uuid,
-    /// Who claims, for people.
+    /// The instance that claims, for operators who read the journal.
     pub instance: String,
 }
 
-/// What was decided about a batch: states, outputs and positions, durable together.
+/// The decisions about a batch: states, messages and positions, durable together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound(serialize = "O: Outbox + Serialize", deserialize = "O: Default + Deserialize<'de>"))]
 pub struct Entry<O = Messages> {
@@ -66,15 +65,15 @@ pub struct Entry<O = Messages> {
     pub owner: i64,
     /// 0, 1, 2… since that claim.
     pub seq: u64,
-    /// Where reading goes on, for the topics that this batch read from.
+    /// The next offsets to read, for the topics of this batch's messages.
     #[serde(default, skip_serializing_if = "Positions::is_empty")]
     pub positions: Positions,
-    /// All outboxes of records before this offset are delivered.
+    /// The delivered mark: all outboxes of records before this offset are delivered.
     pub delivered: i64,
-    /// The states that this batch leaves behind; each key once.
+    /// The changed states; each key once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entities: Vec<Write>,
-    /// What is to be sent, in order.
+    /// The messages to send, in order.
     #[serde(default, skip_serializing_if = "Outbox::is_nothing")]
     pub outbox: O,
 }
@@ -82,13 +81,13 @@ pub struct Entry<O = Messages> {
 /// The state of one entity after the batch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Write {
-    /// Which entity.
+    /// The entity.
     pub key: Key,
-    /// Its state; none when it was removed.
+    /// Its state; `None` if it was removed.
     pub state: Option<Json>,
 }
 
-/// Why bytes are no journal record.
+/// Bytes that are not a journal record.
 #[derive(Debug, thiserror::Error)]
 #[error("not a journal record: {0}")]
 pub struct NotARecord(String);
@@ -102,17 +101,17 @@ impl Record {
         serde_json::to_vec(self)
     }
 
-    /// Reads a record, down to its messages.
+    /// Decodes a record with its messages.
     ///
     /// # Errors
-    /// [`NotARecord`] for bytes that nobody of us wrote: void for every reader.
+    /// [`NotARecord`] for bytes that no instance wrote: they are void for every reader.
     pub fn decode(bytes: &[u8]) -> Result<Self, NotARecord> {
         serde_json::from_slice(bytes).map_err(|e| NotARecord(e.to_string()))
     }
 }
 
 impl Record<RawOutbox> {
-    /// Reads a record as far as the view needs it.
+    /// Decodes a record as far as the view needs it: its outbox stays text.
     ///
     /// # Errors
     /// As [`Record::decode`].
@@ -122,7 +121,7 @@ impl Record<RawOutbox> {
 }
 
 impl<O> Record<O> {
-    /// What the rule looks at.
+    /// The part that the rule judges.
     pub fn head(&self) -> Head {
         match self {
             Self::Claim(claim) => Head::Claim { nonce: claim.nonce },
@@ -141,16 +140,16 @@ pub enum Head {
     },
     /// An entry.
     Entry {
-        /// Offset of the claim it was written under.
+        /// Offset of its owner's claim.
         owner: i64,
         /// Its number since that claim.
         seq: u64,
     },
-    /// Bytes that are no record.
+    /// Bytes that are not a record.
     Garbage,
 }
 
-/// Takes apart what a record's outbox says ([`RawOutbox`]).
+/// Decodes the text of an outbox ([`RawOutbox`]).
 ///
 /// # Errors
 /// As `serde_json::from_str`.
@@ -158,16 +157,17 @@ pub fn read_outbox(text: &str) -> Result<Vec<Outgoing>, serde_json::Error> {
     serde_json::from_str(text)
 }
 
-/// An estimate of an outgoing message's bytes within a record, for limits.
-pub(super) fn size_of(message: &Outgoing) -> usize {
+/// Estimates the bytes of an outgoing message within a record, for limits.
+pub(crate) fn size_of(message: &Outgoing) -> usize {
     let headers: usize = message.headers.0.iter().map(|(n, v)| n.len() + v.0.len() + 8).sum();
     headers + message.value.bytes().map_or(0, <[u8]>::len) + message.key.as_ref().map_or(0, |k| k.0.len()) + 64
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use vocabulary::time::Timestamp;
+
+    use super::*;
 
     #[test]
     fn a_record_reads_back_as_it_was_written() {
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(
             read_outbox(read.outbox.unwrap().text()).unwrap(),
             *entry.outbox,
-            "carried as text, and read when asked"
+            "kept as text, and decoded on request"
         );
         let nothing = Entry { outbox: Messages::default(), ..entry.clone() };
         let Record::Entry(read) = Record::read(&Record::Entry(nothing).encode().unwrap()).unwrap() else { panic!() };
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_bytes_are_no_record() {
+    fn foreign_bytes_are_not_a_record() {
         assert!(Record::decode(b"hello").is_err());
         assert!(Record::decode(br#"{"entry":{"owner":1}}"#).is_err());
     }

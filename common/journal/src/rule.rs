@@ -1,58 +1,71 @@
-//! The one rule by which every reader of a journal tells what happened. Owner, standbys, views and checkers all use this
-//! code, so that they agree whoever wrote what and when.
+//! The one rule by which every reader of a journal decides which records are valid. Owners, standbys, views and checkers
+//! use this code, so that all agree, whichever instance wrote a record and when.
 
 use serde::{Deserialize, Serialize};
 
-use super::record::Head;
+use crate::record::Head;
 
-/// How a record is to be taken.
+/// A reader's judgement of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// A claim: whoever wrote it owns the partition from here on.
+    /// A claim: its writer owns the partition from here on.
     Claim,
-    /// An entry that happened.
+    /// An entry that counts.
     Valid,
-    /// An entry that never happened, for anybody.
+    /// An entry that counts for no reader.
     Void,
 }
 
-/// A reader's place in one partition of a journal.
+/// The protocol's rules. All hold in production; the model switches each off to prove that its absence is caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Rules {
+    /// A valid entry names the last claim as its owner.
+    pub(crate) require_owner: bool,
+    /// A valid entry has the next seq.
+    pub(crate) require_seq: bool,
+    /// Messages are sent only once their entry was read back.
+    pub(crate) require_read_back: bool,
+    /// The delivered mark covers acknowledged messages only.
+    pub(crate) require_honest_mark: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { require_owner: true, require_seq: true, require_read_back: true, require_honest_mark: true }
+    }
+}
+
+/// The state of a reader within one partition of a journal.
 ///
-/// An entry is **valid** when its owner is the last claim before it and its seq is the next one; else it is **void**.
+/// An entry is **valid** if its owner is the last claim before it and its seq is the next one; else it is **void**.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 pub struct Reader {
     /// Offset of the last claim.
     pub claim: Option<i64>,
-    /// The seq the next valid entry has.
+    /// The seq of the next valid entry.
     pub next_seq: u64,
-    #[cfg(test)]
-    #[serde(skip)]
-    pub(super) off: Off,
-}
-
-/// Rules that a test switches off, to see that its absence is caught.
-#[cfg(test)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub(super) struct Off {
-    pub(super) owner: bool,
-    pub(super) seq: bool,
 }
 
 impl Reader {
-    /// A reader that goes on after a claim at `offset`.
+    /// A reader that continues after a claim at `offset`.
     pub fn after_claim(offset: i64) -> Self {
-        Self { claim: Some(offset), ..Self::default() }
+        Self { claim: Some(offset), next_seq: 0 }
     }
 
     /// Judges the record at `offset`. Records are given in order, each once.
     pub fn judge(&mut self, offset: i64, head: Head) -> Verdict {
+        self.judge_by(Rules::default(), offset, head)
+    }
+
+    /// As [`Reader::judge`], by some of the rules.
+    pub(crate) fn judge_by(&mut self, rules: Rules, offset: i64, head: Head) -> Verdict {
         match head {
             Head::Claim { .. } => {
                 self.claim = Some(offset);
                 self.next_seq = 0;
                 Verdict::Claim
             }
-            Head::Entry { owner, seq } if self.accepts(owner, seq) => {
+            Head::Entry { owner, seq } if self.accepts(rules, owner, seq) => {
                 self.next_seq = seq.saturating_add(1);
                 Verdict::Valid
             }
@@ -60,21 +73,18 @@ impl Reader {
         }
     }
 
-    #[cfg(not(test))]
-    fn accepts(&self, owner: i64, seq: u64) -> bool {
-        self.claim == Some(owner) && self.next_seq == seq
-    }
-
-    #[cfg(test)]
-    fn accepts(&self, owner: i64, seq: u64) -> bool {
-        (self.off.owner || self.claim == Some(owner)) && (self.off.seq || self.next_seq == seq)
+    fn accepts(self, rules: Rules, owner: i64, seq: u64) -> bool {
+        let is_owner = self.claim == Some(owner) || !rules.require_owner;
+        let is_next = self.next_seq == seq || !rules.require_seq;
+        is_owner && is_next
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use uuid::Uuid;
+
+    use super::*;
 
     const CLAIM: Head = Head::Claim { nonce: Uuid::nil() };
 

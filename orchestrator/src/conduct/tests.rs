@@ -51,7 +51,7 @@ impl Desk {
         let store = std::collections::BTreeMap::new();
         let mut tx = Transaction::over(&mut self.memory, &store, self.partition, 2);
         self.conductor.decide(&mut tx, Trigger::Claimed, self.now).unwrap();
-        tx.refused().map(str::to_owned)
+        tx.refused()
     }
 
     fn hears(

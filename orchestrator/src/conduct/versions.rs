@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use common::journal::{Key, Store, Transaction};
+use common::journal::{Key, Store, StoreError, Transaction};
 use common::messages::Unreadable;
 use saga::{Definition, Receive};
 use schemars::JsonSchema;
@@ -129,7 +129,7 @@ impl Versions {
     }
 
     /// Reads what only the journal has, and says on which topics those sagas wait.
-    pub(super) fn remember(&self, kept: &dyn Store<Kept>) -> Result<BTreeSet<String>, String> {
+    pub(super) fn remember(&self, kept: &dyn Store<Kept>) -> Result<BTreeSet<String>, StoreError> {
         let mut topics = BTreeSet::new();
         for kept in kept.with_prefix(DEFINITIONS)? {
             let Kept::Definition(stored) = kept else { continue };

@@ -1,26 +1,29 @@
-//! What is explored: a log, two workers that may both believe they own it, and everything that can happen to them.
+//! The explored system: a log, two workers that may both believe they own it, and every event that can happen to them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use super::Off;
-use crate::core::StepDown;
-use crate::{
-    Core, Entity, Env, Handler, Input, Limits, NoSideEffect, Output, Positions, Reader, Record, Snapshot, Transaction,
-    Trigger, Verdict,
-};
 use vocabulary::blob::{Json, Payload};
 use vocabulary::messages::{Headers, Message, Outgoing, Unreadable};
 use vocabulary::time::Timestamp;
+
+use crate::core::Core;
+use crate::entity::{Entity, NoSideEffect};
+use crate::error::{Failure, StepDown};
+use crate::handler::{Handler, Trigger};
+use crate::interface::{Env, Input, Output, Snapshot};
+use crate::limits::Limits;
+use crate::record::{Positions, Record};
+use crate::rule::{Reader, Rules, Verdict};
+use crate::transaction::Transaction;
 
 /// The one input topic, and the one entity.
 const INPUT: &str = "in";
 const TALLY: &str = "tally";
 
-/// What a message leaves behind: how many came, and which, as one number that depends on their order.
+/// The messages taken: their count, and a number that depends on their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 pub(super) struct Tally {
     pub(super) count: u64,
@@ -40,7 +43,7 @@ impl Entity for Tally {
     }
 }
 
-/// Tallies each message, and sends one that is named after it.
+/// Tallies each message, and sends one with its number.
 struct Tallies;
 
 impl Handler for Tallies {
@@ -63,20 +66,21 @@ fn output(input: i64) -> Outgoing {
     Outgoing { topic: "out".into(), partition: None, key: None, headers: Headers::default(), value }
 }
 
-/// The input that an output is named after.
-pub(super) fn named(output: &Outgoing) -> u64 {
+/// The number of the input that an output answers.
+pub(super) fn input_of(output: &Outgoing) -> u64 {
     std::str::from_utf8(output.value.bytes().unwrap()).unwrap().parse().unwrap()
 }
 
 fn message(offset: i64) -> Message {
-    let (topic, headers) = (Arc::from(INPUT), Headers::default());
+    let topic = Arc::from(INPUT);
+    let headers = Headers::default();
     Message { topic, partition: 0, offset, timestamp: Timestamp(0), key: None, headers, value: None }
 }
 
-/// How much happens, and which rules hold.
+/// The bounds of the exploration, and the rules in force.
 #[derive(Clone, Debug)]
 pub(super) struct Protocol {
-    pub(super) off: Off,
+    pub(super) rules: Rules,
     pub(super) inputs: i64,
     pub(super) claims: u8,
     /// Crashes, revocations, failed appends and failed sends.
@@ -85,30 +89,30 @@ pub(super) struct Protocol {
     pub(super) limits: Limits,
 }
 
-/// One instance: the real protocol, and what its shell has underway.
+/// One instance: the real protocol, and what its shell has in flight.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Instance {
     pub(super) core: Core<Tally, NoSideEffect>,
-    /// The next record to be read back.
+    /// The next record to read back.
     pub(super) at: usize,
     /// At its producer, in order.
     pub(super) appends: VecDeque<Arc<Record>>,
     pub(super) sends: VecDeque<(i64, u64)>,
-    /// The claim whose state is to be loaded.
+    /// The claim whose state must be loaded.
     load: Option<i64>,
     next_input: i64,
-    /// Something failed, and the worker has not heard of it yet.
+    /// A failure that is not yet reported to the worker.
     failed: bool,
 }
 
-/// Everything there is.
+/// The whole system.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct System {
     pub(super) log: Vec<Arc<Record>>,
     pub(super) instances: [Instance; 2],
     /// Appends of producers that were dropped, each in its order: they may still land.
     pub(super) late: Vec<VecDeque<Arc<Record>>>,
-    /// Outputs that have arrived, as bits.
+    /// Outputs that were delivered, as bits.
     pub(super) arrived: u64,
     pub(super) claims: u8,
     pub(super) faults: u8,
@@ -116,16 +120,16 @@ pub(super) struct System {
 }
 
 impl System {
-    /// A request of the instance's, which `take` takes away, fails; the instance has yet to hear of it.
+    /// Fails a request of the instance, which `take` removes; the failure is reported later.
     fn fails(&mut self, i: usize, take: impl FnOnce(&mut Instance) -> bool) {
         self.instances[i].failed = take(&mut self.instances[i]);
         self.faults += 1;
     }
 }
 
-/// What can happen. The number is the instance's, or the late producer's.
+/// What can happen. The number is that of the instance, or of the late producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Happening {
+pub(super) enum Event {
     Claim(usize),
     /// The oldest append at the producer lands.
     Lands(usize),
@@ -136,12 +140,12 @@ pub(super) enum Happening {
     LoadAhead(usize),
     Decide(usize),
     Rest(usize),
-    /// The oldest message at the producer arrives, and the worker hears of it.
+    /// The oldest message at the producer is delivered and acknowledged.
     Arrives(usize),
-    /// The oldest append fails for good; what is queued behind it may still land before the worker hears of it, or later.
+    /// The oldest append fails for good; those behind it may still land, before the failure is reported or later.
     AppendFails(usize),
     SendFails(usize),
-    HearsOfFailure(usize),
+    FailureReported(usize),
     Revoked(usize),
     /// The process ends at once, and a new one starts.
     Crash(usize),
@@ -156,105 +160,102 @@ impl Protocol {
     }
 
     fn instance(&self) -> Instance {
-        let mut core = Core::new(0, 1, self.limits);
-        core.off = self.off;
-        let (appends, sends) = (VecDeque::new(), VecDeque::new());
+        let core = Core::with_rules(0, 1, self.limits, self.rules);
+        let appends = VecDeque::new();
+        let sends = VecDeque::new();
         Instance { core, at: 0, appends, sends, load: None, next_input: 0, failed: false }
     }
 
-    pub(super) fn reader(&self) -> Reader {
-        Reader { off: self.off.rule, ..Reader::default() }
-    }
-
-    /// What can happen next.
-    pub(super) fn choices(&self, s: &System, all: &mut Vec<Happening>) {
+    /// The events that can happen next.
+    pub(super) fn enabled(&self, s: &System, all: &mut Vec<Event>) {
         for (i, instance) in s.instances.iter().enumerate() {
             let faulty = s.faults < self.faults;
             if instance.core.is_idle() {
                 if s.claims < self.claims {
-                    all.push(Happening::Claim(i));
+                    all.push(Event::Claim(i));
                 }
                 continue;
             }
-            let mut may = |when: bool, what: Happening| all.extend(when.then_some(what));
-            may(instance.at < s.log.len(), Happening::Read(i));
-            may(!instance.appends.is_empty(), Happening::Lands(i));
-            may(!instance.sends.is_empty(), Happening::Arrives(i));
-            may(instance.load.is_some(), Happening::Load(i));
-            may(instance.load.is_some_and(|at| at + 1 < s.log.len() as i64), Happening::LoadAhead(i));
-            may(instance.failed, Happening::HearsOfFailure(i));
-            may(faulty && !instance.failed && !instance.appends.is_empty(), Happening::AppendFails(i));
-            may(faulty && !instance.failed && !instance.sends.is_empty(), Happening::SendFails(i));
-            may(faulty, Happening::Crash(i));
+            let mut may = |when: bool, event: Event| all.extend(when.then_some(event));
+            may(instance.at < s.log.len(), Event::Read(i));
+            may(!instance.appends.is_empty(), Event::Lands(i));
+            may(!instance.sends.is_empty(), Event::Arrives(i));
+            may(instance.load.is_some(), Event::Load(i));
+            may(instance.load.is_some_and(|at| at + 1 < s.log.len() as i64), Event::LoadAhead(i));
+            may(instance.failed, Event::FailureReported(i));
+            may(faulty && !instance.failed && !instance.appends.is_empty(), Event::AppendFails(i));
+            may(faulty && !instance.failed && !instance.sends.is_empty(), Event::SendFails(i));
+            may(faulty, Event::Crash(i));
             if instance.core.is_owner() {
                 let more = instance.next_input < self.inputs && instance.core.queued() == 0;
-                may(more, Happening::Decide(i));
-                may(s.marks < self.marks && self.marks_now(instance), Happening::Rest(i));
+                may(more, Event::Decide(i));
+                may(s.marks < self.marks && self.would_mark(instance), Event::Rest(i));
             } else {
-                may(faulty, Happening::Revoked(i));
+                may(faulty, Event::Revoked(i));
             }
         }
-        all.extend((0..s.late.len()).map(Happening::LateLands));
+        all.extend((0..s.late.len()).map(Event::LateLands));
     }
 
-    /// Whether resting would write a mark.
-    fn marks_now(&self, instance: &Instance) -> bool {
+    /// Returns true if [`Input::Rest`] would append a mark.
+    fn would_mark(&self, instance: &Instance) -> bool {
         let mut out = Vec::new();
         instance.core.clone().handle(Input::Rest, &mut out);
         !out.is_empty()
     }
 
-    /// What follows.
-    pub(super) fn follow(&self, s: &System, what: Happening) -> System {
+    /// The state after an event.
+    pub(super) fn apply(&self, s: &System, event: Event) -> System {
         let mut n = s.clone();
-        match what {
-            Happening::Claim(i) => {
+        match event {
+            Event::Claim(i) => {
                 n.claims += 1;
                 n.instances[i].at = n.log.len();
                 let nonce = Uuid::from_u128(n.claims.into());
-                self.tell(&mut n, i, Input::Assigned { nonce, instance: String::new() });
+                self.input(&mut n, i, Input::Assigned { nonce, instance: String::new() });
             }
-            Happening::Lands(i) => n.log.extend(n.instances[i].appends.pop_front()),
-            Happening::Read(i) => {
+            Event::Lands(i) => n.log.extend(n.instances[i].appends.pop_front()),
+            Event::Read(i) => {
                 let at = n.instances[i].at;
                 n.instances[i].at += 1;
-                let (offset, head) = (at as i64, n.log[at].head());
-                self.tell(&mut n, i, Input::ReadBack { offset, head });
+                let offset = at as i64;
+                let head = n.log[at].head();
+                self.input(&mut n, i, Input::ReadBack { offset, head });
             }
-            Happening::Load(i) | Happening::LoadAhead(i) => {
+            Event::Load(i) | Event::LoadAhead(i) => {
                 let claim = n.instances[i].load.take().unwrap() as usize;
-                let until = if what == Happening::Load(i) { claim + 1 } else { n.log.len() };
+                let until = if event == Event::Load(i) { claim + 1 } else { n.log.len() };
                 let snapshot = self.snapshot(&n.log[..until]);
-                self.tell(&mut n, i, Input::Loaded(snapshot));
+                self.input(&mut n, i, Input::Loaded(snapshot));
             }
-            Happening::Decide(i) => {
+            Event::Decide(i) => {
                 let offset = n.instances[i].next_input;
                 n.instances[i].next_input += 1;
-                self.tell(&mut n, i, Input::Message(message(offset)));
+                self.input(&mut n, i, Input::Message(message(offset)));
             }
-            Happening::Rest(i) => {
+            Event::Rest(i) => {
                 n.marks += 1;
-                self.tell(&mut n, i, Input::Rest);
+                self.input(&mut n, i, Input::Rest);
             }
-            Happening::Arrives(i) => {
+            Event::Arrives(i) => {
                 let (offset, output) = n.instances[i].sends.pop_front().unwrap();
                 n.arrived |= 1 << output;
-                self.tell(&mut n, i, Input::Delivered { offset });
+                self.input(&mut n, i, Input::Delivered { offset });
             }
-            Happening::AppendFails(i) => n.fails(i, |instance| instance.appends.pop_front().is_some()),
-            Happening::SendFails(i) => n.fails(i, |instance| instance.sends.pop_front().is_some()),
-            Happening::HearsOfFailure(i) => self.tell(&mut n, i, Input::Failed(String::new())),
-            Happening::Revoked(i) => {
+            Event::AppendFails(i) => n.fails(i, |instance| instance.appends.pop_front().is_some()),
+            Event::SendFails(i) => n.fails(i, |instance| instance.sends.pop_front().is_some()),
+            Event::FailureReported(i) => self.input(&mut n, i, Input::Failed(Failure::Stalled)),
+            Event::Revoked(i) => {
                 n.faults += 1;
-                self.tell(&mut n, i, Input::Revoked);
+                self.input(&mut n, i, Input::Revoked);
                 self.drop_producer(&mut n, i);
             }
-            Happening::Crash(i) => {
+            Event::Crash(i) => {
                 n.faults += 1;
                 self.drop_producer(&mut n, i);
                 n.instances[i] = self.instance();
             }
-            Happening::LateLands(producer) => {
+            Event::LateLands(producer) => {
                 n.log.extend(n.late[producer].pop_front());
                 n.late.retain(|queue| !queue.is_empty());
             }
@@ -262,14 +263,14 @@ impl Protocol {
         n
     }
 
-    /// Gives the protocol an input, lets it decide, and takes what it says.
-    fn tell(&self, n: &mut System, i: usize, input: Input<Tally>) {
+    /// Gives the protocol an input, lets it decide, and takes its outputs.
+    fn input(&self, n: &mut System, i: usize, input: Input<Tally>) {
         let mut out = Vec::new();
         let store: BTreeMap<String, Tally> = BTreeMap::new();
         let core = &mut n.instances[i].core;
         core.handle(input, &mut out);
         core.pump(&Env { handler: &Tallies, store: &store, now: Timestamp(0), view_applied: 0 }, &mut out);
-        // A count for people, which would only tell equal states apart.
+        // A mere statistic, which would make equal states differ.
         core.voids = 0;
         for output in out {
             let instance = &mut n.instances[i];
@@ -277,21 +278,23 @@ impl Protocol {
                 Output::Append(record) => instance.appends.push_back(record),
                 Output::Load { claim } => instance.load = Some(claim),
                 Output::Claimed(positions) => instance.next_input = positions.get(INPUT).copied().unwrap_or(0),
-                Output::Send { offset, messages } => instance.sends.extend(messages.iter().map(|m| (offset, named(m)))),
+                Output::Send { offset, messages } => {
+                    instance.sends.extend(messages.iter().map(|m| (offset, input_of(m))))
+                }
                 Output::StepDown(StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_)) => {
                     self.drop_producer(n, i)
                 }
                 Output::Execute(_) | Output::Abandon(_) | Output::Drained => {
-                    unreachable!("nothing here acts or drains")
+                    unreachable!("no side effects, no drain")
                 }
             }
         }
     }
 
-    /// What the producer still has of the journal may land later; what it has of messages is lost.
+    /// Queued appends may land later; queued messages are lost.
     fn drop_producer(&self, n: &mut System, i: usize) {
         let dropped = std::mem::replace(&mut n.instances[i], self.instance());
-        // In line with all others that never claimed: only the log matters from here on.
+        // The rest is reset, so that equal situations are equal states: only the log matters from here on.
         n.instances[i].core = dropped.core;
         if !dropped.appends.is_empty() {
             n.late.push(dropped.appends);
@@ -299,16 +302,17 @@ impl Protocol {
         }
     }
 
-    /// What the view holds of a log.
+    /// The view's content after applying `log`.
     fn snapshot(&self, log: &[Arc<Record>]) -> Snapshot<Tally> {
         let mut snapshot = Snapshot::default();
-        let (mut reader, mut delivered) = (self.reader(), 0);
+        let mut reader = Reader::default();
+        let mut delivered = 0;
         for (offset, record) in (0..).zip(log) {
             let Record::Entry(entry) = &**record else {
-                reader.judge(offset, record.head());
+                reader.judge_by(self.rules, offset, record.head());
                 continue;
             };
-            if reader.judge(offset, record.head()) != Verdict::Valid {
+            if reader.judge_by(self.rules, offset, record.head()) != Verdict::Valid {
                 continue;
             }
             snapshot.positions.extend(entry.positions.clone());
@@ -325,14 +329,14 @@ impl Protocol {
         snapshot
     }
 
-    /// Whether this instance owns the log, has read all of it, and has nothing left to do.
-    pub(super) fn rests(&self, s: &System, instance: &Instance) -> bool {
+    /// Returns true if this instance owns the log, has read all of it, and has nothing left to do.
+    pub(super) fn is_at_rest(&self, s: &System, instance: &Instance) -> bool {
         let nothing = instance.appends.is_empty() && instance.sends.is_empty() && instance.core.queued() == 0;
         let read = instance.at == s.log.len() && instance.next_input == self.inputs;
         instance.core.is_owner() && nothing && read && !instance.failed
     }
 
-    /// Where reading stands after these positions.
+    /// The position of the one input.
     pub(super) fn position(positions: &Positions) -> i64 {
         positions.get(INPUT).copied().unwrap_or(0)
     }

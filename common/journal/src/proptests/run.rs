@@ -1,17 +1,22 @@
-//! A random run: a log that keeps bytes, two instances with a view each that lags, and what can happen to them.
+//! A random run: a log of bytes, two instances with a lagging view each, and the events that can happen to them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use uuid::Uuid;
-
-use super::shop::{Basket, Order, Shop, intents_of};
-use crate::{
-    Core, Entity, Entry, Env, Input, Key, Limits, Output, Positions, Reader, Record, Snapshot, Store, Verdict,
-};
 use vocabulary::blob::Json;
 use vocabulary::messages::{Headers, Message, Outgoing};
 use vocabulary::time::Timestamp;
+
+use super::shop::{Basket, Order, Shop, intents_of};
+use crate::core::Core;
+use crate::entity::{Entity, Key};
+use crate::error::{Failure, StoreError};
+use crate::interface::{Env, Input, Output, Snapshot};
+use crate::limits::Limits;
+use crate::record::{Entry, Head, Positions, Record};
+use crate::rule::{Reader, Verdict};
+use crate::store::Store;
 
 pub(super) const TOPICS: [&str; 2] = ["in-a", "in-b"];
 
@@ -22,22 +27,22 @@ pub(super) enum Step {
     Lands(usize),
     Reads(usize, usize),
     ViewApplies(usize, usize),
-    /// Messages of a topic: which, how many, and whether one that was handed over before comes again.
+    /// Messages of a topic: its index, their number, and true if one comes again.
     Messages(usize, usize, usize, bool),
     Arrives(usize, usize),
     Rest(usize),
     Time(i64),
     AppendFails(usize),
-    Hears(usize),
+    FailureReported(usize),
     Crash(usize),
     Revoked(usize),
     Drain(usize),
     LateLands(usize),
-    /// Bytes that nobody of us wrote.
+    /// Bytes that no instance wrote.
     Garbage,
 }
 
-/// What the view knows: the journal up to an offset.
+/// The view's content: the journal up to an offset.
 #[derive(Clone, Debug, Default)]
 pub(super) struct View {
     pub(super) applied: i64,
@@ -48,9 +53,10 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Applies the next record; the entry if it is valid.
+    /// Applies the next record; returns the entry if it is valid.
     pub(super) fn apply(&mut self, bytes: &[u8]) -> Option<Entry> {
-        let (offset, record) = (self.applied, Record::decode(bytes).ok()?);
+        let offset = self.applied;
+        let record = Record::decode(bytes).ok()?;
         let verdict = self.reader.judge(offset, record.head());
         let (Record::Entry(entry), Verdict::Valid) = (record, verdict) else { return None };
         for write in &entry.entities {
@@ -79,7 +85,8 @@ impl View {
     fn snapshot(&self, ends: Positions) -> Snapshot<Basket> {
         let all = self.states.iter().map(|(key, state)| (key.clone(), state.read::<Basket>().unwrap()));
         let unsent = self.unsent.iter().map(|(offset, messages)| (*offset, messages.to_vec())).collect();
-        let (mut open, mut resting) = (Vec::new(), Vec::new());
+        let mut open = Vec::new();
+        let mut resting = Vec::new();
         for (key, basket) in all.filter(|(_, basket)| basket.is_open()) {
             if basket.has_intents() {
                 open.push((key, basket));
@@ -92,11 +99,11 @@ impl View {
 }
 
 impl Store<Basket> for View {
-    fn load(&self, key: &Key) -> Result<Option<Basket>, String> {
+    fn load(&self, key: &Key) -> Result<Option<Basket>, StoreError> {
         Ok(self.basket(key))
     }
 
-    fn with_prefix(&self, prefix: &str) -> Result<Vec<Basket>, String> {
+    fn with_prefix(&self, prefix: &str) -> Result<Vec<Basket>, StoreError> {
         Ok(self.states.keys().filter(|key| key.starts_with(prefix)).filter_map(|key| self.basket(key)).collect())
     }
 }
@@ -104,24 +111,24 @@ impl Store<Basket> for View {
 /// One instance.
 pub(super) struct Instance {
     pub(super) core: Core<Basket, ()>,
-    /// What its read-back has come to: durable, as far as it knows.
+    /// The records that it has read back.
     pub(super) read: View,
     pub(super) view: View,
     appends: VecDeque<Vec<u8>>,
     sends: VecDeque<(i64, Outgoing)>,
     load: Option<i64>,
-    /// Where reading of each topic stands.
+    /// The next offset to hand over, by topic.
     handed: Positions,
     failed: bool,
-    /// Acts underway in the world.
-    pub(super) acts: BTreeSet<String>,
+    /// Side effects in progress.
+    pub(super) effects: BTreeSet<String>,
 }
 
 /// The run so far.
 pub(super) struct Run {
     limits: Limits,
     pub(super) topics: BTreeMap<&'static str, Vec<(i64, Order)>>,
-    /// Right behind the last message of each topic.
+    /// The offset behind the last message of each topic.
     pub(super) ends: Positions,
     pub(super) log: Vec<Vec<u8>>,
     pub(super) instances: [Instance; 2],
@@ -138,7 +145,10 @@ impl Run {
         let end = |messages: &Vec<(i64, Order)>| messages.last().map_or(0, |(offset, _)| offset + 1);
         let ends = topics.iter().map(|(topic, messages)| ((*topic).to_owned(), end(messages))).collect();
         let instances = [instance(limits), instance(limits)];
-        let (log, late, arrived, ends_at_claim) = (vec![], vec![], vec![], BTreeMap::new());
+        let log = vec![];
+        let late = vec![];
+        let arrived = vec![];
+        let ends_at_claim = BTreeMap::new();
         Self { limits, topics, ends, log, instances, late, arrived, now: Timestamp(0), ends_at_claim, claims: 0 }
     }
 
@@ -147,7 +157,7 @@ impl Run {
             Step::Claim(i) => {
                 self.claims += 1;
                 let nonce = Uuid::from_u128(self.claims);
-                self.tell(i, Input::Assigned { nonce, instance: format!("instance {i}") });
+                self.input(i, Input::Assigned { nonce, instance: format!("instance {i}") });
             }
             Step::Lands(i) => self.log.extend(self.instances[i].appends.pop_front()),
             Step::Reads(i, n) => (0..n).for_each(|_| self.reads(i)),
@@ -158,11 +168,11 @@ impl Run {
             }
             Step::Messages(i, topic, n, again) => self.messages(i, TOPICS[topic], n, again),
             Step::Arrives(i, n) => (0..n).for_each(|_| self.arrives(i)),
-            Step::Rest(i) => self.tell(i, Input::Rest),
+            Step::Rest(i) => self.input(i, Input::Rest),
             Step::Time(by) => self.now.0 += by,
             Step::AppendFails(i) => self.instances[i].failed |= self.instances[i].appends.pop_front().is_some(),
-            Step::Hears(i) if self.instances[i].failed => self.tell(i, Input::Failed("it failed".to_owned())),
-            Step::Hears(_) => {}
+            Step::FailureReported(i) if self.instances[i].failed => self.input(i, Input::Failed(Failure::Stalled)),
+            Step::FailureReported(_) => {}
             Step::Crash(i) => {
                 self.drop_producer(i);
                 let view = std::mem::take(&mut self.instances[i].view);
@@ -170,10 +180,10 @@ impl Run {
                 self.instances[i] = Instance { view, read, ..instance(self.limits) };
             }
             Step::Revoked(i) => {
-                self.tell(i, Input::Revoked);
+                self.input(i, Input::Revoked);
                 self.drop_producer(i);
             }
-            Step::Drain(i) => self.tell(i, Input::Drain),
+            Step::Drain(i) => self.input(i, Input::Drain),
             Step::LateLands(n) => {
                 if let Some(n) = n.checked_rem(self.late.len()) {
                     self.log.extend(self.late[n].pop_front());
@@ -190,18 +200,18 @@ impl Run {
         let Some(bytes) = self.log.get(offset as usize) else { return };
         read.apply(bytes);
         read.applied += 1;
-        let head = Record::decode(bytes).map_or(crate::Head::Garbage, |record| record.head());
-        self.tell(i, Input::ReadBack { offset, head });
+        let head = Record::decode(bytes).map_or(Head::Garbage, |record| record.head());
+        self.input(i, Input::ReadBack { offset, head });
     }
 
-    /// The claim is applied: hands over what the view has now, which may be more.
+    /// Once the claim is applied: hands over the view's content, which may be newer.
     fn load(&mut self, i: usize) {
         let instance = &mut self.instances[i];
         if let Some(claim) = instance.load.filter(|claim| *claim < instance.view.applied) {
             instance.load = None;
             self.ends_at_claim.insert(claim, self.ends.clone());
             let snapshot = instance.view.snapshot(self.ends.clone());
-            self.tell(i, Input::Loaded(snapshot));
+            self.input(i, Input::Loaded(snapshot));
         }
     }
 
@@ -213,7 +223,8 @@ impl Run {
         let next = instance.handed.get(topic).copied().unwrap_or(0);
         let messages = &self.topics[topic];
         let from = messages.partition_point(|(offset, _)| *offset < next);
-        let (first, to) = (from.saturating_sub(usize::from(again)), (from + n).min(messages.len()));
+        let first = from.saturating_sub(usize::from(again));
+        let to = (from + n).min(messages.len());
         for (offset, order) in &messages[first..to] {
             instance.handed.insert(topic.to_owned(), (offset + 1).max(next));
             let input = Input::Message(message(topic, *offset, order));
@@ -225,11 +236,11 @@ impl Run {
     fn arrives(&mut self, i: usize) {
         if let Some((offset, message)) = self.instances[i].sends.pop_front() {
             self.arrived.push(message);
-            self.tell(i, Input::Delivered { offset });
+            self.input(i, Input::Delivered { offset });
         }
     }
 
-    pub(super) fn tell(&mut self, i: usize, input: Input<Basket>) {
+    pub(super) fn input(&mut self, i: usize, input: Input<Basket>) {
         let mut out = Vec::new();
         self.instances[i].core.handle(input, &mut out);
         self.pump(i, out);
@@ -241,11 +252,11 @@ impl Run {
         let env = Env { handler: &Shop, store: &instance.view, now: self.now, view_applied };
         instance.core.pump(&env, &mut out);
         for output in out {
-            self.perform(i, output);
+            self.execute(i, output);
         }
     }
 
-    fn perform(&mut self, i: usize, output: Output<()>) {
+    fn execute(&mut self, i: usize, output: Output<()>) {
         let instance = &mut self.instances[i];
         match output {
             Output::Append(record) => instance.appends.push_back(record.encode().unwrap()),
@@ -256,14 +267,14 @@ impl Run {
             Output::Claimed(positions) => instance.handed = positions,
             Output::Send { offset, messages } => instance.sends.extend(messages.iter().map(|m| (offset, m.clone()))),
             Output::Execute(intent) => {
-                // Right after a claim by what was loaded, which may be further than what was read.
+                // Right after a claim the loaded view may be ahead of the records read.
                 let durable = wants(&instance.read, &intent.id) || wants(&instance.view, &intent.id);
-                assert!(durable, "{} is asked for and not durably wanted", intent.id);
-                assert!(instance.acts.insert(intent.id), "asked for twice");
+                assert!(durable, "{} is requested and not durably wanted", intent.id);
+                assert!(instance.effects.insert(intent.id), "requested twice");
             }
             Output::Abandon(id) => {
-                assert!(!wants(&instance.read, &id), "{id} is forgotten and still wanted");
-                assert!(instance.acts.remove(&id), "forgotten and never asked for");
+                assert!(!wants(&instance.read, &id), "{id} is abandoned and still wanted");
+                assert!(instance.effects.remove(&id), "abandoned and never requested");
             }
             Output::Drained => {
                 assert!(instance.appends.is_empty() && instance.sends.is_empty());
@@ -278,11 +289,12 @@ impl Run {
         let appends = std::mem::take(&mut instance.appends);
         self.late.extend((!appends.is_empty()).then_some(appends));
         instance.sends.clear();
-        instance.acts.clear();
-        (instance.load, instance.failed) = (None, false);
+        instance.effects.clear();
+        instance.load = None;
+        instance.failed = false;
     }
 
-    /// Lets everything come to rest under instance 0, and the clock run on.
+    /// Lets everything come to rest under instance 0, while the clock runs.
     pub(super) fn settle(&mut self) {
         self.step(&Step::Crash(1));
         if !self.instances[0].core.is_idle() {
@@ -314,17 +326,21 @@ impl Run {
     }
 }
 
-/// Whether this is wanted by what a view has.
+/// Returns true if a view's states want this side effect.
 fn wants(view: &View, id: &str) -> bool {
     let key = id.rsplit_once(' ').map_or("", |(key, _)| key);
     view.basket(key).is_some_and(|basket| intents_of(key, &basket).iter().any(|wanted| wanted == id))
 }
 
 fn instance(limits: Limits) -> Instance {
-    let (read, view, handed, acts) = (View::default(), View::default(), Positions::new(), BTreeSet::new());
-    let (appends, sends) = (VecDeque::new(), VecDeque::new());
+    let read = View::default();
+    let view = View::default();
+    let handed = Positions::new();
+    let effects = BTreeSet::new();
+    let appends = VecDeque::new();
+    let sends = VecDeque::new();
     let core = Core::new(0, 1, limits);
-    Instance { core, read, view, appends, sends, load: None, handed, failed: false, acts }
+    Instance { core, read, view, appends, sends, load: None, handed, failed: false, effects }
 }
 
 fn message(topic: &str, offset: i64, order: &Order) -> Message {

@@ -1,15 +1,17 @@
-//! Business for random runs: baskets that messages change, open, close, remove and compare; once for the journal, as a
-//! [`Handler`], and once as plainly as can be, over one map, as what must come out.
+//! The rules of random runs: baskets that messages change, open, close, remove and compare. Once for the journal, as a
+//! [`Handler`], and once as simply as possible, over one map, as the expected result.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
-use crate::{Entity, Handler, Intent, Key, Transaction, Trigger};
 use vocabulary::messages::{Message, Outgoing, Unreadable};
 use vocabulary::time::Timestamp;
 
-/// What a message asks for. `Bad` can't be read.
+use crate::entity::{Entity, Intent, Key};
+use crate::handler::{Handler, Trigger};
+use crate::transaction::Transaction;
+
+/// A message's request. `Bad` can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
     Add(u8, u8),
@@ -18,7 +20,7 @@ pub(super) enum Order {
     Close(u8),
     Open(u8),
     Remove(u8),
-    /// Only looks.
+    /// Only reads.
     See(u8),
     Wake(u8, i64),
     Want(u8, u8),
@@ -61,7 +63,8 @@ impl Basket {
     }
 
     fn fire(&mut self) {
-        (self.wake, self.woken) = (None, self.woken + 1);
+        self.wake = None;
+        self.woken = self.woken + 1;
     }
 }
 
@@ -73,12 +76,12 @@ pub(super) fn intents_of(key: &str, basket: &Basket) -> Vec<String> {
     basket.wants.iter().map(|act| format!("{key} {act}")).collect()
 }
 
-/// What one decision says about itself: enough to decide it again.
+/// A decision's record of itself: enough to decide it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Said {
+pub(super) struct Decision {
     pub(super) cause: Cause,
     pub(super) now: Timestamp,
-    /// The baskets it saw, before.
+    /// The baskets that it read, before the change.
     pub(super) saw: Vec<Option<Basket>>,
 }
 
@@ -113,22 +116,23 @@ impl Handler for Shop {
             Trigger::Message(message) => {
                 let order: Order = message.json()?;
                 if order == Order::Bad {
-                    // Nobody may ever hear of it.
-                    tx.send(Outgoing::event("said", "k", "said", "half", "s", now, "half a decision"));
+                    // This message must never be sent.
+                    tx.send(Outgoing::event("done", "k", "done", "half", "s", now, "half a decision"));
                 }
-                let saw = obey(tx, &order, now)?;
+                let saw = apply_order(tx, &order, now)?;
                 (Cause::Message { topic: message.topic.to_string(), offset: message.offset, order }, saw)
             }
         };
         let id = serde_json::to_string(&cause).unwrap();
-        tx.send(Outgoing::event("said", "k", "said", id, "s", now, &Said { cause, now, saw }));
+        tx.send(Outgoing::event("done", "k", "done", id, "s", now, &Decision { cause, now, saw }));
         Ok(())
     }
 
     fn unreadable(&self, message: &Message, _: &Unreadable) -> Option<Outgoing> {
         let cause = Cause::Message { topic: message.topic.to_string(), offset: message.offset, order: Order::Bad };
-        let (id, now) = (serde_json::to_string(&cause).unwrap(), Timestamp(0));
-        Some(Outgoing::event("said", "k", "said", id, "s", now, &Said { cause, now, saw: vec![] }))
+        let id = serde_json::to_string(&cause).unwrap();
+        let now = Timestamp(0);
+        Some(Outgoing::event("done", "k", "done", id, "s", now, &Decision { cause, now, saw: vec![] }))
     }
 
     fn intents(&self, key: &Key, basket: &Basket) -> Vec<Intent<()>> {
@@ -136,7 +140,11 @@ impl Handler for Shop {
     }
 }
 
-fn obey(tx: &mut Transaction<'_, Basket>, order: &Order, now: Timestamp) -> Result<Vec<Option<Basket>>, Unreadable> {
+fn apply_order(
+    tx: &mut Transaction<'_, Basket>,
+    order: &Order,
+    now: Timestamp,
+) -> Result<Vec<Option<Basket>>, Unreadable> {
     Ok(match order {
         Order::Bad => return Err(Unreadable::Empty),
         Order::See(n) => vec![tx.get(&key(*n)).cloned()],
@@ -173,9 +181,9 @@ fn obey(tx: &mut Transaction<'_, Basket>, order: &Order, now: Timestamp) -> Resu
     })
 }
 
-/// The plain side: decides `said.cause` over one map; what it sees must be what was seen.
-pub(super) fn plainly(all: &mut BTreeMap<Key, Basket>, said: &Said) -> Vec<Option<Basket>> {
-    let order = match &said.cause {
+/// The plain side: decides again over one map, and returns the baskets read.
+pub(super) fn decide_plainly(all: &mut BTreeMap<Key, Basket>, decision: &Decision) -> Vec<Option<Basket>> {
+    let order = match &decision.cause {
         Cause::Seeded => {
             all.insert(SEED.to_owned(), Basket { closed: true, ..Basket::default() });
             return vec![];
@@ -204,7 +212,7 @@ pub(super) fn plainly(all: &mut BTreeMap<Key, Basket>, said: &Said) -> Vec<Optio
         | Order::Want(n, _)
         | Order::Unwant(n, _) => {
             let saw = all.get(&key(*n)).cloned();
-            all.entry(key(*n)).or_default().change(order, said.now);
+            all.entry(key(*n)).or_default().change(order, decision.now);
             vec![saw]
         }
     }

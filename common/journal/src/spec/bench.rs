@@ -1,14 +1,20 @@
-//! A worker on a bench: what it is told, and what it does, in words.
+//! A worker on a bench: its inputs, and its outputs as text.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use crate::core::StepDown;
-use crate::*;
 use vocabulary::messages::{Headers, Message, Outgoing, Unreadable};
 use vocabulary::time::Timestamp;
+
+use crate::core::Core;
+use crate::entity::{Entity, Intent, Key};
+use crate::error::StepDown;
+use crate::handler::{Handler, Trigger};
+use crate::interface::{Env, Input, Output, Snapshot};
+use crate::limits::Limits;
+use crate::record::{Entry, Head, Record};
+use crate::transaction::Transaction;
 
 /// An account that messages write to: `a+`, `a close`, `a want X`, `a drop X`, `a wake 9`, `a see`; `?` is unreadable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -31,7 +37,7 @@ impl Entity for Account {
     }
 }
 
-/// The rules: an account counts what is said of it. The one of this name is counted at the claim.
+/// The rules: an account counts its messages. The account of this name is counted at the claim.
 #[derive(Default)]
 pub(super) struct Accounts(Option<&'static str>);
 
@@ -76,7 +82,7 @@ impl Handler for Accounts {
             tx.put(key.clone(), account);
         }
         let entries = tx.get(&key).map_or(0, |account| account.entries);
-        tx.send(Outgoing::event("said", &key, "said", "1", "s", now, &format!("{key} {what} {entries}")));
+        tx.send(Outgoing::event("done", &key, "done", "1", "s", now, &format!("{key} {what} {entries}")));
         Ok(())
     }
 
@@ -96,28 +102,30 @@ pub(super) struct Bench {
     /// Offset of the next journal record.
     pub(super) end: i64,
     /// Appended, not yet landed.
-    pub(super) underway: Vec<Record>,
+    pub(super) in_flight: Vec<Record>,
 }
 
 impl Bench {
-    /// A worker that has claimed at offset 0 and loaded this.
+    /// A worker that has claimed at offset 0 and loaded `snapshot`.
     pub(super) fn owner_of(snapshot: Snapshot<Account>, limits: Limits) -> (Self, Vec<String>) {
         Self::claimed(Accounts::default(), snapshot, limits)
     }
 
-    /// A worker whose claim counts this account.
+    /// A worker whose claim counts the account `name`.
     pub(super) fn seeding(name: &'static str) -> Self {
         Self::claimed(Accounts(Some(name)), Snapshot::default(), Limits::default()).0
     }
 
     fn claimed(handler: Accounts, snapshot: Snapshot<Account>, limits: Limits) -> (Self, Vec<String>) {
         let core = Core::new(0, 1, limits);
-        let (store, next, underway) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut bench = Self { core, handler, store, now: Timestamp(1), view_applied: 0, next, end: 0, underway };
-        bench.give(Input::Assigned { nonce: Uuid::nil(), instance: "me".into() });
-        assert_eq!(bench.lands(), ["load 0"]);
-        let said = bench.give(Input::Loaded(snapshot));
-        (bench, said)
+        let store = BTreeMap::new();
+        let next = BTreeMap::new();
+        let in_flight = Vec::new();
+        let mut bench = Self { core, handler, store, now: Timestamp(1), view_applied: 0, next, end: 0, in_flight };
+        bench.input(Input::Assigned { nonce: Uuid::nil(), instance: "me".into() });
+        assert_eq!(bench.land(), ["load 0"]);
+        let outputs = bench.input(Input::Loaded(snapshot));
+        (bench, outputs)
     }
 
     pub(super) fn owner() -> Self {
@@ -128,8 +136,8 @@ impl Bench {
         Self::owner_of(Snapshot::default(), limits).0
     }
 
-    /// Gives an input, lets it decide, and tells in words what is to be done.
-    pub(super) fn give(&mut self, input: Input<Account>) -> Vec<String> {
+    /// Gives an input, lets the worker decide, and describes its outputs.
+    pub(super) fn input(&mut self, input: Input<Account>) -> Vec<String> {
         let mut out = Vec::new();
         self.core.handle(input, &mut out);
         self.pump(out)
@@ -138,29 +146,29 @@ impl Bench {
     pub(super) fn pump(&mut self, mut out: Vec<Output<u8>>) -> Vec<String> {
         let env = Env { handler: &self.handler, store: &self.store, now: self.now, view_applied: self.view_applied };
         self.core.pump(&env, &mut out);
-        out.into_iter().map(|output| self.in_words(output)).collect()
+        out.into_iter().map(|output| self.describe(output)).collect()
     }
 
-    pub(super) fn at(&mut self, now: i64) -> Vec<String> {
+    pub(super) fn advance_to(&mut self, now: i64) -> Vec<String> {
         self.now = Timestamp(now);
         self.pump(Vec::new())
     }
 
-    pub(super) fn in_words(&mut self, output: Output<u8>) -> String {
+    pub(super) fn describe(&mut self, output: Output<u8>) -> String {
         match output {
             Output::Append(record) => {
-                self.underway.push((*record).clone());
+                self.in_flight.push((*record).clone());
                 "append".to_owned()
             }
             Output::Load { claim } => format!("load {claim}"),
             Output::Claimed(positions) => format!("claimed {positions:?}"),
             Output::Send { offset, messages } => {
-                let said =
+                let texts =
                     messages.iter().map(|m| String::from_utf8_lossy(m.value.bytes().unwrap_or_default()).into_owned());
-                format!("send {offset}: {}", said.collect::<Vec<_>>().join(", ").replace('"', ""))
+                format!("send {offset}: {}", texts.collect::<Vec<_>>().join(", ").replace('"', ""))
             }
-            Output::Execute(intent) => format!("act {}", intent.id),
-            Output::Abandon(id) => format!("forget {id}"),
+            Output::Execute(intent) => format!("execute {}", intent.id),
+            Output::Abandon(id) => format!("abandon {id}"),
             Output::Drained => "drained".to_owned(),
             Output::StepDown(StepDown::ForeignClaim) => "step down: a foreign claim".to_owned(),
             Output::StepDown(StepDown::Failed(why)) => format!("step down: {why}"),
@@ -168,43 +176,44 @@ impl Bench {
         }
     }
 
-    pub(super) fn message_from(&mut self, topic: &'static str, text: &str) -> Message {
+    pub(super) fn message_on(&mut self, topic: &'static str, text: &str) -> Message {
         let next = self.next.entry(topic).or_insert(0);
         *next += 1;
-        let (offset, value) = (*next - 1, Some(text.as_bytes().to_vec()));
+        let offset = *next - 1;
+        let value = Some(text.as_bytes().to_vec());
         let headers = Headers::default();
         Message { topic: topic.into(), partition: 0, offset, timestamp: Timestamp(0), key: None, headers, value }
     }
 
-    /// A message comes on the topic "in".
-    pub(super) fn hears(&mut self, text: &str) -> Vec<String> {
-        let message = self.message_from("in", text);
-        self.give(Input::Message(message))
+    /// Receives a message on the topic "in".
+    pub(super) fn receive(&mut self, text: &str) -> Vec<String> {
+        let message = self.message_on("in", text);
+        self.input(Input::Message(message))
     }
 
-    /// Messages that come all at once.
-    pub(super) fn hears_all(&mut self, texts: &[&str]) -> Vec<String> {
+    /// Receives several messages at once.
+    pub(super) fn receive_all(&mut self, texts: &[&str]) -> Vec<String> {
         let mut out = Vec::new();
         for text in texts {
-            let message = self.message_from("in", text);
+            let message = self.message_on("in", text);
             self.core.handle(Input::Message(message), &mut out);
         }
         self.pump(out)
     }
 
-    /// The oldest record underway lands and is read back.
-    pub(super) fn lands(&mut self) -> Vec<String> {
-        let head = self.underway.remove(0).head();
-        self.reads(head)
+    /// The oldest record in flight lands and is read back.
+    pub(super) fn land(&mut self) -> Vec<String> {
+        let head = self.in_flight.remove(0).head();
+        self.read_back(head)
     }
 
-    pub(super) fn reads(&mut self, head: Head) -> Vec<String> {
+    pub(super) fn read_back(&mut self, head: Head) -> Vec<String> {
         self.end += 1;
-        self.give(Input::ReadBack { offset: self.end - 1, head })
+        self.input(Input::ReadBack { offset: self.end - 1, head })
     }
 
     pub(super) fn entry(&self, n: usize) -> &Entry {
-        match &self.underway[n] {
+        match &self.in_flight[n] {
             Record::Entry(entry) => entry,
             Record::Claim(_) => panic!("a claim"),
         }

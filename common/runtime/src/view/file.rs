@@ -1,14 +1,16 @@
-//! The view's file: where it lies, whose it is, and when it must be made anew.
+//! The view's file: its place, its lock, and when it must be recreated.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use journal::Reader;
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
-use super::BUSY;
-use journal::Reader;
+/// How long SQLite waits for a lock; only a backup or an operator can hold one.
+const BUSY: Duration = Duration::from_secs(10);
 
 /// The tables that every service has.
 const SCHEMA: &str = "
@@ -23,23 +25,23 @@ CREATE TABLE outbox(partition INTEGER NOT NULL, offset INTEGER NOT NULL, message
   PRIMARY KEY(partition, offset)) WITHOUT ROWID;
 ";
 
-/// The directory holds another process's view.
+/// Another process uses the directory's view.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "view.directory: {0} is in use by another instance. Instances on one machine need a view directory (and a port) each"
 )]
 pub struct InUse(String);
 
-/// How far the file has come in one partition, and by which claim another log could be told.
+/// The file's progress in one partition, and the claim that identifies the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The partition.
     pub partition: i32,
-    /// The next offset to be applied.
+    /// The next offset to apply.
     pub next_offset: i64,
     /// The last claim: its offset and nonce.
     pub claim: Option<(i64, Uuid)>,
-    /// The rule's state after it.
+    /// The reader's state after the last applied record.
     pub reader: Reader,
 }
 
@@ -51,38 +53,38 @@ pub struct ViewFile {
 }
 
 impl ViewFile {
-    /// Takes the directory and opens the file in it; makes it anew when it is of another schema or another cluster, or
-    /// can't be read.
+    /// Locks the directory and opens the file in it. Recreates the file if it is of another schema or cluster, or can't be
+    /// read.
     ///
     /// # Errors
-    /// [`InUse`], or what the file system or SQLite says.
+    /// [`InUse`], or an error of the file system or SQLite.
     pub fn open(directory: &Path, own_schema: &str, cluster: &str) -> anyhow::Result<Self> {
-        let shown = directory.display().to_string();
-        fs::create_dir_all(directory).with_context(|| format!("view.directory: cannot make {shown}"))?;
+        let name = directory.display().to_string();
+        fs::create_dir_all(directory).with_context(|| format!("view.directory: {name} can't be created"))?;
         let lock = File::create(directory.join("view.lock"))
-            .with_context(|| format!("view.directory: cannot write in {shown}"))?;
+            .with_context(|| format!("view.directory: {name} can't be written"))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(InUse(shown).into()),
+            Err(TryLockError::WouldBlock) => return Err(InUse(name).into()),
             Err(TryLockError::Error(e)) => {
-                return Err(e).with_context(|| format!("view.directory: cannot lock {shown}"));
+                return Err(e).with_context(|| format!("view.directory: {name} can't be locked"));
             }
         }
         let file = Self { path: directory.join("view.db"), _lock: lock };
-        let wanted = format!("{SCHEMA}{own_schema}");
-        if let Some(why) = file.unfit(&wanted, cluster) {
+        let schema = format!("{SCHEMA}{own_schema}");
+        if let Some(reason) = file.unusable(&schema, cluster) {
             if file.path.exists() {
-                tracing::info!(view = %file.path.display(), why, "the view is made anew from the journal");
+                tracing::info!(view = %file.path.display(), reason, "the view is rebuilt from the journal");
             }
-            file.make(&wanted, cluster)?;
+            file.make(&schema, cluster)?;
         }
         Ok(file)
     }
 
-    /// Why the file can't be gone on with.
-    fn unfit(&self, schema: &str, cluster: &str) -> Option<&'static str> {
+    /// Why the file can't be used.
+    fn unusable(&self, schema: &str, cluster: &str) -> Option<&'static str> {
         if !self.path.exists() {
-            return Some("there is none");
+            return Some("there is no file");
         }
         let Ok(connection) = self.connect(true) else { return Some("it can't be opened") };
         let meta = |name: &str| {
@@ -92,22 +94,22 @@ impl ViewFile {
             (Some(s), _) if s != schema => Some("its tables are of another version"),
             (Some(_), Some(c)) if c == cluster => None,
             (Some(_), Some(_)) => Some("it is of another Kafka cluster"),
-            (None, _) | (_, None) => Some("it is not whole"),
+            (None, _) | (_, None) => Some("it is incomplete"),
         }
     }
 
-    /// Throws the file away and begins an empty one.
+    /// Replaces the file by an empty one.
     ///
     /// # Errors
-    /// What the file system or SQLite says.
+    /// An error of the file system or SQLite.
     pub fn make(&self, schema: &str, cluster: &str) -> anyhow::Result<()> {
         for name in ["view.db", "view.db-wal", "view.db-shm"] {
             let path = self.path.with_file_name(name);
             if path.exists() {
-                fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+                fs::remove_file(&path).with_context(|| format!("{} can't be removed", path.display()))?;
             }
         }
-        let connection = self.connect(false).with_context(|| format!("cannot make {}", self.path.display()))?;
+        let connection = self.connect(false).with_context(|| format!("{} can't be created", self.path.display()))?;
         connection.execute_batch(schema)?;
         let mut insert = connection.prepare("INSERT INTO meta(name, value) VALUES (?, ?)")?;
         insert.execute(("schema", schema))?;
@@ -115,7 +117,7 @@ impl ViewFile {
         Ok(())
     }
 
-    /// Begins an empty file of the same schema and cluster: this one is of another log.
+    /// Replaces the file, which is of another log, by an empty one of the same schema and cluster.
     ///
     /// # Errors
     /// As [`ViewFile::make`].
@@ -142,7 +144,7 @@ impl ViewFile {
         &self.path
     }
 
-    /// How far it has come, partition by partition.
+    /// Its progress, partition by partition.
     ///
     /// # Errors
     /// SQLite's.
@@ -150,7 +152,8 @@ impl ViewFile {
         let connection = self.connect(true)?;
         let mut all = connection.prepare("SELECT partition, next_offset, claim, nonce, next_seq FROM partitions")?;
         let rows = all.query_map([], |row| {
-            let (offset, nonce): (Option<i64>, Option<String>) = (row.get(2)?, row.get(3)?);
+            let offset: Option<i64> = row.get(2)?;
+            let nonce: Option<String> = row.get(3)?;
             let claim = offset.zip(nonce.and_then(|n| Uuid::parse_str(&n).ok()));
             let mut reader = offset.map_or_else(Reader::default, Reader::after_claim);
             reader.next_seq = row.get::<_, i64>(4)?.cast_unsigned();
@@ -160,7 +163,7 @@ impl ViewFile {
     }
 }
 
-/// Opens a connection as all of ours are: WAL, which survives the process's death; a power loss costs a rebuild at most.
+/// Opens a connection, in WAL mode: the file survives the death of the process; a power loss costs a rebuild at most.
 pub(super) fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
     let flags = if read_only {
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -205,7 +208,7 @@ mod tests {
         mark(&open(OWN, "a"));
         assert!(!marked(&open(OWN, "b")), "another cluster");
         mark(&open(OWN, "b"));
-        fs::write(dir.path().join("view.db"), "this is no database at all").unwrap();
+        fs::write(dir.path().join("view.db"), "not a database").unwrap();
         assert!(!marked(&open(OWN, "b")), "broken");
     }
 

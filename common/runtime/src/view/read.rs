@@ -1,28 +1,28 @@
-//! Reading the view: queries, and waiting until it shows something.
+//! Reading the view: queries, and waiting for a result.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use journal::Entity;
 use rusqlite::Connection;
+use vocabulary::retry::Retryable;
 
 use super::file::connect;
 use super::waiters::Waiters;
-use journal::Entity;
-use vocabulary::retry::Retryable;
 
-/// Connections kept for the next reader; more are closed after use.
-const KEPT: usize = 8;
+/// Idle connections kept for the next reader; more are closed after use.
+const POOL_SIZE: usize = 8;
 
-/// The view could not answer.
+/// A query of the view failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ViewError {
-    /// What SQLite says.
+    /// SQLite's error.
     #[error("the view can't be read: {0}")]
     Sql(#[from] rusqlite::Error),
-    /// A state that is not what this version keeps.
-    #[error("the view holds a state that can't be read: {0}")]
+    /// A state that this version of the service can't decode.
+    #[error("a state in the view can't be decoded: {0}")]
     State(#[from] serde_json::Error),
     /// The process is stopping.
     #[error("the service is stopping")]
@@ -57,7 +57,7 @@ impl View {
         Self { path, pool: Arc::default(), waiters }
     }
 
-    /// Runs a query on a thread where it may take its time.
+    /// Runs a query on a thread for blocking work.
     ///
     /// # Errors
     /// [`ViewError`].
@@ -70,7 +70,7 @@ impl View {
         done.map_err(|_| ViewError::Stopping)?
     }
 
-    /// Runs `f` now and again each time the entity `key` changes, until it gives something or the time is over. `f` is
+    /// Runs `f` now, and again each time the entity `key` changes, until it returns a value or the time is over. `f` must be
     /// a look-up by key: it runs on the caller's thread.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl View {
         }
     }
 
-    /// An entity's state, in whichever partition it lies.
+    /// An entity's state, from any partition.
     ///
     /// # Errors
     /// [`ViewError`].
@@ -116,7 +116,7 @@ impl View {
         };
         let answer = f(&connection)?;
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if pool.len() < KEPT {
+        if pool.len() < POOL_SIZE {
             pool.push(connection);
         }
         Ok(answer)

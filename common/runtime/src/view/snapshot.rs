@@ -1,11 +1,13 @@
-//! What a worker reads of the view: the state of its partition at a claim, and closed entities afterwards.
+//! A worker's reads from the view: the state of its partition at a claim, and single entities afterwards.
 
 use std::marker::PhantomData;
 
-use rusqlite::{Connection, OptionalExtension as _};
-
-use journal::{Entity, Key, Positions, Snapshot, Store, record};
+use journal::{Entity, Key, Positions, Snapshot, Store, StoreError, record};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use serde::de::DeserializeOwned;
 use vocabulary::time::Timestamp;
+
+use super::read::ViewError;
 
 /// A worker's own connection to the view.
 pub(crate) struct PartitionStore<E> {
@@ -19,9 +21,22 @@ impl<E: Entity> PartitionStore<E> {
         Self { connection, partition, entity: PhantomData }
     }
 
-    /// The partition as of the last applied record, read in one SQLite transaction. The inputs' ends are the caller's. Of
-    /// open entities without intents only their timers are taken, straight from an index: a million are read in seconds.
-    pub(crate) fn snapshot(&mut self) -> anyhow::Result<Snapshot<E>> {
+    /// The partition as of the last applied record, read in one SQLite transaction. The caller adds the inputs' ends. Of
+    /// open entities without intents only the timers are read, from an index: a million take seconds.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub(crate) fn snapshot(&mut self) -> Result<Snapshot<E>, StoreError> {
+        self.read_snapshot().map_err(|error| match error {
+            ViewError::State(reason) => {
+                let key = format!("partition {}", self.partition);
+                StoreError::Undecodable { key, reason: reason.to_string() }
+            }
+            ViewError::Sql(_) | ViewError::Stopping => StoreError::Unavailable(error.to_string()),
+        })
+    }
+
+    fn read_snapshot(&mut self) -> Result<Snapshot<E>, ViewError> {
         let tx = self.connection.transaction()?;
         let mut snapshot = Snapshot::default();
         let positions: Option<(String, i64)> = tx
@@ -36,13 +51,13 @@ impl<E: Entity> PartitionStore<E> {
             )?;
             let mut rows = unsent.query([i64::from(self.partition), delivered])?;
             while let Some(row) = rows.next()? {
-                snapshot.unsent.push((row.get(0)?, record::read_outbox(row.get_ref(1)?.as_str()?)?));
+                snapshot.unsent.push((row.get(0)?, record::read_outbox(text(row, 1)?)?));
             }
         }
         let mut acting = tx.prepare_cached("SELECT key, state FROM entities WHERE partition = ? AND acting")?;
         let mut rows = acting.query([self.partition])?;
         while let Some(row) = rows.next()? {
-            snapshot.open.push((row.get(0)?, serde_json::from_str(row.get_ref(1)?.as_str()?)?));
+            snapshot.open.push((row.get(0)?, serde_json::from_str(text(row, 1)?)?));
         }
         let mut waking = tx.prepare_cached(
             "SELECT key, wake FROM entities WHERE partition = ? AND wake IS NOT NULL AND NOT acting ORDER BY wake",
@@ -55,18 +70,22 @@ impl<E: Entity> PartitionStore<E> {
     }
 }
 
+/// A text column, without copying it.
+fn text<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a str> {
+    Ok(row.get_ref(column)?.as_str()?)
+}
+
 impl<E: Entity> Store<E> for PartitionStore<E> {
-    fn load(&self, key: &Key) -> Result<Option<E>, String> {
+    fn load(&self, key: &Key) -> Result<Option<E>, StoreError> {
         let text = || {
             let mut query =
                 self.connection.prepare_cached("SELECT state FROM entities WHERE key = ? AND partition = ?")?;
             query.query_row((key, self.partition), |row| row.get::<_, String>(0)).optional()
         };
-        let text = text().map_err(|e| format!("the view can't be read: {e}"))?;
-        text.map(|t| serde_json::from_str(&t)).transpose().map_err(|e| format!("the view's state of {key}: {e}"))
+        text().map_err(unavailable)?.map(|text| decode(key, &text)).transpose()
     }
 
-    fn with_prefix(&self, prefix: &str) -> Result<Vec<E>, String> {
+    fn with_prefix(&self, prefix: &str) -> Result<Vec<E>, StoreError> {
         let states = || {
             let mut query = self.connection.prepare_cached(
                 "SELECT state FROM entities WHERE key >= ?1 AND key < ?1 || char(1114111) AND partition = ?2 ORDER BY key",
@@ -74,8 +93,16 @@ impl<E: Entity> Store<E> for PartitionStore<E> {
             let rows = query.query_map((prefix, self.partition), |row| row.get::<_, String>(0))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
-        let states = states().map_err(|e| format!("the view can't be read: {e}"))?;
-        let read = |text: String| serde_json::from_str(&text).map_err(|e| format!("the view's {prefix}…: {e}"));
-        states.into_iter().map(read).collect()
+        let states = states().map_err(unavailable)?;
+        states.into_iter().map(|text| decode(&format!("{prefix}…"), &text)).collect()
     }
+}
+
+fn unavailable(error: rusqlite::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+fn decode<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Undecodable { key: key.to_owned(), reason: error.to_string() })
 }

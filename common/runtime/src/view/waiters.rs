@@ -1,4 +1,4 @@
-//! Who waits for which entity, so that a request is answered as soon as the view shows what it asked for.
+//! Requests that wait for an entity, so that they are answered as soon as the view shows its change.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 pub(crate) struct Waiters(Mutex<HashMap<String, (usize, Arc<Notify>)>>);
 
 impl Waiters {
-    /// Waits for an entity from now on, until the guard is dropped.
+    /// Registers a waiter for an entity, until the guard is dropped.
     pub(crate) fn watch(self: &Arc<Self>, key: &str) -> Watch {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, notify) = all.entry(key.to_owned()).or_default();
@@ -18,12 +18,12 @@ impl Waiters {
         Watch { waiters: self.clone(), key: key.to_owned(), notify: notify.clone() }
     }
 
-    /// Whether nobody waits.
+    /// Returns true if no request waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Wakes whoever waits for one of these.
+    /// Wakes the requests that wait for one of these entities.
     pub(crate) fn wake<'a>(&self, keys: impl Iterator<Item = &'a str>) {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.is_empty() {
@@ -37,7 +37,7 @@ impl Waiters {
     }
 }
 
-/// One who waits.
+/// A registered waiter.
 #[derive(Debug)]
 pub(crate) struct Watch {
     waiters: Arc<Waiters>,
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_change_wakes_those_who_wait_for_it_and_leaves_nothing_behind() {
+    async fn a_change_wakes_its_waiters_and_leaves_nothing_behind() {
         let waiters = Arc::new(Waiters::default());
         let watch = waiters.watch("a");
         let mut woken = Box::pin(watch.notify.notified());

@@ -1,4 +1,4 @@
-//! The one thread that writes the view.
+//! The only writer of the view.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -6,33 +6,35 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use rusqlite::{Connection, Transaction};
-use uuid::Uuid;
-
-use super::waiters::Waiters;
-use super::{Identity, Row, Rows};
 use journal::record::RawOutbox;
 use journal::{Entity, Key, Positions, Reader, Record, Verdict};
+use rusqlite::{Connection, Transaction};
+use uuid::Uuid;
 use vocabulary::blob::Json;
 use vocabulary::time::Timestamp;
 
-/// Records taken into one SQLite transaction at most.
+use super::file::Identity;
+use super::rows::{Row, Rows};
+use super::waiters::Waiters;
+
+/// The most records in one SQLite transaction.
 const BATCH: usize = 1_000;
 
-/// The least time between two transactions that nobody waits for.
+/// The least time between two transactions for which no request waits.
 const PACE: Duration = Duration::from_millis(20);
 
-/// A record as the tailer read it; none for bytes that are no record.
+/// A record as the tailer read it.
 #[derive(Clone, Debug)]
 pub(crate) struct Tailed {
     pub(crate) partition: i32,
     pub(crate) offset: i64,
     pub(crate) at: Timestamp,
     pub(crate) bytes: usize,
+    /// `None` for bytes that are not a record.
     pub(crate) record: Option<Record<RawOutbox>>,
 }
 
-/// How far the view has come, for whoever waits.
+/// The view's progress, shared with the workers and the health checks.
 #[derive(Debug)]
 pub(crate) struct Applied {
     next: Vec<AtomicI64>,
@@ -46,11 +48,13 @@ pub(crate) struct Applied {
 impl Applied {
     pub(crate) fn new(partitions: i32) -> Self {
         let next = (0..partitions).map(|_| AtomicI64::new(0)).collect();
-        let (newest, queued, void) = (AtomicI64::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        let newest = AtomicI64::new(0);
+        let queued = AtomicUsize::new(0);
+        let void = AtomicUsize::new(0);
         Self { next, newest, queued, void }
     }
 
-    /// The next offset to be applied.
+    /// The next offset to apply.
     pub(crate) fn next(&self, partition: i32) -> i64 {
         let next = usize::try_from(partition).ok().and_then(|p| self.next.get(p));
         next.map_or(0, |n| n.load(Ordering::Acquire))
@@ -63,16 +67,16 @@ impl Applied {
     }
 }
 
-/// What the writer keeps of a partition.
+/// The writer's state of one partition.
 #[derive(Debug, Default)]
-struct Place {
+struct PartitionProgress {
     reader: Reader,
     nonce: Option<Uuid>,
     next_offset: i64,
     delivered: i64,
     positions: Positions,
     /// Outboxes of this batch, not yet in the file.
-    said: BTreeMap<i64, Json>,
+    outboxes: BTreeMap<i64, Json>,
     touched: bool,
 }
 
@@ -82,11 +86,11 @@ type Pending = HashMap<(i32, Key), (Option<Json>, Timestamp)>;
 /// The writer.
 pub(crate) struct Writer<R> {
     connection: Connection,
-    places: HashMap<i32, Place>,
+    partitions: HashMap<i32, PartitionProgress>,
     applied: Arc<Applied>,
     waiters: Arc<Waiters>,
-    /// When the last batch began to be applied.
-    begun: Instant,
+    /// When the last batch was started.
+    last_batch: Instant,
     rows: std::marker::PhantomData<R>,
 }
 
@@ -97,39 +101,46 @@ impl<R: Rows> Writer<R> {
         applied: Arc<Applied>,
         waiters: Arc<Waiters>,
     ) -> anyhow::Result<Self> {
-        let mut places = HashMap::new();
+        let mut partitions = HashMap::new();
         for identity in identities {
             let (delivered, positions): (i64, String) = connection.query_row(
                 "SELECT delivered, positions FROM partitions WHERE partition = ?",
                 [identity.partition],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?;
-            let place = Place {
+            let progress = PartitionProgress {
                 reader: identity.reader,
                 nonce: identity.claim.map(|(_, nonce)| nonce),
                 next_offset: identity.next_offset,
                 delivered,
                 positions: serde_json::from_str(&positions)?,
-                ..Place::default()
+                ..PartitionProgress::default()
             };
             applied.set(identity.partition, identity.next_offset);
-            places.insert(identity.partition, place);
+            partitions.insert(identity.partition, progress);
         }
-        Ok(Self { connection, places, applied, waiters, begun: Instant::now(), rows: std::marker::PhantomData })
+        Ok(Self {
+            connection,
+            partitions,
+            applied,
+            waiters,
+            last_batch: Instant::now(),
+            rows: std::marker::PhantomData,
+        })
     }
 
-    /// Applies what comes until the channel closes.
+    /// Applies records until the channel closes.
     pub(crate) fn run(mut self, records: &Receiver<Tailed>) -> anyhow::Result<()> {
         while let Ok(first) = records.recv() {
             let batch = self.gather(first, records);
-            self.begun = Instant::now();
+            self.last_batch = Instant::now();
             self.apply(batch)?;
         }
         Ok(())
     }
 
-    /// While nobody waits for the view, it is written at most once in [`PACE`]: entities that change several times are
-    /// written once then, and outboxes that were delivered meanwhile not at all.
+    /// While no request waits, the view is written at most once per [`PACE`]: entities that change several times are then
+    /// written once, and outboxes that were delivered meanwhile not at all.
     fn gather(&self, first: Tailed, records: &Receiver<Tailed>) -> Vec<Tailed> {
         let mut batch = vec![first];
         loop {
@@ -137,17 +148,18 @@ impl<R: Rows> Writer<R> {
             if batch.len() >= BATCH || !self.waiters.is_empty() {
                 return batch;
             }
-            match records.recv_deadline(self.begun + PACE) {
+            match records.recv_deadline(self.last_batch + PACE) {
                 Ok(next) => batch.push(next),
                 Err(_) => return batch,
             }
         }
     }
 
-    /// Applies a batch in one SQLite transaction, then tells.
+    /// Applies a batch in one SQLite transaction, then wakes the waiters.
     pub(crate) fn apply(&mut self, batch: Vec<Tailed>) -> anyhow::Result<()> {
         let mut pending = Pending::new();
-        let (newest, bytes) = (batch.last().map(|t| t.at), batch.iter().map(|t| t.bytes).sum());
+        let newest = batch.last().map(|t| t.at);
+        let bytes = batch.iter().map(|t| t.bytes).sum();
         for tailed in batch {
             self.take(tailed, &mut pending);
         }
@@ -155,12 +167,12 @@ impl<R: Rows> Writer<R> {
         for ((partition, key), (state, at)) in &pending {
             write_entity::<R>(&tx, *partition, key, state.as_ref(), *at)?;
         }
-        for (partition, place) in self.places.iter_mut().filter(|(_, place)| place.touched) {
-            write_place(&tx, *partition, place)?;
+        for (partition, progress) in self.partitions.iter_mut().filter(|(_, progress)| progress.touched) {
+            write_progress(&tx, *partition, progress)?;
         }
         tx.commit()?;
-        for (partition, place) in &self.places {
-            self.applied.set(*partition, place.next_offset);
+        for (partition, progress) in &self.partitions {
+            self.applied.set(*partition, progress.next_offset);
         }
         if let Some(newest) = newest {
             self.applied.newest.store(newest.0, Ordering::Relaxed);
@@ -172,26 +184,26 @@ impl<R: Rows> Writer<R> {
 
     fn take(&mut self, tailed: Tailed, pending: &mut Pending) {
         let Tailed { partition, offset, at, record, .. } = tailed;
-        let place = self.places.entry(partition).or_default();
-        if offset < place.next_offset {
+        let progress = self.partitions.entry(partition).or_default();
+        if offset < progress.next_offset {
             return;
         }
-        place.next_offset = offset.saturating_add(1);
-        place.touched = true;
+        progress.next_offset = offset.saturating_add(1);
+        progress.touched = true;
         let Some(record) = record else {
             self.applied.void.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        match (place.reader.judge(offset, record.head()), record) {
+        match (progress.reader.judge(offset, record.head()), record) {
             (Verdict::Valid, Record::Entry(entry)) => {
                 for write in entry.entities {
                     pending.insert((partition, write.key), (write.state, at));
                 }
-                place.positions.extend(entry.positions);
-                place.delivered = place.delivered.max(entry.delivered);
-                place.said.extend(entry.outbox.map(|outbox| (offset, outbox)));
+                progress.positions.extend(entry.positions);
+                progress.delivered = progress.delivered.max(entry.delivered);
+                progress.outboxes.extend(entry.outbox.map(|outbox| (offset, outbox)));
             }
-            (Verdict::Claim, Record::Claim(claim)) => place.nonce = Some(claim.nonce),
+            (Verdict::Claim, Record::Claim(claim)) => progress.nonce = Some(claim.nonce),
             (Verdict::Valid | Verdict::Claim | Verdict::Void, Record::Claim(_) | Record::Entry(_)) => {
                 self.applied.void.fetch_add(1, Ordering::Relaxed);
             }
@@ -210,7 +222,8 @@ fn write_entity<R: Rows>(
     match (&entity, state) {
         (Some(entity), Some(json)) => {
             let open = entity.is_open();
-            let (wake, acting) = (entity.wake_at().filter(|_| open).map(|at| at.0), open && entity.has_intents());
+            let wake = entity.wake_at().filter(|_| open).map(|at| at.0);
+            let acting = open && entity.has_intents();
             tx.prepare_cached(
                 "INSERT INTO entities(partition, key, state, open, wake, acting) VALUES (?, ?, ?, ?, ?, ?) \
                  ON CONFLICT(key, partition) DO UPDATE SET \
@@ -225,14 +238,14 @@ fn write_entity<R: Rows>(
     Ok(R::apply(tx, &Row { partition, key, state: entity.as_ref(), at })?)
 }
 
-fn write_place(tx: &Transaction<'_>, partition: i32, place: &mut Place) -> anyhow::Result<()> {
-    place.touched = false;
+fn write_progress(tx: &Transaction<'_>, partition: i32, progress: &mut PartitionProgress) -> anyhow::Result<()> {
+    progress.touched = false;
     tx.prepare_cached("DELETE FROM outbox WHERE partition = ? AND offset < ?")?
-        .execute([i64::from(partition), place.delivered])?;
+        .execute([i64::from(partition), progress.delivered])?;
     let mut insert =
         tx.prepare_cached("INSERT OR REPLACE INTO outbox(partition, offset, messages) VALUES (?, ?, ?)")?;
-    for (offset, messages) in std::mem::take(&mut place.said) {
-        if offset >= place.delivered {
+    for (offset, messages) in std::mem::take(&mut progress.outboxes) {
+        if offset >= progress.delivered {
             insert.execute((partition, offset, messages.text()))?;
         }
     }
@@ -242,12 +255,12 @@ fn write_place(tx: &Transaction<'_>, partition: i32, place: &mut Place) -> anyho
     )?
     .execute((
         partition,
-        place.next_offset,
-        place.reader.claim,
-        place.nonce.map(|n| n.to_string()),
-        place.reader.next_seq.cast_signed(),
-        place.delivered,
-        serde_json::to_string(&place.positions)?,
+        progress.next_offset,
+        progress.reader.claim,
+        progress.nonce.map(|n| n.to_string()),
+        progress.reader.next_seq.cast_signed(),
+        progress.delivered,
+        serde_json::to_string(&progress.positions)?,
     ))?;
     Ok(())
 }

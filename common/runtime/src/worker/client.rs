@@ -1,5 +1,4 @@
-//! How librdkafka clients are set up: one place for the settings that the protocol rests on, and for what their log lines
-//! become.
+//! The settings of all librdkafka clients, on which the protocol depends, and their log.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,20 +8,20 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-
-use super::Config;
 use vocabulary::topics::JOURNAL_MAX_BYTES;
 
-/// The first pause between two lines about a broker that is away; it doubles up to [`LAST_PAUSE`].
+use super::config::Config;
+
+/// The first pause between two lines about an unreachable broker; it doubles up to [`LAST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The pauses between two tries of a question to the broker, and how long it is tried.
-const ASK_FIRST_PAUSE: Duration = Duration::from_millis(20);
-const ASK_LAST_PAUSE: Duration = Duration::from_secs(2);
-const ASK_MOST: Duration = Duration::from_secs(60);
+/// The pauses between the attempts of a request to the broker, and how long it is retried.
+const RETRY_FIRST_PAUSE: Duration = Duration::from_millis(20);
+const RETRY_LAST_PAUSE: Duration = Duration::from_secs(2);
+const RETRY_LIMIT: Duration = Duration::from_secs(60);
 
-/// Bytes that a Kafka record may have beyond its value.
+/// Bytes of a Kafka record beyond its value.
 const OVERHEAD: usize = 64 * 1024;
 
 /// Settings of every client.
@@ -41,10 +40,10 @@ pub(super) fn base(config: &Config) -> ClientConfig {
     client
 }
 
-/// Settings of every consumer: nothing is committed or reset behind our back.
+/// Settings of every consumer: librdkafka commits and resets nothing by itself.
 pub(super) fn consumer(config: &Config) -> ClientConfig {
     let mut client = base(config);
-    let most = JOURNAL_MAX_BYTES + OVERHEAD;
+    let longest = JOURNAL_MAX_BYTES + OVERHEAD;
     client
         .set("group.id", &config.group)
         .set("enable.auto.commit", "false")
@@ -54,9 +53,9 @@ pub(super) fn consumer(config: &Config) -> ClientConfig {
         .set("fetch.queue.backoff.ms", "5")
         .set("fetch.error.backoff.ms", "50")
         .set("queued.max.messages.kbytes", "16384")
-        .set("fetch.message.max.bytes", most.to_string())
-        .set("fetch.max.bytes", (2 * most).to_string())
-        .set("receive.message.max.bytes", (3 * most).to_string());
+        .set("fetch.message.max.bytes", longest.to_string())
+        .set("fetch.max.bytes", (2 * longest).to_string())
+        .set("receive.message.max.bytes", (3 * longest).to_string());
     client
 }
 
@@ -73,40 +72,40 @@ pub(super) fn producer(config: &Config, timeout: Duration) -> ClientConfig {
     client
 }
 
-/// Turns librdkafka's words into ours: a broker that is away is waited for and said so with growing pauses.
+/// Writes a client's events to the log. An unreachable broker is logged with growing pauses.
 #[derive(Debug)]
-pub(super) struct Quiet {
+pub(super) struct ClientLog {
     name: &'static str,
     last: Mutex<Option<(Instant, Duration)>>,
-    hushed: AtomicU64,
+    suppressed: AtomicU64,
 }
 
-impl Quiet {
+impl ClientLog {
     pub(super) fn new(name: &'static str) -> Self {
-        Self { name, last: Mutex::new(None), hushed: AtomicU64::new(0) }
+        Self { name, last: Mutex::new(None), suppressed: AtomicU64::new(0) }
     }
 
-    fn away(&self, why: &str) {
+    fn unreachable(&self, reason: &str) {
         let Ok(mut last) = self.last.lock() else { return };
         let now = Instant::now();
         let pause = match *last {
             Some((at, pause)) if now.duration_since(at) < pause => {
-                self.hushed.fetch_add(1, Ordering::Relaxed);
+                self.suppressed.fetch_add(1, Ordering::Relaxed);
                 return;
             }
             Some((at, pause)) if now.duration_since(at) < 2 * LAST_PAUSE => (pause * 2).min(LAST_PAUSE),
             Some(_) | None => FIRST_PAUSE,
         };
         *last = Some((now, pause));
-        let hushed = self.hushed.swap(0, Ordering::Relaxed);
-        tracing::warn!(client = self.name, hushed, next_line_in = ?pause, "waiting for Kafka: {why}");
+        let suppressed = self.suppressed.swap(0, Ordering::Relaxed);
+        tracing::warn!(client = self.name, suppressed, next_line_in = ?pause, "waiting for Kafka: {reason}");
     }
 }
 
-impl ClientContext for Quiet {
+impl ClientContext for ClientLog {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         match level {
-            // Connections that come and go are told once, by `error`.
+            // Failed connections are logged once, by `error`.
             _ if matches!(facility, "FAIL" | "ERROR" | "CONNFAIL") => tracing::debug!(client = self.name, "{line}"),
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
                 tracing::error!(client = self.name, facility, "{line}");
@@ -119,35 +118,35 @@ impl ClientContext for Quiet {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code().is_some_and(is_passing) {
-            self.away(reason);
+        if error.rdkafka_error_code().is_some_and(is_transient) {
+            self.unreachable(reason);
         } else {
             tracing::error!(client = self.name, "{error}: {reason}");
         }
     }
 }
 
-impl ConsumerContext for Quiet {}
+impl ConsumerContext for ClientLog {}
 
-/// Asks the broker until it answers: what a broker that is away, or a leader that is being chosen, explains is waited out.
-pub(super) fn ask<T>(what: &str, mut question: impl FnMut() -> Result<T, KafkaError>) -> anyhow::Result<T> {
-    let mut pause = ASK_FIRST_PAUSE;
-    let begun = Instant::now();
+/// Sends a request to the broker until it answers: transient errors are retried.
+pub(super) fn until_answered<T>(what: &str, mut request: impl FnMut() -> Result<T, KafkaError>) -> anyhow::Result<T> {
+    let mut pause = RETRY_FIRST_PAUSE;
+    let started = Instant::now();
     loop {
-        match question() {
+        match request() {
             Ok(answer) => return Ok(answer),
-            Err(error) if error.rdkafka_error_code().is_some_and(is_passing) && begun.elapsed() < ASK_MOST => {
+            Err(error) if error.rdkafka_error_code().is_some_and(is_transient) && started.elapsed() < RETRY_LIMIT => {
                 tracing::debug!(next_try_in = ?pause, "{what}: {error}");
                 std::thread::sleep(pause);
-                pause = (pause * 2).min(ASK_LAST_PAUSE);
+                pause = (pause * 2).min(RETRY_LAST_PAUSE);
             }
             Err(error) => return Err(anyhow::Error::new(error).context(what.to_owned())),
         }
     }
 }
 
-/// Errors that a broker or network that is away explains: to be waited out.
-pub(super) fn is_passing(code: RDKafkaErrorCode) -> bool {
+/// Returns true for errors of an unreachable broker or network, or while a leader is elected: a later attempt succeeds.
+pub(super) fn is_transient(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::AllBrokersDown
@@ -173,4 +172,9 @@ pub(super) fn is_passing(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::UnknownLeaderEpoch
             | RDKafkaErrorCode::WaitCache
     )
+}
+
+/// Returns true if the offset to read from is out of range.
+pub(super) fn is_out_of_range(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
 }

@@ -10,22 +10,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use crossbeam_channel::Sender;
+use journal::Positions;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
-
-use super::Config;
-use super::client::{self, Quiet, ask, is_passing};
-use super::runtime::spawn;
-use super::status::Status;
-use journal::Positions;
 use vocabulary::blob::Blob;
 use vocabulary::messages::{Headers, Message, header};
 use vocabulary::time::Timestamp;
 
+use super::client::{self, ClientLog, is_out_of_range, is_transient, until_answered};
+use super::config::Config;
+use super::status::Status;
+use super::threads::spawn;
+
 const POLL: Duration = Duration::from_millis(100);
+/// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The thread that reads a partition of the inputs.
@@ -35,11 +36,12 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Reads from these positions on; a topic without one from its beginning. Messages wait in `to`, which is bounded.
+    /// Reads from these positions; a topic without one from its beginning. Messages wait in `to`, which is bounded.
     pub(super) fn start(
         config: &Config,
         topics: &[String],
-        (partition, positions): (i32, &Positions),
+        partition: i32,
+        positions: &Positions,
         to: Sender<Message>,
         status: Arc<Status>,
     ) -> anyhow::Result<Self> {
@@ -48,12 +50,13 @@ impl Inputs {
             let offset = positions.get(topic).map_or(Offset::Beginning, |next| Offset::Offset(*next));
             list.add_partition_offset(topic, partition, offset)?;
         }
-        let consumer = BaseConsumer::from_config_and_context(&client::consumer(config), Quiet::new("inputs"))?;
+        let consumer = BaseConsumer::from_config_and_context(&client::consumer(config), ClientLog::new("inputs"))?;
         consumer.assign(&list)?;
         let stop = Arc::new(AtomicBool::new(false));
         let names: Vec<Arc<str>> = topics.iter().map(|name| Arc::from(name.as_str())).collect();
-        let (stopped, told) = (stop.clone(), status.clone());
-        let body = move || read(&consumer, &names, &to, &stopped, &told);
+        let stopped = stop.clone();
+        let own_status = status.clone();
+        let body = move || read(&consumer, &names, &to, &stopped, &own_status);
         let thread = spawn(&status, &format!("inputs-{partition}"), body)?;
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -62,58 +65,59 @@ impl Inputs {
 impl Drop for Inputs {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // The thread ends by itself within a poll; nothing it still hands over is taken.
+        // The thread ends by itself within a poll; its last messages are dropped.
         drop(self.thread.take());
     }
 }
 
-fn read(consumer: &BaseConsumer<Quiet>, topics: &[Arc<str>], to: &Sender<Message>, stop: &AtomicBool, status: &Status) {
+fn read(
+    consumer: &BaseConsumer<ClientLog>,
+    topics: &[Arc<str>],
+    to: &Sender<Message>,
+    stop: &AtomicBool,
+    status: &Status,
+) {
     while !stop.load(Ordering::SeqCst) {
         match consumer.poll(POLL) {
             None => {}
-            Some(Ok(message)) => match to.send(own(&message, topics)) {
+            Some(Ok(message)) => match to.send(to_message(&message, topics)) {
                 Ok(()) => {}
                 // The claim is over.
                 Err(_) => return,
             },
-            Some(Err(error)) if lost_position(&error) => {
-                let why = "an input's next message is not on its topic any more (retention, or the topic was made anew). \
-                           Messages may be lost: look at it before starting again";
-                return status.fatal(&format!("{why}: {error}"));
+            Some(Err(error)) if is_out_of_range(&error) => {
+                let reason = "an input's next message is no longer on its topic (retention, or the topic was recreated). \
+                              Messages may be lost: examine the topic before starting again";
+                return status.fatal(&format!("{reason}: {error}"));
             }
-            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_passing) => {}
+            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
             Some(Err(error)) => return status.fatal(&format!("the inputs can't be read: {error}")),
         }
     }
 }
 
-/// The offset to read from is out of range.
-pub(super) fn lost_position(error: &KafkaError) -> bool {
-    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
-}
-
-/// Those of these topics that there are, with this partition.
+/// The topics that exist with this partition.
 pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32) -> anyhow::Result<Vec<String>> {
     if topics.is_empty() {
         return Ok(Vec::new());
     }
-    let consumer: BaseConsumer<Quiet> =
-        BaseConsumer::from_config_and_context(&client::consumer(config), Quiet::new("inputs"))?;
+    let consumer: BaseConsumer<ClientLog> =
+        BaseConsumer::from_config_and_context(&client::consumer(config), ClientLog::new("inputs"))?;
     let mut existing = Vec::new();
     for name in topics {
-        let asked = || consumer.fetch_metadata(Some(&name), PATIENCE);
-        let metadata = ask("further inputs are asked for", asked)?;
+        let request = || consumer.fetch_metadata(Some(&name), PATIENCE);
+        let metadata = until_answered("the further inputs can't be listed", request)?;
         if metadata.topics().iter().flat_map(|topic| topic.partitions()).any(|p| p.id() == partition) {
             existing.push(name);
         } else {
-            tracing::warn!(topic = name, partition, "there is no such topic any more: it is not read");
+            tracing::warn!(topic = name, partition, "the topic no longer exists and is not read");
         }
     }
     Ok(existing)
 }
 
-/// Where the inputs end now, for those that have anything to read: behind the last message that is handed out. What may
-/// lie behind that one (the marks of a foreign producer's transaction, or what it took back; KIP-98) never is.
+/// The present ends of the inputs that have anything to read: behind the last message that a consumer receives. Control
+/// records and aborted messages of a foreign producer's transactions (KIP-98) may follow it, and are never received.
 pub(super) fn ends(
     config: &Config,
     topics: &[String],
@@ -121,15 +125,15 @@ pub(super) fn ends(
     positions: &Positions,
 ) -> anyhow::Result<Positions> {
     let mut settings = client::consumer(config);
-    // An end is told when a fetch comes back empty: it must not wait for messages.
+    // The end is reported by an empty fetch, which must not wait for messages.
     settings.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
-    let consumer: BaseConsumer<Quiet> = BaseConsumer::from_config_and_context(&settings, Quiet::new("inputs"))?;
+    let consumer: BaseConsumer<ClientLog> = BaseConsumer::from_config_and_context(&settings, ClientLog::new("inputs"))?;
     let mut ends = Positions::new();
     for topic in topics {
-        let asked = || consumer.fetch_watermarks(topic, partition, PATIENCE);
-        let (low, high) = ask("the inputs' ends are asked for", asked)?;
+        let request = || consumer.fetch_watermarks(topic, partition, PATIENCE);
+        let (low, high) = until_answered("the inputs' ends can't be read", request)?;
         let from = low.max(positions.get(topic).copied().unwrap_or(0));
-        if let Some(last) = last_message(&consumer, (topic, partition), from..high)? {
+        if let Some(last) = last_message(&consumer, topic, partition, from..high)? {
             ends.insert(topic.clone(), last.saturating_add(1));
         }
     }
@@ -137,13 +141,18 @@ pub(super) fn ends(
 }
 
 /// The offset of the last message of a range: nearly always the range's last offset, else searched for in growing steps.
-fn last_message(consumer: &BaseConsumer<Quiet>, place: (&str, i32), range: Range<i64>) -> anyhow::Result<Option<i64>> {
+fn last_message(
+    consumer: &BaseConsumer<ClientLog>,
+    topic: &str,
+    partition: i32,
+    range: Range<i64>,
+) -> anyhow::Result<Option<i64>> {
     let mut step = 1;
     let mut start = range.end;
     while start > range.start {
         start = range.start.max(start.saturating_sub(step));
         step = step.saturating_mul(16);
-        if let Some(last) = last_from(consumer, place, start..range.end)? {
+        if let Some(last) = last_from(consumer, topic, partition, start..range.end)? {
             return Ok(Some(last));
         }
     }
@@ -151,14 +160,16 @@ fn last_message(consumer: &BaseConsumer<Quiet>, place: (&str, i32), range: Range
 }
 
 fn last_from(
-    consumer: &BaseConsumer<Quiet>,
-    (topic, partition): (&str, i32),
+    consumer: &BaseConsumer<ClientLog>,
+    topic: &str,
+    partition: i32,
     range: Range<i64>,
 ) -> anyhow::Result<Option<i64>> {
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, partition, Offset::Offset(range.start))?;
     consumer.assign(&list)?;
-    let (mut last, deadline) = (None, Instant::now() + 3 * PATIENCE);
+    let mut last = None;
+    let deadline = Instant::now() + 3 * PATIENCE;
     while Instant::now() < deadline {
         match consumer.poll(POLL) {
             None => {}
@@ -170,7 +181,7 @@ fn last_from(
                 }
             }
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(last),
-            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_passing) => {}
+            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
             Some(Err(error)) => return Err(error).with_context(|| format!("{topic}-{partition} can't be read")),
         }
     }
@@ -188,10 +199,10 @@ fn headers_of(message: &BorrowedMessage<'_>) -> Headers {
     headers
 }
 
-/// A message of librdkafka's as one of ours.
-fn own(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Message {
+/// Copies a message out of librdkafka.
+fn to_message(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Message {
     let topic = topics.iter().find(|name| &***name == message.topic()).cloned();
-    // rdkafka panics at a name that is not UTF-8.
+    // rdkafka panics on a name that is not UTF-8.
     let headers = catch_unwind(AssertUnwindSafe(|| headers_of(message))).unwrap_or_else(|_| {
         let mut headers = Headers::default();
         headers.push(header::UNREADABLE, "the name of a header is not UTF-8: no header could be read");

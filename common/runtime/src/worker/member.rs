@@ -1,5 +1,5 @@
-//! Group membership: who works on which partition. The member reads nothing; it subscribes to the journal topic, whose
-//! partition numbers are the workers.
+//! Group membership: which instance owns which partitions. The member reads no messages; it subscribes to the journal's
+//! topic, whose partition numbers stand for the workers.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,32 +12,30 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::Config;
-use super::client::{self, Quiet, is_passing};
-use super::runtime::{LAST, SharedPositions};
-use super::shared::Event;
-use super::status::{Place, Status};
+use super::client::{self, ClientLog, is_transient};
+use super::config::Config;
+use super::shared::{Event, SharedPositions};
+use super::status::{PartitionState, Status};
+use super::threads::{DRAIN, END};
 
 const POLL: Duration = Duration::from_millis(100);
 /// How often positions are committed for lag tools.
 const COMMIT_EVERY: Duration = Duration::from_secs(2);
-/// How long a worker may take to finish what is underway.
-pub(super) const DRAIN: Duration = Duration::from_secs(5);
 
-/// Starts and stops workers as the group says.
+/// Starts and stops workers as the group assigns and revokes their partitions.
 struct Assignments {
-    quiet: Quiet,
+    log: ClientLog,
     workers: Vec<Sender<Event>>,
-    mine: Mutex<BTreeSet<i32>>,
+    assigned: Mutex<BTreeSet<i32>>,
     status: Arc<Status>,
 }
 
 impl ClientContext for Assignments {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.quiet.log(level, facility, line);
+        self.log.log(level, facility, line);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        self.quiet.error(error, reason);
+        self.log.error(error, reason);
     }
 }
 
@@ -62,11 +60,11 @@ impl ConsumerContext for Assignments {
             let partitions = numbers(list);
             tracing::info!(?partitions, "the group assigns partitions");
             self.status.joined();
-            let mut mine = self.mine.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut assigned = self.assigned.lock().unwrap_or_else(PoisonError::into_inner);
             for partition in partitions {
-                mine.insert(partition);
-                self.status.place(partition, Place::Claiming);
-                self.tell(partition, Event::Assigned);
+                assigned.insert(partition);
+                self.status.set_partition(partition, PartitionState::Claiming);
+                self.send(partition, Event::Assigned);
             }
         }
     }
@@ -79,18 +77,18 @@ impl ConsumerContext for Assignments {
 }
 
 impl Assignments {
-    fn tell(&self, partition: i32, event: Event) {
+    fn send(&self, partition: i32, event: Event) {
         let worker = usize::try_from(partition).ok().and_then(|p| self.workers.get(p));
-        // A worker that is gone has ended the process.
+        // A worker that has ended also ends the process.
         let _ = worker.map(|worker| worker.send(event));
     }
 
-    /// Stops the workers of these partitions and waits until they have.
+    /// Stops the workers of these partitions and waits for them.
     fn revoke(&self, partitions: &[i32], lost: bool) {
         let (done, all_done) = bounded(partitions.len());
         for partition in partitions {
-            self.mine.lock().unwrap_or_else(PoisonError::into_inner).remove(partition);
-            self.tell(*partition, Event::Revoked { at_once: lost, done: done.clone() });
+            self.assigned.lock().unwrap_or_else(PoisonError::into_inner).remove(partition);
+            self.send(*partition, Event::Revoked { at_once: lost, done: done.clone() });
         }
         drop(done);
         let deadline = Instant::now() + DRAIN + Duration::from_secs(1);
@@ -100,7 +98,7 @@ impl Assignments {
             }
         }
         for partition in partitions {
-            self.status.place(*partition, Place::Elsewhere);
+            self.status.set_partition(*partition, PartitionState::Elsewhere);
         }
     }
 }
@@ -109,7 +107,7 @@ fn numbers(list: &TopicPartitionList) -> Vec<i32> {
     list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()
 }
 
-/// The member, run by a thread of its own.
+/// The group member, run by its own thread.
 pub(super) struct Member {
     consumer: BaseConsumer<Assignments>,
     positions: SharedPositions,
@@ -119,16 +117,17 @@ pub(super) struct Member {
 impl Member {
     pub(super) fn new(
         config: &Config,
-        (journal, instance): (&'static str, &str),
+        journal: &'static str,
+        instance: &str,
         workers: Vec<Sender<Event>>,
         positions: SharedPositions,
         status: Arc<Status>,
     ) -> anyhow::Result<Self> {
         for partition in 0..config.partitions {
-            status.place(partition, Place::Elsewhere);
+            status.set_partition(partition, PartitionState::Elsewhere);
         }
-        let mine = Mutex::default();
-        let assignments = Assignments { quiet: Quiet::new("member"), workers, mine, status: status.clone() };
+        let assignments =
+            Assignments { log: ClientLog::new("member"), workers, assigned: Mutex::default(), status: status.clone() };
         let session = config.session_timeout.as_millis();
         let mut settings = client::consumer(config);
         settings
@@ -136,10 +135,10 @@ impl Member {
             .set("session.timeout.ms", session.to_string())
             .set("heartbeat.interval.ms", (session / 4).to_string())
             .set("max.poll.interval.ms", (session * 3).max(60_000).to_string())
-            // Paused, so where reading would begin does not matter.
+            // All partitions are paused, so the start of reading does not matter.
             .set("auto.offset.reset", "latest");
         if !config.client.contains_key("client.id") {
-            // Who it is, for people who look at the group.
+            // Identifies the instance to operators who examine the group.
             settings.set("client.id", instance);
         }
         let consumer = BaseConsumer::from_config_and_context(&settings, assignments)?;
@@ -154,9 +153,9 @@ impl Member {
             self.status.beat("membership");
             match self.consumer.poll(POLL) {
                 None | Some(Ok(_)) => {}
-                Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_passing) => {}
+                Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                    return self.status.fatal(&format!("the group can't be gone on with: {code}"));
+                    return self.status.fatal(&format!("the group membership failed: {code}"));
                 }
                 Some(Err(error)) => tracing::warn!("membership: {error}"),
             }
@@ -166,24 +165,23 @@ impl Member {
             }
         }
         let assignments = self.consumer.context();
-        let mine: Vec<i32> = assignments.mine.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-        assignments.revoke(&mine, false);
+        let assigned: Vec<i32> =
+            assignments.assigned.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        assignments.revoke(&assigned, false);
         self.commit();
-        // Closing the consumer leaves the group; with the broker away it takes a session timeout, and nobody hears it.
-        let (to, left) = bounded(1);
+        // Closing the consumer leaves the group; with an unreachable broker it blocks for a session timeout, in vain.
+        let (closed, left) = bounded(1);
         std::thread::spawn(move || {
             drop(self.consumer);
-            // Whoever waited may be gone.
-            let _ = to.send(());
+            // This thread may no longer wait.
+            let _ = closed.send(());
         });
-        if left.recv_timeout(LAST).is_err() {
-            tracing::warn!(
-                "the group does not answer: it will notice by the session timeout that this instance is gone"
-            );
+        if left.recv_timeout(END).is_err() {
+            tracing::warn!("the group does not answer; it removes this instance after the session timeout");
         }
     }
 
-    /// Tells lag tools how far the inputs are read; nothing here ever reads it.
+    /// Commits the decided positions for lag tools; no service reads them.
     fn commit(&self) {
         let changed = std::mem::take(&mut *self.positions.lock().unwrap_or_else(PoisonError::into_inner));
         if changed.is_empty() {

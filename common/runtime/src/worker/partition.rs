@@ -1,45 +1,32 @@
-//! A partition's worker: a thread that feeds the protocol and performs what it says.
+//! A partition's worker: a thread that feeds the protocol and executes its outputs.
 
-mod tenure;
-
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
-
-use super::inputs::Inputs;
-use super::producer::{ClaimProducer, Report};
-use super::shared::{Event, Shared};
-use super::side_effects::{Executor, SideEffects};
-use crate::view::PartitionStore;
-use journal::{Core, Env, Handler, Head, Input, Output, Positions, Snapshot};
+use journal::{Core, Env, Failure, Handler, Head, Input, Output, Positions, Retry, StepDown};
+use uuid::Uuid;
 use vocabulary::messages::{Message, header};
+use vocabulary::retry::Retryable as _;
 use vocabulary::time::Timestamp;
 
-/// A worker looks round at least this often.
+use super::claim::{ClaimInputs, ClaimResources};
+use super::claim_lifecycle::ClaimLifecycle;
+use super::loading::{self, Loaded};
+use super::producer::Report;
+use super::shared::{Event, Shared};
+use super::side_effects::Executor;
+use super::status::PartitionState;
+use super::threads::DRAIN;
+use crate::view::PartitionStore;
+
+/// The longest wait for an event.
 const ROUND: Duration = Duration::from_millis(250);
-/// While it waits for the view to apply what its claim needs, or for what it sent last to arrive, this often.
+/// The longest wait while the view must apply the claim, or the last messages are in flight.
 const SOON: Duration = Duration::from_millis(2);
 /// Input messages read ahead, and their bytes.
 const READ_AHEAD: usize = 2_000;
 const READ_AHEAD_BYTES: usize = 32 << 20;
-/// The first pause before claiming again after a failure; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-
-/// What lives as long as a claim.
-struct Holding<A> {
-    producer: ClaimProducer,
-    side_effects: SideEffects<A>,
-    inputs: Option<(Inputs, Receiver<Message>)>,
-    /// What is read, or is going to be.
-    topics: Vec<String>,
-}
-
-/// Read from the view after a claim.
-struct Loaded<E> {
-    snapshot: Snapshot<E>,
-    topics: Vec<String>,
-}
 
 /// The worker of one partition.
 pub(super) struct Worker<H: Handler, A> {
@@ -48,19 +35,14 @@ pub(super) struct Worker<H: Handler, A> {
     core: Core<H::Entity, H::SideEffect>,
     store: PartitionStore<H::Entity>,
     events: Receiver<Event>,
-    holding: Option<Holding<A>>,
-    assigned: bool,
-    claim_at: Option<Instant>,
-    pause: Duration,
-    loading: Option<i64>,
-    /// To be given to the protocol in the next round.
+    claim: Option<ClaimResources<A>>,
+    lifecycle: ClaimLifecycle,
+    /// Given to the protocol in the next round.
     loaded: Option<Loaded<H::Entity>>,
-    /// Claimed, and what the claim itself decided is not in the view yet.
-    opening: bool,
-    revoked: Option<(Sender<()>, Instant)>,
-    /// When the worker last came round, and when the oldest read-back of this round was read.
+    /// When the last round began.
     round: Instant,
-    read: Option<Instant>,
+    /// When the oldest record of this round was read back.
+    oldest_read_back: Option<Instant>,
     out: Vec<Output<H::SideEffect>>,
 }
 
@@ -83,16 +65,11 @@ where
             core,
             store,
             events,
-            holding: None,
-            assigned: false,
-            claim_at: None,
-            pause: FIRST_PAUSE,
-            loading: None,
+            claim: None,
+            lifecycle: ClaimLifecycle::new(),
             loaded: None,
-            opening: false,
-            revoked: None,
             round: Instant::now(),
-            read: None,
+            oldest_read_back: None,
             out: Vec::new(),
         }
     }
@@ -102,7 +79,7 @@ where
         let name = format!("worker {}", self.partition);
         let mut beat = Instant::now();
         self.shared.status.beat(&name);
-        while self.listen() {
+        while self.receive() {
             if beat.elapsed() > ROUND {
                 beat = Instant::now();
                 self.shared.status.beat(&name);
@@ -111,26 +88,31 @@ where
             self.load();
             self.claim_when_due();
             self.decide();
-            self.perform();
-            self.finish_revocation();
+            self.execute_outputs();
+            if self.lifecycle.must_release(self.core.is_owner()) {
+                self.release();
+            }
         }
     }
 
-    /// Waits for something to happen and takes in all that has; false when the instance ends.
-    fn listen(&mut self) -> bool {
-        self.read = None;
+    fn input(&mut self, input: Input<H::Entity>) {
+        self.core.handle(input, &mut self.out);
+    }
+
+    /// Waits for an event and takes all that are there; returns false when the instance ends.
+    fn receive(&mut self) -> bool {
+        self.oldest_read_back = None;
         let first = self.wait();
         let stalled = self.round.elapsed() > self.shared.config.session_timeout;
         self.round = Instant::now();
-        if stalled && self.holding.is_some() {
-            self.core
-                .handle(Input::Failed("this process was stalled past the session timeout".to_owned()), &mut self.out);
+        if stalled && self.claim.is_some() {
+            self.input(Input::Failed(Failure::Stalled));
         }
-        self.hear();
+        self.drain_reports();
         match first {
             Some(Event::Stop) => return false,
             Some(event) => self.take(event),
-            None if self.core.queued() == 0 => self.core.handle(Input::Rest, &mut self.out),
+            None if self.core.queued() == 0 => self.input(Input::Rest),
             None => {}
         }
         while let Ok(event) = self.events.try_recv() {
@@ -143,35 +125,32 @@ where
         true
     }
 
-    /// Takes in what became of what was sent.
-    fn hear(&mut self) {
-        let Some(holding) = &self.holding else { return };
-        for report in holding.producer.reports() {
+    /// Takes the delivery reports of the claim's producer.
+    fn drain_reports(&mut self) {
+        let Some(claim) = &self.claim else { return };
+        for report in claim.producer.reports() {
             let input = match report {
                 Report::Appended => continue,
                 Report::Delivered(offset) => Input::Delivered { offset },
-                Report::Failed(why) => Input::Failed(why),
+                Report::Failed(failure) => Input::Failed(failure),
             };
             self.core.handle(input, &mut self.out);
         }
     }
 
-    /// The next event, or none after a while or when a message was taken.
+    /// Returns the next event, or `None` after a while or when a message was taken.
     fn wait(&mut self) -> Option<Event> {
         let timeout = self.timeout();
         let nothing = never();
-        let room = self.has_room();
-        let messages = match &self.holding {
-            Some(Holding { inputs: Some((_, messages)), .. }) if room => messages,
-            Some(_) | None => &nothing,
-        };
+        let has_room = self.has_room();
+        let messages = self.messages().filter(|_| has_room).unwrap_or(&nothing);
         select_biased! {
             recv(self.events) -> event => event.ok().or(Some(Event::Stop)),
             recv(messages) -> message => {
                 match message {
                     Ok(message) => self.take_message(message),
                     // The reading thread has ended, and ends the process.
-                    Err(_) => self.holding.iter_mut().for_each(|h| h.inputs = None),
+                    Err(_) => self.claim.iter_mut().for_each(|claim| claim.inputs = None),
                 }
                 None
             }
@@ -180,11 +159,16 @@ where
     }
 
     fn timeout(&self) -> Duration {
-        if self.loading.is_some() || self.loaded.is_some() || self.opening || self.revoked.is_some() {
+        if self.lifecycle.is_waiting() || self.loaded.is_some() {
             return SOON;
         }
         let timer = self.core.next_timer().map(|at| at.since(Timestamp::now()));
         timer.unwrap_or(ROUND).min(ROUND)
+    }
+
+    fn messages(&self) -> Option<&Receiver<Message>> {
+        let ClaimInputs { messages, .. } = self.claim.as_ref()?.inputs.as_ref()?;
+        Some(messages)
     }
 
     fn has_room(&self) -> bool {
@@ -193,48 +177,107 @@ where
 
     fn take_messages(&mut self) {
         while self.has_room() {
-            let Some(Holding { inputs: Some((_, messages)), .. }) = &self.holding else { return };
-            let Ok(message) = messages.try_recv() else { return };
+            let Some(Ok(message)) = self.messages().map(Receiver::try_recv) else { return };
             self.take_message(message);
         }
     }
 
     fn take_message(&mut self, message: Message) {
-        let (kind, subject) = (message.kind(), message.header(header::SUBJECT));
         tracing::info!(
-            order_id = subject,
+            order_id = message.header(header::SUBJECT),
             saga_id = message.header(header::SAGA_ID),
-            message = kind,
+            message = message.kind(),
             topic = &*message.topic,
             offset = message.offset,
             "deciding"
         );
-        self.core.handle(Input::Message(message), &mut self.out);
+        self.input(Input::Message(message));
     }
 
     fn take(&mut self, event: Event) {
         match event {
             Event::Assigned => {
-                // Taken away and given back while this thread was busy: what was before is over.
-                if self.revoked.is_some() {
+                // Revoked and assigned again while this thread was busy: the old claim is over.
+                if self.lifecycle.is_revoking() {
                     self.release();
                 }
-                self.assigned = true;
-                self.claim_at = Some(Instant::now());
+                self.lifecycle.assign();
             }
             Event::Revoked { at_once, done } => self.revoke(at_once, done),
             Event::ReadBack { offset, head, at } => {
-                // What is read back before the take-over is not acted on, however old it is.
+                // Records read back before the take-over cause no action, however old they are.
                 if self.core.is_owner() {
-                    self.read.get_or_insert(at);
+                    self.oldest_read_back.get_or_insert(at);
                 }
-                self.core.handle(Input::ReadBack { offset, head }, &mut self.out);
+                self.input(Input::ReadBack { offset, head });
                 if matches!(head, Head::Entry { .. }) && self.core.is_owner() {
-                    // It gets on: the next failure is another one.
-                    self.pause = FIRST_PAUSE;
+                    self.lifecycle.progressed();
                 }
             }
             Event::Stop => {}
+        }
+    }
+
+    fn revoke(&mut self, at_once: bool, done: Sender<()>) {
+        let patience = if at_once || !self.core.is_owner() { Duration::ZERO } else { DRAIN };
+        self.lifecycle.revoke(done, patience);
+        self.input(Input::Drain);
+        if let Some(claim) = &mut self.claim {
+            claim.inputs = None;
+        }
+    }
+
+    /// Drops all that belongs to the claim, here and in the protocol.
+    fn release(&mut self) {
+        self.input(Input::Revoked);
+        self.claim = None;
+        self.loaded = None;
+        if let Some(done) = self.lifecycle.release() {
+            self.set_state(PartitionState::Elsewhere);
+            // The membership may no longer wait.
+            let _ = done.send(());
+        }
+    }
+
+    fn claim_when_due(&mut self) {
+        // Outputs that are left belong to the claim before.
+        if !self.out.is_empty() || !self.lifecycle.is_claim_due() || !self.core.is_idle() {
+            return;
+        }
+        self.lifecycle.claim_begun();
+        match ClaimResources::new(&self.shared, self.partition) {
+            Ok(claim) => {
+                self.claim = Some(claim);
+                self.set_state(PartitionState::Claiming);
+                let instance = self.shared.instance.clone();
+                self.input(Input::Assigned { nonce: Uuid::new_v4(), instance });
+            }
+            Err(error) => self.shared.status.fatal(&format!("the producer can't be created: {error:#}")),
+        }
+    }
+
+    /// Reads the partition's state once the view has applied the claim.
+    fn load(&mut self) {
+        let applied = self.shared.status.applied.next(self.partition);
+        if self.lifecycle.take_loadable(applied).is_none() {
+            return;
+        }
+        match loading::load(&self.shared, &mut self.store, self.partition) {
+            Ok(loaded) => self.loaded = Some(loaded),
+            Err(failure) => self.input(Input::Failed(failure)),
+        }
+        // Loading may take long, and nothing else was done meanwhile: it is no stall.
+        self.round = Instant::now();
+    }
+
+    /// Gives the protocol its snapshot, after the records that were read back while it was loaded: a foreign claim among
+    /// them comes first.
+    fn take_over(&mut self) {
+        if let Some(Loaded { snapshot, topics }) = self.loaded.take() {
+            if let Some(claim) = &mut self.claim {
+                claim.topics = topics;
+            }
+            self.input(Input::Loaded(snapshot));
         }
     }
 
@@ -246,47 +289,54 @@ where
             view_applied: self.shared.status.applied.next(self.partition),
         };
         self.core.pump(&env, &mut self.out);
-        self.open();
+        // Requests see the claim's own decisions, such as the first stock, from here on.
+        if self.lifecycle.open(self.core.is_open()) {
+            self.set_state(PartitionState::Owned);
+        }
     }
 
-    /// Performs what the protocol says, in order. Each loop is one set of outputs; failing adds a further one.
-    fn perform(&mut self) {
+    /// Executes the protocol's outputs, in order. Each loop is one set of outputs; a failure adds another.
+    fn execute_outputs(&mut self) {
         while !self.out.is_empty() {
             let outputs = std::mem::take(&mut self.out);
-            let mut skip = self.read.is_some_and(|at| at.elapsed() > self.shared.config.session_timeout);
-            if skip && self.holding.is_some() {
-                self.read = None;
-                self.core.handle(Input::Failed("what was read back is too old to act on".to_owned()), &mut self.out);
+            let mut skip = self.oldest_read_back.is_some_and(|at| at.elapsed() > self.shared.config.session_timeout);
+            if skip && self.claim.is_some() {
+                self.oldest_read_back = None;
+                self.input(Input::Failed(Failure::Stale));
             }
             for output in outputs {
-                if let Err(why) = self.perform_one(output, skip) {
-                    // Stepping down follows, if it is not among them; what else is left belongs to the claim given up.
-                    self.core.handle(Input::Failed(why), &mut self.out);
+                if let Err(failure) = self.execute(output, skip) {
+                    // Stepping down follows, if it is not among the outputs; the others belong to the lost claim.
+                    self.input(Input::Failed(failure));
                     skip = true;
                 }
             }
         }
-        if let (Some(positions), true) = (self.core.positions(), self.core.queued() == 0) {
+        if let (Some(positions), 0) = (self.core.positions(), self.core.queued()) {
             self.publish(positions);
         }
     }
 
-    fn perform_one(&mut self, output: Output<H::SideEffect>, skip: bool) -> Result<(), String> {
-        match (output, &mut self.holding) {
-            (Output::StepDown(why), _) => self.step_down(&why),
-            (Output::Load { claim }, _) => self.loading = Some(claim),
-            (Output::Drained, _) if self.revoked.is_some() => self.release(),
+    fn execute(&mut self, output: Output<H::SideEffect>, skip: bool) -> Result<(), Failure> {
+        match (output, &mut self.claim) {
+            (Output::StepDown(reason), _) => self.step_down(reason),
+            (Output::Load { claim }, _) => self.lifecycle.load(claim),
+            (Output::Drained, _) if self.lifecycle.is_revoking() => self.release(),
             (Output::Drained, _) => {}
-            (Output::Claimed(positions), Some(_)) => return self.claimed(&positions),
+            (Output::Claimed(positions), Some(claim)) => {
+                claim.start_inputs(&self.shared, self.partition, &positions)?;
+                tracing::info!(partition = self.partition, "claimed");
+                self.lifecycle.claimed();
+            }
             (_, Some(_)) if skip => {}
-            (Output::Append(record), Some(holding)) => return holding.producer.append(&record),
-            (Output::Send { offset, messages }, Some(holding)) => {
+            (Output::Append(record), Some(claim)) => return claim.producer.append(&record),
+            (Output::Send { offset, messages }, Some(claim)) => {
                 for message in &*messages {
-                    holding.producer.say(offset, message)?;
+                    claim.producer.send(offset, message)?;
                 }
             }
-            (Output::Execute(intent), Some(holding)) => holding.side_effects.start(intent),
-            (Output::Abandon(id), Some(holding)) => holding.side_effects.forget(&id),
+            (Output::Execute(intent), Some(claim)) => claim.side_effects.start(intent),
+            (Output::Abandon(id), Some(claim)) => claim.side_effects.abandon(&id),
             (
                 Output::Append(_) | Output::Claimed(_) | Output::Send { .. } | Output::Execute(_) | Output::Abandon(_),
                 None,
@@ -295,8 +345,33 @@ where
         Ok(())
     }
 
+    fn step_down(&mut self, reason: StepDown) {
+        let retry = reason.retry();
+        if retry == Retry::Never {
+            self.shared.status.fatal(&reason.to_string());
+        }
+        let pause = self.lifecycle.back_off(retry, self.shared.config.session_timeout);
+        let partition = self.partition;
+        match &reason {
+            StepDown::Failed(failure) if !failure.is_retryable() => {
+                tracing::error!(partition, claim_again_in = ?pause, "stepping down, and the cause will persist: {reason}");
+            }
+            StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_) => {
+                tracing::warn!(partition, claim_again_in = ?pause, "stepping down: {reason}");
+            }
+        }
+        if self.lifecycle.is_assigned() {
+            self.set_state(PartitionState::SteppedDown(reason));
+        }
+        self.release();
+    }
+
+    fn set_state(&self, state: PartitionState) {
+        self.shared.status.set_partition(self.partition, state);
+    }
+
     fn publish(&self, positions: &Positions) {
-        let mut all = self.shared.positions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut all = self.shared.positions.lock().unwrap_or_else(PoisonError::into_inner);
         for (topic, next) in positions {
             all.insert((topic.clone(), self.partition), *next);
         }

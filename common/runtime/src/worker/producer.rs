@@ -1,49 +1,49 @@
-//! A claim's own producer. It dies with the claim, so nothing that one owner queued is ever sent by the next.
+//! The producer of one claim. It is dropped with the claim, so that no message queued by one owner is sent by the next.
 
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use journal::{Failure, Record};
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders, ToBytes};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
-
-use super::Config;
-use super::client::{self, Quiet};
-use journal::Record;
 use vocabulary::messages::{Outgoing, header};
 use vocabulary::topics::{self, JOURNAL_MAX_BYTES};
 
-/// Batches of delivery reports taken in at once, at most.
+use super::client::{self, ClientLog};
+use super::config::Config;
+
+/// The most batches of delivery reports taken at once.
 const REPORTS: usize = 64;
 
-/// What became of something that was sent.
+/// The result of an append or a send.
 pub(super) enum Report {
-    /// An append is with the broker. Only reading it back says whether it happened.
+    /// The broker has stored an append. Only reading it back shows if it is valid.
     Appended,
-    /// A message of the outbox of the record at this offset has arrived.
+    /// A message of the outbox of the record at this offset was acknowledged.
     Delivered(i64),
     /// An append or a message failed for good.
-    Failed(String),
+    Failed(Failure),
 }
 
 /// Keeps delivery reports for the worker.
 struct Reports {
-    quiet: Quiet,
+    log: ClientLog,
     reports: Sender<Report>,
 }
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.quiet.log(level, facility, line);
+        self.log.log(level, facility, line);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        self.quiet.error(error, reason);
+        self.log.error(error, reason);
     }
 }
 
-/// What was sent: an append, or a message of the outbox of the record at an offset.
+/// A request: an append, or a message of the outbox of the record at an offset.
 #[derive(Clone, Copy)]
 enum Sent {
     Append,
@@ -57,18 +57,19 @@ impl ProducerContext for Reports {
         let report = match (result, *sent) {
             (Ok(_), Sent::Append) => Report::Appended,
             (Ok(_), Sent::Message(offset)) => Report::Delivered(offset),
-            (Err((error, _)), Sent::Append) => Report::Failed(format!("an append failed: {error}")),
+            (Err((error, _)), Sent::Append) => Report::Failed(Failure::Send(format!("an append failed: {error}"))),
             (Err((error, message)), Sent::Message(_)) => {
-                Report::Failed(format!("a message to {} failed: {error}", rdkafka::Message::topic(message)))
+                let topic = rdkafka::Message::topic(message);
+                Report::Failed(Failure::Send(format!("a message to {topic} failed: {error}")))
             }
         };
-        // A claim that is over needs no report.
+        // The claim may be over.
         let _ = self.reports.send(report);
     }
 }
 
-/// The producer of one claim. The worker asks for its reports when it is awake anyway ([`ClaimProducer::reports`]): a
-/// thread that waits for them would wake both, and nothing is in a hurry for them.
+/// The producer of one claim. The worker fetches its reports when it is awake anyway ([`ClaimProducer::reports`]): a thread
+/// that waits for them would wake both, and no report is urgent.
 pub(super) struct ClaimProducer {
     producer: Option<BaseProducer<Reports>>,
     reports: Receiver<Report>,
@@ -81,22 +82,23 @@ pub(super) struct ClaimProducer {
 impl ClaimProducer {
     pub(super) fn new(
         config: &Config,
-        (journal, source): (&'static str, &'static str),
+        journal: &'static str,
+        source: &'static str,
         partition: i32,
     ) -> anyhow::Result<Self> {
         let (to, reports) = unbounded();
-        // No time limit: a broker that is away is waited for; a message is given up only when the claim is.
+        // No time limit: an unreachable broker is awaited; messages are given up only with the claim.
         let settings = client::producer(config, Duration::ZERO);
-        let context = Reports { quiet: Quiet::new("worker"), reports: to };
+        let context = Reports { log: ClientLog::new("worker"), reports: to };
         let producer = Some(BaseProducer::from_config_and_context(&settings, context)?);
         Ok(Self { producer, reports, journal, source, partition, partitions: config.partitions })
     }
 
-    /// What became of what was sent, as far as it is known now: waits for nothing.
+    /// The results known so far. Does not wait.
     pub(super) fn reports(&self) -> impl Iterator<Item = Report> {
         for _ in 0..REPORTS {
             let known = self.reports.len();
-            // One poll takes in the reports of one batch.
+            // One poll takes the reports of one batch.
             self.producer.iter().for_each(|producer| producer.poll(Duration::ZERO));
             if self.reports.len() == known {
                 break;
@@ -106,31 +108,30 @@ impl ClaimProducer {
     }
 
     /// Appends a record to the journal.
-    pub(super) fn append(&self, record: &Record) -> Result<(), String> {
-        let bytes = record.encode().map_err(|e| format!("a record can't be encoded: {e}"))?;
+    pub(super) fn append(&self, record: &Record) -> Result<(), Failure> {
+        let encoding = |e: serde_json::Error| Failure::Encoding { what: "a record".to_owned(), reason: e.to_string() };
+        let bytes = record.encode().map_err(encoding)?;
         if bytes.len() > JOURNAL_MAX_BYTES {
-            return Err(format!(
-                "a record of {} bytes is larger than a journal takes ({JOURNAL_MAX_BYTES})",
-                bytes.len()
-            ));
+            return Err(Failure::RecordTooLong { bytes: bytes.len(), limit: JOURNAL_MAX_BYTES });
         }
         let record = BaseRecord::<[u8], [u8], Box<Sent>>::with_opaque_to(self.journal, Box::new(Sent::Append));
-        self.send(record.partition(self.partition).payload(&bytes))
+        self.enqueue(record.partition(self.partition).payload(&bytes))
     }
 
     /// Sends a message of the outbox of the record at `offset`.
-    pub(super) fn say(&self, offset: i64, message: &Outgoing) -> Result<(), String> {
+    pub(super) fn send(&self, offset: i64, message: &Outgoing) -> Result<(), Failure> {
         let record = BaseRecord::with_opaque_to(&message.topic, Box::new(Sent::Message(offset)));
-        self.send(fill(record, message, self.source, self.partitions))
+        self.enqueue(fill(record, message, self.source, self.partitions))
     }
 
-    fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
+    fn enqueue<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
         &self,
         record: BaseRecord<'_, K, P, Box<Sent>>,
-    ) -> Result<(), String> {
-        let Some(producer) = &self.producer else { return Err("the producer is closed".to_owned()) };
+    ) -> Result<(), Failure> {
+        let Some(producer) = &self.producer else { return Err(Failure::Send("the producer is closed".to_owned())) };
         let topic = record.topic.to_owned();
-        producer.send(record).map_err(|(error, _)| format!("nothing could be sent to {topic}: {error}"))
+        let queued = producer.send(record);
+        queued.map_err(|(error, _)| Failure::Send(format!("a message to {topic} can't be sent: {error}")))
     }
 }
 
@@ -138,13 +139,13 @@ impl Drop for ClaimProducer {
     fn drop(&mut self) {
         if let Some(producer) = self.producer.take() {
             producer.purge(PurgeConfig::default().queue().inflight());
-            // Closing waits for librdkafka's threads; the worker has better things to do.
+            // Closing waits for librdkafka's threads, which would block the worker.
             std::thread::spawn(move || drop(producer));
         }
     }
 }
 
-/// Fills a Kafka record with a message of ours.
+/// Copies a message into a Kafka record.
 pub(super) fn fill<'a, O: rdkafka::util::IntoOpaque>(
     record: BaseRecord<'a, [u8], [u8], O>,
     message: &'a Outgoing,

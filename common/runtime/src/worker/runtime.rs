@@ -1,34 +1,27 @@
-//! Putting an instance's threads together, and taking them down in order.
+//! Starts an instance's threads, and stops them in order.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-
-use super::commands::Commands;
-use super::member::{DRAIN, Member};
-use super::partition::Worker;
-use super::shared::{Event, Shared};
-use super::side_effects::Executor;
-use super::status::Status;
-use super::tail::Tailer;
-use super::watch::Watch;
-use super::{Config, topics};
-use crate::view::waiters::Waiters;
-use crate::view::{Applied, PartitionStore, Rows, Tailed, View, ViewFile, Writer};
 use journal::Handler;
 use vocabulary::topics::Topic;
 
-/// How long threads have to end that have nothing to finish.
-pub(super) const LAST: Duration = Duration::from_secs(2);
+use super::commands::Commands;
+use super::config::Config;
+use super::member::Member;
+use super::partition::Worker;
+use super::shared::{Event, Shared, SharedPositions};
+use super::side_effects::Executor;
+use super::status::Status;
+use super::tail::Tailer;
+use super::threads::{DRAIN, END, join, spawn};
+use super::topics;
+use super::watch::Watch;
+use crate::view::{Applied, PartitionStore, Rows, Tailed, View, ViewFile, Waiters, Writer};
 
-/// Where reading stands, for lag tools: (topic, partition) to the next offset, as far as it changed.
-pub(super) type SharedPositions = Arc<Mutex<HashMap<(String, i32), i64>>>;
-
-/// What a service brings along.
+/// A service, as the runtime needs it.
 #[derive(Clone, Debug)]
 pub struct Service<H, A> {
     /// Its name, such as `order-service`.
@@ -41,19 +34,19 @@ pub struct Service<H, A> {
     pub outputs: Vec<String>,
     /// Its rules.
     pub handler: H,
-    /// What it does in the world.
-    pub actor: A,
+    /// Executes its side effects.
+    pub executor: A,
 }
 
 /// A running instance.
 pub struct Runtime {
     /// For queries.
     pub view: View,
-    /// For what HTTP requests ask for.
+    /// For the commands of HTTP requests.
     pub commands: Commands,
-    /// What the instance knows of itself.
+    /// The instance's health.
     pub status: Arc<Status>,
-    /// For looking at the cluster.
+    /// For reading the cluster's state.
     pub watch: Watch,
     member: Option<JoinHandle<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -62,10 +55,10 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Waits for the broker, makes and checks the topics, opens the view and starts the threads.
+    /// Waits for the broker, creates and checks the topics, opens the view and starts the threads.
     ///
     /// # Errors
-    /// What is wrong with the settings, the topics, the view's directory or the journal.
+    /// Unusable settings, topics, view directory or journal.
     pub async fn start<H, R, A>(config: Config, service: Service<H, A>) -> anyhow::Result<Self>
     where
         H: Handler,
@@ -86,31 +79,17 @@ impl Runtime {
     pub fn stop(mut self) {
         self.status.stop();
         if let Some(member) = self.member.take() {
-            join(member, Instant::now() + DRAIN + 2 * LAST);
+            join(member, Instant::now() + DRAIN + 2 * END);
         }
         self.status.halt();
         for worker in &self.workers {
-            // One that is gone needs no telling.
+            // The worker may have ended.
             let _ = worker.send(Event::Stop);
         }
-        let deadline = Instant::now() + LAST;
+        let deadline = Instant::now() + END;
         for thread in self.threads.drain(..) {
             join(thread, deadline);
         }
-    }
-}
-
-/// Waits for a thread to end. One that waits for a broker that is away is left: nothing it does is kept.
-fn join(thread: JoinHandle<()>, deadline: Instant) {
-    while !thread.is_finished() {
-        if Instant::now() >= deadline {
-            let name = thread.thread().name().unwrap_or_default();
-            return tracing::warn!("thread {name} does not end, and is left");
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    if thread.join().is_err() {
-        tracing::error!("a thread panicked");
     }
 }
 
@@ -127,28 +106,6 @@ fn all_topics<H, A>(service: &Service<H, A>) -> Vec<Topic> {
         }
     }
     all
-}
-
-/// Starts a thread whose end, while the instance does not stop, ends the process.
-pub(super) fn spawn(
-    status: &Arc<Status>,
-    name: &str,
-    body: impl FnOnce() + Send + 'static,
-) -> anyhow::Result<JoinHandle<()>> {
-    struct Tell(Arc<Status>, String);
-    impl Drop for Tell {
-        fn drop(&mut self) {
-            if std::thread::panicking() {
-                self.0.fatal(&format!("thread {} panicked", self.1));
-            }
-        }
-    }
-    let tell = Tell(status.clone(), name.to_owned());
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let _tell = tell;
-        body();
-    });
-    thread.with_context(|| format!("no thread for {name}"))
 }
 
 fn start_threads<H, R, A>(
@@ -172,8 +129,8 @@ where
     let workers: Vec<Sender<Event>> = channels.iter().map(|(to, _)| to.clone()).collect();
     let (to_view, tailed): (Sender<Tailed>, Receiver<Tailed>) = unbounded();
 
-    let to = (workers.clone(), to_view);
-    let (tailer, identities) = Tailer::start(&config, service.journal, &file, to, status.clone())?;
+    let (tailer, identities) =
+        Tailer::start(&config, service.journal, &file, workers.clone(), to_view, status.clone())?;
     let writer = Writer::<R>::new(file.connect(false)?, &identities, applied, waiters.clone())?;
     let journal = service.journal;
     let shared = Arc::new(Shared {
@@ -182,7 +139,7 @@ where
         inputs: service.inputs,
         instance: instance_name(service.name),
         handler: service.handler,
-        actor: Arc::new(service.actor),
+        executor: Arc::new(service.executor),
         commands: commands.clone(),
         tokio,
         status: status.clone(),
@@ -190,10 +147,10 @@ where
         config: config.clone(),
     });
 
-    let told = status.clone();
+    let writer_status = status.clone();
     let write = move || {
         if let Err(error) = writer.run(&tailed) {
-            told.fatal(&format!("the view can't be written: {error:#}"));
+            writer_status.fatal(&format!("the view can't be written: {error:#}"));
         }
     };
     let mut threads = vec![spawn(&status, "view", write)?, spawn(&status, "tailer", move || tailer.run())?];
@@ -202,15 +159,14 @@ where
         let worker = Worker::new(shared.clone(), partition, store, events);
         threads.push(spawn(&status, &format!("worker-{partition}"), move || worker.run())?);
     }
-    let who = (journal, shared.instance.as_str());
-    let member = Member::new(&config, who, workers.clone(), positions, status.clone())?;
+    let member = Member::new(&config, journal, &shared.instance, workers.clone(), positions, status.clone())?;
     let member = Some(spawn(&status, "membership", move || member.run())?);
     let view = View::new(file.path().to_owned(), waiters);
     let watch = Watch::new(&config);
     Ok(Runtime { view, commands, status, watch, member, threads, workers, _file: file })
 }
 
-/// Who claims, for people who read a journal.
+/// The name of this instance, for operators who read the journal.
 fn instance_name(service: &str) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{service}@{}/{}", host.trim(), std::process::id())

@@ -1,22 +1,25 @@
-//! What the workers of an instance share, and what they are told.
+//! What the workers of an instance share, and the events that they receive.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
-
-use super::Config;
-use super::commands::Commands;
-use super::runtime::SharedPositions;
-use super::status::Status;
 use journal::Head;
 
-/// What a worker hears of.
+use super::commands::Commands;
+use super::config::Config;
+use super::status::Status;
+
+/// The decided positions, for lag tools: (topic, partition) to the next offset, as far as it changed.
+pub(super) type SharedPositions = Arc<Mutex<HashMap<(String, i32), i64>>>;
+
+/// An event for a worker.
 #[derive(Debug)]
 pub(super) enum Event {
     /// The group assigns the partition to this instance.
     Assigned,
-    /// The group takes it away: finish (unless it is lost already), and tell when done.
+    /// The group takes it away: finish, unless it is already lost, and report it.
     Revoked { at_once: bool, done: Sender<()> },
     /// A record of the journal.
     ReadBack { offset: i64, head: Head, at: Instant },
@@ -32,7 +35,7 @@ pub(super) struct Shared<H, A> {
     pub(super) inputs: Vec<String>,
     pub(super) instance: String,
     pub(super) handler: H,
-    pub(super) actor: Arc<A>,
+    pub(super) executor: Arc<A>,
     pub(super) commands: Commands,
     pub(super) tokio: tokio::runtime::Handle,
     pub(super) status: Arc<Status>,

@@ -1,33 +1,32 @@
-//! Acting on the world: what an entity's durable state wants done outside, done after the record was read back, answered
-//! with messages.
+//! Side effects on external systems: started once the entity's record was read back, and answered with messages.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use journal::{Intent, NoSideEffect};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-
-use super::commands::Commands;
-use journal::{Intent, NoSideEffect};
 use vocabulary::messages::Outgoing;
 use vocabulary::time::Timestamp;
 
-/// The pause before an answer that Kafka did not take is sent again.
+use super::commands::Commands;
+
+/// The pause before an answer that Kafka did not confirm is sent again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Who performs a service's acts.
+/// Executes a service's side effects.
 pub trait Executor: Send + Sync + 'static {
-    /// What can be wanted.
+    /// The service's side effects.
     type SideEffect;
 
-    /// Does it, with the intent's id as idempotency key, and says the outcome as messages whose ids derive from it. It is
-    /// called again with the same intent after a take-over.
+    /// Executes the intent, with its id as idempotency key, and returns the outcome as messages whose ids derive from it.
+    /// Called again with the same intent after a take-over.
     fn execute(&self, intent: &Intent<Self::SideEffect>, now: Timestamp) -> impl Future<Output = Vec<Outgoing>> + Send;
 }
 
-/// For services that don't act on the world.
+/// The executor of services without side effects.
 #[derive(Clone, Copy, Debug)]
 pub struct NoExecutor;
 
@@ -38,38 +37,40 @@ impl Executor for NoExecutor {
     }
 }
 
-/// The acts of one claim that are underway. Dropping them gives them up.
+/// The running side effects of one claim. Dropping them aborts them.
 pub(super) struct SideEffects<R> {
-    actor: Arc<R>,
+    executor: Arc<R>,
     commands: Commands,
     tokio: Handle,
-    underway: HashMap<String, JoinHandle<()>>,
+    running: HashMap<String, JoinHandle<()>>,
 }
 
 impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
-    pub(super) fn new(actor: Arc<R>, commands: Commands, tokio: Handle) -> Self {
-        Self { actor, commands, tokio, underway: HashMap::new() }
+    pub(super) fn new(executor: Arc<R>, commands: Commands, tokio: Handle) -> Self {
+        Self { executor, commands, tokio, running: HashMap::new() }
     }
 
-    /// Performs an intent, when it is due.
+    /// Executes an intent when it is due.
     pub(super) fn start(&mut self, intent: Intent<R::SideEffect>) {
-        self.underway.retain(|_, task| !task.is_finished());
-        let (actor, commands, id) = (self.actor.clone(), self.commands.clone(), intent.id.clone());
+        self.running.retain(|_, task| !task.is_finished());
+        let executor = self.executor.clone();
+        let commands = self.commands.clone();
+        let id = intent.id.clone();
         let task = self.tokio.spawn(async move {
             tokio::time::sleep(intent.due.since(Timestamp::now())).await;
-            for answer in actor.execute(&intent, Timestamp::now()).await {
+            for answer in executor.execute(&intent, Timestamp::now()).await {
                 while let Err(error) = commands.send(&answer).await {
                     tracing::warn!(intent = intent.id, "{error}; sending again");
                     tokio::time::sleep(AGAIN).await;
                 }
             }
         });
-        self.underway.insert(id, task);
+        self.running.insert(id, task);
     }
 
-    /// Gives one up.
-    pub(super) fn forget(&mut self, id: &str) {
-        if let Some(task) = self.underway.remove(id) {
+    /// Aborts a side effect.
+    pub(super) fn abandon(&mut self, id: &str) {
+        if let Some(task) = self.running.remove(id) {
             task.abort();
         }
     }
@@ -77,7 +78,7 @@ impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
 
 impl<R> Drop for SideEffects<R> {
     fn drop(&mut self) {
-        for task in self.underway.values() {
+        for task in self.running.values() {
             task.abort();
         }
     }

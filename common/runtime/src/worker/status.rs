@@ -1,43 +1,44 @@
-//! What the instance knows of itself: what /health/live and /health/ready tell, and what ends it.
+//! The health of the instance, as `/health/live` and `/health/ready` report it, and the failure that ends it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use journal::StepDown;
 use tokio::sync::watch;
-
-use crate::view::Applied;
 use vocabulary::time::Timestamp;
 
-/// A loop that has not come round for so long is stuck.
+use crate::view::Applied;
+
+/// A thread without a heartbeat for so long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// Where a partition's worker stands.
+/// The state of a partition on this instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Another instance's.
+pub(super) enum PartitionState {
+    /// Owned by another instance.
     Elsewhere,
     /// Assigned to this instance, and not claimed yet.
     Claiming,
     /// Claimed.
     Owned,
-    /// Stepped down; to be claimed again.
-    SteppedDown(String),
+    /// Stepped down, and to be claimed again.
+    SteppedDown(StepDown),
 }
 
 /// Shared by all threads of an instance.
 #[derive(Debug)]
 pub struct Status {
-    places: Mutex<BTreeMap<i32, Place>>,
+    partitions: Mutex<BTreeMap<i32, PartitionState>>,
     joined: AtomicBool,
     beats: Mutex<BTreeMap<String, Timestamp>>,
-    /// When the tailer first stood at the journal's end; 0 before.
+    /// The tailer has reached the journal's end.
     pub(super) caught_up: AtomicBool,
     /// The broker's time of the newest record read.
     pub(super) read: AtomicI64,
-    /// When the brokers that lead the journal were last heard of; 0 before.
-    pub(super) heard: AtomicI64,
+    /// The last contact with the brokers that lead the journal; 0 before the first.
+    pub(super) last_contact: AtomicI64,
     pub(super) applied: Arc<Applied>,
     lag_limit: Duration,
     fatal: watch::Sender<Option<String>>,
@@ -45,18 +46,18 @@ pub struct Status {
     halted: AtomicBool,
 }
 
-/// A silence as long as this is usual: an empty fetch takes half a second, and once a second it is looked at.
+/// Pauses up to this are usual: an empty fetch takes half a second, and the statistics come once a second.
 const USUAL_SILENCE: Duration = Duration::from_secs(3);
 
 impl Status {
     pub(super) fn new(applied: Arc<Applied>, lag_limit: Duration) -> Self {
         Self {
-            places: Mutex::default(),
+            partitions: Mutex::default(),
             joined: AtomicBool::new(false),
             beats: Mutex::default(),
             caught_up: AtomicBool::new(false),
             read: AtomicI64::new(0),
-            heard: AtomicI64::new(0),
+            last_contact: AtomicI64::new(0),
             applied,
             lag_limit,
             fatal: watch::channel(None).0,
@@ -65,11 +66,11 @@ impl Status {
         }
     }
 
-    /// Ends the process with this reason, soon.
-    pub(super) fn fatal(&self, why: &str) {
+    /// Requests the end of the process, for this reason.
+    pub(super) fn fatal(&self, reason: &str) {
         if !self.is_stopping() {
-            tracing::error!("this process can't go on and ends: {why}");
-            self.fatal.send_if_modified(|old| old.is_none() && old.replace(why.to_owned()).is_none());
+            tracing::error!("the process can't continue and ends: {reason}");
+            self.fatal.send_if_modified(|old| old.is_none() && old.replace(reason.to_owned()).is_none());
         }
     }
 
@@ -77,22 +78,22 @@ impl Status {
     pub async fn ended(&self) -> String {
         let mut fatal = self.fatal.subscribe();
         match fatal.wait_for(Option::is_some).await {
-            Ok(why) => why.clone().unwrap_or_default(),
-            Err(_) => "the status is gone".to_owned(),
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => "the status was dropped".to_owned(),
         }
     }
 
-    /// From now on threads end because they are asked to.
+    /// Requests all threads to end.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the process was asked to end.
+    /// Returns true if the process was requested to end.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    /// The workers have finished: reading the journal may end, too.
+    /// The workers have finished: reading the journal may end too.
     pub(super) fn halt(&self) {
         self.halted.store(true, Ordering::SeqCst);
     }
@@ -105,22 +106,22 @@ impl Status {
         self.joined.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn place(&self, partition: i32, place: Place) {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, place);
+    pub(super) fn set_partition(&self, partition: i32, state: PartitionState) {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, state);
     }
 
-    /// A loop comes round.
-    pub(super) fn beat(&self, who: &str) {
+    /// Records a heartbeat of a thread.
+    pub(super) fn beat(&self, thread: &str) {
         let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
-        match beats.get_mut(who) {
+        match beats.get_mut(thread) {
             Some(at) => *at = Timestamp::now(),
             None => {
-                beats.insert(who.to_owned(), Timestamp::now());
+                beats.insert(thread.to_owned(), Timestamp::now());
             }
         }
     }
 
-    /// How far the view is behind what was read.
+    /// How far the view is behind the records read.
     pub fn view_lag(&self) -> Duration {
         if self.applied.queued.load(Ordering::Relaxed) == 0 {
             return Duration::ZERO;
@@ -128,58 +129,61 @@ impl Status {
         Timestamp::now().since(Timestamp(self.applied.newest.load(Ordering::Relaxed)))
     }
 
-    /// How old the view's data may be: how far it is behind what was read, or, where nothing is heard of Kafka, since when.
+    /// How old the view's data may be: its lag, or the time since the last contact with Kafka if that is longer.
     pub fn data_age(&self) -> Duration {
-        let heard = self.heard.load(Ordering::Relaxed);
-        let silent = if heard == 0 { Duration::ZERO } else { Timestamp::now().since(Timestamp(heard)) };
+        let contact = self.last_contact.load(Ordering::Relaxed);
+        let silent = if contact == 0 { Duration::ZERO } else { Timestamp::now().since(Timestamp(contact)) };
         let lag = self.view_lag();
         if silent < USUAL_SILENCE { lag } else { lag.max(silent) }
     }
 
-    /// Each partition, and where its worker stands on this instance.
+    /// Each partition's state on this instance: `elsewhere`, `claiming`, `owned` or `stepped down`.
     pub fn partitions(&self) -> BTreeMap<i32, &'static str> {
-        let word = |place: &Place| match place {
-            Place::Elsewhere => "elsewhere",
-            Place::Claiming => "claiming",
-            Place::Owned => "owned",
-            Place::SteppedDown(_) => "stepped down",
+        let name = |state: &PartitionState| match state {
+            PartitionState::Elsewhere => "elsewhere",
+            PartitionState::Claiming => "claiming",
+            PartitionState::Owned => "owned",
+            PartitionState::SteppedDown(_) => "stepped down",
         };
-        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.iter().map(|(partition, place)| (*partition, word(place))).collect()
+        let partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        partitions.iter().map(|(partition, state)| (*partition, name(state))).collect()
     }
 
-    /// Each check and what is wrong, if anything; live when all is well.
+    /// The checks and their results; the process is live if all are `Ok`.
     pub fn live(&self) -> BTreeMap<String, Result<String, String>> {
         let now = Timestamp::now();
         let beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
-        let check = |(who, at): (&String, &Timestamp)| {
+        let check = |(thread, at): (&String, &Timestamp)| {
             let ago = now.since(*at);
-            let told =
-                if ago < STUCK { Ok("running".to_owned()) } else { Err(format!("silent for {} s", ago.as_secs())) };
-            (who.clone(), told)
+            let result = if ago < STUCK {
+                Ok("running".to_owned())
+            } else {
+                Err(format!("no heartbeat for {} s", ago.as_secs()))
+            };
+            (thread.clone(), result)
         };
         let mut checks: BTreeMap<_, _> = beats.iter().map(check).collect();
-        if let Some(why) = self.fatal.borrow().clone() {
-            checks.insert("process".to_owned(), Err(why));
+        if let Some(reason) = self.fatal.borrow().clone() {
+            checks.insert("process".to_owned(), Err(reason));
         }
         checks
     }
 
-    /// Each check and what is wrong, if anything; ready when all is well: in the group, every assigned partition claimed,
-    /// the view close behind.
+    /// The checks and their results; the instance is ready if all are `Ok`: it is in the group, owns every assigned
+    /// partition, and its view is close behind.
     pub fn ready(&self) -> BTreeMap<String, Result<String, String>> {
         let mut checks = self.live();
         let joined = self.joined.load(Ordering::SeqCst);
         let group = if joined { Ok("joined".to_owned()) } else { Err("waiting for the consumer group".to_owned()) };
         checks.insert("group".to_owned(), group);
-        for (partition, place) in &*self.places.lock().unwrap_or_else(PoisonError::into_inner) {
-            let told = match place {
-                Place::Elsewhere => Ok("another instance's".to_owned()),
-                Place::Owned => Ok("owned".to_owned()),
-                Place::Claiming => Err("assigned, being claimed".to_owned()),
-                Place::SteppedDown(why) => Err(format!("stepped down: {why}")),
+        for (partition, state) in &*self.partitions.lock().unwrap_or_else(PoisonError::into_inner) {
+            let result = match state {
+                PartitionState::Elsewhere => Ok("owned by another instance".to_owned()),
+                PartitionState::Owned => Ok("owned".to_owned()),
+                PartitionState::Claiming => Err("claiming".to_owned()),
+                PartitionState::SteppedDown(reason) => Err(format!("stepped down: {reason}")),
             };
-            checks.insert(format!("partition {partition}"), told);
+            checks.insert(format!("partition {partition}"), result);
         }
         let lag = self.view_lag();
         let view = if !self.caught_up.load(Ordering::SeqCst) {

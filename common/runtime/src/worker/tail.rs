@@ -7,45 +7,45 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use crossbeam_channel::Sender;
+use journal::{Head, Record};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
+use vocabulary::time::Timestamp;
 
-use super::Config;
-use super::client::{self, Quiet, ask, is_passing};
-use super::inputs::lost_position;
+use super::client::{self, ClientLog, is_out_of_range, is_transient, until_answered};
+use super::config::Config;
 use super::shared::Event;
 use super::status::Status;
 use crate::view::{Identity, Tailed, ViewFile};
-use journal::{Head, Record};
-use vocabulary::time::Timestamp;
 
 const POLL: Duration = Duration::from_millis(100);
+/// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// With more read and not yet applied, reading waits for the view.
-const QUEUED_MOST: usize = 128 << 20;
+/// With more bytes read and not yet applied, reading waits for the view.
+const QUEUE_LIMIT: usize = 128 << 20;
 
-/// How often librdkafka says how its connections are.
+/// How often librdkafka reports the state of its connections.
 const STATISTICS_MS: &str = "1000";
 
-/// The tailer's client, which keeps in mind when the brokers that lead the journal were last heard of. A fetch that finds
-/// nothing new is answered too, so that is never long ago while they are there.
-struct Listening {
-    quiet: Quiet,
+/// The tailer's client, which records the last contact with the brokers that lead the journal. Empty fetches are answered
+/// too, so the last contact is never long ago while the brokers are reachable.
+struct TailClient {
+    log: ClientLog,
     journal: &'static str,
     status: Arc<Status>,
 }
 
-impl ClientContext for Listening {
+impl ClientContext for TailClient {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        self.quiet.log(level, fac, message);
+        self.log.log(level, fac, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.quiet.error(error, reason);
+        self.log.error(error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -55,47 +55,55 @@ impl ClientContext for Listening {
             let leads = statistics.brokers.values().find(|broker| broker.nodeid == leader);
             leads.map(|broker| broker.rxidle).filter(|micros| *micros >= 0)
         };
-        // Of several, the one that was heard of longest ago; none where one has never been.
+        // Of several, the one with the oldest contact; `None` if there was none with one of them.
         let idle: Option<Vec<i64>> = partitions.map(|(_, partition)| idle(partition.leader)).collect();
         if let Some(micros) = idle.and_then(|all| all.into_iter().max()) {
-            self.status.heard.store(Timestamp::now().0.saturating_sub(micros / 1_000), Ordering::Relaxed);
+            self.status.last_contact.store(Timestamp::now().0.saturating_sub(micros / 1_000), Ordering::Relaxed);
         }
     }
 }
 
-impl ConsumerContext for Listening {}
+impl ConsumerContext for TailClient {}
 
-/// Reads the journal from where the view stands.
+/// The progress of reading one partition.
+struct Progress {
+    /// The end at the start of the instance.
+    end: i64,
+    next: i64,
+}
+
+/// Reads the journal from the view's offsets.
 pub(super) struct Tailer {
-    consumer: BaseConsumer<Listening>,
+    consumer: BaseConsumer<TailClient>,
     workers: Vec<Sender<Event>>,
     view: Sender<Tailed>,
     status: Arc<Status>,
-    /// Per partition: the end seen at the start, and the next offset.
-    ends: Vec<(i64, i64)>,
+    partitions: Vec<Progress>,
 }
 
 impl Tailer {
-    /// Checks that the view is of this log, makes it anew where it is not, and takes its place. Returns how far the view
-    /// had come.
+    /// Checks that the view is of this log, recreates it if not, and assigns the view's offsets. Returns the view's
+    /// progress.
     pub(super) fn start(
         config: &Config,
         journal: &'static str,
         file: &ViewFile,
-        (workers, view): (Vec<Sender<Event>>, Sender<Tailed>),
+        workers: Vec<Sender<Event>>,
+        view: Sender<Tailed>,
         status: Arc<Status>,
     ) -> anyhow::Result<(Self, Vec<Identity>)> {
         let mut settings = client::consumer(config);
         settings.set("statistics.interval.ms", STATISTICS_MS);
-        let context = Listening { quiet: Quiet::new("tailer"), journal, status: status.clone() };
-        let consumer: BaseConsumer<Listening> = BaseConsumer::from_config_and_context(&settings, context)?;
+        let context = TailClient { log: ClientLog::new("tailer"), journal, status: status.clone() };
+        let consumer: BaseConsumer<TailClient> = BaseConsumer::from_config_and_context(&settings, context)?;
         let mut identities = file.identities()?;
-        if let Some(why) = strange(&consumer, journal, &identities)? {
-            tracing::warn!(why, "the view is of another log: it is made anew from the journal");
+        if let Some(reason) = mismatch(&consumer, journal, &identities)? {
+            tracing::warn!(reason, "the view is of another log and is rebuilt from the journal");
             file.remake()?;
             identities.clear();
         }
-        let (mut list, mut ends) = (TopicPartitionList::new(), Vec::new());
+        let mut list = TopicPartitionList::new();
+        let mut partitions = Vec::new();
         for partition in 0..config.partitions {
             let (low, high) = watermarks(&consumer, journal, partition)?;
             let next = identities.iter().find(|i| i.partition == partition).map_or(0, |i| i.next_offset);
@@ -105,10 +113,10 @@ impl Tailer {
                 );
             }
             list.add_partition_offset(journal, partition, Offset::Offset(next))?;
-            ends.push((high, next));
+            partitions.push(Progress { end: high, next });
         }
         consumer.assign(&list)?;
-        let tailer = Self { consumer, workers, view, status, ends };
+        let tailer = Self { consumer, workers, view, status, partitions };
         Ok((tailer, identities))
     }
 
@@ -116,63 +124,66 @@ impl Tailer {
     pub(super) fn run(mut self) {
         while !self.status.is_halted() {
             self.status.beat("tailer");
-            if !self.status.caught_up.load(Ordering::Relaxed) && self.ends.iter().all(|(end, next)| next >= end) {
+            if !self.status.caught_up.load(Ordering::Relaxed)
+                && self.partitions.iter().all(|progress| progress.next >= progress.end)
+            {
                 self.status.caught_up.store(true, Ordering::SeqCst);
             }
             match self.consumer.poll(POLL) {
                 None => {}
                 Some(Ok(message)) => {
-                    let (partition, offset) = (message.partition(), message.offset());
+                    let partition = message.partition();
+                    let offset = message.offset();
                     let at = Timestamp(message.timestamp().to_millis().unwrap_or_default());
                     let bytes = message.payload().unwrap_or_default();
                     let record = Record::read(bytes).ok();
                     let tailed = Tailed { partition, offset, at, bytes: bytes.len(), record };
-                    if self.hand_on(tailed).is_none() {
+                    if self.hand_over(tailed).is_none() {
                         return;
                     }
                 }
-                Some(Err(error)) if lost_position(&error) => {
-                    return self.status.fatal(&format!("the journal's next record is not there any more: {error}"));
+                Some(Err(error)) if is_out_of_range(&error) => {
+                    return self.status.fatal(&format!("the journal's next record no longer exists: {error}"));
                 }
-                Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_passing) => {}
+                Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
                 Some(Err(error)) => return self.status.fatal(&format!("the journal can't be read: {error}")),
             }
         }
     }
 
-    /// First the worker, then the view; none when the view is gone.
-    fn hand_on(&mut self, tailed: Tailed) -> Option<()> {
+    /// Sends a record to the worker, then to the view; returns `None` if the view has ended.
+    fn hand_over(&mut self, tailed: Tailed) -> Option<()> {
         let index = usize::try_from(tailed.partition).ok()?;
         let head = tailed.record.as_ref().map_or(Head::Garbage, |record| record.head());
         let read = Event::ReadBack { offset: tailed.offset, head, at: Instant::now() };
-        // A worker that is gone needs no read-back.
+        // The worker may have ended.
         let _ = self.workers.get(index)?.send(read);
-        if let Some((_, next)) = self.ends.get_mut(index) {
-            *next = tailed.offset.saturating_add(1);
+        if let Some(progress) = self.partitions.get_mut(index) {
+            progress.next = tailed.offset.saturating_add(1);
         }
         self.status.read.store(tailed.at.0, Ordering::Relaxed);
         let queued = self.status.applied.queued.fetch_add(tailed.bytes, Ordering::Relaxed);
-        if queued > QUEUED_MOST {
+        if queued > QUEUE_LIMIT {
             self.wait_for_view();
         }
         self.view.send(tailed).ok()
     }
 
     fn wait_for_view(&self) {
-        while self.status.applied.queued.load(Ordering::Relaxed) > QUEUED_MOST / 2 && !self.status.is_halted() {
+        while self.status.applied.queued.load(Ordering::Relaxed) > QUEUE_LIMIT / 2 && !self.status.is_halted() {
             self.status.beat("tailer");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-fn watermarks(consumer: &BaseConsumer<Listening>, journal: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
-    ask("the journal's ends are asked for", || consumer.fetch_watermarks(journal, partition, PATIENCE))
+fn watermarks(consumer: &BaseConsumer<TailClient>, journal: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
+    until_answered("the journal's ends can't be read", || consumer.fetch_watermarks(journal, partition, PATIENCE))
 }
 
-/// Why the view can't be of this log: it is ahead of it, or a claim it knows is not there.
-fn strange(
-    consumer: &BaseConsumer<Listening>,
+/// Why the view can't be of this log: it is ahead of the log, or the log lacks the view's last claim.
+fn mismatch(
+    consumer: &BaseConsumer<TailClient>,
     journal: &str,
     identities: &[Identity],
 ) -> anyhow::Result<Option<String>> {
@@ -181,14 +192,14 @@ fn strange(
         let (low, high) = watermarks(consumer, journal, partition)?;
         if identity.next_offset > high {
             return Ok(Some(format!(
-                "it is at {} of {journal}-{partition}, which ends at {high}",
+                "its offset in {journal}-{partition} is {}, but the log ends at {high}",
                 identity.next_offset
             )));
         }
         let Some((offset, nonce)) = identity.claim else { continue };
-        let there = offset >= low && offset < high && claim_at(consumer, journal, partition, offset)? == Some(nonce);
-        if !there {
-            return Ok(Some(format!("the claim it knows at {offset} of {journal}-{partition} is not there")));
+        let found = offset >= low && offset < high && claim_at(consumer, journal, partition, offset)? == Some(nonce);
+        if !found {
+            return Ok(Some(format!("{journal}-{partition} has not its claim at {offset}")));
         }
     }
     Ok(None)
@@ -196,7 +207,7 @@ fn strange(
 
 /// The nonce of the claim at an offset.
 fn claim_at(
-    consumer: &BaseConsumer<Listening>,
+    consumer: &BaseConsumer<TailClient>,
     journal: &str,
     partition: i32,
     offset: i64,
@@ -217,7 +228,7 @@ fn claim_at(
                 consumer.unassign()?;
                 return Ok(nonce);
             }
-            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_passing) => {}
+            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
             Some(Err(error)) => return Err(error).context("the journal can't be read"),
         }
     }

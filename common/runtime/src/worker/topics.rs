@@ -1,4 +1,4 @@
-//! Making the topics, and refusing to start where they are not as they must be.
+//! Creates the topics, and refuses to start with unsuitable ones.
 
 use std::time::Duration;
 
@@ -6,41 +6,40 @@ use anyhow::{Context as _, bail};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::RDKafkaErrorCode;
-
-use super::Config;
-use super::client::{self, Quiet};
 use vocabulary::topics::Topic;
+
+use super::client::{self, ClientLog};
+use super::config::Config;
 
 /// How long one request to the broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The pause between two tries to reach the broker doubles from the first to the last.
+/// The pause between two attempts to reach the broker; it doubles from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(15);
 
-/// The admin client, once the broker answers; until then it waits, and says so.
-pub(super) async fn reach(config: &Config) -> anyhow::Result<(AdminClient<Quiet>, String)> {
-    let mut admin = AdminClient::from_config_and_context(&client::base(config), Quiet::new("admin"))
+/// Returns the admin client and the cluster's id, once the broker answers; logs each failed attempt.
+pub(super) async fn reach(config: &Config) -> anyhow::Result<(AdminClient<ClientLog>, String)> {
+    let mut admin = AdminClient::from_config_and_context(&client::base(config), ClientLog::new("admin"))
         .context("kafka.client: librdkafka refuses these settings")?;
     let mut pause = FIRST_PAUSE;
     loop {
-        // The call blocks; it is made where that harms nobody.
-        let (asked, cluster) = tokio::task::spawn_blocking(move || {
+        let (returned, cluster) = tokio::task::spawn_blocking(move || {
             let cluster = admin.inner().fetch_cluster_id(PATIENCE);
             (admin, cluster)
         })
         .await?;
         if let Some(cluster) = cluster {
-            return Ok((asked, cluster));
+            return Ok((returned, cluster));
         }
         tracing::warn!(brokers = config.brokers, next_try_in = ?pause, "waiting for Kafka: no broker answers");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LAST_PAUSE);
-        admin = asked;
+        admin = returned;
     }
 }
 
-/// Makes the topics that are missing, and checks the partition count of all.
-pub(super) async fn prepare(admin: &AdminClient<Quiet>, config: &Config, topics: &[Topic]) -> anyhow::Result<()> {
+/// Creates the missing topics, and checks the partition count of all.
+pub(super) async fn prepare(admin: &AdminClient<ClientLog>, config: &Config, topics: &[Topic]) -> anyhow::Result<()> {
     let settings: Vec<_> = topics.iter().map(|topic| (topic, topic.settings())).collect();
     let new: Vec<NewTopic<'_>> = settings
         .iter()
@@ -50,33 +49,33 @@ pub(super) async fn prepare(admin: &AdminClient<Quiet>, config: &Config, topics:
         })
         .collect();
     let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
-    for made in admin.create_topics(&new, &options).await.context("topics can't be made")? {
-        match made {
-            Ok(name) => tracing::info!(topic = name, partitions = config.partitions, "topic made"),
+    for created in admin.create_topics(&new, &options).await.context("the topics can't be created")? {
+        match created {
+            Ok(name) => tracing::info!(topic = name, partitions = config.partitions, "topic created"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((name, RDKafkaErrorCode::InvalidReplicationFactor)) => bail!(
-                "topic {name} can't be made with kafka.replication = {}: the cluster has fewer brokers",
+                "topic {name} can't be created with kafka.replication = {}: the cluster has fewer brokers",
                 config.replication
             ),
-            Err((name, code)) => bail!("topic {name} can't be made: {code}"),
+            Err((name, code)) => bail!("topic {name} can't be created: {code}"),
         }
     }
     check(admin, config, topics).await
 }
 
 /// Every topic must have the configured number of partitions: a worker owns the same number of each.
-async fn check(admin: &AdminClient<Quiet>, config: &Config, topics: &[Topic]) -> anyhow::Result<()> {
+async fn check(admin: &AdminClient<ClientLog>, config: &Config, topics: &[Topic]) -> anyhow::Result<()> {
     for topic in topics {
         loop {
             let count = partitions_of(admin, &topic.name)?;
             if count == config.partitions {
                 break;
             }
-            // A topic made a moment ago may not be known to this broker yet.
+            // This broker may not know a new topic yet.
             if count > 0 {
                 bail!(
                     "topic {} has {count} partitions, but kafka.partitions is {}. All topics must have the same count, \
-                     which is fixed when they are made: set kafka.partitions = {count}, or use other topics",
+                     which is fixed at their creation: set kafka.partitions = {count}, or use other topics",
                     topic.name,
                     config.partitions
                 );
@@ -87,9 +86,9 @@ async fn check(admin: &AdminClient<Quiet>, config: &Config, topics: &[Topic]) ->
     Ok(())
 }
 
-fn partitions_of(admin: &AdminClient<Quiet>, topic: &str) -> anyhow::Result<i32> {
-    let asked = || admin.inner().fetch_metadata(Some(topic), PATIENCE);
-    let metadata = client::ask(&format!("topic {topic} is asked for"), asked)?;
+fn partitions_of(admin: &AdminClient<ClientLog>, topic: &str) -> anyhow::Result<i32> {
+    let request = || admin.inner().fetch_metadata(Some(topic), PATIENCE);
+    let metadata = client::until_answered(&format!("topic {topic} can't be described"), request)?;
     let count = metadata.topics().iter().find(|t| t.name() == topic).map_or(0, |t| t.partitions().len());
     Ok(i32::try_from(count)?)
 }

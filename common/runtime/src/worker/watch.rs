@@ -1,8 +1,8 @@
-//! Looking at the cluster for people: who is in which consumer group, how far each is behind, and what lies on dead-letter
-//! topics. Apart from all that works: it changes nothing, commits nothing, and joins no group.
+//! Reads the cluster's state for operators: consumer groups, their members and lag, and dead letters. It changes nothing,
+//! commits nothing, and joins no group.
 
 mod assignment;
-mod letter;
+mod dead_letter;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,22 +14,24 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::Config;
-use super::client::{self, Quiet};
+pub use self::dead_letter::DeadLetter;
 use vocabulary::blob::Blob;
 use vocabulary::messages::{self, Headers};
 use vocabulary::retry::Retryable;
 use vocabulary::time::Timestamp;
 use vocabulary::topics;
 
-/// How long the broker has to answer a question.
+use super::client::{self, ClientLog};
+use super::config::Config;
+
+/// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is asked could not be seen.
+/// The cluster's state could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// What the client says.
-    #[error("Kafka does not tell: {0}")]
+    /// The client's error.
+    #[error("Kafka does not answer: {0}")]
     Kafka(#[from] KafkaError),
     /// The process is stopping.
     #[error("the service is stopping")]
@@ -47,22 +49,22 @@ impl Retryable for WatchError {
 pub struct Group {
     /// Its name.
     pub name: String,
-    /// Such as `Stable`, or `Empty` when nobody is in it.
+    /// Such as `Stable`, or `Empty` if it has no members.
     pub state: String,
     /// Its members.
     pub members: Vec<Member>,
-    /// How far it is behind, by topic, where it has ever committed.
+    /// Its lag by topic, for the topics it has committed.
     pub lag: BTreeMap<String, i64>,
 }
 
 /// A member of a group: an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// What it calls itself: the service, the machine, the process.
+    /// Its client id: the service, the host, the process.
     pub client: String,
-    /// Where it comes from.
+    /// Its host.
     pub host: String,
-    /// The partitions it works on.
+    /// Its assigned partitions.
     pub partitions: Vec<i32>,
 }
 
@@ -71,33 +73,16 @@ pub struct Member {
 pub struct DeadLetterTopic {
     /// Its name.
     pub topic: String,
-    /// How many messages lie there.
+    /// How many messages it holds.
     pub count: i64,
 }
 
-/// A message on a dead-letter topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// Its partition.
-    pub partition: i32,
-    /// Its offset there.
-    pub offset: i64,
-    /// When it was put there.
-    pub at: Timestamp,
-    /// Its key, as it came.
-    pub key: Option<Blob>,
-    /// Its headers, those that say why it is here among them.
-    pub headers: Headers,
-    /// Its value, as it came.
-    pub value: Option<Blob>,
-}
-
-/// A handle for looking. Cheap to clone; connects when it is first used.
+/// A handle for reading the cluster's state. Cheap to clone; connects when it is first used.
 #[derive(Clone)]
 pub struct Watch {
     config: Arc<Config>,
-    /// One consumer for each group, since that is how its positions are asked for; `""` for all else.
-    clients: Arc<Mutex<HashMap<String, Arc<BaseConsumer<Quiet>>>>>,
+    /// A consumer per group, which is how a group's positions are read; `""` for all other requests.
+    clients: Arc<Mutex<HashMap<String, Arc<BaseConsumer<ClientLog>>>>>,
 }
 
 impl Watch {
@@ -105,7 +90,7 @@ impl Watch {
         Self { config: Arc::new(config.clone()), clients: Arc::default() }
     }
 
-    /// All consumer groups there are.
+    /// All consumer groups.
     ///
     /// # Errors
     /// [`WatchError`].
@@ -121,7 +106,7 @@ impl Watch {
         self.blocking(Self::read_dead_topics).await
     }
 
-    /// The newest messages of a dead-letter topic, newest first; none of any other topic.
+    /// The newest messages of a dead-letter topic, newest first; no messages of any other topic.
     ///
     /// # Errors
     /// [`WatchError`].
@@ -163,13 +148,13 @@ impl Watch {
 
     async fn blocking<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&Self) -> Result<T, WatchError> + Send + 'static,
+        request: impl FnOnce(&Self) -> Result<T, WatchError> + Send + 'static,
     ) -> Result<T, WatchError> {
         let watch = self.clone();
-        tokio::task::spawn_blocking(move || question(&watch)).await.map_err(|_| WatchError::Stopping)?
+        tokio::task::spawn_blocking(move || request(&watch)).await.map_err(|_| WatchError::Stopping)?
     }
 
-    fn client(&self, group: &str) -> Result<Arc<BaseConsumer<Quiet>>, WatchError> {
+    fn client(&self, group: &str) -> Result<Arc<BaseConsumer<ClientLog>>, WatchError> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = clients.get(group) {
             return Ok(known.clone());
@@ -178,7 +163,7 @@ impl Watch {
         if !group.is_empty() {
             settings.set("group.id", group);
         }
-        let made = Arc::new(BaseConsumer::from_config_and_context(&settings, Quiet::new("watch"))?);
+        let made = Arc::new(BaseConsumer::from_config_and_context(&settings, ClientLog::new("watch"))?);
         clients.insert(group.to_owned(), made.clone());
         Ok(made)
     }
@@ -213,25 +198,25 @@ impl Watch {
         topics: &[(String, usize)],
         ends: &mut HashMap<(String, i32), i64>,
     ) -> Result<BTreeMap<String, i64>, WatchError> {
-        let mut asked = TopicPartitionList::new();
+        let mut requested = TopicPartitionList::new();
         for (topic, partitions) in topics.iter().filter(|(topic, _)| !topics::is_dead_letters(topic)) {
             for partition in 0..i32::try_from(*partitions).unwrap_or(0) {
-                asked.add_partition(topic, partition);
+                requested.add_partition(topic, partition);
             }
         }
         let mut lag: BTreeMap<String, i64> = BTreeMap::new();
-        for told in self.client(group)?.committed_offsets(asked, PATIENCE)?.elements() {
-            let Offset::Offset(position) = told.offset() else { continue };
-            let place = (told.topic().to_owned(), told.partition());
-            let end = match ends.get(&place) {
+        for committed in self.client(group)?.committed_offsets(requested, PATIENCE)?.elements() {
+            let Offset::Offset(position) = committed.offset() else { continue };
+            let partition = (committed.topic().to_owned(), committed.partition());
+            let end = match ends.get(&partition) {
                 Some(end) => *end,
                 None => {
-                    let (_, end) = self.client("")?.fetch_watermarks(&place.0, place.1, PATIENCE)?;
-                    ends.insert(place.clone(), end);
+                    let (_, end) = self.client("")?.fetch_watermarks(&partition.0, partition.1, PATIENCE)?;
+                    ends.insert(partition.clone(), end);
                     end
                 }
             };
-            *lag.entry(place.0).or_default() += (end - position).max(0);
+            *lag.entry(partition.0).or_default() += (end - position).max(0);
         }
         Ok(lag)
     }
@@ -257,7 +242,7 @@ impl Watch {
         Ok(all)
     }
 
-    /// The partitions of a dead-letter topic; none of any other.
+    /// The partitions of a dead-letter topic; no partitions of any other topic.
     fn partitions(&self, topic: &str) -> Result<Vec<i32>, WatchError> {
         if !topics::is_dead_letters(topic) {
             return Ok(Vec::new());
@@ -267,7 +252,7 @@ impl Watch {
         Ok((0..i32::try_from(count).unwrap_or(0)).collect())
     }
 
-    /// The messages between two offsets, by a consumer of its own: what it is assigned is nobody else's business.
+    /// The messages between two offsets, by a new consumer, whose assignment no other request shares.
     fn read(&self, topic: &str, partition: i32, range: std::ops::Range<i64>) -> Result<Vec<DeadLetter>, WatchError> {
         let mut letters = Vec::new();
         if range.is_empty() {
@@ -275,7 +260,8 @@ impl Watch {
         }
         let mut settings = client::consumer(&self.config);
         settings.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest");
-        let consumer: BaseConsumer<Quiet> = BaseConsumer::from_config_and_context(&settings, Quiet::new("watch"))?;
+        let consumer: BaseConsumer<ClientLog> =
+            BaseConsumer::from_config_and_context(&settings, ClientLog::new("watch"))?;
         let mut from = TopicPartitionList::new();
         from.add_partition_offset(topic, partition, Offset::Offset(range.start))?;
         consumer.assign(&from)?;
@@ -287,7 +273,7 @@ impl Watch {
                 Some(Err(error)) => return Err(error.into()),
                 Some(Ok(message)) if message.offset() >= range.end => break,
                 Some(Ok(message)) => {
-                    letters.push(letter(&message));
+                    letters.push(to_dead_letter(&message));
                     if message.offset() + 1 >= range.end {
                         break;
                     }
@@ -298,7 +284,7 @@ impl Watch {
     }
 }
 
-fn letter(message: &rdkafka::message::BorrowedMessage<'_>) -> DeadLetter {
+fn to_dead_letter(message: &rdkafka::message::BorrowedMessage<'_>) -> DeadLetter {
     let mut headers = Headers::default();
     for header in message.headers().into_iter().flat_map(rdkafka::message::Headers::iter) {
         headers.push(messages::header::name(header.key), Blob(header.value.unwrap_or_default().to_vec()));

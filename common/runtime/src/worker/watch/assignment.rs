@@ -1,7 +1,7 @@
-//! What a group member is assigned, in the bytes of Kafka's consumer protocol (`ConsumerProtocolAssignment`): a version,
-//! then for each topic its name and its partitions. librdkafka hands the bytes on as they are.
+//! The assignment of a group member in Kafka's consumer protocol (`ConsumerProtocolAssignment`): a version, then for each
+//! topic its name and its partitions. librdkafka does not decode it.
 
-/// The partitions of all topics in it, each once; none where the bytes are of another protocol.
+/// The partitions of all topics, each once; empty if the bytes are of another protocol.
 pub(super) fn partitions(bytes: &[u8]) -> Vec<i32> {
     let mut all = read(bytes).unwrap_or_default();
     all.sort_unstable();

@@ -1,11 +1,13 @@
-//! When which entity wants to be woken. Kept beside the entities, so that a hundred thousand waiting ones cost nothing
-//! until their time.
+//! When to wake which entity. Separate from the entities, so that a hundred thousand waiting ones cost nothing until their
+//! time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Key;
 use vocabulary::time::Timestamp;
 
+use crate::entity::Key;
+
+/// At most one timer for each entity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Timers {
     queue: BTreeSet<(Timestamp, Key)>,
@@ -13,7 +15,7 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// The entity wants to be woken at `at`, or no more.
+    /// Sets the entity's timer; `None` removes it.
     pub(super) fn set(&mut self, key: &Key, at: Option<Timestamp>) {
         if self.by_key.get(key) == at.as_ref() {
             return;
@@ -27,12 +29,12 @@ impl Timers {
         }
     }
 
-    /// The next time anything is due.
+    /// When the next timer is due.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.queue.first().map(|(at, _)| *at)
     }
 
-    /// Takes out one that is due.
+    /// Removes and returns an entity whose timer is due.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<Key> {
         if self.next()? > now {
             return None;
@@ -50,7 +52,8 @@ mod tests {
     #[test]
     fn the_earliest_fires_first_and_each_once() {
         let mut timers = Timers::default();
-        let (a, b) = ("a".to_owned(), "b".to_owned());
+        let a = "a".to_owned();
+        let b = "b".to_owned();
         timers.set(&a, Some(Timestamp(5)));
         timers.set(&b, Some(Timestamp(3)));
         timers.set(&a, Some(Timestamp(9)));

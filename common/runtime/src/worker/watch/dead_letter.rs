@@ -1,21 +1,38 @@
-//! A message on a dead-letter topic: why it is there, and how it goes back to where it came from.
+//! A message on a dead-letter topic: why it was rejected, and its copy for the topic it came from.
 
 use std::borrow::Cow;
 
-use super::DeadLetter;
-use vocabulary::blob::Payload;
+use vocabulary::blob::{Blob, Payload};
 use vocabulary::messages::{Headers, Outgoing, header};
+use vocabulary::time::Timestamp;
 
-/// KIP-1034's headers begin so.
+/// The prefix of KIP-1034's headers.
 const ERRORS: &str = "__streams.errors.";
 
+/// A message on a dead-letter topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// When it was sent there.
+    pub at: Timestamp,
+    /// Its original key.
+    pub key: Option<Blob>,
+    /// Its original headers, and those of the rejection (KIP-1034).
+    pub headers: Headers,
+    /// Its original value.
+    pub value: Option<Blob>,
+}
+
 impl DeadLetter {
-    /// Why it could not be read.
+    /// Why the service could not read it.
     pub fn reason(&self) -> Option<&str> {
         self.headers.get("__streams.errors.message")
     }
 
-    /// Where it lay: topic, partition, offset.
+    /// Its origin: topic, partition, offset.
     pub fn source(&self) -> Option<(&str, i32, i64)> {
         let number = |name: &str| self.headers.get(name);
         let partition = number("__streams.errors.partition")?.parse().ok()?;
@@ -23,7 +40,7 @@ impl DeadLetter {
         Some((self.headers.get("__streams.errors.topic")?, partition, offset))
     }
 
-    /// The message as it came, for where it lay. `None` where it does not say where that was.
+    /// A copy of the original message for its origin. `None` if the headers do not name the origin.
     pub fn put_back(&self) -> Option<Outgoing> {
         let (topic, partition, offset) = self.source()?;
         let own = |(name, _): &&(Cow<'static, str>, _)| !name.starts_with(ERRORS);
@@ -37,10 +54,9 @@ impl DeadLetter {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use vocabulary::blob::Blob;
     use vocabulary::messages::{Message, Unreadable};
-    use vocabulary::time::Timestamp;
+
+    use super::*;
 
     #[test]
     fn it_goes_back_as_it_came() {

@@ -1,28 +1,28 @@
-//! What was said and what of it has arrived: the delivered mark. Apart, because a mark that runs ahead of the truth loses
-//! messages at the next take-over.
+//! The messages in flight, and the delivered mark that follows from them. Separate, because a mark that is ahead of the
+//! acknowledgements loses messages at the next take-over.
 
 use std::collections::VecDeque;
 
-/// The records whose outboxes are on their way, in the journal's order.
+/// The records whose outboxes are in flight, in the journal's order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Outbox {
     /// (offset of the record, messages not yet acknowledged), ascending.
-    underway: VecDeque<(i64, usize)>,
+    in_flight: VecDeque<(i64, usize)>,
     /// Everything before this offset has been read back.
     read: i64,
-    /// Whether anything was sent that no appended mark covers.
+    /// True if anything was sent that no appended mark covers.
     unmarked: bool,
 }
 
 impl Outbox {
     pub(super) fn new(read: i64) -> Self {
-        Self { underway: VecDeque::new(), read, unmarked: false }
+        Self { in_flight: VecDeque::new(), read, unmarked: false }
     }
 
     /// A valid record at `offset` sends `messages` now.
     pub(super) fn sent(&mut self, offset: i64, messages: usize) {
         if messages > 0 {
-            self.underway.push_back((offset, messages));
+            self.in_flight.push_back((offset, messages));
             self.unmarked = true;
         }
     }
@@ -32,35 +32,35 @@ impl Outbox {
         self.read = self.read.max(offset.saturating_add(1));
     }
 
-    /// One message of the record at `offset` has arrived.
+    /// One message of the record at `offset` was acknowledged.
     pub(super) fn delivered(&mut self, offset: i64) {
-        if let Ok(at) = self.underway.binary_search_by_key(&offset, |(o, _)| *o)
-            && let Some((_, left)) = self.underway.get_mut(at)
+        if let Ok(at) = self.in_flight.binary_search_by_key(&offset, |(o, _)| *o)
+            && let Some((_, left)) = self.in_flight.get_mut(at)
         {
             *left = left.saturating_sub(1);
         }
-        while self.underway.front().is_some_and(|(_, left)| *left == 0) {
-            self.underway.pop_front();
+        while self.in_flight.front().is_some_and(|(_, left)| *left == 0) {
+            self.in_flight.pop_front();
         }
     }
 
-    /// All outboxes before this offset are delivered: what is read back and not underway.
+    /// The mark: all outboxes before this offset are delivered.
     pub(super) fn mark(&self) -> i64 {
-        self.underway.front().map_or(self.read, |(offset, _)| *offset)
+        self.in_flight.front().map_or(self.read, |(offset, _)| *offset)
     }
 
-    /// Takes the mark for an entry to be appended.
+    /// Returns the mark for an entry to be appended.
     pub(super) fn take_mark(&mut self) -> i64 {
-        self.unmarked &= !self.underway.is_empty();
+        self.unmarked &= !self.in_flight.is_empty();
         self.mark()
     }
 
-    /// Whether everything sent has arrived.
+    /// Returns true if everything sent was acknowledged.
     pub(super) fn is_quiet(&self) -> bool {
-        self.underway.is_empty()
+        self.in_flight.is_empty()
     }
 
-    /// Whether an entry of its own for the mark would save a successor from sending again.
+    /// Returns true if an entry with only the mark would save a successor from sending again.
     pub(super) fn wants_mark(&self) -> bool {
         self.unmarked && self.is_quiet()
     }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mark_stops_at_the_first_record_underway() {
+    fn the_mark_stops_at_the_first_record_in_flight() {
         let mut outbox = Outbox::new(4);
         assert_eq!(outbox.mark(), 4);
         outbox.read_back(4);
@@ -80,7 +80,7 @@ mod tests {
         outbox.sent(5, 1);
         outbox.delivered(5);
         outbox.delivered(4);
-        assert_eq!(outbox.mark(), 4, "one of record 4's is missing");
+        assert_eq!(outbox.mark(), 4, "one acknowledgement of record 4 is missing");
         assert!(!outbox.wants_mark());
         outbox.delivered(4);
         assert_eq!(outbox.mark(), 6);
