@@ -1,5 +1,5 @@
-//! Bytes that are nearly always text or JSON, kept so that the journal stays readable with any Kafka tool and nothing is
-//! lost when they are neither.
+//! Bytes that are nearly always text or JSON, in a form that any Kafka tool can read and that loses nothing if they are
+//! neither.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -16,7 +16,7 @@ use serde_json::value::{RawValue, to_raw_value};
 pub struct Blob(pub Vec<u8>);
 
 impl Blob {
-    /// The text, when it is UTF-8.
+    /// The text, if it is UTF-8.
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
@@ -75,7 +75,7 @@ impl<'de> Deserialize<'de> for Blob {
     }
 }
 
-/// JSON text that is carried and never re-parsed on the way. Equal is what is written alike.
+/// JSON text that is passed on without parsing. Values are equal if their texts are.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Json(Box<RawValue>);
@@ -123,20 +123,20 @@ impl Hash for Json {
     }
 }
 
-/// What a message carries.
+/// The value of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Payload {
-    /// JSON that we wrote.
+    /// JSON that the service encoded.
     Json(Json),
-    /// Whatever came, as it came.
+    /// The original bytes of a received message.
     Bytes(Blob),
-    /// No value at all (a Kafka tombstone).
+    /// No value (a Kafka tombstone).
     Null,
 }
 
 impl Payload {
-    /// The bytes as they go into the Kafka record; none for a tombstone.
+    /// The bytes of the Kafka record; `None` for a tombstone.
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Json(json) => Some(json.text().as_bytes()),

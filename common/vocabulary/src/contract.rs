@@ -1,6 +1,6 @@
-//! The message contract, as data: every message with its type, from which its JSON Schema is made, and every topic. Each
-//! service has a table of its own beside its types (`contract.rs`); what all of them have in common stands here. The tests
-//! make `docs/asyncapi.json` of it, hold real messages against it, and read the last release's messages with it.
+//! The message contract as data: every message with its type, which yields its JSON Schema, and every topic. Each service
+//! has its own table beside its types (`contract.rs`); the common part is here. The tests generate `docs/asyncapi.json`
+//! from it, check real messages against it, and read the last release's messages with it.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -8,16 +8,16 @@ use serde::de::DeserializeOwned;
 use crate::messages::Reply;
 use crate::topics;
 
-/// What a message is, which says which headers it has.
+/// The sort of a message, which determines its headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// A saga asks a participant, which replies.
+    /// A saga's request to a participant, which replies.
     Command,
-    /// A participant answers.
+    /// A participant's reply.
     Reply,
-    /// A service tells what happened, or itself what it was asked by HTTP.
+    /// A service's event, or its own record of an HTTP request.
     Event,
-    /// What a person may say too, without key and headers.
+    /// A result that an operator may also send, without key and headers.
     Result,
 }
 
@@ -28,15 +28,15 @@ pub struct Entry {
     pub topic: &'static str,
     /// Its `ce_type`.
     pub kind: &'static str,
-    /// What it is.
+    /// Its sort.
     pub sort: Sort,
-    /// What it says, in a sentence.
+    /// Its meaning, in a sentence.
     pub about: &'static str,
-    /// A value, as JSON.
+    /// An example of its value, as JSON.
     pub example: &'static str,
     /// The schema of the value.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
-    /// Whether the value can be read.
+    /// Checks that a value can be read.
     pub read: fn(&[u8]) -> Result<(), String>,
 }
 
@@ -62,12 +62,12 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), String> {
     serde_path_to_error::deserialize::<_, T>(&mut de).map(|_| ()).map_err(|error| error.to_string())
 }
 
-/// A service's journal: which states stand in it.
+/// A service's journal, with the type of its states.
 #[derive(Clone, Copy, Debug)]
 pub struct Journal {
     /// Its topic.
     pub topic: &'static str,
-    /// Whether a state can be read.
+    /// Checks that a state can be read.
     pub read: fn(&[u8]) -> Result<(), String>,
 }
 
@@ -83,51 +83,51 @@ impl Journal {
 pub struct TopicDoc {
     /// Its name.
     pub name: &'static str,
-    /// What the key is.
+    /// The meaning of its key.
     pub key: &'static str,
-    /// What lies on it.
+    /// Its content.
     pub about: &'static str,
 }
 
-/// Every topic that is no journal and holds no dead letters: a line each.
+/// All topics except journals and dead-letter topics.
 pub const TOPICS: &[TopicDoc] = &[
-    TopicDoc { name: topics::ORDER_COMMANDS, key: "the order's id", about: "What is asked of order-service." },
+    TopicDoc { name: topics::ORDER_COMMANDS, key: "the order's id", about: "Commands for order-service." },
     TopicDoc {
         name: topics::CREATED_ORDERS,
         key: "the order's id",
-        about: "What order-service tells of orders: sagas begin with it.",
+        about: "Events of orders, from order-service: they start sagas.",
     },
-    TopicDoc { name: topics::INVENTORY_COMMANDS, key: "the warehouse", about: "What is asked of inventory-service." },
-    TopicDoc { name: topics::PAYMENT_COMMANDS, key: "the order's id", about: "What is asked of payment-service." },
-    TopicDoc { name: topics::SAGA_REPLIES, key: "the saga's id", about: "The participants' answers." },
+    TopicDoc { name: topics::INVENTORY_COMMANDS, key: "the warehouse", about: "Commands for inventory-service." },
+    TopicDoc { name: topics::PAYMENT_COMMANDS, key: "the order's id", about: "Commands for payment-service." },
+    TopicDoc { name: topics::SAGA_REPLIES, key: "the saga's id", about: "The participants' replies." },
     TopicDoc {
         name: topics::SAGA_COMMANDS,
         key: "the saga's id, or a definition's name",
-        about: "What operators ask of the orchestrator.",
+        about: "Operators' commands for the orchestrator.",
     },
     TopicDoc {
         name: topics::PAYMENT_RESULTS,
         key: "the order's id, or anything, or none",
-        about: "How payments ended, as a provider or a person says it.",
+        about: "Results of payments, from a provider or an operator.",
     },
     TopicDoc {
         name: topics::GOODS_RECEIVED,
         key: "the return's id, or anything, or none",
-        about: "What became of goods that came back, as a warehouse or a person says it.",
+        about: "Results of returns, from a warehouse or an operator.",
     },
-    TopicDoc { name: topics::STOCK_EVENTS, key: "the warehouse", about: "What people may want to know of the stock." },
+    TopicDoc { name: topics::STOCK_EVENTS, key: "the warehouse", about: "Events of the stock." },
     TopicDoc {
         name: topics::NOTIFICATIONS,
         key: "the order's id",
-        about: "What customers are told, in their language.",
+        about: "Notifications for customers, in their language.",
     },
 ];
 
-/// What no service alone says.
+/// The messages that several services send.
 pub const MESSAGES: &[Entry] = &[Entry::of::<Reply>(
     topics::SAGA_REPLIES,
     "saga.reply",
     Sort::Reply,
-    "A participant's answer to a command: done, refused (asking again is no use) or failed (it may be asked again).",
+    "A participant's reply to a command: done, refused (retrying does not help) or failed (retrying may help).",
     r#"{"outcome":"refused","reason":"out_of_stock","detail":"2 wanted, 1 there"}"#,
 )];

@@ -1,4 +1,4 @@
-//! Identifiers. Random ones are made at the edge (HTTP); all others are derived, so that deciding twice gives the same.
+//! Identifiers. HTTP handlers generate random ones; all others are derived, so that deciding twice gives the same.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// The name space of every id this system derives (RFC 9562, section 5.5).
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f2c_6a52_0f6c_4f0a_9d5a_1c5e_0a9b_7c11);
 
-/// An id that depends on its parts alone: UUIDv5 of the parts, joined so that no two lists of parts meet.
+/// An id that depends on its parts alone: UUIDv5 of the parts, joined so that different lists differ.
 pub fn derive(parts: &[&str]) -> Uuid {
     Uuid::new_v5(&NAMESPACE, parts.join("\u{1f}").as_bytes())
 }
@@ -21,7 +21,7 @@ pub fn derive(parts: &[&str]) -> Uuid {
 pub struct OrderId(pub Uuid);
 
 impl OrderId {
-    /// A new id, ordered by time (UUIDv7), for an order that comes in.
+    /// A new id, ordered by time (UUIDv7), for a new order.
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }

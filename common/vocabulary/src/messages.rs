@@ -1,13 +1,17 @@
-//! Messages as they come from Kafka and as they go there: key, headers in CloudEvents' Kafka binary mode, JSON value;
-//! and what becomes of one that can't be read.
+//! Messages read from and written to Kafka: key, headers in CloudEvents' Kafka binary mode, JSON value; and the dead
+//! letters of those that can't be read.
+
+mod reply;
+mod trace;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use self::reply::Reply;
+pub use self::trace::child_trace;
 use crate::blob::{Blob, Json, Payload};
 use crate::ids;
 use crate::time::Timestamp;
@@ -47,7 +51,7 @@ pub mod header {
         CORRELATION_ID,
     ];
 
-    /// A header's name, copied only where it is none of these.
+    /// A header's name, copied only if it is not one of the above.
     pub fn name(name: &str) -> std::borrow::Cow<'static, str> {
         ALL.iter().find(|known| **known == name).map_or_else(|| name.to_owned().into(), |known| (*known).into())
     }
@@ -64,7 +68,7 @@ impl Headers {
         self.0.iter().rev().find(|(n, _)| n == name).and_then(|(_, v)| v.text())
     }
 
-    /// Adds one.
+    /// Appends a header.
     pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Blob>) {
         self.0.push((name.into(), value.into()));
     }
@@ -75,7 +79,7 @@ impl Headers {
 pub struct Message {
     /// The topic it was read from.
     pub topic: Arc<str>,
-    /// Its partition, which is its worker's.
+    /// Its partition, which is that of its worker.
     pub partition: i32,
     /// Its offset there.
     pub offset: i64,
@@ -83,9 +87,9 @@ pub struct Message {
     pub timestamp: Timestamp,
     /// Its key, if any.
     pub key: Option<Blob>,
-    /// Its headers; a person's message has none.
+    /// Its headers; a message written by hand has none.
     pub headers: Headers,
-    /// Its value; none is a tombstone.
+    /// Its value; `None` is a tombstone.
     pub value: Option<Vec<u8>>,
 }
 
@@ -95,16 +99,16 @@ pub enum Unreadable {
     /// No value.
     #[error("the message has no value")]
     Empty,
-    /// Not the JSON that was expected.
-    #[error("the value is not what this topic carries: {0}")]
+    /// Not the expected JSON.
+    #[error("the value is not of this topic's format: {0}")]
     Malformed(String),
     /// A header is missing or wrong.
     #[error("header {0}: {1}")]
     Header(&'static str, String),
-    /// A type nobody here knows.
+    /// A type that the service does not read.
     #[error("header ce_type: '{0}' is not a message that this service reads from this topic")]
     UnknownType(String),
-    /// It is on a partition that its key does not belong to.
+    /// Its key belongs to another partition.
     #[error("{what} {key} belongs on partition {home}, not {here}: use it as the message's key")]
     WrongPartition {
         /// What the key is, such as `order`.
@@ -124,12 +128,12 @@ impl Message {
         self.headers.get(name)
     }
 
-    /// What kind of message it says it is (`ce_type`).
+    /// Its type (`ce_type`).
     pub fn kind(&self) -> Option<&str> {
         self.header(header::TYPE)
     }
 
-    /// Its id (`ce_id`), or one derived from where it lies, for a message without headers.
+    /// Its id (`ce_id`), or one derived from its topic, partition and offset if it has none.
     pub fn id(&self) -> String {
         self.header(header::ID).map_or_else(
             || ids::derive(&[&self.topic, &self.partition.to_string(), &self.offset.to_string()]).to_string(),
@@ -137,7 +141,7 @@ impl Message {
         )
     }
 
-    /// The headers that [`Outgoing::reply`] needs of a command, for a reply that is sent later.
+    /// The headers of a command that [`Outgoing::reply`] needs, for a later reply.
     pub fn reply_headers(&self) -> Headers {
         let mut kept = Headers(Vec::with_capacity(6));
         kept.push(header::ID, self.id());
@@ -149,13 +153,13 @@ impl Message {
         kept
     }
 
-    /// An estimate of its bytes.
+    /// Estimates its bytes.
     pub fn size(&self) -> usize {
         let headers: usize = self.headers.0.iter().map(|(n, v)| n.len() + v.0.len()).sum();
         headers + self.value.as_ref().map_or(0, Vec::len) + self.key.as_ref().map_or(0, |k| k.0.len())
     }
 
-    /// Reads the value.
+    /// Decodes the value.
     ///
     /// # Errors
     /// [`Unreadable::Empty`] or [`Unreadable::Malformed`] with the path and the reason.
@@ -171,13 +175,16 @@ impl Message {
     }
 }
 
-/// How many arrays and objects may lie in each other in a message. What a message says is kept within a state, and a state
-/// must be readable: serde_json reads 127 levels, and writes any number.
+/// The deepest nesting of arrays and objects in a message. States contain values of messages, and a state must be readable:
+/// serde_json reads 127 levels, and writes any number.
 const DEPTH: usize = 64;
 
-/// How many arrays and objects lie in each other, in what may or may not be JSON.
+/// The nesting of arrays and objects in a text that may not be JSON.
 fn depth(text: &[u8]) -> usize {
-    let (mut now, mut most, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    let mut now = 0_usize;
+    let mut most = 0;
+    let mut quoted = false;
+    let mut escaped = false;
     for byte in text {
         match byte {
             _ if escaped => escaped = false,
@@ -195,12 +202,12 @@ fn depth(text: &[u8]) -> usize {
     most
 }
 
-/// A message to be written.
+/// A message to send.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Outgoing {
     /// Its topic.
     pub topic: Cow<'static, str>,
-    /// Its partition; when none, its key decides ([`topics::partition_of`]).
+    /// Its partition; if `None`, its key decides ([`topics::partition_of`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<i32>,
     /// Its key.
@@ -208,16 +215,16 @@ pub struct Outgoing {
     pub key: Option<Blob>,
     /// Its headers.
     pub headers: Headers,
-    /// Its value. Not flattened: serde buffers what it flattens, and buffered JSON can't be carried as it is.
+    /// Its value. Not flattened: serde buffers flattened fields, and can't keep the text of buffered JSON.
     pub value: Payload,
 }
 
 impl Outgoing {
-    /// A message in CloudEvents' Kafka binary mode. `subject` is the order or saga it is about; `id` is derived by the
-    /// caller from what caused it, so that a repetition has the same.
+    /// A message in CloudEvents' Kafka binary mode. `subject` is the order or saga it is about; the caller derives `id` from
+    /// the cause, so that a repetition has the same.
     ///
     /// # Panics
-    /// Never: a value that can't be encoded (a bug) becomes a tombstone, which its reader sends to the `.dlq`.
+    /// Never: a value that can't be encoded (a bug) becomes a tombstone, which its reader rejects to the `.dlq`.
     pub fn event<T: Serialize + ?Sized>(
         topic: impl Into<Cow<'static, str>>,
         key: &str,
@@ -245,10 +252,10 @@ impl Outgoing {
         self
     }
 
-    /// Goes on with the trace of `cause` (W3C trace context): same trace id, a span id derived from this message's id.
+    /// Continues the trace of `cause` (W3C trace context): same trace id, a span id derived from this message's id.
     #[must_use]
     pub fn caused_by(self, cause: Option<&str>) -> Self {
-        let next = cause.and_then(|parent| child_trace(parent, self.headers.get(header::ID)?));
+        let next = cause.and_then(|parent| trace::child_trace(parent, self.headers.get(header::ID)?));
         match next {
             Some(next) => self.with(header::TRACEPARENT, next),
             None => self,
@@ -272,8 +279,8 @@ impl Outgoing {
         reply
     }
 
-    /// The message as it came, put back on its topic under this key and on the key's partition, with an id that says it is
-    /// the same message, and where it lay.
+    /// A copy of the message for its own topic, under this key and on the key's partition, with the same id and a header that
+    /// names its first place.
     pub fn put_back(message: &Message, key: &str, home: i32) -> Self {
         let mut headers = message.headers.clone();
         if message.header(header::ID).is_none() {
@@ -289,8 +296,8 @@ impl Outgoing {
         }
     }
 
-    /// What goes to the `.dlq` for a message that can't be read: its own key, value and headers, and KIP-1034's headers
-    /// that say where it lay and what is wrong. It keeps its partition.
+    /// The dead letter of a message that can't be read: its key, value and headers, and KIP-1034's headers with its origin
+    /// and the reason. It keeps its partition.
     pub fn dead_letter(message: &Message, reason: &Unreadable) -> Self {
         let mut headers = message.headers.clone();
         headers.push("__streams.errors.exception", "Unreadable");
@@ -308,70 +315,6 @@ impl Outgoing {
     }
 }
 
-/// A participant's answer to a command (`saga.reply`): the three kinds a saga tells apart.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "outcome", rename_all = "lowercase")]
-pub enum Reply {
-    /// It was done, or had been done before.
-    Ok {
-        /// What the saga may use later.
-        #[serde(default)]
-        data: serde_json::Value,
-    },
-    /// A business answer: no. Asking again would not help.
-    Refused {
-        /// A code such as `out_of_stock`.
-        reason: String,
-        /// A sentence for people.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        detail: Option<String>,
-    },
-    /// A technical failure. Asking again may help.
-    Failed {
-        /// What went wrong.
-        error: String,
-        /// Not before this many milliseconds.
-        #[serde(default, rename = "retryAfterMs", skip_serializing_if = "Option::is_none")]
-        retry_after_ms: Option<u64>,
-    },
-}
-
-impl Reply {
-    /// Success without data.
-    pub fn done() -> Self {
-        Self::ok(serde_json::Value::Object(serde_json::Map::new()))
-    }
-
-    /// Success with data for the saga.
-    pub fn ok(data: serde_json::Value) -> Self {
-        Self::Ok { data }
-    }
-
-    /// A business refusal: a code such as `out_of_stock`, and a sentence for people.
-    pub fn refused(reason: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Refused { reason: reason.into(), detail: Some(detail.into()) }
-    }
-
-    /// A technical failure, to be tried again after `retry_after_ms` milliseconds or when the saga decides.
-    pub fn failed(error: impl Into<String>, retry_after_ms: Option<u64>) -> Self {
-        Self::Failed { error: error.into(), retry_after_ms }
-    }
-}
-
-/// The `traceparent` of what `parent` caused, with a span id derived from `id`; none when `parent` is not one
-/// (W3C Trace Context, section 3.2).
-pub fn child_trace(parent: &str, id: &str) -> Option<String> {
-    let mut parts = parent.split('-');
-    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let hex =
-        |s: &str, n: usize| s.len() == n && s.bytes().all(|b| b.is_ascii_hexdigit()) && s.bytes().any(|b| b != b'0');
-    if version.len() != 2 || !hex(trace, 32) || !hex(span, 16) || flags.len() != 2 {
-        return None;
-    }
-    let (child, _) = ids::derive(&[parent, id]).as_u64_pair();
-    Some(format!("00-{trace}-{:016x}-{flags}", child.max(1)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -386,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_says_which_command_it_answers_and_answers_the_same_twice() {
+    fn a_reply_names_its_command_and_is_the_same_twice() {
         let reply = |_| Outgoing::reply(&message("{}").reply_headers(), "o", Timestamp(1), &Reply::done());
         let first = reply(1);
         assert_eq!(first.headers.get(header::CORRELATION_ID), Some("7"));
@@ -396,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_letter_keeps_all_and_says_where_it_lay() {
+    fn a_dead_letter_keeps_all_and_names_its_origin() {
         let letter = Outgoing::dead_letter(&message("\u{1}garbage"), &Unreadable::Empty);
         assert_eq!(letter.topic, "t.dlq");
         assert_eq!(letter.value.bytes(), Some("\u{1}garbage".as_bytes()));
@@ -406,19 +349,19 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_what_was_expected_says_where() {
+    fn a_value_of_another_format_is_rejected_with_the_place() {
         let wrong = message(r#"{"outcome":"refused","reason":7}"#).json::<Reply>().unwrap_err();
         assert!(wrong.to_string().contains("expected a string"), "{wrong}");
         assert!(message("{} x").json::<serde_json::Value>().is_err());
     }
 
     #[test]
-    fn what_could_not_be_read_again_inside_a_state_is_not_read_at_all() {
+    fn values_too_deep_for_a_state_are_rejected() {
         let nested = |levels: usize| message(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
         assert!(nested(DEPTH).json::<serde_json::Value>().is_ok());
         let refused = nested(DEPTH + 1).json::<serde_json::Value>().unwrap_err();
         assert!(refused.to_string().contains("nested"), "{refused}");
         let brackets = format!(r#"{{"a\"{}": 1}}"#, "[".repeat(DEPTH + 1));
-        assert!(message(&brackets).json::<serde_json::Value>().is_ok(), "in a text they are nothing");
+        assert!(message(&brackets).json::<serde_json::Value>().is_ok(), "brackets within a string do not count");
     }
 }

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_amount_is_refused_and_never_rounded() {
+    fn other_texts_are_rejected_and_never_rounded() {
         for text in ["10.555", "1e3", "\"10\"", "true", "99999999999999999999", "null"] {
             assert!(serde_json::from_str::<Amount>(text).is_err(), "{text}");
         }

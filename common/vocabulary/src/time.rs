@@ -1,5 +1,5 @@
-//! Points in time as the services keep them: whole milliseconds since the Unix epoch. Apart, so that nothing else reads
-//! the clock by itself: whoever decides is told what time it is.
+//! Points in time: whole milliseconds since the Unix epoch. Separate, so that the clock is read here only: decisions get the
+//! time as a parameter.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,18 +18,18 @@ impl Timestamp {
     /// The first.
     pub const FIRST: Self = Self(-377_705_023_201_000);
 
-    /// What the machine's clock says. Only shells call this; a decision is given its `now`.
+    /// The machine's clock. Only I/O code calls this; decisions get their `now`.
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// This time plus `d`, at most [`Timestamp::LAST`]: what is kept must be read again.
+    /// This time plus `d`, at most [`Timestamp::LAST`], so that the result can be written and read.
     pub fn plus(self, d: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(d.as_millis()).unwrap_or(i64::MAX))).min(Self::LAST)
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// The time since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -45,7 +45,7 @@ impl Timestamp {
     }
 }
 
-/// A time outside of those that can be written is shown as the nearest one inside.
+/// A time outside the range that can be written is shown as the nearest one within.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond((*self).clamp(Self::FIRST, Self::LAST).0) {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_far_away_is_kept_as_the_last_time_and_reads_back() {
+    fn times_too_far_away_become_the_last_time_and_read_back() {
         for t in [Timestamp::FIRST, Timestamp::LAST, Timestamp(0).plus(Duration::MAX)] {
             assert_eq!(Timestamp::parse(&t.to_string()), Ok(t));
         }
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_says_so() {
+    fn a_text_that_is_not_a_time_is_an_error() {
         assert!(Timestamp::parse("tomorrow").unwrap_err().contains("'tomorrow' is not an RFC 3339 time"));
     }
 }

@@ -1,26 +1,26 @@
-//! The topics, how they are kept, and which partition a key lies on. Everything that names a topic names it from here.
+//! The topics, their Kafka settings, and the partitioner. All topic names are defined here.
 
 use std::time::Duration;
 
-/// What is asked of order-service: key order id.
+/// Commands for order-service: key order id.
 pub const ORDER_COMMANDS: &str = "order-commands";
-/// What order-service tells of new orders: key order id.
+/// Events of new orders: key order id.
 pub const CREATED_ORDERS: &str = "created-orders";
-/// What is asked of inventory-service: key warehouse.
+/// Commands for inventory-service: key warehouse.
 pub const INVENTORY_COMMANDS: &str = "inventory-commands";
-/// What is asked of payment-service: key order id.
+/// Commands for payment-service: key order id.
 pub const PAYMENT_COMMANDS: &str = "payment-commands";
-/// The participants' answers to the orchestrator: key saga id.
+/// The participants' replies to the orchestrator: key saga id.
 pub const SAGA_REPLIES: &str = "saga-replies";
-/// What operators ask of the orchestrator: key saga id.
+/// Operators' commands for the orchestrator: key saga id.
 pub const SAGA_COMMANDS: &str = "saga-commands";
-/// How payments ended: key order id, or anything, or none.
+/// Results of payments: any key, usually the order id.
 pub const PAYMENT_RESULTS: &str = "payment-results";
-/// What came back of what was shipped.
+/// Results of returns.
 pub const GOODS_RECEIVED: &str = "goods-received";
-/// What people may want to know of the stock.
+/// Events of the stock.
 pub const STOCK_EVENTS: &str = "stock-events";
-/// What customers are told.
+/// Notifications for customers.
 pub const NOTIFICATIONS: &str = "notifications";
 
 /// Messages of the input topics are at most this long.
@@ -33,21 +33,21 @@ pub fn dead_letters(topic: &str) -> String {
     format!("{topic}.dlq")
 }
 
-/// Whether a topic is one of dead letters.
+/// Returns true for a dead-letter topic.
 pub fn is_dead_letters(topic: &str) -> bool {
     topic.ends_with(".dlq")
 }
 
-/// A topic and how Kafka keeps it.
+/// A topic and its Kafka settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
     /// Its name.
     pub name: String,
-    /// `retention.ms`; none keeps all of it.
+    /// `retention.ms`; `None` keeps all messages.
     pub retention: Option<Duration>,
     /// `max.message.bytes`.
     pub max_bytes: usize,
-    /// Whether it is a journal: zstd and the broker's own timestamps.
+    /// True for a journal: zstd and the broker's timestamps.
     pub journal: bool,
 }
 
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_lie_where_java_clients_put_them() {
+    fn keys_have_the_partitions_of_java_clients() {
         // The pairs of Kafka's own UtilsTest.testMurmur2.
         let known: [(&str, i32); 7] = [
             ("21", -973_932_308),

@@ -1,6 +1,6 @@
-//! serde's errors in plain words, for whoever wrote the settings or the request. Apart, since both say them.
+//! serde's errors in plain words, for the authors of settings and requests.
 
-/// What serde says of a value, as what the value must be. Anything else stays as it is.
+/// Rewords serde's message about a wrong value as a rule for the value. Other messages are returned unchanged.
 pub fn in_words(reason: &str) -> String {
     if let Some(field) = reason.strip_prefix("missing field ") {
         return format!("the key {} is missing", field.replace('`', "\""));
@@ -40,8 +40,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_serde_says_becomes_what_must_be() {
-        for (said, told) in [
+    fn serdes_messages_become_rules() {
+        for (message, rule) in [
             ("invalid value: integer `-3`, expected u32", "must be a whole number from 0 to 4294967295"),
             ("invalid type: string \"x\", expected f64", "must be a number"),
             ("unknown variant `xml`, expected `text` or `json`", "must be \"text\" or \"json\""),
@@ -49,7 +49,7 @@ mod tests {
             ("missing field `amount`", "the key \"amount\" is missing"),
             ("three digits, expected two", "three digits, expected two"),
         ] {
-            assert_eq!(in_words(said), told);
+            assert_eq!(in_words(message), rule);
         }
     }
 }
