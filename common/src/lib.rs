@@ -1,5 +1,6 @@
-//! What the four services share, under one name: the journal protocol, its Kafka runtime and view, messages, settings and
-//! HTTP. A service adds its decisions ([`journal::Handler`]) and its tables ([`view::Rows`]); [`service`] assembles it.
+//! What the four services share, under one name: the journal protocol, its Kafka runtime and view, messages, settings
+//! and HTTP. A service adds its decisions ([`journal::Handler`]) and its tables ([`view::Rows`]); [`service`] assembles
+//! it.
 #![deny(missing_docs)]
 
 pub mod service;

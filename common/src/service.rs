@@ -1,4 +1,4 @@
-//! A whole service: settings, logs, the journal's threads, HTTP, and an orderly end. What a service adds is a
+//! Assembles a service: settings, logs, the journal's threads, HTTP, and graceful shutdown. Each service is a
 //! [`Program`].
 
 use std::collections::BTreeSet;
@@ -21,11 +21,11 @@ use web::http::{self, Access, Edge, Health, Report};
 use web::settings::{self, Settings, WorkerSettings};
 use web::{cli, telemetry};
 
-/// What makes a service.
+/// The parts of a service.
 pub trait Program: 'static {
     /// Its name, such as `order-service`.
     const NAME: &'static str;
-    /// A sentence on what it does, for `--help`.
+    /// A sentence about it, for `--help`.
     const ABOUT: &'static str;
     /// Its journal's topic.
     const JOURNAL: &'static str;
@@ -35,63 +35,63 @@ pub trait Program: 'static {
     const OUTPUTS: &'static [&'static str];
     /// Its `config/default.toml`, with every key.
     const DEFAULTS: &'static str;
-    /// The sections that only this service has.
+    /// The settings sections that only this service has.
     type Settings: DeserializeOwned + Serialize + Clone + Send + Sync + 'static;
     /// Its rules.
     type Handler: Handler<SideEffect: Send + Sync>;
     /// Its tables.
     type Rows: Rows<Entity = <Self::Handler as Handler>::Entity>;
-    /// What it does in the world.
+    /// Its side effects.
     type Executor: Executor<SideEffect = <Self::Handler as Handler>::SideEffect>;
 
-    /// Makes the rules from the settings.
+    /// Creates the rules and the executor from the settings.
     ///
     /// # Errors
-    /// A bad value: its key, the value, and what is allowed.
+    /// An invalid value: its key, the value, and the allowed values.
     fn build(settings: &Self::Settings) -> anyhow::Result<(Self::Handler, Self::Executor)>;
 
-    /// Topics that the rules read and write besides, each one once.
+    /// Further topics that the rules read and write, each once.
     fn more_topics(_handler: &Self::Handler) -> MoreTopics {
         MoreTopics::default()
     }
 
-    /// What else `GET /health/ready` shows, by name: things that the service goes on without.
+    /// Further details of `GET /health/ready`, by name, that do not affect readiness.
     fn details(_settings: &Self::Settings) -> Vec<(String, String)> {
         Vec::new()
     }
 
-    /// The service's HTTP routes; health routes, problems for what is not found, and limits are added to it.
+    /// The service's HTTP routes. Health routes, problems for unknown routes, and limits are added.
     fn router(context: Context<Self::Settings>) -> Router;
 
-    /// What a path asks of its caller where `[auth]` is set: by default, to be an operator. Health, the API's description and
-    /// its page are open in every service. What a customer sees of a path that is [`Access::Known`] is for its handler to
-    /// decide, by the [`Caller`](http::Caller).
+    /// What a path requires of its caller if `[auth]` is set: by default, to be an operator. Health, the API's
+    /// description and its page are open in every service. For [`Access::Known`] the route's handler decides by the
+    /// [`Caller`](http::Caller).
     fn access(_method: &Method, _path: &str) -> Access {
         Access::Operator
     }
 
-    /// The command line with what only this program has: its tools, as subcommands. By default it has none.
+    /// Adds this program's tools to the command line, as subcommands. By default it has none.
     fn command_line(command: Command) -> Command {
         command
     }
 
-    /// Uses the tool that is asked for, instead of running the service: it needs neither settings nor Kafka.
+    /// Runs the tool in the arguments, if any, instead of the service. Tools need neither settings nor Kafka.
     fn tool(_: &ArgMatches) -> Option<ExitCode> {
         None
     }
 }
 
-/// Topics that only the settings tell of.
+/// Topics that depend on the settings.
 #[derive(Clone, Debug, Default)]
 pub struct MoreTopics {
-    /// To be read.
+    /// Topics to read.
     pub inputs: BTreeSet<String>,
-    /// To be written.
+    /// Topics to write.
     pub outputs: BTreeSet<String>,
 }
 
 impl MoreTopics {
-    /// With those that are always there, first.
+    /// The fixed topics, followed by these.
     fn with(self, inputs: &[&str], outputs: &[&str]) -> (Vec<String>, Vec<String>) {
         let all = |always: &[&str], more: BTreeSet<String>| {
             let new = more.into_iter().filter(|name| !always.contains(&name.as_str()));
@@ -101,24 +101,24 @@ impl MoreTopics {
     }
 }
 
-/// What HTTP handlers work with.
+/// The parts that HTTP handlers use.
 #[derive(Clone)]
 pub struct Context<S> {
     /// For queries.
     pub view: View,
-    /// For what is asked for.
+    /// For commands.
     pub commands: Commands,
     /// The service's own settings.
     pub settings: Arc<S>,
     /// Partitions of every topic.
     pub partitions: i32,
-    /// What the instance knows of itself.
+    /// The instance's health.
     pub status: Arc<Status>,
-    /// For looking at the cluster.
+    /// For reading the cluster's state.
     pub watch: Watch,
 }
 
-/// Runs a service until it is asked to end (SIGTERM, SIGINT: exit code 0) or can't go on (exit code 1).
+/// Runs a service until SIGTERM or SIGINT (exit code 0), or until it can't continue (exit code 1).
 pub fn main<P: Program>() -> ExitCode {
     let (args, matches) = cli::parse(P::command_line(cli::command(P::NAME, P::ABOUT, P::DEFAULTS)));
     if let Some(code) = P::tool(&matches) {
@@ -141,13 +141,13 @@ pub fn main<P: Program>() -> ExitCode {
         return fail(P::NAME, &error);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let ended = runtime.context("no runtime").and_then(|runtime| {
-        let ended = runtime.block_on(run::<P>(settings));
-        // Asked to end while it waits for Kafka: a call that librdkafka is in is not waited for.
+    let result = runtime.context("the tokio runtime can't be started").and_then(|runtime| {
+        let result = runtime.block_on(run::<P>(settings));
+        // A blocking call into librdkafka, which waits for Kafka, is not awaited.
         runtime.shutdown_timeout(Duration::from_millis(500));
-        ended
+        result
     });
-    match ended {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -156,8 +156,8 @@ pub fn main<P: Program>() -> ExitCode {
     }
 }
 
-fn fail(name: &str, why: &str) -> ExitCode {
-    eprintln!("{name}: {why}");
+fn fail(name: &str, reason: &str) -> ExitCode {
+    eprintln!("{name}: {reason}");
     ExitCode::FAILURE
 }
 
@@ -167,11 +167,11 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
     let listener = http::bind(settings.http.listen).await?;
     let (inputs, outputs) = P::more_topics(&handler).with(P::INPUTS, P::OUTPUTS);
     let service = Service { name: P::NAME, journal: P::JOURNAL, inputs, outputs, handler, executor };
-    let mut asked = std::pin::pin!(asked_to_end()?);
+    let mut shutdown_requested = std::pin::pin!(shutdown_signal()?);
     let starting = Runtime::start::<_, P::Rows, _>(config(&settings), service);
     let runtime = tokio::select! {
         started = starting => started?,
-        () = &mut asked => return Ok(()),
+        () = &mut shutdown_requested => return Ok(()),
     };
     let context = Context {
         view: runtime.view.clone(),
@@ -194,8 +194,8 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
     let server = tokio::spawn(http::serve(listener, http::finish(routes, &settings.http, edge)?, shutdown));
     let status = runtime.status.clone();
     let end = tokio::select! {
-        () = &mut asked => Ok(()),
-        why = status.ended() => Err(anyhow::anyhow!(why)),
+        () = &mut shutdown_requested => Ok(()),
+        reason = status.ended() => Err(anyhow::anyhow!(reason)),
     };
     tracing::info!("{} stops", P::NAME);
     status.stop();
@@ -205,14 +205,14 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         tokio::task::spawn_blocking(move || runtime.stop()).await.context("a thread panicked")?;
         tracing::info!("{} has ended", P::NAME);
     } else {
-        // What can't go on is not waited for.
+        // The failed threads are not awaited.
         std::mem::forget(runtime);
     }
     end.and(served.map_err(Into::into))
 }
 
 /// Resolves at SIGTERM or SIGINT.
-fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut term = signal(SignalKind::terminate())?;
     let mut int = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -258,9 +258,9 @@ struct Checks {
 impl Checks {
     fn report(checks: std::collections::BTreeMap<String, Result<String, String>>) -> Report {
         let mut report = Report::up();
-        for (name, seen) in checks {
-            let ok = seen.is_ok();
-            report.check(name, ok, seen.unwrap_or_else(|why| why));
+        for (name, result) in checks {
+            let ok = result.is_ok();
+            report.check(name, ok, result.unwrap_or_else(|reason| reason));
         }
         report
     }
@@ -272,7 +272,7 @@ impl Health for Checks {
     }
     fn ready(&self) -> Report {
         let mut report = Self::report(self.status.ready());
-        (self.details)().into_iter().for_each(|(name, seen)| report.check(name, true, seen));
+        (self.details)().into_iter().for_each(|(name, detail)| report.check(name, true, detail));
         report
     }
 }

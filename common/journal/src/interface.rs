@@ -1,4 +1,5 @@
-//! What goes into the protocol and what comes out of it. Separate from the state machine, which the owner's parts build.
+//! What goes into the protocol and what comes out of it. Separate from the state machine, which the owner's parts
+//! build.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

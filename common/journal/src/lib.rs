@@ -20,10 +20,10 @@
 //! * A record lost in the middle (a failed append before a successful one) makes the rest void through `seq`.
 //! * A message is sent again only after a take-over, and then with the same id.
 //!
-//! The rule ([`rule`]), the owner's state machine ([`core`]) and the delivered mark are pure: no clock, no I/O. The same
-//! code runs under Kafka (`runtime::worker`), in proptests and in a model checker that explores two instances, late
-//! claims, crashes, failed and late appends (`model.rs`). It is the transactional outbox pattern with database and log
-//! in one place, and the fencing of a log by epochs as in "Chain Replication" and BookKeeper's ledgers.
+//! The rule ([`rule`]), the owner's state machine ([`core`]) and the delivered mark are pure: no clock, no I/O. The
+//! same code runs under Kafka (`runtime::worker`), in proptests and in a model checker that explores two instances,
+//! late claims, crashes, failed and late appends (`model.rs`). It is the transactional outbox pattern with database and
+//! log in one place, and the fencing of a log by epochs as in "Chain Replication" and BookKeeper's ledgers.
 #![deny(missing_docs)]
 
 mod cache;

@@ -1,5 +1,5 @@
-//! The one rule by which every reader of a journal decides which records are valid. Owners, standbys, views and checkers
-//! use this code, so that all agree, whichever instance wrote a record and when.
+//! The one rule by which every reader of a journal decides which records are valid. Owners, standbys, views and
+//! checkers use this code, so that all agree, whichever instance wrote a record and when.
 
 use serde::{Deserialize, Serialize};
 

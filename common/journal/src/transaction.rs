@@ -161,8 +161,8 @@ impl<'a, E: Entity> Transaction<'a, E> {
         self.dirty.truncate(savepoint.changes);
     }
 
-    /// Estimates what the decisions since `savepoint` add to the record. A state counts with its last written length, or
-    /// with its present one if it was never written, and at least with [`STATE_BYTES`].
+    /// Estimates what the decisions since `savepoint` add to the record. A state counts with its last written length,
+    /// or with its present one if it was never written, and at least with [`STATE_BYTES`].
     pub(crate) fn bytes_since(&mut self, savepoint: Savepoint) -> usize {
         let mut bytes: usize = self.outbox.iter().skip(savepoint.messages).map(size_of).sum();
         for key in self.dirty.iter().skip(savepoint.changes) {

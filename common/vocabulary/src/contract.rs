@@ -1,6 +1,6 @@
-//! The message contract as data: every message with its type, which yields its JSON Schema, and every topic. Each service
-//! has its own table beside its types (`contract.rs`); the common part is here. The tests generate `docs/asyncapi.json`
-//! from it, check real messages against it, and read the last release's messages with it.
+//! The message contract as data: every message with its type, which yields its JSON Schema, and every topic. Each
+//! service has its own table beside its types (`contract.rs`); the common part is here. The tests generate
+//! `docs/asyncapi.json` from it, check real messages against it, and read the last release's messages with it.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;

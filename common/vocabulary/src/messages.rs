@@ -175,8 +175,8 @@ impl Message {
     }
 }
 
-/// The deepest nesting of arrays and objects in a message. States contain values of messages, and a state must be readable:
-/// serde_json reads 127 levels, and writes any number.
+/// The deepest nesting of arrays and objects in a message. States contain values of messages, and a state must be
+/// readable: serde_json reads 127 levels, and writes any number.
 const DEPTH: usize = 64;
 
 /// The nesting of arrays and objects in a text that may not be JSON.
@@ -220,8 +220,8 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// A message in CloudEvents' Kafka binary mode. `subject` is the order or saga it is about; the caller derives `id` from
-    /// the cause, so that a repetition has the same.
+    /// A message in CloudEvents' Kafka binary mode. `subject` is the order or saga it is about; the caller derives `id`
+    /// from the cause, so that a repetition has the same.
     ///
     /// # Panics
     /// Never: a value that can't be encoded (a bug) becomes a tombstone, which its reader rejects to the `.dlq`.
@@ -262,8 +262,8 @@ impl Outgoing {
         }
     }
 
-    /// The reply to a saga's command with these headers ([`Message::reply_headers`]). Its id derives from the command's, so
-    /// that a repeated command gets the same reply.
+    /// The reply to a saga's command with these headers ([`Message::reply_headers`]). Its id derives from the
+    /// command's, so that a repeated command gets the same reply.
     pub fn reply(command: &Headers, subject: &str, now: Timestamp, outcome: &Reply) -> Self {
         let command_id = command.get(header::ID).unwrap_or_default();
         let id = ids::derive(&[command_id, "reply"]).to_string();
@@ -279,8 +279,8 @@ impl Outgoing {
         reply
     }
 
-    /// A copy of the message for its own topic, under this key and on the key's partition, with the same id and a header that
-    /// names its first place.
+    /// A copy of the message for its own topic, under this key and on the key's partition, with the same id and a
+    /// header that names its first place.
     pub fn put_back(message: &Message, key: &str, home: i32) -> Self {
         let mut headers = message.headers.clone();
         if message.header(header::ID).is_none() {
@@ -296,8 +296,8 @@ impl Outgoing {
         }
     }
 
-    /// The dead letter of a message that can't be read: its key, value and headers, and KIP-1034's headers with its origin
-    /// and the reason. It keeps its partition.
+    /// The dead letter of a message that can't be read: its key, value and headers, and KIP-1034's headers with its
+    /// origin and the reason. It keeps its partition.
     pub fn dead_letter(message: &Message, reason: &Unreadable) -> Self {
         let mut headers = message.headers.clone();
         headers.push("__streams.errors.exception", "Unreadable");

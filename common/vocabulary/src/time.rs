@@ -1,5 +1,5 @@
-//! Points in time: whole milliseconds since the Unix epoch. Separate, so that the clock is read here only: decisions get the
-//! time as a parameter.
+//! Points in time: whole milliseconds since the Unix epoch. Separate, so that the clock is read here only: decisions
+//! get the time as a parameter.
 
 use std::borrow::Cow;
 use std::fmt;

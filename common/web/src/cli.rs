@@ -1,4 +1,4 @@
-//! The command line, the same for every service: where its settings are, and what they come to.
+//! The command line, which is the same for every service.
 
 use std::path::PathBuf;
 
@@ -6,19 +6,19 @@ use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Parser
 
 use crate::settings;
 
-/// What can be given on the command line.
+/// The arguments of the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Parser)]
 #[command(disable_help_subcommand = true)]
 pub struct Args {
-    /// Read settings from this TOML file; what it doesn't say stays as it is built in
+    /// Read settings from this TOML file, over the built-in defaults
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Print the settings in effect as TOML, secrets masked, and end
+    /// Print the settings in effect as TOML, with secrets masked, and exit
     #[arg(long)]
     pub print_config: bool,
 }
 
-/// The command line of `service`: `about` is a sentence on what it does, `defaults` its `default.toml`.
+/// The command line of `service`: `about` describes it in a sentence, `defaults` is its `default.toml`.
 pub fn command(service: &'static str, about: &'static str, defaults: &str) -> Command {
     let variables = settings::variables(defaults, service).unwrap_or_default();
     let width = variables.iter().map(|(name, _, _)| name.chars().count()).max().unwrap_or(0);
@@ -33,7 +33,7 @@ pub fn command(service: &'static str, about: &'static str, defaults: &str) -> Co
     Args::command().name(service).bin_name(service).about(about).version(env!("CARGO_PKG_VERSION")).after_help(after)
 }
 
-/// Reads the process's command line. Ends the process on `--help`, on `--version`, and on what it doesn't know (code 2).
+/// Reads the process's command line. Ends the process on `--help`, `--version`, and unknown arguments (exit code 2).
 pub fn parse(command: Command) -> (Args, ArgMatches) {
     let matches = command.get_matches();
     (Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()), matches)

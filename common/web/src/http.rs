@@ -1,8 +1,7 @@
-//! What every HTTP interface here has in common: problems instead of bare errors (RFC 9457), extractors that say where a
-//! request is wrong, one log line a request, limits, who may call, health, the API described, and a server that ends in
-//! order.
+//! The common part of all HTTP interfaces: problems (RFC 9457), extractors that locate errors in requests, the request
+//! log, limits, authentication, health, the API's description, and a server with graceful shutdown.
 //!
-//! [`finish`] goes around a service's whole router; [`serve`] runs it.
+//! [`finish`] wraps a service's whole router; [`serve`] runs it.
 
 mod docs;
 mod edge;

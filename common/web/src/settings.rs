@@ -1,23 +1,23 @@
 //! A service's settings: its own `default.toml`, under the file of `--config`, under the environment.
 //!
-//! - `default.toml` is part of the binary and holds every key with a comment; what is not in it is no setting.
-//! - `--config FILE` is TOML of the same shape; it says only what differs. Lists are replaced whole.
+//! - `default.toml` is part of the binary and has every key with a comment; no other keys exist.
+//! - `--config FILE` is TOML of the same shape, with only the keys that differ. Lists are replaced as a whole.
 //! - The environment comes last: `ORDER_SERVICE__KAFKA__BROKERS` is `kafka.brokers` of order-service. The prefix is the
-//!   service's name in upper case with `_`; sections are set apart by `__`, so that the variables which container
-//!   platforms set for a service called `order-service` (`ORDER_SERVICE_PORT`) are never taken for settings. A list is a
+//!   service's name in upper case with `_`; `__` separates sections, so that the variables which container
+//!   platforms set for a service called `order-service` (`ORDER_SERVICE_PORT`) are never read as settings. A list is a
 //!   TOML array (`["a", "b"]`) or text with commas.
-//! - `[kafka.client]` holds librdkafka properties, with dots in their names: `"security.protocol" = "SSL"` in a file,
+//! - `[kafka.client]` has librdkafka properties, with dots in their names: `"security.protocol" = "SSL"` in a file,
 //!   `ORDER_SERVICE__KAFKA__CLIENT__SECURITY_PROTOCOL=SSL` in the environment (there `_` stands for the dot; no
 //!   librdkafka property has `_` in its name).
 //!
-//! Anything that can't be right stops the start; as much of it as can be is told at once: key, value, where it came from,
-//! what is allowed.
+//! Invalid settings stop the start. All faults are reported at once: key, value, origin, and the allowed values.
 
 mod check;
 mod client;
 mod edge;
 mod error;
 mod layers;
+pub(crate) mod log_level;
 mod print;
 mod secret;
 mod sections;
@@ -29,7 +29,6 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use config::{Config, Value};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Map;
 
@@ -37,37 +36,14 @@ pub use edge::{ApiKey, AuthSettings, EdgeSettings, JwtSettings, Role};
 pub use error::{Fault, SettingsError};
 pub use layers::{prefix, variables};
 pub use secret::Secret;
-pub use sections::{Format, Http, Kafka, Log, ViewSettings, WorkerSettings};
+pub use sections::{Format, Http, Kafka, Log, Settings, ViewSettings, WorkerSettings};
 
 use layers::Layer;
-
-/// All settings of a service: the sections that every service has, and its own.
-#[derive(Clone, Debug, Serialize)]
-pub struct Settings<S> {
-    /// `[http]`
-    pub http: Http,
-    /// `[edge]`
-    pub edge: EdgeSettings,
-    /// `[auth]`, where the service takes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub auth: Option<AuthSettings>,
-    /// `[kafka]`
-    pub kafka: Kafka,
-    /// `[view]`
-    pub view: ViewSettings,
-    /// `[worker]`
-    pub worker: WorkerSettings,
-    /// `[log]`
-    pub log: Log,
-    /// The sections that only this service has.
-    #[serde(flatten)]
-    pub own: S,
-}
 
 /// Reads the settings of `service`: `defaults` (its `default.toml`), then `file`, then the process's environment.
 ///
 /// # Errors
-/// [`SettingsError`], with everything that is wrong.
+/// [`SettingsError`], with all faults.
 pub fn load<S: DeserializeOwned>(
     defaults: &str,
     service: &str,
@@ -101,13 +77,13 @@ pub fn load_with<S: DeserializeOwned>(
     let builder = over.into_iter().fold(Config::builder().add_source(base), |all, layer| all.add_source(layer));
     let merged = builder.build().map_err(|e| SettingsError::Merge(e.to_string()))?;
     let read = read(&Merged::of(merged.cache), service, &mut faults);
-    // A key that was refused above may have been stumbled over again.
-    let mut told = std::collections::BTreeSet::new();
-    faults.retain(|fault| told.insert(fault.key.clone()));
+    // A later check may report a key again.
+    let mut reported = std::collections::BTreeSet::new();
+    faults.retain(|fault| reported.insert(fault.key.clone()));
     read.filter(|_| faults.is_empty()).ok_or(SettingsError::Faults(faults))
 }
 
-/// The merged settings: as a tree to read from, and with where each value came from.
+/// The merged settings: a tree to decode, and the origin of each value.
 struct Merged {
     tree: Map<String, serde_json::Value>,
     cache: Value,
@@ -119,7 +95,7 @@ impl Merged {
         Self { tree, cache }
     }
 
-    /// What is wrong at `path`, with the value and the source that stand there.
+    /// A fault at `path`, with its value and origin.
     fn fault(&self, path: &[String], allowed: impl Into<String>) -> Fault {
         let mut value = self.tree.get(path.first().map_or("", String::as_str));
         for segment in path.iter().skip(1) {
@@ -128,7 +104,7 @@ impl Merged {
         Fault::new(path, value, &layers::origin(&self.cache, path), allowed)
     }
 
-    /// Reads one section, or the rest (`at` is then empty).
+    /// Decodes one section, or the remaining ones (`at` is then empty).
     fn section<T: DeserializeOwned>(&self, at: &str, value: serde_json::Value, faults: &mut Vec<Fault>) -> Option<T> {
         match serde_path_to_error::deserialize(value) {
             Ok(section) => Some(section),
@@ -157,8 +133,14 @@ fn read<S: DeserializeOwned>(merged: &Merged, service: &str, faults: &mut Vec<Fa
     let worker = merged.section("worker", take("worker"), faults);
     let log = merged.section("log", take("log"), faults);
     let own = merged.section("", serde_json::Value::Object(rest), faults);
-    let (http, edge, auth, kafka, view) = (http?, edge?, auth?, kafka?, view?);
-    let (worker, log, own) = (worker?, log?, own?);
+    let http = http?;
+    let edge = edge?;
+    let auth = auth?;
+    let kafka = kafka?;
+    let view = view?;
+    let worker = worker?;
+    let log = log?;
+    let own = own?;
     let mut settings = Settings { http, edge, auth, kafka, view, worker, log, own };
     check::check(&settings, &mut |path, allowed| faults.push(merged.fault(path, allowed)));
     if settings.kafka.group.is_empty() {

@@ -1,7 +1,7 @@
-//! The log: text on a terminal, one JSON object a line otherwise, on standard error. What is logged is decided by
-//! `log.level` alone; `RUST_LOG` is not read, so that the settings printed are the settings in effect.
+//! The log, on standard error: text on a terminal, otherwise one JSON object per line. Only `log.level` decides what is
+//! logged; `RUST_LOG` is not read, so that the printed settings are the settings in effect.
 //!
-//! In JSON the fields of an event stand at the top, and so do those of the spans around it (`order_id`, `saga_id`).
+//! In JSON the fields of an event and of the spans around it (`order_id`, `saga_id`) are members of the top object.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
@@ -9,22 +9,22 @@ use std::io::{self, IsTerminal as _};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, JsonFields, Writer};
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-
-use crate::settings::{Format, Log};
 use vocabulary::time::Timestamp;
 
-/// Begins to log.
+use crate::settings::log_level;
+use crate::settings::{Format, Log};
+
+/// Starts the log.
 ///
 /// # Errors
-/// A sentence, when the level is none (settings that were loaded have been checked) or something logs already.
+/// A sentence, if the level is invalid (loaded settings are checked) or a log was started before.
 pub fn init(log: &Log) -> Result<(), String> {
-    let filter = filter(&log.level).map_err(|allowed| format!("log.level = {:?}: {allowed}", log.level))?;
+    let filter = log_level::filter(&log.level).map_err(|allowed| format!("log.level = {:?}: {allowed}", log.level))?;
     let terminal = io::stderr().is_terminal();
     let json = match log.format {
         Format::Json => true,
@@ -32,33 +32,13 @@ pub fn init(log: &Log) -> Result<(), String> {
         Format::Auto => !terminal,
     };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let begun = if json {
+    let started = if json {
         lines.fmt_fields(JsonFields::new()).event_format(Json).finish().try_init()
     } else {
         let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
         lines.with_timer(Clock).with_ansi(colours).finish().try_init()
     };
-    begun.map_err(|error| format!("the log can't begin: {error}"))
-}
-
-/// Reads `log.level`.
-///
-/// # Errors
-/// What is allowed.
-pub(crate) fn filter(level: &str) -> Result<EnvFilter, String> {
-    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-    let allowed = "must be off, error, warn, info, debug or trace, or levels by target such as \"info,rdkafka=warn\"";
-    let is_level = |text: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text.trim()));
-    // EnvFilter takes a lone word for a target, so that "verbose" would mean: all of the crate called verbose.
-    let plain = |part: &str| is_level(part.rsplit_once('=').map_or(part, |(_, level)| level));
-    // Filters on spans, in brackets, may hold spaces of their own.
-    let by_span = level.contains('[');
-    let right = by_span || level.split(',').all(plain);
-    if !right {
-        return Err(allowed.to_owned());
-    }
-    let level = if by_span { level.to_owned() } else { level.replace(' ', "") };
-    EnvFilter::builder().parse(level).map_err(|error| format!("{allowed} ({error})"))
+    started.map_err(|error| format!("the log can't be started: {error}"))
 }
 
 /// RFC 3339, UTC, milliseconds.
@@ -70,8 +50,8 @@ impl FormatTime for Clock {
     }
 }
 
-/// A line of JSON: timestamp, level, target, then the fields of the spans from the outside in, then the event's own,
-/// each over the last of the same name.
+/// A line of JSON: timestamp, level, target, then the fields of the spans from the outside in, then the event's own. A
+/// later field replaces an earlier one of the same name.
 struct Json;
 
 impl<S, N> FormatEvent<S, N> for Json
@@ -105,7 +85,7 @@ where
     }
 }
 
-/// Lines of the `log` crate carry their target as a field, and three more that are of no use; takes them away.
+/// Removes the metadata fields of events from the `log` crate; returns their target.
 fn tracing_log_metadata(fields: &mut Map<String, Value>) -> Option<String> {
     for name in ["log.module_path", "log.file", "log.line"] {
         fields.remove(name);
@@ -162,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_event_and_spans_stand_at_the_top() {
+    fn fields_of_event_and_spans_are_members_of_the_top_object() {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -181,17 +161,5 @@ mod tests {
         assert_eq!(line["what"], "a \"quote\"");
         assert_eq!(line["target"], "web::telemetry::tests");
         assert!(Timestamp::parse(line["timestamp"].as_str().unwrap()).is_ok());
-    }
-
-    #[test]
-    fn levels_are_levels() {
-        for right in
-            ["info", "INFO", "off", "info,rdkafka=warn", "warn, runtime::worker=debug", "info,[order{order_id}]=debug"]
-        {
-            assert!(filter(right).is_ok(), "{right}");
-        }
-        for wrong in ["verbose", "", "info,", "runtime=loud"] {
-            assert!(filter(wrong).unwrap_err().starts_with("must be off, error, warn"), "{wrong}");
-        }
     }
 }

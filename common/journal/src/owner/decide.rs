@@ -34,8 +34,8 @@ pub(super) struct Decider<'a, E> {
 }
 
 impl<E: Entity> Decider<'_, E> {
-    /// Calls the handler for the claim, if it is undecided, and for due timers and waiting messages, up to the limits of
-    /// a batch.
+    /// Calls the handler for the claim, if it is undecided, and for due timers and waiting messages, up to the limits
+    /// of a batch.
     pub(super) fn decide<H>(self, env: &Env<'_, H>, claim_undecided: bool) -> Result<Decided, StepDown>
     where
         H: Handler<Entity = E>,

@@ -1,5 +1,5 @@
-//! When to wake which entity. Separate from the entities, so that a hundred thousand waiting ones cost nothing until their
-//! time.
+//! When to wake which entity. Separate from the entities, so that a hundred thousand waiting ones cost nothing until
+//! their time.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -53,8 +53,8 @@ pub struct ViewFile {
 }
 
 impl ViewFile {
-    /// Locks the directory and opens the file in it. Recreates the file if it is of another schema or cluster, or can't be
-    /// read.
+    /// Locks the directory and opens the file in it. Recreates the file if it is of another schema or cluster, or can't
+    /// be read.
     ///
     /// # Errors
     /// [`InUse`], or an error of the file system or SQLite.

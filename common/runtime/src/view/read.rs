@@ -70,8 +70,8 @@ impl View {
         done.map_err(|_| ViewError::Stopping)?
     }
 
-    /// Runs `f` now, and again each time the entity `key` changes, until it returns a value or the time is over. `f` must be
-    /// a look-up by key: it runs on the caller's thread.
+    /// Runs `f` now, and again each time the entity `key` changes, until it returns a value or the time is over. `f`
+    /// must be a look-up by key: it runs on the caller's thread.
     ///
     /// # Errors
     /// [`ViewError`].

@@ -21,8 +21,8 @@ impl<E: Entity> PartitionStore<E> {
         Self { connection, partition, entity: PhantomData }
     }
 
-    /// The partition as of the last applied record, read in one SQLite transaction. The caller adds the inputs' ends. Of
-    /// open entities without intents only the timers are read, from an index: a million take seconds.
+    /// The partition as of the last applied record, read in one SQLite transaction. The caller adds the inputs' ends.
+    /// Of open entities without intents only the timers are read, from an index: a million take seconds.
     ///
     /// # Errors
     /// As [`Store::load`].

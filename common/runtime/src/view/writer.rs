@@ -139,8 +139,8 @@ impl<R: Rows> Writer<R> {
         Ok(())
     }
 
-    /// While no request waits, the view is written at most once per [`PACE`]: entities that change several times are then
-    /// written once, and outboxes that were delivered meanwhile not at all.
+    /// While no request waits, the view is written at most once per [`PACE`]: entities that change several times are
+    /// then written once, and outboxes that were delivered meanwhile not at all.
     fn gather(&self, first: Tailed, records: &Receiver<Tailed>) -> Vec<Tailed> {
         let mut batch = vec![first];
         loop {

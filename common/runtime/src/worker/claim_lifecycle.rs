@@ -1,5 +1,5 @@
-//! When a worker claims its partition, and when it gives it up: assignment, loading, opening, revocation, and the pauses
-//! after failures.
+//! When a worker claims its partition, and when it gives it up: assignment, loading, opening, revocation, and the
+//! pauses after failures.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Messages from outside the journal: the commands of HTTP requests, and the answers of external systems. Both carry ids
-//! by which a repetition is recognised.
+//! Messages from outside the journal: the commands of HTTP requests, and the answers of external systems. Both carry
+//! ids by which a repetition is recognised.
 
 use std::sync::Arc;
 use std::time::Duration;

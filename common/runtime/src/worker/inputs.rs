@@ -140,7 +140,8 @@ pub(super) fn ends(
     Ok(ends)
 }
 
-/// The offset of the last message of a range: nearly always the range's last offset, else searched for in growing steps.
+/// The offset of the last message of a range: nearly always the range's last offset, else searched for in growing
+/// steps.
 fn last_message(
     consumer: &BaseConsumer<ClientLog>,
     topic: &str,

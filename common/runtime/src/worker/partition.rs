@@ -270,8 +270,8 @@ where
         self.round = Instant::now();
     }
 
-    /// Gives the protocol its snapshot, after the records that were read back while it was loaded: a foreign claim among
-    /// them comes first.
+    /// Gives the protocol its snapshot, after the records that were read back while it was loaded: a foreign claim
+    /// among them comes first.
     fn take_over(&mut self) {
         if let Some(Loaded { snapshot, topics }) = self.loaded.take() {
             if let Some(claim) = &mut self.claim {

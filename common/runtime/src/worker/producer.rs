@@ -68,8 +68,8 @@ impl ProducerContext for Reports {
     }
 }
 
-/// The producer of one claim. The worker fetches its reports when it is awake anyway ([`ClaimProducer::reports`]): a thread
-/// that waits for them would wake both, and no report is urgent.
+/// The producer of one claim. The worker fetches its reports when it is awake anyway ([`ClaimProducer::reports`]): a
+/// thread that waits for them would wake both, and no report is urgent.
 pub(super) struct ClaimProducer {
     producer: Option<BaseProducer<Reports>>,
     reports: Receiver<Report>,

@@ -21,8 +21,8 @@ pub trait Executor: Send + Sync + 'static {
     /// The service's side effects.
     type SideEffect;
 
-    /// Executes the intent, with its id as idempotency key, and returns the outcome as messages whose ids derive from it.
-    /// Called again with the same intent after a take-over.
+    /// Executes the intent, with its id as idempotency key, and returns the outcome as messages whose ids derive from
+    /// it. Called again with the same intent after a take-over.
     fn execute(&self, intent: &Intent<Self::SideEffect>, now: Timestamp) -> impl Future<Output = Vec<Outgoing>> + Send;
 }
 

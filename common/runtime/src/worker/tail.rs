@@ -1,5 +1,5 @@
-//! The tailer: one consumer per instance that reads the whole journal, hands each record to its worker first (read-back)
-//! and then to the view.
+//! The tailer: one consumer per instance that reads the whole journal, hands each record to its worker first
+//! (read-back) and then to the view.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,8 +31,8 @@ const QUEUE_LIMIT: usize = 128 << 20;
 /// How often librdkafka reports the state of its connections.
 const STATISTICS_MS: &str = "1000";
 
-/// The tailer's client, which records the last contact with the brokers that lead the journal. Empty fetches are answered
-/// too, so the last contact is never long ago while the brokers are reachable.
+/// The tailer's client, which records the last contact with the brokers that lead the journal. Empty fetches are
+/// answered too, so the last contact is never long ago while the brokers are reachable.
 struct TailClient {
     log: ClientLog,
     journal: &'static str,

@@ -35,7 +35,8 @@ pub(super) fn spawn(
     thread.with_context(|| format!("thread {name} can't be started"))
 }
 
-/// Waits for a thread to end. A thread that still waits for an unreachable broker is abandoned: none of its work is kept.
+/// Waits for a thread to end. A thread that still waits for an unreachable broker is abandoned: none of its work is
+/// kept.
 pub(super) fn join(thread: JoinHandle<()>, deadline: Instant) {
     while !thread.is_finished() {
         if Instant::now() >= deadline {

@@ -1,5 +1,5 @@
-//! Reads the cluster's state for operators: consumer groups, their members and lag, and dead letters. It changes nothing,
-//! commits nothing, and joins no group.
+//! Reads the cluster's state for operators: consumer groups, their members and lag, and dead letters. It changes
+//! nothing, commits nothing, and joins no group.
 
 mod assignment;
 mod dead_letter;

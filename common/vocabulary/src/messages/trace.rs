@@ -2,8 +2,8 @@
 
 use crate::ids;
 
-/// The `traceparent` of an effect of `parent`, with a span id derived from `id`; `None` if `parent` is not a `traceparent`
-/// (W3C Trace Context, section 3.2).
+/// The `traceparent` of an effect of `parent`, with a span id derived from `id`; `None` if `parent` is not a
+/// `traceparent` (W3C Trace Context, section 3.2).
 pub fn child_trace(parent: &str, id: &str) -> Option<String> {
     let mut parts = parent.split('-');
     let version = parts.next()?;

@@ -1,8 +1,8 @@
-//! A service's API described (OpenAPI 3.1) and shown: `GET /openapi.json`, and a page at `/docs` to read it and try it out.
-//! The page (Swagger UI) is part of the binary; it loads nothing from elsewhere.
+//! The description of a service's API (OpenAPI 3.1) at `/openapi.json`, and a page at `/docs` to read it and try it
+//! out. The page (Swagger UI) is part of the binary; it loads nothing from other hosts.
 //!
-//! A service derives `utoipa::OpenApi` and merges [`docs_routes`] into its routes. What every operation has in common, the
-//! problems, is added here.
+//! A service derives `utoipa::OpenApi` and merges [`docs_routes`] into its routes. The problems that all operations
+//! have in common are added here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,14 +20,15 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_swagger_ui::Config;
 
-use super::{InPath, Problem};
+use super::extract::InPath;
+use super::problem::Problem;
 
-/// Where the description is.
+/// The path of the description.
 const DESCRIPTION: &str = "/openapi.json";
 /// The media type of problems.
 const PROBLEM: &str = "application/problem+json";
 
-/// What went wrong with a request (RFC 9457). Further members may say more.
+/// The error of a request (RFC 9457). It may have further members.
 #[derive(ToSchema)]
 #[schema(as = Problem)]
 #[allow(dead_code)]
@@ -35,37 +36,37 @@ struct ProblemBody {
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// What kind of problem it is.
+    /// The kind of problem.
     title: String,
-    /// What is wrong this time.
+    /// This occurrence of the problem.
     detail: Option<String>,
-    /// By which the request's lines in the log are found (X-Request-Id).
+    /// The request's id in the log (X-Request-Id).
     #[schema(rename = "requestId")]
     request_id: Option<String>,
-    /// Each value that is wrong.
+    /// Each invalid value.
     errors: Option<Vec<WrongValue>>,
 }
 
-/// What is wrong with one value.
+/// An invalid value.
 #[derive(ToSchema)]
 #[allow(dead_code)]
 struct WrongValue {
-    /// What is wrong with it.
+    /// The error.
     detail: String,
-    /// Where it stands in the body (a JSON pointer, RFC 6901, as a URI fragment).
+    /// Its place in the body (a JSON pointer, RFC 6901, as a URI fragment).
     pointer: Option<String>,
-    /// Which parameter of the query it is.
+    /// Its query parameter.
     parameter: Option<String>,
 }
 
-/// `GET /openapi.json` and the page at `/docs`. Every operation gets, besides its own answers, those that any can have: `400`
-/// for parameters that can't be read (and for bodies `413`, `415` and `422`), `503` while the outcome is not known, and problems
-/// by default.
+/// `GET /openapi.json` and the page at `/docs`. Every operation gets, besides its own responses, those that any can
+/// have: `400` for unreadable parameters (and for bodies `413`, `415` and `422`), `503` for an unknown outcome, and a
+/// problem by default.
 pub fn docs_routes(description: OpenApi) -> Router {
     docs_of(complete(description).to_json().unwrap_or_default())
 }
 
-/// The same for a description that is written already, as JSON.
+/// As [`docs_routes`], for a complete description as JSON.
 pub fn docs_of(description: impl Into<String>) -> Router {
     let text = Arc::new(description.into());
     let config = Arc::new(Config::from(DESCRIPTION).validator_url("none").try_it_out_enabled(true));
@@ -107,7 +108,7 @@ fn complete(mut description: OpenApi) -> OpenApi {
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
     let key = ApiKeyValue::with_description("X-API-Key", "A key of auth.keys.");
     components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
-    // Nothing is needed where authentication is off.
+    // No scheme is required: authentication may be off.
     let ways = [SecurityRequirement::default(), of_scheme("bearer"), of_scheme("apiKey")];
     description.security.get_or_insert_default().extend(ways);
     for item in description.paths.paths.values_mut() {
@@ -122,38 +123,38 @@ fn of_scheme(name: &str) -> SecurityRequirement {
 }
 
 fn add_problems(operation: &mut Operation) {
-    let mut common = BTreeMap::from([("default", "Anything else that goes wrong.")]);
-    common.insert("401", "It is not known who asks, where authentication is on.");
-    common.insert("403", "The caller may not do this, where authentication is on.");
+    let mut common = BTreeMap::from([("default", "Any other error.")]);
+    common.insert("401", "The caller is not authenticated, if authentication is on.");
+    common.insert("403", "The caller may not do this, if authentication is on.");
     common.insert(
         "429",
-        "Too many requests of this client, where they are limited; Retry-After says when to come again.",
+        "Too many requests of this client, if they are limited; Retry-After has the pause before the next.",
     );
-    common.insert("503", "Not now, or not known in time whether it was done.");
+    common.insert("503", "Not available now, or the outcome was not known in time.");
     if operation.parameters.as_ref().is_some_and(|all| !all.is_empty()) {
-        common.insert("400", "A parameter can't be read.");
+        common.insert("400", "A parameter is invalid.");
     }
     if operation.request_body.is_some() {
         common.insert("400", "The request can't be read.");
         common.insert("413", "The body is longer than http.body_limit.");
-        common.insert("415", "The body is not JSON, by its Content-Type.");
-        common.insert("422", "The body can be read, and what it says can't be.");
+        common.insert("415", "The body's Content-Type is not JSON.");
+        common.insert("422", "The body is readable, but its content is invalid.");
     }
     for (status, what) in common {
         let own = &mut operation.responses.responses;
         own.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(what)));
     }
-    // OpenAPI 3.1 wants every answer described.
+    // OpenAPI 3.1 requires a description of every response.
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
             && response.description.is_empty()
         {
             let status = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
             response.description =
-                status.and_then(|status| status.canonical_reason()).unwrap_or("An answer").to_owned();
+                status.and_then(|status| status.canonical_reason()).unwrap_or("A response").to_owned();
         }
     }
-    // What an operation says of its own problems needs no words on how they look.
+    // The operation's own problems get the common schema.
     let of_problems = operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5']));
     for (_, response) in of_problems {
         if let RefOr::T(response) = response
@@ -169,11 +170,10 @@ fn problem(what: &str) -> utoipa::openapi::Response {
     ResponseBuilder::new().description(what).content(PROBLEM, content).build()
 }
 
-/// What must be right in a description beyond its own schema: every reference leads somewhere, and every operation is named.
-/// For the services' tests.
+/// Checks that every reference in a description has a target. For the services' tests.
 ///
 /// # Errors
-/// The references that lead nowhere.
+/// The references without a target.
 pub fn check_description(description: &Value) -> Result<(), String> {
     fn references<'a>(value: &'a Value, all: &mut Vec<&'a str>) {
         match value {
@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    /// Says how many there are.
+    /// Returns the number of things.
     #[utoipa::path(get, path = "/things/{id}", params(("id" = String, Path)), responses((status = 200, body = u32),
         (status = 404, description = "There is no such thing.")))]
     #[allow(dead_code)]
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_comes_with_all_it_needs_and_asks_nobody_else() {
+    async fn the_page_has_all_its_files_and_uses_no_other_host() {
         let (status, kind, page) = get_of("/docs/").await;
         assert_eq!((status, kind.as_str()), (200, "text/html"));
         assert!(!page.contains("http://") && !page.contains("https://"), "{page}");

@@ -1,14 +1,13 @@
-//! The edge: who calls, whether they may, how often, and which web pages may look. All of it is off until it is set
-//! (`[edge]`, `[auth]`), and then stands before the handlers, which see a [`Caller`].
+//! The edge: authentication, authorization, rate limits and cross-origin requests. All of it is off until it is set
+//! (`[edge]`, `[auth]`). Handlers get a [`Caller`].
 //!
-//! What a path asks of its caller is one function of each service, `Program::access`; whatever it does not name is for
-//! operators.
+//! Each service defines what a path requires of its caller (`Program::access`); by default, to be an operator.
 
 mod auth;
 mod caller;
 mod limit;
+pub(in crate::http) mod response_headers;
 mod tokens;
-pub(in crate::http) mod trail;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -27,11 +26,11 @@ pub use self::caller::{Access, Caller};
 use self::limit::{Client, Limit};
 use crate::settings::{AuthSettings, EdgeSettings};
 
-/// How long a browser may remember what a service allows other origins.
-const REMEMBERED: Duration = Duration::from_secs(600);
+/// How long a browser may cache the answer to a preflight request.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 
-/// What web pages may send, and what of an answer they may read.
-const SENT: [&str; 8] = [
+/// The headers that web pages may send, and the response headers that they may read.
+const REQUEST_HEADERS: [&str; 8] = [
     "authorization",
     auth::API_KEY,
     "content-type",
@@ -41,10 +40,10 @@ const SENT: [&str; 8] = [
     "traceparent",
     "x-request-id",
 ];
-const READ: [&str; 7] =
+const RESPONSE_HEADERS: [&str; 7] =
     ["location", "link", "preference-applied", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"];
 
-/// What a path asks of its caller.
+/// What a path requires of its caller.
 pub type Asks = fn(&Method, &str) -> Access;
 
 /// The edge of one service.
@@ -61,7 +60,7 @@ impl Edge {
     /// The edge of the service called `realm`.
     ///
     /// # Errors
-    /// A file that a setting names and that can't be used, with the setting's key.
+    /// A setting whose file can't be used, with the setting's key.
     pub fn new(
         realm: &'static str,
         settings: &EdgeSettings,
@@ -69,18 +68,19 @@ impl Edge {
         asks: Asks,
     ) -> anyhow::Result<Self> {
         let auth = auth.map(Auth::new).transpose()?.flatten();
-        let (proxies, origins) = (settings.trusted_proxies.clone(), settings.cors_origins.clone());
+        let proxies = settings.trusted_proxies.clone();
+        let origins = settings.cors_origins.clone();
         Ok(Self { realm, asks, auth, limit: Limit::new(settings), proxies, origins })
     }
 
-    /// An edge that lets everything in.
+    /// An edge that admits every request.
     #[cfg(test)]
     pub(super) fn off() -> Self {
         let asks = |_: &Method, _: &str| Access::Operator;
         Self { realm: "test", asks, auth: None, limit: None, proxies: Vec::new(), origins: Vec::new() }
     }
 
-    /// What browsers are told about other origins; none where no origin is let in.
+    /// The layer for cross-origin requests; `None` if none are allowed.
     pub(super) fn cors(&self) -> anyhow::Result<Option<CorsLayer>> {
         if self.origins.is_empty() {
             return Ok(None);
@@ -91,29 +91,29 @@ impl Edge {
             let values = self.origins.iter().map(|origin| HeaderValue::from_str(origin));
             AllowOrigin::list(values.collect::<Result<Vec<_>, _>>().context("edge.cors_origins")?)
         };
-        let sent = SENT.map(HeaderName::from_static);
-        let read = READ.map(HeaderName::from_static);
+        let sent = REQUEST_HEADERS.map(HeaderName::from_static);
+        let read = RESPONSE_HEADERS.map(HeaderName::from_static);
         let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-        let layer = CorsLayer::new().allow_origin(origins).allow_methods(methods).max_age(REMEMBERED);
+        let layer = CorsLayer::new().allow_origin(origins).allow_methods(methods).max_age(PREFLIGHT_AGE);
         Ok(Some(layer.allow_headers(sent).expose_headers(read)))
     }
 
-    /// Who sends it, if it may come in.
-    fn admits(&self, request: &Request) -> Result<Caller, Denied> {
+    /// Authenticates and authorizes the request.
+    fn authorize(&self, request: &Request) -> Result<Caller, Denied> {
         let Some(auth) = &self.auth else { return Ok(Caller::anyone()) };
         let path = request.uri().path();
         let access = if is_public(path) { Access::Open } else { (self.asks)(request.method(), path) };
         match access {
             Access::Open => Ok(Caller::nobody()),
-            Access::Known => auth.who(request.headers()),
+            Access::Known => auth.authenticate(request.headers()),
             Access::Operator => {
-                let caller = auth.who(request.headers())?;
+                let caller = auth.authenticate(request.headers())?;
                 if caller.needs_operator().is_ok() { Ok(caller) } else { Err(Denied::Forbidden) }
             }
         }
     }
 
-    /// Where it comes from: the connection, or what a trusted proxy says of it.
+    /// The client's address: the connection's, or the one reported by a trusted proxy.
     fn address(&self, request: &Request) -> IpAddr {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -121,7 +121,7 @@ impl Edge {
     }
 }
 
-/// Paths that every service has and that are for all: its health, and what it is.
+/// Returns true for the public paths of every service: its health and its description.
 fn is_public(path: &str) -> bool {
     is_health(path) || is_description(path)
 }
@@ -130,13 +130,13 @@ fn is_health(path: &str) -> bool {
     path.starts_with("/health/")
 }
 
-/// The API's description and the page that shows it.
+/// Returns true for the API's description and its page.
 pub(super) fn is_description(path: &str) -> bool {
     path == "/openapi.json" || path == "/docs" || path.starts_with("/docs/")
 }
 
-/// The address behind trusted proxies: the last one that none of them vouches for. What stands before it anyone may have
-/// written.
+/// The address behind the trusted proxies: the last one that is not a trusted proxy's. Anyone may have written the ones
+/// before it.
 fn forwarded(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let trusted = |address: &IpAddr| proxies.iter().any(|network| network.contains(address));
     let all = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
@@ -151,13 +151,13 @@ fn forwarded(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     address
 }
 
-/// Lets a request in, or not.
+/// Admits or rejects a request.
 pub(super) async fn guard(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     if is_health(request.uri().path()) {
         return next.run(request).await;
     }
-    let admitted = edge.admits(&request);
-    // Those who are not known are counted too: guessing costs.
+    let admitted = edge.authorize(&request);
+    // Unauthenticated requests count too, which limits guessing.
     let taken = edge.limit.as_ref().map(|limit| {
         let name = admitted.as_ref().ok().and_then(Caller::name);
         let client = name.map_or_else(|| Client::at(edge.address(&request)), |name| Client::Named(name.to_owned()));
@@ -166,7 +166,7 @@ pub(super) async fn guard(State(edge): State<Arc<Edge>>, mut request: Request, n
     let mut response = match (&taken, admitted) {
         (Some((limit, taken)), _) if !taken.granted => limit.too_many(*taken),
         (_, Err(denied)) => {
-            tracing::info!(target: "http", ?denied, method = %request.method(), "a caller is not let in");
+            tracing::info!(target: "http", ?denied, method = %request.method(), "a request is denied");
             denied.response(edge.realm)
         }
         (_, Ok(caller)) => {
@@ -176,7 +176,7 @@ pub(super) async fn guard(State(edge): State<Arc<Edge>>, mut request: Request, n
         }
     };
     if let Some((limit, taken)) = taken {
-        limit.tell(taken, response.headers_mut());
+        limit.write_headers(taken, response.headers_mut());
     }
     response
 }

@@ -1,4 +1,4 @@
-//! Reading requests: a JSON body, the query, an id in the path, the trace. What is wrong is told with the place.
+//! Extractors for a JSON body, the query, ids in the path, and the trace. Problems locate the error.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -8,16 +8,16 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use uuid::Uuid;
-
-use super::Problem;
 use vocabulary::ids::OrderId;
 use vocabulary::messages::{self, header as names};
 use vocabulary::words::in_words;
 
+use super::problem::Problem;
+
 /// A JSON body, read as `T`.
 ///
-/// 415 without a JSON content type (which also keeps a foreign web page's forms away), 413 over `http.body_limit`, 400
-/// when it isn't JSON, 422 when it isn't a `T`, with a JSON pointer to the place.
+/// 415 without a JSON content type (which also blocks the forms of foreign web pages), 413 over `http.body_limit`, 400
+/// if it is not JSON, 422 if it is not a `T`, with a JSON pointer to the place.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<T>(pub T);
 
@@ -26,7 +26,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
-            let detail = "The body must be JSON, and the request must say so: Content-Type: application/json.";
+            let detail = "The body must be JSON, with the header Content-Type: application/json.";
             return Err(Problem::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
@@ -36,7 +36,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
 fn unread(rejection: BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::of(StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than this service takes (http.body_limit).")
+        Problem::of(StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than this service accepts (http.body_limit).")
     } else {
         Problem::bad_request("The body ended too early.")
     }
@@ -56,9 +56,8 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         if reason.is_data() {
             let place = pointer(error.path());
             let (what, at) = plain(&reason.to_string());
-            let shown = if place.is_empty() { "the whole" } else { &place };
-            Problem::unprocessable(format!("The body is not as it must be, at {shown} ({at}): {what}."))
-                .at(&place, what)
+            let shown = if place.is_empty() { "its root" } else { &place };
+            Problem::unprocessable(format!("The body is invalid at {shown} ({at}): {what}.")).at(&place, what)
         } else {
             not_json(reason)
         }
@@ -71,7 +70,7 @@ fn not_json(reason: &serde_json::Error) -> Problem {
     Problem::bad_request(format!("The body is not JSON: {reason}."))
 }
 
-/// `what at line 1 column 2` as its two halves, the first in plain words.
+/// Splits `what at line 1 column 2`, and rewords the first part.
 fn plain(reason: &str) -> (String, String) {
     match reason.rsplit_once(" at line ") {
         Some((what, at)) => (in_words(what), format!("line {at}")),
@@ -97,11 +96,11 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 /// The longest `Idempotency-Key`, in bytes.
 const LONGEST_KEY: usize = 255;
 
-/// The client's own name for its request, if it gives one (draft-ietf-httpapi-idempotency-key-header): sent again, it is
-/// the same request. The draft writes it as a quoted string; bare ones are taken too.
+/// The client's `Idempotency-Key`, if any (draft-ietf-httpapi-idempotency-key-header): requests with the same key are
+/// one request. The draft requires a quoted string; unquoted ones are accepted too.
 ///
 /// # Errors
-/// 400 when it is empty, too long, or not of visible ASCII characters and blanks.
+/// 400 if it is empty, too long, or has other than visible ASCII characters and spaces.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
@@ -113,10 +112,10 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(text.to_owned()))
 }
 
-/// The value of a query parameter, if it is there.
+/// The value of a query parameter, if present.
 ///
 /// # Errors
-/// 400, which names the parameter and says what is `allowed`.
+/// 400, with the parameter's name and the `allowed` values.
 pub fn parameter<T>(
     name: &str,
     value: Option<&str>,
@@ -126,13 +125,13 @@ pub fn parameter<T>(
     let Some(text) = value else { return Ok(None) };
     parse(text).map(Some).ok_or_else(|| {
         let shown: String = text.chars().take(80).collect();
-        let detail = format!("'{shown}' is not one of what is allowed: {allowed}");
+        let detail = format!("'{shown}' is not an allowed value: {allowed}");
         let errors = serde_json::json!([{ "detail": &detail, "parameter": name }]);
-        Problem::bad_request(format!("The parameter {name} is wrong: {detail}.")).with("errors", errors)
+        Problem::bad_request(format!("The parameter {name} is invalid: {detail}.")).with("errors", errors)
     })
 }
 
-/// The query, read as `T`; 400 when it isn't one.
+/// The query, read as `T`; 400 if it is not one.
 #[derive(Clone, Copy, Debug)]
 pub struct Params<T>(pub T);
 
@@ -145,7 +144,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
             Err(rejection) => {
                 let text = rejection.body_text();
                 let reason = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text).to_owned();
-                let problem = Problem::bad_request(format!("The query is not as it must be: {reason}."));
+                let problem = Problem::bad_request(format!("The query is invalid: {reason}."));
                 Err(match reason.split_once(": ") {
                     Some((name, what)) if !name.contains(' ') => {
                         problem.with("errors", serde_json::json!([{ "detail": what, "parameter": name }]))
@@ -157,7 +156,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// The parameters of the path, read as `T` (a text, a number, a tuple of several); 400 when they aren't one.
+/// The parameters of the path, read as `T` (a text, a number, a tuple of several); 400 if they are not one.
 #[derive(Clone, Copy, Debug)]
 pub struct InPath<T>(pub T);
 
@@ -170,13 +169,13 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<
             Err(rejection) => {
                 let text = rejection.body_text();
                 let reason = text.strip_prefix("Invalid URL: ").unwrap_or(&text).replace('`', "'");
-                Err(Problem::bad_request(format!("The path is not as it must be: {reason}.")))
+                Err(Problem::bad_request(format!("The path is invalid: {reason}.")))
             }
         }
     }
 }
 
-/// The first parameter of the path as an order's id; 400 when it isn't a UUID.
+/// The first parameter of the path as an order's id; 400 if it is not a UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathId(pub OrderId);
 
@@ -198,7 +197,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// The `traceparent` for what this request causes: a child of the one it came with, or the first of a new trace
+/// The `traceparent` of this request's effects: a child of the request's own, or the first of a new trace
 /// (W3C Trace Context).
 pub fn trace_of(headers: &HeaderMap) -> String {
     let own = Uuid::new_v4();
@@ -281,12 +280,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_is_wrong_says_where() {
+    async fn an_invalid_body_is_rejected_with_the_place() {
         let answer = post_as("application/json", r#"{"items":[{"quantity":2},{"quantity":-3}]}"#).await;
         assert_eq!(answer.0, 422);
         let what = "must be a whole number from 0 to 4294967295";
         assert_eq!(problem(&answer)["errors"], json!([{ "detail": what, "pointer": "#/items/1/quantity" }]));
-        let detail = format!("The body is not as it must be, at /items/1/quantity (line 1 column 39): {what}.");
+        let detail = format!("The body is invalid at /items/1/quantity (line 1 column 39): {what}.");
         assert_eq!(problem(&answer)["detail"], detail);
 
         let answer = post_as("application/json", r#"{"itms":[]}"#).await;
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_is_no_json_or_too_long_or_of_another_type() {
+    async fn a_body_that_is_not_json_or_too_long_or_of_another_type_is_rejected() {
         for (kind, body, status) in [
             ("application/json", "{\"items\":", 400),
             ("application/json", "{\"items\":[]} x", 400),
@@ -310,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_query_that_is_wrong_names_the_parameter() {
+    async fn an_invalid_query_is_rejected_with_the_parameter() {
         assert_eq!(get_of("/orders?limit=5").await, (200, "Some(5)".to_owned()));
         let answer = get_of("/orders?limit=many").await;
         assert_eq!(answer.0, 400);
@@ -331,17 +330,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_path_that_is_wrong_is_a_problem() {
+    async fn an_invalid_path_is_a_problem() {
         assert_eq!(get_of("/letters/t/7").await, (200, "(\"t\", 7)".to_owned()));
         for path in ["/letters/t/seven", "/letters/%FF/7"] {
             let answer = get_of(path).await;
             let detail = problem(&answer)["detail"].as_str().unwrap().to_owned();
-            assert!(answer.0 == 400 && detail.starts_with("The path is not as it must be: "), "{path}: {detail}");
+            assert!(answer.0 == 400 && detail.starts_with("The path is invalid: "), "{path}: {detail}");
         }
     }
 
     #[test]
-    fn a_trace_goes_on_or_begins() {
+    fn a_trace_is_continued_or_started() {
         let mut headers = HeaderMap::new();
         let new = trace_of(&headers);
         assert!(messages::child_trace(&new, "x").is_some(), "{new}");

@@ -1,4 +1,4 @@
-//! What goes around a whole router: answers for what it doesn't have, limits, and one log line a request.
+//! The layers around a whole router: unknown routes, limits, authentication, response headers, and the request log.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -12,31 +12,31 @@ use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 use tracing::field::Empty;
-
-use super::Problem;
-use super::edge::trail::{self, Asked};
-use super::edge::{self, Edge};
-use crate::settings::Http;
 use vocabulary::ids::OrderId;
 
-/// Puts around all routes of a service: 404 and 405 as problems, the body limit, the time limit, the edge, the marks on every
-/// answer, and the request log.
+use super::edge::response_headers::{self, RequestInfo};
+use super::edge::{self, Edge};
+use super::problem::Problem;
+use crate::settings::Http;
+
+/// Wraps all routes of a service: 404 and 405 as problems, the body limit, the time limit, the edge, the common
+/// response headers, and the request log.
 ///
-/// A request is logged at `debug` (a failed one, 5xx, at `warn`) with method, route, status, latency, and the order's or
-/// saga's id: from the path, or from an [`OrderId`] that the handler put into the response's extensions.
+/// A request is logged at `debug` (a failed one, 5xx, at `warn`) with method, route, status, latency, and the order's
+/// or saga's id: from the path, or from an [`OrderId`] that the handler put into the response's extensions.
 /// All lines of a request carry its `request_id`.
 ///
 /// # Errors
-/// The key of a setting that can't be used.
+/// The key of an unusable setting.
 pub fn finish(router: Router, settings: &Http, edge: Edge) -> anyhow::Result<Router> {
     let cors = edge.cors()?;
     let router = router
         .fallback(|uri: Uri| async move { Problem::not_found(format!("There is nothing at {}.", uri.path())) })
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
-            let detail = format!("{} can't be asked with {method}.", uri.path());
+            let detail = format!("{} does not support {method}.", uri.path());
             Problem::of(StatusCode::METHOD_NOT_ALLOWED, detail)
         })
-        .layer(CatchPanicLayer::custom(broken))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(DefaultBodyLimit::max(settings.body_limit))
         .layer(middleware::from_fn_with_state(settings.timeout, in_time))
         .layer(middleware::from_fn_with_state(Arc::new(edge), edge::guard));
@@ -47,7 +47,7 @@ pub fn finish(router: Router, settings: &Http, edge: Edge) -> anyhow::Result<Rou
     Ok(router.layer(middleware::from_fn(log)))
 }
 
-fn broken(reason: Box<dyn Any + Send>) -> Response {
+fn panicked(reason: Box<dyn Any + Send>) -> Response {
     let text = reason.downcast_ref::<&str>().copied();
     let text = text.or_else(|| reason.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given");
     Problem::internal(format_args!("a request handler panicked: {text}")).into_response()
@@ -58,26 +58,26 @@ async fn in_time(State(limit): State<Duration>, request: Request, next: Next) ->
         Ok(response) => response,
         Err(_) => {
             let limit = limit.as_secs_f64();
-            let detail = format!("No answer within {limit} s (http.timeout); whether it was done is not known.");
+            let detail = format!("No response within {limit} s (http.timeout); the outcome is unknown.");
             Problem::unavailable(detail).into_response()
         }
     }
 }
 
 async fn log(request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let asked = Asked {
-        id: trail::request_id(request.headers()),
+    let started = Instant::now();
+    let info = RequestInfo {
+        id: response_headers::request_id(request.headers()),
         method: request.method().clone(),
         is_public: edge::is_description(request.uri().path()),
-        https: trail::is_https(request.headers()),
+        https: response_headers::is_https(request.headers()),
     };
-    let span = tracing::info_span!(target: "http", "request", request_id = %asked.id, caller = Empty);
-    let response = logged(began, request, next).instrument(span).await;
-    trail::mark(&asked, response)
+    let span = tracing::info_span!(target: "http", "request", request_id = %info.id, caller = Empty);
+    let response = logged(started, request, next).instrument(span).await;
+    response_headers::add(&info, response)
 }
 
-async fn logged(began: Instant, request: Request, next: Next) -> Response {
+async fn logged(started: Instant, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let method = parts.method.clone();
     let route = parts.extensions.get::<MatchedPath>().cloned();
@@ -88,11 +88,11 @@ async fn logged(began: Instant, request: Request, next: Next) -> Response {
         subject = Subject::of(route.as_str(), &params);
     }
     let response = next.run(Request::from_parts(parts, body)).await;
-    let placed = response.extensions().get::<OrderId>().copied();
-    let order_id = placed.or(subject.order).map(tracing::field::display);
+    let new_order = response.extensions().get::<OrderId>().copied();
+    let order_id = new_order.or(subject.order).map(tracing::field::display);
     let saga_id = subject.saga.map(tracing::field::display);
     let status = response.status().as_u16();
-    let latency_ms = began.elapsed().as_micros() as f64 / 1000.0;
+    let latency_ms = started.elapsed().as_micros() as f64 / 1000.0;
     let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
     if response.status().is_server_error() {
         tracing::warn!(target: "http", %method, route, status, latency_ms, order_id, saga_id, "request failed");
@@ -102,7 +102,7 @@ async fn logged(began: Instant, request: Request, next: Next) -> Response {
     response
 }
 
-/// What a path is about.
+/// The order or saga in a path.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Subject {
     order: Option<OrderId>,
@@ -142,7 +142,8 @@ mod tests {
         let routes =
             Router::new().route("/ok", get(|| async { "ok" })).route("/slow", get(slow)).route("/bug", get(wrong));
         let listen = ([127, 0, 0, 1], 0).into();
-        let (http, off) = (Http { listen, body_limit: 1024, timeout: Duration::from_millis(50) }, Edge::off());
+        let http = Http { listen, body_limit: 1024, timeout: Duration::from_millis(50) };
+        let off = Edge::off();
         finish(routes, &http, off).unwrap()
     }
 
@@ -155,30 +156,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_there_is_a_problem() {
+    async fn an_unknown_route_is_a_problem() {
         assert_eq!(ask("GET", "/ok").await, (200, "ok".into()));
         let (status, problem) = ask("GET", "/none").await;
         assert_eq!((status, &problem["detail"]), (404, &"There is nothing at /none.".into()));
         let (status, problem) = ask("DELETE", "/ok").await;
-        assert_eq!((status, &problem["detail"]), (405, &"/ok can't be asked with DELETE.".into()));
+        assert_eq!((status, &problem["detail"]), (405, &"/ok does not support DELETE.".into()));
     }
 
     #[tokio::test]
-    async fn what_takes_too_long_is_a_problem() {
+    async fn a_request_that_takes_too_long_is_a_problem() {
         let (status, problem) = ask("GET", "/slow").await;
         assert_eq!(status, 503);
-        assert_eq!(problem["detail"], "No answer within 0.05 s (http.timeout); whether it was done is not known.");
+        assert_eq!(problem["detail"], "No response within 0.05 s (http.timeout); the outcome is unknown.");
     }
 
     #[tokio::test]
-    async fn a_bug_is_a_problem_and_says_nothing_of_the_inside() {
+    async fn a_panic_is_a_problem_without_internal_details() {
         let (status, problem) = ask("GET", "/bug").await;
         assert_eq!(status, 500);
-        assert_eq!(problem["detail"], "something is wrong in this service; its log says what");
+        assert_eq!(problem["detail"], "an internal error occurred; the service's log has the reason");
     }
 
     #[tokio::test]
-    async fn the_path_says_what_a_request_is_about() {
+    async fn the_path_has_the_order_or_saga_of_a_request() {
         let id: OrderId = "3852cb18-9c19-4326-ac77-a1a0264bd98c".parse().unwrap();
         let about = |route: &'static str| async move {
             let show = |route: MatchedPath, params: RawPathParams| async move {

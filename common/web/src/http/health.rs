@@ -1,4 +1,4 @@
-//! Whether a service lives and whether it is ready, for whoever starts, restarts or balances it.
+//! Liveness and readiness, for supervisors and load balancers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,33 +9,33 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use serde_json::json;
 
-/// What a service says of itself.
+/// The result of a health check.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Report {
-    /// Whether all is well.
+    /// True if all checks passed.
     pub ok: bool,
-    /// Each thing that was looked at, with what was seen: `"view": "2 ms behind"`.
+    /// Each check and its result: `"view": "2 ms behind"`.
     pub checks: BTreeMap<String, String>,
 }
 
 impl Report {
-    /// All is well, nothing seen yet.
+    /// A report without checks.
     pub fn up() -> Self {
         Self { ok: true, checks: BTreeMap::new() }
     }
 
-    /// Adds something that was looked at.
+    /// Adds a check.
     pub fn check(&mut self, name: impl Into<String>, ok: bool, seen: impl Into<String>) {
         self.ok &= ok;
         self.checks.insert(name.into(), seen.into());
     }
 }
 
-/// Tells how it is. Asked often, and must not block.
+/// The health of a service. Called often; must not block.
 pub trait Health: Send + Sync {
-    /// Whether it works at all: when not, it should be restarted.
+    /// Liveness: if not ok, the service should be restarted.
     fn live(&self) -> Report;
-    /// Whether it should be given requests.
+    /// Readiness: if not ok, the service should not receive requests.
     fn ready(&self) -> Report;
 }
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use vocabulary::retry::Retryable;
 
-/// What went wrong with a request, for a program and for the person who reads its log. `type` is left out, which is
-/// `about:blank`: the status says what kind of problem it is (RFC 9457, section 4.2.1).
+/// The error of a request, for programs and operators. `type` is omitted, which means `about:blank`: the status is the
+/// kind of problem (RFC 9457, section 4.2.1).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Problem {
     #[serde(serialize_with = "number")]
@@ -26,7 +26,7 @@ fn number<S: serde::Serializer>(status: &StatusCode, s: S) -> Result<S::Ok, S::E
 }
 
 impl Problem {
-    /// A problem: `title` is the same for all of its kind, `detail` is about this one and may be empty.
+    /// A problem: `title` is the same for all of its kind, `detail` describes this one and may be empty.
     pub fn new(status: StatusCode, title: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { status, title: title.into(), detail: detail.into(), more: Map::new() }
     }
@@ -36,27 +36,27 @@ impl Problem {
         Self::new(status, status.canonical_reason().unwrap_or("Error"), detail)
     }
 
-    /// 400: the request can't be read.
+    /// 400: the request is unreadable.
     pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::of(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// 404: there is no such thing.
+    /// 404: the resource does not exist.
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::of(StatusCode::NOT_FOUND, detail)
     }
 
-    /// 409: it is not in a state for that.
+    /// 409: the resource is in another state than the request requires.
     pub fn conflict(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::of(StatusCode::CONFLICT, detail)
     }
 
-    /// 422: the request can be read, and what it says can't be.
+    /// 422: the request is readable, but its content is invalid.
     pub fn unprocessable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::of(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
-    /// 503: not now; or the outcome is unknown.
+    /// 503: not available now, or the outcome is unknown.
     pub fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::of(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
@@ -64,7 +64,7 @@ impl Problem {
     /// 500. The reason goes to the log, not to the client.
     pub fn internal(reason: impl std::fmt::Display) -> Self {
         tracing::error!("internal error: {reason}");
-        Self::of(StatusCode::INTERNAL_SERVER_ERROR, "something is wrong in this service; its log says what")
+        Self::of(StatusCode::INTERNAL_SERVER_ERROR, "an internal error occurred; the service's log has the reason")
     }
 
     /// Adds a member, such as `errors` (RFC 9457, section 3.2).
@@ -74,7 +74,7 @@ impl Problem {
         self
     }
 
-    /// Adds one entry to `errors`: what is wrong with the value at `pointer` (a JSON pointer, RFC 6901) of the body.
+    /// Adds an entry to `errors`, about the value at `pointer` (a JSON pointer, RFC 6901) of the body.
     #[must_use]
     pub fn at(mut self, pointer: &str, detail: impl Into<String>) -> Self {
         let entry = serde_json::json!({ "detail": detail.into(), "pointer": format!("#{pointer}") });
@@ -95,7 +95,7 @@ impl Problem {
     }
 }
 
-/// 503 for an error that may be gone later, and 500 for any other.
+/// 503 for an error that may not recur, and 500 for any other.
 impl<E: Retryable> From<E> for Problem {
     fn from(error: E) -> Self {
         if error.is_retryable() { Self::unavailable(error.to_string()) } else { Self::internal(error) }
@@ -107,7 +107,7 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let content = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
         let mut response = (self.status, content, body).into_response();
-        // The request's id is added where it is known.
+        // `response_headers` adds the request's id.
         response.extensions_mut().insert(self);
         response
     }

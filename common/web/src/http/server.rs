@@ -1,4 +1,4 @@
-//! Listening and ending in order. Bound before anything else begins, so that a port in use stops the start at once.
+//! Listening and graceful shutdown. Separate steps, so that a port in use stops the start before anything else begins.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,24 +10,24 @@ use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// How long requests may go on once the server was told to end.
+/// How long requests may continue after the shutdown began.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Why there is no HTTP server.
+/// An error of the HTTP server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Something else listens there.
+    /// Another program listens on the port.
     #[error("http.listen = \"{0}\": the port is in use by another program; end it, or set http.listen to another port")]
     InUse(SocketAddr),
-    /// Not allowed, not an address of this machine, …
+    /// Not permitted, not an address of this host, …
     #[error("http.listen = \"{listen}\": can't listen there: {source}")]
     Bind {
         /// The address.
         listen: SocketAddr,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
-    /// It stopped by itself.
+    /// The server stopped by itself.
     #[error("the HTTP server stopped: {0}")]
     Stopped(#[from] io::Error),
 }
@@ -46,7 +46,7 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> {
     })
 }
 
-/// Serves until `shutdown` is ready; then takes no more connections and gives the requests underway 5 s to end.
+/// Serves until `shutdown` resolves; then accepts no more connections and gives running requests 5 s to end.
 ///
 /// # Errors
 /// [`ServeError::Stopped`].
@@ -55,10 +55,10 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let (ending, ended) = oneshot::channel();
+    let (begin_grace, grace_begun) = oneshot::channel();
     let shutdown = async move {
         shutdown.await;
-        let _ = ending.send(());
+        let _ = begin_grace.send(());
     };
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -68,16 +68,17 @@ pub async fn serve(
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = async move { axum::serve(listener, service).with_graceful_shutdown(shutdown).await };
     let out_of_time = async move {
-        match ended.await {
+        match grace_begun.await {
             Ok(()) => tokio::time::sleep(GRACE).await,
             Err(_) => std::future::pending().await,
         }
     };
-    let (mut server, mut out_of_time) = (pin!(server), pin!(out_of_time));
+    let mut server = pin!(server);
+    let mut out_of_time = pin!(out_of_time);
     tokio::select! {
         served = &mut server => Ok(served?),
         () = &mut out_of_time => {
-            tracing::warn!(target: "http", "requests were still underway {} s after the end was asked for", GRACE.as_secs());
+            tracing::warn!(target: "http", "requests were still running {} s after the shutdown began", GRACE.as_secs());
             Ok(())
         }
     }
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_port_in_use_says_so_with_the_key() {
+    async fn a_port_in_use_is_an_error_with_the_key() {
         let first = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let taken = first.local_addr().unwrap();
         let refused = bind(taken).await.unwrap_err().to_string();
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_underway_is_answered_after_the_end_was_asked_for() {
+    async fn a_running_request_is_answered_after_the_shutdown_began() {
         let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -121,6 +122,6 @@ mod tests {
         client.read_to_string(&mut answer).await.unwrap();
         assert!(answer.ends_with("done"), "{answer}");
         server.await.unwrap().unwrap();
-        assert!(TcpStream::connect(address).await.is_err(), "it listens no more");
+        assert!(TcpStream::connect(address).await.is_err(), "it no longer listens");
     }
 }

@@ -1,5 +1,5 @@
-//! `[kafka.client]`: librdkafka's own properties. What the journal's guarantees rest on, or has a setting of its own, is
-//! not left to it; anything else is handed to librdkafka, which is asked at once whether it knows the name and the value.
+//! `[kafka.client]`: librdkafka's properties. Those on which the journal's guarantees depend, and those with their own
+//! setting, are refused; librdkafka itself checks the names and values of all others.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,26 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use serde::{Deserialize, Deserializer};
 
-const GUARANTEES: &str = "can't be set: the journal's guarantees rest on the value that the service gives it";
-const TUNED: &str = "can't be set: the service gives it itself, measured together with its batches";
+const GUARANTEES: &str = "can't be set: the journal's guarantees depend on the service's value";
+const TUNED: &str = "can't be set: the service's value is tuned together with its batches";
 
-/// Properties that the service gives itself, with both names where librdkafka has two, and why.
+/// Properties that the service sets, under both names if librdkafka has two, and the reason.
 const OURS: [(&str, &str); 39] = [
     ("bootstrap.servers", "can't be set here: set kafka.brokers"),
     ("metadata.broker.list", "can't be set here: set kafka.brokers"),
-    ("client.id", "can't be set here: it tells instances apart"),
+    ("client.id", "can't be set here: it distinguishes instances"),
     ("group.id", "can't be set here: set kafka.group"),
     ("session.timeout.ms", "can't be set here: set kafka.session_timeout"),
     ("heartbeat.interval.ms", "can't be set here: it follows from kafka.session_timeout"),
     ("max.poll.interval.ms", "can't be set here: it follows from kafka.session_timeout"),
-    ("message.timeout.ms", "can't be set here: set worker.command_timeout; what the journal sends waits without end"),
-    ("delivery.timeout.ms", "can't be set here: set worker.command_timeout; what the journal sends waits without end"),
+    (
+        "message.timeout.ms",
+        "can't be set here: set worker.command_timeout; the journal's own messages wait without limit",
+    ),
+    (
+        "delivery.timeout.ms",
+        "can't be set here: set worker.command_timeout; the journal's own messages wait without limit",
+    ),
     ("enable.auto.commit", GUARANTEES),
     ("enable.auto.offset.store", GUARANTEES),
     ("auto.commit.enable", GUARANTEES),
@@ -53,7 +59,7 @@ const OURS: [(&str, &str); 39] = [
     ("max.in.flight.requests.per.connection", TUNED),
 ];
 
-/// A property's value: numbers and booleans are kept as the text that librdkafka takes.
+/// A property's value. librdkafka takes numbers and booleans as text.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "must be text, a number, true or false")]
 enum Property {
@@ -82,8 +88,8 @@ pub(super) fn refuses(name: &str, value: &str) -> Option<String> {
     let mut alone = ClientConfig::new();
     match alone.set(name, value).create_native_config() {
         Ok(_) => None,
-        Err(KafkaError::ClientConfig(_, reason, _, _)) => Some(format!("librdkafka refuses it: {}", reason.trim())),
-        Err(other) => Some(format!("librdkafka refuses it: {other}")),
+        Err(KafkaError::ClientConfig(_, reason, _, _)) => Some(format!("librdkafka rejects it: {}", reason.trim())),
+        Err(other) => Some(format!("librdkafka rejects it: {other}")),
     }
 }
 
@@ -92,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_workers_set_themselves_is_refused() {
+    fn properties_that_the_workers_set_are_refused() {
         let sources = [
             include_str!("../../../runtime/src/worker/client.rs"),
             include_str!("../../../runtime/src/worker/inputs.rs"),
@@ -106,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn librdkafka_is_asked_about_the_rest() {
+    fn librdkafka_checks_the_others() {
         assert_eq!(refuses("security.protocol", "SSL"), None);
         assert_eq!(refuses("sasl.mechanism", "SCRAM-SHA-512"), None);
         assert!(refuses("secruity.protocol", "SSL").unwrap().contains("No such configuration property"));

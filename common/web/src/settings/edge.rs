@@ -1,5 +1,4 @@
-//! `[edge]` and `[auth]`: who may call a service, how often and from where, as `default.toml` spells it. Apart from the other
-//! sections, since all of it may be left as it is: then everyone may call, as often as they like.
+//! `[edge]` and `[auth]`: who may call a service, how often and from where. By default everyone may, without limits.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -11,29 +10,29 @@ use uuid::Uuid;
 
 use super::units;
 
-/// `[edge]`: what stands between the callers and the service.
+/// `[edge]`: rate limits, proxies and cross-origin requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EdgeSettings {
-    /// Requests that one client may make in `rate_window`; 0: any number.
+    /// Requests that one client may send per `rate_window`; 0 means no limit.
     pub rate_limit: u32,
-    /// In so long all of `rate_limit` is there again.
+    /// The time in which a client's whole `rate_limit` is restored.
     #[serde(with = "units::duration")]
     pub rate_window: Duration,
-    /// Whose `X-Forwarded-For` is believed: addresses and networks.
+    /// The proxies whose `X-Forwarded-For` is trusted: addresses and networks.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// Web pages of which origins may read answers; `*`: all.
+    /// The origins of web pages that may read responses; `*` means all.
     pub cors_origins: Vec<String>,
 }
 
-/// `[auth]`: who may call. Without a key and without tokens: everyone.
+/// `[auth]`: who may call. Without keys and tokens everyone may.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthSettings {
-    /// Keys of programs.
+    /// API keys of programs.
     pub keys: Vec<ApiKey>,
-    /// Tokens that an identity provider signs.
+    /// Tokens signed by an identity provider.
     pub jwt: JwtSettings,
 }
 
@@ -41,38 +40,38 @@ pub struct AuthSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKey {
-    /// Whose it is, for logs and limits.
+    /// The name of its bearer, for logs and limits.
     pub name: String,
-    /// What its bearer may do.
+    /// The role of its bearer.
     pub role: Role,
-    /// Which customer that is.
+    /// The bearer's customer id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<Uuid>,
     /// SHA-256 of the key, in hexadecimal digits.
     pub hash: String,
 }
 
-/// What a caller may do.
+/// The rights of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Place orders, and see and change their own.
+    /// May place orders, and see and change their own.
     Customer,
-    /// All of it.
+    /// May do everything.
     Operator,
 }
 
-/// `[auth.jwt]`: tokens (RFC 7519) that are signed by somebody else.
+/// `[auth.jwt]`: tokens (RFC 7519) of an identity provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JwtSettings {
-    /// The public keys (RFC 7517); empty: no tokens are taken.
+    /// The file of the provider's public keys (RFC 7517); empty if tokens are not accepted.
     pub jwks_file: PathBuf,
     /// The `iss` that tokens must have.
     pub issuer: String,
     /// The `aud` that tokens must have.
     pub audience: String,
-    /// By how much clocks may differ.
+    /// The tolerated difference between clocks.
     #[serde(with = "units::duration")]
     pub leeway: Duration,
 }
@@ -84,7 +83,7 @@ fn networks<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<IpNet>, D::Error> {
     texts.iter().map(|text| network(text).ok_or_else(wrong)).collect()
 }
 
-/// Whether that is an origin (RFC 6454): `https://shop.example`, without a path.
+/// Returns true for an origin (RFC 6454): `https://shop.example`, without a path.
 fn is_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     host.is_some_and(|host| {
@@ -93,7 +92,7 @@ fn is_origin(text: &str) -> bool {
 }
 
 impl EdgeSettings {
-    /// Tells `fault` the key of each value that can't be, and what is allowed.
+    /// Calls `fault` with the key of each invalid value, and the allowed values.
     pub(super) fn check(&self, fault: &mut dyn FnMut(&[&str], &str)) {
         if self.rate_limit > 1_000_000 {
             fault(&["edge", "rate_limit"], "must be from 0 (no limit) to 1000000");
@@ -111,12 +110,12 @@ impl EdgeSettings {
 }
 
 impl AuthSettings {
-    /// Whether a caller has to say who they are.
+    /// Returns true if callers must authenticate.
     pub fn is_on(&self) -> bool {
         !self.keys.is_empty() || !self.jwt.jwks_file.as_os_str().is_empty()
     }
 
-    /// Tells `fault` the key of each value that can't be, and what is allowed.
+    /// Calls `fault` with the key of each invalid value, and the allowed values.
     pub(super) fn check(&self, fault: &mut dyn FnMut(&[&str], &str)) {
         for (n, key) in self.keys.iter().enumerate() {
             let at = format!("[{n}]");

@@ -1,4 +1,4 @@
-//! What is wrong with settings, in sentences for whoever starts the service.
+//! Faults of settings, in sentences for the operator who starts the service.
 
 use std::fmt;
 use std::io;
@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::print;
+use super::secret::is_secret;
 
-/// Settings with which the service does not start.
+/// Settings that prevent the start of the service.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file of `--config` can't be read.
@@ -16,7 +16,7 @@ pub enum SettingsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// Not TOML.
@@ -27,31 +27,31 @@ pub enum SettingsError {
         /// Line, column and what was expected.
         reason: String,
     },
-    /// The sources can't be laid over each other.
+    /// The sources can't be merged.
     #[error("the settings can't be merged: {0}")]
     Merge(String),
-    /// Keys that don't exist, values that can't be: all that were found.
+    /// All unknown keys and invalid values.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Faults(Vec<Fault>),
 }
 
-/// One setting that is wrong: `kafka.partitions = 0 (from order.toml): must be a whole number from 1 to 10000`.
+/// One invalid setting: `kafka.partitions = 0 (from order.toml): must be a whole number from 1 to 10000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Its full dotted path.
     pub key: String,
-    /// Its value as TOML; masked when it is a secret.
+    /// Its value as TOML; masked if it is a secret.
     pub value: String,
-    /// The file or the environment variable it came from.
+    /// The file or the environment variable that sets it.
     pub origin: String,
-    /// What is wrong with it, and what is allowed.
+    /// The fault, and the allowed values.
     pub allowed: String,
 }
 
 impl Fault {
     pub(super) fn new(path: &[String], value: Option<&Value>, origin: &str, allowed: impl Into<String>) -> Self {
         let value = match value {
-            Some(_) if print::is_secret(path.last().map_or("", String::as_str)) => "\"***\"".to_owned(),
+            Some(_) if is_secret(path.last().map_or("", String::as_str)) => "\"***\"".to_owned(),
             Some(value) => written(value),
             None => "(nothing)".to_owned(),
         };
@@ -65,7 +65,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A path as TOML spells it: `kafka.client."security.protocol"`, `stock.items[0].name`.
+/// A path in TOML's notation: `kafka.client."security.protocol"`, `stock.items[0].name`.
 pub(super) fn dotted(path: &[String]) -> String {
     let bare = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     path.iter().fold(String::new(), |all, segment| match segment {
@@ -77,11 +77,11 @@ pub(super) fn dotted(path: &[String]) -> String {
     })
 }
 
-/// A value on one line, as TOML writes it inline; cut when it is long.
+/// A value as inline TOML; cut if it is long.
 fn written(value: &Value) -> String {
     let text = match value {
         Value::Object(table) => {
-            let secret = |k: &str, v: &Value| if print::is_secret(k) { "\"***\"".to_owned() } else { written(v) };
+            let secret = |k: &str, v: &Value| if is_secret(k) { "\"***\"".to_owned() } else { written(v) };
             let pairs: Vec<_> = table.iter().map(|(k, v)| format!("{k} = {}", secret(k, v))).collect();
             format!("{{ {} }}", pairs.join(", "))
         }

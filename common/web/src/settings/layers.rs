@@ -1,5 +1,5 @@
-//! Where settings come from, as sources of the `config` crate: the text of a file, and the environment, one variable a
-//! layer, so that each value knows its origin. Each layer is held against the defaults, which hold every key.
+//! The sources of settings, for the `config` crate: the text of a file, and the environment, one layer per variable, so
+//! that each value has its origin. Each layer is checked against the defaults, which have every key.
 
 use std::ffi::OsString;
 
@@ -7,9 +7,9 @@ use config::{ConfigError, FileFormat, Format as _, Map, Source, Value, ValueKind
 use serde_json::Value as Json;
 
 use super::error::{Fault, SettingsError, dotted};
-use super::print;
+use super::secret::is_secret;
 
-/// Sections whose keys are not ours to know.
+/// Sections with arbitrary keys.
 const OPEN: [&str; 1] = ["kafka.client"];
 
 /// One source of settings.
@@ -39,9 +39,10 @@ impl Layer {
         }
     }
 
-    /// Adds to `faults` every key that `known` doesn't have and every value of another kind than there.
+    /// Adds a fault for every key that `known` lacks, and for every value of another type.
     pub(super) fn check_against(&self, known: &Self, faults: &mut Vec<Fault>) {
-        let (given, known) = (self.tree(), known.tree());
+        let given = self.tree();
+        let known = known.tree();
         compare(&given, &known, &mut Vec::new(), &self.origin, faults);
     }
 
@@ -74,7 +75,7 @@ pub fn variables(defaults: &str, service: &str) -> Result<Vec<(String, String, S
         if open {
             variable.push_str("__…");
         }
-        let secret = path.last().is_some_and(|name| print::is_secret(name));
+        let secret = path.last().is_some_and(|name| is_secret(name));
         let default = if secret { "\"***\"".to_owned() } else { value.to_string() };
         all.push((variable, dotted(path), default));
     }
@@ -110,7 +111,7 @@ pub(super) fn of_environment(
     layers
 }
 
-/// `KAFKA__BROKERS` is `kafka.brokers`; below an open section what is left is one name, with dots.
+/// `KAFKA__BROKERS` is `kafka.brokers`; below an open section the rest is one name, with dots.
 fn path_of(name: &str) -> Vec<String> {
     let name = name.to_ascii_lowercase();
     for open in OPEN {
@@ -140,7 +141,7 @@ fn of_variable(path: &[String], text: &str, origin: String, base: &Json) -> Laye
     Layer { origin, values }
 }
 
-/// The variable's text as a value of the kind that the default has; text where it can't be one, which is then refused.
+/// The variable's text as a value of the default's type; as text, which is refused later, if it is not one.
 fn typed(text: &str, known: Option<&Json>, origin: &String) -> ValueKind {
     let trimmed = text.trim();
     let read = match known {
@@ -186,7 +187,7 @@ fn compare(given: &Json, known: &Json, path: &mut Vec<String>, origin: &str, fau
     }
 }
 
-/// What a value of the default's kind looks like.
+/// The allowed values, by the default's type.
 fn kind_of(known: &Json) -> String {
     match known {
         Json::Bool(_) => "must be true or false".to_owned(),
@@ -204,7 +205,7 @@ fn kind_of(known: &Json) -> String {
     }
 }
 
-/// There is no such key; the nearest one there is, or all of them.
+/// The sentence about an unknown key: with the nearest known key, or all of them.
 fn unknown(path: &[String], known: &serde_json::Map<String, Json>) -> String {
     let (key, section) = path.split_last().map_or(("", &[][..]), |(key, section)| (key.as_str(), section));
     let full = |name: &str| dotted(&[section, &[name.to_owned()]].concat());
@@ -226,7 +227,7 @@ pub(super) fn tree(value: &Value) -> Json {
     value.clone().try_deserialize().unwrap_or(Json::Null)
 }
 
-/// What `segment` (a key, or an index such as `[0]`) leads to.
+/// The member at `segment` (a key, or an index such as `[0]`).
 pub(super) fn child<'a>(value: &'a Json, segment: &str) -> Option<&'a Json> {
     match index(segment) {
         Some(index) => value.get(index),
@@ -238,7 +239,7 @@ fn index(segment: &str) -> Option<usize> {
     segment.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-/// Where the value at `path` came from, or the nearest value around it that knows.
+/// The origin of the value at `path`, or of the nearest value around it that has one.
 pub(super) fn origin(root: &Value, path: &[String]) -> String {
     let mut at = root;
     let mut origin = root.origin();

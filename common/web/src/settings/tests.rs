@@ -1,10 +1,10 @@
-//! Settings from all three sources, and the exact sentences about those that are wrong.
+//! Settings from all three sources, and the exact sentences about their faults.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::*;
 
@@ -62,7 +62,7 @@ fn with_file(text: &str) -> Result<Settings<Own>, SettingsError> {
     read
 }
 
-/// The sentence about one wrong line of a file.
+/// The sentence about one invalid line of a file.
 fn refused(text: &str) -> String {
     with_file(text).unwrap_err().to_string()
 }
@@ -168,7 +168,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
 }
 
 #[test]
-fn values_that_cannot_be_say_what_can() {
+fn invalid_values_are_refused_with_the_allowed_ones() {
     let cases = [
         ("[kafka]\npartitions = 0", "kafka.partitions = 0 (from my.toml): must be a whole number from 1 to 10000"),
         ("[kafka]\npartitions = 2.5", "kafka.partitions = 2.5 (from my.toml): must be a whole number, such as 2"),
@@ -179,12 +179,12 @@ fn values_that_cannot_be_say_what_can() {
         ),
         (
             "[kafka]\nbrokers = 'localhost'",
-            "kafka.brokers = \"localhost\" (from my.toml): must be host:port, or several with commas between them, such as \
+            "kafka.brokers = \"localhost\" (from my.toml): must be host:port, or several separated by commas, such as \
              \"kafka-1:9092,kafka-2:9092\"",
         ),
         (
             "[kafka]\nsession_timeout = '1s'",
-            "kafka.session_timeout = \"1s\" (from my.toml): must be from 6s to 30m, which is what brokers take by default",
+            "kafka.session_timeout = \"1s\" (from my.toml): must be from 6s to 30m, which brokers accept by default",
         ),
         (
             "[http]\ntimeout = 5",
@@ -211,7 +211,7 @@ fn values_that_cannot_be_say_what_can() {
 }
 
 #[test]
-fn what_the_service_gives_itself_is_refused() {
+fn properties_that_the_service_sets_itself_are_refused() {
     assert_eq!(
         refused("[kafka.client]\n\"group.id\" = 'x'"),
         r#"kafka.client."group.id" = "x" (from my.toml): can't be set here: set kafka.group"#
@@ -220,31 +220,31 @@ fn what_the_service_gives_itself_is_refused() {
     assert_eq!(
         typo,
         "kafka.client.\"secruity.protocol\" = \"ssl\" (from the environment variable \
-         INVENTORY_SERVICE__KAFKA__CLIENT__SECRUITY_PROTOCOL): librdkafka refuses it: \
+         INVENTORY_SERVICE__KAFKA__CLIENT__SECRUITY_PROTOCOL): librdkafka rejects it: \
          No such configuration property: \"secruity.protocol\""
     );
 }
 
 #[test]
-fn all_faults_are_told_at_once_and_secrets_are_not() {
+fn all_faults_are_reported_at_once_without_secrets() {
     let text = "[kafka]\npartitions = 0\nclient = { \"sasl.pasword\" = 'hunter2', \"sasl.jaas.password\" = 'hunter3' }\n[http]\ntimeout = '0s'";
-    let told = refused(text);
-    assert_eq!(told.lines().count(), 4, "{told}");
-    assert!(told.contains("hunter2") && !told.contains("hunter3"), "{told}");
+    let faults = refused(text);
+    assert_eq!(faults.lines().count(), 4, "{faults}");
+    assert!(faults.contains("hunter2") && !faults.contains("hunter3"), "{faults}");
 }
 
 #[test]
-fn faults_of_different_kinds_are_told_together_and_each_once() {
-    let told = refused("[kafka]\nbrokrs = 'x:1'\n[http]\nlisten = 'localhost:80'");
-    assert_eq!(told.lines().count(), 2, "{told}");
+fn faults_of_different_kinds_are_reported_together_and_each_once() {
+    let faults = refused("[kafka]\nbrokrs = 'x:1'\n[http]\nlisten = 'localhost:80'");
+    assert_eq!(faults.lines().count(), 2, "{faults}");
     assert!(
-        told.contains("kafka.brokrs = ")
-            && told.contains("http.listen = \"localhost:80\" (from my.toml): must be an IP")
+        faults.contains("kafka.brokrs = ")
+            && faults.contains("http.listen = \"localhost:80\" (from my.toml): must be an IP")
     );
 }
 
 #[test]
-fn a_file_that_is_no_toml_or_no_file_says_so() {
+fn a_file_that_is_missing_or_not_toml_is_an_error() {
     assert!(refused("[kafka\n").contains("my.toml is not valid TOML: TOML parse error at line 1, column 7"));
     let none: Result<Settings<Own>, _> =
         load_with(INVENTORY, "inventory-service", Some(Path::new("none.toml")), environment(&[]));

@@ -1,5 +1,4 @@
-//! How durations, sizes and addresses are written in settings, for serde's `with`. Apart, so that a service's own
-//! sections are written alike.
+//! Durations, sizes and addresses in settings, for serde's `with`. Public, for the services' own sections.
 
 use std::net::SocketAddr;
 
@@ -33,10 +32,10 @@ pub mod duration {
 
     const ALLOWED: &str = "must be a duration with its unit, such as \"500ms\", \"10s\" or \"1m 30s\"";
 
-    /// Reads it.
+    /// Reads a value.
     ///
     /// # Errors
-    /// What is allowed, when it is something else.
+    /// The allowed values, for any other value.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
         match Scalar::deserialize(d)? {
             Scalar::Text(text) => humantime::parse_duration(&text).map_err(|_| D::Error::custom(ALLOWED)),
@@ -44,7 +43,7 @@ pub mod duration {
         }
     }
 
-    /// Writes it.
+    /// Writes a value.
     ///
     /// # Errors
     /// Only the serializer's own.
@@ -62,10 +61,10 @@ pub mod bytes {
     const ALLOWED: &str = "must be a number of bytes, such as 1048576, \"64 KiB\" or \"1 MiB\"";
     const UNITS: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-    /// Reads it.
+    /// Reads a value.
     ///
     /// # Errors
-    /// What is allowed, when it is something else.
+    /// The allowed values, for any other value.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<usize, D::Error> {
         let read = match Scalar::deserialize(d)? {
             Scalar::Whole(n) => usize::try_from(n).ok(),

@@ -1,5 +1,5 @@
-//! The assignment of a group member in Kafka's consumer protocol (`ConsumerProtocolAssignment`): a version, then for each
-//! topic its name and its partitions. librdkafka does not decode it.
+//! The assignment of a group member in Kafka's consumer protocol (`ConsumerProtocolAssignment`): a version, then for
+//! each topic its name and its partitions. librdkafka does not decode it.
 
 /// The partitions of all topics, each once; empty if the bytes are of another protocol.
 pub(super) fn partitions(bytes: &[u8]) -> Vec<i32> {

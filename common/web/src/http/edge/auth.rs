@@ -1,5 +1,5 @@
-//! Who sends a request: an API key, held against hashes, or a token, which `tokens` reads. And how it is told to those who
-//! are not let in (RFC 6750).
+//! Authentication by API keys, compared with hashes, or by tokens (`tokens`), and the responses to rejected requests
+//! (RFC 6750).
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -8,22 +8,22 @@ use subtle::ConstantTimeEq as _;
 
 use super::caller::Caller;
 use super::tokens::Tokens;
-use crate::http::Problem;
+use crate::http::problem::Problem;
 use crate::settings::{ApiKey, AuthSettings, Role};
 
-/// The header for a key that does not come as a bearer token.
+/// The header for a key that is not sent as a bearer token.
 pub(super) const API_KEY: &str = "x-api-key";
 
-/// Why a caller is not known.
+/// Why a request is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Denied {
-    /// They say nothing of themselves.
+    /// It has no credentials.
     Missing,
-    /// They say it in two ways at once.
+    /// It has several credentials.
     Twice,
-    /// What they say is not so.
+    /// Its credentials are invalid.
     Wrong(String),
-    /// They are known, and may not do that.
+    /// Its caller lacks the right.
     Forbidden,
 }
 
@@ -32,14 +32,14 @@ struct Key {
     hash: [u8; 32],
 }
 
-/// Those who may call.
+/// The accepted credentials.
 pub(super) struct Auth {
     keys: Vec<Key>,
     tokens: Option<Tokens>,
 }
 
 impl Auth {
-    /// None where authentication is off.
+    /// `None` if authentication is off.
     pub(super) fn new(settings: &AuthSettings) -> anyhow::Result<Option<Self>> {
         if !settings.is_on() {
             return Ok(None);
@@ -48,20 +48,20 @@ impl Auth {
         Ok(Some(Self { keys, tokens: Tokens::new(&settings.jwt)? }))
     }
 
-    /// Who sends it.
-    pub(super) fn who(&self, headers: &HeaderMap) -> Result<Caller, Denied> {
+    /// Authenticates the caller.
+    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Denied> {
         let secret = credential(headers)?;
         if let Some(caller) = self.of_key(secret) {
             return Ok(caller);
         }
         match &self.tokens {
-            Some(tokens) if secret.split('.').count() == 3 => tokens.who(secret).map_err(Denied::Wrong),
-            Some(_) | None => Err(Denied::Wrong("the key is not known".to_owned())),
+            Some(tokens) if secret.split('.').count() == 3 => tokens.authenticate(secret).map_err(Denied::Wrong),
+            Some(_) | None => Err(Denied::Wrong("the key is unknown".to_owned())),
         }
     }
 
-    /// A key has enough chance in it that one round of SHA-256 can't be tried out backwards. All are compared, and each as a
-    /// whole, so that the time tells nothing.
+    /// Keys are random, so that one round of SHA-256 can't be inverted by trial. All are compared, and each as a whole,
+    /// so that the time depends on nothing secret.
     fn of_key(&self, secret: &str) -> Option<Caller> {
         let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
         let same = |key: &Key| bool::from(key.hash.ct_eq(&hash));
@@ -89,7 +89,7 @@ impl Key {
 
 /// `Authorization: Bearer …` or `X-API-Key: …`.
 fn credential(headers: &HeaderMap) -> Result<&str, Denied> {
-    let malformed = || Denied::Wrong("Authorization is not written as Bearer and a key or token".to_owned());
+    let malformed = || Denied::Wrong("Authorization must be Bearer and a key or token".to_owned());
     let one = |name: &str| {
         let mut all = headers.get_all(name).iter();
         match (all.next(), all.next()) {
@@ -109,7 +109,7 @@ fn credential(headers: &HeaderMap) -> Result<&str, Denied> {
 }
 
 impl Denied {
-    /// The answer.
+    /// The response.
     pub(super) fn response(&self, realm: &str) -> Response {
         let (status, error, detail) = match self {
             Self::Missing => (
@@ -120,10 +120,10 @@ impl Denied {
             Self::Twice => (
                 StatusCode::BAD_REQUEST,
                 Some("invalid_request"),
-                "Say who you are once: one Authorization or one X-API-Key header.".to_owned(),
+                "Send one Authorization or one X-API-Key header, not several.".to_owned(),
             ),
             Self::Wrong(why) => {
-                (StatusCode::UNAUTHORIZED, Some("invalid_token"), format!("This key or token is not taken: {why}."))
+                (StatusCode::UNAUTHORIZED, Some("invalid_token"), format!("This key or token is invalid: {why}."))
             }
             Self::Forbidden => (StatusCode::FORBIDDEN, Some("insufficient_scope"), "This is for operators.".to_owned()),
         };
@@ -170,19 +170,19 @@ mod tests {
     }
 
     #[test]
-    fn a_key_comes_in_either_header_and_says_who_it_is() {
+    fn a_key_in_either_header_identifies_its_caller() {
         for headers in
             [("authorization", "Bearer the shop's"), ("authorization", "bearer  the shop's"), (API_KEY, "the shop's")]
         {
-            assert_eq!(auth().who(&with(&[headers])), Ok(Caller::customer("key shop", ANA)), "{headers:?}");
+            assert_eq!(auth().authenticate(&with(&[headers])), Ok(Caller::customer("key shop", ANA)), "{headers:?}");
         }
-        assert_eq!(auth().who(&with(&[(API_KEY, "the office's")])), Ok(Caller::operator("key back office")));
+        assert_eq!(auth().authenticate(&with(&[(API_KEY, "the office's")])), Ok(Caller::operator("key back office")));
     }
 
     #[test]
-    fn who_is_not_let_in_is_told_why() {
+    fn a_rejection_has_its_reason() {
         let challenge = |pairs: &[(&'static str, &str)]| {
-            let response = auth().who(&with(pairs)).unwrap_err().response("orders");
+            let response = auth().authenticate(&with(pairs)).unwrap_err().response("orders");
             let challenge = response.headers()["www-authenticate"].to_str().unwrap().to_owned();
             (response.status().as_u16(), challenge)
         };
@@ -190,11 +190,11 @@ mod tests {
         let wrong = "Bearer realm=\"orders\", error=\"invalid_token\", error_description=";
         for headers in [[(API_KEY, "another")], [("authorization", "Basic YTpi")], [("authorization", "Bearer a.b.c")]]
         {
-            let (status, told) = challenge(&headers);
-            assert!(status == 401 && told.starts_with(wrong), "{headers:?}: {told}");
+            let (status, challenged) = challenge(&headers);
+            assert!(status == 401 && challenged.starts_with(wrong), "{headers:?}: {challenged}");
         }
-        let (status, told) = challenge(&[(API_KEY, "the shop's"), ("authorization", "Bearer the office's")]);
-        assert!(status == 400 && told.ends_with("error=\"invalid_request\""), "{told}");
+        let (status, challenged) = challenge(&[(API_KEY, "the shop's"), ("authorization", "Bearer the office's")]);
+        assert!(status == 400 && challenged.ends_with("error=\"invalid_request\""), "{challenged}");
         assert_eq!(challenge(&[(API_KEY, "the shop's"), (API_KEY, "the office's")]).0, 400);
     }
 

@@ -1,4 +1,4 @@
-//! Who calls, as handlers see it, and what a path asks of them. Apart from how callers prove who they are, which handlers
+//! The caller of a request, as handlers see it, and what a path requires. Separate from authentication, which handlers
 //! need not know.
 
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use uuid::Uuid;
 
-use crate::http::Problem;
+use crate::http::problem::Problem;
 
-/// What a path asks of its caller where authentication is on (`Program::access`).
+/// What a path requires of its caller if authentication is on (`Program::access`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing.
+    /// No authentication.
     Open,
-    /// To say who they are. What they see and may do is for the handler to decide, by the [`Caller`].
+    /// Authentication. The handler decides by the [`Caller`].
     Known,
-    /// To be an operator.
+    /// An operator.
     Operator,
 }
 
-/// Who calls. A handler takes it like any extractor, before the body:
+/// The caller of a request. Handlers take it as an extractor, before the body:
 ///
 /// ```
 /// use axum::extract::State;
@@ -36,9 +36,9 @@ pub enum Access {
 /// }
 /// ```
 ///
-/// Another customer's things are not there (404), so that nobody learns that they are. Lists take [`Caller::only`] for a
-/// filter, what is made in a customer's name asks [`Caller::may_act_for`], and what is for operators alone asks
-/// [`Caller::needs_operator`]. Where authentication is off, everyone may do everything.
+/// Another customer's resources answer 404, so that callers can't learn that they exist. Lists filter by
+/// [`Caller::only`], requests in a customer's name check [`Caller::may_act_for`], and operators' requests check
+/// [`Caller::needs_operator`]. If authentication is off, everyone may do everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     name: Arc<str>,
@@ -49,19 +49,19 @@ pub struct Caller {
 enum Rights {
     /// Authentication is off.
     All,
-    /// On a path that asks for nobody.
+    /// An open path of a service with authentication.
     Nothing,
     Customer(Uuid),
     Operator,
 }
 
 impl Caller {
-    /// Everyone, where authentication is off.
+    /// Any caller, if authentication is off.
     pub fn anyone() -> Self {
         Self { name: Arc::from(""), rights: Rights::All }
     }
 
-    /// On an open path of a service whose authentication is on: may do nothing that needs a right.
+    /// The caller of an open path of a service with authentication: has no rights.
     pub(super) fn nobody() -> Self {
         Self { name: Arc::from(""), rights: Rights::Nothing }
     }
@@ -76,12 +76,12 @@ impl Caller {
         Self { name: Arc::from(name), rights: Rights::Operator }
     }
 
-    /// Under which name they are known, if they said who they are.
+    /// The authenticated name.
     pub fn name(&self) -> Option<&str> {
         (!self.name.is_empty()).then_some(&*self.name)
     }
 
-    /// Whether they may see what belongs to this customer.
+    /// Returns true if the caller may see this customer's resources.
     pub fn sees(&self, customer: Uuid) -> bool {
         match self.rights {
             Rights::All | Rights::Operator => true,
@@ -90,19 +90,19 @@ impl Caller {
         }
     }
 
-    /// The one customer whose things they may see; none where they may see everyone's.
+    /// The only customer whose resources the caller may see; `None` if all may be seen.
     ///
     /// # Errors
-    /// 403 for who may see nothing.
+    /// 403 for callers without rights.
     pub fn only(&self) -> Result<Option<Uuid>, Problem> {
         match self.rights {
             Rights::All | Rights::Operator => Ok(None),
             Rights::Customer(own) => Ok(Some(own)),
-            Rights::Nothing => Err(Self::forbidden("This needs a caller who says who they are.")),
+            Rights::Nothing => Err(Self::forbidden("This needs an authenticated caller.")),
         }
     }
 
-    /// Whether they may do something in this customer's name.
+    /// Checks that the caller may act in this customer's name.
     ///
     /// # Errors
     /// 403.
@@ -110,10 +110,10 @@ impl Caller {
         if self.sees(customer) {
             return Ok(());
         }
-        Err(Self::forbidden(format!("A customer acts in their own name only, and not in that of customer {customer}.")))
+        Err(Self::forbidden(format!("A customer may act in their own name only, not in that of customer {customer}.")))
     }
 
-    /// Whether they may do what is for operators.
+    /// Checks that the caller has an operator's rights.
     ///
     /// # Errors
     /// 403.
@@ -124,8 +124,8 @@ impl Caller {
         }
     }
 
-    /// A name that the caller gave to something (an `Idempotency-Key`), so that two customers who choose the same name mean
-    /// two things, and nobody finds out what others have named.
+    /// Qualifies a name that the caller chose (an `Idempotency-Key`), so that the same name of two customers means two
+    /// things, and no customer learns the names of others.
     pub fn own_name(&self, given: String) -> String {
         match self.rights {
             Rights::Customer(own) => format!("{own}/{given}"),
@@ -143,7 +143,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Self>().cloned();
-        caller.ok_or_else(|| Problem::internal("a handler asks who calls, and nobody stands at the edge"))
+        caller.ok_or_else(|| Problem::internal("a handler takes a Caller, and the edge layer is missing"))
     }
 }
 
@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_customer_sees_and_does_their_own_and_an_operator_all() {
-        let (ana, operator) = (Caller::customer("ana", ANA), Caller::operator("ops"));
+        let ana = Caller::customer("ana", ANA);
+        let operator = Caller::operator("ops");
         assert!(ana.sees(ANA) && !ana.sees(BIA) && operator.sees(BIA));
         assert_eq!((ana.only().unwrap(), operator.only().unwrap()), (Some(ANA), None));
         assert_eq!(ana.may_act_for(BIA).unwrap_err().status(), StatusCode::FORBIDDEN);
@@ -165,8 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn without_authentication_everyone_may_all_and_on_an_open_path_nobody_anything() {
-        let (anyone, nobody) = (Caller::anyone(), Caller::nobody());
+    fn without_authentication_everyone_has_all_rights_and_on_an_open_path_no_rights() {
+        let anyone = Caller::anyone();
+        let nobody = Caller::nobody();
         assert!(anyone.sees(ANA) && anyone.needs_operator().is_ok() && anyone.only().unwrap().is_none());
         assert!(!nobody.sees(ANA) && nobody.needs_operator().is_err() && nobody.only().is_err());
     }

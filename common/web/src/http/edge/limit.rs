@@ -1,5 +1,5 @@
-//! How often a client may ask: a leaky bucket each (GCRA, by governor), told in the headers of the IETF's draft
-//! (draft-ietf-httpapi-ratelimit-headers) on every answer.
+//! Rate limits: a leaky bucket per client (GCRA, by governor), reported in every response's headers
+//! (draft-ietf-httpapi-ratelimit-headers).
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -13,25 +13,25 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use crate::http::Problem;
+use crate::http::problem::Problem;
 use crate::settings::EdgeSettings;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// After so many requests, clients that have not asked for long are forgotten.
-const TIDY: u64 = 4096;
+/// After so many requests, the buckets of idle clients are removed.
+const CLEANUP_EVERY: u64 = 4096;
 
-/// Whose requests are counted together.
+/// A client whose requests are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Client {
-    /// Who a key or a token names.
+    /// The name of a key or a token.
     Named(String),
-    /// An address; of IPv6 the network that one customer of a provider has.
+    /// An address; of IPv6 its /64 network, which one customer of a provider has.
     At(IpAddr),
 }
 
 impl Client {
-    /// By address.
+    /// The client at an address.
     pub(super) fn at(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => Self::At(v4.into()),
@@ -51,20 +51,21 @@ pub(super) struct Limit {
     taken: AtomicU64,
 }
 
-/// What became of a request at the limit, and what its answer says of it.
+/// The result of counting a request, and the values of the response's headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Taken {
-    /// Whether it may go on.
+    /// True if the request is within the limit.
     pub(super) granted: bool,
     left: u32,
-    /// Until all is there again; of a refused request, until the next one may come.
+    /// Until the whole limit is restored; of a rejected request, until the next one is accepted.
     seconds: u64,
 }
 
 impl Limit {
-    /// None where there is no limit.
+    /// `None` if there is no limit.
     pub(super) fn new(settings: &EdgeSettings) -> Option<Self> {
-        let (requests, window) = (NonZeroU32::new(settings.rate_limit)?, settings.rate_window);
+        let requests = NonZeroU32::new(settings.rate_limit)?;
+        let window = settings.rate_window;
         let quota = Quota::with_period(window / requests.get())?.allow_burst(requests);
         let limiter = RateLimiter::dashmap(quota).with_middleware();
         Some(Self { limiter, clock: DefaultClock::default(), requests, window, taken: AtomicU64::new(0) })
@@ -72,35 +73,37 @@ impl Limit {
 
     /// Counts a request.
     pub(super) fn take(&self, client: &Client) -> Taken {
-        if self.taken.fetch_add(1, Ordering::Relaxed) % TIDY == TIDY - 1 {
+        if self.taken.fetch_add(1, Ordering::Relaxed) % CLEANUP_EVERY == CLEANUP_EVERY - 1 {
             self.limiter.retain_recent();
         }
         match self.limiter.check_key(client) {
             Ok(state) => {
                 let left = state.remaining_burst_capacity();
                 let gone = self.requests.get().saturating_sub(left);
-                let seconds = up(state.quota().replenish_interval().saturating_mul(gone));
+                let seconds = whole_seconds(state.quota().replenish_interval().saturating_mul(gone));
                 Taken { granted: true, left, seconds }
             }
             Err(not_until) => {
-                let seconds = up(not_until.wait_time_from(self.clock.now())).max(1);
+                let seconds = whole_seconds(not_until.wait_time_from(self.clock.now())).max(1);
                 Taken { granted: false, left: 0, seconds }
             }
         }
     }
 
-    /// The answer to a request that came too soon.
+    /// The response to a request over the limit.
     pub(super) fn too_many(&self, taken: Taken) -> Response {
-        let (requests, window, seconds) = (self.requests, self.window.as_secs(), taken.seconds);
-        let detail = format!("A client may make {requests} requests in {window} s: come again in {seconds} s.");
+        let requests = self.requests;
+        let window = self.window.as_secs();
+        let seconds = taken.seconds;
+        let detail = format!("A client may send {requests} requests in {window} s: retry after {seconds} s.");
         let mut response = Problem::of(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         response
     }
 
-    /// Says on an answer how much is left.
-    pub(super) fn tell(&self, taken: Taken, headers: &mut HeaderMap) {
-        let policy = format!("\"requests\";q={};w={}", self.requests, up(self.window));
+    /// Writes the rest of the limit to a response's headers.
+    pub(super) fn write_headers(&self, taken: Taken, headers: &mut HeaderMap) {
+        let policy = format!("\"requests\";q={};w={}", self.requests, whole_seconds(self.window));
         let limit = format!("\"requests\";r={};t={}", taken.left, taken.seconds);
         for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
             if let Ok(value) = HeaderValue::try_from(value) {
@@ -111,7 +114,7 @@ impl Limit {
 }
 
 /// In whole seconds, rounded up.
-fn up(duration: Duration) -> u64 {
+fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
@@ -125,16 +128,17 @@ mod tests {
     }
 
     #[test]
-    fn a_client_may_ask_so_often_and_others_are_not_held_up() {
+    fn one_clients_limit_does_not_affect_others() {
         let limit = limit(2).unwrap();
-        let (ana, bia) = (Client::Named("ana".to_owned()), Client::Named("bia".to_owned()));
+        let ana = Client::Named("ana".to_owned());
+        let bia = Client::Named("bia".to_owned());
         assert_eq!(limit.take(&ana), Taken { granted: true, left: 1, seconds: 1800 });
         assert!(limit.take(&ana).granted);
         let third = limit.take(&ana);
         assert!(!third.granted && third.left == 0 && (1790..=1800).contains(&third.seconds), "{third:?}");
         assert!(limit.take(&bia).granted);
         let mut headers = HeaderMap::new();
-        limit.tell(third, &mut headers);
+        limit.write_headers(third, &mut headers);
         assert_eq!(headers["ratelimit-policy"], "\"requests\";q=2;w=3600");
         assert!(headers["ratelimit"].to_str().unwrap().starts_with("\"requests\";r=0;t=1"), "{headers:?}");
         let refused = limit.too_many(third);

@@ -1,4 +1,4 @@
-//! The edge as callers meet it, around a service of three paths.
+//! The edge around a service of three paths.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -59,16 +59,19 @@ async fn ask(service: &Router, method: &str, path: &str, headers: &[(&str, &str)
         request = request.header(*name, *value);
     }
     let response = service.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let (status, headers) = (response.status(), response.headers().clone());
+    let status = response.status();
+    let headers = response.headers().clone();
     let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
     Answer { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
 }
 
 #[tokio::test]
-async fn who_may_come_in_depends_on_the_path() {
-    let (auth, quiet) = (keys(), quiet());
+async fn the_path_decides_which_callers_are_admitted() {
+    let auth = keys();
+    let quiet = quiet();
     let service = service(&quiet, Some(&auth));
-    let (shop, office) = (("x-api-key", "shop"), ("authorization", "Bearer office"));
+    let shop = ("x-api-key", "shop");
+    let office = ("authorization", "Bearer office");
     for (path, headers, status, text) in [
         ("/open", vec![], 200, "someone"),
         ("/own", vec![shop], 200, "key shop"),
@@ -91,7 +94,7 @@ async fn who_may_come_in_depends_on_the_path() {
 }
 
 #[tokio::test]
-async fn without_settings_everyone_comes_in_everywhere() {
+async fn without_settings_every_request_is_admitted() {
     let off = AuthSettings::default();
     for auth in [None, Some(&off)] {
         let service = service(&quiet(), auth);
@@ -104,7 +107,7 @@ async fn without_settings_everyone_comes_in_everywhere() {
 }
 
 #[tokio::test]
-async fn who_asks_too_often_waits_and_others_and_health_do_not() {
+async fn a_client_over_its_limit_waits_and_others_and_health_do_not() {
     let auth = keys();
     let service = service(&EdgeSettings { rate_limit: 1, ..quiet() }, Some(&auth));
     let first = ask(&service, "GET", "/own", &[("x-api-key", "shop")]).await;
@@ -124,7 +127,7 @@ async fn who_asks_too_often_waits_and_others_and_health_do_not() {
 }
 
 #[tokio::test]
-async fn a_web_page_of_a_known_origin_may_ask_and_read() {
+async fn a_web_page_of_an_allowed_origin_may_send_and_read() {
     let auth = keys();
     let cors_origins = vec!["https://shop.example".to_owned()];
     let service = service(&EdgeSettings { cors_origins, ..quiet() }, Some(&auth));
@@ -142,13 +145,13 @@ async fn a_web_page_of_a_known_origin_may_ask_and_read() {
     assert_eq!(answer.headers["access-control-allow-origin"], "https://shop.example");
     assert!(answer.headers["access-control-expose-headers"].to_str().unwrap().contains("ratelimit"));
     let refused = ask(&service, "GET", "/own", &[("origin", "https://shop.example")]).await;
-    assert_eq!(refused.headers["access-control-allow-origin"], "https://shop.example", "a page may read why not");
+    assert_eq!(refused.headers["access-control-allow-origin"], "https://shop.example", "a page may read the rejection");
     let other = ask(&service, "OPTIONS", "/own", &[("origin", "https://else.example"), preflight[1]]).await;
     assert!(!other.headers.contains_key("access-control-allow-origin"));
 }
 
 #[test]
-fn only_trusted_proxies_are_believed() {
+fn only_trusted_proxies_are_trusted() {
     let proxies: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
     let behind = |peer: &str, said: &[&str]| {
         let mut headers = HeaderMap::new();
@@ -157,12 +160,12 @@ fn only_trusted_proxies_are_believed() {
         }
         forwarded(peer.parse().unwrap(), &headers, &proxies).to_string()
     };
-    assert_eq!(behind("192.0.2.1", &["198.51.100.7"]), "192.0.2.1", "whoever is not trusted may say what they like");
+    assert_eq!(behind("192.0.2.1", &["198.51.100.7"]), "192.0.2.1", "an untrusted peer's header is ignored");
     assert_eq!(behind("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
     assert_eq!(
         behind("10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.0.0.2"]),
         "198.51.100.7",
-        "the last not vouched for"
+        "the last that is no trusted proxy"
     );
     assert_eq!(behind("10.0.0.1", &["203.0.113.9", "[2001:db8::1]:99"]), "2001:db8::1");
     assert_eq!(behind("10.0.0.1", &["unknown"]), "10.0.0.1");
@@ -170,7 +173,7 @@ fn only_trusted_proxies_are_believed() {
 }
 
 #[tokio::test]
-async fn every_answer_names_the_request() {
+async fn every_response_has_the_requests_id() {
     let service = service(&quiet(), None);
     let answer = ask(&service, "GET", "/own", &[("x-request-id", "shop-17")]).await;
     assert_eq!(answer.headers["x-request-id"], "shop-17");

@@ -1,5 +1,5 @@
-//! Bearer tokens that an identity provider signs (JWT, RFC 7519), held against its public keys (JWKS, RFC 7517). Which
-//! algorithm is right is said by the key, never by the token.
+//! Bearer tokens of an identity provider (JWT, RFC 7519), verified with its public keys (JWKS, RFC 7517). The key
+//! determines the algorithm, never the token.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,28 +16,28 @@ use uuid::Uuid;
 use super::caller::Caller;
 use crate::settings::JwtSettings;
 
-/// How often it is looked whether the file has changed.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the file is checked for changes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A key that tokens may be signed with.
+/// A public key of the provider.
 struct PublicKey {
     name: Option<String>,
     algorithm: Algorithm,
     key: DecodingKey,
 }
 
-/// What the file held when it was last read.
-struct Seen {
-    looked: Instant,
+/// The content of the file when it was last read.
+struct KeyFile {
+    checked: Instant,
     stamp: Option<(SystemTime, u64)>,
     keys: Arc<Vec<PublicKey>>,
 }
 
-/// Reads tokens.
+/// Verifies tokens.
 pub(super) struct Tokens {
     file: PathBuf,
     rules: Validation,
-    seen: Mutex<Seen>,
+    seen: Mutex<KeyFile>,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +50,7 @@ struct Claims {
 }
 
 impl Tokens {
-    /// None where no tokens are taken.
+    /// `None` if tokens are not accepted.
     pub(super) fn new(settings: &JwtSettings) -> anyhow::Result<Option<Self>> {
         let file = settings.jwks_file.clone();
         if file.as_os_str().is_empty() {
@@ -63,40 +63,40 @@ impl Tokens {
         rules.set_audience(&[&settings.audience]);
         rules.leeway = settings.leeway.as_secs();
         rules.validate_nbf = true;
-        let seen = Seen { looked: Instant::now(), stamp: stamp(&file), keys: Arc::new(keys) };
+        let seen = KeyFile { checked: Instant::now(), stamp: stamp(&file), keys: Arc::new(keys) };
         Ok(Some(Self { file, rules, seen: Mutex::new(seen) }))
     }
 
-    /// Whose token it is, or why it is not taken.
-    pub(super) fn who(&self, token: &str) -> Result<Caller, String> {
-        let header = decode_header(token).map_err(|error| told(error.kind()))?;
+    /// The caller that the token identifies, or why it is invalid.
+    pub(super) fn authenticate(&self, token: &str) -> Result<Caller, String> {
+        let header = decode_header(token).map_err(|error| describe(error.kind()))?;
         let keys = self.keys();
         let named = |key: &&PublicKey| header.kid.is_none() || key.name == header.kid;
-        let mut wrong = "no key of the provider goes with it".to_owned();
+        let mut wrong = "no key of the provider matches".to_owned();
         for key in keys.iter().filter(named).filter(|key| key.algorithm == header.alg) {
             let rules = Validation { algorithms: vec![key.algorithm], ..self.rules.clone() };
             match decode::<Claims>(token, &key.key, &rules) {
                 Ok(read) => return caller(&read.claims),
-                Err(error) => wrong = told(error.kind()),
+                Err(error) => wrong = describe(error.kind()),
             }
         }
         Err(wrong)
     }
 
-    /// The keys; read again where the file has changed. A file that can't be read changes nothing: the old keys stay.
+    /// The keys, read again if the file has changed. If the file can't be read, the old keys stay.
     fn keys(&self) -> Arc<Vec<PublicKey>> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.looked.elapsed() >= LOOK {
-            seen.looked = Instant::now();
+        if seen.checked.elapsed() >= CHECK_INTERVAL {
+            seen.checked = Instant::now();
             let now = stamp(&self.file);
             if now != seen.stamp {
                 seen.stamp = now;
                 match read(&self.file) {
                     Ok(keys) => {
-                        tracing::info!(keys = keys.len(), "the keys of auth.jwt.jwks_file were read again");
+                        tracing::info!(keys = keys.len(), "the keys of auth.jwt.jwks_file were reloaded");
                         seen.keys = Arc::new(keys);
                     }
-                    Err(why) => tracing::error!("auth.jwt.jwks_file: {why:#}; the keys it had stay in use"),
+                    Err(why) => tracing::error!("auth.jwt.jwks_file: {why:#}; the old keys stay in use"),
                 }
             }
         }
@@ -113,12 +113,12 @@ fn read(file: &Path) -> anyhow::Result<Vec<PublicKey>> {
     let text = std::fs::read(file).context("it can't be read")?;
     let set: JwkSet = serde_json::from_slice(&text).context("it is not a JWKS (RFC 7517)")?;
     let keys: Vec<_> = set.keys.iter().filter_map(PublicKey::of).collect();
-    ensure!(!keys.is_empty(), "it holds no public key for RS256, ES256 or EdDSA");
+    ensure!(!keys.is_empty(), "it has no public key for RS256, ES256 or EdDSA");
     Ok(keys)
 }
 
 impl PublicKey {
-    /// None for a key that is not for signatures, or not of the three kinds: a secret one above all.
+    /// `None` for a key that is not for signatures, or not of the three kinds; above all for a secret key.
     fn of(jwk: &Jwk) -> Option<Self> {
         let algorithm = match &jwk.algorithm {
             AlgorithmParameters::RSA(_) => Algorithm::RS256,
@@ -138,7 +138,7 @@ impl PublicKey {
     }
 }
 
-/// An operator where any role says so; a customer is known by `sub`.
+/// An operator if any role is `operator`; a customer's id is `sub`.
 fn caller(claims: &Claims) -> Result<Caller, String> {
     let has = |role: &str| {
         let said =
@@ -150,20 +150,20 @@ fn caller(claims: &Claims) -> Result<Caller, String> {
         return Ok(Caller::operator(&name));
     }
     if !has("customer") {
-        return Err("neither role nor roles says customer or operator".to_owned());
+        return Err("neither role nor roles has customer or operator".to_owned());
     }
     let id = Uuid::parse_str(&claims.sub).map_err(|_| "sub is not a customer's id, a UUID".to_owned())?;
     Ok(Caller::customer(&name, id))
 }
 
-/// In words that hold no word of the token.
-fn told(kind: &ErrorKind) -> String {
+/// The reason, without any content of the token.
+fn describe(kind: &ErrorKind) -> String {
     let known = [
         (ErrorKind::ExpiredSignature, "the token has expired"),
         (ErrorKind::ImmatureSignature, "the token is not valid yet"),
         (ErrorKind::InvalidAudience, "the token is for another audience"),
         (ErrorKind::InvalidIssuer, "the token is from another issuer"),
-        (ErrorKind::InvalidSignature, "the signature is not right"),
+        (ErrorKind::InvalidSignature, "the signature is wrong"),
     ];
     if let ErrorKind::MissingRequiredClaim(name) = kind {
         return format!("the token has no {name}");

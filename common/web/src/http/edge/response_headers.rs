@@ -1,66 +1,66 @@
-//! The marks on every answer: the request's id, by which its log lines are found, and what browsers must not do with it.
+//! The headers of every response: the request's id, which its log lines have, and the browser's security policy.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::http::Problem;
+use crate::http::problem::Problem;
 
-/// Names a request in the logs of all who handle it.
+/// Identifies a request in the logs of all services and proxies.
 pub(in crate::http) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest that is taken from a client.
+/// The longest id accepted from a client.
 const LONGEST: usize = 128;
 
-/// The request's id: the client's, where it is one that a log can hold, else a new one.
+/// The request's id: the client's, if it is safe to log, else a new one.
 pub(in crate::http) fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
-    let sane = |id: &&str| {
+    let is_safe = |id: &&str| {
         (1..=LONGEST).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
     };
-    given.filter(sane).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    given.filter(is_safe).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
-/// Whether a proxy says that the client came over TLS.
+/// Returns true if a proxy reports that the client used TLS.
 pub(in crate::http) fn is_https(headers: &HeaderMap) -> bool {
     let proto = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok()).unwrap_or_default();
     proto.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https"))
 }
 
-/// What was asked, as far as the answer's marks depend on it.
-pub(in crate::http) struct Asked {
+/// The parts of a request on which the response's headers depend.
+pub(in crate::http) struct RequestInfo {
     pub(in crate::http) id: String,
     pub(in crate::http) method: Method,
-    /// Not a person's data: the API's description and its page.
+    /// True for the API's description and its page, which have no personal data.
     pub(in crate::http) is_public: bool,
     pub(in crate::http) https: bool,
 }
 
-/// Puts the marks on an answer. What a handler has said itself stays.
-pub(in crate::http) fn mark(asked: &Asked, mut response: Response) -> Response {
+/// Adds the headers to a response. Headers that the handler has set stay.
+pub(in crate::http) fn add(info: &RequestInfo, mut response: Response) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>()
-        && asked.method != Method::HEAD
+        && info.method != Method::HEAD
     {
-        let told = problem.with("requestId", asked.id.as_str());
-        *response.body_mut() = Body::from(serde_json::to_vec(&told).unwrap_or_default());
+        let problem = problem.with("requestId", info.id.as_str());
+        *response.body_mut() = Body::from(serde_json::to_vec(&problem).unwrap_or_default());
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&asked.id) {
+    if let Ok(id) = HeaderValue::from_str(&info.id) {
         headers.insert(REQUEST_ID, id);
     }
-    let mut say = |name: HeaderName, value: &'static str| {
+    let mut set_default = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
-    say(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    if !asked.is_public {
-        say(header::CACHE_CONTROL, "no-store");
+    set_default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if !info.is_public {
+        set_default(header::CACHE_CONTROL, "no-store");
     }
-    if asked.https {
-        say(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    if info.https {
+        set_default(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // A browser that shows a PDF or a page needs more than one that shows nothing but text.
+    // Pages and PDFs need more than data in a browser.
     let is_data = kind.is_empty() || kind.starts_with("text/plain") || kind.contains("json");
     let policy = if is_data { "default-src 'none'; frame-ancestors 'none'" } else { "frame-ancestors 'none'" };
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(policy));
@@ -79,12 +79,12 @@ mod tests {
         HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())])
     }
 
-    fn asked(https: bool, is_public: bool) -> Asked {
-        Asked { id: "7".to_owned(), method: Method::GET, is_public, https }
+    fn info(https: bool, is_public: bool) -> RequestInfo {
+        RequestInfo { id: "7".to_owned(), method: Method::GET, is_public, https }
     }
 
     #[test]
-    fn an_id_that_a_log_can_hold_is_taken_and_any_other_is_not() {
+    fn an_id_that_is_safe_to_log_is_accepted_and_any_other_replaced() {
         assert_eq!(request_id(&of("x-request-id", "shop-17_a.b:c")), "shop-17_a.b:c");
         for wrong in ["", "a b", "a\"b", &"x".repeat(129)] {
             let made = request_id(&of("x-request-id", wrong));
@@ -94,14 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_says_whether_it_was_tls() {
+    fn a_proxy_reports_tls() {
         assert!(is_https(&of("x-forwarded-proto", "https")) && is_https(&of("x-forwarded-proto", "HTTPS, http")));
         assert!(!is_https(&of("x-forwarded-proto", "http, https")) && !is_https(&HeaderMap::new()));
     }
 
     #[tokio::test]
-    async fn a_problem_names_the_request() {
-        let response = mark(&asked(true, false), Problem::not_found("nothing here").into_response());
+    async fn a_problem_has_the_requests_id() {
+        let response = add(&info(true, false), Problem::not_found("nothing here").into_response());
         assert_eq!(response.headers()["x-request-id"], "7");
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         assert_eq!(response.headers()["strict-transport-security"], "max-age=31536000");
@@ -112,9 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_handler_says_stays_and_pages_may_load_what_they_need() {
+    fn a_handlers_headers_stay_and_pages_may_load_their_files() {
         let page = [(header::CONTENT_TYPE, "text/html"), (header::CACHE_CONTROL, "max-age=60")];
-        let response = mark(&asked(false, true), (page, "<p>").into_response());
+        let response = add(&info(false, true), (page, "<p>").into_response());
         assert_eq!(response.headers()["cache-control"], "max-age=60");
         assert_eq!(response.headers()["content-security-policy"], "frame-ancestors 'none'");
         assert!(!response.headers().contains_key("strict-transport-security"));
