@@ -1,5 +1,5 @@
 //! The worker of one partition in one instance. It drives the real protocol with the service's real rules, as the Kafka
-//! shell does (`common/src/worker/partition.rs`), one step at a time.
+//! shell does (`common/runtime/src/worker/partition.rs`), one step at a time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;

@@ -140,8 +140,13 @@ impl Oracle {
     }
 }
 
+fn config() -> ProptestConfig {
+    let cases = 1_500;
+    ProptestConfig { cases, max_shrink_iters: 4_000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, max_shrink_iters: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn whatever_happens_each_message_is_decided_once_and_all_is_sent(
@@ -162,7 +167,8 @@ proptest! {
         }
         let arrived: BTreeSet<_> = run.arrived.iter().map(|m| m.headers.get(header::ID)).collect();
         prop_assert_eq!(arrived, oracle.sent.keys().map(|id| Some(id.as_str())).collect::<BTreeSet<_>>());
-        prop_assert!(!oracle.states.values().any(|basket| basket.is_open() && basket.wake.is_some()), "a timer did not fire");
+        let waits = oracle.states.values().any(|basket| basket.is_open() && basket.wake.is_some());
+        prop_assert!(!waits, "a timer did not fire");
         let open = oracle.states.iter().filter(|(_, basket)| basket.is_open());
         let wanted: BTreeSet<String> = open.flat_map(|(key, basket)| intents_of(key, basket)).collect();
         prop_assert_eq!(&run.instances[0].effects, &wanted);
@@ -186,8 +192,11 @@ proptest! {
             let before = valid[claim.unwrap_or(0)..at].iter().filter(|v| **v).count() as u64;
             let expected = match head {
                 Head::Claim { .. } => Verdict::Claim,
-                Head::Entry { owner, seq } if claim.map(|c| c as i64) == Some(*owner) && *seq == before => Verdict::Valid,
-                Head::Entry { .. } | Head::Garbage => Verdict::Void,
+                Head::Entry { owner, seq } => {
+                    let is_next = claim.map(|c| c as i64) == Some(*owner) && *seq == before;
+                    if is_next { Verdict::Valid } else { Verdict::Void }
+                }
+                Head::Garbage => Verdict::Void,
             };
             valid[at] = verdict == Verdict::Valid;
             prop_assert_eq!(verdict, expected, "record {} of {:?}", at, log);
@@ -195,7 +204,9 @@ proptest! {
     }
 
     #[test]
-    fn a_reader_that_starts_at_a_claim_agrees_with_one_that_read_everything(choices in vec((0..6_u8, 0..12_i64, 0..3_u64), 0..60)) {
+    fn a_reader_that_starts_at_a_claim_agrees_with_one_that_read_everything(
+        choices in vec((0..6_u8, 0..12_i64, 0..3_u64), 0..60),
+    ) {
         let mut all: Reader = Reader::default();
         let mut since: Option<Reader> = None;
         for (offset, (kind, owner, seq)) in (0..).zip(choices) {

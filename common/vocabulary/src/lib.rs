@@ -7,6 +7,6 @@ pub mod ids;
 pub mod messages;
 pub mod money;
 pub mod retry;
+pub mod serde_messages;
 pub mod time;
 pub mod topics;
-pub mod words;

@@ -111,7 +111,7 @@ impl Merged {
             Err(error) => {
                 let mut path: Vec<String> = (!at.is_empty()).then(|| at.to_owned()).into_iter().collect();
                 path.extend(error.path().iter().map(ToString::to_string));
-                faults.push(self.fault(&path, vocabulary::words::in_words(&error.inner().to_string())));
+                faults.push(self.fault(&path, vocabulary::serde_messages::reword(&error.inner().to_string())));
                 None
             }
         }

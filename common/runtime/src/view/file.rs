@@ -28,7 +28,8 @@ CREATE TABLE outbox(partition INTEGER NOT NULL, offset INTEGER NOT NULL, message
 /// Another process uses the directory's view.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "view.directory: {0} is in use by another instance. Instances on one machine need a view directory (and a port) each"
+    "view.directory: {0} is in use by another instance. \
+     Instances on one host need a view directory (and a port) each"
 )]
 pub struct InUse(String);
 

@@ -88,7 +88,8 @@ impl<E: Entity> Store<E> for PartitionStore<E> {
     fn with_prefix(&self, prefix: &str) -> Result<Vec<E>, StoreError> {
         let states = || {
             let mut query = self.connection.prepare_cached(
-                "SELECT state FROM entities WHERE key >= ?1 AND key < ?1 || char(1114111) AND partition = ?2 ORDER BY key",
+                "SELECT state FROM entities WHERE key >= ?1 AND key < ?1 || char(1114111) AND partition = ?2 \
+                 ORDER BY key",
             )?;
             let rows = query.query_map((prefix, self.partition), |row| row.get::<_, String>(0))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()

@@ -86,7 +86,7 @@ fn read(
                 Err(_) => return,
             },
             Some(Err(error)) if is_out_of_range(&error) => {
-                let reason = "an input's next message is no longer on its topic (retention, or the topic was recreated). \
+                let reason = "an input's next message is no longer on its topic (retention, or a recreated topic). \
                               Messages may be lost: examine the topic before starting again";
                 return status.fatal(&format!("{reason}: {error}"));
             }

@@ -354,7 +354,7 @@ where
         let partition = self.partition;
         match &reason {
             StepDown::Failed(failure) if !failure.is_retryable() => {
-                tracing::error!(partition, claim_again_in = ?pause, "stepping down, and the cause will persist: {reason}");
+                tracing::error!(partition, claim_again_in = ?pause, "stepping down; the cause persists: {reason}");
             }
             StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_) => {
                 tracing::warn!(partition, claim_again_in = ?pause, "stepping down: {reason}");

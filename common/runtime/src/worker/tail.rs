@@ -109,7 +109,8 @@ impl Tailer {
             let next = identities.iter().find(|i| i.partition == partition).map_or(0, |i| i.next_offset);
             if low > next {
                 bail!(
-                    "{journal}-{partition} begins at {low}, but must be read from {next}: a journal is kept whole (retention.ms=-1)"
+                    "{journal}-{partition} begins at {low}, but must be read from {next}: \
+                     a journal is kept whole (retention.ms=-1)"
                 );
             }
             list.add_partition_offset(journal, partition, Offset::Offset(next))?;

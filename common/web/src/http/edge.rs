@@ -49,7 +49,7 @@ pub type Asks = fn(&Method, &str) -> Access;
 /// The edge of one service.
 pub struct Edge {
     realm: &'static str,
-    asks: Asks,
+    access_of: Asks,
     auth: Option<Auth>,
     limit: Option<Limit>,
     proxies: Vec<IpNet>,
@@ -65,19 +65,19 @@ impl Edge {
         realm: &'static str,
         settings: &EdgeSettings,
         auth: Option<&AuthSettings>,
-        asks: Asks,
+        access_of: Asks,
     ) -> anyhow::Result<Self> {
         let auth = auth.map(Auth::new).transpose()?.flatten();
         let proxies = settings.trusted_proxies.clone();
         let origins = settings.cors_origins.clone();
-        Ok(Self { realm, asks, auth, limit: Limit::new(settings), proxies, origins })
+        Ok(Self { realm, access_of, auth, limit: Limit::new(settings), proxies, origins })
     }
 
     /// An edge that admits every request.
     #[cfg(test)]
     pub(super) fn off() -> Self {
-        let asks = |_: &Method, _: &str| Access::Operator;
-        Self { realm: "test", asks, auth: None, limit: None, proxies: Vec::new(), origins: Vec::new() }
+        let access_of = |_: &Method, _: &str| Access::Operator;
+        Self { realm: "test", access_of, auth: None, limit: None, proxies: Vec::new(), origins: Vec::new() }
     }
 
     /// The layer for cross-origin requests; `None` if none are allowed.
@@ -102,9 +102,9 @@ impl Edge {
     fn authorize(&self, request: &Request) -> Result<Caller, Denied> {
         let Some(auth) = &self.auth else { return Ok(Caller::anyone()) };
         let path = request.uri().path();
-        let access = if is_public(path) { Access::Open } else { (self.asks)(request.method(), path) };
+        let access = if is_public(path) { Access::Open } else { (self.access_of)(request.method(), path) };
         match access {
-            Access::Open => Ok(Caller::nobody()),
+            Access::Open => Ok(Caller::without_rights()),
             Access::Known => auth.authenticate(request.headers()),
             Access::Operator => {
                 let caller = auth.authenticate(request.headers())?;

@@ -10,7 +10,7 @@ use serde_path_to_error::Segment;
 use uuid::Uuid;
 use vocabulary::ids::OrderId;
 use vocabulary::messages::{self, header as names};
-use vocabulary::words::in_words;
+use vocabulary::serde_messages::reword;
 
 use super::problem::Problem;
 
@@ -73,8 +73,8 @@ fn not_json(reason: &serde_json::Error) -> Problem {
 /// Splits `what at line 1 column 2`, and rewords the first part.
 fn plain(reason: &str) -> (String, String) {
     match reason.rsplit_once(" at line ") {
-        Some((what, at)) => (in_words(what), format!("line {at}")),
-        None => (in_words(reason), "in the body".to_owned()),
+        Some((what, at)) => (reword(what), format!("line {at}")),
+        None => (reword(reason), "in the body".to_owned()),
     }
 }
 

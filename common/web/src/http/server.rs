@@ -78,7 +78,8 @@ pub async fn serve(
     tokio::select! {
         served = &mut server => Ok(served?),
         () = &mut out_of_time => {
-            tracing::warn!(target: "http", "requests were still running {} s after the shutdown began", GRACE.as_secs());
+            let seconds = GRACE.as_secs();
+            tracing::warn!(target: "http", "requests were still running {seconds} s after the shutdown began");
             Ok(())
         }
     }

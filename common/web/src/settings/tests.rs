@@ -153,7 +153,8 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     );
     assert_eq!(
         refused("[database]\nurl = 'x'"),
-        r#"database = { url = "x" } (from my.toml): there is no such section; there are auth, edge, http, kafka, log, shipping, stock, view, worker"#
+        "database = { url = \"x\" } (from my.toml): there is no such section; \
+         there are auth, edge, http, kafka, log, shipping, stock, view, worker"
     );
     assert_eq!(
         with(&[("INVENTORY_SERVICE__LOG__LEVLE", "debug")]).unwrap_err().to_string(),
@@ -188,16 +189,19 @@ fn invalid_values_are_refused_with_the_allowed_ones() {
         ),
         (
             "[http]\ntimeout = 5",
-            "http.timeout = 5 (from my.toml): must be a duration with its unit, such as \"500ms\", \"10s\" or \"1m 30s\"",
+            "http.timeout = 5 (from my.toml): \
+             must be a duration with its unit, such as \"500ms\", \"10s\" or \"1m 30s\"",
         ),
         (
             "[http]\nbody_limit = '1 MB'",
-            "http.body_limit = \"1 MB\" (from my.toml): must be a number of bytes, such as 1048576, \"64 KiB\" or \"1 MiB\"",
+            "http.body_limit = \"1 MB\" (from my.toml): \
+             must be a number of bytes, such as 1048576, \"64 KiB\" or \"1 MiB\"",
         ),
         ("[log]\nformat = 'xml'", "log.format = \"xml\" (from my.toml): must be one of \"auto\", \"text\", \"json\""),
         (
             "kafka = 5",
-            "kafka = 5 (from my.toml): must be a section with the keys brokers, client, group, partitions, replication, session_timeout",
+            "kafka = 5 (from my.toml): \
+             must be a section with the keys brokers, client, group, partitions, replication, session_timeout",
         ),
         (
             "[kafka]\nbrokers = ['a:1']",
@@ -227,7 +231,8 @@ fn properties_that_the_service_sets_itself_are_refused() {
 
 #[test]
 fn all_faults_are_reported_at_once_without_secrets() {
-    let text = "[kafka]\npartitions = 0\nclient = { \"sasl.pasword\" = 'hunter2', \"sasl.jaas.password\" = 'hunter3' }\n[http]\ntimeout = '0s'";
+    let text = "[kafka]\npartitions = 0\n\
+                client = { \"sasl.pasword\" = 'hunter2', \"sasl.jaas.password\" = 'hunter3' }\n[http]\ntimeout = '0s'";
     let faults = refused(text);
     assert_eq!(faults.lines().count(), 4, "{faults}");
     assert!(faults.contains("hunter2") && !faults.contains("hunter3"), "{faults}");

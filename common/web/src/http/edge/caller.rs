@@ -62,7 +62,7 @@ impl Caller {
     }
 
     /// The caller of an open path of a service with authentication: has no rights.
-    pub(super) fn nobody() -> Self {
+    pub(super) fn without_rights() -> Self {
         Self { name: Arc::from(""), rights: Rights::Nothing }
     }
 
@@ -168,9 +168,11 @@ mod tests {
     #[test]
     fn without_authentication_everyone_has_all_rights_and_on_an_open_path_no_rights() {
         let anyone = Caller::anyone();
-        let nobody = Caller::nobody();
+        let without_rights = Caller::without_rights();
         assert!(anyone.sees(ANA) && anyone.needs_operator().is_ok() && anyone.only().unwrap().is_none());
-        assert!(!nobody.sees(ANA) && nobody.needs_operator().is_err() && nobody.only().is_err());
+        assert!(
+            !without_rights.sees(ANA) && without_rights.needs_operator().is_err() && without_rights.only().is_err()
+        );
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn keys() -> AuthSettings {
     AuthSettings { keys, jwt: JwtSettings::default() }
 }
 
-fn asks(_: &Method, path: &str) -> Access {
+fn access_of(_: &Method, path: &str) -> Access {
     match path {
         "/open" => Access::Open,
         "/own" => Access::Known,
@@ -44,7 +44,7 @@ fn service(edge: &EdgeSettings, auth: Option<&AuthSettings>) -> Router {
         .route("/all", get(name))
         .route("/health/live", get(|| async { "up" }));
     let http = Http { listen: ([127, 0, 0, 1], 0).into(), body_limit: 1024, timeout: Duration::from_secs(5) };
-    finish(routes, &http, Edge::new("test", edge, auth, asks).unwrap()).unwrap()
+    finish(routes, &http, Edge::new("test", edge, auth, access_of).unwrap()).unwrap()
 }
 
 struct Answer {
@@ -140,8 +140,8 @@ async fn a_web_page_of_an_allowed_origin_may_send_and_read() {
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.headers["access-control-allow-origin"], "https://shop.example");
     assert!(answer.headers["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
-    let asked = [("origin", "https://shop.example"), ("x-api-key", "shop")];
-    let answer = ask(&service, "GET", "/own", &asked).await;
+    let headers = [("origin", "https://shop.example"), ("x-api-key", "shop")];
+    let answer = ask(&service, "GET", "/own", &headers).await;
     assert_eq!(answer.headers["access-control-allow-origin"], "https://shop.example");
     assert!(answer.headers["access-control-expose-headers"].to_str().unwrap().contains("ratelimit"));
     let refused = ask(&service, "GET", "/own", &[("origin", "https://shop.example")]).await;
@@ -153,9 +153,9 @@ async fn a_web_page_of_an_allowed_origin_may_send_and_read() {
 #[test]
 fn only_trusted_proxies_are_trusted() {
     let proxies: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
-    let behind = |peer: &str, said: &[&str]| {
+    let behind = |peer: &str, lines: &[&str]| {
         let mut headers = HeaderMap::new();
-        for line in said {
+        for line in lines {
             headers.append("x-forwarded-for", line.parse().unwrap());
         }
         forwarded(peer.parse().unwrap(), &headers, &proxies).to_string()

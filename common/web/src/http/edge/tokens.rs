@@ -141,9 +141,9 @@ impl PublicKey {
 /// An operator if any role is `operator`; a customer's id is `sub`.
 fn caller(claims: &Claims) -> Result<Caller, String> {
     let has = |role: &str| {
-        let said =
+        let has_role =
             |value: &Value| value == role || value.as_array().is_some_and(|all| all.iter().any(|one| one == role));
-        said(&claims.role) || said(&claims.roles)
+        has_role(&claims.role) || has_role(&claims.roles)
     };
     let name = format!("sub {}", claims.sub);
     if has("operator") {

@@ -1,7 +1,7 @@
 //! serde's errors in plain words, for the authors of settings and requests.
 
 /// Rewords serde's message about a wrong value as a rule for the value. Other messages are returned unchanged.
-pub fn in_words(reason: &str) -> String {
+pub fn reword(reason: &str) -> String {
     if let Some(field) = reason.strip_prefix("missing field ") {
         return format!("the key {} is missing", field.replace('`', "\""));
     }
@@ -49,7 +49,7 @@ mod tests {
             ("missing field `amount`", "the key \"amount\" is missing"),
             ("three digits, expected two", "three digits, expected two"),
         ] {
-            assert_eq!(in_words(message), rule);
+            assert_eq!(reword(message), rule);
         }
     }
 }
