@@ -1,4 +1,4 @@
-//! A whole service: settings, logs, the journal's threads, HTTP, and an orderly end. What a service adds is a
+//! Assembles a service: settings, logs, the journal's threads, HTTP, and graceful shutdown. Each service is a
 //! [`Program`].
 
 use std::collections::BTreeSet;
@@ -10,23 +10,22 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::http::Method;
 use clap::{ArgMatches, Command};
+use journal::{Handler, Limits};
+use runtime::view::{Rows, View};
+pub use runtime::worker::{Commands, Executor, NoExecutor, SendError, Watch, WatchError};
+use runtime::worker::{Config, Runtime, Service, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
+use web::http::{self, Access, Edge, Health, Report};
+use web::settings::{self, Settings, WorkerSettings};
+use web::{cli, telemetry};
 
-use crate::http::{self, Access, Edge, Health, Problem, Report};
-use crate::journal::Handler;
-use crate::settings::{self, Settings};
-use crate::view::{Rows, View, ViewError};
-pub use crate::worker::{Commands, Executor, NoExecutor, SendError, Watch, WatchError};
-use crate::worker::{Config, Runtime, Service, Status};
-use crate::{cli, telemetry};
-
-/// What makes a service.
+/// The parts of a service.
 pub trait Program: 'static {
     /// Its name, such as `order-service`.
     const NAME: &'static str;
-    /// A sentence on what it does, for `--help`.
+    /// A sentence about it, for `--help`.
     const ABOUT: &'static str;
     /// Its journal's topic.
     const JOURNAL: &'static str;
@@ -36,63 +35,63 @@ pub trait Program: 'static {
     const OUTPUTS: &'static [&'static str];
     /// Its `config/default.toml`, with every key.
     const DEFAULTS: &'static str;
-    /// The sections that only this service has.
+    /// The settings sections that only this service has.
     type Settings: DeserializeOwned + Serialize + Clone + Send + Sync + 'static;
     /// Its rules.
     type Handler: Handler<SideEffect: Send + Sync>;
     /// Its tables.
     type Rows: Rows<Entity = <Self::Handler as Handler>::Entity>;
-    /// What it does in the world.
+    /// Its side effects.
     type Executor: Executor<SideEffect = <Self::Handler as Handler>::SideEffect>;
 
-    /// Makes the rules from the settings.
+    /// Creates the rules and the executor from the settings.
     ///
     /// # Errors
-    /// A bad value: its key, the value, and what is allowed.
+    /// An invalid value: its key, the value, and the allowed values.
     fn build(settings: &Self::Settings) -> anyhow::Result<(Self::Handler, Self::Executor)>;
 
-    /// Topics that the rules read and write besides, each one once.
+    /// Further topics that the rules read and write, each once.
     fn more_topics(_handler: &Self::Handler) -> MoreTopics {
         MoreTopics::default()
     }
 
-    /// What else `GET /health/ready` shows, by name: things that the service goes on without.
+    /// Further details of `GET /health/ready`, by name, that do not affect readiness.
     fn details(_settings: &Self::Settings) -> Vec<(String, String)> {
         Vec::new()
     }
 
-    /// The service's HTTP routes; health routes, problems for what is not found, and limits are added to it.
+    /// The service's HTTP routes. Health routes, problems for unknown routes, and limits are added.
     fn router(context: Context<Self::Settings>) -> Router;
 
-    /// What a path asks of its caller where `[auth]` is set: by default, to be an operator. Health, the API's description and
-    /// its page are open in every service. What a customer sees of a path that is [`Access::Known`] is for its handler to
-    /// decide, by the [`Caller`](http::Caller).
+    /// What a path requires of its caller if `[auth]` is set: by default, to be an operator. Health, the API's
+    /// description and its page are open in every service. For [`Access::Known`] the route's handler decides by the
+    /// [`Caller`](http::Caller).
     fn access(_method: &Method, _path: &str) -> Access {
         Access::Operator
     }
 
-    /// The command line with what only this program has: its tools, as subcommands. By default it has none.
+    /// Adds this program's tools to the command line, as subcommands. By default it has none.
     fn command_line(command: Command) -> Command {
         command
     }
 
-    /// Uses the tool that is asked for, instead of running the service: it needs neither settings nor Kafka.
+    /// Runs the tool in the arguments, if any, instead of the service. Tools need neither settings nor Kafka.
     fn tool(_: &ArgMatches) -> Option<ExitCode> {
         None
     }
 }
 
-/// Topics that only the settings tell of.
+/// Topics that depend on the settings.
 #[derive(Clone, Debug, Default)]
 pub struct MoreTopics {
-    /// To be read.
+    /// Topics to read.
     pub inputs: BTreeSet<String>,
-    /// To be written.
+    /// Topics to write.
     pub outputs: BTreeSet<String>,
 }
 
 impl MoreTopics {
-    /// With those that are always there, first.
+    /// The fixed topics, followed by these.
     fn with(self, inputs: &[&str], outputs: &[&str]) -> (Vec<String>, Vec<String>) {
         let all = |always: &[&str], more: BTreeSet<String>| {
             let new = more.into_iter().filter(|name| !always.contains(&name.as_str()));
@@ -102,24 +101,24 @@ impl MoreTopics {
     }
 }
 
-/// What HTTP handlers work with.
+/// The parts that HTTP handlers use.
 #[derive(Clone)]
 pub struct Context<S> {
     /// For queries.
     pub view: View,
-    /// For what is asked for.
+    /// For commands.
     pub commands: Commands,
     /// The service's own settings.
     pub settings: Arc<S>,
     /// Partitions of every topic.
     pub partitions: i32,
-    /// What the instance knows of itself.
+    /// The instance's health.
     pub status: Arc<Status>,
-    /// For looking at the cluster.
+    /// For reading the cluster's state.
     pub watch: Watch,
 }
 
-/// Runs a service until it is asked to end (SIGTERM, SIGINT: exit code 0) or can't go on (exit code 1).
+/// Runs a service until SIGTERM or SIGINT (exit code 0), or until it can't continue (exit code 1).
 pub fn main<P: Program>() -> ExitCode {
     let (args, matches) = cli::parse(P::command_line(cli::command(P::NAME, P::ABOUT, P::DEFAULTS)));
     if let Some(code) = P::tool(&matches) {
@@ -142,13 +141,13 @@ pub fn main<P: Program>() -> ExitCode {
         return fail(P::NAME, &error);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let ended = runtime.context("no runtime").and_then(|runtime| {
-        let ended = runtime.block_on(run::<P>(settings));
-        // Asked to end while it waits for Kafka: a call that librdkafka is in is not waited for.
+    let result = runtime.context("the tokio runtime can't be started").and_then(|runtime| {
+        let result = runtime.block_on(run::<P>(settings));
+        // A blocking call into librdkafka, which waits for Kafka, is not awaited.
         runtime.shutdown_timeout(Duration::from_millis(500));
-        ended
+        result
     });
-    match ended {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -157,22 +156,22 @@ pub fn main<P: Program>() -> ExitCode {
     }
 }
 
-fn fail(name: &str, why: &str) -> ExitCode {
-    eprintln!("{name}: {why}");
+fn fail(name: &str, reason: &str) -> ExitCode {
+    eprintln!("{name}: {reason}");
     ExitCode::FAILURE
 }
 
 async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> {
-    let (handler, actor) = P::build(&settings.own)?;
+    let (handler, executor) = P::build(&settings.own)?;
     let edge = Edge::new(P::NAME, &settings.edge, settings.auth.as_ref(), P::access)?;
     let listener = http::bind(settings.http.listen).await?;
     let (inputs, outputs) = P::more_topics(&handler).with(P::INPUTS, P::OUTPUTS);
-    let service = Service { name: P::NAME, journal: P::JOURNAL, inputs, outputs, handler, actor };
-    let mut asked = std::pin::pin!(asked_to_end()?);
+    let service = Service { name: P::NAME, journal: P::JOURNAL, inputs, outputs, handler, executor };
+    let mut shutdown_requested = std::pin::pin!(shutdown_signal()?);
     let starting = Runtime::start::<_, P::Rows, _>(config(&settings), service);
     let runtime = tokio::select! {
         started = starting => started?,
-        () = &mut asked => return Ok(()),
+        () = &mut shutdown_requested => return Ok(()),
     };
     let context = Context {
         view: runtime.view.clone(),
@@ -195,8 +194,8 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
     let server = tokio::spawn(http::serve(listener, http::finish(routes, &settings.http, edge)?, shutdown));
     let status = runtime.status.clone();
     let end = tokio::select! {
-        () = &mut asked => Ok(()),
-        why = status.ended() => Err(anyhow::anyhow!(why)),
+        () = &mut shutdown_requested => Ok(()),
+        reason = status.ended() => Err(anyhow::anyhow!(reason)),
     };
     tracing::info!("{} stops", P::NAME);
     status.stop();
@@ -206,15 +205,16 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         tokio::task::spawn_blocking(move || runtime.stop()).await.context("a thread panicked")?;
         tracing::info!("{} has ended", P::NAME);
     } else {
-        // What can't go on is not waited for.
+        // The failed threads are not awaited.
         std::mem::forget(runtime);
     }
     end.and(served.map_err(Into::into))
 }
 
 /// Resolves at SIGTERM or SIGINT.
-fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
     Ok(async move {
         tokio::select! {
             _ = term.recv() => {}
@@ -234,8 +234,19 @@ fn config<S>(settings: &Settings<S>) -> Config {
         client: kafka.client,
         view: settings.view.directory.clone(),
         lag_limit: settings.view.lag_limit,
-        limits: settings.worker.limits(),
+        limits: limits(&settings.worker),
         command_timeout: settings.worker.command_timeout,
+    }
+}
+
+fn limits(worker: &WorkerSettings) -> Limits {
+    Limits {
+        batch_messages: worker.batch_messages,
+        batch_bytes: worker.batch_bytes,
+        ahead_records: worker.ahead_records,
+        ahead_bytes: worker.ahead_bytes,
+        open_in_memory: worker.open_in_memory,
+        ..Limits::default()
     }
 }
 
@@ -247,9 +258,9 @@ struct Checks {
 impl Checks {
     fn report(checks: std::collections::BTreeMap<String, Result<String, String>>) -> Report {
         let mut report = Report::up();
-        for (name, seen) in checks {
-            let ok = seen.is_ok();
-            report.check(name, ok, seen.unwrap_or_else(|why| why));
+        for (name, result) in checks {
+            let ok = result.is_ok();
+            report.check(name, ok, result.unwrap_or_else(|reason| reason));
         }
         report
     }
@@ -261,28 +272,29 @@ impl Health for Checks {
     }
     fn ready(&self) -> Report {
         let mut report = Self::report(self.status.ready());
-        (self.details)().into_iter().for_each(|(name, seen)| report.check(name, true, seen));
+        (self.details)().into_iter().for_each(|(name, detail)| report.check(name, true, detail));
         report
     }
 }
 
-impl From<ViewError> for Problem {
-    fn from(error: ViewError) -> Self {
-        match error {
-            ViewError::Stopping => Self::unavailable("the service is stopping"),
-            ViewError::Sql(_) | ViewError::State(_) => Self::internal(error),
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::de::IgnoredAny;
+
+    use super::*;
+
+    #[test]
+    fn every_service_starts_with_the_default_limits() {
+        for defaults in [
+            include_str!("../../order-service/config/default.toml"),
+            include_str!("../../inventory-service/config/default.toml"),
+            include_str!("../../payment-service/config/default.toml"),
+            include_str!("../../orchestrator/config/default.toml"),
+        ] {
+            let loaded = settings::load_with::<BTreeMap<String, IgnoredAny>>(defaults, "x", None, []);
+            assert_eq!(limits(&loaded.unwrap().worker), Limits::default());
         }
-    }
-}
-
-impl From<WatchError> for Problem {
-    fn from(error: WatchError) -> Self {
-        Self::unavailable(error.to_string())
-    }
-}
-
-impl From<SendError> for Problem {
-    fn from(error: SendError) -> Self {
-        Self::unavailable(error.to_string())
     }
 }

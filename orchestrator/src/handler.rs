@@ -5,7 +5,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use common::journal::{Handler, NoSideEffect, Store, Transaction, Trigger};
+use common::journal::{Handler, NoSideEffect, Store, StoreError, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
 use common::topics;
@@ -54,7 +54,7 @@ impl Handler for SagaHandler {
     }
 
     /// Sagas of a definition whose file was removed still wait for their callbacks.
-    fn more_inputs(&self, store: &dyn Store<Entity>) -> Result<BTreeSet<String>, String> {
+    fn more_inputs(&self, store: &dyn Store<Entity>) -> Result<BTreeSet<String>, StoreError> {
         self.versions.load(store)
     }
 

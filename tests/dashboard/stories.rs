@@ -228,7 +228,7 @@ async fn a_dead_letter_is_read_and_put_back(cluster: &Arc<Cluster>, chromium: &m
     )
     .await?;
     tab.submit("tr[data-row='payment-results.dlq'] a").await?;
-    tab.shows("details.letter .reason", "the value is not what this topic carries").await?;
+    tab.shows("details.letter .reason", "the value is not of this topic's format").await?;
     tab.click("details.letter summary").await?;
     tab.shows("details.letter", "orderId").await?;
     tab.fill("details.letter input[name=why]", "let us see").await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::blob::Json;
-use common::journal::{Entity, Entry, Key, Positions, Reader, Record, Snapshot, Store, Verdict, Write};
+use common::journal::{Entity, Entry, Key, Positions, Reader, Record, Snapshot, Store, StoreError, Verdict, Write};
 use common::messages::Outgoing;
 
 use crate::kafka::Written;
@@ -90,12 +90,12 @@ impl View {
 }
 
 impl<E: Entity> Store<E> for View {
-    fn load(&self, key: &Key) -> Result<Option<E>, String> {
-        self.entity(key)
+    fn load(&self, key: &Key) -> Result<Option<E>, StoreError> {
+        self.entity(key).map_err(StoreError::Unavailable)
     }
 
-    fn with_prefix(&self, prefix: &str) -> Result<Vec<E>, String> {
+    fn with_prefix(&self, prefix: &str) -> Result<Vec<E>, StoreError> {
         let keys = self.states.keys().filter(|key| key.starts_with(prefix));
-        keys.filter_map(|key| self.entity(key).transpose()).collect()
+        keys.filter_map(|key| self.load(key).transpose()).collect()
     }
 }

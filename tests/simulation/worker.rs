@@ -1,12 +1,13 @@
 //! The worker of one partition in one instance. It drives the real protocol with the service's real rules, as the Kafka
-//! shell does (`common/src/worker/partition.rs`), one step at a time.
+//! shell does (`common/runtime/src/worker/partition.rs`), one step at a time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use common::journal::core::StepDown;
-use common::journal::{Core, Env, Handler, Head, Input, Intent, Limits, Output, Positions, Record, Snapshot};
+use common::journal::{
+    Core, Env, Failure, Handler, Head, Input, Intent, Limits, Output, Positions, Record, Snapshot, StepDown,
+};
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::worker::Executor;
@@ -177,7 +178,7 @@ impl<H: Handler> Worker<H> {
             Work::LoadFails => {
                 self.loading = None;
                 self.loaded = None;
-                self.tell(Input::Failed("the partition can't be loaded".to_owned()), rules, world, local);
+                self.tell(Input::Failed(Failure::Load("the view can't be read".to_owned())), rules, world, local);
             }
             Work::Deliver | Work::DeliverAgain => self.deliver(work == Work::DeliverAgain, rules, world, local),
             Work::Tick => self.tell_all([], rules, world, local),
@@ -207,7 +208,7 @@ impl<H: Handler> Worker<H> {
             }
         }
         if work != Work::Land {
-            self.reports.push_back(Input::Failed("it could not be sent".to_owned()));
+            self.reports.push_back(Input::Failed(Failure::Send("it could not be sent".to_owned())));
         }
     }
 
@@ -359,7 +360,7 @@ impl<H: Handler> Worker<H> {
 
     /// The process stood still past the session timeout and knows it.
     pub fn was_stalled<R>(&mut self, rules: &Rules<H, R>, world: &mut World, local: i64) {
-        self.tell(Input::Failed("this process was stalled".to_owned()), rules, world, local);
+        self.tell(Input::Failed(Failure::Stalled), rules, world, local);
     }
 
     /// Something may land although the process stands still.

@@ -60,7 +60,7 @@ impl Fixture {
         let store = std::collections::BTreeMap::new();
         let mut tx = Transaction::over(&mut self.memory, &store, self.partition, 2);
         self.handler.decide(&mut tx, Trigger::Claimed, self.now).unwrap();
-        tx.refused().map(str::to_owned)
+        tx.refused()
     }
 
     fn receive(

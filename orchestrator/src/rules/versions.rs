@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use common::journal::{Store, Transaction};
+use common::journal::{Store, StoreError, Transaction};
 use saga::{Definition, Receive};
 use similar::TextDiff;
 
@@ -73,7 +73,7 @@ impl Versions {
     }
 
     /// Loads the definitions that only the journal has. Returns the topics on which their sagas wait.
-    pub fn load(&self, store: &dyn Store<Entity>) -> Result<BTreeSet<String>, String> {
+    pub fn load(&self, store: &dyn Store<Entity>) -> Result<BTreeSet<String>, StoreError> {
         let mut topics = BTreeSet::new();
         for entity in store.with_prefix(DEFINITIONS)? {
             let Entity::Definition(stored) = entity else { continue };

@@ -1,0 +1,170 @@
+//! The protocol for one partition as a state machine without I/O.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use vocabulary::time::Timestamp;
+
+use crate::entity::Entity;
+pub use crate::error::StepDown;
+use crate::handler::Handler;
+use crate::interface::{Env, Input, Output, Snapshot};
+use crate::limits::Limits;
+use crate::owner::Owner;
+use crate::partition::Partition;
+use crate::record::{Claim, Head, Positions, Record};
+use crate::rule::{Rules, Verdict};
+
+/// The protocol for one partition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Core<E, A> {
+    partition: Partition,
+    limits: Limits,
+    rules: Rules,
+    phase: Phase<E, A>,
+    /// Void records that were read back while this worker was the owner.
+    pub voids: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase<E, A> {
+    Idle,
+    Claiming {
+        nonce: Uuid,
+        /// The claim's offset, once it was read back.
+        landed: Option<i64>,
+    },
+    Owner(Box<Owner<E, A>>),
+}
+
+impl<E: Entity, A: Clone + Eq> Core<E, A> {
+    /// A worker that owns nothing yet.
+    pub fn new(partition: i32, partitions: i32, limits: Limits) -> Self {
+        Self::with_rules(partition, partitions, limits, Rules::default())
+    }
+
+    /// As [`Core::new`], with some of the rules switched off, to prove that each is needed.
+    pub(crate) fn with_rules(partition: i32, partitions: i32, limits: Limits, rules: Rules) -> Self {
+        let partition = Partition { number: partition, count: partitions };
+        Self { partition, limits, rules, phase: Phase::Idle, voids: 0 }
+    }
+
+    /// Takes one input. Decisions are made in [`Core::pump`], so that inputs can be gathered first.
+    pub fn handle(&mut self, input: Input<E>, out: &mut Vec<Output<A>>) {
+        match input {
+            Input::Assigned { nonce, instance } => self.claim(nonce, instance, out),
+            Input::ReadBack { offset, head } => self.read_back(offset, head, out),
+            Input::Loaded(snapshot) => self.loaded(snapshot, out),
+            Input::Failed(failure) => self.step_down(StepDown::Failed(failure), out),
+            Input::Revoked => self.phase = Phase::Idle,
+            Input::Message(message) => self.with_owner(|owner| owner.inbox.enqueue(message)),
+            Input::Delivered { offset } => self.with_owner(|owner| owner.delivered(offset)),
+            Input::Rest => self.with_owner(|owner| owner.rest(out)),
+            Input::Drain => self.with_owner(Owner::request_drain),
+        }
+    }
+
+    /// Decides what can be decided now.
+    pub fn pump<H: Handler<Entity = E, SideEffect = A>>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) {
+        let Phase::Owner(owner) = &mut self.phase else { return };
+        if let Err(reason) = owner.pump(env, out) {
+            self.step_down(reason, out);
+        }
+    }
+
+    /// Returns true if the partition is owned and loaded.
+    pub fn is_owner(&self) -> bool {
+        self.owner().is_some()
+    }
+
+    /// Returns true if the partition is owned and the view has applied the claim's own decisions, by the last
+    /// [`Env::view_applied`] given to [`Core::pump`].
+    pub fn is_open(&self) -> bool {
+        self.owner().is_some_and(Owner::is_open)
+    }
+
+    /// Returns true if an entity is in memory.
+    #[cfg(test)]
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.owner().is_some_and(|owner| owner.has(key))
+    }
+
+    /// Returns true if nothing is claimed, so that [`Input::Assigned`] would claim.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Idle)
+    }
+
+    /// Messages that wait to be decided.
+    pub fn queued(&self) -> usize {
+        self.owner().map_or(0, |owner| owner.inbox.len())
+    }
+
+    /// Their bytes.
+    pub fn queued_bytes(&self) -> usize {
+        self.owner().map_or(0, |owner| owner.inbox.bytes())
+    }
+
+    /// When a timer is due next.
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        self.owner().and_then(Owner::next_timer)
+    }
+
+    /// The next offset to read of each input, as decided.
+    pub fn positions(&self) -> Option<&Positions> {
+        self.owner().map(|owner| owner.inbox.positions())
+    }
+
+    fn owner(&self) -> Option<&Owner<E, A>> {
+        match &self.phase {
+            Phase::Owner(owner) => Some(owner),
+            Phase::Idle | Phase::Claiming { .. } => None,
+        }
+    }
+
+    fn with_owner(&mut self, f: impl FnOnce(&mut Owner<E, A>)) {
+        if let Phase::Owner(owner) = &mut self.phase {
+            f(owner);
+        }
+    }
+
+    fn claim(&mut self, nonce: Uuid, instance: String, out: &mut Vec<Output<A>>) {
+        if self.is_idle() {
+            self.phase = Phase::Claiming { nonce, landed: None };
+            out.push(Output::Append(Arc::new(Record::Claim(Claim { nonce, instance }))));
+        }
+    }
+
+    fn read_back(&mut self, offset: i64, head: Head, out: &mut Vec<Output<A>>) {
+        match &mut self.phase {
+            Phase::Idle => {}
+            Phase::Claiming { nonce, landed } => match head {
+                Head::Claim { nonce: n } if n == *nonce && landed.is_none() => {
+                    *landed = Some(offset);
+                    out.push(Output::Load { claim: offset });
+                }
+                Head::Claim { .. } if landed.is_some() => self.step_down(StepDown::ForeignClaim, out),
+                Head::Claim { .. } | Head::Entry { .. } | Head::Garbage => {}
+            },
+            Phase::Owner(owner) => match owner.read_back(offset, head, out) {
+                Verdict::Valid => {}
+                Verdict::Void => self.voids += 1,
+                Verdict::Claim => self.step_down(StepDown::ForeignClaim, out),
+            },
+        }
+    }
+
+    fn loaded(&mut self, snapshot: Snapshot<E>, out: &mut Vec<Output<A>>) {
+        let Phase::Claiming { landed: Some(claim), .. } = self.phase else { return };
+        let mut owner = Owner::new(claim, self.partition, self.limits, self.rules);
+        out.push(Output::Claimed(snapshot.positions.clone()));
+        owner.load(snapshot, out);
+        self.phase = Phase::Owner(Box::new(owner));
+    }
+
+    fn step_down(&mut self, reason: StepDown, out: &mut Vec<Output<A>>) {
+        if !self.is_idle() {
+            self.phase = Phase::Idle;
+            out.push(Output::StepDown(reason));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What goes into the protocol and what comes out of it. Separate from the state machine, which the owner's parts
+//! build.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+use vocabulary::messages::{Message, Outgoing};
+use vocabulary::time::Timestamp;
+
+use crate::entity::{Intent, Key};
+use crate::error::{Failure, StepDown};
+use crate::handler::Handler;
+use crate::record::{Head, Positions, Record};
+use crate::store::Store;
+
+/// An event for a worker.
+#[derive(Clone, Debug)]
+pub enum Input<E> {
+    /// The group assigns the partition to this instance: claim it. The nonce is new for each claim.
+    Assigned {
+        /// Distinguishes this claim from all others.
+        nonce: Uuid,
+        /// The instance that claims, for operators who read the journal.
+        instance: String,
+    },
+    /// A record of this partition's journal, in order, from before the claim was appended.
+    ReadBack {
+        /// Its offset.
+        offset: i64,
+        /// Its head.
+        head: Head,
+    },
+    /// The view's content once it had applied the claim.
+    Loaded(Snapshot<E>),
+    /// A message of an input topic.
+    Message(Message),
+    /// A message of the outbox of the record at `offset` was acknowledged.
+    Delivered {
+        /// The record's offset.
+        offset: i64,
+    },
+    /// An append or a send failed, or can't be tried.
+    Failed(Failure),
+    /// No input for a while: leave the delivered mark for a successor.
+    Rest,
+    /// Decide nothing more; finish what is in flight ([`Output::Drained`]).
+    Drain,
+    /// The group takes the partition away.
+    Revoked,
+}
+
+/// A partition's state as the view has it at a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Snapshot<E> {
+    /// Open entities to begin with: at least all that have intents.
+    pub open: Vec<(Key, E)>,
+    /// When to wake the open entities that are not in `open`; they are loaded then.
+    pub resting: Vec<(Key, Timestamp)>,
+    /// From which offsets to read the inputs; a topic that was never read is absent.
+    pub positions: Positions,
+    /// Outboxes that are not known to be delivered: (record's offset, messages), in order.
+    pub unsent: Vec<(i64, Vec<Outgoing>)>,
+    /// The offset behind the last message of each input that has any to read now. No timer fires before the inputs are
+    /// read up to here, so that an approval that waited on its topic comes before the timeout it beats.
+    pub ends: Positions,
+}
+
+/// The snapshot of a partition that was never written.
+impl<E> Default for Snapshot<E> {
+    fn default() -> Self {
+        Self {
+            open: Vec::new(),
+            resting: Vec::new(),
+            positions: BTreeMap::new(),
+            unsent: Vec::new(),
+            ends: BTreeMap::new(),
+        }
+    }
+}
+
+/// An instruction for the worker's shell.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Output<A> {
+    /// Append this record to the journal. Appends keep their order, or [`Input::Failed`] follows.
+    Append(Arc<Record>),
+    /// The claim at this offset was read back: give [`Input::Loaded`] when the view has applied it.
+    Load {
+        /// The claim's offset.
+        claim: i64,
+    },
+    /// The partition is owned: read the inputs from these positions.
+    Claimed(Positions),
+    /// Send these messages, in order, and report each acknowledgement ([`Input::Delivered`]).
+    Send {
+        /// The record that holds them.
+        offset: i64,
+        /// The messages.
+        messages: Arc<Vec<Outgoing>>,
+    },
+    /// Execute this side effect; its answer comes back as a message.
+    Execute(Intent<A>),
+    /// Abandon the side effect with this id. It may have happened already.
+    Abandon(String),
+    /// Nothing is in flight any more: the worker may end.
+    Drained,
+    /// No longer the owner: drop the producer and all that is in memory.
+    StepDown(StepDown),
+}
+
+/// What deciding needs from outside.
+pub struct Env<'a, H: Handler> {
+    /// The service's rules.
+    pub handler: &'a H,
+    /// Entities that are not in memory.
+    pub store: &'a dyn Store<H::Entity>,
+    /// The time.
+    pub now: Timestamp,
+    /// The view has applied all records before this offset.
+    pub view_applied: i64,
+}

@@ -1,0 +1,318 @@
+//! The owner of a partition: it makes messages and timers into entries, and acts on the entries that it reads back.
+
+mod decide;
+mod effects;
+mod in_flight;
+mod inbox;
+mod outbox;
+mod timers;
+
+use std::sync::Arc;
+
+use vocabulary::blob::Json;
+use vocabulary::messages::Outgoing;
+use vocabulary::time::Timestamp;
+
+use self::decide::{Decided, Decider};
+use self::effects::Effects;
+use self::in_flight::{Appended, InFlight};
+use self::inbox::Inbox;
+use self::outbox::Outbox;
+use self::timers::Timers;
+use crate::cache::{Cache, Cached};
+use crate::entity::{Entity, Intent, Key};
+use crate::error::{Failure, Refusal, StepDown};
+use crate::handler::Handler;
+use crate::interface::{Env, Output, Snapshot};
+use crate::limits::Limits;
+use crate::partition::Partition;
+use crate::record::{Entry, Head, Positions, Record, Write};
+use crate::rule::{Reader, Rules, Verdict};
+
+/// Estimated bytes of an entry that only carries the delivered mark.
+const MARK_BYTES: usize = 64;
+/// Bytes that surround a state and its key in an entry.
+const WRITE_OVERHEAD: usize = 32;
+
+/// How far a requested drain has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Drain {
+    NotRequested,
+    Requested,
+    Done,
+}
+
+/// The owner of a partition, from its claim on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Owner<E, A> {
+    claim: i64,
+    partition: Partition,
+    limits: Limits,
+    rules: Rules,
+    reader: Reader,
+    next_seq: u64,
+    /// The claim's own decision is still to be made.
+    claim_undecided: bool,
+    drain: Drain,
+    pub(crate) inbox: Inbox,
+    cache: Cache<E>,
+    timers: Timers,
+    in_flight: InFlight<A>,
+    effects: Effects,
+    outbox: Outbox,
+}
+
+/// The content of an entry to be appended.
+struct Batch<A> {
+    positions: Positions,
+    outbox: Arc<Vec<Outgoing>>,
+    entities: Vec<Write>,
+    intents: Vec<(Key, Vec<Intent<A>>)>,
+    closed: Vec<Key>,
+    bytes: usize,
+}
+
+impl<E: Entity, A: Clone + Eq> Owner<E, A> {
+    pub(crate) fn new(claim: i64, partition: Partition, limits: Limits, rules: Rules) -> Self {
+        Self {
+            claim,
+            partition,
+            limits,
+            rules,
+            reader: Reader::after_claim(claim),
+            next_seq: 0,
+            claim_undecided: true,
+            drain: Drain::NotRequested,
+            inbox: Inbox::default(),
+            cache: Cache::default(),
+            timers: Timers::default(),
+            in_flight: InFlight::default(),
+            effects: Effects::default(),
+            outbox: Outbox::new(claim.saturating_add(1)),
+        }
+    }
+
+    /// Takes the view's content over, and sends the messages again that may not have been delivered.
+    pub(crate) fn load(&mut self, snapshot: Snapshot<E>, out: &mut Vec<Output<A>>) {
+        for (key, state) in snapshot.open {
+            self.timers.set(&key, state.wake_at());
+            self.cache.entities.insert(key, Cached::loaded(state));
+        }
+        for (key, at) in snapshot.resting {
+            self.timers.set(&key, Some(at));
+        }
+        self.inbox.load(snapshot.positions, snapshot.ends);
+        for (offset, messages) in snapshot.unsent {
+            self.outbox.sent(offset, messages.len());
+            out.push(Output::Send { offset, messages: Arc::new(messages) });
+        }
+    }
+
+    /// When a timer can fire next. A timer that is due waits while nothing may be appended, and so must a worker that
+    /// sleeps until then.
+    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
+        if self.inbox.is_caught_up() && self.may_append() { self.timers.next() } else { None }
+    }
+
+    /// Takes a record of the journal, and acts on it if it is a valid entry of this owner.
+    pub(crate) fn read_back(&mut self, offset: i64, head: Head, out: &mut Vec<Output<A>>) -> Verdict {
+        let verdict = self.reader.judge_by(self.rules, offset, head);
+        if verdict == Verdict::Valid
+            && let Some(entry) = self.in_flight.pop()
+        {
+            if self.rules.require_read_back {
+                self.send(offset, &entry.outbox, out);
+            }
+            for (key, intents) in entry.intents {
+                self.effects.reconcile(&key, intents, out);
+            }
+            self.cache.close(offset, entry.seq, entry.closed);
+        }
+        self.outbox.read_back(offset);
+        verdict
+    }
+
+    /// A message of the outbox of the record at `offset` was acknowledged.
+    pub(crate) fn delivered(&mut self, offset: i64) {
+        self.outbox.delivered(offset);
+    }
+
+    fn send(&mut self, offset: i64, messages: &Arc<Vec<Outgoing>>, out: &mut Vec<Output<A>>) {
+        if !messages.is_empty() {
+            self.outbox.sent(offset, messages.len());
+            out.push(Output::Send { offset, messages: messages.clone() });
+        }
+    }
+
+    pub(crate) fn pump<H>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) -> Result<(), StepDown>
+    where
+        H: Handler<Entity = E, SideEffect = A>,
+    {
+        self.cache.evict_closed(env.view_applied);
+        if self.claim_undecided {
+            self.request_loaded_intents(env.handler, out);
+        }
+        self.cache.evict_idle(self.limits.open_in_memory);
+        while self.may_append() && self.has_work(env.now) {
+            if !self.append(env, out)? {
+                break;
+            }
+        }
+        if self.drain == Drain::Requested {
+            self.try_drain(out);
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.cache.entities.contains_key(key)
+    }
+
+    /// Returns true if the view has applied the claim's own decisions. They are in the first entry, if they changed or
+    /// sent anything.
+    pub(crate) fn is_open(&self) -> bool {
+        let mut unapplied = self.in_flight.first_seq().into_iter().chain(self.cache.first_unapplied());
+        !self.claim_undecided && unapplied.all(|seq| seq != 0)
+    }
+
+    /// Requests the side effects of the entities that were loaded.
+    fn request_loaded_intents<H>(&mut self, handler: &H, out: &mut Vec<Output<A>>)
+    where
+        H: Handler<Entity = E, SideEffect = A>,
+    {
+        let wanted = |(key, cached): (&Key, &Cached<E>)| {
+            let intents = handler.intents(key, cached.state.as_ref()?);
+            (!intents.is_empty()).then(|| (key.clone(), intents))
+        };
+        let all: Vec<_> = self.cache.entities.iter().filter_map(wanted).collect();
+        for (key, intents) in all {
+            self.cache.acting.insert(key.clone());
+            self.effects.reconcile(&key, intents, out);
+        }
+    }
+
+    fn may_append(&self) -> bool {
+        let gathered = self.in_flight.is_empty() || self.inbox.len() >= self.limits.gather;
+        self.in_flight.has_room(&self.limits) && self.drain == Drain::NotRequested && gathered
+    }
+
+    fn has_work(&self, now: Timestamp) -> bool {
+        self.claim_undecided || self.inbox.len() > 0 || self.next_timer().is_some_and(|at| at <= now)
+    }
+
+    /// Decides one batch and appends its entry; returns false if there was nothing to append.
+    fn append<H>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) -> Result<bool, StepDown>
+    where
+        H: Handler<Entity = E, SideEffect = A>,
+    {
+        let decider = Decider {
+            partition: self.partition,
+            limits: &self.limits,
+            inbox: &mut self.inbox,
+            cache: &mut self.cache,
+            timers: &mut self.timers,
+        };
+        let decided = decider.decide(env, std::mem::take(&mut self.claim_undecided))?;
+        if decided.positions.is_empty() && decided.dirty.is_empty() && decided.outbox.is_empty() {
+            return Ok(false);
+        }
+        let batch = self.write(decided, env.handler)?;
+        self.append_batch(batch, out);
+        Ok(true)
+    }
+
+    /// Writes the changed entities: their JSON, timers and intents.
+    fn write<H>(&mut self, decided: Decided, handler: &H) -> Result<Batch<A>, StepDown>
+    where
+        H: Handler<Entity = E, SideEffect = A>,
+    {
+        let mut bytes = decided.outbox_bytes;
+        let mut entities = Vec::with_capacity(decided.dirty.len());
+        let mut intents = Vec::new();
+        let mut closed = Vec::new();
+        for key in decided.dirty {
+            let Some(cached) = self.cache.entities.get_mut(&key) else { continue };
+            cached.seq = Some(self.next_seq);
+            let open = cached.state.as_ref().filter(|state| state.is_open());
+            self.timers.set(&key, open.and_then(|state| state.wake_at()));
+            let wanted = cached.state.as_ref().map(|state| handler.intents(&key, state)).unwrap_or_default();
+            if !wanted.is_empty() && !open.is_some_and(Entity::has_intents) {
+                return Err(StepDown::Refused(Refusal::HiddenIntents(key)));
+            }
+            if open.is_none() {
+                closed.push(key.clone());
+            }
+            let acting = &mut self.cache.acting;
+            let changed = if wanted.is_empty() { acting.remove(&key) } else { acting.insert(key.clone()) };
+            if changed || !wanted.is_empty() {
+                intents.push((key.clone(), wanted));
+            }
+            let state = cached.state.as_ref().map(Json::of).transpose().map_err(|error| encoding(&key, &error))?;
+            cached.bytes = key.len() + state.as_ref().map_or(0, |json| json.text().len()) + WRITE_OVERHEAD;
+            bytes += cached.bytes;
+            entities.push(Write { key, state });
+        }
+        let outbox = Arc::new(decided.outbox);
+        Ok(Batch { positions: decided.positions, outbox, entities, intents, closed, bytes })
+    }
+
+    fn append_batch(&mut self, batch: Batch<A>, out: &mut Vec<Output<A>>) {
+        let Batch { positions, outbox, entities, intents, closed, bytes } = batch;
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        let mut delivered = self.outbox.take_mark();
+        if !self.rules.require_honest_mark {
+            delivered += 2;
+        }
+        let entry = Entry { owner: self.claim, seq, positions, delivered, entities, outbox: outbox.clone() };
+        if !self.rules.require_read_back {
+            out.push(Output::Send { offset: -1, messages: outbox.clone() });
+        }
+        self.in_flight.push(Appended { seq, bytes, outbox, intents, closed });
+        out.push(Output::Append(Arc::new(Record::Entry(entry))));
+    }
+
+    /// Appends an entry that only carries the delivered mark.
+    fn append_mark(&mut self, out: &mut Vec<Output<A>>) {
+        let batch = Batch {
+            positions: Positions::new(),
+            outbox: Arc::default(),
+            entities: Vec::new(),
+            intents: Vec::new(),
+            closed: Vec::new(),
+            bytes: MARK_BYTES,
+        };
+        self.append_batch(batch, out);
+    }
+
+    pub(crate) fn request_drain(&mut self) {
+        if self.drain == Drain::NotRequested {
+            self.drain = Drain::Requested;
+        }
+    }
+
+    /// Once nothing is in flight: appends the mark, if a successor would otherwise send again; then reports the drain.
+    fn try_drain(&mut self, out: &mut Vec<Output<A>>) {
+        if !self.in_flight.is_empty() || !self.outbox.is_quiet() {
+            return;
+        }
+        if self.outbox.wants_mark() {
+            self.append_mark(out);
+        } else {
+            self.drain = Drain::Done;
+            out.push(Output::Drained);
+        }
+    }
+
+    /// When idle, appends the delivered mark, so that a later take-over sends nothing again.
+    pub(crate) fn rest(&mut self, out: &mut Vec<Output<A>>) {
+        if self.in_flight.is_empty() && self.inbox.len() == 0 && self.outbox.wants_mark() {
+            self.append_mark(out);
+        }
+    }
+}
+
+fn encoding(key: &Key, error: &serde_json::Error) -> StepDown {
+    StepDown::Failed(Failure::Encoding { what: format!("the state of {key}"), reason: error.to_string() })
+}

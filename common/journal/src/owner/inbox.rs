@@ -1,0 +1,72 @@
+//! Input messages that wait to be decided, and the positions in their topics.
+
+use std::collections::VecDeque;
+
+use vocabulary::messages::Message;
+
+use crate::record::Positions;
+
+/// The messages of all inputs, in the order in which they were received.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Inbox {
+    queue: VecDeque<Message>,
+    queued_bytes: usize,
+    /// The next offset to decide.
+    positions: Positions,
+    /// The next offset to receive: messages received twice are queued once.
+    received: Positions,
+    /// Ends that must be reached before timers fire; removed as they are reached.
+    ends: Positions,
+}
+
+impl Inbox {
+    pub(super) fn load(&mut self, positions: Positions, ends: Positions) {
+        self.received = positions.clone();
+        self.positions = positions;
+        self.ends = ends;
+        let positions = &self.positions;
+        self.ends.retain(|topic, end| positions.get(topic).copied().unwrap_or(0) < *end);
+    }
+
+    pub(crate) fn enqueue(&mut self, message: Message) {
+        let next = self.received.entry(message.topic.to_string()).or_insert(0);
+        if message.offset >= *next {
+            *next = message.offset.saturating_add(1);
+            self.queued_bytes += message.size();
+            self.queue.push_back(message);
+        }
+    }
+
+    /// Removes the next message; returns it with its estimated bytes.
+    pub(super) fn pop(&mut self) -> Option<(Message, usize)> {
+        let message = self.queue.pop_front()?;
+        let bytes = message.size();
+        self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
+        Some((message, bytes))
+    }
+
+    /// Moves the decided positions forward.
+    pub(super) fn advance(&mut self, positions: &Positions) {
+        for (topic, next) in positions {
+            self.positions.insert(topic.clone(), *next);
+            self.ends.retain(|t, end| t != topic || *next < *end);
+        }
+    }
+
+    /// Returns true if all messages are decided that were there at the claim.
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    pub(crate) fn positions(&self) -> &Positions {
+        &self.positions
+    }
+}

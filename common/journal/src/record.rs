@@ -1,0 +1,200 @@
+//! The records of a journal, claims and entries, and their encoding. JSON, so that any Kafka tool can read the whole
+//! history; states and messages that are only passed on ([`Json`]) are never parsed on the way.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use vocabulary::blob::Json;
+use vocabulary::messages::Outgoing;
+
+use crate::entity::Key;
+
+/// The next offset to read of each input topic, in this worker's partition.
+pub type Positions = std::collections::BTreeMap<String, i64>;
+
+/// Messages to send, shared by the record and the producer.
+pub type Messages = Arc<Vec<Outgoing>>;
+
+/// The JSON text of an outbox, or `None` if it is empty. Decoded only to send it again ([`read_outbox`]).
+pub type RawOutbox = Option<Json>;
+
+/// A record of a journal, with its outbox as messages or as text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[serde(bound(serialize = "O: Outbox + Serialize", deserialize = "O: Default + Deserialize<'de>"))]
+pub enum Record<O = Messages> {
+    /// An instance takes over the partition.
+    Claim(Claim),
+    /// The owner's decisions about a batch of messages.
+    Entry(Entry<O>),
+}
+
+/// The forms of a record's outbox.
+pub trait Outbox {
+    /// Returns true if there is nothing to send; the JSON leaves the outbox out then.
+    fn is_nothing(&self) -> bool;
+}
+
+impl Outbox for Messages {
+    fn is_nothing(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Outbox for RawOutbox {
+    fn is_nothing(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// The record by which an instance becomes the owner. Its offset identifies the ownership.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Claim {
+    /// Distinguishes this claim from all others.
+    pub nonce: Uuid,
+    /// The instance that claims, for operators who read the journal.
+    pub instance: String,
+}
+
+/// The decisions about a batch: states, messages and positions, durable together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(bound(serialize = "O: Outbox + Serialize", deserialize = "O: Default + Deserialize<'de>"))]
+pub struct Entry<O = Messages> {
+    /// Offset of the owner's claim.
+    pub owner: i64,
+    /// 0, 1, 2… since that claim.
+    pub seq: u64,
+    /// The next offsets to read, for the topics of this batch's messages.
+    #[serde(default, skip_serializing_if = "Positions::is_empty")]
+    pub positions: Positions,
+    /// The delivered mark: all outboxes of records before this offset are delivered.
+    pub delivered: i64,
+    /// The changed states; each key once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entities: Vec<Write>,
+    /// The messages to send, in order.
+    #[serde(default, skip_serializing_if = "Outbox::is_nothing")]
+    pub outbox: O,
+}
+
+/// The state of one entity after the batch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Write {
+    /// The entity.
+    pub key: Key,
+    /// Its state; `None` if it was removed.
+    pub state: Option<Json>,
+}
+
+/// Bytes that are not a journal record.
+#[derive(Debug, thiserror::Error)]
+#[error("not a journal record: {0}")]
+pub struct NotARecord(String);
+
+impl Record {
+    /// The bytes of the record.
+    ///
+    /// # Errors
+    /// As `serde_json::to_vec`.
+    pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// Decodes a record with its messages.
+    ///
+    /// # Errors
+    /// [`NotARecord`] for bytes that no instance wrote: they are void for every reader.
+    pub fn decode(bytes: &[u8]) -> Result<Self, NotARecord> {
+        serde_json::from_slice(bytes).map_err(|e| NotARecord(e.to_string()))
+    }
+}
+
+impl Record<RawOutbox> {
+    /// Decodes a record as far as the view needs it: its outbox stays text.
+    ///
+    /// # Errors
+    /// As [`Record::decode`].
+    pub fn read(bytes: &[u8]) -> Result<Self, NotARecord> {
+        serde_json::from_slice(bytes).map_err(|e| NotARecord(e.to_string()))
+    }
+}
+
+impl<O> Record<O> {
+    /// The part that the rule judges.
+    pub fn head(&self) -> Head {
+        match self {
+            Self::Claim(claim) => Head::Claim { nonce: claim.nonce },
+            Self::Entry(entry) => Head::Entry { owner: entry.owner, seq: entry.seq },
+        }
+    }
+}
+
+/// The part of a record by which it is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Head {
+    /// A claim.
+    Claim {
+        /// Its nonce.
+        nonce: Uuid,
+    },
+    /// An entry.
+    Entry {
+        /// Offset of its owner's claim.
+        owner: i64,
+        /// Its number since that claim.
+        seq: u64,
+    },
+    /// Bytes that are not a record.
+    Garbage,
+}
+
+/// Decodes the text of an outbox ([`RawOutbox`]).
+///
+/// # Errors
+/// As `serde_json::from_str`.
+pub fn read_outbox(text: &str) -> Result<Vec<Outgoing>, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+/// Estimates the bytes of an outgoing message within a record, for limits.
+pub(crate) fn size_of(message: &Outgoing) -> usize {
+    let headers: usize = message.headers.0.iter().map(|(n, v)| n.len() + v.0.len() + 8).sum();
+    headers + message.value.bytes().map_or(0, <[u8]>::len) + message.key.as_ref().map_or(0, |k| k.0.len()) + 64
+}
+
+#[cfg(test)]
+mod tests {
+    use vocabulary::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let out = Outgoing::event("t", "k", "a.b", "1", "s", Timestamp(5), &serde_json::json!({"x": 1}));
+        let write = Write { key: "order/1".into(), state: Some(Json::of(&serde_json::json!({"n": 1.5})).unwrap()) };
+        let positions = Positions::from([("t".to_owned(), 4)]);
+        let entry =
+            Entry { owner: 3, seq: 0, positions, delivered: 2, entities: vec![write], outbox: Arc::new(vec![out]) };
+        let Record::Entry(read) = Record::read(&Record::Entry(entry.clone()).encode().unwrap()).unwrap() else {
+            panic!()
+        };
+        assert_eq!(
+            read_outbox(read.outbox.unwrap().text()).unwrap(),
+            *entry.outbox,
+            "kept as text, and decoded on request"
+        );
+        let nothing = Entry { outbox: Messages::default(), ..entry.clone() };
+        let Record::Entry(read) = Record::read(&Record::Entry(nothing).encode().unwrap()).unwrap() else { panic!() };
+        assert_eq!((read.outbox, read.entities), (None, entry.entities.clone()));
+        for record in [Record::Entry(entry), Record::Claim(Claim { nonce: Uuid::from_u128(1), instance: "a".into() })] {
+            assert_eq!(Record::decode(&record.encode().unwrap()).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn foreign_bytes_are_not_a_record() {
+        assert!(Record::decode(b"hello").is_err());
+        assert!(Record::decode(br#"{"entry":{"owner":1}}"#).is_err());
+    }
+}

@@ -1,0 +1,266 @@
+//! The only writer of the view.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use journal::record::RawOutbox;
+use journal::{Entity, Key, Positions, Reader, Record, Verdict};
+use rusqlite::{Connection, Transaction};
+use uuid::Uuid;
+use vocabulary::blob::Json;
+use vocabulary::time::Timestamp;
+
+use super::file::Identity;
+use super::rows::{Row, Rows};
+use super::waiters::Waiters;
+
+/// The most records in one SQLite transaction.
+const BATCH: usize = 1_000;
+
+/// The least time between two transactions for which no request waits.
+const PACE: Duration = Duration::from_millis(20);
+
+/// A record as the tailer read it.
+#[derive(Clone, Debug)]
+pub(crate) struct Tailed {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) at: Timestamp,
+    pub(crate) bytes: usize,
+    /// `None` for bytes that are not a record.
+    pub(crate) record: Option<Record<RawOutbox>>,
+}
+
+/// The view's progress, shared with the workers and the health checks.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    next: Vec<AtomicI64>,
+    /// The broker's time of the newest applied record.
+    pub(crate) newest: AtomicI64,
+    /// Bytes read and not yet applied.
+    pub(crate) queued: AtomicUsize,
+    pub(crate) void: AtomicUsize,
+}
+
+impl Applied {
+    pub(crate) fn new(partitions: i32) -> Self {
+        let next = (0..partitions).map(|_| AtomicI64::new(0)).collect();
+        let newest = AtomicI64::new(0);
+        let queued = AtomicUsize::new(0);
+        let void = AtomicUsize::new(0);
+        Self { next, newest, queued, void }
+    }
+
+    /// The next offset to apply.
+    pub(crate) fn next(&self, partition: i32) -> i64 {
+        let next = usize::try_from(partition).ok().and_then(|p| self.next.get(p));
+        next.map_or(0, |n| n.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set(&self, partition: i32, offset: i64) {
+        if let Some(next) = usize::try_from(partition).ok().and_then(|p| self.next.get(p)) {
+            next.store(offset, Ordering::Release);
+        }
+    }
+}
+
+/// The writer's state of one partition.
+#[derive(Debug, Default)]
+struct PartitionProgress {
+    reader: Reader,
+    nonce: Option<Uuid>,
+    next_offset: i64,
+    delivered: i64,
+    positions: Positions,
+    /// Outboxes of this batch, not yet in the file.
+    outboxes: BTreeMap<i64, Json>,
+    touched: bool,
+}
+
+/// The last state of an entity within a batch.
+type Pending = HashMap<(i32, Key), (Option<Json>, Timestamp)>;
+
+/// The writer.
+pub(crate) struct Writer<R> {
+    connection: Connection,
+    partitions: HashMap<i32, PartitionProgress>,
+    applied: Arc<Applied>,
+    waiters: Arc<Waiters>,
+    /// When the last batch was started.
+    last_batch: Instant,
+    rows: std::marker::PhantomData<R>,
+}
+
+impl<R: Rows> Writer<R> {
+    pub(crate) fn new(
+        connection: Connection,
+        identities: &[Identity],
+        applied: Arc<Applied>,
+        waiters: Arc<Waiters>,
+    ) -> anyhow::Result<Self> {
+        let mut partitions = HashMap::new();
+        for identity in identities {
+            let (delivered, positions): (i64, String) = connection.query_row(
+                "SELECT delivered, positions FROM partitions WHERE partition = ?",
+                [identity.partition],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            let progress = PartitionProgress {
+                reader: identity.reader,
+                nonce: identity.claim.map(|(_, nonce)| nonce),
+                next_offset: identity.next_offset,
+                delivered,
+                positions: serde_json::from_str(&positions)?,
+                ..PartitionProgress::default()
+            };
+            applied.set(identity.partition, identity.next_offset);
+            partitions.insert(identity.partition, progress);
+        }
+        Ok(Self {
+            connection,
+            partitions,
+            applied,
+            waiters,
+            last_batch: Instant::now(),
+            rows: std::marker::PhantomData,
+        })
+    }
+
+    /// Applies records until the channel closes.
+    pub(crate) fn run(mut self, records: &Receiver<Tailed>) -> anyhow::Result<()> {
+        while let Ok(first) = records.recv() {
+            let batch = self.gather(first, records);
+            self.last_batch = Instant::now();
+            self.apply(batch)?;
+        }
+        Ok(())
+    }
+
+    /// While no request waits, the view is written at most once per [`PACE`]: entities that change several times are
+    /// then written once, and outboxes that were delivered meanwhile not at all.
+    fn gather(&self, first: Tailed, records: &Receiver<Tailed>) -> Vec<Tailed> {
+        let mut batch = vec![first];
+        loop {
+            batch.extend(records.try_iter().take(BATCH.saturating_sub(batch.len())));
+            if batch.len() >= BATCH || !self.waiters.is_empty() {
+                return batch;
+            }
+            match records.recv_deadline(self.last_batch + PACE) {
+                Ok(next) => batch.push(next),
+                Err(_) => return batch,
+            }
+        }
+    }
+
+    /// Applies a batch in one SQLite transaction, then wakes the waiters.
+    pub(crate) fn apply(&mut self, batch: Vec<Tailed>) -> anyhow::Result<()> {
+        let mut pending = Pending::new();
+        let newest = batch.last().map(|t| t.at);
+        let bytes = batch.iter().map(|t| t.bytes).sum();
+        for tailed in batch {
+            self.take(tailed, &mut pending);
+        }
+        let tx = self.connection.transaction()?;
+        for ((partition, key), (state, at)) in &pending {
+            write_entity::<R>(&tx, *partition, key, state.as_ref(), *at)?;
+        }
+        for (partition, progress) in self.partitions.iter_mut().filter(|(_, progress)| progress.touched) {
+            write_progress(&tx, *partition, progress)?;
+        }
+        tx.commit()?;
+        for (partition, progress) in &self.partitions {
+            self.applied.set(*partition, progress.next_offset);
+        }
+        if let Some(newest) = newest {
+            self.applied.newest.store(newest.0, Ordering::Relaxed);
+        }
+        self.applied.queued.fetch_sub(bytes, Ordering::Relaxed);
+        self.waiters.wake(pending.keys().map(|(_, key)| key.as_str()));
+        Ok(())
+    }
+
+    fn take(&mut self, tailed: Tailed, pending: &mut Pending) {
+        let Tailed { partition, offset, at, record, .. } = tailed;
+        let progress = self.partitions.entry(partition).or_default();
+        if offset < progress.next_offset {
+            return;
+        }
+        progress.next_offset = offset.saturating_add(1);
+        progress.touched = true;
+        let Some(record) = record else {
+            self.applied.void.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        match (progress.reader.judge(offset, record.head()), record) {
+            (Verdict::Valid, Record::Entry(entry)) => {
+                for write in entry.entities {
+                    pending.insert((partition, write.key), (write.state, at));
+                }
+                progress.positions.extend(entry.positions);
+                progress.delivered = progress.delivered.max(entry.delivered);
+                progress.outboxes.extend(entry.outbox.map(|outbox| (offset, outbox)));
+            }
+            (Verdict::Claim, Record::Claim(claim)) => progress.nonce = Some(claim.nonce),
+            (Verdict::Valid | Verdict::Claim | Verdict::Void, Record::Claim(_) | Record::Entry(_)) => {
+                self.applied.void.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+fn write_entity<R: Rows>(
+    tx: &Transaction<'_>,
+    partition: i32,
+    key: &str,
+    state: Option<&Json>,
+    at: Timestamp,
+) -> anyhow::Result<()> {
+    let entity: Option<R::Entity> = state.map(Json::read).transpose()?;
+    match (&entity, state) {
+        (Some(entity), Some(json)) => {
+            let open = entity.is_open();
+            let wake = entity.wake_at().filter(|_| open).map(|at| at.0);
+            let acting = open && entity.has_intents();
+            tx.prepare_cached(
+                "INSERT INTO entities(partition, key, state, open, wake, acting) VALUES (?, ?, ?, ?, ?, ?) \
+                 ON CONFLICT(key, partition) DO UPDATE SET \
+                 state = excluded.state, open = excluded.open, wake = excluded.wake, acting = excluded.acting",
+            )?
+            .execute((partition, key, json.text(), open, wake, acting))?;
+        }
+        (None, _) | (_, None) => {
+            tx.prepare_cached("DELETE FROM entities WHERE key = ? AND partition = ?")?.execute((key, partition))?;
+        }
+    }
+    Ok(R::apply(tx, &Row { partition, key, state: entity.as_ref(), at })?)
+}
+
+fn write_progress(tx: &Transaction<'_>, partition: i32, progress: &mut PartitionProgress) -> anyhow::Result<()> {
+    progress.touched = false;
+    tx.prepare_cached("DELETE FROM outbox WHERE partition = ? AND offset < ?")?
+        .execute([i64::from(partition), progress.delivered])?;
+    let mut insert =
+        tx.prepare_cached("INSERT OR REPLACE INTO outbox(partition, offset, messages) VALUES (?, ?, ?)")?;
+    for (offset, messages) in std::mem::take(&mut progress.outboxes) {
+        if offset >= progress.delivered {
+            insert.execute((partition, offset, messages.text()))?;
+        }
+    }
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO partitions(partition, next_offset, claim, nonce, next_seq, delivered, positions) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute((
+        partition,
+        progress.next_offset,
+        progress.reader.claim,
+        progress.nonce.map(|n| n.to_string()),
+        progress.reader.next_seq.cast_signed(),
+        progress.delivered,
+        serde_json::to_string(&progress.positions)?,
+    ))?;
+    Ok(())
+}

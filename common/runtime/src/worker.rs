@@ -1,0 +1,38 @@
+//! The journal's Kafka shell: it runs the pure protocol ([`journal`]) on a real broker.
+//!
+//! ```text
+//!  thread            one per     does
+//!  membership        instance    is the group member; starts and stops workers; commits positions for lag tools
+//!  tailer            instance    reads the journal: first to the workers (read-back), then to the view
+//!  view              instance    writes SQLite ([`crate::view`])
+//!  worker            partition   runs the protocol: takes inputs, decides, appends, acts on valid entries
+//!  inputs            claim       reads the input topics of one partition
+//! ```
+//! Calls into librdkafka block, so all of these are threads; tokio runs only HTTP and the side effects. A thread that
+//! can't continue ends the process (`Status::fatal`): no instance runs in part.
+
+mod claim;
+mod claim_lifecycle;
+mod client;
+mod commands;
+mod config;
+mod inputs;
+mod loading;
+mod member;
+mod partition;
+mod producer;
+mod runtime;
+mod shared;
+mod side_effects;
+mod status;
+mod tail;
+mod threads;
+mod topics;
+mod watch;
+
+pub use commands::{Commands, SendError};
+pub use config::Config;
+pub use runtime::{Runtime, Service};
+pub use side_effects::{Executor, NoExecutor};
+pub use status::Status;
+pub use watch::{DeadLetter, DeadLetterTopic, Group, Member, Watch, WatchError};

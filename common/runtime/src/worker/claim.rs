@@ -1,0 +1,54 @@
+//! The resources of one claim. They are dropped with it, so that nothing of one owner reaches the next.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, bounded};
+use journal::{Failure, Handler, Positions};
+use vocabulary::messages::Message;
+
+use super::inputs::Inputs;
+use super::producer::ClaimProducer;
+use super::shared::Shared;
+use super::side_effects::{Executor, SideEffects};
+
+/// Input messages between the reading thread and the worker.
+const HANDED_OVER: usize = 128;
+
+/// The inputs of a claim: the reading thread, and the messages it hands over.
+pub(super) struct ClaimInputs {
+    _reader: Inputs,
+    pub(super) messages: Receiver<Message>,
+}
+
+/// What lives as long as a claim.
+pub(super) struct ClaimResources<A> {
+    pub(super) producer: ClaimProducer,
+    pub(super) side_effects: SideEffects<A>,
+    pub(super) inputs: Option<ClaimInputs>,
+    /// The topics to read.
+    pub(super) topics: Vec<String>,
+}
+
+impl<A: Executor<SideEffect: Send + Sync + 'static>> ClaimResources<A> {
+    /// Creates the producer; the inputs follow once the snapshot is loaded.
+    pub(super) fn new<H>(shared: &Shared<H, A>, partition: i32) -> anyhow::Result<Self> {
+        let producer = ClaimProducer::new(&shared.config, shared.journal, shared.name, partition)?;
+        let executor = Arc::clone(&shared.executor);
+        let side_effects = SideEffects::new(executor, shared.commands.clone(), shared.tokio.clone());
+        Ok(Self { producer, side_effects, inputs: None, topics: Vec::new() })
+    }
+
+    /// Starts to read the inputs from these positions.
+    pub(super) fn start_inputs<H: Handler>(
+        &mut self,
+        shared: &Shared<H, A>,
+        partition: i32,
+        positions: &Positions,
+    ) -> Result<(), Failure> {
+        let (to, messages) = bounded(HANDED_OVER);
+        let reader = Inputs::start(&shared.config, &self.topics, partition, positions, to, shared.status.clone());
+        let reader = reader.map_err(|error| Failure::Load(format!("the inputs can't be read: {error:#}")))?;
+        self.inputs = Some(ClaimInputs { _reader: reader, messages });
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! The settings of all librdkafka clients, on which the protocol depends, and their log.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use vocabulary::topics::JOURNAL_MAX_BYTES;
+
+use super::config::Config;
+
+/// The first pause between two lines about an unreachable broker; it doubles up to [`LAST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The pauses between the attempts of a request to the broker, and how long it is retried.
+const RETRY_FIRST_PAUSE: Duration = Duration::from_millis(20);
+const RETRY_LAST_PAUSE: Duration = Duration::from_secs(2);
+const RETRY_LIMIT: Duration = Duration::from_secs(60);
+
+/// Bytes of a Kafka record beyond its value.
+const OVERHEAD: usize = 64 * 1024;
+
+/// Settings of every client.
+pub(super) fn base(config: &Config) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    for (name, value) in &config.client {
+        client.set(name, value);
+    }
+    client
+        .set("bootstrap.servers", &config.brokers)
+        .set("socket.nagle.disable", "true")
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("topic.metadata.refresh.interval.ms", "60000")
+        .set_log_level(RDKafkaLogLevel::Warning);
+    client
+}
+
+/// Settings of every consumer: librdkafka commits and resets nothing by itself.
+pub(super) fn consumer(config: &Config) -> ClientConfig {
+    let mut client = base(config);
+    let longest = JOURNAL_MAX_BYTES + OVERHEAD;
+    client
+        .set("group.id", &config.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("fetch.wait.max.ms", "500")
+        .set("fetch.queue.backoff.ms", "5")
+        .set("fetch.error.backoff.ms", "50")
+        .set("queued.max.messages.kbytes", "16384")
+        .set("fetch.message.max.bytes", longest.to_string())
+        .set("fetch.max.bytes", (2 * longest).to_string())
+        .set("receive.message.max.bytes", (3 * longest).to_string());
+    client
+}
+
+/// Settings of every producer: idempotent, acknowledged by all in-sync replicas, never reordered (KIP-98).
+pub(super) fn producer(config: &Config, timeout: Duration) -> ClientConfig {
+    let mut client = base(config);
+    client
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("message.timeout.ms", timeout.as_millis().to_string())
+        .set("message.max.bytes", (JOURNAL_MAX_BYTES + OVERHEAD).to_string())
+        .set("linger.ms", "0")
+        .set("queue.buffering.max.messages", "1000000");
+    client
+}
+
+/// Writes a client's events to the log. An unreachable broker is logged with growing pauses.
+#[derive(Debug)]
+pub(super) struct ClientLog {
+    name: &'static str,
+    last: Mutex<Option<(Instant, Duration)>>,
+    suppressed: AtomicU64,
+}
+
+impl ClientLog {
+    pub(super) fn new(name: &'static str) -> Self {
+        Self { name, last: Mutex::new(None), suppressed: AtomicU64::new(0) }
+    }
+
+    fn unreachable(&self, reason: &str) {
+        let Ok(mut last) = self.last.lock() else { return };
+        let now = Instant::now();
+        let pause = match *last {
+            Some((at, pause)) if now.duration_since(at) < pause => {
+                self.suppressed.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            Some((at, pause)) if now.duration_since(at) < 2 * LAST_PAUSE => (pause * 2).min(LAST_PAUSE),
+            Some(_) | None => FIRST_PAUSE,
+        };
+        *last = Some((now, pause));
+        let suppressed = self.suppressed.swap(0, Ordering::Relaxed);
+        tracing::warn!(client = self.name, suppressed, next_line_in = ?pause, "waiting for Kafka: {reason}");
+    }
+}
+
+impl ClientContext for ClientLog {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        match level {
+            // Failed connections are logged once, by `error`.
+            _ if matches!(facility, "FAIL" | "ERROR" | "CONNFAIL") => tracing::debug!(client = self.name, "{line}"),
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+                tracing::error!(client = self.name, facility, "{line}");
+            }
+            RDKafkaLogLevel::Warning => tracing::warn!(client = self.name, facility, "{line}"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::debug!(client = self.name, facility, "{line}");
+            }
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code().is_some_and(is_transient) {
+            self.unreachable(reason);
+        } else {
+            tracing::error!(client = self.name, "{error}: {reason}");
+        }
+    }
+}
+
+impl ConsumerContext for ClientLog {}
+
+/// Sends a request to the broker until it answers: transient errors are retried.
+pub(super) fn until_answered<T>(what: &str, mut request: impl FnMut() -> Result<T, KafkaError>) -> anyhow::Result<T> {
+    let mut pause = RETRY_FIRST_PAUSE;
+    let started = Instant::now();
+    loop {
+        match request() {
+            Ok(answer) => return Ok(answer),
+            Err(error) if error.rdkafka_error_code().is_some_and(is_transient) && started.elapsed() < RETRY_LIMIT => {
+                tracing::debug!(next_try_in = ?pause, "{what}: {error}");
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(RETRY_LAST_PAUSE);
+            }
+            Err(error) => return Err(anyhow::Error::new(error).context(what.to_owned())),
+        }
+    }
+}
+
+/// Returns true for errors of an unreachable broker or network, or while a leader is elected: a later attempt succeeds.
+pub(super) fn is_transient(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::Resolve
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::MessageTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::NetworkException
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::ReplicaNotAvailable
+            | RDKafkaErrorCode::BrokerNotAvailable
+            | RDKafkaErrorCode::CoordinatorLoadInProgress
+            | RDKafkaErrorCode::CoordinatorNotAvailable
+            | RDKafkaErrorCode::NotCoordinator
+            | RDKafkaErrorCode::WaitingForCoordinator
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::OffsetNotAvailable
+            | RDKafkaErrorCode::KafkaStorageError
+            | RDKafkaErrorCode::FencedLeaderEpoch
+            | RDKafkaErrorCode::UnknownLeaderEpoch
+            | RDKafkaErrorCode::WaitCache
+    )
+}
+
+/// Returns true if the offset to read from is out of range.
+pub(super) fn is_out_of_range(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
+}

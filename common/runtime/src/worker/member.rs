@@ -1,0 +1,200 @@
+//! Group membership: which instance owns which partitions. The member reads no messages; it subscribes to the journal's
+//! topic, whose partition numbers stand for the workers.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, bounded};
+use rdkafka::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::client::{self, ClientLog, is_transient};
+use super::config::Config;
+use super::shared::{Event, SharedPositions};
+use super::status::{PartitionState, Status};
+use super::threads::{DRAIN, END};
+
+const POLL: Duration = Duration::from_millis(100);
+/// How often positions are committed for lag tools.
+const COMMIT_EVERY: Duration = Duration::from_secs(2);
+
+/// Starts and stops workers as the group assigns and revokes their partitions.
+struct Assignments {
+    log: ClientLog,
+    workers: Vec<Sender<Event>>,
+    assigned: Mutex<BTreeSet<i32>>,
+    status: Arc<Status>,
+}
+
+impl ClientContext for Assignments {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.log.log(level, facility, line);
+    }
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.log.error(error, reason);
+    }
+}
+
+impl ConsumerContext for Assignments {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Revoke(list) => {
+                let partitions = numbers(list);
+                tracing::info!(?partitions, "the group takes partitions away");
+                self.revoke(&partitions, consumer.assignment_lost());
+            }
+            Rebalance::Assign(_) => {}
+            Rebalance::Error(error) => tracing::warn!("rebalance: {error}"),
+        }
+    }
+
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(list) = rebalance {
+            if let Err(error) = consumer.pause(list) {
+                return self.status.fatal(&format!("the membership can't be paused: {error}"));
+            }
+            let partitions = numbers(list);
+            tracing::info!(?partitions, "the group assigns partitions");
+            self.status.joined();
+            let mut assigned = self.assigned.lock().unwrap_or_else(PoisonError::into_inner);
+            for partition in partitions {
+                assigned.insert(partition);
+                self.status.set_partition(partition, PartitionState::Claiming);
+                self.send(partition, Event::Assigned);
+            }
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::debug!("positions for lag tools were not committed: {error}");
+        }
+    }
+}
+
+impl Assignments {
+    fn send(&self, partition: i32, event: Event) {
+        let worker = usize::try_from(partition).ok().and_then(|p| self.workers.get(p));
+        // A worker that has ended also ends the process.
+        let _ = worker.map(|worker| worker.send(event));
+    }
+
+    /// Stops the workers of these partitions and waits for them.
+    fn revoke(&self, partitions: &[i32], lost: bool) {
+        let (done, all_done) = bounded(partitions.len());
+        for partition in partitions {
+            self.assigned.lock().unwrap_or_else(PoisonError::into_inner).remove(partition);
+            self.send(*partition, Event::Revoked { at_once: lost, done: done.clone() });
+        }
+        drop(done);
+        let deadline = Instant::now() + DRAIN + Duration::from_secs(1);
+        for _ in partitions {
+            if all_done.recv_deadline(deadline).is_err() {
+                break;
+            }
+        }
+        for partition in partitions {
+            self.status.set_partition(*partition, PartitionState::Elsewhere);
+        }
+    }
+}
+
+fn numbers(list: &TopicPartitionList) -> Vec<i32> {
+    list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()
+}
+
+/// The group member, run by its own thread.
+pub(super) struct Member {
+    consumer: BaseConsumer<Assignments>,
+    positions: SharedPositions,
+    status: Arc<Status>,
+}
+
+impl Member {
+    pub(super) fn new(
+        config: &Config,
+        journal: &'static str,
+        instance: &str,
+        workers: Vec<Sender<Event>>,
+        positions: SharedPositions,
+        status: Arc<Status>,
+    ) -> anyhow::Result<Self> {
+        for partition in 0..config.partitions {
+            status.set_partition(partition, PartitionState::Elsewhere);
+        }
+        let assignments =
+            Assignments { log: ClientLog::new("member"), workers, assigned: Mutex::default(), status: status.clone() };
+        let session = config.session_timeout.as_millis();
+        let mut settings = client::consumer(config);
+        settings
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", session.to_string())
+            .set("heartbeat.interval.ms", (session / 4).to_string())
+            .set("max.poll.interval.ms", (session * 3).max(60_000).to_string())
+            // All partitions are paused, so the start of reading does not matter.
+            .set("auto.offset.reset", "latest");
+        if !config.client.contains_key("client.id") {
+            // Identifies the instance to operators who examine the group.
+            settings.set("client.id", instance);
+        }
+        let consumer = BaseConsumer::from_config_and_context(&settings, assignments)?;
+        consumer.subscribe(&[journal])?;
+        Ok(Self { consumer, positions, status })
+    }
+
+    /// Takes part in the group until the instance stops; then stops the workers and leaves.
+    pub(super) fn run(self) {
+        let mut committed = Instant::now();
+        while !self.status.is_stopping() {
+            self.status.beat("membership");
+            match self.consumer.poll(POLL) {
+                None | Some(Ok(_)) => {}
+                Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
+                Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                    return self.status.fatal(&format!("the group membership failed: {code}"));
+                }
+                Some(Err(error)) => tracing::warn!("membership: {error}"),
+            }
+            if committed.elapsed() >= COMMIT_EVERY {
+                committed = Instant::now();
+                self.commit();
+            }
+        }
+        let assignments = self.consumer.context();
+        let assigned: Vec<i32> =
+            assignments.assigned.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        assignments.revoke(&assigned, false);
+        self.commit();
+        // Closing the consumer leaves the group; with an unreachable broker it blocks for a session timeout, in vain.
+        let (closed, left) = bounded(1);
+        std::thread::spawn(move || {
+            drop(self.consumer);
+            // This thread may no longer wait.
+            let _ = closed.send(());
+        });
+        if left.recv_timeout(END).is_err() {
+            tracing::warn!("the group does not answer; it removes this instance after the session timeout");
+        }
+    }
+
+    /// Commits the decided positions for lag tools; no service reads them.
+    fn commit(&self) {
+        let changed = std::mem::take(&mut *self.positions.lock().unwrap_or_else(PoisonError::into_inner));
+        if changed.is_empty() {
+            return;
+        }
+        let mut list = TopicPartitionList::new();
+        for ((topic, partition), next) in changed {
+            if let Err(error) = list.add_partition_offset(&topic, partition, Offset::Offset(next)) {
+                tracing::debug!("position of {topic}-{partition}: {error}");
+            }
+        }
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
+            tracing::debug!("positions for lag tools were not committed: {error}");
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! A partition's worker: a thread that feeds the protocol and executes its outputs.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, never, select_biased};
+use journal::{Core, Env, Failure, Handler, Head, Input, Output, Positions, Retry, StepDown};
+use uuid::Uuid;
+use vocabulary::messages::{Message, header};
+use vocabulary::retry::Retryable as _;
+use vocabulary::time::Timestamp;
+
+use super::claim::{ClaimInputs, ClaimResources};
+use super::claim_lifecycle::ClaimLifecycle;
+use super::loading::{self, Loaded};
+use super::producer::Report;
+use super::shared::{Event, Shared};
+use super::side_effects::Executor;
+use super::status::PartitionState;
+use super::threads::DRAIN;
+use crate::view::PartitionStore;
+
+/// The longest wait for an event.
+const ROUND: Duration = Duration::from_millis(250);
+/// The longest wait while the view must apply the claim, or the last messages are in flight.
+const SOON: Duration = Duration::from_millis(2);
+/// Input messages read ahead, and their bytes.
+const READ_AHEAD: usize = 2_000;
+const READ_AHEAD_BYTES: usize = 32 << 20;
+
+/// The worker of one partition.
+pub(super) struct Worker<H: Handler, A> {
+    shared: Arc<Shared<H, A>>,
+    partition: i32,
+    core: Core<H::Entity, H::SideEffect>,
+    store: PartitionStore<H::Entity>,
+    events: Receiver<Event>,
+    claim: Option<ClaimResources<A>>,
+    lifecycle: ClaimLifecycle,
+    /// Given to the protocol in the next round.
+    loaded: Option<Loaded<H::Entity>>,
+    /// When the last round began.
+    round: Instant,
+    /// When the oldest record of this round was read back.
+    oldest_read_back: Option<Instant>,
+    out: Vec<Output<H::SideEffect>>,
+}
+
+impl<H, A> Worker<H, A>
+where
+    H: Handler,
+    H::SideEffect: Send + Sync,
+    A: Executor<SideEffect = H::SideEffect>,
+{
+    pub(super) fn new(
+        shared: Arc<Shared<H, A>>,
+        partition: i32,
+        store: PartitionStore<H::Entity>,
+        events: Receiver<Event>,
+    ) -> Self {
+        let core = Core::new(partition, shared.config.partitions, shared.config.limits);
+        Self {
+            shared,
+            partition,
+            core,
+            store,
+            events,
+            claim: None,
+            lifecycle: ClaimLifecycle::new(),
+            loaded: None,
+            round: Instant::now(),
+            oldest_read_back: None,
+            out: Vec::new(),
+        }
+    }
+
+    /// Runs until the instance ends.
+    pub(super) fn run(mut self) {
+        let name = format!("worker {}", self.partition);
+        let mut beat = Instant::now();
+        self.shared.status.beat(&name);
+        while self.receive() {
+            if beat.elapsed() > ROUND {
+                beat = Instant::now();
+                self.shared.status.beat(&name);
+            }
+            self.take_over();
+            self.load();
+            self.claim_when_due();
+            self.decide();
+            self.execute_outputs();
+            if self.lifecycle.must_release(self.core.is_owner()) {
+                self.release();
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input<H::Entity>) {
+        self.core.handle(input, &mut self.out);
+    }
+
+    /// Waits for an event and takes all that are there; returns false when the instance ends.
+    fn receive(&mut self) -> bool {
+        self.oldest_read_back = None;
+        let first = self.wait();
+        let stalled = self.round.elapsed() > self.shared.config.session_timeout;
+        self.round = Instant::now();
+        if stalled && self.claim.is_some() {
+            self.input(Input::Failed(Failure::Stalled));
+        }
+        self.drain_reports();
+        match first {
+            Some(Event::Stop) => return false,
+            Some(event) => self.take(event),
+            None if self.core.queued() == 0 => self.input(Input::Rest),
+            None => {}
+        }
+        while let Ok(event) = self.events.try_recv() {
+            if matches!(event, Event::Stop) {
+                return false;
+            }
+            self.take(event);
+        }
+        self.take_messages();
+        true
+    }
+
+    /// Takes the delivery reports of the claim's producer.
+    fn drain_reports(&mut self) {
+        let Some(claim) = &self.claim else { return };
+        for report in claim.producer.reports() {
+            let input = match report {
+                Report::Appended => continue,
+                Report::Delivered(offset) => Input::Delivered { offset },
+                Report::Failed(failure) => Input::Failed(failure),
+            };
+            self.core.handle(input, &mut self.out);
+        }
+    }
+
+    /// Returns the next event, or `None` after a while or when a message was taken.
+    fn wait(&mut self) -> Option<Event> {
+        let timeout = self.timeout();
+        let nothing = never();
+        let has_room = self.has_room();
+        let messages = self.messages().filter(|_| has_room).unwrap_or(&nothing);
+        select_biased! {
+            recv(self.events) -> event => event.ok().or(Some(Event::Stop)),
+            recv(messages) -> message => {
+                match message {
+                    Ok(message) => self.take_message(message),
+                    // The reading thread has ended, and ends the process.
+                    Err(_) => self.claim.iter_mut().for_each(|claim| claim.inputs = None),
+                }
+                None
+            }
+            default(timeout) => None,
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        if self.lifecycle.is_waiting() || self.loaded.is_some() {
+            return SOON;
+        }
+        let timer = self.core.next_timer().map(|at| at.since(Timestamp::now()));
+        timer.unwrap_or(ROUND).min(ROUND)
+    }
+
+    fn messages(&self) -> Option<&Receiver<Message>> {
+        let ClaimInputs { messages, .. } = self.claim.as_ref()?.inputs.as_ref()?;
+        Some(messages)
+    }
+
+    fn has_room(&self) -> bool {
+        self.core.queued() < READ_AHEAD && self.core.queued_bytes() < READ_AHEAD_BYTES
+    }
+
+    fn take_messages(&mut self) {
+        while self.has_room() {
+            let Some(Ok(message)) = self.messages().map(Receiver::try_recv) else { return };
+            self.take_message(message);
+        }
+    }
+
+    fn take_message(&mut self, message: Message) {
+        tracing::info!(
+            order_id = message.header(header::SUBJECT),
+            saga_id = message.header(header::SAGA_ID),
+            message = message.kind(),
+            topic = &*message.topic,
+            offset = message.offset,
+            "deciding"
+        );
+        self.input(Input::Message(message));
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Assigned => {
+                // Revoked and assigned again while this thread was busy: the old claim is over.
+                if self.lifecycle.is_revoking() {
+                    self.release();
+                }
+                self.lifecycle.assign();
+            }
+            Event::Revoked { at_once, done } => self.revoke(at_once, done),
+            Event::ReadBack { offset, head, at } => {
+                // Records read back before the take-over cause no action, however old they are.
+                if self.core.is_owner() {
+                    self.oldest_read_back.get_or_insert(at);
+                }
+                self.input(Input::ReadBack { offset, head });
+                if matches!(head, Head::Entry { .. }) && self.core.is_owner() {
+                    self.lifecycle.progressed();
+                }
+            }
+            Event::Stop => {}
+        }
+    }
+
+    fn revoke(&mut self, at_once: bool, done: Sender<()>) {
+        let patience = if at_once || !self.core.is_owner() { Duration::ZERO } else { DRAIN };
+        self.lifecycle.revoke(done, patience);
+        self.input(Input::Drain);
+        if let Some(claim) = &mut self.claim {
+            claim.inputs = None;
+        }
+    }
+
+    /// Drops all that belongs to the claim, here and in the protocol.
+    fn release(&mut self) {
+        self.input(Input::Revoked);
+        self.claim = None;
+        self.loaded = None;
+        if let Some(done) = self.lifecycle.release() {
+            self.set_state(PartitionState::Elsewhere);
+            // The membership may no longer wait.
+            let _ = done.send(());
+        }
+    }
+
+    fn claim_when_due(&mut self) {
+        // Outputs that are left belong to the claim before.
+        if !self.out.is_empty() || !self.lifecycle.is_claim_due() || !self.core.is_idle() {
+            return;
+        }
+        self.lifecycle.claim_begun();
+        match ClaimResources::new(&self.shared, self.partition) {
+            Ok(claim) => {
+                self.claim = Some(claim);
+                self.set_state(PartitionState::Claiming);
+                let instance = self.shared.instance.clone();
+                self.input(Input::Assigned { nonce: Uuid::new_v4(), instance });
+            }
+            Err(error) => self.shared.status.fatal(&format!("the producer can't be created: {error:#}")),
+        }
+    }
+
+    /// Reads the partition's state once the view has applied the claim.
+    fn load(&mut self) {
+        let applied = self.shared.status.applied.next(self.partition);
+        if self.lifecycle.take_loadable(applied).is_none() {
+            return;
+        }
+        match loading::load(&self.shared, &mut self.store, self.partition) {
+            Ok(loaded) => self.loaded = Some(loaded),
+            Err(failure) => self.input(Input::Failed(failure)),
+        }
+        // Loading may take long, and nothing else was done meanwhile: it is no stall.
+        self.round = Instant::now();
+    }
+
+    /// Gives the protocol its snapshot, after the records that were read back while it was loaded: a foreign claim
+    /// among them comes first.
+    fn take_over(&mut self) {
+        if let Some(Loaded { snapshot, topics }) = self.loaded.take() {
+            if let Some(claim) = &mut self.claim {
+                claim.topics = topics;
+            }
+            self.input(Input::Loaded(snapshot));
+        }
+    }
+
+    fn decide(&mut self) {
+        let env = Env {
+            handler: &self.shared.handler,
+            store: &self.store,
+            now: Timestamp::now(),
+            view_applied: self.shared.status.applied.next(self.partition),
+        };
+        self.core.pump(&env, &mut self.out);
+        // Requests see the claim's own decisions, such as the first stock, from here on.
+        if self.lifecycle.open(self.core.is_open()) {
+            self.set_state(PartitionState::Owned);
+        }
+    }
+
+    /// Executes the protocol's outputs, in order. Each loop is one set of outputs; a failure adds another.
+    fn execute_outputs(&mut self) {
+        while !self.out.is_empty() {
+            let outputs = std::mem::take(&mut self.out);
+            let mut skip = self.oldest_read_back.is_some_and(|at| at.elapsed() > self.shared.config.session_timeout);
+            if skip && self.claim.is_some() {
+                self.oldest_read_back = None;
+                self.input(Input::Failed(Failure::Stale));
+            }
+            for output in outputs {
+                if let Err(failure) = self.execute(output, skip) {
+                    // Stepping down follows, if it is not among the outputs; the others belong to the lost claim.
+                    self.input(Input::Failed(failure));
+                    skip = true;
+                }
+            }
+        }
+        if let (Some(positions), 0) = (self.core.positions(), self.core.queued()) {
+            self.publish(positions);
+        }
+    }
+
+    fn execute(&mut self, output: Output<H::SideEffect>, skip: bool) -> Result<(), Failure> {
+        match (output, &mut self.claim) {
+            (Output::StepDown(reason), _) => self.step_down(reason),
+            (Output::Load { claim }, _) => self.lifecycle.load(claim),
+            (Output::Drained, _) if self.lifecycle.is_revoking() => self.release(),
+            (Output::Drained, _) => {}
+            (Output::Claimed(positions), Some(claim)) => {
+                claim.start_inputs(&self.shared, self.partition, &positions)?;
+                tracing::info!(partition = self.partition, "claimed");
+                self.lifecycle.claimed();
+            }
+            (_, Some(_)) if skip => {}
+            (Output::Append(record), Some(claim)) => return claim.producer.append(&record),
+            (Output::Send { offset, messages }, Some(claim)) => {
+                for message in &*messages {
+                    claim.producer.send(offset, message)?;
+                }
+            }
+            (Output::Execute(intent), Some(claim)) => claim.side_effects.start(intent),
+            (Output::Abandon(id), Some(claim)) => claim.side_effects.abandon(&id),
+            (
+                Output::Append(_) | Output::Claimed(_) | Output::Send { .. } | Output::Execute(_) | Output::Abandon(_),
+                None,
+            ) => {}
+        }
+        Ok(())
+    }
+
+    fn step_down(&mut self, reason: StepDown) {
+        let retry = reason.retry();
+        if retry == Retry::Never {
+            self.shared.status.fatal(&reason.to_string());
+        }
+        let pause = self.lifecycle.back_off(retry, self.shared.config.session_timeout);
+        let partition = self.partition;
+        match &reason {
+            StepDown::Failed(failure) if !failure.is_retryable() => {
+                tracing::error!(partition, claim_again_in = ?pause, "stepping down; the cause persists: {reason}");
+            }
+            StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_) => {
+                tracing::warn!(partition, claim_again_in = ?pause, "stepping down: {reason}");
+            }
+        }
+        if self.lifecycle.is_assigned() {
+            self.set_state(PartitionState::SteppedDown(reason));
+        }
+        self.release();
+    }
+
+    fn set_state(&self, state: PartitionState) {
+        self.shared.status.set_partition(self.partition, state);
+    }
+
+    fn publish(&self, positions: &Positions) {
+        let mut all = self.shared.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        for (topic, next) in positions {
+            all.insert((topic.clone(), self.partition), *next);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Starts an instance's threads, and stops them in order.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use journal::Handler;
+use vocabulary::topics::Topic;
+
+use super::commands::Commands;
+use super::config::Config;
+use super::member::Member;
+use super::partition::Worker;
+use super::shared::{Event, Shared, SharedPositions};
+use super::side_effects::Executor;
+use super::status::Status;
+use super::tail::Tailer;
+use super::threads::{DRAIN, END, join, spawn};
+use super::topics;
+use super::watch::Watch;
+use crate::view::{Applied, PartitionStore, Rows, Tailed, View, ViewFile, Waiters, Writer};
+
+/// A service, as the runtime needs it.
+#[derive(Clone, Debug)]
+pub struct Service<H, A> {
+    /// Its name, such as `order-service`.
+    pub name: &'static str,
+    /// Its journal's topic.
+    pub journal: &'static str,
+    /// The topics it reads.
+    pub inputs: Vec<String>,
+    /// The topics it writes.
+    pub outputs: Vec<String>,
+    /// Its rules.
+    pub handler: H,
+    /// Executes its side effects.
+    pub executor: A,
+}
+
+/// A running instance.
+pub struct Runtime {
+    /// For queries.
+    pub view: View,
+    /// For the commands of HTTP requests.
+    pub commands: Commands,
+    /// The instance's health.
+    pub status: Arc<Status>,
+    /// For reading the cluster's state.
+    pub watch: Watch,
+    member: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
+    workers: Vec<Sender<Event>>,
+    _file: Arc<ViewFile>,
+}
+
+impl Runtime {
+    /// Waits for the broker, creates and checks the topics, opens the view and starts the threads.
+    ///
+    /// # Errors
+    /// Unusable settings, topics, view directory or journal.
+    pub async fn start<H, R, A>(config: Config, service: Service<H, A>) -> anyhow::Result<Self>
+    where
+        H: Handler,
+        H::SideEffect: Send + Sync,
+        R: Rows<Entity = H::Entity>,
+        A: Executor<SideEffect = H::SideEffect>,
+    {
+        let (admin, cluster) = topics::reach(&config).await?;
+        topics::prepare(&admin, &config, &all_topics(&service)).await?;
+        tokio::task::spawn_blocking(move || drop(admin));
+        let file = Arc::new(ViewFile::open(&config.view, R::SCHEMA, &cluster)?);
+        let commands = Commands::new(&config, service.name, config.command_timeout)?;
+        let tokio = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || start_threads::<H, R, A>(config, service, file, commands, tokio)).await?
+    }
+
+    /// Stops reading, lets the workers finish, leaves the group, and ends the threads.
+    pub fn stop(mut self) {
+        self.status.stop();
+        if let Some(member) = self.member.take() {
+            join(member, Instant::now() + DRAIN + 2 * END);
+        }
+        self.status.halt();
+        for worker in &self.workers {
+            // The worker may have ended.
+            let _ = worker.send(Event::Stop);
+        }
+        let deadline = Instant::now() + END;
+        for thread in self.threads.drain(..) {
+            join(thread, deadline);
+        }
+    }
+}
+
+fn all_topics<H, A>(service: &Service<H, A>) -> Vec<Topic> {
+    let mut all = vec![Topic::journal(service.journal)];
+    for name in &service.inputs {
+        all.push(Topic::input(name));
+        all.push(Topic::dead_letters_of(name));
+    }
+    for name in &service.outputs {
+        let topic = if name.ends_with(".dlq") { continue } else { Topic::input(name) };
+        if !all.contains(&topic) {
+            all.push(topic);
+        }
+    }
+    all
+}
+
+fn start_threads<H, R, A>(
+    config: Config,
+    service: Service<H, A>,
+    file: Arc<ViewFile>,
+    commands: Commands,
+    tokio: tokio::runtime::Handle,
+) -> anyhow::Result<Runtime>
+where
+    H: Handler,
+    H::SideEffect: Send + Sync,
+    R: Rows<Entity = H::Entity>,
+    A: Executor<SideEffect = H::SideEffect>,
+{
+    let applied = Arc::new(Applied::new(config.partitions));
+    let waiters = Arc::new(Waiters::default());
+    let status = Arc::new(Status::new(applied.clone(), config.lag_limit));
+    let positions = SharedPositions::default();
+    let channels: Vec<(Sender<Event>, Receiver<Event>)> = (0..config.partitions).map(|_| unbounded()).collect();
+    let workers: Vec<Sender<Event>> = channels.iter().map(|(to, _)| to.clone()).collect();
+    let (to_view, tailed): (Sender<Tailed>, Receiver<Tailed>) = unbounded();
+
+    let (tailer, identities) =
+        Tailer::start(&config, service.journal, &file, workers.clone(), to_view, status.clone())?;
+    let writer = Writer::<R>::new(file.connect(false)?, &identities, applied, waiters.clone())?;
+    let journal = service.journal;
+    let shared = Arc::new(Shared {
+        name: service.name,
+        journal,
+        inputs: service.inputs,
+        instance: instance_name(service.name),
+        handler: service.handler,
+        executor: Arc::new(service.executor),
+        commands: commands.clone(),
+        tokio,
+        status: status.clone(),
+        positions: positions.clone(),
+        config: config.clone(),
+    });
+
+    let writer_status = status.clone();
+    let write = move || {
+        if let Err(error) = writer.run(&tailed) {
+            writer_status.fatal(&format!("the view can't be written: {error:#}"));
+        }
+    };
+    let mut threads = vec![spawn(&status, "view", write)?, spawn(&status, "tailer", move || tailer.run())?];
+    for (partition, (_, events)) in (0..config.partitions).zip(channels) {
+        let store = PartitionStore::new(file.connect(true)?, partition);
+        let worker = Worker::new(shared.clone(), partition, store, events);
+        threads.push(spawn(&status, &format!("worker-{partition}"), move || worker.run())?);
+    }
+    let member = Member::new(&config, journal, &shared.instance, workers.clone(), positions, status.clone())?;
+    let member = Some(spawn(&status, "membership", move || member.run())?);
+    let view = View::new(file.path().to_owned(), waiters);
+    let watch = Watch::new(&config);
+    Ok(Runtime { view, commands, status, watch, member, threads, workers, _file: file })
+}
+
+/// The name of this instance, for operators who read the journal.
+fn instance_name(service: &str) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{service}@{}/{}", host.trim(), std::process::id())
+}

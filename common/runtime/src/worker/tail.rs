@@ -1,0 +1,237 @@
+//! The tailer: one consumer per instance that reads the whole journal, hands each record to its worker first
+//! (read-back) and then to the view.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use crossbeam_channel::Sender;
+use journal::{Head, Record};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, Statistics, TopicPartitionList};
+use vocabulary::time::Timestamp;
+
+use super::client::{self, ClientLog, is_out_of_range, is_transient, until_answered};
+use super::config::Config;
+use super::shared::Event;
+use super::status::Status;
+use crate::view::{Identity, Tailed, ViewFile};
+
+const POLL: Duration = Duration::from_millis(100);
+/// How long the broker may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// With more bytes read and not yet applied, reading waits for the view.
+const QUEUE_LIMIT: usize = 128 << 20;
+
+/// How often librdkafka reports the state of its connections.
+const STATISTICS_MS: &str = "1000";
+
+/// The tailer's client, which records the last contact with the brokers that lead the journal. Empty fetches are
+/// answered too, so the last contact is never long ago while the brokers are reachable.
+struct TailClient {
+    log: ClientLog,
+    journal: &'static str,
+    status: Arc<Status>,
+}
+
+impl ClientContext for TailClient {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        self.log.log(level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.log.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let Some(journal) = statistics.topics.get(self.journal) else { return };
+        let partitions = journal.partitions.iter().filter(|(partition, _)| **partition >= 0);
+        let idle = |leader: i32| {
+            let leads = statistics.brokers.values().find(|broker| broker.nodeid == leader);
+            leads.map(|broker| broker.rxidle).filter(|micros| *micros >= 0)
+        };
+        // Of several, the one with the oldest contact; `None` if there was none with one of them.
+        let idle: Option<Vec<i64>> = partitions.map(|(_, partition)| idle(partition.leader)).collect();
+        if let Some(micros) = idle.and_then(|all| all.into_iter().max()) {
+            self.status.last_contact.store(Timestamp::now().0.saturating_sub(micros / 1_000), Ordering::Relaxed);
+        }
+    }
+}
+
+impl ConsumerContext for TailClient {}
+
+/// The progress of reading one partition.
+struct Progress {
+    /// The end at the start of the instance.
+    end: i64,
+    next: i64,
+}
+
+/// Reads the journal from the view's offsets.
+pub(super) struct Tailer {
+    consumer: BaseConsumer<TailClient>,
+    workers: Vec<Sender<Event>>,
+    view: Sender<Tailed>,
+    status: Arc<Status>,
+    partitions: Vec<Progress>,
+}
+
+impl Tailer {
+    /// Checks that the view is of this log, recreates it if not, and assigns the view's offsets. Returns the view's
+    /// progress.
+    pub(super) fn start(
+        config: &Config,
+        journal: &'static str,
+        file: &ViewFile,
+        workers: Vec<Sender<Event>>,
+        view: Sender<Tailed>,
+        status: Arc<Status>,
+    ) -> anyhow::Result<(Self, Vec<Identity>)> {
+        let mut settings = client::consumer(config);
+        settings.set("statistics.interval.ms", STATISTICS_MS);
+        let context = TailClient { log: ClientLog::new("tailer"), journal, status: status.clone() };
+        let consumer: BaseConsumer<TailClient> = BaseConsumer::from_config_and_context(&settings, context)?;
+        let mut identities = file.identities()?;
+        if let Some(reason) = mismatch(&consumer, journal, &identities)? {
+            tracing::warn!(reason, "the view is of another log and is rebuilt from the journal");
+            file.remake()?;
+            identities.clear();
+        }
+        let mut list = TopicPartitionList::new();
+        let mut partitions = Vec::new();
+        for partition in 0..config.partitions {
+            let (low, high) = watermarks(&consumer, journal, partition)?;
+            let next = identities.iter().find(|i| i.partition == partition).map_or(0, |i| i.next_offset);
+            if low > next {
+                bail!(
+                    "{journal}-{partition} begins at {low}, but must be read from {next}: \
+                     a journal is kept whole (retention.ms=-1)"
+                );
+            }
+            list.add_partition_offset(journal, partition, Offset::Offset(next))?;
+            partitions.push(Progress { end: high, next });
+        }
+        consumer.assign(&list)?;
+        let tailer = Self { consumer, workers, view, status, partitions };
+        Ok((tailer, identities))
+    }
+
+    /// Reads until the instance stops.
+    pub(super) fn run(mut self) {
+        while !self.status.is_halted() {
+            self.status.beat("tailer");
+            if !self.status.caught_up.load(Ordering::Relaxed)
+                && self.partitions.iter().all(|progress| progress.next >= progress.end)
+            {
+                self.status.caught_up.store(true, Ordering::SeqCst);
+            }
+            match self.consumer.poll(POLL) {
+                None => {}
+                Some(Ok(message)) => {
+                    let partition = message.partition();
+                    let offset = message.offset();
+                    let at = Timestamp(message.timestamp().to_millis().unwrap_or_default());
+                    let bytes = message.payload().unwrap_or_default();
+                    let record = Record::read(bytes).ok();
+                    let tailed = Tailed { partition, offset, at, bytes: bytes.len(), record };
+                    if self.hand_over(tailed).is_none() {
+                        return;
+                    }
+                }
+                Some(Err(error)) if is_out_of_range(&error) => {
+                    return self.status.fatal(&format!("the journal's next record no longer exists: {error}"));
+                }
+                Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
+                Some(Err(error)) => return self.status.fatal(&format!("the journal can't be read: {error}")),
+            }
+        }
+    }
+
+    /// Sends a record to the worker, then to the view; returns `None` if the view has ended.
+    fn hand_over(&mut self, tailed: Tailed) -> Option<()> {
+        let index = usize::try_from(tailed.partition).ok()?;
+        let head = tailed.record.as_ref().map_or(Head::Garbage, |record| record.head());
+        let read = Event::ReadBack { offset: tailed.offset, head, at: Instant::now() };
+        // The worker may have ended.
+        let _ = self.workers.get(index)?.send(read);
+        if let Some(progress) = self.partitions.get_mut(index) {
+            progress.next = tailed.offset.saturating_add(1);
+        }
+        self.status.read.store(tailed.at.0, Ordering::Relaxed);
+        let queued = self.status.applied.queued.fetch_add(tailed.bytes, Ordering::Relaxed);
+        if queued > QUEUE_LIMIT {
+            self.wait_for_view();
+        }
+        self.view.send(tailed).ok()
+    }
+
+    fn wait_for_view(&self) {
+        while self.status.applied.queued.load(Ordering::Relaxed) > QUEUE_LIMIT / 2 && !self.status.is_halted() {
+            self.status.beat("tailer");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn watermarks(consumer: &BaseConsumer<TailClient>, journal: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
+    until_answered("the journal's ends can't be read", || consumer.fetch_watermarks(journal, partition, PATIENCE))
+}
+
+/// Why the view can't be of this log: it is ahead of the log, or the log lacks the view's last claim.
+fn mismatch(
+    consumer: &BaseConsumer<TailClient>,
+    journal: &str,
+    identities: &[Identity],
+) -> anyhow::Result<Option<String>> {
+    for identity in identities {
+        let partition = identity.partition;
+        let (low, high) = watermarks(consumer, journal, partition)?;
+        if identity.next_offset > high {
+            return Ok(Some(format!(
+                "its offset in {journal}-{partition} is {}, but the log ends at {high}",
+                identity.next_offset
+            )));
+        }
+        let Some((offset, nonce)) = identity.claim else { continue };
+        let found = offset >= low && offset < high && claim_at(consumer, journal, partition, offset)? == Some(nonce);
+        if !found {
+            return Ok(Some(format!("{journal}-{partition} has not its claim at {offset}")));
+        }
+    }
+    Ok(None)
+}
+
+/// The nonce of the claim at an offset.
+fn claim_at(
+    consumer: &BaseConsumer<TailClient>,
+    journal: &str,
+    partition: i32,
+    offset: i64,
+) -> anyhow::Result<Option<uuid::Uuid>> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(journal, partition, Offset::Offset(offset))?;
+    consumer.assign(&list)?;
+    let deadline = Instant::now() + 3 * PATIENCE;
+    while Instant::now() < deadline {
+        match consumer.poll(POLL) {
+            None => {}
+            Some(Ok(message)) => {
+                let nonce = match message.payload().map(Record::read) {
+                    Some(Ok(Record::Claim(claim))) if message.offset() == offset => Some(claim.nonce),
+                    Some(Ok(Record::Claim(_) | Record::Entry(_)) | Err(_)) | None => None,
+                };
+                drop(message);
+                consumer.unassign()?;
+                return Ok(nonce);
+            }
+            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
+            Some(Err(error)) => return Err(error).context("the journal can't be read"),
+        }
+    }
+    bail!("{journal}-{partition} can't be read at {offset}: the broker did not answer in time")
+}

@@ -1,0 +1,300 @@
+//! Reads the cluster's state for operators: consumer groups, their members and lag, and dead letters. It changes
+//! nothing, commits nothing, and joins no group.
+
+mod assignment;
+mod dead_letter;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+pub use self::dead_letter::DeadLetter;
+use vocabulary::blob::Blob;
+use vocabulary::messages::{self, Headers};
+use vocabulary::retry::Retryable;
+use vocabulary::time::Timestamp;
+use vocabulary::topics;
+
+use super::client::{self, ClientLog};
+use super::config::Config;
+
+/// How long the broker may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The cluster's state could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The client's error.
+    #[error("Kafka does not answer: {0}")]
+    Kafka(#[from] KafkaError),
+    /// The process is stopping.
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+impl Retryable for WatchError {
+    fn is_retryable(&self) -> bool {
+        true
+    }
+}
+
+/// A consumer group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Such as `Stable`, or `Empty` if it has no members.
+    pub state: String,
+    /// Its members.
+    pub members: Vec<Member>,
+    /// Its lag by topic, for the topics it has committed.
+    pub lag: BTreeMap<String, i64>,
+}
+
+/// A member of a group: an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its client id: the service, the host, the process.
+    pub client: String,
+    /// Its host.
+    pub host: String,
+    /// Its assigned partitions.
+    pub partitions: Vec<i32>,
+}
+
+/// A dead-letter topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetterTopic {
+    /// Its name.
+    pub topic: String,
+    /// How many messages it holds.
+    pub count: i64,
+}
+
+/// A handle for reading the cluster's state. Cheap to clone; connects when it is first used.
+#[derive(Clone)]
+pub struct Watch {
+    config: Arc<Config>,
+    /// A consumer per group, which is how a group's positions are read; `""` for all other requests.
+    clients: Arc<Mutex<HashMap<String, Arc<BaseConsumer<ClientLog>>>>>,
+}
+
+impl Watch {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { config: Arc::new(config.clone()), clients: Arc::default() }
+    }
+
+    /// All consumer groups.
+    ///
+    /// # Errors
+    /// [`WatchError`].
+    pub async fn groups(&self) -> Result<Vec<Group>, WatchError> {
+        self.blocking(Self::read_groups).await
+    }
+
+    /// All dead-letter topics.
+    ///
+    /// # Errors
+    /// [`WatchError`].
+    pub async fn dead_topics(&self) -> Result<Vec<DeadLetterTopic>, WatchError> {
+        self.blocking(Self::read_dead_topics).await
+    }
+
+    /// The newest messages of a dead-letter topic, newest first; no messages of any other topic.
+    ///
+    /// # Errors
+    /// [`WatchError`].
+    pub async fn letters(&self, topic: &str, most: usize) -> Result<Vec<DeadLetter>, WatchError> {
+        let topic = topic.to_owned();
+        self.blocking(move |watch| {
+            let mut all = Vec::new();
+            for partition in watch.partitions(&topic)? {
+                let (low, high) = watch.client("")?.fetch_watermarks(&topic, partition, PATIENCE)?;
+                let from = low.max(high.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX)));
+                all.extend(watch.read(&topic, partition, from..high)?);
+            }
+            all.sort_by_key(|letter| std::cmp::Reverse((letter.at, letter.partition, letter.offset)));
+            all.truncate(most);
+            Ok(all)
+        })
+        .await
+    }
+
+    /// One message of a dead-letter topic.
+    ///
+    /// # Errors
+    /// [`WatchError`].
+    pub async fn letter(&self, topic: &str, partition: i32, offset: i64) -> Result<Option<DeadLetter>, WatchError> {
+        let topic = topic.to_owned();
+        self.blocking(move |watch| {
+            if !watch.partitions(&topic)?.contains(&partition) {
+                return Ok(None);
+            }
+            let (low, high) = watch.client("")?.fetch_watermarks(&topic, partition, PATIENCE)?;
+            if !(low..high).contains(&offset) {
+                return Ok(None);
+            }
+            let found = watch.read(&topic, partition, offset..offset + 1)?;
+            Ok(found.into_iter().find(|letter| letter.offset == offset))
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(&Self) -> Result<T, WatchError> + Send + 'static,
+    ) -> Result<T, WatchError> {
+        let watch = self.clone();
+        tokio::task::spawn_blocking(move || request(&watch)).await.map_err(|_| WatchError::Stopping)?
+    }
+
+    fn client(&self, group: &str) -> Result<Arc<BaseConsumer<ClientLog>>, WatchError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = clients.get(group) {
+            return Ok(known.clone());
+        }
+        let mut settings = client::consumer(&self.config);
+        if !group.is_empty() {
+            settings.set("group.id", group);
+        }
+        let made = Arc::new(BaseConsumer::from_config_and_context(&settings, ClientLog::new("watch"))?);
+        clients.insert(group.to_owned(), made.clone());
+        Ok(made)
+    }
+
+    fn read_groups(&self) -> Result<Vec<Group>, WatchError> {
+        let list = self.client("")?.fetch_group_list(None, PATIENCE)?;
+        let topics = self.topics()?;
+        let mut ends = HashMap::new();
+        let mut groups = Vec::new();
+        for found in list.groups() {
+            let members = found.members().iter().map(|member| Member {
+                client: member.client_id().to_owned(),
+                host: member.client_host().trim_start_matches('/').to_owned(),
+                partitions: assignment::partitions(member.assignment().unwrap_or_default()),
+            });
+            let mut group = Group {
+                name: found.name().to_owned(),
+                state: found.state().to_owned(),
+                members: members.collect(),
+                lag: self.lag(found.name(), &topics, &mut ends)?,
+            };
+            group.members.sort_by(|a, b| a.client.cmp(&b.client));
+            groups.push(group);
+        }
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(groups)
+    }
+
+    fn lag(
+        &self,
+        group: &str,
+        topics: &[(String, usize)],
+        ends: &mut HashMap<(String, i32), i64>,
+    ) -> Result<BTreeMap<String, i64>, WatchError> {
+        let mut requested = TopicPartitionList::new();
+        for (topic, partitions) in topics.iter().filter(|(topic, _)| !topics::is_dead_letters(topic)) {
+            for partition in 0..i32::try_from(*partitions).unwrap_or(0) {
+                requested.add_partition(topic, partition);
+            }
+        }
+        let mut lag: BTreeMap<String, i64> = BTreeMap::new();
+        for committed in self.client(group)?.committed_offsets(requested, PATIENCE)?.elements() {
+            let Offset::Offset(position) = committed.offset() else { continue };
+            let partition = (committed.topic().to_owned(), committed.partition());
+            let end = match ends.get(&partition) {
+                Some(end) => *end,
+                None => {
+                    let (_, end) = self.client("")?.fetch_watermarks(&partition.0, partition.1, PATIENCE)?;
+                    ends.insert(partition.clone(), end);
+                    end
+                }
+            };
+            *lag.entry(partition.0).or_default() += (end - position).max(0);
+        }
+        Ok(lag)
+    }
+
+    /// The topics of this cluster, and how many partitions each has.
+    fn topics(&self) -> Result<Vec<(String, usize)>, WatchError> {
+        let metadata = self.client("")?.fetch_metadata(None, PATIENCE)?;
+        let own = metadata.topics().iter().filter(|topic| !topic.name().starts_with("__"));
+        Ok(own.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect())
+    }
+
+    fn read_dead_topics(&self) -> Result<Vec<DeadLetterTopic>, WatchError> {
+        let mut all = Vec::new();
+        for (topic, partitions) in self.topics()?.into_iter().filter(|(topic, _)| topics::is_dead_letters(topic)) {
+            let mut count = 0;
+            for partition in 0..i32::try_from(partitions).unwrap_or(0) {
+                let (low, high) = self.client("")?.fetch_watermarks(&topic, partition, PATIENCE)?;
+                count += high - low;
+            }
+            all.push(DeadLetterTopic { topic, count });
+        }
+        all.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.topic.cmp(&b.topic)));
+        Ok(all)
+    }
+
+    /// The partitions of a dead-letter topic; no partitions of any other topic.
+    fn partitions(&self, topic: &str) -> Result<Vec<i32>, WatchError> {
+        if !topics::is_dead_letters(topic) {
+            return Ok(Vec::new());
+        }
+        let known = self.topics()?;
+        let count = known.iter().find(|(name, _)| name == topic).map_or(0, |(_, partitions)| *partitions);
+        Ok((0..i32::try_from(count).unwrap_or(0)).collect())
+    }
+
+    /// The messages between two offsets, by a new consumer, whose assignment no other request shares.
+    fn read(&self, topic: &str, partition: i32, range: std::ops::Range<i64>) -> Result<Vec<DeadLetter>, WatchError> {
+        let mut letters = Vec::new();
+        if range.is_empty() {
+            return Ok(letters);
+        }
+        let mut settings = client::consumer(&self.config);
+        settings.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest");
+        let consumer: BaseConsumer<ClientLog> =
+            BaseConsumer::from_config_and_context(&settings, ClientLog::new("watch"))?;
+        let mut from = TopicPartitionList::new();
+        from.add_partition_offset(topic, partition, Offset::Offset(range.start))?;
+        consumer.assign(&from)?;
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            match consumer.poll(Duration::from_millis(100)) {
+                None => {}
+                Some(Err(KafkaError::PartitionEOF(_))) => break,
+                Some(Err(error)) => return Err(error.into()),
+                Some(Ok(message)) if message.offset() >= range.end => break,
+                Some(Ok(message)) => {
+                    letters.push(to_dead_letter(&message));
+                    if message.offset() + 1 >= range.end {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(letters)
+    }
+}
+
+fn to_dead_letter(message: &rdkafka::message::BorrowedMessage<'_>) -> DeadLetter {
+    let mut headers = Headers::default();
+    for header in message.headers().into_iter().flat_map(rdkafka::message::Headers::iter) {
+        headers.push(messages::header::name(header.key), Blob(header.value.unwrap_or_default().to_vec()));
+    }
+    DeadLetter {
+        partition: message.partition(),
+        offset: message.offset(),
+        at: Timestamp(message.timestamp().to_millis().unwrap_or(0)),
+        key: message.key().map(|key| Blob(key.to_vec())),
+        headers,
+        value: message.payload().map(|value| Blob(value.to_vec())),
+    }
+}

@@ -1,0 +1,12 @@
+//! The terms that all services share: messages, topics, ids, money, time, and the message contract. Free of I/O.
+#![deny(missing_docs)]
+
+pub mod blob;
+pub mod contract;
+pub mod ids;
+pub mod messages;
+pub mod money;
+pub mod retry;
+pub mod serde_messages;
+pub mod time;
+pub mod topics;

@@ -1,0 +1,367 @@
+//! Messages read from and written to Kafka: key, headers in CloudEvents' Kafka binary mode, JSON value; and the dead
+//! letters of those that can't be read.
+
+mod reply;
+mod trace;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+pub use self::reply::Reply;
+pub use self::trace::child_trace;
+use crate::blob::{Blob, Json, Payload};
+use crate::ids;
+use crate::time::Timestamp;
+use crate::topics;
+
+/// Header names (CloudEvents 1.0 Kafka protocol binding, W3C trace context, and what a saga's replies carry).
+pub mod header {
+    #![allow(missing_docs)]
+    pub const SPEC_VERSION: &str = "ce_specversion";
+    pub const ID: &str = "ce_id";
+    pub const TYPE: &str = "ce_type";
+    pub const SOURCE: &str = "ce_source";
+    pub const TIME: &str = "ce_time";
+    pub const SUBJECT: &str = "ce_subject";
+    pub const CONTENT_TYPE: &str = "content-type";
+    pub const TRACEPARENT: &str = "traceparent";
+    pub const SAGA_ID: &str = "saga_id";
+    pub const STEP: &str = "step";
+    pub const ATTEMPT: &str = "attempt";
+    pub const ACTION: &str = "action";
+    pub const CORRELATION_ID: &str = "correlation_id";
+    pub const UNREADABLE: &str = "unreadable_headers";
+    pub const PUT_BACK_FROM: &str = "put_back_from";
+    const ALL: [&str; 13] = [
+        SPEC_VERSION,
+        ID,
+        TYPE,
+        SOURCE,
+        TIME,
+        SUBJECT,
+        CONTENT_TYPE,
+        TRACEPARENT,
+        SAGA_ID,
+        STEP,
+        ATTEMPT,
+        ACTION,
+        CORRELATION_ID,
+    ];
+
+    /// A header's name, copied only if it is not one of the above.
+    pub fn name(name: &str) -> std::borrow::Cow<'static, str> {
+        ALL.iter().find(|known| **known == name).map_or_else(|| name.to_owned().into(), |known| (*known).into())
+    }
+}
+
+/// A message's headers, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Headers(pub Vec<(Cow<'static, str>, Blob)>);
+
+impl Headers {
+    /// The last header of that name, as text.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(n, _)| n == name).and_then(|(_, v)| v.text())
+    }
+
+    /// Appends a header.
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Blob>) {
+        self.0.push((name.into(), value.into()));
+    }
+}
+
+/// A message read from a topic.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Message {
+    /// The topic it was read from.
+    pub topic: Arc<str>,
+    /// Its partition, which is that of its worker.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// Its Kafka timestamp.
+    pub timestamp: Timestamp,
+    /// Its key, if any.
+    pub key: Option<Blob>,
+    /// Its headers; a message written by hand has none.
+    pub headers: Headers,
+    /// Its value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Why a message can't be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Unreadable {
+    /// No value.
+    #[error("the message has no value")]
+    Empty,
+    /// Not the expected JSON.
+    #[error("the value is not of this topic's format: {0}")]
+    Malformed(String),
+    /// A header is missing or wrong.
+    #[error("header {0}: {1}")]
+    Header(&'static str, String),
+    /// A type that the service does not read.
+    #[error("header ce_type: '{0}' is not a message that this service reads from this topic")]
+    UnknownType(String),
+    /// Its key belongs to another partition.
+    #[error("{what} {key} belongs on partition {home}, not {here}: use it as the message's key")]
+    WrongPartition {
+        /// What the key is, such as `order`.
+        what: &'static str,
+        /// The key.
+        key: String,
+        /// The partition it belongs to.
+        home: i32,
+        /// The partition it was read from.
+        here: i32,
+    },
+}
+
+impl Message {
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+
+    /// Its type (`ce_type`).
+    pub fn kind(&self) -> Option<&str> {
+        self.header(header::TYPE)
+    }
+
+    /// Its id (`ce_id`), or one derived from its topic, partition and offset if it has none.
+    pub fn id(&self) -> String {
+        self.header(header::ID).map_or_else(
+            || ids::derive(&[&self.topic, &self.partition.to_string(), &self.offset.to_string()]).to_string(),
+            str::to_owned,
+        )
+    }
+
+    /// The headers of a command that [`Outgoing::reply`] needs, for a later reply.
+    pub fn reply_headers(&self) -> Headers {
+        let mut kept = Headers(Vec::with_capacity(6));
+        kept.push(header::ID, self.id());
+        for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION, header::TRACEPARENT] {
+            if let Some(value) = self.header(name) {
+                kept.push(name, value);
+            }
+        }
+        kept
+    }
+
+    /// Estimates its bytes.
+    pub fn size(&self) -> usize {
+        let headers: usize = self.headers.0.iter().map(|(n, v)| n.len() + v.0.len()).sum();
+        headers + self.value.as_ref().map_or(0, Vec::len) + self.key.as_ref().map_or(0, |k| k.0.len())
+    }
+
+    /// Decodes the value.
+    ///
+    /// # Errors
+    /// [`Unreadable::Empty`] or [`Unreadable::Malformed`] with the path and the reason.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
+        let bytes = self.value.as_deref().ok_or(Unreadable::Empty)?;
+        if depth(bytes) > DEPTH {
+            return Err(Unreadable::Malformed(format!("it is nested more than {DEPTH} levels deep")));
+        }
+        let mut de = serde_json::Deserializer::from_slice(bytes);
+        let value: T = serde_path_to_error::deserialize(&mut de).map_err(|e| Unreadable::Malformed(e.to_string()))?;
+        de.end().map_err(|e| Unreadable::Malformed(e.to_string()))?;
+        Ok(value)
+    }
+}
+
+/// The deepest nesting of arrays and objects in a message. States contain values of messages, and a state must be
+/// readable: serde_json reads 127 levels, and writes any number.
+const DEPTH: usize = 64;
+
+/// The nesting of arrays and objects in a text that may not be JSON.
+fn depth(text: &[u8]) -> usize {
+    let mut now = 0_usize;
+    let mut most = 0;
+    let mut quoted = false;
+    let mut escaped = false;
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'[' | b'{' => {
+                now += 1;
+                most = most.max(now);
+            }
+            b']' | b'}' => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// Its topic.
+    pub topic: Cow<'static, str>,
+    /// Its partition; if `None`, its key decides ([`topics::partition_of`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<i32>,
+    /// Its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Blob>,
+    /// Its headers.
+    pub headers: Headers,
+    /// Its value. Not flattened: serde buffers flattened fields, and can't keep the text of buffered JSON.
+    pub value: Payload,
+}
+
+impl Outgoing {
+    /// A message in CloudEvents' Kafka binary mode. `subject` is the order or saga it is about; the caller derives `id`
+    /// from the cause, so that a repetition has the same.
+    ///
+    /// # Panics
+    /// Never: a value that can't be encoded (a bug) becomes a tombstone, which its reader rejects to the `.dlq`.
+    pub fn event<T: Serialize + ?Sized>(
+        topic: impl Into<Cow<'static, str>>,
+        key: &str,
+        kind: &str,
+        id: impl Into<String>,
+        subject: &str,
+        now: Timestamp,
+        value: &T,
+    ) -> Self {
+        let mut headers = Headers(Vec::with_capacity(12));
+        headers.push(header::SPEC_VERSION, "1.0");
+        headers.push(header::ID, id.into());
+        headers.push(header::TYPE, kind);
+        headers.push(header::TIME, now.to_string());
+        headers.push(header::SUBJECT, subject);
+        headers.push(header::CONTENT_TYPE, "application/json");
+        let value = Json::of(value).map_or(Payload::Null, Payload::Json);
+        Self { topic: topic.into(), partition: None, key: Some(key.into()), headers, value }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Blob>) -> Self {
+        self.headers.push(name, value);
+        self
+    }
+
+    /// Continues the trace of `cause` (W3C trace context): same trace id, a span id derived from this message's id.
+    #[must_use]
+    pub fn caused_by(self, cause: Option<&str>) -> Self {
+        let next = cause.and_then(|parent| trace::child_trace(parent, self.headers.get(header::ID)?));
+        match next {
+            Some(next) => self.with(header::TRACEPARENT, next),
+            None => self,
+        }
+    }
+
+    /// The reply to a saga's command with these headers ([`Message::reply_headers`]). Its id derives from the
+    /// command's, so that a repeated command gets the same reply.
+    pub fn reply(command: &Headers, subject: &str, now: Timestamp, outcome: &Reply) -> Self {
+        let command_id = command.get(header::ID).unwrap_or_default();
+        let id = ids::derive(&[command_id, "reply"]).to_string();
+        let saga = command.get(header::SAGA_ID).unwrap_or(subject);
+        let mut reply = Self::event(topics::SAGA_REPLIES, saga, "saga.reply", id, subject, now, outcome)
+            .caused_by(command.get(header::TRACEPARENT))
+            .with(header::CORRELATION_ID, command_id);
+        for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION] {
+            if let Some(value) = command.get(name) {
+                reply.headers.push(name, value);
+            }
+        }
+        reply
+    }
+
+    /// A copy of the message for its own topic, under this key and on the key's partition, with the same id and a
+    /// header that names its first place.
+    pub fn put_back(message: &Message, key: &str, home: i32) -> Self {
+        let mut headers = message.headers.clone();
+        if message.header(header::ID).is_none() {
+            headers.push(header::ID, message.id());
+        }
+        headers.push(header::PUT_BACK_FROM, format!("{}/{}/{}", message.topic, message.partition, message.offset));
+        Self {
+            topic: message.topic.to_string().into(),
+            partition: Some(home),
+            key: Some(key.into()),
+            headers,
+            value: message.value.clone().map_or(Payload::Null, |bytes| Payload::Bytes(Blob(bytes))),
+        }
+    }
+
+    /// The dead letter of a message that can't be read: its key, value and headers, and KIP-1034's headers with its
+    /// origin and the reason. It keeps its partition.
+    pub fn dead_letter(message: &Message, reason: &Unreadable) -> Self {
+        let mut headers = message.headers.clone();
+        headers.push("__streams.errors.exception", "Unreadable");
+        headers.push("__streams.errors.message", reason.to_string());
+        headers.push("__streams.errors.topic", &*message.topic);
+        headers.push("__streams.errors.partition", message.partition.to_string());
+        headers.push("__streams.errors.offset", message.offset.to_string());
+        Self {
+            topic: topics::dead_letters(&message.topic).into(),
+            partition: Some(message.partition),
+            key: message.key.clone(),
+            headers,
+            value: message.value.clone().map_or(Payload::Null, |bytes| Payload::Bytes(Blob(bytes))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(value: &str) -> Message {
+        let mut headers = Headers::default();
+        headers.push(header::ID, "7");
+        headers.push(header::STEP, "reserve");
+        headers.push(header::TRACEPARENT, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let value = Some(value.as_bytes().to_vec());
+        Message { topic: "t".into(), partition: 1, offset: 5, timestamp: Timestamp(0), key: None, headers, value }
+    }
+
+    #[test]
+    fn a_reply_names_its_command_and_is_the_same_twice() {
+        let reply = |_| Outgoing::reply(&message("{}").reply_headers(), "o", Timestamp(1), &Reply::done());
+        let first = reply(1);
+        assert_eq!(first.headers.get(header::CORRELATION_ID), Some("7"));
+        assert_eq!(first.headers.get(header::STEP), Some("reserve"));
+        assert!(first.headers.get(header::TRACEPARENT).unwrap().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
+        assert_eq!(first, reply(2));
+    }
+
+    #[test]
+    fn a_dead_letter_keeps_all_and_names_its_origin() {
+        let letter = Outgoing::dead_letter(&message("\u{1}garbage"), &Unreadable::Empty);
+        assert_eq!(letter.topic, "t.dlq");
+        assert_eq!(letter.value.bytes(), Some("\u{1}garbage".as_bytes()));
+        assert_eq!(letter.headers.get("__streams.errors.offset"), Some("5"));
+        let text = serde_json::to_string(&letter).unwrap();
+        assert_eq!(serde_json::from_str::<Outgoing>(&text).unwrap(), letter);
+    }
+
+    #[test]
+    fn a_value_of_another_format_is_rejected_with_the_place() {
+        let wrong = message(r#"{"outcome":"refused","reason":7}"#).json::<Reply>().unwrap_err();
+        assert!(wrong.to_string().contains("expected a string"), "{wrong}");
+        assert!(message("{} x").json::<serde_json::Value>().is_err());
+    }
+
+    #[test]
+    fn values_too_deep_for_a_state_are_rejected() {
+        let nested = |levels: usize| message(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
+        assert!(nested(DEPTH).json::<serde_json::Value>().is_ok());
+        let refused = nested(DEPTH + 1).json::<serde_json::Value>().unwrap_err();
+        assert!(refused.to_string().contains("nested"), "{refused}");
+        let brackets = format!(r#"{{"a\"{}": 1}}"#, "[".repeat(DEPTH + 1));
+        assert!(message(&brackets).json::<serde_json::Value>().is_ok(), "brackets within a string do not count");
+    }
+}

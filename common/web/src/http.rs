@@ -1,0 +1,20 @@
+//! The common part of all HTTP interfaces: problems (RFC 9457), extractors that locate errors in requests, the request
+//! log, limits, authentication, health, the API's description, and a server with graceful shutdown.
+//!
+//! [`finish`] wraps a service's whole router; [`serve`] runs it.
+
+mod docs;
+mod edge;
+mod extract;
+mod guard;
+mod health;
+mod problem;
+mod server;
+
+pub use docs::{check_description, docs_of, docs_routes};
+pub use edge::{Access, Asks, Caller, Edge};
+pub use extract::{Body, InPath, Params, PathId, idempotency_key, parameter, trace_of};
+pub use guard::finish;
+pub use health::{Health, Report, health_routes};
+pub use problem::Problem;
+pub use server::{ServeError, bind, serve};
