@@ -64,7 +64,7 @@ impl Basket {
 
     fn fire(&mut self) {
         self.wake = None;
-        self.woken = self.woken + 1;
+        self.woken += 1;
     }
 }
 
