@@ -64,8 +64,8 @@ pub trait Program: 'static {
     fn router(context: Context<Self::Settings>) -> Router;
 
     /// What a path requires of its caller if `[auth]` is set: by default, to be an operator. Health, the API's
-    /// description and its page are open in every service. For [`Access::Known`] the route's handler decides by the
-    /// [`Caller`](http::Caller).
+    /// description and its page are open in every service. For [`Access::Authenticated`] the route's handler decides by
+    /// the [`Caller`](http::Caller).
     fn access(_method: &Method, _path: &str) -> Access {
         Access::Operator
     }

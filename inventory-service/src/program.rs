@@ -44,7 +44,7 @@ impl service::Program for Program {
         // Customers may read the stock of all items or of one, operators everything.
         let mut segments = path.split('/').skip(1);
         let is_stock = segments.next() == Some("stock") && segments.nth(1).is_none();
-        if is_stock && matches!(*method, Method::GET | Method::HEAD) { Access::Known } else { Access::Operator }
+        if is_stock && matches!(*method, Method::GET | Method::HEAD) { Access::Authenticated } else { Access::Operator }
     }
 
     fn router(context: Context<Settings>) -> Router {
@@ -102,7 +102,7 @@ mod tests {
     fn customers_may_read_the_stock_and_operators_everything() {
         let access = <Program as service::Program>::access;
         for path in ["/stock", "/stock/7"] {
-            assert_eq!(access(&Method::GET, path), Access::Known);
+            assert_eq!(access(&Method::GET, path), Access::Authenticated);
             assert_eq!(access(&Method::PUT, path), Access::Operator);
         }
         for path in ["/stock/7/movements", "/reservations/7", "/stocks", "/"] {

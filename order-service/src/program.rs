@@ -35,7 +35,7 @@ impl service::Program for Program {
 
     fn access(_: &Method, path: &str) -> Access {
         // The handlers check the owner of an order.
-        if path == "/orders" || path.starts_with("/orders/") { Access::Known } else { Access::Operator }
+        if path == "/orders" || path.starts_with("/orders/") { Access::Authenticated } else { Access::Operator }
     }
 
     fn router(context: Context<Settings>) -> Router {

@@ -1,5 +1,5 @@
-//! The invariants of ARCHITECTURE.md: each is a line `**J1.** ... Kept by: ...` with an id of its own, and each test that it
-//! names exists.
+//! The invariants of ARCHITECTURE.md: each is a line `**J1.** ... Kept by: ...` with an id of its own, and each test
+//! that it names exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 

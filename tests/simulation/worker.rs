@@ -182,7 +182,7 @@ impl<H: Handler> Worker<H> {
             }
             Work::Deliver | Work::DeliverAgain => self.deliver(work == Work::DeliverAgain, rules, world, local),
             Work::Tick => self.tell_all([], rules, world, local),
-            Work::Rest => self.tell(Input::Rest, rules, world, local),
+            Work::Rest => self.tell(Input::Idle, rules, world, local),
             Work::Act => self.act(rules, world, local),
             Work::Answer | Work::AnswerUnknown => self.answer(work == Work::AnswerUnknown, rules.name, world),
         }

@@ -19,7 +19,8 @@ const LAST: u16 = 32_000;
 /// When there are none.
 pub fn free_ports(count: u16) -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Programs that run beside each other begin far apart, though their process ids are near: 6797 is 11000 by the golden ratio.
+    // Programs that run beside each other begin far apart, though their process ids are near: 6797 is 11000 by the
+    // golden ratio.
     let start = u16::try_from(std::process::id().wrapping_mul(6_797) % 11_000).unwrap_or(0);
     for _ in 0..2_000 {
         let offset = NEXT.fetch_add(count, Ordering::Relaxed).wrapping_add(start) % (LAST - FIRST - count);

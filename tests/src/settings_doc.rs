@@ -1,5 +1,5 @@
-//! `docs/settings.md`, generated from the services' `config/default.toml`: keys, defaults and comments. A line reader and
-//! not a TOML parser, because parsers drop comments and the files have one key or comment per line.
+//! `docs/settings.md`, generated from the services' `config/default.toml`: keys, defaults and comments. A line reader
+//! and not a TOML parser, because parsers drop comments and the files have one key or comment per line.
 
 use std::fmt::Write as _;
 
@@ -20,13 +20,13 @@ const INTRODUCTION: &str = "\
 Generated from the services' `config/default.toml`; to change a text, change it there and run
 `cargo run -p tests --bin settings-doc > docs/settings.md`.
 
-Each binary contains its defaults. A TOML file given with `--config FILE` overrides them, and environment variables override
-the file. The name of a variable is the prefix of the service and the path of the key, joined by two underscores:
-`ORDER_SERVICE__KAFKA__BROKERS` sets `kafka.brokers` of order-service. The prefixes are `ORDER_SERVICE`,
+Each binary contains its defaults. A TOML file given with `--config FILE` overrides them, and environment variables
+override the file. The name of a variable is the prefix of the service and the path of the key, joined by two
+underscores: `ORDER_SERVICE__KAFKA__BROKERS` sets `kafka.brokers` of order-service. The prefixes are `ORDER_SERVICE`,
 `INVENTORY_SERVICE`, `PAYMENT_SERVICE` and `ORCHESTRATOR`; below, `*` stands for any of them.
 
-Durations are written `500ms`, `10s`, `1m 30s`; sizes `65536`, `64 KiB`, `1 MiB`. A list in a variable is a TOML array or
-text with commas. Unknown keys and invalid values stop the start with the key, the value and the allowed values.
+Durations are written `500ms`, `10s`, `1m 30s`; sizes `65536`, `64 KiB`, `1 MiB`. A list in a variable is a TOML array
+or text with commas. Unknown keys and invalid values stop the start with the key, the value and the allowed values.
 `--print-config` prints the settings in effect, with secrets masked.
 ";
 
@@ -67,8 +67,8 @@ pub fn text() -> Result<String> {
     Ok(render(&services))
 }
 
-/// The sections of a `default.toml`. In comments the service's name and prefix become `SERVICE`, so that shared keys have
-/// equal comments.
+/// The sections of a `default.toml`. In comments the service's name and prefix become `SERVICE`, so that shared keys
+/// have equal comments.
 ///
 /// # Errors
 /// A line that is no key, section or comment, or a key without a section.

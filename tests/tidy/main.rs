@@ -2,6 +2,7 @@
 //! imports, and names that pure code must not use.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "syn's enums are not exhaustive")]
 
 mod functions;
 mod modules;
@@ -24,8 +25,10 @@ const WIDTH: usize = 120;
 const PURE: &[&str] = &[
     "common/journal/src",
     "orchestrator/core/src",
-    "orchestrator/src/handler",
     "orchestrator/src/effects",
+    "orchestrator/src/entity",
+    "orchestrator/src/handler",
+    "orchestrator/src/rules",
     "order-service/src/order",
     "order-service/src/rules",
     "inventory-service/src/entity",
@@ -138,10 +141,11 @@ fn modules_import_each_other_in_one_direction() {
 fn pure_code_names_no_io_and_no_clock() {
     let mut violations = Vec::new();
     let sources = sources();
+    let tests = modules::test_modules(&sources);
     for place in PURE {
         let inside = |path: &str| path == format!("{place}.rs") || path.starts_with(&format!("{place}/"));
         let mut found = false;
-        for source in sources.iter().filter(|source| inside(&source.path)) {
+        for source in sources.iter().filter(|source| inside(&source.path) && !modules::is_in(source, &tests)) {
             found = true;
             let code = modules::code_without_tests(&source.parsed());
             for word in IMPURE.iter().filter(|word| code.contains(&modules::spaced(word))) {

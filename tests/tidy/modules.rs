@@ -56,6 +56,27 @@ fn file_of(path: &[String], modules: &BTreeSet<String>) -> String {
     known.into_iter().find(|module| modules.contains(module)).unwrap_or_default()
 }
 
+/// The modules, with all below them, that exist only in tests: `folder/src` and the module's name.
+pub fn test_modules(sources: &[Source]) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for source in sources {
+        let Some((folder, path)) = source.path.rsplit_once("/src/") else { continue };
+        let parent = segments(&module_of(path));
+        for item in source.parsed().items.iter().filter(|item| is_test(item)) {
+            let name = child(item).map(|name| parent.iter().cloned().chain([name]).collect::<Vec<_>>().join("::"));
+            found.extend(name.map(|name| (folder.to_owned(), name)));
+        }
+    }
+    found
+}
+
+/// Returns true if the file belongs to one of these modules.
+pub fn is_in(source: &Source, modules: &BTreeSet<(String, String)>) -> bool {
+    let Some((folder, path)) = source.path.rsplit_once("/src/") else { return false };
+    let segments = segments(&module_of(path));
+    (1..=segments.len()).any(|length| modules.contains(&(folder.to_owned(), segments[..length].join("::"))))
+}
+
 /// The absolute paths that these items of `module` name.
 fn read_items(items: &[syn::Item], module: &[String], paths: &mut BTreeSet<Vec<String>>) {
     let children: BTreeSet<String> = items.iter().filter_map(child).collect();
@@ -103,6 +124,8 @@ fn read_tokens(tokens: TokenStream, scope: &Scope<'_>, paths: &mut BTreeSet<Vec<
     let mut at = 0;
     while at < tokens.len() {
         match &tokens[at] {
+            // `pub(in crate::a)` imports nothing.
+            TokenTree::Ident(word) if word == "pub" && is_parenthesis(tokens.get(at + 1)) => at += 1,
             TokenTree::Group(group) => read_tokens(group.stream(), scope, paths),
             TokenTree::Ident(word) if !follows_a_path(&tokens, at) && is_separator(&tokens, at + 1) => {
                 if let Some(base) = scope.base(&word.to_string()) {
@@ -148,7 +171,8 @@ fn read_path(tokens: &[TokenTree], at: usize, mut path: Vec<String>, paths: &mut
             let inner: Vec<TokenTree> = group.stream().into_iter().collect();
             let mut next = 0;
             while next < inner.len() {
-                next = read_path(&inner, next, path.clone(), paths).max(next + 1);
+                read_path(&inner, next, path.clone(), paths);
+                next += inner[next..].iter().take_while(|token| !is_comma(token)).count() + 1;
             }
             at + 1
         }
@@ -157,6 +181,14 @@ fn read_path(tokens: &[TokenTree], at: usize, mut path: Vec<String>, paths: &mut
             at
         }
     }
+}
+
+fn is_parenthesis(token: Option<&TokenTree>) -> bool {
+    matches!(token, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis)
+}
+
+fn is_comma(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(p) if p.as_char() == ',')
 }
 
 /// The module that this item declares.
@@ -295,6 +327,17 @@ mod tests {
             ("a/b.rs", "use super::f; fn g() {}"),
         ]);
         assert_eq!(ring, [["a", "a::b"]]);
+    }
+
+    #[test]
+    fn a_group_imports_its_members_and_not_its_parent() {
+        let ring = rings(&[
+            ("lib.rs", "mod a;"),
+            ("a.rs", "mod b; mod c; use b::B;"),
+            ("a/b.rs", "use super::{c, c::C as D, c::{E, F}};"),
+            ("a/c.rs", ""),
+        ]);
+        assert!(ring.is_empty(), "{ring:?}");
     }
 
     #[test]

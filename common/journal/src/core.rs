@@ -59,7 +59,7 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
             Input::Revoked => self.phase = Phase::Idle,
             Input::Message(message) => self.with_owner(|owner| owner.inbox.enqueue(message)),
             Input::Delivered { offset } => self.with_owner(|owner| owner.delivered(offset)),
-            Input::Rest => self.with_owner(|owner| owner.rest(out)),
+            Input::Idle => self.with_owner(|owner| owner.rest(out)),
             Input::Drain => self.with_owner(Owner::request_drain),
         }
     }

@@ -43,7 +43,7 @@ pub enum Input<E> {
     /// An append or a send failed, or can't be tried.
     Failed(Failure),
     /// No input for a while: leave the delivered mark for a successor.
-    Rest,
+    Idle,
     /// Decide nothing more; finish what is in flight ([`Output::Drained`]).
     Drain,
     /// The group takes the partition away.

@@ -118,14 +118,14 @@ fn what_may_not_be_delivered_is_sent_again_after_a_claim() {
 fn at_rest_the_mark_is_written_once() {
     let mut bench = Bench::owner();
     bench.receive("a +");
-    assert_eq!(bench.input(Input::Rest), [""; 0], "not while an entry is in flight");
+    assert_eq!(bench.input(Input::Idle), [""; 0], "not while an entry is in flight");
     bench.land();
-    assert_eq!(bench.input(Input::Rest), [""; 0], "nor a message");
+    assert_eq!(bench.input(Input::Idle), [""; 0], "nor a message");
     bench.input(Input::Delivered { offset: 1 });
-    assert_eq!(bench.input(Input::Rest), ["append"]);
+    assert_eq!(bench.input(Input::Idle), ["append"]);
     assert_eq!(bench.entry(0).delivered, 2);
     bench.land();
-    assert_eq!(bench.input(Input::Rest), [""; 0]);
+    assert_eq!(bench.input(Input::Idle), [""; 0]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod server;
 
 pub use docs::{check_description, docs_of, docs_routes};
 pub use edge::{Access, Asks, Caller, Edge};
-pub use extract::{Body, InPath, Params, PathId, idempotency_key, parameter, trace_of};
+pub use extract::{Body, Params, PathId, PathParams, idempotency_key, parameter, trace_of};
 pub use guard::finish;
 pub use health::{Health, Report, health_routes};
 pub use problem::Problem;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use common::http::{Body, InPath, Problem};
+use common::http::{Body, PathParams, Problem};
 use common::service::Context;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -105,7 +105,7 @@ impl From<Change> for ChangeBody {
         (status = 409, description = "It would remove more pieces than are available.")))]
 pub(super) async fn adjust(
     State(context): State<Context<Settings>>,
-    InPath(item): InPath<String>,
+    PathParams(item): PathParams<String>,
     headers: HeaderMap,
     Body(Adjustment { quantity, by, why }): Body<Adjustment>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
@@ -119,7 +119,7 @@ pub(super) async fn adjust(
     responses((status = 201, body = ChangeBody), (status = 404, description = "There is no such item.")))]
 pub(super) async fn receive(
     State(context): State<Context<Settings>>,
-    InPath(item): InPath<String>,
+    PathParams(item): PathParams<String>,
     headers: HeaderMap,
     Body(Receipt { quantity, by, why }): Body<Receipt>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
@@ -133,7 +133,7 @@ pub(super) async fn receive(
     responses((status = 201, body = ChangeBody), (status = 404, description = "There is no such item.")))]
 pub(super) async fn count(
     State(context): State<Context<Settings>>,
-    InPath(item): InPath<String>,
+    PathParams(item): PathParams<String>,
     headers: HeaderMap,
     Body(Count { on_hand, by, why }): Body<Count>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{HeaderMap, LINK, LOCATION};
 use axum::response::{IntoResponse, Response};
-use common::http::{Body, InPath, Params, Problem, parameter};
+use common::http::{Body, Params, PathParams, Problem, parameter};
 use common::service::Context;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ pub(super) struct WarehouseQuery {
     responses((status = 200, body = StockBody), (status = 404, description = "There is no such item.")))]
 pub(super) async fn show(
     State(context): State<Context<Settings>>,
-    InPath(item): InPath<String>,
+    PathParams(item): PathParams<String>,
     Params(WarehouseQuery { warehouse }): Params<WarehouseQuery>,
 ) -> Result<Json<StockBody>, Problem> {
     let warehouse = warehouse.as_ref().unwrap_or(&context.settings.stock.warehouse);
@@ -148,7 +148,7 @@ impl Count {
         headers(("Location" = String, description = "The path of the item.")))))]
 pub(super) async fn set(
     State(context): State<Context<Settings>>,
-    InPath(item): InPath<String>,
+    PathParams(item): PathParams<String>,
     headers: HeaderMap,
     Body(count): Body<Count>,
 ) -> Result<Response, Problem> {
@@ -259,7 +259,7 @@ impl From<MovementRow> for MovementBody {
     responses((status = 200, body = Movements), (status = 404, description = "There is no such item.")))]
 pub(super) async fn movements(
     State(context): State<Context<Settings>>,
-    InPath(item): InPath<String>,
+    PathParams(item): PathParams<String>,
     Params(query): Params<MovementQuery>,
 ) -> Result<Response, Problem> {
     let item = item_id(&item);

@@ -119,11 +119,12 @@ fn a_missing_payment_result_is_compensated() {
 #[test]
 fn a_failure_of_any_step_is_compensated_completely() {
     type Begin = fn() -> World;
-    let (reserve, pay): (Begin, Begin) = (order, || {
+    let reserve: Begin = order;
+    let pay: Begin = || {
         let mut world = order();
         world.ok("reserve");
         world
-    });
+    };
     for (step, begin, undone_if_known, undone_if_not) in [
         ("reserve", reserve, vec![], vec!["!reserve"]),
         ("request-payment", pay, vec!["!reserve"], vec!["!request-payment", "!reserve"]),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Json;
-use common::http::{Body, InPath, Problem, idempotency_key, trace_of};
+use common::http::{Body, PathParams, Problem, idempotency_key, trace_of};
 use common::messages::{Outgoing, header as headers};
 use common::time::Timestamp;
 use common::topics;
@@ -40,7 +40,7 @@ pub(super) struct ActionRequest {
 pub(super) async fn act(
     State(api): State<Api>,
     Extension(identity): Extension<Identity>,
-    InPath(id): InPath<String>,
+    PathParams(id): PathParams<String>,
     request: HeaderMap,
     Body(action): Body<ActionRequest>,
 ) -> Result<Json<Value>, ApiError> {

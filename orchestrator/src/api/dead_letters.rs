@@ -2,7 +2,7 @@
 
 use axum::extract::{Extension, State};
 use axum::response::Json;
-use common::http::{Body, InPath, Problem};
+use common::http::{Body, PathParams, Problem};
 use common::ids;
 use common::messages::Outgoing;
 use common::time::Timestamp;
@@ -39,14 +39,17 @@ pub(crate) struct Letter {
 
 /// `GET /api/dead-letters`
 pub(super) async fn topics(State(api): State<Api>) -> Result<Json<Value>, ApiError> {
-    let all = api.dead_topics().await?;
+    let all = api.dead_letter_topics().await?;
     let item =
         |dead: &DeadTopic| json!({ "topic": dead.topic.topic, "count": dead.topic.count, "putBack": dead.put_back });
     Ok(Json(json!({ "items": all.iter().map(item).collect::<Vec<_>>() })))
 }
 
 /// `GET /api/dead-letters/{topic}`: the newest messages.
-pub(super) async fn letters(State(api): State<Api>, InPath(topic): InPath<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn letters(
+    State(api): State<Api>,
+    PathParams(topic): PathParams<String>,
+) -> Result<Json<Value>, ApiError> {
     let letters = api.letters(&topic).await?;
     Ok(Json(json!({ "items": letters.iter().map(item).collect::<Vec<_>>() })))
 }
@@ -83,7 +86,7 @@ pub(super) struct PutBackRequest {
 pub(super) async fn put_back(
     State(api): State<Api>,
     Extension(identity): Extension<Identity>,
-    InPath((topic, partition, offset)): InPath<(String, i32, i64)>,
+    PathParams((topic, partition, offset)): PathParams<(String, i32, i64)>,
     Body(request): Body<PutBackRequest>,
 ) -> Result<Json<Value>, ApiError> {
     let position = Position { topic, partition, offset };
@@ -93,9 +96,9 @@ pub(super) async fn put_back(
 
 impl Api {
     /// The dead-letter topics.
-    pub(crate) async fn dead_topics(&self) -> Result<Vec<DeadTopic>, ApiError> {
+    pub(crate) async fn dead_letter_topics(&self) -> Result<Vec<DeadTopic>, ApiError> {
         let counts = self.context.view.read(view::put_back_counts).await.map_err(Problem::from)?;
-        let topics = self.context.watch.dead_topics().await.map_err(Problem::from)?.into_iter();
+        let topics = self.context.watch.dead_letter_topics().await.map_err(Problem::from)?.into_iter();
         let dead = topics.map(|topic| {
             let put_back = counts.get(&topic.topic).copied().unwrap_or(0);
             DeadTopic { topic, put_back }
@@ -112,7 +115,7 @@ impl Api {
             ));
         }
         let put_back = self.all_put_back(topic).await?;
-        let messages = self.context.watch.letters(topic, MAX_LETTERS).await.map_err(Problem::from)?.into_iter();
+        let messages = self.context.watch.dead_letters(topic, MAX_LETTERS).await.map_err(Problem::from)?.into_iter();
         let letter = |message: DeadLetter| {
             let own = put_back
                 .iter()
@@ -139,7 +142,7 @@ impl Api {
     ) -> Result<PutBack, ApiError> {
         let why = check_why(reason)?;
         let Position { topic, partition, offset } = position.clone();
-        let letter = self.context.watch.letter(&topic, partition, offset).await.map_err(Problem::from)?;
+        let letter = self.context.watch.dead_letter(&topic, partition, offset).await.map_err(Problem::from)?;
         let Some(letter) = letter else {
             return Err(ApiError::not_found(
                 format!("there is no message on {topic}, partition {partition}, offset {offset}"),

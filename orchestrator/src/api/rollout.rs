@@ -3,7 +3,7 @@
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Json;
-use common::http::{Body, InPath, Problem, trace_of};
+use common::http::{Body, PathParams, Problem, trace_of};
 use common::ids;
 use common::messages::{Outgoing, header as headers};
 use common::time::Timestamp;
@@ -32,7 +32,7 @@ pub(crate) struct RolloutRequest {
 pub(super) async fn set(
     State(api): State<Api>,
     Extension(identity): Extension<Identity>,
-    InPath(name): InPath<String>,
+    PathParams(name): PathParams<String>,
     headers: HeaderMap,
     Body(request): Body<RolloutRequest>,
 ) -> Result<Json<Value>, ApiError> {

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Json;
-use common::http::{InPath, Params};
+use common::http::{Params, PathParams};
 use common::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ pub(super) async fn list(State(api): State<Api>, Params(query): Params<Query>) -
 }
 
 /// `GET /api/sagas/{id}`
-pub(super) async fn one(State(api): State<Api>, InPath(id): InPath<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn one(State(api): State<Api>, PathParams(id): PathParams<String>) -> Result<Json<Value>, ApiError> {
     let saga = api.saga(saga_id(&id)?).await?;
     let definition = api.definition_of(&saga).await?;
     Ok(Json(representation::whole(&saga, definition.as_deref())))

@@ -3,7 +3,7 @@
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use common::http::InPath;
+use common::http::PathParams;
 use saga::Operate;
 use serde_json::Value;
 
@@ -95,7 +95,7 @@ fn reason(form: &Query) -> String {
 /// `POST /sagas/{id}/act`
 pub(super) async fn on_saga(
     State(pages): State<Pages>,
-    InPath(id): InPath<String>,
+    PathParams(id): PathParams<String>,
     SubmittedForm { request, form, headers }: SubmittedForm,
 ) -> Response {
     let back = format!("/sagas/{}", encoded(&id));
@@ -115,7 +115,7 @@ pub(super) async fn on_saga(
 /// `POST /definitions/{name}/rollout`
 pub(super) async fn rollout(
     State(pages): State<Pages>,
-    InPath(name): InPath<String>,
+    PathParams(name): PathParams<String>,
     SubmittedForm { request, form, headers }: SubmittedForm,
 ) -> Response {
     let set = async {
@@ -140,7 +140,7 @@ pub(super) async fn rollout(
 /// `POST /dead-letters/{topic}/put-back`
 pub(super) async fn put_back(
     State(pages): State<Pages>,
-    InPath(topic): InPath<String>,
+    PathParams(topic): PathParams<String>,
     SubmittedForm { request, form, .. }: SubmittedForm,
 ) -> Response {
     let back = format!("/dead-letters/{}", encoded(&topic));

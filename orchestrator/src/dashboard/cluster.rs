@@ -68,6 +68,6 @@ impl ClusterCache {
 
 async fn read_state(api: &Api) -> Result<ClusterState, ApiError> {
     let groups = api.groups().await?;
-    let dead = api.dead_topics().await?;
+    let dead = api.dead_letter_topics().await?;
     Ok(ClusterState { groups, dead })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use common::http::{InPath, Problem};
+use common::http::{PathParams, Problem};
 use maud::{Markup, html};
 use saga::{Definition, Format, Marks, draw, draw_marked};
 
@@ -177,7 +177,7 @@ async fn find(pages: &Pages, name: &str, version: u32) -> Result<Arc<Definition>
 /// `GET /definitions/{name}/{version}/flow.svg`, `flow.bpmn`, `source.toml`
 pub(super) async fn download(
     State(pages): State<Pages>,
-    InPath((name, version, file)): InPath<(String, u32, String)>,
+    PathParams((name, version, file)): PathParams<(String, u32, String)>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {

@@ -59,7 +59,8 @@ impl ActionKind {
         match self {
             Self::Pause => lang.text(
                 "Replies are still accepted, but no step starts and all timers stop until the saga is resumed.",
-                "As respostas continuam sendo aceitas, mas nenhum passo começa e os prazos param até a retomada da saga.",
+                "As respostas continuam sendo aceitas, mas nenhum passo começa e os prazos param até a retomada da \
+                 saga.",
             ),
             Self::Resume => {
                 lang.text("The saga continues from where it was paused.", "A saga continua de onde foi pausada.")

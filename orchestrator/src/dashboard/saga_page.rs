@@ -123,7 +123,10 @@ fn step_details(saga: &Saga, definition: Option<&Definition>, step: &StepState, 
             (components::json(answer))
         }
         @if let Some((name, payload)) = &compensates {
-            h3 { (lang.text("Compensation", "Compensação")) " " code { (name) } " " span.hint { (step.compensations) "×" } }
+            h3 {
+                (lang.text("Compensation", "Compensação")) " " code { (name) } " "
+                span.hint { (step.compensations) "×" }
+            }
             (components::json(payload))
         }
     } }

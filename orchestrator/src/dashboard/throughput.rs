@@ -39,7 +39,7 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
             }
         }
         @match &cluster {
-            Ok(cluster) => { (groups(&cluster.groups, lang)) (dead_topics(&cluster.dead, lang)) }
+            Ok(cluster) => { (groups(&cluster.groups, lang)) (dead_letter_topics(&cluster.dead, lang)) }
             Err(error) => p.wrong role="alert" { (error.text(lang)) },
         }
     };
@@ -170,7 +170,7 @@ fn group_row(group: &Group, heads: [&str; 5], lang: Lang) -> Markup {
     } }
 }
 
-fn dead_topics(topics: &[DeadTopic], lang: Lang) -> Markup {
+fn dead_letter_topics(topics: &[DeadTopic], lang: Lang) -> Markup {
     let heads = [lang.text("Topic", "Tópico"), lang.text("Messages", "Mensagens"), lang.text("Put back", "Devolvidas")];
     html! { section {
         h2 { (lang.text("Dead letters", "Mensagens mortas")) }

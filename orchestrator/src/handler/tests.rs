@@ -17,8 +17,10 @@ use crate::entity::saga_key;
 use crate::messages::{ROLLOUT_SET, SAGA_ACTION, SagaAction};
 
 const GIFT_CARD: &str = include_str!("../../../tests/scenarios/gift-card/gift-card.toml");
-const CODE: &str = "receive = { topic = \"codes\", correlation = \"card.saga\", status = \"card.is\", yes = [\"good\"], \
-                    timeout = \"1m\" }";
+const CODE: &str = concat!(
+    r#"receive = { topic = "codes", correlation = "card.saga", status = "card.is", "#,
+    r#"yes = ["good"], timeout = "1m" }"#
+);
 
 fn id() -> Uuid {
     Uuid::from_u128(7)

@@ -67,7 +67,7 @@ impl Listing {
     /// 403 if a customer requests another customer's orders.
     fn visible_to(mut self, caller: &Caller) -> Result<Self, Problem> {
         if let Some(customer) = caller.only()? {
-            self.filter.customer.map_or(Ok(()), |requested| caller.may_act_for(requested))?;
+            self.filter.customer.map_or(Ok(()), |requested| caller.check_may_act_for(requested))?;
             self.filter.customer = Some(customer);
         }
         Ok(self)

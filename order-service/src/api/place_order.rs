@@ -41,7 +41,7 @@ pub(super) async fn place(
     let name = idempotency_key(&headers)?.map(|name| caller.own_name(name));
     let id = name.as_ref().map_or_else(OrderId::generate, |name| OrderId(ids::derive(&["order", name])));
     let placed = body.checked(&context.settings.orders, id, Timestamp::now())?;
-    caller.may_act_for(placed.customer_id)?;
+    caller.check_may_act_for(placed.customer_id)?;
     if name.is_some()
         && let Some(known) = lookup::find(&context, id).await?
     {

@@ -197,10 +197,10 @@ impl Protocol {
         all.extend((0..s.late.len()).map(Event::LateLands));
     }
 
-    /// Returns true if [`Input::Rest`] would append a mark.
+    /// Returns true if [`Input::Idle`] would append a mark.
     fn would_mark(&self, instance: &Instance) -> bool {
         let mut out = Vec::new();
-        instance.core.clone().handle(Input::Rest, &mut out);
+        instance.core.clone().handle(Input::Idle, &mut out);
         !out.is_empty()
     }
 
@@ -235,7 +235,7 @@ impl Protocol {
             }
             Event::Rest(i) => {
                 n.marks += 1;
-                self.input(&mut n, i, Input::Rest);
+                self.input(&mut n, i, Input::Idle);
             }
             Event::Arrives(i) => {
                 let (offset, output) = n.instances[i].sends.pop_front().unwrap();

@@ -168,7 +168,7 @@ impl Run {
             }
             Step::Messages(i, topic, n, again) => self.messages(i, TOPICS[topic], n, again),
             Step::Arrives(i, n) => (0..n).for_each(|_| self.arrives(i)),
-            Step::Rest(i) => self.input(i, Input::Rest),
+            Step::Rest(i) => self.input(i, Input::Idle),
             Step::Time(by) => self.now.0 += by,
             Step::AppendFails(i) => self.instances[i].failed |= self.instances[i].appends.pop_front().is_some(),
             Step::FailureReported(i) if self.instances[i].failed => self.input(i, Input::Failed(Failure::Stalled)),

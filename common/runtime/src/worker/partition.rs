@@ -112,7 +112,7 @@ where
         match first {
             Some(Event::Stop) => return false,
             Some(event) => self.take(event),
-            None if self.core.queued() == 0 => self.input(Input::Rest),
+            None if self.core.queued() == 0 => self.input(Input::Idle),
             None => {}
         }
         while let Ok(event) = self.events.try_recv() {

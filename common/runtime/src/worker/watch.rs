@@ -102,7 +102,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`WatchError`].
-    pub async fn dead_topics(&self) -> Result<Vec<DeadLetterTopic>, WatchError> {
+    pub async fn dead_letter_topics(&self) -> Result<Vec<DeadLetterTopic>, WatchError> {
         self.blocking(Self::read_dead_topics).await
     }
 
@@ -110,7 +110,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`WatchError`].
-    pub async fn letters(&self, topic: &str, most: usize) -> Result<Vec<DeadLetter>, WatchError> {
+    pub async fn dead_letters(&self, topic: &str, most: usize) -> Result<Vec<DeadLetter>, WatchError> {
         let topic = topic.to_owned();
         self.blocking(move |watch| {
             let mut all = Vec::new();
@@ -130,7 +130,12 @@ impl Watch {
     ///
     /// # Errors
     /// [`WatchError`].
-    pub async fn letter(&self, topic: &str, partition: i32, offset: i64) -> Result<Option<DeadLetter>, WatchError> {
+    pub async fn dead_letter(
+        &self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+    ) -> Result<Option<DeadLetter>, WatchError> {
         let topic = topic.to_owned();
         self.blocking(move |watch| {
             if !watch.partitions(&topic)?.contains(&partition) {

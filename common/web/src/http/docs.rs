@@ -20,7 +20,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_swagger_ui::Config;
 
-use super::extract::InPath;
+use super::extract::PathParams;
 use super::problem::Problem;
 
 /// The path of the description.
@@ -82,7 +82,7 @@ pub fn docs_of(description: impl Into<String>) -> Router {
         )
         .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
         .route("/docs/", get(move || index(String::new())))
-        .route("/docs/{file}", get(move |InPath(path): InPath<String>| page(path)))
+        .route("/docs/{file}", get(move |PathParams(path): PathParams<String>| page(path)))
 }
 
 fn file(path: &str, config: Arc<Config<'static>>) -> Response {

@@ -105,10 +105,10 @@ impl Edge {
         let access = if is_public(path) { Access::Open } else { (self.access_of)(request.method(), path) };
         match access {
             Access::Open => Ok(Caller::without_rights()),
-            Access::Known => auth.authenticate(request.headers()),
+            Access::Authenticated => auth.authenticate(request.headers()),
             Access::Operator => {
                 let caller = auth.authenticate(request.headers())?;
-                if caller.needs_operator().is_ok() { Ok(caller) } else { Err(Denied::Forbidden) }
+                if caller.check_operator().is_ok() { Ok(caller) } else { Err(Denied::Forbidden) }
             }
         }
     }

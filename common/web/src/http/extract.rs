@@ -158,9 +158,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
 /// The parameters of the path, read as `T` (a text, a number, a tuple of several); 400 if they are not one.
 #[derive(Clone, Copy, Debug)]
-pub struct InPath<T>(pub T);
+pub struct PathParams<T>(pub T);
 
-impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathParams<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -243,7 +243,7 @@ mod tests {
             .route("/orders", get(|Params(page): Params<Page>| async move { format!("{:?}", page.limit) }))
             .route(
                 "/letters/{topic}/{offset}",
-                get(|InPath(at): InPath<(String, i64)>| async move { format!("{at:?}") }),
+                get(|PathParams(at): PathParams<(String, i64)>| async move { format!("{at:?}") }),
             )
             .route("/orders/{id}", get(|PathId(id): PathId| async move { id.to_string() }))
             .layer(axum::extract::DefaultBodyLimit::max(100))

@@ -16,7 +16,7 @@ pub enum Access {
     /// No authentication.
     Open,
     /// Authentication. The handler decides by the [`Caller`].
-    Known,
+    Authenticated,
     /// An operator.
     Operator,
 }
@@ -37,8 +37,8 @@ pub enum Access {
 /// ```
 ///
 /// Another customer's resources answer 404, so that callers can't learn that they exist. Lists filter by
-/// [`Caller::only`], requests in a customer's name check [`Caller::may_act_for`], and operators' requests check
-/// [`Caller::needs_operator`]. If authentication is off, everyone may do everything.
+/// [`Caller::only`], requests in a customer's name check [`Caller::check_may_act_for`], and operators' requests check
+/// [`Caller::check_operator`]. If authentication is off, everyone may do everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     name: Arc<str>,
@@ -106,7 +106,7 @@ impl Caller {
     ///
     /// # Errors
     /// 403.
-    pub fn may_act_for(&self, customer: Uuid) -> Result<(), Problem> {
+    pub fn check_may_act_for(&self, customer: Uuid) -> Result<(), Problem> {
         if self.sees(customer) {
             return Ok(());
         }
@@ -117,7 +117,7 @@ impl Caller {
     ///
     /// # Errors
     /// 403.
-    pub fn needs_operator(&self) -> Result<(), Problem> {
+    pub fn check_operator(&self) -> Result<(), Problem> {
         match self.rights {
             Rights::All | Rights::Operator => Ok(()),
             Rights::Customer(_) | Rights::Nothing => Err(Self::forbidden("This is for operators.")),
@@ -160,18 +160,18 @@ mod tests {
         let operator = Caller::operator("ops");
         assert!(ana.sees(ANA) && !ana.sees(BIA) && operator.sees(BIA));
         assert_eq!((ana.only().unwrap(), operator.only().unwrap()), (Some(ANA), None));
-        assert_eq!(ana.may_act_for(BIA).unwrap_err().status(), StatusCode::FORBIDDEN);
-        assert!(ana.may_act_for(ANA).is_ok() && operator.may_act_for(ANA).is_ok());
-        assert!(ana.needs_operator().is_err() && operator.needs_operator().is_ok());
+        assert_eq!(ana.check_may_act_for(BIA).unwrap_err().status(), StatusCode::FORBIDDEN);
+        assert!(ana.check_may_act_for(ANA).is_ok() && operator.check_may_act_for(ANA).is_ok());
+        assert!(ana.check_operator().is_err() && operator.check_operator().is_ok());
     }
 
     #[test]
     fn without_authentication_everyone_has_all_rights_and_on_an_open_path_no_rights() {
         let anyone = Caller::anyone();
         let without_rights = Caller::without_rights();
-        assert!(anyone.sees(ANA) && anyone.needs_operator().is_ok() && anyone.only().unwrap().is_none());
+        assert!(anyone.sees(ANA) && anyone.check_operator().is_ok() && anyone.only().unwrap().is_none());
         assert!(
-            !without_rights.sees(ANA) && without_rights.needs_operator().is_err() && without_rights.only().is_err()
+            !without_rights.sees(ANA) && without_rights.check_operator().is_err() && without_rights.only().is_err()
         );
     }
 

@@ -31,7 +31,7 @@ fn keys() -> AuthSettings {
 fn access_of(_: &Method, path: &str) -> Access {
     match path {
         "/open" => Access::Open,
-        "/own" => Access::Known,
+        "/own" => Access::Authenticated,
         _ => Access::Operator,
     }
 }
