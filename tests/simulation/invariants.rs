@@ -19,7 +19,7 @@ use crate::injected_bug::InjectedBug;
 use crate::kafka::{JournalRecord, Kafka, PARTITIONS, TopicPartition};
 use crate::view::View;
 
-/// The reason of an order whose payment's result did not come in time.
+/// The reason of an order whose payment timed out.
 const TIMED_OUT: &str = "payment_timed_out";
 
 /// Topic and id of a message. A message without an id is identified by its key and value.
@@ -76,7 +76,7 @@ impl InvariantChecker {
             None => _ = self.sent.insert(id, sent),
             Some(first) => {
                 self.repeated += 1;
-                // A repeated command is answered again, and the state may have changed in between. A repeated provider
+                // A repeated command gets another reply, and the state may have changed in between. A repeated provider
                 // call may also return another result.
                 let may_differ = id.0 == topics::SAGA_REPLIES || message.kind() == Some(PROVIDER_ANSWERED);
                 if *first != sent && !may_differ {

@@ -112,7 +112,7 @@ fn try_all(seeds: u64) -> Totals {
 }
 
 #[test]
-fn whatever_goes_wrong_every_order_ends_consistently() {
+fn whatever_fails_every_order_ends_consistently() {
     if let Some(seed) = number("SEED") {
         let outcome = run(seed, &definitions(), InjectedBug::None, true);
         print(&format!("{}\n{:?} {:?}", outcome.lines.join("\n"), outcome.tally, outcome.endings));

@@ -11,7 +11,7 @@ pub enum Step {
     Late(usize),
     /// A record of a former claim is lost.
     LateLost(usize),
-    /// A message of a topic is record again.
+    /// A message of a topic is written again.
     Repeat,
     /// An unreadable record is appended to a journal.
     Garbage,
