@@ -1,5 +1,5 @@
-//! The message contract: what stands in `docs/asyncapi.json` is what the types say, its examples hold, and what the
-//! last releases wrote is still read.
+//! The message contract: `docs/asyncapi.json` is generated from the current types, its examples are valid, and messages
+//! of earlier releases can be read.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
 
@@ -11,13 +11,13 @@ use common::topics;
 use serde_json::{Value, json};
 use tests::contract::{COMMAND, Contract, FILE, JOURNALS, document, messages, text};
 use tests::files;
-use tests::kafka::Lying;
+use tests::kafka::ConsumedMessage;
 use tests::record;
 
 #[test]
-fn the_document_is_what_the_types_say() {
+fn the_document_is_generated_from_the_types() {
     let written = std::fs::read_to_string(files::root().join(FILE)).unwrap_or_default();
-    assert!(written == text().unwrap(), "{FILE} is not what the types say now: {COMMAND}");
+    assert!(written == text().unwrap(), "{FILE} is out of date: {COMMAND}");
 }
 
 /// AsyncAPI's own schema, which `./dev test` fetches.
@@ -38,26 +38,26 @@ fn the_document_is_asyncapi_3_0() {
 }
 
 #[test]
-fn every_reference_of_the_document_leads_somewhere() {
+fn every_reference_of_the_document_resolves() {
     common::http::check_description(&document().unwrap()).unwrap();
 }
 
 #[test]
-fn every_example_is_read_and_as_documented() {
+fn every_example_is_readable_and_valid() {
     let contract = Contract::new().unwrap();
     for entry in messages() {
         (entry.read)(entry.example.as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", entry.kind));
-        contract.takes(entry, &serde_json::from_str(entry.example).unwrap()).unwrap();
+        contract.validate_value(entry, &serde_json::from_str(entry.example).unwrap()).unwrap();
     }
 }
 
 #[test]
-fn every_message_stands_once_on_a_topic_that_is_there_and_every_topic_of_a_service_is() {
+fn every_message_has_one_known_topic_and_every_topic_of_a_service_is_known() {
     let topics: BTreeSet<_> = TOPICS.iter().map(|topic| topic.name).collect();
     let mut kinds = BTreeSet::new();
     for entry in messages() {
-        assert!(topics.contains(entry.topic), "{} is on {}, of which TOPICS knows nothing", entry.kind, entry.topic);
-        assert!(kinds.insert(entry.kind), "{} stands twice", entry.kind);
+        assert!(topics.contains(entry.topic), "{} is on {}, which is not in TOPICS", entry.kind, entry.topic);
+        assert!(kinds.insert(entry.kind), "{} is listed twice", entry.kind);
     }
     fn of<P: Program>(all: &mut Vec<&'static str>) {
         all.extend(P::INPUTS.iter().chain(P::OUTPUTS).filter(|topic| !topics::is_dead_letters(topic)));
@@ -72,45 +72,45 @@ fn every_message_stands_once_on_a_topic_that_is_there_and_every_topic_of_a_servi
     }
 }
 
-fn lying(topic: &str, headers: &[(&str, &str)], value: &Value) -> Lying {
+fn message(topic: &str, headers: &[(&str, &str)], value: &Value) -> ConsumedMessage {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let value = value.to_string().into_bytes();
-    Lying { topic: topic.to_owned(), partition: 0, offset: 0, at: 0, key: None, headers, value }
+    ConsumedMessage { topic: topic.to_owned(), partition: 0, offset: 0, at: 0, key: None, headers, value }
 }
 
 #[test]
-fn what_is_not_documented_is_found() {
+fn undocumented_messages_are_detected() {
     let contract = Contract::new().unwrap();
     let result = json!({"orderId": "0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b", "status": " Approved "});
-    contract.holds(&lying(topics::PAYMENT_RESULTS, &[], &result)).unwrap();
+    contract.validate(&message(topics::PAYMENT_RESULTS, &[], &result)).unwrap();
     let wrong = json!({"orderId": "0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b", "status": "perhaps"});
-    assert!(contract.holds(&lying(topics::PAYMENT_RESULTS, &[], &wrong)).is_err());
-    let unknown = lying(topics::ORDER_COMMANDS, &[("ce_type", "order.dream")], &json!({}));
-    assert!(contract.holds(&unknown).unwrap_err().to_string().contains("order.dream"));
-    assert!(contract.holds(&lying("dreams", &[], &json!({}))).is_err());
+    assert!(contract.validate(&message(topics::PAYMENT_RESULTS, &[], &wrong)).is_err());
+    let unknown = message(topics::ORDER_COMMANDS, &[("ce_type", "order.dream")], &json!({}));
+    assert!(contract.validate(&unknown).unwrap_err().to_string().contains("order.dream"));
+    assert!(contract.validate(&message("dreams", &[], &json!({}))).is_err());
     let reply = json!({"outcome": "ok", "data": {}});
-    let without = lying(topics::SAGA_REPLIES, &[("step", "reserve")], &reply);
-    assert!(contract.holds(&without).unwrap_err().to_string().contains("headers"), "headers are looked at, too");
+    let without = message(topics::SAGA_REPLIES, &[("step", "reserve")], &reply);
+    assert!(contract.validate(&without).unwrap_err().to_string().contains("headers"), "headers are not validated");
     assert!(MESSAGES.iter().any(|entry| entry.sort == Sort::Reply));
 }
 
 #[test]
-fn what_earlier_releases_wrote_is_still_read() {
+fn messages_of_earlier_releases_are_still_read() {
     let readers: BTreeMap<_, _> = JOURNALS.iter().map(|journal| (journal.topic, journal.read)).collect();
     let mut read = BTreeSet::new();
     let mut wrong = Vec::new();
     for release in std::fs::read_dir(record::releases()).unwrap().map(|entry| entry.unwrap().path()) {
-        for (topic, all) in record::kept(&release).unwrap() {
-            for kept in all {
-                let entry = messages().find(|entry| entry.topic == topic && entry.kind == kept.kind);
+        for (topic, all) in record::read(&release).unwrap() {
+            for recorded in all {
+                let entry = messages().find(|entry| entry.topic == topic && entry.kind == recorded.kind);
                 let reader = readers.get(topic.as_str()).copied().or(entry.map(|entry| entry.read));
-                let bytes = kept.value.to_string().into_bytes();
-                let told = reader.map_or_else(|| Err("nobody reads it".to_owned()), |reads| reads(&bytes));
-                wrong.extend(told.err().map(|why| format!("{} {topic} {}: {why}", release.display(), kept.kind)));
-                read.insert((topic.clone(), kept.kind));
+                let bytes = recorded.value.to_string().into_bytes();
+                let result = reader.map_or_else(|| Err("it has no reader".to_owned()), |reads| reads(&bytes));
+                wrong.extend(result.err().map(|why| format!("{} {topic} {}: {why}", release.display(), recorded.kind)));
+                read.insert((topic.clone(), recorded.kind));
             }
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    assert!(read.len() >= 20, "only {} kinds of messages are kept: {read:?}", read.len());
+    assert!(read.len() >= 20, "only {} kinds of messages are recorded: {read:?}", read.len());
 }

@@ -1,4 +1,4 @@
-//! A real headless Chromium, and a tab in it that is used as a person would: go somewhere, look, click, type.
+//! A headless Chromium with a tab that tests control like a user: navigate, read, click, type.
 
 use std::path::{Path, PathBuf};
 
@@ -14,9 +14,9 @@ use tests::cluster::{PASSWORD, USER};
 use tests::files;
 use tests::wait::{SOON, until};
 
-/// Where Debian and others put it.
+/// Names of the executable on Debian and other systems.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-/// As `./dev test` fetches it.
+/// The path below the target directory where `./dev test` installs axe-core.
 const AXE: &str = "axe/node_modules/axe-core/axe.min.js";
 
 /// A browser.
@@ -25,7 +25,7 @@ pub struct Chromium {
     base: String,
 }
 
-/// A tab of it.
+/// A tab of the browser.
 pub struct Tab {
     page: Page,
     base: String,
@@ -38,19 +38,19 @@ fn executable() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut all = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
     all.find(|file| file.is_file()).context(
-        "no Chromium here: install Debian's package chromium (./dev test does as root), or name the program in \
-         CHROMIUM",
+        "no Chromium found: install Debian's package chromium (./dev test does as root), or set CHROMIUM to the \
+         program",
     )
 }
 
 impl Chromium {
-    /// Starts one for the pages at `base`.
+    /// Starts a browser for the pages at `base`.
     pub async fn start(base: &str, profile: &Path) -> Result<Self> {
         files::empty(profile)?;
         let config = BrowserConfig::builder()
             .chrome_executable(executable()?)
             .new_headless_mode()
-            // Root in a container has no user namespaces; the pages are our own.
+            // Root in a container has no user namespaces, and the pages are trusted.
             .no_sandbox()
             .user_data_dir(profile)
             .viewport(None)
@@ -65,23 +65,23 @@ impl Chromium {
         Ok(Self { browser, base: base.to_owned() })
     }
 
-    /// A tab of a fresh profile: nobody is logged in there.
+    /// A tab without cookies, so without a login.
     pub async fn tab(&mut self) -> Result<Tab> {
         self.browser.clear_cookies().await?;
         let page = self.browser.new_page("about:blank").await?;
         let tab = Tab { page, base: self.base.clone() };
-        tab.size(1440, 900, false).await?;
+        tab.set_size(1440, 900, false).await?;
         Ok(tab)
     }
 
-    /// A tab in which somebody is logged in who may act.
+    /// A tab with an operator's login.
     pub async fn logged_in(&mut self) -> Result<Tab> {
         let tab = self.tab().await?;
         tab.log_in(USER, PASSWORD).await?;
         Ok(tab)
     }
 
-    /// Ends it.
+    /// Stops the browser.
     pub async fn stop(mut self) -> Result<()> {
         self.browser.close().await?;
         self.browser.wait().await?;
@@ -90,14 +90,14 @@ impl Chromium {
 }
 
 impl Tab {
-    /// Goes to a page and waits until it is there.
+    /// Goes to a page and waits until it is loaded.
     pub async fn go(&self, path: &str) -> Result<()> {
         self.page.goto(format!("{}{path}", self.base)).await.with_context(|| format!("go to {path}"))?;
         self.page.wait_for_navigation().await?;
         Ok(())
     }
 
-    /// Logs in by the form.
+    /// Logs in with the form.
     pub async fn log_in(&self, user: &str, password: &str) -> Result<()> {
         self.go("/login").await?;
         self.fill("#user", user).await?;
@@ -105,41 +105,40 @@ impl Tab {
         self.submit("form.login button").await
     }
 
-    /// What a script says.
+    /// The value of a script.
     pub async fn eval(&self, script: &str) -> Result<Value> {
-        let told = self.page.evaluate(script).await.with_context(|| format!("evaluate {script}"))?;
-        Ok(told.value().cloned().unwrap_or(Value::Null))
+        let result = self.page.evaluate(script).await.with_context(|| format!("evaluate {script}"))?;
+        Ok(result.value().cloned().unwrap_or(Value::Null))
     }
 
-    /// The text of an element; none where there is no such element.
+    /// The text of an element, or `None` if there is no such element.
     pub async fn text(&self, selector: &str) -> Result<Option<String>> {
-        let told = self.eval(&format!("document.querySelector({})?.innerText ?? null", json!(selector))).await?;
-        Ok(told.as_str().map(str::to_owned))
+        let text = self.eval(&format!("document.querySelector({})?.innerText ?? null", json!(selector))).await?;
+        Ok(text.as_str().map(str::to_owned))
     }
 
-    /// The path and query it is at.
-    pub async fn at(&self) -> Result<String> {
+    /// The current path and query.
+    pub async fn location(&self) -> Result<String> {
         Ok(self.eval("location.pathname + location.search").await?.as_str().unwrap_or_default().to_owned())
     }
 
-    /// Waits until a script says yes.
-    pub async fn sees(&self, what: &str, script: &str) -> Result<()> {
+    /// Waits until a script returns `true`.
+    pub async fn wait_until(&self, what: &str, script: &str) -> Result<()> {
         let seen = until(what, SOON, || async { Ok((self.eval(script).await? == true).then_some(())) }).await;
         if seen.is_err() {
             let shown = self.text("body").await.ok().flatten().unwrap_or_default();
-            bail!("{what} is not seen at {}:\n{shown}", self.at().await.unwrap_or_default());
+            bail!("{what}: not at {}:\n{shown}", self.location().await.unwrap_or_default());
         }
         Ok(())
     }
 
-    /// Waits until an element shows a text.
-    pub async fn shows(&self, selector: &str, text: &str) -> Result<()> {
+    /// Waits until an element contains a text.
+    pub async fn wait_for_text(&self, selector: &str, text: &str) -> Result<()> {
         let script = format!("!!document.querySelector({})?.innerText.includes({})", json!(selector), json!(text));
-        self.sees(&format!("{text:?} in {selector}"), &script).await
+        self.wait_until(&format!("{text:?} in {selector}"), &script).await
     }
 
-    /// Clicks on an element as a mouse does. A page that is alive may put another in its place just then: that is
-    /// clicked on.
+    /// Clicks on an element with the mouse, and tries again if a live update replaces the element.
     pub async fn click(&self, selector: &str) -> Result<()> {
         let clicked = || async {
             let found = self.page.find_element(selector).await.with_context(|| format!("no {selector} to click on"))?;
@@ -149,11 +148,11 @@ impl Tab {
         until(&format!("a click on {selector}"), SOON, clicked).await
     }
 
-    /// Clicks on what leads to another page, and waits until that is there.
+    /// Clicks on an element that leads to another page, and waits until that is loaded.
     pub async fn submit(&self, selector: &str) -> Result<()> {
         self.eval("window.before = true").await?;
         self.click(selector).await?;
-        self.sees("the next page", "window.before !== true && document.readyState === 'complete'").await
+        self.wait_until("the next page", "window.before !== true && document.readyState === 'complete'").await
     }
 
     /// Types into a field.
@@ -166,8 +165,8 @@ impl Tab {
         Ok(())
     }
 
-    /// Chooses in a list.
-    pub async fn choose(&self, selector: &str, value: &str) -> Result<()> {
+    /// Selects a value in a list.
+    pub async fn select(&self, selector: &str, value: &str) -> Result<()> {
         let script = format!(
             "document.querySelector({0}).value = {1}; document.querySelector({0}).value",
             json!(selector),
@@ -177,41 +176,41 @@ impl Tab {
         Ok(())
     }
 
-    /// Presses a key where the focus is.
+    /// Presses a key in the focused element.
     pub async fn press(&self, key: &str) -> Result<()> {
         let focused = self.page.find_element(":focus").await.context("nothing has the focus")?;
         focused.press_key(key).await?;
         Ok(())
     }
 
-    /// Types where the focus is.
-    pub async fn types(&self, text: &str) -> Result<()> {
+    /// Types into the focused element.
+    pub async fn type_text(&self, text: &str) -> Result<()> {
         self.page.find_element(":focus").await.context("nothing has the focus")?.type_str(text).await?;
         Ok(())
     }
 
-    /// The size of the window.
-    pub async fn size(&self, width: i64, height: i64, phone: bool) -> Result<()> {
+    /// Sets the size of the window.
+    pub async fn set_size(&self, width: i64, height: i64, phone: bool) -> Result<()> {
         self.page.execute(SetDeviceMetricsOverrideParams::new(width, height, 1.0, phone)).await?;
         Ok(())
     }
 
-    /// `light` or `dark`.
-    pub async fn theme(&self, theme: &str) -> Result<()> {
+    /// Sets the color scheme: `light` or `dark`.
+    pub async fn set_theme(&self, theme: &str) -> Result<()> {
         let feature = MediaFeature { name: "prefers-color-scheme".to_owned(), value: theme.to_owned() };
         self.page.emulate_media_features(vec![feature]).await?;
         Ok(())
     }
 
-    /// The languages its person reads.
-    pub async fn language(&self, languages: &str) -> Result<()> {
+    /// Sets the accepted languages.
+    pub async fn set_languages(&self, languages: &str) -> Result<()> {
         let headers = Headers::new(json!({ "Accept-Language": languages }));
         self.page.execute(SetExtraHttpHeadersParams::new(headers)).await?;
         Ok(())
     }
 
-    /// A picture of the whole page.
-    pub async fn picture(&self, file: &Path) -> Result<()> {
+    /// Writes a screenshot of the whole page.
+    pub async fn screenshot(&self, file: &Path) -> Result<()> {
         let size = self.eval("[document.documentElement.clientWidth, document.documentElement.scrollHeight]").await?;
         let width = size[0].as_f64().unwrap_or(0.0);
         let height = size[1].as_f64().unwrap_or(0.0);
@@ -223,22 +222,25 @@ impl Tab {
         Ok(())
     }
 
-    /// What axe-core finds on the page that is serious or critical: a line each.
-    pub async fn barriers(&self) -> Result<Vec<String>> {
+    /// The serious and critical accessibility violations that axe-core finds, one per line.
+    pub async fn accessibility_violations(&self) -> Result<Vec<String>> {
         let file = files::target()?.join(AXE);
         let axe = std::fs::read_to_string(&file).with_context(|| {
-            format!("{} is not there: ./dev test fetches it (npm install --prefix target/axe axe-core)", file.display())
+            format!(
+                "{} does not exist: ./dev test fetches it (npm install --prefix target/axe axe-core)",
+                file.display()
+            )
         })?;
         self.page.evaluate(format!("{axe};true")).await.context("axe-core")?;
-        let found = self.eval("axe.run(document).then((told) => told.violations)").await?;
+        let found = self.eval("axe.run(document).then((results) => results.violations)").await?;
         let serious = found.as_array().into_iter().flatten();
         let serious = serious.filter(|one| one["impact"] == "serious" || one["impact"] == "critical");
-        let told = serious.map(|one| {
+        let violations = serious.map(|one| {
             let nodes = one["nodes"].as_array().cloned().unwrap_or_default();
             let shown: Vec<String> =
                 nodes.iter().take(4).map(|node| format!("{} ({})", node["html"], node["failureSummary"])).collect();
             format!("{}: {}\n    {}", one["id"], one["help"], shown.join("\n    "))
         });
-        Ok(told.collect())
+        Ok(violations.collect())
     }
 }

@@ -1,26 +1,26 @@
-//! How every page looks: at the width of a phone and of a desk, light and dark. Nothing is cut off, nothing keeps
-//! anybody out, and there is a picture of each for a person to look at.
+//! The layout of every page at the widths of a phone and a desktop, in light and dark: no page is too wide, none has a
+//! serious accessibility violation, and a screenshot of each is written.
 
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use tests::cluster::Cluster;
 use tests::files;
+use tests::orders::{PlacedOrder, RESULTS};
 use tests::process::Name;
-use tests::story::{Placed, RESULTS};
 use tests::wait::{PATIENT, until_is};
 
 use crate::browser::Chromium;
 
-crate::played!(every_page_at_both_widths_in_both_themes);
+crate::browser_tests!(every_page_at_both_widths_in_both_themes);
 
 const WIDTHS: [(i64, i64, bool); 2] = [(360, 740, true), (1440, 900, false)];
 const THEMES: [&str; 2] = ["light", "dark"];
 
-/// Orders in every state: paid, rejected, declined, waiting, retrying, stopped.
-async fn a_busy_day(cluster: &Arc<Cluster>) -> Result<[Placed; 3]> {
+/// Places orders in every state: paid, rejected, declined, waiting, retrying, incident.
+async fn orders_in_every_state(cluster: &Arc<Cluster>) -> Result<[PlacedOrder; 3]> {
     let item = cluster.item(500).await?;
-    let little = cluster.item(1).await?;
+    let scarce = cluster.item(1).await?;
     let mut paid = Vec::new();
     let mut declined = Vec::new();
     for number in 0..12 {
@@ -39,12 +39,12 @@ async fn a_busy_day(cluster: &Arc<Cluster>) -> Result<[Placed; 3]> {
     for order in &declined {
         order.ends("payment_not_completed").await?;
     }
-    little.order(5).place().await?.ends("rejected").await?;
+    scarce.order(5).place().await?.ends("rejected").await?;
     for _ in 0..4 {
         item.order(1).place().await?.payment("pending").await?;
     }
-    cluster.kafka.publish(RESULTS, Some(0), b"this is no JSON").await?;
-    cluster.dead_letter(RESULTS, b"this is no JSON").await?;
+    cluster.kafka.publish(RESULTS, Some(0), b"this is not JSON").await?;
+    cluster.dead_letter(RESULTS, b"this is not JSON").await?;
     let payments = cluster.service(Name::Payments)?;
     payments.sigterm().await?;
     let stopped = item.order(2).place().await?;
@@ -58,7 +58,7 @@ async fn a_busy_day(cluster: &Arc<Cluster>) -> Result<[Placed; 3]> {
 }
 
 async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
-    let [paid, declined, stopped] = a_busy_day(cluster).await?;
+    let [paid, declined, stopped] = orders_in_every_state(cluster).await?;
     let pages = [
         ("flow", "/?window=1h".to_owned()),
         ("sagas", "/sagas".to_owned()),
@@ -72,11 +72,11 @@ async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromi
         ("dead-letters", "/dead-letters/payment-results.dlq".to_owned()),
         ("definitions", "/definitions".to_owned()),
         ("definition", "/definitions/order/3".to_owned()),
-        ("wrong", "/sagas/no-id".to_owned()),
+        ("not-found", "/sagas/no-id".to_owned()),
     ];
     let folder = files::target()?.join("screenshots");
     files::empty(&folder)?;
-    let mut barriers = Vec::new();
+    let mut violations = Vec::new();
     let tab = chromium.tab().await?;
     let login = [("login", "/login".to_owned())];
     for (round, pages) in [login.as_slice(), pages.as_slice()].into_iter().enumerate() {
@@ -84,12 +84,12 @@ async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromi
             tab.log_in(tests::cluster::USER, tests::cluster::PASSWORD).await?;
         }
         for (width, height, phone) in WIDTHS {
-            tab.size(width, height, phone).await?;
+            tab.set_size(width, height, phone).await?;
             for theme in THEMES {
-                tab.theme(theme).await?;
+                tab.set_theme(theme).await?;
                 for (name, path) in pages {
                     tab.go(path).await?;
-                    tab.sees("the page", "document.readyState === 'complete' && !!document.querySelector('h1')")
+                    tab.wait_until("the page", "document.readyState === 'complete' && !!document.querySelector('h1')")
                         .await?;
                     if phone || name.starts_with("saga-") || *name == "dead-letters" {
                         tab.eval(
@@ -97,17 +97,22 @@ async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromi
                         )
                         .await?;
                     }
-                    tab.picture(&folder.join(format!("{name}-{width}-{theme}.png"))).await?;
-                    let place = format!("{name} at {width}, {theme}");
+                    tab.screenshot(&folder.join(format!("{name}-{width}-{theme}.png"))).await?;
+                    let page = format!("{name} at {width}, {theme}");
                     let wide =
                         tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await?;
-                    ensure!(wide.as_i64() <= Some(0), "{place}: the page is {wide} pixels too wide");
-                    barriers.extend(tab.barriers().await?.into_iter().map(|barrier| format!("{place}: {barrier}")));
+                    ensure!(wide.as_i64() <= Some(0), "{page}: {wide} pixels too wide");
+                    violations.extend(
+                        tab.accessibility_violations()
+                            .await?
+                            .into_iter()
+                            .map(|violation| format!("{page}: {violation}")),
+                    );
                 }
             }
         }
     }
     cluster.service(Name::Payments)?.restart().await?;
-    ensure!(barriers.is_empty(), "{}", barriers.join("\n"));
+    ensure!(violations.is_empty(), "{}", violations.join("\n"));
     Ok(())
 }

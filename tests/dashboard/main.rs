@@ -1,12 +1,12 @@
-//! The dashboard in a real Chromium, over real services and a real broker: what people do there, what they see, and
-//! that it can be seen by all of them. Pictures of every page lie in `target/screenshots` afterwards. One story alone:
-//! `cargo test -p tests --test dashboard -- NAME`.
+//! Tests the dashboard in Chromium on real services and a real broker: interactions, layout and accessibility. They
+//! write screenshots of every page to `target/screenshots`. Run a single test with `cargo test -p tests --test
+//! dashboard -- NAME`.
 
 #![allow(clippy::unwrap_used, reason = "all of this program is a test")]
 
 mod browser;
+mod interactions;
 mod looks;
-mod stories;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use anyhow::Result;
 use libtest_mimic::{Failed, Trial};
 use tests::cluster::{Cluster, Options};
 use tests::process::Name;
-use tests::stage::{Scenario, Stage};
+use tests::runner::{Runner, Scenario};
 
 use self::browser::Chromium;
 
 /// The default password's hash, for a viewer.
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$9u0BROcnW++b280+UnDsKg$d2UUpwyOLlgGW9/DyVvn5b4bi2JlqMilFY5zv7uSMfg";
 
-/// People say how payments end; new orders begin on a version of the saga that gives up soon.
+/// Operators publish the payment results. New orders start with a version of the saga with short timeouts.
 const CLUSTER: Options = Options {
     name: "dashboard",
     instances: 1,
@@ -31,41 +31,41 @@ const CLUSTER: Options = Options {
         (Name::Orchestrator, "DASHBOARD__VIEWER", "guest"),
         (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", HASH),
     ],
-    patience: None,
+    result_timeout: None,
     definitions: &[("order-4.toml", include_str!("order-4.toml"))],
     log: "info",
 };
 
-/// Turns async functions into named stories, each with a browser of its own.
-macro_rules! played {
+/// Turns async functions into named tests, each with its own browser.
+macro_rules! browser_tests {
     ($($name:ident),+ $(,)?) => {
-        pub(crate) const ALL: &[(&str, tests::stage::Scenario)] = &[$((stringify!($name), |cluster, _| {
+        pub(crate) const ALL: &[(&str, tests::runner::Scenario)] = &[$((stringify!($name), |cluster, _| {
             Box::pin(async move {
                 let mut chromium = $crate::chromium(&cluster, stringify!($name)).await?;
-                let told = $name(&cluster, &mut chromium).await;
-                let ended = chromium.stop().await;
-                told.and(ended)
+                let result = $name(&cluster, &mut chromium).await;
+                let stopped = chromium.stop().await;
+                result.and(stopped)
             })
         })),+];
     };
 }
-pub(crate) use played;
+pub(crate) use browser_tests;
 
-/// A browser for a story.
-async fn chromium(cluster: &Arc<Cluster>, story: &str) -> Result<Chromium> {
-    Chromium::start(&cluster.service(Name::Orchestrator)?.url(""), &cluster.scratch(story)?).await
+/// Starts a browser for a test.
+async fn chromium(cluster: &Arc<Cluster>, test: &str) -> Result<Chromium> {
+    Chromium::start(&cluster.service(Name::Orchestrator)?.url(""), &cluster.scratch(test)?).await
 }
 
 fn main() -> ExitCode {
-    tests::stage::run(|stage| Ok(trials(stage)))
+    tests::runner::run(|runner| Ok(trials(runner)))
 }
 
-fn trials(stage: Option<&Arc<Stage>>) -> Vec<Trial> {
-    let all = stories::ALL.iter().chain(looks::ALL).copied();
-    let trial = |(name, story): (&str, Scenario)| {
-        let stage = stage.map(Arc::clone);
-        Trial::test(format!("dashboard::{name}"), move || match stage {
-            Some(stage) => stage.play(&CLUSTER, story).map_err(Failed::from),
+fn trials(runner: Option<&Arc<Runner>>) -> Vec<Trial> {
+    let all = interactions::ALL.iter().chain(looks::ALL).copied();
+    let trial = |(name, test): (&str, Scenario)| {
+        let runner = runner.map(Arc::clone);
+        Trial::test(format!("dashboard::{name}"), move || match runner {
+            Some(runner) => runner.run(&CLUSTER, test).map_err(Failed::from),
             None => Ok(()),
         })
     };

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use tests::files::root;
 
-use crate::{all_good, documents};
+use crate::{assert_none, documents};
 
 /// The commands in `./dev help` and, of those that only have subcommands, the subcommands.
 fn dev_commands() -> BTreeMap<String, BTreeSet<String>> {
@@ -37,7 +37,7 @@ fn is_word(word: &str) -> bool {
 }
 
 #[test]
-fn every_dev_command_is_one_of_its_help() {
+fn every_dev_command_is_in_its_help() {
     let commands = dev_commands();
     let mut wrong = Vec::new();
     for (path, document) in documents() {
@@ -57,7 +57,7 @@ fn every_dev_command_is_one_of_its_help() {
             }
         }
     }
-    all_good(&wrong);
+    assert_none(&wrong);
 }
 
 /// The targets of each package: (kind, name).
@@ -77,7 +77,7 @@ fn targets() -> BTreeMap<String, BTreeSet<(String, String)>> {
     packages
 }
 
-/// What is wrong with one `cargo` command, given without the word `cargo`.
+/// The errors of one `cargo` command, given without the word `cargo`.
 fn check_cargo(words: &[&str], packages: &BTreeMap<String, BTreeSet<(String, String)>>) -> Vec<String> {
     let words: Vec<&str> =
         words.iter().take_while(|word| **word != "--" && **word != "&&" && **word != ">").copied().collect();
@@ -93,8 +93,8 @@ fn check_cargo(words: &[&str], packages: &BTreeMap<String, BTreeSet<(String, Str
     for kind in ["bin", "test", "bench", "example"] {
         let Some(name) = after(&[&format!("--{kind}")]) else { continue };
         let wanted = (kind.to_owned(), name.to_owned());
-        let mut looked_at = packages.iter().filter(|(name, _)| package.is_none_or(|package| package == name.as_str()));
-        if !looked_at.any(|(_, targets)| targets.contains(&wanted)) {
+        let mut candidates = packages.iter().filter(|(name, _)| package.is_none_or(|package| package == name.as_str()));
+        if !candidates.any(|(_, targets)| targets.contains(&wanted)) {
             wrong.push(format!("no {kind} {name} in {}", package.unwrap_or("the workspace")));
         }
     }
@@ -122,13 +122,13 @@ fn every_cargo_command_names_targets_of_the_workspace() {
             }
         }
     }
-    all_good(&wrong);
+    assert_none(&wrong);
 }
 
 #[test]
-fn a_target_that_does_not_exist_is_found() {
+fn a_missing_target_is_reported() {
     let packages = targets();
     assert!(check_cargo(&["test", "-p", "tests", "--test", "docs"], &packages).is_empty());
     assert_eq!(check_cargo(&["run", "-p", "tests", "--bin", "nothing"], &packages), ["no bin nothing in tests"]);
-    assert_eq!(check_cargo(&["test", "-p", "nobody"], &packages), ["no package nobody"]);
+    assert_eq!(check_cargo(&["test", "-p", "missing"], &packages), ["no package missing"]);
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tests::files::root;
 
-use crate::{all_good, documents, tracked};
+use crate::{assert_none, documents, tracked};
 
-/// What keeps an invariant, behind this mark.
+/// The mark before the tests that keep an invariant.
 const KEPT_BY: &str = "*Kept by:* ";
 
 struct Invariant {
@@ -36,7 +36,7 @@ fn invariants() -> Vec<Invariant> {
     found
 }
 
-/// The names of all functions in the code, and of tests that a program of its own names.
+/// The names of all functions, and of tests that a program registers itself.
 fn functions() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for path in tracked("rs") {
@@ -54,7 +54,7 @@ fn spans(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_invariant_has_an_id_of_its_own_and_says_what_keeps_it() {
+fn every_invariant_has_a_unique_id_and_names_its_tests() {
     let mut wrong = Vec::new();
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();
     for Invariant { line, id, kept_by } in invariants() {
@@ -66,7 +66,7 @@ fn every_invariant_has_an_id_of_its_own_and_says_what_keeps_it() {
         }
     }
     assert!(lines.len() > 20, "only {} invariants found", lines.len());
-    all_good(&wrong);
+    assert_none(&wrong);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn every_test_that_keeps_an_invariant_exists() {
             wrong.push(format!("ARCHITECTURE.md:{line}: {id} names `{name}`, and there is no such function"));
         }
     }
-    all_good(&wrong);
+    assert_none(&wrong);
 }
 
 /// A reference is written "invariant J1".
@@ -97,5 +97,5 @@ fn every_invariant_that_a_document_refers_to_exists() {
             }
         }
     }
-    all_good(&wrong);
+    assert_none(&wrong);
 }

@@ -26,7 +26,7 @@ fn tracked(extension: &str) -> Vec<PathBuf> {
     let listed = String::from_utf8(output.stdout).unwrap();
     let mut files: Vec<PathBuf> = listed.lines().map(|line| root().join(line)).filter(|path| path.is_file()).collect();
     if !output.status.success() {
-        // A copy without git's data.
+        // A copy without git metadata.
         walk(&root(), extension, &mut files);
     }
     assert!(!files.is_empty(), "no {pattern} below {}", root().display());
@@ -52,7 +52,7 @@ fn documents() -> BTreeMap<PathBuf, Document> {
     tracked("md").into_iter().map(read).collect()
 }
 
-fn all_good(wrong: &[String]) {
+fn assert_none(wrong: &[String]) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
@@ -77,7 +77,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
             }
         }
     }
-    all_good(&wrong);
+    assert_none(&wrong);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn the_readme_is_short_and_has_the_sample_order() {
 }
 
 #[test]
-fn the_settings_are_documented_as_they_are() {
+fn the_settings_document_is_up_to_date() {
     let written = std::fs::read_to_string(root().join(settings_doc::FILE)).unwrap_or_default();
     let command = settings_doc::COMMAND;
     assert!(written == settings_doc::text().unwrap(), "{} is out of date: {command}", settings_doc::FILE);

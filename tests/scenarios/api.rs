@@ -1,4 +1,4 @@
-//! The services' HTTP: the sample curl, what is read right after it was written, lists, problems, traces, the login.
+//! The services' HTTP APIs: the sample request, read-after-write, lists, problems, traces, the login.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -8,29 +8,29 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tests::broker::Broker;
 use tests::cluster::Cluster;
+use tests::orders::PlacedOrder;
 use tests::process::Name;
-use tests::story::Placed;
 use tests::wait::{SOON, until};
 use uuid::Uuid;
 
 crate::scenarios!(
     the_sample_curl,
-    what_was_written_is_read,
+    an_order_is_readable_at_once,
     orders_are_listed,
     an_order_with_a_key_is_placed_once,
-    waiting_ends_when_it_was_asked_to,
-    problems_are_told,
+    a_waiting_get_ends_after_its_timeout,
+    errors_are_problem_json,
     traces_pass_through_all_topics,
     sagas_and_definitions_are_shown,
-    the_first_page_is_behind_a_login,
+    the_dashboard_needs_a_login,
     the_payments_api_is_described,
 );
 
-/// As the training's README gives it.
+/// The request of the training's README.
 const CURL: &str = include_str!("sample-curl.sh");
 
 async fn the_sample_curl(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    // Not a character is changed; that the port is another one is said in curl's own settings.
+    // The command is unchanged; curl's settings redirect the port.
     let home = cluster.scratch("curl")?;
     let port = cluster.service(Name::Orders)?.port;
     std::fs::write(
@@ -38,34 +38,35 @@ async fn the_sample_curl(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
         format!("connect-to = \"localhost:8080:127.0.0.1:{port}\"\nsilent\ninclude\n"),
     )?;
     let output = Command::new("bash").arg("-c").arg(CURL).env("CURL_HOME", &home).env("HOME", &home).output()?;
-    let said = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
+    let output_text = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
     let errors = String::from_utf8_lossy(&output.stderr);
-    let (head, body) = said.split_once("\n\n").with_context(|| format!("curl said: {said} {errors}"))?;
-    ensure!(head.starts_with("HTTP/1.1 201"), "{said}");
+    let (head, body) =
+        output_text.split_once("\n\n").with_context(|| format!("curl printed: {output_text} {errors}"))?;
+    ensure!(head.starts_with("HTTP/1.1 201"), "{output_text}");
     let order: Value = serde_json::from_str(body)?;
     let id = order["id"].as_str().unwrap_or_default();
     let location = head.lines().find_map(|l| l.to_lowercase().strip_prefix("location:").map(|l| l.trim().to_owned()));
-    ensure!(location.as_deref().is_some_and(|l| l.ends_with(&format!("/orders/{id}"))), "{said}");
+    ensure!(location.as_deref().is_some_and(|l| l.ends_with(&format!("/orders/{id}"))), "{output_text}");
     ensure!(order["status"] == "pending" && order["amount"] == 10.5, "{order}");
     ensure!(order["customerId"] == "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "{order}");
     ensure!(order["items"][0]["name"] == "day-one" && order["items"][0]["quantity"] == 1, "{order}");
     ensure!(order["createdAt"].is_string() && order["links"]["self"].is_string(), "{order}");
-    let order = Placed::known(&cluster, id);
+    let order = PlacedOrder::with_id(&cluster, id);
     order.ends("confirmed").await?;
     order.payment("approved").await?;
     order.reservation("confirmed").await
 }
 
-async fn what_was_written_is_read(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn an_order_is_readable_at_once(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(100).await?;
     for _ in 0..10 {
         let draft = item.order(1);
         let order = draft.place().await?;
         for _ in 0..2 {
-            ensure!(order.now().await?["id"] == order.id, "it is there at once");
+            ensure!(order.get().await?["id"] == order.id, "it is not readable");
         }
         let listed = cluster.orders(&format!("&customerId={}", draft.customer)).await?;
-        ensure!(listed.len() == 1, "and listed: {listed:?}");
+        ensure!(listed.len() == 1, "it is not listed: {listed:?}");
         order.ends("confirmed").await?;
     }
     Ok(())
@@ -85,7 +86,7 @@ async fn orders_are_listed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> 
     let ids =
         |orders: &[Value]| orders.iter().map(|o| o["id"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>();
     let all = cluster.orders(&format!("&customerId={customer}")).await?;
-    ensure!(ids(&all) == placed, "newest first: {:?}, not {placed:?}", ids(&all));
+    ensure!(ids(&all) == placed, "not newest first: {:?}, expected {placed:?}", ids(&all));
     let unpaid = cluster.orders(&format!("&customerId={customer}&status=payment_not_completed")).await?;
     ensure!(ids(&unpaid) == placed.get(3..4).unwrap_or_default(), "{unpaid:?}");
     let service = cluster.service(Name::Orders)?;
@@ -95,15 +96,15 @@ async fn orders_are_listed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> 
         let path = format!("/orders?customerId={customer}&limit=3{cursor}");
         let page = cluster.get(service, &path).await?.unwrap_or_default();
         let items = page["items"].as_array().cloned().unwrap_or_default();
-        ensure!(items.len() == expected, "a page of {expected}: {page}");
+        ensure!(items.len() == expected, "not a page of {expected}: {page}");
         paged.extend(ids(&items));
         cursor = format!("&cursor={}", page["next"].as_str().unwrap_or_default());
     }
-    ensure!(paged == placed, "pages join: {paged:?}, not {placed:?}");
+    ensure!(paged == placed, "the pages have {paged:?}, expected {placed:?}");
     Ok(())
 }
 
-async fn waiting_ends_when_it_was_asked_to(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_waiting_get_ends_after_its_timeout(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let order = cluster.item(1).await?.order(1).amount("10.44").place().await?;
     let url = cluster.service(Name::Orders)?.url(&format!("/orders/{}", order.id));
     let answer = cluster.http.get(url).header("Prefer", "wait=1").send().await?;
@@ -114,21 +115,21 @@ async fn waiting_ends_when_it_was_asked_to(cluster: Arc<Cluster>, _: Arc<Broker>
     order.ends("payment_not_completed").await
 }
 
-async fn problems_are_told(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let good = cluster.order().of("x", 1).body()?;
-    let spoilt = |key: &str, value: Value| {
-        let mut body = good.clone();
+async fn errors_are_problem_json(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let valid = cluster.order().of("x", 1).body()?;
+    let invalid = |key: &str, value: Value| {
+        let mut body = valid.clone();
         body[key] = value;
         body.to_string()
     };
     let bodies = [
         "{".to_owned(),
         "{}".to_owned(),
-        spoilt("amount", Value::from(-1)),
-        spoilt("amount", Value::from("ten")),
-        spoilt("amount", Value::from(10.555)),
-        spoilt("items", Value::from(Vec::<Value>::new())),
-        spoilt("customerId", Value::Null),
+        invalid("amount", Value::from(-1)),
+        invalid("amount", Value::from("ten")),
+        invalid("amount", Value::from(10.555)),
+        invalid("items", Value::from(Vec::<Value>::new())),
+        invalid("customerId", Value::Null),
     ];
     let unknown = format!("/orders/{}", Uuid::new_v4());
     let orders = bodies.iter().map(|body| (Method::POST, "/orders", Some(body.as_str())));
@@ -147,7 +148,7 @@ async fn problems_are_told(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> 
         let status = answer.status();
         let kind = answer.headers().get("content-type").cloned();
         let text = answer.text().await?;
-        let what = format!("{method} {path} {} answers {status} {kind:?} {text}", body.unwrap_or_default());
+        let what = format!("{method} {path} {} returns {status} {kind:?} {text}", body.unwrap_or_default());
         ensure!(status.is_client_error(), "{what}");
         ensure!(kind.is_some_and(|k| k.as_bytes().starts_with(b"application/problem+json")), "{what}");
         let problem: Value = serde_json::from_str(&text).with_context(|| what.clone())?;
@@ -195,7 +196,7 @@ async fn sagas_and_definitions_are_shown(cluster: Arc<Cluster>, _: Arc<Broker>) 
         Ok(all.contains(&order.id).then_some(()))
     })
     .await?;
-    until("its saga to be shown completed", SOON, || async {
+    until("its saga to be completed", SOON, || async {
         let saga = order.saga().await?;
         if saga["status"] == "completed" { Ok(Some(())) } else { Err(anyhow!("{saga:#}")) }
     })
@@ -205,21 +206,21 @@ async fn sagas_and_definitions_are_shown(cluster: Arc<Cluster>, _: Arc<Broker>) 
     Ok(())
 }
 
-async fn the_first_page_is_behind_a_login(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn the_dashboard_needs_a_login(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let order = cluster.item(1).await?.order(1).place().await?;
     order.ends("confirmed").await?;
     let base = cluster.service(Name::Orchestrator)?.url("");
     let browser = tests::http::client().cookie_store(true).build()?;
     let page = browser.get(format!("{base}/")).send().await?.text().await?;
-    ensure!(!page.contains(&order.id), "nothing is shown before the login");
+    ensure!(!page.contains(&order.id), "the page is shown without a login");
     let form = Form::of(&page).with_context(|| format!("no login form in {page}"))?;
     let wrong = form.send(&browser, &base, "techlead", "wrong").await?;
     ensure!(
         !wrong.contains(&order.id) && Form::of(&wrong).is_some(),
-        "a wrong password leads back to the form: {wrong}"
+        "a wrong password does not lead back to the form: {wrong}"
     );
     let page = browser.get(format!("{base}/sagas")).send().await?.text().await?;
-    ensure!(!page.contains(&order.id), "nothing is shown after a wrong password");
+    ensure!(!page.contains(&order.id), "the page is shown after a wrong password");
     form.send(&browser, &base, "techlead", "zup@123").await?;
     until("the saga to be listed", SOON, || async {
         let page = browser.get(format!("{base}/sagas")).send().await?.text().await?;
@@ -232,18 +233,18 @@ async fn the_payments_api_is_described(cluster: Arc<Cluster>, _: Arc<Broker>) ->
     let payments = cluster.service(Name::Payments)?;
     let description = cluster.get(payments, "/openapi.json").await?.unwrap_or_default();
     ensure!(description["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{description:#}");
-    common::http::check_description(&description).map_err(|lost| anyhow!("references that lead nowhere: {lost}"))?;
+    common::http::check_description(&description).map_err(|lost| anyhow!("broken references: {lost}"))?;
     for path in ["/payments", "/payments/{id}/refunds", "/ledger", "/providers", "/webhooks/stripe"] {
         ensure!(description["paths"][path].is_object(), "{path} is not described");
     }
-    // Every service shows its API on a page.
+    // Every service has a documentation page.
     for service in cluster.services() {
         let described = cluster.get(service, "/openapi.json").await?.unwrap_or_default();
         ensure!(described["paths"].as_object().is_some_and(|paths| paths.len() > 5), "{:?}: {described}", service.name);
         let page = cluster.http.get(service.url("/docs/")).send().await?;
         ensure!(page.status() == StatusCode::OK && page.text().await?.contains("swagger-ui"), "{:?}", service.name);
     }
-    // What is described is what is answered.
+    // The response has the described members.
     let item = cluster.item(1).await?.order(1).place().await?;
     item.ends("confirmed").await?;
     let payment = cluster.get(payments, &format!("/payments/{}", item.id)).await?.unwrap_or_default();
@@ -255,11 +256,11 @@ async fn the_payments_api_is_described(cluster: Arc<Cluster>, _: Arc<Broker>) ->
         ensure!(!payment[required.as_str().unwrap_or_default()].is_null(), "{required} is missing: {payment:#}");
     }
     let page = cluster.http.get(payments.url("/docs/")).send().await?;
-    ensure!(page.status() == StatusCode::OK && page.text().await?.contains("swagger-ui"), "the page is there");
+    ensure!(page.status() == StatusCode::OK && page.text().await?.contains("swagger-ui"), "no documentation page");
     Ok(())
 }
 
-/// A page's login form: where it goes, and what its fields are called.
+/// A page's login form: its action and the names of its fields.
 struct Form {
     action: String,
     user: String,
@@ -310,25 +311,28 @@ async fn an_order_with_a_key_is_placed_once(cluster: Arc<Cluster>, _: Arc<Broker
             anyhow::Ok((status, location, answer.json::<Value>().await?))
         }
     };
-    // Several at once, then once more when it has ended.
+    // Two concurrent requests, then another after the order has ended.
     let body = draft.body()?;
     let (first, again) = tokio::try_join!(place(key.clone(), body.clone()), place(key.clone(), body.clone()))?;
     ensure!(first.0 == StatusCode::CREATED && first == again, "{first:?}, then {again:?}");
-    let order = Placed::known(&cluster, first.2["id"].as_str().unwrap_or_default());
+    let order = PlacedOrder::with_id(&cluster, first.2["id"].as_str().unwrap_or_default());
     order.ends("confirmed").await?;
-    item.stands(98, 0).await?;
+    item.has_stock(98, 0).await?;
     let again = place(key.clone(), body.clone()).await?;
     ensure!(first == again, "{first:?}, then {again:?}");
-    let (status, location, told) = place(key.clone(), item.order(3).body()?).await?;
-    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && location.is_none(), "{status}: {told}");
-    ensure!(told["location"] == format!("/orders/{}", order.id), "{told}");
-    let (status, _, told) = place("x".repeat(300), body.clone()).await?;
-    ensure!(status == StatusCode::BAD_REQUEST && told["detail"].to_string().contains("Idempotency-Key"), "{told}");
-    // A restart forgets nothing.
+    let (status, location, body_text) = place(key.clone(), item.order(3).body()?).await?;
+    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && location.is_none(), "{status}: {body_text}");
+    ensure!(body_text["location"] == format!("/orders/{}", order.id), "{body_text}");
+    let (status, _, body_text) = place("x".repeat(300), body.clone()).await?;
+    ensure!(
+        status == StatusCode::BAD_REQUEST && body_text["detail"].to_string().contains("Idempotency-Key"),
+        "{body_text}"
+    );
+    // The key is kept over a restart.
     let orders = cluster.service(Name::Orders)?;
     orders.kill9()?;
     orders.restart().await?;
     let again = place(key, body).await?;
     ensure!(first == again, "{first:?}, then {again:?}");
-    item.stands(98, 0).await
+    item.has_stock(98, 0).await
 }

@@ -1,5 +1,5 @@
-//! Definitions as data: a second saga with a participant in shell and no line of Rust, versions side by side, and what
-//! changes under running sagas.
+//! Saga definitions: a second saga with a participant in shell and without Rust code, several versions at the same
+//! time, and changes while sagas run.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,15 +17,15 @@ use tests::process::{Group, Name};
 use tests::wait::{PATIENT, until};
 use uuid::Uuid;
 
-use crate::operators::ask;
+use crate::operators::send;
 
 /// The second saga.
 pub(crate) const GIFT_CARD: &str = include_str!("gift-card/gift-card.toml");
 
 crate::scenarios!(
     a_gift_card_needs_no_rust,
-    a_saga_outlives_its_file,
-    a_saga_whose_file_is_gone_still_hears_what_it_waits_for,
+    a_saga_continues_without_its_file,
+    a_saga_without_its_file_still_receives_its_callback,
     a_changed_definition_is_refused,
     a_rollout_splits_new_sagas_and_changes_without_a_restart,
 );
@@ -37,7 +37,7 @@ fn issuer(cluster: &Cluster, broker: &Broker) -> Result<Group> {
     Group::start(&mut issuer, &cluster.scratch("issuer")?.join("log"))
 }
 
-/// Publishes the event that begins a gift card's saga.
+/// Publishes the event that starts a gift card's saga.
 async fn gift_card(cluster: &Cluster, amount_minor: i64, more: Value) -> Result<String> {
     let id = Uuid::new_v4().to_string();
     let mut card = json!({"customerId": Uuid::new_v4(), "amountMinor": amount_minor, "currency": "BRL"});
@@ -52,7 +52,7 @@ async fn gift_card(cluster: &Cluster, amount_minor: i64, more: Value) -> Result<
 async fn ended(cluster: &Cluster, id: &str) -> Result<Value> {
     until(&format!("saga {id} to end"), PATIENT, || async {
         let saga = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{id}")).await?;
-        let saga = saga.context("it is not known")?;
+        let saga = saga.context("it does not exist")?;
         ensure!(!saga["endedAt"].is_null(), "it is {saga:#}");
         Ok(Some(saga))
     })
@@ -72,14 +72,14 @@ async fn a_gift_card_needs_no_rust(cluster: Arc<Cluster>, broker: Arc<Broker>) -
     }
     let saga = ended(&cluster, &declined).await?;
     ensure!(saga["status"] == "compensated" && saga["ending"]["reason"] == "payment_declined", "{saga:#}");
-    let told = cluster.kafka.about("gift-card-commands", &sent).await?;
-    let notified = told.iter().find(|message| message.kind() == "gift-card.notify").context("nobody was notified")?;
+    let commands = cluster.kafka.about("gift-card-commands", &sent).await?;
+    let notified = commands.iter().find(|message| message.kind() == "gift-card.notify").context("no notification")?;
     let value: Value = serde_json::from_slice(&notified.value)?;
     ensure!(value == json!({"email": "someone@example.org", "code": format!("GC-{}", &sent[..8])}), "{value}");
     Ok(())
 }
 
-/// The orchestrator, with these files.
+/// Restarts the orchestrator after a change of its definitions.
 async fn restart(cluster: &Cluster, change: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let orchestrator = cluster.service(Name::Orchestrator)?;
     orchestrator.sigterm().await?;
@@ -90,11 +90,11 @@ async fn restart(cluster: &Cluster, change: impl FnOnce(&Path) -> Result<()>) ->
 async fn definitions_of(cluster: &Cluster, name: &str) -> Result<Vec<(i64, bool)>> {
     let all = cluster.get(cluster.service(Name::Orchestrator)?, "/api/definitions").await?.unwrap_or_default();
     let items = all["items"].as_array().cloned().unwrap_or_default();
-    let mine = items.iter().filter(|definition| definition["name"] == name);
-    Ok(mine.map(|d| (d["version"].as_i64().unwrap_or_default(), d["file"] == true)).collect())
+    let of_name = items.iter().filter(|definition| definition["name"] == name);
+    Ok(of_name.map(|d| (d["version"].as_i64().unwrap_or_default(), d["file"] == true)).collect())
 }
 
-/// The gift card's second version waits on no one, and issues at once.
+/// The gift card's second version: without the payment.
 fn second() -> String {
     let paid = GIFT_CARD.find("[[steps]]\nname = \"request-payment\"").unwrap_or_default();
     let issue = GIFT_CARD.find("[[steps]]\nname = \"issue\"").unwrap_or_default();
@@ -104,11 +104,11 @@ fn second() -> String {
     format!("{}{}", &text[..ending], &text[conclude..]).replace("\nversion = 1", "\nversion = 2")
 }
 
-async fn a_saga_outlives_its_file(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
-    // The provider takes two seconds for these cents: the saga waits while its file goes.
+async fn a_saga_continues_without_its_file(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    // The provider takes two seconds for these cents: the saga waits while its file is removed.
     let id = gift_card(&cluster, 1099, json!({})).await?;
-    let place = format!("/api/sagas/{id}");
-    until("the saga to begin", PATIENT, || async { cluster.get(cluster.service(Name::Orchestrator)?, &place).await })
+    let path = format!("/api/sagas/{id}");
+    until("the saga to start", PATIENT, || async { cluster.get(cluster.service(Name::Orchestrator)?, &path).await })
         .await?;
     restart(&cluster, |directory| {
         std::fs::remove_file(directory.join("gift-card.toml"))?;
@@ -125,21 +125,21 @@ async fn a_saga_outlives_its_file(cluster: Arc<Cluster>, broker: Arc<Broker>) ->
     restart(&cluster, |directory| Ok(std::fs::write(directory.join("gift-card.toml"), GIFT_CARD)?)).await
 }
 
-async fn a_saga_whose_file_is_gone_still_hears_what_it_waits_for(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_saga_without_its_file_still_receives_its_callback(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let (file, text) = timers::DEFINITION;
     restart(&cluster, |directory| Ok(std::fs::write(directory.join(file), text.replace("3s", "15m"))?)).await?;
     let id = Uuid::new_v4().to_string();
     cluster.kafka.event("begun-timers", "timer.begun", &id, &json!({})).await?;
-    let place = format!("/api/sagas/{id}");
-    let saga = || async { cluster.get(cluster.service(Name::Orchestrator)?, &place).await };
-    until("the saga to begin", PATIENT, saga).await?;
+    let path = format!("/api/sagas/{id}");
+    let saga = || async { cluster.get(cluster.service(Name::Orchestrator)?, &path).await };
+    until("the saga to start", PATIENT, saga).await?;
     restart(&cluster, |directory| Ok(std::fs::remove_file(directory.join(file))?)).await?;
-    // Only this saga waits on that topic.
+    // Only this saga receives from that topic.
     let answer = json!({"sagaId": id, "status": "yes"}).to_string();
     let partition = topics::partition_of(id.as_bytes(), PARTITIONS);
     cluster.kafka.publish("timer-answers", Some(partition), answer.as_bytes()).await?;
-    let heard = || async { Ok(saga().await?.filter(|saga| saga["steps"][0]["status"] == "done")) };
-    until("the saga to go on", PATIENT, heard).await?;
+    let received = || async { Ok(saga().await?.filter(|saga| saga["steps"][0]["status"] == "done")) };
+    until("the saga to go on", PATIENT, received).await?;
     Ok(())
 }
 
@@ -152,32 +152,32 @@ async fn a_changed_definition_is_refused(cluster: Arc<Cluster>, _: Arc<Broker>) 
     let ended = orchestrator.ended(PATIENT).await?;
     ensure!(!ended.success(), "it ended with {ended}");
     let log = files::tail(&orchestrator.log(), 60);
-    for said in ["gift-card version 1 has changed", "-        \"timeout\": \"15m\"", "+        \"timeout\": \"16m\""] {
-        ensure!(log.contains(said), "it does not say {said:?}:\n{log}");
+    for text in ["gift-card version 1 has changed", "-        \"timeout\": \"15m\"", "+        \"timeout\": \"16m\""] {
+        ensure!(log.contains(text), "the log has no {text:?}:\n{log}");
     }
     std::fs::write(&file, GIFT_CARD)?;
     orchestrator.restart().await?;
-    cluster.goes_on().await
+    cluster.confirms_an_order().await
 }
 
 async fn a_rollout_splits_new_sagas_and_changes_without_a_restart(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let rollout = |version: u32, percent: u8| json!({"version": version, "percent": percent, "why": "a first look"});
-    let place = "/api/definitions/gift-card/rollout";
+    let path = "/api/definitions/gift-card/rollout";
     for (percent, version) in [(0, 1), (100, 2)] {
-        let (status, told) = ask(&cluster, reqwest::Method::PUT, place, &rollout(2, percent), true).await?;
-        ensure!(status == StatusCode::OK && told["percent"] == percent, "{status}: {told}");
+        let (status, body) = send(&cluster, reqwest::Method::PUT, path, &rollout(2, percent), true).await?;
+        ensure!(status == StatusCode::OK && body["percent"] == percent, "{status}: {body}");
         let id = gift_card(&cluster, 1013, json!({})).await?;
-        let saga = until("the saga to begin", PATIENT, || async {
+        let saga = until("the saga to start", PATIENT, || async {
             cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{id}")).await
         });
         let saga = saga.await?;
         ensure!(saga["version"] == version, "{saga:#}");
     }
-    let (status, told) = ask(&cluster, reqwest::Method::PUT, place, &rollout(9, 10), true).await?;
-    ensure!(status == StatusCode::NOT_FOUND && told["detail"].to_string().contains("versions: 1, 2"), "{told}");
-    let (status, _) = ask(&cluster, reqwest::Method::PUT, place, &rollout(2, 10), false).await?;
+    let (status, body) = send(&cluster, reqwest::Method::PUT, path, &rollout(9, 10), true).await?;
+    ensure!(status == StatusCode::NOT_FOUND && body["detail"].to_string().contains("versions: 1, 2"), "{body}");
+    let (status, _) = send(&cluster, reqwest::Method::PUT, path, &rollout(2, 10), false).await?;
     ensure!(status == StatusCode::UNAUTHORIZED);
-    let (status, told) = ask(&cluster, reqwest::Method::PUT, place, &rollout(2, 101), true).await?;
-    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY, "{status}: {told}");
+    let (status, body) = send(&cluster, reqwest::Method::PUT, path, &rollout(2, 101), true).await?;
+    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY, "{status}: {body}");
     Ok(())
 }

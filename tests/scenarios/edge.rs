@@ -1,4 +1,4 @@
-//! Who may call: keys and tokens, whose orders one sees, how often one may ask, and what browsers and logs are told.
+//! The HTTP edge: API keys and tokens, access to orders, rate limits, CORS, response headers and request ids in logs.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -13,35 +13,35 @@ use sha2::{Digest as _, Sha256};
 use tests::broker::Broker;
 use tests::cluster::{Cluster, OPERATOR_KEY, Options};
 use tests::files;
+use tests::orders::PlacedOrder;
 use tests::process::Name;
-use tests::story::Placed;
 use tests::wait::{SOON, until};
 use uuid::Uuid;
 
 crate::scenarios!(
-    only_who_is_known_comes_in,
-    what_is_for_operators_is_for_operators,
-    a_customer_has_their_own_orders,
-    two_customers_may_name_their_orders_alike,
-    a_token_says_who_it_is,
-    a_token_that_is_not_right_is_refused,
-    a_new_key_of_the_provider_is_taken_without_a_restart,
-    who_asks_too_often_is_told_when_to_come_again,
-    a_shops_web_page_may_ask,
-    a_request_is_found_in_the_log_by_its_id,
+    requests_without_valid_credentials_are_rejected,
+    operator_endpoints_reject_customers,
+    a_customer_sees_only_their_own_orders,
+    idempotency_keys_are_separate_for_each_customer,
+    a_token_identifies_the_caller,
+    an_invalid_token_is_rejected,
+    a_new_signing_key_is_accepted_without_a_restart,
+    a_rate_limited_caller_gets_retry_after,
+    a_configured_origin_passes_cors,
+    a_request_id_appears_in_the_log,
 );
 
 const ANA: &str = "0a11e9a5-2c4b-4a6e-9d61-0d9f5b7c1a01";
 const BIA: &str = "0b1a5e77-8d1f-4c53-8a90-63f1c1f2b002";
-/// Their keys, and that of a program that never rests.
-const ANAS: &str = "a key of ana's shop, made of enough chance";
-const BIAS: &str = "a key of bia's shop, made of enough chance";
-const BUSY: &str = "a key of a program that never rests";
+/// API keys of the two customers, and of a client that exceeds the rate limit.
+const ANAS: &str = "ana's API key with enough entropy";
+const BIAS: &str = "bia's API key with enough entropy";
+const BUSY: &str = "the API key of a client that sends too often";
 const SHOP: &str = "https://shop.example";
 const ISSUER: &str = "https://id.example";
 const AUDIENCE: &str = "orders";
 
-/// Where the identity provider's public keys are.
+/// The file of the identity provider's public keys.
 fn jwks() -> Result<PathBuf> {
     Ok(files::target()?.join("test-edge").join("jwks.json"))
 }
@@ -57,25 +57,25 @@ fn provider() -> Result<&'static Signer> {
     PROVIDER.get().ok_or_else(|| anyhow!("there is no provider"))
 }
 
-/// Writes the provider's public keys as one does it: beside, and then in place at once.
+/// Replaces the provider's public keys atomically.
 fn publish(signers: &[&Signer]) -> Result<()> {
     let file = jwks()?;
     let keys = signers.iter().map(|signer| signer.jwk()).collect::<Result<Vec<_>>>()?;
     std::fs::create_dir_all(file.parent().context("a directory")?)?;
-    let beside = file.with_extension("new");
-    std::fs::write(&beside, json!({ "keys": keys }).to_string())?;
-    Ok(std::fs::rename(beside, file)?)
+    let temporary = file.with_extension("new");
+    std::fs::write(&temporary, json!({ "keys": keys }).to_string())?;
+    Ok(std::fs::rename(temporary, file)?)
 }
 
-/// The services with authentication on, limits, and a shop's origin let in.
+/// The services with authentication, rate limits and an allowed origin.
 pub(crate) fn options() -> Result<Options> {
     provider()?;
     let hash = |key: &str| Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let customer = |name: &str, id: &str, key: &str| {
         format!("{{ name = \"{name}\", role = \"customer\", customer_id = \"{id}\", hash = \"{}\" }}", hash(key))
     };
-    let office = format!("{{ name = \"office\", role = \"operator\", hash = \"{}\" }}", hash(OPERATOR_KEY));
-    let all = [customer("ana", ANA, ANAS), customer("bia", BIA, BIAS), customer("busy", BIA, BUSY), office];
+    let operator = format!("{{ name = \"operator\", role = \"operator\", hash = \"{}\" }}", hash(OPERATOR_KEY));
+    let all = [customer("ana", ANA, ANAS), customer("bia", BIA, BIAS), customer("busy", BIA, BUSY), operator];
     let keys = format!("[{}]", all.join(", "));
     let file = jwks()?.display().to_string();
     let mut settings = Vec::new();
@@ -93,7 +93,7 @@ pub(crate) fn options() -> Result<Options> {
         }
     }
     let settings = Box::leak(settings.into_boxed_slice());
-    Ok(Options { name: "edge", instances: 1, settings, patience: None, definitions: &[], log: "info" })
+    Ok(Options { name: "edge", instances: 1, settings, result_timeout: None, definitions: &[], log: "info" })
 }
 
 /// A key of an identity provider.
@@ -105,7 +105,7 @@ struct Signer {
 impl Signer {
     fn new(name: &'static str) -> Result<Self> {
         let random = aws_lc_rs::rand::SystemRandom::new();
-        let pair = Ed25519KeyPair::generate_pkcs8v1(&random).map_err(|_| anyhow!("no key can be made"))?;
+        let pair = Ed25519KeyPair::generate_pkcs8v1(&random).map_err(|_| anyhow!("no key was generated"))?;
         Ok(Self { name, key: EncodingKey::from_ed_der(pair.as_ref()) })
     }
 
@@ -115,7 +115,7 @@ impl Signer {
         Ok(serde_json::to_value(jwk)?)
     }
 
-    /// A good token for a customer, with these claims changed.
+    /// A valid token for a customer, with these claims changed.
     fn token(&self, customer: &str, changed: &Value) -> Result<String> {
         let exp = get_current_timestamp() + 600;
         let mut claims = json!({"sub": customer, "role": "customer", "iss": ISSUER, "aud": AUDIENCE, "exp": exp});
@@ -127,8 +127,8 @@ impl Signer {
     }
 }
 
-/// A request by nobody yet.
-fn ask(cluster: &Cluster, name: Name, method: Method, path: &str) -> Result<RequestBuilder> {
+/// A request without credentials.
+fn request(cluster: &Cluster, name: Name, method: Method, path: &str) -> Result<RequestBuilder> {
     let client = tests::http::client().timeout(SOON).build()?;
     Ok(client.request(method, cluster.service(name)?.url(path)))
 }
@@ -137,14 +137,14 @@ fn as_key(request: RequestBuilder, key: &str) -> RequestBuilder {
     request.header("X-API-Key", key)
 }
 
-/// Expects this status, and gives the answer's headers and body.
-async fn answers(request: RequestBuilder, status: u16) -> Result<(reqwest::header::HeaderMap, Value)> {
+/// Sends the request, expects this status, and returns the headers and the body.
+async fn expect(request: RequestBuilder, status: u16) -> Result<(reqwest::header::HeaderMap, Value)> {
     let answer: Response = request.send().await?;
     let is = answer.status();
     let headers = answer.headers().clone();
     let url = answer.url().clone();
     let text = answer.text().await?;
-    ensure!(is == status, "{url} answers {is} and not {status}: {text}");
+    ensure!(is == status, "{url} returns {is} and not {status}: {text}");
     Ok((headers, serde_json::from_str(&text).unwrap_or(Value::Null)))
 }
 
@@ -152,7 +152,7 @@ fn header<'h>(headers: &'h reqwest::header::HeaderMap, name: &str) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-async fn only_who_is_known_comes_in(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn requests_without_valid_credentials_are_rejected(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let order = format!("/orders/{}", Uuid::new_v4());
     let closed = [
         (Name::Orders, Method::GET, "/orders"),
@@ -164,44 +164,44 @@ async fn only_who_is_known_comes_in(cluster: Arc<Cluster>, _: Arc<Broker>) -> Re
         (Name::Payments, Method::GET, "/nothing"),
     ];
     for (name, method, path) in closed {
-        let (headers, problem) = answers(ask(&cluster, name, method.clone(), path)?, 401).await?;
+        let (headers, problem) = expect(request(&cluster, name, method.clone(), path)?, 401).await?;
         let challenge = header(&headers, "www-authenticate");
         ensure!(challenge == format!("Bearer realm=\"{}\"", name.binary()), "{challenge}");
         ensure!(
             header(&headers, "content-type") == "application/problem+json" && problem["status"] == 401,
             "{problem}"
         );
-        let wrong = as_key(ask(&cluster, name, method, path)?, "a guess");
-        let (headers, _) = answers(wrong, 401).await?;
+        let wrong = as_key(request(&cluster, name, method, path)?, "a guess");
+        let (headers, _) = expect(wrong, 401).await?;
         ensure!(header(&headers, "www-authenticate").contains("error=\"invalid_token\""), "{headers:?}");
     }
     for name in [Name::Orders, Name::Inventory, Name::Payments] {
         for path in ["/health/live", "/health/ready"] {
-            answers(ask(&cluster, name, Method::GET, path)?, 200).await?;
+            expect(request(&cluster, name, Method::GET, path)?, 200).await?;
         }
     }
-    answers(ask(&cluster, Name::Payments, Method::GET, "/openapi.json")?, 200).await?;
-    answers(ask(&cluster, Name::Payments, Method::GET, "/docs/")?, 200).await?;
-    // Webhooks are signed; here none are taken, which is told to anyone.
-    answers(ask(&cluster, Name::Payments, Method::POST, "/webhooks/stripe")?, 404).await?;
+    expect(request(&cluster, Name::Payments, Method::GET, "/openapi.json")?, 200).await?;
+    expect(request(&cluster, Name::Payments, Method::GET, "/docs/")?, 200).await?;
+    // Webhooks are signed and need no key; this cluster has none.
+    expect(request(&cluster, Name::Payments, Method::POST, "/webhooks/stripe")?, 404).await?;
     // The orchestrator has a login of its own.
-    let sagas = ask(&cluster, Name::Orchestrator, Method::GET, "/api/sagas")?;
-    let (headers, _) = answers(sagas, 401).await?;
+    let sagas = request(&cluster, Name::Orchestrator, Method::GET, "/api/sagas")?;
+    let (headers, _) = expect(sagas, 401).await?;
     ensure!(header(&headers, "www-authenticate").starts_with("Basic "), "{headers:?}");
     Ok(())
 }
 
-async fn what_is_for_operators_is_for_operators(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    answers(as_key(ask(&cluster, Name::Inventory, Method::GET, "/stock")?, ANAS), 200).await?;
+async fn operator_endpoints_reject_customers(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    expect(as_key(request(&cluster, Name::Inventory, Method::GET, "/stock")?, ANAS), 200).await?;
     let count = json!({"name": "a ticket", "onHand": 1});
-    let mine = format!("/stock/{}", Uuid::new_v4());
-    let counts = as_key(ask(&cluster, Name::Inventory, Method::PUT, &mine)?.json(&count), ANAS);
-    let (headers, problem) = answers(counts, 403).await?;
+    let path = format!("/stock/{}", Uuid::new_v4());
+    let counts = as_key(request(&cluster, Name::Inventory, Method::PUT, &path)?.json(&count), ANAS);
+    let (headers, problem) = expect(counts, 403).await?;
     ensure!(header(&headers, "www-authenticate").contains("error=\"insufficient_scope\""), "{headers:?}");
     ensure!(problem["title"] == "Forbidden" && problem["requestId"].is_string(), "{problem}");
     for path in ["/payments", "/ledger", "/providers"] {
-        answers(as_key(ask(&cluster, Name::Payments, Method::GET, path)?, ANAS), 403).await?;
-        answers(as_key(ask(&cluster, Name::Payments, Method::GET, path)?, OPERATOR_KEY), 200).await?;
+        expect(as_key(request(&cluster, Name::Payments, Method::GET, path)?, ANAS), 403).await?;
+        expect(as_key(request(&cluster, Name::Payments, Method::GET, path)?, OPERATOR_KEY), 200).await?;
     }
     Ok(())
 }
@@ -209,50 +209,50 @@ async fn what_is_for_operators_is_for_operators(cluster: Arc<Cluster>, _: Arc<Br
 /// A customer places an order of one piece.
 async fn place(cluster: &Arc<Cluster>, by: &str, key: &str, name: Option<&str>) -> Result<String> {
     let body = cluster.item(10).await?.order(1).by(by).body()?;
-    let mut request = as_key(ask(cluster, Name::Orders, Method::POST, "/orders")?.json(&body), key);
+    let mut request = as_key(request(cluster, Name::Orders, Method::POST, "/orders")?.json(&body), key);
     if let Some(name) = name {
         request = request.header("Idempotency-Key", name);
     }
-    let (_, order) = answers(request, 201).await?;
+    let (_, order) = expect(request, 201).await?;
     Ok(order["id"].as_str().context("an id")?.to_owned())
 }
 
-async fn a_customer_has_their_own_orders(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_customer_sees_only_their_own_orders(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let anas = place(&cluster, ANA, ANAS, None).await?;
     let bias = place(&cluster, BIA, BIAS, None).await?;
     let get = |path: String, key: &'static str| {
-        Ok::<_, anyhow::Error>(as_key(ask(&cluster, Name::Orders, Method::GET, &path)?, key))
+        Ok::<_, anyhow::Error>(as_key(request(&cluster, Name::Orders, Method::GET, &path)?, key))
     };
-    let (_, own) = answers(get(format!("/orders/{anas}"), ANAS)?, 200).await?;
+    let (_, own) = expect(get(format!("/orders/{anas}"), ANAS)?, 200).await?;
     ensure!(own["customerId"] == ANA, "{own}");
-    let (_, other) = answers(get(format!("/orders/{bias}"), ANAS)?, 404).await?;
-    let (_, none) = answers(get(format!("/orders/{}", Uuid::new_v4()), ANAS)?, 404).await?;
-    ensure!(other["title"] == none["title"], "another's order is told from none: {other} {none}");
+    let (_, other) = expect(get(format!("/orders/{bias}"), ANAS)?, 404).await?;
+    let (_, none) = expect(get(format!("/orders/{}", Uuid::new_v4()), ANAS)?, 404).await?;
+    ensure!(other["title"] == none["title"], "another customer's order differs from a missing one: {other} {none}");
     let waits = get(format!("/orders/{bias}"), ANAS)?.header("Prefer", "wait=5");
-    answers(waits, 404).await?;
-    let cancels = ask(&cluster, Name::Orders, Method::POST, &format!("/orders/{bias}/cancel"))?.json(&json!({}));
-    answers(as_key(cancels, ANAS), 404).await?;
+    expect(waits, 404).await?;
+    let cancels = request(&cluster, Name::Orders, Method::POST, &format!("/orders/{bias}/cancel"))?.json(&json!({}));
+    expect(as_key(cancels, ANAS), 404).await?;
 
-    let (_, list) = answers(get("/orders?limit=200".to_owned(), ANAS)?, 200).await?;
+    let (_, list) = expect(get("/orders?limit=200".to_owned(), ANAS)?, 200).await?;
     let of = |list: &Value| {
         list["items"].as_array().into_iter().flatten().map(|o| o["customerId"].clone()).collect::<Vec<_>>()
     };
     ensure!(!of(&list).is_empty() && of(&list).iter().all(|customer| customer == ANA), "{list}");
-    answers(get(format!("/orders?customerId={BIA}"), ANAS)?, 403).await?;
-    let (_, all) = answers(get("/orders?limit=200".to_owned(), OPERATOR_KEY)?, 200).await?;
+    expect(get(format!("/orders?customerId={BIA}"), ANAS)?, 403).await?;
+    let (_, all) = expect(get("/orders?limit=200".to_owned(), OPERATOR_KEY)?, 200).await?;
     ensure!([ANA, BIA].iter().all(|id| of(&all).iter().any(|customer| customer == id)), "{all}");
 
     let body = cluster.item(1).await?.order(1).by(BIA).body()?;
-    let for_bia = as_key(ask(&cluster, Name::Orders, Method::POST, "/orders")?.json(&body), ANAS);
-    let (_, problem) = answers(for_bia, 403).await?;
+    let for_bia = as_key(request(&cluster, Name::Orders, Method::POST, "/orders")?.json(&body), ANAS);
+    let (_, problem) = expect(for_bia, 403).await?;
     ensure!(problem["status"] == 403, "{problem}");
     for id in [anas, bias] {
-        Placed::known(&cluster, &id).ends("confirmed").await?;
+        PlacedOrder::with_id(&cluster, &id).ends("confirmed").await?;
     }
     Ok(())
 }
 
-async fn two_customers_may_name_their_orders_alike(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn idempotency_keys_are_separate_for_each_customer(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let anas = place(&cluster, ANA, ANAS, Some("monday")).await?;
     let bias = place(&cluster, BIA, BIAS, Some("monday")).await?;
     ensure!(anas != bias, "one order for two customers: {anas}");
@@ -260,21 +260,21 @@ async fn two_customers_may_name_their_orders_alike(cluster: Arc<Cluster>, _: Arc
 }
 
 fn with_token(cluster: &Cluster, path: &str, token: &str) -> Result<RequestBuilder> {
-    Ok(ask(cluster, Name::Orders, Method::GET, path)?.bearer_auth(token))
+    Ok(request(cluster, Name::Orders, Method::GET, path)?.bearer_auth(token))
 }
 
-async fn a_token_says_who_it_is(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_token_identifies_the_caller(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let order = format!("/orders/{}", place(&cluster, ANA, ANAS, None).await?);
     let provider = provider()?;
-    answers(with_token(&cluster, &order, &provider.token(ANA, &Value::Null)?)?, 200).await?;
-    answers(with_token(&cluster, &order, &provider.token(BIA, &Value::Null)?)?, 404).await?;
+    expect(with_token(&cluster, &order, &provider.token(ANA, &Value::Null)?)?, 200).await?;
+    expect(with_token(&cluster, &order, &provider.token(BIA, &Value::Null)?)?, 404).await?;
     let operator = provider.token("carla", &json!({"role": null, "roles": ["operator"]}))?;
-    answers(with_token(&cluster, &order, &operator)?, 200).await?;
-    answers(ask(&cluster, Name::Payments, Method::GET, "/ledger")?.bearer_auth(&operator), 200).await?;
+    expect(with_token(&cluster, &order, &operator)?, 200).await?;
+    expect(request(&cluster, Name::Payments, Method::GET, "/ledger")?.bearer_auth(&operator), 200).await?;
     Ok(())
 }
 
-async fn a_token_that_is_not_right_is_refused(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn an_invalid_token_is_rejected(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let provider = provider()?;
     let forger = Signer::new("first")?;
     let past = get_current_timestamp() - 600;
@@ -285,71 +285,71 @@ async fn a_token_that_is_not_right_is_refused(cluster: Arc<Cluster>, _: Arc<Brok
         (provider.token(ANA, &json!({"iss": "https://id.elsewhere"}))?, "the token is from another issuer"),
         (provider.token(ANA, &json!({"role": "king"}))?, "neither role nor roles"),
     ] {
-        let (headers, problem) = answers(with_token(&cluster, "/orders", &token)?, 401).await?;
+        let (headers, problem) = expect(with_token(&cluster, "/orders", &token)?, 401).await?;
         ensure!(problem["detail"].as_str().is_some_and(|detail| detail.contains(why)), "{why}: {problem}");
         ensure!(header(&headers, "www-authenticate").contains("error=\"invalid_token\""), "{headers:?}");
-        let said = problem.to_string() + &std::fs::read_to_string(cluster.service(Name::Orders)?.log())?;
-        ensure!(!said.contains(&token), "a token is told to others");
+        let output = problem.to_string() + &std::fs::read_to_string(cluster.service(Name::Orders)?.log())?;
+        ensure!(!output.contains(&token), "a token is disclosed");
     }
     Ok(())
 }
 
-async fn a_new_key_of_the_provider_is_taken_without_a_restart(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_new_signing_key_is_accepted_without_a_restart(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let second = Signer::new("second")?;
     let token = second.token(ANA, &Value::Null)?;
-    answers(with_token(&cluster, "/orders", &token)?, 401).await?;
+    expect(with_token(&cluster, "/orders", &token)?, 401).await?;
     publish(&[provider()?, &second])?;
-    until("the new key to be taken", SOON, || async {
+    until("the new key to be accepted", SOON, || async {
         let answer = with_token(&cluster, "/orders", &token)?.send().await?;
         Ok((answer.status() == StatusCode::OK).then_some(()))
     })
     .await?;
-    answers(with_token(&cluster, "/orders", &provider()?.token(ANA, &Value::Null)?)?, 200).await.map(|_| ())
+    expect(with_token(&cluster, "/orders", &provider()?.token(ANA, &Value::Null)?)?, 200).await.map(|_| ())
 }
 
-async fn who_asks_too_often_is_told_when_to_come_again(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_rate_limited_caller_gets_retry_after(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let client = tests::http::client().timeout(SOON).build()?;
     let url = cluster.service(Name::Inventory)?.url("/stock");
-    let asks = || as_key(client.get(&url), BUSY);
-    let (headers, _) = answers(asks(), 200).await?;
+    let sends = || as_key(client.get(&url), BUSY);
+    let (headers, _) = expect(sends(), 200).await?;
     ensure!(header(&headers, "ratelimit-policy") == "\"requests\";q=600;w=60", "{headers:?}");
     ensure!(header(&headers, "ratelimit").starts_with("\"requests\";r=599;t="), "{headers:?}");
     let mut refused = None;
     for _ in 0..20_000 {
-        let answer = asks().send().await?;
+        let answer = sends().send().await?;
         if answer.status() == StatusCode::TOO_MANY_REQUESTS {
             refused = Some(answer);
             break;
         }
     }
-    let refused = refused.context("it may ask as often as it likes")?;
+    let refused = refused.context("no request was rate limited")?;
     let headers = refused.headers().clone();
     let problem: Value = refused.json().await?;
     ensure!(header(&headers, "retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1), "{headers:?}");
     ensure!(header(&headers, "ratelimit").starts_with("\"requests\";r=0;t="), "{headers:?}");
     ensure!(header(&headers, "content-type") == "application/problem+json" && problem["status"] == 429, "{problem}");
-    // Neither others nor those who look whether the service lives.
-    answers(as_key(client.get(&url), ANAS), 200).await?;
-    answers(ask(&cluster, Name::Inventory, Method::GET, "/health/ready")?, 200).await.map(|_| ())
+    // Other callers and health checks are not limited.
+    expect(as_key(client.get(&url), ANAS), 200).await?;
+    expect(request(&cluster, Name::Inventory, Method::GET, "/health/ready")?, 200).await.map(|_| ())
 }
 
-async fn a_shops_web_page_may_ask(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_configured_origin_passes_cors(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let preflight = |origin: &str| {
         Ok::<_, anyhow::Error>(
-            ask(&cluster, Name::Orders, Method::OPTIONS, "/orders")?
+            request(&cluster, Name::Orders, Method::OPTIONS, "/orders")?
                 .header("Origin", origin)
                 .header("Access-Control-Request-Method", "POST")
                 .header("Access-Control-Request-Headers", "authorization,content-type,idempotency-key"),
         )
     };
-    let (headers, _) = answers(preflight(SHOP)?, 200).await?;
+    let (headers, _) = expect(preflight(SHOP)?, 200).await?;
     ensure!(header(&headers, "access-control-allow-origin") == SHOP, "{headers:?}");
     ensure!(header(&headers, "access-control-allow-methods").contains("POST"), "{headers:?}");
     ensure!(header(&headers, "access-control-allow-headers").contains("idempotency-key"), "{headers:?}");
-    let (headers, _) = answers(preflight("https://elsewhere.example")?, 200).await?;
+    let (headers, _) = expect(preflight("https://elsewhere.example")?, 200).await?;
     ensure!(header(&headers, "access-control-allow-origin").is_empty(), "{headers:?}");
-    let asks = as_key(ask(&cluster, Name::Orders, Method::GET, "/orders")?.header("Origin", SHOP), ANAS);
-    let (headers, _) = answers(asks, 200).await?;
+    let get = as_key(request(&cluster, Name::Orders, Method::GET, "/orders")?.header("Origin", SHOP), ANAS);
+    let (headers, _) = expect(get, 200).await?;
     ensure!(header(&headers, "access-control-allow-origin") == SHOP, "{headers:?}");
     ensure!(header(&headers, "cache-control") == "no-store", "{headers:?}");
     ensure!(header(&headers, "x-content-type-options") == "nosniff", "{headers:?}");
@@ -357,11 +357,11 @@ async fn a_shops_web_page_may_ask(cluster: Arc<Cluster>, _: Arc<Broker>) -> Resu
     Ok(())
 }
 
-async fn a_request_is_found_in_the_log_by_its_id(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_request_id_appears_in_the_log(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let id = format!("shop-{}", Uuid::new_v4().simple());
     let body = cluster.item(1).await?.order(1).by(ANA).body()?;
-    let places = ask(&cluster, Name::Orders, Method::POST, "/orders")?.json(&body).header("X-Request-Id", &id);
-    let (headers, order) = answers(as_key(places, ANAS), 201).await?;
+    let places = request(&cluster, Name::Orders, Method::POST, "/orders")?.json(&body).header("X-Request-Id", &id);
+    let (headers, order) = expect(as_key(places, ANAS), 201).await?;
     ensure!(header(&headers, "x-request-id") == id, "{headers:?}");
     let log = cluster.service(Name::Orders)?.log();
     let order = order["id"].as_str().context("an id")?.to_owned();
@@ -371,8 +371,8 @@ async fn a_request_is_found_in_the_log_by_its_id(cluster: Arc<Cluster>, _: Arc<B
         Ok(text.lines().find(of_it).map(|_| ()))
     })
     .await?;
-    let odd = as_key(ask(&cluster, Name::Orders, Method::GET, "/orders")?, ANAS).header("X-Request-Id", "a b");
-    let (headers, _) = answers(odd, 200).await?;
+    let odd = as_key(request(&cluster, Name::Orders, Method::GET, "/orders")?, ANAS).header("X-Request-Id", "a b");
+    let (headers, _) = expect(odd, 200).await?;
     ensure!(Uuid::parse_str(header(&headers, "x-request-id")).is_ok(), "{headers:?}");
     Ok(())
 }

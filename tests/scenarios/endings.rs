@@ -1,12 +1,12 @@
-//! Every way an order can end with the simulated provider; each says what became of order, stock and payment.
+//! Every final status of an order with the simulated provider, with the resulting stock and payment.
 
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
+use tests::orders::RESULTS;
 use tests::process::Name;
-use tests::story::RESULTS;
 use uuid::Uuid;
 
 crate::scenarios!(
@@ -14,9 +14,9 @@ crate::scenarios!(
     out_of_stock_by_quantity,
     unknown_item,
     one_item_of_two_is_out_of_stock,
-    last_piece_goes_to_one_of_two,
+    the_last_piece_goes_to_one_of_two_orders,
     declined,
-    answered_after_a_delay,
+    result_after_a_delay,
     provider_fails_technically_twice,
     no_result_in_time_and_a_late_approval,
     no_result_in_time_behind_a_transaction,
@@ -33,24 +33,24 @@ async fn paid(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     order.ends("confirmed").await?;
     order.payment("approved").await?;
     order.reservation("confirmed").await?;
-    item.stands(7, 0).await
+    item.has_stock(7, 0).await
 }
 
 async fn out_of_stock_by_quantity(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(2).await?;
     let order = item.order(3).place().await?;
     order.ends("rejected").await?;
-    order.because("out_of_stock").await?;
+    order.has_reason("out_of_stock").await?;
     order.payment("none").await?;
     order.reservation("refused").await?;
-    item.stands(2, 0).await
+    item.has_stock(2, 0).await
 }
 
 async fn unknown_item(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let order = cluster.order().of(&Uuid::new_v4().to_string(), 1).place().await?;
     order.ends("rejected").await?;
-    let reason = order.now().await?["reason"].as_str().unwrap_or_default().to_owned();
-    ensure!(!reason.is_empty(), "a rejected order says why");
+    let reason = order.get().await?["reason"].as_str().unwrap_or_default().to_owned();
+    ensure!(!reason.is_empty(), "a rejected order has no reason");
     order.payment("none").await?;
     order.reservation("refused").await
 }
@@ -61,11 +61,11 @@ async fn one_item_of_two_is_out_of_stock(cluster: Arc<Cluster>, _: Arc<Broker>) 
     let order = plenty.order(5).of(&few.id, 2).place().await?;
     order.ends("rejected").await?;
     order.payment("none").await?;
-    plenty.stands(10, 0).await?;
-    few.stands(1, 0).await
+    plenty.has_stock(10, 0).await?;
+    few.has_stock(1, 0).await
 }
 
-async fn last_piece_goes_to_one_of_two(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn the_last_piece_goes_to_one_of_two_orders(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(1).await?;
     let one = item.order(1);
     let other = item.order(1);
@@ -73,28 +73,28 @@ async fn last_piece_goes_to_one_of_two(cluster: Arc<Cluster>, _: Arc<Broker>) ->
     let ends = [one.ended().await?, other.ended().await?].map(|o| o["status"].as_str().unwrap_or_default().to_owned());
     let confirmed = ends.iter().filter(|s| *s == "confirmed").count();
     let rejected = ends.iter().filter(|s| *s == "rejected").count();
-    ensure!((confirmed, rejected) == (1, 1), "one of them gets it: {ends:?}");
-    item.stands(0, 0).await
+    ensure!((confirmed, rejected) == (1, 1), "not exactly one is confirmed: {ends:?}");
+    item.has_stock(0, 0).await
 }
 
 async fn declined(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(10).await?;
     let order = item.order(3).amount("20.13").place().await?;
     order.ends("payment_not_completed").await?;
-    order.because("payment_declined").await?;
+    order.has_reason("payment_declined").await?;
     order.payment("declined").await?;
     order.reservation("released").await?;
-    item.stands(10, 0).await
+    item.has_stock(10, 0).await
 }
 
-async fn answered_after_a_delay(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn result_after_a_delay(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(10).await?;
     let order = item.order(1).amount("20.99").place().await?;
     order.payment("pending").await?;
-    item.stands(10, 1).await?;
+    item.has_stock(10, 1).await?;
     order.ends("confirmed").await?;
     order.payment("approved").await?;
-    item.stands(9, 0).await
+    item.has_stock(9, 0).await
 }
 
 async fn provider_fails_technically_twice(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -102,12 +102,12 @@ async fn provider_fails_technically_twice(cluster: Arc<Cluster>, _: Arc<Broker>)
     let order = item.order(1).amount("20.77").place().await?;
     order.ends("confirmed").await?;
     order.payment("approved").await?;
-    item.stands(9, 0).await?;
+    item.has_stock(9, 0).await?;
     let saga = order.saga().await?.to_string();
     let commands = cluster.kafka.about(common::topics::PAYMENT_COMMANDS, &order.id).await?;
     let ids: std::collections::BTreeSet<_> =
         commands.iter().filter(|m| m.kind() == "payment.request").map(|m| m.id()).collect();
-    ensure!(ids.len() >= 3, "the saga asks until it goes through: {} times; {saga}", ids.len());
+    ensure!(ids.len() >= 3, "the saga retried only {} times; {saga}", ids.len());
     Ok(())
 }
 
@@ -115,20 +115,20 @@ async fn no_result_in_time_and_a_late_approval(cluster: Arc<Cluster>, _: Arc<Bro
     let item = cluster.item(10).await?;
     let order = item.order(4).amount("20.44").place().await?;
     order.payment("pending").await?;
-    item.stands(10, 4).await?;
+    item.has_stock(10, 4).await?;
     order.ends("payment_not_completed").await?;
-    order.because("payment_timed_out").await?;
+    order.has_reason("payment_timed_out").await?;
     order.payment("cancelled").await?;
     order.reservation("released").await?;
-    item.stands(10, 0).await?;
+    item.has_stock(10, 0).await?;
     order.result("approved").await?;
     order.payment("refunded").await?;
     order.ends("payment_not_completed").await?;
-    item.stands(10, 0).await
+    item.has_stock(10, 0).await
 }
 
-/// A take-over waits with its timers until it has read what lies on the topics. A transaction's mark is no message:
-/// nobody may wait for it.
+/// A new owner's timers wait until it has read the messages on the topics. A transaction marker is not a message and
+/// must not be waited for.
 async fn no_result_in_time_behind_a_transaction(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(10).await?;
     let paid = item.order(1).place().await?;
@@ -141,7 +141,7 @@ async fn no_result_in_time_behind_a_transaction(cluster: Arc<Cluster>, _: Arc<Br
     cluster.kafka.publish_in_transaction(RESULTS, order.partition(), &again).await?;
     orchestrator.restart().await?;
     order.ends("payment_not_completed").await?;
-    order.because("payment_timed_out").await
+    order.has_reason("payment_timed_out").await
 }
 
 async fn approval_after_a_decline_is_refunded(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -149,10 +149,10 @@ async fn approval_after_a_decline_is_refunded(cluster: Arc<Cluster>, _: Arc<Brok
     let order = item.order(1).amount("30.13").place().await?;
     order.ends("payment_not_completed").await?;
     order.payment("declined").await?;
-    order.result_elsewhere("approved").await?;
+    order.result_on_other_partition("approved").await?;
     order.payment("refunded").await?;
     order.ends("payment_not_completed").await?;
-    item.stands(10, 0).await
+    item.has_stock(10, 0).await
 }
 
 async fn results_of_a_finished_order(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -162,11 +162,11 @@ async fn results_of_a_finished_order(cluster: Arc<Cluster>, _: Arc<Broker>) -> R
     order.payment("approved").await?;
     order.result("approved").await?;
     order.result("declined").await?;
-    order.result_elsewhere("approved").await?;
-    cluster.goes_on().await?;
+    order.result_on_other_partition("approved").await?;
+    cluster.confirms_an_order().await?;
     order.ends("confirmed").await?;
     order.payment("approved").await?;
-    item.stands(9, 0).await
+    item.has_stock(9, 0).await
 }
 
 async fn result_for_an_unknown_order(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -174,11 +174,11 @@ async fn result_for_an_unknown_order(cluster: Arc<Cluster>, _: Arc<Broker>) -> R
         let text = format!(r#"{{"orderId":"{}","status":"approved"}}"#, Uuid::new_v4());
         cluster.kafka.publish(RESULTS, partition, text.as_bytes()).await?;
     }
-    cluster.goes_on().await
+    cluster.confirms_an_order().await
 }
 
 async fn garbage_goes_to_the_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    // Legal JSON, and still nothing that a state could hold and be read again.
+    // Valid JSON, but nested too deeply to be read again from a state.
     let open = "[".repeat(120);
     let close = "]".repeat(120);
     let id = Uuid::new_v4();
@@ -192,6 +192,6 @@ async fn garbage_goes_to_the_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>)
         ensure!(!letter.header("__streams.errors.message").is_empty(), "{letter:?}");
     }
     let letters = cluster.kafka.read(&common::topics::dead_letters(RESULTS)).await?;
-    ensure!(letters.len() == garbage.len(), "each lies there once: {letters:?}");
-    cluster.goes_on().await
+    ensure!(letters.len() == garbage.len(), "not one letter for each: {letters:?}");
+    cluster.confirms_an_order().await
 }

@@ -1,5 +1,5 @@
-//! `kill -9` of each service in the middle of a batch of orders, and of the broker; then a restart. Every order that
-//! was acknowledged ends, and ends right.
+//! SIGKILL of each service and of the broker during a batch of orders, then a restart. Every acknowledged order ends
+//! with the expected status.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use common::topics;
 use serde_json::Value;
 use tests::broker::Broker;
 use tests::cluster::Cluster;
+use tests::orders::{Item, PlacedOrder};
 use tests::process::Name;
-use tests::story::{Item, Placed};
 use tests::wait::{PATIENT, until};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -22,7 +22,7 @@ crate::scenarios!(
     orchestrator_is_killed,
     all_services_are_killed,
     the_broker_is_killed,
-    data_says_how_old_it_is,
+    data_age_is_reported,
 );
 
 const BATCH: usize = 40;
@@ -31,18 +31,18 @@ const BATCH: usize = 40;
 struct Batch {
     customer: String,
     item: Item,
-    placing: JoinSet<Result<Placed>>,
-    placed: Vec<Placed>,
+    placing: JoinSet<Result<PlacedOrder>>,
+    placed: Vec<PlacedOrder>,
 }
 
 impl Batch {
-    /// Begins to place a batch, and comes back when a few of it are acknowledged: the rest is in the middle of things.
-    async fn begin(cluster: &Arc<Cluster>) -> Result<Self> {
+    /// Starts to place a batch and returns when a quarter is acknowledged, while the others are in progress.
+    async fn start(cluster: &Arc<Cluster>) -> Result<Self> {
         let customer = Uuid::new_v4().to_string();
         let item = cluster.item(1000).await?;
         let mut placing = JoinSet::new();
         for number in 0..BATCH {
-            // Some of them are declined, so that there is something to undo.
+            // Some payments are declined, so that sagas compensate.
             let amount = if number % 4 == 3 { "10.13" } else { "10.50" };
             let draft = item.order(1).by(&customer).amount(amount);
             placing.spawn(async move { draft.place().await });
@@ -57,10 +57,10 @@ impl Batch {
         Ok(batch)
     }
 
-    /// All of it ended, and ended right, also what was placed without an acknowledgement.
+    /// Expects the right final status of all orders, including those placed without an acknowledgement.
     async fn ends(mut self, cluster: &Arc<Cluster>) -> Result<()> {
         while let Some(placed) = self.placing.join_next().await {
-            // An error says that the outcome is unknown; the list tells.
+            // After an error the outcome is unknown; the list shows it.
             self.placed.extend(placed?.ok());
         }
         for order in &self.placed {
@@ -69,7 +69,7 @@ impl Batch {
         let listed = self.listed(cluster).await?;
         let mut left = 1000;
         for order in &listed {
-            let order = Placed::known(cluster, order["id"].as_str().unwrap_or_default());
+            let order = PlacedOrder::with_id(cluster, order["id"].as_str().unwrap_or_default());
             let ended = order.ended().await?;
             let declined = ended["amount"].to_string().ends_with(".13");
             order.ends(if declined { "payment_not_completed" } else { "confirmed" }).await?;
@@ -83,38 +83,38 @@ impl Batch {
                 order.id
             );
         }
-        self.item.stands(left, 0).await?;
-        cluster.goes_on().await
+        self.item.has_stock(left, 0).await?;
+        cluster.confirms_an_order().await
     }
 }
 
 impl Batch {
-    /// The orders that the API lists, once it lists all that were asked for: a request that was cut off by the kill may
-    /// be on the topic nevertheless, and is carried out at its time.
+    /// The orders that the API lists, once it lists all requested ones: a request interrupted by the kill may be on the
+    /// topic nevertheless, and is then executed.
     async fn listed(&self, cluster: &Arc<Cluster>) -> Result<Vec<Value>> {
         let placed = cluster.kafka.read(topics::ORDER_COMMANDS).await?;
-        let mine = |text: &[u8]| {
+        let of_batch = |text: &[u8]| {
             serde_json::from_slice::<Value>(text).is_ok_and(|placed| placed["customerId"] == self.customer.as_str())
         };
-        let asked = placed.iter().filter(|m| m.kind() == "order.place" && mine(&m.value));
-        let asked: BTreeSet<_> = asked.map(|m| m.subject().to_owned()).collect();
+        let requested = placed.iter().filter(|m| m.kind() == "order.place" && of_batch(&m.value));
+        let requested: BTreeSet<_> = requested.map(|m| m.subject().to_owned()).collect();
         ensure!(
-            asked.len() >= self.placed.len(),
+            requested.len() >= self.placed.len(),
             "{} orders were placed by {} requests",
             self.placed.len(),
-            asked.len()
+            requested.len()
         );
-        until("all orders that were asked for", PATIENT, || async {
+        until("all requested orders", PATIENT, || async {
             let listed = cluster.orders(&format!("&customerId={}", self.customer)).await?;
             let ids: BTreeSet<_> = listed.iter().filter_map(|order| order["id"].as_str().map(str::to_owned)).collect();
-            Ok(Some(listed).filter(|_| ids == asked))
+            Ok(Some(listed).filter(|_| ids == requested))
         })
         .await
     }
 }
 
 async fn killed(cluster: &Arc<Cluster>, name: Name) -> Result<()> {
-    let batch = Batch::begin(cluster).await?;
+    let batch = Batch::start(cluster).await?;
     cluster.service(name)?.kill9()?;
     cluster.service(name)?.restart().await?;
     batch.ends(cluster).await
@@ -137,7 +137,7 @@ async fn orchestrator_is_killed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result
 }
 
 async fn all_services_are_killed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let batch = Batch::begin(&cluster).await?;
+    let batch = Batch::start(&cluster).await?;
     for service in cluster.services() {
         service.kill9()?;
     }
@@ -151,7 +151,7 @@ async fn all_services_are_killed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Resul
 }
 
 async fn the_broker_is_killed(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
-    let batch = Batch::begin(&cluster).await?;
+    let batch = Batch::start(&cluster).await?;
     tokio::task::spawn_blocking(move || broker.kill9().and_then(|()| broker.start_again())).await??;
     for service in cluster.services() {
         service.ready().await?;
@@ -159,25 +159,25 @@ async fn the_broker_is_killed(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Res
     batch.ends(&cluster).await
 }
 
-/// How old the orchestrator says its data are, in milliseconds.
+/// The age of the orchestrator's data, in milliseconds.
 async fn data_age(cluster: &Cluster) -> Result<u64> {
     let flow = cluster.get(cluster.service(Name::Orchestrator)?, "/api/flow?definition=order").await?;
-    flow.and_then(|flow| flow["viewLagMs"].as_u64()).context("it does not say how old its data are")
+    flow.and_then(|flow| flow["viewLagMs"].as_u64()).context("no viewLagMs")
 }
 
-async fn data_says_how_old_it_is(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+async fn data_age_is_reported(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
     let age = |old: bool| {
         let cluster = &cluster;
         move || async move { Ok(Some(data_age(cluster).await?).filter(|age| (*age > 3_000) == old)) }
     };
-    until("young data", PATIENT, age(false)).await?;
-    let away = Arc::clone(&broker);
-    tokio::task::spawn_blocking(move || away.kill9()).await??;
-    until("old data, with no broker", PATIENT, age(true)).await?;
+    until("recent data", PATIENT, age(false)).await?;
+    let killed = Arc::clone(&broker);
+    tokio::task::spawn_blocking(move || killed.kill9()).await??;
+    until("old data without a broker", PATIENT, age(true)).await?;
     tokio::task::spawn_blocking(move || broker.start_again()).await??;
-    until("young data again", PATIENT, age(false)).await?;
+    until("recent data again", PATIENT, age(false)).await?;
     for service in cluster.services() {
         service.ready().await?;
     }
-    cluster.goes_on().await
+    cluster.confirms_an_order().await
 }

@@ -1,24 +1,25 @@
-//! The scenarios: real processes over a real broker, grouped by the cluster they play on. One broker serves the whole
-//! run; this program has a main of its own so that everything is stopped whatever happens. One scenario alone:
+//! The scenarios: real processes on a real broker, grouped by cluster. One broker serves the whole run; the program has
+//! its own `main` so that all processes are stopped however it exits. Run a single scenario with
 //! `cargo test -p tests --test scenarios -- NAME`.
 
 mod api;
 mod definitions;
-mod described;
 mod edge;
 mod endings;
+mod expiry;
 mod failures;
+mod load;
 mod manual;
-mod mock;
+mod openapi;
 mod operators;
 mod orders;
-mod pair;
-mod rush;
 mod settings;
 mod shipping;
 mod statistics;
 mod stock;
 mod stripe;
+mod stripe_mock;
+mod two_instances;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,18 +30,18 @@ use tests::broker::Broker;
 use tests::checker;
 use tests::cluster::{Cluster, Options};
 use tests::process::Name;
-use tests::stage::{Scenario, Stage};
+use tests::runner::{Runner, Scenario};
 
 /// Turns async functions of one module into named scenarios.
 macro_rules! scenarios {
     ($($name:ident),+ $(,)?) => {
-        pub(crate) const ALL: &[(&str, tests::stage::Scenario)] =
+        pub(crate) const ALL: &[(&str, tests::runner::Scenario)] =
             &[$((stringify!($name), |cluster, broker| Box::pin($name(cluster, broker)))),+];
     };
 }
 pub(crate) use scenarios;
 
-/// The simulated provider, a saga that waits only 10 s for the payment's result, and a mail server wherever it listens.
+/// The simulated provider, a saga that waits 10 s for the payment's result, and the test mail server.
 fn simulated() -> Result<Options> {
     let port: &'static str = Box::leak(tests::mail::shared()?.port().to_string().into_boxed_str());
     let settings = [
@@ -51,55 +52,62 @@ fn simulated() -> Result<Options> {
         (Name::Orders, "NOTICES__SMTP__FROM", "Tickets <tickets@example.com>"),
     ];
     let settings = Box::leak(Box::new(settings));
-    Ok(Options { name: "simulated", instances: 1, settings, patience: Some("10s"), definitions: &[], log: "info" })
+    Ok(Options {
+        name: "simulated",
+        instances: 1,
+        settings,
+        result_timeout: Some("10s"),
+        definitions: &[],
+        log: "info",
+    })
 }
 
-/// People say how payments end.
+/// Operators publish the payment results.
 const MANUAL: Options = Options {
     name: "manual",
     instances: 1,
     settings: &[(Name::Payments, "PROVIDER__KIND", "manual")],
-    patience: None,
+    result_timeout: None,
     definitions: &[],
     log: "info",
 };
 
 /// Two instances of every service.
-const PAIR: Options =
-    Options { name: "pair", instances: 2, settings: &[], patience: None, definitions: &[], log: "info" };
+const TWO_INSTANCES: Options =
+    Options { name: "two_instances", instances: 2, settings: &[], result_timeout: None, definitions: &[], log: "info" };
 
-/// A second saga beside the order's, and definitions that come, change and go.
+/// A second saga definition, and definitions that are added, changed and removed.
 const DEFINITIONS: Options = Options {
     name: "definitions",
     instances: 1,
     settings: &[],
-    patience: None,
+    result_timeout: None,
     definitions: &[("gift-card.toml", definitions::GIFT_CARD)],
     log: "info",
 };
 
-/// Processes and the broker die in the middle of orders.
+/// Processes and the broker are killed while orders are processed.
 const FAILURES: Options =
-    Options { name: "failures", instances: 1, settings: &[], patience: None, definitions: &[], log: "info" };
+    Options { name: "failures", instances: 1, settings: &[], result_timeout: None, definitions: &[], log: "info" };
 
-/// Many orders for few tickets.
-const RUSH: Options =
-    Options { name: "rush", instances: 1, settings: &[], patience: None, definitions: &[], log: "info" };
+/// Many concurrent orders for few pieces.
+const LOAD: Options =
+    Options { name: "load", instances: 1, settings: &[], result_timeout: None, definitions: &[], log: "info" };
 
-/// People say how payments end, and stock is not held for long.
+/// Operators publish the payment results, and reservations expire soon.
 const EXPIRY: Options = Options {
     name: "expiry",
     instances: 1,
     settings: &[(Name::Payments, "PROVIDER__KIND", "manual"), (Name::Inventory, "STOCK__RESERVATION_EXPIRY", "2s")],
-    patience: None,
+    result_timeout: None,
     definitions: &[],
     log: "info",
 };
-/// Requests of all kinds come, and nobody keeps the books of what they ask for.
-const DESCRIBED: Options =
-    Options { name: "described", instances: 1, settings: &[], patience: None, definitions: &[], log: "info" };
+/// Generated requests against the OpenAPI descriptions. The final state is not checked.
+const OPENAPI: Options =
+    Options { name: "openapi", instances: 1, settings: &[], result_timeout: None, definitions: &[], log: "info" };
 
-/// Stripe takes the payments: a server of our own, wherever it listens.
+/// Payments through the fake Stripe server.
 fn by_stripe() -> Result<Options> {
     let url: &'static str = Box::leak(tests::stripe::shared()?.url().into_boxed_str());
     let settings = [
@@ -114,7 +122,7 @@ fn by_stripe() -> Result<Options> {
     ];
     let definitions = &[("deposit.toml", stripe::DEPOSIT)];
     let settings = Box::leak(Box::new(settings));
-    Ok(Options { name: "stripe", instances: 1, settings, patience: None, definitions, log: "info" })
+    Ok(Options { name: "stripe", instances: 1, settings, result_timeout: None, definitions, log: "info" })
 }
 
 type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
@@ -125,53 +133,54 @@ const SIMULATED: &[&[(&str, Scenario)]] =
 const GROUPS: [Group; 7] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
     (DEFINITIONS, &[definitions::ALL]),
-    (PAIR, &[pair::ALL]),
+    (TWO_INSTANCES, &[two_instances::ALL]),
     (FAILURES, &[failures::ALL]),
-    (RUSH, &[rush::ALL]),
-    (EXPIRY, &[rush::expiry::ALL]),
-    (DESCRIBED, &[described::ALL]),
+    (LOAD, &[load::ALL]),
+    (EXPIRY, &[expiry::ALL]),
+    (OPENAPI, &[openapi::ALL]),
 ];
 
 fn main() -> ExitCode {
-    tests::stage::run(trials)
+    tests::runner::run(trials)
 }
 
-fn trials(stage: Option<&Arc<Stage>>) -> Result<Vec<Trial>> {
+fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     let first: [Group; 1] = [(simulated()?, SIMULATED)];
-    let made: [Group; 2] = [(by_stripe()?, &[stripe::ALL]), (edge::options()?, &[edge::ALL])];
-    for (options, modules) in first.into_iter().chain(GROUPS).chain(made) {
+    let computed: [Group; 2] = [(by_stripe()?, &[stripe::ALL]), (edge::options()?, &[edge::ALL])];
+    for (options, modules) in first.into_iter().chain(GROUPS).chain(computed) {
         let scenarios = modules.iter().copied().flatten().copied();
-        let books = (options.name != DESCRIBED.name).then_some(("at_the_end_the_books_balance", BOOKS));
-        for (name, scenario) in scenarios.chain(books) {
+        let last = (options.name != OPENAPI.name).then_some(("the_final_state_is_consistent", FINAL_STATE));
+        for (name, scenario) in scenarios.chain(last) {
             let title = format!("{}::{name}", options.name);
-            let stage = stage.map(Arc::clone);
+            let runner = runner.map(Arc::clone);
             let options = options.clone();
-            let play = move || match stage {
-                Some(stage) => stage.play(&options, scenario).map_err(Failed::from),
+            let run = move || match runner {
+                Some(runner) => runner.run(&options, scenario).map_err(Failed::from),
                 None => Ok(()),
             };
-            trials.push(Trial::test(title, play));
+            trials.push(Trial::test(title, run));
         }
     }
-    let stage = stage.map(Arc::clone);
-    let play = move || match stage {
-        Some(stage) => {
-            stage.alone(mock::every_request_is_one_of_stripes_api()).map_err(|error| format!("{error:#}").into())
-        }
+    let runner = runner.map(Arc::clone);
+    let run = move || match runner {
+        Some(runner) => runner
+            .run_without_cluster(stripe_mock::every_request_is_one_of_stripes_api())
+            .map_err(|error| format!("{error:#}").into()),
         None => Ok(()),
     };
-    // stripe-mock is written in Go: without it nothing here needs Go.
-    let mocked = Trial::test("stripe-mock::every_request_is_one_of_stripes_api", play);
-    trials.push(mocked.with_ignored_flag(mock::program().is_none()));
+    // Ignored without stripe-mock, which needs Go to build.
+    let trial = Trial::test("stripe-stripe_mock::every_request_is_one_of_stripes_api", run);
+    trials.push(trial.with_ignored_flag(stripe_mock::program().is_none()));
     Ok(trials)
 }
 
-const BOOKS: Scenario = |cluster, broker| Box::pin(books(cluster, broker));
+const FINAL_STATE: Scenario = |cluster, broker| Box::pin(final_state(cluster, broker));
 
-/// Every order ended, every end is consistent, what was said is what was decided; and all services leave when asked to.
-async fn books(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let books = checker::check(&cluster).await?;
-    eprintln!("{books}");
+/// Every order ended with a consistent payment and stock, exactly the decided messages were sent, and all services stop
+/// on SIGTERM.
+async fn final_state(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let totals = checker::check(&cluster).await?;
+    eprintln!("{totals}");
     cluster.stop().await
 }

@@ -1,5 +1,5 @@
-//! The provider in manual mode: orders wait until a person publishes the result, with no key and no headers, anywhere,
-//! early, twice; and services that are away when they are needed.
+//! The provider in manual mode: orders wait until an operator publishes the result, without key and headers, on any
+//! partition, early, or twice; and services that are down or stopped.
 
 use std::sync::Arc;
 
@@ -8,44 +8,44 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
+use tests::orders::{PlacedOrder, RESULTS};
 use tests::process::Name;
-use tests::story::{Placed, RESULTS};
 use tests::wait::{SOON, until_is};
 
 crate::scenarios!(
     approved_by_hand,
     approved_by_http,
     declined_by_http,
-    called_off_by_http,
+    cancelled_by_http,
     approved_on_the_wrong_partition,
     declined_on_the_wrong_partition,
     approved_in_capitals,
     approved_twice,
     approved_then_declined,
-    early_result_while_payment_stands_still,
-    early_result_while_inventory_stands_still,
-    payment_is_down_when_it_is_asked,
+    early_result_while_payment_is_stopped,
+    early_result_while_inventory_is_stopped,
+    payment_is_down_when_it_is_requested,
     views_are_lost,
-    a_customer_takes_an_order_back,
-    a_customer_comes_too_late,
+    a_customer_cancels_an_order,
+    a_customer_cancels_too_late,
 );
 
-/// An order that waits for its result.
-async fn waiting(cluster: &Arc<Cluster>) -> Result<(Placed, tests::story::Item)> {
+/// An order that waits for its payment's result.
+async fn waiting(cluster: &Arc<Cluster>) -> Result<(PlacedOrder, tests::orders::Item)> {
     let item = cluster.item(10).await?;
     let order = item.order(2).place().await?;
     order.payment("pending").await?;
     order.reservation("reserved").await?;
-    item.stands(10, 2).await?;
+    item.has_stock(10, 2).await?;
     order.is_underway().await?;
     Ok((order, item))
 }
 
-async fn is_paid(order: &Placed, item: &tests::story::Item) -> Result<()> {
+async fn is_paid(order: &PlacedOrder, item: &tests::orders::Item) -> Result<()> {
     order.ends("confirmed").await?;
     order.payment("approved").await?;
     order.reservation("confirmed").await?;
-    item.stands(8, 0).await
+    item.has_stock(8, 0).await
 }
 
 async fn approved_by_hand(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -54,8 +54,13 @@ async fn approved_by_hand(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     is_paid(&order, &item).await
 }
 
-/// Does something about an order's payment by HTTP: the status, and what the payment is then.
-async fn by_http(cluster: &Cluster, order: &Placed, what: &str, body: Option<Value>) -> Result<(StatusCode, Value)> {
+/// Changes an order's payment by HTTP. Returns the status and the payment.
+async fn by_http(
+    cluster: &Cluster,
+    order: &PlacedOrder,
+    what: &str,
+    body: Option<Value>,
+) -> Result<(StatusCode, Value)> {
     let url = cluster.service(Name::Payments)?.url(&format!("/payments/{}/{what}", order.id));
     let request = cluster.http.post(url);
     let answer = body.into_iter().fold(request, |request, body| request.json(&body)).send().await?;
@@ -81,35 +86,35 @@ async fn declined_by_http(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     ensure!(status == StatusCode::OK && payment["status"] == "declined", "{status} {payment}");
     ensure!(payment["history"].to_string().contains("the card expired"), "{payment}");
     order.ends("payment_not_completed").await?;
-    order.because("payment_declined").await?;
-    item.stands(10, 0).await
+    order.has_reason("payment_declined").await?;
+    item.has_stock(10, 0).await
 }
 
-async fn called_off_by_http(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn cancelled_by_http(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let (order, item) = waiting(&cluster).await?;
     let (status, payment) = by_http(&cluster, &order, "cancel", None).await?;
     ensure!(status == StatusCode::OK && payment["status"] == "declined", "{status} {payment}");
     order.ends("payment_not_completed").await?;
-    item.stands(10, 0).await?;
-    // Somebody approves it all the same: it is given back.
+    item.has_stock(10, 0).await?;
+    // A later approval is refunded.
     order.result("approved").await?;
     order.payment("refunded").await
 }
 
 async fn approved_on_the_wrong_partition(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let (order, item) = waiting(&cluster).await?;
-    order.result_elsewhere("approved").await?;
+    order.result_on_other_partition("approved").await?;
     is_paid(&order, &item).await
 }
 
 async fn declined_on_the_wrong_partition(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let (order, item) = waiting(&cluster).await?;
-    order.result_elsewhere("declined").await?;
+    order.result_on_other_partition("declined").await?;
     order.ends("payment_not_completed").await?;
-    order.because("payment_declined").await?;
+    order.has_reason("payment_declined").await?;
     order.payment("declined").await?;
     order.reservation("released").await?;
-    item.stands(10, 0).await
+    item.has_stock(10, 0).await
 }
 
 async fn approved_in_capitals(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -124,8 +129,8 @@ async fn approved_twice(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     order.result("approved").await?;
     order.result("approved").await?;
     is_paid(&order, &item).await?;
-    order.result_elsewhere("approved").await?;
-    cluster.goes_on().await?;
+    order.result_on_other_partition("approved").await?;
+    cluster.confirms_an_order().await?;
     is_paid(&order, &item).await
 }
 
@@ -134,43 +139,43 @@ async fn approved_then_declined(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result
     order.result("approved").await?;
     order.result("declined").await?;
     is_paid(&order, &item).await?;
-    cluster.goes_on().await?;
+    cluster.confirms_an_order().await?;
     is_paid(&order, &item).await
 }
 
-async fn early_result_while_payment_stands_still(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn early_result_while_payment_is_stopped(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     early(&cluster, Name::Payments).await
 }
 
-async fn early_result_while_inventory_stands_still(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn early_result_while_inventory_is_stopped(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     early(&cluster, Name::Inventory).await
 }
 
-/// The approval is there before the saga waits for it: the service before that step stands still.
+/// The approval arrives before the saga waits for it, while the service of an earlier step is stopped.
 async fn early(cluster: &Arc<Cluster>, name: Name) -> Result<()> {
     let item = cluster.item(10).await?;
-    let still = cluster.service(name)?;
-    still.sigstop()?;
+    let stopped = cluster.service(name)?;
+    stopped.sigstop()?;
     let placed = async {
         let order = item.order(2).place().await?;
-        order.is_told(common::topics::CREATED_ORDERS, "order.created").await?;
+        order.has_message(common::topics::CREATED_ORDERS, "order.created").await?;
         order.result("approved").await?;
         order.is_underway().await?;
         anyhow::Ok(order)
     };
     let order = placed.await;
-    still.sigcont()?;
-    let order = order.with_context(|| format!("while {} stands still", name.binary()))?;
+    stopped.sigcont()?;
+    let order = order.with_context(|| format!("while {} is stopped", name.binary()))?;
     is_paid(&order, &item).await?;
-    still.ready().await
+    stopped.ready().await
 }
 
-async fn payment_is_down_when_it_is_asked(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn payment_is_down_when_it_is_requested(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(10).await?;
     let payments = cluster.service(Name::Payments)?;
     payments.sigterm().await?;
     let order = item.order(2).place().await?;
-    order.is_told(common::topics::PAYMENT_COMMANDS, "payment.request").await?;
+    order.has_message(common::topics::PAYMENT_COMMANDS, "payment.request").await?;
     order.reservation("reserved").await?;
     payments.restart().await?;
     order.payment("pending").await?;
@@ -180,8 +185,8 @@ async fn payment_is_down_when_it_is_asked(cluster: Arc<Cluster>, _: Arc<Broker>)
 
 async fn views_are_lost(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let (order, item) = waiting(&cluster).await?;
-    // That it waits is told a moment later.
-    until_is("the order", json!("awaiting_payment"), SOON, || async { Ok(order.now().await?["status"].clone()) })
+    // The status changes a moment later.
+    until_is("the order", json!("awaiting_payment"), SOON, || async { Ok(order.get().await?["status"].clone()) })
         .await?;
     let before = cluster.orders("").await?;
     cluster.stop().await?;
@@ -193,53 +198,53 @@ async fn views_are_lost(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
         service.ready().await?;
     }
     let after = cluster.orders("").await?;
-    ensure!(before == after, "the same {} orders are listed as before, and not {}", before.len(), after.len());
-    item.stands(10, 2).await?;
+    ensure!(before == after, "{} orders were listed before, and others or {} after", before.len(), after.len());
+    item.has_stock(10, 2).await?;
     order.payment("pending").await?;
     order.reservation("reserved").await?;
     order.result("approved").await?;
     is_paid(&order, &item).await?;
-    cluster.goes_on().await
+    cluster.confirms_an_order().await
 }
 
-async fn take_back(cluster: &Cluster, order: &Placed, reason: &str) -> Result<(StatusCode, Value)> {
+async fn cancel(cluster: &Cluster, order: &PlacedOrder, reason: &str) -> Result<(StatusCode, Value)> {
     let url = cluster.service(Name::Orders)?.url(&format!("/orders/{}/cancel", order.id));
     let answer = cluster.http.post(url).json(&json!({"reason": reason})).send().await?;
     Ok((answer.status(), answer.json().await?))
 }
 
-async fn a_customer_takes_an_order_back(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_customer_cancels_an_order(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let (order, item) = waiting(&cluster).await?;
-    let (status, told) = take_back(&cluster, &order, "the wrong day").await?;
-    ensure!(status == StatusCode::ACCEPTED && told["cancellation"]["why"] == "the wrong day", "{status}: {told}");
+    let (status, body) = cancel(&cluster, &order, "the wrong day").await?;
+    ensure!(status == StatusCode::ACCEPTED && body["cancellation"]["why"] == "the wrong day", "{status}: {body}");
     order.ends("cancelled").await?;
-    order.because("cancelled_by_customer").await?;
+    order.has_reason("cancelled_by_customer").await?;
     order.payment("cancelled").await?;
     order.reservation("released").await?;
-    item.stands(10, 0).await?;
-    let (status, told) = take_back(&cluster, &order, "once more").await?;
-    ensure!(status == StatusCode::ACCEPTED && told["cancellation"]["outcome"] == "cancelled", "{status}: {told}");
-    // The customer pays all the same: the money goes back.
+    item.has_stock(10, 0).await?;
+    let (status, body) = cancel(&cluster, &order, "once more").await?;
+    ensure!(status == StatusCode::ACCEPTED && body["cancellation"]["outcome"] == "cancelled", "{status}: {body}");
+    // A later payment is refunded.
     order.result("approved").await?;
     order.payment("refunded").await?;
     order.ends("cancelled").await
 }
 
-async fn a_customer_comes_too_late(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_customer_cancels_too_late(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let (order, item) = waiting(&cluster).await?;
     order.result("approved").await?;
     is_paid(&order, &item).await?;
-    let (status, told) = take_back(&cluster, &order, "no").await?;
-    ensure!(status == StatusCode::CONFLICT && told["orderStatus"] == "confirmed", "{status}: {told}");
-    ensure!(told["detail"].to_string().contains("is confirmed since"), "{told}");
+    let (status, body) = cancel(&cluster, &order, "no").await?;
+    ensure!(status == StatusCode::CONFLICT && body["orderStatus"] == "confirmed", "{status}: {body}");
+    ensure!(body["detail"].to_string().contains("is confirmed since"), "{body}");
     is_paid(&order, &item).await?;
-    let nobody = Placed::known(&cluster, &uuid::Uuid::new_v4().to_string());
-    let (status, told) = take_back(&cluster, &nobody, "no").await?;
-    ensure!(status == StatusCode::NOT_FOUND, "{status}: {told}");
-    let (status, told) = take_back(&cluster, &order, &"x".repeat(5_000)).await?;
+    let unknown = PlacedOrder::with_id(&cluster, &uuid::Uuid::new_v4().to_string());
+    let (status, body) = cancel(&cluster, &unknown, "no").await?;
+    ensure!(status == StatusCode::NOT_FOUND, "{status}: {body}");
+    let (status, body) = cancel(&cluster, &order, &"x".repeat(5_000)).await?;
     ensure!(
-        status == StatusCode::UNPROCESSABLE_ENTITY && told["errors"][0]["pointer"] == "#/reason",
-        "{status}: {told}"
+        status == StatusCode::UNPROCESSABLE_ENTITY && body["errors"][0]["pointer"] == "#/reason",
+        "{status}: {body}"
     );
     Ok(())
 }

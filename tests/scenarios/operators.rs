@@ -1,4 +1,4 @@
-//! What operators do to sagas through the API, what they are told, and how they find sagas.
+//! Operations on sagas through the API, their errors, and queries for sagas.
 
 use std::sync::Arc;
 
@@ -7,22 +7,22 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::{Cluster, PASSWORD, USER};
+use tests::orders::PlacedOrder;
 use tests::process::Name;
-use tests::story::Placed;
 use tests::wait::{SOON, until_is};
 
 crate::scenarios!(
     a_saga_is_paused_and_resumed,
     a_saga_is_cancelled,
-    acting_needs_a_login,
-    acts_are_refused_in_words,
+    operations_need_a_login,
+    invalid_operations_are_rejected_with_a_reason,
     many_are_cancelled_after_a_dry_run,
-    sagas_are_found_by_what_they_are,
-    an_act_that_cannot_be_read_goes_to_the_dead_letters,
+    sagas_are_found_by_their_fields,
+    an_unreadable_operation_goes_to_the_dead_letters,
 );
 
-/// A request to the orchestrator, with the dashboard's user or without; its status and its JSON.
-pub(crate) async fn ask(
+/// Sends a request to the orchestrator, with or without the dashboard's user. Returns the status and the JSON.
+pub(crate) async fn send(
     cluster: &Cluster,
     method: Method,
     path: &str,
@@ -34,23 +34,23 @@ pub(crate) async fn ask(
     let request = if login { request.basic_auth(USER, Some(PASSWORD)) } else { request };
     let answer = request.send().await?;
     let status = answer.status();
-    Ok((status, answer.json().await.with_context(|| format!("{path} answers {status}"))?))
+    Ok((status, answer.json().await.with_context(|| format!("{path} returns {status}"))?))
 }
 
-async fn act(cluster: &Cluster, order: &Placed, action: &str) -> Result<(StatusCode, Value)> {
+async fn operate(cluster: &Cluster, order: &PlacedOrder, action: &str) -> Result<(StatusCode, Value)> {
     let body = json!({"action": action, "why": "the customer called"});
-    ask(cluster, Method::POST, &format!("/api/sagas/{}/actions", order.id), &body, true).await
+    send(cluster, Method::POST, &format!("/api/sagas/{}/actions", order.id), &body, true).await
 }
 
 /// An order that waits for its payment's result.
-async fn waiting(cluster: &Arc<Cluster>) -> Result<Placed> {
+async fn waiting(cluster: &Arc<Cluster>) -> Result<PlacedOrder> {
     let order = cluster.item(10).await?.order(2).place().await?;
-    waits(&order).await?;
+    until_waiting(&order).await?;
     Ok(order)
 }
 
-/// Waits until an order waits for its payment's result, for the orchestrator's view too.
-async fn waits(order: &Placed) -> Result<()> {
+/// Waits until an order waits for its payment's result, in the orchestrator's view, too.
+async fn until_waiting(order: &PlacedOrder) -> Result<()> {
     order.payment("pending").await?;
     until_is("the saga's step", json!(["payment-result"]), SOON, || async {
         Ok(order.saga().await?["currentSteps"].clone())
@@ -58,44 +58,44 @@ async fn waits(order: &Placed) -> Result<()> {
     .await
 }
 
-/// Waits until the saga has this status: an order is told of its end before its saga has ended.
-async fn saga_is(order: &Placed, status: &str) -> Result<()> {
+/// Waits until the saga has this status: an order ends before its saga.
+async fn saga_is(order: &PlacedOrder, status: &str) -> Result<()> {
     until_is("the saga", json!(status), SOON, || async { Ok(order.saga().await?["status"].clone()) }).await
 }
 
 async fn a_saga_is_paused_and_resumed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let order = waiting(&cluster).await?;
-    let (status, saga) = act(&cluster, &order, "pause").await?;
+    let (status, saga) = operate(&cluster, &order, "pause").await?;
     ensure!(status == StatusCode::OK && saga["status"] == "paused", "{status}: {saga:#}");
     ensure!(
         saga["operations"][0]["by"] == "techlead" && saga["operations"][0]["why"] == "the customer called",
         "{saga:#}"
     );
     order.result("approved").await?;
-    // The answer is taken.
+    // The result is accepted.
     until_is("its step", json!("done"), SOON, || async { Ok(order.step("payment-result").await?["status"].clone()) })
         .await?;
-    cluster.goes_on().await?;
+    cluster.confirms_an_order().await?;
     ensure!(order.saga().await?["status"] == "paused");
     order.is_underway().await?;
-    let (status, saga) = act(&cluster, &order, "resume").await?;
+    let (status, saga) = operate(&cluster, &order, "resume").await?;
     ensure!(status == StatusCode::OK, "{status}: {saga:#}");
     order.ends("confirmed").await
 }
 
 async fn a_saga_is_cancelled(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let order = waiting(&cluster).await?;
-    let (status, saga) = act(&cluster, &order, "cancel").await?;
+    let (status, saga) = operate(&cluster, &order, "cancel").await?;
     ensure!(status == StatusCode::OK && saga["ending"]["reason"] == "cancelled_by_operator", "{status}: {saga:#}");
     order.ends("cancelled").await?;
-    order.because("cancelled_by_operator").await?;
+    order.has_reason("cancelled_by_operator").await?;
     order.reservation("released").await?;
     order.payment("cancelled").await?;
     order.result("approved").await?;
     order.payment("refunded").await
 }
 
-async fn acting_needs_a_login(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn operations_need_a_login(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let order = waiting(&cluster).await?;
     let body = json!({"action": "pause", "why": "look"});
     for path in [format!("/api/sagas/{}/actions", order.id), "/api/sagas/actions".to_owned()] {
@@ -105,52 +105,52 @@ async fn acting_needs_a_login(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<(
             json!({"action": "pause", "why": "look", "filter": {"status": "running"}})
         };
         let url = cluster.service(Name::Orchestrator)?.url(&path);
-        let nobody = cluster.http.post(&url).json(&body).send().await?;
-        ensure!(nobody.status() == StatusCode::UNAUTHORIZED);
-        ensure!(nobody.headers()["www-authenticate"].to_str()?.starts_with("Basic realm="));
+        let anonymous = cluster.http.post(&url).json(&body).send().await?;
+        ensure!(anonymous.status() == StatusCode::UNAUTHORIZED);
+        ensure!(anonymous.headers()["www-authenticate"].to_str()?.starts_with("Basic realm="));
         let wrong = cluster.http.post(&url).json(&body).basic_auth("techlead", Some("guess")).send().await?;
         ensure!(wrong.status() == StatusCode::UNAUTHORIZED);
     }
-    ensure!(order.saga().await?["operations"] == json!([]), "nothing was done");
+    ensure!(order.saga().await?["operations"] == json!([]), "an operation was executed");
     for path in
         ["/api/sagas", "/api/flow", "/api/incidents", "/api/throughput", "/api/definitions", "/api/openapi.json"]
     {
         let url = cluster.service(Name::Orchestrator)?.url(path);
-        let nobody = cluster.http.get(&url).send().await?.status();
-        ensure!(nobody == StatusCode::UNAUTHORIZED, "{path} is open: {nobody}");
+        let anonymous = cluster.http.get(&url).send().await?.status();
+        ensure!(anonymous == StatusCode::UNAUTHORIZED, "{path} is open: {anonymous}");
     }
     order.result("approved").await?;
     order.ends("confirmed").await
 }
 
-async fn acts_are_refused_in_words(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn invalid_operations_are_rejected_with_a_reason(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let order = waiting(&cluster).await?;
-    let (status, told) = act(&cluster, &order, "resume").await?;
-    ensure!(status == StatusCode::CONFLICT, "{status}: {told}");
+    let (status, body) = operate(&cluster, &order, "resume").await?;
+    ensure!(status == StatusCode::CONFLICT, "{status}: {body}");
     ensure!(
-        told["detail"] == "resume is not possible: the saga is running: only a paused one can be resumed.",
-        "{told}"
+        body["detail"] == "resume is not possible: the saga is running: only a paused one can be resumed.",
+        "{body}"
     );
-    let place = format!("/api/sagas/{}/actions", order.id);
-    for (body, words) in [
+    let path = format!("/api/sagas/{}/actions", order.id);
+    for (input, words) in [
         (json!({"action": "explode", "why": "w"}), "must be one of"),
         (json!({"action": "skip", "why": "w"}), "step"),
         (json!({"action": "pause", "why": " "}), "/why"),
         (json!({"action": "pause"}), "why"),
     ] {
-        let (status, told) = ask(&cluster, Method::POST, &place, &body, true).await?;
-        ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && told.to_string().contains(words), "{status}: {told}");
+        let (status, body) = send(&cluster, Method::POST, &path, &input, true).await?;
+        ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && body.to_string().contains(words), "{status}: {body}");
     }
     let unknown = "/api/sagas/00000000-0000-4000-8000-000000000000/actions";
-    let (status, told) = ask(&cluster, Method::POST, unknown, &json!({"action": "pause", "why": "w"}), true).await?;
-    ensure!(status == StatusCode::NOT_FOUND, "{status}: {told}");
+    let (status, body) = send(&cluster, Method::POST, unknown, &json!({"action": "pause", "why": "w"}), true).await?;
+    ensure!(status == StatusCode::NOT_FOUND, "{status}: {body}");
     order.result("declined").await?;
     order.ends("payment_not_completed").await?;
     saga_is(&order, "compensated").await?;
-    let (status, told) = act(&cluster, &order, "cancel").await?;
+    let (status, body) = operate(&cluster, &order, "cancel").await?;
     ensure!(
-        status == StatusCode::CONFLICT && told["detail"].to_string().contains("the saga is compensated already"),
-        "{told}"
+        status == StatusCode::CONFLICT && body["detail"].to_string().contains("the saga is compensated already"),
+        "{body}"
     );
     Ok(())
 }
@@ -163,57 +163,57 @@ async fn many_are_cancelled_after_a_dry_run(cluster: Arc<Cluster>, _: Arc<Broker
         orders.push(item.order(1).by(&customer).place().await?);
     }
     for order in &orders {
-        waits(order).await?;
+        until_waiting(order).await?;
     }
     let bulk = |dry: bool| {
         let filter = json!({"status": "running", "customer": customer});
-        json!({"action": "cancel", "why": "the stage burned down", "filter": filter, "dryRun": dry})
+        json!({"action": "cancel", "why": "the runner burned down", "filter": filter, "dryRun": dry})
     };
-    let (status, told) = ask(&cluster, Method::POST, "/api/sagas/actions", &bulk(true), true).await?;
-    ensure!(status == StatusCode::OK && told["count"] == 3 && told["dryRun"] == true, "{status}: {told:#}");
-    let listed = told["items"].as_array().cloned().unwrap_or_default();
-    ensure!(orders.iter().all(|order| listed.iter().any(|saga| saga["id"] == order.id)), "{told:#}");
-    ensure!(orders[0].saga().await?["status"] == "running", "a dry run does nothing");
-    let (status, told) = ask(&cluster, Method::POST, "/api/sagas/actions", &bulk(false), true).await?;
-    ensure!(status == StatusCode::OK && told["done"] == 3, "{status}: {told:#}");
+    let (status, body) = send(&cluster, Method::POST, "/api/sagas/actions", &bulk(true), true).await?;
+    ensure!(status == StatusCode::OK && body["count"] == 3 && body["dryRun"] == true, "{status}: {body:#}");
+    let listed = body["items"].as_array().cloned().unwrap_or_default();
+    ensure!(orders.iter().all(|order| listed.iter().any(|saga| saga["id"] == order.id)), "{body:#}");
+    ensure!(orders[0].saga().await?["status"] == "running", "the dry run changed a saga");
+    let (status, body) = send(&cluster, Method::POST, "/api/sagas/actions", &bulk(false), true).await?;
+    ensure!(status == StatusCode::OK && body["done"] == 3, "{status}: {body:#}");
     for order in &orders {
         order.ends("cancelled").await?;
         saga_is(order, "compensated").await?;
     }
-    item.stands(10, 0).await?;
-    let (status, told) = ask(&cluster, Method::POST, "/api/sagas/actions", &bulk(false), true).await?;
-    ensure!(status == StatusCode::OK && told["count"] == 0, "{status}: {told:#}");
+    item.has_stock(10, 0).await?;
+    let (status, body) = send(&cluster, Method::POST, "/api/sagas/actions", &bulk(false), true).await?;
+    ensure!(status == StatusCode::OK && body["count"] == 0, "{status}: {body:#}");
     let all = json!({"action": "cancel", "why": "w", "filter": {}});
-    let (status, told) = ask(&cluster, Method::POST, "/api/sagas/actions", &all, true).await?;
-    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && told["errors"][0]["pointer"] == "#/filter", "{told:#}");
+    let (status, body) = send(&cluster, Method::POST, "/api/sagas/actions", &all, true).await?;
+    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && body["errors"][0]["pointer"] == "#/filter", "{body:#}");
     Ok(())
 }
 
-async fn sagas_are_found_by_what_they_are(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn sagas_are_found_by_their_fields(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(10).await?;
     let customer = cluster.order().customer;
     let done = item.order(1).by(&customer).place().await?;
-    let waits = item.order(1).by(&customer).place().await?;
-    self::waits(&done).await?;
+    let waiting = item.order(1).by(&customer).place().await?;
+    until_waiting(&done).await?;
     done.result("approved").await?;
     done.ends("confirmed").await?;
     saga_is(&done, "completed").await?;
-    self::waits(&waits).await?;
-    let mine = format!("customer={customer}");
+    until_waiting(&waiting).await?;
+    let filter = format!("customer={customer}");
     for (query, expected) in [
-        (mine.clone(), vec![&waits, &done]),
-        (format!("{mine}&limit=1"), vec![&waits]),
-        (format!("{mine}&status=running"), vec![&waits]),
-        (format!("{mine}&status=completed&definition=order&version=3"), vec![&done]),
-        (format!("{mine}&version=1"), vec![]),
-        (format!("{mine}&definition=gift-card"), vec![]),
-        (format!("{mine}&step=payment-result"), vec![&waits]),
-        (format!("{mine}&step=payment"), vec![]),
-        (format!("{mine}&waitingLongerThan=0s"), vec![&waits]),
-        (format!("{mine}&waitingLongerThan=1h"), vec![]),
-        (format!("text={}", item.id.to_uppercase()), vec![&waits, &done]),
+        (filter.clone(), vec![&waiting, &done]),
+        (format!("{filter}&limit=1"), vec![&waiting]),
+        (format!("{filter}&status=running"), vec![&waiting]),
+        (format!("{filter}&status=completed&definition=order&version=3"), vec![&done]),
+        (format!("{filter}&version=1"), vec![]),
+        (format!("{filter}&definition=gift-card"), vec![]),
+        (format!("{filter}&step=payment-result"), vec![&waiting]),
+        (format!("{filter}&step=payment"), vec![]),
+        (format!("{filter}&waitingLongerThan=0s"), vec![&waiting]),
+        (format!("{filter}&waitingLongerThan=1h"), vec![]),
+        (format!("text={}", item.id.to_uppercase()), vec![&waiting, &done]),
         (format!("text={}&status=completed", item.id), vec![&done]),
-        (format!("{mine}&text=no-such-text"), vec![]),
+        (format!("{filter}&text=no-such-text"), vec![]),
     ] {
         let found = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas?{query}")).await?;
         let found = found.unwrap_or_default();
@@ -221,9 +221,9 @@ async fn sagas_are_found_by_what_they_are(cluster: Arc<Cluster>, _: Arc<Broker>)
         let expected: Vec<&str> = expected.iter().map(|order| order.id.as_str()).collect();
         ensure!(ids == expected, "{query} finds {found:#}");
     }
-    let page = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas?{mine}&limit=1")).await?;
-    let next = page.as_ref().and_then(|page| page["next"].as_str()).context("there is another page")?.to_owned();
-    let rest = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas?{mine}&cursor={next}")).await?;
+    let page = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas?{filter}&limit=1")).await?;
+    let next = page.as_ref().and_then(|page| page["next"].as_str()).context("no next page")?.to_owned();
+    let rest = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas?{filter}&cursor={next}")).await?;
     ensure!(rest.context("a page")?["items"][0]["id"] == done.id);
     for (query, words) in
         [("waitingLongerThan=long", "30s or 5m"), ("status=odd", "one of running"), ("colour=red", "colour")]
@@ -234,11 +234,11 @@ async fn sagas_are_found_by_what_they_are(cluster: Arc<Cluster>, _: Arc<Broker>)
         let text = answer.text().await?;
         ensure!(status == StatusCode::BAD_REQUEST && text.contains(words), "{query}: {status} {text}");
     }
-    waits.result("approved").await?;
-    waits.ends("confirmed").await
+    waiting.result("approved").await?;
+    waiting.ends("confirmed").await
 }
 
-async fn an_act_that_cannot_be_read_goes_to_the_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn an_unreadable_operation_goes_to_the_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let value = json!({"by": "someone", "why": "w", "action": format!("explode {}", cluster.order().customer)});
     let order = waiting(&cluster).await?;
     cluster.kafka.event("saga-commands", "saga.action", &order.id, &value).await?;

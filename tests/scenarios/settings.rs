@@ -1,4 +1,4 @@
-//! What stops a start, in words that help, and the command line of each binary.
+//! Invalid settings stop the start with a helpful message, and each binary has a command line.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ crate::scenarios!(
     a_view_in_use_is_refused,
     another_partition_count_is_refused,
     settings_come_from_a_file_too,
-    every_binary_explains_itself,
+    every_binary_has_help,
 );
 
-/// Starts another process in a service's place and waits for its end: whether it ended well, and what it said.
+/// Runs another process with a service's settings. Returns true if it succeeded, and its output.
 async fn run(
     cluster: &Cluster,
     name: Name,
@@ -33,23 +33,23 @@ async fn run(
         if Instant::now() > deadline {
             child.kill()?;
             let output = child.wait_with_output()?;
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            bail!("{} {arguments:?} {settings:?} goes on for 30 s\n{said}", name.binary());
+            let output = String::from_utf8_lossy(&output.stderr).into_owned();
+            bail!("{} {arguments:?} {settings:?} has not ended after 30 s\n{output}", name.binary());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let output = child.wait_with_output()?;
-    let said = [output.stdout, output.stderr].concat();
-    Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+    let bytes = [output.stdout, output.stderr].concat();
+    Ok((output.status.success(), String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// Expects that a service does not start with these settings, and says all these words.
+/// Expects that a service does not start with these settings, and that its output has all these words.
 async fn refused(cluster: &Cluster, name: Name, settings: &[(&str, &str)], words: &[&str]) -> Result<()> {
-    let (started, said) = run(cluster, name, &[], settings).await?;
-    ensure!(!started, "{} started with {settings:?}:\n{said}", name.binary());
+    let (started, output) = run(cluster, name, &[], settings).await?;
+    ensure!(!started, "{} started with {settings:?}:\n{output}", name.binary());
     for word in words {
-        let found = said.to_lowercase().contains(&word.to_lowercase());
-        ensure!(found, "{} refuses {settings:?} without saying '{word}':\n{said}", name.binary());
+        let found = output.to_lowercase().contains(&word.to_lowercase());
+        ensure!(found, "{} rejects {settings:?} without '{word}' in:\n{output}", name.binary());
     }
     Ok(())
 }
@@ -64,7 +64,7 @@ async fn unknown_settings_stop_the_start(cluster: Arc<Cluster>, _: Arc<Broker>) 
 
 async fn bad_values_stop_the_start(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     for name in Name::ALL {
-        refused(&cluster, name, &[("HTTP__LISTEN", "nowhere at all")], &["listen", "nowhere at all"]).await?;
+        refused(&cluster, name, &[("HTTP__LISTEN", "not an address")], &["listen", "not an address"]).await?;
         refused(&cluster, name, &[("KAFKA__PARTITIONS", "many")], &["partitions", "many"]).await?;
         refused(&cluster, name, &[("LOG__FORMAT", "prose")], &["format", "prose", "json"]).await?;
     }
@@ -106,20 +106,24 @@ async fn settings_come_from_a_file_too(cluster: Arc<Cluster>, _: Arc<Broker>) ->
     let file: &'static str = Box::leak(file.display().to_string().into_boxed_str());
     let arguments: &'static [&'static str] = Box::leak(Box::new(["--config", file, "--print-config"]));
     for name in Name::ALL {
-        let (good, said) = run(&cluster, name, arguments, &[]).await?;
-        ensure!(good, "{} --config: {said}", name.binary());
-        ensure!(said.contains("client.rack") && said.contains("left"), "{} forgets the file: {said}", name.binary());
-        // The environment comes last: the cluster says `info` and where its broker is.
+        let (good, output) = run(&cluster, name, arguments, &[]).await?;
+        ensure!(good, "{} --config: {output}", name.binary());
         ensure!(
-            said.contains("info") && said.contains(&cluster.brokers),
-            "{} forgets the environment: {said}",
+            output.contains("client.rack") && output.contains("left"),
+            "{} ignores the file: {output}",
+            name.binary()
+        );
+        // The environment has precedence: the cluster sets `info` and the broker's address.
+        ensure!(
+            output.contains("info") && output.contains(&cluster.brokers),
+            "{} ignores the environment: {output}",
             name.binary()
         );
     }
     Ok(())
 }
 
-async fn every_binary_explains_itself(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn every_binary_has_help(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     for name in Name::ALL {
         let words: [(&'static [&'static str], &[&str]); 3] = [
             (&["--help"], &["--config", "--print-config"]),
@@ -127,9 +131,9 @@ async fn every_binary_explains_itself(cluster: Arc<Cluster>, _: Arc<Broker>) -> 
             (&["--print-config"], &["[kafka]", "[http]", "[view]", "brokers"]),
         ];
         for (arguments, words) in words {
-            let (good, said) = run(&cluster, name, arguments, &[]).await.context(name.binary())?;
-            let all = words.iter().all(|word| said.contains(word));
-            ensure!(good && all, "{} {arguments:?} should say {words:?}: {said}", name.binary());
+            let (good, output) = run(&cluster, name, arguments, &[]).await.context(name.binary())?;
+            let all = words.iter().all(|word| output.contains(word));
+            ensure!(good && all, "{} {arguments:?} should print {words:?}: {output}", name.binary());
         }
     }
     Ok(())

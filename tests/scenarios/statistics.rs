@@ -1,5 +1,4 @@
-//! The flow in numbers, as the API tells it: what happened at each step, who waits, and that none of it is lost or
-//! counted twice when the view is made anew.
+//! The statistics of the API: counts and waits of each step. A rebuilt view neither loses nor repeats any.
 
 use std::sync::Arc;
 
@@ -10,9 +9,9 @@ use tests::cluster::Cluster;
 use tests::process::Name;
 use tests::wait::{SOON, until_is};
 
-crate::scenarios!(the_flow_is_told_in_numbers, a_new_view_tells_the_same);
+crate::scenarios!(the_flow_counts_every_step, a_rebuilt_view_has_the_same_statistics);
 
-/// A step of the order saga in the numbers of the last day.
+/// The statistics of a step of the order saga for the last day.
 async fn step(cluster: &Cluster, name: &str) -> Result<Value> {
     let path = "/api/flow?definition=order&window=24h";
     let flow = cluster.get(cluster.service(Name::Orchestrator)?, path).await?.unwrap_or_default();
@@ -24,7 +23,7 @@ fn number(step: &Value, name: &str) -> i64 {
     step[name].as_i64().unwrap_or_default()
 }
 
-async fn the_flow_is_told_in_numbers(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn the_flow_counts_every_step(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let reserve = step(&cluster, "reserve").await?;
     let result = step(&cluster, "payment-result").await?;
     let item = cluster.item(10).await?;
@@ -32,11 +31,11 @@ async fn the_flow_is_told_in_numbers(cluster: Arc<Cluster>, _: Arc<Broker>) -> R
     item.order(1).place().await?.ends("confirmed").await?;
     item.order(1).amount("10.13").place().await?.ends("payment_not_completed").await?;
     none.order(1).place().await?.ends("rejected").await?;
-    // The provider never answers for these cents: it waits.
+    // The provider has no result for these cents: the order waits.
     let waits = item.order(1).amount("10.44").place().await?;
     let more =
         |now: &Value, before: &Value, names: [&str; 3]| names.map(|name| number(now, name) - number(before, name));
-    // What was read may be some seconds old.
+    // The API caches the statistics for some seconds.
     until_is("reserve: begun, done, refused", [4, 3, 1], SOON, || async {
         Ok(more(&step(&cluster, "reserve").await?, &reserve, ["started", "done", "refused"]))
     })
@@ -61,7 +60,7 @@ async fn the_flow_is_told_in_numbers(cluster: Arc<Cluster>, _: Arc<Broker>) -> R
     waits.ends("payment_not_completed").await
 }
 
-async fn a_new_view_tells_the_same(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn a_rebuilt_view_has_the_same_statistics(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(10).await?;
     for amount in ["10.50", "10.13"] {
         let order = item.order(1).amount(amount).place().await?;
@@ -70,9 +69,9 @@ async fn a_new_view_tells_the_same(cluster: Arc<Cluster>, _: Arc<Broker>) -> Res
     }
     let orchestrator = cluster.service(Name::Orchestrator)?;
     orchestrator.sigterm().await?;
-    let told = |flow: &mut Value| {
+    let clear_times = |flow: &mut Value| {
         for step in flow["steps"].as_array_mut().into_iter().flatten() {
-            // These two grow with the time.
+            // These two grow with time.
             step["oldestWaitMs"] = Value::Null;
             step["shareOfWaiting"] = Value::Null;
         }
@@ -81,7 +80,7 @@ async fn a_new_view_tells_the_same(cluster: Arc<Cluster>, _: Arc<Broker>) -> Res
     };
     let flow = || async {
         let mut flow = cluster.get(orchestrator, "/api/flow?definition=order&window=7d").await?.unwrap_or_default();
-        told(&mut flow);
+        clear_times(&mut flow);
         Ok::<_, anyhow::Error>(flow)
     };
     orchestrator.restart().await?;

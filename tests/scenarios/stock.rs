@@ -1,4 +1,4 @@
-//! Stock over HTTP: what people change about it, what is told of it, and that its movements are what there is.
+//! Stock by HTTP: changes by operators, the low stock event, and movements whose sums are the stock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,27 +8,27 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
+use tests::orders::Item;
 use tests::process::Name;
-use tests::story::Item;
 use tests::wait::{SOON, until};
 use uuid::Uuid;
 
 crate::scenarios!(
-    people_change_the_stock_and_say_why,
-    a_change_that_can_not_be_is_refused,
-    scarce_stock_is_told,
-    after_many_orders_the_movements_are_the_stock,
+    operators_change_the_stock_with_a_reason,
+    an_invalid_change_is_rejected,
+    low_stock_is_reported_once,
+    after_many_orders_the_movements_match_the_stock,
     the_inventory_api_is_described,
 );
 
-/// Sends a change of an item's stock: the status, and the answer.
+/// Sends a change of an item's stock. Returns the status and the response.
 async fn change(cluster: &Cluster, item: &Item, what: &str, body: &Value, key: &str) -> Result<(StatusCode, Value)> {
     let url = cluster.service(Name::Inventory)?.url(&format!("/stock/{}/{what}", item.id));
     let answer = cluster.http.post(url).header("Idempotency-Key", key).json(body).send().await?;
     Ok((answer.status(), answer.json().await?))
 }
 
-/// All movements of an item, page by page, and what the first page says of its stock and its accounts.
+/// All movements of an item, and the first page with its stock and accounts.
 async fn movements(cluster: &Cluster, item: &str) -> Result<(Vec<Value>, Value)> {
     let service = cluster.service(Name::Inventory)?;
     let mut all = Vec::new();
@@ -47,8 +47,8 @@ async fn movements(cluster: &Cluster, item: &str) -> Result<(Vec<Value>, Value)>
     }
 }
 
-/// Expects that the movements of an item are its stock, by the accounts as they are told and by adding them up.
-pub(crate) async fn movements_are_the_stock(cluster: &Cluster, item: &str) -> Result<Vec<Value>> {
+/// Expects that the sums of an item's movements equal its accounts and its stock.
+pub(crate) async fn movements_match_the_stock(cluster: &Cluster, item: &str) -> Result<Vec<Value>> {
     let (all, first) = movements(cluster, item).await?;
     let mut sums = BTreeMap::<String, i64>::new();
     for moved in &all {
@@ -57,14 +57,14 @@ pub(crate) async fn movements_are_the_stock(cluster: &Cluster, item: &str) -> Re
             *sums.entry(moved[account].as_str().unwrap_or_default().to_owned()).or_default() += quantity;
         }
     }
-    let told = first["accounts"].as_array().context("accounts")?.iter();
-    let told: BTreeMap<_, _> = told
+    let accounts = first["accounts"].as_array().context("accounts")?.iter();
+    let accounts: BTreeMap<_, _> = accounts
         .map(|account| {
             (account["account"].as_str().unwrap_or_default().to_owned(), account["balance"].as_i64().unwrap_or(0))
         })
         .collect();
-    ensure!(told == sums, "the accounts are {told:?}, the movements {sums:?}");
-    ensure!(sums.values().sum::<i64>() == 0, "what came from somewhere went somewhere: {sums:?}");
+    ensure!(accounts == sums, "the accounts are {accounts:?}, the movements {sums:?}");
+    ensure!(sums.values().sum::<i64>() == 0, "the movements don't balance: {sums:?}");
     let of = |account: &str| sums.get(account).copied().unwrap_or(0);
     let on_hand = of("available") + of("reserved");
     let reserved = of("reserved");
@@ -73,11 +73,11 @@ pub(crate) async fn movements_are_the_stock(cluster: &Cluster, item: &str) -> Re
     Ok(all)
 }
 
-async fn people_change_the_stock_and_say_why(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn operators_change_the_stock_with_a_reason(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(10).await?;
     let order = item.order(2).place().await?;
     order.ends("confirmed").await?;
-    item.stands(8, 0).await?;
+    item.has_stock(8, 0).await?;
     let steps = [
         ("receipts", json!({"quantity": 5, "by": "ana", "why": "delivery note 17"}), 5, 13),
         ("adjustments", json!({"quantity": -1, "by": "rui", "why": "torn"}), -1, 12),
@@ -91,14 +91,17 @@ async fn people_change_the_stock_and_say_why(cluster: Arc<Cluster>, _: Arc<Broke
             *status == StatusCode::CREATED && answer["moved"] == *moved && answer["onHand"] == *on_hand,
             "{answer}"
         );
-        ensure!(change(&cluster, &item, what, body, &key).await? == first, "sent again it is the same change");
+        ensure!(change(&cluster, &item, what, body, &key).await? == first, "a repeated request is another change");
         let mut other = body.clone();
         other["why"] = "something else".into();
         let (status, problem) = change(&cluster, &item, what, &other, &key).await?;
-        ensure!(status == StatusCode::UNPROCESSABLE_ENTITY, "another change with the same key: {status} {problem}");
-        item.stands(*on_hand, 0).await?;
+        ensure!(
+            status == StatusCode::UNPROCESSABLE_ENTITY,
+            "another change with the same key is accepted: {status} {problem}"
+        );
+        item.has_stock(*on_hand, 0).await?;
     }
-    let all = movements_are_the_stock(&cluster, &item.id).await?;
+    let all = movements_match_the_stock(&cluster, &item.id).await?;
     let what: Vec<_> = all.iter().map(|moved| moved["what"].as_str().unwrap_or_default()).collect();
     ensure!(what == ["counted", "adjusted", "received", "confirmed", "reserved", "counted"], "{what:?}");
     let torn = all.iter().find(|moved| moved["what"] == "adjusted").context("the adjustment")?;
@@ -108,21 +111,21 @@ async fn people_change_the_stock_and_say_why(cluster: Arc<Cluster>, _: Arc<Broke
     Ok(())
 }
 
-async fn a_change_that_can_not_be_is_refused(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn an_invalid_change_is_rejected(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(3).await?;
     let key = || Uuid::new_v4().to_string();
     let too_much = json!({"quantity": -4, "by": "rui", "why": "all gone"});
     let (status, problem) = change(&cluster, &item, "adjustments", &too_much, &key()).await?;
     ensure!(status == StatusCode::CONFLICT, "{status} {problem}");
     ensure!(problem["detail"].as_str().is_some_and(|text| text.contains("only 3 are available")), "{problem}");
-    for (what, body, place) in [
+    for (what, body, pointer) in [
         ("adjustments", json!({"quantity": 0, "by": "a", "why": "b"}), "#/quantity"),
         ("receipts", json!({"quantity": 1, "by": " ", "why": "b"}), "#/by"),
         ("counts", json!({"onHand": -1, "by": "a", "why": "b"}), "#/onHand"),
         ("counts", json!({"onHand": "many", "by": "a", "why": "b"}), "#/onHand"),
     ] {
         let (status, problem) = change(&cluster, &item, what, &body, &key()).await?;
-        ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && problem["errors"][0]["pointer"] == place, "{problem}");
+        ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && problem["errors"][0]["pointer"] == pointer, "{problem}");
     }
     let mut unknown = item.clone();
     "no-such".clone_into(&mut unknown.id);
@@ -130,27 +133,27 @@ async fn a_change_that_can_not_be_is_refused(cluster: Arc<Cluster>, _: Arc<Broke
     ensure!(change(&cluster, &unknown, "receipts", &body, &key()).await?.0 == StatusCode::NOT_FOUND);
     let elsewhere = cluster.get(cluster.service(Name::Inventory)?, "/stock?warehouse=elsewhere").await?;
     ensure!(elsewhere == Some(json!({"items": []})), "{elsewhere:?}");
-    item.stands(3, 0).await
+    item.has_stock(3, 0).await
 }
 
-async fn scarce_stock_is_told(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn low_stock_is_reported_once(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     // The default limit is 10.
     let item = cluster.item(12).await?;
     for _ in 0..4 {
         item.order(1).place().await?.ends("confirmed").await?;
     }
-    let told = until("stock.low", SOON, || async {
+    let events = until("stock.low", SOON, || async {
         let all = cluster.kafka.about("stock-events", &item.id).await?;
         Ok(Some(all).filter(|all| !all.is_empty()))
     })
     .await?;
-    ensure!(told.len() == 1 && told[0].kind() == "stock.low", "once: {told:?}");
-    let value: Value = serde_json::from_slice(&told[0].value)?;
+    ensure!(events.len() == 1 && events[0].kind() == "stock.low", "not once: {events:?}");
+    let value: Value = serde_json::from_slice(&events[0].value)?;
     ensure!(value["available"] == 9 && value["threshold"] == 10 && value["warehouse"] == "main", "{value}");
     Ok(())
 }
 
-async fn after_many_orders_the_movements_are_the_stock(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn after_many_orders_the_movements_match_the_stock(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let many = cluster.item(500).await?;
     let few = cluster.item(5).await?;
     let mut orders = Vec::new();
@@ -163,12 +166,12 @@ async fn after_many_orders_the_movements_are_the_stock(cluster: Arc<Cluster>, _:
     }
     let of = |order: &str, all: &[Value]| all.iter().filter(|moved| moved["reference"] == order).count();
     for item in [&many, &few] {
-        until("the movements to be the stock", SOON, || async {
-            let all = movements_are_the_stock(&cluster, &item.id).await?;
-            let halfway: Vec<_> =
+        until("the movements to match the stock", SOON, || async {
+            let all = movements_match_the_stock(&cluster, &item.id).await?;
+            let incomplete: Vec<_> =
                 orders.iter().filter(|order| of(&order.id, &all) == 1).map(|order| &order.id).collect();
-            // An order of too many of the few is in neither.
-            Ok(halfway.is_empty().then_some(()))
+            // A rejected order has no movements.
+            Ok(incomplete.is_empty().then_some(()))
         })
         .await?;
     }
@@ -188,6 +191,6 @@ async fn the_inventory_api_is_described(cluster: Arc<Cluster>, _: Arc<Broker>) -
         ensure!(described["properties"][member].is_object(), "{member} is not described: {described:#}");
     }
     let page = cluster.http.get(inventory.url("/docs/")).send().await?;
-    ensure!(page.status() == StatusCode::OK && page.text().await?.contains("swagger-ui"), "the page is there");
+    ensure!(page.status() == StatusCode::OK && page.text().await?.contains("swagger-ui"), "no documentation page");
     Ok(())
 }

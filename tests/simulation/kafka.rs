@@ -1,5 +1,5 @@
-//! Kafka as far as the services see it: topics of two partitions, logs in memory, and producers whose records land in
-//! order, late, or never. Journal records go through their bytes, as on a real topic.
+//! Kafka in memory: topics of two partitions, and producers whose records are appended in order, late, or never.
+//! Journal records are encoded and decoded, as on a real topic.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -35,29 +35,29 @@ pub fn partitions() -> impl Iterator<Item = i32> {
 }
 
 /// A topic and a partition.
-pub type Place = (Arc<str>, i32);
+pub type TopicPartition = (Arc<str>, i32);
 
-/// A record as it lies in a journal.
-pub struct Written {
-    /// What it is; none for bytes that nobody of us wrote.
+/// A record of a journal.
+pub struct JournalRecord {
+    /// `None` for an unreadable record.
     pub record: Option<Record>,
-    /// By what it is judged.
+    /// The part that the validity rule uses.
     pub head: Head,
 }
 
-/// Something on its way to the broker.
-pub enum Flight {
+/// A record that is not appended yet.
+pub enum InFlight {
     /// The bytes of a journal record.
     Append(Vec<u8>),
-    /// A message of the outbox of the record at `of`; none for what was not decided in a journal.
+    /// A message of the outbox of the journal record at `of`; `None` for other messages.
     Message { of: Option<i64>, message: Box<Outgoing> },
 }
 
-/// Records on their way: those of one partition keep their order.
+/// Records in flight. Those of one partition keep their order.
 #[derive(Default)]
 pub struct Producer {
-    queues: BTreeMap<Place, VecDeque<Flight>>,
-    /// What it puts into `ce_source`.
+    queues: BTreeMap<TopicPartition, VecDeque<InFlight>>,
+    /// The value of `ce_source`.
     pub source: &'static str,
 }
 
@@ -67,27 +67,32 @@ impl Producer {
     }
 
     pub fn append(&mut self, journal: &str, partition: i32, bytes: Vec<u8>) {
-        self.queues.entry((journal.into(), partition)).or_default().push_back(Flight::Append(bytes));
+        self.queues.entry((journal.into(), partition)).or_default().push_back(InFlight::Append(bytes));
     }
 
-    pub fn say(&mut self, of: Option<i64>, message: Outgoing) {
-        let place = (Arc::from(&*message.topic), home(&message));
-        self.queues.entry(place).or_default().push_back(Flight::Message { of, message: Box::new(message) });
+    pub fn send(&mut self, of: Option<i64>, message: Outgoing) {
+        let place = (Arc::from(&*message.topic), partition_of(&message));
+        self.queues.entry(place).or_default().push_back(InFlight::Message { of, message: Box::new(message) });
     }
 
     pub fn is_empty(&self) -> bool {
         self.queues.is_empty()
     }
 
-    /// Whether anything can land that is not on its way to these.
-    pub fn can_land(&self, away: &BTreeSet<Place>) -> bool {
-        self.queues.keys().any(|place| !away.contains(place))
+    /// Returns true if any record is for an available partition.
+    pub fn can_append(&self, unavailable: &BTreeSet<TopicPartition>) -> bool {
+        self.queues.keys().any(|place| !unavailable.contains(place))
     }
 
-    /// Takes out the first record of some partition that is not among these.
-    pub fn next(&mut self, dice: &mut fastrand::Rng, away: &BTreeSet<Place>) -> Option<(Place, Flight)> {
-        let there: Vec<&Place> = self.queues.keys().filter(|place| !away.contains(*place)).collect();
-        let place = dice.choice(there)?.clone();
+    /// Removes the first record of a random available partition.
+    pub fn next(
+        &mut self,
+        rng: &mut fastrand::Rng,
+        unavailable: &BTreeSet<TopicPartition>,
+    ) -> Option<(TopicPartition, InFlight)> {
+        let available: Vec<&TopicPartition> =
+            self.queues.keys().filter(|place| !unavailable.contains(*place)).collect();
+        let place = rng.choice(available)?.clone();
         let queue = self.queues.get_mut(&place)?;
         let flight = queue.pop_front();
         if queue.is_empty() {
@@ -96,20 +101,20 @@ impl Producer {
         Some((place, flight?))
     }
 
-    /// Loses what is left for some partition.
-    pub fn lose(&mut self, dice: &mut fastrand::Rng) {
-        let place = dice.choice(self.queues.keys().collect::<Vec<_>>()).cloned();
+    /// Drops the records of a random partition.
+    pub fn lose(&mut self, rng: &mut fastrand::Rng) {
+        let place = rng.choice(self.queues.keys().collect::<Vec<_>>()).cloned();
         place.map(|place| self.queues.remove(&place));
     }
 
-    /// Loses the first records for some partition, and not those behind them.
-    pub fn lose_first(&mut self, dice: &mut fastrand::Rng) {
-        let place = dice.choice(self.queues.keys().collect::<Vec<_>>()).cloned();
+    /// Drops the first records of a random partition, but not those behind them.
+    pub fn drop_first(&mut self, rng: &mut fastrand::Rng) {
+        let place = rng.choice(self.queues.keys().collect::<Vec<_>>()).cloned();
         if let Some(place) = place
             && let Some(queue) = self.queues.get_mut(&place)
         {
             let most = queue.len();
-            let lost = if dice.bool() { dice.usize(1..8).min(most) } else { (most - 1).max(1) };
+            let lost = if rng.bool() { rng.usize(1..8).min(most) } else { (most - 1).max(1) };
             queue.drain(..lost);
             if queue.is_empty() {
                 self.queues.remove(&place);
@@ -118,8 +123,8 @@ impl Producer {
     }
 }
 
-/// The partition that a message goes to, as the real producer chooses it.
-pub fn home(message: &Outgoing) -> i32 {
+/// The partition of a message, as the real producer chooses it.
+pub fn partition_of(message: &Outgoing) -> i32 {
     let of_key = || message.key.as_ref().map(|key| topics::partition_of(&key.0, PARTITIONS));
     message.partition.or_else(of_key).unwrap_or(0)
 }
@@ -127,8 +132,8 @@ pub fn home(message: &Outgoing) -> i32 {
 /// The logs.
 #[derive(Default)]
 pub struct Kafka {
-    messages: BTreeMap<Place, Vec<Message>>,
-    journals: BTreeMap<Place, Vec<Written>>,
+    messages: BTreeMap<TopicPartition, Vec<Message>>,
+    journals: BTreeMap<TopicPartition, Vec<JournalRecord>>,
 }
 
 impl Kafka {
@@ -137,32 +142,32 @@ impl Kafka {
         self.messages.get(&(Arc::from(topic), partition)).map_or(&[], Vec::as_slice)
     }
 
-    /// The topics that hold any message.
+    /// The topics that have a message.
     pub fn topics(&self) -> impl Iterator<Item = &Arc<str>> {
         self.messages.keys().map(|(topic, _)| topic)
     }
 
-    /// A partition of a journal.
-    pub fn journal(&self, topic: &str, partition: i32) -> &[Written] {
+    /// The records of a journal partition.
+    pub fn journal(&self, topic: &str, partition: i32) -> &[JournalRecord] {
         self.journals.get(&(Arc::from(topic), partition)).map_or(&[], Vec::as_slice)
     }
 
-    /// Right behind the last message of a partition.
+    /// The offset after the last message of a partition.
     pub fn end(&self, topic: &str, partition: i32) -> i64 {
         self.messages(topic, partition).last().map_or(0, |message| message.offset + 1)
     }
 
-    /// A journal record lands; its offset.
-    pub fn append(&mut self, place: &Place, bytes: &[u8]) -> i64 {
+    /// Appends a journal record and returns its offset.
+    pub fn append(&mut self, place: &TopicPartition, bytes: &[u8]) -> i64 {
         let record = Record::decode(bytes).ok();
         let head = record.as_ref().map_or(Head::Garbage, Record::head);
         let log = self.journals.entry(place.clone()).or_default();
-        log.push(Written { record, head });
+        log.push(JournalRecord { record, head });
         log.len() as i64 - 1
     }
 
-    /// A message lands, `gap` offsets further than it could: a transaction's marks lie there.
-    pub fn write(&mut self, place: &Place, message: Outgoing, source: &'static str, at: Timestamp, gap: i64) {
+    /// Appends a message after a gap of `gap` offsets, as a transaction's markers leave it.
+    pub fn write(&mut self, place: &TopicPartition, message: Outgoing, source: &'static str, at: Timestamp, gap: i64) {
         let offset = self.end(&place.0, place.1) + gap;
         let mut headers = message.headers;
         if headers.get(header::ID).is_some() && headers.get(header::SOURCE).is_none() {
@@ -174,10 +179,10 @@ impl Kafka {
         self.messages.entry(place.clone()).or_default().push(message);
     }
 
-    /// The same message once more, as a producer that is not idempotent writes it.
-    pub fn repeat(&mut self, dice: &mut fastrand::Rng) -> Option<&Message> {
+    /// Appends a copy of a random message, as a producer that is not idempotent does.
+    pub fn repeat(&mut self, rng: &mut fastrand::Rng) -> Option<&Message> {
         let all: usize = self.messages.values().map(Vec::len).sum();
-        let nth = dice.usize(0..all.max(1));
+        let nth = rng.usize(0..all.max(1));
         let copy = self.messages.values().flatten().nth(nth)?.clone();
         let offset = self.end(&copy.topic, copy.partition);
         let log = self.messages.get_mut(&(copy.topic.clone(), copy.partition))?;

@@ -1,27 +1,27 @@
-//! The whole system in one thread, with dice instead of a broker: the real rules of all four services, the real saga
-//! engine and the real journal protocol over logs in memory. What happens next is drawn from a seed: crashes, stalls,
-//! appends that land although they failed, or long after their claim, partitions that move, views that lag, messages
-//! that come again, clocks that differ, a provider that does not answer. At the end all comes to rest and the books
-//! must balance.
+//! Deterministic simulation of the whole system in one thread: the real handlers of all four services, the real saga
+//! engine and the real journal protocol over logs in memory. A seed determines every step: crashes, stalls, appends
+//! that succeed although a failure was reported or long after their claim, partitions that move, views that lag,
+//! repeated messages, clocks that differ, a provider that does not respond. Then the run continues without faults, and
+//! the final state is checked.
 //!
-//! `SEEDS=n` runs so many seeds; `SEED=x` runs one and prints each of its steps: `SEED=7 cargo test -p tests --test
+//! `SEEDS=n` runs n seeds; `SEED=x` runs one and prints each of its steps: `SEED=7 cargo test -p tests --test
 //! simulation whatever`
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
 
-mod bank;
-mod books;
+mod damaged_messages;
+mod end_state;
+mod injected_bug;
+mod invariants;
 mod kafka;
-mod ledger;
-mod outside;
+mod provider;
 mod run;
-mod sabotage;
 mod service;
+mod sim_state;
 mod step;
 mod view;
 mod worker;
 mod workload;
-mod world;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -33,11 +33,11 @@ use std::time::Instant;
 use orchestrator::definitions::Definitions;
 use order_service::order::Status;
 
+use crate::injected_bug::InjectedBug;
 use crate::run::{Outcome, run};
-use crate::sabotage::Sabotage;
-use crate::world::Tally;
+use crate::sim_state::Tally;
 
-/// How many seeds an ordinary run tries.
+/// The number of seeds of an ordinary run.
 const SEEDS: u64 = 1_000;
 
 fn definitions() -> Definitions {
@@ -48,36 +48,36 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
-/// Says it although libtest keeps what a test prints that goes well.
-fn tell(text: &str) {
+/// Prints although libtest captures the output of a test that passes.
+fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// What is wrong with a seed, a panic included.
-fn tried(seed: u64, definitions: &Definitions, sabotage: Sabotage) -> Result<Outcome, String> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(seed, definitions, sabotage, false)));
+/// Runs a seed; the error lists its violations or a panic.
+fn try_seed(seed: u64, definitions: &Definitions, bug: InjectedBug) -> Result<Outcome, String> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(seed, definitions, bug, false)));
     let outcome = outcome.map_err(|_| "a panic".to_owned())?;
-    if outcome.wrong.is_empty() { Ok(outcome) } else { Err(outcome.wrong.join("\n  ")) }
+    if outcome.violations.is_empty() { Ok(outcome) } else { Err(outcome.violations.join("\n  ")) }
 }
 
-/// Sums of many runs.
+/// The totals of many runs.
 #[derive(Default)]
-struct Sums {
+struct Totals {
     seeds: u64,
     tally: Tally,
     endings: BTreeMap<&'static str, u64>,
     failed: Vec<(u64, String)>,
 }
 
-impl Sums {
-    fn add(&mut self, seed: u64, tried: Result<Outcome, String>) {
+impl Totals {
+    fn add(&mut self, seed: u64, result: Result<Outcome, String>) {
         self.seeds += 1;
-        match tried {
+        match result {
             Ok(outcome) => {
                 self.tally.add(&outcome.tally);
                 outcome.endings.into_iter().for_each(|(ending, n)| *self.endings.entry(ending).or_default() += n);
             }
-            Err(wrong) => self.failed.push((seed, wrong)),
+            Err(violations) => self.failed.push((seed, violations)),
         }
     }
 
@@ -91,50 +91,49 @@ impl Sums {
 }
 
 /// Tries seeds 0, 1, 2… on all cores.
-fn try_all(seeds: u64) -> Sums {
+fn try_all(seeds: u64) -> Totals {
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let work = || {
-        let mut sums = Sums::default();
+    let worker = || {
+        let mut totals = Totals::default();
         let definitions = definitions();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds || sums.failed.len() >= 3 {
-                return sums;
+            if seed >= seeds || totals.failed.len() >= 3 {
+                return totals;
             }
-            sums.add(seed, tried(seed, &definitions, Sabotage::None));
+            totals.add(seed, try_seed(seed, &definitions, InjectedBug::None));
         }
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).fold(Sums::default(), Sums::join)
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).fold(Totals::default(), Totals::join)
     })
 }
 
 #[test]
-fn whatever_goes_wrong_every_order_ends_consistently() {
+fn whatever_fails_every_order_ends_consistently() {
     if let Some(seed) = number("SEED") {
-        let outcome = run(seed, &definitions(), Sabotage::None, true);
-        tell(&format!("{}\n{:?} {:?}", outcome.lines.join("\n"), outcome.tally, outcome.endings));
-        assert!(outcome.wrong.is_empty(), "seed {seed}:\n  {}", outcome.wrong.join("\n  "));
+        let outcome = run(seed, &definitions(), InjectedBug::None, true);
+        print(&format!("{}\n{:?} {:?}", outcome.lines.join("\n"), outcome.tally, outcome.endings));
+        assert!(outcome.violations.is_empty(), "seed {seed}:\n  {}", outcome.violations.join("\n  "));
         return;
     }
     let begun = Instant::now();
-    let Sums { seeds, tally, endings, mut failed } = try_all(number("SEEDS").unwrap_or(SEEDS));
+    let Totals { seeds, tally, endings, mut failed } = try_all(number("SEEDS").unwrap_or(SEEDS));
     let Tally { steps, crashes, stalls, claims, void, repeated } = tally;
-    tell(&format!(
+    print(&format!(
         "{seeds} seeds in {:.1} s: {steps} steps, orders {endings:?}, {crashes} crashes, {stalls} stalls, {claims} \
-         claims, \
-         {void} void records, {repeated} repeated messages",
+         claims, {void} void records, {repeated} repeated messages",
         begun.elapsed().as_secs_f64()
     ));
     failed.sort();
-    let told = |(seed, wrong): &(u64, String)| {
-        format!("seed {seed}:\n  {wrong}\n  again: SEED={seed} cargo test -p tests --test simulation whatever")
+    let describe = |(seed, violations): &(u64, String)| {
+        format!("seed {seed}:\n  {violations}\n  repeat: SEED={seed} cargo test -p tests --test simulation whatever")
     };
-    let told: Vec<String> = failed.iter().map(told).collect();
-    assert!(told.is_empty(), "\n{}", told.join("\n"));
-    // What never happens is not tried.
+    let failures: Vec<String> = failed.iter().map(describe).collect();
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    // Every ending and every kind of fault must have occurred.
     let ends = [
         Status::Confirmed,
         Status::Shipped,
@@ -145,46 +144,46 @@ fn whatever_goes_wrong_every_order_ends_consistently() {
     ];
     let all_endings = ends.iter().all(|end| endings.contains_key(end.as_str()));
     let all_faults = [crashes, stalls, void, repeated].iter().all(|times| *times > seeds);
-    assert!(seeds < SEEDS || (all_endings && all_faults), "too little went wrong");
+    assert!(seeds < SEEDS || (all_endings && all_faults), "some endings or faults never occurred");
 }
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
     let definitions = definitions();
     for seed in 0..20 {
-        let [once, again] = [false, true].map(|traced| run(seed, &definitions, Sabotage::None, traced));
+        let [once, again] = [false, true].map(|traced| run(seed, &definitions, InjectedBug::None, traced));
         assert_eq!(once.hash, again.hash, "seed {seed}");
-        let third = run(seed, &definitions, Sabotage::None, true);
+        let third = run(seed, &definitions, InjectedBug::None, true);
         assert_eq!(again.lines, third.lines, "seed {seed}");
     }
 }
 
-/// What the simulation says of a system that is broken in one place: how many seeds it needs to see it.
-fn found(sabotage: Sabotage) -> (u64, String) {
+/// The first seed that detects an injected bug, and its violations.
+fn detect(bug: InjectedBug) -> (u64, String) {
     const WITHIN: u64 = 1_000;
     let definitions = definitions();
-    let broken = |seed| tried(seed, &definitions, sabotage).err().map(|wrong| (seed, wrong));
-    (0..WITHIN).find_map(broken).unwrap_or_else(|| panic!("{sabotage:?} is not found within {WITHIN} seeds"))
+    let fails = |seed| try_seed(seed, &definitions, bug).err().map(|violations| (seed, violations));
+    (0..WITHIN).find_map(fails).unwrap_or_else(|| panic!("{bug:?} is not detected within {WITHIN} seeds"))
 }
 
-macro_rules! sabotages {
-    ($($name:ident: $sabotage:ident says $what:literal)*) => {
+macro_rules! detects {
+    ($($name:ident: $bug:ident with $violation:literal)*) => {
         $(#[test]
         fn $name() {
-            let (seed, wrong) = found(Sabotage::$sabotage);
-            println!("{:?} is found by seed {seed}: {wrong}", Sabotage::$sabotage);
-            assert!(wrong.contains($what), "{wrong}");
+            let (seed, violations) = detect(InjectedBug::$bug);
+            println!("{:?} is detected by seed {seed}: {violations}", InjectedBug::$bug);
+            assert!(violations.contains($violation), "{violations}");
         })*
     };
 }
 
-sabotages! {
-    a_view_that_takes_void_records_is_found: TakesVoid says ""
-    a_worker_that_sends_before_it_has_read_back_is_found: SendsEarly says "no valid entry decided it"
-    an_owner_that_does_not_send_what_is_unsent_is_found: ForgetsUnsent says ""
-    an_owner_whose_timers_fire_first_is_found: FiresFirst says "waited too long"
-    a_payment_that_is_charged_twice_is_found: ChargesAgain says "the provider was asked to take it as"
-    a_stock_that_reserves_twice_is_found: ReservesAgain says ""
-    a_release_that_is_not_carried_out_is_found: SkipsRelease says "reservation"
-    an_approval_that_is_passed_over_is_found: KeepsTheMoney says ""
+detects! {
+    a_view_that_applies_void_records_is_detected: AppliesVoid with ""
+    a_worker_that_sends_before_it_has_read_back_is_detected: SendsBeforeReadBack with "no valid entry decided it"
+    an_owner_that_drops_unsent_messages_is_detected: DropsUnsent with ""
+    an_owner_whose_timers_fire_first_is_detected: FiresTimersFirst with "its payment timed out"
+    a_payment_that_is_charged_twice_is_detected: ChargesAgain with "the provider has several charges"
+    an_inventory_that_reserves_twice_is_detected: ReservesAgain with ""
+    a_release_that_is_not_executed_is_detected: SkipsRelease with "reservation"
+    a_late_approval_that_is_ignored_is_detected: IgnoresLateApproval with ""
 }

@@ -1,5 +1,5 @@
-//! One run: four services of two instances each, the work that comes from outside, a time in which everything goes
-//! wrong that can, and a time in which all comes to rest.
+//! One run: four services of two instances each, the workload, a phase with faults, and a phase without faults until
+//! nothing is left to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash as _;
@@ -24,91 +24,96 @@ use payment_service::program::PaymentService;
 use payment_service::provider::call::ProviderKind;
 use payment_service::provider::executor::ProviderExecutor;
 
-use crate::bank::Bank;
-use crate::books;
+use crate::end_state;
+use crate::injected_bug::{BuggyInventory, BuggyPayments, InjectedBug};
 use crate::kafka::{JOURNALS, PARTITIONS, Producer, TOPICS, partitions};
-use crate::sabotage::{Sabotage, Stocks, Till};
-use crate::service::{Pair, Service};
-use crate::step::{Choice, Step, Weather};
+use crate::provider::FaultyProvider;
+use crate::service::{Service, TwoInstances};
+use crate::sim_state::{SimState, Tally};
+use crate::step::{Choice, Faults, Step};
 use crate::worker::Rules;
 use crate::workload::{WAREHOUSE, Workload, stock};
-use crate::world::{Tally, World};
 
-/// Steps after which a run has not come to rest.
-const MOST: u32 = 60_000;
+/// The most steps of the phase without faults.
+const MAX_STEPS: u32 = 60_000;
 
 /// A run.
 pub struct Run {
-    pub world: World,
+    pub sim: SimState,
     pub services: Vec<Box<dyn Service>>,
     pub workload: Workload,
-    pub bank: Bank,
-    /// Every order ends in this one as if nothing had gone wrong.
+    pub provider: FaultyProvider,
+    /// Every order ends as it would without faults.
     pub punctual: bool,
     choice: Choice,
 }
 
-/// What became of it.
+/// The result of a run.
 pub struct Outcome {
-    /// What must not be.
-    pub wrong: Vec<String>,
+    pub violations: Vec<String>,
     pub tally: Tally,
     /// Orders by ending.
     pub endings: BTreeMap<&'static str, u64>,
-    /// A number for all that happened.
+    /// A hash of all steps, to compare runs.
     pub hash: u64,
-    /// A line for each step, if they were asked for.
+    /// A line for each step, if the run is traced.
     pub lines: Vec<String>,
 }
 
 /// Runs a seed.
-pub fn run(seed: u64, definitions: &Definitions, sabotage: Sabotage, traced: bool) -> Outcome {
-    let mut run = Run::new(seed, definitions, sabotage, traced);
-    let result = run.storm().and_then(|()| run.settle()).and_then(|()| {
+pub fn run(seed: u64, definitions: &Definitions, bug: InjectedBug, traced: bool) -> Outcome {
+    let mut run = Run::new(seed, definitions, bug, traced);
+    let result = run.run_with_faults().and_then(|()| run.run_to_completion()).and_then(|()| {
         let last = std::mem::take(&mut run.workload.last);
         run.workload.first.extend(last);
-        run.settle()
+        run.run_to_completion()
     });
-    let mut wrong = std::mem::take(&mut run.world.ledger.wrong);
-    wrong.extend(result.err());
-    if wrong.is_empty() {
-        wrong = books::check(&run);
+    let mut violations = std::mem::take(&mut run.sim.invariants.violations);
+    violations.extend(result.err());
+    if violations.is_empty() {
+        violations = end_state::check(&run);
     }
     let mut endings = BTreeMap::new();
     for order in &run.workload.orders {
-        let ending = books::status(&run, order.placed.order_id).map_or("unknown", |status| status.as_str());
+        let ending = end_state::status(&run, order.placed.order_id).map_or("unknown", |status| status.as_str());
         *endings.entry(ending).or_default() += 1;
     }
-    let Run { mut world, .. } = run;
-    let void = world.ledger.void;
-    let repeated = world.ledger.repeated;
-    let hash = world.hash();
-    let lines = world.trace.lines.take().unwrap_or_default();
-    Outcome { wrong, tally: Tally { void, repeated, ..world.tally }, endings, hash, lines }
+    let Run { mut sim, .. } = run;
+    let void = sim.invariants.void;
+    let repeated = sim.invariants.repeated;
+    let hash = sim.hash();
+    let lines = sim.trace.lines.take().unwrap_or_default();
+    Outcome { violations, tally: Tally { void, repeated, ..sim.tally }, endings, hash, lines }
 }
 
-/// All that the services said to each other and heard from outside in a run.
-pub fn said(seed: u64, definitions: &Definitions) -> Vec<Message> {
-    let mut run = Run::new(seed, definitions, Sabotage::None, false);
-    run.storm().and_then(|()| run.settle()).unwrap();
-    let kafka = &run.world.kafka;
+/// All messages of a run.
+pub fn messages_of(seed: u64, definitions: &Definitions) -> Vec<Message> {
+    let mut run = Run::new(seed, definitions, InjectedBug::None, false);
+    run.run_with_faults().and_then(|()| run.run_to_completion()).unwrap();
+    let kafka = &run.sim.kafka;
     let topics: BTreeSet<_> = kafka.topics().collect();
-    let places = topics.into_iter().flat_map(|topic| partitions().map(move |partition| (topic, partition)));
-    places.flat_map(|(topic, partition)| kafka.messages(topic, partition).to_vec()).collect()
+    let partitions = topics.into_iter().flat_map(|topic| partitions().map(move |partition| (topic, partition)));
+    partitions.flat_map(|(topic, partition)| kafka.messages(topic, partition).to_vec()).collect()
 }
 
 impl Run {
-    fn new(seed: u64, definitions: &Definitions, sabotage: Sabotage, traced: bool) -> Self {
-        let mut dice = Rng::with_seed(seed);
-        let weather = Weather::draw(&mut dice);
-        let punctual = weather.punctual || weather.is_calm();
-        let world = World::new(dice.fork(), weather, sabotage, traced);
-        let workload = Workload::draw(&mut dice, punctual, Timestamp(world.now));
-        let bank = Bank::new(dice.fork(), weather.bank, Duration::from_millis(dice.u64(0..20_000)));
-        let mut run =
-            Self { world, services: Vec::new(), workload, bank: bank.clone(), punctual, choice: Choice::default() };
-        run.world.trace.tell(|| format!("{weather:?}"));
-        let limits = limits(&mut dice);
+    fn new(seed: u64, definitions: &Definitions, bug: InjectedBug, traced: bool) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let faults = Faults::draw(&mut rng);
+        let punctual = faults.punctual || faults.is_none();
+        let sim = SimState::new(rng.fork(), faults, bug, traced);
+        let workload = Workload::draw(&mut rng, punctual, Timestamp(sim.now));
+        let provider = FaultyProvider::new(rng.fork(), faults.provider, Duration::from_millis(rng.u64(0..20_000)));
+        let mut run = Self {
+            sim,
+            services: Vec::new(),
+            workload,
+            provider: provider.clone(),
+            punctual,
+            choice: Choice::default(),
+        };
+        run.sim.trace.record(|| format!("{faults:?}"));
+        let limits = limits(&mut rng);
         run.add::<order_service::program::Program, _, _>(
             OrderHandler::default(),
             Mailer { server: None },
@@ -117,9 +122,9 @@ impl Run {
         );
         let warehouse = run.warehouse(punctual);
         let carrier = || Dispatcher { carrier: Carrier::new(0.0) };
-        if matches!(sabotage, Sabotage::ReservesAgain | Sabotage::SkipsRelease) {
+        if matches!(bug, InjectedBug::ReservesAgain | InjectedBug::SkipsRelease) {
             run.add::<inventory_service::program::Program, _, _>(
-                Stocks(warehouse, sabotage),
+                BuggyInventory(warehouse, bug),
                 carrier(),
                 BTreeSet::new(),
                 limits,
@@ -128,9 +133,9 @@ impl Run {
             run.add::<inventory_service::program::Program, _, _>(warehouse, carrier(), BTreeSet::new(), limits);
         }
         let payments = Payments { provider: ProviderKind::Simulated };
-        let executor = ProviderExecutor { provider: bank };
-        if matches!(sabotage, Sabotage::KeepsTheMoney | Sabotage::ChargesAgain) {
-            run.add::<PaymentService, _, _>(Till(payments, sabotage), executor, BTreeSet::new(), limits);
+        let executor = ProviderExecutor { provider };
+        if matches!(bug, InjectedBug::IgnoresLateApproval | InjectedBug::ChargesAgain) {
+            run.add::<PaymentService, _, _>(BuggyPayments(payments, bug), executor, BTreeSet::new(), limits);
         } else {
             run.add::<PaymentService, _, _>(payments, executor, BTreeSet::new(), limits);
         }
@@ -140,157 +145,156 @@ impl Run {
         run
     }
 
-    /// The inventory's rules. Where it need not be known how orders end, reservations may run out while they are waited
-    /// for.
+    /// The inventory's handler. In a run that is not punctual, reservations may expire.
     fn warehouse(&mut self, punctual: bool) -> Warehouse {
         let mut rules = StockRules::default();
-        if !punctual && self.world.dice.bool() {
-            rules.expiry = Duration::from_secs(self.world.dice.u64(1..1_200));
+        if !punctual && self.sim.rng.bool() {
+            rules.expiry = Duration::from_secs(self.sim.rng.u64(1..1_200));
         }
         Warehouse { name: WAREHOUSE.to_owned(), seed: stock(), rules }
     }
 
-    /// Adds a service that reads its own topics and these.
+    /// Adds a service that reads its own input topics and `more`.
     fn add<P, H, R>(&mut self, handler: H, actor: R, more: BTreeSet<String>, limits: Limits)
     where
         P: Program,
         H: Handler,
         R: common::worker::Executor<SideEffect = H::SideEffect>,
     {
-        let own = P::INPUTS.iter().map(|topic| (*topic).to_owned());
-        let inputs = own.chain(more).collect::<BTreeSet<_>>().into_iter().collect();
+        let inputs = P::INPUTS.iter().map(|topic| (*topic).to_owned());
+        let inputs = inputs.chain(more).collect::<BTreeSet<_>>().into_iter().collect();
         let rules = Rules { name: P::NAME, journal: P::JOURNAL, inputs, handler, actor, limits };
-        let pair = Pair::new(self.services.len(), rules, &mut self.world);
-        self.services.push(Box::new(pair));
+        let service = TwoInstances::new(self.services.len(), rules, &mut self.sim);
+        self.services.push(Box::new(service));
     }
 
-    /// Everything that can go wrong does.
-    fn storm(&mut self) -> Result<(), String> {
-        let steps = if self.world.weather.is_calm() { 0 } else { self.world.dice.u32(200..2_000) };
+    /// Runs some steps with faults.
+    fn run_with_faults(&mut self) -> Result<(), String> {
+        let steps = if self.sim.faults.is_none() { 0 } else { self.sim.rng.u32(200..2_000) };
         for _ in 0..steps {
             self.offer();
-            if let Some(step) = self.choice.take(&mut self.world.dice) {
+            if let Some(step) = self.choice.take(&mut self.sim.rng) {
                 self.step(step)?;
             }
         }
         Ok(())
     }
 
-    /// Nothing goes wrong any more, and time goes on when nothing else does, until nothing is left to happen.
-    fn settle(&mut self) -> Result<(), String> {
-        self.world.weather = Weather::calm();
-        self.bank.book.lock().unwrap().failing = 0;
-        self.world.away.clear();
-        self.services.iter_mut().for_each(|service| service.recover(&mut self.world));
-        let mut rested = false;
-        for _ in 0..MOST {
+    /// Runs without faults until nothing is left to do. The clock advances when no other step is possible.
+    fn run_to_completion(&mut self) -> Result<(), String> {
+        self.sim.faults = Faults::none();
+        self.provider.log.lock().unwrap().failing = 0;
+        self.sim.unavailable.clear();
+        self.services.iter_mut().for_each(|service| service.recover(&mut self.sim));
+        let mut evicted = false;
+        for _ in 0..MAX_STEPS {
             self.offer();
-            match self.choice.take(&mut self.world.dice) {
+            match self.choice.take(&mut self.sim.rng) {
                 Some(step) => {
-                    rested = false;
+                    evicted = false;
                     self.step(step)?;
                 }
-                None if !rested => {
-                    rested = true;
-                    self.services.iter_mut().for_each(|service| service.rest(&mut self.world));
+                None if !evicted => {
+                    evicted = true;
+                    self.services.iter_mut().for_each(|service| service.evict_idle(&mut self.sim));
                 }
                 None => match self.services.iter().filter_map(|service| service.next_wake()).min() {
                     None => return Ok(()),
-                    Some(at) if at > self.world.now => self.step(Step::Time(at - self.world.now))?,
-                    Some(_) => return Err("something is due, and nobody does it".to_owned()),
+                    Some(at) if at > self.sim.now => self.step(Step::Time(at - self.sim.now))?,
+                    Some(_) => return Err("a timer is due, but no service handles it".to_owned()),
                 },
             }
         }
-        Err("it never came to rest".to_owned())
+        Err("the run does not complete".to_owned())
     }
 
     fn offer(&mut self) {
-        let world = &mut self.world;
+        let sim = &mut self.sim;
         let choice = &mut self.choice;
         choice.clear();
-        choice.offer(if self.workload.first.is_empty() { 0 } else { 60 }, Step::Outside);
-        for n in 0..world.late.len() {
-            let weight = if world.late[n].can_land(&world.away) { world.weather.late.max(5) } else { 0 };
+        choice.offer(if self.workload.first.is_empty() { 0 } else { 60 }, Step::External);
+        for n in 0..sim.late.len() {
+            let weight = if sim.late[n].can_append(&sim.unavailable) { sim.faults.late.max(5) } else { 0 };
             choice.offer(weight, Step::Late(n));
             choice.offer(2, Step::LateLost(n));
         }
-        if !world.weather.is_calm() {
-            choice.offer(world.weather.repeat, Step::Repeat);
-            choice.offer(world.weather.garbage, Step::Garbage);
-            let Weather { away, recovery, .. } = world.weather;
-            choice.offer(if world.away.is_empty() { away } else { 0 }, Step::Away);
-            choice.offer(if world.away.is_empty() { 0 } else { recovery / 3 }, Step::Back);
-            choice.offer(60, Step::Time(world.dice.i64(1..50)));
-            let medium = if world.weather.punctual { 0 } else { 20 };
-            choice.offer(medium, Step::Time(world.dice.i64(50..3_000)));
-            choice.offer(world.weather.long_waits, Step::Time(world.dice.i64(3_000..60_000)));
-            choice.offer(world.weather.long_waits / 4, Step::Time(world.dice.i64(60_000..1_000_000)));
+        if !sim.faults.is_none() {
+            choice.offer(sim.faults.repeat, Step::Repeat);
+            choice.offer(sim.faults.garbage, Step::Garbage);
+            let Faults { unavailable, recovery, .. } = sim.faults;
+            choice.offer(if sim.unavailable.is_empty() { unavailable } else { 0 }, Step::Unavailable);
+            choice.offer(if sim.unavailable.is_empty() { 0 } else { recovery / 3 }, Step::Available);
+            choice.offer(60, Step::Time(sim.rng.i64(1..50)));
+            let medium = if sim.faults.punctual { 0 } else { 20 };
+            choice.offer(medium, Step::Time(sim.rng.i64(50..3_000)));
+            choice.offer(sim.faults.long_waits, Step::Time(sim.rng.i64(3_000..60_000)));
+            choice.offer(sim.faults.long_waits / 4, Step::Time(sim.rng.i64(60_000..1_000_000)));
         }
-        self.services.iter().for_each(|service| service.offer(world, choice));
+        self.services.iter().for_each(|service| service.offer(sim, choice));
     }
 
     fn step(&mut self, step: Step) -> Result<(), String> {
-        let world = &mut self.world;
-        world.tally.steps += 1;
-        step.hash(&mut world.trace.hash);
-        let number = world.tally.steps;
-        let now = world.now;
-        world.trace.tell(|| format!("{number} {} {step:?}", Timestamp(now)));
+        let sim = &mut self.sim;
+        sim.tally.steps += 1;
+        step.hash(&mut sim.trace.hash);
+        let number = sim.tally.steps;
+        let now = sim.now;
+        sim.trace.record(|| format!("{number} {} {step:?}", Timestamp(now)));
         match step {
-            Step::Outside => {
+            Step::External => {
                 if let Some(message) = self.workload.first.pop() {
-                    world.write("outside", message);
+                    sim.write("external", message);
                 }
             }
             Step::Late(n) => {
-                let mut producer = world.late.swap_remove(n);
-                world.land_next(&mut producer);
+                let mut producer = sim.late.swap_remove(n);
+                sim.append_next(&mut producer);
                 if !producer.is_empty() {
-                    world.late.push(producer);
+                    sim.late.push(producer);
                 }
             }
             Step::LateLost(n) => {
-                let World { late, dice, .. } = world;
-                late[n].lose(dice);
+                let SimState { late, rng, .. } = sim;
+                late[n].lose(rng);
                 late.retain(|producer| !producer.is_empty());
             }
             Step::Repeat => {
-                let World { kafka, dice, ledger, .. } = world;
-                if let Some(message) = kafka.repeat(dice) {
-                    ledger.message(message, false);
+                let SimState { kafka, rng, invariants, .. } = sim;
+                if let Some(message) = kafka.repeat(rng) {
+                    invariants.message(message, false);
                 }
             }
             Step::Garbage => {
-                let journal = TOPICS[world.dice.usize(0..JOURNALS)];
-                let partition = world.dice.i32(0..PARTITIONS);
-                let mut producer = Producer::new("outside");
+                let journal = TOPICS[sim.rng.usize(0..JOURNALS)];
+                let partition = sim.rng.i32(0..PARTITIONS);
+                let mut producer = Producer::new("external");
                 producer.append(journal, partition, b"{\"entry\":".to_vec());
-                world.land_next(&mut producer);
+                sim.append_next(&mut producer);
             }
-            Step::Away => {
-                let (topic, partition) = world.weather.fragile;
-                world.away.insert((TOPICS[topic].into(), partition));
+            Step::Unavailable => {
+                let (topic, partition) = sim.faults.fragile;
+                sim.unavailable.insert((TOPICS[topic].into(), partition));
             }
-            Step::Back => world.away.clear(),
-            Step::Time(by) => world.now += by,
+            Step::Available => sim.unavailable.clear(),
+            Step::Time(by) => sim.now += by,
             Step::Move(service, partition) => self.services[service].hand_over(partition),
-            Step::Instance(service, instance, change) => self.services[service].instance(instance, change, world),
+            Step::Instance(service, instance, change) => self.services[service].instance(instance, change, sim),
             Step::Worker(service, instance, partition, work) => {
-                self.services[service].worker(instance, partition, work, world);
+                self.services[service].worker(instance, partition, work, sim);
             }
         }
-        self.world.ledger.wrong.first().map_or(Ok(()), |_| Err(format!("at step {number}")))
+        self.sim.invariants.violations.first().map_or(Ok(()), |_| Err(format!("at step {number}")))
     }
 }
 
-/// Small batches, little ahead, few entities in memory: so that more can happen in between.
-fn limits(dice: &mut Rng) -> Limits {
+/// Small batches and few entities in memory, so that more steps interleave.
+fn limits(rng: &mut Rng) -> Limits {
     Limits {
-        batch_messages: dice.usize(1..12),
-        batch_bytes: dice.usize(200..20_000),
-        ahead_records: dice.usize(1..5),
-        ahead_bytes: dice.usize(1_000..50_000),
-        open_in_memory: [0, dice.usize(0..6), 50_000][dice.usize(0..3)],
-        gather: dice.usize(1..4),
+        batch_messages: rng.usize(1..12),
+        batch_bytes: rng.usize(200..20_000),
+        ahead_records: rng.usize(1..5),
+        ahead_bytes: rng.usize(1_000..50_000),
+        open_in_memory: [0, rng.usize(0..6), 50_000][rng.usize(0..3)],
+        gather: rng.usize(1..4),
     }
 }

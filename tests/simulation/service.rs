@@ -1,117 +1,120 @@
-//! A service with its two instances: who is up, whom the group means, and what can happen to them.
+//! A service with its two instances: which are up, which one the group assigned each partition to, and their possible
+//! steps.
 
 use common::journal::Handler;
 use common::worker::Executor;
 
 use crate::kafka::partitions;
-use crate::step::{Change, Choice, Step, Work};
-use crate::worker::{Rules, SESSION, Worker};
-use crate::world::World;
+use crate::sim_state::SimState;
+use crate::step::{Change, Choice, Step, WorkerStep};
+use crate::worker::{Rules, SESSION, Worker, WorkerId};
 
-/// A service, whatever its rules.
+/// A service, independent of the types of its handler.
 pub trait Service {
-    /// What can happen now.
-    fn offer(&self, world: &World, choice: &mut Choice);
-    fn worker(&mut self, instance: usize, partition: i32, work: Work, world: &mut World);
-    fn instance(&mut self, instance: usize, change: Change, world: &mut World);
-    /// The group gives a partition to the other instance.
+    /// Offers the possible steps.
+    fn offer(&self, sim: &SimState, choice: &mut Choice);
+    fn worker(&mut self, instance: usize, partition: i32, step: WorkerStep, sim: &mut SimState);
+    fn instance(&mut self, instance: usize, change: Change, sim: &mut SimState);
+    /// The group assigns the partition to the other instance.
     fn hand_over(&mut self, partition: i32);
-    /// Every instance is up and awake.
-    fn recover(&mut self, world: &mut World);
-    /// The owners leave a mark where that saves a successor something.
-    fn rest(&mut self, world: &mut World);
-    /// When something happens by the time alone.
+    /// Restarts and resumes every instance.
+    fn recover(&mut self, sim: &mut SimState);
+    /// Lets the owners evict idle entities.
+    fn evict_idle(&mut self, sim: &mut SimState);
+    /// The time of the next timer, claim or side effect.
     fn next_wake(&self) -> Option<i64>;
-    /// What is not as it must be when all is over.
-    fn not_at_rest(&self, world: &World) -> Vec<String>;
+    /// The violations at the end of a run.
+    fn violations(&self, sim: &SimState) -> Vec<String>;
 }
 
 /// An instance.
 struct Instance<H: Handler> {
     up: bool,
     stalled_at: Option<i64>,
-    /// By so much its clock is ahead.
+    /// How far its clock is ahead, in milliseconds.
     skew: i64,
     workers: Vec<Worker<H>>,
 }
 
 /// A service with its instances.
-pub struct Pair<H: Handler, R> {
+pub struct TwoInstances<H: Handler, R> {
     number: usize,
     rules: Rules<H, R>,
     instances: Vec<Instance<H>>,
-    /// Which instance the group means, by partition.
+    /// The instance that the group assigned, by partition.
     owners: Vec<usize>,
 }
 
-impl<H: Handler, R> Pair<H, R> {
-    pub fn new(number: usize, rules: Rules<H, R>, world: &mut World) -> Self {
+impl<H: Handler, R> TwoInstances<H, R> {
+    pub fn new(number: usize, rules: Rules<H, R>, sim: &mut SimState) -> Self {
         let limits = rules.limits;
         let instance = |i, skew| Instance {
             up: true,
             stalled_at: None,
             skew,
-            workers: partitions().map(|p| Worker::new((number, i, p), limits)).collect(),
+            workers: partitions()
+                .map(|p| Worker::new(WorkerId { service: number, instance: i, partition: p }, limits))
+                .collect(),
         };
-        let instances = (0..2).map(|i| instance(i, world.dice.i64(0..=world.weather.skew))).collect();
-        let owners = partitions().map(|_| world.dice.usize(0..2)).collect();
+        let instances = (0..2).map(|i| instance(i, sim.rng.i64(0..=sim.faults.skew))).collect();
+        let owners = partitions().map(|_| sim.rng.usize(0..2)).collect();
         Self { number, rules, instances, owners }
     }
 }
 
-impl<H: Handler, R: Executor<SideEffect = H::SideEffect>> Service for Pair<H, R> {
-    fn offer(&self, world: &World, choice: &mut Choice) {
-        let weather = &world.weather;
+impl<H: Handler, R: Executor<SideEffect = H::SideEffect>> Service for TwoInstances<H, R> {
+    fn offer(&self, sim: &SimState, choice: &mut Choice) {
+        let faults = &sim.faults;
         for (i, instance) in self.instances.iter().enumerate() {
             let mut change = |weight, change| choice.offer(weight, Step::Instance(self.number, i, change));
             match (instance.up, instance.stalled_at) {
-                (false, _) => change(weather.recovery, Change::Restart),
+                (false, _) => change(faults.recovery, Change::Restart),
                 (true, Some(_)) => {
-                    change(weather.recovery, Change::Wake);
-                    change(weather.crash, Change::Crash);
+                    change(faults.recovery, Change::Wake);
+                    change(faults.crash, Change::Crash);
                     instance.workers.iter().for_each(|worker| worker.offer_stalled(choice));
                 }
                 (true, None) => {
-                    change(weather.crash, Change::Crash);
-                    change(weather.lose_view, Change::CrashAndLoseView);
-                    change(weather.stall, Change::Stall);
+                    change(faults.crash, Change::Crash);
+                    change(faults.lose_view, Change::CrashAndLoseView);
+                    change(faults.stall, Change::Stall);
                     for (worker, owner) in instance.workers.iter().zip(&self.owners) {
-                        worker.offer(&self.rules, world, (*owner == i, world.now + instance.skew), choice);
+                        worker.offer(&self.rules, sim, *owner == i, sim.now + instance.skew, choice);
                     }
                 }
             }
         }
-        partitions().for_each(|p| choice.offer(weather.moves, Step::Move(self.number, p)));
+        partitions().for_each(|p| choice.offer(faults.moves, Step::Move(self.number, p)));
     }
 
-    fn worker(&mut self, instance: usize, partition: i32, work: Work, world: &mut World) {
+    fn worker(&mut self, instance: usize, partition: i32, step: WorkerStep, sim: &mut SimState) {
         let instance = &mut self.instances[instance];
-        let local = world.now + instance.skew;
-        instance.workers[partition as usize].work(work, &self.rules, world, local);
+        let local = sim.now + instance.skew;
+        instance.workers[partition as usize].step(step, &self.rules, sim, local);
     }
 
-    fn instance(&mut self, number: usize, change: Change, world: &mut World) {
+    fn instance(&mut self, number: usize, change: Change, sim: &mut SimState) {
         let instance = &mut self.instances[number];
-        let local = world.now + instance.skew;
+        let local = sim.now + instance.skew;
         match change {
             Change::Crash | Change::CrashAndLoseView => {
-                world.tally.crashes += 1;
+                sim.tally.crashes += 1;
                 instance.up = false;
                 instance.stalled_at = None;
                 for worker in &mut instance.workers {
-                    worker.crash(change == Change::CrashAndLoseView, self.rules.limits, world);
+                    worker.crash(change == Change::CrashAndLoseView, self.rules.limits, sim);
                 }
             }
             Change::Restart => instance.up = true,
             Change::Stall => {
-                world.tally.stalls += 1;
-                instance.stalled_at = Some(world.now);
+                sim.tally.stalls += 1;
+                instance.stalled_at = Some(sim.now);
             }
             Change::Wake => {
-                let since = instance.stalled_at.take().unwrap_or(world.now);
-                // It looks at its clock before it acts; between the look and the act it may stall too.
-                if world.now - since > SESSION && world.dice.u8(0..4) > 0 {
-                    instance.workers.iter_mut().for_each(|worker| worker.was_stalled(&self.rules, world, local));
+                let since = instance.stalled_at.take().unwrap_or(sim.now);
+                // A worker checks its clock before it acts; it may also stall between the check and the act.
+                if sim.now - since > SESSION && sim.rng.u8(0..4) > 0 {
+                    instance.workers.iter_mut().for_each(|worker| worker.was_stalled(&self.rules, sim, local));
                 }
             }
         }
@@ -122,19 +125,19 @@ impl<H: Handler, R: Executor<SideEffect = H::SideEffect>> Service for Pair<H, R>
         *owner = 1 - *owner;
     }
 
-    fn recover(&mut self, world: &mut World) {
+    fn recover(&mut self, sim: &mut SimState) {
         for i in 0..self.instances.len() {
             if !self.instances[i].up {
-                self.instance(i, Change::Restart, world);
+                self.instance(i, Change::Restart, sim);
             } else if self.instances[i].stalled_at.is_some() {
-                self.instance(i, Change::Wake, world);
+                self.instance(i, Change::Wake, sim);
             }
         }
     }
 
-    fn rest(&mut self, world: &mut World) {
+    fn evict_idle(&mut self, sim: &mut SimState) {
         for i in 0..self.instances.len() {
-            partitions().for_each(|p| self.worker(i, p, Work::Rest, world));
+            partitions().for_each(|p| self.worker(i, p, WorkerStep::EvictIdle, sim));
         }
     }
 
@@ -144,10 +147,10 @@ impl<H: Handler, R: Executor<SideEffect = H::SideEffect>> Service for Pair<H, R>
         self.instances.iter().filter_map(wakes).min()
     }
 
-    fn not_at_rest(&self, world: &World) -> Vec<String> {
+    fn violations(&self, sim: &SimState) -> Vec<String> {
         let all = self.instances.iter().enumerate().flat_map(|(i, instance)| {
             instance.workers.iter().zip(&self.owners).map(move |(worker, owner)| (worker, *owner == i))
         });
-        all.flat_map(|(worker, ours)| worker.not_at_rest(&self.rules, ours, world)).collect()
+        all.flat_map(|(worker, assigned)| worker.violations(&self.rules, assigned, sim)).collect()
     }
 }

@@ -1,87 +1,87 @@
-//! Everything that can happen in a run, one step at a time, and the choice among what can happen now.
+//! The steps of a run, and the random choice among the possible ones.
 
 use crate::kafka::{PARTITIONS, TOPICS};
 
-/// One step. The numbers say which service, which instance, which partition.
+/// One step. The numbers are the service, the instance and the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// The next order is placed, or the next payment result typed.
-    Outside,
-    /// Something that a claim left behind lands after all.
+    /// The next order is placed, or the next payment result published.
+    External,
+    /// A record of a former claim is appended late.
     Late(usize),
-    /// Or never will.
+    /// A record of a former claim is lost.
     LateLost(usize),
-    /// A message that lies on a topic is written there once more.
+    /// A message of a topic is written again.
     Repeat,
-    /// Bytes that nobody of us wrote come into a journal.
+    /// An unreadable record is appended to a journal.
     Garbage,
-    /// The broker of the run's fragile topic goes away: nothing lands there.
-    Away,
-    /// It is back.
-    Back,
-    /// Time goes on, by milliseconds.
+    /// The broker of the run's fragile partition is unavailable: nothing is appended there.
+    Unavailable,
+    /// The broker is available again.
+    Available,
+    /// The clock advances, by milliseconds.
     Time(i64),
-    /// The group gives a partition of a service to its other instance.
+    /// The group assigns a partition to the service's other instance.
     Move(usize, i32),
     Instance(usize, usize, Change),
-    Worker(usize, usize, i32, Work),
+    Worker(usize, usize, i32, WorkerStep),
 }
 
-/// What becomes of an instance.
+/// A change of an instance's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     Crash,
-    /// And the disk with its view is gone.
+    /// The disk with the view is lost, too.
     CrashAndLoseView,
     Restart,
-    /// The process stands still (SIGSTOP, a long pause).
+    /// The process is stopped (SIGSTOP, a long pause).
     Stall,
     Wake,
 }
 
-/// What a worker does, or what happens to it.
+/// An event of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Work {
-    /// The group's word comes: the partition is its own.
-    HearAssigned,
-    /// The partition is another's: it finishes in order.
-    HearRevoked,
-    /// The partition was lost already: it stops at once.
-    HearLost,
-    /// It takes too long to finish.
-    CutOff,
+pub enum WorkerStep {
+    /// The group assigns the partition.
+    Assigned,
+    /// The group revokes the partition: the worker drains.
+    Revoked,
+    /// The group reports the partition as lost: the worker stops at once.
+    Lost,
+    /// Draining exceeds its time limit.
+    DrainTimeout,
     Claim,
-    /// A record of its producer lands.
-    Land,
-    /// One fails and did not land.
-    Fail,
-    /// One lands, and the producer is told it failed.
-    LandUnknown,
-    /// It hears what became of what it sent.
-    Hear,
-    /// It reads its journal back.
-    Read,
+    /// Records of the producer are appended.
+    Append,
+    /// A record is not appended, and its failure is reported.
+    AppendFails,
+    /// A record is appended, and a failure is reported.
+    AppendUnknown,
+    /// Delivery reports arrive.
+    Reports,
+    /// The worker reads its journal back.
+    ReadBack,
     /// Its instance's view applies the journal.
     Apply,
     Load,
     /// Loading fails.
     LoadFails,
-    /// It takes messages of an input and decides.
+    /// The worker receives messages of an input and decides.
     Deliver,
-    /// The same, beginning with one that it was given before.
+    /// The same, beginning with a message that it received before.
     DeliverAgain,
     /// A timer is due.
     Tick,
-    Rest,
-    /// It acts on the world.
-    Act,
-    /// The world's answer lands.
-    Answer,
-    /// It lands, and is sent again since nobody knows.
-    AnswerUnknown,
+    EvictIdle,
+    /// A due side effect is executed.
+    SideEffect,
+    /// The result of a side effect is appended.
+    Result,
+    /// The result is appended, and sent again since its failure is reported.
+    ResultUnknown,
 }
 
-/// The steps that can be taken now.
+/// The possible steps with their weights.
 #[derive(Default)]
 pub struct Choice {
     steps: Vec<(u32, Step)>,
@@ -94,7 +94,7 @@ impl Choice {
         self.sum = 0;
     }
 
-    /// Adds a step that is the likelier the greater its weight is; one of weight 0 is not added.
+    /// Adds a step with a weight. A step of weight 0 is not added.
     pub fn offer(&mut self, weight: u32, step: Step) {
         if weight > 0 {
             self.sum += weight;
@@ -102,8 +102,8 @@ impl Choice {
         }
     }
 
-    pub fn take(&self, dice: &mut fastrand::Rng) -> Option<Step> {
-        let mut left = if self.sum == 0 { return None } else { dice.u32(0..self.sum) };
+    pub fn take(&self, rng: &mut fastrand::Rng) -> Option<Step> {
+        let mut left = if self.sum == 0 { return None } else { rng.u32(0..self.sum) };
         for (weight, step) in &self.steps {
             match left.checked_sub(*weight) {
                 None => return Some(*step),
@@ -114,10 +114,10 @@ impl Choice {
     }
 }
 
-/// How likely each fault is. Drawn for each run: a run in which everything goes wrong at once gets nowhere, and one
-/// fault alone finds what many together hide.
+/// The weight of each fault, drawn for each run: with all faults at once a run makes no progress, and a single fault
+/// finds bugs that many together hide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Weather {
+pub struct Faults {
     pub crash: u32,
     pub lose_view: u32,
     pub stall: u32,
@@ -129,40 +129,41 @@ pub struct Weather {
     pub repeat: u32,
     pub garbage: u32,
     pub long_waits: u32,
-    /// The broker of one topic's partition goes away; which one.
-    pub away: u32,
+    /// The broker of the fragile partition becomes unavailable.
+    pub unavailable: u32,
+    /// Index in `TOPICS`, and the partition.
     pub fragile: (usize, i32),
-    /// How soon an instance comes back, and hears of what the group decided.
+    /// How soon an instance restarts and receives the group's assignment.
     pub recovery: u32,
-    pub bank: u32,
-    /// Time stands nearly still while all this happens, and the provider is well: nothing may be late, and every order
-    /// ends as if nothing had gone wrong.
+    pub provider: u32,
+    /// The clock hardly advances and the provider does not fail: nothing is late, and every order ends as it would
+    /// without faults.
     pub punctual: bool,
-    /// The clocks of instances differ by up to so many milliseconds.
+    /// The largest clock difference between instances, in milliseconds.
     pub skew: i64,
 }
 
-impl Weather {
-    /// Nothing goes wrong.
-    pub fn is_calm(&self) -> bool {
-        let Self { recovery, fragile, .. } = Self::calm();
-        Self { recovery, fragile, ..*self } == Self::calm()
+impl Faults {
+    /// Returns true if there are no faults.
+    pub fn is_none(&self) -> bool {
+        let Self { recovery, fragile, .. } = Self::none();
+        Self { recovery, fragile, ..*self } == Self::none()
     }
 
-    /// All is well.
-    pub fn calm() -> Self {
+    /// No faults.
+    pub fn none() -> Self {
         Self { recovery: 60, ..Self::default() }
     }
 
-    pub fn draw(dice: &mut fastrand::Rng) -> Self {
-        if dice.u8(0..16) == 0 {
-            return Self::calm();
+    pub fn draw(rng: &mut fastrand::Rng) -> Self {
+        if rng.u8(0..16) == 0 {
+            return Self::none();
         }
-        let punctual = dice.u8(0..5) == 0;
-        let apart = [1, 1, 30][dice.usize(0..3)];
-        let fragile = (dice.usize(0..TOPICS.len()), dice.i32(0..PARTITIONS));
-        let recovery = [3, 15, 60][dice.usize(0..3)];
-        let mut weight = |most: u32| if dice.bool() { 0 } else { dice.u32(1..=most) };
+        let punctual = rng.u8(0..5) == 0;
+        let factor = [1, 1, 30][rng.usize(0..3)];
+        let fragile = (rng.usize(0..TOPICS.len()), rng.i32(0..PARTITIONS));
+        let recovery = [3, 15, 60][rng.usize(0..3)];
+        let mut weight = |most: u32| if rng.bool() { 0 } else { rng.u32(1..=most) };
         Self {
             crash: weight(6),
             lose_view: weight(3),
@@ -174,13 +175,13 @@ impl Weather {
             again: weight(60),
             repeat: weight(30),
             garbage: weight(4),
-            away: weight(20),
+            unavailable: weight(20),
             fragile,
             long_waits: if punctual { 0 } else { weight(120) },
             recovery,
-            bank: if punctual { 0 } else { weight(40) },
+            provider: if punctual { 0 } else { weight(40) },
             punctual,
-            skew: if punctual { 0 } else { i64::from(weight(3_000)) * apart },
+            skew: if punctual { 0 } else { i64::from(weight(3_000)) * factor },
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What an instance knows of one journal partition: the plain counterpart of the SQLite view, which lags behind the
-//! log, answers for closed entities and gives a claim its snapshot.
+//! An instance's view of one journal partition: the in-memory counterpart of the SQLite view. It lags behind the log,
+//! serves closed entities and provides the snapshot for a claim.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use common::blob::Json;
 use common::journal::{Entity, Entry, Key, Positions, Reader, Record, Snapshot, Store, StoreError, Verdict, Write};
 use common::messages::Outgoing;
 
-use crate::kafka::Written;
-use crate::sabotage::Sabotage;
+use crate::injected_bug::InjectedBug;
+use crate::kafka::JournalRecord;
 
 /// The journal up to an offset.
 #[derive(Clone, Debug, Default)]
@@ -24,20 +24,20 @@ pub struct View {
 }
 
 impl View {
-    /// Applies the next record, and says how it was judged.
-    pub fn apply(&mut self, written: &Written, sabotage: Sabotage) -> Verdict {
+    /// Applies the next record and returns its verdict.
+    pub fn apply(&mut self, record: &JournalRecord, bug: InjectedBug) -> Verdict {
         let offset = self.applied;
         self.applied += 1;
-        let verdict = self.reader.judge(offset, written.head);
-        match (&written.record, verdict) {
+        let verdict = self.reader.judge(offset, record.head);
+        match (&record.record, verdict) {
             (Some(Record::Entry(entry)), Verdict::Valid) => self.take(offset, entry),
-            (Some(Record::Entry(entry)), Verdict::Void) if sabotage == Sabotage::TakesVoid => self.take(offset, entry),
+            (Some(Record::Entry(entry)), Verdict::Void) if bug == InjectedBug::AppliesVoid => self.take(offset, entry),
             (Some(_) | None, Verdict::Valid | Verdict::Claim | Verdict::Void) => {}
         }
         verdict
     }
 
-    /// What it holds of all that a record is about, and the positions.
+    /// The states of the entities that a record writes, and the positions.
     pub fn before(&self, record: &Record) -> Self {
         let Record::Entry(entry) = record else { return Self::default() };
         let known = |write: &Write| Some((write.key.clone(), self.states.get(&write.key)?.clone()));
@@ -64,8 +64,8 @@ impl View {
         self.states.get(key).map(Json::read).transpose().map_err(|e| format!("the state of {key}: {e}"))
     }
 
-    /// What a claim is given. Of open entities without intents only their timers are.
-    pub fn snapshot<E: Entity>(&self, ends: Positions, sabotage: Sabotage) -> Snapshot<E> {
+    /// The snapshot for a claim. An open entity without intents contributes only its timer.
+    pub fn snapshot<E: Entity>(&self, ends: Positions, bug: InjectedBug) -> Snapshot<E> {
         let mut snapshot = Snapshot { positions: self.positions.clone(), ..Snapshot::default() };
         for key in self.states.keys() {
             match self.entity::<E>(key).unwrap().filter(E::is_open) {
@@ -74,16 +74,16 @@ impl View {
                 None => {}
             }
         }
-        if sabotage != Sabotage::ForgetsUnsent {
-            snapshot.unsent = self.unsent.iter().map(|(offset, said)| (*offset, said.to_vec())).collect();
+        if bug != InjectedBug::DropsUnsent {
+            snapshot.unsent = self.unsent.iter().map(|(offset, messages)| (*offset, messages.to_vec())).collect();
         }
-        if sabotage != Sabotage::FiresFirst {
+        if bug != InjectedBug::FiresTimersFirst {
             snapshot.ends = ends;
         }
         snapshot
     }
 
-    /// Whether nothing is left to be sent by a successor.
+    /// Returns true if the next owner has nothing to send again.
     pub fn all_sent(&self) -> bool {
         self.unsent.is_empty()
     }

@@ -1,5 +1,5 @@
-//! What comes from outside in a run: orders of every kind, as `POST /orders` places them, and what people type on
-//! `payment-results`.
+//! The external messages of a run: orders of every kind, as `POST /orders` places them, and results that operators
+//! publish on `payment-results`.
 
 use common::blob::{Blob, Payload};
 use common::ids::OrderId;
@@ -17,8 +17,9 @@ use uuid::Uuid;
 
 use crate::kafka::PARTITIONS;
 
-/// The warehouse, and how many of each item it has at first: plenty, the last one, none.
+/// The warehouse.
 pub const WAREHOUSE: &str = "main";
+/// The items with their initial stock: plenty, one, none.
 const ITEMS: [(Uuid, u64); 3] = [(Uuid::from_u128(1), 1_000), (Uuid::from_u128(2), 1), (Uuid::from_u128(3), 0)];
 const UNKNOWN_ITEM: Uuid = Uuid::from_u128(4);
 
@@ -27,7 +28,7 @@ fn limits() -> Limits {
     Limits { max_items: 10, max_quantity: 100, max_text: 40, max_amount: "1000.00".to_owned(), currencies }
 }
 
-/// What the warehouse begins with.
+/// The warehouse's initial stock.
 pub fn stock() -> Vec<Stock> {
     let stock = |(id, on_hand): &(Uuid, u64)| Stock {
         item_id: id.to_string(),
@@ -39,41 +40,41 @@ pub fn stock() -> Vec<Stock> {
     ITEMS.iter().map(stock).collect()
 }
 
-/// An order, and how it ends where nothing is late; none where that depends on who comes first.
+/// An order, and its final status if nothing is late. `None` if that depends on the sequence of messages.
 pub struct Ordered {
     pub placed: Placed,
     pub expected: Option<Status>,
 }
 
-/// What comes from outside.
+/// The external messages.
 pub struct Workload {
     pub orders: Vec<Ordered>,
-    /// Orders and results, in the order in which they come.
+    /// Orders and results, the next one last.
     pub first: Vec<Outgoing>,
-    /// What people type when all is over.
+    /// Results that are published after all orders have ended.
     pub last: Vec<Outgoing>,
 }
 
 impl Workload {
-    /// Draws one. Nobody types anything where it must be known how orders end.
-    pub fn draw(dice: &mut Rng, punctual: bool, now: Timestamp) -> Self {
-        let orders: Vec<Ordered> = (0..dice.u32(5..13)).map(|_| order(dice, now)).collect();
+    /// Draws a workload. A punctual one has no published results.
+    pub fn draw(rng: &mut Rng, punctual: bool, now: Timestamp) -> Self {
+        let orders: Vec<Ordered> = (0..rng.u32(5..13)).map(|_| order(rng, now)).collect();
         let mut first: Vec<Outgoing> = orders.iter().map(|order| messages::place(&order.placed, None)).collect();
         let mut last = Vec::new();
         if !punctual {
-            (0..dice.u32(0..10)).for_each(|_| first.push(typed(dice, &orders)));
-            (0..dice.u32(0..4)).for_each(|_| last.push(typed(dice, &orders)));
+            (0..rng.u32(0..10)).for_each(|_| first.push(published_result(rng, &orders)));
+            (0..rng.u32(0..4)).for_each(|_| last.push(published_result(rng, &orders)));
         }
-        dice.shuffle(&mut first);
+        rng.shuffle(&mut first);
         if !punctual {
-            (0..dice.u32(0..4)).for_each(|_| take_back(dice, &orders, &mut first, now));
+            (0..rng.u32(0..4)).for_each(|_| cancel(rng, &orders, &mut first, now));
         }
         Self { orders, first, last }
     }
 }
 
-fn order(dice: &mut Rng, now: Timestamp) -> Ordered {
-    let (cents, paid) = match dice.u8(0..9) {
+fn order(rng: &mut Rng, now: Timestamp) -> Ordered {
+    let (cents, paid) = match rng.u8(0..9) {
         0 | 1 => (13, Status::PaymentNotCompleted),
         2 => (44, Status::PaymentNotCompleted),
         3 => (77, Status::Confirmed),
@@ -81,31 +82,30 @@ fn order(dice: &mut Rng, now: Timestamp) -> Ordered {
         _ => (50, Status::Confirmed),
     };
     let [(plenty, _), (single, _), (gone, _)] = ITEMS;
-    let (items, expected) = match dice.u8(0..12) {
+    let (items, expected) = match rng.u8(0..12) {
         0 => (vec![(gone, 1)], Some(Status::Rejected)),
         1 => (vec![(plenty, 2), (UNKNOWN_ITEM, 1)], Some(Status::Rejected)),
         2..5 => (vec![(plenty, 1), (single, 1)], None),
         5 => (vec![(plenty, 1), (plenty, 2)], Some(paid)),
-        _ => (vec![(plenty, dice.u32(1..4))], Some(paid)),
+        _ => (vec![(plenty, rng.u32(1..4))], Some(paid)),
     };
     let line = |(id, quantity): &(Uuid, u32)| json!({"id": id, "name": "an item", "amount": 1.5, "quantity": quantity});
     let lines: Vec<_> = items.iter().map(line).collect();
-    let amount = format!("{}.{cents}", dice.u32(1..500));
-    let customer = random_id(dice);
-    let (delivery, expected) = delivery(dice, expected);
+    let amount = format!("{}.{cents}", rng.u32(1..500));
+    let customer = random_id(rng);
+    let (delivery, expected) = delivery(rng, expected);
     let more = delivery.map_or_else(String::new, |delivery| {
         format!(r#", "customer": {{"name": "Ana", "email": "ana@example.com"}}, "delivery": {delivery}"#)
     });
     let body = format!(r#"{{"customerId": "{customer}", "amount": {amount}, "items": {}{more}}}"#, json!(lines));
     let body: PlaceOrder = serde_json::from_str(&body).unwrap();
-    let placed = body.checked(&limits(), OrderId(random_id(dice)), now);
-    Ordered { placed: placed.unwrap_or_else(|_| panic!("the order is refused")), expected }
+    let placed = body.checked(&limits(), OrderId(random_id(rng)), now);
+    Ordered { placed: placed.unwrap_or_else(|_| panic!("the order is rejected")), expected }
 }
 
-/// How it gets to the customer, if it is to, and how the order then ends. The simulated carrier goes by the postal
-/// code.
-fn delivery(dice: &mut Rng, expected: Option<Status>) -> (Option<Value>, Option<Status>) {
-    let (method, postal_code, end) = match dice.u8(0..8) {
+/// The delivery, if any, and the order's final status with it. The simulated carrier decides by the postal code.
+fn delivery(rng: &mut Rng, expected: Option<Status>) -> (Option<Value>, Option<Status>) {
+    let (method, postal_code, end) = match rng.u8(0..8) {
         0 => ("standard", "00000-000", Status::Refunded),
         1 => ("express", "01310-177", Status::Shipped),
         2 => ("pickup", "01310-100", Status::Shipped),
@@ -118,25 +118,25 @@ fn delivery(dice: &mut Rng, expected: Option<Status>) -> (Option<Value>, Option<
     (Some(json!({"method": method, "address": address})), expected)
 }
 
-fn random_id(dice: &mut Rng) -> Uuid {
-    Uuid::from_u64_pair(dice.u64(..), dice.u64(..))
+fn random_id(rng: &mut Rng) -> Uuid {
+    Uuid::from_u64_pair(rng.u64(..), rng.u64(..))
 }
 
-/// A customer takes an order back, some time after placing it: what comes first stands last.
-fn take_back(dice: &mut Rng, orders: &[Ordered], first: &mut Vec<Outgoing>, now: Timestamp) {
-    let order_id = orders[dice.usize(0..orders.len())].placed.order_id;
+/// A customer cancels an order after placing it. The next message is last in `first`.
+fn cancel(rng: &mut Rng, orders: &[Ordered], first: &mut Vec<Outgoing>, now: Timestamp) {
+    let order_id = orders[rng.usize(0..orders.len())].placed.order_id;
     let id = order_id.to_string();
     let cancel = Cancel { order_id, why: "a mistake".to_owned() };
-    let message = Outgoing::event(topics::ORDER_COMMANDS, &id, CANCEL, random_id(dice).to_string(), &id, now, &cancel);
+    let message = Outgoing::event(topics::ORDER_COMMANDS, &id, CANCEL, random_id(rng).to_string(), &id, now, &cancel);
     let placed = first.iter().position(|other| other.headers.get(header::SUBJECT) == Some(&*id)).unwrap();
-    first.insert(dice.usize(0..=placed), message);
+    first.insert(rng.usize(0..=placed), message);
 }
 
-/// What a person types: on any partition, without headers, with any key or none.
-fn typed(dice: &mut Rng, orders: &[Ordered]) -> Outgoing {
-    let order = orders[dice.usize(0..orders.len())].placed.order_id;
-    let order = if dice.u8(0..8) == 0 { OrderId(random_id(dice)) } else { order };
-    let value = match dice.u8(0..12) {
+/// A result published by an operator: on any partition, without headers, with any key or none.
+fn published_result(rng: &mut Rng, orders: &[Ordered]) -> Outgoing {
+    let order = orders[rng.usize(0..orders.len())].placed.order_id;
+    let order = if rng.u8(0..8) == 0 { OrderId(random_id(rng)) } else { order };
+    let value = match rng.u8(0..12) {
         0 => Payload::Null,
         1 => Payload::Bytes(Blob(vec![0xff, 0x00, 0x7b])),
         2 => Payload::Bytes(format!(r#"{{"orderId": "{order}", "status": "perhaps"}}"#).into()),
@@ -144,14 +144,16 @@ fn typed(dice: &mut Rng, orders: &[Ordered]) -> Outgoing {
         5 => Payload::Bytes(
             format!(r#"{{"orderId":"{order}","status":"approved","paymentId":"receipt of {order}"}}"#).into(),
         ),
-        6..9 => Payload::Bytes(format!(r#"{{"orderId":"{order}","status":"declined","reason":"typed"}}"#).into()),
+        6..9 => {
+            Payload::Bytes(format!(r#"{{"orderId":"{order}","status":"declined","reason":"by an operator"}}"#).into())
+        }
         _ => Payload::Bytes(format!(r#"{{"orderId":"{order}","status":"approved"}}"#).into()),
     };
-    let key = match dice.u8(0..3) {
+    let key = match rng.u8(0..3) {
         0 => Some(Blob::from("any key")),
         1 => Some(order.to_string().into()),
         _ => None,
     };
-    let partition = Some(dice.i32(0..PARTITIONS));
+    let partition = Some(rng.i32(0..PARTITIONS));
     Outgoing { topic: topics::PAYMENT_RESULTS.into(), partition, key, headers: Headers::default(), value }
 }

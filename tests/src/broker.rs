@@ -1,4 +1,4 @@
-//! A Kafka broker of a run's own, on its own port and directory, started and stopped by `./dev broker`.
+//! A Kafka broker for one run, with its own port and directory, started and stopped by `./dev broker`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{files, machine};
 
-/// Directories of the brokers that run, for [`kill_all`].
+/// Directories of running brokers, for [`kill_all`].
 static RUNNING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A broker. It is stopped when dropped.
@@ -20,10 +20,10 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts a broker without data in `dir` and waits until it answers. `settings` are lines of `server.properties`.
+    /// Starts a broker without data in `dir` and waits until it responds. `settings` are lines of `server.properties`.
     ///
     /// # Errors
-    /// What `./dev broker start` says.
+    /// The error output of `./dev broker start`.
     pub fn start(dir: &Path, settings: &[&str]) -> Result<Self> {
         if dir.exists() {
             dev(&["kill", &dir.display().to_string()])?;
@@ -37,10 +37,10 @@ impl Broker {
         Ok(broker)
     }
 
-    /// Starts it with the data it has.
+    /// Starts it with its existing data.
     ///
     /// # Errors
-    /// What `./dev broker start` says.
+    /// The error output of `./dev broker start`.
     pub fn start_again(&self) -> Result<()> {
         let dir = self.dir.display().to_string();
         let port = self.port.to_string();
@@ -49,20 +49,20 @@ impl Broker {
         dev(&arguments)
     }
 
-    /// Ends it with SIGKILL.
+    /// Kills it with SIGKILL.
     ///
     /// # Errors
-    /// What `./dev broker kill` says.
+    /// The error output of `./dev broker kill`.
     pub fn kill9(&self) -> Result<()> {
         dev(&["kill", &self.dir.display().to_string()])
     }
 
-    /// Where clients find it.
+    /// The bootstrap server's address.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Its process.
+    /// Its process id.
     ///
     /// # Errors
     /// When its pid file can't be read.
@@ -81,7 +81,7 @@ impl Drop for Broker {
     }
 }
 
-/// Ends all brokers of this program at once, on its way out.
+/// Kills all brokers that this program started, before it exits.
 pub fn kill_all() {
     registry(|running| {
         for dir in running.drain(..) {
@@ -101,8 +101,8 @@ fn dev(arguments: &[&str]) -> Result<()> {
     let output =
         Command::new(&dev).arg("broker").args(arguments).output().with_context(|| dev.display().to_string())?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("./dev broker {}: {}\n{said}", arguments.join(" "), output.status);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("./dev broker {}: {}\n{errors}", arguments.join(" "), output.status);
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The four services, one or more instances of each, over a broker. Scenarios that can live with the same settings
-//! share a cluster; their orders are for items and customers of their own.
+//! The four services, one or more instances of each, over a broker. Scenarios with the same settings share a cluster;
+//! each scenario uses its own items and customers.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,29 +16,29 @@ use crate::kafka::Kafka;
 use crate::process::{Name, Service, kill_leftovers};
 use crate::{files, wait};
 
-/// How many partitions every topic has.
+/// The partition count of every topic.
 pub const PARTITIONS: i32 = 2;
 
-/// The dashboard's login, as the defaults have it.
+/// The dashboard's default user.
 pub const USER: &str = "techlead";
-/// Its password.
+/// The dashboard's default password.
 pub const PASSWORD: &str = "zup@123";
 
-/// A key with which everything may be asked, for clusters whose `auth.keys` hold it.
-pub const OPERATOR_KEY: &str = "the key of the office, made of enough chance";
+/// An operator's API key, for clusters whose `auth.keys` contain it.
+pub const OPERATOR_KEY: &str = "an operator's API key with enough entropy";
 
 /// How a cluster differs from the services' defaults.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Its name, for directories.
+    /// The name, also of its directory.
     pub name: &'static str,
-    /// How many processes of each service.
+    /// The number of processes of each service.
     pub instances: usize,
-    /// Settings of single services: which, key such as `PROVIDER__KIND`, value.
+    /// Settings of single services: service, key such as `PROVIDER__KIND`, value.
     pub settings: &'static [(Name, &'static str, &'static str)],
-    /// How long the saga waits for the payment's result, where it is not the definition's own time.
-    pub patience: Option<&'static str>,
-    /// Definitions beside the order's: file and text.
+    /// Overrides how long the order saga waits for the payment's result.
+    pub result_timeout: Option<&'static str>,
+    /// Additional definitions: file and text.
     pub definitions: &'static [(&'static str, &'static str)],
     /// `log.level`.
     pub log: &'static str,
@@ -46,24 +46,23 @@ pub struct Options {
 
 /// Running services.
 pub struct Cluster {
-    /// What this cluster is.
+    /// The options it was started with.
     pub options: Options,
-    /// The broker's topics.
+    /// A client of the broker.
     pub kafka: Kafka,
-    /// Where it listens.
+    /// The broker's address.
     pub brokers: String,
     /// A client for the services' APIs.
     pub http: reqwest::Client,
     services: Vec<Service>,
-    /// Items and how many there were before anything was ordered.
+    /// Items with their stock before any order.
     initial: Mutex<BTreeMap<String, i64>>,
-    /// Orders that were acknowledged, and what they have to end as where that is known.
+    /// Acknowledged orders with their expected final status, if known.
     placed: Mutex<BTreeMap<String, Option<String>>>,
 }
 
 impl Cluster {
-    /// Starts a cluster over a broker from which all topics of the one before are deleted, and waits until all services
-    /// are ready.
+    /// Deletes all topics of the previous cluster, starts the services and waits until all are ready.
     ///
     /// # Errors
     /// The service that does not become ready, and the end of its log.
@@ -81,11 +80,12 @@ impl Cluster {
         for service in &services {
             service.ready().await?;
         }
-        let http = crate::http::client().timeout(Duration::from_secs(40)).default_headers(key(&options)).build()?;
+        let http =
+            crate::http::client().timeout(Duration::from_secs(40)).default_headers(api_key_header(&options)).build()?;
         let initial = Mutex::default();
         let placed = Mutex::default();
         let cluster = Self { options, kafka, brokers: broker.address(), http, services, initial, placed };
-        // An instance that does not own the warehouse shows it a moment after the one that does.
+        // The view of an instance that does not own the warehouse lags behind.
         let first = || async { Ok(Some(cluster.stock().await?).filter(|stock| !stock.is_empty())) };
         for (item, stock) in wait::until("the first stock", wait::SOON, first).await? {
             cluster.remember_item(&item, stock.on_hand);
@@ -96,7 +96,7 @@ impl Cluster {
     /// Ends all services with SIGTERM.
     ///
     /// # Errors
-    /// Those that do not end with 0.
+    /// The services that do not exit with status 0.
     pub async fn stop(&self) -> Result<()> {
         let running = self.services.iter().filter(|s| s.pid().is_ok());
         let mut failed = Vec::new();
@@ -119,7 +119,7 @@ impl Cluster {
     /// An instance of a service, from 0.
     ///
     /// # Errors
-    /// When there are fewer.
+    /// When there are fewer instances.
     pub fn instance(&self, name: Name, index: usize) -> Result<&Service> {
         let mut of_name = self.services.iter().filter(|s| s.name == name);
         of_name.nth(index).ok_or_else(|| anyhow!("there is no instance {index} of {}", name.binary()))
@@ -135,28 +135,28 @@ impl Cluster {
         self.services.iter().map(|s| s.report(10)).collect()
     }
 
-    /// Where its definitions are, when they are not those built in.
+    /// The directory of its definitions, unless it uses the built-in ones.
     ///
     /// # Errors
-    /// When there is no place for files.
+    /// As [`files::clusters`].
     pub fn definitions(&self) -> Result<PathBuf> {
         Ok(files::clusters()?.join(self.options.name).join("sagas"))
     }
 
-    /// A directory for what a scenario needs.
+    /// An empty directory for a scenario.
     ///
     /// # Errors
-    /// When it can't be made empty.
+    /// When it can't be emptied.
     pub fn scratch(&self, name: &str) -> Result<PathBuf> {
         let path = files::clusters()?.join(self.options.name).join("scratch").join(name);
         files::empty(&path)?;
         Ok(path)
     }
 
-    /// GETs JSON; none for 404.
+    /// GETs JSON; `None` for 404.
     ///
     /// # Errors
-    /// No answer, or another one than 200 and 404.
+    /// No response, or a status other than 2xx and 404.
     pub async fn get(&self, service: &Service, path: &str) -> Result<Option<Value>> {
         let request = self.http.get(service.url(path));
         // The orchestrator's API is behind the dashboard's login.
@@ -190,7 +190,7 @@ impl Cluster {
         items.iter().map(stock).collect()
     }
 
-    /// All orders there are, newest first, page by page.
+    /// All orders, newest first.
     ///
     /// # Errors
     /// As [`Cluster::get`].
@@ -198,7 +198,7 @@ impl Cluster {
         self.pages(Name::Orders, &format!("/orders?limit=50{filter}")).await
     }
 
-    /// All payments there are.
+    /// All payments.
     ///
     /// # Errors
     /// As [`Cluster::get`].
@@ -221,32 +221,32 @@ impl Cluster {
         }
     }
 
-    /// Notes how many of an item there were at first.
+    /// Records an item's initial stock.
     pub(crate) fn remember_item(&self, item: &str, on_hand: i64) {
         self.initial.lock().unwrap_or_else(PoisonError::into_inner).insert(item.to_owned(), on_hand);
     }
 
-    /// Notes an order that was acknowledged, or what it has to end as.
+    /// Records an acknowledged order or its expected final status.
     pub(crate) fn remember_order(&self, order: &str, status: Option<&str>) {
         let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
         placed.insert(order.to_owned(), status.map(str::to_owned));
     }
 
-    /// What was noted of items.
+    /// The initial stock of all items.
     pub fn initial(&self) -> BTreeMap<String, i64> {
         self.initial.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What was noted of orders.
+    /// All acknowledged orders with their expected final status, if known.
     pub fn placed(&self) -> BTreeMap<String, Option<String>> {
         self.placed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The messages of a topic's dead letters, waited for until there is one with this value.
+    /// Waits for a dead letter of the topic with this value.
     ///
     /// # Errors
-    /// When none comes.
-    pub async fn dead_letter(&self, topic: &str, value: &[u8]) -> Result<crate::kafka::Lying> {
+    /// When none arrives.
+    pub async fn dead_letter(&self, topic: &str, value: &[u8]) -> Result<crate::kafka::ConsumedMessage> {
         let dlq = common::topics::dead_letters(topic);
         let what = format!("a dead letter on {dlq}");
         wait::until(&what, wait::SOON, || async {
@@ -256,21 +256,21 @@ impl Cluster {
     }
 }
 
-/// What the harness says of itself, where the services ask.
-fn key(options: &Options) -> HeaderMap {
-    let asked = options.settings.iter().any(|(_, key, _)| *key == "AUTH__KEYS");
-    let key = asked.then(|| (HeaderName::from_static("x-api-key"), HeaderValue::from_static(OPERATOR_KEY)));
+/// The operator's key as a header, for clusters with authentication.
+fn api_key_header(options: &Options) -> HeaderMap {
+    let required = options.settings.iter().any(|(_, key, _)| *key == "AUTH__KEYS");
+    let key = required.then(|| (HeaderName::from_static("x-api-key"), HeaderValue::from_static(OPERATOR_KEY)));
     HeaderMap::from_iter(key)
 }
 
-/// How many there are of an item.
+/// The stock of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stock {
-    /// In the warehouse.
+    /// Pieces in the warehouse.
     pub on_hand: i64,
-    /// Of these reserved.
+    /// Reserved pieces.
     pub reserved: i64,
-    /// What can still be reserved.
+    /// Pieces that can be reserved.
     pub available: i64,
 }
 
@@ -289,8 +289,8 @@ fn services(options: &Options, broker: &Broker, directory: &std::path::Path) -> 
             ];
             let own = options.settings.iter().filter(|(of, ..)| *of == name);
             settings.extend(own.map(|(_, key, value)| (*key, (*value).to_owned())));
-            if name == Name::Orchestrator && (options.patience.is_some() || !options.definitions.is_empty()) {
-                files::definitions(&sagas, options.patience, options.definitions)?;
+            if name == Name::Orchestrator && (options.result_timeout.is_some() || !options.definitions.is_empty()) {
+                files::definitions(&sagas, options.result_timeout, options.definitions)?;
                 settings.push(("SAGAS__DIRECTORY", sagas.display().to_string()));
             }
             services.push(Service::new(name, instance, directory, &settings)?);

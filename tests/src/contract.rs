@@ -1,5 +1,4 @@
-//! The message contract: all services' tables together, as an AsyncAPI 3.0 document, and as what real messages are held
-//! against.
+//! The message contract: the tables of all services, as an AsyncAPI 3.0 document and as validators of real messages.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +13,16 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::kafka::Lying;
+use crate::kafka::ConsumedMessage;
 
-/// Where the document is, below the project's root.
+/// The document's path, relative to the project's root.
 pub const FILE: &str = "docs/asyncapi.json";
-/// What writes it.
+/// The command that generates it.
 pub const COMMAND: &str = "cargo run -p tests --bin asyncapi > docs/asyncapi.json";
-/// Where a schema's parts are in the document.
+/// The document's pointer to the shared schemas.
 const SCHEMAS: &str = "/components/schemas";
 
-/// Every message there is.
+/// All messages.
 pub fn messages() -> impl Iterator<Item = &'static Entry> {
     let tables = [
         MESSAGES,
@@ -35,7 +34,7 @@ pub fn messages() -> impl Iterator<Item = &'static Entry> {
     tables.into_iter().flatten()
 }
 
-/// Every journal there is.
+/// All journals.
 pub const JOURNALS: [Journal; 4] = [
     order_service::contract::JOURNAL,
     inventory_service::contract::JOURNAL,
@@ -43,10 +42,10 @@ pub const JOURNALS: [Journal; 4] = [
     orchestrator::contract::JOURNAL,
 ];
 
-/// The document, as it stands in the file.
+/// The text of the document's file.
 ///
 /// # Errors
-/// An example that is no JSON.
+/// An example that is not JSON.
 pub fn text() -> Result<String> {
     Ok(format!("{}\n", serde_json::to_string_pretty(&document()?)?))
 }
@@ -54,9 +53,9 @@ pub fn text() -> Result<String> {
 /// The document.
 ///
 /// # Errors
-/// An example that is no JSON.
+/// An example that is not JSON.
 pub fn document() -> Result<Value> {
-    // AsyncAPI's own schemas are those of draft 7, and more.
+    // AsyncAPI's schema objects are a superset of JSON Schema draft 7.
     let mut settings = SchemaSettings::draft07();
     settings.definitions_path = SCHEMAS.into();
     settings.meta_schema = None;
@@ -111,11 +110,11 @@ fn message(entry: &Entry, generator: &mut SchemaGenerator) -> Result<Value> {
 fn headers(entry: &Entry) -> Value {
     let text = |about: &str| json!({ "type": "string", "description": about });
     let mut all = Map::from_iter([
-        ("ce_id".to_owned(), text("Its id: sent again, it is the same.")),
+        ("ce_id".to_owned(), text("The message's id. A repeated message has the same id.")),
         ("ce_type".to_owned(), json!({ "const": entry.kind })),
-        ("ce_subject".to_owned(), text("The order, or the saga, that it is about.")),
+        ("ce_subject".to_owned(), text("The order or saga that the message is about.")),
         ("ce_time".to_owned(), json!({ "type": "string", "format": "date-time" })),
-        ("ce_source".to_owned(), text("Who says it.")),
+        ("ce_source".to_owned(), text("The sender.")),
         ("ce_specversion".to_owned(), json!({ "const": "1.0" })),
         ("content-type".to_owned(), json!({ "const": "application/json" })),
         ("traceparent".to_owned(), text("W3C Trace Context.")),
@@ -131,14 +130,14 @@ fn headers(entry: &Entry) -> Value {
     }
     match entry.sort {
         Sort::Reply => {
-            all.insert("correlation_id".to_owned(), text("The ce_id of the command that this answers."));
+            all.insert("correlation_id".to_owned(), text("The ce_id of the command that this replies to."));
         }
         Sort::Command | Sort::Event | Sort::Result => {}
     }
     Value::Object(all)
 }
 
-/// How a person says it.
+/// The command that publishes it by hand.
 fn kcat(entry: &Entry, example: &Value) -> String {
     let mut command = format!("echo '{example}' | kcat -P -b localhost:29092 -t {}", entry.topic);
     let order = example["orderId"].as_str();
@@ -163,7 +162,7 @@ fn dead_letter() -> Value {
     let properties: Map<_, _> = names.iter().map(|name| (name.clone(), json!({ "type": "string" }))).collect();
     json!({
         "name": "dead.letter", "title": "A message that could not be read",
-        "summary": "Its own key, value and headers, and where it lay and what is wrong with it (KIP-1034).",
+        "summary": "The message's key, value and headers, its topic, partition and offset, and the reason (KIP-1034).",
         "headers": { "type": "object", "properties": properties, "required": names },
         "payload": {},
     })
@@ -172,7 +171,7 @@ fn dead_letter() -> Value {
 fn journal_record() -> Value {
     json!({
         "name": "journal.record", "title": "A record of a journal",
-        "summary": "A service's own: its history, its outbox and its database in one. Nobody else reads or writes it.",
+        "summary": "A service's own history, outbox and database in one. No other service reads or writes it.",
         "payload": { "type": "object" },
     })
 }
@@ -186,23 +185,23 @@ fn channels() -> Value {
     let mut all = Map::new();
     for topic in TOPICS {
         let of_topic = messages().filter(|entry| entry.topic == topic.name);
-        let said: Map<_, _> = of_topic.map(|entry| (entry.kind.to_owned(), to(entry.kind))).collect();
-        all.insert(topic.name.to_owned(), channel(&Topic::input(topic.name), topic.about, topic.key, said));
+        let messages: Map<_, _> = of_topic.map(|entry| (entry.kind.to_owned(), to(entry.kind))).collect();
+        all.insert(topic.name.to_owned(), channel(&Topic::input(topic.name), topic.about, topic.key, messages));
         let letters = Map::from_iter([("dead.letter".to_owned(), to("dead.letter"))]);
-        let about = format!("What lay on {} and could not be read.", topic.name);
+        let about = format!("Messages of {} that could not be read.", topic.name);
         let dlq = Topic::dead_letters_of(topic.name);
-        all.insert(dlq.name.clone(), channel(&dlq, &about, "as it came", letters));
+        all.insert(dlq.name.clone(), channel(&dlq, &about, "the message's key", letters));
     }
     for journal in JOURNALS {
         let records = Map::from_iter([("journal.record".to_owned(), to("journal.record"))]);
         let topic = Topic::journal(journal.topic);
-        all.insert(journal.topic.to_owned(), channel(&topic, "A service's journal, kept whole.", "none", records));
+        all.insert(journal.topic.to_owned(), channel(&topic, "A service's journal, never deleted.", "none", records));
     }
     Value::Object(all)
 }
 
 fn channel(topic: &Topic, about: &str, key: &str, messages: Map<String, Value>) -> Value {
-    // What AsyncAPI's Kafka binding has a name for, as it names it.
+    // The settings that AsyncAPI's Kafka binding defines.
     let number = |text: String| text.parse::<i64>().map_or(Value::String(text), Value::from);
     let settings = topic.settings().into_iter().filter_map(|(name, value)| match name {
         "cleanup.policy" => Some((name.to_owned(), json!([value]))),
@@ -218,7 +217,7 @@ fn channel(topic: &Topic, about: &str, key: &str, messages: Map<String, Value>) 
     })
 }
 
-/// Who reads and writes what, by the services' own lists.
+/// The topics that each service reads and writes, by its own lists.
 fn operations() -> Value {
     fn of<P: Program>(all: &mut Map<String, Value>) {
         for (action, topics) in [("receive", P::INPUTS), ("send", P::OUTPUTS)] {
@@ -238,7 +237,7 @@ fn operations() -> Value {
     Value::Object(all)
 }
 
-/// Holds real messages against the document.
+/// Validates real messages against the document.
 pub struct Contract {
     /// By topic and type.
     values: BTreeMap<(&'static str, &'static str), Validator>,
@@ -246,10 +245,10 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// The contract.
+    /// Compiles the schemas.
     ///
     /// # Errors
-    /// A schema that is none.
+    /// An invalid schema.
     pub fn new() -> Result<Self> {
         let document = document()?;
         let mut values = BTreeMap::new();
@@ -258,7 +257,7 @@ impl Contract {
             let message = &document["components"]["messages"][entry.kind];
             let schema = |part: &str| {
                 let mut schema = message[part].clone();
-                // References lead into the document.
+                // References point into the document.
                 schema["components"] = json!({ "schemas": document["components"]["schemas"] });
                 let options = jsonschema::options().with_draft(jsonschema::Draft::Draft7);
                 options.build(&schema).map_err(|error| anyhow!("{} {part}: {error}", entry.kind))
@@ -270,13 +269,13 @@ impl Contract {
         Ok(Self { values, headers })
     }
 
-    /// What of a message the document does not say.
+    /// Validates a message's value and headers.
     ///
     /// # Errors
-    /// What it is.
-    pub fn holds(&self, message: &Lying) -> Result<()> {
+    /// The first violation.
+    pub fn validate(&self, message: &ConsumedMessage) -> Result<()> {
         let topic = topic_doc(&message.topic).ok_or_else(|| anyhow!("the topic is not in {FILE}"))?.name;
-        // A reply and results are the only ones of their topics, and need not say what they are.
+        // Each of these topics has only one kind of message, and its type header is optional.
         let kind = match (message.kind(), topic) {
             ("", SAGA_REPLIES) => "saga.reply",
             ("", topics::PAYMENT_RESULTS) => "payment.result",
@@ -284,18 +283,18 @@ impl Contract {
             (kind, _) => kind,
         };
         let (value, headers) = self.validators(topic, kind).ok_or_else(|| anyhow!("'{kind}' is not in {FILE}"))?;
-        let said: Value = serde_json::from_slice(&message.value).context("the value is no JSON")?;
-        value.validate(&said).map_err(|error| anyhow!("{kind} at {}: {error}", error.instance_path()))?;
-        let given = json!(message.headers);
-        headers.validate(&given).map_err(|error| anyhow!("{kind}, headers at {}: {error}", error.instance_path()))
+        let json: Value = serde_json::from_slice(&message.value).context("the value is not JSON")?;
+        value.validate(&json).map_err(|error| anyhow!("{kind} at {}: {error}", error.instance_path()))?;
+        let all = json!(message.headers);
+        headers.validate(&all).map_err(|error| anyhow!("{kind}, headers at {}: {error}", error.instance_path()))
     }
 
-    /// What lies in the value's place, held against a message's schema.
+    /// Validates a value against a message's schema.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn takes(&self, entry: &Entry, value: &Value) -> Result<()> {
-        let (validator, _) = self.validators(entry.topic, entry.kind).context("it is not there")?;
+    /// The first violation.
+    pub fn validate_value(&self, entry: &Entry, value: &Value) -> Result<()> {
+        let (validator, _) = self.validators(entry.topic, entry.kind).context("there is no such message")?;
         validator.validate(value).map_err(|error| anyhow!("{} at {}: {error}", entry.kind, error.instance_path()))
     }
 

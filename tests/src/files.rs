@@ -1,4 +1,4 @@
-//! Where things lie: the project, the binaries under test, and what tests write, all of it below the target directory.
+//! Paths: the project, the binaries under test, and the files that tests write below the target directory.
 
 use std::path::{Path, PathBuf};
 
@@ -10,15 +10,15 @@ pub fn root() -> PathBuf {
     package.parent().unwrap_or(package).to_owned()
 }
 
-/// Where cargo put this program, and beside it the services of the same profile.
+/// The directory of this program and of the services' binaries of the same profile.
 ///
 /// # Errors
-/// When this program does not know where it stands.
+/// When the path of this program is not available.
 pub fn binaries() -> Result<PathBuf> {
-    let exe = std::env::current_exe().context("where this program stands")?;
-    let beside = exe.parent().ok_or_else(|| anyhow!("{} stands nowhere", exe.display()))?;
-    let beside = if beside.ends_with("deps") { beside.parent().unwrap_or(beside) } else { beside };
-    Ok(beside.to_owned())
+    let exe = std::env::current_exe().context("the path of this program")?;
+    let directory = exe.parent().ok_or_else(|| anyhow!("{} has no parent", exe.display()))?;
+    let directory = if directory.ends_with("deps") { directory.parent().unwrap_or(directory) } else { directory };
+    Ok(directory.to_owned())
 }
 
 /// The target directory.
@@ -26,22 +26,22 @@ pub fn binaries() -> Result<PathBuf> {
 /// # Errors
 /// As [`binaries`].
 pub fn target() -> Result<PathBuf> {
-    let beside = binaries()?;
-    Ok(beside.parent().map_or(beside.clone(), Path::to_owned))
+    let directory = binaries()?;
+    Ok(directory.parent().map_or(directory.clone(), Path::to_owned))
 }
 
-/// The name of this program, without the hash that cargo gives a test binary.
+/// The name of this program, without the hash that cargo appends to a test binary.
 ///
 /// # Errors
 /// As [`binaries`].
 pub fn program() -> Result<String> {
-    let exe = std::env::current_exe().context("where this program stands")?;
+    let exe = std::env::current_exe().context("the path of this program")?;
     let name = exe.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let hash = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     Ok(name.rsplit_once('-').filter(|(_, end)| hash(end)).map_or(name.clone(), |(program, _)| program.to_owned()))
 }
 
-/// The directories of this program's clusters: programs run beside each other.
+/// The parent of this program's cluster directories. Each test program has its own, since they run in parallel.
 ///
 /// # Errors
 /// As [`binaries`].
@@ -57,17 +57,17 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     let path = binaries()?.join(name);
     if !path.is_file() {
         bail!(
-            "{} is not there: build it first with `cargo build --workspace --bins` (./dev test does)",
+            "{} does not exist: build it first with `cargo build --workspace --bins` (./dev test does)",
             path.display()
         );
     }
     Ok(path)
 }
 
-/// An empty directory of that name.
+/// Creates an empty directory, after deleting an existing one.
 ///
 /// # Errors
-/// When what is there can't be removed, or nothing created.
+/// When it can't be removed or created.
 pub fn empty(path: &Path) -> Result<()> {
     if path.exists() {
         std::fs::remove_dir_all(path).with_context(|| format!("remove {}", path.display()))?;
@@ -82,25 +82,25 @@ pub fn tail(path: &Path, lines: usize) -> String {
     all.iter().skip(all.len().saturating_sub(lines)).map(|line| format!("    {line}\n")).collect()
 }
 
-/// The definition of the order saga, the return's, and others beside it.
+/// Writes the definitions of the order and return sagas, and others.
 ///
 /// # Errors
-/// When the order's is not where it was, or not written as it was.
-pub fn definitions(directory: &Path, patience: Option<&str>, others: &[(&str, &str)]) -> Result<()> {
+/// When the order's definition can't be read or changed.
+pub fn definitions(directory: &Path, result_timeout: Option<&str>, others: &[(&str, &str)]) -> Result<()> {
     empty(directory)?;
     let source = root().join("orchestrator/sagas/order.toml");
     let text = std::fs::read_to_string(&source).with_context(|| format!("read {}", source.display()))?;
-    let text = patience.map(|timeout| impatient(&text, timeout)).transpose()?.unwrap_or(text);
-    let back = std::fs::read_to_string(source.with_file_name("return.toml")).context("read return.toml")?;
-    std::fs::write(directory.join("return.toml"), back)?;
+    let text = result_timeout.map(|timeout| with_timeout(&text, timeout)).transpose()?.unwrap_or(text);
+    let returns = std::fs::read_to_string(source.with_file_name("return.toml")).context("read return.toml")?;
+    std::fs::write(directory.join("return.toml"), returns)?;
     for (name, text) in others.iter().copied().chain([("order.toml", text.as_str())]) {
         std::fs::write(directory.join(name), text).with_context(|| format!("write the definition {name}"))?;
     }
     Ok(())
 }
 
-/// The order saga's definition, with another time to wait for the payment's result.
-fn impatient(text: &str, timeout: &str) -> Result<String> {
+/// The order saga's definition with another timeout for the payment's result.
+fn with_timeout(text: &str, timeout: &str) -> Result<String> {
     let line = text.lines().find(|l| l.contains("receive = {") && !l.trim_start().starts_with('#'));
     let old = line.ok_or_else(|| anyhow!("no `receive = {{` in the definition"))?;
     let (before, rest) = old.split_once("timeout = \"").ok_or_else(|| anyhow!("no timeout in `{old}`"))?;
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_written_so_that_its_patience_can_be_changed() {
+    fn the_result_timeout_of_the_order_definition_can_be_replaced() {
         let directory = target().unwrap().join("test-definition");
         definitions(&directory, Some("3s"), &[("other.toml", "x")]).unwrap();
         assert_eq!(std::fs::read_to_string(directory.join("other.toml")).unwrap(), "x");

@@ -1,6 +1,6 @@
-//! HTTP clients of the tests.
+//! The HTTP clients of the tests.
 
-/// A client to be built.
+/// A builder with the defaults of all tests.
 pub fn client() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
 }

@@ -1,4 +1,4 @@
-//! The broker's topics as a person sees them: publish anything anywhere, read all of a topic.
+//! A Kafka client for tests: publishes any message on any partition, and reads whole topics.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -25,37 +25,37 @@ pub struct Kafka {
     producer: FutureProducer,
 }
 
-/// A message as it lies on a topic.
+/// A message read from a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lying {
+pub struct ConsumedMessage {
     /// Its topic.
     pub topic: String,
     /// Its partition.
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// When it was produced, in milliseconds since the epoch.
+    /// The broker's timestamp, in milliseconds since the epoch.
     pub at: i64,
     /// Its key.
     pub key: Option<Vec<u8>>,
-    /// Its headers; of one name the last.
+    /// Its headers; for a repeated name the last one.
     pub headers: BTreeMap<String, String>,
     /// Its value.
     pub value: Vec<u8>,
 }
 
-impl Lying {
-    /// A header, or an empty text.
+impl ConsumedMessage {
+    /// A header's value, or an empty string.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    /// The order it is about.
+    /// The subject's id, usually an order.
     pub fn subject(&self) -> &str {
         self.header("ce_subject")
     }
 
-    /// What it says it is.
+    /// Its type.
     pub fn kind(&self) -> &str {
         self.header("ce_type")
     }
@@ -70,16 +70,16 @@ impl Kafka {
     /// A client of `brokers`.
     ///
     /// # Errors
-    /// When librdkafka refuses its settings.
+    /// When librdkafka rejects the settings.
     pub fn new(brokers: &str) -> Result<Self> {
         let producer = settings(brokers).set("partitioner", "murmur2_random").create().context("a producer")?;
         Ok(Self { brokers: brokers.to_owned(), producer })
     }
 
-    /// Publishes a text without key and headers, as a person with kcat does; on a partition, or any.
+    /// Publishes a value without key and headers, like an operator with kcat, on this partition or any.
     ///
     /// # Errors
-    /// When the broker does not take it.
+    /// When the broker rejects it.
     pub async fn publish(&self, topic: &str, partition: Option<i32>, value: &[u8]) -> Result<()> {
         let mut record = FutureRecord::<[u8], [u8]>::to(topic).payload(value);
         record.partition = partition;
@@ -87,28 +87,28 @@ impl Kafka {
         sent.map(|_| ()).map_err(|(error, _)| anyhow!("publish to {topic}: {error}"))
     }
 
-    /// Appends a record to a partition, and says at which offset it lies.
+    /// Appends a record to a partition and returns its offset.
     ///
     /// # Errors
-    /// When the broker does not take it.
+    /// When the broker rejects it.
     pub async fn append(&self, topic: &str, partition: i32, value: &[u8]) -> Result<i64> {
         let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value).partition(partition);
         let sent = self.producer.send(record, TIMEOUT).await;
         sent.map(|delivery| delivery.offset).map_err(|(error, _)| anyhow!("append to {topic}: {error}"))
     }
 
-    /// Publishes an event as another program does that keeps to the message contract: with no more headers than needed.
+    /// Publishes an event with the fewest headers that the message contract allows.
     ///
     /// # Errors
-    /// When the broker does not take it.
+    /// When the broker rejects it.
     pub async fn event(&self, topic: &str, kind: &str, subject: &str, value: &Value) -> Result<()> {
         self.message(topic, kind, subject, value, &[]).await
     }
 
-    /// The same, with further headers.
+    /// Publishes a message with further headers.
     ///
     /// # Errors
-    /// When the broker does not take it.
+    /// When the broker rejects it.
     pub async fn message(
         &self,
         topic: &str,
@@ -126,10 +126,10 @@ impl Kafka {
         sent.map(|_| ()).map_err(|(error, _)| anyhow!("publish to {topic}: {error}"))
     }
 
-    /// Publishes a text as a program that uses Kafka transactions does: behind it lies the mark of its commit.
+    /// Publishes a value in a Kafka transaction, whose commit marker follows it.
     ///
     /// # Errors
-    /// When the broker does not take it.
+    /// When the broker rejects it.
     pub async fn publish_in_transaction(&self, topic: &str, partition: i32, value: &str) -> Result<()> {
         let mut settings = settings(&self.brokers);
         let topic = topic.to_owned();
@@ -146,10 +146,10 @@ impl Kafka {
         .await
     }
 
-    /// The topics there are, without Kafka's own, and their partition counts.
+    /// All topics with their partition counts, without Kafka's internal ones.
     ///
     /// # Errors
-    /// When the broker does not answer.
+    /// When the broker does not respond.
     pub async fn topics(&self) -> Result<BTreeMap<String, usize>> {
         let consumer = self.consumer()?;
         blocking(move || {
@@ -160,10 +160,10 @@ impl Kafka {
         .await
     }
 
-    /// Deletes all topics, so that the next cluster begins with an empty broker.
+    /// Deletes all topics.
     ///
     /// # Errors
-    /// When the broker does not do it.
+    /// When the broker does not delete one.
     pub async fn delete_topics(&self) -> Result<()> {
         let topics = self.topics().await?;
         if topics.is_empty() {
@@ -179,21 +179,21 @@ impl Kafka {
             .await
     }
 
-    /// All messages of a topic, partition by partition; none when there is no such topic.
+    /// All messages of a topic, partition by partition; none if the topic does not exist.
     ///
     /// # Errors
-    /// When the broker does not answer.
-    pub async fn read(&self, topic: &str) -> Result<Vec<Lying>> {
+    /// When the broker does not respond.
+    pub async fn read(&self, topic: &str) -> Result<Vec<ConsumedMessage>> {
         let consumer = self.consumer()?;
         let topic = topic.to_owned();
         blocking(move || read_all(&consumer, &topic)).await
     }
 
-    /// The messages of a topic about one order.
+    /// The messages of a topic with this subject.
     ///
     /// # Errors
     /// As [`Kafka::read`].
-    pub async fn about(&self, topic: &str, order: &str) -> Result<Vec<Lying>> {
+    pub async fn about(&self, topic: &str, order: &str) -> Result<Vec<ConsumedMessage>> {
         let mut all = self.read(topic).await?;
         all.retain(|m| m.subject() == order);
         Ok(all)
@@ -210,18 +210,18 @@ impl Kafka {
 fn settings(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers).set("allow.auto.create.topics", "false").set_log_level(
-        // A broker that is killed on purpose is no news.
+        // Scenarios kill the broker on purpose.
         rdkafka::config::RDKafkaLogLevel::Critical,
     );
     config
 }
 
-/// librdkafka blocks, and its clients must not be dropped inside the runtime.
+/// Runs blocking librdkafka calls; its clients must not be dropped on a runtime thread.
 async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(f).await.context("a blocking call")?
 }
 
-fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<Lying>> {
+fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<ConsumedMessage>> {
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
     let partitions = metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id());
     let mut wanted = BTreeMap::new();
@@ -238,11 +238,11 @@ fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<Lying>> {
     let deadline = Instant::now() + TIMEOUT;
     while !wanted.is_empty() {
         if Instant::now() > deadline {
-            bail!("{topic} could not be read to its end; still to come: {wanted:?}");
+            bail!("{topic} was not read to its end; missing: {wanted:?}");
         }
         let message = match consumer.poll(Duration::from_millis(200)) {
             None => continue,
-            // Behind the last message may lie the mark of a transaction.
+            // A transaction marker may follow the last message.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 wanted.remove(&partition);
                 continue;
@@ -252,18 +252,18 @@ fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<Lying>> {
         if wanted.get(&message.partition()).is_some_and(|high| message.offset() + 1 >= *high) {
             wanted.remove(&message.partition());
         }
-        all.push(lying(&message));
+        all.push(consumed(&message));
     }
-    all.sort_by_key(|m: &Lying| (m.partition, m.offset));
+    all.sort_by_key(|m: &ConsumedMessage| (m.partition, m.offset));
     Ok(all)
 }
 
-fn lying(message: &rdkafka::message::BorrowedMessage<'_>) -> Lying {
+fn consumed(message: &rdkafka::message::BorrowedMessage<'_>) -> ConsumedMessage {
     let headers = message.headers().map(|headers| {
         let text = |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
         headers.iter().map(|h| (h.key.to_owned(), text(h.value))).collect()
     });
-    Lying {
+    ConsumedMessage {
         topic: message.topic().to_owned(),
         partition: message.partition(),
         offset: message.offset(),

@@ -1,6 +1,5 @@
-//! The harness: a broker and a cluster of real processes, orders as a story, a checker that reads all topics
-//! afterwards, and the load of the benchmark. What they prove stands in `scenarios/`; nothing here is part of a
-//! service.
+//! The test harness: a broker and a cluster of real processes, orders and their expected states, a checker that reads
+//! all topics at the end, and the load generator of the benchmark. The scenarios themselves are in `tests/scenarios`.
 
 pub mod broker;
 pub mod checker;
@@ -12,11 +11,11 @@ pub mod kafka;
 pub mod load;
 pub mod machine;
 pub mod mail;
+pub mod orders;
 pub mod process;
 pub mod record;
+pub mod runner;
 pub mod settings_doc;
-pub mod stage;
-pub mod story;
 pub mod stripe;
 pub mod sums;
 pub mod wait;

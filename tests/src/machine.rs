@@ -1,4 +1,4 @@
-//! What this machine has to give: free ports, and one test run at a time; and what processes take of it.
+//! Resources of this machine: free ports, a lock for one test run at a time, and the resource usage of processes.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -8,19 +8,18 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::files;
 
-/// Below the range from which the kernel takes ports for outgoing connections: a port stays free while its service is
-/// down.
+/// The range is below the kernel's ports for outgoing connections, so that a port stays free while its service is down.
 const FIRST: u16 = 20_000;
 const LAST: u16 = 32_000;
 
-/// `count` neighbouring ports that nobody listens on.
+/// The first of `count` consecutive free ports.
 ///
 /// # Errors
 /// When there are none.
 pub fn free_ports(count: u16) -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Programs that run beside each other begin far apart, though their process ids are near: 6797 is 11000 by the
-    // golden ratio.
+    // Programs that run in parallel have similar process ids. The factor, 11000 divided by the golden ratio, spreads
+    // their first ports.
     let start = u16::try_from(std::process::id().wrapping_mul(6_797) % 11_000).unwrap_or(0);
     for _ in 0..2_000 {
         let offset = NEXT.fetch_add(count, Ordering::Relaxed).wrapping_add(start) % (LAST - FIRST - count);
@@ -29,10 +28,11 @@ pub fn free_ports(count: u16) -> Result<u16> {
             return Ok(port);
         }
     }
-    bail!("no {count} neighbouring ports are free between {FIRST} and {LAST}")
+    bail!("no {count} consecutive ports are free between {FIRST} and {LAST}")
 }
 
-/// Waits until no other run of this program uses the target directory. Keep the returned file open.
+/// Waits until no other run of this program uses the target directory. The lock is held while the returned file is
+/// open.
 ///
 /// # Errors
 /// When the lock file can't be written.
@@ -46,28 +46,28 @@ pub fn only_run() -> Result<File> {
     Ok(file)
 }
 
-/// What a process has taken so far.
+/// The resource usage of a process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
-    /// CPU time of all its threads, user and system, in seconds.
+    /// CPU time of all threads, user and system, in seconds.
     pub cpu: f64,
-    /// Resident memory now, in MB.
+    /// Current resident memory, in MB.
     pub resident: f64,
-    /// The most it ever was, in MB.
+    /// Peak resident memory, in MB.
     pub peak: f64,
 }
 
-/// Linux tells CPU time in ticks of a hundredth of a second (`USER_HZ`), on every architecture that runs here.
+/// CPU time ticks per second (`USER_HZ`), the same on all supported architectures.
 const TICKS: f64 = 100.0;
 
-/// Reads what a process has taken, from `/proc` (proc(5)).
+/// Reads the resource usage of a process from `/proc` (proc(5)).
 ///
 /// # Errors
 /// When there is no such process.
 pub fn usage(pid: u32) -> Result<Usage> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid}"))?;
-    // The second field is the name in parentheses, which may hold anything.
-    let (_, rest) = stat.rsplit_once(')').ok_or_else(|| anyhow!("/proc/{pid}/stat is of an unknown form"))?;
+    // The second field is the name in parentheses, which may contain any character.
+    let (_, rest) = stat.rsplit_once(')').ok_or_else(|| anyhow!("/proc/{pid}/stat has an unknown format"))?;
     let ticks: f64 = rest.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<f64>().ok()).sum();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid}"))?;
     let megabytes = |name: &str| {

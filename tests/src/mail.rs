@@ -1,4 +1,4 @@
-//! A mail server of our own: as much SMTP (RFC 5321) as a client needs to hand over a mail, and all that came is kept.
+//! A mail server for tests: as much SMTP (RFC 5321) as a client needs to submit a mail. It stores all received mails.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result};
 
-/// A mail that came.
+/// A received mail.
 #[derive(Clone, Debug, Default)]
 pub struct Mail {
-    /// Who sent it, by the envelope.
+    /// The envelope's sender.
     pub from: String,
-    /// Whom it is for, by the envelope.
+    /// The envelope's recipients.
     pub to: Vec<String>,
     /// Headers and text.
     pub text: String,
@@ -23,7 +23,7 @@ pub struct MailServer {
     mails: Arc<Mutex<Vec<Mail>>>,
 }
 
-/// The one that all scenarios share.
+/// The server that all scenarios share.
 ///
 /// # Errors
 /// When it can't listen.
@@ -41,29 +41,29 @@ impl MailServer {
         let listener = TcpListener::bind("127.0.0.1:0").context("a mail server")?;
         let port = listener.local_addr()?.port();
         let mails = Arc::<Mutex<Vec<Mail>>>::default();
-        let kept = Arc::clone(&mails);
+        let received = Arc::clone(&mails);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let kept = Arc::clone(&kept);
-                // A client that goes away in the middle has sent nothing.
-                std::thread::spawn(move || drop(talk(&stream, &kept)));
+                let received = Arc::clone(&received);
+                // A client that disconnects early has submitted nothing.
+                std::thread::spawn(move || drop(serve(&stream, &received)));
             }
         });
         Ok(Self { port, mails })
     }
 
-    /// Where it listens.
+    /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// All that came, oldest first.
+    /// All received mails, oldest first.
     pub fn mails(&self) -> Vec<Mail> {
         self.mails.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn talk(stream: &TcpStream, kept: &Mutex<Vec<Mail>>) -> std::io::Result<()> {
+fn serve(stream: &TcpStream, received: &Mutex<Vec<Mail>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut writer = stream;
     writer.write_all(b"220 here\r\n")?;
@@ -79,7 +79,7 @@ fn talk(stream: &TcpStream, kept: &Mutex<Vec<Mail>>) -> std::io::Result<()> {
         } else if command == "DATA" {
             writer.write_all(b"354 go on\r\n")?;
             mail.text = data(&mut reader)?;
-            kept.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut mail));
+            received.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut mail));
         } else if command == "QUIT" {
             return writer.write_all(b"221 bye\r\n");
         }
@@ -89,7 +89,7 @@ fn talk(stream: &TcpStream, kept: &Mutex<Vec<Mail>>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Headers and text, to the line that is only a dot.
+/// Headers and text, up to the line with a single dot.
 fn data(reader: &mut impl std::io::BufRead) -> std::io::Result<String> {
     let mut text = String::new();
     let mut line = String::new();

@@ -1,5 +1,5 @@
-//! One service as a process: started with its settings as environment variables, its output in a file, and ended in
-//! every way a process can end.
+//! A service as a process: its settings are environment variables, its output goes to a file, and it is ended by any
+//! signal.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
@@ -14,12 +14,12 @@ use rustix::process::{Pid, Signal};
 use crate::wait::{PATIENT, SOON, until};
 use crate::{files, machine};
 
-/// Processes that run, for [`kill_all`].
+/// Running processes, for [`kill_all`].
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
-/// Leaders of process groups that run, for [`kill_all`].
+/// Leaders of running process groups, for [`kill_all`].
 static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
-/// Which of the four, or the worker test's own.
+/// One of the four services, or the worker test's service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
     /// order-service
@@ -30,12 +30,12 @@ pub enum Name {
     Payments,
     /// orchestrator
     Orchestrator,
-    /// sums, which is no part of the system: the worker test's
+    /// sums, the worker test's service
     Sums,
 }
 
 impl Name {
-    /// The four of the system.
+    /// The four services of the system.
     pub const ALL: [Self; 4] = [Self::Orders, Self::Inventory, Self::Payments, Self::Orchestrator];
 
     /// The binary's name.
@@ -60,16 +60,16 @@ impl Name {
         }
     }
 
-    /// An environment variable of a setting, such as `KAFKA__BROKERS`.
+    /// The environment variable of a setting such as `KAFKA__BROKERS`.
     pub fn variable(self, key: &str) -> String {
         format!("{}__{key}", self.binary().to_uppercase().replace('-', "_"))
     }
 }
 
-/// A service's process, or the place of one.
+/// A service, running or not.
 #[derive(Debug)]
 pub struct Service {
-    /// Which.
+    /// The service.
     pub name: Name,
     /// Its HTTP port.
     pub port: u16,
@@ -80,8 +80,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service that is not started yet. Its view, log and pid file lie below `directory`, its `settings` are keys
-    /// such as `KAFKA__BROKERS` and values.
+    /// A service that is not started. Its view, log and pid file are below `directory`; `settings` are keys such as
+    /// `KAFKA__BROKERS` with values.
     ///
     /// # Errors
     /// When no port is free.
@@ -99,12 +99,12 @@ impl Service {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where its view lies.
+    /// The directory of its view.
     pub fn view(&self) -> PathBuf {
         self.directory.join(&self.label).join("view")
     }
 
-    /// Where its output goes.
+    /// The file of its output.
     pub fn log(&self) -> PathBuf {
         self.directory.join(format!("{}.log", self.label))
     }
@@ -114,12 +114,12 @@ impl Service {
         format!("  {} ({}):\n{}", self.label, self.log().display(), files::tail(&self.log(), lines))
     }
 
-    /// The address of a path of it.
+    /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// A command that would start another process in this one's place, for what must be refused.
+    /// A command that starts another process with the same settings, to test that it fails.
     ///
     /// # Errors
     /// When the binary was not built.
@@ -129,10 +129,10 @@ impl Service {
         Ok(command)
     }
 
-    /// Starts it, with the view that it has.
+    /// Starts it, with its existing view.
     ///
     /// # Errors
-    /// When it runs, or can't be started.
+    /// When it runs already, or can't be started.
     pub fn start(&self) -> Result<()> {
         if self.child().is_some() {
             bail!("{} runs already", self.label);
@@ -153,7 +153,7 @@ impl Service {
         self.directory.join(format!("{}.pid", self.label))
     }
 
-    /// Its process.
+    /// Its process id.
     ///
     /// # Errors
     /// When it does not run.
@@ -167,7 +167,7 @@ impl Service {
         rustix::process::kill_process(pid, signal).with_context(|| format!("{signal:?} to {}", self.label))
     }
 
-    /// Ends it at once, in the middle of whatever it does.
+    /// Kills it with SIGKILL.
     ///
     /// # Errors
     /// When it does not run.
@@ -179,7 +179,7 @@ impl Service {
         Ok(())
     }
 
-    /// Lets it stand still.
+    /// Stops it with SIGSTOP.
     ///
     /// # Errors
     /// When it does not run.
@@ -187,7 +187,7 @@ impl Service {
         self.signal(Signal::STOP)
     }
 
-    /// Lets it go on.
+    /// Continues it with SIGCONT.
     ///
     /// # Errors
     /// When it does not run.
@@ -195,10 +195,10 @@ impl Service {
         self.signal(Signal::CONT)
     }
 
-    /// Asks it to end and waits until it has.
+    /// Sends SIGTERM and waits until it has ended.
     ///
     /// # Errors
-    /// When it does not run, does not end in half a minute, or ends with anything but 0.
+    /// When it does not run, does not end within half a minute, or exits with a status other than 0.
     pub async fn sigterm(&self) -> Result<()> {
         self.signal(Signal::TERM)?;
         let status = self.ended(SOON).await?;
@@ -211,7 +211,7 @@ impl Service {
     /// Waits until it has ended by itself.
     ///
     /// # Errors
-    /// When it has not after `at_most`.
+    /// When it has not ended after `at_most`.
     pub async fn ended(&self, at_most: Duration) -> Result<ExitStatus> {
         let what = format!("{} to end", self.label);
         let status = until(&what, at_most, || async {
@@ -243,15 +243,15 @@ impl Service {
         self.ready().await
     }
 
-    /// Waits until it says that it is ready.
+    /// Waits until it is ready.
     ///
     /// # Errors
-    /// At once when it ended, with the end of its log; or after two minutes, with what it says instead.
+    /// At once when it has ended, with the end of its log; after two minutes, with its last response.
     pub async fn ready(&self) -> Result<()> {
         self.ready_within(PATIENT).await
     }
 
-    /// The same, with a patience of its own.
+    /// Waits until it is ready, with another deadline.
     ///
     /// # Errors
     /// As [`Service::ready`].
@@ -278,7 +278,7 @@ impl Drop for Service {
     }
 }
 
-/// A command with all it starts, in a process group of its own. It is ended when dropped.
+/// A command and its children in their own process group, which is killed when dropped.
 #[derive(Debug)]
 pub struct Group {
     leader: Child,
@@ -326,7 +326,7 @@ fn kill_group(leader: u32) {
     }
 }
 
-/// Ends all processes of this program at once, on its way out.
+/// Kills all processes that this program started, before it exits.
 pub fn kill_all() {
     if let Ok(mut groups) = GROUPS.lock() {
         groups.drain(..).for_each(kill_group);
@@ -339,13 +339,13 @@ pub fn kill_all() {
     }
 }
 
-/// Ends what an earlier run left behind: processes named by pid files of clusters below `clusters`, where they run a
-/// binary of ours. Only for who holds [`machine::only_run`].
+/// Kills the processes that an earlier run left: those in pid files below `clusters` that run a binary of the target
+/// directory. The caller must hold [`machine::only_run`].
 ///
 /// # Errors
-/// When this program does not know where it stands.
+/// When the path of this program is not available.
 pub fn kill_leftovers(clusters: &Path) -> Result<()> {
-    let ours = files::target()?;
+    let target = files::target()?;
     let below =
         |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect::<Vec<_>>();
     let files = below(clusters).into_iter().flat_map(|cluster| below(&cluster));
@@ -354,7 +354,7 @@ pub fn kill_leftovers(clusters: &Path) -> Result<()> {
         let pid = text.lines().next().and_then(|l| l.parse::<i32>().ok()).and_then(Pid::from_raw);
         let Some(pid) = pid else { continue };
         let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));
-        if exe.is_ok_and(|exe| exe.starts_with(&ours)) {
+        if exe.is_ok_and(|exe| exe.starts_with(&target)) {
             _ = rustix::process::kill_process(pid, Signal::KILL);
         }
     }

@@ -1,5 +1,5 @@
-//! Keeps real messages and states for the releases to come: with `RECORD_MESSAGES=DIR` a run of the scenarios writes a
-//! few of each kind there, one file a topic. `tests/contract.rs` reads the kept ones with today's types.
+//! Records real messages and states for later releases: with `RECORD_MESSAGES=DIR` a run of the scenarios writes a few
+//! of each kind there, one file per topic. `tests/contract.rs` reads the recorded messages with the current types.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,17 +9,17 @@ use common::journal::Record;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::contract::{JOURNALS, messages};
+use crate::contract::{JOURNALS, messages as contract_messages};
 use crate::files;
-use crate::kafka::Lying;
+use crate::kafka::ConsumedMessage;
 
-/// Of each kind so many are kept.
-const OF_EACH: usize = 2;
+/// Recorded messages of each kind.
+const PER_KIND: usize = 2;
 
-/// A message or a state, as it lay on its topic.
+/// A recorded message or entity state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
-    /// The message's type; of a state what its key begins with.
+pub struct RecordedMessage {
+    /// The message's type; for a state, the prefix of its key.
     pub kind: String,
     /// The message's key, or the state's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,29 +27,29 @@ pub struct Kept {
     /// The message's headers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// What it says.
+    /// The value as JSON.
     pub value: Value,
 }
 
-impl Kept {
-    /// What it is, and how it says that things stand: of each a few are kept.
-    fn sort(&self) -> String {
-        let told = ["outcome", "status", "action", "operation"];
-        let told = told.iter().filter_map(|name| self.value.get(name).and_then(Value::as_str));
-        told.fold(self.kind.clone(), |all, one| format!("{all} {one}"))
+impl RecordedMessage {
+    /// The kind with the fields that distinguish its variants.
+    fn variant(&self) -> String {
+        let fields = ["outcome", "status", "action", "operation"];
+        let values = fields.iter().filter_map(|name| self.value.get(name).and_then(Value::as_str));
+        values.fold(self.kind.clone(), |all, one| format!("{all} {one}"))
     }
 }
 
-/// Where the messages of earlier releases are, a directory each.
+/// The directory of recorded messages, with a directory for each release.
 pub fn releases() -> PathBuf {
     files::root().join("tests/messages")
 }
 
-/// The kept messages of one release, by topic.
+/// The recorded messages of one release, by topic.
 ///
 /// # Errors
 /// A file that can't be read.
-pub fn kept(release: &Path) -> Result<BTreeMap<String, Vec<Kept>>> {
+pub fn read(release: &Path) -> Result<BTreeMap<String, Vec<RecordedMessage>>> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(release)? {
         let path = entry?.path();
@@ -60,28 +60,28 @@ pub fn kept(release: &Path) -> Result<BTreeMap<String, Vec<Kept>>> {
     Ok(all)
 }
 
-/// Keeps a few of what lies on a topic, where a directory is asked for.
+/// Records a few messages of a topic if `RECORD_MESSAGES` names a directory.
 ///
 /// # Errors
 /// When a file can't be written.
-pub fn keep(topic: &str, lying: &[Lying]) -> Result<()> {
+pub fn write(topic: &str, messages: &[ConsumedMessage]) -> Result<()> {
     let Some(directory) = std::env::var_os("RECORD_MESSAGES").map(PathBuf::from) else { return Ok(()) };
-    let found: Vec<Kept> = if JOURNALS.iter().any(|journal| journal.topic == topic) {
-        lying.iter().filter_map(|record| Record::decode(&record.value).ok()).flat_map(states).collect()
+    let found: Vec<RecordedMessage> = if JOURNALS.iter().any(|journal| journal.topic == topic) {
+        messages.iter().filter_map(|record| Record::decode(&record.value).ok()).flat_map(states).collect()
     } else {
-        lying.iter().filter_map(message).collect()
+        messages.iter().filter_map(message).collect()
     };
     let file = files::root().join(directory).join(format!("{topic}.json"));
-    let mut all: Vec<Kept> = match std::fs::read_to_string(&file) {
+    let mut all: Vec<RecordedMessage> = match std::fs::read_to_string(&file) {
         Ok(text) => serde_json::from_str(&text)?,
         Err(_) => Vec::new(),
     };
     for one in found {
-        if all.iter().filter(|known| known.sort() == one.sort()).count() < OF_EACH && !all.contains(&one) {
+        if all.iter().filter(|known| known.variant() == one.variant()).count() < PER_KIND && !all.contains(&one) {
             all.push(one);
         }
     }
-    all.sort_by_key(Kept::sort);
+    all.sort_by_key(RecordedMessage::variant);
     if all.is_empty() {
         return Ok(());
     }
@@ -89,25 +89,25 @@ pub fn keep(topic: &str, lying: &[Lying]) -> Result<()> {
     Ok(std::fs::write(file, format!("{}\n", serde_json::to_string_pretty(&all)?))?)
 }
 
-/// A message that the contract knows.
-fn message(lying: &Lying) -> Option<Kept> {
-    let mut known = messages().filter(|entry| entry.topic == lying.topic);
-    // Scenarios also say what nobody can read.
-    let entry = known.find(|entry| entry.kind == lying.kind() && (entry.read)(&lying.value).is_ok())?;
+/// The recorded form of a message that the contract has.
+fn message(consumed: &ConsumedMessage) -> Option<RecordedMessage> {
+    let mut known = contract_messages().filter(|entry| entry.topic == consumed.topic);
+    // Scenarios also publish unreadable messages.
+    let entry = known.find(|entry| entry.kind == consumed.kind() && (entry.read)(&consumed.value).is_ok())?;
     let kind = entry.kind;
-    let key = lying.key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
-    let value = serde_json::from_slice(&lying.value).ok()?;
-    Some(Kept { kind: kind.to_owned(), key, headers: lying.headers.clone(), value })
+    let key = consumed.key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
+    let value = serde_json::from_slice(&consumed.value).ok()?;
+    Some(RecordedMessage { kind: kind.to_owned(), key, headers: consumed.headers.clone(), value })
 }
 
-/// The states of a record. What they are is told by how their keys begin.
-fn states(record: Record) -> Vec<Kept> {
+/// The entity states of a journal record. The prefix of the key is the kind.
+fn states(record: Record) -> Vec<RecordedMessage> {
     let Record::Entry(entry) = record else { return Vec::new() };
     let state = |write: common::journal::Write| {
         let key = write.key.to_string();
         let value: Value = serde_json::to_value(write.state?).ok()?;
         let kind = key.split('/').next().unwrap_or_default().to_owned();
-        Some(Kept { kind, key: Some(key), headers: BTreeMap::new(), value })
+        Some(RecordedMessage { kind, key: Some(key), headers: BTreeMap::new(), value })
     };
     entry.entities.into_iter().filter_map(state).collect()
 }

@@ -1,5 +1,5 @@
-//! `docs/settings.md`, generated from the services' `config/default.toml`: keys, defaults and comments. A line reader
-//! and not a TOML parser, because parsers drop comments and the files have one key or comment per line.
+//! Generates `docs/settings.md` from the services' `config/default.toml`: keys, defaults and comments. It reads lines
+//! instead of parsing TOML, because parsers drop comments and the files have one key or comment per line.
 
 use std::fmt::Write as _;
 
@@ -79,8 +79,8 @@ pub fn sections(text: &str, service: &str) -> Result<Vec<Section>> {
     for (number, line) in (1..).zip(text.lines()) {
         if line.is_empty() {
             comment.clear();
-        } else if let Some(words) = line.strip_prefix('#') {
-            comment.push(words);
+        } else if let Some(text) = line.strip_prefix('#') {
+            comment.push(text);
         } else if line.starts_with('[') {
             let name = line.trim_matches(['[', ']']).to_owned();
             let comment = neutral(&std::mem::take(&mut comment), service, &prefix);
@@ -187,8 +187,14 @@ fn part(text: &mut String, services: &[Service<'_>], set: &[usize]) {
 
 fn heading(text: &mut String, section: &Section, variable: &str, service: &str) {
     let brackets = if section.is_array { ("[[", "]]") } else { ("[", "]") };
-    let _ =
-        write!(text, "\n### `{}{}{}`\n\n{}\n", brackets.0, section.name, brackets.1, shown(&section.comment, service));
+    let _ = write!(
+        text,
+        "\n### `{}{}{}`\n\n{}\n",
+        brackets.0,
+        section.name,
+        brackets.1,
+        markdown(&section.comment, service)
+    );
     if section.is_array {
         let path = section.name.to_ascii_uppercase().replace('.', "__");
         let _ = write!(text, "\nThe variable `{variable}__{path}` sets the whole list.\n");
@@ -208,7 +214,7 @@ fn table(text: &mut String, section: &Section, keys: &[&Key], members: &[&Servic
     for key in keys {
         let path = format!("{}__{}", section.name.replace('.', "__"), key.name).to_ascii_uppercase();
         let default = default(key, members);
-        let meaning = shown(&key.comment, members.first().map_or("", |(name, _)| name));
+        let meaning = markdown(&key.comment, members.first().map_or("", |(name, _)| name));
         let name = format!("{}.{}", section.name, key.name);
         let _ = if entries {
             writeln!(text, "| `{}` | {default} | {meaning} |", key.name)
@@ -237,7 +243,7 @@ fn code(value: &str) -> String {
 }
 
 /// A comment as Markdown in a table's cell, with the prefix of `service` again.
-fn shown(comment: &str, service: &str) -> String {
+fn markdown(comment: &str, service: &str) -> String {
     let mut text = String::new();
     let mut in_code = false;
     for c in comment.chars() {

@@ -1,7 +1,6 @@
-//! A Stripe of our own: PaymentIntents and Refunds as far as the payment service uses them, with a card that is
-//! declined for amounts ending in 13 and one that is processed for ever for those ending in 55, webhooks, answers that
-//! come too late, and an end in the middle of everything. It remembers what it did, so that what was charged twice is
-//! seen.
+//! A fake Stripe server: PaymentIntents and Refunds as the payment service uses them. Amounts ending in 13 are
+//! declined, those ending in 55 stay in processing. It sends webhook events, can respond too late, and can be killed.
+//! It counts charges, so that tests detect a double charge.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -20,23 +19,23 @@ use uuid::Uuid;
 
 use crate::machine;
 
-/// What its webhooks are signed with.
+/// The secret that signs its webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_scenarios";
 
-/// An intent, and what became of it.
+/// A PaymentIntent.
 #[derive(Clone, Debug, Default)]
 pub struct Intent {
-    /// Its name.
+    /// Its id.
     pub id: String,
-    /// How it stands.
+    /// Its status.
     pub status: String,
-    /// How much, in minor units.
+    /// The amount, in minor units.
     pub amount: i64,
-    /// How much was taken.
+    /// The captured amount.
     pub received: i64,
-    /// How much was given back.
+    /// The refunded amount.
     pub refunded: i64,
-    /// How often money was taken.
+    /// The number of charges.
     pub charges: u32,
     declined: bool,
     manual: bool,
@@ -44,7 +43,7 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// The order that it is for.
+    /// The order's id.
     pub fn order(&self) -> &str {
         self.metadata.get("order_id").map_or("", String::as_str)
     }
@@ -62,26 +61,26 @@ impl Intent {
     }
 }
 
-type Answer = (u16, Value);
+type Reply = (u16, Value);
 
 #[derive(Default)]
-struct Books {
+struct Ledger {
     intents: BTreeMap<String, Intent>,
-    /// By idempotency key: what was asked, and what was answered.
-    answered: BTreeMap<String, (String, Answer)>,
+    /// Requests and their responses, by idempotency key.
+    responses: BTreeMap<String, (String, Reply)>,
     requests: u64,
-    /// Every so many requests are carried out and answered too late.
+    /// Every n-th request is executed but answered too late.
     late: Option<u64>,
 }
 
 /// The server.
 pub struct Stripe {
     port: u16,
-    books: Arc<Mutex<Books>>,
+    ledger: Arc<Mutex<Ledger>>,
     running: Mutex<Option<Runtime>>,
 }
 
-/// The one that all scenarios use, started when the first asks for it.
+/// The server that all scenarios share, started at the first call.
 ///
 /// # Errors
 /// When it can't listen.
@@ -90,57 +89,57 @@ pub fn shared() -> Result<&'static Stripe> {
     if let Some(known) = SHARED.get() {
         return Ok(known);
     }
-    let stripe = Stripe { port: machine::free_ports(1)?, books: Arc::default(), running: Mutex::new(None) };
+    let stripe = Stripe { port: machine::free_ports(1)?, ledger: Arc::default(), running: Mutex::new(None) };
     stripe.start()?;
     Ok(SHARED.get_or_init(|| stripe))
 }
 
 impl Stripe {
-    /// Where it is.
+    /// Its base URL.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Starts it, with the books that it has.
+    /// Starts it with its existing state.
     ///
     /// # Errors
     /// When it can't listen.
     pub fn start(&self) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let address = ("127.0.0.1", self.port);
-        // On a thread of its own: this may be called on one of another runtime.
+        // On a separate thread, since the caller may be on a thread of another runtime.
         let handle = runtime.handle().clone();
         let bound = std::thread::spawn(move || handle.block_on(TcpListener::bind(address)));
         let listener = bound.join().map_err(|_| anyhow::anyhow!("the thread panicked"))?.context("listen as Stripe")?;
-        let router = router(Arc::clone(&self.books));
+        let router = router(Arc::clone(&self.ledger));
         runtime.spawn(async move { axum::serve(listener, router).await });
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(runtime);
         Ok(())
     }
 
-    /// Ends it in the middle of whatever it does, with all connections.
+    /// Kills it with all its connections.
     pub fn kill(&self) {
         if let Some(runtime) = self.running.lock().unwrap_or_else(PoisonError::into_inner).take() {
             runtime.shutdown_background();
         }
     }
 
-    /// Carries every so many requests out and answers them too late; none: it answers them all in time.
+    /// Lets every n-th request be executed but answered too late; with `None` all are answered in time.
     pub fn answers_late(&self, every: Option<u64>) {
-        books(&self.books).late = every;
+        ledger(&self.ledger).late = every;
     }
 
-    /// All intents of an order: there must not be more than one.
+    /// All intents of an order. There must be at most one.
     pub fn of_order(&self, order: &str) -> Vec<Intent> {
-        books(&self.books).intents.values().filter(|intent| intent.order() == order).cloned().collect()
+        ledger(&self.ledger).intents.values().filter(|intent| intent.order() == order).cloned().collect()
     }
 
-    /// How many requests there were.
+    /// The number of requests.
     pub fn requests(&self) -> u64 {
-        books(&self.books).requests
+        ledger(&self.ledger).requests
     }
 
-    /// An event about an order's intent, as Stripe sends it: the body.
+    /// The body of a webhook event about an order's intent.
     ///
     /// # Errors
     /// When there is no intent.
@@ -151,23 +150,23 @@ impl Stripe {
     }
 }
 
-fn books(books: &Mutex<Books>) -> MutexGuard<'_, Books> {
-    books.lock().unwrap_or_else(PoisonError::into_inner)
+fn ledger(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn router(books: Arc<Mutex<Books>>) -> Router {
+fn router(ledger: Arc<Mutex<Ledger>>) -> Router {
     Router::new()
         .route("/v1/payment_intents", post(create))
-        .route("/v1/payment_intents/{id}", get(look))
-        .route("/v1/payment_intents/{id}/{what}", post(act))
+        .route("/v1/payment_intents/{id}", get(retrieve))
+        .route("/v1/payment_intents/{id}/{what}", post(change))
         .route("/v1/refunds", post(refund))
-        .with_state(books)
+        .with_state(ledger)
 }
 
 type Fields = Form<BTreeMap<String, String>>;
 
-async fn create(State(all): State<Arc<Mutex<Books>>>, headers: HeaderMap, Form(form): Fields) -> Response {
-    once(&all, &headers, "create", &form, |books| {
+async fn create(State(all): State<Arc<Mutex<Ledger>>>, headers: HeaderMap, Form(form): Fields) -> Response {
+    once(&all, &headers, "create", &form, |ledger| {
         let field = |name: &str| form.get(name).cloned().unwrap_or_default();
         let named = form.iter().filter_map(|(name, value)| {
             Some((name.strip_prefix("metadata[")?.strip_suffix(']')?.to_owned(), value.clone()))
@@ -181,29 +180,29 @@ async fn create(State(all): State<Arc<Mutex<Books>>>, headers: HeaderMap, Form(f
             ..Intent::default()
         };
         let answer = intent.json();
-        books.intents.insert(intent.id.clone(), intent);
+        ledger.intents.insert(intent.id.clone(), intent);
         (200, answer)
     })
     .await
 }
 
-async fn look(State(all): State<Arc<Mutex<Books>>>, Path(id): Path<String>) -> Response {
+async fn retrieve(State(all): State<Arc<Mutex<Ledger>>>, Path(id): Path<String>) -> Response {
     let answer = {
-        let mut books = books(&all);
-        books.requests += 1;
-        books.intents.get(&id).map_or_else(unknown, |intent| (200, intent.json()))
+        let mut ledger = ledger(&all);
+        ledger.requests += 1;
+        ledger.intents.get(&id).map_or_else(unknown, |intent| (200, intent.json()))
     };
     respond(answer)
 }
 
-async fn act(
-    State(all): State<Arc<Mutex<Books>>>,
+async fn change(
+    State(all): State<Arc<Mutex<Ledger>>>,
     Path((id, what)): Path<(String, String)>,
     headers: HeaderMap,
     Form(form): Fields,
 ) -> Response {
-    once(&all, &headers, &format!("{id}/{what}"), &form, |books| {
-        let Some(intent) = books.intents.get_mut(&id) else { return unknown() };
+    once(&all, &headers, &format!("{id}/{what}"), &form, |ledger| {
+        let Some(intent) = ledger.intents.get_mut(&id) else { return unknown() };
         match (what.as_str(), intent.status.as_str()) {
             ("confirm", "requires_payment_method" | "requires_confirmation") if intent.amount % 100 == 13 => {
                 intent.declined = true;
@@ -234,15 +233,15 @@ async fn act(
     .await
 }
 
-async fn refund(State(all): State<Arc<Mutex<Books>>>, headers: HeaderMap, Form(form): Fields) -> Response {
-    once(&all, &headers, "refund", &form, |books| {
-        let named = form.get("payment_intent").and_then(|id| books.intents.get_mut(id));
+async fn refund(State(all): State<Arc<Mutex<Ledger>>>, headers: HeaderMap, Form(form): Fields) -> Response {
+    once(&all, &headers, "refund", &form, |ledger| {
+        let named = form.get("payment_intent").and_then(|id| ledger.intents.get_mut(id));
         let Some(intent) = named else { return unknown() };
         let left = intent.received - intent.refunded;
         let amount = form.get("amount").and_then(|text| text.parse().ok()).unwrap_or(left);
         if amount > left || amount <= 0 {
             let code = if left == 0 { "charge_already_refunded" } else { "amount_too_large" };
-            return (400, json!({ "error": { "code": code, "message": "There is not so much left." } }));
+            return (400, json!({ "error": { "code": code, "message": "The amount exceeds the charge." } }));
         }
         intent.refunded += amount;
         (200, json!({ "id": format!("re_{}", Uuid::new_v4().simple()), "status": "succeeded", "amount": amount }))
@@ -250,44 +249,44 @@ async fn refund(State(all): State<Arc<Mutex<Books>>>, headers: HeaderMap, Form(f
     .await
 }
 
-fn unknown() -> Answer {
+fn unknown() -> Reply {
     (404, json!({ "error": { "code": "resource_missing", "message": "No such payment_intent." } }))
 }
 
-/// Carries a request out, once for its idempotency key. The same key with other words is an error, as it is at Stripe.
+/// Executes a request once for its idempotency key. The same key with other parameters is an error, as with Stripe.
 async fn once(
-    all: &Mutex<Books>,
+    all: &Mutex<Ledger>,
     headers: &HeaderMap,
     path: &str,
     form: &BTreeMap<String, String>,
-    make: impl FnOnce(&mut Books) -> Answer,
+    make: impl FnOnce(&mut Ledger) -> Reply,
 ) -> Response {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
     let (answer, late) = {
-        let mut books = books(all);
-        books.requests += 1;
-        let late = books.late.is_some_and(|every| books.requests.is_multiple_of(every));
-        let words = format!("{path} {form:?}");
-        let answer = match books.answered.get(&key) {
-            Some((before, answer)) if *before == words => answer.clone(),
+        let mut ledger = ledger(all);
+        ledger.requests += 1;
+        let late = ledger.late.is_some_and(|every| ledger.requests.is_multiple_of(every));
+        let parameters = format!("{path} {form:?}");
+        let answer = match ledger.responses.get(&key) {
+            Some((before, answer)) if *before == parameters => answer.clone(),
             Some(_) => {
                 (400, json!({ "error": { "type": "idempotency_error", "message": "Another request has this key." } }))
             }
             None => {
-                let answer = make(&mut books);
-                books.answered.insert(key, (words, answer.clone()));
+                let answer = make(&mut ledger);
+                ledger.responses.insert(key, (parameters, answer.clone()));
                 answer
             }
         };
         (answer, late)
     };
     if late {
-        // Longer than the payment service of the scenarios waits.
+        // Longer than the payment service's timeout in the scenarios.
         tokio::time::sleep(Duration::from_secs(4)).await;
     }
     respond(answer)
 }
 
-fn respond((status, body): Answer) -> Response {
+fn respond((status, body): Reply) -> Response {
     (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(body)).into_response()
 }

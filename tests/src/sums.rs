@@ -1,10 +1,10 @@
-//! What the worker test and its service `sums` tell each other: topics and messages.
+//! The topics and messages between the worker test and its service `sums`.
 
 use serde::{Deserialize, Serialize};
 
-/// What is to be added.
+/// The topic of [`Command`]s.
 pub const COMMANDS: &str = "sums-commands";
-/// What the sum is then.
+/// The topic of [`Summed`] events.
 pub const RESULTS: &str = "sums-results";
 
 /// Adds `n` to an account.
@@ -12,12 +12,12 @@ pub const RESULTS: &str = "sums-results";
 pub struct Command {
     /// The account, which is also the message's key.
     pub account: String,
-    /// How much.
+    /// The amount to add.
     pub n: i64,
 }
 
 impl Command {
-    /// What is told once it was added.
+    /// The event after the addition.
     pub fn result(&self, after: Sum) -> Summed {
         Summed { account: self.account.clone(), n: self.n, sum: after.sum, count: after.count }
     }
@@ -26,14 +26,14 @@ impl Command {
 /// The state of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sum {
-    /// All that was added.
+    /// The sum.
     pub sum: i64,
-    /// How often.
+    /// The number of commands in the sum.
     pub count: u64,
 }
 
 impl Sum {
-    /// With `n` more.
+    /// The state after adding `n`.
     #[must_use]
     pub fn plus(self, n: i64) -> Self {
         Self { sum: self.sum.saturating_add(n), count: self.count.saturating_add(1) }
@@ -45,15 +45,15 @@ impl Sum {
 pub struct Summed {
     /// The account.
     pub account: String,
-    /// What was added.
+    /// The added amount.
     pub n: i64,
-    /// The sum with it.
+    /// The sum after the addition.
     pub sum: i64,
-    /// How many commands are in the sum.
+    /// The number of commands in the sum.
     pub count: u64,
 }
 
-/// The entity of an account.
+/// The entity key of an account.
 pub fn key(account: &str) -> String {
     format!("sum/{account}")
 }

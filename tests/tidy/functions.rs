@@ -1,9 +1,9 @@
-//! Functions: their length, and statements that pack several assignments into one.
+//! Checks the length of functions, and statements that pack several assignments into one.
 
 use syn::spanned::Spanned as _;
 use syn::visit::Visit;
 
-/// Lines of a function, from its signature to the closing brace.
+/// Maximum lines of a function, from its signature to the closing brace.
 const FUNCTION: usize = 60;
 
 /// Visits the functions of a file.

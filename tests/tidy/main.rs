@@ -1,8 +1,8 @@
-//! Checks the rules of style that a program can see: sizes of files and functions, file headers, layout of modules,
-//! imports, and names that pure code must not use.
+//! Checks style rules: sizes of files and functions, file headers, module layout, imports, and names that pure code
+//! must not use.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
-#![allow(clippy::wildcard_enum_match_arm, reason = "syn's enums are not exhaustive")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "syn adds variants in minor releases")]
 
 mod functions;
 mod modules;
@@ -13,15 +13,14 @@ use syn::visit::Visit as _;
 use crate::functions::Functions;
 use crate::sources::{Source, sources};
 
-/// Lines of a file.
+/// Maximum lines of a file.
 const FILE: usize = 400;
-/// Lines of a program's `main.rs`.
+/// Maximum lines of a program's `main.rs`.
 const MAIN: usize = 60;
-/// Columns of a line.
+/// Maximum columns of a line.
 const WIDTH: usize = 120;
 
-/// Folders and files of pure code, relative to the root: the same input gives the same output, and nothing else is
-/// read.
+/// Folders and files of pure code, relative to the root: the output depends on the input alone.
 const PURE: &[&str] = &[
     "common/journal/src",
     "orchestrator/core/src",
@@ -37,7 +36,7 @@ const PURE: &[&str] = &[
     "payment-service/src/rules",
 ];
 
-/// What pure code must not name: I/O, clocks, randomness.
+/// Names that pure code must not use: I/O, clocks, randomness.
 const IMPURE: &[&str] = &[
     "rdkafka",
     "tokio",
@@ -61,7 +60,7 @@ fn assert_none(violations: &[String]) {
     assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
 }
 
-/// Collects what `check` finds in every Rust file of the project.
+/// Runs `check` on every Rust file of the project and expects no violations.
 fn check_all(mut check: impl FnMut(&Source, &mut Vec<String>)) {
     let mut violations = Vec::new();
     for source in sources() {
@@ -76,7 +75,7 @@ fn files_have_a_header_and_stay_short() {
         let limit = if source.path.ends_with("src/main.rs") { MAIN } else { FILE };
         let lines = source.text.lines().count();
         if !source.text.starts_with("//!") {
-            violations.push(format!("{}: begin with //! and say what the file is for", source.path));
+            violations.push(format!("{}: the file must begin with //!", source.path));
         }
         if lines > limit {
             violations.push(format!("{}: {lines} lines, at most {limit}", source.path));
@@ -142,8 +141,8 @@ fn pure_code_names_no_io_and_no_clock() {
     let mut violations = Vec::new();
     let sources = sources();
     let tests = modules::test_modules(&sources);
-    for place in PURE {
-        let inside = |path: &str| path == format!("{place}.rs") || path.starts_with(&format!("{place}/"));
+    for module in PURE {
+        let inside = |path: &str| path == format!("{module}.rs") || path.starts_with(&format!("{module}/"));
         let mut found = false;
         for source in sources.iter().filter(|source| inside(&source.path) && !modules::is_in(source, &tests)) {
             found = true;
@@ -153,7 +152,7 @@ fn pure_code_names_no_io_and_no_clock() {
             }
         }
         if !found {
-            violations.push(format!("{place}: there is no such folder or file"));
+            violations.push(format!("{module}: no such folder or file"));
         }
     }
     assert_none(&violations);

@@ -1,4 +1,4 @@
-//! Which module imports which, read from the paths in the code. Code under `#[cfg(test)]` is left out.
+//! The imports between modules, read from the paths in the code. Code under `#[cfg(test)]` is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -139,20 +139,20 @@ fn read_tokens(tokens: TokenStream, scope: &Scope<'_>, paths: &mut BTreeSet<Vec<
     }
 }
 
-/// Whether `::` begins here.
+/// Returns true if `::` begins at this token.
 fn is_separator(tokens: &[TokenTree], at: usize) -> bool {
     let colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == ':');
     colon(at) && colon(at + 1)
 }
 
-/// Whether a word stands behind `::` or `.`: it does not begin a path.
+/// Returns true if the token follows `::` or `.` and so does not begin a path.
 fn follows_a_path(tokens: &[TokenTree], at: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).and_then(|at| tokens.get(at));
     let is = |token: Option<&TokenTree>, c: char| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == c);
     is(before(1), '.') || (is(before(1), ':') && is(before(2), ':'))
 }
 
-/// Reads what stands behind a `::`; returns where it ends.
+/// Reads the path after a `::` and returns the index after it.
 fn read_path(tokens: &[TokenTree], at: usize, mut path: Vec<String>, paths: &mut BTreeSet<Vec<String>>) -> usize {
     match tokens.get(at) {
         Some(TokenTree::Ident(word)) => {
@@ -216,7 +216,7 @@ fn is_cfg_test(attribute: &syn::Attribute) -> bool {
     attribute.path().is_ident("cfg") && attribute.meta.to_token_stream().to_string() == "cfg (test)"
 }
 
-/// An item without its methods that are only there in tests.
+/// An item without its `#[cfg(test)]` methods.
 fn without_tests(item: &syn::Item) -> syn::Item {
     let mut item = item.clone();
     if let syn::Item::Impl(block) = &mut item {
@@ -228,13 +228,13 @@ fn without_tests(item: &syn::Item) -> syn::Item {
     item
 }
 
-/// The code of a file as tokens separated by spaces, without comments and without what is only there in tests.
+/// The code of a file as tokens separated by spaces, without comments and `#[cfg(test)]` code.
 pub fn code_without_tests(file: &syn::File) -> String {
     let items = file.items.iter().filter(|item| !is_test(item));
     items.map(|item| undocumented(without_tests(item).into_token_stream()).to_string()).collect::<Vec<_>>().join("\n")
 }
 
-/// Tokens without `#[…]`, in which documentation stands.
+/// Tokens without attributes, which include documentation.
 fn undocumented(tokens: TokenStream) -> TokenStream {
     let mut kept = Vec::<TokenTree>::new();
     for token in tokens {
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_are_left_out() {
+    fn tests_are_ignored() {
         let ring = rings(&[
             ("lib.rs", "mod a; mod b;"),
             ("a.rs", "#[cfg(test)] mod tests { use crate::b::B; }"),

@@ -1,16 +1,16 @@
-//! The check when all is over, from the topics alone: what was asked, what the journal decided, what was said.
+//! The final check, from the topics alone: commands, decisions of the journal, and sent results.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Result, anyhow, ensure};
 use common::ids;
-use tests::kafka::{Kafka, Lying};
+use tests::kafka::{ConsumedMessage, Kafka};
 use tests::process::Name;
 use tests::sums::{COMMANDS, Command, RESULTS, Sum, Summed, key};
 
-use crate::ledger::Ledger;
+use crate::journal::JournalState;
 
-/// What should have come of the commands as they lie: each account's sum, and each output.
+/// The expected results of the commands: each account's sum, and each output.
 #[derive(Default)]
 struct Expected {
     sums: BTreeMap<String, Sum>,
@@ -19,73 +19,73 @@ struct Expected {
 }
 
 impl Expected {
-    fn of(commands: &[Lying]) -> Result<Self> {
+    fn of(commands: &[ConsumedMessage]) -> Result<Self> {
         let mut expected = Self::default();
-        for lying in commands {
-            let command: Command = serde_json::from_slice(&lying.value)?;
+        for message in commands {
+            let command: Command = serde_json::from_slice(&message.value)?;
             let sum = expected.sums.entry(key(&command.account)).or_default();
             *sum = sum.plus(command.n);
-            let id = ids::derive(&[lying.id(), "sum"]).to_string();
+            let id = ids::derive(&[message.id(), "sum"]).to_string();
             let before = expected.outputs.insert(id, command.result(*sum));
-            ensure!(before.is_none(), "command {} lies twice on its topic: the test's own producer failed", lying.id());
-            expected.ends.insert(lying.partition, lying.offset + 1);
+            ensure!(before.is_none(), "command {} is on its topic twice: the test's producer failed", message.id());
+            expected.ends.insert(message.partition, message.offset + 1);
         }
         Ok(expected)
     }
 }
 
-/// Ids of the outputs that lie on their topic, and how often.
+/// The ids of the outputs on their topic, with their counts.
 pub async fn outputs(kafka: &Kafka) -> Result<BTreeMap<String, usize>> {
     let mut times = BTreeMap::new();
-    for lying in kafka.read(RESULTS).await? {
-        *times.entry(lying.id().to_owned()).or_default() += 1;
+    for message in kafka.read(RESULTS).await? {
+        *times.entry(message.id().to_owned()).or_default() += 1;
     }
     Ok(times)
 }
 
-/// Judges all of it.
+/// Checks everything and returns a summary.
 pub async fn check(kafka: &Kafka, messages: usize) -> Result<String> {
     let expected = Expected::of(&kafka.read(COMMANDS).await?)?;
-    ensure!(expected.outputs.len() == messages, "{} commands lie on their topic", expected.outputs.len());
-    let mut ledger = Ledger::default();
-    for lying in kafka.read(Name::Sums.journal()).await? {
-        ledger.take(lying.partition, lying.offset, &lying.value)?;
+    ensure!(expected.outputs.len() == messages, "{} commands are on their topic", expected.outputs.len());
+    let mut journal = JournalState::default();
+    for message in kafka.read(Name::Sums.journal()).await? {
+        journal.apply(message.partition, message.offset, &message.value)?;
     }
-    let wrong: Vec<_> = expected.sums.iter().filter(|(k, sum)| ledger.sums.get(*k) != Some(sum)).collect();
-    ensure!(wrong.is_empty(), "expected {wrong:?}, the journal has {:?}", ledger.sums);
-    ensure!(ledger.sums.len() == expected.sums.len(), "accounts that nobody asked for: {:?}", ledger.sums.keys());
+    let wrong: Vec<_> = expected.sums.iter().filter(|(k, sum)| journal.sums.get(*k) != Some(sum)).collect();
+    ensure!(wrong.is_empty(), "expected {wrong:?}, the journal has {:?}", journal.sums);
+    ensure!(journal.sums.len() == expected.sums.len(), "unexpected accounts: {:?}", journal.sums.keys());
     for (partition, end) in &expected.ends {
-        let position = ledger.positions.get(partition).and_then(|p| p.get(COMMANDS));
+        let position = journal.positions.get(partition).and_then(|p| p.get(COMMANDS));
         ensure!(position == Some(end), "partition {partition} ends at {end}, its position is {position:?}");
     }
-    ensure!(ledger.decided_twice.is_empty(), "decided twice: {:?}", ledger.decided_twice);
-    ensure!(ledger.decided.len() == messages, "{} outputs were decided", ledger.decided.len());
+    ensure!(journal.decided_twice.is_empty(), "decided twice: {:?}", journal.decided_twice);
+    ensure!(journal.decided.len() == messages, "{} outputs were decided", journal.decided.len());
 
-    let mut said = BTreeMap::<String, Lying>::new();
+    let mut sent = BTreeMap::<String, ConsumedMessage>::new();
     let mut repeated = 0;
-    for lying in kafka.read(RESULTS).await? {
-        let id = lying.id().to_owned();
-        let wanted = expected.outputs.get(&id).ok_or_else(|| anyhow!("output {id} answers no command"))?;
-        let is: Summed = serde_json::from_slice(&lying.value)?;
-        ensure!(is == *wanted, "output {id} is {is:?} and should be {wanted:?}");
-        ensure!(ledger.decided.get(&id) == Some(&lying.value), "output {id} is not what was decided");
-        if let Some(first) = said.get(&id) {
+    for message in kafka.read(RESULTS).await? {
+        let id = message.id().to_owned();
+        let wanted = expected.outputs.get(&id).ok_or_else(|| anyhow!("output {id} belongs to no command"))?;
+        let is: Summed = serde_json::from_slice(&message.value)?;
+        ensure!(is == *wanted, "output {id} is {is:?}, expected {wanted:?}");
+        ensure!(journal.decided.get(&id) == Some(&message.value), "output {id} differs from the decision");
+        if let Some(first) = sent.get(&id) {
             repeated += 1;
             ensure!(
-                (&first.key, &first.headers) == (&lying.key, &lying.headers),
-                "output {id} came twice, differently"
+                (&first.key, &first.headers) == (&message.key, &message.headers),
+                "output {id} was sent twice with different headers"
             );
         } else {
-            said.insert(id, lying);
+            sent.insert(id, message);
         }
     }
-    ensure!(said.len() == messages, "{} outputs of {messages} are there", said.len());
-    let void = if ledger.void == 0 { "no void record was seen".to_owned() } else { format!("{} void", ledger.void) };
+    ensure!(sent.len() == messages, "{} outputs of {messages} were sent", sent.len());
+    let void = if journal.void == 0 { "no void records".to_owned() } else { format!("{} void", journal.void) };
     Ok(format!(
-        "{messages} messages, {} sums exact, all outputs there, {repeated} of them repeated; {} claims, {} valid \
+        "{messages} messages, {} sums exact, all outputs sent, {repeated} of them repeated; {} claims, {} valid \
          entries, {void}",
-        ledger.sums.len(),
-        ledger.claims,
-        ledger.valid
+        journal.sums.len(),
+        journal.claims,
+        journal.valid
     ))
 }

@@ -1,10 +1,9 @@
-//! The worker under everything that can happen to it: 20,000 messages over 4 partitions and two instances of `sums`,
-//! with kill -9, SIGSTOP past the session timeout, rebalances and a broker restart in the middle; then every sum has to
-//! be exact. Apart from the scenarios, since nothing of an order is in it: it proves the journal's shell, not a
-//! service.
+//! The worker runtime under faults: 20,000 messages over 4 partitions and two instances of `sums`, with SIGKILL,
+//! SIGSTOP past the session timeout, rebalances and a broker restart; then every sum must be exact. It is separate from
+//! the scenarios, since it tests the runtime with a minimal service.
 
 mod check;
-mod ledger;
+mod journal;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -18,13 +17,13 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use tests::broker::Broker;
 use tests::kafka::Kafka;
 use tests::process::{self, Name, Service};
-use tests::stage::leave_on_signal;
+use tests::runner::exit_on_signal;
 use tests::sums::{COMMANDS, Command};
 use tests::wait::{PATIENT, until, until_is};
 use tests::{files, machine};
 use tokio::task::JoinHandle;
 
-use crate::ledger::Watch;
+use crate::journal::JournalWatcher;
 
 const PARTITIONS: i32 = 4;
 const WAVES: usize = 5;
@@ -33,39 +32,39 @@ const ACCOUNTS: usize = 97;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let play = || play().map_err(|error| Failed::from(format!("{error:#}")));
-    let trials = vec![Trial::test("sums_are_exact_whatever_happens", play)];
+    let run = || run().map_err(|error| Failed::from(format!("{error:#}")));
+    let trials = vec![Trial::test("sums_are_exact_under_all_faults", run)];
     let conclusion = libtest_mimic::run(&arguments, trials);
     process::kill_all();
     conclusion.exit_code()
 }
 
-fn play() -> Result<()> {
+fn run() -> Result<()> {
     let _lock = machine::only_run()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.spawn(leave_on_signal());
+    runtime.spawn(exit_on_signal());
     let broker = Broker::start(&files::target()?.join("test-brokers/worker"), &[])?;
     let begun = Instant::now();
-    let told = runtime.block_on(async {
-        let stage = Stage::start(broker).await?;
-        let played = stage.play().await;
-        played.map_err(|error| anyhow!("{error:#}\n{}", stage.report()))
+    let summary = runtime.block_on(async {
+        let test = WorkerTest::start(broker).await?;
+        let result = test.run().await;
+        result.map_err(|error| anyhow!("{error:#}\n{}", test.report()))
     })?;
-    eprintln!("{told}; {:.1} s", begun.elapsed().as_secs_f64());
+    eprintln!("{summary}; {:.1} s", begun.elapsed().as_secs_f64());
     Ok(())
 }
 
-struct Stage {
-    watch: Watch,
+struct WorkerTest {
+    watch: JournalWatcher,
     kafka: Kafka,
     producer: FutureProducer,
-    /// Two that share the work, and one that comes and goes.
+    /// Two that share the partitions, and one that joins and leaves.
     instances: [Service; 3],
     broker: Broker,
     begun: Instant,
 }
 
-impl Stage {
+impl WorkerTest {
     async fn start(broker: Broker) -> Result<Self> {
         let clusters = files::clusters()?;
         process::kill_leftovers(&clusters)?;
@@ -76,9 +75,9 @@ impl Stage {
             ("KAFKA__PARTITIONS", PARTITIONS.to_string()),
             // The shortest that brokers allow (group.min.session.timeout.ms).
             ("KAFKA__SESSION_TIMEOUT", "6s".to_owned()),
-            // Many small records: whatever happens, happens in the middle of some.
+            // Many small records, so that every fault interrupts some.
             ("WORKER__BATCH_MESSAGES", "5".to_owned()),
-            // Deciding runs far ahead: who was stopped still has something to append when it goes on.
+            // Decisions run far ahead, so that a stopped instance has records to append when it continues.
             ("WORKER__AHEAD_RECORDS", "64".to_owned()),
             ("LOG__FORMAT", "text".to_owned()),
         ];
@@ -98,7 +97,7 @@ impl Stage {
             .create()
             .context("a producer")?;
         let kafka = Kafka::new(&broker.address())?;
-        let watch = Watch::start(&broker.address(), PARTITIONS)?;
+        let watch = JournalWatcher::start(&broker.address(), PARTITIONS)?;
         Ok(Self { watch, kafka, producer, instances, broker, begun: Instant::now() })
     }
 
@@ -106,15 +105,15 @@ impl Stage {
         self.instances.iter().map(|instance| instance.report(15)).collect()
     }
 
-    fn say(&self, what: &str) {
-        let ledger = self.watch.ledger();
+    fn log(&self, what: &str) {
+        let state = self.watch.state();
         let seconds = self.begun.elapsed().as_secs_f64();
-        let counted = ledger.counted();
-        let void = ledger.void;
-        eprintln!("[{seconds:.1} s] {what}: {counted} counted, {} claims, {void} void", ledger.claims);
+        let counted = state.counted();
+        let void = state.void;
+        eprintln!("[{seconds:.1} s] {what}: {counted} counted, {} claims, {void} void", state.claims);
     }
 
-    async fn play(&self) -> Result<String> {
+    async fn run(&self) -> Result<String> {
         let [first, second, third] = &self.instances;
         self.owned_by(&[first, second]).await?;
         self.killed(first, second).await?;
@@ -131,18 +130,18 @@ impl Stage {
         check::check(&self.kafka, all).await
     }
 
-    /// kill -9 in the middle of a wave; it comes back.
+    /// SIGKILL during a wave, then a restart.
     async fn killed(&self, victim: &Service, other: &Service) -> Result<()> {
         let wave = self.wave(0).await?;
         victim.kill9()?;
         victim.restart().await?;
         self.summed(1, wave).await?;
         self.owned_by(&[victim, other]).await?;
-        self.say("kill -9");
+        self.log("kill -9");
         Ok(())
     }
 
-    /// One stands still until all it had is the other's, and goes on with what it was about to do.
+    /// One instance is stopped until the other owns its partitions, and then continues with its pending records.
     async fn stopped(&self, number: usize, victim: &Service, other: &Service) -> Result<()> {
         let wave = self.wave(number).await?;
         victim.sigstop()?;
@@ -150,11 +149,11 @@ impl Stage {
         victim.sigcont()?;
         self.summed(number + 1, wave).await?;
         self.owned_by(&[victim, other]).await?;
-        self.say("SIGSTOP past the session timeout");
+        self.log("SIGSTOP past the session timeout");
         Ok(())
     }
 
-    /// A third instance comes and goes.
+    /// A third instance joins and leaves.
     async fn rebalanced(&self, third: &Service) -> Result<()> {
         let [first, second, _] = &self.instances;
         let wave = self.wave(2).await?;
@@ -163,7 +162,7 @@ impl Stage {
         third.sigterm().await?;
         self.owned_by(&[first, second]).await?;
         self.summed(3, wave).await?;
-        self.say("a third instance came and went");
+        self.log("a third instance joined and left");
         Ok(())
     }
 
@@ -175,23 +174,23 @@ impl Stage {
         first.ready().await?;
         second.ready().await?;
         self.owned_by(&[first, second]).await?;
-        self.say("the broker was killed and started again");
+        self.log("the broker was killed and restarted");
         Ok(())
     }
 
-    /// Sends a wave, and returns when the first of it are summed.
+    /// Sends a wave and returns when its first commands are summed.
     async fn wave(&self, number: usize) -> Result<JoinHandle<Result<()>>> {
-        let before = self.watch.ledger().counted();
+        let before = self.watch.state().counted();
         let wave = tokio::spawn(send(self.producer.clone(), number * WAVE..(number + 1) * WAVE));
-        let begun = || async { Ok((self.watch.ledger().counted() > before).then_some(())) };
-        until("a wave to be under way", PATIENT, begun).await?;
+        let started = || async { Ok((self.watch.state().counted() > before).then_some(())) };
+        until("the first sums of a wave", PATIENT, started).await?;
         Ok(wave)
     }
 
-    /// Waits until all of so many waves is summed.
+    /// Waits until the commands of `waves` waves are summed.
     async fn summed(&self, waves: usize, last: JoinHandle<Result<()>>) -> Result<()> {
         last.await??;
-        until_is("the messages summed", (waves * WAVE) as u64, PATIENT, || async { Ok(self.watch.ledger().counted()) })
+        until_is("the messages summed", (waves * WAVE) as u64, PATIENT, || async { Ok(self.watch.state().counted()) })
             .await
     }
 
@@ -199,11 +198,11 @@ impl Stage {
     async fn owned_by(&self, instances: &[&Service]) -> Result<()> {
         let pids = instances.iter().map(|instance| instance.pid()).collect::<Result<BTreeSet<_>>>()?;
         let partitions = usize::try_from(PARTITIONS)?;
-        until_is("the owners", pids, PATIENT, || async { Ok(self.watch.ledger().owning(partitions)) }).await
+        until_is("the owners", pids, PATIENT, || async { Ok(self.watch.state().owning(partitions)) }).await
     }
 }
 
-/// Sends commands, each once and in order, whatever becomes of the broker meanwhile.
+/// Sends commands, each once and in order, even while the broker restarts.
 async fn send(producer: FutureProducer, numbers: std::ops::Range<usize>) -> Result<()> {
     let mut sent = Vec::new();
     for number in numbers {

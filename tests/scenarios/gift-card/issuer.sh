@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A participant in shell, with Kafka's own console tools: it issues gift cards. What it keeps to is what every participant
-# does: it reads its commands, and answers each one on saga-replies, with the command's key (the saga's id) and the headers
-# saga_id, step, attempt and action as they came. The code is made of the saga's id, so that asking twice issues one card.
+# A participant in shell that issues gift cards, with Kafka's console tools. Like every participant it reads its commands and
+# replies to each on saga-replies, with the command's key (the saga's id) and its headers saga_id, step, attempt and action.
+# The code is derived from the saga's id, so that a repeated command issues the same card.
 #   issuer.sh COMMAND-THAT-RUNS-KAFKA'S-TOOLS...        such as: issuer.sh ./dev kafka
 set -euo pipefail
 shopt -s lastpipe

@@ -1,5 +1,5 @@
-//! The benchmark: a broker and the four services of its own, orders in open and closed loop, once with the broker as it
-//! is and once with every append synced to disk. Prints a table and writes `target/bench/result.json`.
+//! The benchmark: orders in open and closed loop on its own broker and services, once with the broker's defaults and
+//! once with every append synced to disk. Prints a table and writes `target/bench/result.json`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use serde::Serialize;
 use tests::broker::Broker;
 use tests::cluster::{Cluster, Options};
 use tests::load::drive::{Drive, Run, Target, Way};
-use tests::load::report::{Row, heading, processes, taken};
+use tests::load::report::{Row, heading, processes, usages};
 use tests::load::restart::{Restart, leave_open, restarts};
 use tests::load::sagas::{self, Sagas};
 use tests::load::timers;
-use tests::{files, machine, stage};
+use tests::{files, machine, runner};
 
-/// Orders through HTTP from POST to `confirmed`, on a broker and services of their own.
+/// Measures orders from POST to their final status, on a separate broker and services.
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Only these: open-20, open-200, open-1000, closed-64, closed-256 (any number will do), the same with delivered-,
-    /// refused- or unpaid- before it for orders that go another way, timers, restart, sagas.
+    /// Only these runs: open-RATE, closed-CLIENTS, each with the prefix delivered-, refused- or unpaid- for orders with
+    /// that outcome; timers, restart, sagas. Default: open-20, open-200, open-1000, closed-64, closed-256 and others.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Measured seconds of each run, after its warm-up [default: 15 in open, 20 in closed loop].
@@ -32,25 +32,25 @@ struct Arguments {
     /// Seconds of warm-up before each run.
     #[arg(long, default_value_t = 5)]
     warm_up: u64,
-    /// Seconds of a closed loop before the first run of a broker, for its just-in-time compiler.
+    /// Seconds of closed loop before a broker's first run, to warm up its just-in-time compiler.
     #[arg(long, default_value_t = 20)]
     heat: u64,
     /// Orders left open for the restarts.
     #[arg(long, default_value_t = 1000)]
     open_orders: u64,
-    /// Waiting sagas that the orchestrator restarts with (sagas).
+    /// Waiting sagas at the orchestrator's restart (sagas).
     #[arg(long, default_value_t = 100_000)]
     open_sagas: u64,
-    /// Ended sagas that it restarts with (sagas).
+    /// Ended sagas at the orchestrator's restart (sagas).
     #[arg(long, default_value_t = 1_000_000)]
     closed_sagas: u64,
-    /// Only with a broker that leaves syncing to the system, as Kafka does by default.
+    /// Only with the broker's defaults, which leave syncing to the operating system.
     #[arg(long, conflicts_with_all = ["fsync", "all"])]
     plain: bool,
     /// Only with a broker that syncs every append (log.flush.interval.messages=1).
     #[arg(long, conflicts_with = "all")]
     fsync: bool,
-    /// With both, one after the other: the default.
+    /// With both brokers, one after the other: the default.
     #[arg(long)]
     all: bool,
 }
@@ -61,7 +61,7 @@ struct Outcome {
     runs: Vec<Row>,
     restarts: Vec<Restart>,
     sagas: Option<Sagas>,
-    /// How late timers fire: p50, p99, the longest, in milliseconds; a row for each pass.
+    /// Lateness of timers: p50, p99 and maximum, in milliseconds; one row per pass.
     timers: Vec<[u64; 3]>,
 }
 
@@ -80,7 +80,7 @@ impl Arguments {
         let _lock = machine::only_run()?;
         let drives = self.drives()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        runtime.spawn(stage::leave_on_signal());
+        runtime.spawn(runner::exit_on_signal());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut outcome = Outcome { cores, runs: Vec::new(), restarts: Vec::new(), sagas: None, timers: Vec::new() };
         println!("{}", heading());
@@ -110,9 +110,8 @@ impl Arguments {
             let closed = || rest.strip_prefix("closed-").and_then(|n| n.parse().ok()).map(Drive::Closed);
             let drive = open.or_else(closed).with_context(|| {
                 format!(
-                    "'{name}' is no run: write open-RATE, closed-CLIENTS, one of them behind delivered-, refused- or \
-                     unpaid-, \
-                     timers, restart or sagas"
+                    "'{name}' is not a run: write open-RATE or closed-CLIENTS, with or without the prefix delivered-, \
+                     refused- or unpaid-, or timers, restart, sagas"
                 )
             });
             anyhow::Ok((way, drive?))
@@ -133,22 +132,22 @@ impl Arguments {
             name: "bench",
             instances: 1,
             settings: &[],
-            patience: None,
+            result_timeout: None,
             definitions: &[timers::DEFINITION],
             log: "warn",
         };
         let cluster = runtime.block_on(Cluster::start(&broker, options))?;
-        let played = runtime.block_on(self.play(name, &broker, &cluster, drives, outcome));
-        played.with_context(|| cluster.report())?;
+        let measured = runtime.block_on(self.measure(name, &broker, &cluster, drives, outcome));
+        measured.with_context(|| cluster.report())?;
         runtime.block_on(cluster.stop())
     }
 
-    /// Whether to do what is not asked of every pass.
+    /// Returns true if this pass includes the measurement `name`.
     fn wants(&self, name: &str, pass: &str) -> bool {
         self.only.is_empty() && pass == "default" || self.only.iter().any(|only| only == name)
     }
 
-    async fn play(
+    async fn measure(
         &self,
         pass: &str,
         broker: &Broker,
@@ -158,8 +157,8 @@ impl Arguments {
     ) -> Result<()> {
         let item = cluster.item(1_000_000_000).await?.id;
         let port = cluster.service(tests::process::Name::Orders)?.port;
-        let nothing = cluster.item(0).await?.id;
-        let target = |way: Way| way.target(port, &item, &nothing);
+        let sold_out = cluster.item(0).await?.id;
+        let target = |way: Way| way.target(port, &item, &sold_out);
         let processes = processes(broker, cluster)?;
         let heat = Run::new(target(Way::Confirmed), Duration::ZERO, Duration::from_secs(self.heat))?;
         heat.drive(Drive::Closed(64)).await;
@@ -171,10 +170,10 @@ impl Arguments {
             let drive = *drive;
             let driving = tokio::spawn(async move { driving.drive(drive).await });
             tokio::time::sleep_until(run.from().into()).await;
-            let before = taken(&processes)?;
+            let before = usages(&processes)?;
             driving.await?;
             let length = Instant::now() - run.from();
-            let after = taken(&processes)?;
+            let after = usages(&processes)?;
             let row = Row::new(
                 pass,
                 &format!("{}{}", way.prefix(), drive.name()),
@@ -193,8 +192,8 @@ impl Arguments {
             outcome.timers.push([p50, p99, longest]);
         }
         if self.wants("restart", pass) {
-            let silent = Target { amount: "10.44", ..target(Way::Confirmed) };
-            leave_open(&silent, self.open_orders).await?;
+            let unanswered = Target { amount: "10.44", ..target(Way::Confirmed) };
+            leave_open(&unanswered, self.open_orders).await?;
             outcome.restarts.extend(restarts(cluster, closed, self.open_orders).await?);
         }
         if pass == "default" && self.only.iter().any(|name| name == "sagas") {

@@ -1,19 +1,19 @@
-//! A lean HTTP/1.1 client over kept connections. The load generator shares the machine with what it measures, so it
-//! does no more than it must: one write, one read, no header map.
+//! A minimal HTTP/1.1 client with persistent connections. The load generator shares the machine with the services that
+//! it measures, so it uses little CPU: one write, one read, no header map.
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A kept connection.
+/// A persistent connection.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
     length: usize,
 }
 
-/// What is read of an order.
+/// The fields of an order that the load generator reads.
 #[derive(Debug, Deserialize)]
 pub struct Order<'a> {
     /// Its id.
@@ -26,7 +26,7 @@ impl Connection {
     /// Connects to a port of this machine.
     ///
     /// # Errors
-    /// When nobody listens there.
+    /// When the connection is refused.
     pub async fn open(port: u16) -> Result<Self> {
         let stream =
             TcpStream::connect(("127.0.0.1", port)).await.with_context(|| format!("connect to port {port}"))?;
@@ -34,11 +34,11 @@ impl Connection {
         Ok(Self { stream, buffer: vec![0; 16 * 1024], length: 0 })
     }
 
-    /// Sends a request and reads the answer's status and body.
+    /// Sends a request and reads the response's status and body.
     ///
     /// # Errors
-    /// When the connection ends, or the answer has no Content-Length.
-    pub async fn ask(&mut self, request: &[u8]) -> Result<(u16, &[u8])> {
+    /// When the connection is closed, or the response has no Content-Length.
+    pub async fn send(&mut self, request: &[u8]) -> Result<(u16, &[u8])> {
         self.length = 0;
         self.stream.write_all(request).await?;
         let (status, begin, end) = loop {
@@ -66,7 +66,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Status, and where the body begins and ends, once the head is there.
+    /// Status, and begin and end of the body, once the head is complete.
     fn head(&self) -> Result<Option<(u16, usize, usize)>> {
         let read = self.buffer.get(..self.length).unwrap_or_default();
         let Some(end) = read.windows(4).position(|w| w == b"\r\n\r\n") else { return Ok(None) };
@@ -89,27 +89,27 @@ mod tests {
     use tokio::net::TcpListener;
 
     #[tokio::test]
-    async fn answers_are_read_however_they_are_cut() {
+    async fn responses_are_read_in_any_fragmentation() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.set_nodelay(true).unwrap();
             let mut request = [0; 64];
-            for answer in [
+            for response in [
                 "HTTP/1.1 201 Created\r\ncontent-length: 5\r\n\r\nhello",
                 "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
             ] {
                 assert!(stream.read(&mut request).await.unwrap() > 0);
-                for part in answer.as_bytes().chunks(7) {
+                for part in response.as_bytes().chunks(7) {
                     stream.write_all(part).await.unwrap();
                     tokio::task::yield_now().await;
                 }
             }
         });
         let mut connection = Connection::open(port).await.unwrap();
-        assert_eq!(connection.ask(b"x").await.unwrap(), (201, b"hello".as_slice()));
-        assert_eq!(connection.ask(b"x").await.unwrap(), (200, b"".as_slice()));
-        assert!(connection.ask(b"x").await.is_err());
+        assert_eq!(connection.send(b"x").await.unwrap(), (201, b"hello".as_slice()));
+        assert_eq!(connection.send(b"x").await.unwrap(), (200, b"".as_slice()));
+        assert!(connection.send(b"x").await.is_err());
     }
 }

@@ -1,6 +1,6 @@
-//! The two ways to send orders. Open loop: by a fixed schedule, whether earlier ones are done or not; times count from
-//! when an order was to be sent, so a stall is seen by every order that it delays (no coordinated omission). Closed
-//! loop: so many clients, each placing its next order when the last one has ended.
+//! Sends orders in open or closed loop. Open loop: by a fixed schedule, independent of earlier orders; times count from
+//! the scheduled time, so that a stall affects every order that it delays (no coordinated omission). Closed loop: a
+//! fixed number of clients, each of which places its next order when the previous one has ended.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,40 +12,40 @@ use tokio::task::JoinSet;
 
 use super::client::{Connection, Order};
 
-/// The longest time that is told apart from longer ones, in microseconds.
-const LONGEST: u64 = 600_000_000;
+/// The upper bound of the histograms, in microseconds.
+const MAX_MICROS: u64 = 600_000_000;
 
-/// Where orders go and what they are of.
+/// The orders to send and where.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// Port of order-service.
     pub port: u16,
     /// The item.
     pub item: String,
-    /// The amount as JSON: its cents decide what the simulated provider says.
+    /// The amount as JSON: its cents select the simulated provider's result.
     pub amount: &'static str,
-    /// Further members of the body, each with a comma before it.
+    /// Further members of the body, each preceded by a comma.
     pub more: &'static str,
-    /// How they end.
+    /// The expected final status.
     pub ends: &'static str,
 }
 
-/// Which way orders go.
+/// The outcome of the orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Way {
     /// Paid and confirmed.
     #[default]
     Confirmed,
-    /// Paid, confirmed, shipped, and the customer is told.
+    /// Paid, confirmed, shipped, and the customer is notified.
     Delivered,
-    /// Out of stock.
+    /// Rejected for lack of stock.
     Refused,
-    /// Not paid, and released.
+    /// Declined, and the reservation released.
     Unpaid,
 }
 
 impl Way {
-    /// All, with what their names begin with in the names of runs.
+    /// All outcomes with their prefix in the names of runs.
     pub const ALL: [(Self, &'static str); 4] = [
         (Self::Delivered, "delivered-"),
         (Self::Refused, "refused-"),
@@ -53,18 +53,18 @@ impl Way {
         (Self::Confirmed, ""),
     ];
 
-    /// An order of `item`, of which there is plenty, or of `nothing`, of which there is none.
-    pub fn target(self, port: u16, item: &str, nothing: &str) -> Target {
+    /// Orders of `item`, which is in stock, or of `sold_out`, which is not.
+    pub fn target(self, port: u16, item: &str, sold_out: &str) -> Target {
         let (item, amount, more, ends) = match self {
             Self::Confirmed => (item, "10.50", "", "confirmed"),
             Self::Delivered => (item, "10.50", DELIVERY, "shipped"),
-            Self::Refused => (nothing, "10.50", "", "rejected"),
+            Self::Refused => (sold_out, "10.50", "", "rejected"),
             Self::Unpaid => (item, "10.13", "", "payment_not_completed"),
         };
         Target { port, item: item.to_owned(), amount, more, ends }
     }
 
-    /// What the name of a run begins with.
+    /// The prefix in the names of runs.
     pub fn prefix(self) -> &'static str {
         Self::ALL.iter().find(|(way, _)| *way == self).map_or("", |(_, prefix)| prefix)
     }
@@ -75,17 +75,17 @@ const DELIVERY: &str = concat!(
     r#""address":{"name":"Ana Lima","line1":"Rua do Sol, 1","city":"Recife","postalCode":"50030-230","country":"BR"}}"#,
 );
 
-/// How orders are sent.
+/// The loop that sends the orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drive {
-    /// So many orders a second.
+    /// Open loop: orders per second.
     Open(u32),
-    /// So many clients.
+    /// Closed loop: number of clients.
     Closed(u32),
 }
 
 impl Drive {
-    /// Its name on the command line and in the report.
+    /// The name on the command line and in the report.
     pub fn name(self) -> String {
         match self {
             Self::Open(rate) => format!("open-{rate}"),
@@ -94,23 +94,23 @@ impl Drive {
     }
 }
 
-/// What was measured. Times are in microseconds.
+/// The measurements. Times are in microseconds.
 #[derive(Debug)]
 pub struct Measured {
     /// POST to 201.
     pub created: Histogram<u64>,
-    /// POST to the end.
+    /// POST to the final status.
     pub ended: Histogram<u64>,
-    /// Orders that did not end as they should.
+    /// Orders without the expected final status.
     pub failures: u64,
-    /// Why the first of them did not.
+    /// The first failure.
     pub failure: Option<String>,
 }
 
-/// Shared by all that send.
+/// A run, shared by all senders.
 pub struct Run {
     target: Target,
-    /// Orders from here on count.
+    /// Orders sent from this time on are counted.
     from: Instant,
     until: Instant,
     measured: Mutex<Measured>,
@@ -119,13 +119,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run that warms up first.
+    /// A run with a warm-up.
     ///
     /// # Errors
-    /// As hdrhistogram.
+    /// When hdrhistogram rejects its bounds.
     pub fn new(target: Target, warm_up: Duration, length: Duration) -> Result<Arc<Self>> {
-        let created = Histogram::new_with_max(LONGEST, 3)?;
-        let ended = Histogram::new_with_max(LONGEST, 3)?;
+        let created = Histogram::new_with_max(MAX_MICROS, 3)?;
+        let ended = Histogram::new_with_max(MAX_MICROS, 3)?;
         let measured = Mutex::new(Measured { created, ended, failures: 0, failure: None });
         let from = Instant::now() + warm_up;
         let idle = Mutex::default();
@@ -133,7 +133,7 @@ impl Run {
         Ok(Arc::new(Self { target, from, until: from + length, measured, idle, sent }))
     }
 
-    /// Sends until time is over and all that was sent has ended.
+    /// Sends orders for the run's length and waits until all have ended.
     pub async fn drive(self: &Arc<Self>, drive: Drive) {
         match drive {
             Drive::Open(rate) => self.open(rate).await,
@@ -141,12 +141,12 @@ impl Run {
         }
     }
 
-    /// When orders begin to count.
+    /// The end of the warm-up.
     pub fn from(&self) -> Instant {
         self.from
     }
 
-    /// What was measured.
+    /// The measurements.
     pub fn measured(&self) -> MutexGuard<'_, Measured> {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,7 +155,7 @@ impl Run {
         let begin = Instant::now();
         let run = Arc::clone(self);
         let runtime = tokio::runtime::Handle::current();
-        // A thread of its own keeps the schedule: the runtime's timers are only as fine as a millisecond.
+        // A separate thread keeps the schedule: the runtime's timers have a resolution of a millisecond.
         let schedule = tokio::task::spawn_blocking(move || {
             let mut sending = JoinSet::new();
             for number in 0.. {
@@ -184,11 +184,11 @@ impl Run {
         match connection {
             Ok(mut connection) => {
                 let done = self.order(&mut connection, intended).await;
-                if self.note(intended, done) {
+                if self.record(intended, done) {
                     self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
                 }
             }
-            Err(error) => _ = self.note(intended, Err(error)),
+            Err(error) => _ = self.record(intended, Err(error)),
         }
     }
 
@@ -206,7 +206,7 @@ impl Run {
         all.join_all().await;
     }
 
-    /// The next order of a client; gives the connection back while it is good.
+    /// Sends the next order of a client. Returns the connection if it can be used again.
     async fn next(&self, connection: Option<Connection>) -> Option<Connection> {
         let begin = Instant::now();
         let opened = match connection {
@@ -216,31 +216,31 @@ impl Run {
         match opened {
             Ok(mut connection) => {
                 let done = self.order(&mut connection, begin).await;
-                self.note(begin, done).then_some(connection)
+                self.record(begin, done).then_some(connection)
             }
             Err(error) => {
-                self.note(begin, Err(error));
-                // Who does not listen is not asked again in a tight loop.
+                self.record(begin, Err(error));
+                // Don't retry a refused connection in a tight loop.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 None
             }
         }
     }
 
-    /// Places an order and follows it to its end.
+    /// Places an order and waits for its final status.
     async fn order(&self, connection: &mut Connection, begin: Instant) -> Result<(Duration, Duration)> {
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
         let request = place(&self.target, number);
-        let (status, body) = connection.ask(&request).await?;
+        let (status, body) = connection.send(&request).await?;
         if status != 201 {
-            bail!("POST answers {status}: {}", String::from_utf8_lossy(body));
+            bail!("POST returns {status}: {}", String::from_utf8_lossy(body));
         }
         let created = begin.elapsed();
         let order: Order<'_> = serde_json::from_slice(body)?;
         let request = format!("GET /orders/{} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=30\r\n\r\n", order.id);
-        let (status, body) = connection.ask(request.as_bytes()).await?;
+        let (status, body) = connection.send(request.as_bytes()).await?;
         if status != 200 {
-            bail!("GET answers {status}: {}", String::from_utf8_lossy(body));
+            bail!("GET returns {status}: {}", String::from_utf8_lossy(body));
         }
         let order: Order<'_> = serde_json::from_slice(body)?;
         if order.status != self.target.ends {
@@ -249,9 +249,8 @@ impl Run {
         Ok((created, begin.elapsed()))
     }
 
-    /// Counts an order that belongs to the measured time. An open loop's order belongs where it was to be sent, a
-    /// closed loop's too. Gives whether its connection is good.
-    fn note(&self, begin: Instant, done: Result<(Duration, Duration)>) -> bool {
+    /// Counts an order whose scheduled time is after the warm-up. Returns true if its connection can be used again.
+    fn record(&self, begin: Instant, done: Result<(Duration, Duration)>) -> bool {
         let good = done.is_ok();
         if begin >= self.from {
             let mut measured = self.measured();

@@ -1,4 +1,4 @@
-//! What the benchmark tells: a table for people, JSON for programs.
+//! The benchmark's results: a table to read, and JSON for programs.
 
 use std::collections::BTreeMap;
 
@@ -14,23 +14,23 @@ use crate::machine::{Usage, usage};
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
-    /// How the broker writes: `default`, or `fsync` for every append.
+    /// The broker's configuration: `default`, or `fsync` after every append.
     pub broker: String,
     /// The drive, such as `open-200`.
     pub name: String,
-    /// Measured time.
+    /// The measured time.
     pub seconds: f64,
-    /// Orders that ended as they should.
+    /// Orders with the expected final status.
     pub orders: u64,
-    /// Orders that did not.
+    /// Orders without it.
     pub failures: u64,
-    /// Why the first of them did not.
+    /// The first failure.
     pub failure: Option<String>,
-    /// Orders ended a second.
+    /// Ended orders per second.
     pub per_second: f64,
     /// POST to 201, in milliseconds.
     pub created: Times,
-    /// POST to the end, in milliseconds.
+    /// POST to the final status, in milliseconds.
     pub ended: Times,
     /// CPU seconds per thousand orders, by process.
     pub cpu: BTreeMap<String, f64>,
@@ -41,11 +41,11 @@ pub struct Row {
 /// Percentiles in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Times {
-    /// Half of all took no longer.
+    /// The median.
     pub p50: f64,
-    /// 99 of a hundred.
+    /// The 99th percentile.
     pub p99: f64,
-    /// All.
+    /// The maximum.
     pub max: f64,
 }
 
@@ -60,7 +60,7 @@ fn millis(micros: u64) -> f64 {
     std::time::Duration::from_micros(micros).as_secs_f64() * 1e3
 }
 
-/// The processes that take part: the broker, the services, this one.
+/// The measured processes: the broker, the services, this program.
 ///
 /// # Errors
 /// When one of them does not run.
@@ -73,11 +73,11 @@ pub fn processes(broker: &Broker, cluster: &Cluster) -> Result<Vec<(String, u32)
     Ok(all)
 }
 
-/// What they have taken so far.
+/// The resource usage of the processes so far.
 ///
 /// # Errors
 /// When one of them does not run.
-pub fn taken(processes: &[(String, u32)]) -> Result<BTreeMap<String, Usage>> {
+pub fn usages(processes: &[(String, u32)]) -> Result<BTreeMap<String, Usage>> {
     processes.iter().map(|(name, pid)| Ok((name.clone(), usage(*pid)?))).collect()
 }
 
@@ -112,7 +112,7 @@ impl Row {
         }
     }
 
-    /// The line of the table.
+    /// The row as a line of the table.
     pub fn line(&self) -> String {
         let Self { broker, name, per_second, created, ended, failures, .. } = self;
         let mut line = format!(

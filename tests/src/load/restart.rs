@@ -1,4 +1,4 @@
-//! How long a service takes to be ready again, with so many closed and so many open orders behind it.
+//! Measures how long a service takes to be ready after a restart, with a number of closed and open orders.
 
 use std::time::Instant;
 
@@ -14,45 +14,45 @@ use crate::process::Name;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Restart {
-    /// Which service.
+    /// The service.
     pub service: String,
-    /// How it was ended: `SIGTERM`, or `SIGKILL` (then the group waits for the session timeout, 6 s).
+    /// The signal: `SIGTERM`, or `SIGKILL`, after which the group waits for the session timeout (6 s).
     pub how: String,
-    /// Orders that had ended.
+    /// Orders that have ended.
     pub closed: u64,
-    /// Orders that had not.
+    /// Orders that have not ended.
     pub open: u64,
-    /// From its start until it said that it is ready.
+    /// From the start of the process until it is ready.
     pub seconds: f64,
 }
 
 impl Restart {
-    /// The line for people.
+    /// The result as a line to read.
     pub fn line(&self) -> String {
         let Self { service, how, closed, open, seconds } = self;
         format!("{service:<18} ready {seconds:>6.2} s after {how}, with {closed} closed and {open} open orders")
     }
 }
 
-/// Places orders whose payment is never answered.
+/// Places orders whose payment gets no result.
 ///
 /// # Errors
-/// When one is not taken.
+/// When one is rejected.
 pub async fn leave_open(target: &Target, count: u64) -> Result<()> {
     let mut connection = Connection::open(target.port).await?;
     for number in 0..count {
-        let (status, body) = connection.ask(&place(target, number)).await?;
+        let (status, body) = connection.send(&place(target, number)).await?;
         if status != 201 {
-            bail!("POST answers {status}: {}", String::from_utf8_lossy(body));
+            bail!("POST returns {status}: {}", String::from_utf8_lossy(body));
         }
     }
     Ok(())
 }
 
-/// Ends each service in both ways and takes the time until it is ready.
+/// Restarts each service after both signals and measures the time until it is ready.
 ///
 /// # Errors
-/// When one does not come back.
+/// When one does not become ready.
 pub async fn restarts(cluster: &Cluster, closed: u64, open: u64) -> Result<Vec<Restart>> {
     let mut all = Vec::new();
     for name in Name::ALL {

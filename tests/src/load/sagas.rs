@@ -1,5 +1,5 @@
-//! How the orchestrator starts with very many sagas behind it. Their journal is written directly, since placing a
-//! million orders takes longer than anybody waits; the states are the engine's own.
+//! Measures the orchestrator's start with very many sagas. Their journal is written directly, since placing a million
+//! orders would take too long; the states are computed by the real engine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,13 +22,13 @@ use crate::machine::usage;
 use crate::process::Name;
 use crate::wait::{PATIENT, until};
 
-/// Sagas in one record: it stays below a megabyte.
-const IN_A_RECORD: usize = 200;
+/// Sagas per record, so that a record stays below a megabyte.
+const SAGAS_PER_RECORD: usize = 200;
 
-/// How long the view may take to be made from the journal.
-const REBUILDING: Duration = Duration::from_secs(1800);
+/// The deadline for building the view from the journal.
+const REBUILD_TIMEOUT: Duration = Duration::from_secs(1800);
 
-/// What was measured.
+/// The measurements.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sagas {
@@ -36,36 +36,34 @@ pub struct Sagas {
     pub open: u64,
     /// Sagas that have ended.
     pub closed: u64,
-    /// From its start without a view until it is ready: the view is made from the journal.
+    /// Seconds from a start without a view until it is ready: the view is built from the journal.
     pub rebuilt: f64,
-    /// From a start with its view until it has decided something.
+    /// Seconds from a start with its view until its first decision.
     pub first_decision: f64,
     /// The same after SIGKILL, where the group waits for the session timeout (6 s).
     pub after_kill: f64,
-    /// CPU seconds in ten seconds in which nothing happens but the waiting.
+    /// CPU seconds in ten idle seconds.
     pub waiting: f64,
     /// Resident memory at the end, in MB.
     pub memory: f64,
 }
 
 impl Sagas {
-    /// The line for people.
+    /// The result as a line to read.
     pub fn line(&self) -> String {
         let Self { open, closed, rebuilt, first_decision, after_kill, waiting, memory } = self;
         format!(
             "orchestrator with {open} waiting and {closed} ended sagas: ready {rebuilt:.1} s after a start without its \
-             view; \
-             first decision {first_decision:.1} s after SIGTERM, {after_kill:.1} s after SIGKILL; {waiting:.2} CPU s \
-             in 10 s of \
-             waiting; {memory:.0} MB"
+             view; first decision {first_decision:.1} s after SIGTERM, {after_kill:.1} s after SIGKILL; \
+             {waiting:.2} CPU s in 10 s of waiting; {memory:.0} MB"
         )
     }
 }
 
-/// Gives the orchestrator so many sagas, and measures its starts.
+/// Writes the sagas into the orchestrator's journal and measures its starts.
 ///
 /// # Errors
-/// When it does not come back.
+/// When it does not become ready.
 pub async fn measure(cluster: &Cluster, open: u64, closed: u64) -> Result<Sagas> {
     let orchestrator = cluster.service(Name::Orchestrator)?;
     orchestrator.sigterm().await?;
@@ -76,19 +74,19 @@ pub async fn measure(cluster: &Cluster, open: u64, closed: u64) -> Result<Sagas>
     std::fs::remove_dir_all(orchestrator.view()).context("its view")?;
     let begin = Instant::now();
     orchestrator.start()?;
-    orchestrator.ready_within(REBUILDING).await?;
+    orchestrator.ready_within(REBUILD_TIMEOUT).await?;
     let rebuilt = begin.elapsed().as_secs_f64();
     let mut ids = waiting.into_iter();
     let mut next = || ids.next().context("too few open sagas: at least three are needed");
     orchestrator.sigterm().await?;
     let begin = Instant::now();
     orchestrator.start()?;
-    decided(cluster, next()?).await?;
+    wait_for_decision(cluster, next()?).await?;
     let first_decision = begin.elapsed().as_secs_f64();
     orchestrator.kill9()?;
     let begin = Instant::now();
     orchestrator.start()?;
-    decided(cluster, next()?).await?;
+    wait_for_decision(cluster, next()?).await?;
     let after_kill = begin.elapsed().as_secs_f64();
     orchestrator.ready().await?;
     let before = usage(orchestrator.pid()?)?;
@@ -99,25 +97,25 @@ pub async fn measure(cluster: &Cluster, open: u64, closed: u64) -> Result<Sagas>
     Ok(Sagas { open, closed, rebuilt, first_decision, after_kill, waiting, memory })
 }
 
-/// Answers for a saga's payment, and waits until the saga has gone on.
-async fn decided(cluster: &Cluster, id: Uuid) -> Result<()> {
+/// Publishes a saga's payment result and waits for the saga's next command.
+async fn wait_for_decision(cluster: &Cluster, id: Uuid) -> Result<()> {
     let result = json!({"orderId": id, "status": "approved"}).to_string();
     let partition = topics::partition_of(id.to_string().as_bytes(), PARTITIONS);
     cluster.kafka.publish(topics::PAYMENT_RESULTS, Some(partition), result.as_bytes()).await?;
-    until(&format!("saga {id} to go on"), PATIENT, || async {
-        let told = cluster.kafka.about(topics::INVENTORY_COMMANDS, &id.to_string()).await?;
-        Ok(told.into_iter().find(|message| message.kind() == "inventory.confirm"))
+    until(&format!("the next command of saga {id}"), PATIENT, || async {
+        let commands = cluster.kafka.about(topics::INVENTORY_COMMANDS, &id.to_string()).await?;
+        Ok(commands.into_iter().find(|message| message.kind() == "inventory.confirm"))
     })
     .await
     .map(|_| ())
 }
 
-/// Writes a journal as an owner does, one claim for each partition.
+/// Writes a journal like an owner, with one claim for each partition.
 struct Writer<'c> {
     cluster: &'c Cluster,
     definition: Definition,
     claims: BTreeMap<i32, (i64, u64)>,
-    waiting: BTreeMap<i32, Vec<Write>>,
+    pending: BTreeMap<i32, Vec<Write>>,
     number: u128,
 }
 
@@ -130,24 +128,24 @@ impl<'c> Writer<'c> {
             let offset = cluster.kafka.append(Name::Orchestrator.journal(), partition, &claim.encode()?).await?;
             claims.insert(partition, (offset, 0));
         }
-        Ok(Self { cluster, definition, claims, waiting: BTreeMap::new(), number: 0 })
+        Ok(Self { cluster, definition, claims, pending: BTreeMap::new(), number: 0 })
     }
 
-    /// Writes so many sagas; the ids of the first few.
+    /// Writes `count` sagas and returns the ids of the first few.
     async fn write(&mut self, count: u64, ended: bool) -> Result<Vec<Uuid>> {
         let mut first = Vec::new();
         for _ in 0..count {
             self.number += 1;
-            // As an order's id: the time first, here a number.
+            // A UUIDv7 like an order's id, with a number as its time.
             let id = Uuid::from_u128((0x0190_0000_0000 + self.number) << 80 | 0x7 << 76 | 0x8 << 60 | self.number);
             if first.len() < 8 {
                 first.push(id);
             }
-            let saga = run(&self.definition, id, ended)?;
+            let saga = saga_of(&self.definition, id, ended)?;
             let state = Some(Json::of(&Entity::Saga(Box::new(saga)))?);
             let partition = topics::partition_of(id.to_string().as_bytes(), PARTITIONS);
-            self.waiting.entry(partition).or_default().push(Write { key: saga_key(id), state });
-            if self.waiting.get(&partition).is_some_and(|waiting| waiting.len() >= IN_A_RECORD) {
+            self.pending.entry(partition).or_default().push(Write { key: saga_key(id), state });
+            if self.pending.get(&partition).is_some_and(|pending| pending.len() >= SAGAS_PER_RECORD) {
                 self.append(partition).await?;
             }
         }
@@ -162,7 +160,7 @@ impl<'c> Writer<'c> {
     }
 
     async fn append(&mut self, partition: i32) -> Result<()> {
-        let entities = self.waiting.remove(&partition).unwrap_or_default();
+        let entities = self.pending.remove(&partition).unwrap_or_default();
         let (owner, next) = self.claims.get_mut(&partition).context("a claim")?;
         let owner = *owner;
         let seq = *next;
@@ -175,8 +173,8 @@ impl<'c> Writer<'c> {
     }
 }
 
-/// The saga of an order that waits for its payment, or has ended well.
-fn run(definition: &Definition, id: Uuid, ended: bool) -> Result<Saga> {
+/// An order's saga that waits for its payment or has completed.
+fn saga_of(definition: &Definition, id: Uuid, ended: bool) -> Result<Saga> {
     let order = json!({
         "orderId": id, "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "amountMinor": 1050, "currency": "BRL",
         "items": [{

@@ -1,5 +1,5 @@
-//! A service that sums what comes per account, for the worker test: the smallest handler from whose journal and outputs
-//! one sees whether every message was taken exactly once, and in order. It is no part of the system.
+//! A service for the worker test that sums numbers per account: the smallest handler whose journal and outputs show
+//! that every message was processed exactly once and in order. It is not part of the system.
 
 use std::process::ExitCode;
 
@@ -25,7 +25,7 @@ struct Own {}
 
 impl Program for Sums {
     const NAME: &'static str = "sums";
-    const ABOUT: &'static str = "Sums what comes per account (for the worker test).";
+    const ABOUT: &'static str = "Sums numbers per account (for the worker test).";
     const JOURNAL: &'static str = "sums-journal";
     const INPUTS: &'static [&'static str] = &[COMMANDS];
     const OUTPUTS: &'static [&'static str] = &[RESULTS];
@@ -49,7 +49,7 @@ impl Program for Sums {
 struct Account(Sum);
 
 impl Entity for Account {
-    /// Odd counts stay in memory, even ones are looked up in the view: a take-over meets both.
+    /// Odd counts stay in memory, even ones are loaded from the view, so that a takeover covers both.
     fn is_open(&self) -> bool {
         self.0.count % 2 == 1
     }

@@ -1,6 +1,6 @@
-//! Bytes from outside: what the services said to each other in a run, with some of it damaged in every way a message
-//! can be, given to the real rules. Whatever a message says, it is decided or set aside whole, and what is kept can be
-//! written and read again.
+//! Damaged messages: the messages of a run, some of them corrupted at random, are passed to the real handlers. A
+//! handler either decides a message or rejects it as a whole, and every state it writes can be serialized and read
+//! again.
 
 use std::collections::BTreeMap;
 
@@ -27,20 +27,20 @@ use serde_json::{Value, json};
 
 use crate::definitions;
 use crate::kafka::{PARTITIONS, partitions};
-use crate::run::said;
+use crate::run::messages_of;
 use crate::workload::{WAREHOUSE, stock};
 
-/// Runs whose messages are damaged.
+/// Simulated runs that provide the messages.
 const RUNS: u64 = 6;
 
-/// What happens to a message.
+/// A corruption of one message.
 #[derive(Clone, Debug)]
 enum Damage {
     Value(Option<Vec<u8>>),
     Cut(Index),
     Flip(Index, u8),
     Deep(usize),
-    /// Another value at some place in the JSON.
+    /// Replaces the value at a JSON pointer.
     Set(Index, Value),
     Remove(Index),
     Key(Option<Vec<u8>>),
@@ -104,28 +104,28 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-/// Pointers (RFC 6901) to all places in a JSON value.
-fn places(value: &Value, at: &str, all: &mut Vec<String>) {
+/// JSON Pointers (RFC 6901) to all values within a JSON value.
+fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     all.push(at.to_owned());
     match value {
         Value::Object(object) => {
             for (name, inner) in object {
-                places(inner, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), all);
+                pointers(inner, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), all);
             }
         }
-        Value::Array(list) => list.iter().enumerate().for_each(|(n, inner)| places(inner, &format!("{at}/{n}"), all)),
+        Value::Array(list) => list.iter().enumerate().for_each(|(n, inner)| pointers(inner, &format!("{at}/{n}"), all)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-/// Puts something else at some place of the JSON, or nothing, if it is any.
+/// Replaces or removes one value of a JSON message. Other messages are left unchanged.
 fn rewrite(message: &mut Message, at: &Index, new: Option<Value>) {
     let Some(Ok(mut value)) = message.value.as_deref().map(serde_json::from_slice::<Value>) else { return };
     let mut all = Vec::new();
-    places(&value, "", &mut all);
-    let place = at.get(&all).clone();
-    match (new, place.rsplit_once('/')) {
-        (Some(new), _) => *value.pointer_mut(&place).unwrap() = new,
+    pointers(&value, "", &mut all);
+    let pointer = at.get(&all).clone();
+    match (new, pointer.rsplit_once('/')) {
+        (Some(new), _) => *value.pointer_mut(&pointer).unwrap() = new,
         (None, Some((parent, name))) => match value.pointer_mut(parent).unwrap() {
             Value::Object(object) => _ = object.remove(&name.replace("~1", "/").replace("~0", "~")),
             Value::Array(list) => _ = list.remove(name.parse().unwrap()),
@@ -137,7 +137,7 @@ fn rewrite(message: &mut Message, at: &Index, new: Option<Value>) {
 }
 
 impl Damage {
-    fn harm(&self, message: &mut Message) {
+    fn apply(&self, message: &mut Message) {
         let bytes = message.value.as_mut().filter(|bytes| !bytes.is_empty());
         let headers = &mut message.headers.0;
         match self {
@@ -165,44 +165,48 @@ impl Damage {
     }
 }
 
-/// A service's rules, with what they keep of each partition.
-struct Desk<'h, H: Handler> {
+/// A service's handler with the entities of each partition.
+struct HandlerTest<'h, H: Handler> {
     handler: &'h H,
-    kept: BTreeMap<i32, Memory<H::Entity>>,
+    entities: BTreeMap<i32, Memory<H::Entity>>,
     now: Timestamp,
 }
 
-impl<H: Handler> Desk<'_, H> {
+impl<H: Handler> HandlerTest<'_, H> {
     fn decide(&mut self, partition: i32, trigger: Trigger<'_>) -> Result<Vec<Outgoing>, Unreadable> {
-        let memory = self.kept.entry(partition).or_default();
+        let memory = self.entities.entry(partition).or_default();
         let nothing = BTreeMap::new();
-        let mut world = Transaction::over(memory, &nothing, partition, PARTITIONS);
-        let decided = self.handler.decide(&mut world, trigger, self.now);
-        assert_eq!(world.refused(), None, "{trigger:?} ends the process");
+        let mut tx = Transaction::over(memory, &nothing, partition, PARTITIONS);
+        let decided = self.handler.decide(&mut tx, trigger, self.now);
+        assert_eq!(tx.refused(), None, "{trigger:?} stops the process");
         if decided.is_err() {
-            assert_eq!(world.sent(), [], "half of it was done");
+            assert_eq!(tx.sent(), [], "a rejected message was processed in part");
         }
-        let sent = world.sent().to_vec();
+        let sent = tx.sent().to_vec();
         decided.map(|()| sent)
     }
 
-    /// A message is decided, or set aside as it came.
+    /// The message is decided, or rejected without any effect.
     fn take(&mut self, message: &Message) {
         self.now = self.now.max(message.timestamp);
         let before = self.states(message.partition);
         match self.decide(message.partition, Trigger::Message(message)) {
-            Ok(sent) => self.can_be_kept(message.partition, &before, sent),
+            Ok(sent) => self.assert_serializable(message.partition, &before, sent),
             Err(reason) => {
-                assert_eq!(before, self.states(message.partition), "half of it was done: {reason}");
+                assert_eq!(
+                    before,
+                    self.states(message.partition),
+                    "a rejected message was processed in part: {reason}"
+                );
                 match self.handler.unreadable(message, &reason) {
-                    Some(letter) => is_whole(message, letter),
-                    None => assert_eq!(&*message.topic, topics::PAYMENT_RESULTS, "{reason}: it is lost"),
+                    Some(letter) => assert_complete(message, letter),
+                    None => assert_eq!(&*message.topic, topics::PAYMENT_RESULTS, "{reason}: the message is lost"),
                 }
             }
         }
     }
 
-    /// All timers fire, each as often as it says; then none may be left that is due.
+    /// Fires all timers until none is left. A timer that never advances fails the test.
     fn fire_all(&mut self) {
         for partition in partitions() {
             let due = |states: &BTreeMap<Key, H::Entity>| {
@@ -214,54 +218,56 @@ impl<H: Handler> Desk<'_, H> {
                 self.now = self.now.max(at);
                 let before = self.states(partition);
                 let sent = self.decide(partition, Trigger::Timer(&key)).unwrap();
-                self.can_be_kept(partition, &before, sent);
+                self.assert_serializable(partition, &before, sent);
                 let next = self.states(partition).get(&key).filter(|state| state.is_open()).and_then(Entity::wake_at);
-                assert_ne!(next, Some(at), "{key} wants to be woken for ever");
+                assert_ne!(next, Some(at), "the timer of {key} does not advance");
             }
         }
     }
 
     fn states(&self, partition: i32) -> BTreeMap<Key, H::Entity> {
-        let states = self.kept.get(&partition).into_iter().flat_map(Memory::states);
+        let states = self.entities.get(&partition).into_iter().flat_map(Memory::states);
         states.map(|(key, state)| (key.clone(), state.clone())).collect()
     }
 
-    /// What was changed is read as it was written, and so is what is sent.
-    fn can_be_kept(&self, partition: i32, before: &BTreeMap<Key, H::Entity>, outbox: Vec<Outgoing>) {
+    /// Changed states and sent messages are equal after serialization and deserialization.
+    fn assert_serializable(&self, partition: i32, before: &BTreeMap<Key, H::Entity>, outbox: Vec<Outgoing>) {
         let now = self.states(partition);
         for (key, state) in now.into_iter().filter(|(key, state)| before.get(key) != Some(state)) {
             let read: H::Entity = Json::of(&state).unwrap().read().unwrap_or_else(|e| panic!("{key}: {e}: {state:?}"));
-            assert_eq!(read, state, "{key} is not what was written");
-            let wants = !self.handler.intents(&key, &state).is_empty();
-            assert_eq!(wants && state.is_open(), wants && state.has_intents(), "{key}: its acts would be forgotten");
+            assert_eq!(read, state, "{key} differs after a round trip");
+            let has_intents = !self.handler.intents(&key, &state).is_empty();
+            let open = has_intents && state.is_open();
+            let reported = has_intents && state.has_intents();
+            assert_eq!(open, reported, "{key}: its side effects would be lost");
         }
         for message in outbox {
             assert!(message.partition.is_none_or(|to| (0..PARTITIONS).contains(&to)), "{message:?}");
             let read: Outgoing = Json::of(&message).unwrap().read().unwrap();
-            assert_eq!(read, message, "it is not what was written");
+            assert_eq!(read, message, "the message differs after a round trip");
         }
     }
 }
 
-/// A dead letter has the message's key and value, its headers, and what is wrong.
-fn is_whole(message: &Message, letter: Outgoing) {
+/// A dead letter has the message's key, value and headers, and the reason.
+fn assert_complete(message: &Message, letter: Outgoing) {
     assert_eq!(&*letter.topic, topics::dead_letters(&message.topic));
     assert_eq!((&letter.key, letter.value.bytes()), (&message.key, message.value.as_deref()));
     assert!(letter.headers.0.starts_with(&message.headers.0), "{letter:?}");
     assert!(letter.headers.get("__streams.errors.message").is_some_and(|why| !why.is_empty()), "{letter:?}");
 }
 
-/// What lay on a service's topics in some runs, in the order of time, and on `saga-commands` what people may ask for.
-fn heard(inputs: &[&str]) -> Vec<Vec<Message>> {
+/// The messages on a service's topics of some runs in order of time, with operator commands added on `saga-commands`.
+fn recorded_messages(inputs: &[&str]) -> Vec<Vec<Message>> {
     let run = |seed| {
-        let mut all: Vec<Message> = said(seed, &definitions());
+        let mut all: Vec<Message> = messages_of(seed, &definitions());
         let subjects: Vec<(String, i32, Timestamp)> = all
             .iter()
             .filter(|message| &*message.topic == topics::CREATED_ORDERS)
             .filter_map(|m| Some((m.header(header::SUBJECT)?.to_owned(), m.partition, m.timestamp)))
             .collect();
         for (n, (saga, partition, at)) in subjects.into_iter().enumerate() {
-            let acts = [
+            let commands = [
                 (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "pause"})),
                 (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resume"})),
                 (
@@ -273,13 +279,13 @@ fn heard(inputs: &[&str]) -> Vec<Vec<Message>> {
                 (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "retry"})),
                 (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "cancel"})),
             ];
-            let (kind, act) = &acts[n % acts.len()];
-            let act = Outgoing::event(topics::SAGA_COMMANDS, &saga, kind, format!("{n}"), &saga, at, act);
-            let value = act.value.bytes().map(<[u8]>::to_vec);
-            let headers = act.headers;
+            let (kind, command) = &commands[n % commands.len()];
+            let command = Outgoing::event(topics::SAGA_COMMANDS, &saga, kind, format!("{n}"), &saga, at, command);
+            let value = command.value.bytes().map(<[u8]>::to_vec);
+            let headers = command.headers;
             let topic = topics::SAGA_COMMANDS.into();
             let offset = n as i64;
-            all.push(Message { topic, partition, offset, timestamp: at, key: act.key, headers, value });
+            all.push(Message { topic, partition, offset, timestamp: at, key: command.key, headers, value });
         }
         all.retain(|message| inputs.contains(&&*message.topic));
         all.sort_by_key(|message| message.timestamp);
@@ -288,47 +294,47 @@ fn heard(inputs: &[&str]) -> Vec<Vec<Message>> {
     (0..RUNS).map(run).collect()
 }
 
-/// Damages messages of a service and gives them to its rules.
-fn damaged<P: Program, H: Handler>(handler: &H, more: &[&str]) {
+/// Passes a service's messages, some of them damaged, to its handler.
+fn check_damaged<P: Program, H: Handler>(handler: &H, more: &[&str]) {
     let inputs: Vec<&str> = P::INPUTS.iter().chain(more).copied().collect();
-    let runs = heard(&inputs);
+    let runs = recorded_messages(&inputs);
     for topic in inputs {
-        assert!(runs.iter().flatten().any(|message| &*message.topic == topic), "nothing was said on {topic}");
+        assert!(runs.iter().flatten().any(|message| &*message.topic == topic), "no run has a message on {topic}");
     }
-    let harms = vec((any::<Index>(), damage(), any::<bool>()), 1..12);
-    proptest!(|(run in 0..runs.len(), harms in harms)| {
+    let damages = vec((any::<Index>(), damage(), any::<bool>()), 1..12);
+    proptest!(|(run in 0..runs.len(), damages in damages)| {
         let mut messages = runs[run].clone();
-        for (at, damage, instead) in &harms {
+        for (at, damage, instead) in &damages {
             let at = at.index(messages.len());
-            let mut harmed = messages[at].clone();
-            damage.harm(&mut harmed);
-            if *instead { messages[at] = harmed } else { messages.insert(at, harmed) }
+            let mut damaged = messages[at].clone();
+            damage.apply(&mut damaged);
+            if *instead { messages[at] = damaged } else { messages.insert(at, damaged) }
         }
-        let mut desk = Desk { handler, kept: BTreeMap::new(), now: Timestamp(0) };
-        partitions().for_each(|partition| _ = desk.decide(partition, Trigger::Claimed));
-        messages.iter().for_each(|message| desk.take(message));
-        desk.fire_all();
+        let mut test = HandlerTest { handler, entities: BTreeMap::new(), now: Timestamp(0) };
+        partitions().for_each(|partition| _ = test.decide(partition, Trigger::Claimed));
+        messages.iter().for_each(|message| test.take(message));
+        test.fire_all();
     });
 }
 
 #[test]
-fn orders_take_whatever_comes() {
-    damaged::<order_service::program::Program, _>(&OrderHandler::default(), &[]);
+fn orders_handle_damaged_messages() {
+    check_damaged::<order_service::program::Program, _>(&OrderHandler::default(), &[]);
 }
 
 #[test]
-fn the_inventory_takes_whatever_comes() {
+fn the_inventory_handles_damaged_messages() {
     let warehouse = Warehouse { name: WAREHOUSE.to_owned(), seed: stock(), rules: RuleSettings::default() };
-    damaged::<inventory_service::program::Program, _>(&warehouse, &[]);
+    check_damaged::<inventory_service::program::Program, _>(&warehouse, &[]);
 }
 
 #[test]
-fn payments_take_whatever_comes() {
-    damaged::<PaymentService, _>(&Payments { provider: ProviderKind::Simulated }, &[]);
+fn payments_handle_damaged_messages() {
+    check_damaged::<PaymentService, _>(&Payments { provider: ProviderKind::Simulated }, &[]);
 }
 
 #[test]
-fn the_orchestrator_takes_whatever_comes() {
+fn the_orchestrator_handles_damaged_messages() {
     let handler = SagaHandler::new(definitions());
-    damaged::<Orchestrator, _>(&handler, &[topics::CREATED_ORDERS, topics::PAYMENT_RESULTS]);
+    check_damaged::<Orchestrator, _>(&handler, &[topics::CREATED_ORDERS, topics::PAYMENT_RESULTS]);
 }

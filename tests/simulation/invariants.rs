@@ -1,5 +1,5 @@
-//! What must hold at every moment, checked whenever a record lands: the journals read by the rule, and what was said
-//! compared with what was decided.
+//! Invariants checked at every append: journals are read by the validity rule, and sent messages are compared with the
+//! decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,49 +14,48 @@ use order_service::order;
 use order_service::order::entity::OrderEntity as Ordering;
 use payment_service::messages::{Outcome, PROVIDER_ANSWERED, PaymentResult, ProviderAnswered, Verdict as Paid};
 
-use crate::kafka::{Kafka, PARTITIONS, Place, Written};
-use crate::sabotage::Sabotage;
+use crate::injected_bug::InjectedBug;
+use crate::kafka::{JournalRecord, Kafka, PARTITIONS, TopicPartition};
 use crate::view::View;
 
-/// The reason of an order whose payment's result did not come in time.
+/// The reason of an order whose payment timed out.
 const TIMED_OUT: &str = "payment_timed_out";
 
-/// Topic and id of a message; for one without an id, what it says.
+/// Topic and id of a message. A message without an id is identified by its key and value.
 type Id = (String, String);
 
-/// What a message says: key and value.
-type Words = (Option<Blob>, Option<Vec<u8>>);
+/// Key and value of a message.
+type Content = (Option<Blob>, Option<Vec<u8>>);
 
-/// The books that are kept during a run.
+/// Checks the invariants during a run.
 #[derive(Default)]
-pub struct Ledger {
-    journals: BTreeMap<Place, View>,
-    decided: BTreeMap<Id, Vec<Words>>,
-    said: BTreeMap<Id, Words>,
-    /// Where the inputs of a journal's partition ended when a claim of it was loaded, by the claim's offset.
-    ends: BTreeMap<(Place, i64), Positions>,
+pub struct InvariantChecker {
+    journals: BTreeMap<TopicPartition, View>,
+    decided: BTreeMap<Id, Vec<Content>>,
+    sent: BTreeMap<Id, Content>,
+    /// The end offsets of the inputs when a claim was loaded, by journal partition and the claim's offset.
+    ends: BTreeMap<(TopicPartition, i64), Positions>,
     pub void: u64,
     pub repeated: u64,
-    /// What must not be.
-    pub wrong: Vec<String>,
+    pub violations: Vec<String>,
 }
 
-impl Ledger {
-    /// A record of a journal landed.
-    pub fn journal(&mut self, place: &Place, written: &Written, kafka: &Kafka) -> Verdict {
+impl InvariantChecker {
+    /// Checks a journal record that was appended.
+    pub fn journal(&mut self, place: &TopicPartition, record: &JournalRecord, kafka: &Kafka) -> Verdict {
         let journal = self.journals.entry(place.clone()).or_default();
-        let before = written.record.as_ref().map_or_else(View::default, |record| journal.before(record));
-        let verdict = journal.apply(written, Sabotage::None);
-        match (verdict, &written.record) {
+        let before = record.record.as_ref().map_or_else(View::default, |record| journal.before(record));
+        let verdict = journal.apply(record, InjectedBug::None);
+        match (verdict, &record.record) {
             (Verdict::Claim, _) => {}
             (Verdict::Valid, Some(Record::Entry(entry))) => {
                 for (topic, next) in &entry.positions {
                     if before.positions.get(topic).is_some_and(|known| known >= next) {
-                        self.wrong.push(format!("{place:?} decided {topic} again, up to {next}: {before:?}"));
+                        self.violations.push(format!("{place:?} processed {topic} again, up to {next}: {before:?}"));
                     }
                 }
                 for message in entry.outbox.iter() {
-                    self.decided.entry(id_of(message)).or_default().push(words(message));
+                    self.decided.entry(id_of(message)).or_default().push(content(message));
                 }
                 self.business((place.clone(), entry.owner), &before, &entry.entities, kafka);
             }
@@ -65,33 +64,33 @@ impl Ledger {
         verdict
     }
 
-    /// A message landed, by a decision or from outside.
+    /// Checks a message that was appended, from an outbox or from an external producer.
     pub fn message(&mut self, message: &Message, decided: bool) {
         let id = id_of_read(message);
-        let said = (message.key.clone(), message.value.clone());
-        if decided && !self.decided.get(&id).is_some_and(|all| all.contains(&said)) {
-            self.wrong.push(format!("{id:?} was sent, and no valid entry decided it"));
+        let sent = (message.key.clone(), message.value.clone());
+        if decided && !self.decided.get(&id).is_some_and(|all| all.contains(&sent)) {
+            self.violations.push(format!("{id:?} was sent, and no valid entry decided it"));
         }
-        match self.said.get(&id) {
-            None => _ = self.said.insert(id, said),
+        match self.sent.get(&id) {
+            None => _ = self.sent.insert(id, sent),
             Some(first) => {
                 self.repeated += 1;
-                // A command that came twice is answered twice, and what it asks for may have changed in between; so may
-                // what the provider says when it is asked the same again.
+                // A repeated command gets another reply, and the state may have changed in between. A repeated provider
+                // call may also return another result.
                 let may_differ = id.0 == topics::SAGA_REPLIES || message.kind() == Some(PROVIDER_ANSWERED);
-                if *first != said && !may_differ {
-                    self.wrong.push(format!("{id:?} came twice and says two things"));
+                if *first != sent && !may_differ {
+                    self.violations.push(format!("{id:?} was sent twice with different content"));
                 }
             }
         }
     }
 
-    /// What was decided to be said and never was.
-    pub fn never_said(&self) -> impl Iterator<Item = &Id> {
-        self.decided.keys().filter(|id| !self.said.contains_key(*id))
+    /// Decided messages that were never sent.
+    pub fn never_sent(&self) -> impl Iterator<Item = &Id> {
+        self.decided.keys().filter(|id| !self.sent.contains_key(*id))
     }
 
-    /// A partition of a journal, read by the rule.
+    /// The valid state of a journal partition.
     pub fn view(&self, journal: &str, partition: i32) -> Option<&View> {
         self.journals.get(&(journal.into(), partition))
     }
@@ -101,57 +100,56 @@ impl Ledger {
         self.journals.iter().filter(move |((name, _), _)| **name == *journal).flat_map(|(_, view)| &view.states)
     }
 
-    /// A claim is loaded, and reads the inputs up to these ends before any timer fires.
-    pub fn loaded(&mut self, claim: (Place, i64), ends: &Positions) {
+    /// Notes the input ends of a loaded claim, which are read before any timer fires.
+    pub fn loaded(&mut self, claim: (TopicPartition, i64), ends: &Positions) {
         self.ends.insert(claim, ends.clone());
     }
 
-    /// The payment results that lay there when the partition was claimed.
-    fn waiting<'k>(&self, claim: &(Place, i64), kafka: &'k Kafka) -> &'k [Message] {
+    /// The payment results on the topic when the partition was claimed.
+    fn waiting<'k>(&self, claim: &(TopicPartition, i64), kafka: &'k Kafka) -> &'k [Message] {
         let end = self.ends.get(claim).and_then(|ends| ends.get(topics::PAYMENT_RESULTS)).copied().unwrap_or(0);
         let log = kafka.messages(topics::PAYMENT_RESULTS, claim.0.1);
         log.split_at(log.partition_point(|message| message.offset < end)).0
     }
 
-    fn business(&mut self, claim: (Place, i64), before: &View, changes: &[Write], kafka: &Kafka) {
+    fn business(&mut self, claim: (TopicPartition, i64), before: &View, changes: &[Write], kafka: &Kafka) {
         for Write { key, state } in changes {
-            let wrong = match (&*claim.0.0, state) {
-                ("order-journal", Some(state)) => order_is_wrong(key, state, before, kafka),
-                ("inventory-journal", Some(state)) => stock_is_wrong(state),
-                ("saga-journal", Some(state)) => saga_is_wrong(key, state, before, self.waiting(&claim, kafka)),
+            let violation = match (&*claim.0.0, state) {
+                ("order-journal", Some(state)) => order_violation(key, state, before, kafka),
+                ("inventory-journal", Some(state)) => stock_violation(state),
+                ("saga-journal", Some(state)) => saga_violation(key, state, before, self.waiting(&claim, kafka)),
                 _ => None,
             };
-            self.wrong.extend(wrong.map(|why| format!("{key}: {why}")));
+            self.violations.extend(violation.map(|why| format!("{key}: {why}")));
         }
     }
 }
 
-/// An order ends once (what is returned later has ended before), and none is confirmed that nobody paid.
-fn order_is_wrong(key: &str, state: &Json, before: &View, kafka: &Kafka) -> Option<String> {
-    let kept: Ordering = state.read().unwrap();
-    let order = kept.order()?;
+/// An order ends once (a return follows the end), and is confirmed only if it was paid.
+fn order_violation(key: &str, state: &Json, before: &View, kafka: &Kafka) -> Option<String> {
+    let entity: Ordering = state.read().unwrap();
+    let order = entity.order()?;
     let was = before.entity::<Ordering>(key).unwrap();
     let was = was.as_ref().and_then(Ordering::order).filter(|was| !was.is_underway()).map(|was| was.status);
     if let Some(was) = was.filter(|was| *was != order.status && order.status != order::Status::Returned) {
         return Some(format!("it was {was} and becomes {}", order.status));
     }
     let unpaid = order.status.is_fulfilled() && approvals(kafka, order.placed.order_id) == 0;
-    unpaid.then(|| "it is confirmed, and no approval lies on payment-results".to_owned())
+    unpaid.then(|| "it is confirmed without an approval on payment-results".to_owned())
 }
 
-/// No more is promised than there is.
-fn stock_is_wrong(state: &Json) -> Option<String> {
+/// Reserved stock never exceeds the stock on hand.
+fn stock_violation(state: &Json) -> Option<String> {
     let state: Inventory = state.read().unwrap();
     let stock = state.stock().filter(|stock| stock.reserved > stock.on_hand);
     let empty = |known: &&Reservation| known.status == Reserved::Confirmed && known.items.is_empty();
     let confirmed = state.reservation().filter(empty);
-    let stock = stock.map(|stock| format!("more is reserved than there is: {stock:?}"));
-    stock.or_else(|| confirmed.map(|_| "nothing was reserved, and it is confirmed".to_owned()))
+    let stock = stock.map(|stock| format!("reserved exceeds on hand: {stock:?}"));
+    stock.or_else(|| confirmed.map(|_| "a confirmed reservation has no items".to_owned()))
 }
 
-/// No fault of this simulation is one that a person has to look at; and no result is late that lay on its topic when
-/// the partition was claimed.
-fn saga_is_wrong(key: &str, state: &Json, before: &View, waiting: &[Message]) -> Option<String> {
+/// No fault of this simulation needs an operator, and no saga times out whose result was on the topic at the claim.
+fn saga_violation(key: &str, state: &Json, before: &View, waiting: &[Message]) -> Option<String> {
     let Entity::Saga(saga) = state.read().unwrap() else { return None };
     if saga.status == saga::Status::Incident {
         return Some(format!("an incident: {}", state.text()));
@@ -161,15 +159,15 @@ fn saga_is_wrong(key: &str, state: &Json, before: &View, waiting: &[Message]) ->
         Entity::Early { .. } | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) => false,
     };
     let before = before.entity::<Entity>(key).unwrap();
-    let says = |message: &&Message| message.json::<PaymentResult>().is_ok_and(|result| result.order_id.0 == saga.id);
-    let found = waiting.iter().find(says).map(|message| message.offset);
+    let of_saga = |message: &&Message| message.json::<PaymentResult>().is_ok_and(|result| result.order_id.0 == saga.id);
+    let found = waiting.iter().find(of_saga).map(|message| message.offset);
     let newly = !before.is_some_and(|kept| late(&kept)) && late(&Entity::Saga(saga.clone()));
     found
         .filter(|_| newly)
-        .map(|offset| format!("it waited too long for its payment, whose result lay there at {offset}"))
+        .map(|offset| format!("its payment timed out although the result was on the topic at {offset}"))
 }
 
-/// How many different approvals of an order lie where its messages do.
+/// The number of different approvals on the order's partition.
 pub fn approvals(kafka: &Kafka, order: OrderId) -> usize {
     let home = topics::partition_of(order.to_string().as_bytes(), PARTITIONS);
     let approval = |message: &Message| {
@@ -180,7 +178,7 @@ pub fn approvals(kafka: &Kafka, order: OrderId) -> usize {
     kafka.messages(topics::PAYMENT_RESULTS, home).iter().filter_map(approval).collect::<BTreeSet<_>>().len()
 }
 
-/// Results that lie where their order's messages don't, and that nobody put where they do.
+/// Results on another partition than their order's that were not moved there.
 pub fn misplaced(kafka: &Kafka) -> Vec<String> {
     let all = || (0..PARTITIONS).flat_map(|partition| kafka.messages(topics::PAYMENT_RESULTS, partition));
     let from: BTreeSet<&str> = all().filter_map(|message| message.header(header::PUT_BACK_FROM)).collect();
@@ -188,29 +186,31 @@ pub fn misplaced(kafka: &Kafka) -> Vec<String> {
         let home = |order: OrderId| topics::partition_of(order.to_string().as_bytes(), PARTITIONS);
         message.json::<PaymentResult>().is_ok_and(|result| home(result.order_id) != message.partition)
     };
-    let place = |message: &Message| format!("{}/{}/{}", message.topic, message.partition, message.offset);
-    all().filter(strays).map(place).filter(|place| !from.contains(&**place)).collect()
+    let source = |message: &Message| format!("{}/{}/{}", message.topic, message.partition, message.offset);
+    all().filter(strays).map(source).filter(|source| !from.contains(&**source)).collect()
 }
 
-/// Whether the provider said that it took an order's payment.
+/// Returns true if the provider accepted the order's payment.
 pub fn accepted(kafka: &Kafka, order: OrderId) -> bool {
     let home = topics::partition_of(order.to_string().as_bytes(), PARTITIONS);
     let accepts = |message: &Message| {
-        message.json::<ProviderAnswered>().is_ok_and(|said| said.order_id == order && said.outcome == Outcome::Accepted)
+        message
+            .json::<ProviderAnswered>()
+            .is_ok_and(|answer| answer.order_id == order && answer.outcome == Outcome::Accepted)
     };
     kafka.messages(topics::PAYMENT_COMMANDS, home).iter().any(accepts)
 }
 
-fn words(message: &Outgoing) -> Words {
+fn content(message: &Outgoing) -> Content {
     (message.key.clone(), message.value.bytes().map(<[u8]>::to_vec))
 }
 
 fn id_of(message: &Outgoing) -> Id {
-    let id = message.headers.get(header::ID).map_or_else(|| format!("{:?}", words(message)), str::to_owned);
+    let id = message.headers.get(header::ID).map_or_else(|| format!("{:?}", content(message)), str::to_owned);
     (message.topic.to_string(), id)
 }
 
 fn id_of_read(message: &Message) -> Id {
-    let said = || format!("{:?}", (message.key.clone(), message.value.clone()));
-    (message.topic.to_string(), message.header(header::ID).map_or_else(said, str::to_owned))
+    let content = || format!("{:?}", (message.key.clone(), message.value.clone()));
+    (message.topic.to_string(), message.header(header::ID).map_or_else(content, str::to_owned))
 }

@@ -1,5 +1,5 @@
-//! The payment provider: the simulated one of the payment service, which here also keeps books, fails, and loses
-//! answers.
+//! The payment provider: the payment service's simulated provider, with a log of its calls, failures and lost
+//! responses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -11,47 +11,47 @@ use payment_service::provider::call::{Charge, Refund};
 use payment_service::provider::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
 use payment_service::provider::simulated::Simulated;
 
-/// What the provider's books hold.
-pub struct Book {
-    dice: fastrand::Rng,
-    /// Of a hundred calls so many fail.
+/// The charges and refunds that the provider has received.
+pub struct ProviderLog {
+    rng: fastrand::Rng,
+    /// Percentage of calls that fail.
     pub failing: u32,
-    /// The payments that it was asked to take, by id.
+    /// Requested payments, by id.
     pub charges: BTreeMap<String, Charge>,
-    /// The refunds that it made, by order.
+    /// Refunds made, by order.
     pub refunds: BTreeMap<OrderId, BTreeSet<String>>,
-    /// Whether any call failed.
+    /// Whether any call has failed.
     pub failed: bool,
-    /// What a provider would complain of.
-    pub wrong: Vec<String>,
+    /// Conflicting requests.
+    pub violations: Vec<String>,
 }
 
-/// The provider, as the instances of the payment service reach it.
+/// The provider that all instances of the payment service share.
 #[derive(Clone)]
-pub struct Bank {
+pub struct FaultyProvider {
     simulated: Arc<Simulated>,
-    pub book: Arc<Mutex<Book>>,
+    pub log: Arc<Mutex<ProviderLog>>,
 }
 
-impl Bank {
-    pub fn new(dice: fastrand::Rng, failing: u32, delay: Duration) -> Self {
+impl FaultyProvider {
+    pub fn new(rng: fastrand::Rng, failing: u32, delay: Duration) -> Self {
         let charges = BTreeMap::new();
         let refunds = BTreeMap::new();
-        let wrong = Vec::new();
-        let book = Arc::new(Mutex::new(Book { dice, failing, charges, refunds, failed: false, wrong }));
-        Self { simulated: Arc::new(Simulated::new(delay, 0.0)), book }
+        let violations = Vec::new();
+        let log = Arc::new(Mutex::new(ProviderLog { rng, failing, charges, refunds, failed: false, violations }));
+        Self { simulated: Arc::new(Simulated::new(delay, 0.0)), log }
     }
 }
 
-impl Book {
-    /// A call that fails: whether before or after it was carried out, nobody can say.
+impl ProviderLog {
+    /// Draws a failure: `Some(true)` if the call fails after its execution, `Some(false)` if before.
     fn fails(&mut self) -> Option<bool> {
-        let fails = self.dice.u32(0..100) < self.failing;
+        let fails = self.rng.u32(0..100) < self.failing;
         self.failed |= fails;
-        fails.then(|| self.dice.bool())
+        fails.then(|| self.rng.bool())
     }
 
-    /// Whether a payment is approved in the end, asked for or not.
+    /// Returns true if the provider approves this payment, by its cents.
     pub fn takes(&self, charge: &Charge) -> bool {
         !matches!(charge.amount.0 % 100, 13 | 44)
     }
@@ -62,7 +62,7 @@ impl Book {
         };
         let known = self.charges.entry(charge.payment_id.clone()).or_insert_with(|| charge.clone());
         if !same(known) {
-            self.wrong.push(format!("the provider knows {known:?} and is asked for {charge:?}"));
+            self.violations.push(format!("the provider has {known:?} and received {charge:?}"));
         }
     }
 }
@@ -71,20 +71,20 @@ fn no_answer() -> ProviderError {
     ProviderError::Failed("no answer (simulated)".to_owned())
 }
 
-impl PaymentProvider for Bank {
+impl PaymentProvider for FaultyProvider {
     async fn request(&self, charge: &Charge) -> Result<Accepted, ProviderError> {
         let accepted = self.simulated.request(charge).await?;
-        let mut book = self.book.lock().unwrap();
-        let fails = book.fails();
+        let mut log = self.log.lock().unwrap();
+        let fails = log.fails();
         if fails != Some(false) {
-            book.charge(charge);
+            log.charge(charge);
         }
         fails.map_or(Ok(accepted), |_| Err(no_answer()))
     }
 
     async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         let standing = self.simulated.result(charge).await?;
-        self.book.lock().unwrap().fails().map_or(Ok(standing), |_| Err(no_answer()))
+        self.log.lock().unwrap().fails().map_or(Ok(standing), |_| Err(no_answer()))
     }
 
     async fn capture(&self, charge: &Charge, amount: Amount) -> Result<(), ProviderError> {
@@ -93,15 +93,15 @@ impl PaymentProvider for Bank {
 
     async fn cancel(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         let standing = self.simulated.cancel(charge).await?;
-        self.book.lock().unwrap().fails().map_or(Ok(standing), |_| Err(no_answer()))
+        self.log.lock().unwrap().fails().map_or(Ok(standing), |_| Err(no_answer()))
     }
 
     async fn refund(&self, refund: &Refund) -> Result<(), ProviderError> {
         self.simulated.refund(refund).await?;
-        let mut book = self.book.lock().unwrap();
-        let fails = book.fails();
+        let mut log = self.log.lock().unwrap();
+        let fails = log.fails();
         if fails != Some(false) {
-            book.refunds.entry(refund.order).or_default().insert(refund.refund_id.clone());
+            log.refunds.entry(refund.order).or_default().insert(refund.refund_id.clone());
         }
         fails.map_or(Ok(()), |_| Err(no_answer()))
     }

@@ -1,4 +1,4 @@
-//! Two instances of every service share the work, and one of them goes away.
+//! Two instances of every service share the partitions, and one of them is killed or stopped.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use anyhow::{Result, anyhow, ensure};
 use tests::broker::Broker;
 use tests::checker::owners;
 use tests::cluster::Cluster;
+use tests::orders::{Item, PlacedOrder};
 use tests::process::Name;
-use tests::story::{Item, Placed};
 use tests::wait::{PATIENT, until};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-crate::scenarios!(share_the_work, one_of_two_is_killed, one_of_two_stands_still_past_its_session);
+crate::scenarios!(both_instances_process_orders, one_of_two_is_killed, one_of_two_is_stopped_past_its_session_timeout);
 
 /// Waits until every journal's two partitions are owned by two instances.
 async fn shared(cluster: &Arc<Cluster>) -> Result<()> {
@@ -21,7 +21,7 @@ async fn shared(cluster: &Arc<Cluster>) -> Result<()> {
         until(&format!("two owners of {}", name.journal()), PATIENT, || async {
             let owners = owners(cluster, name).await?;
             let different: BTreeSet<_> = owners.values().collect();
-            if different.len() == 2 { Ok(Some(())) } else { Err(anyhow!("they are {owners:?}")) }
+            if different.len() == 2 { Ok(Some(())) } else { Err(anyhow!("the owners are {owners:?}")) }
         })
         .await?;
     }
@@ -29,7 +29,7 @@ async fn shared(cluster: &Arc<Cluster>) -> Result<()> {
 }
 
 /// Places orders at the given instances in turn, all at once.
-async fn place(item: &Item, count: usize, via: &[usize]) -> Result<Vec<Placed>> {
+async fn place(item: &Item, count: usize, via: &[usize]) -> Result<Vec<PlacedOrder>> {
     let mut placing = JoinSet::new();
     for instance in via.iter().copied().cycle().take(count) {
         let draft = item.order(1).via(instance);
@@ -38,20 +38,20 @@ async fn place(item: &Item, count: usize, via: &[usize]) -> Result<Vec<Placed>> 
     placing.join_all().await.into_iter().collect()
 }
 
-async fn share_the_work(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn both_instances_process_orders(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     shared(&cluster).await?;
     let item = cluster.item(100).await?;
     let orders = place(&item, 24, &[0, 1]).await?;
-    let partitions: BTreeSet<_> = orders.iter().map(Placed::partition).collect();
-    ensure!(partitions.len() == 2, "they lie on both partitions");
+    let partitions: BTreeSet<_> = orders.iter().map(PlacedOrder::partition).collect();
+    ensure!(partitions.len() == 2, "not on both partitions");
     for order in &orders {
         order.ends("confirmed").await?;
         order.payment("approved").await?;
     }
-    item.stands(76, 0).await?;
+    item.has_stock(76, 0).await?;
     for order in &orders {
         for instance in 0..2 {
-            order.seen_by(instance).ends("confirmed").await?;
+            order.via(instance).ends("confirmed").await?;
         }
     }
     Ok(())
@@ -63,33 +63,33 @@ async fn one_of_two_is_killed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<(
     let first = place(&item, 20, &[1]).await?;
     for name in Name::ALL {
         if name == Name::Orders {
-            continue; // Its first instance is who is asked.
+            continue; // The second batch uses its first instance.
         }
         cluster.instance(name, 1)?.kill9()?;
     }
     let second = place(&item, 20, &[0]).await?;
     cluster.instance(Name::Orders, 1)?.kill9()?;
     for order in first.iter().chain(&second) {
-        let order = Placed::known(&cluster, &order.id);
+        let order = PlacedOrder::with_id(&cluster, &order.id);
         order.ends("confirmed").await?;
         order.payment("approved").await?;
     }
-    item.stands(60, 0).await?;
+    item.has_stock(60, 0).await?;
     for name in Name::ALL {
         cluster.instance(name, 1)?.restart().await?;
     }
     shared(&cluster).await
 }
 
-async fn one_of_two_stands_still_past_its_session(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn one_of_two_is_stopped_past_its_session_timeout(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     shared(&cluster).await?;
     let item = cluster.item(100).await?;
     let customer = Uuid::new_v4().to_string();
     for name in Name::ALL {
         cluster.instance(name, 1)?.sigstop()?;
     }
-    // What stands still owns a partition until its session is over: orders end only after the take-over, and a POST
-    // whose outcome was not known in time may be refused.
+    // A stopped instance owns a partition until its session expires: orders end only after the takeover, and a POST
+    // whose outcome is not known in time may fail.
     let mut placing = JoinSet::new();
     for _ in 0..20 {
         let draft = item.order(1).by(&customer);
@@ -99,21 +99,21 @@ async fn one_of_two_stands_still_past_its_session(cluster: Arc<Cluster>, _: Arc<
     for name in Name::ALL {
         cluster.instance(name, 1)?.sigcont()?;
     }
-    ensure!(ended.iter().any(Result::is_ok), "some are taken: {ended:?}");
+    ensure!(ended.iter().any(Result::is_ok), "no order was accepted: {ended:?}");
     for name in Name::ALL {
         cluster.instance(name, 1)?.ready().await?;
     }
     let listed = cluster.orders(&format!("&customerId={customer}")).await?;
-    ensure!(listed.len() >= ended.iter().filter(|e| e.is_ok()).count(), "what was acknowledged is listed");
+    ensure!(listed.len() >= ended.iter().filter(|e| e.is_ok()).count(), "an acknowledged order is not listed");
     for order in &listed {
-        let order = Placed::known(&cluster, order["id"].as_str().unwrap_or_default());
+        let order = PlacedOrder::with_id(&cluster, order["id"].as_str().unwrap_or_default());
         order.ends("confirmed").await?;
         order.payment("approved").await?;
     }
     let left = 100 - i64::try_from(listed.len())?;
-    item.stands(left, 0).await?;
+    item.has_stock(left, 0).await?;
     for order in place(&item, 10, &[0, 1]).await? {
         order.ends("confirmed").await?;
     }
-    item.stands(left - 10, 0).await
+    item.has_stock(left - 10, 0).await
 }

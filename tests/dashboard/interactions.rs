@@ -1,92 +1,96 @@
-//! What people do with the dashboard.
+//! A user's interactions with the dashboard.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use tests::cluster::{Cluster, PASSWORD, USER};
+use tests::orders::{PlacedOrder, RESULTS};
 use tests::process::Name;
-use tests::story::{Placed, RESULTS};
 use tests::wait::{PATIENT, SOON, until, until_is};
 use uuid::Uuid;
 
 use crate::browser::{Chromium, Tab};
 
-crate::played!(
-    only_the_right_password_opens_it,
-    the_numbers_move_without_a_reload,
-    an_order_that_waits_is_found_and_goes_on,
+crate::browser_tests!(
+    only_the_right_password_logs_in,
+    the_numbers_update_without_a_reload,
+    a_waiting_order_is_found_and_continues,
     an_incident_is_resolved_in_the_page,
     many_are_retried_after_a_dry_run,
-    what_customers_write_is_only_text,
+    customers_input_is_escaped,
     a_dead_letter_is_read_and_put_back,
-    a_viewer_looks_and_cannot_act,
-    it_is_used_with_the_keyboard_alone,
-    it_speaks_portuguese,
-    a_lost_connection_says_so_and_comes_back,
+    a_viewer_cannot_change_anything,
+    it_works_with_the_keyboard_alone,
+    it_is_translated_to_portuguese,
+    a_lost_connection_is_shown_and_recovers,
 );
 
-async fn only_the_right_password_opens_it(_: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+async fn only_the_right_password_logs_in(_: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
     let tab = chromium.tab().await?;
     tab.go("/sagas?status=running").await?;
-    ensure!(tab.at().await?.starts_with("/login?next="), "who is not logged in is asked: {}", tab.at().await?);
+    ensure!(tab.location().await?.starts_with("/login?next="), "no redirect to the login: {}", tab.location().await?);
     tab.fill("#user", USER).await?;
     tab.fill("#password", "guess").await?;
     tab.submit("form.login button").await?;
-    tab.shows("[role=alert]", "Wrong user or password").await?;
+    tab.wait_for_text("[role=alert]", "Wrong user or password").await?;
     tab.fill("#user", USER).await?;
     tab.fill("#password", PASSWORD).await?;
     tab.submit("form.login button").await?;
-    ensure!(tab.at().await? == "/sagas?status=running", "it leads to what was asked for: {}", tab.at().await?);
-    ensure!(tab.eval("document.cookie").await? == "", "no script sees the session");
+    ensure!(
+        tab.location().await? == "/sagas?status=running",
+        "no redirect to the requested page: {}",
+        tab.location().await?
+    );
+    ensure!(tab.eval("document.cookie").await? == "", "scripts can read the session");
     tab.submit(".out button").await?;
-    ensure!(tab.at().await? == "/login", "logged out: {}", tab.at().await?);
+    ensure!(tab.location().await? == "/login", "not logged out: {}", tab.location().await?);
     tab.go("/").await?;
-    ensure!(tab.at().await? == "/login", "and that holds: {}", tab.at().await?);
+    ensure!(tab.location().await? == "/login", "logged in again: {}", tab.location().await?);
     Ok(())
 }
 
-/// How many began at a step of the new version, as the page shows it.
-async fn begun(tab: &Tab, step: &str) -> Result<u64> {
+/// The number of starts of a step, as the page shows it.
+async fn started(tab: &Tab, step: &str) -> Result<u64> {
     let script = format!("document.querySelector('tr[data-row=\"{step}\"] td:nth-of-type(3)')?.innerText");
-    let told = tab.eval(&script).await?;
-    Ok(told.as_str().unwrap_or_default().replace(',', "").parse().unwrap_or(0))
+    let text = tab.eval(&script).await?;
+    Ok(text.as_str().unwrap_or_default().replace(',', "").parse().unwrap_or(0))
 }
 
-async fn the_numbers_move_without_a_reload(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+async fn the_numbers_update_without_a_reload(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
     let tab = chromium.logged_in().await?;
-    tab.size(1440, 500, false).await?;
-    tab.shows("h1", "Order").await?;
-    let before = begun(&tab, "reserve").await?;
-    // Somebody has scrolled, and stands on a link of the table.
+    tab.set_size(1440, 500, false).await?;
+    tab.wait_for_text("h1", "Order").await?;
+    let before = started(&tab, "reserve").await?;
+    // The user has scrolled and focused a link of the table.
     tab.eval("window.same = true; document.querySelector('tr[data-row=finalize] a').focus()").await?;
     tab.eval("window.scrollTo(0, 200)").await?;
-    ensure!(tab.eval("window.scrollY > 0").await? == true, "it is too short to be scrolled");
-    let place = "(document.querySelector('tr[data-row=finalize]').getBoundingClientRect().top)";
-    let before_it = tab.eval(place).await?;
+    ensure!(tab.eval("window.scrollY > 0").await? == true, "the page is too short to scroll");
+    let top = "(document.querySelector('tr[data-row=finalize]').getBoundingClientRect().top)";
+    let before_it = tab.eval(top).await?;
     let item = cluster.item(10).await?;
     let mut orders = Vec::new();
     for _ in 0..3 {
         orders.push(item.order(1).place().await?);
     }
-    until_is("orders begun", before + 3, SOON, || begun(&tab, "reserve")).await?;
-    tab.sees(
-        "them in the drawing",
+    until_is("started orders", before + 3, SOON, || started(&tab, "reserve")).await?;
+    tab.wait_until(
+        "the orders in the diagram",
         "[...document.querySelectorAll('[data-step=payment-result] text')].some(t => \
               /[1-9]\\d* here/.test(t.textContent))",
     )
     .await?;
-    ensure!(tab.eval("window.same").await? == true, "the page was loaded anew");
-    ensure!(tab.eval("document.activeElement.closest('tr')?.dataset.row").await? == "finalize", "the focus went away");
+    ensure!(tab.eval("window.same").await? == true, "the page was reloaded");
+    ensure!(tab.eval("document.activeElement.closest('tr')?.dataset.row").await? == "finalize", "the focus was lost");
     let from = before_it.as_f64().unwrap_or_default();
-    let to = tab.eval(place).await?.as_f64().unwrap_or_default();
-    ensure!((from - to).abs() <= 2.0, "what was at {from} jumped to {to}");
+    let to = tab.eval(top).await?.as_f64().unwrap_or_default();
+    ensure!((from - to).abs() <= 2.0, "the row moved from {from} to {to}");
     for order in &orders {
         order.result("approved").await?;
         order.ends("confirmed").await?;
     }
-    tab.sees(
-        "none of them there any more",
+    tab.wait_until(
+        "the orders at the last step",
         &format!(
             "document.querySelector('tr[data-row=conclude] td:nth-of-type(3)').innerText.replace(',', '') >= {}",
             before + 3
@@ -95,36 +99,36 @@ async fn the_numbers_move_without_a_reload(cluster: &Arc<Cluster>, chromium: &mu
     .await
 }
 
-async fn an_order_that_waits_is_found_and_goes_on(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+async fn a_waiting_order_is_found_and_continues(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
     let order = cluster.item(5).await?.order(1).place().await?;
     order.payment("pending").await?;
     let tab = chromium.logged_in().await?;
-    // From the flow to who waits for the payment, and there to the one order.
-    tab.sees("the step as a link", "!!document.querySelector('tr[data-row=payment-result] a')").await?;
+    // From the flow to the sagas that wait for the payment, and to the order.
+    tab.wait_until("the step as a link", "!!document.querySelector('tr[data-row=payment-result] a')").await?;
     tab.submit("tr[data-row=payment-result] a").await?;
-    ensure!(tab.at().await?.contains("step=payment-result"), "{}", tab.at().await?);
+    ensure!(tab.location().await?.contains("step=payment-result"), "{}", tab.location().await?);
     tab.fill("input[name=id]", &order.id).await?;
     tab.submit("form.filter button").await?;
-    tab.sees("one row", "document.querySelectorAll('tbody tr').length === 1").await?;
+    tab.wait_until("one row", "document.querySelectorAll('tbody tr').length === 1").await?;
     tab.submit("tbody th a").await?;
-    ensure!(tab.at().await? == format!("/sagas/{}", order.id), "{}", tab.at().await?);
-    tab.shows(".top .status", "running").await?;
-    tab.shows("#step-payment-result summary", "Wait for the payment").await?;
+    ensure!(tab.location().await? == format!("/sagas/{}", order.id), "{}", tab.location().await?);
+    tab.wait_for_text(".top .status", "running").await?;
+    tab.wait_for_text("#step-payment-result summary", "Wait for the payment").await?;
     tab.eval("window.same = true").await?;
     order.result("approved").await?;
-    tab.shows(".top .status", "completed").await?;
-    tab.shows("dl.facts", "confirmed").await?;
-    ensure!(tab.eval("window.same").await? == true, "the page was loaded anew");
-    // What was said is there: the command to the stock, and the callback.
+    tab.wait_for_text(".top .status", "completed").await?;
+    tab.wait_for_text("dl.facts", "confirmed").await?;
+    ensure!(tab.eval("window.same").await? == true, "the page was reloaded");
+    // The messages are shown: the command to the inventory, and the callback.
     tab.click("#step-reserve summary").await?;
-    tab.shows("#step-reserve pre", &order.id).await?;
+    tab.wait_for_text("#step-reserve pre", &order.id).await?;
     tab.click("#step-payment-result summary").await?;
-    tab.shows("#step-payment-result pre", "approved").await
+    tab.wait_for_text("#step-payment-result pre", "approved").await
 }
 
-/// Orders whose payment can neither be asked for nor called back: incidents. The payment service is left down, since
-/// with its late answers they would go on by themselves.
-async fn incidents(cluster: &Arc<Cluster>, count: usize) -> Result<Vec<Placed>> {
+/// Places orders whose payment can neither be requested nor compensated, so that they become incidents. The payment
+/// service is left stopped, since its late replies would resolve them.
+async fn incidents(cluster: &Arc<Cluster>, count: usize) -> Result<Vec<PlacedOrder>> {
     let item = cluster.item(10).await?;
     let payments = cluster.service(Name::Payments)?;
     payments.sigterm().await?;
@@ -142,14 +146,14 @@ async fn incidents(cluster: &Arc<Cluster>, count: usize) -> Result<Vec<Placed>> 
 async fn an_incident_is_resolved_in_the_page(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
     let order = incidents(cluster, 1).await?.remove(0);
     let tab = chromium.logged_in().await?;
-    tab.shows(".banner", "incident").await?;
+    tab.wait_for_text(".banner", "incident").await?;
     tab.go(&format!("/sagas/{}", order.id)).await?;
-    tab.shows(".top .status", "incident").await?;
+    tab.wait_for_text(".top .status", "incident").await?;
     tab.click("[data-act=resolve] summary").await?;
     tab.fill("[data-act=resolve] input[name=why]", "refunded by hand").await?;
     tab.submit("[data-act=resolve] button").await?;
-    tab.shows(".banner", "refunded by hand").await?;
-    tab.shows(".top .status", "compensated").await?;
+    tab.wait_for_text(".banner", "refunded by hand").await?;
+    tab.wait_for_text(".top .status", "compensated").await?;
     let saga = order.saga().await?;
     ensure!(saga["operations"][0]["by"] == USER && saga["operations"][0]["action"] == "resolve", "{saga:#}");
     order.ends("payment_not_completed").await?;
@@ -161,21 +165,24 @@ async fn many_are_retried_after_a_dry_run(cluster: &Arc<Cluster>, chromium: &mut
     let orders = incidents(cluster, 2).await?;
     let tab = chromium.logged_in().await?;
     tab.go("/incidents").await?;
-    tab.shows("tr[data-row=request-payment] td:nth-of-type(2)", "2").await?;
+    tab.wait_for_text("tr[data-row=request-payment] td:nth-of-type(2)", "2").await?;
     tab.submit("tr[data-row=request-payment] td:last-of-type a").await?;
-    tab.choose("select[name=action]", "retry").await?;
+    tab.select("select[name=action]", "retry").await?;
     tab.fill("input[name=why]", "the payment service is back").await?;
     tab.submit("form.act button").await?;
     for order in &orders {
         let row = format!("!!document.querySelector('tr[data-row=\"{}\"]')", order.id);
-        tab.sees("each of them listed", &row).await?;
+        tab.wait_until("each order in the list", &row).await?;
         let saga = order.saga().await?;
-        ensure!(saga["status"] == "incident" && saga["operations"] == json!([]), "nothing is done yet: {saga:#}");
+        ensure!(
+            saga["status"] == "incident" && saga["operations"] == json!([]),
+            "the dry run changed the saga: {saga:#}"
+        );
     }
-    ensure!(tab.eval("document.querySelectorAll('tbody tr').length").await? == 2, "and no others");
+    ensure!(tab.eval("document.querySelectorAll('tbody tr').length").await? == 2, "other orders are listed");
     tab.submit("form.act button").await?;
-    tab.shows(".banner", "2 of 2 done").await?;
-    // They tried again, and with the service back they come to their end.
+    tab.wait_for_text(".banner", "2 of 2 done").await?;
+    // The sagas retry, and end when the service is available.
     for order in &orders {
         let saga = order.saga().await?;
         ensure!(saga["operations"][0]["action"] == "retry" && saga["operations"][0]["by"] == USER, "{saga:#}");
@@ -185,10 +192,10 @@ async fn many_are_retried_after_a_dry_run(cluster: &Arc<Cluster>, chromium: &mut
         order.ends("payment_not_completed").await?;
     }
     tab.go("/incidents").await?;
-    tab.shows(".banner", "No open incidents").await
+    tab.wait_for_text(".banner", "No open incidents").await
 }
 
-async fn what_customers_write_is_only_text(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+async fn customers_input_is_escaped(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
     let id = Uuid::new_v4().to_string();
     let evil = "<script>window.evil = true</script><img src=x onerror='window.evil = true'>";
     let order = json!({
@@ -196,17 +203,17 @@ async fn what_customers_write_is_only_text(cluster: &Arc<Cluster>, chromium: &mu
         "items": [{"id": Uuid::new_v4(), "name": evil, "amountMinor": 1050, "quantity": 1}],
     });
     cluster.kafka.event("created-orders", "order.created", &id, &order).await?;
-    let order = Placed::known(cluster, &id);
+    let order = PlacedOrder::with_id(cluster, &id);
     until("its saga", SOON, || async { Ok((!order.saga().await?.is_null()).then_some(())) }).await?;
     let tab = chromium.logged_in().await?;
     let customer = format!("/sagas?customer={}", evil.replace(' ', "%20").replace('\'', "%27"));
     for path in [format!("/sagas?id={id}"), format!("/sagas/{id}"), customer] {
         tab.go(&path).await?;
-        tab.sees("the saga", "document.querySelector('main').innerText.includes('<script>')").await?;
+        tab.wait_until("the saga", "document.querySelector('main').innerText.includes('<script>')").await?;
         ensure!(tab.eval("window.evil === undefined").await? == true, "a customer's script ran at {path}");
         ensure!(tab.eval("document.querySelectorAll('main script, main img').length").await? == 0, "at {path}");
     }
-    // And no script that is not ours would run.
+    // The content security policy blocks inline scripts.
     tab.eval(
         "document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.evil = 1' }))",
     )
@@ -221,119 +228,119 @@ async fn a_dead_letter_is_read_and_put_back(cluster: &Arc<Cluster>, chromium: &m
     cluster.dead_letter(RESULTS, broken.as_bytes()).await?;
     let tab = chromium.logged_in().await?;
     tab.go("/throughput").await?;
-    tab.shows("tr[data-row=orchestrator]", "orchestrator@").await?;
-    tab.sees(
+    tab.wait_for_text("tr[data-row=orchestrator]", "orchestrator@").await?;
+    tab.wait_until(
         "a dead letter",
         "parseInt(document.querySelector('tr[data-row=\"payment-results.dlq\"] td')?.innerText) > 0",
     )
     .await?;
     tab.submit("tr[data-row='payment-results.dlq'] a").await?;
-    tab.shows("details.letter .reason", "the value is not of this topic's format").await?;
+    tab.wait_for_text("details.letter .reason", "the value is not of this topic's format").await?;
     tab.click("details.letter summary").await?;
-    tab.shows("details.letter", "orderId").await?;
+    tab.wait_for_text("details.letter", "orderId").await?;
     tab.fill("details.letter input[name=why]", "let us see").await?;
     tab.submit("details.letter button").await?;
-    tab.shows(".banner", "Put back").await?;
-    tab.sees(
-        "who did it",
+    tab.wait_for_text(".banner", "Put back").await?;
+    tab.wait_until(
+        "the operator's name",
         &format!(
             "[...document.querySelectorAll('details.letter summary')].some(s => \
               s.innerText.includes('put back by {USER}'))"
         ),
     )
     .await?;
-    // It can't be read this time either.
-    until("it to come back", SOON, || async {
-        let lying = cluster.kafka.read("payment-results.dlq").await?;
-        Ok((lying.iter().filter(|letter| letter.value == broken.as_bytes()).count() == 2).then_some(()))
+    // It is unreadable again.
+    until("a second dead letter", SOON, || async {
+        let letters = cluster.kafka.read("payment-results.dlq").await?;
+        Ok((letters.iter().filter(|letter| letter.value == broken.as_bytes()).count() == 2).then_some(()))
     })
     .await
 }
 
-async fn a_viewer_looks_and_cannot_act(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+async fn a_viewer_cannot_change_anything(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
     let order = cluster.item(5).await?.order(1).place().await?;
     order.payment("pending").await?;
     let tab = chromium.tab().await?;
     tab.log_in("guest", PASSWORD).await?;
     tab.go(&format!("/sagas/{}", order.id)).await?;
-    tab.shows(".top .status", "running").await?;
-    ensure!(tab.eval("document.querySelectorAll('main form').length").await? == 0, "a viewer is offered an act");
+    tab.wait_for_text(".top .status", "running").await?;
+    ensure!(tab.eval("document.querySelectorAll('main form').length").await? == 0, "a viewer sees a form");
     let forged = format!(
         "fetch('/sagas/{}/act', {{ method: 'POST', body: new URLSearchParams({{ action: 'cancel', why: 'x', \
          csrf: document.querySelector('[name=csrf]').value }}) }}).then((answer) => answer.status)",
         order.id
     );
-    ensure!(tab.eval(&forged).await? == 403, "a viewer acts by hand");
+    ensure!(tab.eval(&forged).await? == 403, "a viewer's forged request succeeds");
     let api = cluster.service(Name::Orchestrator)?.url(&format!("/api/sagas/{}/actions", order.id));
     let answer =
         cluster.http.post(api).basic_auth("guest", Some(PASSWORD)).json(&json!({"action": "cancel", "why": "x"}));
     ensure!(answer.send().await?.status() == 403);
-    // And an operator's form without its token is nobody's.
+    // An operator's form without its CSRF token is rejected.
     let tab = chromium.logged_in().await?;
     tab.go(&format!("/sagas/{}", order.id)).await?;
     let forged = forged.replace("document.querySelector('[name=csrf]').value", "'guessed'");
-    ensure!(tab.eval(&forged).await? == 403, "a form of another site acts");
+    ensure!(tab.eval(&forged).await? == 403, "a form of another site succeeds");
     order.result("approved").await?;
     order.ends("confirmed").await
 }
 
-async fn it_is_used_with_the_keyboard_alone(_: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+async fn it_works_with_the_keyboard_alone(_: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
     let tab = chromium.tab().await?;
     tab.go("/login").await?;
-    tab.types(USER).await?;
+    tab.type_text(USER).await?;
     tab.press("Tab").await?;
-    tab.types(PASSWORD).await?;
+    tab.type_text(PASSWORD).await?;
     tab.eval("window.before = true").await?;
     tab.press("Enter").await?;
-    tab.sees("the first page", "window.before !== true && location.pathname === '/'").await?;
+    tab.wait_until("the first page", "window.before !== true && location.pathname === '/'").await?;
     tab.eval("document.body.focus()").await?;
-    // The first stop leads past the head, the next ones through it.
+    // The first tab stop skips the header, the next ones are in it.
     tab.eval("document.querySelector('.skip').focus()").await?;
     for _ in 0..3 {
         tab.press("Tab").await?;
     }
-    ensure!(tab.eval("document.activeElement.innerText").await? == "Sagas", "the third stop is the list");
+    ensure!(tab.eval("document.activeElement.innerText").await? == "Sagas", "the third tab stop is not the list");
     let outline = tab.eval("getComputedStyle(document.activeElement).outlineStyle").await?;
-    ensure!(outline == "solid", "where the focus is can't be seen: {outline}");
+    ensure!(outline == "solid", "the focus is not visible: {outline}");
     tab.eval("window.before = true").await?;
     tab.press("Enter").await?;
-    tab.sees("the list", "window.before !== true && location.pathname === '/sagas'").await
+    tab.wait_until("the list", "window.before !== true && location.pathname === '/sagas'").await
 }
 
-async fn it_speaks_portuguese(_: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+async fn it_is_translated_to_portuguese(_: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
     let tab = chromium.tab().await?;
-    tab.language("pt-BR,pt;q=0.9,en;q=0.5").await?;
+    tab.set_languages("pt-BR,pt;q=0.9,en;q=0.5").await?;
     tab.log_in(USER, PASSWORD).await?;
     ensure!(tab.eval("document.documentElement.lang").await? == "pt");
     for (path, words) in
         [("/", "Fluxo"), ("/incidents", "Incidentes abertos"), ("/throughput", "Vazão"), ("/definitions", "Definições")]
     {
         tab.go(path).await?;
-        tab.shows("h1", words).await?;
+        tab.wait_for_text("h1", words).await?;
     }
     tab.go("/").await?;
-    tab.sees(
+    tab.wait_until(
         "the steps in Portuguese",
         "document.querySelector('[data-step=reserve]').textContent.includes('Reservar')",
     )
     .await?;
-    // So it stays when it is kept up to date.
-    tab.sees("a change", "document.getElementById('lag').innerText.startsWith('Atualizado')").await
+    // Live updates are translated, too.
+    tab.wait_until("a live update", "document.getElementById('lag').innerText.startsWith('Atualizado')").await
 }
 
-async fn a_lost_connection_says_so_and_comes_back(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+async fn a_lost_connection_is_shown_and_recovers(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
     let tab = chromium.logged_in().await?;
     tab.go("/sagas").await?;
-    tab.sees("it is live", "document.getElementById('lost').hidden").await?;
+    tab.wait_until("the live connection", "document.getElementById('lost').hidden").await?;
     let orchestrator = cluster.service(Name::Orchestrator)?;
-    orchestrator.sigterm().await.context("an open page keeps it from ending")?;
-    tab.sees("that the connection is lost", "!document.getElementById('lost').hidden").await?;
+    orchestrator.sigterm().await.context("an open page delays the shutdown")?;
+    tab.wait_until("the notice of the lost connection", "!document.getElementById('lost').hidden").await?;
     orchestrator.restart().await?;
-    // A restart has forgotten who was logged in: it leads there, and back.
-    tab.sees("the login", "location.pathname === '/login'").await?;
+    // Sessions are lost at a restart: the page redirects to the login, and back.
+    tab.wait_until("the login", "location.pathname === '/login'").await?;
     tab.fill("#user", USER).await?;
     tab.fill("#password", PASSWORD).await?;
     tab.submit("form.login button").await?;
-    ensure!(tab.at().await? == "/sagas", "{}", tab.at().await?);
+    ensure!(tab.location().await? == "/sagas", "{}", tab.location().await?);
     Ok(())
 }

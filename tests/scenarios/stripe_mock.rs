@@ -1,5 +1,5 @@
-//! stripe-mock, which Stripe makes: it holds every request against the description of Stripe's API. Its answers are
-//! always the same examples, so what is looked at is that it takes what the client asks.
+//! stripe-mock, made by Stripe, validates every request against the description of Stripe's API. It always returns the
+//! same examples, so the test checks that it accepts the client's requests.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -14,14 +14,14 @@ use tests::machine;
 use tests::process::Group;
 use tests::wait::{SOON, until};
 
-/// The program, where there is one: `./dev test` says where, and builds it if it can.
+/// The program, if there is one: `./dev test` builds it and names it in `STRIPE_MOCK`.
 pub(crate) fn program() -> Option<PathBuf> {
     std::env::var_os("STRIPE_MOCK").map(PathBuf::from).filter(|path| path.is_file())
 }
 
-/// Every request that the client makes is one of Stripe's API.
+/// stripe-mock accepts every request of the client.
 pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
-    let program = program().context("STRIPE_MOCK is no program")?;
+    let program = program().context("STRIPE_MOCK names no program")?;
     let port = machine::free_ports(1)?;
     let mut command = Command::new(program);
     command.args(["-http-port", &port.to_string()]).stdin(Stdio::null());
@@ -31,10 +31,10 @@ pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
     let base_url = format!("http://127.0.0.1:{port}");
     let client = tests::http::client().build()?;
     let url = format!("{base_url}/v1/payment_intents");
-    let asks = || async { Ok(client.get(&url).bearer_auth("sk_test_123").send().await.ok()) };
-    ensure!(until("stripe-mock to answer", SOON, asks).await?.status().is_success(), "it lists intents");
+    let list = || async { Ok(client.get(&url).bearer_auth("sk_test_123").send().await.ok()) };
+    ensure!(until("stripe-mock to answer", SOON, list).await?.status().is_success(), "no list of intents");
     let wrong = client.post(&url).bearer_auth("sk_test_123").form(&[("amount", "1"), ("no_such", "x")]).send().await?;
-    ensure!(wrong.status().is_client_error(), "it does look at what it is asked");
+    ensure!(wrong.status().is_client_error(), "an invalid request is accepted");
 
     let stripe = Stripe::new(&StripeSettings {
         base_url,
@@ -49,7 +49,7 @@ pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
         charge.reference = stripe.request(&charge).await?.reference;
         ensure!(charge.reference.as_deref().is_some_and(|id| id.starts_with("pi_")), "{charge:?}");
     }
-    // The example is one that was declined, and stays so whatever is done.
+    // The example intent is declined, whatever the request.
     for standing in
         [stripe.result(&charge).await, stripe.confirm(&charge, "pm_card_visa").await, stripe.cancel(&charge).await]
     {

@@ -1,5 +1,5 @@
-//! The services' APIs are as they describe themselves: schemathesis makes requests out of each description, right and
-//! wrong ones, and holds every answer against it. What it finds is the same each time: it is not left to chance.
+//! The services' APIs match their OpenAPI descriptions: schemathesis generates valid and invalid requests from each
+//! description and validates every response. The generation is deterministic.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,20 +14,20 @@ use tests::files;
 use tests::process::{Group, Name};
 
 crate::scenarios!(
-    the_payments_api_is_as_described,
-    the_stocks_api_is_as_described,
-    the_orders_api_is_as_described,
-    the_orchestrators_api_is_as_described,
-    what_was_asked_for_is_said_as_documented,
+    the_payments_api_matches_its_description,
+    the_inventory_api_matches_its_description,
+    the_orders_api_matches_its_description,
+    the_orchestrators_api_matches_its_description,
+    the_resulting_messages_match_the_contract,
 );
 
-/// What every answer must keep to.
+/// The checks of every response.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
                       response_schema_conformance";
 /// The longest run against one service on a busy machine.
 const LONGEST: Duration = Duration::from_secs(240);
 
-/// The program: `./dev test` fetches it and says where it is.
+/// The program, which `./dev test` fetches and names in `SCHEMATHESIS`.
 fn program() -> Result<PathBuf> {
     let named = std::env::var_os("SCHEMATHESIS").map(PathBuf::from);
     named.filter(|path| path.is_file()).context(
@@ -36,9 +36,8 @@ fn program() -> Result<PathBuf> {
     )
 }
 
-/// Holds a service against its description; `id` stands in for every `{id}` of a path, so that there is something
-/// behind it.
-async fn is_as_described(cluster: &Cluster, name: Name, description: &str, id: &str, login: &[&str]) -> Result<()> {
+/// Checks a service against its description. `id` is used for every `{id}` of a path, so that the resource exists.
+async fn matches_description(cluster: &Cluster, name: Name, description: &str, id: &str, login: &[&str]) -> Result<()> {
     let program = program()?;
     let service = cluster.service(name)?;
     let directory = cluster.scratch(&format!("schemathesis-{}", name.binary()))?;
@@ -50,43 +49,43 @@ async fn is_as_described(cluster: &Cluster, name: Name, description: &str, id: &
     let log = directory.join("log");
     let status = Group::start(&mut command, &log)?.ended(LONGEST).await;
     let status = status.with_context(|| files::tail(&log, 20))?;
-    let said = std::fs::read_to_string(&log)?;
-    ensure!(status.success(), "schemathesis against {}:\n{said}", name.binary());
-    let tested = said.lines().find_map(|line| line.trim().strip_prefix("Tested: ")?.trim().parse::<usize>().ok());
-    let selected = said.matches(" selected / ").count();
-    ensure!(tested.is_some_and(|tested| tested > 0) && selected == 1, "nothing was asked: {said}");
+    let output = std::fs::read_to_string(&log)?;
+    ensure!(status.success(), "schemathesis against {}:\n{output}", name.binary());
+    let tested = output.lines().find_map(|line| line.trim().strip_prefix("Tested: ")?.trim().parse::<usize>().ok());
+    let selected = output.matches(" selected / ").count();
+    ensure!(tested.is_some_and(|tested| tested > 0) && selected == 1, "no operation was tested: {output}");
     Ok(())
 }
 
-/// An order that went all the way, so that there is something behind an id.
+/// The id of a confirmed order.
 async fn an_order(cluster: &Arc<Cluster>) -> Result<String> {
     let order = cluster.item(1000).await?.order(1).place().await?;
     order.ends("confirmed").await?;
     Ok(order.id)
 }
 
-async fn the_payments_api_is_as_described(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn the_payments_api_matches_its_description(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let id = an_order(&cluster).await?;
-    is_as_described(&cluster, Name::Payments, "/openapi.json", &id, &[]).await
+    matches_description(&cluster, Name::Payments, "/openapi.json", &id, &[]).await
 }
 
-async fn the_stocks_api_is_as_described(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn the_inventory_api_matches_its_description(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let id = an_order(&cluster).await?;
-    is_as_described(&cluster, Name::Inventory, "/openapi.json", &id, &[]).await
+    matches_description(&cluster, Name::Inventory, "/openapi.json", &id, &[]).await
 }
 
-async fn the_orders_api_is_as_described(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn the_orders_api_matches_its_description(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let id = an_order(&cluster).await?;
-    is_as_described(&cluster, Name::Orders, "/openapi.json", &id, &[]).await
+    matches_description(&cluster, Name::Orders, "/openapi.json", &id, &[]).await
 }
 
-async fn the_orchestrators_api_is_as_described(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn the_orchestrators_api_matches_its_description(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let id = an_order(&cluster).await?;
     let login = format!("{USER}:{PASSWORD}");
-    is_as_described(&cluster, Name::Orchestrator, "/api/openapi.json", &id, &["--auth", &login]).await
+    matches_description(&cluster, Name::Orchestrator, "/api/openapi.json", &id, &["--auth", &login]).await
 }
 
-async fn what_was_asked_for_is_said_as_documented(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn the_resulting_messages_match_the_contract(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let mut wrong = Vec::new();
     checker::documented(&cluster, &mut wrong).await?;
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));

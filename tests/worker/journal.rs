@@ -1,5 +1,4 @@
-//! The journal as the rule has it, read while it is written: who owns what, what is summed, what was decided to be
-//! sent.
+//! Reads the journal by the validity rule while it is written: owners, sums, and decided outputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,9 +16,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use tests::process::Name;
 use tests::sums::Sum;
 
-/// What the valid journal says.
+/// The state of the valid journal.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub struct JournalState {
     readers: BTreeMap<i32, Reader>,
     /// Partition to the instance that claimed it last.
     pub owners: BTreeMap<i32, String>,
@@ -36,9 +35,9 @@ pub struct Ledger {
     pub void: usize,
 }
 
-impl Ledger {
-    /// Takes the next record of a partition.
-    pub fn take(&mut self, partition: i32, offset: i64, value: &[u8]) -> Result<()> {
+impl JournalState {
+    /// Applies the next record of a partition.
+    pub fn apply(&mut self, partition: i32, offset: i64, value: &[u8]) -> Result<()> {
         let record = Record::decode(value)?;
         match (self.readers.entry(partition).or_default().judge(offset, record.head()), record) {
             (_, Record::Claim(claim)) => {
@@ -66,12 +65,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// How many messages are in the sums.
+    /// The number of commands in the sums.
     pub fn counted(&self) -> u64 {
         self.sums.values().map(|sum| sum.count).sum()
     }
 
-    /// The processes that own something, when every partition has an owner.
+    /// The process ids of the owners, once every partition has one.
     pub fn owning(&self, partitions: usize) -> BTreeSet<u32> {
         if self.owners.len() < partitions {
             return BTreeSet::new();
@@ -80,14 +79,14 @@ impl Ledger {
     }
 }
 
-/// Reads the journal in a thread of its own until it is dropped.
-pub struct Watch {
-    ledger: Arc<Mutex<Ledger>>,
+/// Reads the journal on a separate thread until it is dropped.
+pub struct JournalWatcher {
+    state: Arc<Mutex<JournalState>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Watch {
+impl JournalWatcher {
     pub fn start(brokers: &str, partitions: i32) -> Result<Self> {
         let mut settings = ClientConfig::new();
         settings.set("bootstrap.servers", brokers).set("group.id", "watch").set("enable.auto.commit", "false");
@@ -98,33 +97,33 @@ impl Watch {
             list.add_partition_offset(Name::Sums.journal(), partition, Offset::Beginning)?;
         }
         consumer.assign(&list)?;
-        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        let state = Arc::new(Mutex::new(JournalState::default()));
         let stop = Arc::new(AtomicBool::new(false));
-        let to = Arc::clone(&ledger);
+        let shared = Arc::clone(&state);
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
-                // Errors pass when the broker is back; a record that can't be read is found by the check at the end.
+                // Errors end when the broker is available again; the final check reports unreadable records.
                 let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) else { continue };
                 let value = message.payload().unwrap_or_default();
-                if let Err(error) = lock(&to).take(message.partition(), message.offset(), value) {
+                if let Err(error) = lock(&shared).apply(message.partition(), message.offset(), value) {
                     eprintln!("{}:{}: {error:#}", message.partition(), message.offset());
                 }
             }
         });
-        Ok(Self { ledger, stop, thread: Some(thread) })
+        Ok(Self { state, stop, thread: Some(thread) })
     }
 
-    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        lock(&self.ledger)
+    pub fn state(&self) -> MutexGuard<'_, JournalState> {
+        lock(&self.state)
     }
 }
 
-fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
-    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(state: &Mutex<JournalState>) -> MutexGuard<'_, JournalState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Drop for Watch {
+impl Drop for JournalWatcher {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {

@@ -1,4 +1,4 @@
-//! Orders as a story: an item with so many in stock, an order of it, how it ends, what became of stock and payment.
+//! Items, orders and their expected states, as the scenarios use them.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::cluster::{Cluster, PARTITIONS, Stock};
 use crate::process::Name;
 use crate::wait::{PATIENT, SOON, until, until_is};
 
-/// The topic on which payments end.
+/// The topic of payment results.
 pub const RESULTS: &str = common::topics::PAYMENT_RESULTS;
 
-/// An item of a scenario's own.
+/// An item of one scenario.
 #[derive(Clone)]
 pub struct Item {
     cluster: Arc<Cluster>,
@@ -26,18 +26,18 @@ impl Cluster {
     /// Puts a new item into stock.
     ///
     /// # Errors
-    /// When the API does not take it.
+    /// When the API rejects it.
     pub async fn item(self: &Arc<Self>, on_hand: i64) -> Result<Item> {
         let item = Item { cluster: Arc::clone(self), id: Uuid::new_v4().to_string() };
         item.set(on_hand).await?;
         Ok(item)
     }
 
-    /// An order by a new customer, of nothing yet.
-    pub fn order(self: &Arc<Self>) -> Draft {
+    /// An order of a new customer, without items.
+    pub fn order(self: &Arc<Self>) -> OrderDraft {
         let customer = Uuid::new_v4().to_string();
         let amount = "10.50".to_owned();
-        Draft {
+        OrderDraft {
             cluster: Arc::clone(self),
             customer,
             amount,
@@ -48,11 +48,11 @@ impl Cluster {
         }
     }
 
-    /// Places an order of one piece and expects that it is confirmed: the services go on.
+    /// Places an order of one piece and expects that it is confirmed: the services still work.
     ///
     /// # Errors
-    /// When it is not.
-    pub async fn goes_on(self: &Arc<Self>) -> Result<()> {
+    /// When it is not confirmed.
+    pub async fn confirms_an_order(self: &Arc<Self>) -> Result<()> {
         let order = self.item(1).await?.order(1).place().await?;
         if self.is_manual() {
             order.payment("pending").await?;
@@ -61,47 +61,47 @@ impl Cluster {
         order.ends("confirmed").await.context("an order placed afterwards")
     }
 
-    /// Whether people say how payments end.
+    /// Returns true if operators publish the payment results.
     pub fn is_manual(&self) -> bool {
         self.options.settings.contains(&(Name::Payments, "PROVIDER__KIND", "manual"))
     }
 }
 
 impl Item {
-    /// Sets how many there are.
+    /// Sets the stock.
     ///
     /// # Errors
-    /// When the API does not take it, or does not show it.
+    /// When the API rejects it, or does not return it.
     pub async fn set(&self, on_hand: i64) -> Result<()> {
         let url = self.cluster.service(Name::Inventory)?.url(&format!("/stock/{}", self.id));
         let body = json!({"name": "a ticket", "onHand": on_hand});
         let answer = self.cluster.http.put(url).json(&body).send().await?;
         let status = answer.status();
-        ensure!(status.is_success(), "PUT /stock answers {status}: {}", answer.text().await?);
+        ensure!(status.is_success(), "PUT /stock returns {status}: {}", answer.text().await?);
         self.cluster.remember_item(&self.id, on_hand);
-        self.stands(on_hand, 0).await
+        self.has_stock(on_hand, 0).await
     }
 
-    /// Expects that so many are there and so many of them reserved.
+    /// Waits for this stock.
     ///
     /// # Errors
-    /// What there is instead.
-    pub async fn stands(&self, on_hand: i64, reserved: i64) -> Result<()> {
+    /// The stock at the deadline.
+    pub async fn has_stock(&self, on_hand: i64, reserved: i64) -> Result<()> {
         let expected = Some(Stock { on_hand, reserved, available: on_hand - reserved });
         until_is("the stock", expected, SOON, || async { Ok(self.cluster.stock().await?.remove(&self.id)) }).await
     }
 
-    /// An order of so many of it.
-    pub fn order(&self, quantity: i64) -> Draft {
+    /// An order of this item.
+    pub fn order(&self, quantity: i64) -> OrderDraft {
         self.cluster.order().of(&self.id, quantity)
     }
 }
 
 /// An order to be placed.
 #[derive(Clone)]
-pub struct Draft {
+pub struct OrderDraft {
     cluster: Arc<Cluster>,
-    /// Who orders.
+    /// The customer's id.
     pub customer: String,
     amount: String,
     items: Vec<(String, i64)>,
@@ -110,43 +110,43 @@ pub struct Draft {
     more: Value,
 }
 
-impl Draft {
-    /// With these members of the body besides.
+impl OrderDraft {
+    /// Adds members to the body.
     #[must_use]
     pub fn with(mut self, more: Value) -> Self {
         self.more = more;
         self
     }
 
-    /// Also of this item.
+    /// Adds an item.
     #[must_use]
     pub fn of(mut self, item: &str, quantity: i64) -> Self {
         self.items.push((item.to_owned(), quantity));
         self
     }
 
-    /// To be paid: the simulated provider looks at the cents.
+    /// Sets the amount. The simulated provider decides by the cents.
     #[must_use]
     pub fn amount(mut self, amount: &str) -> Self {
         amount.clone_into(&mut self.amount);
         self
     }
 
-    /// By this customer.
+    /// Sets the customer.
     #[must_use]
     pub fn by(mut self, customer: &str) -> Self {
         customer.clone_into(&mut self.customer);
         self
     }
 
-    /// Through this instance of order-service.
+    /// Sets the instance of order-service to use.
     #[must_use]
     pub fn via(mut self, instance: usize) -> Self {
         self.via = instance;
         self
     }
 
-    /// As part of this trace.
+    /// Sets the trace context.
     #[must_use]
     pub fn traceparent(mut self, traceparent: &str) -> Self {
         self.traceparent = Some(traceparent.to_owned());
@@ -156,7 +156,7 @@ impl Draft {
     /// The body of the request.
     ///
     /// # Errors
-    /// When the amount is no number.
+    /// When the amount is not a number.
     pub fn body(&self) -> Result<Value> {
         let amount: Value = serde_json::from_str(&self.amount)?;
         let items = self.items.iter();
@@ -170,11 +170,11 @@ impl Draft {
         Ok(body)
     }
 
-    /// Places it.
+    /// Places the order.
     ///
     /// # Errors
-    /// Any answer but a 201 with the order, pending, and where to find it.
-    pub async fn place(&self) -> Result<Placed> {
+    /// Any response but a 201 with the order and its Location.
+    pub async fn place(&self) -> Result<PlacedOrder> {
         let url = self.cluster.instance(Name::Orders, self.via)?.url("/orders");
         let mut request = self.cluster.http.post(url).json(&self.body()?);
         if let Some(traceparent) = &self.traceparent {
@@ -184,58 +184,58 @@ impl Draft {
         let status = answer.status();
         let location = answer.headers().get("location").cloned();
         let text = answer.text().await?;
-        ensure!(status == StatusCode::CREATED, "POST /orders answers {status}: {text}");
+        ensure!(status == StatusCode::CREATED, "POST /orders returns {status}: {text}");
         let order: Value = serde_json::from_str(&text)?;
         let id = order["id"].as_str().ok_or_else(|| anyhow!("no id in {order}"))?.to_owned();
         let location = location.as_ref().and_then(|l| l.to_str().ok()).unwrap_or_default();
         ensure!(location.ends_with(&format!("/orders/{id}")), "Location is '{location}'");
         self.cluster.remember_order(&id, None);
-        Ok(Placed { cluster: Arc::clone(&self.cluster), id, via: self.via, created: order })
+        Ok(PlacedOrder { cluster: Arc::clone(&self.cluster), id, via: self.via, created: order })
     }
 }
 
-/// An order that was placed.
+/// A placed order.
 #[derive(Clone)]
-pub struct Placed {
+pub struct PlacedOrder {
     cluster: Arc<Cluster>,
     /// Its id.
     pub id: String,
     via: usize,
-    /// What the POST answered.
+    /// The response of the POST.
     pub created: Value,
 }
 
-impl Placed {
-    /// An order known by its id alone.
-    pub fn known(cluster: &Arc<Cluster>, id: &str) -> Self {
+impl PlacedOrder {
+    /// An order with this id.
+    pub fn with_id(cluster: &Arc<Cluster>, id: &str) -> Self {
         Self { cluster: Arc::clone(cluster), id: id.to_owned(), via: 0, created: Value::Null }
     }
 
-    /// As another instance of order-service sees it.
+    /// The same order, read from another instance of order-service.
     #[must_use]
-    pub fn seen_by(&self, instance: usize) -> Self {
+    pub fn via(&self, instance: usize) -> Self {
         Self { via: instance, ..self.clone() }
     }
 
-    /// What the API says of it now.
+    /// The order's representation.
     ///
     /// # Errors
-    /// When it says nothing.
-    pub async fn now(&self) -> Result<Value> {
+    /// When it does not exist.
+    pub async fn get(&self) -> Result<Value> {
         let service = self.cluster.instance(Name::Orders, self.via)?;
         let order = self.cluster.get(service, &format!("/orders/{}", self.id)).await?;
-        order.ok_or_else(|| anyhow!("order {} is not known", self.id))
+        order.ok_or_else(|| anyhow!("order {} does not exist", self.id))
     }
 
-    /// Waits until it has ended, and expects that it ended so, and that the API of the saga agrees.
+    /// Waits until it has ended and expects this status.
     ///
     /// # Errors
-    /// How it ended instead, and its timeline.
+    /// The order with another status.
     pub async fn ends(&self, status: &str) -> Result<()> {
         self.cluster.remember_order(&self.id, Some(status));
         let ended = self.ended().await?;
         if ended["status"] != status {
-            bail!("order {} should have ended {status}: {ended:#}", self.id);
+            bail!("order {} has not ended as {status}: {ended:#}", self.id);
         }
         Ok(())
     }
@@ -243,14 +243,14 @@ impl Placed {
     /// Waits until it has ended.
     ///
     /// # Errors
-    /// What the API says after two minutes instead, and what the orchestrator says of its saga.
+    /// The order and its saga after two minutes.
     pub async fn ended(&self) -> Result<Value> {
         let url = self.cluster.instance(Name::Orders, self.via)?.url(&format!("/orders/{}", self.id));
         let what = format!("order {} to end", self.id);
         let ended = until(&what, PATIENT, || async {
             let answer = self.cluster.http.get(&url).header("Prefer", "wait=10").send().await?;
             let status = answer.status();
-            ensure!(status.is_success(), "GET {url} answers {status}: {}", answer.text().await?);
+            ensure!(status.is_success(), "GET {url} returns {status}: {}", answer.text().await?);
             let order: Value = answer.json().await?;
             if is_underway(&order) { Err(anyhow!("it is {order:#}")) } else { Ok(Some(order)) }
         });
@@ -260,12 +260,12 @@ impl Placed {
         }
     }
 
-    /// Expects that its saga still has to say how it ends.
+    /// Expects that its saga has not ended.
     ///
     /// # Errors
-    /// What it is instead.
+    /// The ended order.
     pub async fn is_underway(&self) -> Result<()> {
-        let order = self.now().await?;
+        let order = self.get().await?;
         ensure!(is_underway(&order), "it has ended: {order:#}");
         Ok(())
     }
@@ -280,7 +280,7 @@ impl Placed {
         step.cloned().with_context(|| format!("no step {name} in {saga:#}"))
     }
 
-    /// What the orchestrator says of its saga.
+    /// Its saga, as the orchestrator's API returns it.
     ///
     /// # Errors
     /// As [`Cluster::get`].
@@ -289,55 +289,55 @@ impl Placed {
         Ok(self.cluster.get(orchestrator, &format!("/api/sagas/{}", self.id)).await?.unwrap_or_default())
     }
 
-    /// Expects the reason that the API gives for its end.
+    /// Expects this reason for its end.
     ///
     /// # Errors
-    /// The reason it gives instead.
-    pub async fn because(&self, reason: &str) -> Result<()> {
-        let order = self.now().await?;
+    /// The other reason.
+    pub async fn has_reason(&self, reason: &str) -> Result<()> {
+        let order = self.get().await?;
         ensure!(order["reason"] == reason, "the reason is {} and not {reason}: {order:#}", order["reason"]);
         Ok(())
     }
 
-    /// Expects that its payment comes to stand so; `none` when there is none.
+    /// Waits for the payment's status; `none` if there is no payment.
     ///
     /// # Errors
-    /// How it stands instead.
+    /// The status at the deadline.
     pub async fn payment(&self, status: &str) -> Result<()> {
-        self.stands(Name::Payments, "payments", status).await
+        self.has_status(Name::Payments, "payments", status).await
     }
 
-    /// Expects that its reservation comes to stand so; `none` when there is none.
+    /// Waits for the reservation's status; `none` if there is no reservation.
     ///
     /// # Errors
-    /// How it stands instead.
+    /// The status at the deadline.
     pub async fn reservation(&self, status: &str) -> Result<()> {
-        self.stands(Name::Inventory, "reservations", status).await
+        self.has_status(Name::Inventory, "reservations", status).await
     }
 
-    async fn stands(&self, name: Name, of: &str, status: &str) -> Result<()> {
+    async fn has_status(&self, name: Name, of: &str, status: &str) -> Result<()> {
         let what = format!("{of} of order {}", self.id);
         until_is(&what, status.to_owned(), SOON, || status_of(&self.cluster, name, of, &self.id)).await
     }
 
-    /// The partition on which all that concerns it lies.
+    /// The partition of its messages.
     pub fn partition(&self) -> i32 {
         common::topics::partition_of(self.id.as_bytes(), PARTITIONS)
     }
 
-    /// A person says how its payment ended: without key and headers, where its saga reads.
+    /// Publishes its payment's result like an operator, without key and headers, on its saga's partition.
     ///
     /// # Errors
-    /// When the broker does not take it.
+    /// When the broker rejects it.
     pub async fn result(&self, status: &str) -> Result<()> {
         self.result_on(self.partition(), status).await
     }
 
-    /// A person says how its payment ended, on a partition where its saga does not read.
+    /// Publishes its payment's result on another partition than its saga's.
     ///
     /// # Errors
-    /// When the broker does not take it.
-    pub async fn result_elsewhere(&self, status: &str) -> Result<()> {
+    /// When the broker rejects it.
+    pub async fn result_on_other_partition(&self, status: &str) -> Result<()> {
         self.result_on((self.partition() + 1) % PARTITIONS, status).await
     }
 
@@ -346,11 +346,11 @@ impl Placed {
         self.cluster.kafka.publish(RESULTS, Some(partition), text.as_bytes()).await
     }
 
-    /// Waits until there is a message of this kind about it.
+    /// Waits for a message of this kind about it.
     ///
     /// # Errors
-    /// When none comes.
-    pub async fn is_told(&self, topic: &str, kind: &str) -> Result<()> {
+    /// When none arrives.
+    pub async fn has_message(&self, topic: &str, kind: &str) -> Result<()> {
         until(&format!("{kind} on {topic}"), SOON, || async {
             Ok(self.cluster.kafka.about(topic, &self.id).await?.into_iter().find(|m| m.kind() == kind))
         })
@@ -359,13 +359,13 @@ impl Placed {
     }
 }
 
-/// Whether its saga still has to say how an order ends.
+/// Returns true if the order's saga has not ended.
 fn is_underway(order: &Value) -> bool {
     let of_saga = order["timeline"].as_array().into_iter().flatten().filter(|moment| moment["step"].is_null());
     of_saga.count() < 2
 }
 
-/// What a participant says of an order: the status, or `none`.
+/// The status of an order's payment or reservation, or `none`.
 ///
 /// # Errors
 /// As [`Cluster::get`].

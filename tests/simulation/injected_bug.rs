@@ -1,5 +1,5 @@
-//! What a simulation is worth shows when something is broken: faults that are put in on purpose, one at a time, each of
-//! which must be found. All of them stand on this side: none is a switch in a service.
+//! Fault injection: bugs inserted on purpose, one at a time, each of which the simulation must detect. The bugs are
+//! part of the simulation; the services have no switch for them.
 
 use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Reply, Unreadable};
@@ -16,34 +16,34 @@ use payment_service::messages::PaymentResult;
 use payment_service::provider::call::ProviderCall;
 use serde_json::json;
 
-/// What is broken.
+/// An injected bug.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sabotage {
-    /// Nothing.
+pub enum InjectedBug {
+    /// No bug.
     #[default]
     None,
-    /// Views take over what never happened.
-    TakesVoid,
-    /// A worker sends what it decided before it has read it back.
-    SendsEarly,
-    /// A new owner does not send what may not have been sent.
-    ForgetsUnsent,
-    /// A new owner's timers fire before it has read what waits for it.
-    FiresFirst,
-    /// The stock does not know a reservation again.
+    /// Views apply void records.
+    AppliesVoid,
+    /// A worker sends messages before it has read their entry back.
+    SendsBeforeReadBack,
+    /// A new owner does not send the messages that may not have been sent.
+    DropsUnsent,
+    /// A new owner's timers fire before it has read the waiting messages.
+    FiresTimersFirst,
+    /// The inventory reserves again for a repeated command.
     ReservesAgain,
-    /// A reservation's release is answered and not carried out.
+    /// A release is answered but not executed.
     SkipsRelease,
-    /// The provider is asked for a new payment each time.
+    /// Every attempt requests a new payment from the provider.
     ChargesAgain,
-    /// An approval that comes after the payment was closed is passed over.
-    KeepsTheMoney,
+    /// An approval of a closed payment is ignored and not refunded.
+    IgnoresLateApproval,
 }
 
-/// The inventory's rules, broken or not.
-pub struct Stocks(pub Warehouse, pub Sabotage);
+/// The inventory's handler with an injected bug.
+pub struct BuggyInventory(pub Warehouse, pub InjectedBug);
 
-impl Handler for Stocks {
+impl Handler for BuggyInventory {
     type Entity = Inventory;
     type SideEffect = CarrierCall;
 
@@ -58,8 +58,8 @@ impl Handler for Stocks {
         {
             let order = order_id.to_string();
             match (self.1, message.kind()) {
-                (Sabotage::ReservesAgain, Some(RESERVE)) => tx.remove(&reservation_key(&order)),
-                (Sabotage::SkipsRelease, Some(RELEASE)) => {
+                (InjectedBug::ReservesAgain, Some(RESERVE)) => tx.remove(&reservation_key(&order)),
+                (InjectedBug::SkipsRelease, Some(RELEASE)) => {
                     tx.send(Outgoing::reply(&message.reply_headers(), &order, now, &Reply::ok(json!({}))));
                     return Ok(());
                 }
@@ -74,10 +74,10 @@ impl Handler for Stocks {
     }
 }
 
-/// The payment service's rules, broken.
-pub struct Till(pub Payments, pub Sabotage);
+/// The payment service's handler with an injected bug.
+pub struct BuggyPayments(pub Payments, pub InjectedBug);
 
-impl Handler for Till {
+impl Handler for BuggyPayments {
     type Entity = Payment;
     type SideEffect = ProviderCall;
 
@@ -87,7 +87,7 @@ impl Handler for Till {
         trigger: Trigger<'_>,
         now: Timestamp,
     ) -> Result<(), Unreadable> {
-        if self.1 == Sabotage::KeepsTheMoney
+        if self.1 == InjectedBug::IgnoresLateApproval
             && let Trigger::Message(message) = trigger
             && &*message.topic == topics::PAYMENT_RESULTS
             && let Ok(result) = message.json::<PaymentResult>()
@@ -106,7 +106,7 @@ impl Handler for Till {
     fn intents(&self, key: &Key, payment: &Payment) -> Vec<Intent<ProviderCall>> {
         let mut intents = self.0.intents(key, payment);
         for intent in &mut intents {
-            if let (Sabotage::ChargesAgain, ProviderCall::Request(charge)) = (self.1, &mut intent.what) {
+            if let (InjectedBug::ChargesAgain, ProviderCall::Request(charge)) = (self.1, &mut intent.what) {
                 charge.payment_id = intent.id.clone();
             }
         }

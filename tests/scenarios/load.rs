@@ -1,4 +1,4 @@
-//! Many want the same at once, and one who waits too long.
+//! Many concurrent orders for the same item.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,50 +12,21 @@ use tests::load::client::{Connection, Order};
 use tests::process::Name;
 use tests::wait::{PATIENT, until};
 
-crate::scenarios!(ten_thousand_orders_for_a_hundred_tickets);
-
-/// The scenario of the cluster whose reservations run out soon.
-pub(crate) mod expiry {
-    use super::{Arc, Broker, Cluster, Result, ensure};
-
-    crate::scenarios!(an_order_that_is_paid_too_late_is_cancelled_and_refunded);
-
-    async fn an_order_that_is_paid_too_late_is_cancelled_and_refunded(
-        cluster: Arc<Cluster>,
-        _: Arc<Broker>,
-    ) -> Result<()> {
-        let item = cluster.item(3).await?;
-        let order = item.order(2).place().await?;
-        order.payment("pending").await?;
-        order.reservation("expired").await?;
-        item.stands(3, 0).await?;
-        order.is_underway().await?;
-        order.result("approved").await?;
-        order.ends("refunded").await?;
-        order.because("reservation_expired").await?;
-        order.payment("refunded").await?;
-        order.reservation("released").await?;
-        item.stands(3, 0).await?;
-        let moved = crate::stock::movements_are_the_stock(&cluster, &item.id).await?;
-        let what: Vec<_> = moved.iter().map(|moved| moved["what"].as_str().unwrap_or_default()).collect();
-        ensure!(what == ["expired", "reserved", "counted"], "{what:?}");
-        Ok(())
-    }
-}
+crate::scenarios!(ten_thousand_orders_for_a_hundred_pieces);
 
 const ORDERS: usize = 10_000;
-const TICKETS: i64 = 100;
+const PIECES: i64 = 100;
 const CLIENTS: usize = 64;
 
-/// Places orders until there are enough.
+/// Places orders until `ORDERS` are placed.
 async fn client(port: u16, body: Arc<String>, placed: Arc<AtomicUsize>) -> Result<()> {
     let mut connection = Connection::open(port).await?;
     let head = "POST /orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length";
     let request = format!("{head}: {}\r\n\r\n{body}", body.len());
     while placed.fetch_add(1, Ordering::Relaxed) < ORDERS {
-        let (status, answer) = connection.ask(request.as_bytes()).await?;
+        let (status, answer) = connection.send(request.as_bytes()).await?;
         if status != 201 {
-            bail!("POST /orders answers {status}: {}", String::from_utf8_lossy(answer));
+            bail!("POST /orders returns {status}: {}", String::from_utf8_lossy(answer));
         }
         let order: Order<'_> = serde_json::from_slice(answer)?;
         ensure!(order.status == "pending", "{order:?}");
@@ -63,8 +34,8 @@ async fn client(port: u16, body: Arc<String>, placed: Arc<AtomicUsize>) -> Resul
     Ok(())
 }
 
-async fn ten_thousand_orders_for_a_hundred_tickets(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let item = cluster.item(TICKETS).await?;
+async fn ten_thousand_orders_for_a_hundred_pieces(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(PIECES).await?;
     let draft = item.order(1);
     let port = cluster.service(Name::Orders)?.port;
     let body = Arc::new(draft.body()?.to_string());
@@ -92,6 +63,6 @@ async fn ten_thousand_orders_for_a_hundred_tickets(cluster: Arc<Cluster>, _: Arc
     }
     let expected = [("confirmed".to_owned(), 100), ("rejected".to_owned(), ORDERS - 100)];
     ensure!(ends == BTreeMap::from(expected), "{ends:?}");
-    item.stands(0, 0).await?;
-    crate::stock::movements_are_the_stock(&cluster, &item.id).await.map(|_| ())
+    item.has_stock(0, 0).await?;
+    crate::stock::movements_match_the_stock(&cluster, &item.id).await.map(|_| ())
 }

@@ -1,0 +1,152 @@
+//! Checks the final state of a run: every order ended, its payment, stock and saga agree with the end, and exactly the
+//! decided messages were sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::ids::OrderId;
+use common::journal::Entity;
+use common::topics;
+use inventory_service::entity::{Inventory, Stock, reservation_key, stock_key};
+use orchestrator::entity::{Entity as SagaEntity, saga_key};
+use order_service::order::entity::OrderEntity as Ordering;
+use order_service::order::{self, Status};
+use payment_service::entity::{self as payment, Payment};
+
+use crate::invariants::{InvariantChecker, accepted, approvals, misplaced};
+use crate::kafka::Kafka;
+use crate::provider::ProviderLog;
+use crate::run::Run;
+use crate::workload::{Ordered, WAREHOUSE, stock};
+
+/// The allowed payment and reservation statuses for each final order status.
+const ENDS: [(Status, &[&str], &[&str]); 6] = [
+    (Status::Confirmed, &["approved"], &["confirmed"]),
+    (Status::Shipped, &["approved"], &["confirmed"]),
+    // No payment was requested; an operator may have published an approval after a decline.
+    (Status::Rejected, &["none", "refunded"], &["refused"]),
+    (Status::PaymentNotCompleted, &["declined", "cancelled", "refunded"], &["released"]),
+    (Status::Cancelled, &["none", "declined", "cancelled", "refunded"], &["none", "released", "refused"]),
+    (Status::Refunded, &["refunded"], &["released"]),
+];
+
+/// All violations at the end of a run.
+pub fn check(run: &Run) -> Vec<String> {
+    let mut violations: Vec<String> = run.services.iter().flat_map(|service| service.violations(&run.sim)).collect();
+    let log = run.provider.log.lock().unwrap();
+    violations.extend(log.violations.iter().cloned());
+    let mut left: BTreeMap<String, u64> = stock().into_iter().map(|stock| (stock.item_id, stock.on_hand)).collect();
+    for ordered in &run.workload.orders {
+        let id = ordered.placed.order_id;
+        let found = check_order(ordered, run, &log);
+        violations.extend(found.into_iter().map(|what| format!("order {id}: {what}")));
+        if status(run, id).is_some_and(Status::is_fulfilled) {
+            for item in &ordered.placed.items {
+                let left = left.entry(item.id.clone()).or_default();
+                *left = left.saturating_sub(item.quantity.get().into());
+            }
+        }
+    }
+    for (item, expected) in left {
+        let key = stock_key(WAREHOUSE, &item);
+        let found = entity::<Inventory>(&run.sim.invariants, "inventory-journal", &key);
+        let right = |stock: &Stock| stock.on_hand == expected && stock.reserved == 0;
+        if !found.as_ref().and_then(Inventory::stock).is_some_and(right) {
+            violations.push(format!("{found:?}, expected {expected} on hand and none reserved"));
+        }
+    }
+    violations.extend(run.sim.invariants.never_sent().map(|id| format!("{id:?} was decided and never sent")));
+    violations.extend(unknown_entities(run));
+    violations.extend(not_moved(&run.sim.kafka));
+    violations.extend(still_open::<Ordering>(run, "order-journal"));
+    violations.extend(still_open::<Inventory>(run, "inventory-journal"));
+    violations.extend(still_open::<Payment>(run, "payment-journal"));
+    violations.extend(still_open::<SagaEntity>(run, "saga-journal"));
+    violations
+}
+
+/// Orders that were not placed, and unreadable messages. Only operators publish unreadable messages.
+fn unknown_entities(run: &Run) -> Vec<String> {
+    let mut violations = Vec::new();
+    let placed = run.workload.orders.len();
+    for (journal, prefix) in [("order-journal", "order/"), ("saga-journal", "saga/")] {
+        let known = run.sim.invariants.states(journal).filter(|(key, _)| key.starts_with(prefix)).count();
+        violations.extend((known != placed).then(|| format!("{journal} has {known} of {placed} orders")));
+    }
+    let operators = topics::dead_letters(topics::PAYMENT_RESULTS);
+    let letters = run.sim.kafka.topics().filter(|topic| topic.ends_with(".dlq") && ***topic != *operators);
+    violations.extend(letters.map(|topic| format!("unexpected dead letters on {topic}")));
+    violations
+}
+
+/// Results on another partition than their order's that were not moved there.
+fn not_moved(kafka: &Kafka) -> impl Iterator<Item = String> {
+    misplaced(kafka).into_iter().map(|source| format!("{source} was not moved to its order's partition"))
+}
+
+/// The order's status.
+pub fn status(run: &Run, id: OrderId) -> Option<Status> {
+    let kept = entity::<Ordering>(&run.sim.invariants, "order-journal", &order::key(id));
+    kept.as_ref().and_then(Ordering::order).map(|order| order.status)
+}
+
+fn entity<E: Entity>(invariants: &InvariantChecker, journal: &str, key: &str) -> Option<E> {
+    invariants.states(journal).find(|(known, _)| *known == key).map(|(_, state)| state.read().unwrap())
+}
+
+fn still_open<E: Entity>(run: &Run, journal: &str) -> Vec<String> {
+    let open = run.sim.invariants.states(journal).filter(|(_, state)| state.read::<E>().unwrap().is_open());
+    open.map(|(key, state)| format!("{key} is still open: {}", state.text())).collect()
+}
+
+fn check_order(ordered: &Ordered, run: &Run, log: &ProviderLog) -> Vec<String> {
+    let id = ordered.placed.order_id;
+    let invariants = &run.sim.invariants;
+    let Some(status) = status(run, id) else { return vec!["it was placed but does not exist".to_owned()] };
+    let Some((_, payments, reservations)) = ENDS.iter().find(|(end, ..)| *end == status) else {
+        return vec![format!("{status} is not final")];
+    };
+    let payment = entity::<Payment>(invariants, "payment-journal", &payment::key(id));
+    let payment = payment.as_ref().map_or("none", |payment| payment.status.name());
+    let reservation = entity::<Inventory>(invariants, "inventory-journal", &reservation_key(&id.to_string()));
+    let reservation = reservation.as_ref().and_then(Inventory::reservation);
+    let reservation = reservation.map_or("none".to_owned(), |known| format!("{:?}", known.status).to_lowercase());
+    let mut violations = Vec::new();
+    let mut check = |good: bool, what: String| violations.extend((!good).then_some(what));
+    let fits = payments.contains(&payment) && reservations.contains(&&*reservation);
+    check(fits, format!("it is {status}, its payment {payment}, its reservation {reservation}"));
+    let saga_status = match entity::<SagaEntity>(invariants, "saga-journal", &saga_key(id.0)) {
+        Some(SagaEntity::Saga(saga)) => saga.ending.map(|ending| ending.status),
+        Some(SagaEntity::Early { .. } | SagaEntity::Definition(_) | SagaEntity::Rollout(_) | SagaEntity::Letter(_))
+        | None => None,
+    };
+    // The order's status is more precise than its saga's: it includes that it was paid or shipped.
+    let precise = [(Status::Refunded, Status::Cancelled), (Status::Shipped, Status::Confirmed)];
+    let expected = precise.iter().find(|(end, _)| *end == status).map_or(status, |(_, of_saga)| *of_saga);
+    check(saga_status.as_deref() == Some(expected.as_str()), format!("it is {status}, its saga is {saga_status:?}"));
+    let approved = approvals(&run.sim.kafka, id);
+    let refunded = log.refunds.get(&id).map_or(0, BTreeSet::len);
+    match payment {
+        "approved" => {
+            check(approved > 0 && refunded == 0, format!("approved {approved} times, refunded {refunded} times"))
+        }
+        "refunded" => check(
+            refunded > 0 && refunded <= approved,
+            format!("it was approved {approved} times and refunded {refunded} times"),
+        ),
+        "declined" | "cancelled" => check(approved == 0, format!("{payment}, but approved {approved} times")),
+        _ => {}
+    }
+    let charged = log.charges.values().filter(|charge| charge.order == id).collect::<Vec<_>>();
+    check(charged.len() <= 1, format!("the provider has several charges: {charged:?}"));
+    let price = charged.iter().all(|charge| charge.amount.0 == ordered.placed.amount_minor);
+    check(price, format!("{charged:?} is not the order's amount"));
+    // The service must have learned from the provider that it took the payment, however late.
+    if payment == "cancelled" && accepted(&run.sim.kafka, id) {
+        let taken = charged.iter().any(|charge| log.takes(charge));
+        check(!taken, "it was cancelled, but the provider took the payment and did not refund it".to_owned());
+    }
+    if run.punctual && ordered.expected.is_some_and(|expected| expected != status) {
+        violations.push(format!("it is {status} although nothing was late: {:?} was expected", ordered.expected));
+    }
+    violations
+}

@@ -1,0 +1,9 @@
+//! The load generator of the benchmark: POSTs orders in open or closed loop, waits for each with a long-polling GET,
+//! and measures time, CPU and memory.
+
+pub mod client;
+pub mod drive;
+pub mod report;
+pub mod restart;
+pub mod sagas;
+pub mod timers;
