@@ -35,4 +35,4 @@ pub use config::Config;
 pub use runtime::{Runtime, Service};
 pub use side_effects::{Executor, NoExecutor};
 pub use status::Status;
-pub use watch::{DeadLetter, DeadLetterTopic, Group, Member, Watch, WatchError};
+pub use watch::{DeadLetter, DeadLetterTopic, Group, Member, PutBackError, Watch, WatchError};

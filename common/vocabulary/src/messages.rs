@@ -1,6 +1,7 @@
 //! Messages read from and written to Kafka: key, headers in CloudEvents' Kafka binary mode, JSON value; and the dead
 //! letters of those that can't be read.
 
+mod dead_letter;
 mod reply;
 mod trace;
 
@@ -35,6 +36,7 @@ pub mod header {
     pub const CORRELATION_ID: &str = "correlation_id";
     pub const UNREADABLE: &str = "unreadable_headers";
     pub const PUT_BACK_FROM: &str = "put_back_from";
+    pub const CUT: &str = "dead_letter_cut";
     const ALL: [&str; 13] = [
         SPEC_VERSION,
         ID,
@@ -108,6 +110,9 @@ pub enum Unreadable {
     /// A type that the service does not read.
     #[error("header ce_type: '{0}' is not a message that this service reads from this topic")]
     UnknownType(String),
+    /// Deciding it ended a claim.
+    #[error("set aside, since it can't be processed: {0}")]
+    SetAside(String),
     /// Its key belongs to another partition.
     #[error("{what} {key} belongs on partition {home}, not {here}: use it as the message's key")]
     WrongPartition {
@@ -286,29 +291,12 @@ impl Outgoing {
         if message.header(header::ID).is_none() {
             headers.push(header::ID, message.id());
         }
+        headers.0.retain(|(name, _)| name != header::PUT_BACK_FROM);
         headers.push(header::PUT_BACK_FROM, format!("{}/{}/{}", message.topic, message.partition, message.offset));
         Self {
             topic: message.topic.to_string().into(),
             partition: Some(home),
             key: Some(key.into()),
-            headers,
-            value: message.value.clone().map_or(Payload::Null, |bytes| Payload::Bytes(Blob(bytes))),
-        }
-    }
-
-    /// The dead letter of a message that can't be read: its key, value and headers, and KIP-1034's headers with its
-    /// origin and the reason. It keeps its partition.
-    pub fn dead_letter(message: &Message, reason: &Unreadable) -> Self {
-        let mut headers = message.headers.clone();
-        headers.push("__streams.errors.exception", "Unreadable");
-        headers.push("__streams.errors.message", reason.to_string());
-        headers.push("__streams.errors.topic", &*message.topic);
-        headers.push("__streams.errors.partition", message.partition.to_string());
-        headers.push("__streams.errors.offset", message.offset.to_string());
-        Self {
-            topic: topics::dead_letters(&message.topic).into(),
-            partition: Some(message.partition),
-            key: message.key.clone(),
             headers,
             value: message.value.clone().map_or(Payload::Null, |bytes| Payload::Bytes(Blob(bytes))),
         }
@@ -336,16 +324,6 @@ mod tests {
         assert_eq!(first.headers.get(header::STEP), Some("reserve"));
         assert!(first.headers.get(header::TRACEPARENT).unwrap().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
         assert_eq!(first, reply(2));
-    }
-
-    #[test]
-    fn a_dead_letter_keeps_all_and_names_its_origin() {
-        let letter = Outgoing::dead_letter(&message("\u{1}garbage"), &Unreadable::Empty);
-        assert_eq!(letter.topic, "t.dlq");
-        assert_eq!(letter.value.bytes(), Some("\u{1}garbage".as_bytes()));
-        assert_eq!(letter.headers.get("__streams.errors.offset"), Some("5"));
-        let text = serde_json::to_string(&letter).unwrap();
-        assert_eq!(serde_json::from_str::<Outgoing>(&text).unwrap(), letter);
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub const INPUT_MAX_BYTES: usize = 1024 * 1024;
 /// Records of journals and dead-letter topics are at most this long: a bad message wrapped with its reason still fits.
 pub const JOURNAL_MAX_BYTES: usize = 8 * 1024 * 1024;
 
+/// The longest message that a topic takes: an input topic, a dead-letter topic.
+pub fn max_bytes(topic: &str) -> usize {
+    if is_dead_letters(topic) { JOURNAL_MAX_BYTES } else { INPUT_MAX_BYTES }
+}
+
 /// The topic's dead-letter topic.
 pub fn dead_letters(topic: &str) -> String {
     format!("{topic}.dlq")

@@ -7,7 +7,7 @@ use common::ids;
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
-use common::worker::{DeadLetter, DeadLetterTopic};
+use common::worker::{DeadLetter, DeadLetterTopic, PutBackError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -149,12 +149,7 @@ impl Api {
                 format!("Não há mensagem em {topic}, partição {partition}, offset {offset}."),
             ));
         };
-        let Some(message) = letter.put_back() else {
-            return Err(ApiError::conflict(
-                "The headers of the message do not name its source topic.",
-                "Os cabeçalhos da mensagem não indicam o tópico de origem.",
-            ));
-        };
+        let message = letter.put_back(&topic).map_err(|error| no_copy(&error))?;
         let known = self.all_put_back(&topic).await?.into_iter().find(|done| done.position() == *position);
         if let Some(done) = known.filter(|_| !again) {
             return Err(ApiError::conflict(
@@ -185,5 +180,18 @@ impl Api {
             tracing::warn!(topic, partition, offset, "the record that a dead letter was put back is not visible yet");
         }
         Ok(())
+    }
+}
+
+fn no_copy(error: &PutBackError) -> ApiError {
+    match error {
+        PutBackError::NoOrigin => ApiError::conflict(
+            "The headers of the message do not name its source topic, partition and offset.",
+            "Os cabeçalhos da mensagem não indicam o tópico, a partição e o offset de origem.",
+        ),
+        PutBackError::Incomplete(cut) => ApiError::conflict(
+            format!("The message was too large and only a part was kept ({cut}): it can't be put back."),
+            format!("A mensagem era grande demais e só uma parte foi guardada ({cut}): não pode ser devolvida."),
+        ),
     }
 }

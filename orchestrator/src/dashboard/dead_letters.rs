@@ -57,7 +57,7 @@ fn details(request: &PageRequest, topic: &str, letter: &Letter) -> Markup {
             th scope="row" { (name) }
             td.wide { (value.text().map_or_else(|| format!("{} bytes", value.0.len()), str::to_owned)) }
         } } } }
-        @if request.identity.may_act() && message.put_back().is_some() { (form(request, topic, letter)) }
+        @if request.identity.may_act() && message.put_back(topic).is_ok() { (form(request, topic, letter)) }
     } }
 }
 

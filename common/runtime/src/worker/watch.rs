@@ -14,7 +14,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-pub use self::dead_letter::DeadLetter;
+pub use self::dead_letter::{DeadLetter, PutBackError};
 use vocabulary::blob::Blob;
 use vocabulary::messages::{self, Headers};
 use vocabulary::retry::Retryable;

@@ -5,9 +5,21 @@ use std::borrow::Cow;
 use vocabulary::blob::{Blob, Payload};
 use vocabulary::messages::{Headers, Outgoing, header};
 use vocabulary::time::Timestamp;
+use vocabulary::topics;
 
 /// The prefix of KIP-1034's headers.
 const ERRORS: &str = "__streams.errors.";
+
+/// Why a dead letter has no copy for its origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PutBackError {
+    /// Its headers do not name the topic that the dead-letter topic belongs to, a partition and an offset.
+    #[error("its headers do not name its origin")]
+    NoOrigin,
+    /// It holds a part of the message only.
+    #[error("it is not the whole message, which was too large: {0}")]
+    Incomplete(String),
+}
 
 /// A message on a dead-letter topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,15 +52,23 @@ impl DeadLetter {
         Some((self.headers.get("__streams.errors.topic")?, partition, offset))
     }
 
-    /// A copy of the original message for its origin. `None` if the headers do not name the origin.
-    pub fn put_back(&self) -> Option<Outgoing> {
-        let (topic, partition, offset) = self.source()?;
-        let own = |(name, _): &&(Cow<'static, str>, _)| !name.starts_with(ERRORS);
-        let mut headers = Headers(self.headers.0.iter().filter(own).cloned().collect());
+    /// A copy of the original message for its origin, which is the topic that `dead_letters` belongs to.
+    ///
+    /// # Errors
+    /// [`PutBackError`] if there is no such copy.
+    pub fn put_back(&self, dead_letters: &str) -> Result<Outgoing, PutBackError> {
+        let source = self.source().filter(|(topic, ..)| topics::dead_letters(topic) == dead_letters);
+        let (topic, partition, offset) = source.ok_or(PutBackError::NoOrigin)?;
+        if let Some(cut) = self.headers.get(header::CUT) {
+            return Err(PutBackError::Incomplete(cut.to_owned()));
+        }
+        let is_original =
+            |(name, _): &&(Cow<'static, str>, _)| !name.starts_with(ERRORS) && name != header::PUT_BACK_FROM;
+        let mut headers = Headers(self.headers.0.iter().filter(is_original).cloned().collect());
         headers.push(header::PUT_BACK_FROM, format!("{topic}/{partition}/{offset}"));
         let value = self.value.clone().map_or(Payload::Null, Payload::Bytes);
         let topic = Cow::from(topic.to_owned());
-        Some(Outgoing { topic, partition: Some(partition), key: self.key.clone(), headers, value })
+        Ok(Outgoing { topic, partition: Some(partition), key: self.key.clone(), headers, value })
     }
 }
 
@@ -83,7 +103,8 @@ mod tests {
         };
         assert_eq!(letter.reason(), Some("the message has no value"));
         assert_eq!(letter.source(), Some(("payment-results", 1, 7)));
-        let back = letter.put_back().unwrap();
+        assert!(letter.put_back("order-commands.dlq").is_err(), "another topic's");
+        let back = letter.put_back("payment-results.dlq").unwrap();
         assert_eq!((&*back.topic, back.partition, back.key), ("payment-results", Some(1), message.key));
         assert_eq!(back.value.bytes(), message.value.as_deref());
         assert_eq!(back.headers.0[0], ("x".into(), Blob(vec![0xff])));
