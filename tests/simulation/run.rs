@@ -296,5 +296,6 @@ fn limits(rng: &mut Rng) -> Limits {
         ahead_bytes: rng.usize(1_000..50_000),
         open_in_memory: [0, rng.usize(0..6), 50_000][rng.usize(0..3)],
         gather: rng.usize(1..4),
+        ..Limits::default()
     }
 }

@@ -283,6 +283,9 @@ impl<H: Handler> Worker<H> {
         match (output, &mut self.producer) {
             (Output::StepDown(why), _) => self.step_down(&why, sim),
             (Output::Load { claim }, _) => self.loading = Some(claim),
+            (Output::SetAside { topic, offset, reason }, _) => {
+                sim.invariants.violations.push(format!("{topic}/{offset} was set aside: {reason}"));
+            }
             (Output::Drained, _) if self.draining => self.release(sim),
             (Output::Drained, _) => {}
             (Output::Claimed(positions), _) => self.received = Some(positions),

@@ -12,6 +12,7 @@ use crate::interface::{Env, Input, Output, Snapshot};
 use crate::limits::Limits;
 use crate::owner::Owner;
 use crate::partition::Partition;
+use crate::quarantine::Quarantine;
 use crate::record::{Claim, Head, Positions, Record};
 use crate::rule::{Rules, Verdict};
 
@@ -22,6 +23,7 @@ pub struct Core<E, A> {
     limits: Limits,
     rules: Rules,
     phase: Phase<E, A>,
+    quarantine: Quarantine,
     /// Void records that were read back while this worker was the owner.
     pub voids: u64,
 }
@@ -46,7 +48,7 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
     /// As [`Core::new`], with some of the rules switched off, to prove that each is needed.
     pub(crate) fn with_rules(partition: i32, partitions: i32, limits: Limits, rules: Rules) -> Self {
         let partition = Partition { number: partition, count: partitions };
-        Self { partition, limits, rules, phase: Phase::Idle, voids: 0 }
+        Self { partition, limits, rules, phase: Phase::Idle, quarantine: Quarantine::default(), voids: 0 }
     }
 
     /// Takes one input. Decisions are made in [`Core::pump`], so that inputs can be gathered first.
@@ -67,8 +69,11 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
     /// Decides what can be decided now.
     pub fn pump<H: Handler<Entity = E, SideEffect = A>>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) {
         let Phase::Owner(owner) = &mut self.phase else { return };
-        if let Err(reason) = owner.pump(env, out) {
-            self.step_down(reason, out);
+        if let Err(ended) = owner.pump(env, &mut self.quarantine, out) {
+            if let (StepDown::Failed(failure), Some(batch)) = (&ended.reason, ended.batch) {
+                self.quarantine.record(batch, failure);
+            }
+            self.step_down(ended.reason, out);
         }
     }
 
@@ -155,6 +160,7 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
 
     fn loaded(&mut self, snapshot: Snapshot<E>, out: &mut Vec<Output<A>>) {
         let Phase::Claiming { landed: Some(claim), .. } = self.phase else { return };
+        self.quarantine.passed(&snapshot.positions);
         let mut owner = Owner::new(claim, self.partition, self.limits, self.rules);
         out.push(Output::Claimed(snapshot.positions.clone()));
         owner.load(snapshot, out);

@@ -51,6 +51,19 @@ pub enum Failure {
         /// The limit.
         limit: usize,
     },
+    /// An outgoing message is longer than its topic takes.
+    #[error("a message of {bytes} bytes is longer than topic {topic} takes ({limit} bytes)")]
+    MessageTooLong {
+        /// Its topic.
+        topic: String,
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The handler panicked.
+    #[error("the handler panicked: {0}")]
+    Panicked(String),
     /// An append or a message was not accepted.
     #[error("{0}")]
     Send(String),
@@ -69,7 +82,9 @@ impl Retryable for Failure {
     fn is_retryable(&self) -> bool {
         match self {
             Self::Store(error) => error.is_retryable(),
-            Self::Encoding { .. } | Self::RecordTooLong { .. } => false,
+            Self::Encoding { .. } | Self::RecordTooLong { .. } | Self::MessageTooLong { .. } | Self::Panicked(_) => {
+                false
+            }
             Self::Send(_) | Self::Load(_) | Self::Stalled | Self::Stale => true,
         }
     }

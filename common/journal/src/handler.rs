@@ -49,6 +49,13 @@ pub trait Handler: Send + Sync + 'static {
         Some(Outgoing::dead_letter(message, reason))
     }
 
+    /// What to send for a message whose decision ended a claim ([`Failure::Panicked`](crate::Failure::Panicked),
+    /// [`Failure::RecordTooLong`](crate::Failure::RecordTooLong) and so on): a copy to its topic's `.dlq`. Every reader
+    /// of a topic is in charge of the messages that it sets aside itself.
+    fn set_aside(&self, message: &Message, reason: &Unreadable) -> Outgoing {
+        Outgoing::dead_letter(message, reason)
+    }
+
     /// Topics to read besides the service's fixed inputs, because of this partition's states. Called after a claim;
     /// topics that no longer exist are skipped.
     ///

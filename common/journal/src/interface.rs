@@ -102,6 +102,15 @@ pub enum Output<A> {
     Execute(Intent<A>),
     /// Abandon the side effect with this id. It may have happened already.
     Abandon(String),
+    /// A message was set aside: its dead letter is in the entry appended with this batch. For logs and counts.
+    SetAside {
+        /// Its topic.
+        topic: String,
+        /// Its offset.
+        offset: i64,
+        /// Why.
+        reason: Failure,
+    },
     /// Nothing is in flight any more: the worker may end.
     Drained,
     /// No longer the owner: drop the producer and all that is in memory.

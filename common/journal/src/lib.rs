@@ -40,6 +40,7 @@ mod owner;
 mod partition;
 #[cfg(test)]
 mod proptests;
+mod quarantine;
 pub mod record;
 pub mod rule;
 #[cfg(test)]

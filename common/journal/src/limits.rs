@@ -1,5 +1,7 @@
 //! The limits of batches and of what is in flight.
 
+use vocabulary::topics::JOURNAL_MAX_BYTES;
+
 /// How far deciding may run ahead of reading back, and how large a batch may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
@@ -17,6 +19,8 @@ pub struct Limits {
     /// With a record in flight, a further one is appended only when at least this many messages wait: small batches
     /// gather while the broker is busy with the last one (Nagle's idea, RFC 896).
     pub gather: usize,
+    /// Bytes of a record that the journal takes.
+    pub record_bytes: usize,
 }
 
 impl Default for Limits {
@@ -28,6 +32,7 @@ impl Default for Limits {
             ahead_bytes: 4 << 20,
             open_in_memory: 50_000,
             gather: 32,
+            record_bytes: JOURNAL_MAX_BYTES,
         }
     }
 }

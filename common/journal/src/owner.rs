@@ -12,8 +12,9 @@ use std::sync::Arc;
 use vocabulary::blob::Json;
 use vocabulary::messages::Outgoing;
 use vocabulary::time::Timestamp;
+use vocabulary::topics;
 
-use self::decide::{Decided, Decider};
+use self::decide::{Decided, Decider, Ended};
 use self::effects::Effects;
 use self::in_flight::{Appended, InFlight};
 use self::inbox::Inbox;
@@ -26,13 +27,17 @@ use crate::handler::Handler;
 use crate::interface::{Env, Output, Snapshot};
 use crate::limits::Limits;
 use crate::partition::Partition;
-use crate::record::{Entry, Head, Positions, Record, Write};
+use crate::quarantine::Quarantine;
+use crate::record::{Entry, Head, Positions, Record, Write, size_of};
 use crate::rule::{Reader, Rules, Verdict};
 
 /// Estimated bytes of an entry that only carries the delivered mark.
 const MARK_BYTES: usize = 64;
 /// Bytes that surround a state and its key in an entry.
 const WRITE_OVERHEAD: usize = 32;
+
+/// More than the bytes of an entry's other members: positions, numbers and names.
+const ENTRY_OVERHEAD: usize = 16 * 1024;
 
 /// How far a requested drain has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,7 +149,12 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
     }
 
-    pub(crate) fn pump<H>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) -> Result<(), StepDown>
+    pub(crate) fn pump<H>(
+        &mut self,
+        env: &Env<'_, H>,
+        quarantine: &mut Quarantine,
+        out: &mut Vec<Output<A>>,
+    ) -> Result<(), Ended>
     where
         H: Handler<Entity = E, SideEffect = A>,
     {
@@ -154,7 +164,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
         self.cache.evict_idle(self.limits.open_in_memory);
         while self.may_append() && self.has_work(env.now) {
-            if !self.append(env, out)? {
+            if !self.append(env, quarantine, out)? {
                 break;
             }
         }
@@ -202,7 +212,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     }
 
     /// Decides one batch and appends its entry; returns false if there was nothing to append.
-    fn append<H>(&mut self, env: &Env<'_, H>, out: &mut Vec<Output<A>>) -> Result<bool, StepDown>
+    fn append<H>(&mut self, env: &Env<'_, H>, quarantine: &Quarantine, out: &mut Vec<Output<A>>) -> Result<bool, Ended>
     where
         H: Handler<Entity = E, SideEffect = A>,
     {
@@ -212,12 +222,20 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             inbox: &mut self.inbox,
             cache: &mut self.cache,
             timers: &mut self.timers,
+            quarantine,
         };
-        let decided = decider.decide(env, std::mem::take(&mut self.claim_undecided))?;
+        let mut decided = decider.decide(env, std::mem::take(&mut self.claim_undecided))?;
         if decided.positions.is_empty() && decided.dirty.is_empty() && decided.outbox.is_empty() {
             return Ok(false);
         }
-        let batch = self.write(decided, env.handler)?;
+        let failed = decided.failed_batch();
+        out.extend(decided.set_aside.drain(..).map(|aside| Output::SetAside {
+            topic: aside.topic,
+            offset: aside.offset,
+            reason: aside.reason,
+        }));
+        let written = self.write(decided, env.handler).and_then(|batch| self.fits(&batch).map(|()| batch));
+        let batch = written.map_err(|reason| Ended { reason, batch: Some(failed) })?;
         self.append_batch(batch, out);
         Ok(true)
     }
@@ -255,6 +273,30 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
         let outbox = Arc::new(decided.outbox);
         Ok(Batch { positions: decided.positions, outbox, entities, intents, closed, bytes })
+    }
+
+    /// Checks that the batch's record can be written, and each of its messages sent.
+    fn fits(&self, batch: &Batch<A>) -> Result<(), StepDown> {
+        for message in &*batch.outbox {
+            let limit = topics::max_bytes(&message.topic);
+            let bytes = size_of(message);
+            if bytes > limit {
+                let topic = message.topic.to_string();
+                return Err(StepDown::Failed(Failure::MessageTooLong { topic, bytes, limit }));
+            }
+        }
+        let limit = self.limits.record_bytes;
+        // Encoding at most doubles what was estimated: it escapes quotes, or is Base64.
+        if batch.bytes.saturating_mul(2).saturating_add(ENTRY_OVERHEAD) <= limit {
+            return Ok(());
+        }
+        let outbox = serde_json::to_vec(&batch.outbox).map_or(usize::MAX, |json| json.len());
+        let states: usize = batch.entities.iter().map(written_bytes).sum();
+        let bytes = outbox.saturating_add(states).saturating_add(ENTRY_OVERHEAD);
+        if bytes > limit {
+            return Err(StepDown::Failed(Failure::RecordTooLong { bytes, limit }));
+        }
+        Ok(())
     }
 
     fn append_batch(&mut self, batch: Batch<A>, out: &mut Vec<Output<A>>) {
@@ -311,6 +353,11 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             self.append_mark(out);
         }
     }
+}
+
+/// The bytes of a state in an entry. Its key is escaped.
+fn written_bytes(write: &Write) -> usize {
+    2 * write.key.len() + write.state.as_ref().map_or(0, |json| json.text().len()) + WRITE_OVERHEAD
 }
 
 fn encoding(key: &Key, error: &serde_json::Error) -> StepDown {

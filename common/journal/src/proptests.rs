@@ -76,6 +76,7 @@ fn limits() -> impl Strategy<Value = Limits> {
             ahead_bytes,
             gather,
             open_in_memory,
+            ..Limits::default()
         },
     )
 }

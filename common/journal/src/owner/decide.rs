@@ -1,16 +1,20 @@
 //! Deciding one batch: which messages and timers go into it, and what the handler makes of them.
 
-use vocabulary::messages::Outgoing;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use vocabulary::messages::{Message, Outgoing, Unreadable};
 
 use super::inbox::Inbox;
 use super::timers::Timers;
 use crate::cache::Cache;
 use crate::entity::{Entity, Key};
-use crate::error::StepDown;
+use crate::error::{Failure, StepDown};
 use crate::handler::{Handler, Trigger};
 use crate::interface::Env;
 use crate::limits::Limits;
 use crate::partition::Partition;
+use crate::quarantine::{FailedBatch, Quarantine};
 use crate::record::{Positions, size_of};
 use crate::transaction::{Changes, Savepoint, Transaction};
 
@@ -22,6 +26,39 @@ pub(super) struct Decided {
     pub(super) outbox: Vec<Outgoing>,
     /// Estimated bytes of the outbox.
     pub(super) outbox_bytes: usize,
+    pub(super) set_aside: Vec<Isolated>,
+    /// The only trigger of this batch, if that is a message.
+    only: Option<(String, i64)>,
+}
+
+/// A message that was set aside.
+pub(super) struct Isolated {
+    pub(super) topic: String,
+    pub(super) offset: i64,
+    pub(super) reason: Failure,
+}
+
+/// A claim ended because a batch could not be decided or appended.
+pub(crate) struct Ended {
+    pub(crate) reason: StepDown,
+    /// The batch, if messages may be the cause.
+    pub(crate) batch: Option<FailedBatch>,
+}
+
+impl From<StepDown> for Ended {
+    fn from(reason: StepDown) -> Self {
+        Self { reason, batch: None }
+    }
+}
+
+impl Decided {
+    /// The messages among which the cause is, if this batch can't be appended.
+    pub(super) fn failed_batch(&self) -> FailedBatch {
+        match &self.only {
+            Some((topic, offset)) => FailedBatch::Message { topic: topic.clone(), offset: *offset },
+            None => FailedBatch::Before(self.positions.clone()),
+        }
+    }
 }
 
 /// The parts of an owner that deciding works on.
@@ -31,35 +68,51 @@ pub(super) struct Decider<'a, E> {
     pub(super) inbox: &'a mut Inbox,
     pub(super) cache: &'a mut Cache<E>,
     pub(super) timers: &'a mut Timers,
+    pub(super) quarantine: &'a Quarantine,
 }
 
 impl<E: Entity> Decider<'_, E> {
     /// Calls the handler for the claim, if it is undecided, and for due timers and waiting messages, up to the limits
-    /// of a batch.
-    pub(super) fn decide<H>(self, env: &Env<'_, H>, claim_undecided: bool) -> Result<Decided, StepDown>
+    /// of a batch. While messages are suspected of having ended a claim, a batch has one trigger.
+    pub(super) fn decide<H>(self, env: &Env<'_, H>, claim_undecided: bool) -> Result<Decided, Ended>
     where
         H: Handler<Entity = E>,
     {
+        let suspicious = self.quarantine.is_suspicious(self.inbox.positions());
+        let triggers = match (suspicious, claim_undecided) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, _) => self.limits.batch_messages,
+        };
         let mut tx = Transaction::new(&mut self.cache.entities, env.store, self.partition);
         let mut positions = Positions::new();
+        let mut set_aside = Vec::new();
+        let mut last = None;
+        let mut others = usize::from(claim_undecided);
         if claim_undecided {
-            let _ = env.handler.decide(&mut tx, Trigger::Claimed, env.now);
+            let _ = guarded(|| env.handler.decide(&mut tx, Trigger::Claimed, env.now)).map_err(StepDown::Failed)?;
         }
         let mut bytes = 0;
         let mut counted = Savepoint::default();
-        for _ in 0..self.limits.batch_messages {
+        for _ in 0..triggers {
             let due = if self.inbox.is_caught_up() { self.timers.pop_due(env.now) } else { None };
             if let Some(key) = due {
-                let _ = env.handler.decide(&mut tx, Trigger::Timer(&key), env.now);
+                others += 1;
+                let _ =
+                    guarded(|| env.handler.decide(&mut tx, Trigger::Timer(&key), env.now)).map_err(StepDown::Failed)?;
             } else if let Some((message, size)) = self.inbox.pop() {
                 // A state may take over the content of a message.
                 bytes += size;
-                let before = tx.savepoint();
-                if let Err(reason) = env.handler.decide(&mut tx, Trigger::Message(&message), env.now) {
-                    tx.roll_back(before);
-                    env.handler.unreadable(&message, &reason).into_iter().for_each(|letter| tx.send(letter));
+                others += usize::from(last.is_some());
+                if let Some(reason) = self.quarantine.reason(&message) {
+                    tx.send(env.handler.set_aside(&message, &Unreadable::SetAside(reason.to_string())));
+                    let topic = message.topic.to_string();
+                    set_aside.push(Isolated { topic, offset: message.offset, reason: reason.clone() });
+                } else {
+                    decide_message(env, &mut tx, &message)?;
                 }
                 positions.insert(message.topic.to_string(), message.offset.saturating_add(1));
+                last = Some((message.topic.to_string(), message.offset));
             } else {
                 break;
             }
@@ -75,6 +128,38 @@ impl<E: Entity> Decider<'_, E> {
         self.cache.evict_unchanged(&loaded, &dirty);
         self.inbox.advance(&positions);
         let outbox_bytes = outbox.iter().map(size_of).sum();
-        Ok(Decided { positions, dirty, outbox, outbox_bytes })
+        let only = last.filter(|_| others == 0);
+        Ok(Decided { positions, dirty, outbox, outbox_bytes, set_aside, only })
     }
+}
+
+/// Decides a message. What can't be read is sent as the handler wants it; a panic ends the claim, and names the message.
+fn decide_message<H: Handler>(
+    env: &Env<'_, H>,
+    tx: &mut Transaction<'_, H::Entity>,
+    message: &Message,
+) -> Result<(), Ended> {
+    let before = tx.savepoint();
+    match guarded(|| env.handler.decide(tx, Trigger::Message(message), env.now)) {
+        Ok(Ok(())) => {}
+        Ok(Err(reason)) => {
+            tx.roll_back(before);
+            env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
+        }
+        Err(reason) => {
+            let batch = FailedBatch::Message { topic: message.topic.to_string(), offset: message.offset };
+            return Err(Ended { reason: StepDown::Failed(reason), batch: Some(batch) });
+        }
+    }
+    Ok(())
+}
+
+/// Calls a handler. After a panic its states are unusable: the claim must end.
+fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| Failure::Panicked(text_of(&*panic)))
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }

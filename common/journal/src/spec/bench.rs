@@ -13,7 +13,7 @@ use crate::error::StepDown;
 use crate::handler::{Handler, Trigger};
 use crate::interface::{Env, Input, Output, Snapshot};
 use crate::limits::Limits;
-use crate::record::{Entry, Head, Record};
+use crate::record::{Entry, Head, Positions, Record};
 use crate::transaction::Transaction;
 
 /// An account that messages write to: `a+`, `a close`, `a want X`, `a drop X`, `a wake 9`, `a see`; `?` is unreadable.
@@ -63,6 +63,7 @@ impl Handler for Accounts {
                 (key.to_owned(), what.to_owned())
             }
         };
+        assert_ne!(what, "panic", "the handler can't cope with {key}");
         if what == "refuse" {
             tx.refuse(format!("{key} is not as it was"));
             return Ok(());
@@ -82,7 +83,10 @@ impl Handler for Accounts {
             tx.put(key.clone(), account);
         }
         let entries = tx.get(&key).map_or(0, |account| account.entries);
-        tx.send(Outgoing::event("done", &key, "done", "1", "s", now, &format!("{key} {what} {entries}")));
+        let copies = if what.starts_with("thrice ") { 3 } else { 1 };
+        for _ in 0..copies {
+            tx.send(Outgoing::event("done", &key, "done", "1", "s", now, &format!("{key} {what} {entries}")));
+        }
         Ok(())
     }
 
@@ -136,6 +140,18 @@ impl Bench {
         Self::owner_of(Snapshot::default(), limits).0
     }
 
+    /// Claims again after a step-down; the view has applied the inputs before offset `next`.
+    pub(super) fn claim_again(&mut self, next: i64) {
+        self.in_flight.clear();
+        self.input(Input::Assigned { nonce: Uuid::max(), instance: "me".into() });
+        let head = self.in_flight.remove(0).head();
+        let end = self.end;
+        assert_eq!(self.read_back(head), [format!("load {end}")]);
+        let positions = Positions::from([("in".to_owned(), next)]);
+        self.input(Input::Loaded(Snapshot { positions, ..Snapshot::default() }));
+        self.next.insert("in", next);
+    }
+
     /// Gives an input, lets the worker decide, and describes its outputs.
     pub(super) fn input(&mut self, input: Input<Account>) -> Vec<String> {
         let mut out = Vec::new();
@@ -169,6 +185,7 @@ impl Bench {
             }
             Output::Execute(intent) => format!("execute {}", intent.id),
             Output::Abandon(id) => format!("abandon {id}"),
+            Output::SetAside { topic, offset, reason } => format!("set aside {topic}/{offset}: {reason}"),
             Output::Drained => "drained".to_owned(),
             Output::StepDown(StepDown::ForeignClaim) => "step down: a foreign claim".to_owned(),
             Output::StepDown(StepDown::Failed(why)) => format!("step down: {why}"),

@@ -321,6 +321,10 @@ where
         match (output, &mut self.claim) {
             (Output::StepDown(reason), _) => self.step_down(reason),
             (Output::Load { claim }, _) => self.lifecycle.load(claim),
+            (Output::SetAside { topic, offset, reason }, _) => {
+                tracing::error!(topic, partition = self.partition, offset, "message set aside: {reason}");
+                self.shared.status.set_aside();
+            }
             (Output::Drained, _) if self.lifecycle.is_revoking() => self.release(),
             (Output::Drained, _) => {}
             (Output::Claimed(positions), Some(claim)) => {

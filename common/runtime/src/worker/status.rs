@@ -1,7 +1,7 @@
 //! The health of the instance, as `/health/live` and `/health/ready` report it, and the failure that ends it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub struct Status {
     pub(super) last_contact: AtomicI64,
     pub(super) applied: Arc<Applied>,
     lag_limit: Duration,
+    /// Messages that this instance set aside, since its start.
+    set_aside: AtomicU64,
     fatal: watch::Sender<Option<String>>,
     stopping: AtomicBool,
     halted: AtomicBool,
@@ -60,6 +62,7 @@ impl Status {
             last_contact: AtomicI64::new(0),
             applied,
             lag_limit,
+            set_aside: AtomicU64::new(0),
             fatal: watch::channel(None).0,
             stopping: AtomicBool::new(false),
             halted: AtomicBool::new(false),
@@ -119,6 +122,11 @@ impl Status {
                 beats.insert(thread.to_owned(), Timestamp::now());
             }
         }
+    }
+
+    /// Counts a message that was set aside.
+    pub(super) fn set_aside(&self) {
+        self.set_aside.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How far the view is behind the records read.
@@ -198,6 +206,13 @@ impl Status {
             Ok(format!("{} ms behind", lag.as_millis()))
         };
         checks.insert("view".to_owned(), view);
+        let set_aside = self.set_aside.load(Ordering::Relaxed);
+        if set_aside > 0 {
+            checks.insert(
+                "messages set aside".to_owned(),
+                Ok(format!("{set_aside} since the start: see the .dlq topics")),
+            );
+        }
         if self.is_stopping() {
             checks.insert("process".to_owned(), Err("stopping".to_owned()));
         }
