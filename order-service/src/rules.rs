@@ -1,5 +1,5 @@
 //! The rules of orders: what each command changes and sends. Pure: they see the state, the message and the time only
-//! through [`context::RuleContext`].
+//! through `RuleContext`.
 
 pub(crate) mod cancel;
 pub(crate) mod conclude;

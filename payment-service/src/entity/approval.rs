@@ -70,7 +70,7 @@ impl Approvals {
         self.refunded < self.list.len()
     }
 
-    /// Adds an approval; beyond [`KEPT_APPROVALS`] the oldest refunded one is dropped, except the first if
+    /// Adds an approval; beyond `KEPT_APPROVALS` the oldest refunded one is dropped, except the first if
     /// `keep_first`.
     pub fn add(&mut self, approval: Approval, keep_first: bool) {
         let oldest = usize::from(keep_first);

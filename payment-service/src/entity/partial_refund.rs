@@ -99,7 +99,7 @@ impl PartialRefunds {
         self.list.iter().any(PartialRefund::is_underway)
     }
 
-    /// Adds one. It replaces a refused one with the same id; beyond [`KEPT_REFUSED`] the oldest refused one is dropped.
+    /// Adds one. It replaces a refused one with the same id; beyond `KEPT_REFUSED` the oldest refused one is dropped.
     pub fn add(&mut self, part: PartialRefund) {
         self.refused += u32::from(!part.counts());
         self.list.retain(|known| known.counts() || known.id != part.id);
