@@ -5,8 +5,10 @@
 FROM rust:1.95-slim-bookworm AS builder
 # librdkafka is compiled here: a C and a C++ compiler, make, and the headers of OpenSSL.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends g++ make pkg-config libssl-dev \
+    && apt-get install -y --no-install-recommends ca-certificates g++ make pkg-config libssl-dev \
     && rm -rf /var/lib/apt/lists/*
+# OpenSSL becomes part of the binaries: the images need no packages.
+ENV OPENSSL_STATIC=1
 WORKDIR /build
 COPY . .
 # The caches stay on the machine that builds: a change of one file does not compile every dependency again. They are locked
@@ -26,12 +28,12 @@ FROM scratch AS symbols
 COPY --from=builder /symbols /
 
 FROM debian:bookworm-slim AS runtime
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libssl3 \
-    && rm -rf /var/lib/apt/lists/* \
-    && groupadd --system --gid 10001 service \
+RUN groupadd --system --gid 10001 service \
     && useradd --system --uid 10001 --gid service --no-create-home --shell /usr/sbin/nologin service \
     && install -d -o service -g service /var/lib/service
+# The certificate authorities, for rustls and OpenSSL.
+COPY --from=builder /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 COPY --chmod=755 scripts/docker/healthy /usr/local/bin/healthy
 
 FROM runtime
