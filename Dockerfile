@@ -5,10 +5,8 @@
 FROM rust:1.95-slim-bookworm AS builder
 # librdkafka is compiled here: a C and a C++ compiler, make, and the headers of OpenSSL.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates g++ make pkg-config libssl-dev \
+    && apt-get install -y --no-install-recommends g++ make pkg-config libssl-dev \
     && rm -rf /var/lib/apt/lists/*
-# OpenSSL becomes part of the binaries: the images need no packages.
-ENV OPENSSL_STATIC=1
 WORKDIR /build
 COPY . .
 # The caches stay on the machine that builds: a change of one file does not compile every dependency again. They are locked
@@ -27,13 +25,18 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 FROM scratch AS symbols
 COPY --from=builder /symbols /
 
-FROM debian:bookworm-slim AS runtime
-RUN groupadd --system --gid 10001 service \
+FROM debian:bookworm-slim AS system
+# Without what only the package manager and iconv use: Perl, the package index, character sets.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates libssl3 \
+    && groupadd --system --gid 10001 service \
     && useradd --system --uid 10001 --gid service --no-create-home --shell /usr/sbin/nologin service \
-    && install -d -o service -g service /var/lib/service
-# The certificate authorities, for rustls and OpenSSL.
-COPY --from=builder /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+    && install -d -o service -g service /var/lib/service \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt /usr/lib/*-linux-gnu/perl-base /usr/lib/*-linux-gnu/gconv
+
+# One layer, which lacks what was removed.
+FROM scratch AS runtime
+COPY --from=system / /
 COPY --chmod=755 scripts/docker/healthy /usr/local/bin/healthy
 
 FROM runtime
