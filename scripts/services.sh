@@ -56,7 +56,7 @@ build_services() {
   local service bins=() start=$SECONDS
   for service in "${SERVICES[@]}"; do bins+=(--bin "$service"); done
   if [[ -x $TARGET/debug/${SERVICES[0]} ]]; then say "Building the services …"
-  else say "Building the services (the first time about 6 minutes on two cores) …"; fi
+  else say "Building the services (the first time about 5 minutes on two cores) …"; fi
   with_progress cargo build --locked --workspace "${bins[@]}" 9>&- || return
   echo "The services are built ($((SECONDS - start)) s)."
 }
