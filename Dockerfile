@@ -25,13 +25,18 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 FROM scratch AS symbols
 COPY --from=builder /symbols /
 
-FROM debian:bookworm-slim AS runtime
+FROM debian:bookworm-slim AS system
+# Without what only the package manager and iconv use: Perl, the package index, character sets.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libssl3 \
-    && rm -rf /var/lib/apt/lists/* \
     && groupadd --system --gid 10001 service \
     && useradd --system --uid 10001 --gid service --no-create-home --shell /usr/sbin/nologin service \
-    && install -d -o service -g service /var/lib/service
+    && install -d -o service -g service /var/lib/service \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt /usr/lib/*-linux-gnu/perl-base /usr/lib/*-linux-gnu/gconv
+
+# One layer, which lacks what was removed.
+FROM scratch AS runtime
+COPY --from=system / /
 COPY --chmod=755 scripts/docker/healthy /usr/local/bin/healthy
 
 FROM runtime

@@ -11,8 +11,8 @@ java_command() {
 # ---- jars --------------------------------------------------------------------------------------------
 jars_fetched() { [[ -f $2/pom.xml ]] && cmp -s "$1" "$2/pom.xml"; } # POM DIR
 
-# What a pom names, into a folder. The copy of the pom goes in last and the folder is moved into place whole: what is there
-# is complete.
+# Copies the artifacts of a pom into a folder. The copy of the pom is added last, and the folder is moved into place
+# when it is complete.
 fetch_jars() { # POM DIR GOAL...
   local pom=$1 dir=$2
   local fresh=$dir.$$ log=$DATA/fetch-${dir##*/}.log
@@ -21,7 +21,7 @@ fetch_jars() { # POM DIR GOAL...
   if ! mvn -B -f "$pom" "$@" -DoutputDirectory="$fresh" >"$log" 2>&1 </dev/null; then
     grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
     rm -rf "$fresh"
-    die "Maven could not fetch what is in $pom; the whole story is in $log."
+    die "Maven could not fetch what is in $pom; details are in $log."
   fi
   cp "$pom" "$fresh/pom.xml"
   rm -rf "$dir"
@@ -38,7 +38,7 @@ fetch_kafka() {
   fetch_jars "$KAFKA_POM" "$KAFKA_LIBS" dependency:copy-dependencies
 }
 
-# A tool is over before the second compiler would pay.
+# A tool ends before the second JIT compiler would pay off.
 kafka_tool() { # CLASS ARG...
   "$(java_command)" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlevel=WARN \
     -Dlog4j2.configurationFile="$ROOT/scripts/kafka/log4j2.properties" -cp "$KAFKA_LIBS/*" "$@"
@@ -50,7 +50,7 @@ kafka_command() { # produce TOPIC | consume TOPIC | topics | run CLASS
   case $what in
     produce)
       [[ -n ${2:-} ]] || die "Which topic? ./dev kafka produce TOPIC"
-      # The time limit is for a topic that is not there.
+      # The time limit applies when the topic does not exist.
       kafka_tool org.apache.kafka.tools.ConsoleProducer "${server[@]}" --producer-property max.block.ms=10000 --topic "${@:2}"
       ;;
     consume)
@@ -71,11 +71,10 @@ kafka_command() { # produce TOPIC | consume TOPIC | topics | run CLASS
 }
 
 # ---- a broker ----------------------------------------------------------------------------------------
-# After a SIGKILL the controller takes the dead broker for alive until its session has timed out, and lets the new one
-# wait: hence the short session.
-# Few threads: the broker shares a small machine with all else, and each request goes through both kinds. With 1 and 2
-# orders take half the time of Kafka's own 3 and 8 on two cores (./dev bench, open-200).
-# The controller's port does not have to stay: with a static quorum of one it stands in this file only.
+# After a SIGKILL the controller considers the dead broker alive until its session times out, and the new one waits:
+# hence the short session. Few threads: the broker shares a small machine with all else, and each request goes through
+# both kinds. With 1 and 2 orders take half the time of Kafka's own 3 and 8 on two cores (./dev bench, open-200). The
+# controller's port may change: with a static quorum of one only this file names it.
 broker_properties() { # DIR PORT CONTROLLER_PORT KEY=VALUE...
   cat <<END
 process.roles=broker,controller
@@ -101,13 +100,13 @@ share.coordinator.state.topic.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 END
-  # Of two lines with one key the last one counts.
+  # The last of several lines with the same key wins.
   shift 3
   [[ $# -eq 0 ]] || printf '%s\n' "$@"
 }
 
-# Asks for the API versions, as any client does first. What comes back opens with its length: bash drops the NUL
-# bytes of it, and the next one is an answer.
+# Requests the API versions, as any client does first. The response begins with its length: bash drops the NUL bytes,
+# and the next byte shows that the broker answers.
 broker_answers() { # PORT
   (
     exec 3<>"/dev/tcp/127.0.0.1/$1"
@@ -116,7 +115,7 @@ broker_answers() { # PORT
   ) 2>/dev/null
 }
 
-# 16 random bytes in base64. An id that began with "-" would be taken for an option.
+# 16 random bytes in base64, without "-": an id beginning with it would be parsed as an option.
 cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d =; }
 
 broker_pid() { running_pid "$1/pid"; } # DIR
@@ -143,7 +142,7 @@ broker_start() {
     ${KAFKA_JVM_OPTS:--XX:+UseSerialGC} kafka.Kafka "$config"
   for ((tries = 1200; tries > 0; tries--)); do
     if grep -qs 'Kafka Server started' "$log" && broker_answers "$port"; then return; fi
-    # Until the new process has become java its command line is another: the pid alone counts here.
+    # Until the new process has executed java its command line differs: only the pid is checked here.
     if ! kill -0 "$STARTED_PID" 2>/dev/null; then
       rm -f "$dir/pid"
       broker_log_end "$log"
@@ -155,7 +154,7 @@ broker_start() {
   die "Kafka (pid $STARTED_PID) does not answer on port $port after 60 seconds; its last lines are above, all of them in $log."
 }
 
-# What went wrong, without the shutdown that follows it.
+# Prints the errors of a log, without the shutdown that follows them.
 broker_log_end() { # LOG
   if ! grep -E -A 3 ' (ERROR|FATAL) |^Exception|^Error|Caused by' "$1" | head -n 20 | grep . >&2; then tail -n 10 "$1" >&2; fi
 }

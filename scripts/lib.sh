@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What every command needs: words to the person, processes known by a pid file, ports.
+# What every command needs: messages, processes with a pid file, cargo with progress, ports.
 
-# Colours only for a person.
+# Colours only on a terminal.
 BOLD='' RED='' GREEN='' PLAIN=''
 if [[ -t 1 && -z ${NO_COLOR-} ]]; then BOLD=$'\e[1m' RED=$'\e[31m' GREEN=$'\e[32m' PLAIN=$'\e[0m'; fi
 
@@ -12,8 +12,8 @@ die() { printf '%s\n' "${RED}$*${PLAIN}" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
 # ---- processes ---------------------------------------------------------------------------------------
-# A pid file holds the pid and, on its second line, a word of the command line. Pids get used again: before a
-# process is signalled, its command line must still hold that word.
+# A pid file holds the pid and, on its second line, a word of the command line. Pids are reused: a process is signalled
+# only if its command line contains that word.
 
 command_line() { # PID
   if [[ -r /proc/$1/cmdline ]]; then tr '\0' ' ' <"/proc/$1/cmdline"; else ps -p "$1" -o command= 2>/dev/null; fi
@@ -40,7 +40,8 @@ start_detached() {
   printf '%s\n%s\n' "$STARTED_PID" "$word" >"$pidfile"
 }
 
-# An ending process loses its command line first and its ports last, and may stay as a zombie when nobody waits for it.
+# An ending process loses its command line first and its ports last, and may stay a zombie when its parent does not
+# wait.
 gone() { # PID
   kill -0 "$1" 2>/dev/null || return 0
   if [[ -d /proc/$1/task ]]; then
@@ -91,10 +92,11 @@ kill_process() { # PIDFILE: prints "killed" or "not running"
 }
 
 # ---- cargo -------------------------------------------------------------------------------------------
-# On a terminal cargo draws its progress itself. Elsewhere a line every 15 seconds says how far it is, and its warnings and
-# errors are passed on.
+# On a terminal cargo draws its progress itself. Elsewhere a line every 15 seconds reports it, and warnings and errors
+# are passed on.
 with_progress() { # cargo ARG...
-  local line next=$((SECONDS + 15))
+  local line next=$((SECONDS + 15)) silent
+  silent="^([[:space:]]|"$'\e'"\[[0-9;]*[mK])*(Compiling|Downloading|Downloaded|Finished|Locking|Updating) "
   if [[ -t 2 ]]; then "$@"; return; fi
   { CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80 "$@" 2>&1 >&3 3>&- | tr '\r' '\n' | {
     while IFS= read -r line; do
@@ -102,8 +104,7 @@ with_progress() { # cargo ARG...
         ((SECONDS >= next)) || continue
         next=$((SECONDS + 15))
         warn "  compiled ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]} crates …"
-      elif [[ $line =~ ^([[:space:]]|$'\e'\[[0-9;]*[mK])*(Compiling|Checking|Documenting|Finished|Downloading|Downloaded|Executable)\  || -z ${line//$'\e[K'/} ]]; then continue
-      else warn "$line"; fi
+      elif [[ ! $line =~ $silent && -n ${line//$'\e[K'/} ]]; then warn "$line"; fi
     done
   }; } 3>&1
 }
@@ -120,7 +121,7 @@ port_owner() { # PORT: prints "NAME (pid N)" as far as it can be known
     found=$(lsof -nP -iTCP:"$1" -sTCP:LISTEN -Fpc 2>/dev/null | sed -n 's/^p//p; s/^c//p' | head -n 2 | paste -sd ' ' - |
       sed -n 's/^\([0-9]*\) \(.*\)/\2 (pid \1)/p')
   fi
-  printf '%s\n' "${found:-another process (which one cannot be seen from here: ask root, or ss -ltnp)}"
+  printf '%s\n' "${found:-another process (not visible to this user: run ss -ltnp as root)}"
 }
 
 port_sentence() { # PORT WHAT

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the machine must have: each need has a check, the words for the person, and Debian's package for it.
+# What the machine must have: each need has a check, a name, and Debian's package for it.
 
 JAVA_NEEDED=17
 MEMORY_NEEDED_MB=1500
@@ -22,7 +22,7 @@ rust_needed() { sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$ROOT/Cargo.toml"; }
 rust_version() { cargo --version 2>/dev/null | sed -n 's/^cargo \([0-9.]*\).*/\1/p'; }
 have_rust() {
   local version
-  # rustup was installed, and this shell has not heard of it.
+  # rustup was installed after this shell was started.
   if ! has cargo && [[ -x $HOME/.cargo/bin/cargo ]]; then PATH=$HOME/.cargo/bin:$PATH; fi
   version=$(rust_version) && [[ -n $version ]] &&
     [[ $(printf '%s\n%s\n' "$(rust_needed)" "$version" | sort -V | head -n 1) == "$(rust_needed)" ]]
@@ -31,7 +31,7 @@ have_rust() {
 # The dashboard is tested in a real browser, and by axe-core, which npm fetches.
 have_chromium() { [[ -n ${CHROMIUM-} ]] || has chromium || has chromium-browser || has google-chrome || has google-chrome-stable; }
 have_npm() { has npm; }
-# The APIs are tested with schemathesis, which pip fetches into a place of its own.
+# The APIs are tested with schemathesis, which pip installs into a virtual environment.
 have_python() { has python3 && python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
 TO_BUILD=(rust compiler cxx make pkg_config openssl)
@@ -42,7 +42,7 @@ name_of() { # NEED
   case $1 in
     rust) echo "Rust $(rust_needed) or newer (cargo)" ;;
     compiler) echo "a C compiler" ;;
-    cxx) echo "a C++ compiler (librdkafka asks for one)" ;;
+    cxx) echo "a C++ compiler (for librdkafka)" ;;
     make) echo "make" ;;
     pkg_config) echo "pkg-config" ;;
     openssl) echo "the headers of OpenSSL" ;;
@@ -55,7 +55,7 @@ name_of() { # NEED
   esac
 }
 
-found_instead() { # NEED: a word on what is there but will not do
+found_instead() { # NEED: prints what is installed but does not suffice
   local version
   case $1 in
     java) if has "$(java_command)"; then
@@ -82,7 +82,7 @@ debian_package() { # NEED: prints the package, nothing when Debian has none
     pkg_config) echo pkg-config ;;
     openssl) echo libssl-dev ;;
     java)
-      # What JAVA_HOME names counts, whatever is installed beside it.
+      # JAVA_HOME takes precedence over installed packages.
       [[ -z ${JAVA_HOME-} ]] || return 0
       for version in 17 21 25; do
         ! apt_has "openjdk-$version-jre-headless" || { echo "openjdk-$version-jre-headless"; return; }
@@ -98,7 +98,7 @@ debian_package() { # NEED: prints the package, nothing when Debian has none
   esac
 }
 
-what_to_do() { # NEED: one sentence
+what_to_do() { # NEED: prints one sentence
   local package sudo=''
   if [[ $1 == rust ]]; then
     if has rustup; then echo "run: rustup toolchain install $(rust_needed)"; else echo "install it with rustup, https://rustup.rs"; fi
@@ -142,15 +142,15 @@ what_to_do() { # NEED: one sentence
 apt_install() { # PACKAGE...
   local log=$DATA/apt.log
   warn "Installing $* …"
-  # Where manual pages are left out, Java's package does not find the folder it links one into.
+  # Java's package links a manual page into a folder that is missing where manual pages are excluded.
   mkdir -p "$DATA" /usr/share/man/man1
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >"$log" 2>&1 </dev/null || {
     tail -n 3 "$log" >&2
-    warn "apt-get could not install $*; the whole story is in $log."
+    warn "apt-get could not install $*; details are in $log."
   }
 }
 
-# need NEED...: installs what is missing where that is possible, else says all that is missing and ends.
+# need NEED...: installs what is missing where that is possible, else lists what is missing and ends.
 need() {
   local one packages=() missing=()
   for one; do "have_$one" || missing+=("$one"); done
@@ -172,7 +172,7 @@ need() {
   [[ ${#packages[@]} -eq 0 ]] || die "$(printf '%s\n' "${packages[@]}")"
 }
 
-# An older Java may stay the machine's default: take the one that fits.
+# An older Java may remain the machine's default: use the one that fits.
 use_installed_java() {
   local home
   for home in /usr/lib/jvm/*; do
@@ -220,9 +220,9 @@ doctor() {
   if kafka_fetched; then good "Kafka's jars"; else good "Kafka's jars are not there yet: ./dev up fetches them"; fi
   if enough_disk; then good "disk: $(free_disk_mb) MB free"; else bad "$(disk_sentence)"; fi
   if (($(free_memory_mb) >= MEMORY_NEEDED_MB)); then good "memory: $(free_memory_mb) MB available"
-  else bad "Little memory: $(free_memory_mb) MB are available, and Kafka with four services wants $MEMORY_NEEDED_MB MB; close something."; fi
+  else bad "Little memory: $(free_memory_mb) MB are available, and Kafka and four services need $MEMORY_NEEDED_MB MB; close other programs."; fi
   doctor_ports
-  if ((wrong == 0)); then say "Nothing is wrong."; else say "$wrong wrong."; return 1; fi
+  if ((wrong == 0)); then say "Nothing is wrong."; else say "$wrong problems."; return 1; fi
 }
 
 doctor_ports() {

@@ -10,7 +10,7 @@ log_of() { if [[ $1 == kafka ]]; then echo "$DATA/kafka/kafka.log"; else echo "$
 take_turn() {
   mkdir -p "$DATA"
   exec 9>"$DATA/lock"
-  if has flock; then flock -n 9 || die "Another ./dev up, down or reset is at work here: wait until it has ended."; fi
+  if has flock; then flock -n 9 || die "Another ./dev up, down or reset is running: wait until it has ended."; fi
 }
 
 # ---- up ----------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ build_services() {
   local service bins=() start=$SECONDS
   for service in "${SERVICES[@]}"; do bins+=(--bin "$service"); done
   if [[ -x $TARGET/debug/${SERVICES[0]} ]]; then say "Building the services …"
-  else say "Building the services (the first time about 6 minutes on two cores) …"; fi
+  else say "Building the services (the first time about 5 minutes on two cores) …"; fi
   with_progress cargo build --locked --workspace "${bins[@]}" 9>&- || return
   echo "The services are built ($((SECONDS - start)) s)."
 }
@@ -70,7 +70,7 @@ start_services() {
   [[ ${#started[@]} -eq 0 ]] || say "Starting ${started[*]} …"
   for service in ${started[@]+"${started[@]}"}; do
     binary=$TARGET/debug/$service
-    # The logs are for a person here, though they go to a file.
+    # The logs are read by people here, though they go to a file.
     variable=$(printf '%s__LOG__FORMAT' "$service" | tr 'a-z-' 'A-Z_')
     [[ -n ${!variable-} ]] || export "$variable=text"
     [[ ! -f $(log_of "$service") ]] || mv -f "$(log_of "$service")" "$(log_of "$service").1"
@@ -90,17 +90,17 @@ wait_until_ready() { # SERVICE
     fi
     if ! kill -0 "$pid" 2>/dev/null; then
       tail -n 10 "$log" >&2
-      die "$1 ended while it was starting; its last lines are above, all of them in $log. ./dev down stops the rest."
+      die "$1 ended while it was starting; its last log lines are above; the whole log is $log. ./dev down stops the rest."
     fi
     sleep 0.1
   done
   curl -sS -m 2 "http://localhost:$port/health/ready" >&2 || true
   tail -n 10 "$log" >&2
-  die "$1 is not ready after 60 seconds; what it says of itself and its last lines are above, all of them in $log."
+  die "$1 is not ready after 60 seconds; its health report and its last log lines are above; the whole log is $log."
 }
 
 # ---- the sample order --------------------------------------------------------------------------------
-# What became of the order is printed; that it can't be placed, or waits for an operator, fails nothing: the services go on.
+# Prints the result of the order. An order that needs credentials or a payment result is no failure: the services go on.
 place_sample_order() {
   local url answer id status code credentials=()
   url=http://localhost:$(service_port order-service)/orders
@@ -145,8 +145,7 @@ The order waits for the result of its payment, and the services go on. To give t
 END
 }
 
-# Waits until the order has ended, for a minute and a half; with the provider that answers by hand only until it waits for
-# its payment.
+# Waits up to 90 seconds until the order has ended; with the provider `manual` only until it waits for its payment.
 follow_order() { # URL CURL_ARG...: sets answer and status
   local until=$((SECONDS + 90)) wait=30
   [[ ${PAYMENT_SERVICE__PROVIDER__KIND-} != manual ]] || wait=2
@@ -166,7 +165,7 @@ json_text() { # KEY JSON: the first text with that key
   printf '%s' "$2" | grep -o "\"$1\" *: *\"[^\"]*\"" | head -n 1 | sed 's/^.*: *"\(.*\)"$/\1/'
 }
 
-# A line an entry: seconds since the first, what happened, and whatever else the entry says.
+# One line for each entry: seconds since the first, what happened, and the entry's other fields.
 show_timeline() { # JSON
   if has python3 && printf '%s' "$1" | python3 -c '
 import json, sys
@@ -191,8 +190,8 @@ where_to_go() {
 Where to go next:
   $orders            the orders (POST, GET; GET $orders/ID shows one)
   $dashboard                   the dashboard: techlead / zup@123
-  ./dev kafka produce payment-results     answer for a payment by hand: {"orderId":"…","status":"approved"}
-  ./dev logs [NAME]                       what the services say
+  ./dev kafka produce payment-results     give the result of a payment by hand: {"orderId":"…","status":"approved"}
+  ./dev logs [NAME]                       follow the services' logs
   ./dev down                              stop it all; the data stays
 END
 }
@@ -201,7 +200,7 @@ END
 down() {
   local service
   take_turn
-  # All at once: none waits for another to end.
+  # In parallel: none waits for another to end.
   for service in "${SERVICES[@]}"; do
     (echo "$service: $(stop_process "$(pidfile_of "$service")" 15)") &
   done
@@ -217,7 +216,7 @@ reset() {
   done
   rm -rf "$DATA/kafka" "$DATA/logs" "$DATA/run"
   for service in "${SERVICES[@]}"; do rm -rf "${DATA:?}/$service"; done
-  say "All data is forgotten: the next ./dev up begins anew."
+  say "All data is deleted: the next ./dev up starts with none."
 }
 
 logs() { # [NAME]
@@ -231,6 +230,6 @@ logs() { # [NAME]
     done
     [[ ${#files[@]} -gt 0 ]] || die "There are no logs yet: ./dev up starts the services."
   fi
-  # To a terminal they go on until Ctrl-C; into a pipe or a file goes what there is.
+  # On a terminal the logs are followed until Ctrl-C; a pipe or a file gets their present content.
   if [[ -t 1 ]]; then exec tail -n 100 -F "${files[@]}"; else exec cat "${files[@]}"; fi
 }

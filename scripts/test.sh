@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The bar: format, lints, dependencies, documentation, every test; and the benchmark.
+# Format, lints, dependencies, documentation, every test; and the benchmark.
 
 CARGO_DENY_VERSION=0.20.2
 AXE_VERSION=4.14.1
@@ -11,7 +11,7 @@ SCHEMATHESIS_VERSION=4.32.5
 SCHEMATHESIS_TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/schemathesis-$SCHEMATHESIS_VERSION
 GROUPS_RUNNING=()
 
-# A process group of its own, so that an interrupt ends the compilers and tests too, at once.
+# A separate process group, so that an interrupt also ends the compilers and tests at once.
 in_group() { # COMMAND...
   local status=0 child
   set -m
@@ -28,21 +28,21 @@ stop_leftovers() {
   local pidfile
   for pidfile in "$TARGET"/test-brokers/*/pid "$TARGET"/bench-brokers/*/pid; do
     [[ -f $pidfile ]] || continue
-    [[ $(kill_process "$pidfile") == "not running" ]] || warn "A broker was left over in ${pidfile%/pid}, and is ended now."
+    [[ $(kill_process "$pidfile") == "not running" ]] || warn "A broker of an earlier run in ${pidfile%/pid} was ended."
   done
 }
 
 interrupted() {
   local child
   trap - INT TERM HUP
-  warn "Interrupted: ending what runs."
+  warn "Interrupted: ending all processes."
   for child in ${GROUPS_RUNNING[@]+"${GROUPS_RUNNING[@]}"}; do kill -TERM -- "-$child" 2>/dev/null || true; done
   wait
   stop_leftovers
   exit 130
 }
 
-# One run at a time in a target directory: a second one would end the first one's brokers.
+# One run at a time in a target directory: a second one would end the brokers of the first.
 own_the_brokers() {
   mkdir -p "$TARGET"
   exec 9>"$TARGET/dev-test.lock"
@@ -60,7 +60,7 @@ deny_command() { # prints the path of cargo-deny, building it first where there 
   fi
   if [[ ! -x $TOOLS/bin/cargo-deny ]]; then
     warn "Building cargo-deny $CARGO_DENY_VERSION (a minute or two, once; kept in $TOOLS) …"
-    # Unoptimized it is built in a third of the time and still checks in two seconds.
+    # An unoptimised build takes a third of the time and still checks in two seconds.
     CARGO_PROFILE_DEV_DEBUG=false CARGO_TARGET_DIR=$TOOLS/build cargo install --quiet --locked --debug --root "$TOOLS" \
       "cargo-deny@$CARGO_DENY_VERSION" >&2 || return
     rm -rf "$TOOLS/build"
@@ -68,8 +68,8 @@ deny_command() { # prints the path of cargo-deny, building it first where there 
   echo "$TOOLS/bin/cargo-deny"
 }
 
-# Stripe's own stand-in, against which the payment service's requests are held. It is written in Go, which nothing else here
-# needs: without Go, and without a stripe-mock that is there already, that one test is skipped.
+# stripe-mock, Stripe's own test server, validates the payment service's requests. It is written in Go, which nothing
+# else needs here: with neither Go nor an installed stripe-mock that one test is skipped.
 find_stripe_mock() { # sets STRIPE_MOCK, building the program first where there is none
   local built=$STRIPE_MOCK_TOOLS/stripe-mock
   if [[ -n ${STRIPE_MOCK-} ]]; then return; fi
@@ -81,10 +81,10 @@ find_stripe_mock() { # sets STRIPE_MOCK, building the program first where there 
       >"$STRIPE_MOCK_TOOLS.log" 2>&1 || warn "stripe-mock can't be built (see $STRIPE_MOCK_TOOLS.log): the test that needs it is skipped."
   fi
   if [[ -x $built ]]; then export STRIPE_MOCK=$built
-  else echo "There is no stripe-mock, and no Go to build it: the test that needs it is skipped."; fi
+  else echo "Neither stripe-mock nor Go to build it is installed: the test that needs it is skipped."; fi
 }
 
-# schemathesis, which holds the services' APIs against their descriptions: fetched once, in a place of its own.
+# schemathesis, which checks the services' APIs against their descriptions: installed once, in a virtual environment.
 find_schemathesis() { # sets SCHEMATHESIS
   local built=$SCHEMATHESIS_TOOLS/bin/schemathesis log=$SCHEMATHESIS_TOOLS.log
   if [[ -n ${SCHEMATHESIS-} ]]; then return; fi
@@ -92,25 +92,25 @@ find_schemathesis() { # sets SCHEMATHESIS
     warn "Fetching schemathesis $SCHEMATHESIS_VERSION (half a minute, once; kept in $SCHEMATHESIS_TOOLS) …"
     mkdir -p "${SCHEMATHESIS_TOOLS%/*}"
     rm -rf "$SCHEMATHESIS_TOOLS"
-    # Made whole or not at all: the program comes last.
+    # Complete or absent: a failed installation is removed.
     { python3 -m venv "$SCHEMATHESIS_TOOLS" &&
       "$SCHEMATHESIS_TOOLS/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION"; } >"$log" 2>&1 || {
       tail -n 3 "$log" >&2
       rm -rf "$SCHEMATHESIS_TOOLS"
-      die "schemathesis could not be installed; the whole story is in $log."
+      die "schemathesis could not be installed; details are in $log."
     }
   fi
   export SCHEMATHESIS=$built
 }
 
-# Advisories need a database that a closed network does not reach.
+# Advisories need a database, which a closed network can't fetch.
 check_dependencies() {
   local deny checks=(bans licenses sources) limit=()
   deny=$(deny_command) || return
   ! has timeout || limit=(timeout 60)
   if ${limit[@]+"${limit[@]}"} "$deny" --locked fetch db >/dev/null 2>&1; then checks+=(advisories)
   else echo "The advisory database can't be fetched here: advisories are not checked."; fi
-  # It looks at the crates of other systems too, which building here does not bring along.
+  # cargo-deny reads the crates of other platforms too, which a build here does not fetch.
   cargo fetch --locked --quiet || true
   # Warnings, such as two versions of one crate, are for `cargo deny check` by hand.
   "$deny" --log-level error --locked --offline check "${checks[@]}"
@@ -118,32 +118,32 @@ check_dependencies() {
 
 documentation() { RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --no-deps --workspace --locked --quiet; }
 
-# axe-core, which looks in the browser for what keeps people out of the dashboard: fetched once, kept with what is built.
+# axe-core, which checks the dashboard's accessibility in the browser: fetched once, into the target directory.
 fetch_axe() {
   local folder=$TARGET/axe
   ! grep -qs "\"version\": \"$AXE_VERSION\"" "$folder/node_modules/axe-core/package.json" || return 0
   mkdir -p "$folder"
   npm install --silent --no-audit --no-fund --no-save --prefix "$folder" "axe-core@$AXE_VERSION" >"$folder/npm.log" 2>&1 || {
     tail -n 3 "$folder/npm.log" >&2
-    die "npm could not fetch axe-core; the whole story is in $folder/npm.log."
+    die "npm could not fetch axe-core; details are in $folder/npm.log."
   }
 }
 
-# AsyncAPI's own schema, which the message contract is held against: fetched once, kept with what is built.
+# AsyncAPI's schema, which validates the message contract: fetched once, into the target directory.
 fetch_asyncapi() {
   local folder=$TARGET/asyncapi
   ! grep -qs "\"version\": \"$ASYNCAPI_VERSION\"" "$folder/node_modules/@asyncapi/specs/package.json" || return 0
   mkdir -p "$folder"
   npm install --silent --no-audit --no-fund --no-save --prefix "$folder" "@asyncapi/specs@$ASYNCAPI_VERSION" >"$folder/npm.log" 2>&1 || {
     tail -n 3 "$folder/npm.log" >&2
-    die "npm could not fetch AsyncAPI's schema; the whole story is in $folder/npm.log."
+    die "npm could not fetch AsyncAPI's schema; details are in $folder/npm.log."
   }
 }
 
 # ---- parts and lanes ---------------------------------------------------------------------------------
-# A part is one check or one test binary. Its output goes into a log, printed whole when the part has ended. Every part runs,
-# whatever became of those before it. Lanes are sequences of parts that run beside each other: most of the time the tests
-# with a broker wait, and the compiler and the other tests use the processors meanwhile.
+# A part is one check or one test binary. Its output goes into a log, which is printed when the part has ended. A failed
+# part does not stop the others. Lanes are sequences of parts that run in parallel: the tests with a broker wait most of
+# the time, and the compiler and the other tests use the processors meanwhile.
 PARTS=$TARGET/dev-test
 
 part() { # NAME COMMAND...
@@ -165,7 +165,7 @@ part() { # NAME COMMAND...
   rm -f "$log.whole"
 }
 
-# Runs lanes beside each other until all have ended; every half minute a line says what is running.
+# Runs lanes in parallel until all have ended, and prints every 30 seconds what is running.
 lanes() { # FUNCTION...
   local lane child next=$((SECONDS + 30))
   for lane; do
@@ -197,12 +197,12 @@ what_runs() {
 }
 
 # ---- tests -------------------------------------------------------------------------------------------
-# One invocation builds all: another one, with other packages or targets, may ask for other features.
+# One invocation builds everything: another selection of packages or targets may enable other features.
 build_tests() {
   with_progress cargo build --workspace --bins --tests --locked --message-format=json-render-diagnostics >"$PARTS/cargo.json"
 }
 
-# Prints "NAME FOLDER PROGRAM" for each test binary: the package and target, where cargo would run it, the program.
+# Prints "NAME FOLDER PROGRAM" for each test binary: its package and target, its working directory, its path.
 test_binaries() {
   python3 -c '
 import json, os, sys
@@ -216,12 +216,12 @@ for line in sys.stdin:
 ' <"$PARTS/cargo.json" | sort
 }
 
-# As cargo test runs it.
+# Runs a test binary as `cargo test` does: in the folder of its package.
 run_binary() { # FOLDER PROGRAM ARG...
   cd "$1" && CARGO_MANIFEST_DIR=$1 "${@:2}"
 }
 
-# The parts whose test binaries are given by a pattern of their names.
+# Runs each test binary whose name matches the pattern as a part.
 test_parts() { # PATTERN ARG...
   local name folder program
   while IFS=$'\t' read -r name folder program; do
@@ -235,7 +235,7 @@ brokers_lane() {
   test_parts tests:dashboard
   test_parts tests:worker
 }
-# All that needs no broker. It yields to the tests that measure time.
+# All parts that need no broker, at a lower priority than the tests that measure time.
 checks_lane() {
   renice -n 10 -p "$BASHPID" >/dev/null 2>&1 || true
   part clippy cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
@@ -245,7 +245,7 @@ checks_lane() {
   test_parts '!(tests:@(scenarios|dashboard|worker))'
 }
 
-# The last line counts all tests together, a failed part without a failed test as one.
+# Counts the tests of all parts. A failed part without a failed test counts as one.
 count_tests() {
   awk -F '\t' '
     FILENAME == ARGV[1] { if ($1 != 0) broken++; next }
@@ -272,7 +272,7 @@ prepare_tests() { # NEED...
   export CARGO_TERM_COLOR=never
 }
 
-# Sums up and says whether all went well.
+# Prints the result of all parts; fails if one of them failed.
 conclude() {
   local failed
   stop_leftovers
@@ -290,7 +290,7 @@ run_tests() { # [quick]
   esac
 }
 
-# What the tests use beside Kafka, fetched while cargo builds.
+# What the tests need, fetched while cargo builds.
 fetch_tools() {
   fetch_kafka
   fetch_axe
@@ -309,7 +309,7 @@ all_tests() {
   part format cargo fmt --all --check
   lanes build_lane fetch_tools
   if [[ -f $PARTS/binaries ]]; then
-    # Sets the variables, and ends with an error when something could not be fetched.
+    # Sets the variables here, and ends with an error if something could not be fetched.
     fetch_tools
     lanes scenarios_lane brokers_lane checks_lane
   else
