@@ -24,8 +24,9 @@ fetch_jars() { # POM DIR GOAL...
     die "Maven could not fetch what is in $pom; details are in $log."
   fi
   cp "$pom" "$fresh/pom.xml"
+  # A faster run's folder stays as it is: its jars may be in use.
+  if jars_fetched "$pom" "$dir"; then rm -rf "$fresh"; return; fi
   rm -rf "$dir"
-  # Another run may have been faster.
   mv "$fresh" "$dir" 2>/dev/null || rm -rf "$fresh"
   jars_fetched "$pom" "$dir" || die "The jars of $pom are not in $dir."
 }

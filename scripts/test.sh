@@ -293,6 +293,7 @@ run_tests() { # [quick]
 # What the tests need, fetched while cargo builds.
 fetch_tools() {
   fetch_kafka
+  fetch_bpmn
   fetch_axe
   fetch_asyncapi
   find_schemathesis

@@ -38,7 +38,7 @@ pub enum Effect {
         attempt: u32,
         /// Execution or compensation.
         action: Action,
-        /// The command's id, from [`command_id`]: the same for the same saga, step, attempt and action.
+        /// The command's id, from `command_id`: the same for the same saga, step, attempt and action.
         id: Uuid,
         /// The command's value.
         payload: Value,
@@ -51,7 +51,7 @@ pub enum Effect {
         key: String,
         /// The message's type, such as `order.progress`.
         command: String,
-        /// The message's id, from [`progress_id`]: the same for the same saga and status.
+        /// The message's id, from `progress_id`: the same for the same saga and status.
         id: Uuid,
         /// The message's value.
         payload: Value,
