@@ -128,7 +128,7 @@ async fn invalid_operations_are_rejected_with_a_reason(cluster: Arc<Cluster>, _:
     let (status, body) = operate(&cluster, &order, "resume").await?;
     ensure!(status == StatusCode::CONFLICT, "{status}: {body}");
     ensure!(
-        body["detail"] == "resume is not possible: the saga is running: only a paused one can be resumed.",
+        body["detail"] == "resume is not possible: the saga is running: only a paused saga can be resumed.",
         "{body}"
     );
     let path = format!("/api/sagas/{}/actions", order.id);

@@ -305,7 +305,7 @@ async fn the_provider_dies_under_load(cluster: Arc<Cluster>, _: Arc<Broker>) -> 
     // While it is open, requests fail at once with a time to retry.
     until("a request rejected by the breaker", SOON, || async {
         let replies = cluster.kafka.read(common::topics::SAGA_REPLIES).await?;
-        let rejected = |text: &str| text.contains("is not asked for another") && text.contains("retryAfterMs");
+        let rejected = |text: &str| text.contains("is not called for another") && text.contains("retryAfterMs");
         Ok(replies.iter().any(|reply| std::str::from_utf8(&reply.value).is_ok_and(rejected)).then_some(()))
     })
     .await?;
