@@ -1,6 +1,7 @@
 //! The behaviour of an owner, one rule per test. Separate from the code, so that it reads as its specification.
 
 mod bench;
+mod set_aside;
 
 use uuid::Uuid;
 use vocabulary::blob::Json;
@@ -361,59 +362,4 @@ fn an_entry_carries_the_states_as_json() {
     bench.receive("a +");
     let state = bench.entry(0).entities[0].state.clone().unwrap();
     assert_eq!(state, Json::of(&Account { entries: 1, ..Account::default() }).unwrap());
-}
-
-#[test]
-fn a_message_whose_record_is_too_long_is_found_and_set_aside() {
-    let long = format!("b thrice {}", "x".repeat(20_000));
-    let texts = ["a +", &long, "c +"];
-    let mut bench = Bench::with(Limits { record_bytes: 50_000, gather: 1, ..Limits::default() });
-    let too_long = |outputs: &[String]| outputs.last().is_some_and(|last| last.contains("longer than a journal takes"));
-    assert!(too_long(&bench.receive_all(&texts)), "all three are in one batch");
-    bench.claim_again(0);
-    let outputs = bench.receive_all(&texts);
-    assert_eq!(outputs[0], "append", "a alone is decided");
-    assert!(too_long(&outputs), "b alone is the cause: {outputs:?}");
-    bench.claim_again(0);
-    let outputs = bench.receive_all(&texts);
-    assert_eq!((&*outputs[0], outputs.len()), ("append", 4), "{outputs:?}");
-    assert!(outputs[1].starts_with("set aside in/1: a record of"), "{outputs:?}");
-    assert_eq!(bench.entry(1).outbox[0].topic, "in.dlq");
-    assert_eq!(bench.entry(2).entities[0].key, "c", "the next message is decided");
-    assert_eq!(bench.entry(2).positions, Positions::from([("in".to_owned(), 3)]));
-}
-
-#[test]
-fn a_message_at_which_the_handler_panics_is_set_aside() {
-    let mut bench = Bench::owner();
-    let outputs = bench.receive_all(&["a +", "b panic", "c +"]);
-    assert!(outputs[0].starts_with("step down: the handler panicked"), "{outputs:?}");
-    bench.claim_again(0);
-    let outputs = bench.receive_all(&["a +", "b panic", "c +"]);
-    assert!(outputs[0].starts_with("set aside in/1: the handler panicked"), "{outputs:?}");
-    assert_eq!(outputs[1..], ["append"]);
-    assert_eq!(bench.entry(0).outbox.len(), 3, "a's, c's and the dead letter");
-}
-
-#[test]
-fn a_message_that_would_send_too_much_is_set_aside() {
-    let long = format!("a {}", "x".repeat(vocabulary::topics::INPUT_MAX_BYTES));
-    let mut bench = Bench::owner();
-    let outputs = bench.receive(&long);
-    assert!(outputs[0].contains("longer than topic done takes"), "{outputs:?}");
-    bench.claim_again(0);
-    let outputs = bench.receive(&long);
-    assert!(outputs[0].starts_with("set aside in/0: a message of"), "{outputs:?}");
-    assert_eq!(bench.entry(0).positions, Positions::from([("in".to_owned(), 1)]));
-}
-
-#[test]
-fn after_the_suspects_batches_are_whole_again() {
-    let long = format!("a {}", "x".repeat(40_000));
-    let mut bench = Bench::with(Limits { record_bytes: 90_000, gather: 1, ..Limits::default() });
-    let together = [&*long, &*long];
-    assert!(bench.receive_all(&together)[0].contains("longer than a journal takes"), "too long together");
-    bench.claim_again(0);
-    assert_eq!(bench.receive_all(&together), ["append", "append"], "each alone is not");
-    assert_eq!(bench.receive_all(&["a +", "b +"]), ["append"]);
 }
