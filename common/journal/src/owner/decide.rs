@@ -133,7 +133,7 @@ impl<E: Entity> Decider<'_, E> {
     }
 }
 
-/// Decides a message. The handler decides what becomes of an unreadable one; a panic ends the claim, and names the message.
+/// Decides a message. The handler answers for an unreadable one; a panic ends the claim, and names the message.
 fn decide_message<H: Handler>(
     env: &Env<'_, H>,
     tx: &mut Transaction<'_, H::Entity>,
