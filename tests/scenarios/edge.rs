@@ -279,7 +279,7 @@ async fn an_invalid_token_is_rejected(cluster: Arc<Cluster>, _: Arc<Broker>) -> 
     let forger = Signer::new("first")?;
     let past = get_current_timestamp() - 600;
     for (token, why) in [
-        (forger.token(ANA, &Value::Null)?, "the signature is not right"),
+        (forger.token(ANA, &Value::Null)?, "the signature is wrong"),
         (provider.token(ANA, &json!({ "exp": past }))?, "the token has expired"),
         (provider.token(ANA, &json!({"aud": "another service"}))?, "the token is for another audience"),
         (provider.token(ANA, &json!({"iss": "https://id.elsewhere"}))?, "the token is from another issuer"),
