@@ -27,7 +27,7 @@ use crate::handler::Handler;
 use crate::interface::{Env, Output, Snapshot};
 use crate::limits::Limits;
 use crate::partition::Partition;
-use crate::quarantine::Quarantine;
+use crate::quarantine::{FailedBatch, Quarantine};
 use crate::record::{Entry, Head, Positions, Record, Write, size_of};
 use crate::rule::{Reader, Rules, Verdict};
 
@@ -228,14 +228,14 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if decided.positions.is_empty() && decided.dirty.is_empty() && decided.outbox.is_empty() {
             return Ok(false);
         }
-        let failed = decided.failed_batch();
+        let only = decided.only.take();
         out.extend(decided.set_aside.drain(..).map(|aside| Output::SetAside {
             topic: aside.topic,
             offset: aside.offset,
             reason: aside.reason,
         }));
         let written = self.write(decided, env.handler).and_then(|batch| self.fits(&batch).map(|()| batch));
-        let batch = written.map_err(|reason| Ended { reason, batch: Some(failed) })?;
+        let batch = written.map_err(|reason| Ended { reason, batch: Some(self.failed_batch(only)) })?;
         self.append_batch(batch, out);
         Ok(true)
     }
@@ -275,8 +275,22 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         Ok(Batch { positions: decided.positions, outbox, entities, intents, closed, bytes })
     }
 
+    /// The messages among which the cause is, if the batch just decided can't be appended.
+    fn failed_batch(&self, only: Option<(Arc<str>, i64)>) -> FailedBatch {
+        match only {
+            Some((topic, offset)) => FailedBatch::Message { topic: topic.to_string(), offset },
+            None => FailedBatch::Before(self.inbox.positions().clone()),
+        }
+    }
+
     /// Checks that the batch's record can be written, and each of its messages sent.
     fn fits(&self, batch: &Batch<A>) -> Result<(), StepDown> {
+        let limit = self.limits.record_bytes;
+        // Encoding at most doubles what was estimated: it escapes quotes, or is Base64.
+        let fits_record = batch.bytes.saturating_mul(2).saturating_add(ENTRY_OVERHEAD) <= limit;
+        if fits_record && batch.bytes <= topics::INPUT_MAX_BYTES {
+            return Ok(());
+        }
         for message in &*batch.outbox {
             let limit = topics::max_bytes(&message.topic);
             let bytes = size_of(message);
@@ -285,9 +299,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
                 return Err(StepDown::Failed(Failure::MessageTooLong { topic, bytes, limit }));
             }
         }
-        let limit = self.limits.record_bytes;
-        // Encoding at most doubles what was estimated: it escapes quotes, or is Base64.
-        if batch.bytes.saturating_mul(2).saturating_add(ENTRY_OVERHEAD) <= limit {
+        if fits_record {
             return Ok(());
         }
         let outbox = serde_json::to_vec(&batch.outbox).map_or(usize::MAX, |json| json.len());

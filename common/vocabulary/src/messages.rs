@@ -74,6 +74,12 @@ impl Headers {
     pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Blob>) {
         self.0.push((name.into(), value.into()));
     }
+
+    /// Appends a header in place of all others of that name.
+    pub fn set(&mut self, name: &'static str, value: impl Into<Blob>) {
+        self.0.retain(|(n, _)| n != name);
+        self.push(name, value);
+    }
 }
 
 /// A message read from a topic.
@@ -291,8 +297,7 @@ impl Outgoing {
         if message.header(header::ID).is_none() {
             headers.push(header::ID, message.id());
         }
-        headers.0.retain(|(name, _)| name != header::PUT_BACK_FROM);
-        headers.push(header::PUT_BACK_FROM, format!("{}/{}/{}", message.topic, message.partition, message.offset));
+        headers.set(header::PUT_BACK_FROM, format!("{}/{}/{}", message.topic, message.partition, message.offset));
         Self {
             topic: message.topic.to_string().into(),
             partition: Some(home),

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use vocabulary::messages::{Message, Outgoing, Unreadable};
 
@@ -28,7 +29,7 @@ pub(super) struct Decided {
     pub(super) outbox_bytes: usize,
     pub(super) set_aside: Vec<Isolated>,
     /// The only trigger of this batch, if that is a message.
-    only: Option<(String, i64)>,
+    pub(super) only: Option<(Arc<str>, i64)>,
 }
 
 /// A message that was set aside.
@@ -48,16 +49,6 @@ pub(crate) struct Ended {
 impl From<StepDown> for Ended {
     fn from(reason: StepDown) -> Self {
         Self { reason, batch: None }
-    }
-}
-
-impl Decided {
-    /// The messages among which the cause is, if this batch can't be appended.
-    pub(super) fn failed_batch(&self) -> FailedBatch {
-        match &self.only {
-            Some((topic, offset)) => FailedBatch::Message { topic: topic.clone(), offset: *offset },
-            None => FailedBatch::Before(self.positions.clone()),
-        }
     }
 }
 
@@ -112,7 +103,7 @@ impl<E: Entity> Decider<'_, E> {
                     decide_message(env, &mut tx, &message)?;
                 }
                 positions.insert(message.topic.to_string(), message.offset.saturating_add(1));
-                last = Some((message.topic.to_string(), message.offset));
+                last = Some((message.topic.clone(), message.offset));
             } else {
                 break;
             }

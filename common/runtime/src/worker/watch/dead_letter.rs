@@ -62,10 +62,9 @@ impl DeadLetter {
         if let Some(cut) = self.headers.get(header::CUT) {
             return Err(PutBackError::Incomplete(cut.to_owned()));
         }
-        let is_original =
-            |(name, _): &&(Cow<'static, str>, _)| !name.starts_with(ERRORS) && name != header::PUT_BACK_FROM;
+        let is_original = |(name, _): &&(Cow<'static, str>, _)| !name.starts_with(ERRORS);
         let mut headers = Headers(self.headers.0.iter().filter(is_original).cloned().collect());
-        headers.push(header::PUT_BACK_FROM, format!("{topic}/{partition}/{offset}"));
+        headers.set(header::PUT_BACK_FROM, format!("{topic}/{partition}/{offset}"));
         let value = self.value.clone().map_or(Payload::Null, Payload::Bytes);
         let topic = Cow::from(topic.to_owned());
         Ok(Outgoing { topic, partition: Some(partition), key: self.key.clone(), headers, value })
