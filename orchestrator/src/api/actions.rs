@@ -18,6 +18,7 @@ use super::representation;
 use super::state::{Api, saga_id};
 use crate::entity::saga_key;
 use crate::error::ApiError;
+use crate::i18n::Lang;
 use crate::messages::{SAGA_ACTION, SagaAction};
 use crate::sessions::Identity;
 use crate::view;
@@ -71,7 +72,7 @@ impl Api {
         match operated.refused {
             Some(reason) => Err(ApiError::conflict(
                 format!("{name} is not possible: {reason}."),
-                format!("A ação {name} não é possível: {reason}."),
+                format!("Não foi possível executar a ação ({}): {}.", Lang::Pt.action(&name), Lang::Pt.reason(&reason)),
             )),
             None => Ok(()),
         }

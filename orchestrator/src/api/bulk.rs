@@ -18,6 +18,7 @@ use super::representation;
 use super::state::{Api, saga_id};
 use crate::error::ApiError;
 use crate::filter::Filter;
+use crate::i18n::Lang;
 use crate::messages::SagaAction;
 use crate::sessions::Identity;
 use crate::view::{self, Listed};
@@ -140,7 +141,9 @@ impl Api {
             tasks.spawn(async move {
                 let id = saga_id(&saga.id)?;
                 let error = match api.send_action(id, action_id, action, trace).await {
-                    Ok(operated) => operated.refused.map(|reason| ApiError::conflict(reason.clone(), reason)),
+                    Ok(operated) => {
+                        operated.refused.map(|reason| ApiError::conflict(reason.as_str(), Lang::Pt.reason(&reason)))
+                    }
                     Err(error) => Some(error),
                 };
                 Ok::<_, ApiError>(BulkResult { id: saga.id, error })

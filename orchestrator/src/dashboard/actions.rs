@@ -71,7 +71,7 @@ pub(super) fn operation(form: &Query) -> Result<Operate, ApiError> {
         Some(text) => serde_json::from_str(text).map_err(|error| {
             ApiError::unprocessable(
                 format!("The answer is not JSON: {error}."),
-                format!("A resposta não é um JSON válido: {error}."),
+                format!("A resposta não é um JSON válido (linha {}, coluna {}).", error.line(), error.column()),
             )
         })?,
     };

@@ -48,7 +48,7 @@ fn table(request: &PageRequest, about: &str, groups: &[IncidentGroup], definitio
             th scope="row" data-label=(heads[0]) {
                 (label(group, definitions, lang)) " " small { (group.definition) " v" (group.version) }
             }
-            td.wide data-label=(heads[1]) { (group.reason) }
+            td.wide data-label=(heads[1]) { (lang.reason(&group.reason)) }
             td data-label=(heads[2]) { a href={ "/sagas?" (filter_of(group)) } { (lang.number(group.count)) } }
             td data-label=(heads[3]) { (components::ago(lang, group.first, now)) }
             td data-label=(heads[4]) { (components::ago(lang, group.last, now)) }

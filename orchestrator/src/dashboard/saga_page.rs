@@ -73,7 +73,7 @@ fn facts(pages: &Pages, saga: &Saga, lang: Lang, now: i64) -> Markup {
             (None, None) => {}
         }
         @if let Some(ending) = &saga.ending { (fact(lang.text("Result", "Resultado"), &html! {
-            (lang.status(&ending.status)) @if let Some(reason) = &ending.reason { " (" (reason) ")" }
+            (lang.status(&ending.status)) @if let Some(reason) = &ending.reason { " (" (lang.reason(reason)) ")" }
         })) }
         @if let Some(at) = saga.deadline { (fact(lang.text("Deadline", "Prazo"), &components::moment(at.0))) }
         @if let Some(trace) = trace { (fact(lang.text("Trace", "Rastreamento"), &html! { code { (trace) } })) }
@@ -108,7 +108,7 @@ fn step_details(saga: &Saga, definition: Option<&Definition>, step: &StepState, 
             strong { (step_label(definition, &step.name, lang)) } " "
             (components::step_status(lang, step.status.as_str()))
             @if step.attempts > 1 { " " span.hint { (step.attempts) " " (lang.text("attempts", "tentativas")) } }
-            @if let Some(reason) = &step.reason { " " span.reason { (reason) } }
+            @if let Some(reason) = &step.reason { " " span.reason { (lang.reason(reason)) } }
         }
         @match &executes {
             Some((name, payload)) => {
@@ -159,7 +159,10 @@ fn history_row(entry: &Entry, definition: Option<&Definition>, heads: [&str; 6],
     let optional = |is_shown: bool, text: &dyn Fn() -> String| is_shown.then(text);
     let step = optional(!entry.step.is_empty(), &|| step_label(definition, &entry.step, lang));
     let attempt = optional(entry.attempt > 0, &|| entry.attempt.to_string());
-    let why = optional(!entry.why.is_empty(), &|| entry.why.clone());
+    let why = optional(!entry.why.is_empty(), &|| match entry.what == What::Ended {
+        true => lang.status(&entry.why),
+        false => lang.reason(&entry.why).into_owned(),
+    });
     let waited = optional(entry.waited > 0, &|| lang.span(entry.waited));
     html! { tr class=[is_bad(entry.what).then_some("bad")] {
         td data-label=(heads[0]) { (components::exact_moment(entry.at.0)) }
