@@ -21,6 +21,7 @@ mod stock;
 mod stripe;
 mod stripe_mock;
 mod two_instances;
+mod unreadable;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -112,6 +113,10 @@ const OPENAPI: Options =
 const HOSTILE: Options =
     Options { name: "hostile", instances: 1, settings: &[], result_timeout: None, definitions: &[], log: "info" };
 
+/// Bytes that a client can't read. The final state is not checked: damaged topics can't be read by the checker.
+const UNREADABLE: Options =
+    Options { name: "unreadable", instances: 1, settings: &[], result_timeout: None, definitions: &[], log: "info" };
+
 /// Payments through the fake Stripe server.
 fn by_stripe() -> Result<Options> {
     let url: &'static str = Box::leak(tests::stripe::shared()?.url().into_boxed_str());
@@ -135,7 +140,7 @@ type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 const SIMULATED: &[&[(&str, Scenario)]] =
     &[endings::ALL, api::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL, orders::ALL];
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
     (DEFINITIONS, &[definitions::ALL]),
     (TWO_INSTANCES, &[two_instances::ALL]),
@@ -144,6 +149,7 @@ const GROUPS: [Group; 8] = [
     (EXPIRY, &[expiry::ALL]),
     (OPENAPI, &[openapi::ALL]),
     (HOSTILE, &[hostile::ALL]),
+    (UNREADABLE, &[unreadable::ALL]),
 ];
 
 fn main() -> ExitCode {
@@ -156,7 +162,7 @@ fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
     let computed: [Group; 2] = [(by_stripe()?, &[stripe::ALL]), (edge::options()?, &[edge::ALL])];
     for (options, modules) in first.into_iter().chain(GROUPS).chain(computed) {
         let scenarios = modules.iter().copied().flatten().copied();
-        let checked = ![OPENAPI.name, HOSTILE.name].contains(&options.name);
+        let checked = ![OPENAPI.name, HOSTILE.name, UNREADABLE.name].contains(&options.name);
         let last = checked.then_some(("the_final_state_is_consistent", FINAL_STATE));
         for (name, scenario) in scenarios.chain(last) {
             let title = format!("{}::{name}", options.name);

@@ -85,7 +85,7 @@ fn damage() -> impl Strategy<Value = Damage> {
         header::ACTION,
         header::TRACEPARENT,
         header::PUT_BACK_FROM,
-        header::UNREADABLE,
+        header::CUT,
     ]);
     prop_oneof![
         2 => option::of(vec(any::<u8>(), 0..60)).prop_map(Damage::Value),

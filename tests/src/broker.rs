@@ -57,6 +57,19 @@ impl Broker {
         dev(&["kill", &self.dir.display().to_string()])
     }
 
+    /// Stops it cleanly. Its logs are not checked at the next start.
+    ///
+    /// # Errors
+    /// The error output of `./dev broker stop`.
+    pub fn stop(&self) -> Result<()> {
+        dev(&["stop", &self.dir.display().to_string()])
+    }
+
+    /// The directory of its partitions.
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
     /// The bootstrap server's address.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)

@@ -97,6 +97,20 @@ impl Kafka {
         sent.map(|delivery| delivery.offset).map_err(|(error, _)| anyhow!("append to {topic}: {error}"))
     }
 
+    /// Appends a record that is compressed with this codec, however large it is uncompressed, and returns its offset.
+    ///
+    /// # Errors
+    /// When the broker rejects it.
+    pub async fn append_compressed(&self, topic: &str, partition: i32, value: &[u8], codec: &str) -> Result<i64> {
+        let mut settings = settings(&self.brokers);
+        settings.set("compression.type", codec).set("message.max.bytes", "500000000");
+        let producer: FutureProducer = settings.create().context("a producer")?;
+        let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value).partition(partition);
+        let sent = producer.send(record, TIMEOUT).await;
+        blocking(move || Ok(drop(producer))).await?;
+        sent.map(|delivery| delivery.offset).map_err(|(error, _)| anyhow!("append to {topic}: {error}"))
+    }
+
     /// Publishes an event with the fewest headers that the message contract allows.
     ///
     /// # Errors

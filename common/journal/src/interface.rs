@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
-use vocabulary::messages::{Message, Outgoing};
+use vocabulary::messages::{Damage, Message, Outgoing};
 use vocabulary::time::Timestamp;
 
 use crate::entity::{Intent, Key};
@@ -35,6 +35,9 @@ pub enum Input<E> {
     Loaded(Snapshot<E>),
     /// A message of an input topic.
     Message(Message),
+    /// Offsets of an input topic whose bytes can't be read, with what could be read of them. The message's offset is
+    /// the last of the offsets.
+    Damaged(Message, Damage),
     /// A message of the outbox of the record at `offset` was acknowledged.
     Delivered {
         /// The record's offset.

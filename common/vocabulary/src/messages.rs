@@ -1,6 +1,7 @@
 //! Messages read from and written to Kafka: key, headers in CloudEvents' Kafka binary mode, JSON value; and the dead
 //! letters of those that can't be read.
 
+mod damage;
 mod dead_letter;
 mod reply;
 mod trace;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use self::damage::Damage;
 pub use self::reply::Reply;
 pub use self::trace::child_trace;
 use crate::blob::{Blob, Json, Payload};
@@ -34,7 +36,6 @@ pub mod header {
     pub const ATTEMPT: &str = "attempt";
     pub const ACTION: &str = "action";
     pub const CORRELATION_ID: &str = "correlation_id";
-    pub const UNREADABLE: &str = "unreadable_headers";
     pub const PUT_BACK_FROM: &str = "put_back_from";
     pub const CUT: &str = "dead_letter_cut";
     const ALL: [&str; 13] = [
@@ -119,6 +120,9 @@ pub enum Unreadable {
     /// Deciding it ended a claim.
     #[error("set aside, since it can't be processed: {0}")]
     SetAside(String),
+    /// Its bytes, or a part of them.
+    #[error("{0}")]
+    Damaged(Damage),
     /// Its key belongs to another partition.
     #[error("{what} {key} belongs on partition {home}, not {here}: use it as the message's key")]
     WrongPartition {

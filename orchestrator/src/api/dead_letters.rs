@@ -190,8 +190,8 @@ fn no_copy(error: &PutBackError) -> ApiError {
             "Os cabeçalhos da mensagem não indicam o tópico, a partição e o offset de origem.",
         ),
         PutBackError::Incomplete(cut) => ApiError::conflict(
-            format!("The message was too large and only a part was kept ({cut}): it can't be put back."),
-            format!("A mensagem era grande demais e só uma parte foi guardada ({cut}): não pode ser devolvida."),
+            format!("Only a part of the message was kept ({cut}): it can't be put back."),
+            format!("Só uma parte da mensagem foi guardada ({cut}): não pode ser devolvida."),
         ),
     }
 }

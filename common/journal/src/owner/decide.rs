@@ -4,9 +4,9 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use vocabulary::messages::{Message, Outgoing, Unreadable};
+use vocabulary::messages::{Outgoing, Unreadable};
 
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Received};
 use super::timers::Timers;
 use crate::cache::Cache;
 use crate::entity::{Entity, Key};
@@ -91,16 +91,17 @@ impl<E: Entity> Decider<'_, E> {
                 others += 1;
                 let _ =
                     guarded(|| env.handler.decide(&mut tx, Trigger::Timer(&key), env.now)).map_err(StepDown::Failed)?;
-            } else if let Some((message, size)) = self.inbox.pop() {
+            } else if let Some((received, size)) = self.inbox.pop() {
+                let message = &received.message;
                 // A state may take over the content of a message.
                 bytes += size;
                 others += usize::from(last.is_some());
-                if let Some(reason) = self.quarantine.reason(&message) {
-                    tx.send(env.handler.set_aside(&message, &Unreadable::SetAside(reason.to_string())));
+                if let Some(reason) = self.quarantine.reason(message) {
+                    tx.send(env.handler.set_aside(message, &Unreadable::SetAside(reason.to_string())));
                     let topic = message.topic.to_string();
                     set_aside.push(Isolated { topic, offset: message.offset, reason: reason.clone() });
                 } else {
-                    decide_message(env, &mut tx, &message)?;
+                    decide_message(env, &mut tx, &received)?;
                 }
                 positions.insert(message.topic.to_string(), message.offset.saturating_add(1));
                 last = Some((message.topic.clone(), message.offset));
@@ -124,12 +125,19 @@ impl<E: Entity> Decider<'_, E> {
     }
 }
 
-/// Decides a message. The handler answers for an unreadable one; a panic ends the claim, and names the message.
+/// Decides a message. The handler answers for an unreadable one, or one with damaged bytes; a panic ends the claim, and
+/// names the message.
 fn decide_message<H: Handler>(
     env: &Env<'_, H>,
     tx: &mut Transaction<'_, H::Entity>,
-    message: &Message,
+    received: &Received,
 ) -> Result<(), Ended> {
+    let Received { message, damage } = received;
+    if let Some(damage) = damage {
+        let reason = Unreadable::Damaged(damage.clone());
+        env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
+        return Ok(());
+    }
     let before = tx.savepoint();
     match guarded(|| env.handler.decide(tx, Trigger::Message(message), env.now)) {
         Ok(Ok(())) => {}

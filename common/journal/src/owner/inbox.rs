@@ -2,14 +2,22 @@
 
 use std::collections::VecDeque;
 
-use vocabulary::messages::Message;
+use vocabulary::messages::{Damage, Message};
 
 use crate::record::Positions;
+
+/// A message, or what could be read of one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Received {
+    pub(super) message: Message,
+    /// Why it can't be read, if its bytes are damaged.
+    pub(super) damage: Option<Damage>,
+}
 
 /// The messages of all inputs, in the order in which they were received.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Inbox {
-    queue: VecDeque<Message>,
+    queue: VecDeque<Received>,
     queued_bytes: usize,
     /// The next offset to decide.
     positions: Positions,
@@ -28,21 +36,21 @@ impl Inbox {
         self.ends.retain(|topic, end| positions.get(topic).copied().unwrap_or(0) < *end);
     }
 
-    pub(crate) fn enqueue(&mut self, message: Message) {
+    pub(crate) fn enqueue(&mut self, message: Message, damage: Option<Damage>) {
         let next = self.received.entry(message.topic.to_string()).or_insert(0);
         if message.offset >= *next {
             *next = message.offset.saturating_add(1);
             self.queued_bytes += message.size();
-            self.queue.push_back(message);
+            self.queue.push_back(Received { message, damage });
         }
     }
 
     /// Removes the next message; returns it with its estimated bytes.
-    pub(super) fn pop(&mut self) -> Option<(Message, usize)> {
-        let message = self.queue.pop_front()?;
-        let bytes = message.size();
+    pub(super) fn pop(&mut self) -> Option<(Received, usize)> {
+        let received = self.queue.pop_front()?;
+        let bytes = received.message.size();
         self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
-        Some((message, bytes))
+        Some((received, bytes))
     }
 
     /// Moves the decided positions forward.

@@ -1,8 +1,10 @@
-//! Messages that can't be processed are found and set aside, and the partition goes on.
+//! Messages that can't be processed or read are set aside, and the partition goes on.
 
+use vocabulary::messages::Damage;
 use vocabulary::topics::INPUT_MAX_BYTES;
 
 use super::bench::Bench;
+use crate::interface::Input;
 use crate::limits::Limits;
 use crate::record::Positions;
 
@@ -59,4 +61,22 @@ fn after_the_suspects_batches_are_whole_again() {
     bench.claim_again(0);
     assert_eq!(bench.receive_all(&together), ["append", "append"], "each alone is not");
     assert_eq!(bench.receive_all(&["a +", "b +"]), ["append"]);
+}
+
+#[test]
+fn damaged_offsets_become_a_dead_letter_and_are_passed_durably() {
+    let mut bench = Bench::owner();
+    let mut last = bench.message_on("in", "");
+    last.offset = 6;
+    last.value = None;
+    let damage = Damage { first: 0, last: 6, problem: "bad compression".to_owned() };
+    assert_eq!(bench.input(Input::Damaged(last, damage)), ["append"]);
+    assert_eq!(bench.entry(0).outbox[0].topic, "in.dlq");
+    assert_eq!(bench.entry(0).positions, Positions::from([("in".to_owned(), 7)]));
+    bench.next.insert("in", 5);
+    assert_eq!(bench.receive("a +"), [""; 0], "offset 5 is passed");
+    bench.next.insert("in", 7);
+    bench.land();
+    assert_eq!(bench.receive("a +"), ["append"]);
+    assert_eq!(bench.entry(0).entities[0].key, "a");
 }

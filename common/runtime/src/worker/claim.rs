@@ -3,33 +3,32 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, bounded};
-use journal::{Failure, Handler, Positions};
-use vocabulary::messages::Message;
+use journal::{Failure, Handler, Input, Positions};
 
 use super::inputs::Inputs;
 use super::producer::ClaimProducer;
 use super::shared::Shared;
 use super::side_effects::{Executor, SideEffects};
 
-/// Input messages between the reading thread and the worker.
+/// Inputs between the reading thread and the worker.
 const HANDED_OVER: usize = 128;
 
 /// The inputs of a claim: the reading thread, and the messages it hands over.
-pub(super) struct ClaimInputs {
+pub(super) struct ClaimInputs<E> {
     _reader: Inputs,
-    pub(super) messages: Receiver<Message>,
+    pub(super) messages: Receiver<Input<E>>,
 }
 
 /// What lives as long as a claim.
-pub(super) struct ClaimResources<A> {
+pub(super) struct ClaimResources<A, E> {
     pub(super) producer: ClaimProducer,
     pub(super) side_effects: SideEffects<A>,
-    pub(super) inputs: Option<ClaimInputs>,
+    pub(super) inputs: Option<ClaimInputs<E>>,
     /// The topics to read.
     pub(super) topics: Vec<String>,
 }
 
-impl<A: Executor<SideEffect: Send + Sync + 'static>> ClaimResources<A> {
+impl<A: Executor<SideEffect: Send + Sync + 'static>, E: Send + 'static> ClaimResources<A, E> {
     /// Creates the producer; the inputs follow once the snapshot is loaded.
     pub(super) fn new<H>(shared: &Shared<H, A>, partition: i32) -> anyhow::Result<Self> {
         let producer = ClaimProducer::new(&shared.config, shared.journal, shared.name, partition)?;

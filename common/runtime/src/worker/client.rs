@@ -45,6 +45,8 @@ pub(super) fn consumer(config: &Config) -> ClientConfig {
     let mut client = base(config);
     let longest = JOURNAL_MAX_BYTES + OVERHEAD;
     client
+        // A damaged byte is found before it is decided on.
+        .set("check.crcs", "true")
         .set("group.id", &config.group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -55,7 +57,8 @@ pub(super) fn consumer(config: &Config) -> ClientConfig {
         .set("queued.max.messages.kbytes", "16384")
         .set("fetch.message.max.bytes", longest.to_string())
         .set("fetch.max.bytes", (2 * longest).to_string())
-        .set("receive.message.max.bytes", (3 * longest).to_string());
+        // librdkafka decompresses a batch of zstd up to this size.
+        .set("receive.message.max.bytes", (8 * longest).to_string());
     client
 }
 
@@ -118,10 +121,13 @@ impl ClientContext for ClientLog {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code().is_some_and(is_transient) {
-            self.unreachable(reason);
-        } else {
-            tracing::error!(client = self.name, "{error}: {reason}");
+        match error.rdkafka_error_code() {
+            // The end of a partition is reported as an error.
+            Some(RDKafkaErrorCode::PartitionEOF) => {}
+            Some(code) if is_transient(code) => self.unreachable(reason),
+            // The reader names the topic, the partition and the offsets.
+            Some(code) if is_damage(code) => tracing::warn!(client = self.name, "{reason}"),
+            Some(_) | None => tracing::error!(client = self.name, "{error}: {reason}"),
         }
     }
 }
@@ -171,6 +177,24 @@ pub(super) fn is_transient(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::FencedLeaderEpoch
             | RDKafkaErrorCode::UnknownLeaderEpoch
             | RDKafkaErrorCode::WaitCache
+    )
+}
+
+/// Returns true for errors of bytes that a consumer can't read. Reading them again gives the same error.
+pub(super) fn is_damage(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::BadMessage
+            | RDKafkaErrorCode::BadCompression
+            | RDKafkaErrorCode::NotImplemented
+            | RDKafkaErrorCode::Underflow
+            | RDKafkaErrorCode::CriticalSystemResource
+            | RDKafkaErrorCode::InvalidMessage
+            | RDKafkaErrorCode::InvalidMessageSize
+            | RDKafkaErrorCode::InvalidRecord
+            | RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::UnsupportedForMessageFormat
+            | RDKafkaErrorCode::UnsupportedCompressionType
     )
 }
 

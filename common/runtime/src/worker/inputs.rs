@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -10,22 +9,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use crossbeam_channel::Sender;
-use journal::Positions;
+use journal::{Failure, Input, Positions};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _};
-use rdkafka::{Offset, TopicPartitionList};
-use vocabulary::blob::Blob;
-use vocabulary::messages::{Headers, Message, header};
-use vocabulary::time::Timestamp;
 
-use super::client::{self, ClientLog, is_out_of_range, is_transient, until_answered};
+use super::client::{self, ClientLog, until_answered};
 use super::config::Config;
+use super::reader::{Polled, Reader};
+use super::received::Received;
 use super::status::Status;
 use super::threads::spawn;
 
-const POLL: Duration = Duration::from_millis(100);
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,26 +31,20 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// Reads from these positions; a topic without one from its beginning. Messages wait in `to`, which is bounded.
-    pub(super) fn start(
+    pub(super) fn start<E: Send + 'static>(
         config: &Config,
         topics: &[String],
         partition: i32,
         positions: &Positions,
-        to: Sender<Message>,
+        to: Sender<Input<E>>,
         status: Arc<Status>,
     ) -> anyhow::Result<Self> {
-        let mut list = TopicPartitionList::new();
-        for topic in topics {
-            let offset = positions.get(topic).map_or(Offset::Beginning, |next| Offset::Offset(*next));
-            list.add_partition_offset(topic, partition, offset)?;
-        }
-        let consumer = BaseConsumer::from_config_and_context(&client::consumer(config), ClientLog::new("inputs"))?;
-        consumer.assign(&list)?;
+        let mut reader = Reader::new(client::consumer(config), "inputs", partition)?;
+        reader.assign(topics.iter().map(|topic| (topic.as_str(), positions.get(topic).copied())))?;
         let stop = Arc::new(AtomicBool::new(false));
-        let names: Vec<Arc<str>> = topics.iter().map(|name| Arc::from(name.as_str())).collect();
         let stopped = stop.clone();
         let own_status = status.clone();
-        let body = move || read(&consumer, &names, &to, &stopped, &own_status);
+        let body = move || read(reader, &to, &stopped, &own_status);
         let thread = spawn(&status, &format!("inputs-{partition}"), body)?;
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -70,28 +58,33 @@ impl Drop for Inputs {
     }
 }
 
-fn read(
-    consumer: &BaseConsumer<ClientLog>,
-    topics: &[Arc<str>],
-    to: &Sender<Message>,
-    stop: &AtomicBool,
-    status: &Status,
-) {
+fn read<E>(mut reader: Reader, to: &Sender<Input<E>>, stop: &AtomicBool, status: &Status) {
     while !stop.load(Ordering::SeqCst) {
-        match consumer.poll(POLL) {
-            None => {}
-            Some(Ok(message)) => match to.send(to_message(&message, topics)) {
-                Ok(()) => {}
-                // The claim is over.
-                Err(_) => return,
+        let input = match reader.poll() {
+            Polled::Nothing | Polled::End => continue,
+            Polled::Received(received) => match *received {
+                Received { message, damage: None } => Input::Message(message),
+                Received { message, damage: Some(damage) } => {
+                    tracing::error!(
+                        topic = &*message.topic,
+                        partition = message.partition,
+                        "message set aside: {damage}"
+                    );
+                    status.set_aside();
+                    Input::Damaged(message, damage)
+                }
             },
-            Some(Err(error)) if is_out_of_range(&error) => {
+            Polled::OutOfRange(error) => {
                 let reason = "an input's next message is no longer on its topic (retention, or a recreated topic). \
                               Messages may be lost: examine the topic before starting again";
                 return status.fatal(&format!("{reason}: {error}"));
             }
-            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
-            Some(Err(error)) => return status.fatal(&format!("the inputs can't be read: {error}")),
+            Polled::Failed(error) => Input::Failed(Failure::Load(format!("the inputs can't be read: {error:#}"))),
+        };
+        let failed = matches!(input, Input::Failed(_));
+        // An error: the claim is over.
+        if to.send(input).is_err() || failed {
+            return;
         }
     }
 }
@@ -127,95 +120,59 @@ pub(super) fn ends(
     let mut settings = client::consumer(config);
     // The end is reported by an empty fetch, which must not wait for messages.
     settings.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
-    let consumer: BaseConsumer<ClientLog> = BaseConsumer::from_config_and_context(&settings, ClientLog::new("inputs"))?;
+    let mut reader = Reader::new(settings, "inputs", partition)?;
     let mut ends = Positions::new();
     for topic in topics {
-        let request = || consumer.fetch_watermarks(topic, partition, PATIENCE);
+        let request = || reader.consumer().fetch_watermarks(topic, partition, PATIENCE);
         let (low, high) = until_answered("the inputs' ends can't be read", request)?;
         let from = low.max(positions.get(topic).copied().unwrap_or(0));
-        if let Some(last) = last_message(&consumer, topic, partition, from..high)? {
+        if let Some(last) = last_message(&mut reader, topic, partition, from..high)? {
             ends.insert(topic.clone(), last.saturating_add(1));
         }
     }
     Ok(ends)
 }
 
-/// The offset of the last message of a range: nearly always the range's last offset, else searched for in growing
-/// steps.
-fn last_message(
-    consumer: &BaseConsumer<ClientLog>,
-    topic: &str,
-    partition: i32,
-    range: Range<i64>,
-) -> anyhow::Result<Option<i64>> {
+/// The offset of the last message of a range, or the last damaged offset: nearly always the range's last offset, else
+/// searched for in growing steps.
+fn last_message(reader: &mut Reader, topic: &str, partition: i32, range: Range<i64>) -> anyhow::Result<Option<i64>> {
     let mut step = 1;
     let mut start = range.end;
     while start > range.start {
         start = range.start.max(start.saturating_sub(step));
         step = step.saturating_mul(16);
-        if let Some(last) = last_from(consumer, topic, partition, start..range.end)? {
+        if let Some(last) = last_from(reader, topic, partition, start..range.end)? {
             return Ok(Some(last));
         }
     }
     Ok(None)
 }
 
-fn last_from(
-    consumer: &BaseConsumer<ClientLog>,
-    topic: &str,
-    partition: i32,
-    range: Range<i64>,
-) -> anyhow::Result<Option<i64>> {
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(range.start))?;
-    consumer.assign(&list)?;
+fn last_from(reader: &mut Reader, topic: &str, partition: i32, range: Range<i64>) -> anyhow::Result<Option<i64>> {
+    reader.assign([(topic, Some(range.start))])?;
     let mut last = None;
-    let deadline = Instant::now() + 3 * PATIENCE;
+    let mut deadline = Instant::now() + 3 * PATIENCE;
     while Instant::now() < deadline {
-        match consumer.poll(POLL) {
-            None => {}
-            Some(Ok(message)) if message.offset() >= range.end => return Ok(last),
-            Some(Ok(message)) => {
-                last = Some(message.offset());
-                if message.offset().saturating_add(1) == range.end {
+        match reader.poll() {
+            Polled::Nothing => {}
+            Polled::Received(received) => {
+                let Received { message, damage } = *received;
+                let first = damage.map_or(message.offset, |damage| damage.first);
+                if first >= range.end {
                     return Ok(last);
                 }
+                last = Some(message.offset);
+                if message.offset.saturating_add(1) >= range.end {
+                    return Ok(last);
+                }
+                deadline = Instant::now() + 3 * PATIENCE;
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(last),
-            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
-            Some(Err(error)) => return Err(error).with_context(|| format!("{topic}-{partition} can't be read")),
+            Polled::End => return Ok(last),
+            Polled::OutOfRange(error) => {
+                return Err(error).with_context(|| format!("{topic}-{partition} can't be read"));
+            }
+            Polled::Failed(error) => return Err(error.context(format!("{topic}-{partition} can't be read"))),
         }
     }
     bail!("the end of {topic}-{partition} can't be read: the broker did not answer in time")
-}
-
-fn headers_of(message: &BorrowedMessage<'_>) -> Headers {
-    let mut headers = Headers::default();
-    if let Some(all) = message.headers() {
-        headers.0.reserve(all.count());
-        for Header { key, value } in all.iter() {
-            headers.push(header::name(key), Blob(value.unwrap_or_default().to_vec()));
-        }
-    }
-    headers
-}
-
-/// Copies a message out of librdkafka.
-fn to_message(message: &BorrowedMessage<'_>, topics: &[Arc<str>]) -> Message {
-    let topic = topics.iter().find(|name| &***name == message.topic()).cloned();
-    // rdkafka panics on a name that is not UTF-8.
-    let headers = catch_unwind(AssertUnwindSafe(|| headers_of(message))).unwrap_or_else(|_| {
-        let mut headers = Headers::default();
-        headers.push(header::UNREADABLE, "the name of a header is not UTF-8: no header could be read");
-        headers
-    });
-    Message {
-        topic: topic.unwrap_or_else(|| message.topic().into()),
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp: Timestamp(message.timestamp().to_millis().unwrap_or_default()),
-        key: message.key().map(|key| Blob(key.to_vec())),
-        headers,
-        value: message.payload().map(<[u8]>::to_vec),
-    }
 }

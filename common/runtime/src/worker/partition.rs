@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use journal::{Core, Env, Failure, Handler, Head, Input, Output, Positions, Retry, StepDown};
 use uuid::Uuid;
-use vocabulary::messages::{Message, header};
+use vocabulary::messages::header;
 use vocabulary::retry::Retryable as _;
 use vocabulary::time::Timestamp;
 
@@ -35,7 +35,7 @@ pub(super) struct Worker<H: Handler, A> {
     core: Core<H::Entity, H::SideEffect>,
     store: PartitionStore<H::Entity>,
     events: Receiver<Event>,
-    claim: Option<ClaimResources<A>>,
+    claim: Option<ClaimResources<A, H::Entity>>,
     lifecycle: ClaimLifecycle,
     /// Given to the protocol in the next round.
     loaded: Option<Loaded<H::Entity>>,
@@ -148,7 +148,7 @@ where
             recv(self.events) -> event => event.ok().or(Some(Event::Stop)),
             recv(messages) -> message => {
                 match message {
-                    Ok(message) => self.take_message(message),
+                    Ok(message) => self.take_received(message),
                     // The reading thread has ended, and ends the process.
                     Err(_) => self.claim.iter_mut().for_each(|claim| claim.inputs = None),
                 }
@@ -166,7 +166,7 @@ where
         timer.unwrap_or(ROUND).min(ROUND)
     }
 
-    fn messages(&self) -> Option<&Receiver<Message>> {
+    fn messages(&self) -> Option<&Receiver<Input<H::Entity>>> {
         let ClaimInputs { messages, .. } = self.claim.as_ref()?.inputs.as_ref()?;
         Some(messages)
     }
@@ -178,20 +178,22 @@ where
     fn take_messages(&mut self) {
         while self.has_room() {
             let Some(Ok(message)) = self.messages().map(Receiver::try_recv) else { return };
-            self.take_message(message);
+            self.take_received(message);
         }
     }
 
-    fn take_message(&mut self, message: Message) {
-        tracing::info!(
-            order_id = message.header(header::SUBJECT),
-            saga_id = message.header(header::SAGA_ID),
-            message = message.kind(),
-            topic = &*message.topic,
-            offset = message.offset,
-            "deciding"
-        );
-        self.input(Input::Message(message));
+    fn take_received(&mut self, input: Input<H::Entity>) {
+        if let Input::Message(message) = &input {
+            tracing::info!(
+                order_id = message.header(header::SUBJECT),
+                saga_id = message.header(header::SAGA_ID),
+                message = message.kind(),
+                topic = &*message.topic,
+                offset = message.offset,
+                "deciding"
+            );
+        }
+        self.input(input);
     }
 
     fn take(&mut self, event: Event) {

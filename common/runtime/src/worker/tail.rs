@@ -9,15 +9,17 @@ use anyhow::{Context as _, bail};
 use crossbeam_channel::Sender;
 use journal::{Head, Record};
 use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
+use vocabulary::messages::Damage;
 use vocabulary::time::Timestamp;
 
-use super::client::{self, ClientLog, is_out_of_range, is_transient, until_answered};
+use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient, until_answered};
 use super::config::Config;
+use super::damage::{Found, Place, examine};
 use super::shared::Event;
 use super::status::Status;
 use crate::view::{Identity, Tailed, ViewFile};
@@ -79,6 +81,8 @@ pub(super) struct Tailer {
     view: Sender<Tailed>,
     status: Arc<Status>,
     partitions: Vec<Progress>,
+    journal: &'static str,
+    settings: ClientConfig,
 }
 
 impl Tailer {
@@ -117,7 +121,7 @@ impl Tailer {
             partitions.push(Progress { end: high, next });
         }
         consumer.assign(&list)?;
-        let tailer = Self { consumer, workers, view, status, partitions };
+        let tailer = Self { consumer, workers, view, status, partitions, journal, settings };
         Ok((tailer, identities))
     }
 
@@ -147,9 +151,25 @@ impl Tailer {
                     return self.status.fatal(&format!("the journal's next record no longer exists: {error}"));
                 }
                 Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
-                Some(Err(error)) => return self.status.fatal(&format!("the journal can't be read: {error}")),
+                Some(Err(error)) => return self.status.fatal(&self.unreadable(&error)),
             }
         }
+    }
+
+    /// Why the journal can't be read. Damaged bytes are named: rdkafka's error has no topic and no offset.
+    fn unreadable(&self, error: &KafkaError) -> String {
+        if error.rdkafka_error_code().is_some_and(is_damage) {
+            for (partition, progress) in (0..).zip(&self.partitions) {
+                let Ok((_, high)) = watermarks(&self.consumer, self.journal, partition) else { continue };
+                let place = Place { settings: &self.settings, topic: self.journal, partition };
+                if progress.next < high
+                    && let Ok(Found::Damage(damage)) = examine(&place, progress.next, high)
+                {
+                    return damaged(self.journal, partition, &damage);
+                }
+            }
+        }
+        format!("{} can't be read: {error}", self.journal)
     }
 
     /// Sends a record to the worker, then to the view; returns `None` if the view has ended.
@@ -176,6 +196,15 @@ impl Tailer {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// A journal is the service's database: nothing of it is skipped.
+fn damaged(journal: &str, partition: i32, damage: &Damage) -> String {
+    format!(
+        "{journal}, partition {partition}: {damage}. Records of a journal are never skipped. Restore this partition's log \
+         from another replica (stop the broker, remove the partition's directory, start it again: it copies the \
+         partition from the other replicas) or from a backup, then start the service again"
+    )
 }
 
 fn watermarks(consumer: &BaseConsumer<TailClient>, journal: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
@@ -230,7 +259,9 @@ fn claim_at(
                 return Ok(nonce);
             }
             Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
-            Some(Err(error)) => return Err(error).context("the journal can't be read"),
+            Some(Err(error)) => {
+                return Err(error).with_context(|| format!("{journal}-{partition} can't be read at {offset}"));
+            }
         }
     }
     bail!("{journal}-{partition} can't be read at {offset}: the broker did not answer in time")

@@ -11,18 +11,15 @@ use std::time::{Duration, Instant};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 pub use self::dead_letter::{DeadLetter, PutBackError};
-use vocabulary::blob::Blob;
-use vocabulary::messages::{self, Headers};
 use vocabulary::retry::Retryable;
-use vocabulary::time::Timestamp;
 use vocabulary::topics;
 
 use super::client::{self, ClientLog};
 use super::config::Config;
+use super::reader::{Polled, Reader};
 
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,6 +30,9 @@ pub enum WatchError {
     /// The client's error.
     #[error("Kafka does not answer: {0}")]
     Kafka(#[from] KafkaError),
+    /// The reader's error.
+    #[error("the dead letters can't be read: {0}")]
+    Reading(String),
     /// The process is stopping.
     #[error("the service is stopping")]
     Stopping,
@@ -265,41 +265,26 @@ impl Watch {
         }
         let mut settings = client::consumer(&self.config);
         settings.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest");
-        let consumer: BaseConsumer<ClientLog> =
-            BaseConsumer::from_config_and_context(&settings, ClientLog::new("watch"))?;
-        let mut from = TopicPartitionList::new();
-        from.add_partition_offset(topic, partition, Offset::Offset(range.start))?;
-        consumer.assign(&from)?;
+        let reading = |error: anyhow::Error| WatchError::Reading(format!("{error:#}"));
+        let mut reader = Reader::new(settings, "watch", partition).map_err(reading)?;
+        reader.assign([(topic, Some(range.start))]).map_err(reading)?;
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            match consumer.poll(Duration::from_millis(100)) {
-                None => {}
-                Some(Err(KafkaError::PartitionEOF(_))) => break,
-                Some(Err(error)) => return Err(error.into()),
-                Some(Ok(message)) if message.offset() >= range.end => break,
-                Some(Ok(message)) => {
-                    letters.push(to_dead_letter(&message));
-                    if message.offset() + 1 >= range.end {
+            match reader.poll() {
+                Polled::Nothing => {}
+                Polled::End => break,
+                Polled::Received(received) if received.message.offset >= range.end => break,
+                Polled::Received(received) => {
+                    let offset = received.message.offset;
+                    letters.push(DeadLetter::from(*received));
+                    if offset.saturating_add(1) >= range.end {
                         break;
                     }
                 }
+                Polled::OutOfRange(error) => return Err(error.into()),
+                Polled::Failed(error) => return Err(reading(error)),
             }
         }
         Ok(letters)
-    }
-}
-
-fn to_dead_letter(message: &rdkafka::message::BorrowedMessage<'_>) -> DeadLetter {
-    let mut headers = Headers::default();
-    for header in message.headers().into_iter().flat_map(rdkafka::message::Headers::iter) {
-        headers.push(messages::header::name(header.key), Blob(header.value.unwrap_or_default().to_vec()));
-    }
-    DeadLetter {
-        partition: message.partition(),
-        offset: message.offset(),
-        at: Timestamp(message.timestamp().to_millis().unwrap_or(0)),
-        key: message.key().map(|key| Blob(key.to_vec())),
-        headers,
-        value: message.payload().map(|value| Blob(value.to_vec())),
     }
 }

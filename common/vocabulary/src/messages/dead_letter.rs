@@ -14,9 +14,15 @@ const REASON_BYTES: usize = 4 * 1024;
 
 impl Outgoing {
     /// The dead letter of a message: its key, value and headers, and KIP-1034's headers with its origin and the reason.
-    /// It keeps its partition. What is over the bounds is cut, and the header [`header::CUT`] names what was.
+    /// It keeps its partition. What is over the bounds is cut, and the header [`header::CUT`] names what was; so it does
+    /// if bytes of the message could not be read. The origin of [`Unreadable::Damaged`] is the first of its offsets.
     pub fn dead_letter(message: &Message, reason: &Unreadable) -> Self {
         let mut cut = Vec::new();
+        let mut offset = message.offset;
+        if let Unreadable::Damaged(damage) = reason {
+            offset = damage.first;
+            cut.push("its bytes could not all be read".to_owned());
+        }
         let value = message.value.as_deref().map(|bytes| bounded("value", bytes, VALUE_BYTES, &mut cut));
         let key = message.key.as_ref().map(|key| bounded("key", &key.0, KEY_BYTES, &mut cut));
         let mut headers = bounded_headers(&message.headers, &mut cut);
@@ -25,7 +31,7 @@ impl Outgoing {
         headers.push("__streams.errors.message", reason.get(..reason.floor_char_boundary(REASON_BYTES)).unwrap_or(""));
         headers.push("__streams.errors.topic", &*message.topic);
         headers.push("__streams.errors.partition", message.partition.to_string());
-        headers.push("__streams.errors.offset", message.offset.to_string());
+        headers.push("__streams.errors.offset", offset.to_string());
         if !cut.is_empty() {
             headers.push(header::CUT, cut.join("; "));
         }
@@ -67,6 +73,7 @@ fn bounded_headers(all: &Headers, cut: &mut Vec<String>) -> Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messages::Damage;
     use crate::time::Timestamp;
 
     fn message(key: usize, header: usize, value: usize) -> Message {
@@ -93,6 +100,16 @@ mod tests {
         assert_eq!(letter.headers.get(header::CUT), None);
         let text = serde_json::to_string(&letter).unwrap();
         assert_eq!(serde_json::from_str::<Outgoing>(&text).unwrap(), letter);
+    }
+
+    #[test]
+    fn the_dead_letter_of_damaged_bytes_names_all_their_offsets_and_is_not_whole() {
+        let damage = Damage { first: 3, last: 5, problem: "bad compression".to_owned() };
+        let letter = Outgoing::dead_letter(&message(1, 1, 9), &Unreadable::Damaged(damage));
+        assert_eq!(letter.headers.get("__streams.errors.offset"), Some("3"));
+        let reason = letter.headers.get("__streams.errors.message");
+        assert_eq!(reason, Some("offsets 3 to 5 can't be read: bad compression"));
+        assert!(letter.headers.get(header::CUT).is_some());
     }
 
     #[test]

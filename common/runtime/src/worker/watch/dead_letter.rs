@@ -7,6 +7,8 @@ use vocabulary::messages::{Headers, Outgoing, header};
 use vocabulary::time::Timestamp;
 use vocabulary::topics;
 
+use crate::worker::received::Received;
+
 /// The prefix of KIP-1034's headers.
 const ERRORS: &str = "__streams.errors.";
 
@@ -17,7 +19,7 @@ pub enum PutBackError {
     #[error("its headers do not name its origin")]
     NoOrigin,
     /// It holds a part of the message only.
-    #[error("it is not the whole message, which was too large: {0}")]
+    #[error("it is not the whole message: {0}")]
     Incomplete(String),
 }
 
@@ -68,6 +70,26 @@ impl DeadLetter {
         let value = self.value.clone().map_or(Payload::Null, Payload::Bytes);
         let topic = Cow::from(topic.to_owned());
         Ok(Outgoing { topic, partition: Some(partition), key: self.key.clone(), headers, value })
+    }
+}
+
+/// The reason of a dead letter whose own bytes are damaged is the damage.
+impl From<Received> for DeadLetter {
+    fn from(received: Received) -> Self {
+        let Received { message, damage } = received;
+        let mut headers = message.headers;
+        if let Some(damage) = damage {
+            headers.push("__streams.errors.message", damage.to_string());
+            headers.push(header::CUT, "its bytes could not all be read");
+        }
+        Self {
+            partition: message.partition,
+            offset: message.offset,
+            at: message.timestamp,
+            key: message.key,
+            headers,
+            value: message.value.map(Blob),
+        }
     }
 }
 

@@ -1,0 +1,186 @@
+//! A consumer of one partition number of several topics that gets past bytes that librdkafka can't read.
+//!
+//! librdkafka reports such bytes without topic and offset, and then either reads the same bytes again without end
+//! (a compressed batch that can't be decompressed), continues at an arbitrary place (a failed CRC), or reports nothing
+//! at all (a malformed record). So the consumer is replaced after such an error, and every topic is examined at its
+//! next offset ([`super::damage`]).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::client::{ClientLog, is_damage, is_out_of_range, is_transient, until_answered};
+use super::damage::{Found, Place, examine};
+use super::received::Received;
+
+const POLL: Duration = Duration::from_millis(100);
+/// How long the broker may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A topic from which nothing was received for so long, although it is not read to its end, is examined.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// The result of a poll.
+pub(super) enum Polled {
+    /// No message for a while.
+    Nothing,
+    /// A message, or damaged offsets.
+    Received(Box<Received>),
+    /// The end of a topic; only with `enable.partition.eof`.
+    End,
+    /// The next offset of a topic does not exist.
+    OutOfRange(KafkaError),
+    /// Another error.
+    Failed(anyhow::Error),
+}
+
+/// A topic that is read.
+struct Source {
+    topic: Arc<str>,
+    /// The next offset; `None` for the beginning, until the first message.
+    next: Option<i64>,
+    /// `next` when the topic was last examined.
+    examined: Option<i64>,
+    /// The topic's end beyond `next` if no message is between them.
+    end: i64,
+}
+
+/// Reads one partition number of several topics.
+pub(super) struct Reader {
+    settings: ClientConfig,
+    name: &'static str,
+    consumer: BaseConsumer<ClientLog>,
+    partition: i32,
+    sources: Vec<Source>,
+    damaged: VecDeque<Received>,
+    last_check: Instant,
+}
+
+impl Reader {
+    /// A reader without topics.
+    pub(super) fn new(settings: ClientConfig, name: &'static str, partition: i32) -> anyhow::Result<Self> {
+        let consumer = BaseConsumer::from_config_and_context(&settings, ClientLog::new(name))?;
+        let sources = Vec::new();
+        Ok(Self { settings, name, consumer, partition, sources, damaged: VecDeque::new(), last_check: Instant::now() })
+    }
+
+    /// For requests about the topics.
+    pub(super) fn consumer(&self) -> &BaseConsumer<ClientLog> {
+        &self.consumer
+    }
+
+    /// Reads these topics from these offsets; `None` is the beginning.
+    pub(super) fn assign<'a>(
+        &mut self,
+        topics: impl IntoIterator<Item = (&'a str, Option<i64>)>,
+    ) -> anyhow::Result<()> {
+        let source = |(topic, next): (&str, _)| Source { topic: topic.into(), next, examined: None, end: 0 };
+        self.sources = topics.into_iter().map(source).collect();
+        self.damaged.clear();
+        self.last_check = Instant::now();
+        self.assign_sources()
+    }
+
+    fn assign_sources(&self) -> anyhow::Result<()> {
+        let mut list = TopicPartitionList::new();
+        for source in &self.sources {
+            let offset = source.next.map_or(Offset::Beginning, Offset::Offset);
+            list.add_partition_offset(&source.topic, self.partition, offset)?;
+        }
+        Ok(self.consumer.assign(&list)?)
+    }
+
+    /// Waits up to a tenth of a second for the next message. An examination takes longer.
+    pub(super) fn poll(&mut self) -> Polled {
+        if let Some(damaged) = self.damaged.pop_front() {
+            return Polled::Received(Box::new(damaged));
+        }
+        if self.last_check.elapsed() > SILENCE {
+            match self.check_silent() {
+                Ok(Some(damaged)) => return Polled::Received(Box::new(damaged)),
+                Ok(None) => {}
+                Err(error) => return Polled::Failed(error),
+            }
+        }
+        let error = match self.consumer.poll(POLL) {
+            None => return Polled::Nothing,
+            Some(Ok(message)) => {
+                let source = self.sources.iter_mut().find(|source| &*source.topic == message.topic());
+                let Some(source) = source else { return Polled::Nothing };
+                source.next = Some(message.offset().saturating_add(1));
+                return Polled::Received(Box::new(Received::copy(&message, source.topic.clone())));
+            }
+            Some(Err(error)) => error,
+        };
+        match error {
+            KafkaError::PartitionEOF(_) => Polled::End,
+            error if is_out_of_range(&error) => Polled::OutOfRange(error),
+            error if error.rdkafka_error_code().is_some_and(is_transient) => Polled::Nothing,
+            error if error.rdkafka_error_code().is_some_and(is_damage) => match self.get_past(error) {
+                Ok(damaged) => Polled::Received(Box::new(damaged)),
+                Err(error) => Polled::Failed(error),
+            },
+            error => Polled::Failed(error.into()),
+        }
+    }
+
+    /// Finds the damaged offsets after an error, and continues behind them with a new consumer: the state of the old
+    /// one is not known.
+    fn get_past(&mut self, error: KafkaError) -> anyhow::Result<Received> {
+        self.consumer = BaseConsumer::from_config_and_context(&self.settings, ClientLog::new(self.name))?;
+        for index in 0..self.sources.len() {
+            if let Some(damaged) = self.examine(index)? {
+                self.damaged.push_back(damaged);
+            }
+        }
+        self.assign_sources()?;
+        let first = self.damaged.pop_front();
+        first
+            .ok_or_else(|| anyhow::Error::new(error).context("bytes can't be read, but no topic's next message is bad"))
+    }
+
+    /// Examines the topics from which nothing was received since the last check.
+    fn check_silent(&mut self) -> anyhow::Result<Option<Received>> {
+        self.last_check = Instant::now();
+        for index in 0..self.sources.len() {
+            let Some(source) = self.sources.get_mut(index) else { continue };
+            let silent = source.next == source.examined;
+            source.examined = source.next;
+            let Some(damaged) = (if silent { self.examine(index)? } else { None }) else { continue };
+            self.consumer = BaseConsumer::from_config_and_context(&self.settings, ClientLog::new(self.name))?;
+            self.assign_sources()?;
+            return Ok(Some(damaged));
+        }
+        Ok(None)
+    }
+
+    /// Returns the damaged offsets at a topic's next offset, if there are any, and moves it behind them.
+    fn examine(&mut self, index: usize) -> anyhow::Result<Option<Received>> {
+        let partition = self.partition;
+        let Some(source) = self.sources.get_mut(index) else { return Ok(None) };
+        let request = || self.consumer.fetch_watermarks(&source.topic, partition, PATIENCE);
+        let (low, high) = until_answered("the end of an input can't be read", request)?;
+        let next = source.next.unwrap_or(low);
+        if next < low || next >= high || source.end == high {
+            return Ok(None);
+        }
+        let place = Place { settings: &self.settings, topic: &source.topic, partition };
+        match examine(&place, next, high)? {
+            Found::Readable => Ok(None),
+            Found::NoMessage => {
+                source.end = high;
+                Ok(None)
+            }
+            Found::Damage(damage) => {
+                tracing::error!(topic = &*source.topic, partition, "{damage}");
+                source.next = Some(damage.last.saturating_add(1));
+                Ok(Some(Received::nothing(source.topic.clone(), partition, damage)))
+            }
+        }
+    }
+}

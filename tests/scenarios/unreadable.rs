@@ -1,0 +1,208 @@
+//! Bytes that a client can't read: each damaged range becomes one dead letter, the message behind it is processed, and
+//! no process ends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use common::topics;
+use tests::broker::Broker;
+use tests::cluster::Cluster;
+use tests::kafka::ConsumedMessage;
+use tests::process::Name;
+use tests::raw::{self, RawRecord};
+use tests::segment::{Damage, Segment};
+use tests::wait::{PATIENT, until};
+
+crate::scenarios!(
+    tombstones_are_dead_letters,
+    messages_that_are_too_large_uncompressed_are_dead_letters,
+    header_names_that_are_not_utf8_make_dead_letters,
+    damaged_batches_are_dead_letters,
+    a_damaged_journal_is_not_skipped,
+);
+
+/// An input of each service; two services read payment-results.
+const INPUTS: [&str; 5] = [
+    topics::ORDER_COMMANDS,
+    topics::INVENTORY_COMMANDS,
+    topics::PAYMENT_COMMANDS,
+    topics::PAYMENT_RESULTS,
+    topics::SAGA_REPLIES,
+];
+
+/// Waits for the dead letter that names this origin.
+async fn letter_of(cluster: &Cluster, topic: &str, offset: i64) -> Result<ConsumedMessage> {
+    let dlq = topics::dead_letters(topic);
+    until(&format!("a dead letter of {topic}-0 at {offset}"), PATIENT, || async {
+        let all = cluster.kafka.read(&dlq).await?;
+        let is_wanted = |letter: &ConsumedMessage| {
+            letter.header("__streams.errors.topic") == topic
+                && letter.header("__streams.errors.partition") == "0"
+                && letter.header("__streams.errors.offset") == offset.to_string()
+        };
+        Ok(all.into_iter().find(is_wanted))
+    })
+    .await
+}
+
+fn pids(cluster: &Cluster) -> Result<BTreeMap<String, u32>> {
+    cluster.services().map(|service| Ok((service.name.binary().to_owned(), service.pid()?))).collect()
+}
+
+/// Every service still runs, and orders end.
+async fn all_go_on(cluster: &Arc<Cluster>, before: &BTreeMap<String, u32>) -> Result<()> {
+    let item = cluster.item(10).await?;
+    for _ in 0..4 {
+        item.order(1).place().await?.ends("confirmed").await.context("an order behind the unreadable messages")?;
+    }
+    ensure!(pids(cluster)? == *before, "a process ended");
+    Ok(())
+}
+
+async fn tombstones_are_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let before = pids(&cluster)?;
+    for topic in INPUTS.into_iter().chain([topics::CREATED_ORDERS, topics::SAGA_COMMANDS, topics::GOODS_RECEIVED]) {
+        let types: [&[(&[u8], &[u8])]; 2] = [&[], &[(b"ce_type", b"order.place")]];
+        for headers in types {
+            let tombstone = RawRecord { key: Some(b"k"), value: None, headers };
+            let offset = raw::produce(&cluster.brokers, topic, 0, &raw::batch(&[tombstone])?)?;
+            let letter = letter_of(&cluster, topic, offset).await?;
+            ensure!(letter.value.is_empty(), "{topic}: {letter:?}");
+        }
+    }
+    all_go_on(&cluster, &before).await
+}
+
+async fn messages_that_are_too_large_uncompressed_are_dead_letters(
+    cluster: Arc<Cluster>,
+    _: Arc<Broker>,
+) -> Result<()> {
+    let before = pids(&cluster)?;
+    for topic in INPUTS {
+        for (codec, megabytes, kept) in
+            [("gzip", 9, true), ("zstd", 30, true), ("lz4", 9, true), ("snappy", 9, true), ("zstd", 100, false)]
+        {
+            let value = vec![b'x'; megabytes << 20];
+            let offset = cluster.kafka.append_compressed(topic, 0, &value, codec).await?;
+            let letter = letter_of(&cluster, topic, offset).await?;
+            let reason = letter.header("__streams.errors.message");
+            ensure!(reason.starts_with(&format!("offset {offset} can't be read")), "{topic}, {codec}: {reason}");
+            ensure!(!letter.value.is_empty() == kept, "{topic}, {codec}: {} bytes", letter.value.len());
+            ensure!(!letter.header("dead_letter_cut").is_empty(), "{topic}, {codec}: it is not whole");
+        }
+    }
+    all_go_on(&cluster, &before).await
+}
+
+async fn header_names_that_are_not_utf8_make_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let before = pids(&cluster)?;
+    let headers: &[(&[u8], &[u8])] = &[(b"ce_id", b"1"), (b"\xff\xfe", b"x"), (b"ce_type", b"x")];
+    let record = raw::batch(&[RawRecord { key: Some(b"k"), value: Some(b"{}"), headers }])?;
+    for topic in INPUTS {
+        let offset = raw::produce(&cluster.brokers, topic, 0, &record)?;
+        let letter = letter_of(&cluster, topic, offset).await?;
+        let reason = letter.header("__streams.errors.message");
+        ensure!(reason.ends_with("the name of header 2 of 3 is not UTF-8"), "{reason}");
+        ensure!(letter.value == b"{}" && letter.id() == "1", "what can be read is kept: {letter:?}");
+    }
+    // The page of the dead letters reads such headers, too.
+    let dlq = topics::dead_letters(topics::STOCK_EVENTS);
+    if cluster.kafka.topics().await?.contains_key(&dlq) {
+        raw::produce(&cluster.brokers, &dlq, 0, &record)?;
+    }
+    let dlq = topics::dead_letters(topics::GOODS_RECEIVED);
+    raw::produce(&cluster.brokers, &dlq, 0, &record)?;
+    let page = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/dead-letters/{dlq}")).await?;
+    let page = page.unwrap_or_default().to_string();
+    ensure!(page.contains("is not UTF-8"), "{page}");
+    all_go_on(&cluster, &before).await
+}
+
+/// The damaged batches of a topic: the first offset, the last, and the damage.
+async fn write_batches(cluster: &Cluster, topic: &str) -> Result<Vec<(i64, i64, Damage)>> {
+    let mut damaged = Vec::new();
+    let mut kinds = vec![Damage::Checksum, Damage::Codec, Damage::Compression, Damage::Magic];
+    // No error reports these: they take as long as it takes to notice that nothing is received.
+    if topic == topics::SAGA_REPLIES {
+        kinds.push(Damage::Record);
+    }
+    for damage in kinds {
+        let text = format!("{{\"damaged\":\"{damage:?} {}\"}}", "x".repeat(200));
+        let record = RawRecord { key: Some(b"k"), value: Some(text.as_bytes()), headers: &[] };
+        let first = raw::produce(&cluster.brokers, topic, 0, &raw::batch(&[record; 3])?)?;
+        cluster.kafka.append(topic, 0, format!("behind {damage:?}").as_bytes()).await?;
+        damaged.push((first, first + 2, damage));
+    }
+    Ok(damaged)
+}
+
+async fn damaged_batches_are_dead_letters(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    cluster.stop().await?;
+    let mut written = Vec::new();
+    for topic in INPUTS {
+        written.push((topic, write_batches(&cluster, topic).await?));
+    }
+    tokio::task::block_in_place(|| {
+        broker.stop()?;
+        for (topic, batches) in &written {
+            let mut segment = Segment::open(&broker, topic, 0)?;
+            for (first, _, damage) in batches {
+                segment.damage(*first, *damage)?;
+            }
+            segment.save()?;
+        }
+        broker.start_again()
+    })?;
+    for service in cluster.services() {
+        service.start()?;
+    }
+    for service in cluster.services() {
+        service.ready_within(PATIENT).await?;
+    }
+    let before = pids(&cluster)?;
+    for (topic, batches) in written {
+        for (first, last, damage) in batches {
+            let letter = letter_of(&cluster, topic, first).await.with_context(|| format!("{damage:?}"))?;
+            let reason = letter.header("__streams.errors.message");
+            let range = format!("offsets {first} to {last} can't be read: ");
+            ensure!(reason.starts_with(&range), "{topic}, {damage:?}: {reason}");
+            let behind = letter_of(&cluster, topic, last + 1).await.with_context(|| format!("{damage:?}"))?;
+            ensure!(behind.value == format!("behind {damage:?}").as_bytes(), "{topic}: {behind:?}");
+        }
+    }
+    all_go_on(&cluster, &before).await
+}
+
+async fn a_damaged_journal_is_not_skipped(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    const JOURNAL: &str = "order-journal";
+    cluster.stop().await?;
+    let service = cluster.service(Name::Orders)?;
+    std::fs::remove_dir_all(service.view()).context("remove the view")?;
+    let whole = tokio::task::block_in_place(|| {
+        broker.stop()?;
+        let whole = Segment::open(&broker, JOURNAL, 1)?;
+        let mut damaged = Segment::open(&broker, JOURNAL, 1)?;
+        damaged.damage(1, Damage::Checksum)?;
+        damaged.save()?;
+        broker.start_again().map(|()| whole)
+    })?;
+    service.start()?;
+    let status = service.ended(PATIENT).await?;
+    ensure!(!status.success(), "{status}");
+    let report = service.report(20);
+    let expected = format!("{JOURNAL}, partition 1: offset 1 can't be read: ");
+    ensure!(report.contains(&expected), "the log does not contain '{expected}':\n{report}");
+    tokio::task::block_in_place(|| {
+        broker.stop()?;
+        whole.save()?;
+        broker.start_again()
+    })?;
+    for service in cluster.services() {
+        service.start()?;
+    }
+    for service in cluster.services() {
+        service.ready_within(PATIENT).await?;
+    }
+    all_go_on(&cluster, &pids(&cluster)?).await
+}

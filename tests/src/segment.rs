@@ -1,0 +1,97 @@
+//! The files of a stopped broker: batches of a partition are damaged there as a failing disk damages them, or as a
+//! writer that the broker does not check.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use crate::broker::Broker;
+use crate::raw::{at, replace, seal};
+
+/// What is done to a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// A bit of the last record is turned; the checksum stays.
+    Checksum,
+    /// A codec that does not exist.
+    Codec,
+    /// A codec that is not the one of the bytes.
+    Compression,
+    /// A version of the format that does not exist.
+    Magic,
+    /// The length of the first record.
+    Record,
+}
+
+/// The first segment of a partition.
+#[derive(Debug)]
+pub struct Segment {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Segment {
+    /// Reads it. The broker must be stopped.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn open(broker: &Broker, topic: &str, partition: i32) -> Result<Self> {
+        let path = broker.data().join(format!("{topic}-{partition}")).join(format!("{:020}.log", 0));
+        let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
+        Ok(Self { path, bytes })
+    }
+
+    /// Damages the batch that contains this offset.
+    ///
+    /// # Errors
+    /// When there is no such batch.
+    pub fn damage(&mut self, offset: i64, damage: Damage) -> Result<()> {
+        let batch = self.batch(offset)?;
+        let byte = |batch: &[u8], at: usize| batch.get(at).copied().ok_or_else(|| anyhow!("a short batch"));
+        match damage {
+            Damage::Checksum => {
+                let last = batch.len().saturating_sub(2);
+                let turned = byte(batch, last)? ^ 1;
+                replace(batch, last, &[turned]);
+            }
+            Damage::Codec => replace(batch, at::ATTRIBUTES, &5_i16.to_be_bytes()),
+            Damage::Compression => replace(batch, at::ATTRIBUTES, &4_i16.to_be_bytes()),
+            Damage::Magic => replace(batch, at::MAGIC, &[9]),
+            Damage::Record => replace(batch, at::RECORDS, &[0xfe, 0xff, 0x7f]),
+        }
+        if damage != Damage::Checksum {
+            seal(batch);
+        }
+        Ok(())
+    }
+
+    /// Writes it back.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn save(&self) -> Result<()> {
+        fs::write(&self.path, &self.bytes).with_context(|| self.path.display().to_string())
+    }
+
+    fn batch(&mut self, offset: i64) -> Result<&mut [u8]> {
+        let mut from = 0;
+        loop {
+            let first = i64::from_be_bytes(self.bytes_at(from)?);
+            let length = usize::try_from(i32::from_be_bytes(self.bytes_at(from + at::LENGTH)?))?;
+            let last = first + i64::from(i32::from_be_bytes(self.bytes_at(from + at::LAST_OFFSET_DELTA)?));
+            let end = from + at::LENGTH + 4 + length;
+            if (first..=last).contains(&offset) {
+                return self.bytes.get_mut(from..end).ok_or_else(|| anyhow!("a short batch"));
+            }
+            from = end;
+        }
+    }
+
+    fn bytes_at<const N: usize>(&self, from: usize) -> Result<[u8; N]> {
+        match self.bytes.get(from..from + N) {
+            Some(bytes) => Ok(bytes.try_into()?),
+            None => bail!("{} has no such batch", self.path.display()),
+        }
+    }
+}
