@@ -107,7 +107,7 @@ impl Kafka {
         let producer: FutureProducer = settings.create().context("a producer")?;
         let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value).partition(partition);
         let sent = producer.send(record, TIMEOUT).await;
-        blocking(move || Ok(drop(producer))).await?;
+        tokio::task::spawn_blocking(move || drop(producer)).await?;
         sent.map(|delivery| delivery.offset).map_err(|(error, _)| anyhow!("append to {topic}: {error}"))
     }
 

@@ -117,15 +117,17 @@ impl Reader {
             }
             Some(Err(error)) => error,
         };
-        match error {
-            KafkaError::PartitionEOF(_) => Polled::End,
-            error if is_out_of_range(&error) => Polled::OutOfRange(error),
-            error if error.rdkafka_error_code().is_some_and(is_transient) => Polled::Nothing,
-            error if error.rdkafka_error_code().is_some_and(is_damage) => match self.get_past(error) {
+        if matches!(error, KafkaError::PartitionEOF(_)) {
+            return Polled::End;
+        }
+        match error.rdkafka_error_code() {
+            _ if is_out_of_range(&error) => Polled::OutOfRange(error),
+            Some(code) if is_transient(code) => Polled::Nothing,
+            Some(code) if is_damage(code) => match self.get_past(error) {
                 Ok(damaged) => Polled::Received(Box::new(damaged)),
                 Err(error) => Polled::Failed(error),
             },
-            error => Polled::Failed(error.into()),
+            Some(_) | None => Polled::Failed(error.into()),
         }
     }
 
@@ -177,7 +179,6 @@ impl Reader {
                 Ok(None)
             }
             Found::Damage(damage) => {
-                tracing::error!(topic = &*source.topic, partition, "{damage}");
                 source.next = Some(damage.last.saturating_add(1));
                 Ok(Some(Received::nothing(source.topic.clone(), partition, damage)))
             }

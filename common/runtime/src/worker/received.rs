@@ -35,7 +35,7 @@ impl Received {
             problem = Some(format!("it has {bytes} bytes uncompressed, more than the {limit} that {topic} takes"));
         }
         let kept = if problem.is_some() { KEPT_BYTES } else { usize::MAX };
-        let kept = |bytes: &[u8]| bytes.iter().take(kept).copied().collect::<Vec<u8>>();
+        let kept = |bytes: &[u8]| bytes.get(..kept).unwrap_or(bytes).to_vec();
         let offset = message.offset();
         Self {
             message: Message {
