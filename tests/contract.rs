@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::contract::{MESSAGES, Sort, TOPICS};
 use common::service::Program;
-use common::topics;
+use common::{schemas, topics};
 use serde_json::{Value, json};
 use tests::contract::{COMMAND, Contract, FILE, JOURNALS, document, messages, text};
 use tests::files;
@@ -92,6 +92,32 @@ fn undocumented_messages_are_detected() {
     let without = message(topics::SAGA_REPLIES, &[("step", "reserve")], &reply);
     assert!(contract.validate(&without).unwrap_err().to_string().contains("headers"), "headers are not validated");
     assert!(MESSAGES.iter().any(|entry| entry.sort == Sort::Reply));
+}
+
+/// The schema of payment results is one: of the readers, of the saga's definition and of the document.
+#[test]
+fn the_fields_of_results_are_the_same_everywhere() {
+    let document = document().unwrap();
+    for (file, topic, name, schema) in [
+        ("order.toml", topics::PAYMENT_RESULTS, "PaymentResult", &schemas::PAYMENT_RESULT),
+        ("return.toml", topics::GOODS_RECEIVED, "GoodsReceived", &schemas::GOODS_RECEIVED),
+    ] {
+        let text = std::fs::read_to_string(files::root().join("orchestrator/sagas").join(file)).unwrap();
+        assert!(text.contains("[steps.receive.fields]"), "{file} names its fields");
+        let definition = saga::Definition::parse(file, &text).unwrap();
+        let receive = definition.receives().find(|receive| receive.topic == topic).unwrap();
+        let mut fields = schema.fields.to_vec();
+        fields.sort_by(|a, b| a.path.cmp(&b.path));
+        assert_eq!(receive.fields.as_ref(), Some(&fields), "{file}");
+        let documented = &document["components"]["schemas"][name];
+        let names: BTreeSet<&str> = documented["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, schema.fields.iter().map(|field| &*field.path).collect(), "{name}");
+        for field in &*schema.fields {
+            let required = documented["required"].as_array().unwrap().contains(&Value::from(&*field.path));
+            assert_eq!(required, field.required, "{name}.{}", field.path);
+            assert!(!documented["properties"][&*field.path]["description"].as_str().unwrap().is_empty());
+        }
+    }
 }
 
 #[test]

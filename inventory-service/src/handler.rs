@@ -121,7 +121,7 @@ fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) 
         }
         Event::ShipmentEvent(event) => shipment::stage_reported(ctx, event),
         Event::CarrierAnswered(answer) => shipment::carrier_answered(ctx, answer),
-        Event::ReturnReceived(event) => returns::receive(ctx, event, message.header(header::TRACEPARENT)),
+        Event::ReturnReceived(event) => returns::receive(ctx, event, message.traceparent()),
     }
     Ok(())
 }

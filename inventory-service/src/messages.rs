@@ -3,11 +3,13 @@
 
 pub mod incoming;
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 use common::ids::OrderId;
+use common::schemas;
 use common::time::Timestamp;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -220,8 +222,9 @@ pub enum ReceiptStatus {
     Rejected,
 }
 
-/// Value of `goods.received`. Messages written by hand may have the first two fields only.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Value of `goods.received`. Messages written by hand may have the first two fields only. Sagas read it by
+/// [`schemas::GOODS_RECEIVED`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoodsReceived {
     pub return_id: Uuid,
@@ -232,6 +235,17 @@ pub struct GoodsReceived {
     pub why: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+}
+
+impl JsonSchema for GoodsReceived {
+    fn schema_name() -> Cow<'static, str> {
+        "GoodsReceived".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let about = "Value of `goods.received`. Messages written by hand may have the first two fields only.";
+        schemas::GOODS_RECEIVED.json_schema(about, schemas::GOODS_RECEIVED_FIELDS)
+    }
 }
 
 /// Value of `stock.low`.

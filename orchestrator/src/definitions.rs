@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
+use common::fields::Kind;
 use common::service::MoreTopics;
-use common::topics;
+use common::{schemas, topics};
 use saga::{CancelEvent, Definition, DefinitionError, Receive};
 
 const BUILT_IN: [(&str, &str); 2] =
@@ -66,7 +67,7 @@ impl Definitions {
     pub fn add(&mut self, file: &str, text: &str) -> Result<Arc<Definition>, Vec<String>> {
         let texts = |errors: Vec<DefinitionError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
         let new = Arc::new(Definition::parse(file, text).map_err(texts)?);
-        let problems = self.conflicts(&new).into_iter().chain(invalid_topics(&new));
+        let problems = self.conflicts(&new).into_iter().chain(invalid_topics(&new)).chain(invalid_paths(&new));
         let problems: Vec<String> = problems.map(|problem| format!("{file}: {problem}")).collect();
         self.0.push(new.clone());
         if problems.is_empty() { Ok(new) } else { Err(problems) }
@@ -161,6 +162,22 @@ fn invalid_topics(definition: &Definition) -> Vec<String> {
     problems
 }
 
+/// The problems of waits on topics whose messages have a schema: paths that these do not have.
+fn invalid_paths(definition: &Definition) -> Vec<String> {
+    let mut problems = Vec::new();
+    for receive in definition.receives() {
+        let Some(schema) = schemas::of_topic(&receive.topic) else { continue };
+        let id = schema.fields.iter().find(|field| field.kind == Kind::Uuid).map_or("", |field| &field.path);
+        for (key, path, known) in [("correlation", &receive.correlation, id), ("status", &receive.status, "status")] {
+            if path.as_str() != known {
+                let topic = &receive.topic;
+                problems.push(format!("receive: {key} = \"{path}\" on {topic:?}; write {key} = \"{known}\""));
+            }
+        }
+    }
+    problems
+}
+
 /// Parses a definition stored in the journal. `None` if this release cannot read it; the errors are logged.
 pub fn parse_stored(name: &str, version: u32, text: &str) -> Option<Definition> {
     match Definition::parse(&format!("{name} version {version} in the journal"), text) {
@@ -236,7 +253,7 @@ mod tests {
         let other = ORDER.replace("name = \"order\"", "name = \"other\"");
         let problem = wrong(&[("a.toml", ORDER.into()), ("b.toml", other)]);
         assert!(problem.contains("b.toml: start: \"order.created\" starts \"order\" already"), "{problem}");
-        let mixed = ORDER.replace("receive = { topic = \"payment-results\"", "receive = { topic = \"created-orders\"");
+        let mixed = ORDER.replace("topic = \"payment-results\"", "topic = \"created-orders\"");
         assert!(wrong(&[("a.toml", mixed)]).contains("\"created-orders\" starts sagas and is waited on"));
     }
 }

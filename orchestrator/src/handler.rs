@@ -68,7 +68,7 @@ fn receive(ctx: &mut RuleContext<'_, '_>, message: &Message) -> Result<(), Unrea
     match Inbound::parse(message, ctx.versions)? {
         Inbound::Start(event) => sagas::start(ctx, event),
         Inbound::Cancel { saga, operation } => sagas::cancel(ctx, saga, operation),
-        Inbound::Reply(reply) => sagas::reply(ctx, reply),
+        Inbound::Reply(reply) => sagas::reply(ctx, message, reply),
         Inbound::Operate { saga, operation } => sagas::operate(ctx, saga, operation),
         Inbound::SetRollout(set) => rollout::set(ctx, set),
         Inbound::Callback { saga, callback } => {

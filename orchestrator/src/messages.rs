@@ -1,5 +1,7 @@
 //! The messages the orchestrator reads: parsed once, into [`Inbound`].
 
+mod callbacks;
+
 use std::sync::Arc;
 
 use common::messages::{Message, Unreadable, header};
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::callbacks::Addressed;
 use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
 use crate::entity::Rollout;
 use crate::rules::versions::Versions;
@@ -169,7 +172,7 @@ fn event(message: &Message, versions: &Versions) -> Result<Inbound, Unreadable> 
     let payload = message.json()?;
     let saga = uuid(header::SUBJECT, message)?;
     let kind = kind.to_owned();
-    let traceparent = message.header(header::TRACEPARENT).map(str::to_owned);
+    let traceparent = message.traceparent().map(str::to_owned);
     Ok(Inbound::Start(StartEvent { saga, kind, definitions, payload, traceparent }))
 }
 
@@ -181,40 +184,8 @@ fn cancellation(message: &Message, cancel: &CancelEvent) -> Result<Inbound, Unre
 }
 
 fn callback(message: &Message, receives: &[Receive]) -> Result<Inbound, Unreadable> {
-    let payload: Value = message.json()?;
-    let Correlation { saga, status } = correlate(receives, &payload)?;
-    let callback = Callback { source: message.topic.to_string(), id: message.id(), status, payload };
+    let Addressed { saga, callback } = callbacks::read(message, receives)?;
     Ok(Inbound::Callback { saga, callback })
-}
-
-/// The saga and the status that a callback names.
-struct Correlation {
-    saga: Uuid,
-    status: String,
-}
-
-/// Reads both at the paths of the first definition on this topic that fits; the first error if none does.
-fn correlate(receives: &[Receive], payload: &Value) -> Result<Correlation, Unreadable> {
-    let mut first_error = None;
-    for receive in receives {
-        match correlate_one(receive, payload) {
-            Ok(correlation) => return Ok(correlation),
-            Err(error) => _ = first_error.get_or_insert(error),
-        }
-    }
-    Err(first_error.unwrap_or_else(|| Unreadable::Malformed("no saga waits on this topic".to_owned())))
-}
-
-fn correlate_one(receive: &Receive, payload: &Value) -> Result<Correlation, Unreadable> {
-    let text = |path: &saga::Path| {
-        let value = path.find(payload).and_then(Value::as_str);
-        value.ok_or_else(|| Unreadable::Malformed(format!("there is no text at '{path}'")))
-    };
-    let id = text(&receive.correlation)?;
-    let not_an_id = |error| Unreadable::Malformed(format!("{} '{id}' is not an id: {error}", receive.correlation));
-    let saga = Uuid::parse_str(id).map_err(not_an_id)?;
-    let status = text(&receive.status)?.trim().to_owned();
-    Ok(Correlation { saga, status })
 }
 
 fn required<'m>(name: &'static str, message: &'m Message) -> Result<&'m str, Unreadable> {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{ArgMatches, Command, FromArgMatches as _, Subcommand, ValueEnum};
-use saga::{Definition, Format};
+use saga::{Definition, Format, Step, WHOLE_LIMIT, Work};
 
 use crate::definitions::Definitions;
 
@@ -93,12 +93,27 @@ fn check(files: &[PathBuf]) -> Result<(), Problems> {
                 let count = definition.steps.len();
                 let steps = if count == 1 { "step" } else { "steps" };
                 print(&format!("{}: {name} version {version}, {count} {steps}: valid\n", file.display()))?;
+                print(&notes(file, &definition))?;
             }
             Err(errors) => problems.extend(errors),
         }
     }
     problems.extend(definitions.ambiguous_topics());
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// A line for each step that keeps whole messages, since it names no fields.
+fn notes(file: &Path, definition: &Definition) -> String {
+    let note = |step: &Step| match &step.work {
+        Work::Receive(receive) if receive.fields.is_none() => Some(format!(
+            "{}: step {:?}: note: receive names no fields, so the whole message is kept, and one of more than \
+             {WHOLE_LIMIT} bytes is refused; write receive.fields, such as fields = {{ reason = \"text\" }}\n",
+            file.display(),
+            step.name,
+        )),
+        Work::Receive(_) | Work::Execute(_) | Work::Check(_) => None,
+    };
+    definition.steps.iter().filter_map(note).collect()
 }
 
 fn graph(file: &Path, format: Shape, language: &str, output: Option<&Path>) -> Result<(), Problems> {

@@ -1,6 +1,7 @@
 //! The payment service's messages and journal, for the message contract.
 
 use common::contract::{Entry, Journal, Sort};
+use common::schemas;
 use common::topics::{PAYMENT_COMMANDS, PAYMENT_RESULTS};
 
 use crate::entity::Payment;
@@ -59,13 +60,15 @@ pub const MESSAGES: &[Entry] = &[
             r#""outcome":"accepted","resultAfterMs":5000}"#
         ),
     ),
-    Entry::of::<PaymentResult>(
-        PAYMENT_RESULTS,
-        PAYMENT_RESULT,
-        Sort::Result,
-        "The result of a payment.",
-        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"approved"}"#,
-    ),
+    Entry {
+        topic: PAYMENT_RESULTS,
+        kind: PAYMENT_RESULT,
+        sort: Sort::Result,
+        about: "The result of a payment.",
+        example: r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"approved"}"#,
+        schema: |generator| generator.subschema_for::<PaymentResult>(),
+        read: |bytes| schemas::PAYMENT_RESULT.parse(bytes).map(|_| ()),
+    },
 ];
 
 /// The service's journal.

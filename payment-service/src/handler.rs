@@ -72,7 +72,7 @@ impl Handler for Payments {
 
 impl Payments {
     fn new_payment(&self, order: OrderId, message: &Message) -> Payment {
-        Payment::new(order, self.provider, message.header(header::TRACEPARENT))
+        Payment::new(order, self.provider, message.traceparent())
     }
 
     /// Applies a result, or puts it back on the partition of its order.

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use common::ids::OrderId;
 use common::messages::{Message, Unreadable, header};
-use common::topics;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use common::{schemas, topics};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::provider::call::Capture;
-use crate::text::cut;
 
 /// `ce_type` of [`RequestPayment`].
 pub const REQUEST: &str = "payment.request";
@@ -52,7 +51,7 @@ impl Command {
     /// [`Unreadable`] for an unknown type, or a value that does not fit the type.
     pub fn parse(message: &Message) -> Result<Self, Unreadable> {
         if &*message.topic == topics::PAYMENT_RESULTS {
-            return message.json().map(Self::Result);
+            return PaymentResult::read(message).map(Self::Result);
         }
         match message.kind() {
             Some(REQUEST) => message.json().map(Self::Request),
@@ -245,8 +244,8 @@ pub enum Outcome {
     Refunded,
 }
 
-/// `payment.result`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// `payment.result`, as [`schemas::PAYMENT_RESULT`] describes it: every reader of the topic reads it by that schema.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentResult {
     /// The order.
@@ -254,18 +253,47 @@ pub struct PaymentResult {
     /// The result.
     pub status: Verdict,
     /// Why it was declined.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The payment's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<String>,
     /// The provider's id of the payment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
 
-/// The result of a payment. Read in any case and with surrounding blanks, since operators type it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+impl PaymentResult {
+    /// Reads a message on [`topics::PAYMENT_RESULTS`].
+    ///
+    /// # Errors
+    /// [`Unreadable`] with the rule of the schema that it breaks.
+    pub fn read(message: &Message) -> Result<Self, Unreadable> {
+        let fields = schemas::PAYMENT_RESULT.read(message)?;
+        let missing = |path: &str| Unreadable::Malformed(format!("{path} is missing"));
+        let text = |path: &str| fields.text(path).map(str::to_owned);
+        Ok(Self {
+            order_id: OrderId(fields.uuid("orderId").ok_or_else(|| missing("orderId"))?),
+            status: fields.text("status").and_then(Verdict::of).ok_or_else(|| missing("status"))?,
+            reason: text("reason"),
+            payment_id: text("paymentId"),
+            reference: text("reference"),
+        })
+    }
+}
+
+impl JsonSchema for PaymentResult {
+    fn schema_name() -> Cow<'static, str> {
+        "PaymentResult".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemas::PAYMENT_RESULT.json_schema("`payment.result`", schemas::PAYMENT_RESULT_FIELDS)
+    }
+}
+
+/// The result of a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Paid.
@@ -276,33 +304,14 @@ pub enum Verdict {
     Declined,
 }
 
-impl JsonSchema for Verdict {
-    fn schema_name() -> Cow<'static, str> {
-        "Verdict".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let any_case = |word: &str| -> String {
-            word.chars().map(|letter| format!("[{letter}{}]", letter.to_ascii_uppercase())).collect()
-        };
-        let words = ["approved", "authorized", "declined"];
-        let pattern = format!("^\\s*({})\\s*$", words.map(any_case).join("|"));
-        let about = "The result of a payment: approved, authorized or declined, in any case, with blanks around it.";
-        json_schema!({ "type": "string", "description": about, "pattern": pattern })
-    }
-}
-
-impl<'de> Deserialize<'de> for Verdict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        match text.trim() {
-            word if word.eq_ignore_ascii_case("approved") => Ok(Self::Approved),
-            word if word.eq_ignore_ascii_case("authorized") => Ok(Self::Authorized),
-            word if word.eq_ignore_ascii_case("declined") => Ok(Self::Declined),
-            word => {
-                let word = cut(word);
-                Err(de::Error::custom(format!("'{word}' is not a result: write approved, authorized or declined")))
-            }
+impl Verdict {
+    /// The result with this name.
+    fn of(name: &str) -> Option<Self> {
+        match name {
+            "approved" => Some(Self::Approved),
+            "authorized" => Some(Self::Authorized),
+            "declined" => Some(Self::Declined),
+            _ => None,
         }
     }
 }

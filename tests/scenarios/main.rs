@@ -9,6 +9,7 @@ mod endings;
 mod expiry;
 mod failures;
 mod hostile;
+mod hostile_results;
 mod load;
 mod manual;
 mod openapi;
@@ -148,7 +149,7 @@ const GROUPS: [Group; 9] = [
     (LOAD, &[load::ALL]),
     (EXPIRY, &[expiry::ALL]),
     (OPENAPI, &[openapi::ALL]),
-    (HOSTILE, &[hostile::ALL]),
+    (HOSTILE, &[hostile::ALL, hostile_results::ALL]),
     (UNREADABLE, &[unreadable::ALL]),
 ];
 

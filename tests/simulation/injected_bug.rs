@@ -90,7 +90,7 @@ impl Handler for BuggyPayments {
         if self.1 == InjectedBug::IgnoresLateApproval
             && let Trigger::Message(message) = trigger
             && &*message.topic == topics::PAYMENT_RESULTS
-            && let Ok(result) = message.json::<PaymentResult>()
+            && let Ok(result) = PaymentResult::read(message)
             && let Some(payment) = tx.get(&key(result.order_id))
             && matches!(payment.status, Status::Cancelled | Status::Declined)
         {

@@ -159,7 +159,7 @@ fn saga_violation(key: &str, state: &Json, before: &View, waiting: &[Message]) -
         Entity::Early { .. } | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) => false,
     };
     let before = before.entity::<Entity>(key).unwrap();
-    let of_saga = |message: &&Message| message.json::<PaymentResult>().is_ok_and(|result| result.order_id.0 == saga.id);
+    let of_saga = |message: &&Message| PaymentResult::read(message).is_ok_and(|result| result.order_id.0 == saga.id);
     let found = waiting.iter().find(of_saga).map(|message| message.offset);
     let newly = !before.is_some_and(|kept| late(&kept)) && late(&Entity::Saga(saga.clone()));
     found
@@ -171,7 +171,7 @@ fn saga_violation(key: &str, state: &Json, before: &View, waiting: &[Message]) -
 pub fn approvals(kafka: &Kafka, order: OrderId) -> usize {
     let home = topics::partition_of(order.to_string().as_bytes(), PARTITIONS);
     let approval = |message: &Message| {
-        let result = message.json::<PaymentResult>().ok()?;
+        let result = PaymentResult::read(message).ok()?;
         let approves = result.order_id == order && result.status == Paid::Approved;
         approves.then(|| result.payment_id.unwrap_or_else(|| message.id()))
     };
@@ -184,7 +184,7 @@ pub fn misplaced(kafka: &Kafka) -> Vec<String> {
     let from: BTreeSet<&str> = all().filter_map(|message| message.header(header::PUT_BACK_FROM)).collect();
     let strays = |message: &&Message| {
         let home = |order: OrderId| topics::partition_of(order.to_string().as_bytes(), PARTITIONS);
-        message.json::<PaymentResult>().is_ok_and(|result| home(result.order_id) != message.partition)
+        PaymentResult::read(message).is_ok_and(|result| home(result.order_id) != message.partition)
     };
     let source = |message: &Message| format!("{}/{}/{}", message.topic, message.partition, message.offset);
     all().filter(strays).map(source).filter(|source| !from.contains(&**source)).collect()

@@ -14,6 +14,7 @@ mod end_state;
 mod injected_bug;
 mod invariants;
 mod kafka;
+mod odd_results;
 mod provider;
 mod run;
 mod service;

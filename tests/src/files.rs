@@ -101,11 +101,11 @@ pub fn definitions(directory: &Path, result_timeout: Option<&str>, others: &[(&s
 
 /// The order saga's definition with another timeout for the payment's result.
 fn with_timeout(text: &str, timeout: &str) -> Result<String> {
-    let line = text.lines().find(|l| l.contains("receive = {") && !l.trim_start().starts_with('#'));
-    let old = line.ok_or_else(|| anyhow!("no `receive = {{` in the definition"))?;
-    let (before, rest) = old.split_once("timeout = \"").ok_or_else(|| anyhow!("no timeout in `{old}`"))?;
-    let (_, after) = rest.split_once('"').ok_or_else(|| anyhow!("no end of the timeout in `{old}`"))?;
-    Ok(text.replace(old, &format!("{before}timeout = \"{timeout}\"{after}")))
+    let (before, receive) =
+        text.split_once("[steps.receive]\n").ok_or_else(|| anyhow!("no `[steps.receive]` in the definition"))?;
+    let (keys, rest) = receive.split_once("timeout = \"").ok_or_else(|| anyhow!("no timeout in `[steps.receive]`"))?;
+    let (_, after) = rest.split_once('"').ok_or_else(|| anyhow!("no end of the timeout in `[steps.receive]`"))?;
+    Ok(format!("{before}[steps.receive]\n{keys}timeout = \"{timeout}\"{after}"))
 }
 
 #[cfg(test)]
@@ -118,8 +118,8 @@ mod tests {
         definitions(&directory, Some("3s"), &[("other.toml", "x")]).unwrap();
         assert_eq!(std::fs::read_to_string(directory.join("other.toml")).unwrap(), "x");
         let text = std::fs::read_to_string(directory.join("order.toml")).unwrap();
-        let line = text.lines().find(|l| l.starts_with("receive = {")).unwrap();
-        assert!(line.contains("timeout = \"3s\""), "{line}");
+        let (_, receive) = text.split_once("[steps.receive]").unwrap();
+        assert_eq!(receive.lines().find(|line| line.starts_with("timeout")), Some("timeout = \"3s\""));
         std::fs::remove_dir_all(directory).unwrap();
     }
 }

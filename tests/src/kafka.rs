@@ -131,11 +131,25 @@ impl Kafka {
         value: &Value,
         more: &[(&str, &str)],
     ) -> Result<()> {
+        self.message_bytes(topic, kind, subject, value.to_string().as_bytes(), more).await
+    }
+
+    /// Publishes a message with these bytes as its value.
+    ///
+    /// # Errors
+    /// When the broker rejects it.
+    pub async fn message_bytes(
+        &self,
+        topic: &str,
+        kind: &str,
+        subject: &str,
+        value: &[u8],
+        more: &[(&str, &str)],
+    ) -> Result<()> {
         let header = |key, value| Header { key, value: Some(value) };
         let headers = OwnedHeaders::new().insert(header("ce_type", kind)).insert(header("ce_subject", subject));
         let headers = more.iter().fold(headers, |all, (key, value)| all.insert(header(key, value)));
-        let value = value.to_string();
-        let record = FutureRecord::to(topic).key(subject).payload(&value).headers(headers);
+        let record = FutureRecord::to(topic).key(subject).payload(value).headers(headers);
         let sent = self.producer.send(record, TIMEOUT).await;
         sent.map(|_| ()).map_err(|(error, _)| anyhow!("publish to {topic}: {error}"))
     }

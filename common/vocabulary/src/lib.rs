@@ -3,10 +3,12 @@
 
 pub mod blob;
 pub mod contract;
+pub mod fields;
 pub mod ids;
 pub mod messages;
 pub mod money;
 pub mod retry;
+pub mod schemas;
 pub mod serde_messages;
 pub mod time;
 pub mod topics;

@@ -60,6 +60,9 @@ pub mod header {
     }
 }
 
+/// The most bytes that are kept of a header's value.
+pub const HEADER_BYTES: usize = 255;
+
 /// A message's headers, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -148,22 +151,33 @@ impl Message {
         self.header(header::TYPE)
     }
 
-    /// Its id (`ce_id`), or one derived from its topic, partition and offset if it has none.
+    /// Its id (`ce_id`), or one derived from its topic, partition and offset if it has none. An id longer than
+    /// [`HEADER_BYTES`] is replaced by one that is derived from it.
     pub fn id(&self) -> String {
-        self.header(header::ID).map_or_else(
-            || ids::derive(&[&self.topic, &self.partition.to_string(), &self.offset.to_string()]).to_string(),
-            str::to_owned,
-        )
+        match self.header(header::ID).unwrap_or_default() {
+            "" => ids::derive(&[&self.topic, &self.partition.to_string(), &self.offset.to_string()]).to_string(),
+            id if id.len() > HEADER_BYTES => ids::derive(&[id]).to_string(),
+            id => id.to_owned(),
+        }
     }
 
-    /// The headers of a command that [`Outgoing::reply`] needs, for a later reply.
+    /// Its W3C trace context; `None` if the header is not a valid one.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.header(header::TRACEPARENT).filter(|text| trace::is_valid(text))
+    }
+
+    /// The headers of a command that [`Outgoing::reply`] needs, for a later reply. Values longer than
+    /// [`HEADER_BYTES`] are left out: no saga sends them.
     pub fn reply_headers(&self) -> Headers {
         let mut kept = Headers(Vec::with_capacity(6));
         kept.push(header::ID, self.id());
-        for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION, header::TRACEPARENT] {
-            if let Some(value) = self.header(name) {
+        for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION] {
+            if let Some(value) = self.header(name).filter(|value| value.len() <= HEADER_BYTES) {
                 kept.push(name, value);
             }
+        }
+        if let Some(trace) = self.traceparent() {
+            kept.push(header::TRACEPARENT, trace);
         }
         kept
     }
@@ -192,10 +206,10 @@ impl Message {
 
 /// The deepest nesting of arrays and objects in a message. States contain values of messages, and a state must be
 /// readable: serde_json reads 127 levels, and writes any number.
-const DEPTH: usize = 64;
+pub(crate) const DEPTH: usize = 64;
 
 /// The nesting of arrays and objects in a text that may not be JSON.
-fn depth(text: &[u8]) -> usize {
+pub(crate) fn depth(text: &[u8]) -> usize {
     let mut now = 0_usize;
     let mut most = 0;
     let mut quoted = false;
@@ -333,6 +347,28 @@ mod tests {
         assert_eq!(first.headers.get(header::STEP), Some("reserve"));
         assert!(first.headers.get(header::TRACEPARENT).unwrap().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
         assert_eq!(first, reply(2));
+    }
+
+    #[test]
+    fn kept_headers_are_bounded() {
+        let with = |name: &'static str, value: &str| {
+            let mut message = message("{}");
+            message.headers.set(name, value);
+            message
+        };
+        let long = "x".repeat(900_000);
+        let first = with(header::ID, &long).id();
+        let second = with(header::ID, &format!("{long}y")).id();
+        assert_eq!(first.len(), 36);
+        assert_ne!(first, second, "different ids stay different");
+        assert_eq!(with(header::ID, "").id().len(), 36, "an empty id is none");
+        for name in [header::STEP, header::TRACEPARENT, header::SAGA_ID, header::ID] {
+            let kept = with(name, &long).reply_headers();
+            assert!(kept.0.iter().all(|(_, value)| value.0.len() <= HEADER_BYTES), "{name}");
+        }
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(with(header::TRACEPARENT, trace).traceparent(), Some(trace));
+        assert_eq!(with(header::TRACEPARENT, &format!("{trace}-{long}")).traceparent(), None);
     }
 
     #[test]

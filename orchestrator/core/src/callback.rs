@@ -1,6 +1,7 @@
 //! Callbacks: messages from external systems for steps that wait for them.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+use vocabulary::fields::merge;
 
 use crate::data::{OUTPUT_LIMIT, weight};
 use crate::definition::{CallbackVerdict, Work, mask, ones};
@@ -28,7 +29,7 @@ impl Transition<'_> {
         } else if self.may_keep(&callback) {
             let why = format!("{} {:?}", callback.source, callback.status);
             self.record(Subject::Saga, What::Kept, why);
-            let payload = limited(callback.payload);
+            let payload = self.kept_early(&callback);
             self.saga.callbacks.push(Callback { payload, ..callback });
         } else {
             let why = format!("callback {} {:?} that no step waits for", callback.source, callback.status);
@@ -47,6 +48,25 @@ impl Transition<'_> {
         ones(waiting).count() > kept && !self.saga.is_aborted()
     }
 
+    /// The part of a callback that is kept for the steps that will wait for it: the fields that any of them names.
+    fn kept_early(&self, callback: &Callback) -> Value {
+        let receivers = self.receivers(callback, StepStatus::Waiting).map(|(index, _)| &self.definition.steps[index]);
+        let receives = receivers.filter_map(|step| match &step.work {
+            Work::Receive(receive) => Some(receive),
+            Work::Execute(_) | Work::Check(_) => None,
+        });
+        let mut kept = Map::new();
+        for receive in receives {
+            match receive.kept(callback.payload.clone()) {
+                Value::Object(fields) => merge(&mut kept, fields),
+                whole @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+                    return limited(whole);
+                }
+            }
+        }
+        limited(Value::Object(kept))
+    }
+
     /// The steps of a status for which the callback has a meaning, with that meaning.
     fn receivers(&self, callback: &Callback, status: StepStatus) -> impl Iterator<Item = (usize, CallbackVerdict)> {
         let steps = self.saga.steps.iter().zip(&self.definition.steps).enumerate();
@@ -61,7 +81,10 @@ impl Transition<'_> {
     /// Ends the wait of a step with a callback.
     pub(crate) fn accept_callback(&mut self, step: StepRef, callback: Callback, verdict: CallbackVerdict) {
         let Callback { id, status, payload, .. } = callback;
-        let payload = limited(payload);
+        let payload = match self.defined(step).map(|step| &step.work) {
+            Some(Work::Receive(receive)) => limited(receive.kept(payload)),
+            Some(Work::Execute(_) | Work::Check(_)) | None => limited(payload),
+        };
         self.state_mut(step).callback = Some(id);
         match verdict {
             CallbackVerdict::Yes => {

@@ -74,6 +74,13 @@ impl Data {
     }
 }
 
+impl Data {
+    /// The data as a JSON object, by value.
+    pub(crate) fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+}
+
 impl From<Map<String, Value>> for Data {
     fn from(map: Map<String, Value>) -> Self {
         Self(map)

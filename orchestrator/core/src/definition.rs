@@ -1,5 +1,6 @@
 //! A saga's definition as data: the content of its file, checked, with defaults filled in.
 
+mod callback;
 mod check;
 mod duration;
 mod error;
@@ -8,14 +9,17 @@ mod graph;
 mod model;
 mod parse;
 mod read;
+mod receive;
 mod retry;
 mod step;
 
+pub(crate) use callback::CallbackVerdict;
+pub use callback::{Receive, WHOLE_LIMIT};
 pub use error::DefinitionError;
 pub(crate) use graph::{mask, ones};
-pub(crate) use model::{CONCLUDE, CallbackVerdict};
+pub(crate) use model::CONCLUDE;
 pub use model::{
-    Call, CancelEvent, Definition, EndingSpec, Endings, Key, Label, Participant, Progress, Receive, Rule, Start, Step,
+    Call, CancelEvent, Definition, EndingSpec, Endings, Key, Label, Participant, Progress, Rule, Start, Step,
     StepEndings, Work,
 };
 pub use retry::{AttemptLimit, Retry};

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// The number of entries a history keeps. Older entries are dropped and counted in [`crate::Saga::folded`].
+/// The number of entries a history keeps. Entries beyond it are dropped, the least important first, and counted in
+/// [`crate::Saga::folded`].
 pub const HISTORY_LIMIT: usize = 64;
 
 /// The number of bytes kept of a text from a message (a reason, an error).
@@ -29,6 +30,12 @@ pub struct Entry {
     /// Milliseconds from the command to this reply or timeout; 0 for other events.
     #[serde(default, rename = "ms", skip_serializing_if = "is_no_time")]
     pub waited: u64,
+    /// How many more times the same happened.
+    #[serde(default, rename = "more", skip_serializing_if = "is_zero")]
+    pub repeats: u32,
+    /// When it happened last, if more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
 }
 
 /// The subject of an [`Entry`].
@@ -51,12 +58,52 @@ pub(crate) enum Subject {
 impl Entry {
     pub(crate) fn new(at: Timestamp, subject: Subject, what: What, why: String) -> Self {
         let why = bounded(why);
-        match subject {
-            Subject::Saga => Self { at, step: String::new(), attempt: 0, what, why, waited: 0 },
-            Subject::Step(step) => Self { at, step, attempt: 0, what, why, waited: 0 },
-            Subject::Attempt { step, attempt, waited } => Self { at, step, attempt, what, why, waited },
+        let (step, attempt, waited) = match subject {
+            Subject::Saga => (String::new(), 0, 0),
+            Subject::Step(step) => (step, 0, 0),
+            Subject::Attempt { step, attempt, waited } => (step, attempt, waited),
+        };
+        Self { at, step, attempt, what, why, waited, repeats: 0, last: None }
+    }
+
+    /// Returns true if the other entry records that the same happened again.
+    fn is_repeated_by(&self, other: &Self) -> bool {
+        self.what == other.what && self.step == other.step && self.attempt == other.attempt && self.why == other.why
+    }
+}
+
+/// Adds an entry to a history. A repetition of an input that changes nothing is counted in the entry of the first one.
+/// Returns the number of entries dropped: of the least important ones, the oldest. The first entry stays.
+pub(crate) fn add(history: &mut Vec<Entry>, entry: Entry) -> u32 {
+    let counts = matches!(entry.what, What::Ignored | What::OperatorRefused);
+    if counts && let Some(first) = history.iter_mut().find(|first| first.is_repeated_by(&entry)) {
+        first.repeats = first.repeats.saturating_add(1);
+        first.last = Some(entry.at);
+        return 0;
+    }
+    let mut dropped = 0;
+    while history.len() >= HISTORY_LIMIT {
+        let importance = |index: &usize| history.get(*index).map(|entry| entry.what.importance());
+        let least = (1..history.len()).min_by_key(importance);
+        dropped += 1;
+        match least.filter(|index| importance(index) <= Some(entry.what.importance())) {
+            Some(index) => _ = history.remove(index),
+            None => return dropped,
         }
     }
+    history.push(entry);
+    dropped
+}
+
+/// How long an entry stays in a full history.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Importance {
+    /// An input that changed nothing.
+    Noise,
+    /// One of several attempts.
+    Attempt,
+    /// A decision, or an operator's action.
+    Decision,
 }
 
 /// The kind of event of an [`Entry`].
@@ -107,6 +154,32 @@ pub enum What {
     Ignored,
     /// The saga ended; `why` is the status of the ending.
     Ended,
+}
+
+impl What {
+    const fn importance(self) -> Importance {
+        match self {
+            Self::Ignored => Importance::Noise,
+            Self::Sent | Self::Failed | Self::TimedOut | Self::Undoing | Self::UndoFailed | Self::UndoTimedOut => {
+                Importance::Attempt
+            }
+            Self::Started
+            | Self::Done
+            | Self::Refused
+            | Self::Abandoned
+            | Self::Skipped
+            | Self::TurnedBack
+            | Self::Undone
+            | Self::UndoRefused
+            | Self::Incident
+            | Self::Resumed
+            | Self::Kept
+            | Self::Happened
+            | Self::Operated
+            | Self::OperatorRefused
+            | Self::Ended => Importance::Decision,
+        }
+    }
 }
 
 fn is_zero(n: &u32) -> bool {

@@ -77,7 +77,8 @@ pub struct Callback {
     pub id: String,
     /// The status, matched against the step's `yes` and `no` without regard to case.
     pub status: String,
-    /// The whole message, stored as the step's `output`. The string `reason` in it is the reason of a refusal.
+    /// The fields of the message that the definition names, stored as the step's `output`; records of earlier releases
+    /// have the whole message. The string `reason` in it is the reason of a refusal.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub payload: Value,
 }

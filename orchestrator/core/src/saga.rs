@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::data::Data;
-use crate::history::{Entry, HISTORY_LIMIT};
+use crate::history::{self, Entry};
 use crate::message::{Action, Callback};
 use crate::operation::OperationRecord;
 use crate::status::{Status, StepStatus};
@@ -53,7 +53,7 @@ pub struct Saga {
     /// Callbacks that arrived before their step began to wait; at most one for each `receive` step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub callbacks: Vec<Callback>,
-    /// The history, oldest entry first; at most [`HISTORY_LIMIT`] entries.
+    /// The history, oldest entry first; at most [`crate::HISTORY_LIMIT`] entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Entry>,
     /// The last operations of operators, oldest first; at most [`crate::OPERATIONS_LIMIT`].
@@ -62,7 +62,7 @@ pub struct Saga {
     /// The progress, if the definition has a `[progress]` table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<ProgressState>,
-    /// The number of older entries dropped from the history.
+    /// The number of entries dropped from the history.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub folded: u32,
     /// W3C trace context of the starting event, passed on unchanged.
@@ -242,14 +242,9 @@ impl Saga {
         self.ending.as_ref().is_some_and(|ending| ending.step.is_some() || ending.cancelled)
     }
 
-    /// Adds an entry to the history, and drops the oldest entries beyond the limit.
+    /// Adds an entry to the history, which stays within its limit.
     pub(crate) fn record(&mut self, entry: Entry) {
-        if self.history.len() >= HISTORY_LIMIT {
-            let beyond = self.history.len() + 1 - HISTORY_LIMIT;
-            self.history.drain(..beyond);
-            self.folded = self.folded.saturating_add(u32::try_from(beyond).unwrap_or(u32::MAX));
-        }
-        self.history.push(entry);
+        self.folded = self.folded.saturating_add(history::add(&mut self.history, entry));
     }
 }
 

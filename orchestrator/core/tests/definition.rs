@@ -43,6 +43,62 @@ fn the_order_definition_is_valid() {
     assert_eq!(order.source(), ORDER);
 }
 
+/// The fields of the payment's result in the order definition.
+fn has_fields_error(fields: &str, parts: &[&str]) {
+    let to = format!("timeout = \"15m\", fields = {{ {fields} }} }}");
+    has_error("timeout = \"15m\" }", &to, parts);
+}
+
+#[test]
+fn the_fields_of_a_callback_are_checked() {
+    has_fields_error("reason = \"prose\"", &["reason in fields is \"prose\"", "\"timestamp\""]);
+    has_fields_error("reason = 5", &["reason in fields is 5", "{ type = \"text\", max = 200 }"]);
+    has_fields_error("reason = { max = 5 }", &["type is missing in reason"]);
+    has_fields_error("reason = { type = \"text\", max = 20000 }", &["max in reason is 20000", "at most 10000"]);
+    has_fields_error("reason = { type = \"text\", over = \"drop\" }", &["over in reason", "\"refuse\" or \"cut\""]);
+    has_fields_error("reason = { type = \"text\", words = [\"a\"] }", &["unknown key \"words\" in reason"]);
+    has_fields_error("status = { type = \"word\" }", &["words is missing in status"]);
+    has_fields_error("\"a b\" = \"text\"", &["\"a b\" in fields is not a path"]);
+    has_fields_error("fee = \"number\"", &["have no field fee", "orderId, status, reason, paymentId, reference"]);
+    has_fields_error("paymentId = \"text\"", &["paymentId differs from the schema of \"payment-results\"", "255"]);
+}
+
+#[test]
+fn the_fields_of_a_callback_fit_its_correlation_and_its_statuses() {
+    let elsewhere = |fields: &str| {
+        let receive =
+            "receive = { topic = \"answers\", correlation = \"orderId\", yes = [\"approved\"], no = [\"declined\"], ";
+        let from = ORDER.lines().find(|line| line.starts_with("receive = {")).unwrap();
+        let text = ORDER.replace(from, &format!("{receive}timeout = \"15m\", fields = {{ {fields} }} }}"));
+        Definition::parse("order.toml", &text)
+    };
+    for (fields, why) in [
+        ("orderId = \"text\"", "orderId is the correlation"),
+        ("status = \"number\"", "status is the status"),
+        ("status = { type = \"word\", words = [\"approved\"] }", "\"declined\" in yes or no is not a word of status"),
+        ("card = \"text\", \"card.id\" = \"uuid\"", "the field card contains the field card.id"),
+        ("note = { type = \"text\", max = 9900 }", "characters in all"),
+    ] {
+        let errors = elsewhere(fields).unwrap_err();
+        assert!(errors.iter().any(|error| error.to_string().contains(why)), "{fields}: {errors:?}");
+    }
+    let definition = elsewhere("note = \"text\", \"card.price\" = \"number\"").unwrap();
+    let receive = definition.receives().next().unwrap();
+    let paths: Vec<_> = receive.fields.iter().flatten().map(|field| (&*field.path, field.required)).collect();
+    assert_eq!(paths, [("card.price", false), ("note", false), ("orderId", true), ("status", true)]);
+}
+
+/// So a definition that names them is not another version than one of an earlier release that does not.
+#[test]
+fn the_fields_of_a_topic_with_a_schema_are_the_default() {
+    let named = "timeout = \"15m\", fields = { orderId = { type = \"uuid\", required = true }, reference = { type = \"text\", \
+        max = 255 }, paymentId = { type = \"text\", max = 255 }, status = { type = \"word\", words = [\"approved\", \
+        \"authorized\", \"declined\"] }, reason = { type = \"text\", over = \"cut\" } } }";
+    let text = ORDER.replace("timeout = \"15m\" }", named);
+    assert_ne!(text, ORDER);
+    assert_eq!(definition(&text).hash(), definition(ORDER).hash());
+}
+
 /// Adds a line to a step of the order definition.
 fn has_step_error(name: &str, line: &str, parts: &[&str]) {
     let from = format!("name = \"{name}\"");

@@ -1,4 +1,4 @@
-//! The engine beyond the order saga: parallel steps, early callbacks, incidents, the bounded history, the conclusion.
+//! The engine beyond the order saga: parallel steps, early callbacks, incidents, the conclusion.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -6,8 +6,8 @@ mod harness;
 
 use std::time::Duration;
 
-use harness::{World, definition, ok, order};
-use saga::{HISTORY_LIMIT, Input, OUTPUT_LIMIT, Outcome, Status, StepStatus, TEXT_LIMIT, Timestamp, What, decide};
+use harness::{ORDER, World, definition, ok, order};
+use saga::{Input, OUTPUT_LIMIT, Outcome, Status, StepStatus, Timestamp, What, decide};
 use serde_json::{Value, json};
 
 /// Two branches between a first and a last step, all with compensations.
@@ -171,8 +171,9 @@ fn large(beyond: usize) -> Value {
 #[test]
 fn a_callback_that_is_too_large_counts_without_its_payload() {
     for (early, beyond) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
-        let mut world = order();
-        let source = "payment-results".to_owned();
+        let elsewhere = ORDER.replace("receive = { topic = \"payment-results\"", "receive = { topic = \"answers\"");
+        let mut world = World::start(definition(&elsewhere), json!({}));
+        let source = "answers".to_owned();
         let id = "1".to_owned();
         let status = "approved".to_owned();
         let callback = Input::Callback(saga::Callback { source, id, status, payload: large(beyond) });
@@ -186,53 +187,31 @@ fn a_callback_that_is_too_large_counts_without_its_payload() {
     }
 }
 
+/// Also those of an earlier release, which kept the whole message.
+#[test]
+fn a_callback_keeps_only_the_fields_that_its_step_names() {
+    for early in [false, true] {
+        let mut world = order();
+        let payload = json!({"orderId": harness::ID, "status": "approved", "paymentId": "p", "x": [1, 2], "by": "me"});
+        let source = "payment-results".to_owned();
+        let callback = saga::Callback { source, id: "1".to_owned(), status: "approved".to_owned(), payload };
+        let kept = json!({"orderId": harness::ID, "status": "approved", "paymentId": "p"});
+        if early {
+            world.decide(Input::Callback(callback));
+            assert_eq!(world.saga().callbacks[0].payload, kept);
+            world.ok("reserve").ok("request-payment");
+        } else {
+            world.ok("reserve").ok("request-payment").decide(Input::Callback(callback));
+        }
+        assert_eq!(world.saga().data.as_map()["paymentResult"], kept, "early: {early}");
+    }
+}
+
 #[test]
 fn an_answer_of_the_maximum_size_is_applied() {
     let mut world = order();
     world.answer("reserve", Outcome::Ok { data: large(0) });
     assert_eq!(world.status("reserve"), StepStatus::Done);
-}
-
-/// The history of an order with every kind of event: the kind, the step, the attempt and the time since it was sent.
-#[test]
-fn the_history_records_every_transition() {
-    let mut world = order();
-    let later = |world: &mut World| world.now = world.now.plus(Duration::from_millis(7));
-    later(&mut world);
-    world.fail("reserve").wait().wait().wait().ok("reserve");
-    later(&mut world);
-    world.refuse("request-payment");
-    later(&mut world);
-    world.fail("!reserve").wait().wait().wait().refuse("!reserve").ok("!reserve");
-    later(&mut world);
-    world.ok("conclude");
-    let history = world.saga().history.iter();
-    let recorded: Vec<_> = history.map(|e| format!("{:?} {} {} {}", e.what, e.step, e.attempt, e.waited)).collect();
-    let expected = [
-        "Started  0 0",
-        "Sent reserve 1 0",
-        "Failed reserve 1 7",
-        "Sent reserve 2 0",
-        "TimedOut reserve 2 10000",
-        "Sent reserve 3 0",
-        "Done reserve 3 0",
-        "Sent request-payment 1 0",
-        "Refused request-payment 1 7",
-        "TurnedBack request-payment 0 0",
-        "Undoing reserve 1 0",
-        "UndoFailed reserve 1 7",
-        "Undoing reserve 2 0",
-        "UndoTimedOut reserve 2 10000",
-        "Undoing reserve 3 0",
-        "UndoRefused reserve 3 0",
-        "Incident reserve 0 0",
-        "Undone reserve 3 0",
-        "Resumed  0 0",
-        "Sent conclude 1 0",
-        "Done conclude 1 7",
-        "Ended  0 0",
-    ];
-    assert_eq!(recorded, expected);
 }
 
 #[test]
@@ -307,25 +286,6 @@ fn a_refused_ending_is_an_incident_until_it_is_acknowledged() {
     world.refuse("reserve").refuse("conclude");
     assert_eq!(world.saga().status, Status::Incident);
     assert_eq!(world.ok("conclude").ends().0, Status::Compensated);
-}
-
-#[test]
-fn the_history_is_bounded() {
-    let mut world = order();
-    for _ in 0..1000 {
-        let error = "é".repeat(1000);
-        world.decide(Input::Reply {
-            step: "finalize".into(),
-            attempt: 9,
-            action: saga::Action::Execute,
-            outcome: Outcome::Failed { error, retry_after_ms: None },
-        });
-    }
-    assert_eq!(world.saga().history.len(), HISTORY_LIMIT);
-    assert_eq!(world.saga().folded as usize, 1002 - HISTORY_LIMIT);
-    world.answer("reserve", Outcome::Refused { reason: "é".repeat(1000), detail: None });
-    assert!(world.saga().history.iter().all(|entry| entry.why.len() <= TEXT_LIMIT));
-    assert!(world.saga().ending.as_ref().unwrap().reason.as_ref().unwrap().len() <= TEXT_LIMIT);
 }
 
 #[test]

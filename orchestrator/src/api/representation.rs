@@ -32,6 +32,8 @@ pub fn whole(saga: &Saga, definition: Option<&Definition>) -> Value {
             "what": entry.what,
             "why": entry.why,
             "waitedMs": entry.waited,
+            "times": entry.repeats.saturating_add(1),
+            "lastAt": entry.last.map(|at| at.to_string()),
         })
     });
     json!({

@@ -145,7 +145,7 @@ fn history(saga: &Saga, definition: Option<&Definition>, lang: Lang) -> Markup {
         @if saga.folded > 0 {
             p.hint {
                 (saga.folded) " "
-                (lang.text("older entries were removed.", "registros mais antigos foram removidos."))
+                (lang.text("entries were removed.", "registros foram removidos."))
             }
         }
         div.scroll tabindex="0" role="region" aria-label=(lang.text("History", "Histórico")) { table.cards {
@@ -163,12 +163,16 @@ fn history_row(entry: &Entry, definition: Option<&Definition>, heads: [&str; 6],
         true => lang.status(&entry.why),
         false => lang.reason(&entry.why).into_owned(),
     });
+    let times = optional(entry.repeats > 0, &|| format!(" ×{}", entry.repeats.saturating_add(1)));
     let waited = optional(entry.waited > 0, &|| lang.span(entry.waited));
     html! { tr class=[is_bad(entry.what).then_some("bad")] {
-        td data-label=(heads[0]) { (components::exact_moment(entry.at.0)) }
+        td data-label=(heads[0]) {
+            (components::exact_moment(entry.at.0))
+            @if let Some(last) = entry.last { " – " (components::exact_moment(last.0)) }
+        }
         td.none[step.is_none()] data-label=(heads[1]) { (step.as_deref().unwrap_or("–")) }
         td.none[attempt.is_none()] data-label=(heads[2]) { (attempt.as_deref().unwrap_or("–")) }
-        td data-label=(heads[3]) { (what(entry.what, lang)) }
+        td data-label=(heads[3]) { (what(entry.what, lang)) @if let Some(times) = &times { (times) } }
         td.wide.none[why.is_none()] data-label=(heads[4]) { (why.as_deref().unwrap_or("–")) }
         td.none[waited.is_none()] data-label=(heads[5]) { (waited.as_deref().unwrap_or("–")) }
     } }

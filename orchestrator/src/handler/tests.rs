@@ -13,7 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::*;
-use crate::entity::saga_key;
+use crate::entity::{early_key, saga_key};
 use crate::messages::{ROLLOUT_SET, SAGA_ACTION, SagaAction};
 
 const GIFT_CARD: &str = include_str!("../../../tests/scenarios/gift-card/gift-card.toml");
@@ -178,9 +178,10 @@ fn a_callback_on_a_topic_of_its_own_is_read_as_the_definition_says() {
     fixture.start();
     fixture.reply("request-payment");
     for (value, why) in [
-        (json!({}), "there is no text at 'card.saga'"),
-        (json!({"card": {"saga": "me", "is": "good"}}), "card.saga 'me' is not an id"),
-        (json!({"card": {"saga": id(), "is": 3}}), "there is no text at 'card.is'"),
+        (json!({}), "card.saga is missing"),
+        (json!({"card": {"saga": "me", "is": "good"}}), "card.saga 'me' is not a UUID"),
+        (json!({"card": {"saga": id(), "is": 3}}), "card.is is a number; it must be a text"),
+        (json!(["card"]), "it is a JSON list"),
     ] {
         let wrong = fixture.receive("codes", &[], &value).unwrap_err();
         assert!(wrong.to_string().contains(why), "{wrong}");
@@ -205,6 +206,76 @@ fn a_callback_on_the_wrong_partition_is_put_back_but_not_a_payment_result() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[test]
+fn a_reply_on_the_wrong_partition_is_put_back() {
+    let mut fixture = Fixture::new(&[GIFT_CARD]);
+    let home = fixture.partition;
+    fixture.start();
+    let upper = id().to_string().to_uppercase();
+    let headers = [
+        (header::SAGA_ID, &*upper),
+        (header::STEP, "request-payment"),
+        (header::ATTEMPT, "1"),
+        (header::ACTION, "execute"),
+    ];
+    fixture.partition = 1 - home;
+    let sent = fixture.receive(topics::SAGA_REPLIES, &headers, &json!({"outcome": "ok"})).unwrap();
+    assert_eq!((&*sent[0].topic, sent[0].partition), (topics::SAGA_REPLIES, Some(home)));
+    assert_eq!(sent[0].key, Some(Blob::from(id().to_string())));
+    assert_eq!(sent[0].headers.get(header::SAGA_ID), Some(&*upper));
+    fixture.partition = home;
+    fixture.receive(topics::SAGA_REPLIES, &headers, &json!({"outcome": "ok"})).unwrap();
+    assert_eq!(fixture.saga().step("request-payment").unwrap().status, saga::StepStatus::Done);
+}
+
+#[test]
+fn early_callbacks_are_bounded_and_none_takes_the_place_of_one_that_counts() {
+    let text = GIFT_CARD.replace(GIFT_CARD.lines().find(|line| line.starts_with("receive")).unwrap(), CODE);
+    let mut fixture = Fixture::new(&[&text]);
+    for n in 0..100 {
+        let noise = json!({"card": {"saga": id(), "is": format!("status {n}")}});
+        assert_eq!(fixture.receive("codes", &[], &noise).unwrap(), []);
+        assert!(fixture.memory.get(&early_key(id())).is_none(), "a status that no step knows is not stored");
+    }
+    for n in 0..100 {
+        let good = json!({"card": {"saga": id(), "is": " Good"}, "n": n, "x": "y".repeat(16_000)});
+        fixture.receive("codes", &[], &good).unwrap();
+    }
+    let Some(Entity::Early { callbacks, .. }) = fixture.memory.get(&early_key(id())) else {
+        panic!("nothing is stored")
+    };
+    assert_eq!((callbacks.len(), &callbacks[0].payload["n"]), (1, &json!(0)), "the first one counts");
+    let large = json!({"card": {"saga": id(), "is": "good"}, "x": "y".repeat(17_000)});
+    let wrong = fixture.receive("codes", &[], &large).unwrap_err().to_string();
+    assert!(wrong.contains("at most 16384 are kept of a message without named fields"), "{wrong}");
+    fixture.start();
+    assert_eq!(fixture.reply("request-payment")[0].headers.get(header::TYPE), Some("gift-card.issue"));
+}
+
+/// Two versions of a definition name different fields of the same message.
+#[test]
+fn a_saga_keeps_the_fields_that_its_own_version_names() {
+    let receive = GIFT_CARD.lines().find(|line| line.starts_with("receive")).unwrap();
+    let with = |text: &str, fields: &str| {
+        let code = CODE.replace("timeout", &format!("fields = {{ {fields} }}, timeout"));
+        text.replace(receive, &format!("{code}\noutput = \"result\""))
+    };
+    let first = with(GIFT_CARD, "price = \"number\", \"card.pin\" = \"text\"");
+    let second = with(&second_version(), "price = \"number\"");
+    for (texts, kept) in [
+        (vec![&*first, &*second], json!({"card": {"saga": id(), "is": "good"}, "price": 5})),
+        (vec![&*first], json!({"card": {"saga": id(), "is": "good", "pin": "1"}, "price": 5})),
+    ] {
+        let mut fixture = Fixture::new(&texts);
+        fixture.start();
+        fixture.reply("request-payment");
+        let code = json!({"card": {"saga": id(), "is": "good", "pin": "1"}, "price": 5, "x": 1e300});
+        fixture.receive("codes", &[], &code).unwrap();
+        assert_eq!(fixture.saga().step("payment-result").unwrap().status, saga::StepStatus::Done);
+        assert_eq!(fixture.saga().data.as_map()["result"], kept);
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::entity::{Entity, early_key};
 
 /// How long early inputs are stored.
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// Stored callbacks for one saga; further ones are dropped, since they repeat the others.
+/// Stored callbacks for one saga, each with another status or topic.
 const MAX_CALLBACKS: usize = 8;
 
 /// Takes the early inputs of a saga.
@@ -23,12 +23,18 @@ pub fn take(ctx: &mut RuleContext<'_, '_>, saga: Uuid) -> Vec<Input> {
     }
 }
 
-/// Stores a callback.
+/// Stores a callback, unless one with the same meaning is stored: the first one counts. A status that no definition
+/// knows is not stored, so that no number of them takes the place of one that counts.
 pub fn put_callback(ctx: &mut RuleContext<'_, '_>, saga: Uuid, callback: Callback) {
+    let receives = ctx.versions.receives(&callback.source);
+    if !receives.is_some_and(|receives| receives.iter().any(|receive| receive.knows(&callback.status))) {
+        tracing::info!(saga_id = %saga, "callback {} {:?} for no saga", callback.source, callback.status);
+        return;
+    }
     let key = early_key(saga);
     match ctx.tx.update(&key) {
         Some(Entity::Early { callbacks, .. }) => {
-            if callbacks.len() < MAX_CALLBACKS && callbacks.iter().all(|known| known.id != callback.id) {
+            if callbacks.len() < MAX_CALLBACKS && !callbacks.iter().any(|known| means_the_same(known, &callback)) {
                 callbacks.push(callback);
             }
         }
@@ -38,6 +44,10 @@ pub fn put_callback(ctx: &mut RuleContext<'_, '_>, saga: Uuid, callback: Callbac
             ctx.tx.put(key, Entity::Early { callbacks: vec![callback], cancel: None, until });
         }
     }
+}
+
+fn means_the_same(known: &Callback, callback: &Callback) -> bool {
+    known.id == callback.id || known.source == callback.source && known.status.eq_ignore_ascii_case(&callback.status)
 }
 
 /// Stores a request to cancel the saga; the first one wins.

@@ -1,7 +1,7 @@
 //! Starting, cancelling and operating sagas, their replies and their timers.
 
 use common::journal::Key;
-use common::messages::{Unreadable, header};
+use common::messages::{Message, Outgoing, Unreadable, header};
 use saga::{Data, Input, Operation};
 use uuid::Uuid;
 
@@ -61,12 +61,18 @@ pub fn operate(ctx: &mut RuleContext<'_, '_>, saga: Uuid, operation: Operation) 
     if engine::apply(ctx, saga, Input::Operator(operation)) { Ok(()) } else { Err(unknown_saga(header::SUBJECT, saga)) }
 }
 
-/// Applies a participant's reply.
+/// Applies a participant's reply, or sends it to the saga's partition: a participant may have keyed it otherwise.
 ///
 /// # Errors
 /// [`Unreadable`] if the saga or its definition is unknown.
-pub fn reply(ctx: &mut RuleContext<'_, '_>, reply: StepReply) -> Result<(), Unreadable> {
+pub fn reply(ctx: &mut RuleContext<'_, '_>, message: &Message, reply: StepReply) -> Result<(), Unreadable> {
     let StepReply { saga, step, attempt, action, outcome } = reply;
+    let key = saga.to_string();
+    let home = ctx.tx.home_of(&key);
+    if home != ctx.tx.partition() {
+        ctx.tx.send(Outgoing::put_back(message, &key, home));
+        return Ok(());
+    }
     if engine::apply(ctx, saga, Input::Reply { step, attempt, action, outcome }) {
         Ok(())
     } else {

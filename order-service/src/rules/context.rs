@@ -2,7 +2,7 @@
 
 use common::ids::OrderId;
 use common::journal::Transaction;
-use common::messages::{Message, Outgoing, Reply, Unreadable, header};
+use common::messages::{Message, Outgoing, Reply, Unreadable};
 use common::time::Timestamp;
 use common::topics;
 use serde::Serialize;
@@ -70,7 +70,7 @@ impl RuleContext<'_, '_> {
     /// message's trace.
     pub(crate) fn announce<T: Serialize>(&mut self, key: &str, kind: &str, event_id: String, value: &T) {
         let event = Outgoing::event(topics::CREATED_ORDERS, key, kind, event_id, key, self.now, value);
-        self.tx.send(event.caused_by(self.message.header(header::TRACEPARENT)));
+        self.tx.send(event.caused_by(self.message.traceparent()));
     }
 }
 

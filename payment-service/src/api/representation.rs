@@ -97,11 +97,26 @@ pub(super) enum ProviderName {
 
 /// An event in the history of a payment.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = Event)]
 pub(super) struct EventBody {
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     what: String,
+    /// How many times it happened, if more than once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    times: Option<u32>,
+    /// When it happened last, if more than once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_at: Option<Timestamp>,
+}
+
+impl EventBody {
+    fn of(event: &Event) -> Self {
+        let times = (event.repeats > 0).then(|| event.repeats.saturating_add(1));
+        Self { at: event.at, what: event.what.to_string(), times, last_at: event.last }
+    }
 }
 
 impl PaymentBody {
@@ -117,7 +132,7 @@ impl PaymentBody {
             capture: payment.capture_mode(),
             provider: payment.provider.kind,
             reference: payment.provider.reference.clone(),
-            updated_at: payment.history.last().map(|event| event.at),
+            updated_at: payment.history.last().map(|event| event.last.unwrap_or(event.at)),
             refunds: None,
             history: None,
         }
@@ -125,8 +140,7 @@ impl PaymentBody {
 
     pub(super) fn full(payment: &Payment) -> Self {
         let refunds = payment.partial_refunds.list.iter().map(RefundBody::of).collect();
-        let event = |event: &Event| EventBody { at: event.at, what: event.what.to_string() };
-        let history = payment.history.iter().map(event).collect();
+        let history = payment.history.iter().map(EventBody::of).collect();
         Self { refunds: Some(refunds), history: Some(history), ..Self::in_list(payment) }
     }
 }

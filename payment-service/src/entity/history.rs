@@ -15,28 +15,68 @@ pub struct Event {
     pub at: Timestamp,
     /// A description, as one sentence.
     pub what: Cow<'static, str>,
+    /// Set if it changed nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
+    /// How many more times the same happened.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeats: u32,
+    /// When it happened last, if more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
 }
 
-/// The last events of a payment, oldest first.
+/// The events of a payment, oldest first. Of a full history the oldest event that changed nothing is dropped, or else
+/// the oldest one; the first event stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History(pub Vec<Event>);
 
 impl History {
     /// Adds an event.
     pub fn note(&mut self, at: Timestamp, what: impl Into<Cow<'static, str>>) {
-        if self.0.len() == KEPT_EVENTS {
-            self.0.remove(0);
+        if self.0.len() >= KEPT_EVENTS {
+            self.drop_event(self.oldest_unchanged().unwrap_or(1));
         }
-        self.0.push(Event { at, what: what.into() });
+        self.0.push(Event { at, what: what.into(), unchanged: false, repeats: 0, last: None });
+    }
+
+    /// Adds an event that changed nothing; a repetition is counted in the first one. It never replaces an event that
+    /// changed something.
+    pub fn note_unchanged(&mut self, at: Timestamp, what: impl Into<Cow<'static, str>>) {
+        let what = what.into();
+        if let Some(first) = self.0.iter_mut().find(|event| event.unchanged && event.what == what) {
+            first.repeats = first.repeats.saturating_add(1);
+            first.last = Some(at);
+            return;
+        }
+        if self.0.len() >= KEPT_EVENTS {
+            let Some(oldest) = self.oldest_unchanged() else { return };
+            self.drop_event(oldest);
+        }
+        self.0.push(Event { at, what, unchanged: true, repeats: 0, last: None });
+    }
+
+    fn oldest_unchanged(&self) -> Option<usize> {
+        self.0.iter().skip(1).position(|event| event.unchanged).map(|index| index + 1)
+    }
+
+    fn drop_event(&mut self, index: usize) {
+        if index < self.0.len() {
+            self.0.remove(index);
+        }
     }
 
     /// The latest event.
     pub fn last(&self) -> Option<&Event> {
-        self.0.last()
+        self.0.iter().max_by_key(|event| event.last.unwrap_or(event.at))
     }
 
     /// The events, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Event> {
         self.0.iter()
     }
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }

@@ -37,7 +37,7 @@ impl Payment {
             | Status::Refunding { .. }
             | Status::Refunded => {
                 let status = self.status.name();
-                self.history.note(now, format!("authorized, when it was {status}: nothing changes"));
+                self.history.note_unchanged(now, format!("authorized, when it was {status}: nothing changes"));
                 None
             }
         }
@@ -81,7 +81,7 @@ impl Payment {
     /// The provider captured the payment.
     pub fn captured(&mut self, call: u32, now: Timestamp) -> Option<Outgoing> {
         if !self.awaits_capture(call) {
-            self.history.note(now, format!("capture {call} was made, but is not awaited: nothing changes"));
+            self.history.note_unchanged(now, format!("capture {call} was made, but is not awaited: nothing changes"));
             return None;
         }
         self.add_approval(Approval {
@@ -108,7 +108,7 @@ impl Payment {
     fn not_captured(&mut self, call: u32, error: &str, reply: &Reply, now: Timestamp) -> Option<Outgoing> {
         let error = cut(error);
         if !self.awaits_capture(call) {
-            self.history.note(now, format!("capture {call} failed, but is not awaited: {error}"));
+            self.history.note_unchanged(now, format!("capture {call} failed, but is not awaited: {error}"));
             return None;
         }
         self.set_status(Status::Authorized, now, format!("capture {call} failed: {error}"));

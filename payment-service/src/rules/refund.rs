@@ -51,7 +51,7 @@ impl Payment {
     /// The provider refunded the payment.
     pub fn refunded(&mut self, call: u32, now: Timestamp) -> Option<Outgoing> {
         if !self.awaits_refund(call) {
-            self.history.note(now, format!("refund {call} was made, but is not awaited: nothing changes"));
+            self.history.note_unchanged(now, format!("refund {call} was made, but is not awaited: nothing changes"));
             return None;
         }
         self.approval_refunded(now)
@@ -91,7 +91,8 @@ impl Payment {
         now: Timestamp,
     ) -> Option<Outgoing> {
         if !self.awaits_refund(call) {
-            self.history.note(now, format!("refund {call} failed, but is not awaited: {}", cut(failure.error)));
+            self.history
+                .note_unchanged(now, format!("refund {call} failed, but is not awaited: {}", cut(failure.error)));
             return None;
         }
         self.call_refund(now.plus(failure.retry_after.unwrap_or_default().max(pause(call))));

@@ -77,7 +77,8 @@ impl Payment {
             return None;
         }
         if !self.awaits_request(call) {
-            self.history.note(now, format!("request {call} was accepted, but is not awaited: nothing changes"));
+            self.history
+                .note_unchanged(now, format!("request {call} was accepted, but is not awaited: nothing changes"));
             return None;
         }
         self.set_status(Status::Pending { result_due }, now, "accepted by the provider");
@@ -88,7 +89,7 @@ impl Payment {
     pub fn request_failed(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
         let error = cut(failure.error);
         if !self.awaits_request(call) {
-            self.history.note(now, format!("request {call} failed, but is not awaited: {error}"));
+            self.history.note_unchanged(now, format!("request {call} failed, but is not awaited: {error}"));
             return None;
         }
         self.set_status(Status::Failed, now, format!("request {call} failed: {error}"));
@@ -99,7 +100,7 @@ impl Payment {
     pub fn request_refused(&mut self, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
         let error = cut(error);
         if !self.awaits_request(call) {
-            self.history.note(now, format!("request {call} was refused, but is not awaited: {error}"));
+            self.history.note_unchanged(now, format!("request {call} was refused, but is not awaited: {error}"));
             return None;
         }
         self.provider.refusal = Some(error.to_owned());
@@ -136,7 +137,7 @@ impl Payment {
     pub fn approved(&mut self, approval: Approval, now: Timestamp) -> Option<Outgoing> {
         self.cancellation.due = None;
         if self.approvals.contains(&approval) {
-            self.history.note(now, "approved again: nothing changes");
+            self.history.note_unchanged(now, "approved again: nothing changes");
             return None;
         }
         match self.status {
@@ -156,7 +157,7 @@ impl Payment {
                 self.reply_to_waiting(&self.captured_reply(), now)
             }
             Status::Approved | Status::Unrequested { verdict: Verdict::Approved, .. } => {
-                self.history.note(now, "approved again: nothing changes");
+                self.history.note_unchanged(now, "approved again: nothing changes");
                 None
             }
             Status::Unrequested { verdict: Verdict::Declined, .. }
@@ -204,7 +205,7 @@ impl Payment {
             | Status::Refunding { .. }
             | Status::Refunded => {
                 let status = self.status.name();
-                self.history.note(now, format!("{what}, when it was {status}: nothing changes"));
+                self.history.note_unchanged(now, format!("{what}, when it was {status}: nothing changes"));
                 None
             }
         }

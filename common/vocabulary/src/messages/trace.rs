@@ -2,6 +2,14 @@
 
 use crate::ids;
 
+/// The longest `traceparent` that is kept: later versions may append parts to the 55 characters of version 00.
+const LONGEST: usize = 255;
+
+/// Returns true if `text` is a `traceparent` (W3C Trace Context, section 3.2).
+pub(super) fn is_valid(text: &str) -> bool {
+    text.len() <= LONGEST && child_trace(text, "").is_some()
+}
+
 /// The `traceparent` of an effect of `parent`, with a span id derived from `id`; `None` if `parent` is not a
 /// `traceparent` (W3C Trace Context, section 3.2).
 pub fn child_trace(parent: &str, id: &str) -> Option<String> {

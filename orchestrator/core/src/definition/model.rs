@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
+use super::callback::Receive;
 use super::duration;
 use super::graph::{Graph, mask};
 use super::retry::Retry;
@@ -212,24 +213,6 @@ pub struct Call {
     pub timeout: Duration,
 }
 
-/// A callback that a step waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Receive {
-    /// The topic of the callback; [`crate::Callback::source`].
-    pub topic: String,
-    /// The path of the saga's id in the message.
-    pub correlation: Path,
-    /// The path of the status in the message.
-    pub status: Path,
-    /// The statuses with which the step is done.
-    pub yes: Vec<String>,
-    /// The statuses with which the step is refused.
-    pub no: Vec<String>,
-    /// The timeout of the wait.
-    #[serde(serialize_with = "duration::as_text")]
-    pub timeout: Duration,
-}
-
 /// The endings of a saga.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Endings {
@@ -269,29 +252,6 @@ pub struct EndingSpec {
     /// The reason; by default a refusal's own reason, or `{step}_failed`, `{step}_timed_out`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-}
-
-/// The meaning of a callback for a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CallbackVerdict {
-    /// The step is done.
-    Yes,
-    /// The step is refused.
-    No,
-}
-
-impl Receive {
-    /// The meaning of a callback with this status; `None` if the step does not know the status.
-    pub(crate) fn verdict_of(&self, status: &str) -> Option<CallbackVerdict> {
-        let among = |statuses: &[String]| statuses.iter().any(|known| known.eq_ignore_ascii_case(status));
-        if among(&self.yes) {
-            Some(CallbackVerdict::Yes)
-        } else if among(&self.no) {
-            Some(CallbackVerdict::No)
-        } else {
-            None
-        }
-    }
 }
 
 impl Definition {

@@ -1,14 +1,12 @@
 //! Parses the steps of a definition. A step sends a command, waits for a callback or checks rules; its keys depend on
 //! that.
 
-use toml::de::DeValue;
-
-use super::fields::{DURATION, NAME, PATH, TIMEOUT, call, label, path};
-use super::model::{Call, Receive, Rule, Step, Work};
-use super::read::{Places, Reader, duration, name, text, texts, word};
+use super::fields::{NAME, PATH, TIMEOUT, call, label, path};
+use super::model::{Call, Rule, Step, Work};
+use super::read::{Places, Reader, name, text, texts, word};
+use super::receive::receive;
 use super::retry::Retry;
 use crate::condition::Condition;
-use crate::data::Path;
 
 /// The keys that are not allowed in a step that checks rules.
 const NOT_WITH_RULES: [&str; 9] =
@@ -110,32 +108,4 @@ fn rule(mut table: Reader<'_>) -> Option<Rule> {
     let detail = table.get("detail", "detail = a human-readable sentence", text);
     table.finish();
     Some(Rule { must: must?, reason: reason?, detail })
-}
-
-fn receive(mut table: Reader<'_>) -> Receive {
-    let statuses = "a list of statuses of the callback, such as [\"approved\"]";
-    let full = |value: &DeValue<'_>| texts(value).filter(|statuses| !statuses.is_empty());
-    let receive = Receive {
-        topic: table.need("topic", "topic = the topic of the callback", text).unwrap_or_default(),
-        correlation: field(
-            &mut table,
-            "correlation",
-            "correlation = the path of the saga's id in the message",
-            "sagaId",
-        ),
-        status: field(&mut table, "status", "status = the path of the status in the message", "status"),
-        yes: table.need("yes", &format!("yes = {statuses}"), full).unwrap_or_default(),
-        no: table.get("no", &format!("no = {statuses}"), texts).unwrap_or_default(),
-        timeout: table.need("timeout", &format!("timeout = {DURATION}"), duration).unwrap_or(TIMEOUT),
-    };
-    if let Some(both) = receive.yes.iter().find(|yes| receive.no.iter().any(|no| no.eq_ignore_ascii_case(yes))) {
-        table.error(table.span(), format!("{both:?} is in both yes and no"), "write it in one of the two lists");
-    }
-    table.finish();
-    receive
-}
-
-/// A path into a message, with a default.
-fn field(table: &mut Reader<'_>, key: &'static str, wants: &str, default: &str) -> Path {
-    table.get(key, wants, path).or_else(|| Path::parse(default)).unwrap_or_else(Path::nowhere)
 }

@@ -1,0 +1,65 @@
+//! The schemas of messages that more than one service reads, or that operators write by hand.
+
+use std::borrow::Cow;
+
+use crate::fields::{Field, Kind, Schema};
+use crate::topics;
+
+/// The most characters of an id of another system.
+const ID: u32 = 255;
+/// The most characters of an explanation.
+const PROSE: u32 = 200;
+
+static PAYMENT_RESULT_SCHEMA: [Field; 5] = [
+    Field::required("orderId", Kind::Uuid),
+    Field::required(
+        "status",
+        Kind::word(&[Cow::Borrowed("approved"), Cow::Borrowed("authorized"), Cow::Borrowed("declined")]),
+    ),
+    Field::optional("reason", Kind::prose(PROSE)),
+    Field::optional("paymentId", Kind::id(ID)),
+    Field::optional("reference", Kind::id(ID)),
+];
+
+/// The results on [`topics::PAYMENT_RESULTS`].
+pub static PAYMENT_RESULT: Schema = Schema::of(&PAYMENT_RESULT_SCHEMA);
+
+/// The meaning of the fields of [`PAYMENT_RESULT`].
+pub const PAYMENT_RESULT_FIELDS: &[(&str, &str)] = &[
+    ("orderId", "The order."),
+    ("status", "The result."),
+    ("reason", "Why it was declined."),
+    ("paymentId", "The payment's id."),
+    ("reference", "The provider's id of the payment."),
+];
+
+static GOODS_RECEIVED_SCHEMA: [Field; 6] = [
+    Field::required("returnId", Kind::Uuid),
+    Field::required("status", Kind::word(&[Cow::Borrowed("received"), Cow::Borrowed("rejected")])),
+    Field::optional("reason", Kind::prose(PROSE)),
+    Field::optional("by", Kind::prose(PROSE)),
+    Field::optional("why", Kind::prose(PROSE)),
+    Field::optional("at", Kind::Timestamp),
+];
+
+/// The results on [`topics::GOODS_RECEIVED`].
+pub static GOODS_RECEIVED: Schema = Schema::of(&GOODS_RECEIVED_SCHEMA);
+
+/// The meaning of the fields of [`GOODS_RECEIVED`].
+pub const GOODS_RECEIVED_FIELDS: &[(&str, &str)] = &[
+    ("returnId", "The return."),
+    ("status", "The result of the inspection."),
+    ("reason", "The reason of the return's ending, if it was rejected."),
+    ("by", "The inspector."),
+    ("why", "The inspector's note."),
+    ("at", "When it was inspected."),
+];
+
+/// The schema of a topic whose messages have one, whoever reads it.
+pub fn of_topic(topic: &str) -> Option<&'static Schema> {
+    match topic {
+        topics::PAYMENT_RESULTS => Some(&PAYMENT_RESULT),
+        topics::GOODS_RECEIVED => Some(&GOODS_RECEIVED),
+        _ => None,
+    }
+}
