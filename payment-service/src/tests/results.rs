@@ -27,7 +27,8 @@ fn an_operator_types_the_result_without_key_and_headers() {
 fn a_recorded_reason_is_bounded() {
     let mut fixture = Fixture::pending();
     fixture.raw_result(&json!({ "orderId": order(), "status": "declined", "reason": "ü".repeat(1000) }).to_string());
-    assert_eq!(fixture.last_event(), format!("declined: {}", "ü".repeat(200)));
+    let cut = format!("{}… (cut: 1000 characters)", "ü".repeat(176));
+    assert_eq!(fixture.last_event(), format!("declined: {cut}"));
 }
 
 #[test]
@@ -193,6 +194,27 @@ fn a_misplaced_result_is_put_back_on_the_partition_of_its_order() {
 #[test]
 fn a_flood_of_results_leaves_a_bounded_history() {
     let mut fixture = Fixture::approved();
+    let decided = fixture.payment().history.clone();
     (0..500).for_each(|_| _ = fixture.result("approved"));
-    assert_eq!(fixture.payment().history.iter().count(), 40);
+    assert_eq!(fixture.payment().history.iter().count(), decided.iter().count() + 1);
+    let counted = fixture.payment().history.iter().last().unwrap();
+    assert_eq!((counted.repeats, counted.last), (499, Some(fixture.now)));
+}
+
+#[test]
+fn results_that_change_nothing_push_no_decision_out_of_the_history() {
+    let mut fixture = Fixture::approved();
+    let decided = fixture.payment().history.clone();
+    for n in 0..100 {
+        let declined = json!({ "orderId": order(), "status": "declined", "reason": format!("reason {n}") });
+        assert_eq!(fixture.raw_result(&declined.to_string()), []);
+    }
+    assert!(fixture.payment().history.iter().count() <= 40);
+    assert!(decided.iter().all(|event| fixture.payment().history.iter().any(|kept| kept == event)));
+    fixture.refund(1);
+    assert!(fixture.payment().history.iter().any(|event| event.what == "to be refunded"));
+    let mut history = fixture.payment().history.clone();
+    (0..100).for_each(|_| history.note(fixture.now, "a decision"));
+    assert_eq!(history.iter().count(), 40);
+    assert_eq!(history.iter().next(), decided.iter().next(), "the first event stays");
 }

@@ -119,7 +119,7 @@ fn other_formats_are_refused_by_name() {
         (b"eyJvcmRlcklkIjoiMSJ9".to_vec(), "it is JSON in Base64"),
         (b" \n".to_vec(), "it is empty"),
         (b"approved".to_vec(), "it is not JSON: expected value at line 1 column 1"),
-        (with(&[b'{']), "it is not JSON: "),
+        (with(b"{"), "it is not JSON: "),
         ([plain.as_bytes(), b" x"].concat(), "it is not JSON: trailing characters"),
         ([plain.as_bytes(), plain.as_bytes()].concat(), "it is not JSON: trailing characters"),
         (b"{\"orderId\":\"\xff\"}".to_vec(), "it is not text in UTF-8: byte 12 is invalid"),
