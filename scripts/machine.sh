@@ -50,7 +50,7 @@ name_of() { # NEED
     maven) echo "Maven" ;;
     curl) echo "curl" ;;
     chromium) echo "Chromium, for the dashboard's tests (or another program of it, named in CHROMIUM)" ;;
-    npm) echo "npm, for the tests of the dashboard and of the message contract" ;;
+    npm) echo "npm, for the tests of the dashboard, of the message contract and of the OpenAPI documents" ;;
     python) echo "Python 3.10 or newer with its venv module, for the tests of the APIs" ;;
   esac
 }

@@ -7,6 +7,8 @@ TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/cargo-deny-$CARGO_DENY_VERSION
 STRIPE_MOCK_VERSION=0.203.0
 STRIPE_MOCK_TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/stripe-mock-$STRIPE_MOCK_VERSION
 ASYNCAPI_VERSION=6.11.1
+# TypeScript 5 is the version that openapi-typescript generates for.
+OPENAPI_TOOLS=(@redocly/cli@2.77.0 openapi-typescript@7.13.0 openapi-fetch@0.17.0 typescript@5.9.3)
 SCHEMATHESIS_VERSION=4.32.5
 SCHEMATHESIS_TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/schemathesis-$SCHEMATHESIS_VERSION
 GROUPS_RUNNING=()
@@ -138,6 +140,18 @@ fetch_asyncapi() {
     tail -n 3 "$folder/npm.log" >&2
     die "npm could not fetch AsyncAPI's schema; details are in $folder/npm.log."
   }
+}
+
+# The linter of the OpenAPI documents, and the generator of a TypeScript client: fetched once, into the target directory.
+fetch_openapi_tools() {
+  local folder=$TARGET/openapi
+  [[ $(cat "$folder/fetched" 2>/dev/null) != "${OPENAPI_TOOLS[*]}" ]] || return 0
+  mkdir -p "$folder"
+  npm install --silent --no-audit --no-fund --no-save --prefix "$folder" "${OPENAPI_TOOLS[@]}" >"$folder/npm.log" 2>&1 || {
+    tail -n 3 "$folder/npm.log" >&2
+    die "npm could not fetch the tools for OpenAPI; details are in $folder/npm.log."
+  }
+  echo "${OPENAPI_TOOLS[*]}" >"$folder/fetched"
 }
 
 # ---- parts and lanes ---------------------------------------------------------------------------------
@@ -296,6 +310,7 @@ fetch_tools() {
   fetch_bpmn
   fetch_axe
   fetch_asyncapi
+  fetch_openapi_tools
   find_schemathesis
   find_stripe_mock
 }

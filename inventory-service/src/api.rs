@@ -11,7 +11,7 @@ mod stock;
 
 use axum::Router;
 use axum::routing::{get, post};
-use common::http::docs_routes;
+use common::http::{docs_of, document};
 use common::service::Context;
 use utoipa::OpenApi;
 
@@ -34,7 +34,12 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/returns/{id}", get(returns::show))
         .route("/returns/{id}/receipt", post(returns::receive))
         .with_state(context)
-        .merge(docs_routes(Description::openapi()))
+        .merge(docs_of(description()))
+}
+
+/// The OpenAPI document, as JSON.
+pub fn description() -> String {
+    document(Description::openapi())
 }
 
 /// The OpenAPI description.

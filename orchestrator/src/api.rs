@@ -30,7 +30,7 @@ pub use self::state::Api;
 pub(crate) use self::state::{KnownDefinition, saga_id};
 
 /// The description of the API, in OpenAPI 3.1.
-const OPENAPI: &str = include_str!("api/openapi.json");
+pub const OPENAPI: &str = include_str!("api/openapi.json");
 
 /// The routes under `/api`.
 pub fn router(api: Api) -> Router {

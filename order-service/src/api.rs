@@ -16,7 +16,7 @@ mod timeline;
 
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use common::http::docs_routes;
+use common::http::{docs_of, document};
 use common::service::Context;
 use utoipa::OpenApi;
 
@@ -36,7 +36,12 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/orders", get(list::list).post(place_order::place))
         .merge(of_an_order)
         .with_state(context)
-        .merge(docs_routes(Description::openapi()))
+        .merge(docs_of(description()))
+}
+
+/// The OpenAPI document, as JSON.
+pub fn description() -> String {
+    document(Description::openapi())
 }
 
 /// The OpenAPI description.

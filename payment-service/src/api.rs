@@ -12,7 +12,7 @@ mod webhooks;
 
 use axum::Router;
 use axum::routing::{get, post};
-use common::http::docs_routes;
+use common::http::{docs_of, document};
 use common::service::Context;
 use utoipa::OpenApi;
 
@@ -33,7 +33,12 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/metrics", get(metrics::show))
         .route("/webhooks/stripe", post(webhooks::stripe))
         .with_state(context)
-        .merge(docs_routes(Description::openapi()))
+        .merge(docs_of(description()))
+}
+
+/// The OpenAPI document, as JSON.
+pub fn description() -> String {
+    document(Description::openapi())
 }
 
 /// The OpenAPI description.

@@ -11,7 +11,7 @@ mod health;
 mod problem;
 mod server;
 
-pub use docs::{check_description, docs_of, docs_routes};
+pub use docs::{check_description, docs_of, document};
 pub use edge::{Access, Asks, Caller, Edge};
 pub use extract::{Body, Params, PathId, PathParams, idempotency_key, parameter, trace_of};
 pub use guard::finish;

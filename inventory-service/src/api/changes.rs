@@ -113,7 +113,8 @@ pub(super) async fn adjust(
 }
 
 /// Adds pieces that were received from a supplier.
-#[utoipa::path(post, path = "/stock/{item}/receipts", params(("item" = String, Path, description = "The item's id."),
+#[utoipa::path(post, path = "/stock/{item}/receipts", operation_id = "receive_stock",
+    params(("item" = String, Path, description = "The item's id."),
         ("Idempotency-Key" = Option<String>, Header, description = "Identifies the request when it is repeated.")),
     request_body = Receipt,
     responses((status = 201, body = ChangeBody), (status = 404, description = "There is no such item.")))]

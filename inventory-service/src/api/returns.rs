@@ -54,7 +54,8 @@ async fn find(context: &Context<Settings>, id: OrderId) -> Result<Return, Proble
 }
 
 /// A return.
-#[utoipa::path(get, path = "/returns/{id}", params(("id" = uuid::Uuid, Path, description = "The return's id.")),
+#[utoipa::path(get, path = "/returns/{id}", operation_id = "show_return",
+    params(("id" = uuid::Uuid, Path, description = "The return's id.")),
     responses((status = 200, body = ReturnBody), (status = 404, description = "There is no such return.")))]
 pub(super) async fn show(
     State(context): State<Context<Settings>>,
@@ -77,7 +78,8 @@ pub(super) struct Inspection {
 }
 
 /// Accepts or rejects returned pieces after their inspection. The result is sent to the saga on `goods-received`.
-#[utoipa::path(post, path = "/returns/{id}/receipt", params(("id" = uuid::Uuid, Path, description = "The return's id."),
+#[utoipa::path(post, path = "/returns/{id}/receipt", operation_id = "receive_return",
+    params(("id" = uuid::Uuid, Path, description = "The return's id."),
         ("Idempotency-Key" = Option<String>, Header, description = "Identifies the request when it is repeated.")),
     request_body = Inspection,
     responses((status = 200, body = ReturnBody), (status = 404, description = "There is no such return."),

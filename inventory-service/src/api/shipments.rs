@@ -123,7 +123,8 @@ pub(super) struct Page {
 }
 
 /// Lists shipments, those of the newest orders first.
-#[utoipa::path(get, path = "/shipments", params(Query), responses((status = 200, body = Page)))]
+#[utoipa::path(get, path = "/shipments", operation_id = "list_shipments",
+    params(Query), responses((status = 200, body = Page)))]
 pub(super) async fn list(
     State(context): State<Context<Settings>>,
     Params(query): Params<Query>,
@@ -171,7 +172,8 @@ async fn find(context: &Context<Settings>, id: OrderId) -> Result<Shipment, Prob
 }
 
 /// A shipment.
-#[utoipa::path(get, path = "/shipments/{id}", params(("id" = Uuid, Path, description = "The shipment's id.")),
+#[utoipa::path(get, path = "/shipments/{id}", operation_id = "show_shipment",
+    params(("id" = Uuid, Path, description = "The shipment's id.")),
     responses((status = 200, body = ShipmentBody), (status = 404, description = "There is no such shipment.")))]
 pub(super) async fn show(
     State(context): State<Context<Settings>>,

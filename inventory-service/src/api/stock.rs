@@ -61,7 +61,8 @@ pub(super) struct StockList {
 }
 
 /// Lists the stock of all items by name.
-#[utoipa::path(get, path = "/stock", params(Query), responses((status = 200, body = StockList)))]
+#[utoipa::path(get, path = "/stock", operation_id = "list_stock",
+    params(Query), responses((status = 200, body = StockList)))]
 pub(super) async fn list(
     State(context): State<Context<Settings>>,
     Params(query): Params<Query>,
@@ -85,7 +86,7 @@ pub(super) struct WarehouseQuery {
 }
 
 /// The stock of an item.
-#[utoipa::path(get, path = "/stock/{item}",
+#[utoipa::path(get, path = "/stock/{item}", operation_id = "show_stock",
     params(("item" = String, Path, description = "The item's id."), WarehouseQuery),
     responses((status = 200, body = StockBody), (status = 404, description = "There is no such item.")))]
 pub(super) async fn show(
@@ -142,7 +143,8 @@ impl Count {
 
 /// Creates an item, or sets its name and its count. To record a reason, use `POST /stock/{item}/counts`. Answered when
 /// this instance shows the count; the request may be repeated.
-#[utoipa::path(put, path = "/stock/{item}", params(("item" = String, Path, description = "The item's id.")),
+#[utoipa::path(put, path = "/stock/{item}", operation_id = "set_stock",
+    params(("item" = String, Path, description = "The item's id.")),
     request_body = Count,
     responses((status = 200, body = StockBody), (status = 201, body = StockBody, description = "The item is new.",
         headers(("Location" = String, description = "The path of the item.")))))]

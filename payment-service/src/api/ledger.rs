@@ -97,7 +97,8 @@ struct PostingBody {
 }
 
 /// Returns the accounts, and a page of their postings.
-#[utoipa::path(get, path = "/ledger", params(Query), responses((status = 200, body = Ledger)))]
+#[utoipa::path(get, path = "/ledger", operation_id = "show_ledger",
+    params(Query), responses((status = 200, body = Ledger)))]
 pub(super) async fn show(
     State(context): State<Context<Settings>>,
     Params(query): Params<Query>,

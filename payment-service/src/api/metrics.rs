@@ -21,7 +21,7 @@ const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 type Labels = Vec<(&'static str, &'static str)>;
 
 /// The providers' calls and circuit breakers in this instance, as OpenMetrics text.
-#[utoipa::path(get, path = "/metrics",
+#[utoipa::path(get, path = "/metrics", operation_id = "show_metrics",
     responses((status = 200, description = "OpenMetrics 1.0.", content_type = "application/openmetrics-text",
         body = String)))]
 pub(super) async fn show(State(context): State<Context<Settings>>) -> Result<Response, Problem> {

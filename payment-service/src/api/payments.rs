@@ -17,7 +17,8 @@ use crate::settings::Settings;
 use crate::view;
 
 /// Returns the payment of an order.
-#[utoipa::path(get, path = "/payments/{id}", params(("id" = uuid::Uuid, Path, description = "The order's id.")),
+#[utoipa::path(get, path = "/payments/{id}", operation_id = "show_payment",
+    params(("id" = uuid::Uuid, Path, description = "The order's id.")),
     responses((status = 200, body = PaymentBody), (status = 404, description = "There is no payment for this order.")))]
 pub(super) async fn one(
     State(context): State<Context<Settings>>,
@@ -43,7 +44,8 @@ pub(super) struct Query {
 }
 
 /// Lists payments, newest orders first.
-#[utoipa::path(get, path = "/payments", params(Query), responses((status = 200, body = PaymentPage)))]
+#[utoipa::path(get, path = "/payments", operation_id = "list_payments",
+    params(Query), responses((status = 200, body = PaymentPage)))]
 pub(super) async fn list(
     State(context): State<Context<Settings>>,
     Params(query): Params<Query>,

@@ -1,8 +1,8 @@
 //! The description of a service's API (OpenAPI 3.1) at `/openapi.json`, and a page at `/docs` to read it and try it
 //! out. The page (Swagger UI) is part of the binary; it loads nothing from other hosts.
 //!
-//! A service derives `utoipa::OpenApi` and merges [`docs_routes`] into its routes. The problems that all operations
-//! have in common are added here.
+//! A service derives `utoipa::OpenApi` and merges [`docs_of`] its [`document`] into its routes. The problems that all
+//! operations have in common are added here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,14 +59,14 @@ struct WrongValue {
     parameter: Option<String>,
 }
 
-/// `GET /openapi.json` and the page at `/docs`. Every operation gets, besides its own responses, those that any can
+/// The OpenAPI document of a service, as JSON. Every operation gets, besides its own responses, those that any can
 /// have: `400` for unreadable parameters (and for bodies `413`, `415` and `422`), `503` for an unknown outcome, and a
 /// problem by default.
-pub fn docs_routes(description: OpenApi) -> Router {
-    docs_of(complete(description).to_json().unwrap_or_default())
+pub fn document(description: OpenApi) -> String {
+    complete(description).to_json().unwrap_or_default()
 }
 
-/// As [`docs_routes`], for a complete description as JSON.
+/// `GET /openapi.json` and the page at `/docs`, for a complete description as JSON.
 pub fn docs_of(description: impl Into<String>) -> Router {
     let text = Arc::new(description.into());
     let config = Arc::new(Config::from(DESCRIPTION).validator_url("none").try_it_out_enabled(true));
@@ -170,10 +170,11 @@ fn problem(what: &str) -> utoipa::openapi::Response {
     ResponseBuilder::new().description(what).content(PROBLEM, content).build()
 }
 
-/// Checks that every reference in a description has a target. For the services' tests.
+/// Checks that every reference in a description has a target, and that no two operations have the same id: generated
+/// clients have a function for each. For the services' tests.
 ///
 /// # Errors
-/// The references without a target.
+/// The references without a target, or the ids.
 pub fn check_description(description: &Value) -> Result<(), String> {
     fn references<'a>(value: &'a Value, all: &mut Vec<&'a str>) {
         match value {
@@ -190,7 +191,17 @@ pub fn check_description(description: &Value) -> Result<(), String> {
     let lost =
         |reference: &&&str| reference.strip_prefix('#').and_then(|pointer| description.pointer(pointer)).is_none();
     let lost: Vec<_> = all.iter().filter(lost).collect();
-    if lost.is_empty() { Ok(()) } else { Err(json!(lost).to_string()) }
+    let repeated = repeated_ids(description);
+    if lost.is_empty() && repeated.is_empty() { Ok(()) } else { Err(json!([lost, repeated]).to_string()) }
+}
+
+/// The ids that several operations of an OpenAPI document have.
+fn repeated_ids(description: &Value) -> Vec<&str> {
+    let items = description["paths"].as_object().into_iter().flat_map(|paths| paths.values());
+    let operations = items.filter_map(Value::as_object).flat_map(|item| item.values());
+    let mut ids: Vec<&str> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+    ids.sort_unstable();
+    ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
 }
 
 #[cfg(test)]
@@ -214,7 +225,7 @@ mod tests {
 
     async fn get_of(uri: &str) -> (u16, String, String) {
         let request = Request::get(uri).body(Body::empty()).unwrap();
-        let response = docs_routes(Api::openapi()).oneshot(request).await.unwrap();
+        let response = docs_of(document(Api::openapi())).oneshot(request).await.unwrap();
         let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
         let status = response.status().as_u16();
         let bytes = to_bytes(response.into_body(), 4 << 20).await.unwrap();
@@ -237,6 +248,9 @@ mod tests {
         assert_eq!(responses["200"]["description"], "OK");
         assert_eq!(responses["404"]["description"], "There is no such thing.");
         assert!(check_description(&json!({ "a": [{ "$ref": "#/nowhere" }] })).is_err());
+        let twice =
+            json!({ "paths": {"/a": {"get": {"operationId": "show"}}, "/b": {"get": {"operationId": "show"}}} });
+        assert_eq!(check_description(&twice).unwrap_err(), r#"[[],["show"]]"#);
     }
 
     #[tokio::test]
