@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer as _};
@@ -227,9 +227,28 @@ impl Kafka {
         Ok(all)
     }
 
+    /// Commits the beginning of a topic's first partition for a consumer group, which creates the group.
+    ///
+    /// # Errors
+    /// When the broker does not accept it.
+    pub async fn commit(&self, group: &str, topic: &str) -> Result<()> {
+        let consumer = self.consumer_of(group)?;
+        let topic = topic.to_owned();
+        blocking(move || {
+            let mut offsets = TopicPartitionList::new();
+            offsets.add_partition_offset(&topic, 0, Offset::Offset(0))?;
+            Ok(consumer.commit(&offsets, CommitMode::Sync)?)
+        })
+        .await
+    }
+
     fn consumer(&self) -> Result<BaseConsumer> {
+        self.consumer_of("tests")
+    }
+
+    fn consumer_of(&self, group: &str) -> Result<BaseConsumer> {
         let mut settings = settings(&self.brokers);
-        settings.set("group.id", "tests").set("enable.auto.commit", "false").set("fetch.message.max.bytes", "10000000");
+        settings.set("group.id", group).set("enable.auto.commit", "false").set("fetch.message.max.bytes", "10000000");
         settings.set("enable.partition.eof", "true");
         settings.create().context("a consumer")
     }

@@ -53,8 +53,9 @@ fn group(group: &Group) -> Value {
 }
 
 impl Api {
-    /// The consumer groups.
+    /// The consumer groups of this service and of `dashboard.groups`.
     pub(crate) async fn groups(&self) -> Result<Vec<Group>, ApiError> {
-        Ok(self.context.watch.groups().await.map_err(Problem::from)?)
+        let others = &self.context.settings.dashboard.groups;
+        Ok(self.context.watch.groups(others).await.map_err(Problem::from)?)
     }
 }

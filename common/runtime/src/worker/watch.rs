@@ -1,10 +1,10 @@
-//! Reads the cluster's state for operators: consumer groups, their members and lag, and dead letters. It changes
-//! nothing, commits nothing, and joins no group.
+//! Reads the cluster's state for operators: the system's consumer groups, their members and lag, and dead letters. It
+//! changes nothing, commits nothing, and joins no group.
 
 mod assignment;
 mod dead_letter;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -90,12 +90,14 @@ impl Watch {
         Self { config: Arc::new(config.clone()), clients: Arc::default() }
     }
 
-    /// All consumer groups.
+    /// The service's own consumer group and `others`, as far as they exist. No other groups of the cluster are read.
     ///
     /// # Errors
     /// [`WatchError`].
-    pub async fn groups(&self) -> Result<Vec<Group>, WatchError> {
-        self.blocking(Self::read_groups).await
+    pub async fn groups(&self, others: &[String]) -> Result<Vec<Group>, WatchError> {
+        let mut names: BTreeSet<String> = others.iter().cloned().collect();
+        names.insert(self.config.group.clone());
+        self.blocking(move |watch| watch.read_groups(&names)).await
     }
 
     /// All dead-letter topics.
@@ -173,28 +175,38 @@ impl Watch {
         Ok(made)
     }
 
-    fn read_groups(&self) -> Result<Vec<Group>, WatchError> {
-        let list = self.client("")?.fetch_group_list(None, PATIENCE)?;
+    fn read_groups(&self, names: &BTreeSet<String>) -> Result<Vec<Group>, WatchError> {
         let topics = self.topics()?;
         let mut ends = HashMap::new();
         let mut groups = Vec::new();
-        for found in list.groups() {
-            let members = found.members().iter().map(|member| Member {
-                client: member.client_id().to_owned(),
-                host: member.client_host().trim_start_matches('/').to_owned(),
-                partitions: assignment::partitions(member.assignment().unwrap_or_default()),
-            });
-            let mut group = Group {
-                name: found.name().to_owned(),
-                state: found.state().to_owned(),
-                members: members.collect(),
-                lag: self.lag(found.name(), &topics, &mut ends)?,
-            };
-            group.members.sort_by(|a, b| a.client.cmp(&b.client));
-            groups.push(group);
+        for name in names {
+            groups.extend(self.read_group(name, &topics, &mut ends)?);
         }
-        groups.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(groups)
+    }
+
+    /// A group; `None` if it does not exist.
+    fn read_group(
+        &self,
+        name: &str,
+        topics: &[(String, usize)],
+        ends: &mut HashMap<(String, i32), i64>,
+    ) -> Result<Option<Group>, WatchError> {
+        let list = self.client("")?.fetch_group_list(Some(name), PATIENCE)?;
+        let Some(found) = list.groups().iter().find(|found| found.name() == name) else { return Ok(None) };
+        let members = found.members().iter().map(|member| Member {
+            client: member.client_id().to_owned(),
+            host: member.client_host().trim_start_matches('/').to_owned(),
+            partitions: assignment::partitions(member.assignment().unwrap_or_default()),
+        });
+        let mut group = Group {
+            name: name.to_owned(),
+            state: found.state().to_owned(),
+            members: members.collect(),
+            lag: self.lag(name, topics, ends)?,
+        };
+        group.members.sort_by(|a, b| a.client.cmp(&b.client));
+        Ok(Some(group))
     }
 
     fn lag(
