@@ -7,7 +7,7 @@ use maud::html;
 use serde::Deserialize;
 
 use super::context::Pages;
-use super::layout;
+use super::page::Page;
 use super::query::{Query, encoded};
 use crate::i18n::Lang;
 use crate::sessions::{COOKIE, Denied, cookie, same, secret};
@@ -25,8 +25,21 @@ pub(super) fn path_for(requested: &Uri) -> String {
 
 /// A path on this site; `/` if a browser could resolve it to another one.
 fn local(next: Option<&str>) -> &str {
-    let is_local = |next: &&str| next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
-    next.filter(is_local).unwrap_or("/")
+    next.filter(|next| is_page(next)).unwrap_or("/")
+}
+
+/// Returns true for the path of a page. The URL standard removes tabs and line breaks, reads `\` as `/`, and `//` as
+/// the beginning of a host, so none of these are accepted.
+fn is_page(next: &str) -> bool {
+    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_path = next.starts_with('/') && !next.starts_with("//");
+    is_plain && is_path && next.parse::<Uri>().is_ok_and(|uri| Page::of(uri.path()).is_ok() || is_file(uri.path()))
+}
+
+/// Returns true for a file of a definition.
+fn is_file(path: &str) -> bool {
+    let page = path.rsplit_once('/').filter(|(_, file)| definitions::FILES.contains(file)).map(|(page, _)| page);
+    matches!(page.map(Page::of), Some(Ok(Page::Definition { .. })))
 }
 
 pub(super) async fn page(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> Response {
@@ -78,7 +91,7 @@ pub(super) async fn log_in(State(pages): State<Pages>, headers: HeaderMap, Form(
         let error = lang.text("The form has expired: try again.", "O formulário expirou: tente novamente.");
         return form(&pages, &headers, StatusCode::FORBIDDEN, next, Some(error.to_owned()));
     }
-    match pages.api.sessions.log_in(&login.user, login.password).await {
+    match pages.api.sessions.log_in(address, &login.user, login.password).await {
         Ok(token) => {
             let mut response = Redirect::to(next).into_response();
             set_cookie(&pages, &headers, &mut response, &format!("{COOKIE}={token}; Path=/"));
@@ -135,8 +148,20 @@ mod tests {
             (Some("/\\evil.example"), "/"),
             (None, "/"),
         ] {
-            assert_eq!(local(next), to);
+            assert_eq!(local(next), to, "{next:?}");
+        }
+        for query in ["next=/%09/evil.example", "next=/%0a/evil.example", "next=%2F%2Fevil.example", "next=%5C/evil"] {
+            assert_eq!(local(Query::parse(query).get("next")), "/", "{query}");
         }
         assert_eq!(path_for(&"/sagas?a=b".parse().unwrap()), "/login?next=%2Fsagas%3Fa%3Db");
     }
 }
+            (Some("///evil.example"), "/"),
+            (Some("evil.example"), "/"),
+            (Some("/\t/evil.example"), "/"),
+            (Some("/\n/evil.example"), "/"),
+            (Some("/\r\nset-cookie: a=b"), "/"),
+            (Some("/sagas?text=é"), "/"),
+            (Some("/login"), "/"),
+            (Some("/.//evil.example"), "/"),
+            (Some(""), "/"),
