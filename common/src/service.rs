@@ -17,7 +17,7 @@ use runtime::worker::{Config, Runtime, Service, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
-use web::http::{self, Access, Edge, Health, Report};
+use web::http::{self, Access, Edge, Health, Protection, Report};
 use web::settings::{self, Settings, WorkerSettings};
 use web::{cli, telemetry};
 
@@ -70,6 +70,16 @@ pub trait Program: 'static {
         Access::Operator
     }
 
+    /// What keeps unknown callers out: by default, `[auth]`.
+    fn protection(settings: &Settings<Self::Settings>) -> Protection {
+        let auth = settings.auth.as_ref();
+        let is_off = auth.is_some_and(|auth| !auth.is_on());
+        Protection {
+            required: auth.is_some_and(|auth| auth.required),
+            gap: is_off.then_some("every caller may do everything: set auth.keys or auth.jwt.jwks_file"),
+        }
+    }
+
     /// Adds this program's tools to the command line, as subcommands. By default it has none.
     fn command_line(command: Command) -> Command {
         command
@@ -116,6 +126,8 @@ pub struct Context<S> {
     pub status: Arc<Status>,
     /// For reading the cluster's state.
     pub watch: Watch,
+    /// The warning that unknown callers on other machines may use this service ([`Protection::check`]).
+    pub exposure: Option<Arc<str>>,
 }
 
 /// Runs a service until SIGTERM or SIGINT (exit code 0), or until it can't continue (exit code 1).
@@ -163,6 +175,10 @@ fn fail(name: &str, reason: &str) -> ExitCode {
 
 async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> {
     let (handler, executor) = P::build(&settings.own)?;
+    let exposure: Option<Arc<str>> = P::protection(&settings).check(settings.http.listen)?.map(Arc::from);
+    if let Some(warning) = &exposure {
+        tracing::warn!("{warning}");
+    }
     let edge = Edge::new(P::NAME, &settings.edge, settings.auth.as_ref(), P::access)?;
     let listener = http::bind(settings.http.listen).await?;
     let (inputs, outputs) = P::more_topics(&handler).with(P::INPUTS, P::OUTPUTS);
@@ -180,9 +196,9 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         partitions: settings.kafka.partitions,
         status: runtime.status.clone(),
         watch: runtime.watch.clone(),
+        exposure: exposure.clone(),
     };
-    let own = Arc::clone(&context.settings);
-    let checks = Checks { status: runtime.status.clone(), details: Box::new(move || P::details(&own)) };
+    let checks = checks::<P>(&runtime.status, &context.settings, exposure);
     let routes = P::router(context).merge(http::health_routes(Arc::new(checks)));
     tracing::info!(listen = %settings.http.listen, version = env!("CARGO_PKG_VERSION"), "{} started", P::NAME);
 
@@ -191,7 +207,8 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         // The sender is dropped when the service ends.
         let _ = stopped.changed().await;
     };
-    let server = tokio::spawn(http::serve(listener, http::finish(routes, &settings.http, edge)?, shutdown));
+    let routes = http::finish(routes, &settings.http, edge)?;
+    let server = tokio::spawn(async move { http::serve(listener, routes, &settings.http, shutdown).await });
     let status = runtime.status.clone();
     let end = tokio::select! {
         () = &mut shutdown_requested => Ok(()),
@@ -200,7 +217,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
     tracing::info!("{} stops", P::NAME);
     status.stop();
     drop(stop);
-    let served = server.await.context("the HTTP server panicked")?;
+    server.await.context("the HTTP server panicked")?;
     if end.is_ok() {
         tokio::task::spawn_blocking(move || runtime.stop()).await.context("a thread panicked")?;
         tracing::info!("{} has ended", P::NAME);
@@ -208,7 +225,17 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         // The failed threads are not awaited.
         std::mem::forget(runtime);
     }
-    end.and(served.map_err(Into::into))
+    end
+}
+
+fn checks<P: Program>(status: &Arc<Status>, own: &Arc<P::Settings>, exposure: Option<Arc<str>>) -> Checks {
+    let own = Arc::clone(own);
+    let details = move || {
+        let mut details = P::details(&own);
+        details.extend(exposure.iter().map(|warning| ("access".to_owned(), warning.to_string())));
+        details
+    };
+    Checks { status: Arc::clone(status), details: Box::new(details) }
 }
 
 /// Resolves at SIGTERM or SIGINT.

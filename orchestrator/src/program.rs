@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use axum::Router;
 use clap::{ArgMatches, Command};
+use common::http::Protection;
 use common::service::{Context, MoreTopics, NoExecutor, Program};
 use common::topics;
 
@@ -33,9 +34,6 @@ impl Program for Orchestrator {
 
     fn build(settings: &Settings) -> anyhow::Result<(SagaHandler, NoExecutor)> {
         settings.dashboard.check()?;
-        if Self::DEFAULTS.contains(&settings.dashboard.password_hash) {
-            tracing::warn!("the dashboard has the default password: set dashboard.password_hash");
-        }
         let definitions = Definitions::load(&settings.sagas.directory)?;
         for definition in definitions.all() {
             tracing::info!(
@@ -48,13 +46,20 @@ impl Program for Orchestrator {
         Ok((SagaHandler::new(definitions), NoExecutor))
     }
 
+    fn protection(settings: &common::settings::Settings<Settings>) -> Protection {
+        let published = settings.own.dashboard.has_published_password();
+        let gap = "a user of the dashboard has the published default password: set dashboard.password_hash, \
+                   dashboard.viewer_password_hash and dashboard.api_key_hash to hashes of secrets";
+        Protection { required: settings.own.auth.required, gap: published.then_some(gap) }
+    }
+
     fn more_topics(handler: &SagaHandler) -> MoreTopics {
         handler.definitions().topics()
     }
 
     fn router(context: Context<Settings>) -> Router {
         let settings = &context.settings.dashboard;
-        let sessions = Sessions::new(settings.users(), settings.session_idle);
+        let sessions = Sessions::new(settings.users(), settings.session_idle, settings.session_lifetime);
         let api = Api::new(context, sessions);
         api::router(api.clone()).merge(api::docs()).merge(dashboard::router(api))
     }

@@ -5,6 +5,7 @@ mod password;
 mod user;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,8 @@ use axum::http::{HeaderMap, header};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use uuid::Uuid;
 
-use self::password::Passwords;
-pub use self::password::check_hash;
+use self::password::{Login, Passwords};
+pub use self::password::{check_hash, is_password_of};
 pub use self::user::{API_KEY, Authentication, Denied, Role, User};
 
 /// The cookie's name.
@@ -57,6 +58,7 @@ pub fn secret() -> String {
 #[derive(Debug)]
 struct Session {
     identity: Identity,
+    opened: Instant,
     used: Instant,
 }
 
@@ -64,21 +66,23 @@ struct Session {
 #[derive(Clone)]
 pub struct Sessions {
     idle: Duration,
+    lifetime: Duration,
     passwords: Arc<Passwords>,
     open: Arc<Mutex<HashMap<String, Session>>>,
 }
 
 impl Sessions {
-    /// Starts without sessions.
-    pub fn new(users: Vec<User>, idle: Duration) -> Self {
-        Self { idle, passwords: Arc::new(Passwords::new(users)), open: Arc::default() }
+    /// Starts without sessions. A session ends after `idle` without a request, and at the latest after `lifetime`.
+    pub fn new(users: Vec<User>, idle: Duration, lifetime: Duration) -> Self {
+        Self { idle, lifetime, passwords: Arc::new(Passwords::new(users)), open: Arc::default() }
     }
 
-    /// Authenticates a request: by its session, by name and password (RFC 7617), or by a bearer key (RFC 6750).
+    /// Authenticates a request of a client at `address`: by its session, by name and password (RFC 7617), or by a
+    /// bearer key (RFC 6750).
     ///
     /// # Errors
     /// [`Denied`].
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Identity, Denied> {
+    pub async fn authenticate(&self, address: IpAddr, headers: &HeaderMap) -> Result<Identity, Denied> {
         if let Some(identity) = self.session(headers) {
             return Ok(identity);
         }
@@ -87,27 +91,34 @@ impl Sessions {
             (None, Some(key)) => (API_KEY.to_owned(), key, Authentication::Key),
             (None, None) => return Err(Denied::Wrong),
         };
-        let role = self.passwords.check_cached(&name, password, authentication).await?;
+        let login = Login { address, name: &name, authentication };
+        let role = self.passwords.check_cached(login, password).await?;
         Ok(Identity { name, role, csrf: String::new() })
     }
 
-    /// Opens a session and returns its token.
+    /// Opens a session for a client at `address` and returns its token.
     ///
     /// # Errors
     /// [`Denied`].
-    pub async fn log_in(&self, name: &str, password: String) -> Result<String, Denied> {
-        let role = self.passwords.check(name, password, Authentication::Password).await?;
+    pub async fn log_in(&self, address: IpAddr, name: &str, password: String) -> Result<String, Denied> {
+        let login = Login { address, name, authentication: Authentication::Password };
+        let role = self.passwords.check(login, password).await?;
         let token = secret();
         let mut open = self.open();
-        open.retain(|_, session| session.used.elapsed() < self.idle);
+        open.retain(|_, session| self.is_open(session));
         if open.len() >= MAX_SESSIONS
             && let Some(oldest) = open.iter().min_by_key(|(_, session)| session.used).map(|(token, _)| token.clone())
         {
             open.remove(&oldest);
         }
         let identity = Identity { name: name.to_owned(), role, csrf: secret() };
-        open.insert(token.clone(), Session { identity, used: Instant::now() });
+        let now = Instant::now();
+        open.insert(token.clone(), Session { identity, opened: now, used: now });
         Ok(token)
+    }
+
+    fn is_open(&self, session: &Session) -> bool {
+        session.used.elapsed() < self.idle && session.opened.elapsed() < self.lifetime
     }
 
     /// The user of the request's session, if it has one. Extends the session.
@@ -124,7 +135,7 @@ impl Sessions {
         let token = token(headers)?;
         let mut open = self.open();
         let session = open.get(token)?;
-        if session.used.elapsed() < self.idle {
+        if self.is_open(session) {
             return Some(session.identity.clone());
         }
         open.remove(token);
@@ -173,13 +184,23 @@ pub fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn with(token: &str) -> HeaderMap {
         HeaderMap::from_iter([(header::COOKIE, format!("a=b; {COOKIE}={token}").parse().unwrap())])
     }
 
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+    const HOUR: Duration = Duration::from_secs(3600);
+
     fn sessions(idle: Duration) -> Sessions {
+        lasting(idle, HOUR)
+    }
+
+    fn lasting(idle: Duration, lifetime: Duration) -> Sessions {
         let defaults = include_str!("../config/default.toml");
         let hash = defaults.lines().find_map(|l| l.strip_prefix("password_hash = ")).unwrap().trim_matches('\'');
         check_hash("dashboard.password_hash", hash).unwrap();
@@ -192,15 +213,15 @@ mod tests {
         let operator = user("techlead", Role::Operator, Authentication::Password);
         let viewer = user("guest", Role::Viewer, Authentication::Password);
         let key = user(API_KEY, Role::Viewer, Authentication::Key);
-        Sessions::new(vec![operator, viewer, key], idle)
+        Sessions::new(vec![operator, viewer, key], idle, lifetime)
     }
 
     #[tokio::test]
     async fn only_the_right_name_and_password_open_a_session() {
         let sessions = sessions(Duration::from_secs(60));
-        assert_eq!(sessions.log_in("techlead", "wrong".to_owned()).await, Err(Denied::Wrong));
-        assert_eq!(sessions.log_in("someone", "zup@123".to_owned()).await, Err(Denied::Wrong));
-        let token = sessions.log_in("techlead", "zup@123".to_owned()).await.unwrap();
+        assert_eq!(sessions.log_in(HERE, "techlead", "wrong".to_owned()).await, Err(Denied::Wrong));
+        assert_eq!(sessions.log_in(HERE, "someone", "zup@123".to_owned()).await, Err(Denied::Wrong));
+        let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
         let identity = sessions.session(&with(&token)).unwrap();
         assert!(identity.may_act());
         assert!(identity.owns_form(&identity.csrf) && !identity.owns_form("") && !identity.owns_form("x"));
@@ -225,25 +246,32 @@ mod tests {
         ] {
             let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
             assert_eq!(
-                sessions.authenticate(&headers).await.ok().map(|identity| identity.name).as_deref(),
+                sessions.authenticate(HERE, &headers).await.ok().map(|identity| identity.name).as_deref(),
                 name,
                 "{value}"
             );
         }
-        assert!(sessions.authenticate(&HeaderMap::new()).await.is_err());
+        assert!(sessions.authenticate(HERE, &HeaderMap::new()).await.is_err());
     }
 
     #[tokio::test]
     async fn a_viewer_may_not_act() {
         let sessions = sessions(Duration::from_secs(60));
-        let token = sessions.log_in("guest", "zup@123".to_owned()).await.unwrap();
+        let token = sessions.log_in(HERE, "guest", "zup@123".to_owned()).await.unwrap();
         assert!(!sessions.session(&with(&token)).unwrap().may_act());
     }
 
     #[tokio::test]
     async fn an_idle_session_ends() {
         let sessions = sessions(Duration::ZERO);
-        let token = sessions.log_in("techlead", "zup@123".to_owned()).await.unwrap();
+        let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
+        assert_eq!(sessions.session(&with(&token)), None);
+    }
+
+    #[tokio::test]
+    async fn a_session_ends_after_its_lifetime_however_much_it_is_used() {
+        let sessions = lasting(HOUR, Duration::ZERO);
+        let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
         assert_eq!(sessions.session(&with(&token)), None);
     }
 
@@ -251,16 +279,37 @@ mod tests {
     async fn wrong_passwords_are_limited_and_cached_ones_are_not() {
         let sessions = sessions(Duration::from_secs(60));
         let known = HeaderMap::from_iter([(header::AUTHORIZATION, "Basic dGVjaGxlYWQ6enVwQDEyMw==".parse().unwrap())]);
-        assert!(sessions.authenticate(&known).await.is_ok());
+        assert!(sessions.authenticate(HERE, &known).await.is_ok());
         let mut denied = Denied::Wrong;
         for _ in 0..20 {
-            denied = sessions.log_in("techlead", "wrong".to_owned()).await.unwrap_err();
+            denied = sessions.log_in(HERE, "techlead", "wrong".to_owned()).await.unwrap_err();
         }
         assert!(matches!(denied, Denied::TooMany(_)), "{denied:?}");
-        let right = sessions.log_in("techlead", "zup@123".to_owned()).await;
+        let right = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await;
         assert!(matches!(right, Err(Denied::TooMany(_))), "the right password has to wait too: {right:?}");
-        assert!(sessions.log_in("guest", "zup@123".to_owned()).await.is_ok(), "other users do not");
-        assert!(sessions.authenticate(&known).await.is_ok(), "a cached script does not");
+        let elsewhere = sessions.log_in(ELSEWHERE, "techlead", "zup@123".to_owned()).await;
+        assert!(elsewhere.is_ok(), "another address does not wait: {elsewhere:?}");
+        assert!(sessions.log_in(HERE, "guest", "zup@123".to_owned()).await.is_ok(), "other users do not");
+        assert!(sessions.authenticate(HERE, &known).await.is_ok(), "a cached script does not");
+    }
+
+    #[tokio::test]
+    async fn known_and_unknown_names_get_the_same_answers() {
+        let sessions = sessions(Duration::from_secs(60));
+        let mut answers = Vec::new();
+        for name in ["techlead", "guest", API_KEY, "someone", ""] {
+            let mut of_name = Vec::new();
+            for _ in 0..7 {
+                let denied = sessions.log_in(HERE, name, "wrong".to_owned()).await.unwrap_err();
+                of_name.push(matches!(denied, Denied::Wrong));
+            }
+            sessions.passwords.forget_attempts();
+            answers.push(of_name);
+        }
+        assert!(
+            answers.iter().all(|of_name| of_name[..] == [true, true, true, true, true, false, false]),
+            "{answers:?}"
+        );
     }
 
     #[test]

@@ -8,14 +8,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::sessions::{self, API_KEY, Authentication, Role, User};
 
+/// The password of the default `dashboard.password_hash`.
+const PUBLISHED_PASSWORD: &str = "zup@123";
+/// The most groups of other services: each is read with several requests to the brokers.
+const MAX_GROUPS: usize = 50;
+/// The shortest lifetime of a session.
+const MIN_LIFETIME: Duration = Duration::from_secs(60);
+
 /// The settings that only the orchestrator has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// `[auth]`
+    pub auth: Auth,
     /// `[sagas]`
     pub sagas: Sagas,
     /// `[dashboard]`
     pub dashboard: Dashboard,
+}
+
+/// Whether the published default password is refused.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// Refuses to start with the published default password.
+    pub required: bool,
 }
 
 /// Where the definitions are.
@@ -48,9 +65,14 @@ pub struct Dashboard {
     pub inventory_url: String,
     /// The URL of payment-service for browsers.
     pub payments_url: String,
+    /// The consumer groups of the other services.
+    pub groups: Vec<String>,
     /// A session ends after this time without a request.
     #[serde(with = "common::settings::units::duration")]
     pub session_idle: Duration,
+    /// A session ends after this time, however much it is used.
+    #[serde(with = "common::settings::units::duration")]
+    pub session_lifetime: Duration,
 }
 
 impl Dashboard {
@@ -78,6 +100,11 @@ impl Dashboard {
         all.into_iter().filter(|user| !user.name.is_empty() && !user.hash.is_empty()).collect()
     }
 
+    /// Returns true if a user has the published password of the defaults, with any salt.
+    pub fn has_published_password(&self) -> bool {
+        self.users().iter().any(|user| sessions::is_password_of(&user.hash, PUBLISHED_PASSWORD))
+    }
+
     /// Checks the values.
     ///
     /// # Errors
@@ -92,6 +119,14 @@ impl Dashboard {
         if !self.api_key_hash.is_empty() {
             sessions::check_hash("dashboard.api_key_hash", &self.api_key_hash)?;
         }
+        let is_group = |name: &String| !name.is_empty() && !name.contains(char::is_whitespace);
+        ensure!(
+            self.groups.len() <= MAX_GROUPS && self.groups.iter().all(is_group),
+            "dashboard.groups = {:?}: write at most {MAX_GROUPS} names of consumer groups, without spaces",
+            self.groups
+        );
+        let lifetime = self.session_lifetime;
+        ensure!(lifetime >= MIN_LIFETIME, "dashboard.session_lifetime = {lifetime:?}: it must be at least 1m");
         let urls = [("orders", &self.orders_url), ("inventory", &self.inventory_url), ("payments", &self.payments_url)];
         for (name, url) in urls {
             let has_scheme = url.starts_with("http://") || url.starts_with("https://");

@@ -31,10 +31,10 @@ crate::scenarios!(
     a_request_id_appears_in_the_log,
 );
 
-const ANA: &str = "0a11e9a5-2c4b-4a6e-9d61-0d9f5b7c1a01";
+pub(crate) const ANA: &str = "0a11e9a5-2c4b-4a6e-9d61-0d9f5b7c1a01";
 const BIA: &str = "0b1a5e77-8d1f-4c53-8a90-63f1c1f2b002";
 /// API keys of the two customers, and of a client that exceeds the rate limit.
-const ANAS: &str = "ana's API key with enough entropy";
+pub(crate) const ANAS: &str = "ana's API key with enough entropy";
 const BIAS: &str = "bia's API key with enough entropy";
 const BUSY: &str = "the API key of a client that sends too often";
 const SHOP: &str = "https://shop.example";
@@ -92,6 +92,10 @@ pub(crate) fn options() -> Result<Options> {
             settings.push((name, key, value));
         }
     }
+    // The tests are a reverse proxy, which reports its clients' addresses.
+    settings.push((Name::Orchestrator, "EDGE__TRUSTED_PROXIES", "127.0.0.1"));
+    settings.push((Name::Payments, "HTTP__HEADER_TIMEOUT", "2s"));
+    settings.push((Name::Orders, "AUTH__JWT__LEEWAY", "0s"));
     let settings = Box::leak(settings.into_boxed_slice());
     Ok(Options { name: "edge", instances: 1, settings, result_timeout: None, definitions: &[], log: "info" })
 }
@@ -127,8 +131,13 @@ impl Signer {
     }
 }
 
+/// A token for a customer that expires after so many seconds.
+pub(crate) fn token_for(customer: &str, seconds: u64) -> Result<String> {
+    provider()?.token(customer, &json!({ "exp": get_current_timestamp() + seconds }))
+}
+
 /// A request without credentials.
-fn request(cluster: &Cluster, name: Name, method: Method, path: &str) -> Result<RequestBuilder> {
+pub(crate) fn request(cluster: &Cluster, name: Name, method: Method, path: &str) -> Result<RequestBuilder> {
     let client = tests::http::client().timeout(SOON).build()?;
     Ok(client.request(method, cluster.service(name)?.url(path)))
 }
@@ -138,7 +147,7 @@ fn as_key(request: RequestBuilder, key: &str) -> RequestBuilder {
 }
 
 /// Sends the request, expects this status, and returns the headers and the body.
-async fn expect(request: RequestBuilder, status: u16) -> Result<(reqwest::header::HeaderMap, Value)> {
+pub(crate) async fn expect(request: RequestBuilder, status: u16) -> Result<(reqwest::header::HeaderMap, Value)> {
     let answer: Response = request.send().await?;
     let is = answer.status();
     let headers = answer.headers().clone();
@@ -148,7 +157,7 @@ async fn expect(request: RequestBuilder, status: u16) -> Result<(reqwest::header
     Ok((headers, serde_json::from_str(&text).unwrap_or(Value::Null)))
 }
 
-fn header<'h>(headers: &'h reqwest::header::HeaderMap, name: &str) -> &'h str {
+pub(crate) fn header<'h>(headers: &'h reqwest::header::HeaderMap, name: &str) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

@@ -15,6 +15,7 @@ mod manual;
 mod openapi;
 mod operators;
 mod orders;
+mod perimeter;
 mod settings;
 mod shipping;
 mod statistics;
@@ -160,7 +161,7 @@ fn main() -> ExitCode {
 fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     let first: [Group; 1] = [(simulated()?, SIMULATED)];
-    let computed: [Group; 2] = [(by_stripe()?, &[stripe::ALL]), (edge::options()?, &[edge::ALL])];
+    let computed: [Group; 2] = [(by_stripe()?, &[stripe::ALL]), (edge::options()?, &[edge::ALL, perimeter::ALL])];
     for (options, modules) in first.into_iter().chain(GROUPS).chain(computed) {
         let scenarios = modules.iter().copied().flatten().copied();
         let checked = ![OPENAPI.name, HOSTILE.name, UNREADABLE.name].contains(&options.name);

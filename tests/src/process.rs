@@ -298,15 +298,24 @@ impl Group {
         }
         Ok(Self { leader })
     }
-}
 
-impl Group {
     /// Waits until the command has ended by itself.
     ///
     /// # Errors
     /// When it has not after `at_most`.
     pub async fn ended(&mut self, at_most: Duration) -> Result<ExitStatus> {
         until("a command to end", at_most, || std::future::ready(self.leader.try_wait().map_err(Into::into))).await
+    }
+
+    /// Sends SIGTERM to its processes, and waits until the command has ended.
+    ///
+    /// # Errors
+    /// When it has not ended within half a minute.
+    pub async fn stop(mut self) -> Result<()> {
+        if let Some(leader) = i32::try_from(self.leader.id()).ok().and_then(Pid::from_raw) {
+            rustix::process::kill_process_group(leader, Signal::TERM)?;
+        }
+        self.ended(SOON).await.map(|_| ())
     }
 }
 

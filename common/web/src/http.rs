@@ -3,18 +3,24 @@
 //!
 //! [`finish`] wraps a service's whole router; [`serve`] runs it.
 
+mod descriptors;
 mod docs;
 mod edge;
 mod extract;
 mod guard;
 mod health;
 mod problem;
+mod protection;
+mod request_headers;
 mod server;
+mod site;
+mod whole;
 
 pub use docs::{check_description, docs_of, document};
-pub use edge::{Access, Asks, Caller, Edge};
+pub use edge::{Access, Asks, Caller, ClientAddress, Edge};
 pub use extract::{Body, Params, PathId, PathParams, idempotency_key, parameter, trace_of};
 pub use guard::finish;
 pub use health::{Health, Report, health_routes};
 pub use problem::Problem;
+pub use protection::Protection;
 pub use server::{ServeError, bind, serve};

@@ -123,11 +123,9 @@ fn read<S: DeserializeOwned>(merged: &Merged, service: &str, faults: &mut Vec<Fa
     let mut take = |name: &str| rest.remove(name).unwrap_or_else(|| serde_json::Value::Object(Map::new()));
     let http = merged.section("http", take("http"), faults);
     let edge = merged.section("edge", take("edge"), faults);
-    let auth = merged.section(
-        "auth",
-        if merged.tree.contains_key("auth") { take("auth") } else { serde_json::Value::Null },
-        faults,
-    );
+    // A service without keys has a login of its own, and an own section with this name.
+    let has_keys = merged.tree.get("auth").is_some_and(|auth| auth.get("keys").is_some());
+    let auth = merged.section("auth", if has_keys { take("auth") } else { serde_json::Value::Null }, faults);
     let kafka = merged.section("kafka", take("kafka"), faults);
     let view = merged.section("view", take("view"), faults);
     let worker = merged.section("worker", take("worker"), faults);

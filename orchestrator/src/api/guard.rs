@@ -4,14 +4,19 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use common::http::Problem;
+use common::http::{ClientAddress, Problem};
 
 use super::state::Api;
 use crate::sessions::Denied;
 
 /// Adds the [`crate::sessions::Identity`] of an authorized request to its extensions.
-pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let identity = match api.sessions.authenticate(request.headers()).await {
+pub(super) async fn guard(
+    State(api): State<Api>,
+    ClientAddress(address): ClientAddress,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let identity = match api.sessions.authenticate(address, request.headers()).await {
         Ok(identity) => identity,
         Err(reason) => return denied(reason),
     };

@@ -67,6 +67,11 @@ pub(super) fn page(pages: &Pages, request: &PageRequest, path: &str, content: &C
                 button type="submit" { (lang.text("Log out", "Sair")) }
             }
         }
+        @if pages.api.context.exposure.is_some() { p.wrong.exposed { (lang.text(
+            "Other machines may reach this dashboard, and it has the published default password: \
+             set dashboard.password_hash.",
+            "Outras máquinas podem acessar este painel, e ele tem a senha padrão publicada: \
+             defina dashboard.password_hash.")) } }
         p.state { span id="lag" { (updated(lang, pages.api.lag())) } }
         p.lost id="lost" role="status" hidden { (lang.text(
             "The connection is lost, and the data may be out of date. Reconnecting …",

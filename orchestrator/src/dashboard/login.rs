@@ -3,12 +3,14 @@
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use common::http::ClientAddress;
 use maud::html;
 use serde::Deserialize;
 
 use super::context::Pages;
 use super::page::Page;
 use super::query::{Query, encoded};
+use super::{definitions, layout};
 use crate::i18n::Lang;
 use crate::sessions::{COOKIE, Denied, cookie, same, secret};
 
@@ -23,7 +25,7 @@ pub(super) fn path_for(requested: &Uri) -> String {
     }
 }
 
-/// A path on this site; `/` if a browser could resolve it to another one.
+/// The path of a page, with its query; `/` for any other text, which a browser might resolve to another site.
 fn local(next: Option<&str>) -> &str {
     next.filter(|next| is_page(next)).unwrap_or("/")
 }
@@ -84,7 +86,12 @@ pub(super) struct Login {
     next: String,
 }
 
-pub(super) async fn log_in(State(pages): State<Pages>, headers: HeaderMap, Form(login): Form<Login>) -> Response {
+pub(super) async fn log_in(
+    State(pages): State<Pages>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    Form(login): Form<Login>,
+) -> Response {
     let lang = Lang::of(&headers);
     let next = local(Some(&login.next));
     if !cookie(&headers, LOGIN).is_some_and(|token| same(token, &login.csrf)) {
@@ -143,9 +150,22 @@ mod tests {
     fn the_login_leads_back_to_this_site_only() {
         for (next, to) in [
             (Some("/sagas?status=running"), "/sagas?status=running"),
+            (Some("/dead-letters/a%2Eb.dlq"), "/dead-letters/a%2Eb.dlq"),
+            (Some("/definitions/order/3/flow.svg"), "/definitions/order/3/flow.svg"),
+            (Some("/definitions/order/3/other.svg"), "/"),
+            (Some("/sagas?text=%C3%A9%0A//x"), "/sagas?text=%C3%A9%0A//x"),
             (Some("//evil.example"), "/"),
+            (Some("///evil.example"), "/"),
             (Some("https://evil.example"), "/"),
+            (Some("evil.example"), "/"),
             (Some("/\\evil.example"), "/"),
+            (Some("/\t/evil.example"), "/"),
+            (Some("/\n/evil.example"), "/"),
+            (Some("/\r\nset-cookie: a=b"), "/"),
+            (Some("/sagas?text=é"), "/"),
+            (Some("/login"), "/"),
+            (Some("/.//evil.example"), "/"),
+            (Some(""), "/"),
             (None, "/"),
         ] {
             assert_eq!(local(next), to, "{next:?}");
@@ -156,12 +176,3 @@ mod tests {
         assert_eq!(path_for(&"/sagas?a=b".parse().unwrap()), "/login?next=%2Fsagas%3Fa%3Db");
     }
 }
-            (Some("///evil.example"), "/"),
-            (Some("evil.example"), "/"),
-            (Some("/\t/evil.example"), "/"),
-            (Some("/\n/evil.example"), "/"),
-            (Some("/\r\nset-cookie: a=b"), "/"),
-            (Some("/sagas?text=é"), "/"),
-            (Some("/login"), "/"),
-            (Some("/.//evil.example"), "/"),
-            (Some(""), "/"),

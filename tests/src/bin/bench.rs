@@ -16,6 +16,7 @@ use tests::load::report::{Row, heading, processes, usages};
 use tests::load::restart::{Restart, leave_open, restarts};
 use tests::load::sagas::{self, Sagas};
 use tests::load::timers;
+use tests::process::Name;
 use tests::{files, machine, runner};
 
 /// Measures orders from POST to their final status, on a separate broker and services.
@@ -131,7 +132,8 @@ impl Arguments {
         let options = Options {
             name: "bench",
             instances: 1,
-            settings: &[],
+            // In an open loop beyond its capacity the service has ever more waiting clients.
+            settings: &[(Name::Orders, "HTTP__CONNECTIONS", "100000"), (Name::Orders, "HTTP__HEADER_TIMEOUT", "1h")],
             result_timeout: None,
             definitions: &[timers::DEFINITION],
             log: "warn",

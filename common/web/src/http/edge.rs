@@ -7,6 +7,7 @@ mod auth;
 mod caller;
 mod limit;
 pub(in crate::http) mod response_headers;
+mod streams;
 mod tokens;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,8 +23,10 @@ use ipnet::IpNet;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use self::auth::{Auth, Denied};
-pub use self::caller::{Access, Caller};
-use self::limit::{Client, Limit};
+use self::caller::Authenticated;
+pub use self::caller::{Access, Caller, ClientAddress};
+use self::limit::{Client, Limit, network};
+use self::streams::Streams;
 use crate::settings::{AuthSettings, EdgeSettings};
 
 /// How long a browser may cache the answer to a preflight request.
@@ -52,6 +55,7 @@ pub struct Edge {
     access_of: Asks,
     auth: Option<Auth>,
     limit: Option<Limit>,
+    streams: Streams,
     proxies: Vec<IpNet>,
     origins: Vec<String>,
 }
@@ -70,14 +74,21 @@ impl Edge {
         let auth = auth.map(Auth::new).transpose()?.flatten();
         let proxies = settings.trusted_proxies.clone();
         let origins = settings.cors_origins.clone();
-        Ok(Self { realm, access_of, auth, limit: Limit::new(settings), proxies, origins })
+        let streams = Streams::new(settings.streams_per_client);
+        Ok(Self { realm, access_of, auth, limit: Limit::new(settings), streams, proxies, origins })
     }
 
     /// An edge that admits every request.
     #[cfg(test)]
     pub(super) fn off() -> Self {
         let access_of = |_: &Method, _: &str| Access::Operator;
-        Self { realm: "test", access_of, auth: None, limit: None, proxies: Vec::new(), origins: Vec::new() }
+        let streams = Streams::new(1);
+        Self { realm: "test", access_of, auth: None, limit: None, streams, proxies: Vec::new(), origins: Vec::new() }
+    }
+
+    /// The origins of web pages that may send requests and read responses.
+    pub(super) fn origins(&self) -> &[String] {
+        &self.origins
     }
 
     /// The layer for cross-origin requests; `None` if none are allowed.
@@ -99,16 +110,16 @@ impl Edge {
     }
 
     /// Authenticates and authorizes the request.
-    fn authorize(&self, request: &Request) -> Result<Caller, Denied> {
-        let Some(auth) = &self.auth else { return Ok(Caller::anyone()) };
+    fn authorize(&self, request: &Request) -> Result<Authenticated, Denied> {
+        let Some(auth) = &self.auth else { return Ok(Authenticated::for_ever(Caller::anyone())) };
         let path = request.uri().path();
         let access = if is_public(path) { Access::Open } else { (self.access_of)(request.method(), path) };
         match access {
-            Access::Open => Ok(Caller::without_rights()),
+            Access::Open => Ok(Authenticated::for_ever(Caller::without_rights())),
             Access::Authenticated => auth.authenticate(request.headers()),
             Access::Operator => {
-                let caller = auth.authenticate(request.headers())?;
-                if caller.check_operator().is_ok() { Ok(caller) } else { Err(Denied::Forbidden) }
+                let authenticated = auth.authenticate(request.headers())?;
+                if authenticated.caller.check_operator().is_ok() { Ok(authenticated) } else { Err(Denied::Forbidden) }
             }
         }
     }
@@ -157,22 +168,22 @@ pub(super) async fn guard(State(edge): State<Arc<Edge>>, mut request: Request, n
         return next.run(request).await;
     }
     let admitted = edge.authorize(&request);
+    let address = network(edge.address(&request));
+    let name = admitted.as_ref().ok().and_then(|admitted| admitted.caller.name());
+    let client = name.map_or(Client::At(address), |name| Client::Named(name.to_owned()));
     // Unauthenticated requests count too, which limits guessing.
-    let taken = edge.limit.as_ref().map(|limit| {
-        let name = admitted.as_ref().ok().and_then(Caller::name);
-        let client = name.map_or_else(|| Client::at(edge.address(&request)), |name| Client::Named(name.to_owned()));
-        (limit, limit.take(&client))
-    });
+    let taken = edge.limit.as_ref().map(|limit| (limit, limit.take(&client)));
     let mut response = match (&taken, admitted) {
         (Some((limit, taken)), _) if !taken.granted => limit.too_many(*taken),
         (_, Err(denied)) => {
             tracing::info!(target: "http", ?denied, method = %request.method(), "a request is denied");
             denied.response(edge.realm)
         }
-        (_, Ok(caller)) => {
+        (_, Ok(Authenticated { caller, expires })) => {
             tracing::Span::current().record("caller", caller.name());
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            request.extensions_mut().insert(ClientAddress(address));
+            edge.streams.admit(&client, expires, next.run(request).await)
         }
     };
     if let Some((limit, taken)) = taken {

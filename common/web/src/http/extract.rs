@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use uuid::Uuid;
@@ -13,11 +13,12 @@ use vocabulary::messages::{self, header as names};
 use vocabulary::serde_messages::reword;
 
 use super::problem::Problem;
+use super::whole::whole_numbers;
 
 /// A JSON body, read as `T`.
 ///
-/// 415 without a JSON content type (which also blocks the forms of foreign web pages), 413 over `http.body_limit`, 400
-/// if it is not JSON, 422 if it is not a `T`, with a JSON pointer to the place.
+/// 415 without a JSON content type, 413 over `http.body_limit`, 400 if it is not JSON, 422 if it is not a `T`, with a
+/// JSON pointer to the place. A number without a fraction is whole, also as `1.0`.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<T>(pub T);
 
@@ -30,7 +31,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             return Err(Problem::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
-        read(&bytes).map(Self)
+        read(&whole_numbers(&bytes)).map(Self)
     }
 }
 
@@ -100,16 +101,27 @@ const LONGEST_KEY: usize = 255;
 /// one request. The draft requires a quoted string; unquoted ones are accepted too.
 ///
 /// # Errors
-/// 400 if it is empty, too long, or has other than visible ASCII characters and spaces.
+/// 400 if there are several different ones, or if one is empty, too long, or has other than visible ASCII characters
+/// and spaces.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let mut keys = headers.get_all("idempotency-key").iter().map(one_key);
+    let Some(first) = keys.next().transpose()? else { return Ok(None) };
+    for other in keys {
+        if other? != first {
+            return Err(Problem::bad_request("The request has several Idempotency-Key headers: send one."));
+        }
+    }
+    Ok(Some(first))
+}
+
+fn one_key(value: &HeaderValue) -> Result<String, Problem> {
     let text = value.to_str().unwrap_or_default().trim();
     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     if text.is_empty() || text.len() > LONGEST_KEY {
         let detail = format!("Idempotency-Key must be 1 to {LONGEST_KEY} visible ASCII characters.");
         return Err(Problem::bad_request(detail));
     }
-    Ok(Some(text.to_owned()))
+    Ok(text.to_owned())
 }
 
 /// The value of a query parameter, if present.
@@ -277,6 +289,28 @@ mod tests {
         let body = r#"{"items":[{"quantity":2},{"quantity":3}]}"#;
         assert_eq!(post_as("application/json; charset=utf-8", body).await, (200, "5".to_owned()));
         assert_eq!(post_as("application/cloudevents+json", body).await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn a_whole_number_may_have_a_fraction_of_zeros() {
+        let body = r#"{"items":[{"quantity":2.0},{"quantity":3.000}]}"#;
+        assert_eq!(post_as("application/json", body).await, (200, "5".to_owned()));
+        assert_eq!(post_as("application/json", r#"{"items":[{"quantity":2.5}]}"#).await.0, 422);
+    }
+
+    #[test]
+    fn two_different_idempotency_keys_are_rejected() {
+        let of = |keys: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            keys.iter().for_each(|key| _ = headers.append("idempotency-key", HeaderValue::from_static(key)));
+            idempotency_key(&headers)
+        };
+        assert_eq!(of(&[]).unwrap(), None);
+        assert_eq!(of(&["\"a\""]).unwrap().as_deref(), Some("a"));
+        assert_eq!(of(&["a", "\"a\""]).unwrap().as_deref(), Some("a"));
+        for keys in [&["a", "b"][..], &["a", "a", "b"], &["a", ""], &[""]] {
+            assert_eq!(of(keys).unwrap_err().status(), StatusCode::BAD_REQUEST, "{keys:?}");
+        }
     }
 
     #[tokio::test]

@@ -17,10 +17,12 @@ use vocabulary::ids::OrderId;
 use super::edge::response_headers::{self, RequestInfo};
 use super::edge::{self, Edge};
 use super::problem::Problem;
+use super::request_headers;
+use super::site::{self, Site};
 use crate::settings::Http;
 
-/// Wraps all routes of a service: 404 and 405 as problems, the body limit, the time limit, the edge, the common
-/// response headers, and the request log.
+/// Wraps all routes of a service: 404 and 405 as problems, the body's headers and limit, the time limit, the edge, the
+/// rules about foreign web pages, the common response headers, and the request log.
 ///
 /// A request is logged at `debug` (a failed one, 5xx, at `warn`) with method, route, status, latency, and the order's
 /// or saga's id: from the path, or from an [`OrderId`] that the handler put into the response's extensions.
@@ -30,6 +32,7 @@ use crate::settings::Http;
 /// The key of an unusable setting.
 pub fn finish(router: Router, settings: &Http, edge: Edge) -> anyhow::Result<Router> {
     let cors = edge.cors()?;
+    let site = Arc::new(Site::new(settings, edge.origins().to_vec()));
     let router = router
         .fallback(|uri: Uri| async move { Problem::not_found(format!("There is nothing at {}.", uri.path())) })
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
@@ -37,6 +40,7 @@ pub fn finish(router: Router, settings: &Http, edge: Edge) -> anyhow::Result<Rou
             Problem::of(StatusCode::METHOD_NOT_ALLOWED, detail)
         })
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(request_headers::guard))
         .layer(DefaultBodyLimit::max(settings.body_limit))
         .layer(middleware::from_fn_with_state(settings.timeout, in_time))
         .layer(middleware::from_fn_with_state(Arc::new(edge), edge::guard));
@@ -44,7 +48,7 @@ pub fn finish(router: Router, settings: &Http, edge: Edge) -> anyhow::Result<Rou
         Some(cors) => router.layer(cors),
         None => router,
     };
-    Ok(router.layer(middleware::from_fn(log)))
+    Ok(router.layer(middleware::from_fn_with_state(site, site::guard)).layer(middleware::from_fn(log)))
 }
 
 fn panicked(reason: Box<dyn Any + Send>) -> Response {
@@ -141,8 +145,7 @@ mod tests {
         }
         let routes =
             Router::new().route("/ok", get(|| async { "ok" })).route("/slow", get(slow)).route("/bug", get(wrong));
-        let listen = ([127, 0, 0, 1], 0).into();
-        let http = Http { listen, body_limit: 1024, timeout: Duration::from_millis(50) };
+        let http = Http { timeout: Duration::from_millis(50), ..Http::default() };
         let off = Edge::off();
         finish(routes, &http, off).unwrap()
     }

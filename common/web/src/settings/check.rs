@@ -26,8 +26,14 @@ pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], 
             fault(&key.map(str::to_owned), allowed);
         }
     };
+    let all_hosts = http.hosts == ["*"];
+    let hosts = "must be host names without a port, such as \"orders.example\", or \"*\" alone";
+    need(all_hosts || http.hosts.iter().all(|host| is_host_name(host)), ["http", "hosts"], hosts);
     need(http.body_limit >= 1024, ["http", "body_limit"], "must be at least 1 KiB");
     need(http.timeout >= Duration::from_secs(1), ["http", "timeout"], "must be at least 1s");
+    let header = (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&http.header_timeout);
+    need(header, ["http", "header_timeout"], "must be from 1s to 1h");
+    need((1..=1_000_000).contains(&http.connections), ["http", "connections"], "must be from 1 to 1000000");
 
     let brokers = "must be host:port, or several separated by commas, such as \"kafka-1:9092,kafka-2:9092\"";
     need(kafka.brokers.split(',').all(is_broker), ["kafka", "brokers"], brokers);
@@ -59,6 +65,13 @@ pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], 
             fault(&["kafka".to_owned(), "client".to_owned(), name.clone()], &reason);
         }
     }
+}
+
+/// A name, or an IPv4 address.
+fn is_host_name(text: &str) -> bool {
+    let is_label =
+        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 /// `host:port`, with an optional protocol, as librdkafka accepts it (`ssl://host:port`).

@@ -19,6 +19,8 @@ pub struct EdgeSettings {
     /// The time in which a client's whole `rate_limit` is restored.
     #[serde(with = "units::duration")]
     pub rate_window: Duration,
+    /// Event streams that one client may have open.
+    pub streams_per_client: usize,
     /// The proxies whose `X-Forwarded-For` is trusted: addresses and networks.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
@@ -30,6 +32,8 @@ pub struct EdgeSettings {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthSettings {
+    /// Refuses to start without keys and tokens.
+    pub required: bool,
     /// API keys of programs.
     pub keys: Vec<ApiKey>,
     /// Tokens signed by an identity provider.
@@ -76,6 +80,20 @@ pub struct JwtSettings {
     pub leeway: Duration,
 }
 
+#[cfg(test)]
+impl Default for EdgeSettings {
+    /// Without limits that a test reaches.
+    fn default() -> Self {
+        Self {
+            rate_limit: 0,
+            rate_window: Duration::from_secs(60),
+            streams_per_client: 100,
+            trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
+        }
+    }
+}
+
 fn networks<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(d)?;
     let network = |text: &String| text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse()).ok();
@@ -99,6 +117,9 @@ impl EdgeSettings {
         }
         if self.rate_window < Duration::from_secs(1) || self.rate_window > Duration::from_secs(24 * 3600) {
             fault(&["edge", "rate_window"], "must be from 1s to 1day");
+        }
+        if !(1..=1_000_000).contains(&self.streams_per_client) {
+            fault(&["edge", "streams_per_client"], "must be from 1 to 1000000");
         }
         let all = self.cors_origins == ["*"];
         if !all && !self.cors_origins.iter().all(|origin| is_origin(origin)) {

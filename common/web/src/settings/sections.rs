@@ -17,7 +17,7 @@ pub struct Settings<S> {
     pub http: Http,
     /// `[edge]`
     pub edge: EdgeSettings,
-    /// `[auth]`, if the service has it.
+    /// `[auth]`, if callers authenticate with keys and tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<AuthSettings>,
     /// `[kafka]`
@@ -40,12 +40,34 @@ pub struct Http {
     /// The address and port to listen on. Port 0 takes a free one.
     #[serde(deserialize_with = "units::socket_address")]
     pub listen: SocketAddr,
+    /// Further host names of the service; `*` means all.
+    pub hosts: Vec<String>,
     /// The longest request body, in bytes.
     #[serde(with = "units::bytes")]
     pub body_limit: usize,
     /// The time limit of a request.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
+    /// The time limit for the header of the next request on a connection.
+    #[serde(with = "units::duration")]
+    pub header_timeout: Duration,
+    /// The most open connections.
+    pub connections: u32,
+}
+
+#[cfg(test)]
+impl Default for Http {
+    /// On a free port of this machine, with limits for tests.
+    fn default() -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 0).into(),
+            hosts: Vec::new(),
+            body_limit: 1024,
+            timeout: Duration::from_secs(60),
+            header_timeout: Duration::from_secs(60),
+            connections: 100,
+        }
+    }
 }
 
 /// `[kafka]`: the brokers, and this service's topics and group.

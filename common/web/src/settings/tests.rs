@@ -76,7 +76,7 @@ fn the_defaults_of_all_services_are_settings() {
         ("orchestrator", ORCHESTRATOR, 8083),
     ] {
         let settings: Settings<Any> = load_with(defaults, service, None, environment(&[])).unwrap();
-        assert_eq!(settings.http.listen.port(), port);
+        assert_eq!(settings.http.listen, ([127, 0, 0, 1], port).into());
         assert_eq!(settings.http.body_limit, 1 << 20);
         assert_eq!(settings.kafka.group, service, "an empty group is the service's name");
         assert_eq!(settings.kafka.session_timeout, Duration::from_secs(10));
@@ -197,6 +197,11 @@ fn invalid_values_are_refused_with_the_allowed_ones() {
             "http.body_limit = \"1 MB\" (from my.toml): \
              must be a number of bytes, such as 1048576, \"64 KiB\" or \"1 MiB\"",
         ),
+        (
+            "[http]\nhosts = ['a.example:80']",
+            "http.hosts = [\"a.example:80\"] (from my.toml): \
+             must be host names without a port, such as \"orders.example\", or \"*\" alone",
+        ),
         ("[log]\nformat = 'xml'", "log.format = \"xml\" (from my.toml): must be one of \"auto\", \"text\", \"json\""),
         (
             "kafka = 5",
@@ -273,7 +278,7 @@ fn printed_settings_read_back_and_show_no_secrets() {
 fn the_variables_are_listed() {
     let all = variables(ORCHESTRATOR, "orchestrator").unwrap();
     let find = |key: &str| all.iter().find(|(_, k, _)| k == key).map(|(v, _, d)| (v.as_str(), d.as_str())).unwrap();
-    assert_eq!(find("http.listen"), ("ORCHESTRATOR__HTTP__LISTEN", "\"0.0.0.0:8083\""));
+    assert_eq!(find("http.listen"), ("ORCHESTRATOR__HTTP__LISTEN", "\"127.0.0.1:8083\""));
     assert_eq!(find("kafka.client").0, "ORCHESTRATOR__KAFKA__CLIENT__…");
     assert_eq!(find("dashboard.password_hash").1, "\"***\"");
 }

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::caller::Caller;
+use super::caller::{Authenticated, Caller};
 use super::tokens::Tokens;
 use crate::http::problem::Problem;
 use crate::settings::{ApiKey, AuthSettings, Role};
@@ -49,10 +49,10 @@ impl Auth {
     }
 
     /// Authenticates the caller.
-    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Denied> {
+    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Denied> {
         let secret = credential(headers)?;
         if let Some(caller) = self.of_key(secret) {
-            return Ok(caller);
+            return Ok(Authenticated::for_ever(caller));
         }
         match &self.tokens {
             Some(tokens) if secret.split('.').count() == 3 => tokens.authenticate(secret).map_err(Denied::Wrong),
@@ -174,9 +174,11 @@ mod tests {
         for headers in
             [("authorization", "Bearer the shop's"), ("authorization", "bearer  the shop's"), (API_KEY, "the shop's")]
         {
-            assert_eq!(auth().authenticate(&with(&[headers])), Ok(Caller::customer("key shop", ANA)), "{headers:?}");
+            let shop = Authenticated::for_ever(Caller::customer("key shop", ANA));
+            assert_eq!(auth().authenticate(&with(&[headers])), Ok(shop), "{headers:?}");
         }
-        assert_eq!(auth().authenticate(&with(&[(API_KEY, "the office's")])), Ok(Caller::operator("key back office")));
+        let office = Authenticated::for_ever(Caller::operator("key back office"));
+        assert_eq!(auth().authenticate(&with(&[(API_KEY, "the office's")])), Ok(office));
     }
 
     #[test]

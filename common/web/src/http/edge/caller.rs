@@ -1,7 +1,9 @@
 //! The caller of a request, as handlers see it, and what a path requires. Separate from authentication, which handlers
 //! need not know.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
@@ -19,6 +21,20 @@ pub enum Access {
     Authenticated,
     /// An operator.
     Operator,
+}
+
+/// The address of a request's client: the connection's, or the one that a proxy of `edge.trusted_proxies` reports. Of
+/// an IPv6 address its /64 network, which one customer of a provider has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let address = parts.extensions.get::<Self>().copied();
+        address.ok_or_else(|| Problem::internal("a handler takes a ClientAddress, and the edge layer is missing"))
+    }
 }
 
 /// The caller of a request. Handlers take it as an extractor, before the body:
@@ -43,6 +59,21 @@ pub enum Access {
 pub struct Caller {
     name: Arc<str>,
     rights: Rights,
+}
+
+/// An authenticated caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Authenticated {
+    pub(super) caller: Caller,
+    /// When its token is no longer accepted.
+    pub(super) expires: Option<SystemTime>,
+}
+
+impl Authenticated {
+    /// A caller whose authentication does not expire.
+    pub(super) fn for_ever(caller: Caller) -> Self {
+        Self { caller, expires: None }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

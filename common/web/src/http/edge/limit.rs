@@ -26,17 +26,15 @@ const CLEANUP_EVERY: u64 = 4096;
 pub(super) enum Client {
     /// The name of a key or a token.
     Named(String),
-    /// An address; of IPv6 its /64 network, which one customer of a provider has.
+    /// A [`network`].
     At(IpAddr),
 }
 
-impl Client {
-    /// The client at an address.
-    pub(super) fn at(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(v4) => Self::At(v4.into()),
-            IpAddr::V6(v6) => Self::At(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into()),
-        }
+/// An address as it is counted: IPv4, however it is written, or an IPv6 /64 network.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 
@@ -124,7 +122,7 @@ mod tests {
 
     fn limit(rate_limit: u32) -> Option<Limit> {
         let rate_window = Duration::from_secs(3600);
-        Limit::new(&EdgeSettings { rate_limit, rate_window, trusted_proxies: Vec::new(), cors_origins: Vec::new() })
+        Limit::new(&EdgeSettings { rate_limit, rate_window, ..EdgeSettings::default() })
     }
 
     #[test]
@@ -152,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_client_and_an_ipv4_address_is_one_however_it_is_written() {
-        let at = |text: &str| Client::at(text.parse().unwrap());
+        let at = |text: &str| network(text.parse().unwrap());
         assert_eq!(at("2001:db8::1"), at("2001:db8::ffff:0:0:2"));
         assert_ne!(at("2001:db8::1"), at("2001:db8:0:1::1"));
         assert_eq!(at("::ffff:10.0.0.1"), at("10.0.0.1"));

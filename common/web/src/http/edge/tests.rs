@@ -9,29 +9,24 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::http::finish;
-use crate::settings::{ApiKey, Http, JwtSettings, Role};
+use crate::settings::{ApiKey, Http, Role};
 
 fn hash(key: &str) -> String {
     use sha2::{Digest as _, Sha256};
     Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn quiet() -> EdgeSettings {
-    let rate_window = Duration::from_secs(60);
-    EdgeSettings { rate_limit: 0, rate_window, trusted_proxies: Vec::new(), cors_origins: Vec::new() }
-}
-
 fn keys() -> AuthSettings {
     let customer = Some(uuid::Uuid::from_u128(0xa));
     let key = |name: &str, role, customer_id| ApiKey { name: name.to_owned(), role, customer_id, hash: hash(name) };
     let keys = vec![key("shop", Role::Customer, customer), key("office", Role::Operator, None)];
-    AuthSettings { keys, jwt: JwtSettings::default() }
+    AuthSettings { keys, ..AuthSettings::default() }
 }
 
 fn access_of(_: &Method, path: &str) -> Access {
     match path {
         "/open" => Access::Open,
-        "/own" => Access::Authenticated,
+        "/own" | "/events" => Access::Authenticated,
         _ => Access::Operator,
     }
 }
@@ -42,9 +37,9 @@ fn service(edge: &EdgeSettings, auth: Option<&AuthSettings>) -> Router {
         .route("/open", get(name))
         .route("/own", get(name))
         .route("/all", get(name))
+        .route("/events", get(|| async { ([("content-type", "text/event-stream")], "data: 1\n\n") }))
         .route("/health/live", get(|| async { "up" }));
-    let http = Http { listen: ([127, 0, 0, 1], 0).into(), body_limit: 1024, timeout: Duration::from_secs(5) };
-    finish(routes, &http, Edge::new("test", edge, auth, access_of).unwrap()).unwrap()
+    finish(routes, &Http::default(), Edge::new("test", edge, auth, access_of).unwrap()).unwrap()
 }
 
 struct Answer {
@@ -68,7 +63,7 @@ async fn ask(service: &Router, method: &str, path: &str, headers: &[(&str, &str)
 #[tokio::test]
 async fn the_path_decides_which_callers_are_admitted() {
     let auth = keys();
-    let quiet = quiet();
+    let quiet = EdgeSettings::default();
     let service = service(&quiet, Some(&auth));
     let shop = ("x-api-key", "shop");
     let office = ("authorization", "Bearer office");
@@ -97,7 +92,7 @@ async fn the_path_decides_which_callers_are_admitted() {
 async fn without_settings_every_request_is_admitted() {
     let off = AuthSettings::default();
     for auth in [None, Some(&off)] {
-        let service = service(&quiet(), auth);
+        let service = service(&EdgeSettings::default(), auth);
         let answer = ask(&service, "GET", "/all", &[("authorization", "Bearer whatever")]).await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "someone"));
         assert!(
@@ -109,7 +104,7 @@ async fn without_settings_every_request_is_admitted() {
 #[tokio::test]
 async fn a_client_over_its_limit_waits_and_others_and_health_do_not() {
     let auth = keys();
-    let service = service(&EdgeSettings { rate_limit: 1, ..quiet() }, Some(&auth));
+    let service = service(&EdgeSettings { rate_limit: 1, ..EdgeSettings::default() }, Some(&auth));
     let first = ask(&service, "GET", "/own", &[("x-api-key", "shop")]).await;
     assert_eq!(
         (first.status.as_u16(), &first.headers["ratelimit"]),
@@ -127,10 +122,27 @@ async fn a_client_over_its_limit_waits_and_others_and_health_do_not() {
 }
 
 #[tokio::test]
+async fn a_client_has_a_limited_number_of_event_streams() {
+    let auth = keys();
+    let service = service(&EdgeSettings { streams_per_client: 1, ..EdgeSettings::default() }, Some(&auth));
+    let open = |key: &'static str| {
+        let request = Request::get("/events").header("x-api-key", key).body(Body::empty()).unwrap();
+        service.clone().oneshot(request)
+    };
+    let first = open("shop").await.unwrap();
+    assert_eq!(first.status(), 200);
+    let second = ask(&service, "GET", "/events", &[("x-api-key", "shop")]).await;
+    assert!(second.status == 429 && second.text.contains("edge.streams_per_client"), "{}", second.text);
+    assert_eq!(open("office").await.unwrap().status(), 200, "other clients have their own");
+    assert_eq!(to_bytes(first.into_body(), 100).await.unwrap(), "data: 1\n\n");
+    assert_eq!(open("shop").await.unwrap().status(), 200, "an ended stream does not count");
+}
+
+#[tokio::test]
 async fn a_web_page_of_an_allowed_origin_may_send_and_read() {
     let auth = keys();
     let cors_origins = vec!["https://shop.example".to_owned()];
-    let service = service(&EdgeSettings { cors_origins, ..quiet() }, Some(&auth));
+    let service = service(&EdgeSettings { cors_origins, ..EdgeSettings::default() }, Some(&auth));
     let preflight = [
         ("origin", "https://shop.example"),
         ("access-control-request-method", "POST"),
@@ -174,7 +186,7 @@ fn only_trusted_proxies_are_trusted() {
 
 #[tokio::test]
 async fn every_response_has_the_requests_id() {
-    let service = service(&quiet(), None);
+    let service = service(&EdgeSettings::default(), None);
     let answer = ask(&service, "GET", "/own", &[("x-request-id", "shop-17")]).await;
     assert_eq!(answer.headers["x-request-id"], "shop-17");
     let none = ask(&service, "GET", "/none", &[("x-request-id", "shop-18")]).await;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::caller::Caller;
+use super::caller::{Authenticated, Caller};
 use crate::settings::JwtSettings;
 
 /// How often the file is checked for changes.
@@ -43,6 +43,9 @@ pub(super) struct Tokens {
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
+    /// Required, and in the future, once the token is verified.
+    #[serde(default)]
+    exp: f64,
     #[serde(default)]
     role: Value,
     #[serde(default)]
@@ -68,7 +71,7 @@ impl Tokens {
     }
 
     /// The caller that the token identifies, or why it is invalid.
-    pub(super) fn authenticate(&self, token: &str) -> Result<Caller, String> {
+    pub(super) fn authenticate(&self, token: &str) -> Result<Authenticated, String> {
         let header = decode_header(token).map_err(|error| describe(error.kind()))?;
         let keys = self.keys();
         let named = |key: &&PublicKey| header.kid.is_none() || key.name == header.kid;
@@ -76,11 +79,19 @@ impl Tokens {
         for key in keys.iter().filter(named).filter(|key| key.algorithm == header.alg) {
             let rules = Validation { algorithms: vec![key.algorithm], ..self.rules.clone() };
             match decode::<Claims>(token, &key.key, &rules) {
-                Ok(read) => return caller(&read.claims),
+                Ok(read) => {
+                    return Ok(Authenticated { caller: caller(&read.claims)?, expires: self.end(&read.claims) });
+                }
                 Err(error) => wrong = describe(error.kind()),
             }
         }
         Err(wrong)
+    }
+
+    /// When a token is no longer accepted.
+    fn end(&self, claims: &Claims) -> Option<SystemTime> {
+        let seconds = Duration::try_from_secs_f64(claims.exp).ok()?;
+        SystemTime::UNIX_EPOCH.checked_add(seconds)?.checked_add(Duration::from_secs(self.rules.leeway))
     }
 
     /// The keys, read again if the file has changed. If the file can't be read, the old keys stay.

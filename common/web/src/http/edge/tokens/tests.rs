@@ -74,6 +74,12 @@ fn provider(keys: &[Value]) -> Provider {
     Provider { file, tokens }
 }
 
+impl Tokens {
+    fn caller(&self, token: &str) -> Result<Caller, String> {
+        self.authenticate(token).map(|authenticated| authenticated.caller)
+    }
+}
+
 fn ana() -> Caller {
     Caller::customer(&format!("sub {ANA}"), ANA.parse().unwrap())
 }
@@ -84,15 +90,24 @@ fn a_signed_token_identifies_its_caller_with_each_of_the_three_algorithms() {
     let signers = signers.map(|(name, algorithm)| Signer::new(name, algorithm));
     let provider = provider(&signers.each_ref().map(Signer::jwk));
     for signer in &signers {
-        assert_eq!(provider.tokens.authenticate(&signer.sign(&claims())), Ok(ana()), "{:?}", signer.algorithm);
+        assert_eq!(provider.tokens.caller(&signer.sign(&claims())), Ok(ana()), "{:?}", signer.algorithm);
     }
+}
+
+#[test]
+fn a_token_expires_with_the_leeway() {
+    let signer = Signer::new("d", Algorithm::EdDSA);
+    let tokens = provider(&[signer.jwk()]).tokens;
+    let exp = get_current_timestamp() + 60;
+    let expires = tokens.authenticate(&signer.sign(&with("exp", json!(exp)))).unwrap().expires;
+    assert_eq!(expires, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(exp + 5)));
 }
 
 #[test]
 fn roles_give_rights() {
     let signer = Signer::new("d", Algorithm::EdDSA);
     let tokens = provider(&[signer.jwk()]).tokens;
-    let authenticate = |claims: Value| tokens.authenticate(&signer.sign(&claims));
+    let authenticate = |claims: Value| tokens.caller(&signer.sign(&claims));
     let mut operator = with("role", Value::Null);
     operator["roles"] = json!(["reader", "operator"]);
     assert_eq!(authenticate(operator), Ok(Caller::operator(&format!("sub {ANA}"))));
@@ -113,9 +128,9 @@ fn expired_foreign_and_incomplete_tokens_are_refused() {
         (with("aud", Value::Null), "the token has no aud"),
         (json!({"sub": ANA, "role": "customer", "iss": "https://id.example", "aud": "orders"}), "the token has no exp"),
     ] {
-        assert_eq!(tokens.authenticate(&signer.sign(&claims)), Err(why.to_owned()), "{claims}");
+        assert_eq!(tokens.caller(&signer.sign(&claims)), Err(why.to_owned()), "{claims}");
     }
-    assert_eq!(tokens.authenticate(&signer.sign(&with("exp", json!(now - 2)))), Ok(ana()), "within the leeway");
+    assert_eq!(tokens.caller(&signer.sign(&with("exp", json!(now - 2)))), Ok(ana()), "within the leeway");
 }
 
 #[test]
@@ -123,7 +138,7 @@ fn a_forged_token_is_refused_whatever_its_header() {
     let signer = Signer::new("r", Algorithm::RS256);
     let forger = Signer::new("r", Algorithm::RS256);
     let provider = provider(&[signer.jwk()]);
-    let authenticate = |token: &str| provider.tokens.authenticate(token).unwrap_err();
+    let authenticate = |token: &str| provider.tokens.caller(token).unwrap_err();
     assert_eq!(authenticate(&forger.sign(&claims())), "the signature is wrong");
 
     // The public key as the secret of an HMAC.
@@ -153,14 +168,14 @@ fn a_changed_file_is_reloaded_and_a_broken_one_is_ignored() {
     let file = provider.file.path().to_owned();
     let tokens = provider.tokens;
     let look_again = || tokens.seen.lock().unwrap().checked -= CHECK_INTERVAL;
-    assert!(tokens.authenticate(&new.sign(&claims())).is_err());
+    assert!(tokens.caller(&new.sign(&claims())).is_err());
     std::fs::write(&file, "{\"keys\":").unwrap();
     look_again();
-    assert_eq!(tokens.authenticate(&old.sign(&claims())), Ok(ana()));
+    assert_eq!(tokens.caller(&old.sign(&claims())), Ok(ana()));
     std::fs::write(&file, json!({ "keys": [new.jwk()] }).to_string()).unwrap();
     look_again();
-    assert_eq!(tokens.authenticate(&new.sign(&claims())), Ok(ana()));
-    assert!(tokens.authenticate(&old.sign(&claims())).is_err(), "a removed key is no longer accepted");
+    assert_eq!(tokens.caller(&new.sign(&claims())), Ok(ana()));
+    assert!(tokens.caller(&old.sign(&claims())).is_err(), "a removed key is no longer accepted");
 }
 
 #[test]
