@@ -73,7 +73,8 @@ impl Entry {
 }
 
 /// Adds an entry to a history. A repetition of an input that changes nothing is counted in the entry of the first one.
-/// Returns the number of entries dropped: of the least important ones, the oldest. The first entry stays.
+/// Returns the number of entries dropped: of the least important ones the least repeated, of these the oldest. The first
+/// entry stays.
 pub(crate) fn add(history: &mut Vec<Entry>, entry: Entry) -> u32 {
     let counts = matches!(entry.what, What::Ignored | What::OperatorRefused);
     if counts && let Some(first) = history.iter_mut().find(|first| first.is_repeated_by(&entry)) {
@@ -83,10 +84,10 @@ pub(crate) fn add(history: &mut Vec<Entry>, entry: Entry) -> u32 {
     }
     let mut dropped = 0;
     while history.len() >= HISTORY_LIMIT {
-        let importance = |index: &usize| history.get(*index).map(|entry| entry.what.importance());
+        let importance = |index: &usize| history.get(*index).map(|entry| (entry.what.importance(), entry.repeats));
         let least = (1..history.len()).min_by_key(importance);
         dropped += 1;
-        match least.filter(|index| importance(index) <= Some(entry.what.importance())) {
+        match least.filter(|index| importance(index) <= Some((entry.what.importance(), u32::MAX))) {
             Some(index) => _ = history.remove(index),
             None => return dropped,
         }

@@ -314,6 +314,17 @@ fn a_definition_that_changed_without_a_new_version_is_refused() {
     assert!(sent.contains("-        \"timeout\": \"15m\"\n+        \"timeout\": \"16m\""), "{sent}");
 }
 
+/// A release that names the fields of a callback which an earlier one did not name.
+#[test]
+fn naming_the_default_fields_of_a_callback_is_no_change() {
+    for text in [include_str!("../../sagas/order.toml"), include_str!("../../sagas/return.toml")] {
+        let (before, rest) = text.split_once("[steps.receive.fields]").unwrap();
+        let (_, after) = rest.split_once("\n\n").unwrap();
+        let mut fixture = Fixture::new(&[&format!("{before}\n{after}")]);
+        assert_eq!(fixture.restart(&[text]), None);
+    }
+}
+
 #[test]
 fn a_saga_goes_on_with_its_definition_after_the_file_is_removed() {
     let mut fixture = Fixture::new(&[GIFT_CARD]);

@@ -26,8 +26,8 @@ pub struct Event {
     pub last: Option<Timestamp>,
 }
 
-/// The events of a payment, oldest first. Of a full history the oldest event that changed nothing is dropped, or else
-/// the oldest one; the first event stays.
+/// The events of a payment, oldest first. A full history drops an event that changed nothing, or else the oldest one; the
+/// first event stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History(pub Vec<Event>);
 
@@ -35,7 +35,7 @@ impl History {
     /// Adds an event.
     pub fn note(&mut self, at: Timestamp, what: impl Into<Cow<'static, str>>) {
         if self.0.len() >= KEPT_EVENTS {
-            self.drop_event(self.oldest_unchanged().unwrap_or(1));
+            self.drop_event(self.least_unchanged().unwrap_or(1));
         }
         self.0.push(Event { at, what: what.into(), unchanged: false, repeats: 0, last: None });
     }
@@ -50,14 +50,16 @@ impl History {
             return;
         }
         if self.0.len() >= KEPT_EVENTS {
-            let Some(oldest) = self.oldest_unchanged() else { return };
-            self.drop_event(oldest);
+            let Some(least) = self.least_unchanged() else { return };
+            self.drop_event(least);
         }
         self.0.push(Event { at, what, unchanged: true, repeats: 0, last: None });
     }
 
-    fn oldest_unchanged(&self) -> Option<usize> {
-        self.0.iter().skip(1).position(|event| event.unchanged).map(|index| index + 1)
+    /// Of the events that changed nothing, the least repeated one, of these the oldest.
+    fn least_unchanged(&self) -> Option<usize> {
+        let unchanged = self.0.iter().enumerate().skip(1).filter(|(_, event)| event.unchanged);
+        unchanged.min_by_key(|(_, event)| event.repeats).map(|(index, _)| index)
     }
 
     fn drop_event(&mut self, index: usize) {
