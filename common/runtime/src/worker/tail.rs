@@ -201,8 +201,8 @@ impl Tailer {
 /// A journal is the service's database: nothing of it is skipped.
 fn damaged(journal: &str, partition: i32, damage: &Damage) -> String {
     format!(
-        "{journal}, partition {partition}: {damage}. Records of a journal are never skipped. Restore this partition's log \
-         from another replica (stop the broker, remove the partition's directory, start it again: it copies the \
+        "{journal}, partition {partition}: {damage}. Records of a journal are never skipped. Restore this partition's \
+         log from another replica (stop the broker, remove the partition's directory, start it again: it copies the \
          partition from the other replicas) or from a backup, then start the service again"
     )
 }
