@@ -7,5 +7,5 @@ pub mod service;
 
 pub use journal;
 pub use runtime::{view, worker};
-pub use vocabulary::{blob, contract, fields, ids, messages, money, schemas, time, topics};
+pub use vocabulary::{blob, bounded, bounds, contract, fields, ids, messages, money, schemas, time, topics};
 pub use web::{cli, http, settings, telemetry};

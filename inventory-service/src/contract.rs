@@ -8,8 +8,8 @@ use crate::entity::Inventory;
 use crate::messages::{
     CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, CarrierAnswered, ChangeStock, EXPECT_RETURN, FORGET_RETURN,
     ForgetReturn, GOODS_RECEIVED_EVENT, GoodsReceived, OrderCommand, RELEASE, RESERVE, RESTOCK, RETURN_RECEIVED,
-    Reserve, ReturnCommand, ReturnReceived, SET, SHIP, SHIPMENT_EVENT, STOCK_LOW, SetStock, Ship, ShipmentEvent,
-    StockLow,
+    Reserve, ReturnCommand, ReturnReceived, SET, SHIP, SHIPMENT_EVENT, STOCK_LOW, STOCK_SHORTFALL, SetStock, Ship,
+    ShipmentEvent, StockLow, StockShortfall,
 };
 
 /// The messages it reads and writes.
@@ -125,6 +125,14 @@ pub const MESSAGES: &[Entry] = &[
         "An item has become scarce.",
         r#"{"warehouse":"main","itemId":"3852cb18-9c19-4326-ac77-a1a0264bd98c","name":"day-one","available":9,
  "threshold":10,"at":"2026-11-21T12:00:00.000Z"}"#,
+    ),
+    Entry::of::<StockShortfall>(
+        STOCK_EVENTS,
+        STOCK_SHORTFALL,
+        Sort::Event,
+        "Fewer pieces are there than are reserved: a change of the stock left too few, or an order can't be confirmed.",
+        r#"{"warehouse":"main","itemId":"3852cb18-9c19-4326-ac77-a1a0264bd98c","name":"day-one","onHand":0,
+ "reserved":6,"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","at":"2026-11-21T12:00:00.000Z"}"#,
     ),
 ];
 

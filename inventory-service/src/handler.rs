@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use common::bounds::text_bytes;
 use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
 
+use crate::bounds::NAME;
 use crate::carrier::call::CarrierCall;
 use crate::entity::{Inventory, Stock, stock_key};
 use crate::messages::Ship;
@@ -102,7 +104,7 @@ impl Warehouse {
             None => Ok(&self.name),
             Some(key) => {
                 let malformed = || Unreadable::Malformed("the key is not the name of a warehouse".to_owned());
-                key.text().ok_or_else(malformed)
+                key.text().filter(|name| text_bytes(name) <= NAME).ok_or_else(malformed)
             }
         }
     }

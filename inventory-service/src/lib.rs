@@ -2,6 +2,7 @@
 //! simulation can run its rules; the process is in `main.rs`.
 
 pub mod api;
+pub(crate) mod bounds;
 pub mod carrier;
 pub mod contract;
 pub mod entity;

@@ -6,6 +6,7 @@ pub mod incoming;
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
+use common::bounds::{COMMAND_BYTES, KIB};
 use common::ids::OrderId;
 use common::schemas;
 use common::time::Timestamp;
@@ -41,10 +42,26 @@ pub const CARRIER_ANSWERED: &str = "shipment.carrier-answered";
 /// `ce_type`: an operator inspected returned pieces (HTTP API).
 pub const RETURN_RECEIVED: &str = "return.received";
 
+/// `ce_type` on `stock-events`: fewer pieces are there than are reserved for orders.
+pub const STOCK_SHORTFALL: &str = "stock.shortfall";
 /// `ce_type` on `stock-events`: an item has become scarce.
 pub const STOCK_LOW: &str = "stock.low";
 /// `ce_type` on `goods-received`.
 pub const GOODS_RECEIVED_EVENT: &str = "goods.received";
+
+// The longest values. The HTTP API refuses requests that would make longer ones.
+common::bounded! {
+    Reserve: COMMAND_BYTES,
+    OrderCommand: COMMAND_BYTES,
+    Ship: COMMAND_BYTES,
+    ReturnCommand: COMMAND_BYTES,
+    ForgetReturn: COMMAND_BYTES,
+    SetStock: 4 * KIB,
+    ChangeStock: 4 * KIB,
+    ShipmentEvent: 4 * KIB,
+    ReturnReceived: 4 * KIB,
+    CarrierAnswered: 8 * KIB,
+}
 
 /// Value of `inventory.reserve`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -176,7 +193,7 @@ pub enum ChangeKind {
     Receipt,
     /// Pieces were counted.
     Count,
-    /// An order was confirmed with more pieces than a count had left: the count was too low, and is corrected.
+    /// An earlier release confirmed an order with more pieces than a count had left. Now that is refused.
     Shortfall,
 }
 
@@ -257,6 +274,22 @@ pub struct StockLow {
     pub name: String,
     pub available: u64,
     pub threshold: u64,
+    pub at: Timestamp,
+}
+
+/// Value of `stock.shortfall`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StockShortfall {
+    pub warehouse: String,
+    pub item_id: String,
+    pub name: String,
+    /// The pieces in the warehouse, and those reserved for orders.
+    pub on_hand: u64,
+    pub reserved: u64,
+    /// The order that could not be confirmed for want of pieces; without one, a change of the stock left too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
     pub at: Timestamp,
 }
 

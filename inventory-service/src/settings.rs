@@ -19,6 +19,8 @@ use crate::rules::settings::RuleSettings;
 pub const LONGEST_ID: usize = 64;
 /// The longest name, in characters.
 pub const LONGEST_NAME: usize = 200;
+/// The most items of the settings: all are written in one record.
+pub(crate) const MOST_SEEDED: usize = 2_000;
 /// The longest delivery time, in working days.
 const LONGEST_DELIVERY: u16 = 365;
 
@@ -169,6 +171,9 @@ impl StockSettings {
         let expiry = self.reservation_expiry;
         let is_valid = (Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60)).contains(&expiry);
         require(is_valid, "stock.reservation_expiry", &format!("{expiry:?}"), "allowed is 1s to 366days");
+        let items = self.items.len();
+        let allowed = format!("at most {MOST_SEEDED} items can be created here; create more with PUT /stock/ITEM");
+        require(items <= MOST_SEEDED, "stock.items", &items, &allowed);
         let mut seen = BTreeSet::new();
         for (n, Item { id, name, .. }) in self.items.iter().enumerate() {
             let allowed = format!("allowed are 1 to {LONGEST_ID} characters, no control characters");

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
+use common::bounds::json_bytes;
 use common::fields::Kind;
 use common::service::MoreTopics;
 use common::{schemas, topics};
@@ -16,6 +17,9 @@ const BUILT_IN: [(&str, &str); 2] =
     [("order.toml", include_str!("../sagas/order.toml")), ("return.toml", include_str!("../sagas/return.toml"))];
 /// The maximum length of a topic name in Kafka.
 const MAX_TOPIC_LENGTH: usize = 249;
+
+/// The most bytes of all texts.
+pub(crate) const TEXTS_BYTES: usize = 4 << 20;
 
 /// Definitions, unique by name and version.
 #[derive(Clone, Debug, Default)]
@@ -68,9 +72,21 @@ impl Definitions {
         let texts = |errors: Vec<DefinitionError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
         let new = Arc::new(Definition::parse(file, text).map_err(texts)?);
         let problems = self.conflicts(&new).into_iter().chain(invalid_topics(&new)).chain(invalid_paths(&new));
+        let problems = problems.chain(self.oversize(text));
         let problems: Vec<String> = problems.map(|problem| format!("{file}: {problem}")).collect();
         self.0.push(new.clone());
         if problems.is_empty() { Ok(new) } else { Err(problems) }
+    }
+
+    /// The problem with texts that are too long to be stored: a claim writes all of them in one record.
+    fn oversize(&self, new: &str) -> Option<String> {
+        let stored = |text: &str| json_bytes(text);
+        let all = self.all().map(|known| stored(known.source())).sum::<usize>() + stored(new);
+        (all > TEXTS_BYTES).then(|| {
+            format!(
+                "the definitions have {all} bytes together; at most {TEXTS_BYTES} are possible: remove old versions"
+            )
+        })
     }
 
     /// All definitions.

@@ -1,6 +1,8 @@
 //! The orchestrator's handler: parses each message and dispatches it to its rule.
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;

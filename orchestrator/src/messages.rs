@@ -4,6 +4,7 @@ mod callbacks;
 
 use std::sync::Arc;
 
+use common::bounds::{KIB, json_bytes};
 use common::messages::{Message, Unreadable, header};
 use common::topics;
 use saga::{Action, Callback, CancelEvent, Definition, Operate, Operation, Outcome, Receive};
@@ -45,6 +46,29 @@ pub struct SetRollout {
     /// The rollout.
     #[serde(flatten)]
     pub rollout: Rollout,
+}
+
+/// The longest event that starts a saga: it is kept as long as the saga.
+pub(crate) const EVENT_BYTES: usize = 512 * KIB;
+
+/// The value of an event that starts a saga.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct EventValue(Value);
+
+/// The value of a reply.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct ReplyValue(Outcome);
+
+// The longest values. The engine bounds what a saga keeps of replies and actions.
+common::bounded! {
+    EventValue: EVENT_BYTES,
+    ReplyValue: topics::INPUT_MAX_BYTES,
+    SagaAction: topics::INPUT_MAX_BYTES,
+    CancelRequested: 32 * KIB,
+    SetRollout: 16 * KIB,
+    PutBack: 16 * KIB,
 }
 
 /// The payload of an event that cancels a saga; its other fields are ignored.
@@ -143,7 +167,7 @@ fn reply(message: &Message) -> Result<Inbound, Unreadable> {
         .map_err(|error| Unreadable::Header(header::ATTEMPT, format!("{error}")))?;
     let action =
         required(header::ACTION, message)?.parse().map_err(|error| Unreadable::Header(header::ACTION, error))?;
-    let outcome = message.json()?;
+    let ReplyValue(outcome) = message.json()?;
     Ok(Inbound::Reply(StepReply { saga, step, attempt, action, outcome }))
 }
 
@@ -169,7 +193,12 @@ fn event(message: &Message, versions: &Versions) -> Result<Inbound, Unreadable> 
     if definitions.is_empty() {
         return Err(Unreadable::UnknownType(kind.to_owned()));
     }
-    let payload = message.json()?;
+    let EventValue(payload) = message.json()?;
+    // A number may be longer than it was written: 1e15 becomes 1000000000000000.0.
+    let bytes = json_bytes(&payload);
+    if bytes > EVENT_BYTES {
+        return Err(Unreadable::TooLong { what: "value", bytes, most: EVENT_BYTES });
+    }
     let saga = uuid(header::SUBJECT, message)?;
     let kind = kind.to_owned();
     let traceparent = message.traceparent().map(str::to_owned);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use common::bounds::{TEXT_BYTES, cut};
 use common::ids;
 use common::journal::Intent;
 use common::messages::Outgoing;
@@ -95,12 +96,12 @@ struct MailError {
 impl MailError {
     /// Further attempts would fail as well.
     fn permanent(error: impl ToString) -> Self {
-        Self { outcome: Outcome::Refused, error: error.to_string() }
+        Self { outcome: Outcome::Refused, error: cut(&error.to_string(), TEXT_BYTES).into_owned() }
     }
 
     /// A further attempt may succeed.
     fn transient(error: impl ToString) -> Self {
-        Self { outcome: Outcome::Failed, error: error.to_string() }
+        Self { outcome: Outcome::Failed, error: cut(&error.to_string(), TEXT_BYTES).into_owned() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The messages that the service reads and sends: their `ce_type`s, their values, and the commands among them.
 
+use common::bounds::{COMMAND_BYTES, KIB};
 use common::ids::{self, OrderId};
 use common::messages::{Message, Outgoing, Unreadable};
 use common::time::Timestamp;
@@ -76,6 +77,20 @@ impl Command {
             unknown => Err(Unreadable::UnknownType(unknown.unwrap_or_default().to_owned())),
         }
     }
+}
+
+// The longest values. The HTTP API refuses requests that would make longer ones.
+common::bounded! {
+    Placed: 256 * KIB,
+    Cancel: 16 * KIB,
+    RequestReturn: 64 * KIB,
+    Mailed: 16 * KIB,
+    Progress: COMMAND_BYTES,
+    Confirm: COMMAND_BYTES,
+    Unconfirm: COMMAND_BYTES,
+    Notify: COMMAND_BYTES,
+    Conclude: COMMAND_BYTES,
+    ConcludeReturn: COMMAND_BYTES,
 }
 
 /// Value of `order.cancel`.

@@ -1,5 +1,6 @@
 //! An order: how it was placed and its state since.
 
+pub mod bounds;
 pub mod delivery;
 pub mod entity;
 pub mod limits;

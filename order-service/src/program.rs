@@ -70,7 +70,9 @@ mod tests {
         assert!(refused(|s| s.orders.max_items = 0).starts_with("orders.max_items = 0"));
         assert!(refused(|s| s.orders.max_quantity = 0).starts_with("orders.max_quantity = 0"));
         assert!(refused(|s| s.orders.max_text = 0).starts_with("orders.max_text = 0"));
-        assert!(refused(|s| s.orders.max_items = 10_000).contains("<= 524288"));
+        assert!(refused(|s| s.orders.max_items = 10_000).contains("must be 1 to 500"));
+        assert!(refused(|s| s.orders.max_text = 10_000).contains("must be 1 to 1000"));
+        assert!(refused(|s| s.orders.max_items = 500).contains("<= 262144"));
         assert!(refused(|s| s.orders.max_amount = "a lot".to_owned()).starts_with("orders.max_amount"));
         assert!(refused(|s| s.orders.currencies = vec!["JPY".to_owned()]).starts_with("orders.currencies: \"JPY\""));
         assert!(refused(|s| s.orders.currencies.clear()).starts_with("orders.currencies"));

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use common::bounds::Bounded;
 use common::money::Amount;
 use common::settings::units;
-use common::topics;
 use serde::{Deserialize, Serialize};
 
 use crate::mail::{Mailer, Smtp};
+use crate::order::Placed;
 use crate::order::delivery::Language;
-use crate::order::limits::Limits;
+use crate::order::limits::{Limits, MOST_CHARS, MOST_ITEMS};
 use crate::order::policy::Policy;
 
 /// The service's own settings.
@@ -76,16 +77,17 @@ impl Settings {
 
 fn check_limits(limits: &Limits) -> anyhow::Result<()> {
     let Limits { max_items, max_quantity, max_text, max_amount, currencies } = limits;
-    // A character has at most 4 bytes (6 as an escape, rarely). Half of a message is left for escapes and other fields.
+    // A character has at most 4 bytes (6 as an escape, rarely; then the order is refused).
+    let most = Placed::MAX_BYTES;
     let text_bytes = max_items.saturating_mul(max_text.saturating_mul(4).saturating_add(200));
-    ensure!(*max_items >= 1, "orders.max_items = 0: must be at least 1");
+    let is_in = |value: usize, most: usize| (1..=most).contains(&value);
+    ensure!(is_in(*max_items, MOST_ITEMS), "orders.max_items = {max_items}: must be 1 to {MOST_ITEMS}");
     ensure!(*max_quantity >= 1, "orders.max_quantity = 0: must be at least 1");
-    ensure!(*max_text >= 1, "orders.max_text = 0: must be at least 1");
+    ensure!(is_in(*max_text, MOST_CHARS), "orders.max_text = {max_text}: must be 1 to {MOST_CHARS}");
     ensure!(
-        text_bytes <= topics::INPUT_MAX_BYTES / 2,
+        text_bytes <= most,
         "orders.max_items = {max_items} and orders.max_text = {max_text}: an order of that size does not fit into a \
-         message; max_items * (4 * max_text + 200) must be <= {}",
-        topics::INPUT_MAX_BYTES / 2
+         message; max_items * (4 * max_text + 200) must be <= {most}"
     );
     let amount = Amount::parse(max_amount).map_err(|why| anyhow::anyhow!("orders.max_amount: {why}"))?;
     ensure!(amount.0 > 0, "orders.max_amount = \"{max_amount}\": must be more than 0");

@@ -5,10 +5,11 @@ use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 
+use crate::entity::approval::MOST_APPROVALS;
 use crate::entity::{Payment, Price, Terms, key};
 use crate::messages::{
     CapturePayment, Command, OperatorAction, OperatorCommand, PaymentResult, ProviderAnswered, RefundPart,
-    RefundPayment, RequestPayment,
+    RefundPayment, RequestPayment, Verdict,
 };
 use crate::provider::call::{ProviderCall, ProviderKind};
 use crate::rules::partial::{NOT_PAID, PartialRefundRequest, Requester};
@@ -39,10 +40,7 @@ impl Handler for Payments {
                 Ok(())
             }
             Trigger::Message(message) => match Command::parse(message)? {
-                Command::Result(result) => {
-                    self.result(tx, message, result, now);
-                    Ok(())
-                }
+                Command::Result(result) => self.result(tx, message, result, now),
                 Command::Request(request) => {
                     self.request(tx, message, request, now);
                     Ok(())
@@ -76,18 +74,34 @@ impl Payments {
     }
 
     /// Applies a result, or puts it back on the partition of its order.
-    fn result(&self, tx: &mut Transaction<'_, Payment>, message: &Message, result: PaymentResult, now: Timestamp) {
+    ///
+    /// # Errors
+    /// [`Unreadable::Malformed`] for a result of a payment that has too many approvals.
+    fn result(
+        &self,
+        tx: &mut Transaction<'_, Payment>,
+        message: &Message,
+        result: PaymentResult,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
         let order = result.order_id.to_string();
         let home = tx.home_of(&order);
         if home != tx.partition() {
             tx.send(Outgoing::put_back(message, &order, home));
-            return;
+            return Ok(());
         }
         let key = key(result.order_id);
+        let is_full = tx.get(&key).is_some_and(|payment| payment.approvals.is_full());
+        if is_full && result.status == Verdict::Approved {
+            let fault =
+                format!("payment of {order} has {MOST_APPROVALS} approvals: none is taken before they are refunded");
+            return Err(Unreadable::Malformed(fault));
+        }
         let mut payment = tx.take(&key).unwrap_or_else(|| self.new_payment(result.order_id, message));
         let reply = payment.result(result, message.id(), now);
         tx.put(key, payment);
         reply.into_iter().for_each(|reply| tx.send(reply));
+        Ok(())
     }
 
     fn request(&self, tx: &mut Transaction<'_, Payment>, message: &Message, request: RequestPayment, now: Timestamp) {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use common::bounds::{COMMAND_BYTES, Check, KIB};
 use common::ids::OrderId;
 use common::messages::{Message, Unreadable, header};
 use common::{schemas, topics};
@@ -50,6 +51,28 @@ impl Command {
     /// # Errors
     /// [`Unreadable`] for an unknown type, or a value that does not fit the type.
     pub fn parse(message: &Message) -> Result<Self, Unreadable> {
+        let command = Self::read(message)?;
+        command.check().map_err(Unreadable::Malformed)?;
+        Ok(command)
+    }
+
+    /// Checks the texts that are kept and would do harm if they were cut. All others are cut where they are kept.
+    fn check(&self) -> Result<(), String> {
+        let mut check = Check::default();
+        match self {
+            Self::Request(request) => {
+                check.text("currency", &request.currency, LONGEST_NAME);
+                check.any_text("paymentMethod", request.payment_method.as_deref(), LONGEST_NAME);
+            }
+            Self::ProviderAnswered(answer) => {
+                check.any_text("reference", answer.reference.as_deref(), LONGEST_NAME);
+            }
+            Self::Result(_) | Self::Capture(_) | Self::Refund(_) | Self::RefundPart(_) | Self::Operator(_) => {}
+        }
+        check.done()
+    }
+
+    fn read(message: &Message) -> Result<Self, Unreadable> {
         if &*message.topic == topics::PAYMENT_RESULTS {
             return PaymentResult::read(message).map(Self::Result);
         }
@@ -64,6 +87,19 @@ impl Command {
             None => Err(Unreadable::Header(header::TYPE, "it is missing".to_owned())),
         }
     }
+}
+
+/// The longest name of another system that is kept: a currency, a payment method, the provider's id of a payment.
+pub(crate) const LONGEST_NAME: usize = 1_000;
+
+// The longest values. The HTTP API refuses requests that would make longer ones.
+common::bounded! {
+    RequestPayment: COMMAND_BYTES,
+    CapturePayment: COMMAND_BYTES,
+    RefundPayment: COMMAND_BYTES,
+    RefundPart: COMMAND_BYTES,
+    OperatorCommand: 8 * KIB,
+    ProviderAnswered: 16 * KIB,
 }
 
 /// `payment.request`

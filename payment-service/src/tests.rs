@@ -1,6 +1,7 @@
 //! The tests of the rules, through the handler: messages in, messages out, and the state of the payment. The tests are
 //! also the provider.
 
+mod bounds;
 mod capture;
 pub(crate) mod fixture;
 mod partial_refunds;

@@ -2,18 +2,14 @@
 //! handler either decides a message or rejects it as a whole, and every state it writes can be serialized and read
 //! again.
 
-use std::collections::BTreeMap;
-
-use common::blob::{Blob, Json};
-use common::journal::{Entity, Handler, Key, Memory, Transaction, Trigger};
-use common::messages::{Message, Outgoing, Unreadable, header};
+use common::blob::Blob;
+use common::journal::Handler;
+use common::messages::{Message, header};
 use common::service::Program;
-use common::time::Timestamp;
 use common::topics;
 use inventory_service::handler::Warehouse;
 use inventory_service::rules::settings::RuleSettings;
 use orchestrator::handler::SagaHandler;
-use orchestrator::messages::{ROLLOUT_SET, SAGA_ACTION};
 use orchestrator::program::Orchestrator;
 use order_service::handler::OrderHandler;
 use payment_service::handler::Payments;
@@ -23,15 +19,13 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::definitions;
-use crate::kafka::{PARTITIONS, partitions};
-use crate::run::messages_of;
+use crate::handler_test::HandlerTest;
+use crate::kafka::PARTITIONS;
+use crate::recorded::recorded_messages;
 use crate::workload::{WAREHOUSE, stock};
-
-/// Simulated runs that provide the messages.
-const RUNS: u64 = 6;
 
 /// A corruption of one message.
 #[derive(Clone, Debug)]
@@ -105,7 +99,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 /// JSON Pointers (RFC 6901) to all values within a JSON value.
-fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
+pub fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     all.push(at.to_owned());
     match value {
         Value::Object(object) => {
@@ -165,135 +159,6 @@ impl Damage {
     }
 }
 
-/// A service's handler with the entities of each partition.
-struct HandlerTest<'h, H: Handler> {
-    handler: &'h H,
-    entities: BTreeMap<i32, Memory<H::Entity>>,
-    now: Timestamp,
-}
-
-impl<H: Handler> HandlerTest<'_, H> {
-    fn decide(&mut self, partition: i32, trigger: Trigger<'_>) -> Result<Vec<Outgoing>, Unreadable> {
-        let memory = self.entities.entry(partition).or_default();
-        let nothing = BTreeMap::new();
-        let mut tx = Transaction::over(memory, &nothing, partition, PARTITIONS);
-        let decided = self.handler.decide(&mut tx, trigger, self.now);
-        assert_eq!(tx.refused(), None, "{trigger:?} stops the process");
-        if decided.is_err() {
-            assert_eq!(tx.sent(), [], "a rejected message was processed in part");
-        }
-        let sent = tx.sent().to_vec();
-        decided.map(|()| sent)
-    }
-
-    /// The message is decided, or rejected without any effect.
-    fn take(&mut self, message: &Message) {
-        self.now = self.now.max(message.timestamp);
-        let before = self.states(message.partition);
-        match self.decide(message.partition, Trigger::Message(message)) {
-            Ok(sent) => self.assert_serializable(message.partition, &before, sent),
-            Err(reason) => {
-                assert_eq!(
-                    before,
-                    self.states(message.partition),
-                    "a rejected message was processed in part: {reason}"
-                );
-                match self.handler.unreadable(message, &reason) {
-                    Some(letter) => assert_complete(message, letter),
-                    None => assert_eq!(&*message.topic, topics::PAYMENT_RESULTS, "{reason}: the message is lost"),
-                }
-            }
-        }
-    }
-
-    /// Fires all timers until none is left. A timer that never advances fails the test.
-    fn fire_all(&mut self) {
-        for partition in partitions() {
-            let due = |states: &BTreeMap<Key, H::Entity>| {
-                let waking = states.iter().filter(|(_, state)| state.is_open());
-                waking.filter_map(|(key, state)| Some((state.wake_at()?, key.clone()))).min()
-            };
-            for _ in 0..200 {
-                let Some((at, key)) = due(&self.states(partition)) else { break };
-                self.now = self.now.max(at);
-                let before = self.states(partition);
-                let sent = self.decide(partition, Trigger::Timer(&key)).unwrap();
-                self.assert_serializable(partition, &before, sent);
-                let next = self.states(partition).get(&key).filter(|state| state.is_open()).and_then(Entity::wake_at);
-                assert_ne!(next, Some(at), "the timer of {key} does not advance");
-            }
-        }
-    }
-
-    fn states(&self, partition: i32) -> BTreeMap<Key, H::Entity> {
-        let states = self.entities.get(&partition).into_iter().flat_map(Memory::states);
-        states.map(|(key, state)| (key.clone(), state.clone())).collect()
-    }
-
-    /// Changed states and sent messages are equal after serialization and deserialization.
-    fn assert_serializable(&self, partition: i32, before: &BTreeMap<Key, H::Entity>, outbox: Vec<Outgoing>) {
-        let now = self.states(partition);
-        for (key, state) in now.into_iter().filter(|(key, state)| before.get(key) != Some(state)) {
-            let read: H::Entity = Json::of(&state).unwrap().read().unwrap_or_else(|e| panic!("{key}: {e}: {state:?}"));
-            assert_eq!(read, state, "{key} differs after a round trip");
-            let has_intents = !self.handler.intents(&key, &state).is_empty();
-            let open = has_intents && state.is_open();
-            let reported = has_intents && state.has_intents();
-            assert_eq!(open, reported, "{key}: its side effects would be lost");
-        }
-        for message in outbox {
-            assert!(message.partition.is_none_or(|to| (0..PARTITIONS).contains(&to)), "{message:?}");
-            let read: Outgoing = Json::of(&message).unwrap().read().unwrap();
-            assert_eq!(read, message, "the message differs after a round trip");
-        }
-    }
-}
-
-/// A dead letter has the message's key, value and headers, and the reason.
-fn assert_complete(message: &Message, letter: Outgoing) {
-    assert_eq!(&*letter.topic, topics::dead_letters(&message.topic));
-    assert_eq!((&letter.key, letter.value.bytes()), (&message.key, message.value.as_deref()));
-    assert!(letter.headers.0.starts_with(&message.headers.0), "{letter:?}");
-    assert!(letter.headers.get("__streams.errors.message").is_some_and(|why| !why.is_empty()), "{letter:?}");
-}
-
-/// The messages on a service's topics of some runs in order of time, with operator commands added on `saga-commands`.
-fn recorded_messages(inputs: &[&str]) -> Vec<Vec<Message>> {
-    let run = |seed| {
-        let mut all: Vec<Message> = messages_of(seed, &definitions());
-        let subjects: Vec<(String, i32, Timestamp)> = all
-            .iter()
-            .filter(|message| &*message.topic == topics::CREATED_ORDERS)
-            .filter_map(|m| Some((m.header(header::SUBJECT)?.to_owned(), m.partition, m.timestamp)))
-            .collect();
-        for (n, (saga, partition, at)) in subjects.into_iter().enumerate() {
-            let commands = [
-                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "pause"})),
-                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resume"})),
-                (
-                    SAGA_ACTION,
-                    json!({"by": "a", "why": "b", "action": "skip", "step": "payment-result", "answer": {"x": 1}}),
-                ),
-                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resolve", "step": "reserve", "happened": true})),
-                (ROLLOUT_SET, json!({"by": "a", "why": "b", "definition": "order", "version": 3, "percent": 10})),
-                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "retry"})),
-                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "cancel"})),
-            ];
-            let (kind, command) = &commands[n % commands.len()];
-            let command = Outgoing::event(topics::SAGA_COMMANDS, &saga, kind, format!("{n}"), &saga, at, command);
-            let value = command.value.bytes().map(<[u8]>::to_vec);
-            let headers = command.headers;
-            let topic = topics::SAGA_COMMANDS.into();
-            let offset = n as i64;
-            all.push(Message { topic, partition, offset, timestamp: at, key: command.key, headers, value });
-        }
-        all.retain(|message| inputs.contains(&&*message.topic));
-        all.sort_by_key(|message| message.timestamp);
-        all
-    };
-    (0..RUNS).map(run).collect()
-}
-
 /// Passes a service's messages, some of them damaged, to its handler.
 fn check_damaged<P: Program, H: Handler>(handler: &H, more: &[&str]) {
     let inputs: Vec<&str> = P::INPUTS.iter().chain(more).copied().collect();
@@ -310,8 +175,7 @@ fn check_damaged<P: Program, H: Handler>(handler: &H, more: &[&str]) {
             damage.apply(&mut damaged);
             if *instead { messages[at] = damaged } else { messages.insert(at, damaged) }
         }
-        let mut test = HandlerTest { handler, entities: BTreeMap::new(), now: Timestamp(0) };
-        partitions().for_each(|partition| _ = test.decide(partition, Trigger::Claimed));
+        let mut test = HandlerTest::new(handler);
         messages.iter().for_each(|message| test.take(message));
         test.fire_all();
     });

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::ids::OrderId;
 use common::journal::Entity;
+use common::messages::{Message, header};
 use common::topics;
 use inventory_service::entity::{Inventory, Stock, reservation_key, stock_key};
 use orchestrator::entity::{Entity as SagaEntity, saga_key};
@@ -13,7 +14,7 @@ use order_service::order::{self, Status};
 use payment_service::entity::{self as payment, Payment};
 
 use crate::invariants::{InvariantChecker, accepted, approvals, misplaced};
-use crate::kafka::Kafka;
+use crate::kafka::{Kafka, partitions};
 use crate::provider::ProviderLog;
 use crate::run::Run;
 use crate::workload::{Ordered, WAREHOUSE, stock};
@@ -72,10 +73,22 @@ fn unknown_entities(run: &Run) -> Vec<String> {
         let known = run.sim.invariants.states(journal).filter(|(key, _)| key.starts_with(prefix)).count();
         violations.extend((known != placed).then(|| format!("{journal} has {known} of {placed} orders")));
     }
-    let operators = topics::dead_letters(topics::PAYMENT_RESULTS);
-    let letters = run.sim.kafka.topics().filter(|topic| topic.ends_with(".dlq") && ***topic != *operators);
-    violations.extend(letters.map(|topic| format!("unexpected dead letters on {topic}")));
+    violations.extend(unexpected_letters(run));
     violations
+}
+
+/// Each hostile message has a dead letter, and no other message has one, except for results of operators.
+fn unexpected_letters(run: &Run) -> Vec<String> {
+    let operators = topics::dead_letters(topics::PAYMENT_RESULTS);
+    let topics = run.sim.kafka.topics().filter(|topic| topic.ends_with(".dlq"));
+    let letters = topics.flat_map(|topic| partitions().flat_map(move |at| run.sim.kafka.messages(topic, at)));
+    let place = |letter: &Message| (letter.topic.to_string(), letter.header(header::ID).unwrap_or_default().to_owned());
+    let found: BTreeSet<(String, String)> = letters.map(place).collect();
+    let hostile = run.workload.hostile.iter().map(|(topic, id)| (topics::dead_letters(topic), id.clone()));
+    let expected: BTreeSet<(String, String)> = hostile.collect();
+    let lost = expected.difference(&found).map(|letter| format!("no dead letter {letter:?}"));
+    let others = found.difference(&expected).filter(|(topic, _)| *topic != operators);
+    lost.chain(others.map(|letter| format!("unexpected dead letter {letter:?}"))).collect()
 }
 
 /// Results on another partition than their order's that were not moved there.

@@ -11,11 +11,15 @@
 
 mod damaged_messages;
 mod end_state;
+mod handler_test;
+mod hostile;
+mod hostile_messages;
 mod injected_bug;
 mod invariants;
 mod kafka;
 mod odd_results;
 mod provider;
+mod recorded;
 mod run;
 mod service;
 mod sim_state;

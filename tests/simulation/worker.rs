@@ -286,6 +286,9 @@ impl<H: Handler> Worker<H> {
             (Output::SetAside { topic, offset, reason }, _) => {
                 sim.invariants.violations.push(format!("{topic}/{offset} was set aside: {reason}"));
             }
+            (Output::TimerHeld { key, reason }, _) => {
+                sim.invariants.violations.push(format!("the timer of {key} is held: {reason}"));
+            }
             (Output::Drained, _) if self.draining => self.release(sim),
             (Output::Drained, _) => {}
             (Output::Claimed(positions), _) => self.received = Some(positions),

@@ -15,6 +15,7 @@ use order_service::order::{Placed, Status};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::hostile;
 use crate::kafka::PARTITIONS;
 
 /// The warehouse.
@@ -53,6 +54,8 @@ pub struct Workload {
     pub first: Vec<Outgoing>,
     /// Results that are published after all orders have ended.
     pub last: Vec<Outgoing>,
+    /// The topics and ids of the hostile messages among them: each becomes a dead letter.
+    pub hostile: Vec<(String, String)>,
 }
 
 impl Workload {
@@ -65,11 +68,15 @@ impl Workload {
             (0..rng.u32(0..10)).for_each(|_| first.push(published_result(rng, &orders)));
             (0..rng.u32(0..4)).for_each(|_| last.push(published_result(rng, &orders)));
         }
+        let hostile: Vec<Outgoing> = (0..rng.usize(0..4)).map(|n| hostile::message(rng, n)).collect();
+        let id = |message: &Outgoing| message.headers.get(header::ID).unwrap_or_default().to_owned();
+        let hostile_ids = hostile.iter().map(|message| (message.topic.to_string(), id(message))).collect();
+        first.extend(hostile);
         rng.shuffle(&mut first);
         if !punctual {
             (0..rng.u32(0..4)).for_each(|_| cancel(rng, &orders, &mut first, now));
         }
-        Self { orders, first, last }
+        Self { orders, first, last, hostile: hostile_ids }
     }
 }
 

@@ -16,7 +16,19 @@ pub struct Command {
     pub n: i64,
 }
 
+common::bounded! { Command: 1_000 }
+
+/// A command with this amount makes the handler panic.
+pub const PANICS: i64 = i64::MIN;
+/// A command with this amount makes the handler send more than a topic takes.
+pub const SENDS_TOO_MUCH: i64 = i64::MAX;
+
 impl Command {
+    /// Returns true for a command that can't be processed.
+    pub fn is_poison(&self) -> bool {
+        [PANICS, SENDS_TOO_MUCH].contains(&self.n)
+    }
+
     /// The event after the addition.
     pub fn result(&self, after: Sum) -> Summed {
         Summed { account: self.account.clone(), n: self.n, sum: after.sum, count: after.count }

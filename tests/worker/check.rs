@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, anyhow, ensure};
-use common::ids;
+use common::{ids, topics};
 use tests::kafka::{ConsumedMessage, Kafka};
 use tests::process::Name;
 use tests::sums::{COMMANDS, Command, RESULTS, Sum, Summed, key};
@@ -23,12 +23,15 @@ impl Expected {
         let mut expected = Self::default();
         for message in commands {
             let command: Command = serde_json::from_slice(&message.value)?;
+            expected.ends.insert(message.partition, message.offset + 1);
+            if command.is_poison() {
+                continue;
+            }
             let sum = expected.sums.entry(key(&command.account)).or_default();
             *sum = sum.plus(command.n);
             let id = ids::derive(&[message.id(), "sum"]).to_string();
             let before = expected.outputs.insert(id, command.result(*sum));
             ensure!(before.is_none(), "command {} is on its topic twice: the test's producer failed", message.id());
-            expected.ends.insert(message.partition, message.offset + 1);
         }
         Ok(expected)
     }
@@ -41,6 +44,13 @@ pub async fn outputs(kafka: &Kafka) -> Result<BTreeMap<String, usize>> {
         *times.entry(message.id().to_owned()).or_default() += 1;
     }
     Ok(times)
+}
+
+/// The reasons of the dead letters of commands, by the command's id.
+pub async fn letters(kafka: &Kafka) -> Result<BTreeMap<String, String>> {
+    let all = kafka.read(&topics::dead_letters(COMMANDS)).await?;
+    let reason = |letter: &ConsumedMessage| letter.header("__streams.errors.message").to_owned();
+    Ok(all.iter().map(|letter| (letter.id().to_owned(), reason(letter))).collect())
 }
 
 /// Checks everything and returns a summary.

@@ -14,7 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use tests::process::Name;
-use tests::sums::Sum;
+use tests::sums::{RESULTS, Sum};
 
 /// The state of the valid journal.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl JournalState {
                     let sum = serde_json::from_str(&serde_json::to_string(&state)?)?;
                     self.sums.insert(write.key, sum);
                 }
-                for message in entry.outbox.iter() {
+                for message in entry.outbox.iter().filter(|message| message.topic == RESULTS) {
                     let id = message.headers.get(header::ID).unwrap_or_default().to_owned();
                     let value = message.value.bytes().unwrap_or_default().to_vec();
                     if self.decided.insert(id.clone(), value).is_some() {

@@ -1,6 +1,7 @@
 //! The worker runtime under faults: 20,000 messages over 4 partitions and two instances of `sums`, with SIGKILL,
-//! SIGSTOP past the session timeout, rebalances and a broker restart; then every sum must be exact. It is separate from
-//! the scenarios, since it tests the runtime with a minimal service.
+//! SIGSTOP past the session timeout, rebalances and a broker restart, and messages at which the handler panics or sends
+//! too much; then every sum must be exact. It is separate from the scenarios, since it tests the runtime with a minimal
+//! service.
 
 mod check;
 mod journal;
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -18,7 +19,7 @@ use tests::broker::Broker;
 use tests::kafka::Kafka;
 use tests::process::{self, Name, Service};
 use tests::runner::exit_on_signal;
-use tests::sums::{COMMANDS, Command};
+use tests::sums::{COMMANDS, Command, PANICS, SENDS_TOO_MUCH};
 use tests::wait::{PATIENT, until, until_is};
 use tests::{files, machine};
 use tokio::task::JoinHandle;
@@ -29,6 +30,9 @@ const PARTITIONS: i32 = 4;
 const WAVES: usize = 5;
 const WAVE: usize = 4_000;
 const ACCOUNTS: usize = 97;
+/// Commands that can't be processed, and those that are sent behind them.
+const POISON: usize = 12;
+const BEHIND: usize = 400;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -121,7 +125,8 @@ impl WorkerTest {
         self.rebalanced(third).await?;
         self.broker_restarted().await?;
         self.stopped(4, second, first).await?;
-        let all = WAVES * WAVE;
+        self.set_aside().await?;
+        let all = WAVES * WAVE + BEHIND;
         until_is("the outputs on their topic", all, PATIENT, || async { Ok(check::outputs(&self.kafka).await?.len()) })
             .await?;
         for instance in [first, second] {
@@ -178,10 +183,43 @@ impl WorkerTest {
         Ok(())
     }
 
+    /// Commands that can't be processed are set aside, and those behind them are processed.
+    async fn set_aside(&self) -> Result<()> {
+        let poison = |number: usize| {
+            let n = if number.is_multiple_of(2) { PANICS } else { SENDS_TOO_MUCH };
+            (format!("poison-{number}"), Command { account: format!("p{number}"), n })
+        };
+        send(self.producer.clone(), (0..POISON).map(poison)).await?;
+        let all = WAVES * WAVE + BEHIND;
+        send(self.producer.clone(), (WAVES * WAVE..all).map(command)).await?;
+        until_is("the commands behind the poison", all as u64, PATIENT, || async { Ok(self.watch.state().counted()) })
+            .await?;
+        let letters = until("the dead letters", PATIENT, || async {
+            let letters = check::letters(&self.kafka).await?;
+            Ok((letters.len() >= POISON).then_some(letters))
+        })
+        .await?;
+        for number in 0..POISON {
+            let (id, command) = poison(number);
+            let reason = letters.get(&id).cloned().unwrap_or_default();
+            let cause = if command.n == PANICS { "the handler panicked" } else { "longer than topic" };
+            ensure!(reason.starts_with("set aside") && reason.contains(cause), "{id}: {reason}");
+        }
+        let mut reports = String::new();
+        for instance in &self.instances[..2] {
+            instance.ready().await?;
+            reports += &reqwest::get(instance.url("/health/ready")).await?.text().await?;
+        }
+        ensure!(reports.contains("messages set aside"), "{reports}");
+        self.log("poison was set aside");
+        Ok(())
+    }
+
     /// Sends a wave and returns when its first commands are summed.
     async fn wave(&self, number: usize) -> Result<JoinHandle<Result<()>>> {
         let before = self.watch.state().counted();
-        let wave = tokio::spawn(send(self.producer.clone(), number * WAVE..(number + 1) * WAVE));
+        let commands = (number * WAVE..(number + 1) * WAVE).map(command);
+        let wave = tokio::spawn(send(self.producer.clone(), commands));
         let started = || async { Ok((self.watch.state().counted() > before).then_some(())) };
         until("the first sums of a wave", PATIENT, started).await?;
         Ok(wave)
@@ -202,12 +240,16 @@ impl WorkerTest {
     }
 }
 
+/// The id and the value of an ordinary command.
+fn command(number: usize) -> (String, Command) {
+    let n = i64::try_from(number % 1_009).unwrap_or_default();
+    (format!("command-{number}"), Command { account: format!("a{}", number * 31 % ACCOUNTS), n })
+}
+
 /// Sends commands, each once and in order, even while the broker restarts.
-async fn send(producer: FutureProducer, numbers: std::ops::Range<usize>) -> Result<()> {
+async fn send(producer: FutureProducer, commands: impl Iterator<Item = (String, Command)>) -> Result<()> {
     let mut sent = Vec::new();
-    for number in numbers {
-        let command = Command { account: format!("a{}", number * 31 % ACCOUNTS), n: i64::try_from(number % 1_009)? };
-        let id = format!("command-{number}");
+    for (id, command) in commands {
         let value = serde_json::to_vec(&command)?;
         let headers = OwnedHeaders::new().insert(Header { key: "ce_id", value: Some(&id) });
         let record = FutureRecord::to(COMMANDS).key(&command.account).payload(&value).headers(headers);

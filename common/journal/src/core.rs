@@ -12,7 +12,7 @@ use crate::interface::{Env, Input, Output, Snapshot};
 use crate::limits::Limits;
 use crate::owner::Owner;
 use crate::partition::Partition;
-use crate::quarantine::Quarantine;
+use crate::quarantine::{FailedBatch, Quarantine};
 use crate::record::{Claim, Head, Positions, Record};
 use crate::rule::{Rules, Verdict};
 
@@ -72,6 +72,9 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
         let Phase::Owner(owner) = &mut self.phase else { return };
         if let Err(ended) = owner.pump(env, &mut self.quarantine, out) {
             if let (StepDown::Failed(failure), Some(batch)) = (&ended.reason, ended.batch) {
+                if let FailedBatch::Timer(key) = &batch {
+                    out.push(Output::TimerHeld { key: key.clone(), reason: failure.clone() });
+                }
                 self.quarantine.record(batch, failure);
             }
             self.step_down(ended.reason, out);

@@ -114,6 +114,13 @@ pub enum Output<A> {
         /// Why.
         reason: Failure,
     },
+    /// The timer of this entity is no longer decided, until the process restarts: it ended a claim. For logs and counts.
+    TimerHeld {
+        /// The entity.
+        key: Key,
+        /// Why.
+        reason: Failure,
+    },
     /// Nothing is in flight any more: the worker may end.
     Drained,
     /// No longer the owner: drop the producer and all that is in memory.

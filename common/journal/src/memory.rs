@@ -42,7 +42,8 @@ impl<E: Entity> Memory<E> {
     ) -> Vec<Outgoing> {
         let store = BTreeMap::new();
         let mut tx = Transaction::over(self, &store, 0, 1);
-        match (handler.decide(&mut tx, trigger, now), trigger) {
+        let checked = if let Trigger::Message(message) = trigger { message.check() } else { Ok(()) };
+        match (checked.and_then(|()| handler.decide(&mut tx, trigger, now)), trigger) {
             (Err(reason), Trigger::Message(message)) => handler.unreadable(message, &reason).into_iter().collect(),
             (Ok(()) | Err(_), _) => tx.into_outbox(),
         }

@@ -27,7 +27,7 @@ use crate::handler::Handler;
 use crate::interface::{Env, Output, Snapshot};
 use crate::limits::Limits;
 use crate::partition::Partition;
-use crate::quarantine::{FailedBatch, Quarantine};
+use crate::quarantine::Quarantine;
 use crate::record::{Entry, Head, Positions, Record, Write, size_of};
 use crate::rule::{Reader, Rules, Verdict};
 
@@ -212,7 +212,12 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     }
 
     /// Decides one batch and appends its entry; returns false if there was nothing to append.
-    fn append<H>(&mut self, env: &Env<'_, H>, quarantine: &Quarantine, out: &mut Vec<Output<A>>) -> Result<bool, Ended>
+    fn append<H>(
+        &mut self,
+        env: &Env<'_, H>,
+        quarantine: &mut Quarantine,
+        out: &mut Vec<Output<A>>,
+    ) -> Result<bool, Ended>
     where
         H: Handler<Entity = E, SideEffect = A>,
     {
@@ -228,14 +233,20 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if decided.positions.is_empty() && decided.dirty.is_empty() && decided.outbox.is_empty() {
             return Ok(false);
         }
-        let only = decided.only.take();
         out.extend(decided.set_aside.drain(..).map(|aside| Output::SetAside {
             topic: aside.topic,
             offset: aside.offset,
             reason: aside.reason,
         }));
+        let triggers = std::mem::take(&mut decided.triggers);
         let written = self.write(decided, env.handler).and_then(|batch| self.fits(&batch).map(|()| batch));
-        let batch = written.map_err(|reason| Ended { reason, batch: Some(self.failed_batch(only)) })?;
+        let batch = match written {
+            Ok(batch) => batch,
+            Err(reason) => {
+                return Err(Ended { reason, batch: Some(triggers.failed(self.inbox.positions())) });
+            }
+        };
+        quarantine.timers_decided(&triggers.timers);
         self.append_batch(batch, out);
         Ok(true)
     }
@@ -273,14 +284,6 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
         let outbox = Arc::new(decided.outbox);
         Ok(Batch { positions: decided.positions, outbox, entities, intents, closed, bytes })
-    }
-
-    /// The messages among which the cause is, if the batch just decided can't be appended.
-    fn failed_batch(&self, only: Option<(Arc<str>, i64)>) -> FailedBatch {
-        match only {
-            Some((topic, offset)) => FailedBatch::Message { topic: topic.to_string(), offset },
-            None => FailedBatch::Before(self.inbox.positions().clone()),
-        }
     }
 
     /// Checks that the batch's record can be written, and each of its messages sent.

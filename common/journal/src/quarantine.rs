@@ -1,12 +1,13 @@
-//! Isolates messages that the protocol can't get past: their decision panics, or makes a record that can't be written
-//! or a message that can't be sent. Such a message ends the claim, which drops all that was decided in memory. The next
-//! claim decides one message at a time until the culprit is found, sets it aside as a dead letter, and continues. So
-//! one message never stops a partition.
+//! Isolates messages and timers that the protocol can't get past: their decision panics, or makes a record that can't be
+//! written or a message that can't be sent. Such a message ends the claim, which drops all that was decided in memory.
+//! The next claim decides one message at a time until the culprit is found, sets it aside as a dead letter, and
+//! continues. A timer is found in the same way, and its entity is no longer woken. So neither stops a partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vocabulary::messages::Message;
 
+use crate::entity::Key;
 use crate::error::Failure;
 use crate::record::Positions;
 
@@ -20,17 +21,28 @@ pub(crate) enum FailedBatch {
         /// Its offset.
         offset: i64,
     },
-    /// The cause is among the messages before these offsets.
-    Before(Positions),
+    /// The timer of this entity alone is the cause.
+    Timer(Key),
+    /// The cause is among several.
+    Several {
+        /// The messages before these offsets.
+        before: Positions,
+        /// The timers of these entities.
+        timers: Vec<Key>,
+    },
 }
 
-/// The suspected and the isolated messages of a partition. It outlives claims.
+/// The suspected and the isolated messages and timers of a partition. It outlives claims.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Quarantine {
     /// Messages before these offsets are decided one at a time.
     suspects: Positions,
     /// Messages to be set aside, with the reason.
     isolated: BTreeMap<(String, i64), Failure>,
+    /// The timers of these entities are decided alone.
+    suspected_timers: BTreeSet<Key>,
+    /// The timers of these entities are not decided.
+    held_timers: BTreeSet<Key>,
 }
 
 impl Quarantine {
@@ -40,11 +52,16 @@ impl Quarantine {
             FailedBatch::Message { topic, offset } => {
                 self.isolated.insert((topic, offset), reason.clone());
             }
-            FailedBatch::Before(positions) => {
-                for (topic, next) in positions {
+            FailedBatch::Timer(key) => {
+                self.suspected_timers.remove(&key);
+                self.held_timers.insert(key);
+            }
+            FailedBatch::Several { before, timers } => {
+                for (topic, next) in before {
                     let known = self.suspects.entry(topic).or_insert(next);
                     *known = next.max(*known);
                 }
+                self.suspected_timers.extend(timers);
             }
         }
     }
@@ -52,6 +69,23 @@ impl Quarantine {
     /// Returns true if the next message of a partition at `positions` may be a suspect.
     pub(crate) fn is_suspicious(&self, positions: &Positions) -> bool {
         self.suspects.iter().any(|(topic, next)| positions.get(topic).copied().unwrap_or(0) < *next)
+    }
+
+    /// Returns true if the timer of this entity may be the cause of a failed batch.
+    pub(crate) fn suspects_timer(&self, key: &Key) -> bool {
+        self.suspected_timers.contains(key)
+    }
+
+    /// Returns true if the timer of this entity is not to be decided.
+    pub(crate) fn holds_timer(&self, key: &Key) -> bool {
+        self.held_timers.contains(key)
+    }
+
+    /// Forgets the suspicion against timers that were decided.
+    pub(crate) fn timers_decided(&mut self, keys: &[Key]) {
+        if !self.suspected_timers.is_empty() {
+            self.suspected_timers.retain(|suspect| !keys.contains(suspect));
+        }
     }
 
     /// Why this message is to be set aside; `None` for all others.

@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod blob;
+pub mod bounds;
 pub mod contract;
 pub mod fields;
 pub mod ids;

@@ -16,6 +16,7 @@ pub use self::damage::Damage;
 pub use self::reply::Reply;
 pub use self::trace::child_trace;
 use crate::blob::{Blob, Json, Payload};
+use crate::bounds::{Bounded, KIB};
 use crate::ids;
 use crate::time::Timestamp;
 use crate::topics;
@@ -38,7 +39,7 @@ pub mod header {
     pub const CORRELATION_ID: &str = "correlation_id";
     pub const PUT_BACK_FROM: &str = "put_back_from";
     pub const CUT: &str = "dead_letter_cut";
-    const ALL: [&str; 13] = [
+    pub(super) const ALL: [&str; 13] = [
         SPEC_VERSION,
         ID,
         TYPE,
@@ -114,6 +115,16 @@ pub enum Unreadable {
     /// Not the expected JSON.
     #[error("the value is not of this topic's format: {0}")]
     Malformed(String),
+    /// Longer than what is read.
+    #[error("the {what} has {bytes} bytes, at most {most} are read")]
+    TooLong {
+        /// The part of the message, such as `value`.
+        what: &'static str,
+        /// Its bytes.
+        bytes: usize,
+        /// The bound.
+        most: usize,
+    },
     /// A header is missing or wrong.
     #[error("header {0}: {1}")]
     Header(&'static str, String),
@@ -188,12 +199,33 @@ impl Message {
         headers + self.value.as_ref().map_or(0, Vec::len) + self.key.as_ref().map_or(0, |k| k.0.len())
     }
 
+    /// Checks the bounds that every message has, before it is decided: those of its key and of the whole. A value of any
+    /// length may have come in a compressed batch. Long headers are bounded where they are kept.
+    ///
+    /// # Errors
+    /// [`Unreadable::TooLong`] or [`Unreadable::Header`].
+    pub fn check(&self) -> Result<(), Unreadable> {
+        let key = self.key.as_ref().map_or(0, |key| key.0.len());
+        at_most("key", key, KEY_BYTES)?;
+        at_most("message", self.size(), topics::INPUT_MAX_BYTES - PUT_BACK_BYTES)?;
+        for (name, value) in &self.headers.0 {
+            // In a journal a control character takes six bytes.
+            if value.0.iter().any(u8::is_ascii_control)
+                && let Some(name) = header::ALL.into_iter().find(|known| known == name)
+            {
+                return Err(Unreadable::Header(name, "it has a control character".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
     /// Decodes the value.
     ///
     /// # Errors
-    /// [`Unreadable::Empty`] or [`Unreadable::Malformed`] with the path and the reason.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
+    /// [`Unreadable::Empty`], [`Unreadable::TooLong`], or [`Unreadable::Malformed`] with the path and the reason.
+    pub fn json<T: DeserializeOwned + Bounded>(&self) -> Result<T, Unreadable> {
         let bytes = self.value.as_deref().ok_or(Unreadable::Empty)?;
+        at_most("value", bytes.len(), T::MAX_BYTES)?;
         if depth(bytes) > DEPTH {
             return Err(Unreadable::Malformed(format!("it is nested more than {DEPTH} levels deep")));
         }
@@ -202,6 +234,15 @@ impl Message {
         de.end().map_err(|e| Unreadable::Malformed(e.to_string()))?;
         Ok(value)
     }
+}
+
+/// The most bytes of a key.
+const KEY_BYTES: usize = KIB;
+/// More than a message that is put back grows.
+const PUT_BACK_BYTES: usize = 4 * KIB;
+
+fn at_most(what: &'static str, bytes: usize, most: usize) -> Result<(), Unreadable> {
+    if bytes <= most { Ok(()) } else { Err(Unreadable::TooLong { what, bytes, most }) }
 }
 
 /// The deepest nesting of arrays and objects in a message. States contain values of messages, and a state must be
@@ -349,6 +390,30 @@ mod tests {
         assert_eq!(first, reply(2));
     }
 
+    /// Any JSON.
+    #[derive(Debug, Deserialize)]
+    #[serde(transparent)]
+    struct Any(#[allow(dead_code, reason = "only read")] serde_json::Value);
+
+    crate::bounded! { Any: 4 * KIB, Reply: 4 * KIB }
+
+    #[test]
+    fn parts_over_their_bounds_are_rejected() {
+        let refusal = |change: &dyn Fn(&mut Message)| {
+            let mut message = message("{}");
+            change(&mut message);
+            message.check().unwrap_err().to_string()
+        };
+        message("{}").check().unwrap();
+        let key = refusal(&|message| message.key = Some("k".repeat(KEY_BYTES + 1).into()));
+        assert_eq!(key, "the key has 1025 bytes, at most 1024 are read");
+        assert!(refusal(&|message| message.headers.push(header::STEP, "a\u{1}")).contains("control character"));
+        let large = refusal(&|message| message.value = Some(vec![b' '; 30 << 20]));
+        assert!(large.starts_with("the message has 31457"), "{large}");
+        let long = message(&" ".repeat(5 * KIB)).json::<Any>().unwrap_err();
+        assert_eq!(long, Unreadable::TooLong { what: "value", bytes: 5 * KIB, most: 4 * KIB });
+    }
+
     #[test]
     fn kept_headers_are_bounded() {
         let with = |name: &'static str, value: &str| {
@@ -375,16 +440,16 @@ mod tests {
     fn a_value_of_another_format_is_rejected_with_the_place() {
         let wrong = message(r#"{"outcome":"refused","reason":7}"#).json::<Reply>().unwrap_err();
         assert!(wrong.to_string().contains("expected a string"), "{wrong}");
-        assert!(message("{} x").json::<serde_json::Value>().is_err());
+        assert!(message("{} x").json::<Any>().is_err());
     }
 
     #[test]
     fn values_too_deep_for_a_state_are_rejected() {
         let nested = |levels: usize| message(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
-        assert!(nested(DEPTH).json::<serde_json::Value>().is_ok());
-        let refused = nested(DEPTH + 1).json::<serde_json::Value>().unwrap_err();
+        assert!(nested(DEPTH).json::<Any>().is_ok());
+        let refused = nested(DEPTH + 1).json::<Any>().unwrap_err();
         assert!(refused.to_string().contains("nested"), "{refused}");
         let brackets = format!(r#"{{"a\"{}": 1}}"#, "[".repeat(DEPTH + 1));
-        assert!(message(&brackets).json::<serde_json::Value>().is_ok(), "brackets within a string do not count");
+        assert!(message(&brackets).json::<Any>().is_ok(), "brackets within a string do not count");
     }
 }

@@ -33,13 +33,16 @@ pub(super) struct StockBody {
     reserved: u64,
     /// Can still be reserved.
     available: u64,
+    /// Reserved for orders, but not there: orders with these pieces can't be confirmed.
+    missing: u64,
 }
 
 impl From<Stock> for StockBody {
     fn from(stock: Stock) -> Self {
         let available = stock.available();
+        let missing = stock.missing();
         let Stock { item_id, name, warehouse, on_hand, reserved, .. } = stock;
-        Self { item_id, name, warehouse, on_hand, reserved, available }
+        Self { item_id, name, warehouse, on_hand, reserved, available, missing }
     }
 }
 
@@ -227,7 +230,7 @@ struct AccountBody {
 #[schema(as = Movement)]
 struct MovementBody {
     /// `opening`, `reserved`, `confirmed`, `released`, `expired`, `put_back`, `restocked`, `adjusted`, `received`,
-    /// `counted` or `shortfall` (an order was confirmed with more pieces than a count had left).
+    /// `counted` or `shortfall` (an earlier release confirmed an order with more pieces than a count had left).
     what: String,
     #[schema(value_type = Account)]
     from: String,
@@ -363,6 +366,7 @@ mod tests {
         let body = serde_json::to_value(StockBody::from(stock)).unwrap();
         let expected = serde_json::json!({
             "itemId": "a", "name": "x", "warehouse": "main", "onHand": 4, "reserved": 6, "available": 0,
+            "missing": 2,
         });
         assert_eq!(body, expected);
     }

@@ -1,6 +1,7 @@
 //! Makes the calls to the carrier and sends its answers as messages. Their ids derive from the intent's, so that an
 //! answer repeated after a takeover is the same message.
 
+use common::bounds::{TEXT_BYTES, cut};
 use common::ids;
 use common::journal::Intent;
 use common::messages::Outgoing;
@@ -8,6 +9,7 @@ use common::time::Timestamp;
 use common::topics;
 use common::worker::Executor;
 
+use crate::bounds::NAME;
 use crate::carrier::call::{CarrierCall, Parcel};
 use crate::carrier::client::{Carrier, CarrierError};
 use crate::messages::{CARRIER_ANSWERED, CarrierAnswered, CarrierOutcome};
@@ -37,8 +39,8 @@ impl<C: Carrier> Executor for Dispatcher<C> {
             tracing::warn!(order_id = parcel.order, ?outcome, call, "the call to the carrier did not succeed: {error}");
         }
         let (tracking_number, error) = match answer {
-            Ok(number) => (number, None),
-            Err(error) => (None, Some(error.to_string())),
+            Ok(number) => (number.map(|number| cut(&number, NAME).into_owned()), None),
+            Err(error) => (None, Some(cut(&error.to_string(), TEXT_BYTES).into_owned())),
         };
         let value = CarrierAnswered { order_id: parcel.order.clone(), outcome, call, tracking_number, error };
         vec![message(&intent.id, parcel, &value, now)]

@@ -22,7 +22,7 @@ pub struct Change {
     pub by: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// The order whose confirmation revealed a shortfall.
+    /// The order whose confirmation revealed a shortfall, in an earlier release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<String>,
     pub at: Timestamp,

@@ -36,6 +36,11 @@ impl Stock {
         self.on_hand.saturating_sub(self.reserved)
     }
 
+    /// Reserved pieces that are not there: more than 0 if a count was lower than the reserved quantity.
+    pub fn missing(&self) -> u64 {
+        self.reserved.saturating_sub(self.on_hand)
+    }
+
     /// The balance that its movements start from.
     pub fn opening(&self) -> OpeningBalance {
         self.opening.unwrap_or(OpeningBalance { on_hand: self.on_hand, reserved: self.reserved })

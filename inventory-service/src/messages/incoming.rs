@@ -1,8 +1,10 @@
 //! The messages that the service reads from its topic, parsed by their `ce_type`.
 
+use common::bounds::Check;
 use common::ids::OrderId;
 use common::messages::{Message, Unreadable};
 
+use crate::bounds;
 use crate::messages::{
     CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, CarrierAnswered, ChangeStock, EXPECT_RETURN, FORGET_RETURN,
     ForgetReturn, OrderCommand, RELEASE, RESERVE, RESTOCK, RETURN_RECEIVED, Reserve, ReturnCommand, ReturnReceived,
@@ -42,6 +44,35 @@ impl Incoming {
     /// # Errors
     /// [`Unreadable::UnknownType`], and those of [`Message::json`].
     pub(crate) fn parse(message: &Message) -> Result<Self, Unreadable> {
+        let incoming = Self::read(message)?;
+        incoming.check().map_err(Unreadable::Malformed)?;
+        Ok(incoming)
+    }
+
+    /// Checks the texts and lists that are kept and have bounds of their own within the message's.
+    fn check(&self) -> Result<(), String> {
+        let mut check = Check::default();
+        match self {
+            Self::Command(Command::Reserve(command)) => bounds::items(&mut check, &command.items),
+            Self::Command(Command::ExpectReturn(command) | Command::Restock(command)) => {
+                bounds::items(&mut check, &command.items);
+            }
+            Self::Command(Command::Ship(command)) => bounds::address(&mut check, command.delivery.address.as_ref()),
+            Self::Event(Event::StockSet(set)) => {
+                bounds::stock(&mut check, &set.warehouse, &set.item_id, &[&set.name]);
+            }
+            Self::Event(Event::StockChange(change)) => {
+                bounds::stock(&mut check, &change.warehouse, &change.item_id, &[&change.by, &change.why]);
+            }
+            Self::Command(
+                Command::Release(_) | Command::Confirm(_) | Command::CancelShipment(_) | Command::ForgetReturn(_),
+            )
+            | Self::Event(Event::ShipmentEvent(_) | Event::CarrierAnswered(_) | Event::ReturnReceived(_)) => {}
+        }
+        check.done()
+    }
+
+    fn read(message: &Message) -> Result<Self, Unreadable> {
         Ok(match message.kind().unwrap_or_default() {
             RESERVE => Self::Command(Command::Reserve(message.json()?)),
             RELEASE => Self::Command(Command::Release(message.json()?)),

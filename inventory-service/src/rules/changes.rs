@@ -1,7 +1,6 @@
 //! Changes of a stock that are not part of an order: counts, adjustments and receipts. Each is recorded with its author
 //! and reason, and identified by its request.
 
-use common::ids;
 use common::messages::Unreadable;
 
 use crate::entity::{Change, Inventory, Stock, change_id, change_key, stock_key};
@@ -12,8 +11,8 @@ use crate::rules::context::RuleContext;
 const REMEMBERED_REQUESTS: usize = 4;
 
 /// Sets the count of an item, and creates the item if it is unknown. A count lower than the reserved quantity is
-/// accepted: no piece is available then, and existing reservations can still be confirmed. A repeated request changes
-/// nothing.
+/// accepted: no piece is available then, and the orders whose pieces are missing can't be confirmed. A repeated request
+/// changes nothing.
 pub(crate) fn set(ctx: &mut RuleContext<'_, '_>, command: SetStock) {
     let SetStock { warehouse, item_id: item, name, on_hand } = command;
     let item = item_id(&item);
@@ -29,7 +28,7 @@ pub(crate) fn set(ctx: &mut RuleContext<'_, '_>, command: SetStock) {
         let new = Stock { item_id: item.clone(), name: name.clone(), warehouse: warehouse.clone(), ..Stock::default() };
         ctx.tx.put(stock_key(&warehouse, &item), Inventory::Stock(new));
     }
-    let count = ChangeRequest { kind: ChangeKind::Count, quantity: on_hand.into(), by: None, why: None, order: None };
+    let count = ChangeRequest { kind: ChangeKind::Count, quantity: on_hand.into(), by: None, why: None };
     let change = apply(ctx, &warehouse, &item, count, |stock| {
         stock.name = name;
         stock.changes.drain(..stock.changes.len().saturating_sub(REMEMBERED_REQUESTS - 1));
@@ -62,7 +61,7 @@ pub(crate) fn change(ctx: &mut RuleContext<'_, '_>, command: ChangeStock) -> Res
     if ctx.tx.get(&key).is_some() {
         return Ok(());
     }
-    let request = ChangeRequest { kind, quantity, by: Some(by), why: Some(why), order: None };
+    let request = ChangeRequest { kind, quantity, by: Some(by), why: Some(why) };
     let change = apply(ctx, &warehouse, &item, request, |stock| {
         let pieces = quantity.unsigned_abs();
         match kind {
@@ -82,25 +81,12 @@ pub(crate) fn change(ctx: &mut RuleContext<'_, '_>, command: ChangeStock) -> Res
     Ok(())
 }
 
-/// Records that an order was confirmed with `missing` more pieces than the last count had left: the count was too low.
-pub(crate) fn record_shortfall(ctx: &mut RuleContext<'_, '_>, warehouse: &str, item: &str, missing: u64, order: &str) {
-    let id = ids::derive(&["shortfall", warehouse, item, order]).to_string();
-    let quantity = i64::try_from(missing).unwrap_or(i64::MAX);
-    let request =
-        ChangeRequest { kind: ChangeKind::Shortfall, quantity, by: None, why: None, order: Some(order.to_owned()) };
-    // The confirmation has already set the stock to zero.
-    let mut change = apply(ctx, warehouse, item, request, |_| Ok(()));
-    change.moved = quantity;
-    ctx.tx.put(change_key(&id), Inventory::Change(change));
-}
-
 /// The part of a [`Change`] that is known before it is applied.
 struct ChangeRequest {
     kind: ChangeKind,
     quantity: i64,
     by: Option<String>,
     why: Option<String>,
-    order: Option<String>,
 }
 
 /// Applies a change to a stock and returns its record. `how` fails with the reason of a refusal.
@@ -127,7 +113,7 @@ fn apply(
         moved: signed(on_hand).saturating_sub(signed(before)),
         by: request.by,
         why: request.why,
-        order: request.order,
+        order: None,
         at: ctx.now,
         refused,
         on_hand,

@@ -7,7 +7,7 @@ use common::time::Timestamp;
 use common::topics;
 
 use crate::entity::{Inventory, Reservation, Stock, reservation_key, stock_key};
-use crate::messages::{STOCK_LOW, StockLow};
+use crate::messages::{STOCK_LOW, STOCK_SHORTFALL, StockLow, StockShortfall};
 use crate::rules::settings::RuleSettings;
 
 /// The input and output of a rule.
@@ -28,13 +28,16 @@ impl RuleContext<'_, '_> {
         self.tx.get(&stock_key(warehouse, item))?.stock()
     }
 
-    /// Changes a stock, and sends `stock.low` if the change makes the item scarce. `None` for an unknown item.
+    /// Changes a stock. Sends `stock.low` if the change makes the item scarce, and `stock.shortfall` if it leaves fewer
+    /// pieces than are reserved. `None` for an unknown item.
     pub fn change_stock<T>(&mut self, warehouse: &str, item: &str, change: impl FnOnce(&mut Stock) -> T) -> Option<T> {
         let Some(Inventory::Stock(stock)) = self.tx.update(&stock_key(warehouse, item)) else { return None };
         let before = stock.available();
+        let missing_before = stock.missing();
         stock.opening = Some(stock.opening());
         let result = change(stock);
         let after = stock.available();
+        let short = (stock.missing() > missing_before).then(|| stock.clone());
         let threshold = self.rules.low_of.get(item).copied().unwrap_or(self.rules.low);
         if after < threshold && threshold <= before {
             let value = StockLow {
@@ -48,7 +51,20 @@ impl RuleContext<'_, '_> {
             let id = ids::derive(&[STOCK_LOW, warehouse, item, self.cause]).to_string();
             self.tx.send(Outgoing::event(topics::STOCK_EVENTS, warehouse, STOCK_LOW, id, item, self.now, &value));
         }
+        if let Some(short) = short {
+            self.report_shortfall(short, None);
+        }
         Some(result)
+    }
+
+    /// Sends `stock.shortfall`: of the order that can't be confirmed, if there is one.
+    pub fn report_shortfall(&mut self, stock: Stock, order_id: Option<String>) {
+        let Stock { warehouse, item_id, name, on_hand, reserved, .. } = stock;
+        let id = ids::derive(&[STOCK_SHORTFALL, &warehouse, &item_id, self.cause]).to_string();
+        let key = warehouse.clone();
+        let item = item_id.clone();
+        let value = StockShortfall { warehouse, item_id, name, on_hand, reserved, order_id, at: self.now };
+        self.tx.send(Outgoing::event(topics::STOCK_EVENTS, &key, STOCK_SHORTFALL, id, &item, self.now, &value));
     }
 }
 

@@ -14,15 +14,21 @@
 //! A repeated command gets the same reply. A release is never refused: a saga that does not know if its reserve or its
 //! confirm was carried out sends one, and afterwards the order holds no stock in either case.
 
+use std::borrow::Cow;
+
+use common::bounds::{TEXT_BYTES, cut, json_bytes, shorten};
 use common::ids;
 use common::messages::Reply;
 use serde_json::json;
 
+use crate::bounds::REPLY_BYTES;
 use crate::entity::reservation::TransitionKind;
 use crate::entity::{Inventory, Line, Reservation, ReservationStatus, Stock, reservation_key};
 use crate::messages::{ItemQuantity, item_id};
-use crate::rules::changes::record_shortfall;
 use crate::rules::context::RuleContext;
+
+/// The reason of a confirm that is refused for want of pieces.
+const STOCK_SHORTFALL_CODE: &str = "stock_shortfall";
 
 /// Reserves all items or none. A refusal is recorded, so that a repeated command is refused too, even if there is stock
 /// by then: the saga has acted on the first reply.
@@ -50,7 +56,7 @@ pub(crate) fn reserve(
         }
         Some(detail) => {
             reservation.reason = Some("out_of_stock".to_owned());
-            reservation.detail = Some(detail);
+            reservation.detail = Some(cut(&detail, TEXT_BYTES).into_owned());
         }
     }
     let reply = reply_to_reserve(&reservation);
@@ -63,7 +69,8 @@ fn reply_to_reserve(known: &Reservation) -> Reply {
     match known.status {
         ReservationStatus::Reserved | ReservationStatus::Confirmed => {
             let id = ids::derive(&["reservation", &known.order_id]);
-            Reply::ok(json!({"reservationId": id, "items": known.items}))
+            let items = replied_lines(&known.items);
+            Reply::ok(json!({"reservationId": id, "items": items}))
         }
         ReservationStatus::Refused => Reply::Refused {
             reason: known.reason.clone().unwrap_or_else(|| "out_of_stock".to_owned()),
@@ -75,6 +82,15 @@ fn reply_to_reserve(known: &Reservation) -> Reply {
         ReservationStatus::Released => Reply::refused("already_released", "the reservation was made and released"),
         ReservationStatus::Expired => refuse_expired(known),
     }
+}
+
+/// The reserved lines for a reply; without names if they are too long for one.
+fn replied_lines(lines: &[Line]) -> Cow<'_, [Line]> {
+    if json_bytes(lines) <= REPLY_BYTES {
+        return lines.into();
+    }
+    let nameless = |line: &Line| Line { id: line.id.clone(), name: String::new(), quantity: line.quantity };
+    lines.iter().map(nameless).collect()
 }
 
 fn refuse_expired(known: &Reservation) -> Reply {
@@ -113,33 +129,60 @@ pub(crate) fn release(ctx: &mut RuleContext<'_, '_>, order: &str, warehouse: &st
         ReservationStatus::Reserved => transition(ctx, order, TransitionKind::Released, unreserve),
         ReservationStatus::Confirmed => transition(ctx, order, TransitionKind::PutBack, |stock, quantity| {
             stock.on_hand = stock.on_hand.saturating_add(quantity);
-            0
         }),
     }
     Reply::done()
 }
 
-/// Takes the reserved pieces out of the warehouse. If a count was lower than the reserved quantity, the stock ends at
-/// zero. A confirm that is handled while the stock is still reserved is in time: only the timer expires a reservation.
+/// Takes the reserved pieces out of the warehouse. It is refused if a count has left fewer pieces than the order needs;
+/// the saga then releases the rest. A confirm that is handled while the stock is still reserved is in time: only the
+/// timer expires a reservation.
 pub(crate) fn confirm(ctx: &mut RuleContext<'_, '_>, order: &str) -> Reply {
     let Some(known) = ctx.reservation(order) else {
         return Reply::refused("unknown_reservation", "there is no reservation for this order");
     };
     match known.status {
         ReservationStatus::Confirmed => Reply::done(),
-        ReservationStatus::Reserved => {
-            transition(ctx, order, TransitionKind::Confirmed, |stock, quantity| {
-                stock.reserved = stock.reserved.saturating_sub(quantity);
-                let missing = quantity.saturating_sub(stock.on_hand);
-                stock.on_hand = stock.on_hand.saturating_sub(quantity);
-                missing
-            });
-            Reply::done()
-        }
+        ReservationStatus::Reserved => match find_shortfall(ctx, order) {
+            Some(refusal) => refusal,
+            None => {
+                transition(ctx, order, TransitionKind::Confirmed, |stock, quantity| {
+                    stock.reserved = stock.reserved.saturating_sub(quantity);
+                    stock.on_hand = stock.on_hand.saturating_sub(quantity);
+                });
+                Reply::done()
+            }
+        },
         ReservationStatus::Released => Reply::refused("already_released", "the reservation was released"),
         ReservationStatus::Refused => Reply::refused("not_reserved", "the reservation was refused"),
         ReservationStatus::Expired => refuse_expired(known),
     }
+}
+
+/// Refuses to confirm an order for which too few pieces are left, and reports each such item. The refusal is recorded: a
+/// repeated command is refused too, even if the pieces were found by then.
+fn find_shortfall(ctx: &mut RuleContext<'_, '_>, order: &str) -> Option<Reply> {
+    let known = ctx.reservation(order)?;
+    if let Some(reason) = known.reason.clone() {
+        return Some(Reply::Refused { reason, detail: known.detail.clone() });
+    }
+    let warehouse = known.warehouse.clone();
+    let wanted: Vec<(String, u64)> = known.items.iter().map(|line| (line.id.clone(), line.quantity)).collect();
+    let mut detail = None;
+    for (item, quantity) in wanted {
+        let Some(short) = ctx.stock(&warehouse, &item).filter(|stock| stock.on_hand < quantity).cloned() else {
+            continue;
+        };
+        let sentence = || format!("item {item} ({}): {quantity} reserved, {} left", short.name, short.on_hand);
+        detail.get_or_insert_with(sentence);
+        ctx.report_shortfall(short, Some(order.to_owned()));
+    }
+    let detail = cut(&detail?, TEXT_BYTES).into_owned();
+    if let Some(Inventory::Reservation(known)) = ctx.tx.update(&reservation_key(order)) {
+        known.reason = Some(STOCK_SHORTFALL_CODE.to_owned());
+        known.detail = Some(detail.clone());
+    }
+    Some(Reply::refused(STOCK_SHORTFALL_CODE, detail))
 }
 
 /// Expires a reservation whose time has come.
@@ -151,14 +194,12 @@ pub(crate) fn expire(ctx: &mut RuleContext<'_, '_>, order: &str) {
     }
 }
 
-fn unreserve(stock: &mut Stock, quantity: u64) -> u64 {
+fn unreserve(stock: &mut Stock, quantity: u64) {
     stock.reserved = stock.reserved.saturating_sub(quantity);
-    0
 }
 
-/// Moves a reservation to its next status and changes the stock of each of its items. `change` returns how many pieces
-/// were missing.
-fn transition(ctx: &mut RuleContext<'_, '_>, order: &str, kind: TransitionKind, change: fn(&mut Stock, u64) -> u64) {
+/// Moves a reservation to its next status and changes the stock of each of its items.
+fn transition(ctx: &mut RuleContext<'_, '_>, order: &str, kind: TransitionKind, change: fn(&mut Stock, u64)) {
     let key = reservation_key(order);
     let Some(Inventory::Reservation(mut reservation)) = ctx.tx.take(&key) else { return };
     for line in &reservation.items {
@@ -169,10 +210,7 @@ fn transition(ctx: &mut RuleContext<'_, '_>, order: &str, kind: TransitionKind, 
             | TransitionKind::Released
             | TransitionKind::Expired => line.quantity,
         };
-        let missing = ctx.change_stock(&reservation.warehouse, &line.id, |stock| change(stock, quantity));
-        if let Some(missing @ 1..) = missing {
-            record_shortfall(ctx, &reservation.warehouse, &line.id, missing, order);
-        }
+        ctx.change_stock(&reservation.warehouse, &line.id, |stock| change(stock, quantity));
     }
     reservation.enter(kind, ctx.now);
     ctx.tx.put(key, Inventory::Reservation(reservation));
@@ -180,8 +218,10 @@ fn transition(ctx: &mut RuleContext<'_, '_>, order: &str, kind: TransitionKind, 
 
 /// The requested items sorted by id, with the quantities of an item listed twice added up.
 pub(crate) fn merged_lines(requested: Vec<ItemQuantity>) -> Vec<Line> {
-    let line =
-        |item: ItemQuantity| Line { id: item_id(&item.id), name: item.name, quantity: u64::from(item.quantity.get()) };
+    let line = |mut item: ItemQuantity| {
+        shorten(&mut item.name, TEXT_BYTES);
+        Line { id: item_id(&item.id), name: item.name, quantity: u64::from(item.quantity.get()) }
+    };
     let mut lines: Vec<Line> = requested.into_iter().map(line).collect();
     lines.sort_by(|a, b| a.id.cmp(&b.id));
     lines.dedup_by(|next, first| {

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 use vocabulary::fields::merge;
 
-use crate::data::{OUTPUT_LIMIT, weight};
 use crate::definition::{CallbackVerdict, Work, mask, ones};
 use crate::history::{Subject, What, bounded};
 use crate::message::Callback;
@@ -60,11 +59,11 @@ impl Transition<'_> {
             match receive.kept(callback.payload.clone()) {
                 Value::Object(fields) => merge(&mut kept, fields),
                 whole @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-                    return limited(whole);
+                    return self.limited(whole);
                 }
             }
         }
-        limited(Value::Object(kept))
+        self.limited(Value::Object(kept))
     }
 
     /// The steps of a status for which the callback has a meaning, with that meaning.
@@ -82,8 +81,8 @@ impl Transition<'_> {
     pub(crate) fn accept_callback(&mut self, step: StepRef, callback: Callback, verdict: CallbackVerdict) {
         let Callback { id, status, payload, .. } = callback;
         let payload = match self.defined(step).map(|step| &step.work) {
-            Some(Work::Receive(receive)) => limited(receive.kept(payload)),
-            Some(Work::Execute(_) | Work::Check(_)) | None => limited(payload),
+            Some(Work::Receive(receive)) => self.limited(receive.kept(payload)),
+            Some(Work::Execute(_) | Work::Check(_)) | None => self.limited(payload),
         };
         self.state_mut(step).callback = Some(id);
         match verdict {
@@ -99,9 +98,9 @@ impl Transition<'_> {
             }
         }
     }
-}
 
-/// The payload, or null if it is larger than [`OUTPUT_LIMIT`].
-fn limited(payload: Value) -> Value {
-    if weight(&payload, OUTPUT_LIMIT) > OUTPUT_LIMIT { Value::Null } else { payload }
+    /// The payload, or null if it is too large.
+    fn limited(&self, payload: Value) -> Value {
+        if self.oversize(&payload).is_some() { Value::Null } else { payload }
+    }
 }

@@ -2,7 +2,7 @@
 //! successors.
 
 use crate::definition::{EndingSpec, mask, ones};
-use crate::history::{Subject, What};
+use crate::history::{Subject, What, bounded};
 use crate::message::Action;
 use crate::saga::Ending;
 use crate::status::StepStatus;
@@ -27,7 +27,7 @@ impl Transition<'_> {
     /// Aborts the saga for an operator or the deadline.
     pub(crate) fn abort(&mut self, spec: Option<&EndingSpec>, default_reason: &str) {
         let spec = spec.unwrap_or(&self.definition.endings.default);
-        let reason = spec.reason.clone().unwrap_or_else(|| default_reason.to_owned());
+        let reason = spec.reason.clone().unwrap_or_else(|| bounded(default_reason.to_owned()));
         let ending = Ending { status: spec.status.clone(), reason: Some(reason), step: None, cancelled: true };
         self.start_compensation(ending);
     }

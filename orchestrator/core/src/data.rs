@@ -4,17 +4,26 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
+use vocabulary::bounds::text_bytes;
 
-/// The maximum size of a step's output, in bytes of JSON (without escapes). It bounds a saga's state, together with the
-/// starting event and the bounded history and operations.
+/// The maximum size of a step's output, in bytes of JSON.
 pub const OUTPUT_LIMIT: usize = 64 * 1024;
 
-/// The approximate size of a value, in bytes of JSON (without escapes). Counting stops beyond `limit`.
+/// The maximum size of a saga's data, the starting event and all outputs, in bytes of JSON. A reply whose data would
+/// exceed it is treated like one that exceeds [`OUTPUT_LIMIT`]. It bounds a saga's state, together with the bounded
+/// history and operations.
+pub const DATA_LIMIT: usize = 1536 * 1024;
+
+/// The maximum size of the messages that one decision sends, in bytes of JSON. A larger command is never sent: its step
+/// is refused. Further commands are sent by the next decision.
+pub const SENT_LIMIT: usize = 384 * 1024;
+
+/// At least the size of a value, in bytes of JSON. Counting stops beyond `limit`.
 pub(crate) fn weight(value: &Value, limit: usize) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 5,
-        Value::Number(_) => 20,
-        Value::String(text) => text.len() + 3,
+        Value::Number(_) => 25,
+        Value::String(text) => text_bytes(text) + 3,
         Value::Array(list) => {
             list.iter().fold(2, |sum, item| if sum > limit { sum } else { sum + weight(item, limit - sum) })
         }
@@ -22,7 +31,7 @@ pub(crate) fn weight(value: &Value, limit: usize) -> usize {
             map.iter().fold(
                 2,
                 |sum, (key, item)| {
-                    if sum > limit { sum } else { sum + key.len() + 4 + weight(item, limit - sum) }
+                    if sum > limit { sum } else { sum + text_bytes(key) + 4 + weight(item, limit - sum) }
                 },
             )
         }
@@ -65,6 +74,12 @@ impl Data {
             rest = after;
         }
         map.insert(rest.to_owned(), value);
+    }
+
+    /// At least its size, in bytes of JSON.
+    pub(crate) fn weight(&self) -> usize {
+        let of = |(key, value): (&String, &Value)| text_bytes(key) + 4 + weight(value, DATA_LIMIT);
+        self.0.iter().map(of).sum::<usize>() + 2
     }
 
     /// The data as a JSON object.

@@ -133,6 +133,11 @@ impl Transition<'_> {
         }
         if self.saga.status == Status::Compensating {
             self.compensate();
+            // A command that can't be sent leaves a step stuck.
+            if self.has_stuck_step() {
+                self.set_status(Status::Incident);
+                return;
+            }
         }
         if self.saga.conclude.status == StepStatus::Done && self.compensating() == 0 {
             let aborted = self.saga.is_aborted();

@@ -51,7 +51,7 @@ mod timer;
 mod transition;
 
 pub use condition::Condition;
-pub use data::{Data, OUTPUT_LIMIT, Path, Pick};
+pub use data::{DATA_LIMIT, Data, OUTPUT_LIMIT, Path, Pick, SENT_LIMIT};
 pub use decide::decide;
 pub use decision::{Decision, Effect};
 pub use definition::{

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::data::{OUTPUT_LIMIT, weight};
 use crate::definition::{Step, Work};
 use crate::history::{Subject, What, bounded};
 use crate::message::Action;
@@ -196,8 +195,8 @@ impl Transition<'_> {
 
     /// Completes a step with an operator's answer.
     fn complete_manually(&mut self, step: StepRef, answer: &Value) -> Result<(), String> {
-        if weight(answer, OUTPUT_LIMIT) > OUTPUT_LIMIT {
-            return Err(format!("the answer is larger than {OUTPUT_LIMIT} bytes"));
+        if let Some(fault) = self.oversize(answer) {
+            return Err(format!("the answer is {fault}"));
         }
         self.state_mut(step).happened = true;
         self.store(step, answer.clone());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::data::Path;
+use crate::data::{DATA_LIMIT, OUTPUT_LIMIT, Path, weight};
 use crate::history::{What, bounded};
 use crate::message::{Action, command_id};
 use crate::saga::TimerKind;
@@ -23,6 +23,17 @@ impl<'d> Transition<'d> {
     /// The path of a step's output.
     pub(crate) fn output(&self, step: StepRef) -> Option<&'d Path> {
         self.defined(step)?.output.as_ref()
+    }
+
+    /// Why this output can't be stored, if it is too large for the saga.
+    pub(crate) fn oversize(&self, output: &Value) -> Option<String> {
+        let size = weight(output, OUTPUT_LIMIT);
+        if size > OUTPUT_LIMIT {
+            return Some(format!("larger than {OUTPUT_LIMIT} bytes"));
+        }
+        let kept = self.saga.callbacks.iter().map(|kept| weight(&kept.payload, OUTPUT_LIMIT)).sum::<usize>();
+        let all = self.saga.data.weight() + kept + size;
+        (all > DATA_LIMIT).then(|| format!("too large: the saga's data would have {all} bytes, at most {DATA_LIMIT}"))
     }
 
     /// Stores the output of a step in the saga's data.

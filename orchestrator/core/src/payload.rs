@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::data::{Path, Pick, only};
 use crate::definition::{Definition, Key};
+use crate::history::bounded;
 use crate::saga::Saga;
 use crate::status::StepStatus;
 
@@ -27,7 +28,7 @@ impl<'a> Payload<'a> {
             Key::Of(pick) => self.pick(pick),
         };
         match value {
-            Some(Value::String(text)) if !text.is_empty() => text,
+            Some(Value::String(text)) if !text.is_empty() => bounded(text),
             Some(Value::Number(number)) => number.to_string(),
             Some(Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => {
                 self.saga.id.to_string()

@@ -18,13 +18,18 @@ impl Transition<'_> {
         let id = progress_id(self.saga.id, &state.status);
         let Some(progress) = &self.definition.progress else { return };
         let Some(participant) = self.definition.participants.get(&progress.participant) else { return };
+        let value = Payload::new(self.definition, &self.saga).value(&progress.input);
+        // No decision depends on it: one that is too large is not sent.
+        if !self.may_send(&value) {
+            return self.note("the progress message is too large to be sent".to_owned());
+        }
         let payload = Payload::new(self.definition, &self.saga);
         self.effects.push(Effect::SendProgress {
             topic: participant.topic.clone(),
             key: payload.key(&participant.key),
             command: progress.command.clone(),
             id,
-            payload: payload.value(&progress.input),
+            payload: value,
         });
     }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::data::{OUTPUT_LIMIT, weight};
 use crate::history::{Subject, What, bounded};
 use crate::message::{Action, Outcome};
 use crate::outcome::FailureKind;
@@ -72,8 +71,8 @@ impl Transition<'_> {
         match action {
             Action::Execute => {
                 self.state_mut(step).happened = true;
-                if self.output(step).is_some() && weight(&data, OUTPUT_LIMIT) > OUTPUT_LIMIT {
-                    let error = format!("the data of the reply is larger than {OUTPUT_LIMIT} bytes");
+                if let Some(fault) = self.output(step).and_then(|_| self.oversize(&data)) {
+                    let error = format!("the data of the reply is {fault}");
                     self.record_attempt(step, attempt, What::Failed, &error);
                     return self.fail_step(step, FailureKind::Failed, Some(error));
                 }

@@ -1,5 +1,10 @@
 //! A transition of one saga: the state being changed, its effects so far, and the primitives that every rule uses.
 
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::data::{SENT_LIMIT, weight};
 use crate::decision::{Decision, Effect};
 use crate::definition::{Call, Definition, Step, Work};
 use crate::history::{Entry, Subject, What, bounded};
@@ -8,6 +13,9 @@ use crate::payload::Payload;
 use crate::saga::{ProgressState, Saga, StepOutcome, StepState, TimerKind};
 use crate::status::{Status, StepStatus};
 use crate::time::Timestamp;
+
+/// The reason of a step whose command can't be sent.
+const TOO_LARGE: &str = "command_too_large";
 
 /// A step of a saga, or its conclusion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +39,15 @@ pub(crate) struct Transition<'d> {
     pub(crate) saga: Saga,
     pub(crate) now: Timestamp,
     pub(crate) effects: Vec<Effect>,
+    /// The size of the effects, at most [`SENT_LIMIT`].
+    sent: usize,
     notes: Vec<String>,
     pub(crate) changed: bool,
 }
 
 impl<'d> Transition<'d> {
     pub(crate) fn new(definition: &'d Definition, saga: Saga, now: Timestamp) -> Self {
-        Self { definition, saga, now, effects: Vec::new(), notes: Vec::new(), changed: false }
+        Self { definition, saga, now, effects: Vec::new(), sent: 0, notes: Vec::new(), changed: false }
     }
 
     pub(crate) fn finish(mut self) -> Decision {
@@ -164,16 +174,77 @@ impl<'d> Transition<'d> {
         }
     }
 
-    /// Sends the next attempt of a step or of its compensation.
+    /// Returns true if a message with this payload can still be sent by this decision, and counts it.
+    pub(crate) fn may_send(&mut self, payload: &Value) -> bool {
+        let all = self.sent + weight(payload, SENT_LIMIT);
+        if all <= SENT_LIMIT {
+            self.sent = all;
+        }
+        all <= SENT_LIMIT
+    }
+
+    /// Sends the next attempt of a step or of its compensation. A command that is too large is refused, one that is too
+    /// large after the others of this decision is sent by the next one.
     pub(crate) fn send(&mut self, step: StepRef, action: Action) {
+        let Some(call) = self.call(step, action) else { return };
+        let payload = Payload::new(self.definition, &self.saga).value(&call.input);
+        if action == Action::Compensate {
+            self.begin_compensation(step);
+        }
+        if weight(&payload, SENT_LIMIT) > SENT_LIMIT {
+            return self.refuse_too_large(step, action);
+        }
+        if !self.may_send(&payload) {
+            return self.postpone(step, action);
+        }
+        let attempt = self.begin_attempt(step, action, call);
+        let effect = self.command(step, attempt, action, payload);
+        self.effects.extend(effect);
+    }
+
+    /// Records the outcome before a compensation, once.
+    fn begin_compensation(&mut self, step: StepRef) {
         let now = self.now;
-        let timeout = self.call(step, action).map(|call| call.timeout).unwrap_or_default();
         let state = self.state_mut(step);
-        if action == Action::Compensate && state.compensations == 0 {
+        if state.compensations == 0 && state.status != StepStatus::Compensating {
             state.attempts_before_reset = 0;
             let at = state.ended.unwrap_or(now);
             state.before_compensation = Some(StepOutcome { status: state.status, at, until: now });
         }
+    }
+
+    fn refuse_too_large(&mut self, step: StepRef, action: Action) {
+        let now = self.now;
+        let state = self.state_mut(step);
+        state.started.get_or_insert(now);
+        match action {
+            Action::Execute => state.attempts = state.attempts.saturating_add(1),
+            Action::Compensate => state.compensations = state.compensations.saturating_add(1),
+        }
+        let attempt = state.sent_attempts(action);
+        let why = format!("{TOO_LARGE}: its command has more than {SENT_LIMIT} bytes");
+        self.refuse(step, attempt, action, TOO_LARGE.to_owned(), &why);
+    }
+
+    /// Leaves an attempt to the next decision, which follows at once.
+    fn postpone(&mut self, step: StepRef, action: Action) {
+        let now = self.now;
+        let state = self.state_mut(step);
+        state.timer = Some((TimerKind::Retry, now.plus(Duration::from_millis(1))));
+        match action {
+            Action::Execute => {
+                state.status = StepStatus::Retrying;
+                state.started.get_or_insert(now);
+            }
+            Action::Compensate => state.status = StepStatus::Compensating,
+        }
+    }
+
+    /// Brings a step to the status of its next attempt, and returns the attempt's number.
+    fn begin_attempt(&mut self, step: StepRef, action: Action, call: &Call) -> u32 {
+        let now = self.now;
+        let timeout = call.timeout;
+        let state = self.state_mut(step);
         state.sent = None;
         state.timer = Some((TimerKind::Timeout, now.plus(timeout)));
         let (attempt, what) = match action {
@@ -191,24 +262,23 @@ impl<'d> Transition<'d> {
         };
         self.record_attempt(step, attempt, what, "");
         self.state_mut(step).sent = Some(now);
-        let effect = self.command(step, attempt, action);
-        self.effects.extend(effect);
+        attempt
     }
 
-    fn command(&self, step: StepRef, attempt: u32, action: Action) -> Option<Effect> {
+    fn command(&self, step: StepRef, attempt: u32, action: Action, payload: Value) -> Option<Effect> {
         let call = self.call(step, action)?;
         let participant = self.definition.participants.get(&call.participant)?;
         let name = self.state(step).name.clone();
-        let payload = Payload::new(self.definition, &self.saga);
+        let key = Payload::new(self.definition, &self.saga).key(&participant.key);
         Some(Effect::SendCommand {
             topic: participant.topic.clone(),
-            key: payload.key(&participant.key),
+            key,
             command: call.command.clone(),
             id: command_id(self.saga.id, &name, attempt, action),
             step: name,
             attempt,
             action,
-            payload: payload.value(&call.input),
+            payload,
         })
     }
 

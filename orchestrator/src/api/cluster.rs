@@ -34,6 +34,7 @@ pub(super) async fn throughput(
         "perMinute": { "started": series.started, "ended": series.endings },
         "viewLagMs": api.lag(),
         "thisInstance": this_instance.collect::<Map<_, Value>>(),
+        "messagesSetAside": api.context.status.messages_set_aside(),
         "groups": groups.iter().map(group).collect::<Vec<_>>(),
     })))
 }

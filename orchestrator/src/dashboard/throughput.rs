@@ -37,6 +37,7 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
                     } " "
                 }
             }
+            (set_aside(pages.api.context.status.messages_set_aside(), lang))
         }
         @match &cluster {
             Ok(cluster) => { (groups(&cluster.groups, lang)) (dead_letter_topics(&cluster.dead, lang)) }
@@ -44,6 +45,15 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
         }
     };
     Ok(Content { title, main })
+}
+
+/// How many messages this instance could not process; nothing while there are none.
+fn set_aside(messages: u64, lang: Lang) -> Markup {
+    html! { @if messages > 0 { p.banner.offends role="status" {
+        (lang.text("Messages that could not be processed and were set aside as dead letters, since the start:",
+            "Mensagens que não puderam ser processadas e foram postas de lado como mensagens mortas, desde o início:"))
+        " " strong { (lang.number(messages)) }
+    } } }
 }
 
 fn partition_state(state: &str, lang: Lang) -> &'static str {
@@ -187,4 +197,17 @@ fn dead_letter_topics(topics: &[DeadTopic], lang: Lang) -> Markup {
             } }
         }
     } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_set_aside_are_shown_in_both_languages_once_there_are_some() {
+        assert_eq!(set_aside(0, Lang::En).into_string(), "");
+        let text = set_aside(1_200, Lang::En).into_string();
+        assert!(text.contains("set aside") && text.contains("1,200"), "{text}");
+        assert!(set_aside(1, Lang::Pt).into_string().contains("postas de lado"));
+    }
 }

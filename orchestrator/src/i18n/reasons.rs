@@ -27,7 +27,16 @@ const TEMPLATES: &[Template] = &[
     template("refused, {text}", "recusado, {0}"),
     template("failed, {text}", "falhou, {0}"),
     template("the data of the reply is larger than {} bytes", "os dados da resposta têm mais de {0} bytes"),
+    template(
+        "the data of the reply is too large: the saga's data would have {} bytes, at most {}",
+        "os dados da resposta são grandes demais: os dados da saga teriam {0} bytes, no máximo {1}",
+    ),
     template("the answer is larger than {} bytes", "a resposta tem mais de {0} bytes"),
+    template(
+        "the answer is too large: the saga's data would have {} bytes, at most {}",
+        "a resposta é grande demais: os dados da saga teriam {0} bytes, no máximo {1}",
+    ),
+    template("{}: its command has more than {} bytes", "{0}: o comando tem mais de {1} bytes"),
     template("there is no such saga", "essa saga não existe"),
     template("the saga runs on {} version {}, not on {} version {}", "a saga usa {0} versão {1}, e não {2} versão {3}"),
     template("a repeated start", "início repetido"),

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use common::bounds::{Bounded as _, json_bytes};
 use common::http::Problem;
 use common::ids::OrderId;
 use common::money::Amount;
@@ -91,7 +92,7 @@ impl PlaceOrder {
                 quantity.ok_or_else(|| problem([(format!("/items/{n}/quantity"), "out of range".to_owned())]))?;
             Ok(Item { id: id.to_string(), name: item.name, amount_minor: item.amount.0, quantity })
         });
-        Ok(Placed {
+        let placed = Placed {
             order_id: id,
             customer_id,
             customer: self.customer,
@@ -101,7 +102,14 @@ impl PlaceOrder {
             delivery: self.delivery,
             warehouse: self.warehouse,
             created_at: now,
-        })
+        };
+        let bytes = json_bytes(&placed);
+        if bytes > Placed::MAX_BYTES {
+            let most = Placed::MAX_BYTES;
+            let detail = format!("The order is too long: {bytes} bytes as JSON, at most {most} are possible.");
+            return Err(Problem::unprocessable(detail));
+        }
+        Ok(placed)
     }
 }
 

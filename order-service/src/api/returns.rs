@@ -20,6 +20,7 @@ use crate::messages::{RETURN, RequestReturn};
 use crate::order::Order;
 use crate::order::parts::{Pieces, Return, ReturnStatus};
 use crate::rules::returnable::{NotReturnable, all_left, refund_for};
+use crate::rules::returns::merged;
 use crate::settings::Settings;
 
 /// The body of `POST /orders/{id}/returns`.
@@ -95,7 +96,7 @@ pub(super) async fn request_return(
         refund_for(&order, &items, Timestamp::now(), settings.returns.window).map_err(|why| conflict(&why))?;
         let why = reason(body.reason, settings.orders.max_text)?;
         tracing::info!(order_id = %id, %return_id, "a customer requests a return");
-        let value = RequestReturn { return_id, order_id: id, items, why };
+        let value = RequestReturn { return_id, order_id: id, items: merged(items), why };
         let request = OrderRequest { order_id: id, headers: &headers, kind: RETURN, value: &value };
         order = request.send(&context, move |order| find(order, return_id).is_some()).await?;
     }

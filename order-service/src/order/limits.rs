@@ -2,6 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The most lines of an order, whatever the settings.
+pub const MOST_ITEMS: usize = 500;
+/// The most characters of a text of a customer, whatever the settings.
+pub const MOST_CHARS: usize = 1_000;
+/// The most bytes of such a text: a character takes at most 6 in JSON.
+pub(crate) const TEXT: usize = 6 * MOST_CHARS;
+/// The most bytes of an id, a code or a warehouse's name.
+pub(crate) const NAME: usize = 400;
+
 /// `[orders]` of the settings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

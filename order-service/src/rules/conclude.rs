@@ -1,11 +1,13 @@
 //! The end of an order, as its saga reports it.
 
+use common::bounds::{TEXT_BYTES, shorten_any};
 use common::messages::{Reply, Unreadable};
 use common::time::Timestamp;
 
 use super::context::RuleContext;
 use super::notify::{self, NoticeSubject};
 use crate::messages::Conclude;
+use crate::order::bounds::{cut_payment, cut_shipment, cut_steps};
 use crate::order::notice::NoticeKind;
 use crate::order::parts::Payment;
 use crate::order::{Order, Status};
@@ -52,14 +54,15 @@ fn last_status(ending: &Conclude) -> Status {
     }
 }
 
-fn end(order: &mut Order, ending: Conclude, last: Status, now: Timestamp) {
+fn end(order: &mut Order, mut ending: Conclude, last: Status, now: Timestamp) {
+    shorten_any(&mut ending.reason, TEXT_BYTES);
     order.set_status(last, ending.reason, now);
     order.concluded_at = Some(now);
     order.to_be_shipped = false;
-    order.steps = ending.steps;
-    order.payment = ending.payment.or_else(|| order.payment.take());
+    order.steps = cut_steps(ending.steps);
+    order.payment = ending.payment.map(cut_payment).or_else(|| order.payment.take());
     // The shipment of an order that was compensated is cancelled.
-    order.shipment = ending.shipment.filter(|_| last == Status::Shipped);
+    order.shipment = ending.shipment.filter(|_| last == Status::Shipped).map(cut_shipment);
 }
 
 /// The notice of an ending. A fulfilled order has none: its saga requests the notice in a step of its own.

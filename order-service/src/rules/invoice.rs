@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::context::RuleContext;
 use crate::messages::{Confirm, Unconfirm};
+use crate::order::bounds::cut_payment;
 use crate::order::entity::{self, OrderEntity, Series};
 use crate::order::parts::{Invoice, InvoiceStatus, Payment};
 use crate::order::{Order, Status};
@@ -49,7 +50,7 @@ fn next_number(ctx: &mut RuleContext<'_, '_>) -> String {
 fn issue(order: &mut Order, number: String, payment: Option<Payment>, now: Timestamp) {
     let is_paid = payment.as_ref().is_some_and(Payment::is_approved);
     let status = if is_paid { InvoiceStatus::Paid } else { InvoiceStatus::Open };
-    order.payment = payment.or_else(|| order.payment.take());
+    order.payment = payment.map(cut_payment).or_else(|| order.payment.take());
     order.invoice = Some(Invoice { number, issued_at: now, status, voided_at: None });
     order.updated_at = now;
     if order.placed.delivery.is_some() {

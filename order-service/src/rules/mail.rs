@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::bounds::{TEXT_BYTES, shorten_any};
 use common::messages::Unreadable;
 use common::time::Timestamp;
 
@@ -34,6 +35,7 @@ pub(crate) fn record_attempt(ctx: &mut RuleContext<'_, '_>, report: &Mailed) -> 
 fn record(mailing: &mut Mailing, report: &Mailed, now: Timestamp) {
     mailing.tries = report.attempt;
     mailing.error.clone_from(&report.error);
+    shorten_any(&mut mailing.error, TEXT_BYTES);
     let is_too_old = now.since(mailing.notice.created_at) > GIVE_UP_AFTER;
     if report.outcome == Outcome::Failed && !is_too_old {
         let doublings = report.attempt.saturating_sub(1).min(10);

@@ -9,6 +9,7 @@ use super::context::RuleContext;
 use super::notice_text::{self, NoticeText};
 use crate::messages::{NOTICE, Notify};
 use crate::order::Order;
+use crate::order::bounds::cut_shipment;
 use crate::order::delivery::{Customer, Language};
 use crate::order::entity::OrderEntity;
 use crate::order::mailing::Mailing;
@@ -39,7 +40,7 @@ pub(crate) fn notify_fulfilled(ctx: &mut RuleContext<'_, '_>, command: Notify) -
         let kind = if command.shipment.is_some() { NoticeKind::Shipped } else { NoticeKind::Confirmed };
         // `order.conclude` sets the shipment again; the notice and the API need it before.
         if command.shipment.is_some() && order.is_underway() {
-            order.shipment = command.shipment;
+            order.shipment = command.shipment.map(cut_shipment);
         }
         notify(ctx, order, kind, NoticeSubject::Order);
         Reply::done()

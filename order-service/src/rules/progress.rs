@@ -4,6 +4,7 @@ use common::messages::Unreadable;
 
 use super::context::RuleContext;
 use crate::messages::Progress;
+use crate::order::bounds::cut_steps;
 
 /// Records the order's status and its saga's steps. A report that comes after the order's end, or after a report of a
 /// later status, is ignored.
@@ -15,7 +16,7 @@ pub(crate) fn progress(ctx: &mut RuleContext<'_, '_>, report: Progress) -> Resul
     ctx.update(order_id, |order, ctx| {
         if order.is_underway() && order.status < status {
             order.set_status(status, None, ctx.now);
-            order.steps = steps;
+            order.steps = cut_steps(steps);
         }
     })
 }

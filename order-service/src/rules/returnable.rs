@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use common::bounds::json_bytes;
 use common::time::Timestamp;
 
+use crate::order::bounds::{MOST_RETURNS, RETURNS_BYTES, is_refused_at_once};
 use crate::order::parts::{Pieces, Return, ReturnStatus};
 use crate::order::{Item, Order};
 
@@ -33,7 +35,8 @@ impl NotReturnable {
 /// The refund for these pieces, in minor units.
 ///
 /// # Errors
-/// The order is not fulfilled, it ended more than `window` ago, or not all of the pieces are left.
+/// The order is not fulfilled, it ended more than `window` ago, it has too many returns, or not all of the pieces are
+/// left.
 pub(crate) fn refund_for(
     order: &Order,
     pieces: &[Pieces],
@@ -50,6 +53,11 @@ pub(crate) fn refund_for(
     }
     if pieces.is_empty() {
         return Err(NotReturnable::all("nothing_left", "all items are returned or in a pending return"));
+    }
+    let returns = order.returns.iter().filter(|known| !is_refused_at_once(known)).count();
+    if returns >= MOST_RETURNS || json_bytes(&order.returns) > RETURNS_BYTES {
+        let detail = format!("an order can be returned in at most {MOST_RETURNS} parts, and this one has {returns}");
+        return Err(NotReturnable::all("too_many_returns", detail));
     }
     let mut left = left(order);
     for (index, wanted) in pieces.iter().enumerate() {

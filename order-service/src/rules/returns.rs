@@ -1,5 +1,8 @@
 //! Returns: a customer requests one, its own saga carries it out and reports its end.
 
+use std::collections::BTreeMap;
+
+use common::bounds::{TEXT_BYTES, shorten_any};
 use common::ids;
 use common::messages::{Reply, Unreadable};
 
@@ -8,13 +11,18 @@ use super::notify::{self, NoticeSubject};
 use super::returnable;
 use crate::messages::{ConcludeReturn, RETURN_REQUESTED, RequestReturn, ReturnRequested};
 use crate::order::Status;
+use crate::order::bounds::add_return;
 use crate::order::notice::NoticeKind;
-use crate::order::parts::{Return, ReturnStatus};
+use crate::order::parts::{Pieces, Return, ReturnStatus};
 
 /// Records a return and announces it, which starts its saga. A return that is not possible is recorded as refused, so
 /// that the API can report it.
 pub(crate) fn request_return(ctx: &mut RuleContext<'_, '_>, request: RequestReturn) -> Result<(), Unreadable> {
     let RequestReturn { return_id, order_id, items, why } = request;
+    if items.iter().any(|pieces| pieces.quantity == 0) {
+        return Err(Unreadable::Malformed("items.quantity: must be at least 1".to_owned()));
+    }
+    let items = merged(items);
     ctx.update(order_id, |order, ctx| {
         if order.returns.iter().any(|known| known.id == return_id) {
             return;
@@ -55,9 +63,23 @@ pub(crate) fn request_return(ctx: &mut RuleContext<'_, '_>, request: RequestRetu
                 known.outcome_reason = Some(refusal.code.to_owned());
             }
         }
-        order.returns.push(known);
+        add_return(order, known);
         order.updated_at = ctx.now;
     })
+}
+
+/// Each item once, with its quantities added up.
+pub(crate) fn merged(items: Vec<Pieces>) -> Vec<Pieces> {
+    let mut merged: Vec<Pieces> = Vec::new();
+    let mut places = BTreeMap::new();
+    for Pieces { id, quantity } in items {
+        let place = *places.entry(id.clone()).or_insert(merged.len());
+        match merged.get_mut(place) {
+            Some(known) => known.quantity = known.quantity.saturating_add(quantity),
+            None => merged.push(Pieces { id, quantity }),
+        }
+    }
+    merged
 }
 
 /// Ends a return, once. The last piece makes the whole order returned.
@@ -83,6 +105,7 @@ pub(crate) fn conclude_return(ctx: &mut RuleContext<'_, '_>, ending: ConcludeRet
         known.status = ending.status;
         known.ended_at = Some(ctx.now);
         known.outcome_reason = ending.reason;
+        shorten_any(&mut known.outcome_reason, TEXT_BYTES);
         order.updated_at = ctx.now;
         if returnable::is_returned(order) {
             order.set_status(Status::Returned, None, ctx.now);

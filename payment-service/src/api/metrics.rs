@@ -1,4 +1,4 @@
-//! `GET /metrics`: the health of this instance's providers, for Prometheus
+//! `GET /metrics`: the health of this instance's providers and the messages it set aside, for Prometheus
 //! (OpenMetrics 1.0, <https://github.com/prometheus/OpenMetrics>).
 
 use axum::extract::State;
@@ -26,11 +26,17 @@ type Labels = Vec<(&'static str, &'static str)>;
         body = String)))]
 pub(super) async fn show(State(context): State<Context<Settings>>) -> Result<Response, Problem> {
     let reports = context.settings.providers().map(|providers| providers.reports()).unwrap_or_default();
-    Ok(([(CONTENT_TYPE, TEXT)], text(reports).map_err(Problem::internal)?).into_response())
+    let set_aside = context.status.messages_set_aside();
+    Ok(([(CONTENT_TYPE, TEXT)], text(reports, set_aside).map_err(Problem::internal)?).into_response())
 }
 
-fn text(reports: Vec<ProviderReport>) -> Result<String, std::fmt::Error> {
-    let mut registry = Registry::with_prefix("payment_provider");
+fn text(reports: Vec<ProviderReport>, messages_set_aside: u64) -> Result<String, std::fmt::Error> {
+    let mut service = Registry::with_prefix("payment");
+    let set_aside = Counter::<u64>::default();
+    set_aside.inc_by(messages_set_aside);
+    let help = "Messages that could not be processed and were set aside as dead letters, since the start";
+    service.register("messages_set_aside", help, set_aside);
+    let registry = service.sub_registry_with_prefix("provider");
     let circuit = Family::<Labels, Gauge>::default();
     let failing = Family::<Labels, Gauge>::default();
     let calls = Family::<Labels, Counter>::default();
@@ -50,7 +56,7 @@ fn text(reports: Vec<ProviderReport>) -> Result<String, std::fmt::Error> {
     registry.register("calls", "Calls made", calls);
     registry.register("failed_calls", "Calls that failed technically", failed);
     let mut text = String::new();
-    encode(&mut text, &registry)?;
+    encode(&mut text, &service)?;
     Ok(text)
 }
 
@@ -72,13 +78,14 @@ mod tests {
             calls: 12,
             failed: 11,
         };
-        let text = text(vec![ProviderReport { kind: ProviderKind::Stripe, chosen: true, health }]).unwrap();
+        let text = text(vec![ProviderReport { kind: ProviderKind::Stripe, chosen: true, health }], 3).unwrap();
         for line in [
             "payment_provider_circuit_state{provider=\"stripe\",state=\"open\"} 1",
             "payment_provider_circuit_state{provider=\"stripe\",state=\"closed\"} 0",
             "payment_provider_consecutive_failures{provider=\"stripe\"} 10",
             "payment_provider_calls_total{provider=\"stripe\"} 12",
             "payment_provider_failed_calls_total{provider=\"stripe\"} 11",
+            "payment_messages_set_aside_total 3",
             "# EOF",
         ] {
             assert!(text.lines().any(|written| written == line), "{line} in {text}");

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// The most approvals that are kept; refunded ones are dropped first.
 const KEPT_APPROVALS: usize = 40;
+/// The most approvals of a payment. With as many that are not refunded, no further one is taken.
+pub(crate) const MOST_APPROVALS: usize = 200;
 
 /// An approval. The same one may be reported more than once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,11 @@ pub struct Approvals {
 }
 
 impl Approvals {
+    /// Returns true if no further approval can be added.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MOST_APPROVALS
+    }
+
     /// Returns true if this approval was received before.
     pub fn contains(&self, approval: &Approval) -> bool {
         self.list.iter().any(|known| known.is(approval))

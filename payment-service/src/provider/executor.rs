@@ -14,6 +14,7 @@ use super::port::{ChargeStatus, PaymentProvider, ProviderError};
 use crate::messages::{
     Operation, Outcome, PAYMENT_RESULT, PROVIDER_ANSWERED, PaymentResult, ProviderAnswered, Verdict,
 };
+use crate::text::cut;
 
 /// Makes the payments' calls to a provider.
 pub struct ProviderExecutor<P> {
@@ -92,7 +93,8 @@ fn failed(answer: ProviderAnswered, error: &ProviderError) -> ProviderAnswered {
         tracing::warn!(%order_id, ?operation, call, "the call to the provider did not succeed: {error}");
     }
     let retry_after_ms = error.retry_after().map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
-    ProviderAnswered { outcome, error: Some(error.to_string()), retry_after_ms, ..answer }
+    let error = cut(&error.to_string()).to_owned();
+    ProviderAnswered { outcome, error: Some(error), retry_after_ms, ..answer }
 }
 
 /// The id and the time of an answer.
@@ -116,7 +118,7 @@ impl Envelope {
         let (status, reason) = match status {
             Ok(ChargeStatus::Approved) => (Verdict::Approved, None),
             Ok(ChargeStatus::Authorized) => (Verdict::Authorized, None),
-            Ok(ChargeStatus::Declined(reason)) => (Verdict::Declined, reason),
+            Ok(ChargeStatus::Declined(reason)) => (Verdict::Declined, reason.map(|reason| cut(&reason).to_owned())),
             Ok(ChargeStatus::Open) => {
                 return self.answer(&ProviderAnswered { outcome: Outcome::Open, ..answer }, trace);
             }

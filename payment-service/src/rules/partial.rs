@@ -12,8 +12,11 @@ use crate::entity::status::Status;
 use crate::provider::call::Refund;
 use crate::text::cut;
 
-/// The most partial refunds of a payment.
+/// The most partial refunds of a payment that operators and `payment.refund` make.
 const MOST_PARTS: usize = 100;
+/// The most partial refunds of a payment. A saga's step has its own share: order-service takes at most
+/// as many returns of an order (`order-service/src/order/bounds.rs`).
+pub(crate) const MOST_PARTS_OF_ALL: usize = 200;
 /// The reason of the refusal of a partial refund of an unpaid payment.
 pub const NOT_PAID: &str = "not_paid";
 
@@ -79,6 +82,8 @@ impl Payment {
     /// Why this amount can't be refunded; `None` if it can.
     fn refusal_of(&self, amount_minor: i64, requester: Requester) -> Option<Refusal> {
         let left = self.refundable_minor();
+        let parts = self.partial_refunds.counted().count();
+        let too_many = |most| format!("a payment has at most {most} partial refunds");
         let too_large = || format!("at most {} can still be refunded", Amount(left));
         let refunded = matches!(self.status, Status::Refunding { .. } | Status::Refunded);
         let (reason, detail) = match requester {
@@ -94,9 +99,8 @@ impl Payment {
             }
             Requester::SagaStep if amount_minor > left => ("more_than_paid", too_large()),
             Requester::Caller if amount_minor > left => ("refund_too_large", too_large()),
-            Requester::SagaStep | Requester::Caller if self.partial_refunds.counted().count() >= MOST_PARTS => {
-                ("too_many_refunds", format!("a payment has at most {MOST_PARTS} partial refunds"))
-            }
+            Requester::Caller if parts >= MOST_PARTS => ("too_many_refunds", too_many(MOST_PARTS)),
+            Requester::SagaStep if parts >= MOST_PARTS_OF_ALL => ("too_many_refunds", too_many(MOST_PARTS_OF_ALL)),
             Requester::SagaStep | Requester::Caller => return None,
         };
         Some(Refusal { reason, detail })

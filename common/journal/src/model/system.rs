@@ -284,7 +284,11 @@ impl Protocol {
                 Output::StepDown(StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_)) => {
                     self.drop_producer(n, i)
                 }
-                Output::Execute(_) | Output::Abandon(_) | Output::SetAside { .. } | Output::Drained => {
+                Output::Execute(_)
+                | Output::Abandon(_)
+                | Output::SetAside { .. }
+                | Output::TimerHeld { .. }
+                | Output::Drained => {
                     unreachable!("no side effects, no drain, no message that can't be processed")
                 }
             }

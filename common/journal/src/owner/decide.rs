@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use vocabulary::messages::{Outgoing, Unreadable};
+use vocabulary::time::Timestamp;
 
 use super::inbox::{Inbox, Received};
 use super::timers::Timers;
@@ -28,8 +29,34 @@ pub(super) struct Decided {
     /// Estimated bytes of the outbox.
     pub(super) outbox_bytes: usize,
     pub(super) set_aside: Vec<Isolated>,
-    /// The only trigger of this batch, if that is a message.
-    pub(super) only: Option<(Arc<str>, i64)>,
+    pub(super) triggers: Triggers,
+}
+
+/// What a batch was decided about, to find the cause if it can't be appended.
+#[derive(Default)]
+pub(super) struct Triggers {
+    /// The number of messages, and 1 for the claim.
+    others: usize,
+    last: Option<(Arc<str>, i64)>,
+    /// The entities whose timers fired.
+    pub(super) timers: Vec<Key>,
+}
+
+impl Triggers {
+    /// The messages and timers among which the cause is. `positions` are those after the batch.
+    pub(super) fn failed(self, positions: &Positions) -> FailedBatch {
+        let Self { others, last, mut timers } = self;
+        if let (1, true, Some((topic, offset))) = (others, timers.is_empty(), last) {
+            return FailedBatch::Message { topic: topic.to_string(), offset };
+        }
+        if others == 0
+            && timers.len() == 1
+            && let Some(only) = timers.pop()
+        {
+            return FailedBatch::Timer(only);
+        }
+        FailedBatch::Several { before: positions.clone(), timers }
+    }
 }
 
 /// A message that was set aside.
@@ -69,7 +96,9 @@ impl<E: Entity> Decider<'_, E> {
     where
         H: Handler<Entity = E>,
     {
-        let suspicious = self.quarantine.is_suspicious(self.inbox.positions());
+        let is_suspect = |key| self.quarantine.suspects_timer(key);
+        let suspicious = self.quarantine.is_suspicious(self.inbox.positions())
+            || self.inbox.is_caught_up() && self.timers.next_due(env.now).is_some_and(is_suspect);
         let triggers = match (suspicious, claim_undecided) {
             (true, true) => 0,
             (true, false) => 1,
@@ -78,24 +107,22 @@ impl<E: Entity> Decider<'_, E> {
         let mut tx = Transaction::new(&mut self.cache.entities, env.store, self.partition);
         let mut positions = Positions::new();
         let mut set_aside = Vec::new();
-        let mut last = None;
-        let mut others = usize::from(claim_undecided);
+        let mut decided = Triggers { others: usize::from(claim_undecided), ..Triggers::default() };
         if claim_undecided {
             let _ = guarded(|| env.handler.decide(&mut tx, Trigger::Claimed, env.now)).map_err(StepDown::Failed)?;
         }
         let mut bytes = 0;
         let mut counted = Savepoint::default();
         for _ in 0..triggers {
-            let due = if self.inbox.is_caught_up() { self.timers.pop_due(env.now) } else { None };
+            let due = if self.inbox.is_caught_up() { pop_due(self.timers, self.quarantine, env.now) } else { None };
             if let Some(key) = due {
-                others += 1;
-                let _ =
-                    guarded(|| env.handler.decide(&mut tx, Trigger::Timer(&key), env.now)).map_err(StepDown::Failed)?;
+                decide_timer(env, &mut tx, &key)?;
+                decided.timers.push(key);
             } else if let Some((received, size)) = self.inbox.pop() {
                 let message = &received.message;
                 // A state may take over the content of a message.
                 bytes += size;
-                others += usize::from(last.is_some());
+                decided.others += 1;
                 if let Some(reason) = self.quarantine.reason(message) {
                     tx.send(env.handler.set_aside(message, &Unreadable::SetAside(reason.to_string())));
                     let topic = message.topic.to_string();
@@ -104,7 +131,7 @@ impl<E: Entity> Decider<'_, E> {
                     decide_message(env, &mut tx, &received)?;
                 }
                 positions.insert(message.topic.to_string(), message.offset.saturating_add(1));
-                last = Some((message.topic.clone(), message.offset));
+                decided.last = Some((message.topic.clone(), message.offset));
             } else {
                 break;
             }
@@ -120,9 +147,25 @@ impl<E: Entity> Decider<'_, E> {
         self.cache.evict_unchanged(&loaded, &dirty);
         self.inbox.advance(&positions);
         let outbox_bytes = outbox.iter().map(size_of).sum();
-        let only = last.filter(|_| others == 0);
-        Ok(Decided { positions, dirty, outbox, outbox_bytes, set_aside, only })
+        Ok(Decided { positions, dirty, outbox, outbox_bytes, set_aside, triggers: decided })
     }
+}
+
+/// The next entity whose timer is due. Held timers are dropped.
+fn pop_due(timers: &mut Timers, quarantine: &Quarantine, now: Timestamp) -> Option<Key> {
+    loop {
+        let key = timers.pop_due(now)?;
+        if !quarantine.holds_timer(&key) {
+            return Some(key);
+        }
+    }
+}
+
+/// Decides a timer. A panic ends the claim, and names the entity.
+fn decide_timer<H: Handler>(env: &Env<'_, H>, tx: &mut Transaction<'_, H::Entity>, key: &Key) -> Result<(), Ended> {
+    let decided = guarded(|| env.handler.decide(tx, Trigger::Timer(key), env.now));
+    let ended = |reason| Ended { reason: StepDown::Failed(reason), batch: Some(FailedBatch::Timer(key.clone())) };
+    decided.map(drop).map_err(ended)
 }
 
 /// Decides a message. The handler answers for an unreadable one, or one with damaged bytes; a panic ends the claim, and
@@ -139,7 +182,8 @@ fn decide_message<H: Handler>(
         return Ok(());
     }
     let before = tx.savepoint();
-    match guarded(|| env.handler.decide(tx, Trigger::Message(message), env.now)) {
+    let decided = guarded(|| message.check().and_then(|()| env.handler.decide(tx, Trigger::Message(message), env.now)));
+    match decided {
         Ok(Ok(())) => {}
         Ok(Err(reason)) => {
             tx.roll_back(before);

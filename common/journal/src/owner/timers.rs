@@ -34,6 +34,11 @@ impl Timers {
         self.queue.first().map(|(at, _)| *at)
     }
 
+    /// The entity whose timer is due next.
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<&Key> {
+        self.queue.first().filter(|(at, _)| *at <= now).map(|(_, key)| key)
+    }
+
     /// Removes and returns an entity whose timer is due.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<Key> {
         if self.next()? > now {

@@ -276,6 +276,7 @@ impl Run {
                 assert!(!wants(&instance.read, &id), "{id} is abandoned and still wanted");
                 assert!(instance.effects.remove(&id), "abandoned and never requested");
             }
+            Output::TimerHeld { key, reason } => panic!("the timer of {key} is held: {reason}"),
             Output::SetAside { topic, offset, reason } => panic!("{topic}/{offset} was set aside: {reason}"),
             Output::Drained => {
                 assert!(instance.appends.is_empty() && instance.sends.is_empty());

@@ -28,6 +28,8 @@ pub(super) enum Order {
     Bad,
 }
 
+vocabulary::bounded! { Order: 1_000 }
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 pub(super) struct Basket {
     pub(super) items: Vec<u8>,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vocabulary::messages::{Headers, Message, Outgoing, Unreadable};
 use vocabulary::time::Timestamp;
+use vocabulary::topics::INPUT_MAX_BYTES;
 
 use crate::core::Core;
 use crate::entity::{Entity, Intent, Key};
@@ -64,6 +65,10 @@ impl Handler for Accounts {
             }
         };
         assert_ne!(what, "panic", "the handler can't cope with {key}");
+        assert_ne!((&*key, &*what), ("broken", "fired"), "the handler can't wake it");
+        if (&*key, &*what) == ("wide", "fired") {
+            tx.send(Outgoing::event("done", &key, "done", "1", "s", now, &"x".repeat(INPUT_MAX_BYTES)));
+        }
         if what == "refuse" {
             tx.refuse(format!("{key} is not as it was"));
             return Ok(());
@@ -142,14 +147,19 @@ impl Bench {
 
     /// Claims again after a step-down; the view has applied the inputs before offset `next`.
     pub(super) fn claim_again(&mut self, next: i64) {
+        let positions = Positions::from([("in".to_owned(), next)]);
+        self.claim_with(Snapshot { positions, ..Snapshot::default() });
+        self.next.insert("in", next);
+    }
+
+    /// Claims again after a step-down, and loads this snapshot.
+    pub(super) fn claim_with(&mut self, snapshot: Snapshot<Account>) -> Vec<String> {
         self.in_flight.clear();
         self.input(Input::Assigned { nonce: Uuid::max(), instance: "me".into() });
         let head = self.in_flight.remove(0).head();
         let end = self.end;
         assert_eq!(self.read_back(head), [format!("load {end}")]);
-        let positions = Positions::from([("in".to_owned(), next)]);
-        self.input(Input::Loaded(Snapshot { positions, ..Snapshot::default() }));
-        self.next.insert("in", next);
+        self.input(Input::Loaded(snapshot))
     }
 
     /// Gives an input, lets the worker decide, and describes its outputs.
@@ -186,6 +196,7 @@ impl Bench {
             Output::Execute(intent) => format!("execute {}", intent.id),
             Output::Abandon(id) => format!("abandon {id}"),
             Output::SetAside { topic, offset, reason } => format!("set aside {topic}/{offset}: {reason}"),
+            Output::TimerHeld { key, reason } => format!("timer held {key}: {reason}"),
             Output::Drained => "drained".to_owned(),
             Output::StepDown(StepDown::ForeignClaim) => "step down: a foreign claim".to_owned(),
             Output::StepDown(StepDown::Failed(why)) => format!("step down: {why}"),

@@ -3,8 +3,9 @@
 use vocabulary::messages::Damage;
 use vocabulary::topics::INPUT_MAX_BYTES;
 
-use super::bench::Bench;
-use crate::interface::Input;
+use super::bench::{Account, Bench, account};
+use crate::error::Failure;
+use crate::interface::{Input, Snapshot};
 use crate::limits::Limits;
 use crate::record::Positions;
 
@@ -42,7 +43,8 @@ fn a_message_at_which_the_handler_panics_is_set_aside() {
 
 #[test]
 fn a_message_that_would_send_too_much_is_set_aside() {
-    let long = format!("a {}", "x".repeat(INPUT_MAX_BYTES));
+    // The account is the key and in the text of what is sent.
+    let long = format!("{} +", "a".repeat(INPUT_MAX_BYTES / 2));
     let mut bench = Bench::owner();
     let outputs = bench.receive(&long);
     assert!(outputs[0].contains("longer than topic done takes"), "{outputs:?}");
@@ -50,6 +52,62 @@ fn a_message_that_would_send_too_much_is_set_aside() {
     let outputs = bench.receive(&long);
     assert!(outputs[0].starts_with("set aside in/0: a message of"), "{outputs:?}");
     assert_eq!(bench.entry(0).positions, Positions::from([("in".to_owned(), 1)]));
+}
+
+#[test]
+fn a_message_over_the_bounds_of_all_messages_is_a_dead_letter_and_undecided() {
+    let mut bench = Bench::owner();
+    let long = format!("a {}", "x".repeat(INPUT_MAX_BYTES));
+    assert_eq!(bench.receive(&long), ["append"]);
+    let entry = bench.entry(0);
+    assert_eq!((entry.entities.len(), &*entry.outbox[0].topic), (0, "in.dlq"));
+    let reason = entry.outbox[0].headers.get("__streams.errors.message").unwrap();
+    assert!(reason.starts_with("the message has"), "{reason}");
+}
+
+/// Entities whose timers are due at 10.
+fn waking(keys: &[&str]) -> Snapshot<Account> {
+    let open = keys.iter().map(|key| ((*key).to_owned(), account(&[], Some(10)))).collect();
+    Snapshot { open, ..Snapshot::default() }
+}
+
+#[test]
+fn a_timer_at_which_the_handler_panics_is_held_and_the_others_fire() {
+    let mut bench = Bench::owner();
+    let outputs = bench.advance_to(10);
+    assert_eq!(outputs, Vec::<String>::new());
+    bench.core.handle(Input::Failed(Failure::Stalled), &mut Vec::new());
+    let outputs = bench.claim_with(waking(&["broken", "fine"]));
+    let [.., held, down] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert!(held.starts_with("timer held broken: the handler panicked"), "{held}");
+    assert!(down.starts_with("step down: the handler panicked"), "{down}");
+    let outputs = bench.claim_with(waking(&["broken", "fine"]));
+    assert_eq!(outputs.last().map(String::as_str), Some("append"), "{outputs:?}");
+    let keys: Vec<_> = bench.entry(0).entities.iter().map(|write| &*write.key).collect();
+    assert_eq!(keys, ["fine"]);
+    assert_eq!(bench.receive("broken see"), Vec::<String>::new(), "in flight");
+}
+
+#[test]
+fn a_timer_that_would_send_too_much_is_found_among_others() {
+    let mut bench = Bench::owner();
+    bench.advance_to(10);
+    bench.core.handle(Input::Failed(Failure::Stalled), &mut Vec::new());
+    let outputs = bench.claim_with(waking(&["fine", "wide", "well"]));
+    assert!(outputs.last().unwrap().contains("longer than topic done takes"), "{outputs:?}");
+    // Now each is decided alone, in the order of their keys; the first record is in flight.
+    let outputs = bench.claim_with(waking(&["fine", "wide", "well"]));
+    assert_eq!(outputs.last().map(String::as_str), Some("append"), "{outputs:?}");
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        if bench.in_flight.is_empty() {
+            break;
+        }
+        all.extend(bench.land());
+    }
+    assert!(all.iter().any(|output| output.starts_with("timer held wide: a message of")), "{all:?}");
+    let outputs = bench.claim_with(waking(&["wide"]));
+    assert!(!outputs.iter().any(|output| output == "append" || output.starts_with("step down")), "{outputs:?}");
 }
 
 #[test]

@@ -327,6 +327,10 @@ where
                 tracing::error!(topic, partition = self.partition, offset, "message set aside: {reason}");
                 self.shared.status.set_aside();
             }
+            (Output::TimerHeld { key, reason }, _) => {
+                tracing::error!(key, partition = self.partition, "timer held until a restart: {reason}");
+                self.shared.status.hold_timer();
+            }
             (Output::Drained, _) if self.lifecycle.is_revoking() => self.release(),
             (Output::Drained, _) => {}
             (Output::Claimed(positions), Some(claim)) => {

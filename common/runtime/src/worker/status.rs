@@ -41,8 +41,9 @@ pub struct Status {
     pub(super) last_contact: AtomicI64,
     pub(super) applied: Arc<Applied>,
     lag_limit: Duration,
-    /// Messages that this instance set aside, since its start.
+    /// Messages that this instance set aside, and timers that it no longer decides, since its start.
     set_aside: AtomicU64,
+    timers_held: AtomicU64,
     fatal: watch::Sender<Option<String>>,
     stopping: AtomicBool,
     halted: AtomicBool,
@@ -63,6 +64,7 @@ impl Status {
             applied,
             lag_limit,
             set_aside: AtomicU64::new(0),
+            timers_held: AtomicU64::new(0),
             fatal: watch::channel(None).0,
             stopping: AtomicBool::new(false),
             halted: AtomicBool::new(false),
@@ -127,6 +129,16 @@ impl Status {
     /// Counts a message that was set aside.
     pub(super) fn set_aside(&self) {
         self.set_aside.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a timer that is no longer decided.
+    pub(super) fn hold_timer(&self) {
+        self.timers_held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many messages this instance set aside since its start.
+    pub fn messages_set_aside(&self) -> u64 {
+        self.set_aside.load(Ordering::Relaxed)
     }
 
     /// How far the view is behind the records read.
@@ -206,12 +218,17 @@ impl Status {
             Ok(format!("{} ms behind", lag.as_millis()))
         };
         checks.insert("view".to_owned(), view);
-        let set_aside = self.set_aside.load(Ordering::Relaxed);
+        let set_aside = self.messages_set_aside();
         if set_aside > 0 {
             checks.insert(
                 "messages set aside".to_owned(),
                 Ok(format!("{set_aside} since the start: see the .dlq topics")),
             );
+        }
+        let timers_held = self.timers_held.load(Ordering::Relaxed);
+        if timers_held > 0 {
+            let text = format!("{timers_held} since the start: see the log for their entities, and restart");
+            checks.insert("timers held".to_owned(), Ok(text));
         }
         if self.is_stopping() {
             checks.insert("process".to_owned(), Err("stopping".to_owned()));

@@ -58,16 +58,17 @@ fn reserved_pieces_can_not_be_removed() {
 }
 
 #[test]
-fn a_count_is_accepted_and_a_shortfall_recorded() {
+fn a_count_below_the_reserved_quantity_is_accepted_and_reported() {
     let mut warehouse = TestWarehouse::new();
     warehouse.reserve(ORDER, &[(DAY_ONE, 8)]);
+    warehouse.events.clear();
     warehouse.change("c1", "count", 6);
     assert_eq!((warehouse.count(DAY_ONE), warehouse.stock(DAY_ONE).available()), ((6, 8), 0));
-    assert_eq!(find_change(&warehouse, "c1").moved, -4);
-    warehouse.confirm();
-    let found: Vec<_> = warehouse.memory.states().filter_map(|(_, state)| state.change()).collect();
-    let shortfall = found.iter().find(|change| change.order.is_some()).expect("a shortfall");
-    assert_eq!((shortfall.moved, shortfall.order.as_deref(), warehouse.count(DAY_ONE)), (2, Some(ORDER), (0, 0)));
+    assert_eq!((warehouse.stock(DAY_ONE).missing(), find_change(&warehouse, "c1").moved), (2, -4));
+    warehouse.change("c2", "count", 7);
+    let [(topic, shortfall)] = warehouse.events.as_slice() else { panic!("{:?}", warehouse.events) };
+    assert_eq!((&**topic, &shortfall["onHand"], &shortfall["reserved"]), ("stock-events", &6.into(), &8.into()));
+    assert!(shortfall.get("orderId").is_none(), "no order is confirmed yet");
 }
 
 #[test]
@@ -111,12 +112,13 @@ fn a_count_is_set_once_per_request() {
 }
 
 #[test]
-fn a_count_below_what_is_reserved_leaves_nothing_available_and_never_goes_below_zero() {
+fn a_count_below_what_is_reserved_leaves_nothing_available_and_reserves_nothing() {
     let mut warehouse = TestWarehouse::new();
     warehouse.reserve(ORDER, &[(DAY_ONE, 6)]);
     warehouse.set("s1", DAY_ONE, 4);
     assert_eq!((warehouse.count(DAY_ONE), warehouse.stock(DAY_ONE).available()), ((4, 6), 0));
     assert_eq!(reason(&warehouse.reserve(OTHER, &[(DAY_ONE, 1)])), "out_of_stock");
-    assert!(is_ok(&warehouse.confirm()), "a reservation can be confirmed");
-    assert_eq!(warehouse.count(DAY_ONE), (0, 0));
+    assert_eq!(reason(&warehouse.confirm()), "stock_shortfall");
+    assert!(is_ok(&warehouse.release()));
+    assert_eq!(warehouse.count(DAY_ONE), (4, 0));
 }

@@ -132,6 +132,25 @@ fn a_confirm_takes_the_stock_out_once() {
 }
 
 #[test]
+fn a_confirm_for_which_a_count_left_too_few_pieces_is_refused_and_reported() {
+    let mut warehouse = TestWarehouse::new();
+    warehouse.reserve(OTHER, &[(DAY_ONE, 4)]);
+    warehouse.reserve(ORDER, &[(DAY_ONE, 3), (CAMPING, 1)]);
+    warehouse.change("c1", "count", 2);
+    warehouse.events.clear();
+    let refused = warehouse.confirm();
+    assert_eq!(reason(&refused), "stock_shortfall");
+    assert_eq!(refused["detail"], format!("item {DAY_ONE} (day-one): 3 reserved, 2 left"));
+    let [(_, shortfall)] = warehouse.events.as_slice() else { panic!("{:?}", warehouse.events) };
+    assert_eq!((&shortfall["orderId"], &shortfall["itemId"]), (&ORDER.into(), &DAY_ONE.into()));
+    assert_eq!((warehouse.count(DAY_ONE), warehouse.count(CAMPING)), ((2, 7), (2, 1)), "nothing was taken out");
+    warehouse.change("c2", "count", 10);
+    assert_eq!(warehouse.confirm(), refused, "a repeated command gets the same reply, though the pieces were found");
+    assert!(is_ok(&warehouse.release()));
+    assert_eq!((warehouse.count(DAY_ONE), warehouse.count(CAMPING)), ((10, 4), (2, 0)));
+}
+
+#[test]
 fn a_confirm_needs_a_reservation() {
     let mut warehouse = TestWarehouse::new();
     assert_eq!(reason(&warehouse.confirm()), "unknown_reservation");

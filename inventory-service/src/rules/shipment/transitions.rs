@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use common::bounds::{TEXT_BYTES, shorten, shorten_any};
 use common::messages::{Headers, Reply};
 use common::time::Timestamp;
 use serde_json::json;
 
+use crate::bounds::NAME;
 use crate::entity::shipment::{HistoryEntry, Shipment, ShipmentStatus};
 use crate::messages::{CarrierAnswered, CarrierOutcome};
 use crate::rules::calendar::Shipping;
@@ -16,12 +18,15 @@ const HISTORY: usize = 32;
 const MOST_DOUBLINGS: u32 = 6;
 
 impl Shipment {
-    /// Adds an entry to the history. A full one drops its oldest entry of a failed call; stages of the delivery stay.
+    /// Adds an entry to the history. A full one drops its oldest entry of a failed call, else of a cancellation; stages
+    /// of the delivery stay.
     pub(super) fn record(&mut self, entry: HistoryEntry) {
         if self.history.len() >= HISTORY {
             let is_call =
                 |entry: &HistoryEntry| matches!(entry.status, ShipmentStatus::Requested | ShipmentStatus::Failed);
-            if let Some(oldest) = self.history.iter().position(is_call) {
+            let is_cancellation = |entry: &HistoryEntry| entry.status == ShipmentStatus::Cancelled;
+            let oldest = self.history.iter().position(is_call);
+            if let Some(oldest) = oldest.or_else(|| self.history.iter().position(is_cancellation)) {
                 self.history.remove(oldest);
             }
         }
@@ -114,11 +119,13 @@ impl Shipment {
     /// Handles the carrier's answer; returns the reply to the waiting command. Answers to earlier calls change nothing.
     pub(super) fn carrier_answered(
         &mut self,
-        answer: CarrierAnswered,
+        mut answer: CarrierAnswered,
         shipping: &Shipping,
         now: Timestamp,
     ) -> Option<Reply> {
-        let error = answer.error.unwrap_or_else(|| "the carrier gave no reason".to_owned());
+        shorten_any(&mut answer.tracking_number, NAME);
+        let mut error = answer.error.unwrap_or_else(|| "the carrier gave no reason".to_owned());
+        shorten(&mut error, TEXT_BYTES);
         let is_awaited = self.status == ShipmentStatus::Requested && answer.call == self.calls;
         let is_void_awaited = self.void_due.is_some() && answer.call == self.void_calls;
         match answer.outcome {

@@ -37,7 +37,8 @@ fn a_text_of_the_engine_is_translated_with_its_values() {
 }
 
 /// A text that the engine writes in several pieces is listed whole, and its pieces here.
-const PIECES: [&str; 2] = ["{} {}", "{} is {}{}: there is nothing to retry"];
+const PIECES: [&str; 4] =
+    ["{} {}", "{} is {}{}: there is nothing to retry", "the data of the reply is {}", "the answer is {}"];
 
 #[test]
 fn every_text_of_the_engine_has_a_translation() {

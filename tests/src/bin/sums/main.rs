@@ -10,9 +10,10 @@ use common::journal::{Entity, Handler, NoSideEffect, Transaction, Trigger};
 use common::messages::{Outgoing, Unreadable};
 use common::service::{Context, NoExecutor, Program, main as run};
 use common::time::Timestamp;
+use common::topics::INPUT_MAX_BYTES;
 use common::view::{Row, Rows};
 use serde::{Deserialize, Serialize};
-use tests::sums::{COMMANDS, Command, RESULTS, Sum, key};
+use tests::sums::{COMMANDS, Command, PANICS, RESULTS, SENDS_TOO_MUCH, Sum, key};
 
 fn main() -> ExitCode {
     run::<Sums>()
@@ -69,12 +70,16 @@ impl Handler for Summing {
     ) -> Result<(), Unreadable> {
         let Trigger::Message(message) = trigger else { return Ok(()) };
         let command: Command = message.json()?;
+        assert_ne!(command.n, PANICS, "this handler can't process {command:?}");
         let entity = key(&command.account);
         let before = tx.get(&entity).map_or_else(Sum::default, |account| account.0);
         let sum = before.plus(command.n);
         tx.put(entity, Account(sum));
         let id = ids::derive(&[&message.id(), "sum"]).to_string();
-        let result = command.result(sum);
+        let mut result = command.result(sum);
+        if command.n == SENDS_TOO_MUCH {
+            result.account = "x".repeat(INPUT_MAX_BYTES);
+        }
         tx.send(Outgoing::event(RESULTS, &command.account, "sums.summed", id, &command.account, now, &result));
         Ok(())
     }

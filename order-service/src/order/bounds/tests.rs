@@ -1,0 +1,235 @@
+//! The largest order, and the largest record and messages that a decision about it makes.
+
+use common::bounds::{Bounded as _, json_bytes};
+use common::ids::OrderId;
+use common::journal::Limits;
+use common::time::Timestamp;
+use common::topics;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::fixture::{Shop, message, pieces};
+use crate::messages::{CONCLUDE, Conclude, PLACE, RETURN, RequestReturn, ReturnRequested};
+use crate::order::delivery::{Customer, Language};
+use crate::order::entity::{OrderEntity, Series};
+use crate::order::mailing::{Mailing, Outcome};
+use crate::order::notice::{Notice, NoticeKind, NoticeRecord, Recipient};
+use crate::order::parts::{Cancellation, Change, Invoice, InvoiceStatus};
+use crate::order::status::Status;
+
+const TIME: Timestamp = Timestamp(1_700_000_000_000);
+/// More than the bytes of the headers and the key of any message of the service.
+const ENVELOPE: usize = 8 * KIB;
+/// More than the bytes of a template without its values.
+const TEMPLATE: usize = 4 * KIB;
+
+fn text(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+/// At least as long as any order that is taken in: one of its texts has all the bytes that it may have.
+fn largest_placed() -> Placed {
+    Placed {
+        order_id: OrderId(Uuid::nil()),
+        customer_id: Uuid::nil(),
+        customer: Some(Customer { name: text(Placed::MAX_BYTES), email: text(NAME), language: Some(Language::Pt) }),
+        amount_minor: i64::MIN,
+        currency: text(NAME),
+        items: Vec::new(),
+        delivery: None,
+        warehouse: Some(text(NAME)),
+        created_at: TIME,
+    }
+}
+
+/// All returns together: the last one was taken when the others had just no more than the bound.
+fn largest_returns() -> Vec<Return> {
+    let of = |why: usize| Return {
+        id: Uuid::nil(),
+        status: ReturnStatus::Requested,
+        items: Vec::new(),
+        refund_minor: i64::MIN,
+        why: text(why),
+        requested_at: TIME,
+        ended_at: Some(TIME),
+        outcome_reason: Some(text(TEXT_BYTES)),
+    };
+    let mut all: Vec<Return> = (0..MOST_RETURNS + KEPT_REFUSED).map(|_| of(0)).collect();
+    all.push(of(RETURNS_BYTES + RequestReturn::MAX_BYTES));
+    all
+}
+
+fn largest_shipment() -> Shipment {
+    let name = || Some(text(NAME));
+    Shipment { shipment_id: name(), carrier: name(), method: name(), tracking_number: name(), estimated_date: name() }
+}
+
+fn largest_order() -> Order {
+    let step = || Step {
+        step: text(NAME),
+        label: Some(text(NAME)),
+        status: text(NAME),
+        started_at: Some(TIME),
+        ended_at: Some(TIME),
+        attempts: u32::MAX,
+        reason: Some(text(TEXT_BYTES)),
+    };
+    let change = |status: &Status| Change { at: TIME, status: *status, reason: Some(text(TEXT_BYTES)) };
+    let notice = NoticeRecord { kind: NoticeKind::ReturnRefused, return_id: Some(Uuid::nil()), at: TIME };
+    Order {
+        placed: largest_placed(),
+        status: Status::PaymentNotCompleted,
+        reason: Some(text(TEXT_BYTES)),
+        updated_at: TIME,
+        to_be_shipped: true,
+        concluded_at: Some(TIME),
+        changes: Status::ALL.iter().map(change).collect(),
+        cancellation: Some(Cancellation { requested_at: TIME, why: text(crate::messages::Cancel::MAX_BYTES) }),
+        steps: (0..MOST_STEPS).map(|_| step()).collect(),
+        payment: Some(Payment {
+            status: text(NAME),
+            payment_id: Some(text(TEXT_BYTES)),
+            reference: Some(text(TEXT_BYTES)),
+        }),
+        invoice: Some(Invoice {
+            number: text(NAME),
+            issued_at: TIME,
+            status: InvoiceStatus::Open,
+            voided_at: Some(TIME),
+        }),
+        unconfirmed: true,
+        shipment: Some(largest_shipment()),
+        returns: largest_returns(),
+        // One of each kind for the order, and one of two kinds for each return.
+        notices: vec![notice; 6 + 2 * MOST_RETURNS],
+    }
+}
+
+fn largest_notice() -> Notice {
+    Notice {
+        notice_id: Uuid::nil(),
+        order_id: OrderId(Uuid::nil()),
+        kind: NoticeKind::ReturnRefused,
+        return_id: Some(Uuid::nil()),
+        language: Language::Pt,
+        to: Recipient { name: text(TEXT), email: text(NAME) },
+        subject: text(TEMPLATE + NAME),
+        // The customer's and each item's name once, the currency, and the texts of other services.
+        text: text(TEMPLATE + Placed::MAX_BYTES + 3 * NAME + 2 * TEXT_BYTES),
+        created_at: TIME,
+    }
+}
+
+#[test]
+fn the_largest_record_and_messages_fit() {
+    let notice = largest_notice();
+    let mailing = Mailing {
+        tries: u32::MAX,
+        outcome: Some(Outcome::Refused),
+        error: Some(text(TEXT_BYTES)),
+        ..Mailing::new(notice.clone(), TIME)
+    };
+    let request = ReturnRequested {
+        return_id: Uuid::nil(),
+        order_id: OrderId(Uuid::nil()),
+        customer_id: Uuid::nil(),
+        items: Vec::new(),
+        refund_minor: i64::MIN,
+        currency: text(NAME),
+        shipped: false,
+        warehouse: Some(text(NAME)),
+        why: text(RequestReturn::MAX_BYTES),
+        requested_at: TIME,
+    };
+    let messages = [json_bytes(&largest_placed()), json_bytes(&request), json_bytes(&notice), KIB];
+    for bytes in messages {
+        assert!(bytes + ENVELOPE <= topics::INPUT_MAX_BYTES, "{bytes}");
+    }
+    let order = OrderEntity::from(largest_order());
+    let mailing = OrderEntity::Mailing(Box::new(mailing));
+    let series = OrderEntity::Series(Series { last: u64::MAX });
+    let states: usize = [&order, &mailing, &series].into_iter().map(json_bytes).sum();
+    // A decision changes at most one entity of each kind, and sends at most one message of each kind.
+    let decision = states + messages.iter().map(|bytes| bytes + ENVELOPE).sum::<usize>();
+    let record = decision + 2 * Limits::default().batch_bytes;
+    assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");
+}
+
+#[test]
+fn a_hundred_and_first_return_is_refused_before_it_starts_a_saga() {
+    let mut shop = Shop::default();
+    let items = json!([{"id": "a", "name": "a", "amountMinor": 100, "quantity": 200}]);
+    let order = shop.place(&json!({"items": items, "amountMinor": 20_000}));
+    shop.conclude(order, &json!({"status": "confirmed"}));
+    for _ in 0..MOST_RETURNS {
+        assert_eq!(shop.request_return(order, &[("a", 1)]).status, ReturnStatus::Requested);
+    }
+    let refused = shop.request_return(order, &[("a", 1)]);
+    assert_eq!((refused.status, refused.outcome_reason.as_deref()), (ReturnStatus::Refused, Some("too_many_returns")));
+    assert_eq!(shop.sent_of(crate::messages::RETURN_REQUESTED).len(), MOST_RETURNS);
+}
+
+#[test]
+fn the_last_returns_refused_at_once_are_kept() {
+    let (mut shop, order) = Shop::with_fulfilled_order();
+    let taken = shop.request_return(order, &[("day", 1)]);
+    let refused: Vec<Uuid> = (0..50).map(|_| shop.request_return(order, &[("day", 9)]).id).collect();
+    let kept: Vec<Uuid> = shop.order(order).returns.iter().map(|known| known.id).collect();
+    assert_eq!(kept.first(), Some(&taken.id), "a return with a saga is never dropped");
+    assert_eq!(kept.split_first().unwrap().1, refused.split_at(50 - KEPT_REFUSED).1);
+}
+
+#[test]
+fn an_item_listed_twice_is_returned_as_one() {
+    let (mut shop, order) = Shop::with_fulfilled_order();
+    assert_eq!(
+        shop.request_return(order, &[("day", 1), ("tent", 1), ("day", 2)]).items,
+        pieces(&[("day", 3), ("tent", 1)])
+    );
+}
+
+#[test]
+fn longer_texts_of_customers_are_dead_letters() {
+    let id = OrderId::generate();
+    let (mut shop, known) = Shop::with_fulfilled_order();
+    let line = |name: usize| json!({"id": "a", "name": text(name), "amountMinor": 1, "quantity": 1});
+    let place =
+        |items: serde_json::Value| message("p", PLACE, id, &Shop::default().placed(id, &json!({ "items": items })));
+    let why = json!({"returnId": id, "orderId": known, "items": [], "why": text(RequestReturn::MAX_BYTES)});
+    for (message, fault) in [
+        (place(json!([line(TEXT + 1)])), "items.name: 6001 bytes"),
+        (place(vec![line(1); MOST_ITEMS + 1].into()), "items: 501 items"),
+        (place(vec![line(TEXT); 50].into()), "the value has"),
+        (message("r", RETURN, known, &why), "the value has"),
+        (
+            message(
+                "r",
+                RETURN,
+                known,
+                &json!({"returnId": id, "orderId": known, "items": [{"id": "day", "quantity": 0}],
+            "why": ""}),
+            ),
+            "items.quantity",
+        ),
+    ] {
+        let sent = shop.handle(&message);
+        let reason = sent[0].headers.get("__streams.errors.message").unwrap();
+        assert!(sent[0].topic == "order-commands.dlq" && reason.contains(fault), "{fault}: {reason}");
+    }
+}
+
+#[test]
+fn longer_texts_of_other_services_are_cut() {
+    let (mut shop, order) = Shop::with_order();
+    let long = text(300 * KIB);
+    let step = json!({"step": "s", "status": "refused", "reason": long});
+    let ending = json!({"orderId": order, "status": "cancelled", "reason": "r".repeat(2_000), "steps": vec![json!({"step": "s", "status": "done"}); 100]});
+    assert_eq!(shop.request(CONCLUDE, order, &ending)["outcome"], "ok");
+    let kept = shop.order(order);
+    assert_eq!(kept.steps.len(), MOST_STEPS);
+    assert!(kept.reason.is_some_and(|reason| reason.len() == TEXT_BYTES && reason.ends_with('…')));
+    assert!(json_bytes(&json!({ "steps": [step] })) < Conclude::MAX_BYTES);
+    let cut = cut_steps(vec![serde_json::from_value(step).unwrap()]);
+    assert_eq!(json_bytes(&cut[0].reason), TEXT_BYTES + 2);
+}

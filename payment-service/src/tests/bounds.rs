@@ -1,0 +1,145 @@
+//! The largest payment, the largest record and messages that a decision about it makes, and what is over a bound.
+
+use common::bounds::{KIB, json_bytes};
+use common::journal::Limits;
+use common::messages::{Headers, header};
+use common::time::Timestamp;
+use common::topics;
+use serde_json::json;
+
+use super::fixture::*;
+use crate::entity::approval::{Approval, Approvals, MOST_APPROVALS};
+use crate::entity::history::{Event, History};
+use crate::entity::partial_refund::{PartState, PartialRefund, PartialRefunds};
+use crate::entity::status::Status;
+use crate::entity::{Cancellation, CaptureState, Payment, Price, ProviderState, Terms};
+use crate::messages::{LONGEST_NAME, Verdict};
+use crate::provider::call::{Capture, ProviderKind};
+use crate::rules::partial::MOST_PARTS_OF_ALL;
+
+const TIME: Timestamp = Timestamp(1_700_000_000_000);
+/// More than the bytes of the headers and the key of any message of the service.
+const ENVELOPE: usize = 8 * KIB;
+/// The most bytes of a text that `text::cut` bounds: 200 characters of 6 bytes.
+const CUT: usize = 1_200;
+/// The most bytes of a header, with quotes escaped.
+const HEADER: usize = 512;
+
+fn text(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+fn headers() -> Headers {
+    let mut headers = Headers::default();
+    for name in [header::ID, header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION, header::TRACEPARENT] {
+        headers.push(name, text(HEADER));
+    }
+    headers
+}
+
+fn largest_payment() -> Payment {
+    let approval = Approval {
+        message: text(HEADER),
+        payment_id: Some(text(CUT)),
+        reference: Some(text(CUT)),
+        at: Some(TIME),
+        refunded_at: Some(TIME),
+    };
+    let part = PartialRefund {
+        id: text(CUT),
+        amount_minor: i64::MIN,
+        reason: Some(text(CUT)),
+        at: TIME,
+        state: PartState::Refused { reason: text(CUT), detail: text(CUT) },
+        calls: u32::MAX,
+        waiting: Some(headers()),
+    };
+    // An event is a sentence with at most two such texts.
+    let what = text(2 * CUT + 200).into();
+    let event = Event { at: TIME, what, unchanged: true, repeats: u32::MAX, last: Some(TIME) };
+    Payment {
+        order: order(),
+        status: Status::Unrequested { verdict: Verdict::Authorized, until: TIME },
+        terms: Some(Terms {
+            price: Price { amount_minor: i64::MIN, currency: text(LONGEST_NAME) },
+            capture: Capture::Manual,
+            method: Some(text(LONGEST_NAME)),
+        }),
+        provider: ProviderState {
+            kind: ProviderKind::Simulated,
+            reference: Some(text(LONGEST_NAME)),
+            refusal: Some(text(CUT)),
+            requests: u32::MAX,
+            queries: u32::MAX,
+        },
+        capture: CaptureState { amount_minor: Some(i64::MIN), calls: u32::MAX },
+        approvals: Approvals {
+            // The capture of an authorized payment adds one to a full list.
+            list: vec![approval; MOST_APPROVALS + 1],
+            refunded: usize::MAX,
+            refund_calls: u32::MAX,
+        },
+        // Those that count, as many that the provider refused after they counted, and the kept refused ones.
+        partial_refunds: PartialRefunds { list: vec![part; 2 * MOST_PARTS_OF_ALL + 20], refused: u32::MAX },
+        cancellation: Cancellation { due: Some(TIME), until: Some(TIME) },
+        waiting: Some(headers()),
+        trace: Some(text(HEADER)),
+        history: History(vec![event; 40]),
+    }
+}
+
+#[test]
+fn the_largest_record_and_messages_fit() {
+    // A reply has a reason and a detail, or the amounts.
+    let reply = 4 * CUT + ENVELOPE;
+    assert!(reply <= topics::INPUT_MAX_BYTES);
+    // A decision changes one payment and sends two replies, or puts a result back, whose quotes are escaped.
+    let decision = (json_bytes(&largest_payment()) + 2 * reply).max(2 * topics::INPUT_MAX_BYTES);
+    let record = decision + 2 * Limits::default().batch_bytes;
+    assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");
+}
+
+#[test]
+fn sagas_have_a_share_of_the_partial_refunds_of_their_own() {
+    let mut fixture = Fixture::approved();
+    for number in 0..100 {
+        assert_eq!(fixture.refund_part(&format!("r{number}"), Some(1)), []);
+    }
+    assert_eq!(refused(&reply(&fixture.refund_part("r100", Some(1)))), "too_many_refunds");
+    let part = |n: usize| json!({ "orderId": order(), "refundId": format!("018f3f2a-0000-7000-8000-{n:012x}"), "amountMinor": 1 });
+    for number in 0..100 {
+        assert_eq!(fixture.saga_command("payment.refund-part", &format!("s{number}"), &part(number)), [], "{number}");
+    }
+    let refusal = fixture.saga_command("payment.refund-part", "s100", &part(100));
+    assert_eq!(refused(&reply(&refusal)), "too_many_refunds");
+}
+
+#[test]
+fn the_approvals_are_bounded_and_one_too_many_is_a_dead_letter() {
+    let mut fixture = Fixture::pending();
+    fixture.result("declined");
+    for number in 0..MOST_APPROVALS {
+        assert_eq!(fixture.result_of(&format!("p{number}"), "approved"), []);
+    }
+    let before = fixture.payment().clone();
+    let sent = fixture.result_of("one more", "approved");
+    assert_eq!((sent.len(), &*sent[0].topic), (1, "payment-results.dlq"));
+    assert!(sent[0].headers.get("__streams.errors.message").unwrap().contains("200 approvals"));
+    assert_eq!(*fixture.payment(), before);
+}
+
+#[test]
+fn longer_values_and_names_are_dead_letters() {
+    let mut fixture = Fixture::new();
+    let request = json!({ "orderId": order(), "amountMinor": 1, "currency": text(1_001) });
+    let answer = json!({ "orderId": order(), "operation": "request", "call": 1, "outcome": "accepted",
+        "reference": text(1_001) });
+    let sent = [
+        fixture.saga_command("payment.request", "request", &request),
+        fixture.saga_command("payment.provider-answered", "answer", &answer),
+    ];
+    for (sent, fault) in sent.iter().zip(["currency: 1001 bytes", "reference: 1001 bytes"]) {
+        let reason = sent[0].headers.get("__streams.errors.message").unwrap();
+        assert!(sent[0].topic.ends_with(".dlq") && reason.contains(fault), "{fault}: {reason}");
+    }
+}

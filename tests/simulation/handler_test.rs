@@ -1,0 +1,141 @@
+//! A service's real handler with its entities, without the journal. It checks each decision: a message is decided or
+//! rejected as a whole, every state and message can be written and read again, and the record and the messages fit.
+
+use std::collections::BTreeMap;
+
+use common::blob::Json;
+use common::bounds::json_bytes;
+use common::journal::{Entity, Handler, Key, Memory, Transaction, Trigger};
+use common::messages::{Message, Outgoing, Unreadable, header};
+use common::time::Timestamp;
+use common::topics;
+
+use crate::kafka::{PARTITIONS, partitions};
+
+/// Bytes around a state in a record.
+const FRAME: usize = 32;
+/// More than the other bytes of a record: positions, numbers and names.
+const RECORD_OVERHEAD: usize = 16 * 1024;
+
+/// A service's handler with the entities of each partition.
+pub struct HandlerTest<'h, H: Handler> {
+    handler: &'h H,
+    entities: BTreeMap<i32, Memory<H::Entity>>,
+    now: Timestamp,
+}
+
+impl<'h, H: Handler> HandlerTest<'h, H> {
+    /// The handler after the claims of all partitions.
+    pub fn new(handler: &'h H) -> Self {
+        let mut test = Self { handler, entities: BTreeMap::new(), now: Timestamp(0) };
+        partitions().for_each(|partition| _ = test.decide(partition, Trigger::Claimed));
+        test
+    }
+
+    fn decide(&mut self, partition: i32, trigger: Trigger<'_>) -> Result<Vec<Outgoing>, Unreadable> {
+        let memory = self.entities.entry(partition).or_default();
+        let nothing = BTreeMap::new();
+        let mut tx = Transaction::over(memory, &nothing, partition, PARTITIONS);
+        let checked = if let Trigger::Message(message) = trigger { message.check() } else { Ok(()) };
+        let decided = checked.and_then(|()| self.handler.decide(&mut tx, trigger, self.now));
+        assert_eq!(tx.refused(), None, "{trigger:?} stops the process");
+        if decided.is_err() {
+            assert_eq!(tx.sent(), [], "a rejected message was processed in part");
+        }
+        let sent = tx.sent().to_vec();
+        decided.map(|()| sent)
+    }
+
+    /// The message is decided, or rejected without any effect.
+    pub fn take(&mut self, message: &Message) {
+        self.now = self.now.max(message.timestamp);
+        let before = self.states(message.partition);
+        match self.decide(message.partition, Trigger::Message(message)) {
+            Ok(sent) => self.assert_serializable(message.partition, &before, sent),
+            Err(reason) => {
+                assert_eq!(
+                    before,
+                    self.states(message.partition),
+                    "a rejected message was processed in part: {reason}"
+                );
+                match self.handler.unreadable(message, &reason) {
+                    Some(letter) => {
+                        assert_fits(0, std::slice::from_ref(&letter));
+                        assert_complete(message, letter);
+                    }
+                    None => assert_eq!(&*message.topic, topics::PAYMENT_RESULTS, "{reason}: the message is lost"),
+                }
+            }
+        }
+    }
+
+    /// Fires all timers until none is left. A timer that never advances fails the test.
+    pub fn fire_all(&mut self) {
+        for partition in partitions() {
+            let due = |states: &BTreeMap<Key, H::Entity>| {
+                let waking = states.iter().filter(|(_, state)| state.is_open());
+                waking.filter_map(|(key, state)| Some((state.wake_at()?, key.clone()))).min()
+            };
+            for _ in 0..200 {
+                let Some((at, key)) = due(&self.states(partition)) else { break };
+                self.now = self.now.max(at);
+                let before = self.states(partition);
+                let sent = self.decide(partition, Trigger::Timer(&key)).unwrap();
+                self.assert_serializable(partition, &before, sent);
+                let next = self.states(partition).get(&key).filter(|state| state.is_open()).and_then(Entity::wake_at);
+                assert_ne!(next, Some(at), "the timer of {key} does not advance");
+            }
+        }
+    }
+
+    fn states(&self, partition: i32) -> BTreeMap<Key, H::Entity> {
+        let states = self.entities.get(&partition).into_iter().flat_map(Memory::states);
+        states.map(|(key, state)| (key.clone(), state.clone())).collect()
+    }
+
+    /// Changed states and sent messages are equal after serialization and deserialization.
+    fn assert_serializable(&self, partition: i32, before: &BTreeMap<Key, H::Entity>, outbox: Vec<Outgoing>) {
+        let now = self.states(partition);
+        let removed =
+            before.keys().filter(|key| !now.contains_key(*key)).map(|key| 2 * key.len() + FRAME).sum::<usize>();
+        let changed: Vec<_> = now.into_iter().filter(|(key, state)| before.get(key) != Some(state)).collect();
+        let states = changed.iter().map(|(key, state)| json_bytes(state) + 2 * key.len() + FRAME).sum::<usize>();
+        assert_fits(states + removed, &outbox);
+        for (key, state) in changed {
+            let read: H::Entity = Json::of(&state).unwrap().read().unwrap_or_else(|e| panic!("{key}: {e}: {state:?}"));
+            assert_eq!(read, state, "{key} differs after a round trip");
+            let has_intents = !self.handler.intents(&key, &state).is_empty();
+            let open = has_intents && state.is_open();
+            let reported = has_intents && state.has_intents();
+            assert_eq!(open, reported, "{key}: its side effects would be lost");
+        }
+        for message in outbox {
+            assert!(message.partition.is_none_or(|to| (0..PARTITIONS).contains(&to)), "{message:?}");
+            let read: Outgoing = Json::of(&message).unwrap().read().unwrap();
+            assert_eq!(read, message, "the message differs after a round trip");
+        }
+    }
+}
+
+/// The record of a decision fits into the journal, and each message into its topic.
+fn assert_fits(states: usize, outbox: &[Outgoing]) {
+    for message in outbox {
+        let headers: usize = message.headers.0.iter().map(|(name, value)| name.len() + value.0.len() + 8).sum();
+        let key = message.key.as_ref().map_or(0, |key| key.0.len());
+        let bytes = message.value.bytes().map_or(0, <[u8]>::len) + key + headers + 64;
+        let limit = topics::max_bytes(&message.topic);
+        assert!(bytes <= limit, "a message of {bytes} bytes for {}", message.topic);
+    }
+    let record = states + json_bytes(outbox) + RECORD_OVERHEAD;
+    assert!(record <= topics::JOURNAL_MAX_BYTES, "a record of {record} bytes, {states} of them states");
+}
+
+/// A dead letter has the message's key, value and headers, or names what was cut, and the reason.
+fn assert_complete(message: &Message, letter: Outgoing) {
+    assert_eq!(&*letter.topic, topics::dead_letters(&message.topic));
+    if letter.headers.get(header::CUT).is_none() {
+        assert_eq!((&letter.key, letter.value.bytes()), (&message.key, message.value.as_deref()));
+        assert!(letter.headers.0.starts_with(&message.headers.0), "{letter:?}");
+    }
+    assert!(letter.headers.get("__streams.errors.message").is_some_and(|why| !why.is_empty()), "{letter:?}");
+}
