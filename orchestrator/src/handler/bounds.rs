@@ -103,7 +103,7 @@ fn saga() -> Saga {
 fn the_largest_record_and_messages_fit() {
     assert_eq!(SENT_LIMIT, COMMAND_BYTES, "participants read every command that the engine sends");
     const { assert!(EVENT_BYTES < DATA_LIMIT) };
-    assert!(SENT_LIMIT + ENVELOPE <= topics::INPUT_MAX_BYTES);
+    const { assert!(SENT_LIMIT + ENVELOPE <= topics::INPUT_MAX_BYTES) };
     let saga = json_bytes(&Entity::Saga(Box::new(saga())));
     // Together they execute and compensate each step at most once.
     let sent = DECISIONS * SENT_LIMIT + 2 * (STEPS + 1) * ENVELOPE;
