@@ -45,7 +45,7 @@ kafka_tool() { # CLASS ARG...
     -Dlog4j2.configurationFile="$ROOT/scripts/kafka/log4j2.properties" -cp "$KAFKA_LIBS/*" "$@"
 }
 
-kafka_command() { # produce TOPIC | consume TOPIC | topics | run CLASS
+kafka_command() { # produce TOPIC | consume TOPIC | topics | configs | run CLASS
   local what=${1:-} server=(--bootstrap-server "${KAFKA_BROKERS:-localhost:$KAFKA_PORT}")
   require_kafka
   case $what in
@@ -58,16 +58,19 @@ kafka_command() { # produce TOPIC | consume TOPIC | topics | run CLASS
       [[ -n ${2:-} ]] || die "Which topic? ./dev kafka consume TOPIC [--from-beginning]"
       kafka_tool org.apache.kafka.tools.consumer.ConsoleConsumer "${server[@]}" --topic "${@:2}"
       ;;
-    topics)
+    topics | configs)
       shift
-      [[ $# -gt 0 ]] || set -- --list
-      kafka_tool org.apache.kafka.tools.TopicCommand "${server[@]}" "$@"
+      [[ $# -gt 0 || $what == configs ]] || set -- --list
+      [[ $# -gt 0 ]] || set -- --describe --entity-type topics
+      # The services' messages contain commands that name the brokers.
+      [[ " $* " == *" --bootstrap-server "* ]] || set -- "${server[@]}" "$@"
+      if [[ $what == topics ]]; then kafka_tool org.apache.kafka.tools.TopicCommand "$@"; else kafka_tool kafka.admin.ConfigCommand "$@"; fi
       ;;
     run)
       [[ -n ${2:-} ]] || die "Which class? ./dev kafka run CLASS [ARG...]"
       kafka_tool "${@:2}"
       ;;
-    *) die "usage: ./dev kafka produce TOPIC | consume TOPIC [--from-beginning] | topics [ARG...] | run CLASS [ARG...]" ;;
+    *) die "usage: ./dev kafka produce TOPIC | consume TOPIC [--from-beginning] | topics [ARG...] | configs [ARG...] | run CLASS [ARG...]" ;;
   esac
 }
 

@@ -258,6 +258,7 @@ fn config<S>(settings: &Settings<S>) -> Config {
         replication: kafka.replication,
         group: kafka.group,
         session_timeout: kafka.session_timeout,
+        topic_check: kafka.topic_check,
         client: kafka.client,
         view: settings.view.directory.clone(),
         lag_limit: settings.view.lag_limit,

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use common::time::Timestamp;
-use common::view::{Row, Rows as _, ViewFile};
+use common::view::{Rebuild, Row, Rows as _, ViewFile};
 use orchestrator::entity::{Entity, saga_key};
 use orchestrator::filter::Filter;
 use orchestrator::stats::{self, Window};
@@ -26,7 +26,7 @@ const CUSTOMERS: u64 = 5_000;
 fn main() {
     let count: u64 = std::env::var("SAGAS").ok().map_or(100_000, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let file = ViewFile::open(folder.path(), SagaRows::SCHEMA, "bench").unwrap();
+    let file = ViewFile::open(folder.path(), SagaRows::SCHEMA, "bench", Rebuild::Possible).unwrap();
     let started = Instant::now();
     let now = fill(&file, count);
     let took = started.elapsed();
@@ -148,7 +148,7 @@ fn fill(file: &ViewFile, count: u64) -> i64 {
 /// Microseconds to write the rows of one state of a saga.
 fn transition_time(definition: &Definition) -> f64 {
     let folder = tempfile::tempdir().unwrap();
-    let file = ViewFile::open(folder.path(), SagaRows::SCHEMA, "bench").unwrap();
+    let file = ViewFile::open(folder.path(), SagaRows::SCHEMA, "bench", Rebuild::Possible).unwrap();
     let mut connection = file.connect(false).unwrap();
     let answers = ["ok", "ok", "approved", "ok", "ok"];
     let way: Vec<Saga> = (0..=answers.len()).map(|so_far| played(definition, &answers[..so_far])).collect();

@@ -22,6 +22,7 @@ mod statistics;
 mod stock;
 mod stripe;
 mod stripe_mock;
+mod topics;
 mod two_instances;
 mod unreadable;
 
@@ -120,6 +121,21 @@ const HOSTILE: Options =
 const UNREADABLE: Options =
     Options { name: "unreadable", instances: 1, settings: &[], result_timeout: None, definitions: &[], log: "info" };
 
+/// Topics with unsuitable settings, deleted records and added partitions. The final state is not checked: a journal is
+/// made anew.
+const TOPICS: Options = Options {
+    name: "topics",
+    instances: 1,
+    settings: &[
+        (Name::Payments, "PROVIDER__KIND", "manual"),
+        (Name::Payments, "KAFKA__TOPIC_CHECK", "1s"),
+        (Name::Orchestrator, "KAFKA__TOPIC_CHECK", "1s"),
+    ],
+    result_timeout: None,
+    definitions: &[],
+    log: "info",
+};
+
 /// Payments through the fake Stripe server.
 fn by_stripe() -> Result<Options> {
     let url: &'static str = Box::leak(tests::stripe::shared()?.url().into_boxed_str());
@@ -143,7 +159,7 @@ type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 const SIMULATED: &[&[(&str, Scenario)]] =
     &[endings::ALL, api::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL, orders::ALL];
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
     (DEFINITIONS, &[definitions::ALL]),
     (TWO_INSTANCES, &[two_instances::ALL]),
@@ -153,6 +169,7 @@ const GROUPS: [Group; 9] = [
     (OPENAPI, &[openapi::ALL]),
     (HOSTILE, &[hostile::ALL, hostile_results::ALL]),
     (UNREADABLE, &[unreadable::ALL]),
+    (TOPICS, &[topics::ALL]),
 ];
 
 fn main() -> ExitCode {
@@ -165,7 +182,7 @@ fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
     let computed: [Group; 2] = [(by_stripe()?, &[stripe::ALL]), (edge::options()?, &[edge::ALL, perimeter::ALL])];
     for (options, modules) in first.into_iter().chain(GROUPS).chain(computed) {
         let scenarios = modules.iter().copied().flatten().copied();
-        let checked = ![OPENAPI.name, HOSTILE.name, UNREADABLE.name].contains(&options.name);
+        let checked = ![OPENAPI.name, HOSTILE.name, UNREADABLE.name, TOPICS.name].contains(&options.name);
         let last = checked.then_some(("the_final_state_is_consistent", FINAL_STATE));
         for (name, scenario) in scenarios.chain(last) {
             let title = format!("{}::{name}", options.name);

@@ -20,4 +20,5 @@ pub mod segment;
 pub mod settings_doc;
 pub mod stripe;
 pub mod sums;
+pub mod topics;
 pub mod wait;

@@ -59,8 +59,8 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
             Input::Loaded(snapshot) => self.loaded(snapshot, out),
             Input::Failed(failure) => self.step_down(StepDown::Failed(failure), out),
             Input::Revoked => self.phase = Phase::Idle,
-            Input::Message(message) => self.with_owner(|owner| owner.inbox.enqueue(message, None)),
-            Input::Damaged(message, damage) => self.with_owner(|owner| owner.inbox.enqueue(message, Some(damage))),
+            Input::Message(message) => self.with_owner(|owner| owner.enqueue(message, None)),
+            Input::Damaged(message, damage) => self.with_owner(|owner| owner.enqueue(message, Some(damage))),
             Input::Delivered { offset } => self.with_owner(|owner| owner.delivered(offset)),
             Input::Idle => self.with_owner(|owner| owner.rest(out)),
             Input::Drain => self.with_owner(Owner::request_drain),
@@ -139,7 +139,8 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
     fn claim(&mut self, nonce: Uuid, instance: String, out: &mut Vec<Output<A>>) {
         if self.is_idle() {
             self.phase = Phase::Claiming { nonce, landed: None };
-            out.push(Output::Append(Arc::new(Record::Claim(Claim { nonce, instance }))));
+            let claim = Claim { nonce, instance, partitions: Some(self.partition.count) };
+            out.push(Output::Append(Arc::new(Record::Claim(claim))));
         }
     }
 

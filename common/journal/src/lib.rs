@@ -55,7 +55,7 @@ pub use handler::{Handler, Trigger};
 pub use interface::{Env, Input, Output, Snapshot};
 pub use limits::Limits;
 pub use memory::Memory;
-pub use record::{Claim, Entry, Head, Positions, Record, Write};
+pub use record::{Claim, Entry, Head, Positions, Record, Write, position_key, split_position_key};
 pub use rule::{Reader, Verdict};
 pub use store::Store;
 pub use transaction::Transaction;

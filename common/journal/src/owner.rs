@@ -10,7 +10,7 @@ mod timers;
 use std::sync::Arc;
 
 use vocabulary::blob::Json;
-use vocabulary::messages::Outgoing;
+use vocabulary::messages::{Damage, Message, Outgoing};
 use vocabulary::time::Timestamp;
 use vocabulary::topics;
 
@@ -111,6 +111,11 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             self.outbox.sent(offset, messages.len());
             out.push(Output::Send { offset, messages: Arc::new(messages) });
         }
+    }
+
+    /// Takes a message of an input, or what could be read of one.
+    pub(crate) fn enqueue(&mut self, message: Message, damage: Option<Damage>) {
+        self.inbox.enqueue(self.partition, message, damage);
     }
 
     /// When a timer can fire next. A timer that is due waits while nothing may be appended, and so must a worker that

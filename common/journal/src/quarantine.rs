@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vocabulary::messages::Message;
-
 use crate::entity::Key;
 use crate::error::Failure;
 use crate::record::Positions;
@@ -16,8 +14,8 @@ use crate::record::Positions;
 pub(crate) enum FailedBatch {
     /// One message alone is the cause.
     Message {
-        /// Its topic.
-        topic: String,
+        /// Its topic's partition, as in [`Positions`].
+        source: String,
         /// Its offset.
         offset: i64,
     },
@@ -49,8 +47,8 @@ impl Quarantine {
     /// Records why a batch ended a claim.
     pub(crate) fn record(&mut self, batch: FailedBatch, reason: &Failure) {
         match batch {
-            FailedBatch::Message { topic, offset } => {
-                self.isolated.insert((topic, offset), reason.clone());
+            FailedBatch::Message { source, offset } => {
+                self.isolated.insert((source, offset), reason.clone());
             }
             FailedBatch::Timer(key) => {
                 self.suspected_timers.remove(&key);
@@ -88,12 +86,12 @@ impl Quarantine {
         }
     }
 
-    /// Why this message is to be set aside; `None` for all others.
-    pub(crate) fn reason(&self, message: &Message) -> Option<&Failure> {
+    /// Why the message at an offset is to be set aside; `None` for all others.
+    pub(crate) fn reason(&self, source: &str, offset: i64) -> Option<&Failure> {
         if self.isolated.is_empty() {
             return None;
         }
-        self.isolated.get(&(message.topic.to_string(), message.offset))
+        self.isolated.get(&(source.to_owned(), offset))
     }
 
     /// Forgets what lies before these positions: it is decided durably.

@@ -10,8 +10,19 @@ use vocabulary::messages::Outgoing;
 
 use crate::entity::Key;
 
-/// The next offset to read of each input topic, in this worker's partition.
+/// The next offset to read of each input topic, in this worker's partition ([`position_key`]).
 pub type Positions = std::collections::BTreeMap<String, i64>;
+
+/// The name of a topic's partition in [`Positions`]: the topic; and of a partition beyond the `partitions` that every
+/// topic had when it was created, the topic and the partition, such as `payment-results/2`. No topic's name has a `/`.
+pub fn position_key(topic: &str, partition: i32, partitions: i32) -> String {
+    if partition < partitions { topic.to_owned() } else { format!("{topic}/{partition}") }
+}
+
+/// The topic and the partition of a name in the [`Positions`] of the worker of partition `own`.
+pub fn split_position_key(key: &str, own: i32) -> (&str, i32) {
+    key.split_once('/').and_then(|(topic, added)| Some((topic, added.parse().ok()?))).unwrap_or((key, own))
+}
 
 /// Messages to send, shared by the record and the producer.
 pub type Messages = Arc<Vec<Outgoing>>;
@@ -55,6 +66,10 @@ pub struct Claim {
     pub nonce: Uuid,
     /// The instance that claims, for operators who read the journal.
     pub instance: String,
+    /// How many partitions every topic has by its settings: the count with which the journal is written. `None` in
+    /// journals of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<i32>,
 }
 
 /// The decisions about a batch: states, messages and positions, durable together.
@@ -187,8 +202,24 @@ mod tests {
         let nothing = Entry { outbox: Messages::default(), ..entry.clone() };
         let Record::Entry(read) = Record::read(&Record::Entry(nothing).encode().unwrap()).unwrap() else { panic!() };
         assert_eq!((read.outbox, read.entities), (None, entry.entities.clone()));
-        for record in [Record::Entry(entry), Record::Claim(Claim { nonce: Uuid::from_u128(1), instance: "a".into() })] {
+        let claim = Claim { nonce: Uuid::from_u128(1), instance: "a".into(), partitions: Some(2) };
+        for record in [Record::Entry(entry), Record::Claim(claim)] {
             assert_eq!(Record::decode(&record.encode().unwrap()).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn a_claim_of_an_earlier_release_names_no_partitions() {
+        let text = r#"{"claim":{"nonce":"00000000-0000-0000-0000-000000000001","instance":"a"}}"#;
+        let Record::Claim(claim) = Record::read(text.as_bytes()).unwrap() else { panic!() };
+        assert_eq!(claim.partitions, None);
+    }
+
+    #[test]
+    fn partitions_added_to_a_topic_have_positions_of_their_own() {
+        for (partition, own, key) in [(1, 1, "t"), (2, 0, "t/2"), (11, 1, "t/11")] {
+            assert_eq!(position_key("t", partition, 2), key);
+            assert_eq!(split_position_key(key, own), ("t", partition));
         }
     }
 

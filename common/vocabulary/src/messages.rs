@@ -92,7 +92,7 @@ impl Headers {
 pub struct Message {
     /// The topic it was read from.
     pub topic: Arc<str>,
-    /// Its partition, which is that of its worker.
+    /// Its partition: that of its worker, or one that was added to the topic and is read by that worker.
     pub partition: i32,
     /// Its offset there.
     pub offset: i64,

@@ -124,7 +124,11 @@ impl<'c> Writer<'c> {
         let definition = Definitions::load(Path::new(""))?.all().next().context("a definition")?.clone();
         let mut claims = BTreeMap::new();
         for partition in 0..PARTITIONS {
-            let claim = Record::Claim(Claim { nonce: Uuid::new_v4(), instance: "bench".to_owned() });
+            let claim = Record::Claim(Claim {
+                nonce: Uuid::new_v4(),
+                instance: "bench".to_owned(),
+                partitions: Some(PARTITIONS),
+            });
             let offset = cluster.kafka.append(Name::Orchestrator.journal(), partition, &claim.encode()?).await?;
             claims.insert(partition, (offset, 0));
         }

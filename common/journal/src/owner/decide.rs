@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use vocabulary::messages::{Outgoing, Unreadable};
 use vocabulary::time::Timestamp;
@@ -37,7 +36,7 @@ pub(super) struct Decided {
 pub(super) struct Triggers {
     /// The number of messages, and 1 for the claim.
     others: usize,
-    last: Option<(Arc<str>, i64)>,
+    last: Option<(String, i64)>,
     /// The entities whose timers fired.
     pub(super) timers: Vec<Key>,
 }
@@ -46,8 +45,8 @@ impl Triggers {
     /// The messages and timers among which the cause is. `positions` are those after the batch.
     pub(super) fn failed(self, positions: &Positions) -> FailedBatch {
         let Self { others, last, mut timers } = self;
-        if let (1, true, Some((topic, offset))) = (others, timers.is_empty(), last) {
-            return FailedBatch::Message { topic: topic.to_string(), offset };
+        if let (1, true, Some((source, offset))) = (others, timers.is_empty(), last) {
+            return FailedBatch::Message { source, offset };
         }
         if others == 0
             && timers.len() == 1
@@ -61,6 +60,7 @@ impl Triggers {
 
 /// A message that was set aside.
 pub(super) struct Isolated {
+    /// Its topic, with the partition if that was added ([`position_key`](crate::position_key)).
     pub(super) topic: String,
     pub(super) offset: i64,
     pub(super) reason: Failure,
@@ -123,15 +123,15 @@ impl<E: Entity> Decider<'_, E> {
                 // A state may take over the content of a message.
                 bytes += size;
                 decided.others += 1;
-                if let Some(reason) = self.quarantine.reason(message) {
+                let source = self.partition.position_key(message);
+                if let Some(reason) = self.quarantine.reason(&source, message.offset) {
                     tx.send(env.handler.set_aside(message, &Unreadable::SetAside(reason.to_string())));
-                    let topic = message.topic.to_string();
-                    set_aside.push(Isolated { topic, offset: message.offset, reason: reason.clone() });
+                    set_aside.push(Isolated { topic: source.clone(), offset: message.offset, reason: reason.clone() });
                 } else {
-                    decide_message(env, &mut tx, &received)?;
+                    decide_message(env, &mut tx, &received, &source)?;
                 }
-                positions.insert(message.topic.to_string(), message.offset.saturating_add(1));
-                decided.last = Some((message.topic.clone(), message.offset));
+                positions.insert(source.clone(), message.offset.saturating_add(1));
+                decided.last = Some((source, message.offset));
             } else {
                 break;
             }
@@ -174,6 +174,7 @@ fn decide_message<H: Handler>(
     env: &Env<'_, H>,
     tx: &mut Transaction<'_, H::Entity>,
     received: &Received,
+    source: &str,
 ) -> Result<(), Ended> {
     let Received { message, damage } = received;
     if let Some(damage) = damage {
@@ -190,7 +191,7 @@ fn decide_message<H: Handler>(
             env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
         }
         Err(reason) => {
-            let batch = FailedBatch::Message { topic: message.topic.to_string(), offset: message.offset };
+            let batch = FailedBatch::Message { source: source.to_owned(), offset: message.offset };
             return Err(Ended { reason: StepDown::Failed(reason), batch: Some(batch) });
         }
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use vocabulary::messages::{Damage, Message};
 
+use crate::partition::Partition;
 use crate::record::Positions;
 
 /// A message, or what could be read of one.
@@ -36,8 +37,8 @@ impl Inbox {
         self.ends.retain(|topic, end| positions.get(topic).copied().unwrap_or(0) < *end);
     }
 
-    pub(crate) fn enqueue(&mut self, message: Message, damage: Option<Damage>) {
-        let next = self.received.entry(message.topic.to_string()).or_insert(0);
+    pub(crate) fn enqueue(&mut self, partition: Partition, message: Message, damage: Option<Damage>) {
+        let next = self.received.entry(partition.position_key(&message)).or_insert(0);
         if message.offset >= *next {
             *next = message.offset.saturating_add(1);
             self.queued_bytes += message.size();

@@ -1,16 +1,30 @@
-//! The view's file: its place, its lock, and when it must be recreated.
+//! The view's file: its place, its lock, and when it must be replaced. A view is never deleted before the journal has
+//! rebuilt it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `view.db` | the view |
+//! | `view.replaced.db` | the former view, until `view.db` is complete |
+//! | `view.other-log.db` | the last view of another cluster or log, which this journal can't rebuild |
+
+mod aside;
+mod unusable;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use journal::Reader;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use uuid::Uuid;
 
-/// How long SQLite waits for a lock; only a backup or an operator can hold one.
-const BUSY: Duration = Duration::from_secs(10);
+use self::unusable::{Unusable, unusable};
+use super::connection::connect;
+
+/// The names of the files, without their extensions.
+const CURRENT: &str = "view";
+const REPLACED: &str = "view.replaced";
+const OTHER_LOG: &str = "view.other-log";
 
 /// The tables that every service has.
 const SCHEMA: &str = "
@@ -46,20 +60,30 @@ pub struct Identity {
     pub reader: Reader,
 }
 
+/// If a view can be built from the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rebuild {
+    /// The journal is whole.
+    Possible,
+    /// It is not, for this reason.
+    Impossible(String),
+}
+
 /// An opened view file, locked for this process.
 #[derive(Debug)]
 pub struct ViewFile {
     path: PathBuf,
+    rebuild: Rebuild,
     _lock: File,
 }
 
 impl ViewFile {
-    /// Locks the directory and opens the file in it. Recreates the file if it is of another schema or cluster, or can't
-    /// be read.
+    /// Locks the directory and opens the file in it. Replaces a file that can't be used, if `rebuild` is possible.
     ///
     /// # Errors
-    /// [`InUse`], or an error of the file system or SQLite.
-    pub fn open(directory: &Path, own_schema: &str, cluster: &str) -> anyhow::Result<Self> {
+    /// [`InUse`], a file that can't be used and can't be rebuilt, or an error of the file system or SQLite. Nothing is
+    /// changed then.
+    pub fn open(directory: &Path, own_schema: &str, cluster: &str, rebuild: Rebuild) -> anyhow::Result<Self> {
         let name = directory.display().to_string();
         fs::create_dir_all(directory).with_context(|| format!("view.directory: {name} can't be created"))?;
         let lock = File::create(directory.join("view.lock"))
@@ -71,45 +95,48 @@ impl ViewFile {
                 return Err(e).with_context(|| format!("view.directory: {name} can't be locked"));
             }
         }
-        let file = Self { path: directory.join("view.db"), _lock: lock };
+        let file = Self { path: directory.join("view.db"), rebuild, _lock: lock };
         let schema = format!("{SCHEMA}{own_schema}");
-        if let Some(reason) = file.unusable(&schema, cluster) {
-            if file.path.exists() {
-                tracing::info!(view = %file.path.display(), reason, "the view is rebuilt from the journal");
+        if let Some(reason) = unusable(&file.path, &schema, cluster) {
+            let replaced = file.path.with_file_name(format!("{REPLACED}.db"));
+            if unusable(&replaced, &schema, cluster).is_none() {
+                tracing::info!(view = %file.path.display(), "the view that was being replaced is used again");
+                aside::remove(directory, CURRENT)?;
+                aside::rename(directory, REPLACED, CURRENT)?;
+            } else {
+                file.replace(&reason, &schema, cluster)?;
             }
-            file.make(&schema, cluster)?;
         }
         Ok(file)
     }
 
-    /// Why the file can't be used.
-    fn unusable(&self, schema: &str, cluster: &str) -> Option<&'static str> {
-        if !self.path.exists() {
-            return Some("there is no file");
+    /// Sets the file aside and creates an empty one.
+    fn replace(&self, reason: &Unusable, schema: &str, cluster: &str) -> anyhow::Result<()> {
+        let view = self.path.display();
+        if let Rebuild::Impossible(why) = &self.rebuild {
+            bail!(
+                "the view {view} must be rebuilt from the journal ({reason}), but {why}. It is kept. {}",
+                reason.remedy()
+            );
         }
-        let Ok(connection) = self.connect(true) else { return Some("it can't be opened") };
-        let meta = |name: &str| {
-            connection.query_row("SELECT value FROM meta WHERE name = ?", [name], |row| row.get::<_, String>(0)).ok()
-        };
-        match (meta("schema"), meta("cluster")) {
-            (Some(s), _) if s != schema => Some("its tables are of another version"),
-            (Some(_), Some(c)) if c == cluster => None,
-            (Some(_), Some(_)) => Some("it is of another Kafka cluster"),
-            (None, _) | (_, None) => Some("it is incomplete"),
+        if self.path.exists() {
+            tracing::warn!(%view, "the view is rebuilt from the journal: {reason}");
         }
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        if reason.is_of_another_log() {
+            // This journal can't rebuild it.
+            aside::remove(directory, OTHER_LOG)?;
+            aside::rename(directory, CURRENT, OTHER_LOG)?;
+            tracing::warn!("the former view is kept as {}", directory.join(format!("{OTHER_LOG}.db")).display());
+        } else if !directory.join(format!("{REPLACED}.db")).exists() {
+            aside::rename(directory, CURRENT, REPLACED)?;
+        }
+        // What is left was being built when the process ended.
+        aside::remove(directory, CURRENT)?;
+        self.create(schema, cluster)
     }
 
-    /// Replaces the file by an empty one.
-    ///
-    /// # Errors
-    /// An error of the file system or SQLite.
-    pub fn make(&self, schema: &str, cluster: &str) -> anyhow::Result<()> {
-        for name in ["view.db", "view.db-wal", "view.db-shm"] {
-            let path = self.path.with_file_name(name);
-            if path.exists() {
-                fs::remove_file(&path).with_context(|| format!("{} can't be removed", path.display()))?;
-            }
-        }
+    fn create(&self, schema: &str, cluster: &str) -> anyhow::Result<()> {
         let connection = self.connect(false).with_context(|| format!("{} can't be created", self.path.display()))?;
         connection.execute_batch(schema)?;
         let mut insert = connection.prepare("INSERT INTO meta(name, value) VALUES (?, ?)")?;
@@ -121,15 +148,23 @@ impl ViewFile {
     /// Replaces the file, which is of another log, by an empty one of the same schema and cluster.
     ///
     /// # Errors
-    /// As [`ViewFile::make`].
-    pub fn remake(&self) -> anyhow::Result<()> {
+    /// If the journal can't rebuild it, or an error of the file system or SQLite.
+    pub fn remake(&self, reason: &str) -> anyhow::Result<()> {
         let (schema, cluster): (String, String) = {
             let connection = self.connect(true)?;
             let meta =
                 |name: &str| connection.query_row("SELECT value FROM meta WHERE name = ?", [name], |row| row.get(0));
             (meta("schema")?, meta("cluster")?)
         };
-        self.make(&schema, &cluster)
+        self.replace(&Unusable::OtherLog(reason.to_owned()), &schema, &cluster)
+    }
+
+    /// Deletes the view that this one replaces, once this one is complete.
+    ///
+    /// # Errors
+    /// An error of the file system.
+    pub fn discard_replaced(&self) -> anyhow::Result<()> {
+        aside::remove(self.path.parent().unwrap_or(Path::new(".")), REPLACED)
     }
 
     /// A connection, for the one writer or for reading.
@@ -164,60 +199,5 @@ impl ViewFile {
     }
 }
 
-/// Opens a connection, in WAL mode: the file survives the death of the process; a power loss costs a rebuild at most.
-pub(super) fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
-    let flags = if read_only {
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX
-    } else {
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX
-    };
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    if read_only {
-        connection.execute_batch("PRAGMA cache_size = -512")?;
-    } else {
-        connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; \
-             PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;",
-        )?;
-    }
-    Ok(connection)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OWN: &str = "CREATE TABLE x(a);";
-
-    fn mark(file: &ViewFile) {
-        file.connect(false).unwrap().execute("INSERT INTO x VALUES (1)", []).unwrap();
-    }
-
-    fn marked(file: &ViewFile) -> bool {
-        file.connect(true).unwrap().query_row("SELECT count(*) FROM x", [], |r| r.get::<_, i64>(0)).unwrap() == 1
-    }
-
-    #[test]
-    fn a_view_is_kept_and_rebuilt_when_it_is_of_another_schema_or_cluster_or_broken() {
-        let dir = tempfile::tempdir().unwrap();
-        let open = |schema: &str, cluster: &str| ViewFile::open(dir.path(), schema, cluster).unwrap();
-        mark(&open(OWN, "a"));
-        assert!(marked(&open(OWN, "a")), "kept");
-        assert!(!marked(&open("CREATE TABLE x(a, b);", "a")), "another schema");
-        mark(&open(OWN, "a"));
-        assert!(!marked(&open(OWN, "b")), "another cluster");
-        mark(&open(OWN, "b"));
-        fs::write(dir.path().join("view.db"), "not a database").unwrap();
-        assert!(!marked(&open(OWN, "b")), "broken");
-    }
-
-    #[test]
-    fn a_directory_in_use_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let _first = ViewFile::open(dir.path(), OWN, "a").unwrap();
-        let second = ViewFile::open(dir.path(), OWN, "a").unwrap_err();
-        assert!(second.to_string().contains("is in use by another instance"), "{second}");
-    }
-}
+mod tests;

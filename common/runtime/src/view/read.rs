@@ -9,7 +9,7 @@ use journal::Entity;
 use rusqlite::Connection;
 use vocabulary::retry::Retryable;
 
-use super::file::connect;
+use super::connection::connect;
 use super::waiters::Waiters;
 
 /// Idle connections kept for the next reader; more are closed after use.

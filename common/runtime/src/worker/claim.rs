@@ -9,6 +9,7 @@ use super::inputs::Inputs;
 use super::producer::ClaimProducer;
 use super::shared::Shared;
 use super::side_effects::{Executor, SideEffects};
+use super::sources::Source;
 
 /// Inputs between the reading thread and the worker.
 const HANDED_OVER: usize = 128;
@@ -24,8 +25,8 @@ pub(super) struct ClaimResources<A, E> {
     pub(super) producer: ClaimProducer,
     pub(super) side_effects: SideEffects<A>,
     pub(super) inputs: Option<ClaimInputs<E>>,
-    /// The topics to read.
-    pub(super) topics: Vec<String>,
+    /// The partitions of the inputs to read.
+    pub(super) sources: Vec<Source>,
 }
 
 impl<A: Executor<SideEffect: Send + Sync + 'static>, E: Send + 'static> ClaimResources<A, E> {
@@ -34,7 +35,7 @@ impl<A: Executor<SideEffect: Send + Sync + 'static>, E: Send + 'static> ClaimRes
         let producer = ClaimProducer::new(&shared.config, shared.journal, shared.name, partition)?;
         let executor = Arc::clone(&shared.executor);
         let side_effects = SideEffects::new(executor, shared.commands.clone(), shared.tokio.clone());
-        Ok(Self { producer, side_effects, inputs: None, topics: Vec::new() })
+        Ok(Self { producer, side_effects, inputs: None, sources: Vec::new() })
     }
 
     /// Starts to read the inputs from these positions.
@@ -45,7 +46,7 @@ impl<A: Executor<SideEffect: Send + Sync + 'static>, E: Send + 'static> ClaimRes
         positions: &Positions,
     ) -> Result<(), Failure> {
         let (to, messages) = bounded(HANDED_OVER);
-        let reader = Inputs::start(&shared.config, &self.topics, partition, positions, to, shared.status.clone());
+        let reader = Inputs::start(&shared.config, &self.sources, partition, positions, to, shared.status.clone());
         let reader = reader.map_err(|error| Failure::Load(format!("the inputs can't be read: {error:#}")))?;
         self.inputs = Some(ClaimInputs { _reader: reader, messages });
         Ok(())

@@ -11,9 +11,11 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedPro
 use tokio::sync::oneshot;
 use vocabulary::messages::Outgoing;
 use vocabulary::retry::Retryable;
+use vocabulary::topics;
 
 use super::client::{self, ClientLog};
 use super::config::Config;
+use super::kafka_tools::KafkaTools;
 use super::producer::fill;
 
 /// A message was not confirmed.
@@ -59,13 +61,15 @@ pub struct Commands {
     producer: Arc<ThreadedProducer<Reports>>,
     source: &'static str,
     partitions: i32,
+    tools: KafkaTools,
 }
 
 impl Commands {
     pub(super) fn new(config: &Config, source: &'static str, timeout: Duration) -> anyhow::Result<Self> {
         let settings = client::producer(config, timeout);
         let producer = ThreadedProducer::from_config_and_context(&settings, Reports(ClientLog::new("commands")))?;
-        Ok(Self { producer: Arc::new(producer), source, partitions: config.partitions })
+        let tools = KafkaTools::new(config);
+        Ok(Self { producer: Arc::new(producer), source, partitions: config.partitions, tools })
     }
 
     /// Sends a message; resolves when the broker has stored it.
@@ -77,9 +81,10 @@ impl Commands {
         let record = BaseRecord::with_opaque_to(&message.topic, Box::new(report));
         let sent = self.producer.send(fill(record, message, self.source, self.partitions));
         sent.map_err(|(error, _)| SendError::Refused(error.to_string()))?;
+        let limit = topics::max_bytes(&message.topic);
         match reported.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(SendError::Unknown(error.to_string())),
+            Ok(Err(error)) => Err(SendError::Unknown(self.tools.explain(&message.topic, limit, &error))),
             Err(_) => Err(SendError::Unknown("the producer is closed".to_owned())),
         }
     }

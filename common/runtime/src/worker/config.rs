@@ -19,6 +19,8 @@ pub struct Config {
     pub group: String,
     /// Without a heartbeat for so long, a member loses its partitions to another.
     pub session_timeout: Duration,
+    /// How often the topics are compared with what the service needs.
+    pub topic_check: Duration,
     /// The user's librdkafka settings (TLS, SASL, …).
     pub client: BTreeMap<String, String>,
     /// The view's directory.

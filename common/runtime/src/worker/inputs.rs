@@ -17,6 +17,7 @@ use super::client::{self, ClientLog, until_answered};
 use super::config::Config;
 use super::reader::{Polled, Reader};
 use super::received::Received;
+use super::sources::{self, Source};
 use super::status::Status;
 use super::threads::spawn;
 
@@ -30,17 +31,18 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Reads from these positions; a topic without one from its beginning. Messages wait in `to`, which is bounded.
+    /// Reads from these positions; a source without one from its beginning. Messages wait in `to`, which is bounded.
     pub(super) fn start<E: Send + 'static>(
         config: &Config,
-        topics: &[String],
+        sources: &[Source],
         partition: i32,
         positions: &Positions,
         to: Sender<Input<E>>,
         status: Arc<Status>,
     ) -> anyhow::Result<Self> {
-        let mut reader = Reader::new(client::consumer(config), "inputs", partition)?;
-        reader.assign(topics.iter().map(|topic| (topic.as_str(), positions.get(topic).copied())))?;
+        let mut reader = Reader::new(client::consumer(config), "inputs")?;
+        let from = |source: &Source| positions.get(&source.key).copied();
+        reader.assign(sources.iter().map(|source| (source.topic.as_str(), source.partition, from(source))))?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let own_status = status.clone();
@@ -89,8 +91,8 @@ fn read<E>(mut reader: Reader, to: &Sender<Input<E>>, stop: &AtomicBool, status:
     }
 }
 
-/// The topics that exist with this partition.
-pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32) -> anyhow::Result<Vec<String>> {
+/// The partitions that a worker reads of those of these topics that exist.
+pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32) -> anyhow::Result<Vec<Source>> {
     if topics.is_empty() {
         return Ok(Vec::new());
     }
@@ -100,8 +102,10 @@ pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32
     for name in topics {
         let request = || consumer.fetch_metadata(Some(&name), PATIENCE);
         let metadata = until_answered("the further inputs can't be listed", request)?;
-        if metadata.topics().iter().flat_map(|topic| topic.partitions()).any(|p| p.id() == partition) {
-            existing.push(name);
+        let count = metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>();
+        let count = i32::try_from(count)?;
+        if count > partition {
+            existing.extend(sources::of_topic(&name, count, partition, config.partitions));
         } else {
             tracing::warn!(topic = name, partition, "the topic no longer exists and is not read");
         }
@@ -111,23 +115,18 @@ pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32
 
 /// The present ends of the inputs that have anything to read: behind the last message that a consumer receives. Control
 /// records and aborted messages of a foreign producer's transactions (KIP-98) may follow it, and are never received.
-pub(super) fn ends(
-    config: &Config,
-    topics: &[String],
-    partition: i32,
-    positions: &Positions,
-) -> anyhow::Result<Positions> {
+pub(super) fn ends(config: &Config, sources: &[Source], positions: &Positions) -> anyhow::Result<Positions> {
     let mut settings = client::consumer(config);
     // The end is reported by an empty fetch, which must not wait for messages.
     settings.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
-    let mut reader = Reader::new(settings, "inputs", partition)?;
+    let mut reader = Reader::new(settings, "inputs")?;
     let mut ends = Positions::new();
-    for topic in topics {
-        let request = || reader.consumer().fetch_watermarks(topic, partition, PATIENCE);
+    for Source { topic, partition, key } in sources {
+        let request = || reader.consumer().fetch_watermarks(topic, *partition, PATIENCE);
         let (low, high) = until_answered("the inputs' ends can't be read", request)?;
-        let from = low.max(positions.get(topic).copied().unwrap_or(0));
-        if let Some(last) = last_message(&mut reader, topic, partition, from..high)? {
-            ends.insert(topic.clone(), last.saturating_add(1));
+        let from = low.max(positions.get(key).copied().unwrap_or(0));
+        if let Some(last) = last_message(&mut reader, topic, *partition, from..high)? {
+            ends.insert(key.clone(), last.saturating_add(1));
         }
     }
     Ok(ends)
@@ -149,7 +148,7 @@ fn last_message(reader: &mut Reader, topic: &str, partition: i32, range: Range<i
 }
 
 fn last_from(reader: &mut Reader, topic: &str, partition: i32, range: Range<i64>) -> anyhow::Result<Option<i64>> {
-    reader.assign([(topic, Some(range.start))])?;
+    reader.assign([(topic, partition, Some(range.start))])?;
     let mut last = None;
     let mut deadline = Instant::now() + 3 * PATIENCE;
     while Instant::now() < deadline {

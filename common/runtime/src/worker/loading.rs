@@ -4,13 +4,14 @@ use journal::{Failure, Handler, Snapshot};
 
 use super::inputs;
 use super::shared::Shared;
+use super::sources::{self, Source};
 use crate::view::PartitionStore;
 
 /// A partition's state after a claim.
 pub(super) struct Loaded<E> {
     pub(super) snapshot: Snapshot<E>,
-    /// The topics to read.
-    pub(super) topics: Vec<String>,
+    /// The partitions of the inputs to read.
+    pub(super) sources: Vec<Source>,
 }
 
 /// Reads the state. The view must have applied the claim.
@@ -20,11 +21,16 @@ pub(super) fn load<H: Handler, A>(
     partition: i32,
 ) -> Result<Loaded<H::Entity>, Failure> {
     let kafka = |error: anyhow::Error| Failure::Load(format!("{error:#}"));
-    let mut topics = shared.inputs.clone();
+    let workers = shared.config.partitions;
+    let of_topic = |topic: &String| {
+        let count = shared.counts.get(topic).copied().unwrap_or(workers);
+        sources::of_topic(topic, count, partition, workers)
+    };
+    let mut sources: Vec<Source> = shared.inputs.iter().flat_map(of_topic).collect();
     let mut more = shared.handler.more_inputs(store)?;
-    more.retain(|topic| !topics.contains(topic));
-    topics.extend(inputs::existing(&shared.config, more, partition).map_err(kafka)?);
+    more.retain(|topic| !shared.inputs.contains(topic));
+    sources.extend(inputs::existing(&shared.config, more, partition).map_err(kafka)?);
     let mut snapshot = store.snapshot()?;
-    snapshot.ends = inputs::ends(&shared.config, &topics, partition, &snapshot.positions).map_err(kafka)?;
-    Ok(Loaded { snapshot, topics })
+    snapshot.ends = inputs::ends(&shared.config, &sources, &snapshot.positions).map_err(kafka)?;
+    Ok(Loaded { snapshot, sources })
 }

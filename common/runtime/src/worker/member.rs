@@ -43,7 +43,7 @@ impl ConsumerContext for Assignments {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Revoke(list) => {
-                let partitions = numbers(list);
+                let partitions = self.numbers(list);
                 tracing::info!(?partitions, "the group takes partitions away");
                 self.revoke(&partitions, consumer.assignment_lost());
             }
@@ -57,7 +57,7 @@ impl ConsumerContext for Assignments {
             if let Err(error) = consumer.pause(list) {
                 return self.status.fatal(&format!("the membership can't be paused: {error}"));
             }
-            let partitions = numbers(list);
+            let partitions = self.numbers(list);
             tracing::info!(?partitions, "the group assigns partitions");
             self.status.joined();
             let mut assigned = self.assigned.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,6 +77,13 @@ impl ConsumerContext for Assignments {
 }
 
 impl Assignments {
+    /// The partitions that have a worker: not those that were added to the journal, which stay empty.
+    fn numbers(&self, list: &TopicPartitionList) -> Vec<i32> {
+        let all = list.elements();
+        let all = all.iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition);
+        all.filter(|partition| usize::try_from(*partition).is_ok_and(|p| p < self.workers.len())).collect()
+    }
+
     fn send(&self, partition: i32, event: Event) {
         let worker = usize::try_from(partition).ok().and_then(|p| self.workers.get(p));
         // A worker that has ended also ends the process.
@@ -101,10 +108,6 @@ impl Assignments {
             self.status.set_partition(*partition, PartitionState::Elsewhere);
         }
     }
-}
-
-fn numbers(list: &TopicPartitionList) -> Vec<i32> {
-    list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()
 }
 
 /// The group member, run by its own thread.

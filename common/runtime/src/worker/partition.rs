@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
-use journal::{Core, Env, Failure, Handler, Head, Input, Output, Positions, Retry, StepDown};
+use journal::{Core, Env, Failure, Handler, Head, Input, Output, Positions, Retry, StepDown, split_position_key};
 use uuid::Uuid;
 use vocabulary::messages::header;
 use vocabulary::retry::Retryable as _;
@@ -275,9 +275,9 @@ where
     /// Gives the protocol its snapshot, after the records that were read back while it was loaded: a foreign claim
     /// among them comes first.
     fn take_over(&mut self) {
-        if let Some(Loaded { snapshot, topics }) = self.loaded.take() {
+        if let Some(Loaded { snapshot, sources }) = self.loaded.take() {
             if let Some(claim) = &mut self.claim {
-                claim.topics = topics;
+                claim.sources = sources;
             }
             self.input(Input::Loaded(snapshot));
         }
@@ -382,8 +382,9 @@ where
 
     fn publish(&self, positions: &Positions) {
         let mut all = self.shared.positions.lock().unwrap_or_else(PoisonError::into_inner);
-        for (topic, next) in positions {
-            all.insert((topic.clone(), self.partition), *next);
+        for (key, next) in positions {
+            let (topic, partition) = split_position_key(key, self.partition);
+            all.insert((topic.to_owned(), partition), *next);
         }
     }
 }

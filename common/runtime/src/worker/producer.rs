@@ -14,6 +14,7 @@ use vocabulary::topics::{self, JOURNAL_MAX_BYTES};
 
 use super::client::{self, ClientLog};
 use super::config::Config;
+use super::kafka_tools::KafkaTools;
 
 /// The most batches of delivery reports taken at once.
 const REPORTS: usize = 64;
@@ -32,6 +33,7 @@ pub(super) enum Report {
 struct Reports {
     log: ClientLog,
     reports: Sender<Report>,
+    tools: KafkaTools,
 }
 
 impl ClientContext for Reports {
@@ -57,10 +59,15 @@ impl ProducerContext for Reports {
         let report = match (result, *sent) {
             (Ok(_), Sent::Append) => Report::Appended,
             (Ok(_), Sent::Message(offset)) => Report::Delivered(offset),
-            (Err((error, _)), Sent::Append) => Report::Failed(Failure::Send(format!("an append failed: {error}"))),
+            (Err((error, message)), Sent::Append) => {
+                let topic = rdkafka::Message::topic(message);
+                let reason = self.tools.explain(topic, JOURNAL_MAX_BYTES, error);
+                Report::Failed(Failure::Send(format!("an append to {topic} failed: {reason}")))
+            }
             (Err((error, message)), Sent::Message(_)) => {
                 let topic = rdkafka::Message::topic(message);
-                Report::Failed(Failure::Send(format!("a message to {topic} failed: {error}")))
+                let reason = self.tools.explain(topic, topics::max_bytes(topic), error);
+                Report::Failed(Failure::Send(format!("a message to {topic} failed: {reason}")))
             }
         };
         // The claim may be over.
@@ -89,7 +96,7 @@ impl ClaimProducer {
         let (to, reports) = unbounded();
         // No time limit: an unreachable broker is awaited; messages are given up only with the claim.
         let settings = client::producer(config, Duration::ZERO);
-        let context = Reports { log: ClientLog::new("worker"), reports: to };
+        let context = Reports { log: ClientLog::new("worker"), reports: to, tools: KafkaTools::new(config) };
         let producer = Some(BaseProducer::from_config_and_context(&settings, context)?);
         Ok(Self { producer, reports, journal, source, partition, partitions: config.partitions })
     }
@@ -160,7 +167,9 @@ pub(super) fn fill<'a, O: rdkafka::util::IntoOpaque>(
         headers = headers.insert(Header { key: header::SOURCE, value: Some(source) });
     }
     let key = message.key.as_ref().map(|key| key.0.as_slice());
-    let partition = message.partition.or_else(|| key.map(|k| topics::partition_of(k, partitions))).unwrap_or(0);
+    // A dead letter keeps its message's partition, which may be one that was added to the topic.
+    let own = message.partition.and_then(|partition| partition.checked_rem(partitions));
+    let partition = own.or_else(|| key.map(|k| topics::partition_of(k, partitions))).unwrap_or(0);
     let mut record = record.headers(headers).partition(partition);
     if let Some(key) = key {
         record = record.key(key);

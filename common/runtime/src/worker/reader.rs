@@ -1,4 +1,4 @@
-//! A consumer of one partition number of several topics that gets past bytes that librdkafka can't read.
+//! A consumer of partitions of several topics that gets past bytes that librdkafka can't read.
 //!
 //! librdkafka reports such bytes without topic and offset, and then either reads the same bytes again without end
 //! (a compressed batch that can't be decompressed), continues at an arbitrary place (a failed CRC), or reports nothing
@@ -39,9 +39,10 @@ pub(super) enum Polled {
     Failed(anyhow::Error),
 }
 
-/// A topic that is read.
+/// A partition that is read.
 struct Source {
     topic: Arc<str>,
+    partition: i32,
     /// The next offset; `None` for the beginning, until the first message.
     next: Option<i64>,
     /// `next` when the topic was last examined.
@@ -50,12 +51,11 @@ struct Source {
     end: i64,
 }
 
-/// Reads one partition number of several topics.
+/// Reads partitions of several topics.
 pub(super) struct Reader {
     settings: ClientConfig,
     name: &'static str,
     consumer: BaseConsumer<ClientLog>,
-    partition: i32,
     sources: Vec<Source>,
     damaged: VecDeque<Received>,
     last_check: Instant,
@@ -63,10 +63,10 @@ pub(super) struct Reader {
 
 impl Reader {
     /// A reader without topics.
-    pub(super) fn new(settings: ClientConfig, name: &'static str, partition: i32) -> anyhow::Result<Self> {
+    pub(super) fn new(settings: ClientConfig, name: &'static str) -> anyhow::Result<Self> {
         let consumer = BaseConsumer::from_config_and_context(&settings, ClientLog::new(name))?;
         let sources = Vec::new();
-        Ok(Self { settings, name, consumer, partition, sources, damaged: VecDeque::new(), last_check: Instant::now() })
+        Ok(Self { settings, name, consumer, sources, damaged: VecDeque::new(), last_check: Instant::now() })
     }
 
     /// For requests about the topics.
@@ -74,13 +74,16 @@ impl Reader {
         &self.consumer
     }
 
-    /// Reads these topics from these offsets; `None` is the beginning.
+    /// Reads these partitions of topics from these offsets; `None` is the beginning.
     pub(super) fn assign<'a>(
         &mut self,
-        topics: impl IntoIterator<Item = (&'a str, Option<i64>)>,
+        partitions: impl IntoIterator<Item = (&'a str, i32, Option<i64>)>,
     ) -> anyhow::Result<()> {
-        let source = |(topic, next): (&str, _)| Source { topic: topic.into(), next, examined: None, end: 0 };
-        self.sources = topics.into_iter().map(source).collect();
+        let source = |(topic, partition, next): (&str, i32, _)| {
+            let topic = topic.into();
+            Source { topic, partition, next, examined: None, end: 0 }
+        };
+        self.sources = partitions.into_iter().map(source).collect();
         self.damaged.clear();
         self.last_check = Instant::now();
         self.assign_sources()
@@ -90,7 +93,7 @@ impl Reader {
         let mut list = TopicPartitionList::new();
         for source in &self.sources {
             let offset = source.next.map_or(Offset::Beginning, Offset::Offset);
-            list.add_partition_offset(&source.topic, self.partition, offset)?;
+            list.add_partition_offset(&source.topic, source.partition, offset)?;
         }
         Ok(self.consumer.assign(&list)?)
     }
@@ -110,7 +113,9 @@ impl Reader {
         let error = match self.consumer.poll(POLL) {
             None => return Polled::Nothing,
             Some(Ok(message)) => {
-                let source = self.sources.iter_mut().find(|source| &*source.topic == message.topic());
+                let is_from =
+                    |source: &&mut Source| &*source.topic == message.topic() && source.partition == message.partition();
+                let source = self.sources.iter_mut().find(is_from);
                 let Some(source) = source else { return Polled::Nothing };
                 source.next = Some(message.offset().saturating_add(1));
                 return Polled::Received(Box::new(Received::copy(&message, source.topic.clone())));
@@ -163,8 +168,8 @@ impl Reader {
 
     /// Returns the damaged offsets at a topic's next offset, if there are any, and moves it behind them.
     fn examine(&mut self, index: usize) -> anyhow::Result<Option<Received>> {
-        let partition = self.partition;
         let Some(source) = self.sources.get_mut(index) else { return Ok(None) };
+        let partition = source.partition;
         let request = || self.consumer.fetch_watermarks(&source.topic, partition, PATIENCE);
         let (low, high) = until_answered("the end of an input can't be read", request)?;
         let next = source.next.unwrap_or(low);

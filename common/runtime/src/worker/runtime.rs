@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use journal::Handler;
-use vocabulary::topics::Topic;
+use rdkafka::admin::AdminClient;
+use vocabulary::topics::{Topic, is_dead_letters};
 
+use super::client::ClientLog;
 use super::commands::Commands;
 use super::config::Config;
 use super::member::Member;
@@ -17,7 +19,7 @@ use super::side_effects::Executor;
 use super::status::Status;
 use super::tail::Tailer;
 use super::threads::{DRAIN, END, join, spawn};
-use super::topics;
+use super::topics::{self, Monitor, Prepared, UsedTopic};
 use super::watch::Watch;
 use crate::view::{Applied, PartitionStore, Rows, Tailed, View, ViewFile, Waiters, Writer};
 
@@ -67,12 +69,13 @@ impl Runtime {
         A: Executor<SideEffect = H::SideEffect>,
     {
         let (admin, cluster) = topics::reach(&config).await?;
-        topics::prepare(&admin, &config, &all_topics(&service)).await?;
-        tokio::task::spawn_blocking(move || drop(admin));
-        let file = Arc::new(ViewFile::open(&config.view, R::SCHEMA, &cluster)?);
+        let prepared = prepare(admin, &config, service.journal, used_topics(&service)).await?;
+        let file = Arc::new(ViewFile::open(&config.view, R::SCHEMA, &cluster, prepared.rebuild)?);
+        let monitor = prepared.monitor;
         let commands = Commands::new(&config, service.name, config.command_timeout)?;
         let tokio = tokio::runtime::Handle::current();
-        tokio::task::spawn_blocking(move || start_threads::<H, R, A>(config, service, file, commands, tokio)).await?
+        let start = move || start_threads::<H, R, A>(config, service, file, commands, monitor, tokio);
+        tokio::task::spawn_blocking(start).await?
     }
 
     /// Stops reading, lets the workers finish, leaves the group, and ends the threads.
@@ -93,16 +96,27 @@ impl Runtime {
     }
 }
 
-fn all_topics<H, A>(service: &Service<H, A>) -> Vec<Topic> {
-    let mut all = vec![Topic::journal(service.journal)];
+async fn prepare(
+    admin: AdminClient<ClientLog>,
+    config: &Config,
+    journal: &'static str,
+    used: Vec<UsedTopic>,
+) -> anyhow::Result<Prepared> {
+    let config = config.clone();
+    let tokio = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || topics::prepare(admin, &config, journal, used, tokio)).await?
+}
+
+fn used_topics<H, A>(service: &Service<H, A>) -> Vec<UsedTopic> {
+    let mut all = vec![UsedTopic { topic: Topic::journal(service.journal), is_read: false }];
     for name in &service.inputs {
-        all.push(Topic::input(name));
-        all.push(Topic::dead_letters_of(name));
+        all.push(UsedTopic { topic: Topic::input(name), is_read: true });
+        all.push(UsedTopic { topic: Topic::dead_letters_of(name), is_read: false });
     }
     for name in &service.outputs {
-        let topic = if name.ends_with(".dlq") { continue } else { Topic::input(name) };
-        if !all.contains(&topic) {
-            all.push(topic);
+        let topic = if is_dead_letters(name) { continue } else { Topic::input(name) };
+        if all.iter().all(|used| used.topic != topic) {
+            all.push(UsedTopic { topic, is_read: false });
         }
     }
     all
@@ -113,6 +127,7 @@ fn start_threads<H, R, A>(
     service: Service<H, A>,
     file: Arc<ViewFile>,
     commands: Commands,
+    monitor: Monitor,
     tokio: tokio::runtime::Handle,
 ) -> anyhow::Result<Runtime>
 where
@@ -137,6 +152,7 @@ where
         name: service.name,
         journal,
         inputs: service.inputs,
+        counts: monitor.counts(),
         instance: instance_name(service.name),
         handler: service.handler,
         executor: Arc::new(service.executor),
@@ -154,6 +170,7 @@ where
         }
     };
     let mut threads = vec![spawn(&status, "view", write)?, spawn(&status, "tailer", move || tailer.run())?];
+    threads.push(spawn(&status, "topics", watch_topics(monitor, config.clone(), status.clone(), file.clone()))?);
     for (partition, (_, events)) in (0..config.partitions).zip(channels) {
         let store = PartitionStore::new(file.connect(true)?, partition);
         let worker = Worker::new(shared.clone(), partition, store, events);
@@ -164,6 +181,22 @@ where
     let view = View::new(file.path().to_owned(), waiters);
     let watch = Watch::new(&config);
     Ok(Runtime { view, commands, status, watch, member, threads, workers, _file: file })
+}
+
+/// Watches the topics, and deletes the view that the present one replaced, once that is complete.
+fn watch_topics(monitor: Monitor, config: Config, status: Arc<Status>, file: Arc<ViewFile>) -> impl FnOnce() {
+    move || {
+        let mut is_replacing = true;
+        let idle = || {
+            if is_replacing && status.is_view_complete() {
+                is_replacing = false;
+                if let Err(error) = file.discard_replaced() {
+                    tracing::warn!("the replaced view can't be deleted: {error:#}");
+                }
+            }
+        };
+        monitor.run(&config, &status, idle);
+    }
 }
 
 /// The name of this instance, for operators who read the journal.

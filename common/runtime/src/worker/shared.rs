@@ -1,6 +1,6 @@
 //! What the workers of an instance share, and the events that they receive.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -33,6 +33,8 @@ pub(super) struct Shared<H, A> {
     pub(super) name: &'static str,
     pub(super) journal: &'static str,
     pub(super) inputs: Vec<String>,
+    /// The partition counts of the topics at the start.
+    pub(super) counts: Arc<BTreeMap<String, i32>>,
     pub(super) instance: String,
     pub(super) handler: H,
     pub(super) executor: Arc<A>,

@@ -44,6 +44,8 @@ pub struct Status {
     /// Messages that this instance set aside, and timers that it no longer decides, since its start.
     set_aside: AtomicU64,
     timers_held: AtomicU64,
+    /// The topics that are not as they should be; `Err` for those that the service can't work with.
+    topics: Mutex<BTreeMap<String, Result<String, String>>>,
     fatal: watch::Sender<Option<String>>,
     stopping: AtomicBool,
     halted: AtomicBool,
@@ -65,6 +67,7 @@ impl Status {
             lag_limit,
             set_aside: AtomicU64::new(0),
             timers_held: AtomicU64::new(0),
+            topics: Mutex::default(),
             fatal: watch::channel(None).0,
             stopping: AtomicBool::new(false),
             halted: AtomicBool::new(false),
@@ -139,6 +142,16 @@ impl Status {
     /// How many messages this instance set aside since its start.
     pub fn messages_set_aside(&self) -> u64 {
         self.set_aside.load(Ordering::Relaxed)
+    }
+
+    /// Sets the topics that are not as they should be.
+    pub(super) fn set_topics(&self, topics: BTreeMap<String, Result<String, String>>) {
+        *self.topics.lock().unwrap_or_else(PoisonError::into_inner) = topics;
+    }
+
+    /// Returns true once the view contains all that the journal contained at the start.
+    pub(super) fn is_view_complete(&self) -> bool {
+        self.caught_up.load(Ordering::SeqCst) && self.applied.queued.load(Ordering::SeqCst) == 0
     }
 
     /// How far the view is behind the records read.
@@ -229,6 +242,9 @@ impl Status {
         if timers_held > 0 {
             let text = format!("{timers_held} since the start: see the log for their entities, and restart");
             checks.insert("timers held".to_owned(), Ok(text));
+        }
+        for (topic, result) in &*self.topics.lock().unwrap_or_else(PoisonError::into_inner) {
+            checks.insert(format!("topic {topic}"), result.clone());
         }
         if self.is_stopping() {
             checks.insert("process".to_owned(), Err("stopping".to_owned()));

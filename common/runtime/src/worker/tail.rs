@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use crossbeam_channel::Sender;
 use journal::{Head, Record};
 use rdkafka::client::ClientContext;
@@ -17,16 +17,15 @@ use rdkafka::{Offset, Statistics, TopicPartitionList};
 use vocabulary::messages::Damage;
 use vocabulary::time::Timestamp;
 
-use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient, until_answered};
+use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient};
 use super::config::Config;
 use super::damage::{Found, Place, examine};
+use super::journal_log::{claim_at, watermarks};
 use super::shared::Event;
 use super::status::Status;
 use crate::view::{Identity, Tailed, ViewFile};
 
 const POLL: Duration = Duration::from_millis(100);
-/// How long the broker may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// With more bytes read and not yet applied, reading waits for the view.
 const QUEUE_LIMIT: usize = 128 << 20;
 
@@ -102,8 +101,7 @@ impl Tailer {
         let consumer: BaseConsumer<TailClient> = BaseConsumer::from_config_and_context(&settings, context)?;
         let mut identities = file.identities()?;
         if let Some(reason) = mismatch(&consumer, journal, &identities)? {
-            tracing::warn!(reason, "the view is of another log and is rebuilt from the journal");
-            file.remake()?;
+            file.remake(&reason)?;
             identities.clear();
         }
         let mut list = TopicPartitionList::new();
@@ -113,8 +111,10 @@ impl Tailer {
             let next = identities.iter().find(|i| i.partition == partition).map_or(0, |i| i.next_offset);
             if low > next {
                 bail!(
-                    "{journal}-{partition} begins at {low}, but must be read from {next}: \
-                     a journal is kept whole (retention.ms=-1)"
+                    "{journal}-{partition} begins at {low}, but the view {} needs the records from {next} on, which \
+                     are deleted. The view is kept. Copy the view of another instance of the service, which must be \
+                     stopped, or a later backup",
+                    file.path().display()
                 );
             }
             list.add_partition_offset(journal, partition, Offset::Offset(next))?;
@@ -175,19 +175,32 @@ impl Tailer {
     /// Sends a record to the worker, then to the view; returns `None` if the view has ended.
     fn hand_over(&mut self, tailed: Tailed) -> Option<()> {
         let index = usize::try_from(tailed.partition).ok()?;
+        self.require_next(index, tailed.offset)?;
         let head = tailed.record.as_ref().map_or(Head::Garbage, |record| record.head());
         let read = Event::ReadBack { offset: tailed.offset, head, at: Instant::now() };
         // The worker may have ended.
         let _ = self.workers.get(index)?.send(read);
-        if let Some(progress) = self.partitions.get_mut(index) {
-            progress.next = tailed.offset.saturating_add(1);
-        }
         self.status.read.store(tailed.at.0, Ordering::Relaxed);
         let queued = self.status.applied.queued.fetch_add(tailed.bytes, Ordering::Relaxed);
         if queued > QUEUE_LIMIT {
             self.wait_for_view();
         }
         self.view.send(tailed).ok()
+    }
+
+    /// Ends the process if records before this one are missing. Instances append without transactions, so that the
+    /// offsets of a whole journal have no gaps; a journal that was compacted has.
+    fn require_next(&mut self, partition: usize, offset: i64) -> Option<()> {
+        let progress = self.partitions.get_mut(partition)?;
+        if offset > progress.next {
+            let last = offset.saturating_sub(1);
+            let next = progress.next;
+            let reason = format!("the journal's partition {partition} has lost its records from {next} to {last}");
+            self.status.fatal(&format!("{reason}: they were deleted or compacted. The view is kept as it was before"));
+            return None;
+        }
+        progress.next = offset.saturating_add(1);
+        Some(())
     }
 
     fn wait_for_view(&self) {
@@ -207,11 +220,8 @@ fn damaged(journal: &str, partition: i32, damage: &Damage) -> String {
     )
 }
 
-fn watermarks(consumer: &BaseConsumer<TailClient>, journal: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
-    until_answered("the journal's ends can't be read", || consumer.fetch_watermarks(journal, partition, PATIENCE))
-}
-
-/// Why the view can't be of this log: it is ahead of the log, or the log lacks the view's last claim.
+/// Why the view can't be of this log: it is ahead of the log, or the log lacks the view's last claim. If the claim is
+/// before the log's beginning, that can't be seen, and the view is the only whole copy.
 fn mismatch(
     consumer: &BaseConsumer<TailClient>,
     journal: &str,
@@ -227,42 +237,20 @@ fn mismatch(
             )));
         }
         let Some((offset, nonce)) = identity.claim else { continue };
-        let found = offset >= low && offset < high && claim_at(consumer, journal, partition, offset)? == Some(nonce);
-        if !found {
+        if offset < low {
+            tracing::error!(
+                journal,
+                partition,
+                begins_at = low,
+                "the journal's beginning is deleted: the view is the last whole copy of the service's data. Keep copies \
+                 of it"
+            );
+            continue;
+        }
+        let claim = if offset < high { claim_at(consumer, journal, partition, offset)? } else { None };
+        if claim.is_none_or(|claim| claim.nonce != nonce) {
             return Ok(Some(format!("{journal}-{partition} has not its claim at {offset}")));
         }
     }
     Ok(None)
-}
-
-/// The nonce of the claim at an offset.
-fn claim_at(
-    consumer: &BaseConsumer<TailClient>,
-    journal: &str,
-    partition: i32,
-    offset: i64,
-) -> anyhow::Result<Option<uuid::Uuid>> {
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(journal, partition, Offset::Offset(offset))?;
-    consumer.assign(&list)?;
-    let deadline = Instant::now() + 3 * PATIENCE;
-    while Instant::now() < deadline {
-        match consumer.poll(POLL) {
-            None => {}
-            Some(Ok(message)) => {
-                let nonce = match message.payload().map(Record::read) {
-                    Some(Ok(Record::Claim(claim))) if message.offset() == offset => Some(claim.nonce),
-                    Some(Ok(Record::Claim(_) | Record::Entry(_)) | Err(_)) | None => None,
-                };
-                drop(message);
-                consumer.unassign()?;
-                return Ok(nonce);
-            }
-            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
-            Some(Err(error)) => {
-                return Err(error).with_context(|| format!("{journal}-{partition} can't be read at {offset}"));
-            }
-        }
-    }
-    bail!("{journal}-{partition} can't be read at {offset}: the broker did not answer in time")
 }

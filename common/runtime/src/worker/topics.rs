@@ -1,21 +1,43 @@
-//! Creates the topics, and refuses to start with unsuitable ones.
+//! Compares the topics with what the service needs, and creates the missing ones; refuses to start with unsuitable
+//! ones, and watches them afterwards.
 
+mod cluster;
+mod findings;
+mod monitor;
+mod requirements;
+mod written;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::AdminClient;
 use rdkafka::config::FromClientConfigAndContext as _;
-use rdkafka::error::RDKafkaErrorCode;
-use vocabulary::topics::Topic;
 
+use self::cluster::Cluster;
+use self::findings::{Expected, Findings, log_changes};
+pub(super) use self::monitor::Monitor;
+pub(super) use self::requirements::UsedTopic;
+use self::requirements::{Effect, Moment, TopicState};
+use self::written::Written;
 use super::client::{self, ClientLog};
 use super::config::Config;
+use super::kafka_tools::KafkaTools;
+use crate::view::Rebuild;
 
 /// How long one request to the broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two attempts to reach the broker; it doubles from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(15);
+
+/// The topics, ready for the service.
+pub(super) struct Prepared {
+    /// If a view can be built from the journal.
+    pub(super) rebuild: Rebuild,
+    pub(super) monitor: Monitor,
+}
 
 /// Returns the admin client and the cluster's id, once the broker answers; logs each failed attempt.
 pub(super) async fn reach(config: &Config) -> anyhow::Result<(AdminClient<ClientLog>, String)> {
@@ -38,57 +60,75 @@ pub(super) async fn reach(config: &Config) -> anyhow::Result<(AdminClient<Client
     }
 }
 
-/// Creates the missing topics, and checks the partition count of all.
-pub(super) async fn prepare(admin: &AdminClient<ClientLog>, config: &Config, topics: &[Topic]) -> anyhow::Result<()> {
-    let settings: Vec<_> = topics.iter().map(|topic| (topic, topic.settings())).collect();
-    let new: Vec<NewTopic<'_>> = settings
-        .iter()
-        .map(|(topic, settings)| {
-            let new = NewTopic::new(&topic.name, config.partitions, TopicReplication::Fixed(config.replication));
-            settings.iter().fold(new, |new, (name, value)| new.set(name, value))
-        })
-        .collect();
-    let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
-    for created in admin.create_topics(&new, &options).await.context("the topics can't be created")? {
-        match created {
-            Ok(name) => tracing::info!(topic = name, partitions = config.partitions, "topic created"),
-            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((name, RDKafkaErrorCode::InvalidReplicationFactor)) => bail!(
-                "topic {name} can't be created with kafka.replication = {}: the cluster has fewer brokers",
-                config.replication
-            ),
-            Err((name, code)) => bail!("topic {name} can't be created: {code}"),
-        }
+/// Compares the existing topics with their requirements, then creates the missing ones. Blocks.
+///
+/// # Errors
+/// The topics that can't be used, with the commands that mend them; nothing is created then.
+pub(super) fn prepare(
+    admin: AdminClient<ClientLog>,
+    config: &Config,
+    journal: &str,
+    used: Vec<UsedTopic>,
+    tokio: tokio::runtime::Handle,
+) -> anyhow::Result<Prepared> {
+    let cluster = Cluster::new(config, admin, tokio)?;
+    let tools = KafkaTools::new(config);
+    let expected = Expected { partitions: config.partitions, replication: config.replication, tools: &tools };
+    let names: Vec<&str> = used.iter().map(|used| used.topic.name.as_str()).collect();
+    let mut states = cluster.states(&names)?;
+    let written = match states.get(journal) {
+        Some(state) => Written::read(&cluster.consumer, journal, state.partitions)?,
+        None => Written::nothing(),
+    };
+    written.check(journal, config.partitions)?;
+    let agrees = written.partitions.is_some() || states.values().any(|state| state.partitions == config.partitions);
+    let moment = if agrees { Moment::Start } else { Moment::FirstStart };
+    let mut findings = compare(&expected, &used, &states, moment)?;
+
+    let missing: Vec<_> = used.iter().map(|used| &used.topic).filter(|t| !states.contains_key(&t.name)).collect();
+    if !missing.is_empty() {
+        cluster.create(&missing, config.partitions, config.replication)?;
+        let names: Vec<&str> = missing.iter().map(|topic| topic.name.as_str()).collect();
+        let created = until_known(&cluster, &names)?;
+        findings.extend(compare(&expected, &used, &created, Moment::FirstStart)?);
+        states.extend(created);
     }
-    check(admin, config, topics).await
+    log_changes(&Findings::new(), &findings);
+    let counts = Arc::new(states.into_iter().map(|(name, state)| (name, state.partitions)).collect());
+    Ok(Prepared { rebuild: written.rebuild, monitor: Monitor::new(cluster, used, counts, findings) })
 }
 
-/// Every topic must have the configured number of partitions: a worker owns the same number of each.
-async fn check(admin: &AdminClient<ClientLog>, config: &Config, topics: &[Topic]) -> anyhow::Result<()> {
-    for topic in topics {
-        loop {
-            let count = partitions_of(admin, &topic.name)?;
-            if count == config.partitions {
-                break;
-            }
-            // This broker may not know a new topic yet.
-            if count > 0 {
-                bail!(
-                    "topic {} has {count} partitions, but kafka.partitions is {}. All topics must have the same count, \
-                     which is fixed at their creation: set kafka.partitions = {count}, or use other topics",
-                    topic.name,
-                    config.partitions
-                );
-            }
-            tokio::time::sleep(FIRST_PAUSE).await;
-        }
+/// Compares the topics in `states`; refuses those that can't be used.
+fn compare(
+    expected: &Expected<'_>,
+    used: &[UsedTopic],
+    states: &BTreeMap<String, TopicState>,
+    moment: Moment,
+) -> anyhow::Result<Findings> {
+    let finding = |used: &UsedTopic| {
+        let name = &used.topic.name;
+        Some((name.clone(), expected.compare(used, states.get(name)?, moment)?))
+    };
+    let findings: Findings = used.iter().filter_map(finding).collect();
+    let unusable = findings.iter().filter(|(_, finding)| finding.effect == Effect::Stops);
+    let unusable: Vec<String> = unusable.map(|(name, finding)| format!("topic {name}: {}", finding.text)).collect();
+    if !unusable.is_empty() {
+        bail!(
+            "{} as the service needs: {}",
+            if unusable.len() == 1 { "a topic is not" } else { "topics are not" },
+            unusable.join("\n")
+        );
     }
-    Ok(())
+    Ok(findings)
 }
 
-fn partitions_of(admin: &AdminClient<ClientLog>, topic: &str) -> anyhow::Result<i32> {
-    let request = || admin.inner().fetch_metadata(Some(topic), PATIENCE);
-    let metadata = client::until_answered(&format!("topic {topic} can't be described"), request)?;
-    let count = metadata.topics().iter().find(|t| t.name() == topic).map_or(0, |t| t.partitions().len());
-    Ok(i32::try_from(count)?)
+/// The states of topics that were just created: a broker may not know them yet.
+fn until_known(cluster: &Cluster, names: &[&str]) -> anyhow::Result<BTreeMap<String, TopicState>> {
+    loop {
+        let states = cluster.states(names)?;
+        if states.len() == names.len() {
+            return Ok(states);
+        }
+        std::thread::sleep(FIRST_PAUSE);
+    }
 }

@@ -278,8 +278,8 @@ impl Watch {
         let mut settings = client::consumer(&self.config);
         settings.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest");
         let reading = |error: anyhow::Error| WatchError::Reading(format!("{error:#}"));
-        let mut reader = Reader::new(settings, "watch", partition).map_err(reading)?;
-        reader.assign([(topic, Some(range.start))]).map_err(reading)?;
+        let mut reader = Reader::new(settings, "watch").map_err(reading)?;
+        reader.assign([(topic, partition, Some(range.start))]).map_err(reading)?;
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             match reader.poll() {

@@ -43,6 +43,8 @@ pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], 
     need(!kafka.group.contains(char::is_whitespace), ["kafka", "group"], group);
     let session = kafka.session_timeout >= SESSION.0 && kafka.session_timeout <= SESSION.1;
     need(session, ["kafka", "session_timeout"], "must be from 6s to 30m, which brokers accept by default");
+    let check = (Duration::from_secs(1)..=Duration::from_secs(60 * 60)).contains(&kafka.topic_check);
+    need(check, ["kafka", "topic_check"], "must be from 1s to 1h");
 
     need(!view.directory.as_os_str().is_empty(), ["view", "directory"], "must be a directory");
     need(!view.lag_limit.is_zero(), ["view", "lag_limit"], "must be more than 0s");

@@ -85,6 +85,9 @@ pub struct Kafka {
     /// An instance without a heartbeat for so long loses its partitions to others.
     #[serde(with = "units::duration")]
     pub session_timeout: Duration,
+    /// How often the topics' settings and partitions are compared with what the service needs.
+    #[serde(with = "units::duration")]
+    pub topic_check: Duration,
     /// librdkafka properties for every client: TLS, SASL, …
     #[serde(deserialize_with = "client::properties")]
     pub client: BTreeMap<String, String>,
