@@ -156,7 +156,6 @@ async fn a_journal_made_with_other_settings_is_refused_until_it_is_mended(
     topics.create("order-journal", PARTITIONS, &wrong).await?;
     let output = refused(orders, &settings).await?;
     run_command(&command_in(&output)?)?;
-    std::fs::remove_dir_all(orders.view())?;
     orders.restart().await?;
     cluster.item(1).await?.order(1).place().await?.payment("pending").await
 }

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -108,9 +108,10 @@ fn options() -> AdminOptions {
 /// # Errors
 /// When there is none.
 pub fn command_in(text: &str) -> Result<String> {
-    let start = text.find("kafka-").ok_or_else(|| anyhow!("no command in: {text}"))?;
-    let command = text[start..].split(['\n', '"', ';']).next().unwrap_or_default();
-    Ok(command.trim().to_owned())
+    let (_, rest) = text.split_once("Mend it with: ").or_else(|| text.split_once(" with: ")).unwrap_or_default();
+    let command = rest.split(['\n', '"', ';']).next().unwrap_or_default().trim();
+    ensure!(command.starts_with("kafka-"), "no command in: {text}");
+    Ok(command.to_owned())
 }
 
 /// Runs a command of Kafka's tools, by `./dev kafka`.

@@ -242,8 +242,7 @@ fn mismatch(
                 journal,
                 partition,
                 begins_at = low,
-                "the journal's beginning is deleted: the view is the last whole copy of the service's data. Keep copies \
-                 of it"
+                "the journal's beginning is deleted: the view is the last whole copy of the service's data. Keep copies"
             );
             continue;
         }

@@ -206,7 +206,8 @@ fn invalid_values_are_refused_with_the_allowed_ones() {
         (
             "kafka = 5",
             "kafka = 5 (from my.toml): \
-             must be a section with the keys brokers, client, group, partitions, replication, session_timeout, topic_check",
+             must be a section with the keys brokers, client, group, partitions, replication, session_timeout, \
+             topic_check",
         ),
         (
             "[kafka]\nbrokers = ['a:1']",

@@ -122,7 +122,7 @@ impl Cluster {
                 Ok(name) => tracing::info!(topic = name, partitions, "topic created"),
                 Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((name, RDKafkaErrorCode::InvalidReplicationFactor)) => bail!(
-                    "topic {name} can't be created with kafka.replication = {replication}: the cluster has fewer brokers"
+                    "topic {name} can't be created with kafka.replication = {replication}: there are fewer brokers"
                 ),
                 Err((name, code)) => bail!("topic {name} can't be created: {code}"),
             }

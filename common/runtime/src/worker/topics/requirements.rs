@@ -176,17 +176,14 @@ pub(crate) fn check_partitions(used: &UsedTopic, count: i32, expected: i32, mome
     if count == expected {
         return None;
     }
-    let (effect, text) = match used.is_read {
-        true if count > known => {
-            let text =
-                format!("{counts}; those from {known} on are not read yet: restart the service, which reads them");
-            (Effect::Stops, text)
-        }
-        true => {
-            let text = format!("{counts}: the others are read too, each by the worker of its number modulo {expected}");
-            (Effect::Warns, text)
-        }
-        false => (Effect::Warns, format!("{counts}: the service writes to the first {expected} only")),
+    let (effect, text) = if !used.is_read {
+        (Effect::Warns, format!("{counts}: the service writes to the first {expected} only"))
+    } else if count > known {
+        let text = format!("{counts}; those from {known} on are not read yet: restart the service, which reads them");
+        (Effect::Stops, text)
+    } else {
+        let text = format!("{counts}: the others are read too, each by the worker of its number modulo {expected}");
+        (Effect::Warns, text)
     };
     let text = format!("{text}. Keep kafka.partitions = {expected}: with another value keys belong elsewhere");
     Some(Deviation { effect, text, mend: Mend::Described })
