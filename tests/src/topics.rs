@@ -109,9 +109,13 @@ fn options() -> AdminOptions {
 /// When there is none.
 pub fn command_in(text: &str) -> Result<String> {
     let (_, rest) = text.split_once("Mend it with: ").or_else(|| text.split_once(" with: ")).unwrap_or_default();
-    let command = rest.split(['\n', '"', ';']).next().unwrap_or_default().trim();
+    // The fields of a log line may follow its last value.
+    let is_last = |word: &str| ["--add-config", "--partitions"].contains(&word);
+    let words: Vec<&str> = rest.split([' ', '\n', '"', ';']).collect();
+    let end = words.iter().position(|word| is_last(word)).map_or(0, |at| at + 2);
+    let command = words.iter().take(end).copied().collect::<Vec<_>>().join(" ");
     ensure!(command.starts_with("kafka-"), "no command in: {text}");
-    Ok(command.to_owned())
+    Ok(command)
 }
 
 /// Runs a command of Kafka's tools, by `./dev kafka`.

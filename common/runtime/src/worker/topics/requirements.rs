@@ -120,7 +120,13 @@ impl Found<'_> {
         self.require(found >= needed, Effect::Stops, "max.message.bytes", &needed.to_string(), rejected);
         let readable = i64::try_from(JOURNAL_MAX_BYTES).unwrap_or(i64::MAX);
         let unread = "longer messages than 8 MiB are not read";
-        self.require(found <= readable, Effect::Warns, "max.message.bytes", &needed.to_string(), unread);
+        self.require(
+            topic.journal || found <= readable,
+            Effect::Warns,
+            "max.message.bytes",
+            &needed.to_string(),
+            unread,
+        );
 
         if topic.journal {
             let stamped = self.text("message.timestamp.type").is_none_or(|found| found == "LogAppendTime");
