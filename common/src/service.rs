@@ -274,6 +274,8 @@ fn limits(worker: &WorkerSettings) -> Limits {
         ahead_records: worker.ahead_records,
         ahead_bytes: worker.ahead_bytes,
         open_in_memory: worker.open_in_memory,
+        undelivered_messages: worker.undelivered_messages,
+        undelivered_bytes: worker.undelivered_bytes,
         ..Limits::default()
     }
 }

@@ -37,6 +37,48 @@ impl Broker {
         Ok(broker)
     }
 
+    /// The node id of a broker that joins another one.
+    pub const SECOND_ID: i32 = 2;
+
+    /// Starts a broker without data in `dir` that joins the cluster of `first`, which must not be restarted meanwhile:
+    /// its controller's port changes.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn join(first: &Self, dir: &Path) -> Result<Self> {
+        if dir.exists() {
+            dev(&["kill", &dir.display().to_string()])?;
+        }
+        files::empty(dir)?;
+        let data = dir.join("data");
+        std::fs::create_dir_all(&data)?;
+        let id = Self::SECOND_ID;
+        let cluster = first.property("data/meta.properties", "cluster.id")?;
+        let properties = format!("version=1\nnode.id={id}\ncluster.id={cluster}\n");
+        std::fs::write(data.join("meta.properties"), properties)?;
+        let port = machine::free_ports(2)?;
+        let voters = first.property("server.properties", "controller.quorum.voters")?;
+        let settings = vec![
+            "process.roles=broker".to_owned(),
+            format!("node.id={id}"),
+            format!("listeners=PLAINTEXT://localhost:{port}"),
+            format!("controller.quorum.voters={voters}"),
+        ];
+        let broker = Self { dir: dir.to_owned(), port, settings };
+        registry(|running| running.push(dir.to_owned()));
+        broker.start_again()?;
+        Ok(broker)
+    }
+
+    /// The last value of a key in one of its files.
+    fn property(&self, file: &str, key: &str) -> Result<String> {
+        let path = self.dir.join(file);
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let values = text.lines().filter_map(|line| line.split_once('=')).filter(|(name, _)| *name == key);
+        let value = values.last().map(|(_, value)| value.to_owned());
+        value.with_context(|| format!("{} has no {key}", path.display()))
+    }
+
     /// Starts it with its existing data.
     ///
     /// # Errors

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use rdkafka::admin::{AdminClient, AdminOptions};
+use common::topics::Topic;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -204,6 +205,38 @@ impl Kafka {
             result.map_err(|(topic, error)| anyhow!("delete {topic}: {error}"))?;
         }
         until_is("the topics", Vec::new(), SOON, || async { Ok(self.topics().await?.into_keys().collect::<Vec<_>>()) })
+            .await
+    }
+
+    /// Deletes a topic.
+    ///
+    /// # Errors
+    /// When the broker does not delete it.
+    pub async fn delete_topic(&self, topic: &str) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = settings(&self.brokers).create().context("an admin client")?;
+        let done = admin.delete_topics(&[topic], &AdminOptions::new().operation_timeout(Some(TIMEOUT))).await?;
+        for result in done {
+            result.map_err(|(topic, error)| anyhow!("delete {topic}: {error}"))?;
+        }
+        until_is("the topic exists", false, SOON, || async { Ok(self.topics().await?.contains_key(topic)) }).await
+    }
+
+    /// Creates an input topic whose partitions are all on one broker.
+    ///
+    /// # Errors
+    /// When the broker does not create it.
+    pub async fn create_on(&self, topic: &str, partitions: i32, broker: i32) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = settings(&self.brokers).create().context("an admin client")?;
+        let replicas = [broker];
+        let assignment: Vec<&[i32]> = (0..partitions).map(|_| replicas.as_slice()).collect();
+        let settings = Topic::input(topic).settings();
+        let new = NewTopic::new(topic, partitions, TopicReplication::Variable(&assignment));
+        let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
+        for result in admin.create_topics(&[new], &AdminOptions::new().operation_timeout(Some(TIMEOUT))).await? {
+            result.map_err(|(topic, error)| anyhow!("create {topic}: {error}"))?;
+        }
+        let expected = Some(usize::try_from(partitions)?);
+        until_is("the topic's partitions", expected, SOON, || async { Ok(self.topics().await?.get(topic).copied()) })
             .await
     }
 

@@ -1,262 +1,72 @@
-//! The worker runtime under faults: 20,000 messages over 4 partitions and two instances of `sums`, with SIGKILL,
-//! SIGSTOP past the session timeout, rebalances and a broker restart, and messages at which the handler panics or sends
-//! too much; then every sum must be exact. It is separate from the scenarios, since it tests the runtime with a minimal
-//! service.
+//! The worker runtime under faults, with the smallest service (`sums`). It is separate from the scenarios, since it tests
+//! the runtime with a minimal service. The tests share a broker, and each deletes the topics of the one before.
 
 mod check;
+mod faults;
+mod harness;
 mod journal;
+mod outputs;
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
 use tests::broker::Broker;
 use tests::kafka::Kafka;
-use tests::process::{self, Name, Service};
 use tests::runner::exit_on_signal;
-use tests::sums::{COMMANDS, Command, PANICS, SENDS_TOO_MUCH};
-use tests::wait::{PATIENT, until, until_is};
-use tests::{files, machine};
-use tokio::task::JoinHandle;
+use tests::{files, machine, process};
 
-use crate::journal::JournalWatcher;
+/// A test, which returns a summary.
+type Test = fn(Arc<Broker>) -> std::pin::Pin<Box<dyn Future<Output = Result<String>>>>;
 
-const PARTITIONS: i32 = 4;
-const WAVES: usize = 5;
-const WAVE: usize = 4_000;
-const ACCOUNTS: usize = 97;
-/// Commands that can't be processed, and those that are sent behind them.
-const POISON: usize = 12;
-const BEHIND: usize = 400;
+/// Names each test like its function.
+macro_rules! tests {
+    ($($module:ident :: $name:ident),+ $(,)?) => {
+        const TESTS: &[(&str, Test)] = &[$((stringify!($name), |broker| Box::pin($module::$name(broker)))),+];
+    };
+}
+
+tests!(faults::sums_are_exact_under_all_faults, outputs::an_offline_output_makes_its_inputs_wait);
+
+/// The broker of this run, once a test has started it.
+static BROKER: Mutex<Option<Arc<Broker>>> = Mutex::new(None);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let run = || run().map_err(|error| Failed::from(format!("{error:#}")));
-    let trials = vec![Trial::test("sums_are_exact_under_all_faults", run)];
-    let conclusion = libtest_mimic::run(&arguments, trials);
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let trial = |(name, test): &(&'static str, Test)| {
+        let test = *test;
+        Trial::test(*name, move || run(test).map_err(|error| Failed::from(format!("{error:#}"))))
+    };
+    let conclusion = libtest_mimic::run(&arguments, TESTS.iter().map(trial).collect());
     process::kill_all();
+    drop(BROKER.lock().unwrap_or_else(PoisonError::into_inner).take());
     conclusion.exit_code()
 }
 
-fn run() -> Result<()> {
+fn run(test: Test) -> Result<()> {
     let _lock = machine::only_run()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.spawn(exit_on_signal());
-    let broker = Broker::start(&files::target()?.join("test-brokers/worker"), &[])?;
+    let broker = broker()?;
     let begun = Instant::now();
     let summary = runtime.block_on(async {
-        let test = WorkerTest::start(broker).await?;
-        let result = test.run().await;
-        result.map_err(|error| anyhow!("{error:#}\n{}", test.report()))
+        Kafka::new(&broker.address())?.delete_topics().await?;
+        test(broker).await
     })?;
     eprintln!("{summary}; {:.1} s", begun.elapsed().as_secs_f64());
     Ok(())
 }
 
-struct WorkerTest {
-    watch: JournalWatcher,
-    kafka: Kafka,
-    producer: FutureProducer,
-    /// Two that share the partitions, and one that joins and leaves.
-    instances: [Service; 3],
-    broker: Broker,
-    begun: Instant,
-}
-
-impl WorkerTest {
-    async fn start(broker: Broker) -> Result<Self> {
-        let clusters = files::clusters()?;
-        process::kill_leftovers(&clusters)?;
-        let directory = clusters.join("worker");
-        files::empty(&directory)?;
-        let settings = [
-            ("KAFKA__BROKERS", broker.address()),
-            ("KAFKA__PARTITIONS", PARTITIONS.to_string()),
-            // The shortest that brokers allow (group.min.session.timeout.ms).
-            ("KAFKA__SESSION_TIMEOUT", "6s".to_owned()),
-            // Many small records, so that every fault interrupts some.
-            ("WORKER__BATCH_MESSAGES", "5".to_owned()),
-            // Decisions run far ahead, so that a stopped instance has records to append when it continues.
-            ("WORKER__AHEAD_RECORDS", "64".to_owned()),
-            ("LOG__FORMAT", "text".to_owned()),
-        ];
-        let new = |instance| Service::new(Name::Sums, instance, &directory, &settings);
-        let instances = [new(0)?, new(1)?, new(2)?];
-        for instance in &instances[..2] {
-            instance.start()?;
+fn broker() -> Result<Arc<Broker>> {
+    let mut broker = BROKER.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*broker {
+        Some(broker) => Ok(Arc::clone(broker)),
+        None => {
+            let dir = files::target()?.join("test-brokers/worker");
+            Ok(Arc::clone(broker.insert(Arc::new(Broker::start(&dir, &[])?))))
         }
-        for instance in &instances[..2] {
-            instance.ready().await?;
-        }
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", broker.address())
-            .set("enable.idempotence", "true")
-            .set("partitioner", "murmur2_random")
-            .set_log_level(RDKafkaLogLevel::Critical)
-            .create()
-            .context("a producer")?;
-        let kafka = Kafka::new(&broker.address())?;
-        let watch = JournalWatcher::start(&broker.address(), PARTITIONS)?;
-        Ok(Self { watch, kafka, producer, instances, broker, begun: Instant::now() })
     }
-
-    fn report(&self) -> String {
-        self.instances.iter().map(|instance| instance.report(15)).collect()
-    }
-
-    fn log(&self, what: &str) {
-        let state = self.watch.state();
-        let seconds = self.begun.elapsed().as_secs_f64();
-        let counted = state.counted();
-        let void = state.void;
-        eprintln!("[{seconds:.1} s] {what}: {counted} counted, {} claims, {void} void", state.claims);
-    }
-
-    async fn run(&self) -> Result<String> {
-        let [first, second, third] = &self.instances;
-        self.owned_by(&[first, second]).await?;
-        self.killed(first, second).await?;
-        self.stopped(1, first, second).await?;
-        self.rebalanced(third).await?;
-        self.broker_restarted().await?;
-        self.stopped(4, second, first).await?;
-        self.set_aside().await?;
-        let all = WAVES * WAVE + BEHIND;
-        until_is("the outputs on their topic", all, PATIENT, || async { Ok(check::outputs(&self.kafka).await?.len()) })
-            .await?;
-        for instance in [first, second] {
-            instance.sigterm().await?;
-        }
-        check::check(&self.kafka, all).await
-    }
-
-    /// SIGKILL during a wave, then a restart.
-    async fn killed(&self, victim: &Service, other: &Service) -> Result<()> {
-        let wave = self.wave(0).await?;
-        victim.kill9()?;
-        victim.restart().await?;
-        self.summed(1, wave).await?;
-        self.owned_by(&[victim, other]).await?;
-        self.log("kill -9");
-        Ok(())
-    }
-
-    /// One instance is stopped until the other owns its partitions, and then continues with its pending records.
-    async fn stopped(&self, number: usize, victim: &Service, other: &Service) -> Result<()> {
-        let wave = self.wave(number).await?;
-        victim.sigstop()?;
-        self.owned_by(&[other]).await?;
-        victim.sigcont()?;
-        self.summed(number + 1, wave).await?;
-        self.owned_by(&[victim, other]).await?;
-        self.log("SIGSTOP past the session timeout");
-        Ok(())
-    }
-
-    /// A third instance joins and leaves.
-    async fn rebalanced(&self, third: &Service) -> Result<()> {
-        let [first, second, _] = &self.instances;
-        let wave = self.wave(2).await?;
-        third.restart().await?;
-        self.owned_by(&[first, second, third]).await?;
-        third.sigterm().await?;
-        self.owned_by(&[first, second]).await?;
-        self.summed(3, wave).await?;
-        self.log("a third instance joined and left");
-        Ok(())
-    }
-
-    async fn broker_restarted(&self) -> Result<()> {
-        let wave = self.wave(3).await?;
-        tokio::task::block_in_place(|| self.broker.kill9().and_then(|()| self.broker.start_again()))?;
-        self.summed(4, wave).await?;
-        let [first, second, _] = &self.instances;
-        first.ready().await?;
-        second.ready().await?;
-        self.owned_by(&[first, second]).await?;
-        self.log("the broker was killed and restarted");
-        Ok(())
-    }
-
-    /// Commands that can't be processed are set aside, and those behind them are processed.
-    async fn set_aside(&self) -> Result<()> {
-        let poison = |number: usize| {
-            let n = if number.is_multiple_of(2) { PANICS } else { SENDS_TOO_MUCH };
-            (format!("poison-{number}"), Command { account: format!("p{number}"), n })
-        };
-        send(self.producer.clone(), (0..POISON).map(poison)).await?;
-        let all = WAVES * WAVE + BEHIND;
-        send(self.producer.clone(), (WAVES * WAVE..all).map(command)).await?;
-        until_is("the commands behind the poison", all as u64, PATIENT, || async { Ok(self.watch.state().counted()) })
-            .await?;
-        let letters = until("the dead letters", PATIENT, || async {
-            let letters = check::letters(&self.kafka).await?;
-            Ok((letters.len() >= POISON).then_some(letters))
-        })
-        .await?;
-        for number in 0..POISON {
-            let (id, command) = poison(number);
-            let reason = letters.get(&id).cloned().unwrap_or_default();
-            let cause = if command.n == PANICS { "the handler panicked" } else { "longer than topic" };
-            ensure!(reason.starts_with("set aside") && reason.contains(cause), "{id}: {reason}");
-        }
-        let mut reports = String::new();
-        for instance in &self.instances[..2] {
-            instance.ready().await?;
-            reports += &reqwest::get(instance.url("/health/ready")).await?.text().await?;
-        }
-        ensure!(reports.contains("messages set aside"), "{reports}");
-        self.log("poison was set aside");
-        Ok(())
-    }
-
-    /// Sends a wave and returns when its first commands are summed.
-    async fn wave(&self, number: usize) -> Result<JoinHandle<Result<()>>> {
-        let before = self.watch.state().counted();
-        let commands = (number * WAVE..(number + 1) * WAVE).map(command);
-        let wave = tokio::spawn(send(self.producer.clone(), commands));
-        let started = || async { Ok((self.watch.state().counted() > before).then_some(())) };
-        until("the first sums of a wave", PATIENT, started).await?;
-        Ok(wave)
-    }
-
-    /// Waits until the commands of `waves` waves are summed.
-    async fn summed(&self, waves: usize, last: JoinHandle<Result<()>>) -> Result<()> {
-        last.await??;
-        until_is("the messages summed", (waves * WAVE) as u64, PATIENT, || async { Ok(self.watch.state().counted()) })
-            .await
-    }
-
-    /// Waits until these instances share all partitions.
-    async fn owned_by(&self, instances: &[&Service]) -> Result<()> {
-        let pids = instances.iter().map(|instance| instance.pid()).collect::<Result<BTreeSet<_>>>()?;
-        let partitions = usize::try_from(PARTITIONS)?;
-        until_is("the owners", pids, PATIENT, || async { Ok(self.watch.state().owning(partitions)) }).await
-    }
-}
-
-/// The id and the value of an ordinary command.
-fn command(number: usize) -> (String, Command) {
-    let n = i64::try_from(number % 1_009).unwrap_or_default();
-    (format!("command-{number}"), Command { account: format!("a{}", number * 31 % ACCOUNTS), n })
-}
-
-/// Sends commands, each once and in order, even while the broker restarts.
-async fn send(producer: FutureProducer, commands: impl Iterator<Item = (String, Command)>) -> Result<()> {
-    let mut sent = Vec::new();
-    for (id, command) in commands {
-        let value = serde_json::to_vec(&command)?;
-        let headers = OwnedHeaders::new().insert(Header { key: "ce_id", value: Some(&id) });
-        let record = FutureRecord::to(COMMANDS).key(&command.account).payload(&value).headers(headers);
-        sent.push(producer.send_result(record).map_err(|(error, _)| error)?);
-    }
-    for delivery in sent {
-        delivery.await?.map_err(|(error, _)| error)?;
-    }
-    Ok(())
 }

@@ -61,7 +61,7 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
             Input::Revoked => self.phase = Phase::Idle,
             Input::Message(message) => self.with_owner(|owner| owner.enqueue(message, None)),
             Input::Damaged(message, damage) => self.with_owner(|owner| owner.enqueue(message, Some(damage))),
-            Input::Delivered { offset } => self.with_owner(|owner| owner.delivered(offset)),
+            Input::Delivered { offset } => self.with_owner(|owner| owner.delivered(offset, out)),
             Input::Idle => self.with_owner(|owner| owner.rest(out)),
             Input::Drain => self.with_owner(Owner::request_drain),
         }
@@ -111,6 +111,16 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
     /// Their bytes.
     pub fn queued_bytes(&self) -> usize {
         self.owner().map_or(0, |owner| owner.inbox.bytes())
+    }
+
+    /// Messages of valid entries that the brokers have not acknowledged.
+    pub fn undelivered(&self) -> usize {
+        self.owner().map_or(0, Owner::undelivered)
+    }
+
+    /// Returns true if nothing is decided because too much is undelivered ([`Limits::undelivered_messages`]).
+    pub fn is_blocked(&self) -> bool {
+        self.owner().is_some_and(Owner::is_blocked)
     }
 
     /// When a timer is due next.

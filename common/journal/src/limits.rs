@@ -19,6 +19,11 @@ pub struct Limits {
     /// With a record in flight, a further one is appended only when at least this many messages wait: small batches
     /// gather while the broker is busy with the last one (Nagle's idea, RFC 896).
     pub gather: usize,
+    /// Messages of outboxes that the brokers have not acknowledged. From here on nothing is decided and no further outbox
+    /// is given to the producer: a partition whose outputs can't be delivered waits instead of growing.
+    pub undelivered_messages: usize,
+    /// Their estimated bytes.
+    pub undelivered_bytes: usize,
     /// Bytes of a record that the journal takes.
     pub record_bytes: usize,
 }
@@ -32,6 +37,8 @@ impl Default for Limits {
             ahead_bytes: 4 << 20,
             open_in_memory: 50_000,
             gather: 32,
+            undelivered_messages: 20_000,
+            undelivered_bytes: 32 << 20,
             record_bytes: JOURNAL_MAX_BYTES,
         }
     }

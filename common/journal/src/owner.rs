@@ -1,5 +1,6 @@
 //! The owner of a partition: it makes messages and timers into entries, and acts on the entries that it reads back.
 
+mod batch;
 mod decide;
 mod effects;
 mod in_flight;
@@ -10,10 +11,10 @@ mod timers;
 use std::sync::Arc;
 
 use vocabulary::blob::Json;
-use vocabulary::messages::{Damage, Message, Outgoing};
+use vocabulary::messages::{Damage, Message};
 use vocabulary::time::Timestamp;
-use vocabulary::topics;
 
+use self::batch::{Batch, WRITE_OVERHEAD};
 use self::decide::{Decided, Decider, Ended};
 use self::effects::Effects;
 use self::in_flight::{Appended, InFlight};
@@ -21,23 +22,15 @@ use self::inbox::Inbox;
 use self::outbox::Outbox;
 use self::timers::Timers;
 use crate::cache::{Cache, Cached};
-use crate::entity::{Entity, Intent, Key};
+use crate::entity::{Entity, Key};
 use crate::error::{Failure, Refusal, StepDown};
 use crate::handler::Handler;
 use crate::interface::{Env, Output, Snapshot};
 use crate::limits::Limits;
 use crate::partition::Partition;
 use crate::quarantine::Quarantine;
-use crate::record::{Entry, Head, Positions, Record, Write, size_of};
+use crate::record::{Entry, Head, Record, Write, size_of};
 use crate::rule::{Reader, Rules, Verdict};
-
-/// Estimated bytes of an entry that only carries the delivered mark.
-const MARK_BYTES: usize = 64;
-/// Bytes that surround a state and its key in an entry.
-const WRITE_OVERHEAD: usize = 32;
-
-/// More than the bytes of an entry's other members: positions, numbers and names.
-const ENTRY_OVERHEAD: usize = 16 * 1024;
 
 /// How far a requested drain has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,16 +60,6 @@ pub(crate) struct Owner<E, A> {
     outbox: Outbox,
 }
 
-/// The content of an entry to be appended.
-struct Batch<A> {
-    positions: Positions,
-    outbox: Arc<Vec<Outgoing>>,
-    entities: Vec<Write>,
-    intents: Vec<(Key, Vec<Intent<A>>)>,
-    closed: Vec<Key>,
-    bytes: usize,
-}
-
 impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     pub(crate) fn new(claim: i64, partition: Partition, limits: Limits, rules: Rules) -> Self {
         Self {
@@ -97,7 +80,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
     }
 
-    /// Takes the view's content over, and sends the messages again that may not have been delivered.
+    /// Takes the view's content over, and sends the messages again that may not have been delivered: as many as the
+    /// producer may hold, and the others as these are acknowledged.
     pub(crate) fn load(&mut self, snapshot: Snapshot<E>, out: &mut Vec<Output<A>>) {
         for (key, state) in snapshot.open {
             self.timers.set(&key, state.wake_at());
@@ -108,9 +92,10 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
         self.inbox.load(snapshot.positions, snapshot.ends);
         for (offset, messages) in snapshot.unsent {
-            self.outbox.sent(offset, messages.len());
-            out.push(Output::Send { offset, messages: Arc::new(messages) });
+            let bytes = messages.iter().map(size_of).sum();
+            self.outbox.push(offset, Arc::new(messages), bytes);
         }
+        self.send_next(out);
     }
 
     /// Takes a message of an input, or what could be read of one.
@@ -131,7 +116,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             && let Some(entry) = self.in_flight.pop()
         {
             if self.rules.require_read_back {
-                self.send(offset, &entry.outbox, out);
+                self.outbox.push(offset, entry.outbox, entry.outbox_bytes);
+                self.send_next(out);
             }
             for (key, intents) in entry.intents {
                 self.effects.reconcile(&key, intents, out);
@@ -143,15 +129,26 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     }
 
     /// A message of the outbox of the record at `offset` was acknowledged.
-    pub(crate) fn delivered(&mut self, offset: i64) {
+    pub(crate) fn delivered(&mut self, offset: i64, out: &mut Vec<Output<A>>) {
         self.outbox.delivered(offset);
+        self.send_next(out);
     }
 
-    fn send(&mut self, offset: i64, messages: &Arc<Vec<Outgoing>>, out: &mut Vec<Output<A>>) {
-        if !messages.is_empty() {
-            self.outbox.sent(offset, messages.len());
-            out.push(Output::Send { offset, messages: messages.clone() });
+    /// Gives the producer what waits, as far as there is room.
+    fn send_next(&mut self, out: &mut Vec<Output<A>>) {
+        while let Some((offset, messages)) = self.outbox.next(&self.limits) {
+            out.push(Output::Send { offset, messages });
         }
+    }
+
+    /// Messages that the brokers have not acknowledged.
+    pub(crate) fn undelivered(&self) -> usize {
+        self.outbox.undelivered()
+    }
+
+    /// Returns true if nothing is decided because too much is undelivered.
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.outbox.has_room(&self.limits)
     }
 
     pub(crate) fn pump<H>(
@@ -209,7 +206,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
 
     fn may_append(&self) -> bool {
         let gathered = self.in_flight.is_empty() || self.inbox.len() >= self.limits.gather;
-        self.in_flight.has_room(&self.limits) && self.drain == Drain::NotRequested && gathered
+        let has_room = self.in_flight.has_room(&self.limits) && self.outbox.has_room(&self.limits);
+        has_room && self.drain == Drain::NotRequested && gathered
     }
 
     fn has_work(&self, now: Timestamp) -> bool {
@@ -244,7 +242,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             reason: aside.reason,
         }));
         let triggers = std::mem::take(&mut decided.triggers);
-        let written = self.write(decided, env.handler).and_then(|batch| self.fits(&batch).map(|()| batch));
+        let written =
+            self.write(decided, env.handler).and_then(|batch| batch.fits(self.limits.record_bytes).map(|()| batch));
         let batch = match written {
             Ok(batch) => batch,
             Err(reason) => {
@@ -288,39 +287,12 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             entities.push(Write { key, state });
         }
         let outbox = Arc::new(decided.outbox);
-        Ok(Batch { positions: decided.positions, outbox, entities, intents, closed, bytes })
-    }
-
-    /// Checks that the batch's record can be written, and each of its messages sent.
-    fn fits(&self, batch: &Batch<A>) -> Result<(), StepDown> {
-        let limit = self.limits.record_bytes;
-        // Encoding at most doubles what was estimated: it escapes quotes, or is Base64.
-        let fits_record = batch.bytes.saturating_mul(2).saturating_add(ENTRY_OVERHEAD) <= limit;
-        if fits_record && batch.bytes <= topics::INPUT_MAX_BYTES {
-            return Ok(());
-        }
-        for message in &*batch.outbox {
-            let limit = topics::max_bytes(&message.topic);
-            let bytes = size_of(message);
-            if bytes > limit {
-                let topic = message.topic.to_string();
-                return Err(StepDown::Failed(Failure::MessageTooLong { topic, bytes, limit }));
-            }
-        }
-        if fits_record {
-            return Ok(());
-        }
-        let outbox = serde_json::to_vec(&batch.outbox).map_or(usize::MAX, |json| json.len());
-        let states: usize = batch.entities.iter().map(written_bytes).sum();
-        let bytes = outbox.saturating_add(states).saturating_add(ENTRY_OVERHEAD);
-        if bytes > limit {
-            return Err(StepDown::Failed(Failure::RecordTooLong { bytes, limit }));
-        }
-        Ok(())
+        let outbox_bytes = decided.outbox_bytes;
+        Ok(Batch { positions: decided.positions, outbox, outbox_bytes, entities, intents, closed, bytes })
     }
 
     fn append_batch(&mut self, batch: Batch<A>, out: &mut Vec<Output<A>>) {
-        let Batch { positions, outbox, entities, intents, closed, bytes } = batch;
+        let Batch { positions, outbox, outbox_bytes, entities, intents, closed, bytes } = batch;
         let seq = self.next_seq;
         self.next_seq += 1;
         let mut delivered = self.outbox.take_mark();
@@ -331,21 +303,13 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if !self.rules.require_read_back {
             out.push(Output::Send { offset: -1, messages: outbox.clone() });
         }
-        self.in_flight.push(Appended { seq, bytes, outbox, intents, closed });
+        self.in_flight.push(Appended { seq, bytes, outbox, outbox_bytes, intents, closed });
         out.push(Output::Append(Arc::new(Record::Entry(entry))));
     }
 
     /// Appends an entry that only carries the delivered mark.
     fn append_mark(&mut self, out: &mut Vec<Output<A>>) {
-        let batch = Batch {
-            positions: Positions::new(),
-            outbox: Arc::default(),
-            entities: Vec::new(),
-            intents: Vec::new(),
-            closed: Vec::new(),
-            bytes: MARK_BYTES,
-        };
-        self.append_batch(batch, out);
+        self.append_batch(Batch::mark(), out);
     }
 
     pub(crate) fn request_drain(&mut self) {
@@ -373,11 +337,6 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             self.append_mark(out);
         }
     }
-}
-
-/// The bytes of a state in an entry. Its key is escaped.
-fn written_bytes(write: &Write) -> usize {
-    2 * write.key.len() + write.state.as_ref().map_or(0, |json| json.text().len()) + WRITE_OVERHEAD
 }
 
 fn encoding(key: &Key, error: &serde_json::Error) -> StepDown {

@@ -68,14 +68,16 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
-    (1..6_usize, 1..3_000_usize, 1..5_usize, 1..9_000_usize, 1..5_usize, 0..4_usize).prop_map(
-        |(batch_messages, batch_bytes, ahead_records, ahead_bytes, gather, open_in_memory)| Limits {
+    let undelivered = prop_oneof![1..6_usize, Just(20_000)];
+    (1..6_usize, 1..3_000_usize, 1..5_usize, 1..9_000_usize, 1..5_usize, 0..4_usize, undelivered).prop_map(
+        |(batch_messages, batch_bytes, ahead_records, ahead_bytes, gather, open_in_memory, undelivered)| Limits {
             batch_messages,
             batch_bytes,
             ahead_records,
             ahead_bytes,
             gather,
             open_in_memory,
+            undelivered_messages: undelivered,
             ..Limits::default()
         },
     )

@@ -1,5 +1,6 @@
 //! The behaviour of an owner, one rule per test. Separate from the code, so that it reads as its specification.
 
+mod back_pressure;
 mod bench;
 mod set_aside;
 

@@ -11,6 +11,7 @@
 //! Calls into librdkafka block, so all of these are threads; tokio runs only HTTP and the side effects. A thread that
 //! can't continue ends the process (`Status::fatal`): no instance runs in part.
 
+mod back_pressure;
 mod claim;
 mod claim_lifecycle;
 mod client;

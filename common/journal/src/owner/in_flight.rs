@@ -15,6 +15,8 @@ pub(super) struct Appended<A> {
     /// Estimated bytes of the record.
     pub(super) bytes: usize,
     pub(super) outbox: Arc<Vec<Outgoing>>,
+    /// Its estimated bytes.
+    pub(super) outbox_bytes: usize,
     pub(super) intents: Vec<(Key, Vec<Intent<A>>)>,
     /// Entities that it closes.
     pub(super) closed: Vec<Key>,

@@ -265,7 +265,11 @@ impl Run {
                 self.load(i);
             }
             Output::Claimed(positions) => instance.handed = positions,
-            Output::Send { offset, messages } => instance.sends.extend(messages.iter().map(|m| (offset, m.clone()))),
+            Output::Send { offset, messages } => {
+                let limit = self.limits.undelivered_messages;
+                assert!(instance.sends.len() < limit, "{} messages are in the producer", instance.sends.len());
+                instance.sends.extend(messages.iter().map(|m| (offset, m.clone())));
+            }
             Output::Execute(intent) => {
                 // Right after a claim the loaded view may be ahead of the records read.
                 let durable = wants(&instance.read, &intent.id) || wants(&instance.view, &intent.id);

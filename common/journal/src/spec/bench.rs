@@ -240,6 +240,11 @@ impl Bench {
         self.input(Input::ReadBack { offset: self.end - 1, head })
     }
 
+    /// The oldest record's outbox of `n` messages is acknowledged.
+    pub(super) fn deliver(&mut self, offset: i64, n: usize) -> Vec<String> {
+        (0..n).flat_map(|_| self.input(Input::Delivered { offset })).collect()
+    }
+
     pub(super) fn entry(&self, n: usize) -> &Entry {
         match &self.in_flight[n] {
             Record::Entry(entry) => entry,

@@ -24,6 +24,8 @@ use crate::view::PartitionStore;
 const ROUND: Duration = Duration::from_millis(250);
 /// The longest wait while the view must apply the claim, or the last messages are in flight.
 const SOON: Duration = Duration::from_millis(2);
+/// The longest wait while nothing is decided until messages are delivered.
+const BLOCKED: Duration = Duration::from_millis(20);
 /// Input messages read ahead, and their bytes.
 const READ_AHEAD: usize = 2_000;
 const READ_AHEAD_BYTES: usize = 32 << 20;
@@ -162,6 +164,9 @@ where
         if self.lifecycle.is_waiting() || self.loaded.is_some() {
             return SOON;
         }
+        if self.core.is_blocked() {
+            return BLOCKED;
+        }
         let timer = self.core.next_timer().map(|at| at.since(Timestamp::now()));
         timer.unwrap_or(ROUND).min(ROUND)
     }
@@ -291,6 +296,8 @@ where
             view_applied: self.shared.status.applied.next(self.partition),
         };
         self.core.pump(&env, &mut self.out);
+        let pressure = &self.shared.status.back_pressure;
+        pressure.set(self.partition, self.core.undelivered(), self.core.is_blocked());
         // Requests see the claim's own decisions, such as the first stock, from here on.
         if self.lifecycle.open(self.core.is_open()) {
             self.set_state(PartitionState::Owned);

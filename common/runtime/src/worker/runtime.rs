@@ -9,6 +9,7 @@ use journal::Handler;
 use rdkafka::admin::AdminClient;
 use vocabulary::topics::{Topic, is_dead_letters};
 
+use super::back_pressure::BackPressure;
 use super::client::ClientLog;
 use super::commands::Commands;
 use super::config::Config;
@@ -138,7 +139,8 @@ where
 {
     let applied = Arc::new(Applied::new(config.partitions));
     let waiters = Arc::new(Waiters::default());
-    let status = Arc::new(Status::new(applied.clone(), config.lag_limit));
+    let back_pressure = BackPressure::new(config.partitions, config.limits.undelivered_messages, config.lag_limit);
+    let status = Arc::new(Status::new(applied.clone(), config.lag_limit, back_pressure));
     let positions = SharedPositions::default();
     let channels: Vec<(Sender<Event>, Receiver<Event>)> = (0..config.partitions).map(|_| unbounded()).collect();
     let workers: Vec<Sender<Event>> = channels.iter().map(|(to, _)| to.clone()).collect();

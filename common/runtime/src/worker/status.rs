@@ -9,6 +9,7 @@ use journal::StepDown;
 use tokio::sync::watch;
 use vocabulary::time::Timestamp;
 
+use super::back_pressure::BackPressure;
 use crate::view::Applied;
 
 /// A thread without a heartbeat for so long is stuck.
@@ -41,6 +42,7 @@ pub struct Status {
     pub(super) last_contact: AtomicI64,
     pub(super) applied: Arc<Applied>,
     lag_limit: Duration,
+    pub(super) back_pressure: BackPressure,
     /// Messages that this instance set aside, and timers that it no longer decides, since its start.
     set_aside: AtomicU64,
     timers_held: AtomicU64,
@@ -55,7 +57,7 @@ pub struct Status {
 const USUAL_SILENCE: Duration = Duration::from_secs(3);
 
 impl Status {
-    pub(super) fn new(applied: Arc<Applied>, lag_limit: Duration) -> Self {
+    pub(super) fn new(applied: Arc<Applied>, lag_limit: Duration, back_pressure: BackPressure) -> Self {
         Self {
             partitions: Mutex::default(),
             joined: AtomicBool::new(false),
@@ -65,6 +67,7 @@ impl Status {
             last_contact: AtomicI64::new(0),
             applied,
             lag_limit,
+            back_pressure,
             set_aside: AtomicU64::new(0),
             timers_held: AtomicU64::new(0),
             topics: Mutex::default(),
@@ -231,6 +234,7 @@ impl Status {
             Ok(format!("{} ms behind", lag.as_millis()))
         };
         checks.insert("view".to_owned(), view);
+        checks.insert("outbox".to_owned(), self.back_pressure.check(Timestamp::now()));
         let set_aside = self.messages_set_aside();
         if set_aside > 0 {
             checks.insert(

@@ -56,6 +56,10 @@ pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], 
     need((1..=64).contains(&worker.ahead_records), ["worker", "ahead_records"], "must be from 1 to 64");
     let ahead = worker.ahead_bytes >= worker.batch_bytes && worker.ahead_bytes <= 256 << 20;
     need(ahead, ["worker", "ahead_bytes"], "must be from worker.batch_bytes to 256 MiB");
+    let undelivered = (1..=100_000).contains(&worker.undelivered_messages);
+    need(undelivered, ["worker", "undelivered_messages"], "must be from 1 to 100000");
+    let undelivered = (64 << 10..=256 << 20).contains(&worker.undelivered_bytes);
+    need(undelivered, ["worker", "undelivered_bytes"], "must be from 64 KiB to 256 MiB");
     let command = (Duration::from_millis(100)..=Duration::from_secs(300)).contains(&worker.command_timeout);
     need(command, ["worker", "command_timeout"], "must be from 100ms to 5m");
 

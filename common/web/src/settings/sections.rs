@@ -120,6 +120,11 @@ pub struct WorkerSettings {
     pub ahead_bytes: usize,
     /// Open entities of a partition in memory; others are read from the view when they are needed.
     pub open_in_memory: usize,
+    /// Undelivered messages of a partition at which it decides nothing more until they are acknowledged.
+    pub undelivered_messages: usize,
+    /// Their most bytes.
+    #[serde(with = "units::bytes")]
+    pub undelivered_bytes: usize,
     /// How long an HTTP command may take to reach the broker; then its outcome is unknown (503).
     #[serde(with = "units::duration")]
     pub command_timeout: Duration,
