@@ -264,6 +264,7 @@ fn config<S>(settings: &Settings<S>) -> Config {
         lag_limit: settings.view.lag_limit,
         limits: limits(&settings.worker),
         command_timeout: settings.worker.command_timeout,
+        side_effects: settings.worker.side_effects,
     }
 }
 

@@ -113,6 +113,15 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
         self.owner().map_or(0, |owner| owner.inbox.bytes())
     }
 
+    /// The number, since the claim, of the oldest append that was not read back: 0 for the claim, then `seq + 1`.
+    pub fn awaited(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Claiming { landed: None, .. } => Some(0),
+            Phase::Idle | Phase::Claiming { landed: Some(_), .. } => None,
+            Phase::Owner(owner) => owner.first_in_flight().map(|seq| seq.saturating_add(1)),
+        }
+    }
+
     /// Messages of valid entries that the brokers have not acknowledged.
     pub fn undelivered(&self) -> usize {
         self.owner().map_or(0, Owner::undelivered)
@@ -167,7 +176,12 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
             },
             Phase::Owner(owner) => match owner.read_back(offset, head, out) {
                 Verdict::Valid => {}
-                Verdict::Void => self.voids += 1,
+                Verdict::Void => {
+                    self.voids += 1;
+                    if let Some(failure) = owner.lost_before(head) {
+                        self.step_down(StepDown::Failed(failure), out);
+                    }
+                }
                 Verdict::Claim => self.step_down(StepDown::ForeignClaim, out),
             },
         }

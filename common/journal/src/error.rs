@@ -67,6 +67,17 @@ pub enum Failure {
     /// An append or a message was not accepted.
     #[error("{0}")]
     Send(String),
+    /// A record of this claim was acknowledged and is missing from the journal: those behind it are void.
+    #[error("the journal lost a record of this claim: number {found} was read back, and {expected} is next")]
+    Lost {
+        /// The number of the missing record ([`Entry::seq`](crate::Entry::seq)).
+        expected: u64,
+        /// The number that was read back.
+        found: u64,
+    },
+    /// A record was acknowledged and not read back, although the journal can be read.
+    #[error("an acknowledged record was not read back in time")]
+    NotReadBack,
     /// The snapshot or the inputs could not be read after a claim.
     #[error("the partition can't be loaded: {0}")]
     Load(String),
@@ -85,7 +96,7 @@ impl Retryable for Failure {
             Self::Encoding { .. } | Self::RecordTooLong { .. } | Self::MessageTooLong { .. } | Self::Panicked(_) => {
                 false
             }
-            Self::Send(_) | Self::Load(_) | Self::Stalled | Self::Stale => true,
+            Self::Send(_) | Self::Lost { .. } | Self::NotReadBack | Self::Load(_) | Self::Stalled | Self::Stale => true,
         }
     }
 }

@@ -128,6 +128,21 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         verdict
     }
 
+    /// The record that is missing before this one, which is void: an append of this claim was acknowledged and lost.
+    pub(crate) fn lost_before(&self, head: Head) -> Option<Failure> {
+        match head {
+            Head::Entry { owner, seq } if owner == self.claim && seq > self.reader.next_seq => {
+                Some(Failure::Lost { expected: self.reader.next_seq, found: seq })
+            }
+            Head::Entry { .. } | Head::Claim { .. } | Head::Garbage => None,
+        }
+    }
+
+    /// The seq of the oldest entry that was not read back.
+    pub(crate) fn first_in_flight(&self) -> Option<u64> {
+        self.in_flight.first_seq()
+    }
+
     /// A message of the outbox of the record at `offset` was acknowledged.
     pub(crate) fn delivered(&mut self, offset: i64, out: &mut Vec<Output<A>>) {
         self.outbox.delivered(offset);

@@ -90,6 +90,34 @@ fn a_void_record_changes_nothing() {
 }
 
 #[test]
+fn it_steps_down_when_the_journal_lost_a_record_of_its_claim() {
+    let mut bench = Bench::owner();
+    bench.receive("a +");
+    bench.receive("a +");
+    bench.in_flight.remove(0);
+    assert_eq!(
+        bench.land(),
+        ["step down: the journal lost a record of this claim: number 1 was read back, and 0 is next"]
+    );
+    assert!(bench.core.is_idle());
+}
+
+#[test]
+fn it_names_the_oldest_append_that_was_not_read_back() {
+    let mut core: Core<Account, u8> = Core::new(0, 1, Limits::default());
+    assert_eq!(core.awaited(), None);
+    core.handle(Input::Assigned { nonce: Uuid::nil(), instance: String::new() }, &mut Vec::new());
+    assert_eq!(core.awaited(), Some(0), "the claim");
+    let mut bench = Bench::owner();
+    assert_eq!(bench.core.awaited(), None);
+    bench.receive("a +");
+    bench.receive("a +");
+    assert_eq!(bench.core.awaited(), Some(1));
+    bench.land();
+    assert_eq!(bench.core.awaited(), Some(2));
+}
+
+#[test]
 fn it_steps_down_when_something_failed_and_then_claims_anew() {
     let mut bench = Bench::owner();
     assert_eq!(bench.input(Input::Failed(Failure::Send("disk full".into()))), ["step down: disk full"]);

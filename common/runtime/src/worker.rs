@@ -25,6 +25,7 @@ mod loading;
 mod member;
 mod partition;
 mod producer;
+mod read_back;
 mod reader;
 mod received;
 mod runtime;

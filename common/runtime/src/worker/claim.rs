@@ -34,7 +34,8 @@ impl<A: Executor<SideEffect: Send + Sync + 'static>, E: Send + 'static> ClaimRes
     pub(super) fn new<H>(shared: &Shared<H, A>, partition: i32) -> anyhow::Result<Self> {
         let producer = ClaimProducer::new(&shared.config, shared.journal, shared.name, partition)?;
         let executor = Arc::clone(&shared.executor);
-        let side_effects = SideEffects::new(executor, shared.commands.clone(), shared.tokio.clone());
+        let permits = Arc::clone(&shared.permits);
+        let side_effects = SideEffects::new(executor, shared.commands.clone(), shared.tokio.clone(), permits);
         Ok(Self { producer, side_effects, inputs: None, sources: Vec::new() })
     }
 

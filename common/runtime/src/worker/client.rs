@@ -198,6 +198,11 @@ pub(super) fn is_damage(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+/// Returns true if the client can't be used any more: it must be replaced (KIP-98, librdkafka's `ERR__FATAL`).
+pub(super) fn is_fatal(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
+}
+
 /// Returns true if the offset to read from is out of range.
 pub(super) fn is_out_of_range(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))

@@ -1,13 +1,14 @@
 //! Messages from outside the journal: the commands of HTTP requests, and the answers of external systems. Both carry
 //! ids by which a repetition is recognised.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 use tokio::sync::oneshot;
 use vocabulary::messages::Outgoing;
 use vocabulary::retry::Retryable;
@@ -35,14 +36,21 @@ impl Retryable for SendError {
     }
 }
 
-struct Reports(ClientLog);
+/// Resolves the sends, and records that the producer can't be used any more.
+struct Reports {
+    log: ClientLog,
+    failed: AtomicBool,
+}
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.0.log(level, facility, line);
+        self.log.log(level, facility, line);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
+        if client::is_fatal(&error) {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        self.log.error(error, reason);
     }
 }
 
@@ -55,21 +63,46 @@ impl ProducerContext for Reports {
     }
 }
 
-/// A producer with a finite timeout. Cheap to clone.
+/// A producer with a finite timeout, which is replaced after a fatal error. Cheap to clone.
 #[derive(Clone)]
 pub struct Commands {
-    producer: Arc<ThreadedProducer<Reports>>,
+    settings: Arc<ClientConfig>,
+    producer: Arc<RwLock<Arc<ThreadedProducer<Reports>>>>,
     source: &'static str,
     partitions: i32,
     tools: KafkaTools,
 }
 
+fn producer(settings: &ClientConfig) -> Result<Arc<ThreadedProducer<Reports>>, KafkaError> {
+    let reports = Reports { log: ClientLog::new("commands"), failed: AtomicBool::new(false) };
+    Ok(Arc::new(ThreadedProducer::from_config_and_context(settings, reports)?))
+}
+
+fn has_failed(producer: &ThreadedProducer<Reports>) -> bool {
+    producer.context().failed.load(Ordering::Relaxed)
+}
+
 impl Commands {
     pub(super) fn new(config: &Config, source: &'static str, timeout: Duration) -> anyhow::Result<Self> {
         let settings = client::producer(config, timeout);
-        let producer = ThreadedProducer::from_config_and_context(&settings, Reports(ClientLog::new("commands")))?;
+        let producer = Arc::new(RwLock::new(producer(&settings)?));
         let tools = KafkaTools::new(config);
-        Ok(Self { producer: Arc::new(producer), source, partitions: config.partitions, tools })
+        Ok(Self { settings: Arc::new(settings), producer, source, partitions: config.partitions, tools })
+    }
+
+    /// The producer; a new one in place of one that can't be used any more.
+    fn usable(&self) -> Result<Arc<ThreadedProducer<Reports>>, KafkaError> {
+        let known = Arc::clone(&self.producer.read().unwrap_or_else(PoisonError::into_inner));
+        if !has_failed(&known) {
+            return Ok(known);
+        }
+        let mut current = self.producer.write().unwrap_or_else(PoisonError::into_inner);
+        if has_failed(&current) {
+            let failed = std::mem::replace(&mut *current, producer(&self.settings)?);
+            // Closing waits for librdkafka's threads.
+            std::thread::spawn(move || drop((failed, known)));
+        }
+        Ok(Arc::clone(&current))
     }
 
     /// Sends a message; resolves when the broker has stored it.
@@ -79,7 +112,8 @@ impl Commands {
     pub async fn send(&self, message: &Outgoing) -> Result<(), SendError> {
         let (report, reported) = oneshot::channel();
         let record = BaseRecord::with_opaque_to(&message.topic, Box::new(report));
-        let sent = self.producer.send(fill(record, message, self.source, self.partitions));
+        let producer = self.usable().map_err(|error| SendError::Refused(error.to_string()))?;
+        let sent = producer.send(fill(record, message, self.source, self.partitions));
         sent.map_err(|(error, _)| SendError::Refused(error.to_string()))?;
         let limit = topics::max_bytes(&message.topic);
         match reported.await {
@@ -87,5 +121,24 @@ impl Commands {
             Ok(Err(error)) => Err(SendError::Unknown(self.tools.explain(&message.topic, limit, &error))),
             Err(_) => Err(SendError::Unknown("the producer is closed".to_owned())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    #[test]
+    fn a_producer_with_a_fatal_error_is_replaced() {
+        let commands = Commands::new(&Config::for_tests(), "tests", Duration::from_secs(1)).unwrap();
+        let first = commands.usable().unwrap();
+        first.context().error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "disconnected");
+        assert!(Arc::ptr_eq(&first, &commands.usable().unwrap()));
+        first.context().error(KafkaError::Global(RDKafkaErrorCode::Fatal), "out of sequence");
+        let second = commands.usable().unwrap();
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&second, &commands.usable().unwrap()));
     }
 }

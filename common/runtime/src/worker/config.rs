@@ -31,4 +31,27 @@ pub struct Config {
     pub limits: Limits,
     /// How long an HTTP command may take to reach the broker.
     pub command_timeout: Duration,
+    /// Side effects of the instance that run at the same time.
+    pub side_effects: usize,
+}
+
+#[cfg(test)]
+impl Config {
+    /// Settings without a broker.
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            brokers: "127.0.0.1:9".to_owned(),
+            partitions: 1,
+            replication: 1,
+            group: "tests".to_owned(),
+            session_timeout: Duration::from_secs(6),
+            topic_check: Duration::from_secs(30),
+            client: BTreeMap::new(),
+            view: PathBuf::new(),
+            lag_limit: Duration::from_secs(1),
+            limits: Limits::default(),
+            command_timeout: Duration::from_secs(1),
+            side_effects: 4,
+        }
+    }
 }

@@ -50,23 +50,14 @@ impl KafkaTools {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use super::*;
 
     fn tools(client: &[(&str, &str)]) -> KafkaTools {
         let config = Config {
             brokers: "a:9092, b:9092".to_owned(),
-            partitions: 2,
-            replication: 1,
-            group: "g".to_owned(),
-            session_timeout: Duration::from_secs(10),
-            topic_check: Duration::from_secs(30),
             client: client.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>(),
-            view: "view".into(),
-            lag_limit: Duration::from_secs(10),
-            limits: journal::Limits::default(),
-            command_timeout: Duration::from_secs(5),
+            ..Config::for_tests()
         };
         KafkaTools::new(&config)
     }

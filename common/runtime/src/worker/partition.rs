@@ -1,35 +1,27 @@
 //! A partition's worker: a thread that feeds the protocol and executes its outputs.
 
+mod receive;
+
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, never, select_biased};
-use journal::{Core, Env, Failure, Handler, Head, Input, Output, Positions, Retry, StepDown, split_position_key};
+use crossbeam_channel::Receiver;
+use journal::{Core, Env, Failure, Handler, Input, Output, Positions, Retry, StepDown, split_position_key};
 use uuid::Uuid;
-use vocabulary::messages::header;
 use vocabulary::retry::Retryable as _;
 use vocabulary::time::Timestamp;
 
-use super::claim::{ClaimInputs, ClaimResources};
+use super::claim::ClaimResources;
 use super::claim_lifecycle::ClaimLifecycle;
 use super::loading::{self, Loaded};
-use super::producer::Report;
+use super::read_back::ReadBackWatch;
 use super::shared::{Event, Shared};
 use super::side_effects::Executor;
 use super::status::PartitionState;
-use super::threads::DRAIN;
 use crate::view::PartitionStore;
 
 /// The longest wait for an event.
 const ROUND: Duration = Duration::from_millis(250);
-/// The longest wait while the view must apply the claim, or the last messages are in flight.
-const SOON: Duration = Duration::from_millis(2);
-/// The longest wait while nothing is decided until messages are delivered.
-const BLOCKED: Duration = Duration::from_millis(20);
-/// Input messages read ahead, and their bytes.
-const READ_AHEAD: usize = 2_000;
-const READ_AHEAD_BYTES: usize = 32 << 20;
-
 /// The worker of one partition.
 pub(super) struct Worker<H: Handler, A> {
     shared: Arc<Shared<H, A>>,
@@ -39,6 +31,7 @@ pub(super) struct Worker<H: Handler, A> {
     events: Receiver<Event>,
     claim: Option<ClaimResources<A, H::Entity>>,
     lifecycle: ClaimLifecycle,
+    read_back: ReadBackWatch,
     /// Given to the protocol in the next round.
     loaded: Option<Loaded<H::Entity>>,
     /// When the last round began.
@@ -69,6 +62,7 @@ where
             events,
             claim: None,
             lifecycle: ClaimLifecycle::new(),
+            read_back: ReadBackWatch::default(),
             loaded: None,
             round: Instant::now(),
             oldest_read_back: None,
@@ -86,11 +80,15 @@ where
                 beat = Instant::now();
                 self.shared.status.beat(&name);
             }
-            self.take_over();
+            let loaded = self.take_over();
             self.load();
             self.claim_when_due();
             self.decide();
             self.execute_outputs();
+            if loaded {
+                // Tens of thousands of side effects may have been requested: that is no stall.
+                self.round = Instant::now();
+            }
             if self.lifecycle.must_release(self.core.is_owner()) {
                 self.release();
             }
@@ -99,139 +97,6 @@ where
 
     fn input(&mut self, input: Input<H::Entity>) {
         self.core.handle(input, &mut self.out);
-    }
-
-    /// Waits for an event and takes all that are there; returns false when the instance ends.
-    fn receive(&mut self) -> bool {
-        self.oldest_read_back = None;
-        let first = self.wait();
-        let stalled = self.round.elapsed() > self.shared.config.session_timeout;
-        self.round = Instant::now();
-        if stalled && self.claim.is_some() {
-            self.input(Input::Failed(Failure::Stalled));
-        }
-        self.drain_reports();
-        match first {
-            Some(Event::Stop) => return false,
-            Some(event) => self.take(event),
-            None if self.core.queued() == 0 => self.input(Input::Idle),
-            None => {}
-        }
-        while let Ok(event) = self.events.try_recv() {
-            if matches!(event, Event::Stop) {
-                return false;
-            }
-            self.take(event);
-        }
-        self.take_messages();
-        true
-    }
-
-    /// Takes the delivery reports of the claim's producer.
-    fn drain_reports(&mut self) {
-        let Some(claim) = &self.claim else { return };
-        for report in claim.producer.reports() {
-            let input = match report {
-                Report::Appended => continue,
-                Report::Delivered(offset) => Input::Delivered { offset },
-                Report::Failed(failure) => Input::Failed(failure),
-            };
-            self.core.handle(input, &mut self.out);
-        }
-    }
-
-    /// Returns the next event, or `None` after a while or when a message was taken.
-    fn wait(&mut self) -> Option<Event> {
-        let timeout = self.timeout();
-        let nothing = never();
-        let has_room = self.has_room();
-        let messages = self.messages().filter(|_| has_room).unwrap_or(&nothing);
-        select_biased! {
-            recv(self.events) -> event => event.ok().or(Some(Event::Stop)),
-            recv(messages) -> message => {
-                match message {
-                    Ok(message) => self.take_received(message),
-                    // The reading thread has ended, and ends the process.
-                    Err(_) => self.claim.iter_mut().for_each(|claim| claim.inputs = None),
-                }
-                None
-            }
-            default(timeout) => None,
-        }
-    }
-
-    fn timeout(&self) -> Duration {
-        if self.lifecycle.is_waiting() || self.loaded.is_some() {
-            return SOON;
-        }
-        if self.core.is_blocked() {
-            return BLOCKED;
-        }
-        let timer = self.core.next_timer().map(|at| at.since(Timestamp::now()));
-        timer.unwrap_or(ROUND).min(ROUND)
-    }
-
-    fn messages(&self) -> Option<&Receiver<Input<H::Entity>>> {
-        let ClaimInputs { messages, .. } = self.claim.as_ref()?.inputs.as_ref()?;
-        Some(messages)
-    }
-
-    fn has_room(&self) -> bool {
-        self.core.queued() < READ_AHEAD && self.core.queued_bytes() < READ_AHEAD_BYTES
-    }
-
-    fn take_messages(&mut self) {
-        while self.has_room() {
-            let Some(Ok(message)) = self.messages().map(Receiver::try_recv) else { return };
-            self.take_received(message);
-        }
-    }
-
-    fn take_received(&mut self, input: Input<H::Entity>) {
-        if let Input::Message(message) = &input {
-            tracing::info!(
-                order_id = message.header(header::SUBJECT),
-                saga_id = message.header(header::SAGA_ID),
-                message = message.kind(),
-                topic = &*message.topic,
-                offset = message.offset,
-                "deciding"
-            );
-        }
-        self.input(input);
-    }
-
-    fn take(&mut self, event: Event) {
-        match event {
-            Event::Assigned => {
-                // Revoked and assigned again while this thread was busy: the old claim is over.
-                if self.lifecycle.is_revoking() {
-                    self.release();
-                }
-                self.lifecycle.assign();
-            }
-            Event::Revoked { at_once, done } => self.revoke(at_once, done),
-            Event::ReadBack { offset, head, at } => {
-                // Records read back before the take-over cause no action, however old they are.
-                if self.core.is_owner() {
-                    self.oldest_read_back.get_or_insert(at);
-                }
-                self.input(Input::ReadBack { offset, head });
-                if matches!(head, Head::Entry { .. }) && self.core.is_owner() {
-                    self.lifecycle.progressed();
-                }
-            }
-            Event::Stop => {}
-        }
-    }
-
-    fn revoke(&mut self, at_once: bool, done: Sender<()>) {
-        let patience = if at_once || !self.core.is_owner() { Duration::ZERO } else { DRAIN };
-        self.lifecycle.revoke(done, patience);
-        self.input(Input::Drain);
-        if let Some(claim) = &mut self.claim {
-            claim.inputs = None;
-        }
     }
 
     /// Drops all that belongs to the claim, here and in the protocol.
@@ -252,6 +117,7 @@ where
             return;
         }
         self.lifecycle.claim_begun();
+        self.read_back.begin();
         match ClaimResources::new(&self.shared, self.partition) {
             Ok(claim) => {
                 self.claim = Some(claim);
@@ -278,14 +144,14 @@ where
     }
 
     /// Gives the protocol its snapshot, after the records that were read back while it was loaded: a foreign claim
-    /// among them comes first.
-    fn take_over(&mut self) {
-        if let Some(Loaded { snapshot, sources }) = self.loaded.take() {
-            if let Some(claim) = &mut self.claim {
-                claim.sources = sources;
-            }
-            self.input(Input::Loaded(snapshot));
+    /// among them comes first. Returns true if there was one.
+    fn take_over(&mut self) -> bool {
+        let Some(Loaded { snapshot, sources }) = self.loaded.take() else { return false };
+        if let Some(claim) = &mut self.claim {
+            claim.sources = sources;
         }
+        self.input(Input::Loaded(snapshot));
+        true
     }
 
     fn decide(&mut self) {
@@ -329,7 +195,10 @@ where
     fn execute(&mut self, output: Output<H::SideEffect>, skip: bool) -> Result<(), Failure> {
         match (output, &mut self.claim) {
             (Output::StepDown(reason), _) => self.step_down(reason),
-            (Output::Load { claim }, _) => self.lifecycle.load(claim),
+            (Output::Load { claim }, _) => {
+                self.read_back.progressed();
+                self.lifecycle.load(claim);
+            }
             (Output::SetAside { topic, offset, reason }, _) => {
                 tracing::error!(topic, partition = self.partition, offset, "message set aside: {reason}");
                 self.shared.status.set_aside();
@@ -366,6 +235,10 @@ where
         let retry = reason.retry();
         if retry == Retry::Never {
             self.shared.status.fatal(&reason.to_string());
+        }
+        if reason == StepDown::Failed(Failure::NotReadBack) && self.read_back.is_hopeless() {
+            let why = "acknowledged records are not read back, claim after claim: the journal's reader is stuck";
+            self.shared.status.fatal(why);
         }
         let pause = self.lifecycle.back_off(retry, self.shared.config.session_timeout);
         let partition = self.partition;

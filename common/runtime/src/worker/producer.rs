@@ -20,6 +20,7 @@ use super::kafka_tools::KafkaTools;
 const REPORTS: usize = 64;
 
 /// The result of an append or a send.
+#[derive(Debug)]
 pub(super) enum Report {
     /// The broker has stored an append. Only reading it back shows if it is valid.
     Appended,
@@ -41,6 +42,10 @@ impl ClientContext for Reports {
         self.log.log(level, facility, line);
     }
     fn error(&self, error: KafkaError, reason: &str) {
+        if client::is_fatal(&error) {
+            // Queued messages would wait for ever: they have no time limit.
+            let _ = self.reports.send(Report::Failed(Failure::Send(format!("the producer failed for good: {reason}"))));
+        }
         self.log.error(error, reason);
     }
 }
@@ -177,5 +182,27 @@ pub(super) fn fill<'a, O: rdkafka::util::IntoOpaque>(
     match message.value.bytes() {
         Some(bytes) => record.payload(bytes),
         None => record,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    #[test]
+    fn a_fatal_error_of_the_producer_ends_the_claim() {
+        let (to, reports) = unbounded();
+        let tools = KafkaTools::new(&Config::for_tests());
+        let context = Reports { log: ClientLog::new("worker"), reports: to, tools };
+        context.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "no broker answers");
+        assert!(reports.is_empty(), "that ends by itself");
+        context.error(KafkaError::Global(RDKafkaErrorCode::Fatal), "out of sequence");
+        let report = reports.try_recv().unwrap();
+        assert!(
+            matches!(&report, Report::Failed(Failure::Send(reason)) if reason.contains("out of sequence")),
+            "{report:?}"
+        );
     }
 }

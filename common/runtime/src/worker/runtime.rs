@@ -7,6 +7,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use journal::Handler;
 use rdkafka::admin::AdminClient;
+use tokio::sync::Semaphore;
 use vocabulary::topics::{Topic, is_dead_letters};
 
 use super::back_pressure::BackPressure;
@@ -160,6 +161,7 @@ where
         executor: Arc::new(service.executor),
         commands: commands.clone(),
         tokio,
+        permits: Arc::new(Semaphore::new(config.side_effects)),
         status: status.clone(),
         positions: positions.clone(),
         config: config.clone(),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use journal::Head;
+use tokio::sync::Semaphore;
 
 use super::commands::Commands;
 use super::config::Config;
@@ -40,6 +41,8 @@ pub(super) struct Shared<H, A> {
     pub(super) executor: Arc<A>,
     pub(super) commands: Commands,
     pub(super) tokio: tokio::runtime::Handle,
+    /// Of the side effects that may run at the same time.
+    pub(super) permits: Arc<Semaphore>,
     pub(super) status: Arc<Status>,
     pub(super) positions: SharedPositions,
 }

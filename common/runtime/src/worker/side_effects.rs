@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use journal::{Intent, NoSideEffect};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use vocabulary::messages::Outgoing;
 use vocabulary::time::Timestamp;
@@ -37,27 +38,38 @@ impl Executor for NoExecutor {
     }
 }
 
-/// The running side effects of one claim. Dropping them aborts them.
+/// The fewest side effects at which those that have ended are searched for.
+const CLEAN_AT: usize = 1_024;
+
+/// The side effects of one claim that were requested. So many of an instance run at a time; the others wait, in the
+/// order in which they became due. Dropping them aborts them.
 pub(super) struct SideEffects<R> {
     executor: Arc<R>,
     commands: Commands,
     tokio: Handle,
-    running: HashMap<String, JoinHandle<()>>,
+    permits: Arc<Semaphore>,
+    requested: HashMap<String, JoinHandle<()>>,
+    clean_at: usize,
 }
 
 impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
-    pub(super) fn new(executor: Arc<R>, commands: Commands, tokio: Handle) -> Self {
-        Self { executor, commands, tokio, running: HashMap::new() }
+    pub(super) fn new(executor: Arc<R>, commands: Commands, tokio: Handle, permits: Arc<Semaphore>) -> Self {
+        Self { executor, commands, tokio, permits, requested: HashMap::new(), clean_at: CLEAN_AT }
     }
 
-    /// Executes an intent when it is due.
+    /// Executes an intent when it is due and a permit is free.
     pub(super) fn start(&mut self, intent: Intent<R::SideEffect>) {
-        self.running.retain(|_, task| !task.is_finished());
+        if self.requested.len() >= self.clean_at {
+            self.requested.retain(|_, task| !task.is_finished());
+            self.clean_at = CLEAN_AT.max(2 * self.requested.len());
+        }
         let executor = self.executor.clone();
         let commands = self.commands.clone();
+        let permits = self.permits.clone();
         let id = intent.id.clone();
         let task = self.tokio.spawn(async move {
             tokio::time::sleep(intent.due.since(Timestamp::now())).await;
+            let Ok(_permit) = permits.acquire().await else { return };
             for answer in executor.execute(&intent, Timestamp::now()).await {
                 while let Err(error) = commands.send(&answer).await {
                     tracing::warn!(intent = intent.id, "{error}; sending again");
@@ -65,12 +77,12 @@ impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
                 }
             }
         });
-        self.running.insert(id, task);
+        self.requested.insert(id, task);
     }
 
     /// Aborts a side effect.
     pub(super) fn abandon(&mut self, id: &str) {
-        if let Some(task) = self.running.remove(id) {
+        if let Some(task) = self.requested.remove(id) {
             task.abort();
         }
     }
@@ -78,8 +90,61 @@ impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
 
 impl<R> Drop for SideEffects<R> {
     fn drop(&mut self) {
-        for task in self.running.values() {
+        for task in self.requested.values() {
             task.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use crate::worker::config::Config;
+
+    use super::*;
+
+    /// Counts the side effects that run at the same time, and all that have ended.
+    #[derive(Default)]
+    struct Counting {
+        running: AtomicUsize,
+        most: AtomicUsize,
+        ended: AtomicUsize,
+    }
+
+    impl Executor for Counting {
+        type SideEffect = ();
+        async fn execute(&self, _: &Intent<()>, _: Timestamp) -> Vec<Outgoing> {
+            let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(running, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            self.running.fetch_sub(1, Ordering::SeqCst);
+            self.ended.fetch_add(1, Ordering::SeqCst);
+            Vec::new()
+        }
+    }
+
+    fn intent(n: usize) -> Intent<()> {
+        Intent { id: n.to_string(), due: Timestamp(0), what: () }
+    }
+
+    #[tokio::test]
+    async fn tens_of_thousands_of_side_effects_run_a_few_at_a_time() {
+        let commands = Commands::new(&Config::for_tests(), "tests", Duration::from_secs(1)).unwrap();
+        let executor = Arc::new(Counting::default());
+        let permits = Arc::new(Semaphore::new(4));
+        let mut effects = SideEffects::new(executor.clone(), commands, Handle::current(), permits);
+        for n in 0..30_000 {
+            effects.start(intent(n));
+        }
+        for n in 29_000..30_000 {
+            effects.abandon(&n.to_string());
+        }
+        while executor.ended.load(Ordering::SeqCst) < 29_000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(executor.most.load(Ordering::SeqCst), 4);
+        effects.start(intent(30_000));
+        assert!(effects.requested.len() < 30_000, "those that have ended are forgotten");
     }
 }

@@ -40,6 +40,8 @@ pub struct Status {
     pub(super) read: AtomicI64,
     /// The last contact with the brokers that lead the journal; 0 before the first.
     pub(super) last_contact: AtomicI64,
+    /// The tailer waits for the view to apply what was read.
+    pub(super) waits_for_view: AtomicBool,
     pub(super) applied: Arc<Applied>,
     lag_limit: Duration,
     pub(super) back_pressure: BackPressure,
@@ -65,6 +67,7 @@ impl Status {
             caught_up: AtomicBool::new(false),
             read: AtomicI64::new(0),
             last_contact: AtomicI64::new(0),
+            waits_for_view: AtomicBool::new(false),
             applied,
             lag_limit,
             back_pressure,
@@ -155,6 +158,14 @@ impl Status {
     /// Returns true once the view contains all that the journal contained at the start.
     pub(super) fn is_view_complete(&self) -> bool {
         self.caught_up.load(Ordering::SeqCst) && self.applied.queued.load(Ordering::SeqCst) == 0
+    }
+
+    /// Returns true if the journal is being read: the brokers that lead it answer, and the reader does not wait for the
+    /// view.
+    pub(super) fn is_reading(&self) -> bool {
+        let contact = self.last_contact.load(Ordering::Relaxed);
+        let silent = Timestamp::now().since(Timestamp(contact));
+        contact != 0 && silent < USUAL_SILENCE && !self.waits_for_view.load(Ordering::Relaxed)
     }
 
     /// How far the view is behind the records read.

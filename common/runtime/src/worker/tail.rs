@@ -204,10 +204,12 @@ impl Tailer {
     }
 
     fn wait_for_view(&self) {
+        self.status.waits_for_view.store(true, Ordering::Relaxed);
         while self.status.applied.queued.load(Ordering::Relaxed) > QUEUE_LIMIT / 2 && !self.status.is_halted() {
             self.status.beat("tailer");
             std::thread::sleep(Duration::from_millis(1));
         }
+        self.status.waits_for_view.store(false, Ordering::Relaxed);
     }
 }
 

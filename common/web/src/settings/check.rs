@@ -60,6 +60,7 @@ pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], 
     need(undelivered, ["worker", "undelivered_messages"], "must be from 1 to 100000");
     let undelivered = (64 << 10..=256 << 20).contains(&worker.undelivered_bytes);
     need(undelivered, ["worker", "undelivered_bytes"], "must be from 64 KiB to 256 MiB");
+    need((1..=10_000).contains(&worker.side_effects), ["worker", "side_effects"], "must be from 1 to 10000");
     let command = (Duration::from_millis(100)..=Duration::from_secs(300)).contains(&worker.command_timeout);
     need(command, ["worker", "command_timeout"], "must be from 100ms to 5m");
 

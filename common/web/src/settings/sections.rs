@@ -125,6 +125,8 @@ pub struct WorkerSettings {
     /// Their most bytes.
     #[serde(with = "units::bytes")]
     pub undelivered_bytes: usize,
+    /// Side effects that an instance executes at the same time; the others wait.
+    pub side_effects: usize,
     /// How long an HTTP command may take to reach the broker; then its outcome is unknown (503).
     #[serde(with = "units::duration")]
     pub command_timeout: Duration,

@@ -1,0 +1,171 @@
+//! What a worker receives in a round: events, delivery reports and input messages.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, never, select_biased};
+use journal::{Failure, Handler, Head, Input};
+use vocabulary::messages::header;
+use vocabulary::time::Timestamp;
+
+use super::{ROUND, Worker};
+use crate::worker::claim::ClaimInputs;
+use crate::worker::producer::Report;
+use crate::worker::shared::Event;
+use crate::worker::side_effects::Executor;
+use crate::worker::threads::DRAIN;
+
+/// The longest wait while the view must apply the claim, or the last messages are in flight.
+const SOON: Duration = Duration::from_millis(2);
+/// The longest wait while nothing is decided until messages are delivered.
+const BLOCKED: Duration = Duration::from_millis(20);
+/// Input messages read ahead, and their bytes.
+const READ_AHEAD: usize = 2_000;
+const READ_AHEAD_BYTES: usize = 32 << 20;
+
+impl<H, A> Worker<H, A>
+where
+    H: Handler,
+    H::SideEffect: Send + Sync,
+    A: Executor<SideEffect = H::SideEffect>,
+{
+    /// Waits for an event and takes all that are there; returns false when the instance ends.
+    pub(super) fn receive(&mut self) -> bool {
+        self.oldest_read_back = None;
+        let first = self.wait();
+        let stalled = self.round.elapsed() > self.shared.config.session_timeout;
+        self.round = Instant::now();
+        if stalled && self.claim.is_some() {
+            self.input(Input::Failed(Failure::Stalled));
+        }
+        self.drain_reports();
+        match first {
+            Some(Event::Stop) => return false,
+            Some(event) => self.take(event),
+            None if self.core.queued() == 0 => self.input(Input::Idle),
+            None => {}
+        }
+        while let Ok(event) = self.events.try_recv() {
+            if matches!(event, Event::Stop) {
+                return false;
+            }
+            self.take(event);
+        }
+        let is_reading = self.shared.status.is_reading();
+        if self.read_back.is_overdue(self.core.awaited(), is_reading, self.round) {
+            self.input(Input::Failed(Failure::NotReadBack));
+        }
+        self.take_messages();
+        true
+    }
+
+    /// Takes the delivery reports of the claim's producer.
+    fn drain_reports(&mut self) {
+        let Some(claim) = &self.claim else { return };
+        for report in claim.producer.reports() {
+            let input = match report {
+                Report::Appended => {
+                    self.read_back.acknowledged();
+                    continue;
+                }
+                Report::Delivered(offset) => Input::Delivered { offset },
+                Report::Failed(failure) => Input::Failed(failure),
+            };
+            self.core.handle(input, &mut self.out);
+        }
+    }
+
+    /// Returns the next event, or `None` after a while or when a message was taken.
+    fn wait(&mut self) -> Option<Event> {
+        let timeout = self.timeout();
+        let nothing = never();
+        let has_room = self.has_room();
+        let messages = self.messages().filter(|_| has_room).unwrap_or(&nothing);
+        select_biased! {
+            recv(self.events) -> event => event.ok().or(Some(Event::Stop)),
+            recv(messages) -> message => {
+                match message {
+                    Ok(message) => self.take_received(message),
+                    // The reading thread has ended, and ends the process.
+                    Err(_) => self.claim.iter_mut().for_each(|claim| claim.inputs = None),
+                }
+                None
+            }
+            default(timeout) => None,
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        if self.lifecycle.is_waiting() || self.loaded.is_some() {
+            return SOON;
+        }
+        if self.core.is_blocked() {
+            return BLOCKED;
+        }
+        let timer = self.core.next_timer().map(|at| at.since(Timestamp::now()));
+        timer.unwrap_or(ROUND).min(ROUND)
+    }
+
+    fn messages(&self) -> Option<&Receiver<Input<H::Entity>>> {
+        let ClaimInputs { messages, .. } = self.claim.as_ref()?.inputs.as_ref()?;
+        Some(messages)
+    }
+
+    fn has_room(&self) -> bool {
+        self.core.queued() < READ_AHEAD && self.core.queued_bytes() < READ_AHEAD_BYTES
+    }
+
+    fn take_messages(&mut self) {
+        while self.has_room() {
+            let Some(Ok(message)) = self.messages().map(Receiver::try_recv) else { return };
+            self.take_received(message);
+        }
+    }
+
+    fn take_received(&mut self, input: Input<H::Entity>) {
+        if let Input::Message(message) = &input {
+            tracing::info!(
+                order_id = message.header(header::SUBJECT),
+                saga_id = message.header(header::SAGA_ID),
+                message = message.kind(),
+                topic = &*message.topic,
+                offset = message.offset,
+                "deciding"
+            );
+        }
+        self.input(input);
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Assigned => {
+                // Revoked and assigned again while this thread was busy: the old claim is over.
+                if self.lifecycle.is_revoking() {
+                    self.release();
+                }
+                self.lifecycle.assign();
+            }
+            Event::Revoked { at_once, done } => self.revoke(at_once, done),
+            Event::ReadBack { offset, head, at } => {
+                self.read_back.read();
+                // Records read back before the take-over cause no action, however old they are.
+                if self.core.is_owner() {
+                    self.oldest_read_back.get_or_insert(at);
+                }
+                self.input(Input::ReadBack { offset, head });
+                if matches!(head, Head::Entry { .. }) && self.core.is_owner() {
+                    self.lifecycle.progressed();
+                }
+            }
+            Event::Stop => {}
+        }
+    }
+
+    fn revoke(&mut self, at_once: bool, done: Sender<()>) {
+        let patience = if at_once || !self.core.is_owner() { Duration::ZERO } else { DRAIN };
+        self.lifecycle.revoke(done, patience);
+        self.input(Input::Drain);
+        if let Some(claim) = &mut self.claim {
+            claim.inputs = None;
+        }
+    }
+}
