@@ -3,6 +3,7 @@
 //! it.
 #![deny(missing_docs)]
 
+mod positions;
 pub mod service;
 
 pub use journal;

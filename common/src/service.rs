@@ -21,6 +21,8 @@ use web::http::{self, Access, Edge, Health, Protection, Report};
 use web::settings::{self, Settings, WorkerSettings};
 use web::{cli, telemetry};
 
+use crate::positions;
+
 /// The parts of a service.
 pub trait Program: 'static {
     /// Its name, such as `order-service`.
@@ -132,7 +134,8 @@ pub struct Context<S> {
 
 /// Runs a service until SIGTERM or SIGINT (exit code 0), or until it can't continue (exit code 1).
 pub fn main<P: Program>() -> ExitCode {
-    let (args, matches) = cli::parse(P::command_line(cli::command(P::NAME, P::ABOUT, P::DEFAULTS)));
+    let command = positions::command_line(cli::command(P::NAME, P::ABOUT, P::DEFAULTS));
+    let (args, matches) = cli::parse(P::command_line(command));
     if let Some(code) = P::tool(&matches) {
         return code;
     }
@@ -148,6 +151,10 @@ pub fn main<P: Program>() -> ExitCode {
             }
             Err(error) => fail(P::NAME, &error.to_string()),
         };
+    }
+    if let Some(requested) = positions::requested(&matches) {
+        return positions::run(requested, &config(&settings), P::NAME, P::JOURNAL)
+            .unwrap_or_else(|error| fail(P::NAME, &format!("{error:#}")));
     }
     if let Err(error) = telemetry::init(&settings.log) {
         return fail(P::NAME, &error);

@@ -59,7 +59,7 @@ impl InvariantChecker {
                 }
                 self.business((place.clone(), entry.owner), &before, &entry.entities, kafka);
             }
-            (Verdict::Valid | Verdict::Void, _) => self.void += 1,
+            (Verdict::Valid | Verdict::Void | Verdict::Acceptance, _) => self.void += 1,
         }
         verdict
     }

@@ -32,7 +32,7 @@ impl View {
         match (&record.record, verdict) {
             (Some(Record::Entry(entry)), Verdict::Valid) => self.take(offset, entry),
             (Some(Record::Entry(entry)), Verdict::Void) if bug == InjectedBug::AppliesVoid => self.take(offset, entry),
-            (Some(_) | None, Verdict::Valid | Verdict::Claim | Verdict::Void) => {}
+            (Some(_) | None, Verdict::Valid | Verdict::Claim | Verdict::Void | Verdict::Acceptance) => {}
         }
         verdict
     }

@@ -74,8 +74,8 @@ impl Broker {
     fn property(&self, file: &str, key: &str) -> Result<String> {
         let path = self.dir.join(file);
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let values = text.lines().filter_map(|line| line.split_once('=')).filter(|(name, _)| *name == key);
-        let value = values.last().map(|(_, value)| value.to_owned());
+        let mut values = text.lines().filter_map(|line| line.split_once('=')).filter(|(name, _)| *name == key);
+        let value = values.next_back().map(|(_, value)| value.to_owned());
         value.with_context(|| format!("{} has no {key}", path.display()))
     }
 

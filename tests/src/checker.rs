@@ -268,7 +268,7 @@ fn journal(
                     .filter_map(|m| Some((m.topic.to_string(), m.headers.get(header::ID)?.to_owned())));
                 decided.extend(ids);
             }
-            (Verdict::Valid | Verdict::Void, _) => totals.void += 1,
+            (Verdict::Valid | Verdict::Void | Verdict::Acceptance, _) => totals.void += 1,
         }
     }
 }

@@ -221,6 +221,31 @@ impl Kafka {
         until_is("the topic exists", false, SOON, || async { Ok(self.topics().await?.contains_key(topic)) }).await
     }
 
+    /// Deletes the records of a partition before an offset, as retention does.
+    ///
+    /// # Errors
+    /// When the broker does not delete them.
+    pub async fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = settings(&self.brokers).create().context("an admin client")?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(before))?;
+        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
+        for element in admin.delete_records(&list, &options).await?.elements() {
+            element.error().with_context(|| format!("delete records of {topic}-{partition}"))?;
+        }
+        Ok(())
+    }
+
+    /// The end of a partition.
+    ///
+    /// # Errors
+    /// When the broker does not respond.
+    pub async fn end(&self, topic: &str, partition: i32) -> Result<i64> {
+        let consumer = self.consumer()?;
+        let topic = topic.to_owned();
+        blocking(move || Ok(consumer.fetch_watermarks(&topic, partition, TIMEOUT)?.1)).await
+    }
+
     /// Creates an input topic whose partitions are all on one broker.
     ///
     /// # Errors

@@ -243,6 +243,23 @@ impl Service {
         self.ready().await
     }
 
+    /// Waits until it is not ready for a reason that contains `text`, and returns the whole response.
+    ///
+    /// # Errors
+    /// After two minutes, with its last response.
+    pub async fn not_ready(&self, text: &str) -> Result<String> {
+        let client = crate::http::client().build()?;
+        let url = self.url("/health/ready");
+        let what = format!("{} to be not ready: {text}", self.label);
+        let response = until(&what, PATIENT, || async {
+            let answer = client.get(&url).timeout(Duration::from_secs(2)).send().await?;
+            let down = !answer.status().is_success();
+            let body = answer.text().await?;
+            if down && body.contains(text) { Ok(Some(body)) } else { Err(anyhow!("{body}")) }
+        });
+        response.await.with_context(|| format!("\n{}", self.report(20)))
+    }
+
     /// Waits until it is ready.
     ///
     /// # Errors

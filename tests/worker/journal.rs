@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use common::journal::{Positions, Reader, Record, Verdict};
+use common::journal::{Acceptance, LastMessages, Positions, Reader, Record, Verdict};
 use common::messages::header;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -30,6 +30,8 @@ pub struct JournalState {
     pub decided: BTreeMap<String, Vec<u8>>,
     /// Outputs decided under an id that was decided before.
     pub decided_twice: Vec<String>,
+    /// Losses that were accepted.
+    pub acceptances: Vec<Acceptance>,
     pub claims: usize,
     pub valid: usize,
     pub void: usize,
@@ -60,7 +62,13 @@ impl JournalState {
                     }
                 }
             }
-            (Verdict::Void | Verdict::Claim, Record::Entry(_)) => self.void += 1,
+            (_, Record::Acceptance(acceptance)) => {
+                let positions = self.positions.entry(partition).or_default();
+                if acceptance.apply(positions, &mut LastMessages::new()) {
+                    self.acceptances.push(acceptance);
+                }
+            }
+            (Verdict::Void | Verdict::Claim | Verdict::Acceptance, Record::Entry(_)) => self.void += 1,
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
-//! The worker runtime under faults, with the smallest service (`sums`). It is separate from the scenarios, since it tests
-//! the runtime with a minimal service. The tests share a broker, and each deletes the topics of the one before.
+//! The worker runtime under faults, with the smallest service (`sums`). It is separate from the scenarios, since it
+//! tests the runtime with a minimal service. The tests share a broker, and each deletes the topics of the one before.
 
 mod check;
+mod cold;
 mod faults;
 mod harness;
 mod journal;
 mod outputs;
+mod positions;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +30,14 @@ macro_rules! tests {
     };
 }
 
-tests!(faults::sums_are_exact_under_all_faults, outputs::an_offline_output_makes_its_inputs_wait);
+tests!(
+    faults::sums_are_exact_under_all_faults,
+    outputs::an_offline_output_makes_its_inputs_wait,
+    positions::a_lost_position_stops_its_partition_until_an_operator_decides,
+    positions::a_topic_made_anew_is_noticed,
+    positions::an_expired_marker_is_no_loss,
+    cold::a_cold_instance_takes_no_partition_from_a_warm_one,
+);
 
 /// The broker of this run, once a test has started it.
 static BROKER: Mutex<Option<Arc<Broker>>> = Mutex::new(None);

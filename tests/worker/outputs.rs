@@ -64,14 +64,14 @@ impl Outputs {
     async fn run(&self) -> Result<String> {
         tokio::task::block_in_place(|| self.second.kill9())?;
         harness::send(self.producer.clone(), 0..MESSAGES).await?;
-        self.blocked().await?;
+        self.instance.not_ready("decides nothing for").await?;
         let decided = self.decided()?;
         let claims = self.watch.state().claims;
         self.instance.kill9()?;
         self.instance.start()?;
         let claimed = || async { Ok((self.watch.state().claims > claims).then_some(())) };
         until("the take-over", PATIENT, claimed).await?;
-        self.blocked().await?;
+        self.instance.not_ready("decides nothing for").await?;
         let after = self.decided()?;
         ensure!(after < MESSAGES, "the output is offline, and all is decided");
         tokio::task::block_in_place(|| self.second.start_again())?;
@@ -81,18 +81,6 @@ impl Outputs {
         self.instance.sigterm().await?;
         let summary = check::check(&self.kafka, MESSAGES).await?;
         Ok(format!("{summary}; offline: {decided} decided, {after} after a take-over"))
-    }
-
-    /// Waits until the instance is not ready because of its outbox.
-    async fn blocked(&self) -> Result<()> {
-        let client = tests::http::client().build()?;
-        let url = self.instance.url("/health/ready");
-        until("a blocked partition in /health/ready", PATIENT, || async {
-            let answer = client.get(&url).send().await?;
-            let text = answer.text().await?;
-            if text.contains("decides nothing for") { Ok(Some(())) } else { Err(anyhow!("it is {text}")) }
-        })
-        .await
     }
 
     /// The decided commands, which are bounded.

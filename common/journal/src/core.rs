@@ -61,6 +61,7 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
             Input::Revoked => self.phase = Phase::Idle,
             Input::Message(message) => self.with_owner(|owner| owner.enqueue(message, None)),
             Input::Damaged(message, damage) => self.with_owner(|owner| owner.enqueue(message, Some(damage))),
+            Input::Skipped { source, next } => self.with_owner(|owner| owner.skip(&source, next)),
             Input::Delivered { offset } => self.with_owner(|owner| owner.delivered(offset, out)),
             Input::Idle => self.with_owner(|owner| owner.rest(out)),
             Input::Drain => self.with_owner(Owner::request_drain),
@@ -172,7 +173,8 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
                     out.push(Output::Load { claim: offset });
                 }
                 Head::Claim { .. } if landed.is_some() => self.step_down(StepDown::ForeignClaim, out),
-                Head::Claim { .. } | Head::Entry { .. } | Head::Garbage => {}
+                Head::Acceptance if landed.is_some() => self.step_down(StepDown::LossAccepted, out),
+                Head::Claim { .. } | Head::Entry { .. } | Head::Acceptance | Head::Garbage => {}
             },
             Phase::Owner(owner) => match owner.read_back(offset, head, out) {
                 Verdict::Valid => {}
@@ -183,6 +185,7 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
                     }
                 }
                 Verdict::Claim => self.step_down(StepDown::ForeignClaim, out),
+                Verdict::Acceptance => self.step_down(StepDown::LossAccepted, out),
             },
         }
     }

@@ -3,6 +3,7 @@
 use vocabulary::retry::Retryable;
 
 use crate::entity::Key;
+use crate::position::PositionFault;
 
 /// A [`Store`](crate::Store) could not return a state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -81,6 +82,18 @@ pub enum Failure {
     /// The snapshot or the inputs could not be read after a claim.
     #[error("the partition can't be loaded: {0}")]
     Load(String),
+    /// An input can't be read on from its position: messages may be lost, and an operator must decide.
+    #[error("{topic}-{partition} can't be read on from {position}: {fault}")]
+    PositionGone {
+        /// The input.
+        topic: String,
+        /// Its partition.
+        partition: i32,
+        /// The position.
+        position: i64,
+        /// Why.
+        fault: PositionFault,
+    },
     /// The process did not run for longer than the session timeout.
     #[error("the process was stalled past the session timeout")]
     Stalled,
@@ -93,9 +106,11 @@ impl Retryable for Failure {
     fn is_retryable(&self) -> bool {
         match self {
             Self::Store(error) => error.is_retryable(),
-            Self::Encoding { .. } | Self::RecordTooLong { .. } | Self::MessageTooLong { .. } | Self::Panicked(_) => {
-                false
-            }
+            Self::Encoding { .. }
+            | Self::RecordTooLong { .. }
+            | Self::MessageTooLong { .. }
+            | Self::Panicked(_)
+            | Self::PositionGone { .. } => false,
             Self::Send(_) | Self::Lost { .. } | Self::NotReadBack | Self::Load(_) | Self::Stalled | Self::Stale => true,
         }
     }
@@ -125,6 +140,9 @@ pub enum StepDown {
     /// The service can't work with the journal's states: an operator must act.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// An operator accepted a loss: the partition's positions have changed.
+    #[error("an operator accepted the loss of messages")]
+    LossAccepted,
 }
 
 /// When to claim a partition again, while the group still assigns it.
@@ -134,6 +152,8 @@ pub enum Retry {
     AfterSession,
     /// After a pause that grows with each failure.
     AfterPause,
+    /// When an operator has accepted the loss of messages, or after minutes.
+    AfterDecision,
     /// Not at all: the process ends.
     Never,
 }
@@ -143,7 +163,8 @@ impl StepDown {
     pub fn retry(&self) -> Retry {
         match self {
             Self::ForeignClaim => Retry::AfterSession,
-            Self::Failed(_) => Retry::AfterPause,
+            Self::Failed(Failure::PositionGone { .. }) => Retry::AfterDecision,
+            Self::Failed(_) | Self::LossAccepted => Retry::AfterPause,
             Self::Refused(_) => Retry::Never,
         }
     }

@@ -11,7 +11,7 @@ use vocabulary::time::Timestamp;
 use crate::entity::{Intent, Key};
 use crate::error::{Failure, StepDown};
 use crate::handler::Handler;
-use crate::record::{Head, Positions, Record};
+use crate::record::{Head, LastMessages, Positions, Record};
 use crate::store::Store;
 
 /// An event for a worker.
@@ -38,6 +38,14 @@ pub enum Input<E> {
     /// Offsets of an input topic whose bytes can't be read, with what could be read of them. The message's offset is
     /// the last of the offsets.
     Damaged(Message, Damage),
+    /// An input has no message from the last one received up to `next`: only markers of transactions. Sent behind the
+    /// messages before it.
+    Skipped {
+        /// The input's name in [`Positions`].
+        source: String,
+        /// Where to continue.
+        next: i64,
+    },
     /// A message of the outbox of the record at `offset` was acknowledged.
     Delivered {
         /// The record's offset.
@@ -62,6 +70,8 @@ pub struct Snapshot<E> {
     pub resting: Vec<(Key, Timestamp)>,
     /// From which offsets to read the inputs; a topic that was never read is absent.
     pub positions: Positions,
+    /// The last message read of each input.
+    pub last: LastMessages,
     /// Outboxes that are not known to be delivered: (record's offset, messages), in order.
     pub unsent: Vec<(i64, Vec<Outgoing>)>,
     /// The offset behind the last message of each input that has any to read now. No timer fires before the inputs are
@@ -76,6 +86,7 @@ impl<E> Default for Snapshot<E> {
             open: Vec::new(),
             resting: Vec::new(),
             positions: BTreeMap::new(),
+            last: BTreeMap::new(),
             unsent: Vec::new(),
             ends: BTreeMap::new(),
         }

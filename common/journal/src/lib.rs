@@ -38,6 +38,7 @@ mod memory;
 mod model;
 mod owner;
 mod partition;
+pub mod position;
 #[cfg(test)]
 mod proptests;
 mod quarantine;
@@ -55,7 +56,11 @@ pub use handler::{Handler, Trigger};
 pub use interface::{Env, Input, Output, Snapshot};
 pub use limits::Limits;
 pub use memory::Memory;
-pub use record::{Claim, Entry, Head, Positions, Record, Write, position_key, split_position_key};
+pub use position::{PositionFault, TopicRange};
+pub use record::{
+    Acceptance, Claim, Entry, Head, LastMessage, LastMessages, Positions, Record, Write, position_key,
+    split_position_key,
+};
 pub use rule::{Reader, Verdict};
 pub use store::Store;
 pub use transaction::Transaction;

@@ -19,8 +19,8 @@ pub struct Limits {
     /// With a record in flight, a further one is appended only when at least this many messages wait: small batches
     /// gather while the broker is busy with the last one (Nagle's idea, RFC 896).
     pub gather: usize,
-    /// Messages of outboxes that the brokers have not acknowledged. From here on nothing is decided and no further outbox
-    /// is given to the producer: a partition whose outputs can't be delivered waits instead of growing.
+    /// Messages of outboxes that the brokers have not acknowledged. From here on nothing is decided and no further
+    /// outbox is given to the producer: a partition whose outputs can't be delivered waits instead of growing.
     pub undelivered_messages: usize,
     /// Their estimated bytes.
     pub undelivered_bytes: usize,

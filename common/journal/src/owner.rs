@@ -51,6 +51,8 @@ pub(crate) struct Owner<E, A> {
     next_seq: u64,
     /// The claim's own decision is still to be made.
     claim_undecided: bool,
+    /// The side effects of the loaded entities are still to be requested.
+    loaded_unrequested: bool,
     drain: Drain,
     pub(crate) inbox: Inbox,
     cache: Cache<E>,
@@ -70,6 +72,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             reader: Reader::after_claim(claim),
             next_seq: 0,
             claim_undecided: true,
+            loaded_unrequested: true,
             drain: Drain::NotRequested,
             inbox: Inbox::default(),
             cache: Cache::default(),
@@ -103,6 +106,11 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         self.inbox.enqueue(self.partition, message, damage);
     }
 
+    /// An input has no message before `next`.
+    pub(crate) fn skip(&mut self, source: &str, next: i64) {
+        self.inbox.skip(self.partition, source, next);
+    }
+
     /// When a timer can fire next. A timer that is due waits while nothing may be appended, and so must a worker that
     /// sleeps until then.
     pub(crate) fn next_timer(&self) -> Option<Timestamp> {
@@ -134,7 +142,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             Head::Entry { owner, seq } if owner == self.claim && seq > self.reader.next_seq => {
                 Some(Failure::Lost { expected: self.reader.next_seq, found: seq })
             }
-            Head::Entry { .. } | Head::Claim { .. } | Head::Garbage => None,
+            Head::Entry { .. } | Head::Claim { .. } | Head::Acceptance | Head::Garbage => None,
         }
     }
 
@@ -176,7 +184,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         H: Handler<Entity = E, SideEffect = A>,
     {
         self.cache.evict_closed(env.view_applied);
-        if self.claim_undecided {
+        if std::mem::take(&mut self.loaded_unrequested) {
             self.request_loaded_intents(env.handler, out);
         }
         self.cache.evict_idle(self.limits.open_in_memory);
@@ -303,18 +311,22 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
         let outbox = Arc::new(decided.outbox);
         let outbox_bytes = decided.outbox_bytes;
-        Ok(Batch { positions: decided.positions, outbox, outbox_bytes, entities, intents, closed, bytes })
+        let Decided { positions, last, .. } = decided;
+        Ok(Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, bytes })
     }
 
     fn append_batch(&mut self, batch: Batch<A>, out: &mut Vec<Output<A>>) {
-        let Batch { positions, outbox, outbox_bytes, entities, intents, closed, bytes } = batch;
+        let Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, bytes } = batch;
         let seq = self.next_seq;
         self.next_seq += 1;
         let mut delivered = self.outbox.take_mark();
         if !self.rules.require_honest_mark {
             delivered += 2;
         }
-        let entry = Entry { owner: self.claim, seq, positions, delivered, entities, outbox: outbox.clone() };
+        let mut all = self.inbox.take_skipped();
+        all.extend(positions);
+        let positions = all;
+        let entry = Entry { owner: self.claim, seq, positions, last, delivered, entities, outbox: outbox.clone() };
         if !self.rules.require_read_back {
             out.push(Output::Send { offset: -1, messages: outbox.clone() });
         }
@@ -338,7 +350,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if !self.in_flight.is_empty() || !self.outbox.is_quiet() {
             return;
         }
-        if self.outbox.wants_mark() {
+        if self.outbox.wants_mark() || self.inbox.has_skipped() {
             self.append_mark(out);
         } else {
             self.drain = Drain::Done;
@@ -348,7 +360,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
 
     /// When idle, appends the delivered mark, so that a later take-over sends nothing again.
     pub(crate) fn rest(&mut self, out: &mut Vec<Output<A>>) {
-        if self.in_flight.is_empty() && self.inbox.len() == 0 && self.outbox.wants_mark() {
+        let unwritten = self.outbox.wants_mark() || self.inbox.has_skipped();
+        if self.in_flight.is_empty() && self.inbox.len() == 0 && unwritten {
             self.append_mark(out);
         }
     }

@@ -183,6 +183,7 @@ proptest! {
         let head = |(kind, owner, seq): (u8, i64, u64)| match kind {
             0 => Head::Claim { nonce: Uuid::nil() },
             1 => Head::Garbage,
+            2 => Head::Acceptance,
             _ => Head::Entry { owner, seq },
         };
         let log: Vec<Head> = choices.into_iter().map(head).collect();
@@ -191,7 +192,9 @@ proptest! {
         for (at, head) in log.iter().enumerate() {
             let verdict = reader.judge(at as i64, *head);
             // Its owner is the last claim before it, and its seq is the number of valid entries since that claim.
-            let claim = log[..at].iter().rposition(|head| matches!(head, Head::Claim { .. }));
+            // An acceptance ends it.
+            let last = log[..at].iter().rposition(|head| matches!(head, Head::Claim { .. } | Head::Acceptance));
+            let claim = last.filter(|last| log[*last] != Head::Acceptance);
             let before = valid[claim.unwrap_or(0)..at].iter().filter(|v| **v).count() as u64;
             let expected = match head {
                 Head::Claim { .. } => Verdict::Claim,
@@ -199,6 +202,7 @@ proptest! {
                     let is_next = claim.map(|c| c as i64) == Some(*owner) && *seq == before;
                     if is_next { Verdict::Valid } else { Verdict::Void }
                 }
+                Head::Acceptance => Verdict::Acceptance,
                 Head::Garbage => Verdict::Void,
             };
             valid[at] = verdict == Verdict::Valid;

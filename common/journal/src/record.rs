@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vocabulary::blob::Json;
 use vocabulary::messages::Outgoing;
+use vocabulary::time::Timestamp;
 
 use crate::entity::Key;
 
@@ -24,6 +25,18 @@ pub fn split_position_key(key: &str, own: i32) -> (&str, i32) {
     key.split_once('/').and_then(|(topic, added)| Some((topic, added.parse().ok()?))).unwrap_or((key, own))
 }
 
+/// The last message read of each input topic, by which a reader that continues recognises the topic.
+pub type LastMessages = std::collections::BTreeMap<String, LastMessage>;
+
+/// A message of a topic: no two topics have one with this time at this offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LastMessage {
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp in Kafka, in milliseconds since the epoch; a producer may have set it.
+    pub at: i64,
+}
+
 /// Messages to send, shared by the record and the producer.
 pub type Messages = Arc<Vec<Outgoing>>;
 
@@ -39,6 +52,8 @@ pub enum Record<O = Messages> {
     Claim(Claim),
     /// The owner's decisions about a batch of messages.
     Entry(Entry<O>),
+    /// An operator accepts the loss of messages. It ends the claim before it.
+    Acceptance(Acceptance),
 }
 
 /// The forms of a record's outbox.
@@ -83,6 +98,9 @@ pub struct Entry<O = Messages> {
     /// The next offsets to read, for the topics of this batch's messages.
     #[serde(default, skip_serializing_if = "Positions::is_empty")]
     pub positions: Positions,
+    /// The last messages of this batch, by topic.
+    #[serde(default, skip_serializing_if = "LastMessages::is_empty")]
+    pub last: LastMessages,
     /// The delivered mark: all outboxes of records before this offset are delivered.
     pub delivered: i64,
     /// The changed states; each key once.
@@ -91,6 +109,35 @@ pub struct Entry<O = Messages> {
     /// The messages to send, in order.
     #[serde(default, skip_serializing_if = "Outbox::is_nothing")]
     pub outbox: O,
+}
+
+/// An operator's decision to continue an input at another position, since the messages at the position are gone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Acceptance {
+    /// The input's name in [`Positions`].
+    pub topic: String,
+    /// The position that is given up. The record counts only while this is the position.
+    pub from: i64,
+    /// The position to continue at.
+    pub to: i64,
+    /// The operator's reason.
+    pub why: String,
+    /// The operator.
+    pub by: String,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+impl Acceptance {
+    /// Applies the decision to a partition's positions; returns false if it does not count.
+    pub fn apply(&self, positions: &mut Positions, last: &mut LastMessages) -> bool {
+        let counts = positions.get(&self.topic) == Some(&self.from);
+        if counts {
+            positions.insert(self.topic.clone(), self.to);
+            last.remove(&self.topic);
+        }
+        counts
+    }
 }
 
 /// The state of one entity after the batch.
@@ -141,6 +188,7 @@ impl<O> Record<O> {
         match self {
             Self::Claim(claim) => Head::Claim { nonce: claim.nonce },
             Self::Entry(entry) => Head::Entry { owner: entry.owner, seq: entry.seq },
+            Self::Acceptance(_) => Head::Acceptance,
         }
     }
 }
@@ -160,6 +208,8 @@ pub enum Head {
         /// Its number since that claim.
         seq: u64,
     },
+    /// An operator's acceptance of a loss.
+    Acceptance,
     /// Bytes that are not a record.
     Garbage,
 }
@@ -189,8 +239,16 @@ mod tests {
         let out = Outgoing::event("t", "k", "a.b", "1", "s", Timestamp(5), &serde_json::json!({"x": 1}));
         let write = Write { key: "order/1".into(), state: Some(Json::of(&serde_json::json!({"n": 1.5})).unwrap()) };
         let positions = Positions::from([("t".to_owned(), 4)]);
-        let entry =
-            Entry { owner: 3, seq: 0, positions, delivered: 2, entities: vec![write], outbox: Arc::new(vec![out]) };
+        let last = LastMessages::from([("t".to_owned(), LastMessage { offset: 3, at: 7 })]);
+        let entry = Entry {
+            owner: 3,
+            seq: 0,
+            positions,
+            last,
+            delivered: 2,
+            entities: vec![write],
+            outbox: Arc::new(vec![out]),
+        };
         let Record::Entry(read) = Record::read(&Record::Entry(entry.clone()).encode().unwrap()).unwrap() else {
             panic!()
         };
@@ -203,7 +261,9 @@ mod tests {
         let Record::Entry(read) = Record::read(&Record::Entry(nothing).encode().unwrap()).unwrap() else { panic!() };
         assert_eq!((read.outbox, read.entities), (None, entry.entities.clone()));
         let claim = Claim { nonce: Uuid::from_u128(1), instance: "a".into(), partitions: Some(2) };
-        for record in [Record::Entry(entry), Record::Claim(claim)] {
+        let why = "restored".to_owned();
+        let acceptance = Acceptance { topic: "t".into(), from: 4, to: 9, why, by: "ops".into(), at: Timestamp(5) };
+        for record in [Record::Entry(entry), Record::Claim(claim), Record::Acceptance(acceptance)] {
             assert_eq!(Record::decode(&record.encode().unwrap()).unwrap(), record);
         }
     }
@@ -220,6 +280,27 @@ mod tests {
         for (partition, own, key) in [(1, 1, "t"), (2, 0, "t/2"), (11, 1, "t/11")] {
             assert_eq!(position_key("t", partition, 2), key);
             assert_eq!(split_position_key(key, own), ("t", partition));
+        }
+    }
+
+    #[test]
+    fn an_entry_of_an_earlier_release_has_no_last_messages() {
+        let text = br#"{"entry":{"owner":1,"seq":0,"positions":{"t":4},"delivered":2}}"#;
+        let Record::Entry(entry) = Record::read(text).unwrap() else { panic!() };
+        assert_eq!((entry.positions["t"], entry.last), (4, LastMessages::new()));
+    }
+
+    #[test]
+    fn an_acceptance_counts_for_the_position_that_it_gives_up() {
+        let why = "restored".to_owned();
+        let acceptance = Acceptance { topic: "t".into(), from: 4, to: 9, why, by: "ops".into(), at: Timestamp(5) };
+        let known = LastMessages::from([("t".to_owned(), LastMessage { offset: 3, at: 7 })]);
+        for (position, counts) in [(4, true), (5, false), (3, false)] {
+            let mut positions = Positions::from([("t".to_owned(), position)]);
+            let mut last = known.clone();
+            assert_eq!(acceptance.apply(&mut positions, &mut last), counts);
+            assert_eq!(positions["t"], if counts { 9 } else { position });
+            assert_eq!(last.is_empty(), counts);
         }
     }
 

@@ -14,6 +14,8 @@ pub enum Verdict {
     Valid,
     /// An entry that counts for no reader.
     Void,
+    /// An operator's acceptance of a loss: no claim owns the partition from here on, until the next.
+    Acceptance,
 }
 
 /// The protocol's rules. All hold in production; the model switches each off to prove that its absence is caught.
@@ -65,6 +67,10 @@ impl Reader {
                 self.next_seq = 0;
                 Verdict::Claim
             }
+            Head::Acceptance => {
+                *self = Self::default();
+                Verdict::Acceptance
+            }
             Head::Entry { owner, seq } if self.accepts(rules, owner, seq) => {
                 self.next_seq = seq.saturating_add(1);
                 Verdict::Valid
@@ -106,9 +112,13 @@ mod tests {
             entry(5, 0),
             entry(5, 2),
             Head::Garbage,
+            entry(5, 1),
+            Head::Acceptance,
+            entry(5, 2),
         ];
         let verdicts: Vec<Verdict> = (0..).zip(log).map(|(offset, head)| reader.judge(offset, head)).collect();
-        use Verdict::{Claim, Valid, Void};
-        assert_eq!(verdicts, [Void, Claim, Valid, Valid, Void, Claim, Void, Valid, Void, Void]);
+        use Verdict::{Acceptance, Claim, Valid, Void};
+        let expected = [Void, Claim, Valid, Valid, Void, Claim, Void, Valid, Void, Void, Valid, Acceptance, Void];
+        assert_eq!(verdicts, expected);
     }
 }

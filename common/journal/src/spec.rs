@@ -2,6 +2,7 @@
 
 mod back_pressure;
 mod bench;
+mod positions;
 mod set_aside;
 
 use uuid::Uuid;

@@ -11,6 +11,7 @@
 //! Calls into librdkafka block, so all of these are threads; tokio runs only HTTP and the side effects. A thread that
 //! can't continue ends the process (`Status::fatal`): no instance runs in part.
 
+mod acceptance;
 mod back_pressure;
 mod claim;
 mod claim_lifecycle;
@@ -18,12 +19,14 @@ mod client;
 mod commands;
 mod config;
 mod damage;
+mod input_progress;
 mod inputs;
 mod journal_log;
 mod kafka_tools;
 mod loading;
 mod member;
 mod partition;
+mod positions;
 mod producer;
 mod read_back;
 mod reader;
@@ -38,6 +41,7 @@ mod threads;
 mod topics;
 mod watch;
 
+pub use acceptance::{AcceptanceRequest, ContinueAt, PositionReport, accept, report};
 pub use commands::{Commands, SendError};
 pub use config::Config;
 pub use runtime::{Runtime, Service};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use common::blob::Json;
-use common::journal::{Claim, Entry, Positions, Record, Write};
+use common::journal::{Claim, Entry, LastMessages, Positions, Record, Write};
 use common::time::Timestamp;
 use common::topics;
 use orchestrator::definitions::Definitions;
@@ -170,7 +170,15 @@ impl<'c> Writer<'c> {
         let seq = *next;
         let outbox = Default::default();
         *next += 1;
-        let entry = Entry { owner, seq, positions: Positions::new(), delivered: 0, entities, outbox };
+        let entry = Entry {
+            owner,
+            seq,
+            positions: Positions::new(),
+            last: LastMessages::new(),
+            delivered: 0,
+            entities,
+            outbox,
+        };
         let record = Record::Entry(entry).encode()?;
         self.cluster.kafka.append(Name::Orchestrator.journal(), partition, &record).await?;
         Ok(())

@@ -92,7 +92,7 @@ impl Model for Protocol {
 impl Protocol {
     fn new(rules: Rules, inputs: i64, claims: u8, faults: u8) -> Self {
         let limits = Limits { batch_messages: 2, ahead_records: 2, gather: 1, ..Limits::default() };
-        Self { rules, inputs, claims, faults, marks: 1, limits }
+        Self { rules, inputs, claims, faults, marks: 1, acceptances: 0, limits }
     }
 
     /// All outputs, as bits.
@@ -170,6 +170,12 @@ fn three_claims_and_more_faults_break_nothing() {
     holds(&explore("three claims, two faults, as far as time allows", protocol, By::Search, patience()));
     let protocol = Protocol::new(Rules::default(), 5, 4, 3);
     holds(&explore("four claims, three faults, random walks", protocol, By::Walks, patience()));
+}
+
+#[test]
+fn an_operators_acceptance_loses_and_repeats_no_decision() {
+    let protocol = Protocol { acceptances: 1, ..Protocol::new(Rules::default(), 2, 2, 1) };
+    holds(&explore("two claims, a fault, an acceptance", protocol, By::Search, ENOUGH));
 }
 
 fn is_caught(name: &str, rules: Rules) {

@@ -11,11 +11,11 @@ use vocabulary::time::Timestamp;
 
 use crate::core::Core;
 use crate::entity::{Entity, NoSideEffect};
-use crate::error::{Failure, StepDown};
+use crate::error::Failure;
 use crate::handler::{Handler, Trigger};
 use crate::interface::{Env, Input, Output, Snapshot};
 use crate::limits::Limits;
-use crate::record::{Positions, Record};
+use crate::record::{Acceptance, Positions, Record};
 use crate::rule::{Reader, Rules, Verdict};
 use crate::transaction::Transaction;
 
@@ -86,6 +86,8 @@ pub(super) struct Protocol {
     /// Crashes, revocations, failed appends and failed sends.
     pub(super) faults: u8,
     pub(super) marks: u8,
+    /// Losses that an operator accepts.
+    pub(super) acceptances: u8,
     pub(super) limits: Limits,
 }
 
@@ -117,6 +119,7 @@ pub(super) struct System {
     pub(super) claims: u8,
     pub(super) faults: u8,
     pub(super) marks: u8,
+    pub(super) acceptances: u8,
 }
 
 impl System {
@@ -150,13 +153,24 @@ pub(super) enum Event {
     /// The process ends at once, and a new one starts.
     Crash(usize),
     LateLands(usize),
+    /// An operator's acceptance lands, at the position of the journal: nothing is skipped, and the claim ends.
+    Accept,
 }
 
 impl Protocol {
     pub(super) fn start(&self) -> System {
         let instance = self.instance();
         let instances = [instance.clone(), instance];
-        System { log: Vec::new(), instances, late: Vec::new(), arrived: 0, claims: 0, faults: 0, marks: 0 }
+        System {
+            log: Vec::new(),
+            instances,
+            late: Vec::new(),
+            arrived: 0,
+            claims: 0,
+            faults: 0,
+            marks: 0,
+            acceptances: 0,
+        }
     }
 
     fn instance(&self) -> Instance {
@@ -195,6 +209,9 @@ impl Protocol {
             }
         }
         all.extend((0..s.late.len()).map(Event::LateLands));
+        if s.acceptances < self.acceptances && s.claims > 0 {
+            all.push(Event::Accept);
+        }
     }
 
     /// Returns true if [`Input::Idle`] would append a mark.
@@ -255,6 +272,15 @@ impl Protocol {
                 self.drop_producer(&mut n, i);
                 n.instances[i] = self.instance();
             }
+            Event::Accept => {
+                n.acceptances += 1;
+                let position = Self::position(&self.snapshot(&n.log).positions);
+                let topic = INPUT.to_owned();
+                let by = String::new();
+                let why = String::new();
+                let acceptance = Acceptance { topic, from: position, to: position, why, by, at: Timestamp(0) };
+                n.log.push(Arc::new(Record::Acceptance(acceptance)));
+            }
             Event::LateLands(producer) => {
                 n.log.extend(n.late[producer].pop_front());
                 n.late.retain(|queue| !queue.is_empty());
@@ -281,9 +307,7 @@ impl Protocol {
                 Output::Send { offset, messages } => {
                     instance.sends.extend(messages.iter().map(|m| (offset, input_of(m))))
                 }
-                Output::StepDown(StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_)) => {
-                    self.drop_producer(n, i)
-                }
+                Output::StepDown(_) => self.drop_producer(n, i),
                 Output::Execute(_)
                 | Output::Abandon(_)
                 | Output::SetAside { .. }
@@ -350,5 +374,6 @@ fn rank(record: &Record) -> (u128, i64, u64) {
     match record {
         Record::Claim(claim) => (claim.nonce.as_u128(), 0, 0),
         Record::Entry(entry) => (0, entry.owner, entry.seq),
+        Record::Acceptance(acceptance) => (0, acceptance.to, 0),
     }
 }

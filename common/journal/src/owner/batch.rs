@@ -7,7 +7,7 @@ use vocabulary::topics;
 
 use crate::entity::{Intent, Key};
 use crate::error::{Failure, StepDown};
-use crate::record::{Positions, Write, size_of};
+use crate::record::{LastMessages, Positions, Write, size_of};
 
 /// Estimated bytes of an entry that only carries the delivered mark.
 const MARK_BYTES: usize = 64;
@@ -19,6 +19,7 @@ const ENTRY_OVERHEAD: usize = 16 * 1024;
 /// The content of an entry to be appended.
 pub(super) struct Batch<A> {
     pub(super) positions: Positions,
+    pub(super) last: LastMessages,
     pub(super) outbox: Arc<Vec<Outgoing>>,
     pub(super) outbox_bytes: usize,
     pub(super) entities: Vec<Write>,
@@ -32,6 +33,7 @@ impl<A> Batch<A> {
     pub(super) fn mark() -> Self {
         Self {
             positions: Positions::new(),
+            last: LastMessages::new(),
             outbox: Arc::default(),
             outbox_bytes: 0,
             entities: Vec::new(),
@@ -41,7 +43,7 @@ impl<A> Batch<A> {
         }
     }
 
-    /// Checks that the batch's record is at most `limit` bytes, and each of its messages sent.
+    /// Checks that the batch's record is at most `limit` bytes, and that each of its messages can be sent.
     pub(super) fn fits(&self, limit: usize) -> Result<(), StepDown> {
         // Encoding at most doubles what was estimated: it escapes quotes, or is Base64.
         let fits_record = self.bytes.saturating_mul(2).saturating_add(ENTRY_OVERHEAD) <= limit;

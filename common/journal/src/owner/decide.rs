@@ -16,12 +16,14 @@ use crate::interface::Env;
 use crate::limits::Limits;
 use crate::partition::Partition;
 use crate::quarantine::{FailedBatch, Quarantine};
-use crate::record::{Positions, size_of};
+use crate::record::{LastMessage, LastMessages, Positions, size_of};
 use crate::transaction::{Changes, Savepoint, Transaction};
 
 /// The decisions of a batch.
 pub(super) struct Decided {
     pub(super) positions: Positions,
+    /// The last message of each topic.
+    pub(super) last: LastMessages,
     /// Changed keys, sorted, each once.
     pub(super) dirty: Vec<Key>,
     pub(super) outbox: Vec<Outgoing>,
@@ -106,6 +108,7 @@ impl<E: Entity> Decider<'_, E> {
         };
         let mut tx = Transaction::new(&mut self.cache.entities, env.store, self.partition);
         let mut positions = Positions::new();
+        let mut read = LastMessages::new();
         let mut set_aside = Vec::new();
         let mut decided = Triggers { others: usize::from(claim_undecided), ..Triggers::default() };
         if claim_undecided {
@@ -131,6 +134,10 @@ impl<E: Entity> Decider<'_, E> {
                     decide_message(env, &mut tx, &received, &source)?;
                 }
                 positions.insert(source.clone(), message.offset.saturating_add(1));
+                if received.damage.is_none() {
+                    let seen = LastMessage { offset: message.offset, at: message.timestamp.0 };
+                    read.insert(source.clone(), seen);
+                }
                 decided.last = Some((source, message.offset));
             } else {
                 break;
@@ -147,7 +154,7 @@ impl<E: Entity> Decider<'_, E> {
         self.cache.evict_unchanged(&loaded, &dirty);
         self.inbox.advance(&positions);
         let outbox_bytes = outbox.iter().map(size_of).sum();
-        Ok(Decided { positions, dirty, outbox, outbox_bytes, set_aside, triggers: decided })
+        Ok(Decided { positions, last: read, dirty, outbox, outbox_bytes, set_aside, triggers: decided })
     }
 }
 

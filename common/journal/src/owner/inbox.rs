@@ -26,6 +26,8 @@ pub(crate) struct Inbox {
     received: Positions,
     /// Ends that must be reached before timers fire; removed as they are reached.
     ends: Positions,
+    /// Positions behind offsets that hold no message, not yet in an entry.
+    skipped: Positions,
 }
 
 impl Inbox {
@@ -60,6 +62,27 @@ impl Inbox {
             self.positions.insert(topic.clone(), *next);
             self.ends.retain(|t, end| t != topic || *next < *end);
         }
+    }
+
+    /// Moves the position of an input without waiting messages over offsets that hold none.
+    pub(crate) fn skip(&mut self, partition: Partition, source: &str, next: i64) {
+        let received = self.received.entry(source.to_owned()).or_insert(0);
+        if next > *received && !self.queue.iter().any(|waiting| partition.position_key(&waiting.message) == source) {
+            *received = next;
+            let skipped = Positions::from([(source.to_owned(), next)]);
+            self.advance(&skipped);
+            self.skipped.extend(skipped);
+        }
+    }
+
+    /// Returns true if skipped offsets are not yet in an entry.
+    pub(super) fn has_skipped(&self) -> bool {
+        !self.skipped.is_empty()
+    }
+
+    /// Returns the positions behind skipped offsets, for an entry to be appended.
+    pub(super) fn take_skipped(&mut self) -> Positions {
+        std::mem::take(&mut self.skipped)
     }
 
     /// Returns true if all messages are decided that were there at the claim.

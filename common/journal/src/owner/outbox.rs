@@ -1,5 +1,6 @@
-//! The outboxes that are not delivered: those in the producer, those that wait for room in it, and the delivered mark that
-//! follows from both. Separate, because a mark that is ahead of the acknowledgements loses messages at the next take-over.
+//! The outboxes that are not delivered: those in the producer, those that wait for room in it, and the delivered mark
+//! that follows from both. Separate, because a mark that is ahead of the acknowledgements loses messages at the next
+//! take-over.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

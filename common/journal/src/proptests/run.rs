@@ -94,7 +94,8 @@ impl View {
                 resting.extend(basket.wake_at().map(|at| (key, at)));
             }
         }
-        Snapshot { open, resting, positions: self.positions.clone(), unsent, ends }
+        let positions = self.positions.clone();
+        Snapshot { open, resting, positions, unsent, ends, ..Snapshot::default() }
     }
 }
 

@@ -41,6 +41,16 @@ fn a_timer_waits_for_deliveries_and_does_not_keep_the_worker_awake() {
 }
 
 #[test]
+fn side_effects_are_requested_once_also_while_nothing_is_decided() {
+    let open = vec![("a".to_owned(), account(&["X"], None))];
+    let snapshot = Snapshot { open, unsent: unsent(2), ..Snapshot::default() };
+    let (mut bench, outputs) = Bench::owner_of(snapshot, limits());
+    assert_eq!(outputs, ["claimed {}", "send -2: -2", "send -1: -1", "execute X"]);
+    assert_eq!(bench.advance_to(2), [""; 0]);
+    assert_eq!(bench.deliver(-2, 1), [""; 0], "X was requested before");
+}
+
+#[test]
 fn a_take_over_sends_what_is_unsent_in_portions_and_in_order() {
     let snapshot = Snapshot { unsent: unsent(5), ..Snapshot::default() };
     let (mut bench, outputs) = Bench::owner_of(snapshot, limits());

@@ -201,6 +201,7 @@ impl Bench {
             Output::StepDown(StepDown::ForeignClaim) => "step down: a foreign claim".to_owned(),
             Output::StepDown(StepDown::Failed(why)) => format!("step down: {why}"),
             Output::StepDown(StepDown::Refused(why)) => format!("refused: {why}"),
+            Output::StepDown(StepDown::LossAccepted) => "step down: a loss was accepted".to_owned(),
         }
     }
 
@@ -248,7 +249,7 @@ impl Bench {
     pub(super) fn entry(&self, n: usize) -> &Entry {
         match &self.in_flight[n] {
             Record::Entry(entry) => entry,
-            Record::Claim(_) => panic!("a claim"),
+            Record::Claim(_) | Record::Acceptance(_) => panic!("no entry"),
         }
     }
 }

@@ -30,7 +30,7 @@ const OTHER_LOG: &str = "view.other-log";
 const SCHEMA: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE partitions(partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL, claim INTEGER, nonce TEXT,
-  next_seq INTEGER NOT NULL, delivered INTEGER NOT NULL, positions TEXT NOT NULL);
+  next_seq INTEGER NOT NULL, delivered INTEGER NOT NULL, positions TEXT NOT NULL, last TEXT NOT NULL);
 CREATE TABLE entities(partition INTEGER NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, open INTEGER NOT NULL,
   wake INTEGER, acting INTEGER NOT NULL, PRIMARY KEY(key, partition)) WITHOUT ROWID;
 CREATE INDEX waking_entities ON entities(partition, wake) WHERE wake IS NOT NULL;

@@ -39,13 +39,16 @@ impl<E: Entity> PartitionStore<E> {
     fn read_snapshot(&mut self) -> Result<Snapshot<E>, ViewError> {
         let tx = self.connection.transaction()?;
         let mut snapshot = Snapshot::default();
-        let positions: Option<(String, i64)> = tx
-            .query_row("SELECT positions, delivered FROM partitions WHERE partition = ?", [self.partition], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+        let progress: Option<(String, String, i64)> = tx
+            .query_row(
+                "SELECT positions, last, delivered FROM partitions WHERE partition = ?",
+                [self.partition],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
             .optional()?;
-        if let Some((positions, delivered)) = positions {
+        if let Some((positions, last, delivered)) = progress {
             snapshot.positions = serde_json::from_str::<Positions>(&positions)?;
+            snapshot.last = serde_json::from_str(&last)?;
             let mut unsent = tx.prepare_cached(
                 "SELECT offset, messages FROM outbox WHERE partition = ? AND offset >= ? ORDER BY offset",
             )?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use journal::record::RawOutbox;
-use journal::{Entity, Key, Positions, Reader, Record, Verdict};
+use journal::{Entity, Key, LastMessages, Positions, Reader, Record, Verdict};
 use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 use vocabulary::blob::Json;
@@ -75,6 +75,7 @@ struct PartitionProgress {
     next_offset: i64,
     delivered: i64,
     positions: Positions,
+    last: LastMessages,
     /// Outboxes of this batch, not yet in the file.
     outboxes: BTreeMap<i64, Json>,
     touched: bool,
@@ -103,10 +104,10 @@ impl<R: Rows> Writer<R> {
     ) -> anyhow::Result<Self> {
         let mut partitions = HashMap::new();
         for identity in identities {
-            let (delivered, positions): (i64, String) = connection.query_row(
-                "SELECT delivered, positions FROM partitions WHERE partition = ?",
+            let (delivered, positions, last): (i64, String, String) = connection.query_row(
+                "SELECT delivered, positions, last FROM partitions WHERE partition = ?",
                 [identity.partition],
-                |row| Ok((row.get(0)?, row.get(1)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )?;
             let progress = PartitionProgress {
                 reader: identity.reader,
@@ -114,6 +115,7 @@ impl<R: Rows> Writer<R> {
                 next_offset: identity.next_offset,
                 delivered,
                 positions: serde_json::from_str(&positions)?,
+                last: serde_json::from_str(&last)?,
                 ..PartitionProgress::default()
             };
             applied.set(identity.partition, identity.next_offset);
@@ -200,11 +202,20 @@ impl<R: Rows> Writer<R> {
                     pending.insert((partition, write.key), (write.state, at));
                 }
                 progress.positions.extend(entry.positions);
+                progress.last.extend(entry.last);
                 progress.delivered = progress.delivered.max(entry.delivered);
                 progress.outboxes.extend(entry.outbox.map(|outbox| (offset, outbox)));
             }
             (Verdict::Claim, Record::Claim(claim)) => progress.nonce = Some(claim.nonce),
-            (Verdict::Valid | Verdict::Claim | Verdict::Void, Record::Claim(_) | Record::Entry(_)) => {
+            (Verdict::Acceptance, Record::Acceptance(acceptance)) => {
+                if !acceptance.apply(&mut progress.positions, &mut progress.last) {
+                    self.applied.void.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            (
+                Verdict::Valid | Verdict::Claim | Verdict::Void | Verdict::Acceptance,
+                Record::Claim(_) | Record::Entry(_) | Record::Acceptance(_),
+            ) => {
                 self.applied.void.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -250,8 +261,8 @@ fn write_progress(tx: &Transaction<'_>, partition: i32, progress: &mut Partition
         }
     }
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO partitions(partition, next_offset, claim, nonce, next_seq, delivered, positions) \
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO partitions(partition, next_offset, claim, nonce, next_seq, delivered, \
+         positions, last) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute((
         partition,
@@ -261,6 +272,7 @@ fn write_progress(tx: &Transaction<'_>, partition: i32, progress: &mut Partition
         progress.reader.next_seq.cast_signed(),
         progress.delivered,
         serde_json::to_string(&progress.positions)?,
+        serde_json::to_string(&progress.last)?,
     ))?;
     Ok(())
 }

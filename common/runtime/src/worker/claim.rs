@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, bounded};
-use journal::{Failure, Handler, Input, Positions};
+use journal::{Failure, Handler, Input, LastMessages, Positions};
 
 use super::inputs::Inputs;
+use super::positions::Continued;
 use super::producer::ClaimProducer;
 use super::shared::Shared;
 use super::side_effects::{Executor, SideEffects};
@@ -27,6 +28,8 @@ pub(super) struct ClaimResources<A, E> {
     pub(super) inputs: Option<ClaimInputs<E>>,
     /// The partitions of the inputs to read.
     pub(super) sources: Vec<Source>,
+    /// The last message of each, as it was loaded.
+    pub(super) last: LastMessages,
 }
 
 impl<A: Executor<SideEffect: Send + Sync + 'static>, E: Send + 'static> ClaimResources<A, E> {
@@ -36,7 +39,7 @@ impl<A: Executor<SideEffect: Send + Sync + 'static>, E: Send + 'static> ClaimRes
         let executor = Arc::clone(&shared.executor);
         let permits = Arc::clone(&shared.permits);
         let side_effects = SideEffects::new(executor, shared.commands.clone(), shared.tokio.clone(), permits);
-        Ok(Self { producer, side_effects, inputs: None, sources: Vec::new() })
+        Ok(Self { producer, side_effects, inputs: None, sources: Vec::new(), last: LastMessages::new() })
     }
 
     /// Starts to read the inputs from these positions.
@@ -47,7 +50,8 @@ impl<A: Executor<SideEffect: Send + Sync + 'static>, E: Send + 'static> ClaimRes
         positions: &Positions,
     ) -> Result<(), Failure> {
         let (to, messages) = bounded(HANDED_OVER);
-        let reader = Inputs::start(&shared.config, &self.sources, partition, positions, to, shared.status.clone());
+        let from = Continued { positions: positions.clone(), last: self.last.clone() };
+        let reader = Inputs::start(&shared.config, &self.sources, partition, from, to, shared.status.clone());
         let reader = reader.map_err(|error| Failure::Load(format!("the inputs can't be read: {error:#}")))?;
         self.inputs = Some(ClaimInputs { _reader: reader, messages });
         Ok(())

@@ -10,6 +10,8 @@ use uuid::Uuid;
 /// The first pause before claiming again after a failure; it doubles up to [`LAST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
+/// The pause while an operator's decision is awaited.
+const UNDECIDED: Duration = Duration::from_secs(300);
 
 /// The group takes the partition away.
 struct Revocation {
@@ -104,11 +106,18 @@ impl ClaimLifecycle {
         self.revocation.take().map(|revocation| revocation.done)
     }
 
+    /// An operator has decided: a partition that awaits its next claim is claimed at once.
+    pub(super) fn claim_now(&mut self) {
+        self.pause = FIRST_PAUSE;
+        self.claim_at = self.claim_at.map(|_| Instant::now());
+    }
+
     /// Plans the next claim; returns the pause before it. The pause grows with each failure, and jitter keeps instances
     /// apart. After a foreign claim it is at least the session timeout, within which its owner shows that it lives.
     pub(super) fn back_off(&mut self, retry: Retry, session_timeout: Duration) -> Duration {
         let least = match retry {
             Retry::AfterSession => session_timeout,
+            Retry::AfterDecision => UNDECIDED,
             Retry::AfterPause | Retry::Never => Duration::ZERO,
         };
         let pause = self.pause.max(least);

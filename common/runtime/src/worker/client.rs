@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use vocabulary::topics::JOURNAL_MAX_BYTES;
 
 use super::config::Config;
@@ -60,6 +60,19 @@ pub(super) fn consumer(config: &Config) -> ClientConfig {
         // librdkafka decompresses a batch of zstd up to this size.
         .set("receive.message.max.bytes", (8 * longest).to_string());
     client
+}
+
+/// Settings of a consumer that reports the end of a partition at once.
+pub(super) fn end_settings(config: &Config) -> ClientConfig {
+    let mut settings = consumer(config);
+    // The end is reported by an empty fetch, which must not wait for messages.
+    settings.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
+    settings
+}
+
+/// A consumer that reports the end of a partition at once.
+pub(super) fn end_reader(config: &Config) -> KafkaResult<BaseConsumer<ClientLog>> {
+    BaseConsumer::from_config_and_context(&end_settings(config), ClientLog::new("inputs"))
 }
 
 /// Settings of every producer: idempotent, acknowledged by all in-sync replicas, never reordered (KIP-98).
@@ -201,6 +214,18 @@ pub(super) fn is_damage(code: RDKafkaErrorCode) -> bool {
 /// Returns true if the client can't be used any more: it must be replaced (KIP-98, librdkafka's `ERR__FATAL`).
 pub(super) fn is_fatal(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
+}
+
+/// Returns true if the topic does not exist at present: it may be made anew.
+pub(super) fn is_missing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownPartition
+        )
+    )
 }
 
 /// Returns true if the offset to read from is out of range.

@@ -15,6 +15,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::client::{self, ClientLog, until_answered};
 use super::config::Config;
+use super::input_progress::InputProgress;
+use super::positions::Continued;
 use super::reader::{Polled, Reader};
 use super::received::Received;
 use super::sources::{self, Source};
@@ -23,6 +25,14 @@ use super::threads::spawn;
 
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The ends of the inputs.
+pub(super) struct Ends {
+    /// Behind the last message of each input that has any to read.
+    pub(super) ends: Positions,
+    /// Behind the last record of each input that has records to read, and no message among them.
+    pub(super) skipped: Positions,
+}
 
 /// The thread that reads a partition of the inputs.
 pub(super) struct Inputs {
@@ -36,17 +46,18 @@ impl Inputs {
         config: &Config,
         sources: &[Source],
         partition: i32,
-        positions: &Positions,
+        from: Continued,
         to: Sender<Input<E>>,
         status: Arc<Status>,
     ) -> anyhow::Result<Self> {
         let mut reader = Reader::new(client::consumer(config), "inputs")?;
-        let from = |source: &Source| positions.get(&source.key).copied();
-        reader.assign(sources.iter().map(|source| (source.topic.as_str(), source.partition, from(source))))?;
+        let next = |source: &Source| from.positions.get(&source.key).copied();
+        reader.assign(sources.iter().map(|source| (source.topic.as_str(), source.partition, next(source))))?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let own_status = status.clone();
-        let body = move || read(reader, &to, &stopped, &own_status);
+        let mut progress = InputProgress::new(config.clone(), sources.to_vec(), from);
+        let body = move || read(reader, &mut progress, &to, &stopped, &own_status);
         let thread = spawn(&status, &format!("inputs-{partition}"), body)?;
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -60,33 +71,48 @@ impl Drop for Inputs {
     }
 }
 
-fn read<E>(mut reader: Reader, to: &Sender<Input<E>>, stop: &AtomicBool, status: &Status) {
+fn read<E>(
+    mut reader: Reader,
+    progress: &mut InputProgress,
+    to: &Sender<Input<E>>,
+    stop: &AtomicBool,
+    status: &Status,
+) {
     while !stop.load(Ordering::SeqCst) {
-        let input = match reader.poll() {
-            Polled::Nothing | Polled::End => continue,
-            Polled::Received(received) => match *received {
-                Received { message, damage: None } => Input::Message(message),
-                Received { message, damage: Some(damage) } => {
-                    tracing::error!(
-                        topic = &*message.topic,
-                        partition = message.partition,
-                        "message set aside: {damage}"
-                    );
-                    status.set_aside();
-                    Input::Damaged(message, damage)
-                }
-            },
-            Polled::OutOfRange(error) => {
-                let reason = "an input's next message is no longer on its topic (retention, or a recreated topic). \
-                              Messages may be lost: examine the topic before starting again";
-                return status.fatal(&format!("{reason}: {error}"));
+        let inputs = match reader.poll() {
+            Polled::Nothing | Polled::End => idle(reader.consumer(), progress),
+            Polled::Received(received) => {
+                // The claim is over.
+                let Ok(()) = to.send(received_input(*received, progress, status)) else { return };
+                continue;
             }
-            Polled::Failed(error) => Input::Failed(Failure::Load(format!("the inputs can't be read: {error:#}"))),
+            // The next claim finds out which position is gone.
+            Polled::OutOfRange(error) => {
+                vec![Input::Failed(Failure::Load(format!("an input can't be read on: {error}")))]
+            }
+            Polled::Failed(error) => {
+                vec![Input::Failed(Failure::Load(format!("the inputs can't be read: {error:#}")))]
+            }
         };
-        let failed = matches!(input, Input::Failed(_));
-        // An error: the claim is over.
-        if to.send(input).is_err() || failed {
-            return;
+        for input in inputs {
+            let failed = matches!(input, Input::Failed(_));
+            // An error: the claim is over.
+            if to.send(input).is_err() || failed {
+                return;
+            }
+        }
+    }
+}
+
+fn received_input<E>(received: Received, progress: &mut InputProgress, status: &Status) -> Input<E> {
+    progress.received(&received);
+    let Received { message, damage } = received;
+    match damage {
+        None => Input::Message(message),
+        Some(damage) => {
+            tracing::error!(topic = &*message.topic, partition = message.partition, "message set aside: {damage}");
+            status.set_aside();
+            Input::Damaged(message, damage)
         }
     }
 }
@@ -115,21 +141,42 @@ pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32
 
 /// The present ends of the inputs that have anything to read: behind the last message that a consumer receives. Control
 /// records and aborted messages of a foreign producer's transactions (KIP-98) may follow it, and are never received.
-pub(super) fn ends(config: &Config, sources: &[Source], positions: &Positions) -> anyhow::Result<Positions> {
-    let mut settings = client::consumer(config);
-    // The end is reported by an empty fetch, which must not wait for messages.
-    settings.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
-    let mut reader = Reader::new(settings, "inputs")?;
+pub(super) fn ends(config: &Config, sources: &[Source], positions: &Positions) -> anyhow::Result<Ends> {
+    let mut reader = Reader::new(client::end_settings(config), "inputs")?;
     let mut ends = Positions::new();
+    let mut skipped = Positions::new();
     for Source { topic, partition, key } in sources {
         let request = || reader.consumer().fetch_watermarks(topic, *partition, PATIENCE);
         let (low, high) = until_answered("the inputs' ends can't be read", request)?;
         let from = low.max(positions.get(key).copied().unwrap_or(0));
-        if let Some(last) = last_message(&mut reader, topic, *partition, from..high)? {
-            ends.insert(key.clone(), last.saturating_add(1));
+        match last_message(&mut reader, topic, *partition, from..high)? {
+            Some(last) => drop(ends.insert(key.clone(), last.saturating_add(1))),
+            None if from < high => drop(skipped.insert(key.clone(), high)),
+            None => {}
         }
     }
-    Ok(ends)
+    Ok(Ends { ends, skipped })
+}
+
+/// What an idle reader finds out: offsets that hold no message, and inputs that can't be read on.
+fn idle<E>(consumer: &BaseConsumer<ClientLog>, progress: &mut InputProgress) -> Vec<Input<E>> {
+    if let Some(failure) = progress.verify() {
+        return vec![Input::Failed(failure)];
+    }
+    let behind = progress.behind(consumer);
+    if behind.is_empty() {
+        return Vec::new();
+    }
+    match ends(&progress.config, &behind, &progress.read.positions) {
+        Ok(Ends { skipped, .. }) => {
+            progress.read.positions.extend(skipped.clone());
+            skipped.into_iter().map(|(source, next)| Input::Skipped { source, next }).collect()
+        }
+        Err(error) => {
+            tracing::debug!("the ends of idle inputs can't be read: {error:#}");
+            Vec::new()
+        }
+    }
 }
 
 /// The offset of the last message of a range, or the last damaged offset: nearly always the range's last offset, else

@@ -40,7 +40,7 @@ pub(super) fn claim_at<C: ConsumerContext>(
             Some(Ok(message)) => {
                 let claim = match message.payload().map(Record::read) {
                     Some(Ok(Record::Claim(claim))) if message.offset() == offset => Some(claim),
-                    Some(Ok(Record::Claim(_) | Record::Entry(_)) | Err(_)) | None => None,
+                    Some(Ok(Record::Claim(_) | Record::Entry(_) | Record::Acceptance(_)) | Err(_)) | None => None,
                 };
                 drop(message);
                 consumer.unassign()?;

@@ -1,8 +1,9 @@
 //! Reading a partition's state after a claim: from the view, and the ends of its inputs from Kafka.
 
-use journal::{Failure, Handler, Snapshot};
+use journal::{Failure, Handler, Positions, Snapshot};
 
 use super::inputs;
+use super::positions::{self, Continued};
 use super::shared::Shared;
 use super::sources::{self, Source};
 use crate::view::PartitionStore;
@@ -12,6 +13,8 @@ pub(super) struct Loaded<E> {
     pub(super) snapshot: Snapshot<E>,
     /// The partitions of the inputs to read.
     pub(super) sources: Vec<Source>,
+    /// Positions behind offsets that hold no message.
+    pub(super) skipped: Positions,
 }
 
 /// Reads the state. The view must have applied the claim.
@@ -31,6 +34,9 @@ pub(super) fn load<H: Handler, A>(
     more.retain(|topic| !shared.inputs.contains(topic));
     sources.extend(inputs::existing(&shared.config, more, partition).map_err(kafka)?);
     let mut snapshot = store.snapshot()?;
-    snapshot.ends = inputs::ends(&shared.config, &sources, &snapshot.positions).map_err(kafka)?;
-    Ok(Loaded { snapshot, sources })
+    let read = Continued { positions: snapshot.positions.clone(), last: snapshot.last.clone() };
+    positions::verify(&shared.config, &sources, &read)?;
+    let found = inputs::ends(&shared.config, &sources, &snapshot.positions).map_err(kafka)?;
+    snapshot.ends = found.ends;
+    Ok(Loaded { snapshot, sources, skipped: found.skipped })
 }

@@ -19,6 +19,8 @@ use super::status::{PartitionState, Status};
 use super::threads::{DRAIN, END};
 
 const POLL: Duration = Duration::from_millis(100);
+/// The pause between two looks at the view, until it has caught up.
+const COLD: Duration = Duration::from_millis(5);
 /// How often positions are committed for lag tools.
 const COMMIT_EVERY: Duration = Duration::from_secs(2);
 
@@ -113,6 +115,7 @@ impl Assignments {
 /// The group member, run by its own thread.
 pub(super) struct Member {
     consumer: BaseConsumer<Assignments>,
+    journal: &'static str,
     positions: SharedPositions,
     status: Arc<Status>,
 }
@@ -145,12 +148,24 @@ impl Member {
             settings.set("client.id", instance);
         }
         let consumer = BaseConsumer::from_config_and_context(&settings, assignments)?;
-        consumer.subscribe(&[journal])?;
-        Ok(Self { consumer, positions, status })
+        Ok(Self { consumer, journal, positions, status })
+    }
+
+    /// Waits until the view has caught up. An instance that rebuilds its view would take partitions from another that
+    /// could serve them at once, and could not serve them itself; if it crashed again and again, no instance would.
+    fn join(&self) {
+        while !self.status.is_stopping() && !self.status.is_warm() {
+            self.status.beat("membership");
+            std::thread::sleep(COLD);
+        }
+        if let Err(error) = self.consumer.subscribe(&[self.journal]) {
+            self.status.fatal(&format!("the group can't be joined: {error}"));
+        }
     }
 
     /// Takes part in the group until the instance stops; then stops the workers and leaves.
     pub(super) fn run(self) {
+        self.join();
         let mut committed = Instant::now();
         while !self.status.is_stopping() {
             self.status.beat("membership");

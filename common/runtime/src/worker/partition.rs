@@ -146,11 +146,15 @@ where
     /// Gives the protocol its snapshot, after the records that were read back while it was loaded: a foreign claim
     /// among them comes first. Returns true if there was one.
     fn take_over(&mut self) -> bool {
-        let Some(Loaded { snapshot, sources }) = self.loaded.take() else { return false };
+        let Some(Loaded { snapshot, sources, skipped }) = self.loaded.take() else { return false };
         if let Some(claim) = &mut self.claim {
             claim.sources = sources;
+            claim.last = snapshot.last.clone();
         }
         self.input(Input::Loaded(snapshot));
+        for (source, next) in skipped {
+            self.input(Input::Skipped { source, next });
+        }
         true
     }
 
@@ -246,7 +250,7 @@ where
             StepDown::Failed(failure) if !failure.is_retryable() => {
                 tracing::error!(partition, claim_again_in = ?pause, "stepping down; the cause persists: {reason}");
             }
-            StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_) => {
+            StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_) | StepDown::LossAccepted => {
                 tracing::warn!(partition, claim_again_in = ?pause, "stepping down: {reason}");
             }
         }

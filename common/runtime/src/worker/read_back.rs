@@ -1,5 +1,5 @@
-//! Notices an append that was acknowledged and never comes back from the journal. Without it the owner would wait for its
-//! record for ever, and decide nothing more.
+//! Notices an append that was acknowledged and never comes back from the journal. Without it the owner would wait for
+//! its record for ever, and decide nothing more.
 
 use std::time::{Duration, Instant};
 

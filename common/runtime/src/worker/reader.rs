@@ -15,7 +15,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{ClientLog, is_damage, is_out_of_range, is_transient, until_answered};
+use super::client::{ClientLog, is_damage, is_missing, is_out_of_range, is_transient, until_answered};
 use super::damage::{Found, Place, examine};
 use super::received::Received;
 
@@ -33,7 +33,7 @@ pub(super) enum Polled {
     Received(Box<Received>),
     /// The end of a topic; only with `enable.partition.eof`.
     End,
-    /// The next offset of a topic does not exist.
+    /// The next offset of a topic, or the topic, does not exist.
     OutOfRange(KafkaError),
     /// Another error.
     Failed(anyhow::Error),
@@ -126,7 +126,7 @@ impl Reader {
             return Polled::End;
         }
         match error.rdkafka_error_code() {
-            _ if is_out_of_range(&error) => Polled::OutOfRange(error),
+            _ if is_out_of_range(&error) || is_missing(&error) => Polled::OutOfRange(error),
             Some(code) if is_transient(code) => Polled::Nothing,
             Some(code) if is_damage(code) => match self.get_past(error) {
                 Ok(damaged) => Polled::Received(Box::new(damaged)),

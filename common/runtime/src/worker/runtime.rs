@@ -141,7 +141,7 @@ where
     let applied = Arc::new(Applied::new(config.partitions));
     let waiters = Arc::new(Waiters::default());
     let back_pressure = BackPressure::new(config.partitions, config.limits.undelivered_messages, config.lag_limit);
-    let status = Arc::new(Status::new(applied.clone(), config.lag_limit, back_pressure));
+    let status = Arc::new(Status::new(service.name, applied.clone(), config.lag_limit, back_pressure));
     let positions = SharedPositions::default();
     let channels: Vec<(Sender<Event>, Receiver<Event>)> = (0..config.partitions).map(|_| unbounded()).collect();
     let workers: Vec<Sender<Event>> = channels.iter().map(|(to, _)| to.clone()).collect();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use journal::StepDown;
+use journal::{Failure, StepDown};
 use tokio::sync::watch;
 use vocabulary::time::Timestamp;
 
@@ -31,6 +31,8 @@ pub(super) enum PartitionState {
 /// Shared by all threads of an instance.
 #[derive(Debug)]
 pub struct Status {
+    /// The service's name.
+    name: &'static str,
     partitions: Mutex<BTreeMap<i32, PartitionState>>,
     joined: AtomicBool,
     beats: Mutex<BTreeMap<String, Timestamp>>,
@@ -40,6 +42,8 @@ pub struct Status {
     pub(super) read: AtomicI64,
     /// The last contact with the brokers that lead the journal; 0 before the first.
     pub(super) last_contact: AtomicI64,
+    /// The view has applied the journal up to its end at the start of the instance.
+    warm: AtomicBool,
     /// The tailer waits for the view to apply what was read.
     pub(super) waits_for_view: AtomicBool,
     pub(super) applied: Arc<Applied>,
@@ -59,14 +63,21 @@ pub struct Status {
 const USUAL_SILENCE: Duration = Duration::from_secs(3);
 
 impl Status {
-    pub(super) fn new(applied: Arc<Applied>, lag_limit: Duration, back_pressure: BackPressure) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        applied: Arc<Applied>,
+        lag_limit: Duration,
+        back_pressure: BackPressure,
+    ) -> Self {
         Self {
+            name,
             partitions: Mutex::default(),
             joined: AtomicBool::new(false),
             beats: Mutex::default(),
             caught_up: AtomicBool::new(false),
             read: AtomicI64::new(0),
             last_contact: AtomicI64::new(0),
+            warm: AtomicBool::new(false),
             waits_for_view: AtomicBool::new(false),
             applied,
             lag_limit,
@@ -114,6 +125,15 @@ impl Status {
 
     pub(super) fn is_halted(&self) -> bool {
         self.halted.load(Ordering::SeqCst)
+    }
+
+    /// The view has caught up: the instance may join the group.
+    pub(super) fn warmed(&self) {
+        self.warm.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_warm(&self) -> bool {
+        self.warm.load(Ordering::SeqCst)
     }
 
     pub(super) fn joined(&self) {
@@ -216,19 +236,36 @@ impl Status {
         checks
     }
 
+    fn stepped_down(&self, reason: &StepDown) -> String {
+        match reason {
+            StepDown::Failed(Failure::PositionGone { topic, partition, .. }) => format!(
+                "stopped: {reason}. Examine the topic. To continue without the missing messages: {} positions \
+                 accept-loss --topic {topic} --partition {partition} --why REASON",
+                self.name
+            ),
+            StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_) | StepDown::LossAccepted => {
+                format!("stepped down: {reason}")
+            }
+        }
+    }
+
     /// The checks and their results; the instance is ready if all are `Ok`: it is in the group, owns every assigned
     /// partition, and its view is close behind.
     pub fn ready(&self) -> BTreeMap<String, Result<String, String>> {
         let mut checks = self.live();
         let joined = self.joined.load(Ordering::SeqCst);
-        let group = if joined { Ok("joined".to_owned()) } else { Err("waiting for the consumer group".to_owned()) };
+        let group = match (joined, self.is_warm()) {
+            (true, _) => Ok("joined".to_owned()),
+            (false, true) => Err("waiting for the consumer group".to_owned()),
+            (false, false) => Err("waiting for the view: the group is joined when it has caught up".to_owned()),
+        };
         checks.insert("group".to_owned(), group);
         for (partition, state) in &*self.partitions.lock().unwrap_or_else(PoisonError::into_inner) {
             let result = match state {
                 PartitionState::Elsewhere => Ok("owned by another instance".to_owned()),
                 PartitionState::Owned => Ok("owned".to_owned()),
                 PartitionState::Claiming => Err("claiming".to_owned()),
-                PartitionState::SteppedDown(reason) => Err(format!("stepped down: {reason}")),
+                PartitionState::SteppedDown(reason) => Err(self.stepped_down(reason)),
             };
             checks.insert(format!("partition {partition}"), result);
         }

@@ -134,6 +134,9 @@ impl Tailer {
             {
                 self.status.caught_up.store(true, Ordering::SeqCst);
             }
+            if !self.status.is_warm() && self.is_applied() {
+                self.status.warmed();
+            }
             match self.consumer.poll(POLL) {
                 None => {}
                 Some(Ok(message)) => {
@@ -170,6 +173,11 @@ impl Tailer {
             }
         }
         format!("{} can't be read: {error}", self.journal)
+    }
+
+    /// Returns true if the view has applied what the journal had at the start.
+    fn is_applied(&self) -> bool {
+        (0..).zip(&self.partitions).all(|(partition, progress)| self.status.applied.next(partition) >= progress.end)
     }
 
     /// Sends a record to the worker, then to the view; returns `None` if the view has ended.

@@ -152,6 +152,9 @@ where
                     self.oldest_read_back.get_or_insert(at);
                 }
                 self.input(Input::ReadBack { offset, head });
+                if head == Head::Acceptance {
+                    self.lifecycle.claim_now();
+                }
                 if matches!(head, Head::Entry { .. }) && self.core.is_owner() {
                     self.lifecycle.progressed();
                 }

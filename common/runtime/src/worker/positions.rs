@@ -1,0 +1,92 @@
+//! Checks on the brokers that the inputs can be read on from their positions.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use journal::{Failure, LastMessages, Positions, TopicRange};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient, until_answered};
+use super::config::Config;
+use super::sources::Source;
+
+const POLL: Duration = Duration::from_millis(100);
+/// How long the broker may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// From where the inputs of a partition are read on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Continued {
+    /// The next offset of each input that was read.
+    pub(super) positions: Positions,
+    /// The last message of each.
+    pub(super) last: LastMessages,
+}
+
+/// Checks every input that was read before.
+///
+/// # Errors
+/// [`Failure::PositionGone`], or [`Failure::Load`] if the brokers do not answer.
+pub(super) fn verify(config: &Config, sources: &[Source], read: &Continued) -> Result<(), Failure> {
+    let kafka = |error: anyhow::Error| Failure::Load(format!("{error:#}"));
+    let consumer = client::end_reader(config).map_err(|error| kafka(error.into()))?;
+    for Source { topic, partition, key } in sources {
+        let partition = *partition;
+        let Some(position) = read.positions.get(key).copied() else { continue };
+        let last = read.last.get(key).copied();
+        let range = range(&consumer, topic, partition).map_err(kafka)?;
+        let found = match range.proof(last) {
+            Some(offset) => match found_at(&consumer, topic, partition, offset).map_err(kafka)? {
+                Found::Message(at) => Some(at),
+                Found::Nothing => None,
+                // The bytes behind it are damaged: nothing is proven, and nothing refuted.
+                Found::Unreadable => last.map(|last| last.at),
+            },
+            None => None,
+        };
+        let gone = |fault| Failure::PositionGone { topic: topic.clone(), partition, position, fault };
+        range.check(position, last, found).map_err(gone)?;
+    }
+    Ok(())
+}
+
+/// The offsets of a topic's partition.
+pub(super) fn range(consumer: &BaseConsumer<ClientLog>, topic: &str, partition: i32) -> anyhow::Result<TopicRange> {
+    let request = || consumer.fetch_watermarks(topic, partition, PATIENCE);
+    let (begins, ends) = until_answered(&format!("the ends of {topic}-{partition} can't be read"), request)?;
+    Ok(TopicRange { begins, ends })
+}
+
+/// What is at an offset.
+enum Found {
+    /// A message with this timestamp.
+    Message(i64),
+    Nothing,
+    Unreadable,
+}
+
+fn found_at(consumer: &BaseConsumer<ClientLog>, topic: &str, partition: i32, offset: i64) -> anyhow::Result<Found> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+    consumer.assign(&list)?;
+    let deadline = Instant::now() + 3 * PATIENCE;
+    while Instant::now() < deadline {
+        match consumer.poll(POLL) {
+            None => {}
+            Some(Ok(message)) => {
+                let is_there = message.topic() == topic && message.offset() == offset;
+                let at = message.timestamp().to_millis().unwrap_or_default();
+                return Ok(if is_there { Found::Message(at) } else { Found::Nothing });
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(Found::Nothing),
+            Some(Err(error)) if is_out_of_range(&error) => return Ok(Found::Nothing),
+            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_damage) => return Ok(Found::Unreadable),
+            Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
+            Some(Err(error)) => return Err(error).with_context(|| format!("{topic}-{partition} can't be read")),
+        }
+    }
+    bail!("{topic}-{partition} can't be read at {offset}: the broker did not answer in time")
+}
