@@ -8,7 +8,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use common::journal::{Handler, NoSideEffect, Store, StoreError, Transaction, Trigger};
-use common::messages::{Message, Outgoing, Unreadable};
+use common::messages::{Message, MessageMac, Outgoing, Unreadable};
 use common::time::Timestamp;
 use common::topics;
 
@@ -22,12 +22,20 @@ use crate::rules::{callbacks, rollout, sagas};
 /// The orchestrator's handler.
 pub struct SagaHandler {
     versions: Versions,
+    /// Recognizes the payment results that payment-service wrote; `None` takes all results.
+    results_mac: Option<MessageMac>,
 }
 
 impl SagaHandler {
     /// A handler with the definitions of the files.
     pub fn new(definitions: Definitions) -> Self {
-        Self { versions: Versions::new(definitions) }
+        Self { versions: Versions::new(definitions), results_mac: None }
+    }
+
+    /// The same, with payment results taken only if payment-service marked them with this secret.
+    #[must_use]
+    pub fn with_results_mac(self, results_mac: Option<MessageMac>) -> Self {
+        Self { results_mac, ..self }
     }
 
     /// The definitions of the files.
@@ -41,7 +49,7 @@ impl Handler for SagaHandler {
     type SideEffect = NoSideEffect;
 
     fn decide(&self, tx: &mut Transaction<'_, Entity>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
-        let mut ctx = RuleContext { tx, versions: &self.versions, now };
+        let mut ctx = RuleContext { tx, versions: &self.versions, results_mac: self.results_mac.as_ref(), now };
         match trigger {
             Trigger::Claimed => {
                 self.versions.store(ctx.tx);

@@ -34,6 +34,10 @@ impl Program for Orchestrator {
 
     fn build(settings: &Settings) -> anyhow::Result<(SagaHandler, NoExecutor)> {
         settings.dashboard.check()?;
+        let mac = settings.payments.mac()?;
+        if let Some(mac) = &mac {
+            tracing::info!(secret_id = mac.secret_id(), "only payment results that payment-service marked are taken");
+        }
         let definitions = Definitions::load(&settings.sagas.directory)?;
         for definition in definitions.all() {
             tracing::info!(
@@ -43,7 +47,7 @@ impl Program for Orchestrator {
                 "saga definition"
             );
         }
-        Ok((SagaHandler::new(definitions), NoExecutor))
+        Ok((SagaHandler::new(definitions).with_results_mac(mac), NoExecutor))
     }
 
     fn protection(settings: &common::settings::Settings<Settings>) -> Protection {

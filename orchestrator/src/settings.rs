@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::ensure;
+use common::messages::MessageMac;
+use common::settings::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::sessions::{self, API_KEY, Authentication, Role, User};
@@ -23,6 +25,8 @@ pub struct Settings {
     pub auth: Auth,
     /// `[sagas]`
     pub sagas: Sagas,
+    /// `[payments]`
+    pub payments: PaymentResults,
     /// `[dashboard]`
     pub dashboard: Dashboard,
 }
@@ -33,6 +37,32 @@ pub struct Settings {
 pub struct Auth {
     /// Refuses to start with the published default password.
     pub required: bool,
+}
+
+/// The shortest secret that can't be guessed.
+const SHORTEST_SECRET: usize = 16;
+
+/// Which payment results count.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentResults {
+    /// The secret shared with payment-service; empty: all results count.
+    pub results_secret: Secret,
+}
+
+impl PaymentResults {
+    /// Recognizes the results of payment-service; `None` without a secret.
+    ///
+    /// # Errors
+    /// The secret is too short.
+    pub fn mac(&self) -> anyhow::Result<Option<MessageMac>> {
+        let length = self.results_secret.reveal().len();
+        ensure!(
+            length == 0 || length >= SHORTEST_SECRET,
+            "payments.results_secret = ***: must have at least {SHORTEST_SECRET} characters"
+        );
+        Ok(MessageMac::new(self.results_secret.reveal()))
+    }
 }
 
 /// Where the definitions are.

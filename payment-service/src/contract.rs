@@ -6,8 +6,9 @@ use common::topics::{PAYMENT_COMMANDS, PAYMENT_RESULTS};
 
 use crate::entity::Payment;
 use crate::messages::{
-    CAPTURE, CapturePayment, OPERATOR_COMMAND, OperatorCommand, PAYMENT_RESULT, PROVIDER_ANSWERED, PaymentResult,
-    ProviderAnswered, REFUND, REFUND_PART, REQUEST, RefundPart, RefundPayment, RequestPayment,
+    CAPTURE, CapturePayment, OPERATOR_COMMAND, OperatorCommand, PAYMENT_RESULT, PROVIDER_ANSWERED, PROVIDER_EVENT,
+    PaymentResult, ProviderAnswered, ProviderEvent, REFUND, REFUND_PART, REQUEST, RefundPart, RefundPayment,
+    RequestPayment,
 };
 
 /// The messages that the service reads and sends.
@@ -58,6 +59,17 @@ pub const MESSAGES: &[Entry] = &[
         concat!(
             r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","operation":"request","call":1,"#,
             r#""outcome":"accepted","resultAfterMs":5000}"#
+        ),
+    ),
+    Entry::of::<ProviderEvent>(
+        PAYMENT_COMMANDS,
+        PROVIDER_EVENT,
+        Sort::Event,
+        "The provider reports by itself that a payment changed.",
+        concat!(
+            r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","event":"evt_1","kind":"payment_intent.succeeded","#,
+            r#""paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","reference":"pi_1","amountMinor":1050,"#,
+            r#""currency":"brl"}"#
         ),
     ),
     Entry {

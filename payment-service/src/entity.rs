@@ -2,9 +2,11 @@
 //! `entity/wire`.
 
 pub mod approval;
+pub mod hints;
 pub mod history;
 pub mod partial_refund;
 pub mod status;
+pub mod surplus;
 mod wire;
 
 use std::borrow::Cow;
@@ -18,9 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::provider::call::{Capture, ProviderKind};
 use approval::{Approval, Approvals};
+use hints::Hints;
 use history::History;
 use partial_refund::PartialRefunds;
 use status::Status;
+use surplus::SurplusCharges;
 
 /// How long an early result is kept for a payment that is not yet requested, and how long the provider is asked to
 /// cancel a cancelled payment.
@@ -106,6 +110,10 @@ pub struct Payment {
     pub approvals: Approvals,
     /// The partial refunds.
     pub partial_refunds: PartialRefunds,
+    /// The charges beyond the first.
+    pub surplus: SurplusCharges,
+    /// The hints at its result.
+    pub hints: Hints,
     /// The cancellation at the provider.
     pub cancellation: Cancellation,
     /// The headers of the command that is answered when the provider has answered.
@@ -127,6 +135,8 @@ impl Payment {
             capture: CaptureState::default(),
             approvals: Approvals::default(),
             partial_refunds: PartialRefunds::default(),
+            surplus: SurplusCharges::default(),
+            hints: Hints::default(),
             cancellation: Cancellation::default(),
             waiting: None,
             trace: trace.map(str::to_owned),
@@ -160,16 +170,38 @@ impl Payment {
         match self.status {
             Status::Pending { result_due } => result_due,
             Status::Cancelled | Status::Declined => self.cancellation.due,
+            Status::Authorized => self.hints.due,
             Status::New
             | Status::Unrequested { .. }
             | Status::Requested { .. }
             | Status::Failed
-            | Status::Authorized
             | Status::Capturing { .. }
             | Status::Approved
             | Status::Refunding { .. }
             | Status::Refunded => None,
         }
+    }
+
+    /// Sets when the provider is to be queried; a state that needs no query ignores it.
+    pub(crate) fn set_result_due(&mut self, due: Option<Timestamp>) {
+        match &mut self.status {
+            Status::Pending { result_due } => *result_due = due,
+            Status::Cancelled | Status::Declined => self.cancellation.due = due,
+            Status::Authorized => self.hints.due = due,
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Requested { .. }
+            | Status::Failed
+            | Status::Capturing { .. }
+            | Status::Approved
+            | Status::Refunding { .. }
+            | Status::Refunded => {}
+        }
+    }
+
+    /// Returns true if the provider may have a payment whose id is not known here: nothing was read that names it.
+    pub fn is_unnamed(&self) -> bool {
+        self.provider.kind.is_authority() && self.provider.reference.is_none()
     }
 
     /// Returns true if it is not paid yet, but could be.

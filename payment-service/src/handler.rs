@@ -2,14 +2,14 @@
 
 use common::ids::{self, OrderId};
 use common::journal::{Handler, Intent, Key, Transaction, Trigger};
-use common::messages::{Message, Outgoing, Reply, Unreadable, header};
+use common::messages::{Message, MessageMac, Origin, Outgoing, Reply, Unreadable, header};
 use common::time::Timestamp;
 
 use crate::entity::approval::MOST_APPROVALS;
 use crate::entity::{Payment, Price, Terms, key};
 use crate::messages::{
-    CapturePayment, Command, OperatorAction, OperatorCommand, PaymentResult, ProviderAnswered, RefundPart,
-    RefundPayment, RequestPayment, Verdict,
+    CapturePayment, Command, OperatorAction, OperatorCommand, PaymentResult, ProviderAnswered, ProviderEvent,
+    RefundPart, RefundPayment, RequestPayment, Verdict,
 };
 use crate::provider::call::{ProviderCall, ProviderKind};
 use crate::rules::partial::{NOT_PAID, PartialRefundRequest, Requester};
@@ -21,6 +21,18 @@ const NO_PAYMENT: &str = "there is no payment for this order";
 pub struct Payments {
     /// The provider of new payments.
     pub provider: ProviderKind,
+    /// Recognizes the results that this service wrote; `None` if results are not marked.
+    pub mac: Option<MessageMac>,
+}
+
+/// How a message on `payment-results` is treated.
+enum Standing<'m> {
+    /// As the result.
+    Result,
+    /// As a hint: the provider is asked.
+    Hint,
+    /// It is sent again with this service's mark, and is the result then.
+    ToBeMarked(&'m MessageMac),
 }
 
 impl Handler for Payments {
@@ -59,6 +71,10 @@ impl Handler for Payments {
                     Ok(())
                 }
                 Command::ProviderAnswered(answer) => provider_answered(tx, &answer, now),
+                Command::ProviderEvent(event) => {
+                    provider_event(tx, &event, now);
+                    Ok(())
+                }
             },
         }
     }
@@ -73,7 +89,17 @@ impl Payments {
         Payment::new(order, self.provider, message.traceparent())
     }
 
-    /// Applies a result, or puts it back on the partition of its order.
+    /// Decides how a result of a payment with this provider is treated.
+    fn standing(&self, message: &Message, provider: ProviderKind) -> Standing<'_> {
+        match &self.mac {
+            Some(mac) if mac.verify(message) == Origin::Verified => Standing::Result,
+            Some(_) | None if provider.is_authority() => Standing::Hint,
+            Some(mac) => Standing::ToBeMarked(mac),
+            None => Standing::Result,
+        }
+    }
+
+    /// Applies a result, or puts it back on the partition of its order, or lets the provider be asked.
     ///
     /// # Errors
     /// [`Unreadable::Malformed`] for a result of a payment that has too many approvals.
@@ -91,16 +117,31 @@ impl Payments {
             return Ok(());
         }
         let key = key(result.order_id);
-        let is_full = tx.get(&key).is_some_and(|payment| payment.approvals.is_full());
-        if is_full && result.status == Verdict::Approved {
-            let fault =
-                format!("payment of {order} has {MOST_APPROVALS} approvals: none is taken before they are refunded");
-            return Err(Unreadable::Malformed(fault));
+        let provider = tx.get(&key).map_or(self.provider, |payment| payment.provider.kind);
+        match self.standing(message, provider) {
+            Standing::Result => {
+                let is_full = tx.get(&key).is_some_and(|payment| payment.approvals.is_full());
+                if is_full && result.status == Verdict::Approved {
+                    let limit = format!("has {MOST_APPROVALS} approvals: none is taken before they are refunded");
+                    return Err(Unreadable::Malformed(format!("payment of {order} {limit}")));
+                }
+                let mut payment = tx.take(&key).unwrap_or_else(|| self.new_payment(result.order_id, message));
+                let reply = payment.result(result, message.id(), now);
+                tx.put(key, payment);
+                reply.into_iter().for_each(|reply| tx.send(reply));
+            }
+            // A payment that is not known yet is queried once it is requested.
+            Standing::Hint => {
+                if let Some(payment) = tx.update(&key) {
+                    payment.hinted(&format!("a message reports it {}", result.status.name()), now);
+                }
+            }
+            Standing::ToBeMarked(mac) => {
+                let mut marked = Outgoing::put_back(message, &order, home);
+                marked.headers.set(header::ID, ids::derive(&[&message.id(), "marked"]).to_string());
+                tx.send(mac.mark(marked));
+            }
         }
-        let mut payment = tx.take(&key).unwrap_or_else(|| self.new_payment(result.order_id, message));
-        let reply = payment.result(result, message.id(), now);
-        tx.put(key, payment);
-        reply.into_iter().for_each(|reply| tx.send(reply));
         Ok(())
     }
 
@@ -204,6 +245,15 @@ fn provider_answered(
     let replies = payment.provider_answered(answer, now).map_err(|error| Unreadable::Malformed(error.to_string()))?;
     replies.into_iter().for_each(|reply| tx.send(reply));
     Ok(())
+}
+
+fn provider_event(tx: &mut Transaction<'_, Payment>, event: &ProviderEvent, now: Timestamp) {
+    match tx.update(&key(event.order_id)) {
+        Some(payment) => payment.provider_event(event, now),
+        None => {
+            tracing::warn!(order_id = %event.order_id, event = cut(&event.event), "there is no such payment: not used")
+        }
+    }
 }
 
 fn no_payment() -> Reply {

@@ -70,16 +70,24 @@ impl Payment {
         self.partial_refunds.counted().map(|part| part.amount_minor).sum()
     }
 
+    /// The amount of a charge beyond the first; `None` if the payment was never requested.
+    fn surplus_minor(&self) -> Option<i64> {
+        self.price().map(|price| price.amount_minor)
+    }
+
     /// The captured amount.
     pub fn captured_minor(&self) -> i64 {
-        (0..self.approvals.list.len()).filter_map(|index| self.captured_of(index)).sum()
+        let approved: i64 = (0..self.approvals.list.len()).filter_map(|index| self.captured_of(index)).sum();
+        approved + self.surplus.0.iter().filter_map(|_| self.surplus_minor()).sum::<i64>()
     }
 
     /// The refunded amount.
     pub fn refunded_minor(&self) -> i64 {
         let done = self.partial_refunds.list.iter().filter(|part| part.is_done());
         let parts: i64 = done.map(|part| part.amount_minor).sum();
-        parts + (0..self.approvals.refunded).filter_map(|index| self.left_of(index)).sum::<i64>()
+        let surplus = self.surplus.0.iter().filter(|charge| !charge.is_underway());
+        let surplus: i64 = surplus.filter_map(|_| self.surplus_minor()).sum();
+        parts + surplus + (0..self.approvals.refunded).filter_map(|index| self.left_of(index)).sum::<i64>()
     }
 
     /// The amount that can still be refunded in parts.
@@ -92,8 +100,7 @@ impl Payment {
         let mut book = Book { postings: Vec::new(), entry: 0 };
         for (index, approval) in self.approvals.list.iter().enumerate() {
             let Some(amount) = self.captured_of(index) else { continue };
-            book.entry("sale", approval.at, Account::CustomerReceivable, Account::Revenue, amount);
-            book.entry("capture", approval.at, Account::ProviderClearing, Account::CustomerReceivable, amount);
+            book.sale(approval.at, amount);
         }
         for part in &self.partial_refunds.list {
             if let Some(at) = part.done_at() {
@@ -102,6 +109,13 @@ impl Payment {
         }
         for (index, approval) in self.approvals.list.iter().enumerate().take(self.approvals.refunded) {
             book.refund(approval.refunded_at, self.left_of(index).unwrap_or(0));
+        }
+        for charge in &self.surplus.0 {
+            let Some(amount) = self.surplus_minor() else { continue };
+            book.sale(charge.approval.at, amount);
+            if let Some(at) = charge.approval.refunded_at {
+                book.refund(Some(at), amount);
+            }
         }
         book.postings
     }
@@ -113,6 +127,11 @@ struct Book {
 }
 
 impl Book {
+    fn sale(&mut self, at: Option<Timestamp>, amount: i64) {
+        self.entry("sale", at, Account::CustomerReceivable, Account::Revenue, amount);
+        self.entry("capture", at, Account::ProviderClearing, Account::CustomerReceivable, amount);
+    }
+
     fn refund(&mut self, at: Option<Timestamp>, amount: i64) {
         self.entry("refund", at, Account::Refunds, Account::CustomerReceivable, amount);
         self.entry("payout", at, Account::CustomerReceivable, Account::ProviderClearing, amount);

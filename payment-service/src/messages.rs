@@ -24,6 +24,8 @@ pub const REFUND_PART: &str = "payment.refund-part";
 pub const OPERATOR_COMMAND: &str = "payment.asked";
 /// `ce_type` of [`ProviderAnswered`].
 pub const PROVIDER_ANSWERED: &str = "payment.provider-answered";
+/// `ce_type` of [`ProviderEvent`].
+pub const PROVIDER_EVENT: &str = "payment.provider-event";
 /// `ce_type` of [`PaymentResult`].
 pub const PAYMENT_RESULT: &str = "payment.result";
 
@@ -43,6 +45,8 @@ pub enum Command {
     Operator(OperatorCommand),
     /// The provider answered a call.
     ProviderAnswered(ProviderAnswered),
+    /// The provider reported a change by itself.
+    ProviderEvent(ProviderEvent),
 }
 
 impl Command {
@@ -83,6 +87,7 @@ impl Command {
             Some(REFUND_PART) => message.json().map(Self::RefundPart),
             Some(OPERATOR_COMMAND) => message.json().map(Self::Operator),
             Some(PROVIDER_ANSWERED) => message.json().map(Self::ProviderAnswered),
+            Some(PROVIDER_EVENT) => message.json().map(Self::ProviderEvent),
             Some(other) => Err(Unreadable::UnknownType(other.to_owned())),
             None => Err(Unreadable::Header(header::TYPE, "it is missing".to_owned())),
         }
@@ -244,6 +249,28 @@ impl ProviderAnswered {
     }
 }
 
+/// `payment.provider-event`: the provider reported by itself that a payment changed. It is a hint: the provider is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderEvent {
+    /// The order.
+    pub order_id: OrderId,
+    /// The provider's id of the event.
+    pub event: String,
+    /// The provider's name of the change.
+    pub kind: String,
+    /// The payment's id.
+    pub payment_id: String,
+    /// The provider's id of the payment.
+    pub reference: String,
+    /// The amount in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount_minor: Option<i64>,
+    /// The currency, in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+}
+
 /// An operation of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -341,6 +368,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Its name in the message.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Authorized => "authorized",
+            Self::Declined => "declined",
+        }
+    }
+
     /// The result with this name.
     fn of(name: &str) -> Option<Self> {
         match name {

@@ -43,11 +43,16 @@ impl Program for PaymentService {
     type Executor = ProviderExecutor<Arc<ProviderRegistry>>;
 
     fn build(settings: &Settings) -> anyhow::Result<(Payments, Self::Executor)> {
-        let errors = settings.provider.validation_errors();
+        let mut errors = settings.provider.validation_errors();
+        errors.extend(settings.results.validation_errors(&settings.provider));
         anyhow::ensure!(errors.is_empty(), "{}", errors.join("\n"));
         let registry = ProviderRegistry::new(&settings.provider).context("no HTTPS client")?;
         let provider = Arc::clone(settings.registry.get_or_init(|| registry));
-        Ok((Payments { provider: settings.provider.kind }, ProviderExecutor { provider }))
+        let mac = settings.results.mac();
+        if let Some(mac) = &mac {
+            tracing::info!(secret_id = mac.secret_id(), "results are marked; the orchestrator needs the same secret");
+        }
+        Ok((Payments { provider: settings.provider.kind, mac: mac.clone() }, ProviderExecutor { provider, mac }))
     }
 
     fn command_line(command: Command) -> Command {

@@ -2,9 +2,11 @@
 
 pub mod answers;
 mod capture;
+mod hints;
 mod intents;
 pub mod partial;
 mod refund;
 pub mod replies;
 pub mod results;
+mod surplus;
 pub mod transitions;

@@ -2,19 +2,55 @@
 
 use std::sync::{Arc, OnceLock};
 
+use common::messages::MessageMac;
+use common::settings::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::provider::registry::ProviderRegistry;
 use crate::provider::settings::ProviderSettings;
+
+/// The shortest secret that can't be guessed.
+const SHORTEST_SECRET: usize = 16;
 
 /// The settings that only this service has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// `[provider]`
     pub provider: ProviderSettings,
+    /// `[results]`
+    pub results: ResultSettings,
     /// The providers, made once from the settings and shared by the executor and the API.
     #[serde(skip)]
     pub(crate) registry: Arc<OnceLock<Arc<ProviderRegistry>>>,
+}
+
+/// `[results]`: how results on `payment-results` are recognized.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResultSettings {
+    /// The secret shared with the orchestrator; empty: results are not marked.
+    pub secret: Secret,
+}
+
+impl ResultSettings {
+    /// Makes the marks; `None` without a secret.
+    pub fn mac(&self) -> Option<MessageMac> {
+        MessageMac::new(self.secret.reveal())
+    }
+
+    /// All invalid values: the key, the value, and what is allowed.
+    pub fn validation_errors(&self, provider: &ProviderSettings) -> Vec<String> {
+        let mut errors = Vec::new();
+        if self.secret.is_empty() && !provider.stripe.api_key.is_empty() {
+            let why = "payments with Stripe need a secret that the orchestrator has too (its payments.results_secret)";
+            errors.push(format!("results.secret = \"\": {why}; create one with openssl rand -hex 32"));
+        }
+        let length = self.secret.reveal().len();
+        if length > 0 && length < SHORTEST_SECRET {
+            errors.push(format!("results.secret = ***: must have at least {SHORTEST_SECRET} characters"));
+        }
+        errors
+    }
 }
 
 impl Settings {

@@ -194,7 +194,7 @@ fn the_inventory_handles_damaged_messages() {
 
 #[test]
 fn payments_handle_damaged_messages() {
-    check_damaged::<PaymentService, _>(&Payments { provider: ProviderKind::Simulated }, &[]);
+    check_damaged::<PaymentService, _>(&Payments { provider: ProviderKind::Simulated, mac: None }, &[]);
 }
 
 #[test]

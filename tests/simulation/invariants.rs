@@ -12,7 +12,9 @@ use inventory_service::entity::{Inventory, Reservation, ReservationStatus as Res
 use orchestrator::entity::Entity;
 use order_service::order;
 use order_service::order::entity::OrderEntity as Ordering;
+use payment_service::entity::Payment;
 use payment_service::messages::{Outcome, PROVIDER_ANSWERED, PaymentResult, ProviderAnswered, Verdict as Paid};
+use payment_service::provider::call::ProviderKind;
 
 use crate::injected_bug::InjectedBug;
 use crate::kafka::{JournalRecord, Kafka, PARTITIONS, TopicPartition};
@@ -35,6 +37,8 @@ pub struct InvariantChecker {
     sent: BTreeMap<Id, Content>,
     /// The end offsets of the inputs when a claim was loaded, by journal partition and the claim's offset.
     ends: BTreeMap<(TopicPartition, i64), Positions>,
+    /// True if only results that payment-service wrote count.
+    pub only_marked_results: bool,
     pub void: u64,
     pub repeated: u64,
     pub violations: Vec<String>,
@@ -106,10 +110,12 @@ impl InvariantChecker {
     }
 
     /// The payment results on the topic when the partition was claimed.
-    fn waiting<'k>(&self, claim: &(TopicPartition, i64), kafka: &'k Kafka) -> &'k [Message] {
+    fn waiting<'k>(&self, claim: &(TopicPartition, i64), kafka: &'k Kafka) -> Vec<&'k Message> {
         let end = self.ends.get(claim).and_then(|ends| ends.get(topics::PAYMENT_RESULTS)).copied().unwrap_or(0);
         let log = kafka.messages(topics::PAYMENT_RESULTS, claim.0.1);
-        log.split_at(log.partition_point(|message| message.offset < end)).0
+        let before = log.split_at(log.partition_point(|message| message.offset < end)).0;
+        let counts = |message: &&Message| !self.only_marked_results || message.header(header::MAC).is_some();
+        before.iter().filter(counts).collect()
     }
 
     fn business(&mut self, claim: (TopicPartition, i64), before: &View, changes: &[Write], kafka: &Kafka) {
@@ -117,7 +123,7 @@ impl InvariantChecker {
             let violation = match (&*claim.0.0, state) {
                 ("order-journal", Some(state)) => order_violation(key, state, before, kafka),
                 ("inventory-journal", Some(state)) => stock_violation(state),
-                ("saga-journal", Some(state)) => saga_violation(key, state, before, self.waiting(&claim, kafka)),
+                ("saga-journal", Some(state)) => saga_violation(key, state, before, &self.waiting(&claim, kafka)),
                 _ => None,
             };
             self.violations.extend(violation.map(|why| format!("{key}: {why}")));
@@ -149,7 +155,7 @@ fn stock_violation(state: &Json) -> Option<String> {
 }
 
 /// No fault of this simulation needs an operator, and no saga times out whose result was on the topic at the claim.
-fn saga_violation(key: &str, state: &Json, before: &View, waiting: &[Message]) -> Option<String> {
+fn saga_violation(key: &str, state: &Json, before: &View, waiting: &[&Message]) -> Option<String> {
     let Entity::Saga(saga) = state.read().unwrap() else { return None };
     if saga.status == saga::Status::Incident {
         return Some(format!("an incident: {}", state.text()));
@@ -159,7 +165,7 @@ fn saga_violation(key: &str, state: &Json, before: &View, waiting: &[Message]) -
         Entity::Early { .. } | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) => false,
     };
     let before = before.entity::<Entity>(key).unwrap();
-    let of_saga = |message: &&Message| PaymentResult::read(message).is_ok_and(|result| result.order_id.0 == saga.id);
+    let of_saga = |message: &&&Message| PaymentResult::read(message).is_ok_and(|result| result.order_id.0 == saga.id);
     let found = waiting.iter().find(of_saga).map(|message| message.offset);
     let newly = !before.is_some_and(|kept| late(&kept)) && late(&Entity::Saga(saga.clone()));
     found
@@ -167,13 +173,13 @@ fn saga_violation(key: &str, state: &Json, before: &View, waiting: &[Message]) -
         .map(|offset| format!("its payment timed out although the result was on the topic at {offset}"))
 }
 
-/// The number of different approvals on the order's partition.
+/// The number of different approvals on the order's partition. One without a payment id is of the order's own payment.
 pub fn approvals(kafka: &Kafka, order: OrderId) -> usize {
     let home = topics::partition_of(order.to_string().as_bytes(), PARTITIONS);
     let approval = |message: &Message| {
         let result = PaymentResult::read(message).ok()?;
         let approves = result.order_id == order && result.status == Paid::Approved;
-        approves.then(|| result.payment_id.unwrap_or_else(|| message.id()))
+        approves.then(|| result.payment_id.unwrap_or_else(|| Payment::new(order, ProviderKind::Simulated, None).id()))
     };
     kafka.messages(topics::PAYMENT_RESULTS, home).iter().filter_map(approval).collect::<BTreeSet<_>>().len()
 }

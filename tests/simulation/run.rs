@@ -132,14 +132,17 @@ impl Run {
         } else {
             run.add::<inventory_service::program::Program, _, _>(warehouse, carrier(), BTreeSet::new(), limits);
         }
-        let payments = Payments { provider: ProviderKind::Simulated };
-        let executor = ProviderExecutor { provider };
+        // In every second run, only results that payment-service wrote count.
+        let mac = MessageMac::new(if seed % 2 == 1 { "a shared secret" } else { "" });
+        run.sim.invariants.only_marked_results = mac.is_some();
+        let payments = Payments { provider: ProviderKind::Simulated, mac: mac.clone() };
+        let executor = ProviderExecutor { provider, mac: mac.clone() };
         if matches!(bug, InjectedBug::IgnoresLateApproval | InjectedBug::ChargesAgain) {
             run.add::<PaymentService, _, _>(BuggyPayments(payments, bug), executor, BTreeSet::new(), limits);
         } else {
             run.add::<PaymentService, _, _>(payments, executor, BTreeSet::new(), limits);
         }
-        let handler = SagaHandler::new(definitions.clone());
+        let handler = SagaHandler::new(definitions.clone()).with_results_mac(mac);
         let more = Orchestrator::more_topics(&handler).inputs;
         run.add::<Orchestrator, _, _>(handler, NoExecutor, more, limits);
         run

@@ -3,6 +3,7 @@
 
 mod damage;
 mod dead_letter;
+mod mac;
 mod reply;
 mod trace;
 
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use self::damage::Damage;
+pub use self::mac::{MessageMac, Origin};
 pub use self::reply::Reply;
 pub use self::trace::child_trace;
 use crate::blob::{Blob, Json, Payload};
@@ -39,6 +41,7 @@ pub mod header {
     pub const CORRELATION_ID: &str = "correlation_id";
     pub const PUT_BACK_FROM: &str = "put_back_from";
     pub const CUT: &str = "dead_letter_cut";
+    pub const MAC: &str = "message_mac";
     pub(super) const ALL: [&str; 13] = [
         SPEC_VERSION,
         ID,

@@ -1,6 +1,8 @@
 //! Callbacks: messages from external systems that sagas wait for.
 
-use common::messages::{Message, Outgoing};
+use std::sync::Once;
+
+use common::messages::{Message, MessageMac, Origin, Outgoing, header};
 use common::topics;
 use saga::{Callback, Input};
 use uuid::Uuid;
@@ -19,9 +21,46 @@ pub fn receive(ctx: &mut RuleContext<'_, '_>, message: &Message, saga: Uuid, cal
         }
         return;
     }
+    if &*message.topic == topics::PAYMENT_RESULTS && !is_believed(ctx.results_mac, message) {
+        return;
+    }
     if ctx.tx.get(&saga_key(saga)).is_some() {
         engine::apply(ctx, saga, Input::Callback(callback));
     } else {
         early::put_callback(ctx, saga, callback);
+    }
+}
+
+/// Returns true if a payment result counts. With a secret only those count that payment-service wrote; it answers any
+/// other with one of its own, if that is the provider's or an operator's result.
+fn is_believed(mac: Option<&MessageMac>, message: &Message) -> bool {
+    static UNMARKED: Once = Once::new();
+    let Some(mac) = mac else {
+        if message.header(header::MAC).is_some() {
+            UNMARKED.call_once(|| {
+                tracing::warn!(
+                    "payment-service marks its results, but payments.results_secret is empty: every message on \
+                     payment-results is believed"
+                );
+            });
+        }
+        return true;
+    };
+    match mac.verify(message) {
+        Origin::Verified => true,
+        Origin::Unmarked => {
+            tracing::info!(offset = message.offset, "a payment result that payment-service did not write is ignored");
+            false
+        }
+        Origin::Unverified => {
+            tracing::warn!(
+                offset = message.offset,
+                mark = message.header(header::MAC),
+                secret_id = mac.secret_id(),
+                "a payment result is ignored, since it is marked with another secret: payments.results_secret and \
+                 results.secret of payment-service must be equal"
+            );
+            false
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The context of a rule.
 
 use common::journal::Transaction;
+use common::messages::MessageMac;
 use common::time::Timestamp;
 
 use super::versions::Versions;
@@ -12,6 +13,8 @@ pub struct RuleContext<'c, 't> {
     pub tx: &'c mut Transaction<'t, Entity>,
     /// The definitions.
     pub versions: &'c Versions,
+    /// Recognizes the payment results that payment-service wrote; `None` takes all results.
+    pub results_mac: Option<&'c MessageMac>,
     /// The time of the decision.
     pub now: Timestamp,
 }

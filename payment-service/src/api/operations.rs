@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::query::find;
 use super::representation::PaymentBody;
-use super::requests::{OptionalBody, request_id, send, send_command, text, wait};
+use super::requests::{OptionalBody, event, request_id, send, send_command, text, wait};
 use crate::entity::Payment;
 use crate::entity::status::Status;
 use crate::messages::{OperatorAction, PAYMENT_RESULT, PaymentResult, Verdict};
@@ -175,7 +175,12 @@ async fn settle(
     let payment_id = Some(payment.id());
     let result = PaymentResult { order_id: order, status: verdict, reason, payment_id, reference: None };
     let id = ids::derive(&["payment.result", &order.to_string(), &request_id(headers)?]).to_string();
-    send(context, topics::PAYMENT_RESULTS, PAYMENT_RESULT, order, id, headers, &result).await?;
+    let message = event(topics::PAYMENT_RESULTS, PAYMENT_RESULT, order, id, headers, &result);
+    let message = match context.settings.results.mac() {
+        Some(mac) => mac.mark(message),
+        None => message,
+    };
+    send(context, message).await?;
     let payment = wait(context, order, move |payment: &Payment| payment.status.name() != before).await?;
     Ok(Json(PaymentBody::full(&payment)))
 }

@@ -51,22 +51,27 @@ pub(super) async fn send_command(
 ) -> Result<(), Problem> {
     let command = OperatorCommand { order_id: order, action };
     let id = Uuid::new_v4().to_string();
-    send(context, topics::PAYMENT_COMMANDS, OPERATOR_COMMAND, order, id, headers, &command).await
+    send(context, event(topics::PAYMENT_COMMANDS, OPERATOR_COMMAND, order, id, headers, &command)).await
 }
 
-pub(super) async fn send<T: Serialize>(
-    context: &Context<Settings>,
+/// A message about an order, with the trace of the request.
+pub(super) fn event<T: Serialize>(
     topic: &'static str,
     kind: &str,
     order: OrderId,
     id: String,
     headers: &HeaderMap,
     value: &T,
-) -> Result<(), Problem> {
-    tracing::info!(order_id = %order, kind, "an operator changes a payment");
+) -> Outgoing {
     let order = order.to_string();
     let message = Outgoing::event(topic, &order, kind, id, &order, Timestamp::now(), value);
-    Ok(context.commands.send(&message.with(header::TRACEPARENT, trace_of(headers))).await?)
+    message.with(header::TRACEPARENT, trace_of(headers))
+}
+
+pub(super) async fn send(context: &Context<Settings>, message: Outgoing) -> Result<(), Problem> {
+    let order_id = message.headers.get(header::SUBJECT);
+    tracing::info!(order_id, kind = message.headers.get(header::TYPE), "an operator changes a payment");
+    Ok(context.commands.send(&message).await?)
 }
 
 /// Waits until the view has a payment that meets the condition; `None` after `at_most`.

@@ -1,4 +1,4 @@
-//! `POST /webhooks/stripe`: an event whose signature is valid becomes a message on `payment-results`.
+//! `POST /webhooks/stripe`: an event whose signature is valid becomes a message to its payment.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -18,7 +18,7 @@ use crate::settings::Settings;
 /// The event was received; Stripe need not send it again.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Received {
-    /// True if the event has a result of a payment of this service.
+    /// True if the event is about a payment of this service: it is compared with the payment, and Stripe is asked.
     used: bool,
 }
 
@@ -47,11 +47,18 @@ pub(super) async fn stripe(
         tracing::warn!("rejected a webhook: {why}");
         Problem::bad_request(format!("The webhook is rejected: {why}."))
     })?;
-    let result =
-        webhook::result(&body, now).map_err(|why| Problem::bad_request(format!("The event can't be read: {why}.")))?;
-    let used = result.is_some();
-    if let Some(result) = result {
-        context.commands.send(&result.with(header::TRACEPARENT, trace_of(&headers))).await?;
+    let event = webhook::read(&body, &settings.api_key)
+        .map_err(|why| Problem::bad_request(format!("The event can't be read: {why}.")))?;
+    match event {
+        webhook::Received::Change(event) => {
+            let message = webhook::message(&event, now).with(header::TRACEPARENT, trace_of(&headers));
+            context.commands.send(&message).await?;
+            Ok(Json(Received { used: true }))
+        }
+        webhook::Received::Foreign(why) => {
+            tracing::warn!("an event is not used: {why}");
+            Ok(Json(Received { used: false }))
+        }
+        webhook::Received::Unrelated => Ok(Json(Received { used: false })),
     }
-    Ok(Json(Received { used }))
 }

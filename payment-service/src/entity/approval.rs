@@ -18,7 +18,7 @@ pub struct Approval {
     /// The payment's id in that message; an operator may omit it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<String>,
-    /// The provider's id of the payment.
+    /// The provider's id of the payment in that message. Only in older records, and not used: it came from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     /// When it was received; `None` in older records.
@@ -30,9 +30,11 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Returns true if both are about the same payment at the provider, or are the same message.
-    fn is(&self, other: &Self) -> bool {
-        self.message == other.message || (self.payment_id.is_some() && self.payment_id == other.payment_id)
+    /// Returns true if it is about the same payment as `known`, or is the same message. One without a payment id is about
+    /// the payment with the order's own id; after another approval it only repeats that one.
+    pub fn repeats(&self, known: &Self, own_id: &str) -> bool {
+        let id = known.payment_id.as_deref().unwrap_or(own_id);
+        self.message == known.message || self.payment_id.as_deref().is_none_or(|given| given == id)
     }
 }
 
@@ -53,9 +55,9 @@ impl Approvals {
         self.list.len() >= MOST_APPROVALS
     }
 
-    /// Returns true if this approval was received before.
-    pub fn contains(&self, approval: &Approval) -> bool {
-        self.list.iter().any(|known| known.is(approval))
+    /// Returns true if this approval was received before. `own_id` is the payment's own id.
+    pub fn contains(&self, approval: &Approval, own_id: &str) -> bool {
+        self.list.iter().any(|known| approval.repeats(known, own_id))
     }
 
     /// The approval that is captured first; partial refunds are parts of it.

@@ -8,9 +8,11 @@ use common::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::approval::{Approval, Approvals};
+use super::hints::Hints;
 use super::history::{Event, History};
 use super::partial_refund::{PartialRefund, PartialRefunds};
 use super::status::Status;
+use super::surplus::{SurplusCharge, SurplusCharges};
 use super::{Cancellation, CaptureState, Payment, Price, ProviderState, Terms};
 use crate::provider::call::{Capture, ProviderKind};
 
@@ -35,6 +37,10 @@ struct FlatPayment<'a> {
     capture_minor: Option<i64>,
     #[serde(default, skip_serializing_if = "<[PartialRefund]>::is_empty")]
     partial_refunds: Cow<'a, [PartialRefund]>,
+    #[serde(default, skip_serializing_if = "<[SurplusCharge]>::is_empty")]
+    surplus: Cow<'a, [SurplusCharge]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hints: Option<Cow<'a, Hints>>,
     #[serde(default)]
     refusals: u32,
     #[serde(default)]
@@ -70,6 +76,8 @@ impl<'a> From<&'a Payment> for FlatPayment<'a> {
             refusal: borrowed(&payment.provider.refusal),
             capture_minor: payment.capture.amount_minor,
             partial_refunds: Cow::Borrowed(&payment.partial_refunds.list),
+            surplus: Cow::Borrowed(&payment.surplus.0),
+            hints: (payment.hints != Hints::default()).then_some(Cow::Borrowed(&payment.hints)),
             refusals: payment.partial_refunds.refused,
             asks: payment.provider.queries,
             capture_calls: payment.capture.calls,
@@ -109,6 +117,8 @@ impl From<FlatPayment<'_>> for Payment {
                 refund_calls: flat.refund_calls,
             },
             partial_refunds: PartialRefunds { list: flat.partial_refunds.into_owned(), refused: flat.refusals },
+            surplus: SurplusCharges(flat.surplus.into_owned()),
+            hints: flat.hints.map(Cow::into_owned).unwrap_or_default(),
             cancellation: Cancellation { due: flat.late_result_due, until: flat.late_result_until },
             waiting: flat.waiting.map(Cow::into_owned),
             trace: owned(flat.trace),

@@ -21,6 +21,15 @@ impl ProviderKind {
     /// All providers.
     pub const ALL: [Self; 3] = [Self::Simulated, Self::Manual, Self::Stripe];
 
+    /// Returns true if only the provider's own answer is a result, and any other message about it a hint. It names a
+    /// payment before money moves. With the other providers, operators enter results too.
+    pub const fn is_authority(self) -> bool {
+        match self {
+            Self::Simulated | Self::Manual => false,
+            Self::Stripe => true,
+        }
+    }
+
     /// Its name in settings and in the API.
     pub const fn name(self) -> &'static str {
         match self {

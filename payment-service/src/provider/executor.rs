@@ -3,7 +3,7 @@
 
 use common::ids::{self, OrderId};
 use common::journal::Intent;
-use common::messages::Outgoing;
+use common::messages::{MessageMac, Outgoing};
 use common::time::Timestamp;
 use common::topics;
 use common::worker::Executor;
@@ -20,13 +20,15 @@ use crate::text::cut;
 pub struct ProviderExecutor<P> {
     /// The provider.
     pub provider: P,
+    /// Marks results as written by this service.
+    pub mac: Option<MessageMac>,
 }
 
 impl<P: PaymentProvider> Executor for ProviderExecutor<P> {
     type SideEffect = ProviderCall;
 
     async fn execute(&self, intent: &Intent<ProviderCall>, now: Timestamp) -> Vec<Outgoing> {
-        let envelope = Envelope { id: ids::derive(&[&intent.id, "answer"]).to_string(), now };
+        let envelope = Envelope { id: ids::derive(&[&intent.id, "answer"]).to_string(), now, mac: self.mac.as_ref() };
         let message = match &intent.what {
             ProviderCall::Request(charge) => self.request(charge, envelope).await,
             ProviderCall::Query { charge, query } => {
@@ -52,7 +54,7 @@ impl<P: PaymentProvider> Executor for ProviderExecutor<P> {
 }
 
 impl<P: PaymentProvider> ProviderExecutor<P> {
-    async fn request(&self, charge: &Charge, envelope: Envelope) -> Outgoing {
+    async fn request(&self, charge: &Charge, envelope: Envelope<'_>) -> Outgoing {
         let answer = ProviderAnswered::failed(charge.order, Operation::Request, charge.call);
         let answer = match self.provider.request(charge).await {
             Ok(accepted) => {
@@ -69,7 +71,7 @@ impl<P: PaymentProvider> ProviderExecutor<P> {
         envelope.answer(&answer, charge.trace.as_deref())
     }
 
-    async fn refund(&self, refund: &Refund, envelope: Envelope) -> Outgoing {
+    async fn refund(&self, refund: &Refund, envelope: Envelope<'_>) -> Outgoing {
         let answer = ProviderAnswered::failed(refund.order, Operation::Refund, refund.call);
         let answer = ProviderAnswered { refund_id: Some(refund.refund_id.clone()), ..answer };
         let answer = match self.provider.refund(refund).await {
@@ -97,13 +99,14 @@ fn failed(answer: ProviderAnswered, error: &ProviderError) -> ProviderAnswered {
     ProviderAnswered { outcome, error: Some(error), retry_after_ms, ..answer }
 }
 
-/// The id and the time of an answer.
-struct Envelope {
+/// The id and the time of an answer, and the mark of a result.
+struct Envelope<'m> {
     id: String,
     now: Timestamp,
+    mac: Option<&'m MessageMac>,
 }
 
-impl Envelope {
+impl Envelope<'_> {
     /// The status of a payment. A result is a [`PaymentResult`], as from any other source; all else is an answer to the
     /// payment alone.
     fn status(
@@ -134,7 +137,12 @@ impl Envelope {
             payment_id: Some(charge.payment_id.clone()),
             reference: charge.reference.clone(),
         };
-        self.message(topics::PAYMENT_RESULTS, PAYMENT_RESULT, charge.order, trace, &result)
+        let mac = self.mac;
+        let message = self.message(topics::PAYMENT_RESULTS, PAYMENT_RESULT, charge.order, trace, &result);
+        match mac {
+            Some(mac) => mac.mark(message),
+            None => message,
+        }
     }
 
     fn answer(self, answer: &ProviderAnswered, trace: Option<&str>) -> Outgoing {

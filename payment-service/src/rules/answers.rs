@@ -39,9 +39,13 @@ impl Payment {
                 Ok(Vec::new())
             }
             Operation::Capture => self.capture_answered(answer, now).map(one),
-            Operation::Refund => match answer.refund_id.as_deref().filter(|id| self.is_part(id)) {
-                Some(id) => self.part_answered(id, answer, now),
-                None => self.refund_answered(answer, now).map(one),
+            Operation::Refund => match answer.refund_id.as_deref() {
+                Some(id) if self.is_part(id) => self.part_answered(id, answer, now),
+                Some(id) if self.is_surplus(id) => {
+                    self.surplus_answered(id, answer, failure(answer), now)?;
+                    Ok(Vec::new())
+                }
+                Some(_) | None => self.refund_answered(answer, now).map(one),
             },
         }
     }

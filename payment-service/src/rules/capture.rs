@@ -1,5 +1,7 @@
 //! The capture of a payment that is authorized first: all of the reserved amount, or less.
 
+use std::time::Duration;
+
 use common::messages::{Headers, Outgoing, Reply};
 use common::money::Amount;
 use common::time::Timestamp;
@@ -21,6 +23,7 @@ impl Payment {
             }
             Status::Requested { .. } | Status::Failed | Status::Pending { .. } => {
                 self.set_status(Status::Authorized, now, "authorized");
+                self.ask_again(Duration::ZERO, now);
                 self.reply_to_waiting(&self.accepted_reply(), now)
             }
             Status::Cancelled | Status::Declined => {
@@ -30,8 +33,13 @@ impl Payment {
                 self.history.note(now, "authorized when it was closed: to be cancelled at the provider");
                 None
             }
+            Status::Authorized => {
+                self.hints.due = None;
+                self.ask_again(Duration::ZERO, now);
+                self.history.note(now, "authorized again: nothing changes");
+                None
+            }
             Status::Unrequested { .. }
-            | Status::Authorized
             | Status::Capturing { .. }
             | Status::Approved
             | Status::Refunding { .. }
@@ -87,7 +95,7 @@ impl Payment {
         self.add_approval(Approval {
             message: format!("capture/{call}"),
             payment_id: Some(self.id()),
-            reference: self.provider.reference.clone(),
+            reference: None,
             at: Some(now),
             refunded_at: None,
         });
@@ -112,6 +120,7 @@ impl Payment {
             return None;
         }
         self.set_status(Status::Authorized, now, format!("capture {call} failed: {error}"));
+        self.ask_again(Duration::ZERO, now);
         self.reply_to_waiting(reply, now)
     }
 

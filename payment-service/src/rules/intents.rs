@@ -4,7 +4,6 @@ use common::journal::{Entity, Intent};
 use common::money::Amount;
 use common::time::Timestamp;
 
-use crate::entity::approval::Approval;
 use crate::entity::partial_refund::{PartState, PartialRefund};
 use crate::entity::status::Status;
 use crate::entity::{Payment, RETENTION};
@@ -17,9 +16,11 @@ impl Entity for Payment {
             | Status::Requested { .. }
             | Status::Capturing { .. }
             | Status::Refunding { .. } => true,
-            Status::Pending { .. } | Status::Cancelled | Status::Declined => self.result_due().is_some(),
-            Status::Approved => self.partial_refunds.any_underway(),
-            Status::New | Status::Failed | Status::Authorized | Status::Refunded => false,
+            Status::Pending { .. } | Status::Cancelled | Status::Declined | Status::Authorized => {
+                self.result_due().is_some() || self.surplus.any_underway()
+            }
+            Status::Approved => self.partial_refunds.any_underway() || self.surplus.any_underway(),
+            Status::New | Status::Failed | Status::Refunded => self.surplus.any_underway(),
         }
     }
 
@@ -50,10 +51,10 @@ impl Payment {
     /// All calls to the provider that its state requires.
     pub fn intents(&self) -> Vec<Intent<ProviderCall>> {
         let parts = self.partial_refunds.list.iter().filter_map(|part| self.part_intent(part));
-        parts.chain(self.intent()).collect()
+        parts.chain(self.surplus_intents()).chain(self.intent()).collect()
     }
 
-    /// The call that its status requires; those for partial refunds are not included.
+    /// The call that its status requires; those for partial refunds and further charges are not included.
     fn intent(&self) -> Option<Intent<ProviderCall>> {
         let order = self.order;
         match self.status {
@@ -61,10 +62,16 @@ impl Payment {
                 let id = format!("{order}/request/{}", self.provider.requests);
                 Some(Intent { id, due: since, what: ProviderCall::Request(self.charge()?) })
             }
-            Status::Pending { .. } => {
+            Status::Pending { .. } | Status::Authorized => {
+                let due = self.result_due()?;
                 let id = format!("{order}/result/{}", self.query_id());
                 let what = ProviderCall::Query { charge: self.charge()?, query: self.provider.queries };
-                Some(Intent { id, due: self.result_due()?, what })
+                Some(Intent { id, due, what })
+            }
+            // Its request has no answer yet: the provider's id is found first, by the request's idempotency key.
+            Status::Cancelled | Status::Declined if self.is_unnamed() => {
+                let id = format!("{order}/request/{}", self.provider.requests);
+                Some(Intent { id, due: self.result_due()?, what: ProviderCall::Request(self.charge()?) })
             }
             Status::Cancelled | Status::Declined => {
                 let id = format!("{order}/cancel/{}", self.query_id());
@@ -84,12 +91,7 @@ impl Payment {
                 let id = format!("{order}/refund/{}", self.approvals.refund_calls);
                 Some(Intent { id, due, what: ProviderCall::Refund(self.full_refund()) })
             }
-            Status::New
-            | Status::Unrequested { .. }
-            | Status::Failed
-            | Status::Authorized
-            | Status::Approved
-            | Status::Refunded => None,
+            Status::New | Status::Unrequested { .. } | Status::Failed | Status::Approved | Status::Refunded => None,
         }
     }
 
@@ -111,7 +113,7 @@ impl Payment {
             payment_id,
             provider: self.provider.kind,
             amount: self.left_of(self.approvals.refunded).map(Amount),
-            reference: self.reference_of(approval),
+            reference: self.provider.reference.clone(),
             call: self.approvals.refund_calls,
             trace: self.trace.clone(),
         }
@@ -127,18 +129,12 @@ impl Payment {
             payment_id,
             provider: self.provider.kind,
             amount: Some(Amount(part.amount_minor)),
-            reference: self.reference_of(self.approvals.first()),
+            reference: self.provider.reference.clone(),
             call: part.calls,
             trace: self.trace.clone(),
         };
         let id = format!("{}/part/{}/{}", self.order, refund.refund_id, part.calls);
         Some(Intent { id, due, what: ProviderCall::Refund(refund) })
-    }
-
-    /// The provider's id of an approved payment.
-    fn reference_of(&self, approval: Option<&Approval>) -> Option<String> {
-        let reference = approval.and_then(|approval| approval.reference.as_ref());
-        reference.or(self.provider.reference.as_ref()).cloned()
     }
 
     fn charge(&self) -> Option<Charge> {

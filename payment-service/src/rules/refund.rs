@@ -114,6 +114,7 @@ impl Payment {
         self.waiting = None;
         self.cancellation.due = self.result_due();
         self.cancellation.until = self.cancellation.due.map(|_| now.plus(RETENTION));
+        self.find_at_provider(now);
         self.set_status(Status::Cancelled, now, what);
         done("cancelled")
     }

@@ -12,7 +12,9 @@ impl Payment {
     pub fn result(&mut self, result: PaymentResult, message: String, now: Timestamp) -> Option<Outgoing> {
         match result.status {
             Verdict::Approved => {
-                let PaymentResult { payment_id, reference, .. } = result;
+                // A reference is taken from the provider's own answers only.
+                let PaymentResult { payment_id, .. } = result;
+                let reference = None;
                 self.approved(Approval { message, payment_id, reference, at: Some(now), refunded_at: None }, now)
             }
             Verdict::Authorized => self.authorized(now),

@@ -69,9 +69,24 @@ impl Payment {
         if self.provider.reference.is_none() {
             self.provider.reference = accepted.reference;
         }
-        if matches!(self.status, Status::Cancelled) && call == self.provider.requests {
-            self.cancellation.due = result_due;
-            self.cancellation.until = result_due.map(|_| now.plus(RETENTION));
+        let closed = match self.status {
+            Status::Cancelled => true,
+            Status::Declined => self.provider.kind.is_authority(),
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Requested { .. }
+            | Status::Failed
+            | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. }
+            | Status::Approved
+            | Status::Refunding { .. }
+            | Status::Refunded => false,
+        };
+        if closed && call == self.provider.requests {
+            let due = if self.provider.kind.is_authority() { Some(now) } else { result_due };
+            self.cancellation.due = due;
+            self.cancellation.until = due.map(|_| now.plus(RETENTION));
             self.history
                 .note(now, format!("request {call} was accepted after the cancellation: to be cancelled there"));
             return None;
@@ -89,6 +104,12 @@ impl Payment {
     pub fn request_failed(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
         let error = cut(failure.error);
         if !self.awaits_request(call) {
+            if self.is_sought(call) {
+                self.provider.requests += 1;
+                self.provider.queries += 1;
+                let pause = pause(self.provider.queries).max(failure.retry_after.unwrap_or_default());
+                self.cancellation.due = Some(now.plus(pause));
+            }
             self.history.note_unchanged(now, format!("request {call} failed, but is not awaited: {error}"));
             return None;
         }
@@ -100,6 +121,9 @@ impl Payment {
     pub fn request_refused(&mut self, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
         let error = cut(error);
         if !self.awaits_request(call) {
+            if self.is_sought(call) {
+                self.cancellation.due = None;
+            }
             self.history.note_unchanged(now, format!("request {call} was refused, but is not awaited: {error}"));
             return None;
         }
@@ -113,30 +137,27 @@ impl Payment {
         if query != self.provider.queries {
             return;
         }
-        let due = match next {
-            NextQuery::After(after) => Some(now.plus(after.max(pause(query + 1)))),
-            NextQuery::Never => None,
-        };
-        match &mut self.status {
-            Status::Pending { result_due } => *result_due = due,
-            Status::Cancelled | Status::Declined => self.cancellation.due = due,
-            Status::New
-            | Status::Unrequested { .. }
-            | Status::Requested { .. }
-            | Status::Failed
-            | Status::Authorized
-            | Status::Capturing { .. }
-            | Status::Approved
-            | Status::Refunding { .. }
-            | Status::Refunded => return,
+        if self.result_due().is_none() {
+            return;
         }
-        self.provider.queries += 1;
+        let own = query.saturating_sub(self.hints.queries);
+        match next {
+            NextQuery::After(after) if self.ask_again(after, now) => {}
+            NextQuery::After(after) => {
+                self.set_result_due(Some(now.plus(after.max(pause(own + 1)))));
+                self.provider.queries += 1;
+            }
+            NextQuery::Never => {
+                self.set_result_due(None);
+                self.provider.queries += 1;
+            }
+        }
     }
 
     /// A result reports the payment as paid. An approval of a closed payment is refunded.
     pub fn approved(&mut self, approval: Approval, now: Timestamp) -> Option<Outgoing> {
         self.cancellation.due = None;
-        if self.approvals.contains(&approval) {
+        if self.is_known(&approval) {
             self.history.note_unchanged(now, "approved again: nothing changes");
             return None;
         }
@@ -157,7 +178,7 @@ impl Payment {
                 self.reply_to_waiting(&self.captured_reply(), now)
             }
             Status::Approved | Status::Unrequested { verdict: Verdict::Approved, .. } => {
-                self.history.note_unchanged(now, "approved again: nothing changes");
+                self.add_surplus(approval, now);
                 None
             }
             Status::Unrequested { verdict: Verdict::Declined, .. }
@@ -175,6 +196,13 @@ impl Payment {
                 None
             }
         }
+    }
+
+    /// Returns true if the approval repeats one that was received before.
+    fn is_known(&self, approval: &Approval) -> bool {
+        let own_id = self.id();
+        self.approvals.contains(approval, &own_id)
+            || self.surplus.0.iter().any(|charge| approval.repeats(&charge.approval, &own_id))
     }
 
     /// A result reports the payment as not paid.
@@ -216,6 +244,12 @@ impl Payment {
         if self.wake_at().is_none_or(|at| at > now) {
             return true;
         }
+        if let Status::Unrequested { until, .. } = &mut self.status
+            && self.surplus.any_underway()
+        {
+            *until = now.plus(RETENTION);
+            return true;
+        }
         if self.cancellation.due.take().is_some() {
             self.cancellation.until = None;
             self.history.note(now, "the provider did not report a result in time");
@@ -232,10 +266,43 @@ impl Payment {
     /// Closes a declined payment. If the provider has an id for it, it is cancelled there: it could still be paid
     /// otherwise.
     fn close_declined(&mut self, what: Cow<'static, str>, now: Timestamp) {
+        self.find_at_provider(now);
         self.set_status(Status::Declined, now, what);
         if self.provider.reference.is_some() {
             self.cancel_at_provider(now);
         }
+    }
+
+    /// Before it is closed: if its request has no answer yet, the provider's id of it is sought, so that it is cancelled
+    /// there as soon as the id is known. A call under way goes on; after a failed one, whose outcome is unknown, there
+    /// is another with the same idempotency key.
+    pub(super) fn find_at_provider(&mut self, now: Timestamp) {
+        if !self.is_unnamed() {
+            return;
+        }
+        match self.status {
+            Status::Requested { .. } => self.cancel_at_provider(now),
+            Status::Failed => {
+                self.provider.requests += 1;
+                self.cancel_at_provider(now);
+            }
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. }
+            | Status::Approved
+            | Status::Declined
+            | Status::Cancelled
+            | Status::Refunding { .. }
+            | Status::Refunded => {}
+        }
+    }
+
+    /// Returns true if it is closed, and this call seeks the provider's id of it.
+    fn is_sought(&self, call: u32) -> bool {
+        let closed = matches!(self.status, Status::Cancelled | Status::Declined);
+        closed && self.is_unnamed() && self.cancellation.due.is_some() && call == self.provider.requests
     }
 
     fn awaits_request(&self, call: u32) -> bool {

@@ -19,7 +19,7 @@ fn registry(kind: ProviderKind) -> std::sync::Arc<ProviderRegistry> {
 /// Executes the payment's intents until there are none. Returns the replies to the saga.
 async fn run(fixture: &mut Fixture, kind: ProviderKind) -> Vec<Outgoing> {
     fixture.handler.provider = kind;
-    let executor = ProviderExecutor { provider: registry(kind) };
+    let executor = ProviderExecutor { provider: registry(kind), mac: None };
     let mut replies = Vec::new();
     while let Some(intent) = fixture.intent() {
         fixture.now = fixture.now.max(intent.due);
@@ -85,7 +85,7 @@ async fn the_manual_provider_accepts_everything_and_an_operator_enters_the_resul
 #[tokio::test]
 async fn a_simulated_result_is_a_cloud_event_in_the_trace_of_its_order() {
     let mut fixture = Fixture::pending();
-    let executor = ProviderExecutor { provider: registry(ProviderKind::Simulated) };
+    let executor = ProviderExecutor { provider: registry(ProviderKind::Simulated), mac: None };
     let intent = fixture.intent().unwrap();
     let sent = executor.execute(&intent, fixture.now).await;
     assert_eq!(sent[0].topic, topics::PAYMENT_RESULTS);
@@ -100,7 +100,7 @@ async fn a_simulated_result_is_a_cloud_event_in_the_trace_of_its_order() {
 #[tokio::test]
 async fn with_a_failure_rate_calls_fail_whatever_the_amount() {
     let settings = crate::provider::settings::ProviderSettings { failure_rate: 1.0, ..provider_settings() };
-    let executor = ProviderExecutor { provider: ProviderRegistry::new(&settings).unwrap() };
+    let executor = ProviderExecutor { provider: ProviderRegistry::new(&settings).unwrap(), mac: None };
     let mut fixture = Fixture::new();
     fixture.request(1);
     let sent = executor.execute(&fixture.intent().unwrap(), fixture.now).await;
@@ -114,7 +114,7 @@ async fn a_payment_stays_with_its_provider() {
     let mut fixture = Fixture::new();
     fixture.handler.provider = ProviderKind::Manual;
     request_of(&mut fixture, 1013);
-    let executor = ProviderExecutor { provider: registry(ProviderKind::Simulated) };
+    let executor = ProviderExecutor { provider: registry(ProviderKind::Simulated), mac: None };
     let sent = executor.execute(&fixture.intent().unwrap(), fixture.now).await;
     assert_eq!(value(&sent[0])["resultAfterMs"], Value::Null, "the simulated provider would answer a delay");
 }

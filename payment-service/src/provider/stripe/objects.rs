@@ -12,6 +12,10 @@ pub(super) struct Intent {
     pub(super) id: String,
     pub(super) status: String,
     #[serde(default)]
+    pub(super) amount: Option<i64>,
+    #[serde(default)]
+    pub(super) currency: Option<String>,
+    #[serde(default)]
     pub(super) last_payment_error: Option<LastError>,
     #[serde(default)]
     pub(super) cancellation_reason: Option<String>,

@@ -1,5 +1,5 @@
-//! Stripe's webhooks (<https://docs.stripe.com/webhooks>): the signature, and the payment result in an event. No I/O:
-//! body, header and time are arguments.
+//! Stripe's webhooks (<https://docs.stripe.com/webhooks>): the signature, and the payment in an event. No I/O: body,
+//! header and time are arguments.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,8 +13,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::objects::{Intent, LastError};
-use crate::messages::{PAYMENT_RESULT, PaymentResult, Verdict};
+use super::objects::Intent;
+use crate::messages::{PROVIDER_EVENT, ProviderEvent};
+use crate::text::cut;
 
 /// Why a signature is invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,12 +70,17 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect()
 }
 
-/// `{"id": "evt_…", "type": "payment_intent.succeeded", "data": {"object": {…}}}`
+/// `{"id": "evt_…", "type": "payment_intent.succeeded", "livemode": true, "data": {"object": {…}}}`
 #[derive(Debug, Deserialize)]
 struct Event {
     id: String,
     #[serde(rename = "type")]
     kind: String,
+    #[serde(default)]
+    livemode: Option<bool>,
+    /// The connected account that the event is about; missing for an event of the account itself.
+    #[serde(default)]
+    account: Option<String>,
     data: Data,
 }
 
@@ -89,32 +95,68 @@ struct Named {
     metadata: HashMap<String, String>,
 }
 
-/// The payment result in an event, as a message; `None` if the event is about another payment, or has no result. The
-/// message's id derives from the event's, so that a repeated event is the same message.
+/// What an event is to this service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A change of a payment, to be compared with it.
+    Change(ProviderEvent),
+    /// Of another account or mode than the API key: why.
+    Foreign(String),
+    /// About another payment, or no change of one.
+    Unrelated,
+}
+
+/// The mode of an API key: true for live payments; `None` for a key of an unknown form.
+fn is_live(api_key: &Secret) -> Option<bool> {
+    let (_, mode) = api_key.reveal().split_once('_')?;
+    match mode.split_once('_')?.0 {
+        "live" => Some(true),
+        "test" => Some(false),
+        _ => None,
+    }
+}
+
+/// Reads an event.
 ///
 /// # Errors
 /// The event can't be parsed.
-pub fn result(body: &[u8], now: Timestamp) -> Result<Option<Outgoing>, serde_json::Error> {
+pub fn read(body: &[u8], api_key: &Secret) -> Result<Received, serde_json::Error> {
     let event: Event = serde_json::from_slice(body)?;
-    let status = match event.kind.as_str() {
-        "payment_intent.succeeded" => Verdict::Approved,
-        "payment_intent.amount_capturable_updated" => Verdict::Authorized,
-        "payment_intent.payment_failed" | "payment_intent.canceled" => Verdict::Declined,
-        _ => return Ok(None),
-    };
+    let changes = [
+        "payment_intent.succeeded",
+        "payment_intent.amount_capturable_updated",
+        "payment_intent.payment_failed",
+        "payment_intent.canceled",
+    ];
+    if !changes.contains(&event.kind.as_str()) {
+        return Ok(Received::Unrelated);
+    }
     let Named { metadata } = Named::deserialize(&event.data.object)?;
     let ours = metadata.get("order_id").and_then(|order| order.parse().ok()).zip(metadata.get("payment_id"));
-    let Some((order_id, payment_id)) = ours else { return Ok(None) };
-    let intent = Intent::deserialize(&event.data.object)?;
-    let reason = match status {
-        Verdict::Declined => intent.last_payment_error.and_then(LastError::reason).or(intent.cancellation_reason),
-        Verdict::Approved | Verdict::Authorized => None,
-    };
-    let result =
-        PaymentResult { order_id, status, reason, payment_id: Some(payment_id.clone()), reference: Some(intent.id) };
-    let id = ids::derive(&["stripe", &event.id]).to_string();
-    let order = order_id.to_string();
-    Ok(Some(Outgoing::event(topics::PAYMENT_RESULTS, &order, PAYMENT_RESULT, id, &order, now, &result)))
+    let Some((order_id, payment_id)) = ours else { return Ok(Received::Unrelated) };
+    if let Some(live) = is_live(api_key).filter(|live| event.livemode != Some(*live)) {
+        return Ok(Received::Foreign(format!("livemode is not {live}, as it is for provider.stripe.api_key")));
+    }
+    if let Some(account) = &event.account {
+        return Ok(Received::Foreign(format!("it is about the connected account {}", cut(account))));
+    }
+    let Intent { id, amount, currency, .. } = Intent::deserialize(&event.data.object)?;
+    Ok(Received::Change(ProviderEvent {
+        order_id,
+        event: cut(&event.id).to_owned(),
+        kind: event.kind,
+        payment_id: cut(payment_id).to_owned(),
+        reference: cut(&id).to_owned(),
+        amount_minor: amount,
+        currency: currency.map(|currency| cut(&currency).to_owned()),
+    }))
+}
+
+/// The event as a message. Its id derives from the event's, so that a repeated event is the same message.
+pub fn message(event: &ProviderEvent, now: Timestamp) -> Outgoing {
+    let id = ids::derive(&["stripe", &event.event]).to_string();
+    let order = event.order_id.to_string();
+    Outgoing::event(topics::PAYMENT_COMMANDS, &order, PROVIDER_EVENT, id, &order, now, event)
 }
 
 #[cfg(test)]
@@ -181,34 +223,57 @@ mod tests {
         }
     }
 
-    fn event(kind: &str, object: &serde_json::Value) -> String {
-        json!({ "id": "evt_1", "type": kind, "data": { "object": object } }).to_string()
+    const KEY: &str = "sk_test_1";
+
+    fn event(kind: &str, object: &serde_json::Value) -> serde_json::Value {
+        json!({ "id": "evt_1", "type": kind, "livemode": false, "data": { "object": object } })
+    }
+
+    fn ours() -> serde_json::Value {
+        let metadata = json!({ "order_id": ORDER, "payment_id": "p1" });
+        json!({ "id": "pi_1", "status": "x", "amount": 1050, "currency": "brl", "metadata": metadata })
+    }
+
+    fn received(event: &serde_json::Value, key: &str) -> Received {
+        read(event.to_string().as_bytes(), &key.into()).unwrap()
     }
 
     #[test]
-    fn an_event_of_our_intent_is_a_payment_result_with_the_events_own_id() {
-        let metadata = json!({ "order_id": ORDER, "payment_id": "p1" });
-        for (kind, more, status) in [
-            ("payment_intent.succeeded", json!({}), "approved"),
-            ("payment_intent.amount_capturable_updated", json!({}), "authorized"),
-            ("payment_intent.payment_failed", json!({ "decline_code": "lost_card" }), "declined"),
-        ] {
-            let object = json!({ "id": "pi_1", "status": "x", "metadata": metadata, "last_payment_error": more });
-            let message = result(event(kind, &object).as_bytes(), NOW).unwrap().unwrap();
-            assert_eq!(message, result(event(kind, &object).as_bytes(), NOW).unwrap().unwrap());
-            let value: serde_json::Value = serde_json::from_slice(message.value.bytes().unwrap()).unwrap();
-            let fields = (value["orderId"].as_str(), value["status"].as_str(), value["reference"].as_str());
-            assert_eq!(fields, (Some(ORDER), Some(status), Some("pi_1")));
-            assert_eq!(value["reason"].as_str(), (status == "declined").then_some("lost_card"));
+    fn an_event_of_our_intent_is_a_message_with_the_events_own_id() {
+        for kind in ["succeeded", "amount_capturable_updated", "payment_failed", "canceled"] {
+            let kind = format!("payment_intent.{kind}");
+            let Received::Change(change) = received(&event(&kind, &ours()), KEY) else { panic!("{kind} is no change") };
+            assert_eq!(
+                (change.kind.as_str(), change.reference.as_str(), change.amount_minor),
+                (&*kind, "pi_1", Some(1050))
+            );
+            let sent = message(&change, NOW);
+            assert_eq!(sent, message(&change, NOW));
+            assert_eq!((&*sent.topic, sent.key.as_ref().unwrap().text()), (topics::PAYMENT_COMMANDS, Some(ORDER)));
         }
     }
 
     #[test]
-    fn events_of_other_payments_or_without_a_result_are_ignored() {
-        let ours = json!({ "id": "pi_1", "status": "x", "metadata": { "order_id": ORDER, "payment_id": "p1" } });
+    fn events_of_other_payments_or_without_a_change_are_unrelated() {
         let theirs = json!({ "id": "pi_2", "status": "x", "metadata": {} });
-        assert_eq!(result(event("charge.updated", &ours).as_bytes(), NOW).unwrap(), None);
-        assert_eq!(result(event("payment_intent.succeeded", &theirs).as_bytes(), NOW).unwrap(), None);
-        assert!(result(b"{}", NOW).is_err());
+        assert_eq!(received(&event("charge.updated", &ours()), KEY), Received::Unrelated);
+        assert_eq!(received(&event("payment_intent.succeeded", &theirs), KEY), Received::Unrelated);
+        assert!(read(b"{}", &KEY.into()).is_err());
+    }
+
+    #[test]
+    fn events_of_another_account_or_mode_are_not_used() {
+        let good = event("payment_intent.succeeded", &ours());
+        let with = |name: &str, value: serde_json::Value| {
+            let mut event = good.clone();
+            event[name] = value;
+            event
+        };
+        let foreign = |event: &serde_json::Value, key: &str| matches!(received(event, key), Received::Foreign(_));
+        assert!(foreign(&with("livemode", true.into()), KEY));
+        assert!(foreign(&with("livemode", serde_json::Value::Null), KEY));
+        assert!(foreign(&good, "rk_live_1"));
+        assert!(foreign(&with("account", "acct_1".into()), KEY));
+        assert!(!foreign(&good, KEY) && !foreign(&good, "a key of another form"));
     }
 }

@@ -1,0 +1,154 @@
+//! Marks the messages that a service wrote itself: an HMAC (RFC 2104, SHA-256) over the message's id and value, made
+//! with a secret that its readers share. Anyone may publish on a topic; only holders of the secret can make the mark.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::{Message, Outgoing, header};
+
+/// Separates these MACs from any others that are made with the same secret.
+const PURPOSE: &[u8] = b"saga message mac 1";
+
+/// Makes and verifies [`header::MAC`]: the id of the secret, `:`, and the MAC in hexadecimal.
+#[derive(Clone)]
+pub struct MessageMac {
+    keyed: Hmac<Sha256>,
+    secret_id: String,
+}
+
+/// The origin of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Made with the same secret, and unchanged since.
+    Verified,
+    /// There is no MAC.
+    Unmarked,
+    /// The MAC is of another secret, another message, or malformed.
+    Unverified,
+}
+
+impl fmt::Debug for MessageMac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageMac({})", self.secret_id)
+    }
+}
+
+impl MessageMac {
+    /// `None` for an empty secret.
+    pub fn new(secret: &str) -> Option<Self> {
+        if secret.is_empty() {
+            return None;
+        }
+        // HMAC takes a key of any length.
+        let mut keyed = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+        keyed.update(PURPOSE);
+        let id = keyed.clone().finalize().into_bytes();
+        let secret_id = hex(id.iter().take(4));
+        Some(Self { keyed, secret_id })
+    }
+
+    /// A short name of the secret that does not reveal it, so that operators can compare two services.
+    pub fn secret_id(&self) -> &str {
+        &self.secret_id
+    }
+
+    /// Marks a message. It must have its id.
+    #[must_use]
+    pub fn mark(&self, mut message: Outgoing) -> Outgoing {
+        let id = message.headers.get(header::ID).unwrap_or_default();
+        let made = self.over(id, message.value.bytes().unwrap_or_default()).finalize().into_bytes();
+        message.headers.set(header::MAC, format!("{}:{}", self.secret_id, hex(made.iter())));
+        message
+    }
+
+    /// Verifies a message, in constant time.
+    pub fn verify(&self, message: &Message) -> Origin {
+        let Some(mark) = message.header(header::MAC) else { return Origin::Unmarked };
+        let given = mark.split_once(':').and_then(|(_, text)| bytes(text));
+        let id = message.header(header::ID).unwrap_or_default();
+        let right = self.over(id, message.value.as_deref().unwrap_or_default());
+        match given {
+            Some(given) if right.verify_slice(&given).is_ok() => Origin::Verified,
+            Some(_) | None => Origin::Unverified,
+        }
+    }
+
+    fn over(&self, id: &str, value: &[u8]) -> Hmac<Sha256> {
+        let mut mac = self.keyed.clone();
+        // The length keeps the border between id and value.
+        mac.update(&u64::try_from(id.len()).unwrap_or(u64::MAX).to_be_bytes());
+        mac.update(id.as_bytes());
+        mac.update(value);
+        mac
+    }
+}
+
+fn hex<'b>(bytes: impl Iterator<Item = &'b u8>) -> String {
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    if !hex.is_ascii() || !hex.len().is_multiple_of(2) {
+        return None;
+    }
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::Payload;
+    use crate::time::Timestamp;
+
+    fn received(sent: &Outgoing) -> Message {
+        Message {
+            topic: "t".into(),
+            partition: 0,
+            offset: 1,
+            timestamp: Timestamp(0),
+            key: sent.key.clone(),
+            headers: sent.headers.clone(),
+            value: sent.value.bytes().map(<[u8]>::to_vec),
+        }
+    }
+
+    fn event() -> Outgoing {
+        Outgoing::event("t", "k", "kind", "the-id", "s", Timestamp(0), "approved")
+    }
+
+    #[test]
+    fn only_the_holder_of_the_secret_makes_the_mark_and_any_change_breaks_it() {
+        let mac = MessageMac::new("a secret").unwrap();
+        let other = MessageMac::new("another secret").unwrap();
+        let good = received(&mac.mark(event()));
+        assert_eq!(mac.verify(&good), Origin::Verified);
+        assert_eq!(other.verify(&good), Origin::Unverified);
+        assert_eq!(mac.verify(&received(&event())), Origin::Unmarked);
+        let mut changed = good.clone();
+        changed.value = Some(b"\"declined\"".to_vec());
+        let mut renamed = good.clone();
+        renamed.headers.set(header::ID, "the-i");
+        renamed.value = Some(b"d\"approved\"".to_vec());
+        let mut malformed = good.clone();
+        malformed.headers.set(header::MAC, "xyz");
+        let mut cut = good.clone();
+        let text = good.header(header::MAC).unwrap().to_owned();
+        cut.headers.set(header::MAC, text.split_at(text.len() - 2).0);
+        for bad in [changed, renamed, malformed, cut] {
+            assert_eq!(mac.verify(&bad), Origin::Unverified, "{bad:?}");
+        }
+        assert!(MessageMac::new("").is_none());
+        assert!(!format!("{mac:?}").contains("a secret"));
+    }
+
+    #[test]
+    fn a_message_that_is_put_back_keeps_its_mark() {
+        let mac = MessageMac::new("a secret").unwrap();
+        let good = received(&mac.mark(event()));
+        let back = Outgoing::put_back(&good, "another key", 1);
+        assert_eq!(back.value, Payload::Bytes(crate::blob::Blob(good.value.clone().unwrap())));
+        assert_eq!(mac.verify(&received(&back)), Origin::Verified);
+    }
+}
