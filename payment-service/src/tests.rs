@@ -4,9 +4,11 @@
 mod bounds;
 mod capture;
 pub(crate) mod fixture;
+mod hints;
 mod partial_refunds;
 mod provider;
 mod refunds;
 mod requests;
 mod results;
 mod return_refunds;
+mod surplus;

@@ -164,6 +164,10 @@ impl Fixture {
         intents.into_iter().next()
     }
 
+    pub(crate) fn handler_intents(&self) -> usize {
+        self.handler.intents(&key(order()), self.payment()).len()
+    }
+
     pub(crate) fn intent_id(&self) -> Option<String> {
         self.intent().map(|intent| intent.id.replace(&format!("{}/", order()), ""))
     }
