@@ -99,11 +99,19 @@ const FAILURES: Options =
 const LOAD: Options =
     Options { name: "load", instances: 1, settings: &[], result_timeout: None, definitions: &[], log: "info" };
 
-/// Operators publish the payment results, and reservations expire soon.
+/// The secret with which payment-service marks its results.
+const RESULTS_SECRET: &str = "the secret of the scenarios";
+
+/// Operators publish the payment results, only those count that payment-service marked, and reservations expire soon.
 const EXPIRY: Options = Options {
     name: "expiry",
     instances: 1,
-    settings: &[(Name::Payments, "PROVIDER__KIND", "manual"), (Name::Inventory, "STOCK__RESERVATION_EXPIRY", "2s")],
+    settings: &[
+        (Name::Payments, "PROVIDER__KIND", "manual"),
+        (Name::Payments, "RESULTS__SECRET", RESULTS_SECRET),
+        (Name::Orchestrator, "PAYMENTS__RESULTS_SECRET", RESULTS_SECRET),
+        (Name::Inventory, "STOCK__RESERVATION_EXPIRY", "2s"),
+    ],
     result_timeout: None,
     definitions: &[],
     log: "info",
@@ -145,6 +153,8 @@ fn by_stripe() -> Result<Options> {
         (Name::Payments, "PROVIDER__STRIPE__API_KEY", "sk_test_scenarios"),
         (Name::Payments, "PROVIDER__STRIPE__WEBHOOK_SECRET", tests::stripe::WEBHOOK_SECRET),
         (Name::Payments, "PROVIDER__STRIPE__PAYMENT_METHOD", "pm_card_visa"),
+        (Name::Payments, "RESULTS__SECRET", RESULTS_SECRET),
+        (Name::Orchestrator, "PAYMENTS__RESULTS_SECRET", RESULTS_SECRET),
         (Name::Payments, "PROVIDER__TIMEOUT", "1s"),
         (Name::Payments, "PROVIDER__BREAKER_FAILURES", "5"),
         (Name::Payments, "PROVIDER__BREAKER_OPEN", "1s"),

@@ -22,6 +22,8 @@ crate::scenarios!(
     approved_in_capitals,
     approved_twice,
     approved_then_declined,
+    a_second_charge_of_an_order_is_refunded,
+    the_same_approval_of_a_declined_payment_is_refunded_once,
     early_result_while_payment_is_stopped,
     early_result_while_inventory_is_stopped,
     payment_is_down_when_it_is_requested,
@@ -141,6 +143,41 @@ async fn approved_then_declined(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result
     is_paid(&order, &item).await?;
     cluster.confirms_an_order().await?;
     is_paid(&order, &item).await
+}
+
+async fn a_second_charge_of_an_order_is_refunded(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = waiting(&cluster).await?;
+    for payment in ["bank-1", "bank-2", "bank-1", "bank-2"] {
+        let text = format!(r#"{{"orderId":"{}","status":"approved","paymentId":"{payment}"}}"#, order.id);
+        cluster.kafka.publish(RESULTS, Some(order.partition()), text.as_bytes()).await?;
+    }
+    is_paid(&order, &item).await?;
+    has_booked(&cluster, &order, 21.0, 10.5).await?;
+    is_paid(&order, &item).await
+}
+
+async fn the_same_approval_of_a_declined_payment_is_refunded_once(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, _) = waiting(&cluster).await?;
+    order.result("declined").await?;
+    order.ends("payment_not_completed").await?;
+    order.result("approved").await?;
+    order.result_on_other_partition("approved").await?;
+    order.payment("refunded").await?;
+    order.result("approved").await?;
+    cluster.confirms_an_order().await?;
+    order.payment("refunded").await?;
+    has_booked(&cluster, &order, 10.5, 10.5).await
+}
+
+/// Waits until this is captured and refunded of an order's payment.
+async fn has_booked(cluster: &Cluster, order: &PlacedOrder, captured: f64, refunded: f64) -> Result<()> {
+    let what = format!("{captured} captured and {refunded} refunded of order {}", order.id);
+    until_is(&what, (json!(captured), json!(refunded)), SOON, || async {
+        let path = format!("/payments/{}", order.id);
+        let payment = cluster.get(cluster.service(Name::Payments)?, &path).await?.unwrap_or_default();
+        Ok((payment["captured"].clone(), payment["refunded"].clone()))
+    })
+    .await
 }
 
 async fn early_result_while_payment_is_stopped(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

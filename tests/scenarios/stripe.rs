@@ -26,6 +26,9 @@ crate::scenarios!(
     paid_by_stripe,
     declined_by_stripe,
     webhooks_are_processed_once_and_forged_ones_rejected,
+    a_published_result_is_a_hint_and_stripes_answer_counts,
+    a_published_reference_refunds_no_other_charge,
+    a_payment_cancelled_while_its_intent_is_made_is_cancelled_at_stripe,
     late_responses_cause_no_double_charge,
     a_part_is_refunded_by_http,
     a_deposit_is_captured_and_partly_refunded,
@@ -95,7 +98,7 @@ async fn webhook(cluster: &Cluster, body: &str, secret: &str) -> Result<StatusCo
 
 async fn webhooks_are_processed_once_and_forged_ones_rejected(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let stripe = shared()?;
-    // An amount ending in .55 stays in processing until a webhook arrives.
+    // An amount ending in .55 stays in processing until it is settled.
     let order = cluster.item(1).await?.order(1).amount("10.55").place().await?;
     order.payment("pending").await?;
     let confirmed =
@@ -104,6 +107,12 @@ async fn webhooks_are_processed_once_and_forged_ones_rejected(cluster: Arc<Clust
     let paid = stripe.event("payment_intent.succeeded", &order.id)?;
     ensure!(webhook(&cluster, &paid, "whsec_wrong").await? == StatusCode::BAD_REQUEST, "a forged webhook is accepted");
     order.payment("pending").await?;
+    // One that does not fit the payment is accepted, recorded and not used.
+    let unfit = paid.replace("\"amount\":1055", "\"amount\":1");
+    ensure!(unfit != paid, "no amount in {paid}");
+    stripe.settle(&order.id);
+    ensure!(webhook(&cluster, &unfit, WEBHOOK_SECRET).await? == StatusCode::OK, "a webhook is rejected");
+    has_history(&cluster, &order.id, "does not fit and is not used: its amount in minor units is 1, not 1055").await?;
     for _ in 0..2 {
         ensure!(webhook(&cluster, &paid, WEBHOOK_SECRET).await? == StatusCode::OK, "a webhook is rejected");
     }
@@ -111,16 +120,87 @@ async fn webhooks_are_processed_once_and_forged_ones_rejected(cluster: Arc<Clust
     // An earlier event arrives later.
     let failed = stripe.event("payment_intent.payment_failed", &order.id)?;
     ensure!(webhook(&cluster, &failed, WEBHOOK_SECRET).await? == StatusCode::OK, "a webhook is rejected");
-    until("all events in the history", SOON, || async {
-        let history = payment(&cluster, &order.id).await?["history"].to_string();
-        let noted = history.contains("approved again") && history.contains("when it was approved: nothing changes");
-        if noted { Ok(Some(())) } else { Err(anyhow!("{history}")) }
-    })
-    .await?;
+    has_history(&cluster, &order.id, "payment_intent.payment_failed), when it was approved: nothing changes").await?;
     order.payment("approved").await?;
     let captured = payment(&cluster, &order.id).await?;
     ensure!(captured["captured"] == 10.55 && captured["refunded"] == 0.0, "{captured:#}");
-    Ok(())
+    charged(stripe, &order.id, 1, 1055)
+}
+
+/// Waits for a text in the history of an order's payment.
+async fn has_history(cluster: &Cluster, order: &str, text: &str) -> Result<()> {
+    until(&format!("'{text}' in the history of {order}"), SOON, || async {
+        let history = payment(cluster, order).await?["history"].to_string();
+        if history.contains(text) { Ok(Some(())) } else { Err(anyhow!("{history}")) }
+    })
+    .await
+}
+
+async fn a_published_result_is_a_hint_and_stripes_answer_counts(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let stripe = shared()?;
+    let order = cluster.item(1).await?.order(1).amount("10.55").place().await?;
+    order.payment("pending").await?;
+    for (status, on_other_partition) in [("approved", false), ("declined", true), ("approved", true)] {
+        match on_other_partition {
+            true => order.result_on_other_partition(status).await?,
+            false => order.result(status).await?,
+        }
+    }
+    has_history(&cluster, &order.id, "a message reports it declined: the provider is asked").await?;
+    cluster.confirms_an_order().await?;
+    order.payment("pending").await?;
+    order.is_underway().await?;
+    // Whatever it reports, the hint is what makes the service ask.
+    stripe.settle(&order.id);
+    order.result("declined").await?;
+    order.ends("confirmed").await?;
+    order.payment("approved").await?;
+    charged(stripe, &order.id, 1, 1055)
+}
+
+async fn a_published_reference_refunds_no_other_charge(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let stripe = shared()?;
+    let item = cluster.item(2).await?;
+    let paid = item.order(1).place().await?;
+    paid.ends("confirmed").await?;
+    let intent = stripe.of_order(&paid.id).pop().context("no intent")?.id;
+    let declined = item.order(1).amount("10.13").place().await?;
+    declined.ends("payment_not_completed").await?;
+    let text =
+        format!(r#"{{"orderId":"{}","status":"approved","reference":"{intent}","paymentId":"{intent}"}}"#, declined.id);
+    cluster.kafka.publish(tests::orders::RESULTS, None, text.as_bytes()).await?;
+    has_history(&cluster, &declined.id, "a message reports it approved: the provider is asked").await?;
+    cluster.confirms_an_order().await?;
+    declined.payment("declined").await?;
+    charged(stripe, &paid.id, 1, 1050)
+}
+
+async fn a_payment_cancelled_while_its_intent_is_made_is_cancelled_at_stripe(
+    cluster: Arc<Cluster>,
+    _: Arc<Broker>,
+) -> Result<()> {
+    let stripe = shared()?;
+    let item = cluster.item(1).await?;
+    stripe.answers_late(Some(1));
+    let cancelled = async {
+        let order = item.order(1).place().await?;
+        until("an intent", SOON, || async { Ok((!stripe.of_order(&order.id).is_empty()).then_some(())) }).await?;
+        let url = cluster.service(Name::Orders)?.url(&format!("/orders/{}/cancel", order.id));
+        let answer = cluster.http.post(url).json(&json!({ "reason": "the wrong day" })).send().await?;
+        ensure!(answer.status() == StatusCode::ACCEPTED, "{}", answer.status());
+        order.ends("cancelled").await?;
+        anyhow::Ok(order)
+    };
+    let order = cancelled.await;
+    stripe.answers_late(None);
+    let order = order?;
+    order.payment("cancelled").await?;
+    until("the intent to be cancelled at Stripe", PATIENT, || async {
+        let intent = stripe.of_order(&order.id).pop().context("no intent")?;
+        if intent.status == "canceled" { Ok(Some(())) } else { Err(anyhow!("{intent:?}")) }
+    })
+    .await?;
+    charged(stripe, &order.id, 0, 0)
 }
 
 async fn late_responses_cause_no_double_charge(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -235,9 +315,7 @@ async fn a_report_is_reconciled_with_the_ledger(cluster: Arc<Cluster>, _: Arc<Br
         let amount = if intent.received > 0 { intent.received } else { intent.amount };
         let amount = common::money::Amount(amount);
         let refunded = common::money::Amount(intent.refunded);
-        // A payment approved by a webhook alone is still processing in the fake server.
-        let status = if intent.status == "processing" { "succeeded" } else { &intent.status };
-        report.push_str(&format!("{},{amount},brl,{status},{refunded}\n", intent.id));
+        report.push_str(&format!("{},{amount},brl,{},{refunded}\n", intent.id, intent.status));
     }
     let directory = cluster.scratch("reports")?;
     let good = directory.join("good.csv");

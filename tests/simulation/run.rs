@@ -6,7 +6,7 @@ use std::hash::Hash as _;
 use std::time::Duration;
 
 use common::journal::{Handler, Limits};
-use common::messages::Message;
+use common::messages::{Message, MessageMac};
 use common::service::{NoExecutor, Program};
 use common::time::Timestamp;
 use fastrand::Rng;

@@ -131,7 +131,7 @@ fn add_items(left: &mut BTreeMap<String, i64>, of: &Value, sign: i64) {
 pub const BY_HAND: &str = "by-hand";
 
 /// Messages that no journal decides: requests by HTTP and results of the payment provider.
-const EXTERNAL_KINDS: [&str; 13] = [
+const EXTERNAL_KINDS: [&str; 14] = [
     "order.place",
     "order.cancel",
     "order.return",
@@ -142,6 +142,7 @@ const EXTERNAL_KINDS: [&str; 13] = [
     "shipment.carrier-answered",
     "return.received",
     "payment.provider-answered",
+    "payment.provider-event",
     "payment.asked",
     "saga.action",
     "rollout.set",

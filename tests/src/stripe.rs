@@ -51,6 +51,7 @@ impl Intent {
     fn json(&self) -> Value {
         let error = self.declined.then(|| json!({ "code": "card_declined", "decline_code": "insufficient_funds" }));
         json!({ "id": self.id, "object": "payment_intent", "status": self.status, "amount": self.amount,
+            "currency": "brl", "livemode": false,
             "metadata": self.metadata, "last_payment_error": error })
     }
 
@@ -146,7 +147,14 @@ impl Stripe {
     pub fn event(&self, kind: &str, order: &str) -> Result<String> {
         let intent = self.of_order(order).pop().context("there is no intent")?;
         let id = format!("evt_{}", Uuid::new_v4().simple());
-        Ok(json!({ "id": id, "type": kind, "data": { "object": intent.json() } }).to_string())
+        Ok(json!({ "id": id, "type": kind, "livemode": false, "data": { "object": intent.json() } }).to_string())
+    }
+
+    /// Ends the processing of an order's payment: it is paid.
+    pub fn settle(&self, order: &str) {
+        let mut ledger = ledger(&self.ledger);
+        let processing = |intent: &&mut Intent| intent.order() == order && intent.status == "processing";
+        ledger.intents.values_mut().filter(processing).for_each(|intent| intent.take(intent.amount));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use common::blob::Blob;
 use common::journal::Memory;
-use common::messages::Headers;
+use common::messages::{Headers, MessageMac};
 use saga::{Operate, Status};
 use serde_json::json;
 
@@ -396,4 +396,35 @@ fn a_saga_cancelled_before_it_starts_starts_and_compensates() {
     let kinds: Vec<_> = sent.iter().filter_map(|message| message.headers.get(header::TYPE)).collect();
     assert_eq!(kinds, ["inventory.reserve", "inventory.release"]);
     assert_cancelled(&fixture);
+}
+
+#[test]
+fn with_a_secret_only_results_that_payment_service_wrote_are_taken() {
+    let mac = MessageMac::new("a secret of the tests").unwrap();
+    let other = MessageMac::new("another secret of the tests").unwrap();
+    for (marks, taken) in [(None, false), (Some(&other), false), (Some(&mac), true)] {
+        let mut fixture = Fixture::new(&[GIFT_CARD]);
+        fixture.handler = SagaHandler::new(definitions(&[GIFT_CARD])).with_results_mac(Some(mac.clone()));
+        fixture.start();
+        fixture.reply("request-payment");
+        let before = fixture.saga().clone();
+        let result = json!({"orderId": id(), "status": "approved"});
+        let text = id().to_string();
+        let sent = Outgoing::event(topics::PAYMENT_RESULTS, &text, "payment.result", "1", &text, fixture.now, &result);
+        let sent = marks.map_or_else(|| sent.clone(), |mac| mac.mark(sent.clone()));
+        let mark = sent.headers.get(header::MAC).unwrap_or_default().to_owned();
+        let headers = [(header::ID, "1"), (header::MAC, &*mark)];
+        let headers = if mark.is_empty() { &headers[..1] } else { &headers[..] };
+        let sent = fixture.receive(topics::PAYMENT_RESULTS, headers, &result).unwrap();
+        assert_eq!((!sent.is_empty(), fixture.saga() != &before), (taken, taken), "{marks:?}");
+    }
+}
+
+#[test]
+fn with_a_secret_an_early_result_that_payment_service_did_not_write_is_not_kept() {
+    let mac = MessageMac::new("a secret of the tests").unwrap();
+    let mut fixture = Fixture::new(&[GIFT_CARD]);
+    fixture.handler = SagaHandler::new(definitions(&[GIFT_CARD])).with_results_mac(Some(mac));
+    fixture.receive(topics::PAYMENT_RESULTS, &[], &json!({"orderId": id(), "status": "approved"})).unwrap();
+    assert!(fixture.memory.get(&crate::entity::early_key(id())).is_none());
 }
