@@ -168,3 +168,17 @@ impl Dashboard {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_for_results_is_optional_and_not_short() {
+        let mac = |secret: &str| PaymentResults { results_secret: secret.into() }.mac();
+        assert!(mac("").unwrap().is_none());
+        assert!(mac("a secret of the tests").unwrap().is_some());
+        let why = mac("too short").unwrap_err().to_string();
+        assert!(why.starts_with("payments.results_secret") && !why.contains("too short"), "{why}");
+    }
+}

@@ -74,7 +74,7 @@ impl Shop {
     /// Requests a return.
     pub(crate) fn request_return(&mut self, order_id: OrderId, items: &[(&str, u32)]) -> Return {
         let why = "too loud".to_owned();
-        let value = RequestReturn { return_id: Uuid::now_v7(), order_id, items: pieces(items), why };
+        let value = RequestReturn { return_id: Uuid::now_v7(), order_id, items: pieces(items), why, by: None };
         self.request(RETURN, order_id, &serde_json::to_value(&value).unwrap());
         self.order(order_id).returns.last().unwrap().clone()
     }

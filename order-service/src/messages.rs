@@ -173,6 +173,9 @@ pub struct RequestReturn {
     pub order_id: OrderId,
     pub items: Vec<Pieces>,
     pub why: String,
+    /// The authenticated caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// Value of `return.requested`.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use common::ids::{self, OrderId};
 use common::journal::Key;
 use common::messages::Headers;
+use common::money::{Currency, Decimal};
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +159,16 @@ impl Payment {
     /// The price; `None` if the payment was never requested.
     pub fn price(&self) -> Option<&Price> {
         self.terms.as_ref().map(|terms| &terms.price)
+    }
+
+    /// An amount of the payment in its currency.
+    pub fn money(&self, minor: i64) -> Decimal {
+        Decimal::new(minor, self.digits())
+    }
+
+    /// The digits after the point of its amounts.
+    pub fn digits(&self) -> u32 {
+        Currency::digits_of(self.price().map_or("", |price| &price.currency))
     }
 
     /// When the money is taken.

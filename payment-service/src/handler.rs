@@ -3,6 +3,7 @@
 use common::ids::{self, OrderId};
 use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, MessageMac, Origin, Outgoing, Reply, Unreadable, header};
+use common::money::Currency;
 use common::time::Timestamp;
 
 use crate::entity::approval::MOST_APPROVALS;
@@ -147,6 +148,11 @@ impl Payments {
 
     fn request(&self, tx: &mut Transaction<'_, Payment>, message: &Message, request: RequestPayment, now: Timestamp) {
         let RequestPayment { order_id, amount_minor, currency, capture, payment_method } = request;
+        let is_new = tx.get(&key(order_id)).is_none_or(|payment| payment.terms.is_none());
+        if is_new && let Some(refusal) = refusal_of(amount_minor, &currency) {
+            reply(tx, message, order_id, Some(refusal), now);
+            return;
+        }
         let terms = Terms { price: Price { amount_minor, currency }, capture, method: payment_method };
         self.apply(tx, message, order_id, now, |payment| payment.request(terms, message, now));
     }
@@ -159,7 +165,7 @@ impl Payments {
             return;
         }
         let id = refund_id.map_or_else(|| id_of_step(message), |id| cut(&id).to_owned());
-        let request = PartialRefundRequest { id, amount_minor, reason, requester: Requester::Caller };
+        let request = PartialRefundRequest { id, amount_minor, reason, by: None, requester: Requester::Caller };
         let refunded = tx.update(&key(order_id)).map(|payment| payment.refund_part(request, waiting, now));
         reply(tx, message, order_id, refunded.unwrap_or_else(|| Some(no_payment())), now);
     }
@@ -211,6 +217,7 @@ fn refund_part(
         id: refund_id.to_string(),
         amount_minor: Some(amount_minor),
         reason,
+        by: None,
         requester: Requester::SagaStep,
     };
     let waiting = Some(message.reply_headers());
@@ -228,9 +235,9 @@ fn operator(tx: &mut Transaction<'_, Payment>, command: OperatorCommand, now: Ti
     // A request by HTTP has no reply: its effect is read from the state.
     let _ = match action {
         OperatorAction::Capture { amount_minor } => payment.capture(amount_minor, None, now),
-        OperatorAction::Refund { refund_id, amount_minor, reason } => {
+        OperatorAction::Refund { refund_id, amount_minor, reason, by } => {
             let id = cut(&refund_id).to_owned();
-            let request = PartialRefundRequest { id, amount_minor, reason, requester: Requester::Caller };
+            let request = PartialRefundRequest { id, amount_minor, reason, by, requester: Requester::Caller };
             payment.refund_part(request, None, now)
         }
     };
@@ -254,6 +261,14 @@ fn provider_event(tx: &mut Transaction<'_, Payment>, event: &ProviderEvent, now:
             tracing::warn!(order_id = %event.order_id, event = cut(&event.event), "there is no such payment: not used")
         }
     }
+}
+
+/// Why this can't be paid; `None` if it can.
+fn refusal_of(amount_minor: i64, currency: &str) -> Option<Reply> {
+    if let Err(why) = Currency::parse(currency) {
+        return Some(Reply::refused("unknown_currency", &why));
+    }
+    (amount_minor < 0).then(|| Reply::refused("negative_amount", "the amount must not be below zero"))
 }
 
 fn no_payment() -> Reply {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use common::money::Amount;
+use common::money::{Currency, Decimal};
 use serde::Deserialize;
 
 /// A payment as the API lists it.
@@ -19,13 +19,13 @@ pub struct ListedPayment {
     /// Its status.
     pub status: String,
     /// The price.
-    pub amount: Option<Amount>,
+    pub amount: Option<Decimal>,
     /// ISO 4217.
     pub currency: Option<String>,
     /// The captured amount.
-    pub captured: Amount,
+    pub captured: Decimal,
     /// The refunded part of it.
-    pub refunded: Amount,
+    pub refunded: Decimal,
 }
 
 /// A line of a report, unparsed.
@@ -43,10 +43,10 @@ struct RawLine {
 pub struct Line {
     number: u64,
     id: String,
-    amount: Amount,
+    amount: Decimal,
     currency: String,
     settlement: Settlement,
-    refunded: Amount,
+    refunded: Decimal,
 }
 
 /// The money of a payment.
@@ -89,7 +89,7 @@ impl Settlement {
     fn of(payment: &ListedPayment) -> Self {
         match payment.status.as_str() {
             "authorized" | "capturing" => Self::Authorized,
-            _ if payment.captured > Amount(0) => Self::Paid,
+            _ if payment.captured.is_positive() => Self::Paid,
             _ => Self::Unpaid,
         }
     }
@@ -136,7 +136,11 @@ pub fn read(report: impl std::io::Read) -> Result<Vec<Line>, Vec<String>> {
 
 fn line(number: u64, record: &csv::StringRecord, headers: &csv::StringRecord) -> Result<Line, String> {
     let raw: RawLine = record.deserialize(Some(headers)).map_err(|error| error.to_string())?;
-    let amount = |name: &str, text: &str| Amount::parse(text).map_err(|why| format!("{name}: {why}"));
+    let currency = Currency::parse(&raw.currency.to_ascii_uppercase()).map_err(|why| format!("currency: {why}"))?;
+    let amount = |name: &str, text: &str| {
+        let minor = Decimal::parse(text).and_then(|amount| amount.minor(currency.digits()));
+        minor.map(|minor| Decimal::new(minor, currency.digits())).map_err(|why| format!("{name}: {why}"))
+    };
     let settlement = Settlement::parse(&raw.status);
     if raw.id.is_empty() {
         return Err("the id is empty".to_owned());
@@ -144,7 +148,7 @@ fn line(number: u64, record: &csv::StringRecord, headers: &csv::StringRecord) ->
     Ok(Line {
         number,
         amount: amount("amount", &raw.amount)?,
-        currency: raw.currency.to_ascii_uppercase(),
+        currency: currency.code().to_owned(),
         settlement: settlement.ok_or_else(|| format!("status: '{}' is not the status of a payment", raw.status))?,
         refunded: amount("refunded", if raw.refunded.is_empty() { "0" } else { &raw.refunded })?,
         id: raw.id,
@@ -211,10 +215,10 @@ mod tests {
             reference: Some(format!("pi_{name}")),
             provider: "stripe".to_owned(),
             status: status.to_owned(),
-            amount: Some(Amount(1050)),
+            amount: Some(Decimal::new(1050, 2)),
             currency: Some("BRL".to_owned()),
-            captured: Amount(captured),
-            refunded: Amount(refunded),
+            captured: Decimal::new(captured, 2),
+            refunded: Decimal::new(refunded, 2),
         }
     }
 
@@ -239,6 +243,27 @@ mod tests {
             ours("e", "cancelled", 0, 0),
         ];
         assert_eq!(differences(&lines, &payments), Vec::<String>::new());
+    }
+
+    #[test]
+    fn amounts_have_the_digits_of_their_currency() {
+        let lines =
+            report("id,amount,currency,status,refunded\npi_a,500,jpy,succeeded,0\npi_b,0.500,KWD,succeeded,0\n");
+        let yen = ListedPayment {
+            amount: Some(Decimal::new(500, 0)),
+            captured: Decimal::new(500, 0),
+            refunded: Decimal::new(0, 0),
+            currency: Some("JPY".to_owned()),
+            ..ours("a", "approved", 0, 0)
+        };
+        let dinar = ListedPayment {
+            amount: Some(Decimal::new(500, 3)),
+            captured: Decimal::new(500, 3),
+            refunded: Decimal::new(0, 3),
+            currency: Some("KWD".to_owned()),
+            ..ours("b", "approved", 0, 0)
+        };
+        assert_eq!(differences(&lines, &[yen, dinar]), Vec::<String>::new());
     }
 
     #[test]
@@ -280,6 +305,8 @@ mod tests {
         let lines: Vec<&str> = wrong.iter().map(|line| line.split_once(':').unwrap().0).collect();
         assert_eq!(lines, ["2", "3", "4", "5", "7", "8"], "{wrong:#?}");
         assert!(wrong[1].contains("'perhaps'") && wrong[5].contains("refunded"), "{wrong:#?}");
+        let unknown = read("id,amount,currency,status,refunded\npi_a,10,XXX,succeeded,0\n".as_bytes()).unwrap_err();
+        assert!(unknown[0].starts_with("2: currency: 'XXX'"), "{unknown:?}");
         let columns = read("id,amount\n".as_bytes()).unwrap_err();
         assert_eq!(columns, ["1: there is no column currency, status, refunded"]);
     }

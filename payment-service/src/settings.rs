@@ -59,3 +59,24 @@ impl Settings {
         self.registry.get()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::fixture::provider_settings;
+
+    fn errors(secret: &str, api_key: &str) -> String {
+        let mut provider = provider_settings();
+        provider.stripe.api_key = api_key.into();
+        ResultSettings { secret: secret.into() }.validation_errors(&provider).join("\n")
+    }
+
+    #[test]
+    fn payments_with_stripe_need_a_secret_for_results() {
+        assert_eq!(errors("", ""), "");
+        assert_eq!(errors("a secret of the tests", "sk_test_1"), "");
+        assert!(errors("", "sk_test_1").contains("payments.results_secret"));
+        let short = errors("too short", "");
+        assert!(short.contains("results.secret") && !short.contains("too short"), "{short}");
+    }
+}

@@ -261,9 +261,16 @@ async fn a_part_is_refunded_by_http(cluster: Arc<Cluster>, _: Arc<Broker>) -> Re
         let (status, problem) = refund(&cluster, &order.id, wrong.clone()).await?;
         ensure!(status == expected, "{wrong}: {status} {problem}");
     }
-    charged(shared()?, &order.id, 1, 750)?;
+    // Without an id the service makes one, and names it.
+    let (status, made) = refund(&cluster, &order.id, json!({ "amount": 1, "reason": "once more" })).await?;
+    let id = made["id"].as_str().unwrap_or_default().to_owned();
+    ensure!(status == StatusCode::CREATED && !id.is_empty(), "{status} {made}");
+    let again = json!({ "id": id, "amount": 1, "reason": "once more" });
+    let (status, made) = refund(&cluster, &order.id, again).await?;
+    ensure!(status == StatusCode::OK && made["id"] == id.as_str(), "{status} {made}");
+    charged(shared()?, &order.id, 1, 650)?;
     order.payment("approved").await?;
-    ensure!(payment(&cluster, &order.id).await?["refunded"] == 3.0, "the refund is not shown");
+    ensure!(payment(&cluster, &order.id).await?["refunded"] == 4.0, "the refund is not shown");
     Ok(())
 }
 

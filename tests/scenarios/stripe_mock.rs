@@ -64,7 +64,17 @@ pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
         let Charge { order, payment_id, provider, reference, .. } = charge.clone();
         let refund_id = "the-refund".to_owned();
         stripe
-            .refund(&Refund { order, payment_id, refund_id, provider, amount, reference, call: 1, trace: None })
+            .refund(&Refund {
+                order,
+                payment_id,
+                refund_id,
+                provider,
+                amount,
+                currency: "BRL".to_owned(),
+                reference,
+                call: 1,
+                trace: None,
+            })
             .await?;
     }
     Ok(())

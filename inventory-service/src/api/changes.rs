@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use common::http::{Body, PathParams, Problem};
+use common::http::{Body, Caller, PathParams, Problem};
 use common::service::Context;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::requests::{Request, check_texts, or_invalid, request_id, send, wait_for};
+use crate::api::requests::{Request, RequestId, author, check_texts, or_invalid, request_id, send, wait_for};
 use crate::api::stock::find_known;
 use crate::entity::{Change, Inventory, change_id, change_key};
 use crate::messages::{CHANGE, ChangeKind, ChangeStock, item_id};
@@ -23,9 +23,9 @@ pub(super) struct Adjustment {
     /// Not 0.
     #[schema(minimum = -4_294_967_295_i64, maximum = 4_294_967_295_i64)]
     quantity: i64,
-    /// Who reports it.
+    /// Who reports it. Required without authentication; with it, the caller is recorded.
     #[schema(min_length = 1, max_length = 200)]
-    by: String,
+    by: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
     why: String,
 }
@@ -37,9 +37,9 @@ pub(super) struct Adjustment {
 pub(super) struct Receipt {
     #[schema(minimum = 1, maximum = 4_294_967_295_i64)]
     quantity: i64,
-    /// Who reports it.
+    /// Who reports it. Required without authentication; with it, the caller is recorded.
     #[schema(min_length = 1, max_length = 200)]
-    by: String,
+    by: Option<String>,
     /// Such as the delivery note's number.
     #[schema(min_length = 1, max_length = 200)]
     why: String,
@@ -53,9 +53,9 @@ pub(super) struct Count {
     /// The counted pieces, including reserved ones.
     #[schema(minimum = 0, maximum = 4_294_967_295_i64)]
     on_hand: i64,
-    /// Who counted.
+    /// Who counted. Required without authentication; with it, the caller is recorded.
     #[schema(min_length = 1, max_length = 200)]
-    by: String,
+    by: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
     why: String,
 }
@@ -106,9 +106,11 @@ impl From<Change> for ChangeBody {
 pub(super) async fn adjust(
     State(context): State<Context<Settings>>,
     PathParams(item): PathParams<String>,
+    caller: Caller,
     headers: HeaderMap,
     Body(Adjustment { quantity, by, why }): Body<Adjustment>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
+    let by = author(&caller, by);
     change(&context, &item, &headers, NewChange { kind: ChangeKind::Adjustment, quantity, by, why }).await
 }
 
@@ -121,9 +123,11 @@ pub(super) async fn adjust(
 pub(super) async fn receive(
     State(context): State<Context<Settings>>,
     PathParams(item): PathParams<String>,
+    caller: Caller,
     headers: HeaderMap,
     Body(Receipt { quantity, by, why }): Body<Receipt>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
+    let by = author(&caller, by);
     change(&context, &item, &headers, NewChange { kind: ChangeKind::Receipt, quantity, by, why }).await
 }
 
@@ -135,9 +139,11 @@ pub(super) async fn receive(
 pub(super) async fn count(
     State(context): State<Context<Settings>>,
     PathParams(item): PathParams<String>,
+    caller: Caller,
     headers: HeaderMap,
     Body(Count { on_hand, by, why }): Body<Count>,
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
+    let by = author(&caller, by);
     change(&context, &item, &headers, NewChange { kind: ChangeKind::Count, quantity: on_hand, by, why }).await
 }
 
@@ -157,7 +163,7 @@ async fn change(
 ) -> Result<(StatusCode, Json<ChangeBody>), Problem> {
     let warehouse = &context.settings.stock.warehouse;
     let item = item_id(item);
-    let id = request_id(headers)?;
+    let RequestId { key: given, id } = request_id(headers)?;
     let NewChange { kind, quantity, by, why } = new;
     let value = ChangeStock { warehouse: warehouse.clone(), item_id: item, kind, quantity, by, why };
     if let Some(problem) = check(&value) {
@@ -168,9 +174,10 @@ async fn change(
     // A repeated request is not sent again.
     if context.view.entity::<Inventory>(&key).await?.is_none() {
         let request = Request { kind: CHANGE, warehouse, subject: &value.item_id, id: &id, value: &value };
-        send(context, headers, request).await?;
+        send(context, headers, request).await.map_err(|problem| problem.repeatable(&given))?;
     }
-    let made = wait_for(context, &key, |found| found.change().cloned()).await?;
+    let made = wait_for(context, &key, |found| found.change().cloned()).await;
+    let made = made.map_err(|problem| problem.repeatable(&given))?;
     if !is_same(&made, &value) {
         return Err(Problem::unprocessable("This Idempotency-Key was used for another change."));
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use common::http::{Problem, idempotency_key, parameter, trace_of};
+use common::http::{Caller, Problem, idempotency_key, parameter, trace_of};
 use common::ids;
 use common::messages::{Outgoing, header};
 use common::service::Context;
@@ -29,12 +29,24 @@ pub(super) fn parse_limit(value: Option<&str>) -> Result<usize, Problem> {
     Ok(limit.unwrap_or(DEFAULT_LIMIT))
 }
 
-/// The id of a request: derived from its `Idempotency-Key`, or a new one.
-pub(super) fn request_id(headers: &HeaderMap) -> Result<String, Problem> {
-    Ok(match idempotency_key(headers)? {
-        Some(key) => ids::derive(&["inventory request", &key]).to_string(),
-        None => Uuid::new_v4().to_string(),
-    })
+/// The identity of a request.
+pub(super) struct RequestId {
+    /// Its `Idempotency-Key`, or a new one.
+    pub key: String,
+    /// The id of its message, derived from the key.
+    pub id: String,
+}
+
+/// Reads the identity of a request, or makes one.
+pub(super) fn request_id(headers: &HeaderMap) -> Result<RequestId, Problem> {
+    let key = idempotency_key(headers)?.unwrap_or_else(|| Uuid::new_v4().to_string());
+    let id = ids::derive(&["inventory request", &key]).to_string();
+    Ok(RequestId { key, id })
+}
+
+/// The author of a request: the authenticated caller, or the one that the body names.
+pub(super) fn author(caller: &Caller, given: Option<String>) -> String {
+    caller.name().map(str::to_owned).or(given).unwrap_or_default()
 }
 
 /// The problem with invalid texts, given as pairs of JSON pointer and text; `None` if all are valid.
@@ -97,6 +109,23 @@ pub(super) async fn wait_for<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_author_is_the_authenticated_caller() {
+        let given = || Some("rui".to_owned());
+        assert_eq!(author(&Caller::operator("ana"), given()), "ana");
+        assert_eq!(author(&Caller::operator("ana"), None), "ana");
+        assert_eq!(author(&Caller::anyone(), given()), "rui");
+        assert!(check_texts(&[("/by", &author(&Caller::anyone(), None))]).is_some(), "somebody must be named");
+    }
+
+    #[test]
+    fn a_request_without_a_key_gets_one_with_which_it_can_be_repeated() {
+        let made = request_id(&HeaderMap::new()).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("idempotency-key", made.key.parse().unwrap());
+        assert_eq!(request_id(&headers).unwrap().id, made.id);
+    }
 
     #[test]
     fn all_invalid_texts_are_listed() {

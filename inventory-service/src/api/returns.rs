@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use common::http::{Body, PathId, Problem};
+use common::http::{Body, Caller, PathId, Problem};
 use common::ids::OrderId;
 use common::service::Context;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::requests::{Request, check_texts, request_id, send, wait_for};
+use crate::api::requests::{Request, RequestId, author, check_texts, request_id, send, wait_for};
 use crate::entity::returns::Receipt;
 use crate::entity::{Inventory, Line, Return, ReturnStatus, return_key};
 use crate::messages::{RETURN_RECEIVED, ReceiptStatus, ReturnReceived};
@@ -70,9 +70,9 @@ pub(super) async fn show(
 #[serde(deny_unknown_fields)]
 pub(super) struct Inspection {
     status: ReceiptStatus,
-    /// Who inspected them.
+    /// Who inspected them. Required without authentication; with it, the caller is recorded.
     #[schema(min_length = 1, max_length = 200)]
-    by: String,
+    by: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
     why: String,
 }
@@ -87,12 +87,15 @@ pub(super) struct Inspection {
 pub(super) async fn receive(
     State(context): State<Context<Settings>>,
     PathId(id): PathId,
+    caller: Caller,
     headers: HeaderMap,
     Body(Inspection { status, by, why }): Body<Inspection>,
 ) -> Result<Json<ReturnBody>, Problem> {
+    let by = author(&caller, by);
     if let Some(problem) = check_texts(&[("/by", &by), ("/why", &why)]) {
         return Err(problem);
     }
+    let RequestId { key, id: request } = request_id(&headers)?;
     let known = find(&context, id).await?;
     if is_expected(&known) {
         let value = ReturnReceived { return_id: id.0, status, by, why };
@@ -100,13 +103,13 @@ pub(super) async fn receive(
             kind: RETURN_RECEIVED,
             warehouse: &known.warehouse,
             subject: &known.order_id,
-            id: &request_id(&headers)?,
+            id: &request,
             value: &value,
         };
-        send(&context, &headers, request).await?;
+        send(&context, &headers, request).await.map_err(|problem| problem.repeatable(&key))?;
     }
     let settled = |found: &Inventory| found.returned().filter(|known| !is_expected(known)).cloned();
-    let known = wait_for(&context, &return_key(id.0), settled).await?;
+    let known = wait_for(&context, &return_key(id.0), settled).await.map_err(|problem| problem.repeatable(&key))?;
     match &known.receipt {
         Some(receipt) if receipt.status == status => Ok(Json(known.into())),
         Some(_) => Err(Problem::conflict("The opposite result was recorded for this return before.")),

@@ -224,7 +224,7 @@ pub(super) async fn event(
         kind: SHIPMENT_EVENT,
         warehouse: &shipment.warehouse,
         subject: &shipment.order_id,
-        id: &request_id(&headers)?,
+        id: &request_id(&headers)?.id,
         value: &value,
     };
     send(&context, &headers, request).await?;

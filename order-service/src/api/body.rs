@@ -102,6 +102,9 @@ struct ReturnBody<'a> {
     #[schema(value_type = f64)]
     refund: Amount,
     why: &'a str,
+    /// The authenticated caller who requested it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
     #[schema(value_type = String, format = DateTime)]
     requested_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -194,6 +197,7 @@ fn returns(known: &Return) -> ReturnBody<'_> {
         items: known.items.iter().map(|pieces| PiecesBody { id: &pieces.id, quantity: pieces.quantity }).collect(),
         refund: Amount(known.refund_minor),
         why: &known.why,
+        by: known.by.as_deref(),
         requested_at: known.requested_at,
         ended_at: known.ended_at,
         reason: known.outcome_reason.as_deref(),

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use common::http::{Body, PathId, Problem, idempotency_key};
+use common::http::{Body, Caller, PathId, Problem, idempotency_key};
 use common::ids;
 use common::service::Context;
 use common::time::Timestamp;
@@ -84,21 +84,24 @@ impl ReturnItems {
 pub(super) async fn request_return(
     State(context): State<Context<Settings>>,
     PathId(id): PathId,
+    caller: Caller,
     headers: HeaderMap,
     Body(body): Body<ReturnItems>,
 ) -> Result<Response, Problem> {
     let settings = &context.settings;
-    let name = idempotency_key(&headers)?;
+    let name = idempotency_key(&headers)?.unwrap_or_else(|| Uuid::new_v4().to_string());
     let mut order = lookup::get(&context, id).await?;
-    let return_id = name.map_or_else(Uuid::now_v7, |name| ids::derive(&["return", &id.to_string(), &name]));
+    let return_id = ids::derive(&["return", &id.to_string(), &name]);
     if find(&order, return_id).is_none() {
         let items = body.pieces(&order)?;
         refund_for(&order, &items, Timestamp::now(), settings.returns.window).map_err(|why| conflict(&why))?;
         let why = reason(body.reason, settings.orders.max_text)?;
         tracing::info!(order_id = %id, %return_id, "a customer requests a return");
-        let value = RequestReturn { return_id, order_id: id, items: merged(items), why };
+        let by = caller.name().map(str::to_owned);
+        let value = RequestReturn { return_id, order_id: id, items: merged(items), why, by };
         let request = OrderRequest { order_id: id, headers: &headers, kind: RETURN, value: &value };
-        order = request.send(&context, move |order| find(order, return_id).is_some()).await?;
+        let sent = request.send(&context, move |order| find(order, return_id).is_some()).await;
+        order = sent.map_err(|problem| problem.repeatable(&name))?;
     }
     respond(&order, return_id)
 }

@@ -121,6 +121,9 @@ pub struct Return {
     pub items: Vec<Pieces>,
     pub refund_minor: i64,
     pub why: String,
+    /// The authenticated caller who requested it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     pub requested_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,

@@ -18,7 +18,7 @@ use crate::order::parts::{Pieces, Return, ReturnStatus};
 /// Records a return and announces it, which starts its saga. A return that is not possible is recorded as refused, so
 /// that the API can report it.
 pub(crate) fn request_return(ctx: &mut RuleContext<'_, '_>, request: RequestReturn) -> Result<(), Unreadable> {
-    let RequestReturn { return_id, order_id, items, why } = request;
+    let RequestReturn { return_id, order_id, items, why, by } = request;
     if items.iter().any(|pieces| pieces.quantity == 0) {
         return Err(Unreadable::Malformed("items.quantity: must be at least 1".to_owned()));
     }
@@ -34,6 +34,7 @@ pub(crate) fn request_return(ctx: &mut RuleContext<'_, '_>, request: RequestRetu
             items,
             refund_minor: 0,
             why,
+            by,
             requested_at: ctx.now,
             ended_at: None,
             outcome_reason: None,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use common::http::{Params, Problem, parameter};
 use common::ids::OrderId;
-use common::money::Amount;
+use common::money::{Currency, Decimal};
 use common::service::Context;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -54,12 +54,12 @@ struct AccountBody {
     /// ISO 4217.
     currency: String,
     #[schema(value_type = f64)]
-    debit: Amount,
+    debit: Decimal,
     #[schema(value_type = f64)]
-    credit: Amount,
+    credit: Decimal,
     /// Debit less credit.
     #[schema(value_type = f64)]
-    balance: Amount,
+    balance: Decimal,
 }
 
 /// An account.
@@ -91,9 +91,9 @@ struct PostingBody {
     account: String,
     currency: String,
     #[schema(value_type = f64)]
-    debit: Amount,
+    debit: Decimal,
     #[schema(value_type = f64)]
-    credit: Amount,
+    credit: Decimal,
 }
 
 /// Returns the accounts, and a page of their postings.
@@ -138,16 +138,20 @@ fn balanced(totals: &[AccountTotal]) -> bool {
 impl AccountBody {
     fn of(total: AccountTotal) -> Self {
         let AccountTotal { currency, account, debit_minor, credit_minor } = total;
-        let balance = Amount(debit_minor - credit_minor);
-        Self { account, currency, debit: Amount(debit_minor), credit: Amount(credit_minor), balance }
+        let digits = Currency::digits_of(&currency);
+        let amount = |minor| Decimal::new(minor, digits);
+        let debit = amount(debit_minor);
+        let credit = amount(credit_minor);
+        Self { account, currency, debit, credit, balance: amount(debit_minor - credit_minor) }
     }
 }
 
 impl PostingBody {
     fn of(posting: PostingRow) -> Self {
         let PostingRow { order_id, entry, what, at, account, currency, debit_minor, credit_minor, line: _ } = posting;
-        let debit = Amount(debit_minor);
-        let credit = Amount(credit_minor);
+        let digits = Currency::digits_of(&currency);
+        let debit = Decimal::new(debit_minor, digits);
+        let credit = Decimal::new(credit_minor, digits);
         Self { order_id, entry, what, at, account, currency, debit, credit }
     }
 }

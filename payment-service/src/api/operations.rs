@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use common::http::{PathId, Problem};
 use common::ids::{self, OrderId};
-use common::money::Amount;
+use common::money::Decimal;
 use common::service::Context;
 use common::topics;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::query::find;
 use super::representation::PaymentBody;
-use super::requests::{OptionalBody, event, request_id, send, send_command, text, wait};
+use super::requests::{OptionalBody, event, minor, request_id, send, send_command, text, wait};
 use crate::entity::Payment;
 use crate::entity::status::Status;
 use crate::messages::{OperatorAction, PAYMENT_RESULT, PaymentResult, Verdict};
@@ -39,7 +39,7 @@ pub(super) struct ReasonBody {
 pub(super) struct CaptureBody {
     /// The amount to capture; the whole price if it is missing.
     #[schema(value_type = Option<f64>)]
-    amount: Option<Amount>,
+    amount: Option<Decimal>,
 }
 
 /// Approves a payment with the manual provider, or authorizes it if it has manual capture. Returns the changed payment.
@@ -124,12 +124,14 @@ pub(super) async fn capture(
         return Err(too_late("captured", &payment.status));
     }
     let price = payment.price().map_or(0, |price| price.amount_minor);
-    if let Some(Amount(amount)) = amount.filter(|amount| !(1..=price).contains(&amount.0)) {
-        let allowed = format!("must be from 0.01 to {}, the authorized amount", Amount(price));
-        return Err(Problem::unprocessable(format!("{} can't be captured.", Amount(amount))).at("/amount", allowed));
+    let amount_minor = amount.map(|amount| minor(&payment, amount)).transpose()?;
+    if let Some(amount) = amount_minor.filter(|amount| !(1..=price).contains(amount)) {
+        let allowed = format!("must be from {} to {}, the authorized amount", payment.money(1), payment.money(price));
+        let problem = Problem::unprocessable(format!("{} can't be captured.", payment.money(amount)));
+        return Err(problem.at("/amount", allowed));
     }
     let before = payment.capture.calls;
-    let action = OperatorAction::Capture { amount_minor: amount.map(|amount| amount.0) };
+    let action = OperatorAction::Capture { amount_minor };
     send_command(&context, order, action, &headers).await?;
     let ended = move |payment: &Payment| {
         payment.capture.calls > before && !matches!(payment.status, Status::Capturing { .. })

@@ -6,15 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use common::http::{Body, PathId, Problem};
-use common::money::Amount;
+use common::http::{Body, Caller, PathId, Problem};
+use common::money::Decimal;
 use common::service::Context;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::query::find;
 use super::representation::RefundBody;
-use super::requests::{request_id, send_command, text, wait_at_most};
+use super::requests::{minor, request_id, send_command, text, wait_at_most};
 use crate::entity::Payment;
 use crate::entity::partial_refund::PartialRefund;
 use crate::messages::OperatorAction;
@@ -33,7 +33,7 @@ pub(super) struct RefundRequestBody {
     id: Option<String>,
     /// The amount; the rest of the payment if it is missing.
     #[schema(value_type = Option<f64>)]
-    amount: Option<Amount>,
+    amount: Option<Decimal>,
     /// The reason.
     #[schema(min_length = 1, max_length = 200)]
     reason: String,
@@ -47,10 +47,13 @@ pub(super) struct RefundRequestBody {
         (status = 200, body = RefundBody, description = "It was refunded before."),
         (status = 202, body = RefundBody, description = "The provider is being asked."),
         (status = 404, description = "There is no payment for this order."),
-        (status = 409, description = "It can't be refunded.")))]
+        (status = 409, description = "It can't be refunded."),
+        (status = 503, description = "The outcome is unknown. `refundId` is the refund's id: with it, the request can be \
+            sent again, and refunds once.")))]
 pub(super) async fn refund(
     State(context): State<Context<Settings>>,
     PathId(order): PathId,
+    caller: Caller,
     headers: HeaderMap,
     Body(body): Body<RefundRequestBody>,
 ) -> Result<Response, Problem> {
@@ -60,17 +63,18 @@ pub(super) async fn refund(
         Some(id) => text("/id", id)?,
         None => request_id(&headers)?,
     };
-    let amount_minor = body.amount.map(|amount| amount.0);
+    let amount_minor = body.amount.map(|amount| minor(&payment, amount)).transpose()?;
     let known = payment.partial_refunds.get(&id).filter(|part| part.is_done());
     if let Some(known) = known.filter(|known| amount_minor.is_none_or(|amount| amount == known.amount_minor)) {
-        return Ok((StatusCode::OK, Json(RefundBody::of(known))).into_response());
+        return Ok((StatusCode::OK, Json(RefundBody::of(&payment, known))).into_response());
     }
     if amount_minor.is_some_and(|amount| amount <= 0) {
         return Err(Problem::unprocessable("That can't be refunded.").at("/amount", "must be more than 0"));
     }
     let refused_before = payment.partial_refunds.refused;
-    let action = OperatorAction::Refund { refund_id: id.clone(), amount_minor, reason };
-    send_command(&context, order, action, &headers).await?;
+    let by = caller.name().map(str::to_owned);
+    let action = OperatorAction::Refund { refund_id: id.clone(), amount_minor, reason, by };
+    send_command(&context, order, action, &headers).await.map_err(|problem| named(problem, &id))?;
     let sought = id.clone();
     let settled = move |payment: &Payment| {
         let part = payment.partial_refunds.get(&sought);
@@ -79,24 +83,48 @@ pub(super) async fn refund(
             || part.is_some_and(PartialRefund::is_done)
             || amount_minor.is_some_and(other)
     };
-    let payment = match wait_at_most(&context, order, REFUND_TIMEOUT, settled).await? {
+    let changed =
+        wait_at_most(&context, order, REFUND_TIMEOUT, settled).await.map_err(|problem| named(problem, &id))?;
+    let payment = match changed {
         Some(payment) => payment,
-        None => find(&context, order).await?,
+        None => find(&context, order).await.map_err(|problem| named(problem, &id))?,
     };
     answer(&payment, &id, amount_minor)
 }
 
+/// A problem whose outcome is unknown, with the refund's id: with it, the request can be sent again and refunds once.
+fn named(problem: Problem, id: &str) -> Problem {
+    let detail = format!("{} The refund's id is {id}: send the request again with it.", problem.detail());
+    Problem::of(problem.status(), detail).with("refundId", id)
+}
+
 /// The response to a request for a refund, from the state of the payment.
 fn answer(payment: &Payment, id: &str, amount_minor: Option<i64>) -> Result<Response, Problem> {
-    let missing = || Problem::unavailable("The refund had no effect yet. Read the payment, or try again.");
+    let missing = || named(Problem::unavailable("The refund had no effect yet."), id);
     let part = payment.partial_refunds.get(id).ok_or_else(missing)?;
     if let Some(amount) = amount_minor.filter(|amount| *amount != part.amount_minor) {
-        let other = Amount(part.amount_minor);
-        return Err(Problem::conflict(format!("Refund {id} is of {other}, not of {}.", Amount(amount))));
+        let other = payment.money(part.amount_minor);
+        return Err(Problem::conflict(format!("Refund {id} is of {other}, not of {}.", payment.money(amount))));
     }
     match part.refusal() {
         Some(why) => Err(Problem::conflict(format!("It can't be refunded: {why}."))),
-        None if part.is_done() => Ok((StatusCode::CREATED, Json(RefundBody::of(part))).into_response()),
-        None => Ok((StatusCode::ACCEPTED, Json(RefundBody::of(part))).into_response()),
+        None if part.is_done() => Ok((StatusCode::CREATED, Json(RefundBody::of(payment, part))).into_response()),
+        None => Ok((StatusCode::ACCEPTED, Json(RefundBody::of(payment, part))).into_response()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::fixture::Fixture;
+
+    #[test]
+    fn a_refund_without_an_effect_is_answered_with_its_id() {
+        let fixture = Fixture::approved();
+        let problem = answer(fixture.payment(), "the-made-id", None).unwrap_err();
+        assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let json = serde_json::to_value(&problem).unwrap();
+        assert_eq!(json["refundId"], "the-made-id");
+        assert!(problem.detail().contains("the-made-id"), "{}", problem.detail());
     }
 }

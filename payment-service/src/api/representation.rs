@@ -1,6 +1,6 @@
 //! Payments, refunds and providers as JSON, with their descriptions.
 
-use common::money::Amount;
+use common::money::Decimal;
 use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,16 +45,16 @@ pub(super) struct PaymentBody {
     /// The price.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>, example = 10.50)]
-    amount: Option<Amount>,
+    amount: Option<Decimal>,
     /// ISO 4217.
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<String>,
     /// The captured amount.
     #[schema(value_type = f64)]
-    captured: Amount,
+    captured: Decimal,
     /// The refunded part of the captured amount.
     #[schema(value_type = f64)]
-    refunded: Amount,
+    refunded: Decimal,
     /// When the money is taken.
     #[schema(value_type = CaptureName)]
     capture: Capture,
@@ -125,10 +125,10 @@ impl PaymentBody {
             order_id: payment.order.to_string(),
             payment_id: payment.id(),
             status: payment.status.name(),
-            amount: payment.price().map(|price| Amount(price.amount_minor)),
+            amount: payment.price().map(|price| payment.money(price.amount_minor)),
             currency: payment.price().map(|price| price.currency.clone()),
-            captured: Amount(payment.captured_minor()),
-            refunded: Amount(payment.refunded_minor()),
+            captured: payment.money(payment.captured_minor()),
+            refunded: payment.money(payment.refunded_minor()),
             capture: payment.capture_mode(),
             provider: payment.provider.kind,
             reference: payment.provider.reference.clone(),
@@ -139,7 +139,7 @@ impl PaymentBody {
     }
 
     pub(super) fn full(payment: &Payment) -> Self {
-        let refunds = payment.partial_refunds.list.iter().map(RefundBody::of).collect();
+        let refunds = payment.partial_refunds.list.iter().map(|part| RefundBody::of(payment, part)).collect();
         let history = payment.history.iter().map(EventBody::of).collect();
         Self { refunds: Some(refunds), history: Some(history), ..Self::in_list(payment) }
     }
@@ -159,13 +159,16 @@ pub(super) struct PaymentPage {
 #[schema(as = Refund)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RefundBody {
-    /// The id chosen by the caller.
+    /// The id, chosen by the caller or by the service.
     id: String,
     #[schema(value_type = f64)]
-    amount: Amount,
+    amount: Decimal,
     /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The authenticated caller who requested it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
     #[schema(value_type = RefundStatus)]
     status: &'static str,
     /// Why it was refused.
@@ -191,7 +194,7 @@ enum RefundStatus {
 }
 
 impl RefundBody {
-    pub(super) fn of(part: &PartialRefund) -> Self {
+    pub(super) fn of(payment: &Payment, part: &PartialRefund) -> Self {
         let (status, detail) = match &part.state {
             PartState::Refunding { .. } => ("refunding", None),
             PartState::Refunded { .. } => ("refunded", None),
@@ -199,8 +202,9 @@ impl RefundBody {
         };
         Self {
             id: part.id.clone(),
-            amount: Amount(part.amount_minor),
+            amount: payment.money(part.amount_minor),
             reason: part.reason.clone(),
+            by: part.by.clone(),
             status,
             detail,
             at: part.at,

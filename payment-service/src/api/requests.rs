@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use common::http::{Body, Problem, trace_of};
 use common::ids::OrderId;
 use common::messages::{Outgoing, header};
+use common::money::Decimal;
 use common::service::Context;
 use common::time::Timestamp;
 use common::topics;
@@ -95,6 +96,12 @@ pub(super) async fn wait(
         let waited = EFFECT_TIMEOUT.as_secs();
         Problem::unavailable(format!("The request had no effect within {waited} s. Read the payment, or try again."))
     })
+}
+
+/// The `amount` of the body in minor units of the payment's currency.
+pub(super) fn minor(payment: &Payment, amount: Decimal) -> Result<i64, Problem> {
+    let invalid = |why: String| Problem::unprocessable("The request is invalid: see errors.").at("/amount", why);
+    amount.minor(payment.digits()).map_err(invalid)
 }
 
 /// Checks a text of the body at `pointer`.

@@ -18,6 +18,9 @@ pub struct PartialRefund {
     /// The reason given by the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The authenticated caller who requested it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// When it was requested.
     pub at: Timestamp,
     /// Its state.

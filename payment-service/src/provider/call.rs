@@ -96,6 +96,8 @@ pub struct Refund {
     pub provider: ProviderKind,
     /// The amount; `None` is the whole payment, whose amount is unknown if it was never requested.
     pub amount: Option<Amount>,
+    /// The currency (ISO 4217); empty if the payment was never requested.
+    pub currency: String,
     /// The provider's id of the payment, if it is known.
     pub reference: Option<String>,
     /// The number of the call for this refund: 1, 2, ...

@@ -3,6 +3,7 @@
 //! charged twice, whichever answer was lost. HTTP is in `client`, events that Stripe sends in `webhook`.
 
 mod client;
+mod currency;
 mod objects;
 #[cfg(test)]
 mod tests;
@@ -41,7 +42,7 @@ impl Stripe {
     /// Creates the intent, or returns the one created before: key and body are the same each time.
     async fn create(&self, charge: &Charge) -> Result<Intent, Fault> {
         let order = charge.order.to_string();
-        let amount = charge.amount.0.to_string();
+        let amount = amount(charge.amount, &charge.currency)?;
         let form = [
             ("amount", amount.as_str()),
             ("currency", &charge.currency.to_ascii_lowercase()),
@@ -109,6 +110,12 @@ impl Stripe {
     }
 }
 
+/// The amount in Stripe's units.
+fn amount(amount: Amount, currency: &str) -> Result<String, Fault> {
+    let units = currency::to_stripe(amount.0, currency);
+    units.map(|units| units.to_string()).map_err(|why| Fault::Other(ProviderError::Refused(why)))
+}
+
 impl PaymentProvider for Stripe {
     async fn request(&self, charge: &Charge) -> Result<Accepted, ProviderError> {
         let intent = self.create(charge).await?;
@@ -126,8 +133,9 @@ impl PaymentProvider for Stripe {
         self.confirm(charge, method).await
     }
 
-    async fn capture(&self, charge: &Charge, amount: Amount) -> Result<(), ProviderError> {
-        let intent = self.change(charge, "capture", &[("amount_to_capture", &amount.0.to_string())]).await?;
+    async fn capture(&self, charge: &Charge, captured: Amount) -> Result<(), ProviderError> {
+        let intent =
+            self.change(charge, "capture", &[("amount_to_capture", &amount(captured, &charge.currency)?)]).await?;
         match intent.status.as_str() {
             "succeeded" => Ok(()),
             other => Err(ProviderError::Refused(format!("Stripe can't capture the payment: it is '{other}'"))),
@@ -140,12 +148,11 @@ impl PaymentProvider for Stripe {
     }
 
     async fn refund(&self, refund: &Refund) -> Result<(), ProviderError> {
-        let reference = refund.reference.as_ref().or(Some(&refund.payment_id).filter(|id| id.starts_with("pi_")));
-        let Some(reference) = reference else {
+        let Some(reference) = &refund.reference else {
             return Err(ProviderError::Refused("Stripe's id of the payment is not known".to_owned()));
         };
         let order = refund.order.to_string();
-        let amount = refund.amount.map(|amount| amount.0.to_string());
+        let amount = refund.amount.map(|part| amount(part, &refund.currency)).transpose()?;
         let mut form = vec![
             ("payment_intent", reference.as_str()),
             ("metadata[order_id]", &order),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use common::messages::{Headers, Outgoing, Reply};
-use common::money::Amount;
 use common::time::Timestamp;
 
 use super::replies::Failure;
@@ -58,13 +57,13 @@ impl Payment {
                 let price = self.price().map_or(0, |price| price.amount_minor);
                 let amount = amount_minor.unwrap_or(price);
                 if !(1..=price).contains(&amount) {
-                    let detail = format!("from 0.01 to {} can be captured", Amount(price));
+                    let detail = format!("from {} to {} can be captured", self.money(1), self.money(price));
                     return Some(Reply::refused("capture_amount", detail));
                 }
                 self.capture.amount_minor = Some(amount);
                 self.capture.calls += 1;
                 self.waiting = waiting;
-                self.set_status(Status::Capturing { due: now }, now, format!("{} to be captured", Amount(amount)));
+                self.set_status(Status::Capturing { due: now }, now, format!("{} to be captured", self.money(amount)));
                 None
             }
             Status::Capturing { .. } => {

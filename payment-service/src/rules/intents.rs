@@ -113,6 +113,7 @@ impl Payment {
             payment_id,
             provider: self.provider.kind,
             amount: self.left_of(self.approvals.refunded).map(Amount),
+            currency: self.currency(),
             reference: self.provider.reference.clone(),
             call: self.approvals.refund_calls,
             trace: self.trace.clone(),
@@ -129,12 +130,17 @@ impl Payment {
             payment_id,
             provider: self.provider.kind,
             amount: Some(Amount(part.amount_minor)),
+            currency: self.currency(),
             reference: self.provider.reference.clone(),
             call: part.calls,
             trace: self.trace.clone(),
         };
         let id = format!("{}/part/{}/{}", self.order, refund.refund_id, part.calls);
         Some(Intent { id, due, what: ProviderCall::Refund(refund) })
+    }
+
+    pub(super) fn currency(&self) -> String {
+        self.price().map(|price| price.currency.clone()).unwrap_or_default()
     }
 
     fn charge(&self) -> Option<Charge> {

@@ -2,7 +2,7 @@
 //! provider is called again until it answers.
 
 use common::messages::{Headers, Outgoing, Reply};
-use common::money::Amount;
+use common::money::Decimal;
 use common::time::Timestamp;
 
 use super::replies::{Failure, failed, part_refunded, pause};
@@ -29,6 +29,8 @@ pub struct PartialRefundRequest {
     pub amount_minor: Option<i64>,
     /// The reason.
     pub reason: Option<String>,
+    /// The authenticated caller, for a request by HTTP.
+    pub by: Option<String>,
     /// The requester.
     pub requester: Requester,
 }
@@ -57,9 +59,10 @@ impl Payment {
         waiting: Option<Headers>,
         now: Timestamp,
     ) -> Option<Reply> {
+        let digits = self.digits();
         if let Some(part) = self.partial_refunds.list.iter_mut().find(|part| part.id == request.id) {
             if part.counts() {
-                return refund_again(part, &request, waiting);
+                return refund_again(part, digits, &request, waiting);
             }
             if request.requester == Requester::SagaStep
                 && let PartState::Refused { reason, detail } = &part.state
@@ -69,7 +72,7 @@ impl Payment {
         }
         let amount_minor = request.amount_minor.unwrap_or_else(|| self.refundable_minor());
         let Some(Refusal { reason, detail }) = self.refusal_of(amount_minor, request.requester) else {
-            self.history.note(now, format!("{} of it to be refunded ({})", Amount(amount_minor), cut(&request.id)));
+            self.history.note(now, format!("{} of it to be refunded ({})", self.money(amount_minor), cut(&request.id)));
             self.add_part(request, amount_minor, PartState::Refunding { due: now }, waiting, now);
             return None;
         };
@@ -84,7 +87,7 @@ impl Payment {
         let left = self.refundable_minor();
         let parts = self.partial_refunds.counted().count();
         let too_many = |most| format!("a payment has at most {most} partial refunds");
-        let too_large = || format!("at most {} can still be refunded", Amount(left));
+        let too_large = || format!("at most {} can still be refunded", self.money(left));
         let refunded = matches!(self.status, Status::Refunding { .. } | Status::Refunded);
         let (reason, detail) = match requester {
             Requester::SagaStep if refunded => ("more_than_paid", too_large()),
@@ -114,9 +117,10 @@ impl Payment {
         waiting: Option<Headers>,
         at: Timestamp,
     ) {
-        let PartialRefundRequest { id, reason, .. } = request;
+        let PartialRefundRequest { id, reason, by, .. } = request;
         let reason = reason.map(|reason| cut(&reason).to_owned());
-        self.partial_refunds.add(PartialRefund { id, amount_minor, reason, at, state, calls: 1, waiting });
+        let by = by.map(|by| cut(&by).to_owned());
+        self.partial_refunds.add(PartialRefund { id, amount_minor, reason, by, at, state, calls: 1, waiting });
     }
 
     /// The partial refund with this provider's id, if it waits for this call.
@@ -136,11 +140,12 @@ impl Payment {
 
     /// The provider made a partial refund.
     pub fn part_refunded(&mut self, refund_id: &str, call: u32, now: Timestamp) -> Vec<Outgoing> {
+        let digits = self.digits();
         let Some(part) = self.awaited_part(refund_id, call) else { return Vec::new() };
         part.state = PartState::Refunded { at: now };
         let reply = part_refunded(part);
         let waiting = part.waiting.take();
-        let what = format!("{} of it refunded ({})", Amount(part.amount_minor), cut(&part.id));
+        let what = format!("{} of it refunded ({})", Decimal::new(part.amount_minor, digits), cut(&part.id));
         self.history.note(now, what);
         let reply = waiting.map(|waiting| self.reply_to(&waiting, &reply, now));
         let whole = self.left_of(0) == Some(0) && self.approvals.refunded == 0 && !self.partial_refunds.any_underway();
@@ -183,9 +188,14 @@ impl Payment {
 }
 
 /// A repeated request for a partial refund that is made or under way.
-fn refund_again(part: &mut PartialRefund, request: &PartialRefundRequest, waiting: Option<Headers>) -> Option<Reply> {
+fn refund_again(
+    part: &mut PartialRefund,
+    digits: u32,
+    request: &PartialRefundRequest,
+    waiting: Option<Headers>,
+) -> Option<Reply> {
     if request.amount_minor.is_some_and(|amount| amount != part.amount_minor) {
-        let detail = format!("refund {} was requested with {}", part.id, Amount(part.amount_minor));
+        let detail = format!("refund {} was requested with {}", part.id, Decimal::new(part.amount_minor, digits));
         return Some(Reply::refused("refund_id_reused", detail));
     }
     if part.is_done() {

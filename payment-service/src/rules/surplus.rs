@@ -41,6 +41,7 @@ impl Payment {
             payment_id: charge.approval.payment_id.clone().unwrap_or_else(|| self.id()),
             provider: self.provider.kind,
             amount: self.price().map(|price| Amount(price.amount_minor)),
+            currency: self.currency(),
             // Only an operator reports such charges; the provider's id of them is not known.
             reference: None,
             call: charge.calls,

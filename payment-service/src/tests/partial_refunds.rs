@@ -189,3 +189,12 @@ fn the_ledger_follows_the_payment_and_debits_equal_credits() {
     fixture.provider_answered("refund", 2, "refunded");
     assert_eq!(balances(&fixture), [0, 0, -2100, 2100]);
 }
+
+#[test]
+fn a_refund_by_http_records_the_authenticated_caller() {
+    let mut fixture = Fixture::approved();
+    let value = json!({ "orderId": order(), "action": "refund", "refundId": "r1", "amountMinor": 50, "by": "ana" });
+    let message = fixture.message(topics::PAYMENT_COMMANDS, &[(header::TYPE, "payment.asked")], &value.to_string());
+    assert_eq!(fixture.decide(Trigger::Message(&message)), []);
+    assert_eq!(fixture.payment().partial_refunds.get("r1").unwrap().by.as_deref(), Some("ana"));
+}

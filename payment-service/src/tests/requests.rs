@@ -174,3 +174,30 @@ fn a_state_of_an_older_release_is_still_read() {
     let payment: Payment = serde_json::from_value(old).unwrap();
     assert_eq!((payment.status.name(), payment.captured_minor(), payment.postings().len()), ("approved", 1050, 4));
 }
+
+#[test]
+fn a_request_in_an_unknown_currency_or_of_less_than_nothing_is_refused() {
+    for (amount, currency, why) in [
+        (1050, "XXX", "unknown_currency"),
+        (1050, "brl", "unknown_currency"),
+        (1050, "", "unknown_currency"),
+        (-1, "BRL", "negative_amount"),
+    ] {
+        let mut fixture = Fixture::new();
+        let value = json!({ "orderId": order(), "amountMinor": amount, "currency": currency });
+        assert_eq!(refused(&reply(&fixture.saga_command("payment.request", "request-payment", &value))), why);
+        assert_eq!(fixture.status(), "none");
+    }
+}
+
+#[test]
+fn amounts_have_the_digits_of_the_currency() {
+    let mut fixture = Fixture::new();
+    let value = json!({ "orderId": order(), "amountMinor": 500, "currency": "JPY" });
+    fixture.saga_command("payment.request", "request-payment", &value);
+    fixture.provider_answered("request", 1, "accepted");
+    fixture.result("approved");
+    assert_eq!(fixture.payment().money(fixture.payment().captured_minor()).to_string(), "500");
+    fixture.refund_part("r1", Some(50));
+    assert_eq!(fixture.last_event(), "50 of it to be refunded (r1)");
+}

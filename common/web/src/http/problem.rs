@@ -84,6 +84,19 @@ impl Problem {
         self
     }
 
+    /// Of a problem whose outcome is unknown: names the `Idempotency-Key` with which the same request can be sent again
+    /// and takes effect once. Other problems are unchanged.
+    #[must_use]
+    pub fn repeatable(mut self, key: &str) -> Self {
+        if self.status != StatusCode::SERVICE_UNAVAILABLE {
+            return self;
+        }
+        let detail =
+            format!("{} Sent again with the header Idempotency-Key: {key}, it takes effect once.", self.detail);
+        self.detail = Cow::Owned(detail);
+        self.with("idempotencyKey", key)
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -116,6 +129,14 @@ impl IntoResponse for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_problem_with_an_unknown_outcome_names_the_key_to_repeat_it() {
+        let problem = Problem::unavailable("No answer.").repeatable("k-1");
+        assert!(problem.detail().ends_with("Idempotency-Key: k-1, it takes effect once."), "{}", problem.detail());
+        assert_eq!(serde_json::to_value(&problem).unwrap()["idempotencyKey"], "k-1");
+        assert_eq!(Problem::conflict("no").repeatable("k-1"), Problem::conflict("no"));
+    }
 
     #[test]
     fn a_problem_is_the_json_of_rfc_9457() {

@@ -18,8 +18,13 @@ fn end_return(shop: &mut Shop, order: OrderId, id: Uuid, status: &str) -> Value 
 fn a_return_starts_its_own_saga_once() {
     let (mut shop, order) = Shop::with_fulfilled_order();
     let first = shop.request_return(order, &[("day", 1)]);
-    let again =
-        RequestReturn { return_id: first.id, order_id: order, items: pieces(&[("tent", 1)]), why: String::new() };
+    let again = RequestReturn {
+        return_id: first.id,
+        order_id: order,
+        items: pieces(&[("tent", 1)]),
+        why: String::new(),
+        by: None,
+    };
     shop.request(RETURN, order, &serde_json::to_value(&again).unwrap());
     let events = shop.sent_of(RETURN_REQUESTED);
     assert_eq!(events.len(), 1);

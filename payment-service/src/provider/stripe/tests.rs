@@ -35,7 +35,9 @@ fn charge() -> Charge {
 fn refund() -> Refund {
     let Charge { order, payment_id, provider, reference, .. } = charge();
     let amount = Some(Amount(300));
-    Refund { order, payment_id, refund_id: "the-refund".to_owned(), provider, amount, reference, call: 1, trace: None }
+    let refund_id = "the-refund".to_owned();
+    let currency = "BRL".to_owned();
+    Refund { order, payment_id, refund_id, provider, amount, currency, reference, call: 1, trace: None }
 }
 
 fn stripe(script: &Script) -> Stripe {
@@ -210,6 +212,31 @@ async fn a_refund_has_its_own_key_and_what_is_refunded_already_is_done() {
     let received = &script.received()[0];
     assert_eq!((received.line.as_str(), received.key.as_deref()), ("POST /v1/refunds", Some("the-refund")));
     assert!(received.body.contains("payment_intent=pi_1") && received.body.contains("amount=300"), "{}", received.body);
+}
+
+#[tokio::test]
+async fn a_refund_needs_the_id_that_stripe_gave() {
+    let script = Script::play([]).await;
+    let unknown = Refund { reference: None, payment_id: "pi_SOMEBODY".to_owned(), ..refund() };
+    assert!(matches!(stripe(&script).refund(&unknown).await, Err(ProviderError::Refused(_))));
+    assert!(script.received().is_empty());
+}
+
+#[tokio::test]
+async fn amounts_are_in_stripes_units_of_the_currency() {
+    let made = Answer::Json(200, json!({ "id": "re_1", "status": "succeeded" }));
+    let script = Script::play([ok("requires_payment_method"), ok("succeeded"), made]).await;
+    let stripe = stripe(&script);
+    let charge = Charge { currency: "ISK".to_owned(), amount: Amount(500), ..charge() };
+    stripe.request(&charge).await.unwrap();
+    stripe.capture(&charge, Amount(400)).await.unwrap();
+    stripe.refund(&Refund { currency: "ISK".to_owned(), amount: Some(Amount(3)), ..refund() }).await.unwrap();
+    let bodies: Vec<String> = script.received().into_iter().map(|received| received.body).collect();
+    for (body, part) in bodies.iter().zip(["amount=50000&currency=isk", "amount_to_capture=40000", "amount=300"]) {
+        assert!(body.contains(part), "{part}: {body}");
+    }
+    let charge = Charge { currency: "KWD".to_owned(), amount: Amount(1234), ..charge };
+    assert!(matches!(stripe.request(&charge).await, Err(ProviderError::Refused(_))));
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;
 
+use super::currency::from_stripe;
 use super::objects::Intent;
 use crate::messages::{PROVIDER_EVENT, ProviderEvent};
 use crate::text::cut;
@@ -141,13 +142,14 @@ pub fn read(body: &[u8], api_key: &Secret) -> Result<Received, serde_json::Error
         return Ok(Received::Foreign(format!("it is about the connected account {}", cut(account))));
     }
     let Intent { id, amount, currency, .. } = Intent::deserialize(&event.data.object)?;
+    let amount_minor = amount.zip(currency.as_deref()).and_then(|(amount, currency)| from_stripe(amount, currency));
     Ok(Received::Change(ProviderEvent {
         order_id,
         event: cut(&event.id).to_owned(),
         kind: event.kind,
         payment_id: cut(payment_id).to_owned(),
         reference: cut(&id).to_owned(),
-        amount_minor: amount,
+        amount_minor,
         currency: currency.map(|currency| cut(&currency).to_owned()),
     }))
 }
