@@ -252,7 +252,7 @@ impl ProviderAnswered {
     }
 }
 
-/// `payment.provider-event`: the provider reported by itself that a payment changed. It is a hint: the provider is asked.
+/// `payment.provider-event`: the provider reported by itself that a payment changed. A hint: the provider is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderEvent {

@@ -22,6 +22,7 @@ mod statistics;
 mod stock;
 mod stripe;
 mod stripe_mock;
+mod stripe_results;
 mod topics;
 mod two_instances;
 mod unreadable;
@@ -189,7 +190,8 @@ fn main() -> ExitCode {
 fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     let first: [Group; 1] = [(simulated()?, SIMULATED)];
-    let computed: [Group; 2] = [(by_stripe()?, &[stripe::ALL]), (edge::options()?, &[edge::ALL, perimeter::ALL])];
+    let by_stripe: Group = (by_stripe()?, &[stripe::ALL, stripe_results::ALL]);
+    let computed: [Group; 2] = [by_stripe, (edge::options()?, &[edge::ALL, perimeter::ALL])];
     for (options, modules) in first.into_iter().chain(GROUPS).chain(computed) {
         let scenarios = modules.iter().copied().flatten().copied();
         let checked = ![OPENAPI.name, HOSTILE.name, UNREADABLE.name, TOPICS.name].contains(&options.name);

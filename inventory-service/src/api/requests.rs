@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(author(&Caller::operator("ana"), given()), "ana");
         assert_eq!(author(&Caller::operator("ana"), None), "ana");
         assert_eq!(author(&Caller::anyone(), given()), "rui");
-        assert!(check_texts(&[("/by", &author(&Caller::anyone(), None))]).is_some(), "somebody must be named");
+        assert!(check_texts(&[("/by", &author(&Caller::anyone(), None))]).is_some(), "a name is required");
     }
 
     #[test]

@@ -48,8 +48,8 @@ pub(super) struct RefundRequestBody {
         (status = 202, body = RefundBody, description = "The provider is being asked."),
         (status = 404, description = "There is no payment for this order."),
         (status = 409, description = "It can't be refunded."),
-        (status = 503, description = "The outcome is unknown. `refundId` is the refund's id: with it, the request can be \
-            sent again, and refunds once.")))]
+        (status = 503, description = "The outcome is unknown. `refundId` is the refund's id: sent again with it, the \
+            request refunds once.")))]
 pub(super) async fn refund(
     State(context): State<Context<Settings>>,
     PathId(order): PathId,

@@ -18,7 +18,7 @@ pub struct Approval {
     /// The payment's id in that message; an operator may omit it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<String>,
-    /// The provider's id of the payment in that message. Only in older records, and not used: it came from outside.
+    /// The provider's id in that message. Only in older records, and not used: it came from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     /// When it was received; `None` in older records.

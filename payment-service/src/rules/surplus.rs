@@ -20,7 +20,7 @@ impl Payment {
         if self.surplus.add(SurplusCharge { approval, due: now, calls: 1 }) {
             self.history.note(now, format!("approved with another payment id ({id}): that charge is to be refunded"));
         } else {
-            tracing::error!(order_id = %self.order, id, "too many charges to be refunded: an operator must refund this");
+            tracing::error!(order_id = %self.order, id, "too many charges: an operator must refund this one");
             self.history.note(now, format!("too many charges: an operator must refund the one with id {id}"));
         }
     }

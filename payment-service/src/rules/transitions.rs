@@ -273,9 +273,9 @@ impl Payment {
         }
     }
 
-    /// Before it is closed: if its request has no answer yet, the provider's id of it is sought, so that it is cancelled
-    /// there as soon as the id is known. A call under way goes on; after a failed one, whose outcome is unknown, there
-    /// is another with the same idempotency key.
+    /// Before it is closed: if its request has no answer yet, the provider's id of it is sought, so that it is
+    /// cancelled there as soon as the id is known. A call under way goes on; after a failed one, whose outcome is
+    /// unknown, there is another with the same idempotency key.
     pub(super) fn find_at_provider(&mut self, now: Timestamp) {
         if !self.is_unnamed() {
             return;

@@ -36,9 +36,9 @@ fn pending() -> Fixture {
 }
 
 fn accept(fixture: &mut Fixture, call: u32) -> Vec<Outgoing> {
-    fixture.answer(
-        json!({ "operation": "request", "call": call, "outcome": "accepted", "reference": "pi_1", "resultAfterMs": 5000 }),
-    )
+    let accepted = json!({ "operation": "request", "call": call, "outcome": "accepted", "reference": "pi_1",
+        "resultAfterMs": 5000 });
+    fixture.answer(accepted)
 }
 
 /// A result as this service writes it.
@@ -82,7 +82,7 @@ fn a_bare_result_is_a_hint_and_only_the_marked_one_counts() {
 fn a_result_with_a_forged_mark_is_a_hint() {
     let mut fixture = pending();
     let value = json!({ "orderId": order(), "status": "approved" });
-    let other = MessageMac::new("another secret, of somebody else").unwrap();
+    let other = MessageMac::new("another secret of the tests").unwrap();
     let order = order().to_string();
     let sent = Outgoing::event(topics::PAYMENT_RESULTS, &order, "payment.result", "1", &order, fixture.now, &value);
     assert_eq!(receive(&mut fixture, other.mark(sent)), []);

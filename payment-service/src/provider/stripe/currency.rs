@@ -1,4 +1,4 @@
-//! Stripe's amounts (<https://docs.stripe.com/currencies>). They are ISO 4217's minor units, except for a few currencies.
+//! Stripe's amounts (<https://docs.stripe.com/currencies>): ISO 4217's minor units, except for a few currencies.
 
 /// Converts minor units of ISO 4217 to Stripe's.
 ///
