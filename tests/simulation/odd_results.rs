@@ -51,7 +51,7 @@ impl Waiting {
     fn new() -> Self {
         let mut waiting = Self {
             sagas: (SagaHandler::new(definitions()), Memory::default()),
-            payments: (Payments { provider: ProviderKind::Manual }, Memory::default()),
+            payments: (Payments { provider: ProviderKind::Manual, mac: None }, Memory::default()),
             offset: 0,
         };
         let order = json!({"orderId": ID, "amountMinor": 1_050, "currency": "BRL", "items": []});

@@ -20,19 +20,20 @@ impl Payment {
         match self.status {
             Status::Pending { .. } | Status::Authorized => {
                 self.ask_provider(now);
-                self.history.note(now, format!("{source}: the provider is asked"));
+                self.history.note_unchanged(now, format!("{source}: the provider is asked"));
             }
             Status::Cancelled | Status::Declined if self.provider.reference.is_some() => {
                 self.ask_provider(now);
                 self.cancellation.until = Some(now.plus(RETENTION));
-                self.history.note(now, format!("{source}: the provider is asked"));
+                self.history.note_unchanged(now, format!("{source}: the provider is asked"));
             }
             Status::Capturing { .. } => {
                 self.hints.again = true;
-                self.history.note(now, format!("{source}: the provider is asked if the capture fails"));
+                self.history.note_unchanged(now, format!("{source}: the provider is asked if the capture fails"));
             }
             Status::Requested { .. } | Status::Failed => {
-                self.history.note(now, format!("{source}: the provider is asked once it has accepted the request"));
+                self.history
+                    .note_unchanged(now, format!("{source}: the provider is asked once it has accepted the request"));
             }
             Status::New
             | Status::Unrequested { .. }
@@ -42,7 +43,7 @@ impl Payment {
             | Status::Refunding { .. }
             | Status::Refunded => {
                 let status = self.status.name();
-                self.history.note(now, format!("{source}, when it was {status}: nothing changes"));
+                self.history.note_unchanged(now, format!("{source}, when it was {status}: nothing changes"));
             }
         }
     }
@@ -53,7 +54,7 @@ impl Payment {
         match self.misfit(event) {
             Some(why) => {
                 tracing::warn!(order_id = %self.order, "{name} does not fit the payment and is not used: {why}");
-                self.history.note(now, format!("{name} does not fit and is not used: {why}"));
+                self.history.note_unchanged(now, format!("{name} does not fit and is not used: {why}"));
             }
             None => self.hinted(&name, now),
         }
