@@ -71,6 +71,7 @@ impl Command {
             Self::ProviderAnswered(answer) => {
                 check.any_text("reference", answer.reference.as_deref(), LONGEST_NAME);
             }
+            Self::ProviderEvent(_) => {}
             Self::Result(_) | Self::Capture(_) | Self::Refund(_) | Self::RefundPart(_) | Self::Operator(_) => {}
         }
         check.done()
@@ -105,6 +106,7 @@ common::bounded! {
     RefundPart: COMMAND_BYTES,
     OperatorCommand: 8 * KIB,
     ProviderAnswered: 16 * KIB,
+    ProviderEvent: 16 * KIB,
 }
 
 /// `payment.request`

@@ -23,6 +23,9 @@ use crate::rules::returnable::{NotReturnable, all_left, refund_for};
 use crate::rules::returns::merged;
 use crate::settings::Settings;
 
+/// The most characters that are kept of a caller's name.
+const LONGEST_NAME: usize = 200;
+
 /// The body of `POST /orders/{id}/returns`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,7 +100,7 @@ pub(super) async fn request_return(
         refund_for(&order, &items, Timestamp::now(), settings.returns.window).map_err(|why| conflict(&why))?;
         let why = reason(body.reason, settings.orders.max_text)?;
         tracing::info!(order_id = %id, %return_id, "a customer requests a return");
-        let by = caller.name().map(str::to_owned);
+        let by = caller.name().map(|name| name.chars().take(LONGEST_NAME).collect());
         let value = RequestReturn { return_id, order_id: id, items: merged(items), why, by };
         let request = OrderRequest { order_id: id, headers: &headers, kind: RETURN, value: &value };
         let sent = request.send(&context, move |order| find(order, return_id).is_some()).await;

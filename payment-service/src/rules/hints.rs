@@ -50,13 +50,14 @@ impl Payment {
 
     /// An event that the provider sent by itself. It is a hint if it fits the payment.
     pub fn provider_event(&mut self, event: &ProviderEvent, now: Timestamp) {
-        let name = format!("event {} ({})", cut(&event.event), cut(&event.kind));
+        let name = format!("event {} ({})", event.event, event.kind);
+        let name = cut(&name);
         match self.misfit(event) {
             Some(why) => {
                 tracing::warn!(order_id = %self.order, "{name} does not fit the payment and is not used: {why}");
                 self.history.note_unchanged(now, format!("{name} does not fit and is not used: {why}"));
             }
-            None => self.hinted(&name, now),
+            None => self.hinted(name, now),
         }
     }
 

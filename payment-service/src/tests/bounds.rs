@@ -9,9 +9,11 @@ use serde_json::json;
 
 use super::fixture::*;
 use crate::entity::approval::{Approval, Approvals, MOST_APPROVALS};
+use crate::entity::hints::Hints;
 use crate::entity::history::{Event, History};
 use crate::entity::partial_refund::{PartState, PartialRefund, PartialRefunds};
 use crate::entity::status::Status;
+use crate::entity::surplus::{SurplusCharge, SurplusCharges};
 use crate::entity::{Cancellation, CaptureState, Payment, Price, ProviderState, Terms};
 use crate::messages::{LONGEST_NAME, Verdict};
 use crate::provider::call::{Capture, ProviderKind};
@@ -49,6 +51,7 @@ fn largest_payment() -> Payment {
         id: text(CUT),
         amount_minor: i64::MIN,
         reason: Some(text(CUT)),
+        by: Some(text(CUT)),
         at: TIME,
         state: PartState::Refused { reason: text(CUT), detail: text(CUT) },
         calls: u32::MAX,
@@ -75,12 +78,14 @@ fn largest_payment() -> Payment {
         capture: CaptureState { amount_minor: Some(i64::MIN), calls: u32::MAX },
         approvals: Approvals {
             // The capture of an authorized payment adds one to a full list.
-            list: vec![approval; MOST_APPROVALS + 1],
+            list: vec![approval.clone(); MOST_APPROVALS + 1],
             refunded: usize::MAX,
             refund_calls: u32::MAX,
         },
         // Those that count, as many that the provider refused after they counted, and the kept refused ones.
         partial_refunds: PartialRefunds { list: vec![part; 2 * MOST_PARTS_OF_ALL + 20], refused: u32::MAX },
+        surplus: SurplusCharges(vec![SurplusCharge { approval, due: TIME, calls: u32::MAX }; 40]),
+        hints: Hints { asked: Some(TIME), due: Some(TIME), queries: u32::MAX, again: true },
         cancellation: Cancellation { due: Some(TIME), until: Some(TIME) },
         waiting: Some(headers()),
         trace: Some(text(HEADER)),

@@ -51,6 +51,7 @@ fn largest_returns() -> Vec<Return> {
         items: Vec::new(),
         refund_minor: i64::MIN,
         why: text(why),
+        by: None,
         requested_at: TIME,
         ended_at: Some(TIME),
         outcome_reason: Some(text(TEXT_BYTES)),
