@@ -23,7 +23,8 @@ pub fn command(service: &'static str, about: &'static str, defaults: &str) -> Co
     let variables = settings::variables(defaults, service).unwrap_or_default();
     let width = variables.iter().map(|(name, _, _)| name.chars().count()).max().unwrap_or(0);
     let mut after = String::from(
-        "Environment (each variable sets one key, over file and defaults; a list is a TOML array or has commas):\n",
+        "Environment (each variable sets one key, over file and defaults; a list is a TOML array or has commas;\n\
+         the variable of a secret with _FILE appended names a file that holds it):\n",
     );
     for (name, key, default) in variables {
         let short: String = default.chars().take(60).collect();

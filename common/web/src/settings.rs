@@ -9,6 +9,7 @@
 //! - `[kafka.client]` has librdkafka properties, with dots in their names: `"security.protocol" = "SSL"` in a file,
 //!   `ORDER_SERVICE__KAFKA__CLIENT__SECURITY_PROTOCOL=SSL` in the environment (there `_` stands for the dot; no
 //!   librdkafka property has `_` in its name).
+//! - A secret is also read from a file: `password_file`, or `ORDER_SERVICE__NOTICES__SMTP__PASSWORD_FILE`, names it.
 //!
 //! Invalid settings stop the start. All faults are reported at once: key, value, origin, and the allowed values.
 
@@ -20,6 +21,7 @@ mod layers;
 pub(crate) mod log_level;
 mod print;
 mod secret;
+mod secret_files;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -35,7 +37,7 @@ use serde_json::Map;
 pub use edge::{ApiKey, AuthSettings, EdgeSettings, JwtSettings, Role};
 pub use error::{Fault, SettingsError};
 pub use layers::{prefix, variables};
-pub use secret::Secret;
+pub use secret::{Secret, is_secret};
 pub use sections::{Format, Http, Kafka, Log, Settings, ViewSettings, WorkerSettings};
 
 use layers::Layer;
@@ -71,7 +73,8 @@ pub fn load_with<S: DeserializeOwned>(
         over.push(Layer::of_text(&text, &path.display().to_string())?);
     }
     over.extend(layers::of_environment(&prefix(service), environment, &base, &mut faults));
-    for layer in &over {
+    for layer in &mut over {
+        layer.read_secret_files(&base, &mut faults);
         layer.check_against(&base, &mut faults);
     }
     let builder = over.into_iter().fold(Config::builder().add_source(base), |all, layer| all.add_source(layer));

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::error::{Fault, SettingsError, dotted};
 use super::secret::is_secret;
+use super::secret_files;
 
 /// Sections with arbitrary keys.
 const OPEN: [&str; 1] = ["kafka.client"];
@@ -44,6 +45,11 @@ impl Layer {
         let given = self.tree();
         let known = known.tree();
         compare(&given, &known, &mut Vec::new(), &self.origin, faults);
+    }
+
+    /// Reads the secrets whose keys name files.
+    pub(super) fn read_secret_files(&mut self, known: &Self, faults: &mut Vec<Fault>) {
+        secret_files::resolve(&mut self.values, &known.tree(), &self.origin, faults);
     }
 
     fn tree(&self) -> Json {
@@ -99,6 +105,7 @@ pub(super) fn of_environment(
     };
     let mut variables: Vec<_> = environment.into_iter().filter_map(ours).collect();
     variables.sort();
+    variables.iter().for_each(|variable| refuse_both(variable, &variables, &prefix, faults));
     let mut layers = Vec::with_capacity(variables.len());
     for (name, value) in variables {
         let origin = format!("the environment variable {name}");
@@ -109,6 +116,17 @@ pub(super) fn of_environment(
         }
     }
     layers
+}
+
+/// Adds a fault if this variable names the file of a secret that another variable sets.
+fn refuse_both((name, file): &(String, OsString), all: &[(String, OsString)], prefix: &str, faults: &mut Vec<Fault>) {
+    let Some(target) = secret_files::target(name).filter(|_| !file.is_empty()) else { return };
+    if all.iter().any(|(other, value)| other == target && !value.is_empty()) {
+        let path = path_of(name.strip_prefix(prefix).unwrap_or(name));
+        let file = Json::String(file.to_string_lossy().into_owned());
+        let origin = format!("the environment variable {name}");
+        faults.push(Fault::new(&path, Some(&file), &origin, format!("set either {target} or {name}, not both")));
+    }
 }
 
 /// `KAFKA__BROKERS` is `kafka.brokers`; below an open section the rest is one name, with dots.

@@ -33,10 +33,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Returns true if values of this key must be masked.
-pub(super) fn is_secret(name: &str) -> bool {
+/// Returns true if values of this key must be masked. The name of a file that holds a secret is shown.
+pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let marks = ["password", "passphrase", "secret", "key.pem", "key_pem", "api_key", "api.key", "token", "hash"];
-    let names_a_place = name.ends_with(".url") || name.ends_with(".location");
+    let names_a_place = [".url", ".location", ".file", "_file"].iter().any(|end| name.ends_with(end));
     name == "ssl.key" || name == "sasl.oauthbearer.config" || !names_a_place && marks.iter().any(|m| name.contains(m))
 }
