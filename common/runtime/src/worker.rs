@@ -12,6 +12,7 @@
 //! can't continue ends the process (`Status::fatal`): no instance runs in part.
 
 mod acceptance;
+mod access;
 mod back_pressure;
 mod claim;
 mod claim_lifecycle;

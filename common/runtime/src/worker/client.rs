@@ -1,7 +1,7 @@
 //! The settings of all librdkafka clients, on which the protocol depends, and their log.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -94,11 +94,17 @@ pub(super) struct ClientLog {
     name: &'static str,
     last: Mutex<Option<(Instant, Duration)>>,
     suppressed: AtomicU64,
+    unauthenticated: Mutex<Option<String>>,
 }
 
 impl ClientLog {
     pub(super) fn new(name: &'static str) -> Self {
-        Self { name, last: Mutex::new(None), suppressed: AtomicU64::new(0) }
+        Self { name, last: Mutex::new(None), suppressed: AtomicU64::new(0), unauthenticated: Mutex::new(None) }
+    }
+
+    /// Why the broker did not accept the client's credentials, if so.
+    pub(super) fn unauthenticated(&self) -> Option<String> {
+        self.unauthenticated.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn unreachable(&self, reason: &str) {
@@ -134,6 +140,9 @@ impl ClientContext for ClientLog {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code().is_some_and(is_unauthenticated) {
+            *self.unauthenticated.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        }
         match error.rdkafka_error_code() {
             // The end of a partition is reported as an error.
             Some(RDKafkaErrorCode::PartitionEOF) => {}
@@ -226,6 +235,22 @@ pub(super) fn is_missing(error: &KafkaError) -> bool {
                 | RDKafkaErrorCode::UnknownPartition
         )
     )
+}
+
+/// Returns true if the client's principal lacks an ACL.
+pub(super) fn is_denied(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+    )
+}
+
+/// Returns true if the broker does not accept the client's credentials.
+fn is_unauthenticated(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed)
 }
 
 /// Returns true if the offset to read from is out of range.

@@ -14,6 +14,7 @@ use vocabulary::messages::Outgoing;
 use vocabulary::retry::Retryable;
 use vocabulary::topics;
 
+use super::access;
 use super::client::{self, ClientLog};
 use super::config::Config;
 use super::kafka_tools::KafkaTools;
@@ -71,6 +72,7 @@ pub struct Commands {
     source: &'static str,
     partitions: i32,
     tools: KafkaTools,
+    config: Arc<Config>,
 }
 
 fn producer(settings: &ClientConfig) -> Result<Arc<ThreadedProducer<Reports>>, KafkaError> {
@@ -87,7 +89,14 @@ impl Commands {
         let settings = client::producer(config, timeout);
         let producer = Arc::new(RwLock::new(producer(&settings)?));
         let tools = KafkaTools::new(config);
-        Ok(Self { settings: Arc::new(settings), producer, source, partitions: config.partitions, tools })
+        Ok(Self {
+            settings: Arc::new(settings),
+            producer,
+            source,
+            partitions: config.partitions,
+            tools,
+            config: Arc::new(config.clone()),
+        })
     }
 
     /// The producer; a new one in place of one that can't be used any more.
@@ -118,6 +127,11 @@ impl Commands {
         let limit = topics::max_bytes(&message.topic);
         match reported.await {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if error.rdkafka_error_code().is_some_and(client::is_denied) => {
+                // The caller is not to learn the principal's name.
+                tracing::error!("{}", access::denied(&self.config, &[format!("Write on topic {}", message.topic)]));
+                Err(SendError::Refused(error.to_string()))
+            }
             Ok(Err(error)) => Err(SendError::Unknown(self.tools.explain(&message.topic, limit, &error))),
             Err(_) => Err(SendError::Unknown("the producer is closed".to_owned())),
         }

@@ -13,6 +13,7 @@ use journal::{Failure, Input, Positions};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
+use super::access;
 use super::client::{self, ClientLog, until_answered};
 use super::config::Config;
 use super::input_progress::InputProgress;
@@ -56,8 +57,11 @@ impl Inputs {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let own_status = status.clone();
+        let own_config = config.clone();
+        let own_sources = sources.to_vec();
+        let explain = move |error: &anyhow::Error| explain(&own_config, &own_sources, error);
         let mut progress = InputProgress::new(config.clone(), sources.to_vec(), from);
-        let body = move || read(reader, &mut progress, &to, &stopped, &own_status);
+        let body = move || read(reader, &mut progress, &to, &stopped, &own_status, explain);
         let thread = spawn(&status, &format!("inputs-{partition}"), body)?;
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -77,6 +81,7 @@ fn read<E>(
     to: &Sender<Input<E>>,
     stop: &AtomicBool,
     status: &Status,
+    explain: impl Fn(&anyhow::Error) -> String,
 ) {
     while !stop.load(Ordering::SeqCst) {
         let inputs = match reader.poll() {
@@ -91,7 +96,7 @@ fn read<E>(
                 vec![Input::Failed(Failure::Load(format!("an input can't be read on: {error}")))]
             }
             Polled::Failed(error) => {
-                vec![Input::Failed(Failure::Load(format!("the inputs can't be read: {error:#}")))]
+                vec![Input::Failed(Failure::Load(format!("the inputs can't be read: {}", explain(&error))))]
             }
         };
         for input in inputs {
@@ -115,6 +120,19 @@ fn received_input<E>(received: Received, progress: &mut InputProgress, status: &
             Input::Damaged(message, damage)
         }
     }
+}
+
+/// The reason of an error; of a missing ACL, the topics that it is needed for.
+fn explain(config: &Config, sources: &[Source], error: &anyhow::Error) -> String {
+    if !access::is_refusal(error) {
+        return format!("{error:#}");
+    }
+    let mut denied = access::unreadable(config, sources.iter().map(|source| (source.topic.as_str(), source.partition)));
+    if denied.is_empty() {
+        denied = sources.iter().map(|source| source.topic.clone()).collect();
+    }
+    let acls: Vec<String> = denied.iter().map(|topic| format!("Read on topic {topic}")).collect();
+    access::denied(config, &acls)
 }
 
 /// The partitions that a worker reads of those of these topics that exist.
@@ -149,7 +167,11 @@ pub(super) fn ends(config: &Config, sources: &[Source], positions: &Positions) -
         let request = || reader.consumer().fetch_watermarks(topic, *partition, PATIENCE);
         let (low, high) = until_answered("the inputs' ends can't be read", request)?;
         let from = low.max(positions.get(key).copied().unwrap_or(0));
-        match last_message(&mut reader, topic, *partition, from..high)? {
+        let last = last_message(&mut reader, topic, *partition, from..high);
+        if last.as_ref().is_err_and(access::is_refusal) {
+            bail!("{}", access::denied(config, &[format!("Read on topic {topic}")]));
+        }
+        match last? {
             Some(last) => drop(ends.insert(key.clone(), last.saturating_add(1))),
             None if from < high => drop(skipped.insert(key.clone(), high)),
             None => {}

@@ -2,12 +2,15 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::access;
+use super::client;
 use super::config::Config;
 
 /// Writes commands for the brokers of this service.
 #[derive(Clone, Debug)]
 pub(super) struct KafkaTools {
     connection: String,
+    principal: String,
 }
 
 impl KafkaTools {
@@ -15,12 +18,13 @@ impl KafkaTools {
         let brokers = config.brokers.replace(' ', "");
         let is_secured = config.client.contains_key("security.protocol");
         let credentials = if is_secured { " --command-config client.properties" } else { "" };
-        Self { connection: format!("--bootstrap-server {brokers}{credentials}") }
+        let connection = format!("--bootstrap-server {brokers}{credentials}");
+        Self { connection, principal: access::principal(config) }
     }
 
     /// Sets `settings`, such as `retention.ms=-1,retention.bytes=-1`, of a topic.
     pub(super) fn alter(&self, topic: &str, settings: &str) -> String {
-        let Self { connection } = self;
+        let Self { connection, .. } = self;
         format!(
             "kafka-configs.sh {connection} --alter --entity-type topics --entity-name {topic} --add-config {settings}"
         )
@@ -40,6 +44,9 @@ impl KafkaTools {
             }
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
                 ("the topic's max.message.bytes is too small", format!("max.message.bytes={limit}"))
+            }
+            Some(code) if client::is_denied(code) => {
+                return access::sentence(&self.principal, &[format!("Write on topic {topic}")]);
             }
             _ => return error.to_string(),
         };
@@ -71,6 +78,9 @@ mod tests {
         assert!(text.ends_with(command), "{text}");
         let error = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
         assert!(tools(&[]).explain("t", 9, &error).ends_with("--entity-name t --add-config max.message.bytes=9"));
+        let error = KafkaError::MessageProduction(RDKafkaErrorCode::TopicAuthorizationFailed);
+        let denied = tools(&[("sasl.username", "orders")]).explain("t", 9, &error);
+        assert_eq!(denied, "Kafka denies User:orders access. Grant it: Write on topic t (docs/security.md)");
         let error = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
         assert_eq!(tools(&[]).explain("t", 9, &error), error.to_string());
         let secured = tools(&[("security.protocol", "SSL")]).add_partitions("t", 4);

@@ -12,7 +12,8 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{self, ClientLog, is_transient};
+use super::access;
+use super::client::{self, ClientLog, is_denied, is_transient};
 use super::config::Config;
 use super::shared::{Event, SharedPositions};
 use super::status::{PartitionState, Status};
@@ -118,6 +119,8 @@ pub(super) struct Member {
     journal: &'static str,
     positions: SharedPositions,
     status: Arc<Status>,
+    /// The sentence for a principal that may not join the group.
+    denied: String,
 }
 
 impl Member {
@@ -148,7 +151,8 @@ impl Member {
             settings.set("client.id", instance);
         }
         let consumer = BaseConsumer::from_config_and_context(&settings, assignments)?;
-        Ok(Self { consumer, journal, positions, status })
+        let denied = access::denied(config, &[format!("Read on group {}", config.group)]);
+        Ok(Self { consumer, journal, positions, status, denied })
     }
 
     /// Waits until the view has caught up. An instance that rebuilds its view would take partitions from another that
@@ -172,6 +176,9 @@ impl Member {
             match self.consumer.poll(POLL) {
                 None | Some(Ok(_)) => {}
                 Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
+                Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_denied) => {
+                    return self.status.fatal(&format!("the group can't be joined: {}", self.denied));
+                }
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                     return self.status.fatal(&format!("the group membership failed: {code}"));
                 }

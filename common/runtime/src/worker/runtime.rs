@@ -10,6 +10,7 @@ use rdkafka::admin::AdminClient;
 use tokio::sync::Semaphore;
 use vocabulary::topics::{Topic, is_dead_letters};
 
+use super::access;
 use super::back_pressure::BackPressure;
 use super::client::ClientLog;
 use super::commands::Commands;
@@ -71,7 +72,7 @@ impl Runtime {
         A: Executor<SideEffect = H::SideEffect>,
     {
         let (admin, cluster) = topics::reach(&config).await?;
-        let prepared = prepare(admin, &config, service.journal, used_topics(&service)).await?;
+        let prepared = prepare(admin, &config, &service).await?;
         let file = Arc::new(ViewFile::open(&config.view, R::SCHEMA, &cluster, prepared.rebuild)?);
         let monitor = prepared.monitor;
         let commands = Commands::new(&config, service.name, config.command_timeout)?;
@@ -98,15 +99,17 @@ impl Runtime {
     }
 }
 
-async fn prepare(
+async fn prepare<H, A>(
     admin: AdminClient<ClientLog>,
     config: &Config,
-    journal: &'static str,
-    used: Vec<UsedTopic>,
+    service: &Service<H, A>,
 ) -> anyhow::Result<Prepared> {
+    let journal = service.journal;
+    let used = used_topics(service);
+    let operations = access::operations(journal, &service.inputs, &service.outputs);
     let config = config.clone();
     let tokio = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || topics::prepare(admin, &config, journal, used, tokio)).await?
+    tokio::task::spawn_blocking(move || topics::prepare(admin, &config, journal, used, &operations, tokio)).await?
 }
 
 fn used_topics<H, A>(service: &Service<H, A>) -> Vec<UsedTopic> {

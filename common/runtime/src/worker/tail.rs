@@ -17,7 +17,8 @@ use rdkafka::{Offset, Statistics, TopicPartitionList};
 use vocabulary::messages::Damage;
 use vocabulary::time::Timestamp;
 
-use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient};
+use super::access;
+use super::client::{self, ClientLog, is_damage, is_denied, is_out_of_range, is_transient};
 use super::config::Config;
 use super::damage::{Found, Place, examine};
 use super::journal_log::{claim_at, watermarks};
@@ -82,6 +83,8 @@ pub(super) struct Tailer {
     partitions: Vec<Progress>,
     journal: &'static str,
     settings: ClientConfig,
+    /// The sentence for a principal that may not read the journal.
+    denied: String,
 }
 
 impl Tailer {
@@ -121,7 +124,8 @@ impl Tailer {
             partitions.push(Progress { end: high, next });
         }
         consumer.assign(&list)?;
-        let tailer = Self { consumer, workers, view, status, partitions, journal, settings };
+        let denied = access::denied(config, &[format!("Read on topic {journal}")]);
+        let tailer = Self { consumer, workers, view, status, partitions, journal, settings, denied };
         Ok((tailer, identities))
     }
 
@@ -171,6 +175,9 @@ impl Tailer {
                     return damaged(self.journal, partition, &damage);
                 }
             }
+        }
+        if error.rdkafka_error_code().is_some_and(is_denied) {
+            return format!("{} can't be read: {}", self.journal, self.denied);
         }
         format!("{} can't be read: {error}", self.journal)
     }

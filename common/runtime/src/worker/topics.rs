@@ -9,11 +9,12 @@ mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rdkafka::admin::AdminClient;
 use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use self::cluster::Cluster;
 use self::findings::{Expected, Findings, log_changes};
@@ -21,6 +22,7 @@ pub(super) use self::monitor::Monitor;
 pub(super) use self::requirements::UsedTopic;
 use self::requirements::{Effect, Moment, TopicState};
 use self::written::Written;
+use super::access;
 use super::client::{self, ClientLog};
 use super::config::Config;
 use super::kafka_tools::KafkaTools;
@@ -28,6 +30,8 @@ use crate::view::Rebuild;
 
 /// How long one request to the broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client tries to authenticate after no broker answered.
+const PROBE: Duration = Duration::from_secs(3);
 /// The pause between two attempts to reach the broker; it doubles from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(15);
@@ -53,6 +57,14 @@ pub(super) async fn reach(config: &Config) -> anyhow::Result<(AdminClient<Client
         if let Some(cluster) = cluster {
             return Ok((returned, cluster));
         }
+        let settings = config.clone();
+        let refused = tokio::task::spawn_blocking(move || refused_credentials(&settings)).await??;
+        if let Some(reason) = refused {
+            bail!(
+                "Kafka does not accept the credentials of {} (kafka.client, sasl.* and ssl.*): {reason}",
+                access::principal(config)
+            );
+        }
         tracing::warn!(brokers = config.brokers, next_try_in = ?pause, "waiting for Kafka: no broker answers");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LAST_PAUSE);
@@ -60,15 +72,29 @@ pub(super) async fn reach(config: &Config) -> anyhow::Result<(AdminClient<Client
     }
 }
 
+/// Why the broker does not accept the client's credentials, if so. Only the client of a consumer or producer reports it.
+fn refused_credentials(config: &Config) -> anyhow::Result<Option<String>> {
+    let probe: BaseConsumer<ClientLog> =
+        BaseConsumer::from_config_and_context(&client::consumer(config), ClientLog::new("start"))?;
+    let deadline = Instant::now() + PROBE;
+    while Instant::now() < deadline && probe.context().unauthenticated().is_none() {
+        // Errors go to the context.
+        let _ = probe.poll(FIRST_PAUSE);
+    }
+    Ok(probe.context().unauthenticated())
+}
+
 /// Compares the existing topics with their requirements, then creates the missing ones. Blocks.
 ///
 /// # Errors
-/// The topics that can't be used, with the commands that mend them; nothing is created then.
+/// The topics that can't be used, with the commands that mend them; nothing is created then. Missing ACLs are named by
+/// `operations`, which has what the service does with each topic.
 pub(super) fn prepare(
     admin: AdminClient<ClientLog>,
     config: &Config,
     journal: &str,
     used: Vec<UsedTopic>,
+    operations: &BTreeMap<String, &'static str>,
     tokio: tokio::runtime::Handle,
 ) -> anyhow::Result<Prepared> {
     let cluster = Cluster::new(config, admin, tokio)?;
@@ -87,7 +113,7 @@ pub(super) fn prepare(
 
     let missing: Vec<_> = used.iter().map(|used| &used.topic).filter(|t| !states.contains_key(&t.name)).collect();
     if !missing.is_empty() {
-        cluster.create(&missing, config.partitions, config.replication)?;
+        cluster.create(&missing, config, operations)?;
         let names: Vec<&str> = missing.iter().map(|topic| topic.name.as_str()).collect();
         let created = until_known(&cluster, &names)?;
         findings.extend(compare(&expected, &used, &created, Moment::FirstStart)?);

@@ -13,6 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use vocabulary::topics::Topic;
 
 use super::requirements::TopicState;
+use crate::worker::access;
 use crate::worker::client::{self, ClientLog, until_answered};
 use crate::worker::config::Config;
 
@@ -108,7 +109,14 @@ impl Cluster {
     }
 
     /// Creates topics. One that another service creates at the same time is no error.
-    pub(crate) fn create(&self, topics: &[&Topic], partitions: i32, replication: i32) -> anyhow::Result<()> {
+    pub(crate) fn create(
+        &self,
+        topics: &[&Topic],
+        config: &Config,
+        operations: &BTreeMap<String, &'static str>,
+    ) -> anyhow::Result<()> {
+        let Config { partitions, replication, .. } = *config;
+        let mut denied = Vec::new();
         let settings: Vec<_> = topics.iter().map(|topic| (topic, topic.settings())).collect();
         let new = settings.iter().map(|(topic, settings)| {
             let new = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(replication));
@@ -121,11 +129,17 @@ impl Cluster {
             match created {
                 Ok(name) => tracing::info!(topic = name, partitions, "topic created"),
                 Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((name, code)) if client::is_denied(code) => {
+                    denied.push(format!("{} on topic {name}", operations.get(&name).copied().unwrap_or("Describe")));
+                }
                 Err((name, RDKafkaErrorCode::InvalidReplicationFactor)) => bail!(
                     "topic {name} can't be created with kafka.replication = {replication}: there are fewer brokers"
                 ),
                 Err((name, code)) => bail!("topic {name} can't be created: {code}"),
             }
+        }
+        if !denied.is_empty() {
+            bail!("{}; Create too if the topic does not exist", access::denied(config, &denied));
         }
         Ok(())
     }
