@@ -122,6 +122,13 @@ broker_answers() { # PORT
 # 16 random bytes in base64, without "-": an id beginning with it would be parsed as an option.
 cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d =; }
 
+# A broker with listeners of its own, such as TLS, is not asked.
+has_own_listeners() { # KEY=VALUE...
+  local pair
+  for pair; do [[ $pair != listeners=* ]] || return 0; done
+  return 1
+}
+
 broker_pid() { running_pid "$1/pid"; } # DIR
 
 # broker_start DIR PORT CONTROLLER_PORT KEY=VALUE...: DIR is absolute. Returns when the broker answers.
@@ -133,8 +140,9 @@ broker_start() {
   broker_properties "$@" >"$config"
   java+=(-Dlog4j2.configurationFile="$ROOT/scripts/kafka/log4j2.properties" -cp "$KAFKA_LIBS/*")
   if [[ ! -f $dir/data/meta.properties ]]; then
+    # shellcheck disable=SC2086
     "${java[@]}" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format \
-      --cluster-id "$(cluster_id)" --config "$config" >"$dir/format.log" 2>&1 || {
+      --cluster-id "$(cluster_id)" --config "$config" ${KAFKA_FORMAT_OPTS-} >"$dir/format.log" 2>&1 || {
       tail -n 5 "$dir/format.log" >&2
       die "Kafka could not prepare its data directory $dir/data."
     }
@@ -145,7 +153,7 @@ broker_start() {
   start_detached "$dir/pid" "$config" "$log" "${java[@]}" ${KAFKA_HEAP_OPTS:--Xmx512m} \
     ${KAFKA_JVM_OPTS:--XX:+UseSerialGC} kafka.Kafka "$config"
   for ((tries = 1200; tries > 0; tries--)); do
-    if grep -qs 'Kafka Server started' "$log" && broker_answers "$port"; then return; fi
+    if grep -qs 'Kafka Server started' "$log" && { has_own_listeners "${@:4}" || broker_answers "$port"; }; then return; fi
     # Until the new process has executed java its command line differs: only the pid is checked here.
     if ! kill -0 "$STARTED_PID" 2>/dev/null; then
       rm -f "$dir/pid"
@@ -173,7 +181,7 @@ broker_command() { # start DIR PORT KEY=VALUE... | stop DIR | kill DIR
       [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || die "Which port? ./dev broker start DIR PORT [KEY=VALUE...]"
       for pair in "${@:4}"; do [[ $pair == ?*=* ]] || die "\"$pair\" is not KEY=VALUE, a line of server.properties."; done
       if pid=$(broker_pid "$dir"); then
-        broker_answers "$port" || die "The broker of $dir (pid $pid) runs already, and not on port $port."
+        has_own_listeners "${@:4}" || broker_answers "$port" || die "The broker of $dir (pid $pid) runs already, and not on port $port."
         echo "broker on localhost:$port runs already (pid $pid)"
         return
       fi

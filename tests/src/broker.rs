@@ -17,6 +17,8 @@ pub struct Broker {
     dir: PathBuf,
     port: u16,
     settings: Vec<String>,
+    /// Options of `kafka-storage format`.
+    format: String,
 }
 
 impl Broker {
@@ -25,13 +27,20 @@ impl Broker {
     /// # Errors
     /// The error output of `./dev broker start`.
     pub fn start(dir: &Path, settings: &[&str]) -> Result<Self> {
+        let settings = settings.iter().map(|&s| s.to_owned()).collect();
+        Self::start_with(dir, machine::free_ports(2)?, settings, "")
+    }
+
+    /// [`Broker::start`], on this port, with a data directory that `kafka-storage format` prepares with these options.
+    ///
+    /// # Errors
+    /// The error output of `./dev broker start`.
+    pub fn start_with(dir: &Path, port: u16, settings: Vec<String>, format: &str) -> Result<Self> {
         if dir.exists() {
-            dev(&["kill", &dir.display().to_string()])?;
+            dev(&["kill", &dir.display().to_string()], "")?;
         }
         files::empty(dir)?;
-        let port = machine::free_ports(2)?;
-        let settings = settings.iter().map(|&s| s.to_owned()).collect();
-        let broker = Self { dir: dir.to_owned(), port, settings };
+        let broker = Self { dir: dir.to_owned(), port, settings, format: format.to_owned() };
         registry(|running| running.push(dir.to_owned()));
         broker.start_again()?;
         Ok(broker)
@@ -88,7 +97,7 @@ impl Broker {
         let port = self.port.to_string();
         let mut arguments = vec!["start", &dir, &port];
         arguments.extend(self.settings.iter().map(String::as_str));
-        dev(&arguments)
+        dev(&arguments, &self.format)
     }
 
     /// Kills it with SIGKILL.
@@ -96,7 +105,7 @@ impl Broker {
     /// # Errors
     /// The error output of `./dev broker kill`.
     pub fn kill9(&self) -> Result<()> {
-        dev(&["kill", &self.dir.display().to_string()])
+        dev(&["kill", &self.dir.display().to_string()], "")
     }
 
     /// Stops it cleanly. Its logs are not checked at the next start.
@@ -129,7 +138,7 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        if let Err(error) = dev(&["stop", &self.dir.display().to_string()]) {
+        if let Err(error) = dev(&["stop", &self.dir.display().to_string()], "") {
             eprintln!("the broker in {} was not stopped: {error:#}", self.dir.display());
         }
         registry(|running| running.retain(|dir| *dir != self.dir));
@@ -140,7 +149,7 @@ impl Drop for Broker {
 pub fn kill_all() {
     registry(|running| {
         for dir in running.drain(..) {
-            _ = dev(&["kill", &dir.display().to_string()]);
+            _ = dev(&["kill", &dir.display().to_string()], "");
         }
     });
 }
@@ -151,10 +160,11 @@ fn registry(f: impl FnOnce(&mut Vec<PathBuf>)) {
     }
 }
 
-fn dev(arguments: &[&str]) -> Result<()> {
+fn dev(arguments: &[&str], format: &str) -> Result<()> {
     let dev = files::root().join("dev");
-    let output =
-        Command::new(&dev).arg("broker").args(arguments).output().with_context(|| dev.display().to_string())?;
+    let mut command = Command::new(&dev);
+    command.arg("broker").args(arguments).env("KAFKA_FORMAT_OPTS", format);
+    let output = command.output().with_context(|| dev.display().to_string())?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
         bail!("./dev broker {}: {}\n{errors}", arguments.join(" "), output.status);
