@@ -16,6 +16,7 @@ mod openapi;
 mod operators;
 mod orders;
 mod perimeter;
+mod security;
 mod settings;
 mod shipping;
 mod statistics;
@@ -207,17 +208,31 @@ fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
             trials.push(Trial::test(title, run));
         }
     }
-    let runner = runner.map(Arc::clone);
-    let run = move || match runner {
-        Some(runner) => runner
-            .run_without_cluster(stripe_mock::every_request_is_one_of_stripes_api())
-            .map_err(|error| format!("{error:#}").into()),
-        None => Ok(()),
-    };
+    trials.push(without_cluster(
+        "security::an_order_ends_with_the_documented_acls",
+        runner,
+        security::an_order_ends_with_the_documented_acls,
+    ));
+    let trial = without_cluster(
+        "stripe-mock::every_request_is_one_of_stripes_api",
+        runner,
+        stripe_mock::every_request_is_one_of_stripes_api,
+    );
     // Ignored without stripe-mock, which needs Go to build.
-    let trial = Trial::test("stripe-mock::every_request_is_one_of_stripes_api", run);
     trials.push(trial.with_ignored_flag(stripe_mock::program().is_none()));
     Ok(trials)
+}
+
+/// A scenario that starts what it needs itself.
+fn without_cluster<F>(name: &str, runner: Option<&Arc<Runner>>, scenario: fn() -> F) -> Trial
+where
+    F: Future<Output = Result<()>> + 'static,
+{
+    let runner = runner.map(Arc::clone);
+    Trial::test(name, move || match runner {
+        Some(runner) => runner.run_without_cluster(scenario()).map_err(|error| format!("{error:#}").into()),
+        None => Ok(()),
+    })
 }
 
 const FINAL_STATE: Scenario = |cluster, broker| Box::pin(final_state(cluster, broker));
