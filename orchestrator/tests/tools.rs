@@ -69,6 +69,25 @@ fn every_problem_is_reported_on_its_own_line() {
 }
 
 #[test]
+fn a_file_of_another_format_is_one_line() {
+    let drawing = text(&orchestrator(&["graph", ORDER, "--format", "bpmn"]).stdout);
+    let json = "{\n  \"name\": \"order\",\n  \"version\": 3,\n  \"steps\": [\n    { \"name\": \"reserve\" }\n  ]\n}\n";
+    for (name, content, format) in [
+        ("order.yaml", "name: order\nversion: 3\nsteps:\n  - name: reserve\n", "a YAML file"),
+        ("order.json", json, "a JSON file"),
+        ("order.bpmn", &drawing, "a BPMN document (XML)"),
+        // The content counts, not the name.
+        ("xml.toml", "<saga>\n<step/>\n</saga>\n", "an XML file"),
+    ] {
+        let file = scratch(name, content);
+        let output = orchestrator(&["check", &file]);
+        let write = "write the definition in TOML, such as orchestrator/sagas/order.toml (docs/sagas.md)";
+        assert_eq!(text(&output.stderr), format!("{file}: this is {format}; {write}\n"));
+        assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), true));
+    }
+}
+
+#[test]
 fn a_drawing_goes_to_standard_output_or_to_a_file() {
     let svg = orchestrator(&["graph", ORDER]);
     assert!(svg.status.success() && text(&svg.stdout).contains("data-step=\"reserve\""));

@@ -5,6 +5,7 @@ mod check;
 mod duration;
 mod error;
 mod fields;
+mod format;
 mod graph;
 mod model;
 mod parse;

@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use super::error::DefinitionError;
 use super::fields::{DURATION, NAME, PATH, TIMEOUT, call, input, label, path, pick};
+use super::format::other_format;
 use super::graph::Graph;
 use super::model::{
     Call, CancelEvent, Definition, EndingSpec, Endings, Key, Participant, Progress, Start, StepEndings,
@@ -27,6 +28,12 @@ impl Definition {
     pub fn parse(file_name: &str, text: &str) -> Result<Self, Vec<DefinitionError>> {
         let report = Report::new(file_name, text);
         let (root, broken) = DeTable::parse_recoverable(text);
+        let format = if broken.is_empty() { None } else { other_format(text) };
+        if let Some(format) = format {
+            let write = "write the definition in TOML, such as orchestrator/sagas/order.toml (docs/sagas.md)";
+            report.error(None, None, format!("this is {format}"), write);
+            return Err(report.into_errors());
+        }
         for error in &broken {
             report.error(error.span(), None, error.message(), "write valid TOML 1.0 (https://toml.io/en/v1.0.0)");
         }
