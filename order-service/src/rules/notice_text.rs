@@ -49,6 +49,10 @@ pub(super) fn render(kind: NoticeKind, language: Language, values: &Value) -> No
         if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
             environment.set_syntax(syntax);
         }
+        // A missing value is no text, never the word "none".
+        environment.set_formatter(|output, state, value| {
+            if value.is_none() { Ok(()) } else { minijinja::escape_formatter(output, state, value) }
+        });
         environment
     });
     // Rendering cannot fail: a test renders every template, and all values are optional in them.
@@ -80,6 +84,8 @@ const fn template(kind: NoticeKind, language: Language) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const ALL: [NoticeKind; 8] = [
@@ -109,6 +115,90 @@ mod tests {
         let shipped = render(NoticeKind::Shipped, Language::Pt, &values).text;
         assert!(shipped.contains("Código de rastreamento: BR1\nEntrega prevista para 2026-11-27."), "{shipped}");
         assert!(shipped.contains("  2 x day-one\n"), "{shipped}");
+    }
+
+    /// The fields of an order, a shipment and a return that may be missing.
+    const OPTIONAL: [(&str, &str); 7] = [
+        ("/reason", "out_of_stock"),
+        ("/invoice", ""),
+        ("/shipment/carrier", "post"),
+        ("/shipment/trackingNumber", "BR1"),
+        ("/shipment/estimatedDate", "2026-11-27"),
+        ("/shipment/method", "pickup"),
+        ("/returns/0/outcomeReason", "damaged"),
+    ];
+
+    /// An order with those optional fields that are in the bit set.
+    fn order_with(present: u32) -> Order {
+        let mut order = json!({
+            "placed": {"orderId": "018f3f2a-0000-7000-8000-000000000001",
+                "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "amountMinor": 1050, "currency": "BRL",
+                "items": [{"id": "a", "name": "day-one", "amountMinor": 1050, "quantity": 1}],
+                "customer": {"name": "Ana", "email": "ana@example.com"}, "createdAt": "2026-01-02T03:04:05.678Z"},
+            "status": "confirmed", "updatedAt": "2026-01-02T03:04:06.000Z", "steps": [], "shipment": {},
+            "returns": [{"id": "018f3f2a-0000-7000-8000-000000000002", "status": "requested", "refundMinor": 500,
+                "items": [], "why": "too loud", "requestedAt": "2026-01-02T03:04:06.000Z"}],
+        });
+        for (bit, (at, value)) in OPTIONAL.iter().enumerate().filter(|(bit, _)| present & (1 << bit) != 0) {
+            let (parent, field) = at.rsplit_once('/').unwrap();
+            let invoice = json!({"number": "A0-000001", "issuedAt": "2026-01-02T03:04:06.000Z", "status": "open"});
+            let value = if bit == 1 { invoice } else { json!(value) };
+            order.pointer_mut(parent).unwrap()[field] = value;
+        }
+        serde_json::from_value(order).unwrap()
+    }
+
+    /// The rendered notice, for all values that the rules pass.
+    fn rendered(kind: NoticeKind, language: Language, order: &Order, about: Option<&Return>) -> NoticeText {
+        render(kind, language, &values(order, order.placed.customer.as_ref().unwrap(), about))
+    }
+
+    /// Checks that no sentence lacks a value.
+    fn check_complete(NoticeText { subject, text }: &NoticeText, what: &str) {
+        let what = format!("{what}: {subject}\n{text}");
+        for word in [subject, text].into_iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric())) {
+            assert!(!["none", "null", "undefined"].contains(&word.to_lowercase().as_str()), "{what}");
+        }
+        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+        for (n, line) in lines.iter().enumerate() {
+            let is_before_list = lines.get(n + 1).is_some_and(|next| next.starts_with("  1 x "));
+            assert!(!line.ends_with(':') || is_before_list, "a label without a value: {line:?} in {what}");
+            let inner = line.trim_start();
+            assert!(["  ", " .", " ,", "()", ": ,"].iter().all(|gap| !inner.contains(gap)), "{line:?} in {what}");
+            assert_eq!(line.trim_end(), *line, "{what}");
+        }
+        assert!(!subject.trim().is_empty() && !text.contains("\n\n\n"), "{what}");
+    }
+
+    #[test]
+    fn a_notice_has_no_incomplete_sentence_whichever_optional_values_are_missing() {
+        for present in 0..1_u32 << OPTIONAL.len() {
+            let whole = order_with(present);
+            let without_shipment = Order { shipment: None, ..whole.clone() };
+            for (kind, language) in ALL.iter().flat_map(|kind| [(*kind, Language::En), (*kind, Language::Pt)]) {
+                for order in [&whole, &without_shipment] {
+                    for about in [None, order.returns.first()] {
+                        let what = format!("{kind:?} {language:?} with {present:07b}");
+                        check_complete(&rendered(kind, language, order, about), &what);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_customer_is_in_a_subject() {
+        let order = order_with(u32::MAX >> (32 - OPTIONAL.len()));
+        let mut other = order.clone();
+        let customer = other.placed.customer.as_mut().unwrap();
+        customer.name = "You have won! http://evil.example".to_owned();
+        customer.email = "victim@example.com".to_owned();
+        other.placed.items[0].name = "http://evil.example".to_owned();
+        other.returns[0].why = "http://evil.example".to_owned();
+        for (kind, language) in ALL.iter().flat_map(|kind| [(*kind, Language::En), (*kind, Language::Pt)]) {
+            let subject = |order: &Order| rendered(kind, language, order, order.returns.first()).subject;
+            assert_eq!(subject(&order), subject(&other), "{kind:?}");
+        }
     }
 
     #[test]
