@@ -1,5 +1,7 @@
 //! Sends notices by SMTP.
 
+mod limit;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,6 +18,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 
+pub use self::limit::MailLimit;
 use crate::messages::{MAILED, Mailed};
 use crate::order::mailing::{Mail, Outcome};
 
@@ -85,23 +88,33 @@ pub struct MailServer {
 pub struct Mailer {
     /// `None`: every attempt fails.
     pub server: Option<MailServer>,
+    /// How many mails one address gets.
+    pub limit: MailLimit,
 }
 
 /// Why a mail was not sent.
 struct MailError {
     outcome: Outcome,
     error: String,
+    /// When the next attempt may succeed, if known.
+    not_before: Option<Timestamp>,
 }
 
 impl MailError {
     /// Further attempts would fail as well.
     fn permanent(error: impl ToString) -> Self {
-        Self { outcome: Outcome::Refused, error: cut(&error.to_string(), TEXT_BYTES).into_owned() }
+        Self { outcome: Outcome::Refused, error: cut(&error.to_string(), TEXT_BYTES).into_owned(), not_before: None }
     }
 
     /// A further attempt may succeed.
     fn transient(error: impl ToString) -> Self {
-        Self { outcome: Outcome::Failed, error: cut(&error.to_string(), TEXT_BYTES).into_owned() }
+        Self { outcome: Outcome::Failed, error: cut(&error.to_string(), TEXT_BYTES).into_owned(), not_before: None }
+    }
+
+    /// The address got as many mails as one gets in an hour.
+    fn limited(limit: u32, not_before: Timestamp) -> Self {
+        let error = format!("the address gets at most {limit} mails an hour (notices.hourly_limit)");
+        Self { outcome: Outcome::Failed, error, not_before: Some(not_before) }
     }
 }
 
@@ -110,14 +123,14 @@ impl Executor for Mailer {
 
     async fn execute(&self, intent: &Intent<Mail>, now: Timestamp) -> Vec<Outgoing> {
         let Mail { order_id, notice_id, attempt, .. } = intent.what;
-        let report = match self.send(&intent.what).await {
+        let report = match self.send_within_limit(&intent.what, now).await {
             Ok(()) => {
                 tracing::info!(%order_id, %notice_id, "mailed a notice");
-                Mailed { order_id, notice_id, attempt, outcome: Outcome::Sent, error: None }
+                Mailed { order_id, notice_id, attempt, outcome: Outcome::Sent, error: None, not_before: None }
             }
-            Err(MailError { outcome, error }) => {
+            Err(MailError { outcome, error, not_before }) => {
                 tracing::warn!(%order_id, %notice_id, attempt, "failed to mail a notice: {error}");
-                Mailed { order_id, notice_id, attempt, outcome, error: Some(error) }
+                Mailed { order_id, notice_id, attempt, outcome, error: Some(error), not_before }
             }
         };
         let id = ids::derive(&[&intent.id, "answer"]).to_string();
@@ -127,6 +140,16 @@ impl Executor for Mailer {
 }
 
 impl Mailer {
+    async fn send_within_limit(&self, mail: &Mail, now: Timestamp) -> Result<(), MailError> {
+        let address = &mail.to.email;
+        self.limit.take(address, now).map_err(|next| MailError::limited(self.limit.most(), next))?;
+        let sent = self.send(mail).await;
+        if sent.is_err() {
+            self.limit.give_back(address, now);
+        }
+        sent
+    }
+
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let Some(MailServer { transport, sender }) = &self.server else {
             return Err(MailError::transient("notices.smtp.host is not set"));

@@ -219,6 +219,9 @@ pub struct Mailed {
     pub outcome: Outcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Of a failed attempt, when the next one may succeed, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
 }
 
 /// The message that places an order. Its id derives from the order's id and from `request`, which distinguishes the

@@ -136,9 +136,14 @@ impl Order {
 
     /// The sum of its lines, in minor units; `None` on overflow.
     pub fn sum_minor(&self) -> Option<i64> {
-        let of_line = |item: &Item| item.amount_minor.checked_mul(i64::from(item.quantity.get()));
-        self.placed.items.iter().try_fold(0_i64, |sum, item| sum.checked_add(of_line(item)?))
+        sum_minor(&self.placed.items)
     }
+}
+
+/// The sum of lines, in minor units; `None` on overflow.
+pub fn sum_minor(items: &[Item]) -> Option<i64> {
+    let of_line = |item: &Item| item.amount_minor.checked_mul(i64::from(item.quantity.get()));
+    items.iter().try_fold(0_i64, |sum, item| sum.checked_add(of_line(item)?))
 }
 
 /// The entity key of an order.

@@ -8,7 +8,7 @@ use common::money::Amount;
 use common::settings::units;
 use serde::{Deserialize, Serialize};
 
-use crate::mail::{Mailer, Smtp};
+use crate::mail::{MailLimit, Mailer, Smtp};
 use crate::order::Placed;
 use crate::order::delivery::Language;
 use crate::order::limits::{Limits, MOST_CHARS, MOST_ITEMS};
@@ -50,6 +50,8 @@ pub struct Invoices {
 pub struct Notices {
     /// The language of notices to customers who choose none.
     pub language: Language,
+    /// The most mails to one address within an hour; 0: no limit.
+    pub hourly_limit: u32,
     /// `[notices.smtp]`
     pub smtp: Smtp,
 }
@@ -71,12 +73,12 @@ impl Settings {
             language: self.notices.language,
             mails: server.is_some(),
         };
-        Ok((policy, Mailer { server }))
+        Ok((policy, Mailer { server, limit: MailLimit::new(self.notices.hourly_limit) }))
     }
 }
 
 fn check_limits(limits: &Limits) -> anyhow::Result<()> {
-    let Limits { max_items, max_quantity, max_text, max_amount, currencies } = limits;
+    let Limits { price: _, max_items, max_quantity, max_text, max_amount, currencies } = limits;
     // A character has at most 4 bytes (6 as an escape, rarely; then the order is refused).
     let most = Placed::MAX_BYTES;
     let text_bytes = max_items.saturating_mul(max_text.saturating_mul(4).saturating_add(200));

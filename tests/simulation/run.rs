@@ -18,7 +18,7 @@ use orchestrator::definitions::Definitions;
 use orchestrator::handler::SagaHandler;
 use orchestrator::program::Orchestrator;
 use order_service::handler::OrderHandler;
-use order_service::mail::Mailer;
+use order_service::mail::{MailLimit, Mailer};
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
 use payment_service::provider::call::ProviderKind;
@@ -116,7 +116,7 @@ impl Run {
         let limits = limits(&mut rng);
         run.add::<order_service::program::Program, _, _>(
             OrderHandler::default(),
-            Mailer { server: None },
+            Mailer { server: None, limit: MailLimit::new(0) },
             BTreeSet::new(),
             limits,
         );

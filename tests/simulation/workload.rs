@@ -10,7 +10,7 @@ use fastrand::Rng;
 use inventory_service::entity::Stock;
 use order_service::api::place_body::PlaceOrder;
 use order_service::messages::{self, CANCEL, Cancel};
-use order_service::order::limits::Limits;
+use order_service::order::limits::{Limits, Price};
 use order_service::order::{Placed, Status};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -26,7 +26,8 @@ const UNKNOWN_ITEM: Uuid = Uuid::from_u128(4);
 
 fn limits() -> Limits {
     let currencies = vec!["BRL".to_owned()];
-    Limits { max_items: 10, max_quantity: 100, max_text: 40, max_amount: "1000.00".to_owned(), currencies }
+    let max_amount = "1000.00".to_owned();
+    Limits { price: Price::Client, max_items: 10, max_quantity: 100, max_text: 40, max_amount, currencies }
 }
 
 /// The warehouse's initial stock.

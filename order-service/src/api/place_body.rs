@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::order::delivery::{Customer, Delivery};
-use crate::order::limits::{Limits, is_text};
-use crate::order::{Item, Placed};
+use crate::order::limits::{Limits, Price, is_text};
+use crate::order::{self, Item, Placed};
 
 /// The body of `POST /orders`.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -28,7 +28,8 @@ pub struct PlaceOrder {
     /// The recipient of notices; left out: no notices are sent.
     #[garde(dive)]
     customer: Option<Customer>,
-    /// The price of the order, with at most two digits after the point. It need not be the sum of the items.
+    /// The price of the order, with at most two digits after the point. It need not be the sum of the items, unless
+    /// `orders.price` is `sum`.
     #[garde(custom(is_amount))]
     #[schema(value_type = f64, minimum = 0, example = 10.5)]
     amount: Amount,
@@ -92,13 +93,15 @@ impl PlaceOrder {
                 quantity.ok_or_else(|| problem([(format!("/items/{n}/quantity"), "out of range".to_owned())]))?;
             Ok(Item { id: id.to_string(), name: item.name, amount_minor: item.amount.0, quantity })
         });
+        let items = items.collect::<Result<Vec<_>, Problem>>()?;
+        check_price(limits.price, self.amount, &items)?;
         let placed = Placed {
             order_id: id,
             customer_id,
             customer: self.customer,
             amount_minor: self.amount.0,
             currency: self.currency,
-            items: items.collect::<Result<Vec<_>, Problem>>()?,
+            items,
             delivery: self.delivery,
             warehouse: self.warehouse,
             created_at: now,
@@ -110,6 +113,20 @@ impl PlaceOrder {
             return Err(Problem::unprocessable(detail));
         }
         Ok(placed)
+    }
+}
+
+/// Checks that the amount is one that this price policy accepts.
+fn check_price(price: Price, amount: Amount, items: &[Item]) -> Result<(), Problem> {
+    match price {
+        Price::Client => Ok(()),
+        Price::Sum => match order::sum_minor(items) {
+            Some(sum) if sum == amount.0 => Ok(()),
+            Some(sum) => {
+                Err(problem([("/amount".to_owned(), format!("must be the sum of the items, {}", Amount(sum)))]))
+            }
+            None => Err(problem([("/items".to_owned(), "their sum is too large".to_owned())])),
+        },
     }
 }
 
@@ -180,7 +197,8 @@ mod tests {
 
     fn limits() -> Limits {
         let currencies = vec!["BRL".to_owned(), "EUR".to_owned()];
-        Limits { max_items: 2, max_quantity: 10, max_text: 20, max_amount: "1000.00".to_owned(), currencies }
+        let max_amount = "1000.00".to_owned();
+        Limits { price: Price::Client, max_items: 2, max_quantity: 10, max_text: 20, max_amount, currencies }
     }
 
     fn check(body: Value) -> Result<Placed, Value> {
@@ -276,6 +294,52 @@ mod tests {
             assert!(errors.contains(&pointer), "{pointer}: {errors:?}");
         }
         assert_eq!(errors.len(), 4);
+    }
+
+    #[test]
+    fn an_amount_that_is_not_the_sum_is_rejected_where_the_price_is_the_sum() {
+        let limits = Limits { price: Price::Sum, ..limits() };
+        let placed = |amount: f64, quantity: u32| {
+            let mut body: Value = serde_json::from_str(SAMPLE).unwrap();
+            body["amount"] = json!(amount);
+            body["items"][0]["amount"] = json!(0.1);
+            body["items"][0]["quantity"] = json!(quantity);
+            let order: PlaceOrder = serde_json::from_value(body).unwrap();
+            order.checked(&limits, OrderId::generate(), Timestamp(5))
+        };
+        assert_eq!(placed(0.3, 3).unwrap().amount_minor, 30);
+        for amount in [0.0, 0.29, 0.31, 10.5] {
+            let problem = serde_json::to_value(placed(amount, 3).unwrap_err()).unwrap();
+            assert_eq!(problem["status"], 422);
+            let errors = json!([{"pointer": "#/amount", "detail": "must be the sum of the items, 0.30"}]);
+            assert_eq!(problem["errors"], errors);
+        }
+        let order: PlaceOrder = serde_json::from_str(SAMPLE).unwrap();
+        let limits = Limits { price: Price::Client, ..limits };
+        assert!(order.checked(&limits, OrderId::generate(), Timestamp(5)).is_ok(), "the sample order's amount is free");
+    }
+
+    #[test]
+    fn texts_of_customers_are_single_lines_without_control_characters() {
+        let mut body: Value = serde_json::from_str(SAMPLE).unwrap();
+        body["customer"] = json!({"name": "Ana", "email": "ana@example.com"});
+        body["delivery"] = json!({"method": "standard", "address": {"name": "Ana", "line1": "Av. Paulista 1",
+            "line2": "Apto 2", "city": "Sao Paulo", "postalCode": "01310-100", "country": "BR"}});
+        assert!(check(body.clone()).is_ok());
+        let address = "/delivery/address";
+        let texts = ["/name", "/line1", "/line2", "/city", "/postalCode", "/country"].map(|t| format!("{address}{t}"));
+        let others = ["/items/0/name", "/customer/name", "/customer/email", "/warehouse", "/currency"];
+        body["warehouse"] = json!("w");
+        for at in texts.iter().map(String::as_str).chain(others) {
+            for forged in ["a\nb", "a\r\nBcc: b", "a\0", "a\tb", "a\u{7f}", "a\u{85}b", "a\u{2028}b", "a\u{202e}b"] {
+                let mut body = body.clone();
+                *body.pointer_mut(at).unwrap() = json!(forged);
+                let problem = check(body).unwrap_err();
+                assert_eq!(problem["errors"][0]["pointer"], format!("#{at}"), "{forged:?}: {problem}");
+            }
+        }
+        body["customer"]["name"] = json!("José d’Ávila (نام\u{200c}ها) 🎫");
+        assert!(check(body).is_ok());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::body::path;
+use crate::order::limits::{forbidden_character, forbids};
 use crate::order::{self, Order};
 use crate::settings::Settings;
 use crate::view;
@@ -62,13 +63,16 @@ impl<T: Serialize> OrderRequest<'_, T> {
 /// The customer's reason, trimmed.
 ///
 /// # Errors
-/// 422 if it has more than `max_chars` characters.
+/// 422 if it has more than `max_chars` characters, or one that is not allowed.
 pub(super) fn reason(given: Option<String>, max_chars: usize) -> Result<String, Problem> {
     let given = given.unwrap_or_default();
     let text = given.trim();
+    let invalid = |detail| Problem::unprocessable("The request is invalid: see errors.").at("/reason", detail);
     if text.chars().count() > max_chars {
-        let problem = Problem::unprocessable("The request is invalid: see errors.");
-        return Err(problem.at("/reason", format!("is longer than {max_chars} characters")));
+        return Err(invalid(format!("is longer than {max_chars} characters")));
+    }
+    if let Some(character) = forbidden_character(text) {
+        return Err(invalid(forbids(character)));
     }
     Ok(if text.is_empty() { NO_REASON.to_owned() } else { text.to_owned() })
 }

@@ -11,10 +11,23 @@ pub(crate) const TEXT: usize = 6 * MOST_CHARS;
 /// The most bytes of an id, a code or a warehouse's name.
 pub(crate) const NAME: usize = 400;
 
+/// Which amount of an order is accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Price {
+    /// The request's.
+    #[default]
+    Client,
+    /// The sum of the items only.
+    Sum,
+}
+
 /// `[orders]` of the settings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
+    /// Which amount of an order is accepted.
+    pub price: Price,
     /// Lines of an order.
     pub max_items: usize,
     /// Pieces in one line.
@@ -27,11 +40,29 @@ pub struct Limits {
     pub currencies: Vec<String>,
 }
 
-/// Checks that a text is not blank and not too long.
+/// The first character of a text that must not be in a customer's text: a control character, a line or paragraph
+/// separator, or one that changes the direction of the text around it (CVE-2021-42574). They would forge lines of mails,
+/// invoices, labels and logs.
+pub(crate) fn forbidden_character(text: &str) -> Option<char> {
+    let is_forbidden = |c: &char| {
+        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().find(is_forbidden)
+}
+
+/// The sentence about a forbidden character.
+pub(crate) fn forbids(character: char) -> String {
+    let code = u32::from(character);
+    format!("has the character U+{code:04X}: line breaks, control and direction characters are not allowed")
+}
+
+/// Checks that a text is not blank, not too long, and one line.
 pub(crate) fn is_text(value: &str, limits: &Limits) -> garde::Result {
     let length = value.chars().count();
     if value.trim().is_empty() {
         Err(garde::Error::new("must not be empty"))
+    } else if let Some(character) = forbidden_character(value) {
+        Err(garde::Error::new(forbids(character)))
     } else if length > limits.max_text {
         Err(garde::Error::new(format!("has {length} characters, at most {} are allowed", limits.max_text)))
     } else {

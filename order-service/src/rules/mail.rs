@@ -39,7 +39,9 @@ fn record(mailing: &mut Mailing, report: &Mailed, now: Timestamp) {
     let is_too_old = now.since(mailing.notice.created_at) > GIVE_UP_AFTER;
     if report.outcome == Outcome::Failed && !is_too_old {
         let doublings = report.attempt.saturating_sub(1).min(10);
-        mailing.due = now.plus(FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE));
+        let latest = now.plus(LONGEST_PAUSE);
+        let usual = now.plus(FIRST_PAUSE.saturating_mul(1 << doublings)).min(latest);
+        mailing.due = report.not_before.map_or(usual, |at| at.clamp(now, latest));
     } else {
         mailing.outcome = Some(report.outcome);
     }

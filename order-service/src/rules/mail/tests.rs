@@ -1,5 +1,7 @@
 //! Tests of attempts to mail a notice.
 
+use std::time::Duration;
+
 use common::ids::OrderId;
 use common::topics;
 use serde_json::json;
@@ -56,6 +58,19 @@ fn a_failed_attempt_is_repeated_with_growing_pauses_for_two_days() {
     assert!(pauses.iter().all(|pause| *pause <= 3600));
     let days = pauses.iter().sum::<u64>() / (24 * 3600);
     assert_eq!((days, mailing(&shop, &notice).outcome), (2, Some(Outcome::Failed)));
+}
+
+#[test]
+fn a_mail_beyond_the_limit_of_its_address_is_due_when_the_next_one_is_allowed() {
+    let (mut shop, order, notice) = shop();
+    for (attempt, minutes, expected) in [(1, 20, 20), (2, 600, 60)] {
+        let not_before = shop.now.plus(Duration::from_secs(minutes * 60));
+        let value = json!({"orderId": order, "noticeId": notice, "attempt": attempt, "outcome": "failed",
+            "error": "limit", "notBefore": not_before});
+        shop.request(MAILED, order, &value);
+        let due = mailing(&shop, &notice).intent().unwrap().due;
+        assert_eq!(due.since(shop.now).as_secs(), expected * 60, "at most an hour later");
+    }
 }
 
 #[test]
