@@ -2,7 +2,11 @@
 # The debug symbols are kept apart: docker build --target symbols --output symbols .
 # Needs BuildKit, the default of docker and compose.
 
-FROM rust:1.95-slim-bookworm AS builder
+# --build-arg RUST_IMAGE=rust@sha256:… pins an image by its digest.
+ARG RUST_IMAGE=rust:1.95-slim-bookworm
+ARG DEBIAN_IMAGE=debian:bookworm-slim
+
+FROM ${RUST_IMAGE} AS builder
 # librdkafka is compiled here: a C and a C++ compiler, make, and the headers of OpenSSL.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends g++ make pkg-config libssl-dev \
@@ -25,7 +29,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 FROM scratch AS symbols
 COPY --from=builder /symbols /
 
-FROM debian:bookworm-slim AS system
+FROM ${DEBIAN_IMAGE} AS system
 # Without what only the package manager and iconv use: Perl, the package index, character sets.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libssl3 \

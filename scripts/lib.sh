@@ -92,6 +92,19 @@ kill_process() { # PIDFILE: prints "killed" or "not running"
 }
 
 # ---- cargo -------------------------------------------------------------------------------------------
+# Prints the path of a cargo tool of this version, building it first where there is none.
+cargo_tool() { # NAME VERSION
+  local tools=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/$1-$2
+  if [[ ! -x $tools/bin/$1 ]]; then
+    warn "Building $1 $2 (a minute or two, once; kept in $tools) …"
+    # An unoptimised build takes a third of the time, and the tool is fast enough.
+    CARGO_PROFILE_DEV_DEBUG=false CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --debug --root "$tools" \
+      "$1@$2" >&2 || return
+    rm -rf "$tools/build"
+  fi
+  echo "$tools/bin/$1"
+}
+
 # On a terminal cargo draws its progress itself. Elsewhere a line every 15 seconds reports it, and warnings and errors
 # are passed on.
 with_progress() { # cargo ARG...
