@@ -28,6 +28,11 @@ underscores: `ORDER_SERVICE__KAFKA__BROKERS` sets `kafka.brokers` of order-servi
 Durations are written `500ms`, `10s`, `1m 30s`; sizes `65536`, `64 KiB`, `1 MiB`. A list in a variable is a TOML array
 or text with commas. Unknown keys and invalid values stop the start with the key, the value and the allowed values.
 `--print-config` prints the settings in effect, with secrets masked.
+
+Every secret can be read from a file: the key with `_file` appended, or the variable with `_FILE`, names it. A file that
+is missing, empty, larger than 64 KiB or not UTF-8 text stops the start; a line break at its end is not part of the
+secret. This also holds for the secrets in `kafka.client`: `\"sasl.password_file\" = \"/run/secrets/kafka\"`, or
+`*__KAFKA__CLIENT__SASL_PASSWORD_FILE`.
 ";
 
 /// A key of one service.
@@ -216,10 +221,12 @@ fn table(text: &mut String, section: &Section, keys: &[&Key], members: &[&Servic
         let default = default(key, members);
         let meaning = markdown(&key.comment, members.first().map_or("", |(name, _)| name));
         let name = format!("{}.{}", section.name, key.name);
+        let is_secret = common::settings::is_secret(&key.name);
+        let file = if is_secret { format!("<br>or `{variable}__{path}_FILE`") } else { String::new() };
         let _ = if entries {
             writeln!(text, "| `{}` | {default} | {meaning} |", key.name)
         } else {
-            writeln!(text, "| `{name}` | {default} | `{variable}__{path}` | {meaning} |")
+            writeln!(text, "| `{name}` | {default} | `{variable}__{path}`{file} | {meaning} |")
         };
     }
 }
