@@ -26,6 +26,10 @@ use tests::{files, machine};
 const ADMIN: &str = "admin";
 /// A user without rights.
 const STRANGER: &str = "stranger";
+/// The certificate of the authority that signed the broker's.
+const AUTHORITY: &str = "ca.pem";
+/// That of another authority.
+const OTHER_AUTHORITY: &str = "other-ca.pem";
 
 /// The broker, the document's parts, and the certificates.
 struct Secured {
@@ -39,6 +43,10 @@ struct Secured {
 /// The password of a user.
 fn password(user: &str) -> String {
     format!("{user}-secret")
+}
+
+fn password_file(directory: &Path, user: &str) -> PathBuf {
+    directory.join(format!("{user}.password"))
 }
 
 /// The document's blocks of a language.
@@ -57,15 +65,20 @@ fn properties(block: &str, replaced: &[(&str, String)]) -> Vec<String> {
     block.lines().filter_map(replace).collect()
 }
 
-/// Writes `ca.pem`, and `broker.pem` with the key and certificate of `CN=kafka`.
-fn certificates(directory: &Path) -> Result<()> {
+/// A certificate authority; its certificate is written to a file.
+fn authority(file: &Path) -> Result<Issuer<'static, KeyPair>> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.distinguished_name.push(DnType::CommonName, "the test's authority");
-    let authority_key = KeyPair::generate()?;
-    let certificate = authority.self_signed(&authority_key)?;
-    std::fs::write(directory.join("ca.pem"), certificate.pem())?;
-    let issuer = Issuer::new(authority, authority_key);
+    let key = KeyPair::generate()?;
+    std::fs::write(file, authority.self_signed(&key)?.pem())?;
+    Ok(Issuer::new(authority, key))
+}
+
+/// Writes `ca.pem`, and `broker.pem` with the key and certificate of `CN=kafka`.
+fn certificates(directory: &Path) -> Result<()> {
+    let issuer = authority(&directory.join(AUTHORITY))?;
+    authority(&directory.join(OTHER_AUTHORITY))?;
 
     let mut broker = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
     broker.distinguished_name = rcgen::DistinguishedName::new();
@@ -91,7 +104,7 @@ impl Secured {
             ("listeners", format!("{listeners},CONTROLLER://localhost:{controller}")),
             ("advertised.listeners", listeners),
             ("ssl.keystore.location", path("broker.pem")),
-            ("ssl.truststore.location", path("ca.pem")),
+            ("ssl.truststore.location", path(AUTHORITY)),
         ];
         let blocks_of_properties = blocks(&document, "properties");
         let [broker, admin] = blocks_of_properties.as_slice() else { bail!("two blocks of properties") };
@@ -102,12 +115,12 @@ impl Secured {
         let mut format = String::new();
         for user in users {
             let secret = password(user);
-            std::fs::write(directory.join(user), format!("{secret}\n"))?;
+            std::fs::write(password_file(&directory, user), format!("{secret}\n"))?;
             format.push_str(&format!("--add-scram SCRAM-SHA-512=[name={user},password={secret}] "));
         }
         let login = "org.apache.kafka.common.security.scram.ScramLoginModule required";
         let jaas = format!("{login} username=\"{ADMIN}\" password=\"{}\";", password(ADMIN));
-        let of_admin = [("sasl.jaas.config", jaas), ("ssl.truststore.location", path("ca.pem"))];
+        let of_admin = [("sasl.jaas.config", jaas), ("ssl.truststore.location", path(AUTHORITY))];
         std::fs::write(directory.join("admin.properties"), properties(admin, &of_admin).join("\n"))?;
 
         let settings = blocks(&document, "toml").into_iter().next().context("no block of settings")?;
@@ -122,21 +135,26 @@ impl Secured {
     fn client(&self, user: &str) -> BTreeMap<String, String> {
         let mut client = self.client.clone();
         client.insert("sasl.username".to_owned(), user.to_owned());
-        client.insert("sasl.password_file".to_owned(), self.directory.join(user).display().to_string());
-        client.insert("ssl.ca.location".to_owned(), self.directory.join("ca.pem").display().to_string());
+        client.insert("sasl.password_file".to_owned(), password_file(&self.directory, user).display().to_string());
+        client.insert("ssl.ca.location".to_owned(), self.directory.join(AUTHORITY).display().to_string());
         client
     }
 
     /// A service that is not started, with this user.
     fn service(&self, name: Name, user: &str) -> Result<Service> {
+        self.service_trusting(name, user, AUTHORITY)
+    }
+
+    fn service_trusting(&self, name: Name, user: &str, authority: &str) -> Result<Service> {
         let mut settings = vec![
             ("KAFKA__BROKERS".to_owned(), self.broker.address()),
             ("KAFKA__PARTITIONS".to_owned(), tests::cluster::PARTITIONS.to_string()),
             ("KAFKA__SESSION_TIMEOUT".to_owned(), "6s".to_owned()),
         ];
         let variable = |key: &str| key.to_uppercase().replace('.', "_");
-        settings
-            .extend(self.client(user).into_iter().map(|(key, v)| (format!("KAFKA__CLIENT__{}", variable(&key)), v)));
+        let mut client = self.client(user);
+        client.insert("ssl.ca.location".to_owned(), self.directory.join(authority).display().to_string());
+        settings.extend(client.into_iter().map(|(key, v)| (format!("KAFKA__CLIENT__{}", variable(&key)), v)));
         let borrowed: Vec<(&str, String)> = settings.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
         Service::new(name, 0, &self.directory.join(user), &borrowed)
     }
@@ -167,8 +185,9 @@ impl Secured {
         let search = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
         let mut bash = Command::new("bash");
         bash.args(["-euo", "pipefail", "-c", script]).current_dir(&self.directory).env("PATH", search);
-        let output = bash.env("BROKERS", self.broker.address()).output()?;
-        // The tool exits with 0 after most errors, and writes them to its output.
+        bash.env("BROKERS", self.broker.address()).env("ADMIN", self.directory.join("admin.properties"));
+        let output = bash.output()?;
+        // The tool exits with 0 after some errors, and writes them to its output.
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text);
         ensure!(output.status.success() && !text.contains("Error while executing"), "{script}\n{text}");
@@ -178,9 +197,7 @@ impl Secured {
     /// Adds or removes an ACL.
     fn change(&self, how: &str, user: &str, operation: &str, resource: &str) -> Result<()> {
         let acl = format!("--allow-principal User:{user} --operation {operation} {resource}");
-        self.shell(&format!(
-            "kafka-acls.sh --bootstrap-server \"$BROKERS\" --command-config admin.properties {how} {acl}"
-        ))
+        self.shell(&format!("kafka-acls.sh --bootstrap-server \"$BROKERS\" --command-config \"$ADMIN\" {how} {acl}"))
     }
 }
 
@@ -310,7 +327,7 @@ pub(crate) async fn an_order_ends_with_the_documented_acls() -> Result<()> {
     Ok(())
 }
 
-/// A user without rights, and a wrong password.
+/// A user without rights, a wrong password, and a broker with an unknown certificate.
 async fn strangers_are_refused(secured: &Secured) -> Result<()> {
     let stranger = secured.service(Name::Orders, STRANGER)?;
     stranger.start()?;
@@ -322,12 +339,17 @@ async fn strangers_are_refused(secured: &Secured) -> Result<()> {
     ];
     refused(&stranger, &words).await?;
 
-    std::fs::write(secured.directory.join(STRANGER), "wrong")?;
+    std::fs::write(password_file(&secured.directory, STRANGER), "wrong")?;
     stranger.start()?;
     refused(&stranger, &["Kafka does not accept the credentials of User:stranger", "SCRAM"]).await?;
     let log = std::fs::read_to_string(stranger.log())?;
     ensure!(!log.contains(&password(STRANGER)), "the password is in the log");
-    Ok(())
+
+    // A broker that is not the one to be trusted is not awaited in silence.
+    let distrustful = secured.service_trusting(Name::Payments, STRANGER, OTHER_AUTHORITY)?;
+    distrustful.start()?;
+    reports(&distrustful, &["certificate verify failed", "waiting for Kafka"]).await?;
+    distrustful.kill9()
 }
 
 /// Rights that are taken away from a running service.
