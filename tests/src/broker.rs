@@ -113,7 +113,7 @@ impl Broker {
     /// # Errors
     /// The error output of `./dev broker stop`.
     pub fn stop(&self) -> Result<()> {
-        dev(&["stop", &self.dir.display().to_string()])
+        dev(&["stop", &self.dir.display().to_string()], "")
     }
 
     /// The directory of its partitions.
