@@ -30,6 +30,8 @@ use crate::view::Rebuild;
 
 /// How long one request to the broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a broker may not know a topic that was just created.
+const PROPAGATION: Duration = Duration::from_secs(60);
 /// How long a client tries to authenticate after no broker answered.
 const PROBE: Duration = Duration::from_secs(3);
 /// The pause between two attempts to reach the broker; it doubles from the first to the last.
@@ -103,7 +105,11 @@ pub(super) fn prepare(
     let names: Vec<&str> = used.iter().map(|used| used.topic.name.as_str()).collect();
     let mut states = cluster.states(&names)?;
     let written = match states.get(journal) {
-        Some(state) => Written::read(&cluster.consumer, journal, state.partitions)?,
+        Some(state) => Written::read(&cluster.consumer, journal, state.partitions).map_err(|error| {
+            let is_refusal = access::is_refusal(&error);
+            let denied = || access::denied(config, &[format!("Read on topic {journal}")]);
+            if is_refusal { anyhow::anyhow!(denied()) } else { error }
+        })?,
         None => Written::nothing(),
     };
     written.check(journal, config.partitions)?;
@@ -150,10 +156,15 @@ fn compare(
 
 /// The states of topics that were just created: a broker may not know them yet.
 fn until_known(cluster: &Cluster, names: &[&str]) -> anyhow::Result<BTreeMap<String, TopicState>> {
+    let deadline = Instant::now() + PROPAGATION;
     loop {
         let states = cluster.states(names)?;
         if states.len() == names.len() {
             return Ok(states);
+        }
+        if Instant::now() > deadline {
+            let unknown: Vec<_> = names.iter().filter(|name| !states.contains_key(**name)).copied().collect();
+            bail!("created topics that the brokers do not describe: {} (docs/security.md)", unknown.join(", "));
         }
         std::thread::sleep(FIRST_PAUSE);
     }
