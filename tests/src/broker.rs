@@ -56,7 +56,7 @@ impl Broker {
     /// As [`Broker::start`].
     pub fn join(first: &Self, dir: &Path) -> Result<Self> {
         if dir.exists() {
-            dev(&["kill", &dir.display().to_string()])?;
+            dev(&["kill", &dir.display().to_string()], "")?;
         }
         files::empty(dir)?;
         let data = dir.join("data");
@@ -73,7 +73,7 @@ impl Broker {
             format!("listeners=PLAINTEXT://localhost:{port}"),
             format!("controller.quorum.voters={voters}"),
         ];
-        let broker = Self { dir: dir.to_owned(), port, settings };
+        let broker = Self { dir: dir.to_owned(), port, settings, format: String::new() };
         registry(|running| running.push(dir.to_owned()));
         broker.start_again()?;
         Ok(broker)
