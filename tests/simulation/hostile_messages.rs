@@ -224,7 +224,7 @@ fn no_messages_make_the_inventory_outgrow_a_record() {
 
 #[test]
 fn no_messages_make_payments_outgrow_a_record() {
-    let handler = Payments { provider: ProviderKind::Simulated };
+    let handler = Payments { provider: ProviderKind::Simulated, mac: None };
     check_hostile::<PaymentService, _>(&handler, &[], payment_service::contract::MESSAGES);
 }
 
