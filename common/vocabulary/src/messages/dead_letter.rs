@@ -14,8 +14,8 @@ const REASON_BYTES: usize = 4 * 1024;
 
 impl Outgoing {
     /// The dead letter of a message: its key, value and headers, and KIP-1034's headers with its origin and the reason.
-    /// It keeps its partition. What is over the bounds is cut, and the header [`header::CUT`] names what was; the header
-    /// is also set if bytes could not be read. The origin of [`Unreadable::Damaged`] is its first offset.
+    /// It keeps its partition. What is over the bounds is cut, and the header [`header::CUT`] names what was; it is
+    /// also set if bytes could not be read. The origin of [`Unreadable::Damaged`] is its first offset.
     pub fn dead_letter(message: &Message, reason: &Unreadable) -> Self {
         let mut cut = Vec::new();
         let mut offset = message.offset;
