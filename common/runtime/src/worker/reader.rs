@@ -151,17 +151,26 @@ impl Reader {
             .ok_or_else(|| anyhow::Error::new(error).context("bytes can't be read, but no topic's next message is bad"))
     }
 
-    /// Examines the topics from which nothing was received since the last check.
+    /// Examines the topics from which nothing was received since the last check. A broker that does not answer is no
+    /// reason to end the claim: the next check comes.
     fn check_silent(&mut self) -> anyhow::Result<Option<Received>> {
         self.last_check = Instant::now();
         for index in 0..self.sources.len() {
             let Some(source) = self.sources.get_mut(index) else { continue };
             let silent = source.next == source.examined;
             source.examined = source.next;
-            let Some(damaged) = (if silent { self.examine(index)? } else { None }) else { continue };
-            self.consumer = BaseConsumer::from_config_and_context(&self.settings, ClientLog::new(self.name))?;
-            self.assign_sources()?;
-            return Ok(Some(damaged));
+            if !silent || self.consumer.fetch_watermarks(&source.topic, source.partition, PATIENCE).is_err() {
+                continue;
+            }
+            match self.examine(index) {
+                Ok(None) => {}
+                Ok(Some(damaged)) => {
+                    self.consumer = BaseConsumer::from_config_and_context(&self.settings, ClientLog::new(self.name))?;
+                    self.assign_sources()?;
+                    return Ok(Some(damaged));
+                }
+                Err(error) => tracing::warn!(client = self.name, "a silent input can't be examined: {error:#}"),
+            }
         }
         Ok(None)
     }
