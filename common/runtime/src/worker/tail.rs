@@ -190,7 +190,7 @@ impl Tailer {
     /// Sends a record to the worker, then to the view; returns `None` if the view has ended.
     fn hand_over(&mut self, tailed: Tailed) -> Option<()> {
         let index = usize::try_from(tailed.partition).ok()?;
-        self.require_next(index, tailed.offset)?;
+        self.require_next(index, tailed.partition, tailed.offset)?;
         let head = tailed.record.as_ref().map_or(Head::Garbage, |record| record.head());
         let read = Event::ReadBack { offset: tailed.offset, head, at: Instant::now() };
         // The worker may have ended.
@@ -205,17 +205,29 @@ impl Tailer {
 
     /// Ends the process if records before this one are missing. Instances append without transactions, so that the
     /// offsets of a whole journal have no gaps; a journal that was compacted has.
-    fn require_next(&mut self, partition: usize, offset: i64) -> Option<()> {
-        let progress = self.partitions.get_mut(partition)?;
+    fn require_next(&mut self, index: usize, partition: i32, offset: i64) -> Option<()> {
+        let progress = self.partitions.get_mut(index)?;
         if offset > progress.next {
-            let last = offset.saturating_sub(1);
             let next = progress.next;
-            let reason = format!("the journal's partition {partition} has lost its records from {next} to {last}");
-            self.status.fatal(&format!("{reason}: they were deleted or compacted. The view is kept as it was before"));
+            self.status.fatal(&self.missing(partition, next, offset));
             return None;
         }
         progress.next = offset.saturating_add(1);
         Some(())
+    }
+
+    /// Why the records from `next` to `offset` are missing.
+    fn missing(&self, partition: i32, next: i64, offset: i64) -> String {
+        let place = Place { settings: &self.settings, topic: self.journal, partition };
+        if let Ok(Found::Damage(damage)) = examine(&place, next, offset) {
+            return damaged(self.journal, partition, &damage);
+        }
+        let last = offset.saturating_sub(1);
+        format!(
+            "{}, partition {partition}, has lost its records from {next} to {last}: they were deleted or compacted. The \
+             view is kept as it was before",
+            self.journal
+        )
     }
 
     fn wait_for_view(&self) {

@@ -41,6 +41,11 @@ impl Cluster {
         Ok(Self { admin, consumer, tokio })
     }
 
+    /// Takes the events of the consumer, such as a lost connection, which is never polled otherwise.
+    pub(crate) fn drain_events(&self) {
+        while self.consumer.poll(Duration::ZERO).is_some() {}
+    }
+
     /// The existing ones of these topics.
     pub(crate) fn states(&self, names: &[&str]) -> anyhow::Result<BTreeMap<String, TopicState>> {
         let mut layouts = BTreeMap::new();

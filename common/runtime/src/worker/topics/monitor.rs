@@ -45,7 +45,7 @@ impl Monitor {
         status.set_topics(results(&self.findings));
         let mut checked = Instant::now();
         while !status.is_stopping() {
-            status.beat("topics");
+            // No heartbeat: while no broker answers, a comparison takes a minute.
             std::thread::sleep(ROUND);
             idle();
             if checked.elapsed() < config.topic_check {
@@ -66,6 +66,7 @@ impl Monitor {
 
     fn compare(&self, expected: &Expected<'_>) -> anyhow::Result<Findings> {
         let names: Vec<&str> = self.used.iter().map(|used| used.topic.name.as_str()).collect();
+        self.cluster.drain_events();
         let states = self.cluster.states(&names)?;
         let finding = |used: &UsedTopic| {
             let name = &used.topic.name;
