@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PROPAGATION: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A topic's settings by name.
+type Settings = BTreeMap<String, String>;
+
 /// The brokers. Its requests block; it must not be dropped on a thread of the tokio runtime.
 pub(crate) struct Cluster {
     admin: AdminClient<ClientLog>,
@@ -69,14 +72,18 @@ impl Cluster {
         let metadata = until_answered(&format!("topic {name} can't be described"), request)?;
         let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else { return Ok(None) };
         if let Some(error) = topic.error().map(RDKafkaErrorCode::from) {
-            return match error {
-                // A topic that the service may not describe can't be created either, which reports the missing ACL.
+            // A topic that the service may not describe can't be created either, which reports the missing ACL.
+            let is_unknown = matches!(
+                error,
                 RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::LeaderNotAvailable
-                | RDKafkaErrorCode::TopicAuthorizationFailed => Ok(None),
-                error => bail!("topic {name} can't be described: {error}"),
-            };
+                    | RDKafkaErrorCode::UnknownTopic
+                    | RDKafkaErrorCode::LeaderNotAvailable
+                    | RDKafkaErrorCode::TopicAuthorizationFailed
+            );
+            if is_unknown {
+                return Ok(None);
+            }
+            bail!("topic {name} can't be described: {error}");
         }
         let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min();
         let layout = (i32::try_from(topic.partitions().len())?, i32::try_from(replicas.unwrap_or(0))?);
@@ -84,7 +91,7 @@ impl Cluster {
     }
 
     /// The settings in effect of each topic, or why they can't be read.
-    fn settings(&self, names: &[&str]) -> anyhow::Result<BTreeMap<String, Result<BTreeMap<String, String>, String>>> {
+    fn settings(&self, names: &[&str]) -> anyhow::Result<BTreeMap<String, Result<Settings, String>>> {
         let mut all = BTreeMap::new();
         let started = Instant::now();
         while all.len() < names.len() {
@@ -152,13 +159,10 @@ impl Cluster {
 
 /// An admin request's error, in the form of the errors of other requests.
 fn code_of(error: KafkaError) -> KafkaError {
-    match error {
-        KafkaError::AdminOp(code) => KafkaError::Global(code),
-        other => other,
-    }
+    if let KafkaError::AdminOp(code) = error { KafkaError::Global(code) } else { error }
 }
 
-fn named(resource: ConfigResource) -> Option<(String, BTreeMap<String, String>)> {
+fn named(resource: ConfigResource) -> Option<(String, Settings)> {
     let OwnedResourceSpecifier::Topic(name) = resource.specifier else { return None };
     let settings = resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?)));
     Some((name, settings.collect()))
