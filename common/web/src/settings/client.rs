@@ -44,6 +44,7 @@ const OURS: [(&str, &str); 39] = [
     ("fetch.message.max.bytes", GUARANTEES),
     ("max.partition.fetch.bytes", GUARANTEES),
     ("fetch.max.bytes", GUARANTEES),
+    ("check.crcs", GUARANTEES),
     ("receive.message.max.bytes", GUARANTEES),
     ("socket.nagle.disable", TUNED),
     ("reconnect.backoff.ms", TUNED),
