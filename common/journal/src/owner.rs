@@ -189,7 +189,9 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
         self.cache.evict_idle(self.limits.open_in_memory);
         while self.may_append() && self.has_work(env.now) {
-            if !self.append(env, quarantine, out)? {
+            // The claim's own decision may be nothing, and then what waits is decided at once.
+            let was_undecided = self.claim_undecided;
+            if !self.append(env, quarantine, out)? && !was_undecided {
                 break;
             }
         }
