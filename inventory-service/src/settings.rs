@@ -20,7 +20,7 @@ pub const LONGEST_ID: usize = 64;
 /// The longest name, in characters.
 pub const LONGEST_NAME: usize = 200;
 /// The most items of the settings: all are written in one record.
-pub(crate) const MOST_SEEDED: usize = 2_000;
+pub(crate) const MOST_SEEDED: usize = 1_500;
 /// The longest delivery time, in working days.
 const LONGEST_DELIVERY: u16 = 365;
 

@@ -330,6 +330,7 @@ mod tests {
         let texts = ["/name", "/line1", "/line2", "/city", "/postalCode", "/country"].map(|t| format!("{address}{t}"));
         let others = ["/items/0/name", "/customer/name", "/customer/email", "/warehouse", "/currency"];
         body["warehouse"] = json!("w");
+        body["currency"] = json!("BRL");
         for at in texts.iter().map(String::as_str).chain(others) {
             for forged in ["a\nb", "a\r\nBcc: b", "a\0", "a\tb", "a\u{7f}", "a\u{85}b", "a\u{2028}b", "a\u{202e}b"] {
                 let mut body = body.clone();
@@ -338,6 +339,7 @@ mod tests {
                 assert_eq!(problem["errors"][0]["pointer"], format!("#{at}"), "{forged:?}: {problem}");
             }
         }
+        body.as_object_mut().unwrap().remove("warehouse");
         body["customer"]["name"] = json!("José d’Ávila (نام\u{200c}ها) 🎫");
         assert!(check(body).is_ok());
     }
