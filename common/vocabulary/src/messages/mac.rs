@@ -6,7 +6,9 @@ use std::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::{Message, Outgoing, header};
+use super::header;
+use super::message::Message;
+use super::outgoing::Outgoing;
 
 /// Separates these MACs from any others that are made with the same secret.
 const PURPOSE: &[u8] = b"saga message mac 1";

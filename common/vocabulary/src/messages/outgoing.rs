@@ -1,0 +1,107 @@
+//! A message to send: an event, a reply to a command, or a message put back on its topic.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::message::{Headers, Message};
+use super::reply::Reply;
+use super::{header, trace};
+use crate::blob::{Blob, Json, Payload};
+use crate::time::Timestamp;
+use crate::{ids, topics};
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// Its topic.
+    pub topic: Cow<'static, str>,
+    /// Its partition; if `None`, its key decides ([`topics::partition_of`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<i32>,
+    /// Its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Blob>,
+    /// Its headers.
+    pub headers: Headers,
+    /// Its value. Not flattened: serde buffers flattened fields, and can't keep the text of buffered JSON.
+    pub value: Payload,
+}
+
+impl Outgoing {
+    /// A message in CloudEvents' Kafka binary mode. `subject` is the order or saga it is about; the caller derives `id`
+    /// from the cause, so that a repetition has the same.
+    ///
+    /// # Panics
+    /// Never: a value that can't be encoded (a bug) becomes a tombstone, which its reader rejects to the `.dlq`.
+    pub fn event<T: Serialize + ?Sized>(
+        topic: impl Into<Cow<'static, str>>,
+        key: &str,
+        kind: &str,
+        id: impl Into<String>,
+        subject: &str,
+        now: Timestamp,
+        value: &T,
+    ) -> Self {
+        let mut headers = Headers(Vec::with_capacity(12));
+        headers.push(header::SPEC_VERSION, "1.0");
+        headers.push(header::ID, id.into());
+        headers.push(header::TYPE, kind);
+        headers.push(header::TIME, now.to_string());
+        headers.push(header::SUBJECT, subject);
+        headers.push(header::CONTENT_TYPE, "application/json");
+        let value = Json::of(value).map_or(Payload::Null, Payload::Json);
+        Self { topic: topic.into(), partition: None, key: Some(key.into()), headers, value }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Blob>) -> Self {
+        self.headers.push(name, value);
+        self
+    }
+
+    /// Continues the trace of `cause` (W3C trace context): same trace id, a span id derived from this message's id.
+    #[must_use]
+    pub fn caused_by(self, cause: Option<&str>) -> Self {
+        let next = cause.and_then(|parent| trace::child_trace(parent, self.headers.get(header::ID)?));
+        match next {
+            Some(next) => self.with(header::TRACEPARENT, next),
+            None => self,
+        }
+    }
+
+    /// The reply to a saga's command with these headers ([`Message::reply_headers`]). Its id derives from the
+    /// command's, so that a repeated command gets the same reply.
+    pub fn reply(command: &Headers, subject: &str, now: Timestamp, outcome: &Reply) -> Self {
+        let command_id = command.get(header::ID).unwrap_or_default();
+        let id = ids::derive(&[command_id, "reply"]).to_string();
+        let saga = command.get(header::SAGA_ID).unwrap_or(subject);
+        let mut reply = Self::event(topics::SAGA_REPLIES, saga, "saga.reply", id, subject, now, outcome)
+            .caused_by(command.get(header::TRACEPARENT))
+            .with(header::CORRELATION_ID, command_id);
+        for name in [header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION] {
+            if let Some(value) = command.get(name) {
+                reply.headers.push(name, value);
+            }
+        }
+        reply
+    }
+
+    /// A copy of the message for its own topic, under this key and on the key's partition, with the same id and a
+    /// header that names its first place.
+    pub fn put_back(message: &Message, key: &str, home: i32) -> Self {
+        let mut headers = message.headers.clone();
+        if message.header(header::ID).is_none() {
+            headers.push(header::ID, message.id());
+        }
+        headers.set(header::PUT_BACK_FROM, format!("{}/{}/{}", message.topic, message.partition, message.offset));
+        Self {
+            topic: message.topic.to_string().into(),
+            partition: Some(home),
+            key: Some(key.into()),
+            headers,
+            value: message.value.clone().map_or(Payload::Null, |bytes| Payload::Bytes(Blob(bytes))),
+        }
+    }
+}
