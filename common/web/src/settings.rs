@@ -25,6 +25,7 @@ mod secret_files;
 mod sections;
 #[cfg(test)]
 mod tests;
+mod tree;
 pub mod units;
 
 use std::ffi::OsString;
@@ -94,7 +95,7 @@ struct Merged {
 
 impl Merged {
     fn of(cache: Value) -> Self {
-        let tree = layers::tree(&cache).as_object().cloned().unwrap_or_default();
+        let tree = tree::tree(&cache).as_object().cloned().unwrap_or_default();
         Self { tree, cache }
     }
 
@@ -102,9 +103,9 @@ impl Merged {
     fn fault(&self, path: &[String], allowed: impl Into<String>) -> Fault {
         let mut value = self.tree.get(path.first().map_or("", String::as_str));
         for segment in path.iter().skip(1) {
-            value = value.and_then(|v| layers::child(v, segment));
+            value = value.and_then(|v| tree::child(v, segment));
         }
-        Fault::new(path, value, &layers::origin(&self.cache, path), allowed)
+        Fault::new(path, value, &tree::origin(&self.cache, path), allowed)
     }
 
     /// Decodes one section, or the remaining ones (`at` is then empty).

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use super::error::Fault;
 use super::secret::is_secret;
+use super::tree::tree;
 
 /// The largest secret: a certificate chain with its key fits.
 const MAX_BYTES: usize = 64 * 1024;
@@ -41,7 +42,7 @@ fn table(
         let Some(target) = target(&name) else { continue };
         let Some(value) = values.remove(&name) else { continue };
         path.push(name.clone());
-        let mut fault = |allowed: String| faults.push(Fault::new(path, Some(&json(&value)), origin, allowed));
+        let mut fault = |allowed: String| faults.push(Fault::new(path, Some(&tree(&value)), origin, allowed));
         if values.contains_key(target) {
             fault(format!("set either {target} or {name}, not both"));
         } else if value.clone().into_string().is_ok_and(|file| file.trim().is_empty()) {
@@ -76,10 +77,6 @@ fn inner(value: &mut Value, known: Option<&Json>, path: &mut Vec<String>, origin
             path.pop();
         }
     }
-}
-
-fn json(value: &Value) -> Json {
-    super::layers::tree(value)
 }
 
 /// The text of a file, without the line break at its end.
