@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use vocabulary::topics::JOURNAL_MAX_BYTES;
 
-use super::sections::Settings;
+use super::sections::{Http, Kafka, Settings, WorkerSettings};
 use super::{client, log_level};
 
 /// The shortest and the longest session timeout of a broker's defaults (`group.min.session.timeout.ms`,
 /// `group.max.session.timeout.ms`).
 const SESSION: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(30 * 60));
+
+/// Reports a key as invalid with its allowed values, unless the condition is true.
+type Need<'a> = dyn FnMut(bool, [&str; 2], &str) + 'a;
 
 /// Calls `fault` with the path of each invalid value, and the allowed values.
 pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], &str)) {
@@ -26,6 +29,22 @@ pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], 
             fault(&key.map(str::to_owned), allowed);
         }
     };
+    check_http(http, &mut need);
+    check_kafka(kafka, &mut need);
+    need(!view.directory.as_os_str().is_empty(), ["view", "directory"], "must be a directory");
+    need(!view.lag_limit.is_zero(), ["view", "lag_limit"], "must be more than 0s");
+    check_worker(worker, &mut need);
+    if let Err(allowed) = log_level::filter(&log.level) {
+        need(false, ["log", "level"], &allowed);
+    }
+    for (name, value) in &kafka.client {
+        if let Some(reason) = client::refuses(name, value) {
+            fault(&["kafka".to_owned(), "client".to_owned(), name.clone()], &reason);
+        }
+    }
+}
+
+fn check_http(http: &Http, need: &mut Need<'_>) {
     let all_hosts = http.hosts == ["*"];
     let hosts = "must be host names without a port, such as \"orders.example\", or \"*\" alone";
     need(all_hosts || http.hosts.iter().all(|host| is_host_name(host)), ["http", "hosts"], hosts);
@@ -34,7 +53,9 @@ pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], 
     let header = (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&http.header_timeout);
     need(header, ["http", "header_timeout"], "must be from 1s to 1h");
     need((1..=1_000_000).contains(&http.connections), ["http", "connections"], "must be from 1 to 1000000");
+}
 
+fn check_kafka(kafka: &Kafka, need: &mut Need<'_>) {
     let brokers = "must be host:port, or several separated by commas, such as \"kafka-1:9092,kafka-2:9092\"";
     need(kafka.brokers.split(',').all(is_broker), ["kafka", "brokers"], brokers);
     need((1..=10_000).contains(&kafka.partitions), ["kafka", "partitions"], "must be a whole number from 1 to 10000");
@@ -45,10 +66,9 @@ pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], 
     need(session, ["kafka", "session_timeout"], "must be from 6s to 30m, which brokers accept by default");
     let check = (Duration::from_secs(1)..=Duration::from_secs(60 * 60)).contains(&kafka.topic_check);
     need(check, ["kafka", "topic_check"], "must be from 1s to 1h");
+}
 
-    need(!view.directory.as_os_str().is_empty(), ["view", "directory"], "must be a directory");
-    need(!view.lag_limit.is_zero(), ["view", "lag_limit"], "must be more than 0s");
-
+fn check_worker(worker: &WorkerSettings, need: &mut Need<'_>) {
     need((1..=100_000).contains(&worker.batch_messages), ["worker", "batch_messages"], "must be from 1 to 100000");
     let batch = (1024..=JOURNAL_MAX_BYTES / 2).contains(&worker.batch_bytes);
     need(batch, ["worker", "batch_bytes"], "must be from 1 KiB to 4 MiB: a journal record is at most 8 MiB");
@@ -63,15 +83,6 @@ pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], 
     need((1..=10_000).contains(&worker.side_effects), ["worker", "side_effects"], "must be from 1 to 10000");
     let command = (Duration::from_millis(100)..=Duration::from_secs(300)).contains(&worker.command_timeout);
     need(command, ["worker", "command_timeout"], "must be from 100ms to 5m");
-
-    if let Err(allowed) = log_level::filter(&log.level) {
-        need(false, ["log", "level"], &allowed);
-    }
-    for (name, value) in &kafka.client {
-        if let Some(reason) = client::refuses(name, value) {
-            fault(&["kafka".to_owned(), "client".to_owned(), name.clone()], &reason);
-        }
-    }
 }
 
 /// A name, or an IPv4 address.
