@@ -174,9 +174,6 @@ async fn find(pages: &Pages, name: &str, version: u32) -> Result<Arc<Definition>
     })
 }
 
-/// The files of a definition.
-pub(super) const FILES: [&str; 3] = ["flow.svg", "flow.bpmn", "source.toml"];
-
 /// `GET /definitions/{name}/{version}/flow.svg`, `flow.bpmn`, `source.toml`
 pub(super) async fn download(
     State(pages): State<Pages>,

@@ -8,9 +8,9 @@ use maud::html;
 use serde::Deserialize;
 
 use super::context::Pages;
-use super::page::Page;
+use super::layout;
+use super::page::{DEFINITION_FILES, Page};
 use super::query::{Query, encoded};
-use super::{definitions, layout};
 use crate::i18n::Lang;
 use crate::sessions::{COOKIE, Denied, cookie, same, secret};
 
@@ -40,7 +40,7 @@ fn is_page(next: &str) -> bool {
 
 /// Returns true for a file of a definition.
 fn is_file(path: &str) -> bool {
-    let page = path.rsplit_once('/').filter(|(_, file)| definitions::FILES.contains(file)).map(|(page, _)| page);
+    let page = path.rsplit_once('/').filter(|(_, file)| DEFINITION_FILES.contains(file)).map(|(page, _)| page);
     matches!(page.map(Page::of), Some(Ok(Page::Definition { .. })))
 }
 

@@ -6,6 +6,9 @@ use super::query;
 use crate::api::saga_id;
 use crate::error::ApiError;
 
+/// The files of a definition's version, below the path of its page.
+pub(super) const DEFINITION_FILES: [&str; 3] = ["flow.svg", "flow.bpmn", "source.toml"];
+
 /// A page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Page {
