@@ -272,21 +272,24 @@ impl Protocol {
                 self.drop_producer(&mut n, i);
                 n.instances[i] = self.instance();
             }
-            Event::Accept => {
-                n.acceptances += 1;
-                let position = Self::position(&self.snapshot(&n.log).positions);
-                let topic = INPUT.to_owned();
-                let by = String::new();
-                let why = String::new();
-                let acceptance = Acceptance { topic, from: position, to: position, why, by, at: Timestamp(0) };
-                n.log.push(Arc::new(Record::Acceptance(acceptance)));
-            }
+            Event::Accept => self.accept(&mut n),
             Event::LateLands(producer) => {
                 n.log.extend(n.late[producer].pop_front());
                 n.late.retain(|queue| !queue.is_empty());
             }
         }
         n
+    }
+
+    /// Appends an acceptance of the position that the log has.
+    fn accept(&self, n: &mut System) {
+        n.acceptances += 1;
+        let position = Self::position(&self.snapshot(&n.log).positions);
+        let topic = INPUT.to_owned();
+        let by = String::new();
+        let why = String::new();
+        let acceptance = Acceptance { topic, from: position, to: position, why, by, at: Timestamp(0) };
+        n.log.push(Arc::new(Record::Acceptance(acceptance)));
     }
 
     /// Gives the protocol an input, lets it decide, and takes its outputs.

@@ -92,20 +92,26 @@ pub(super) struct Decider<'a, E> {
 }
 
 impl<E: Entity> Decider<'_, E> {
+    /// The most timers and messages of the next batch. While messages or the next timer are suspected of having ended a
+    /// claim, a batch has one trigger, which may be the claim.
+    fn max_triggers(&self, now: Timestamp, claim_undecided: bool) -> usize {
+        let is_suspect = |key| self.quarantine.suspects_timer(key);
+        let suspicious = self.quarantine.is_suspicious(self.inbox.positions())
+            || self.inbox.is_caught_up() && self.timers.next_due(now).is_some_and(is_suspect);
+        match (suspicious, claim_undecided) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, _) => self.limits.batch_messages,
+        }
+    }
+
     /// Calls the handler for the claim, if it is undecided, and for due timers and waiting messages, up to the limits
-    /// of a batch. While messages are suspected of having ended a claim, a batch has one trigger.
+    /// of a batch.
     pub(super) fn decide<H>(self, env: &Env<'_, H>, claim_undecided: bool) -> Result<Decided, Ended>
     where
         H: Handler<Entity = E>,
     {
-        let is_suspect = |key| self.quarantine.suspects_timer(key);
-        let suspicious = self.quarantine.is_suspicious(self.inbox.positions())
-            || self.inbox.is_caught_up() && self.timers.next_due(env.now).is_some_and(is_suspect);
-        let triggers = match (suspicious, claim_undecided) {
-            (true, true) => 0,
-            (true, false) => 1,
-            (false, _) => self.limits.batch_messages,
-        };
+        let triggers = self.max_triggers(env.now, claim_undecided);
         let mut tx = Transaction::new(&mut self.cache.entities, env.store, self.partition);
         let mut positions = Positions::new();
         let mut read = LastMessages::new();

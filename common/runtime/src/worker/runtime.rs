@@ -170,12 +170,7 @@ where
         config: config.clone(),
     });
 
-    let writer_status = status.clone();
-    let write = move || {
-        if let Err(error) = writer.run(&tailed) {
-            writer_status.fatal(&format!("the view can't be written: {error:#}"));
-        }
-    };
+    let write = write_view(writer, tailed, status.clone());
     let mut threads = vec![spawn(&status, "view", write)?, spawn(&status, "tailer", move || tailer.run())?];
     threads.push(spawn(&status, "topics", watch_topics(monitor, config.clone(), status.clone(), file.clone()))?);
     for (partition, (_, events)) in (0..config.partitions).zip(channels) {
@@ -188,6 +183,15 @@ where
     let view = View::new(file.path().to_owned(), waiters);
     let watch = Watch::new(&config);
     Ok(Runtime { view, commands, status, watch, member, threads, workers, _file: file })
+}
+
+/// Writes the view from the records of the tailer. The instance can't go on without it.
+fn write_view<R: Rows>(writer: Writer<R>, tailed: Receiver<Tailed>, status: Arc<Status>) -> impl FnOnce() {
+    move || {
+        if let Err(error) = writer.run(&tailed) {
+            status.fatal(&format!("the view can't be written: {error:#}"));
+        }
+    }
 }
 
 /// Watches the topics, and deletes the view that the present one replaced, once that is complete.
