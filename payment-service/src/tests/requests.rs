@@ -178,7 +178,7 @@ fn a_state_of_an_older_release_is_still_read() {
 #[test]
 fn a_request_in_an_unknown_currency_or_of_less_than_nothing_is_refused() {
     for (amount, currency, why) in [
-        (1050, "XXX", "unknown_currency"),
+        (1050, "XTS", "unknown_currency"),
         (1050, "brl", "unknown_currency"),
         (1050, "", "unknown_currency"),
         (-1, "BRL", "negative_amount"),
