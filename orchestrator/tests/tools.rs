@@ -43,8 +43,8 @@ fn valid_definitions_pass() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let lines =
         format!("{ORDER}: order version 3, 8 steps: valid\n{EVERYTHING}: everything version 3, 10 steps: valid\n");
-    let note = "step \"2nd-partner\": note: receive names no fields, so the whole message is kept, and one of more than \
-                16384 bytes is refused; write receive.fields, such as fields = { reason = \"text\" }";
+    let note = "step \"2nd-partner\": note: receive names no fields, so the whole message is kept, and one of more \
+                than 16384 bytes is refused; write receive.fields, such as fields = { reason = \"text\" }";
     assert_eq!(text(&output.stdout), format!("{lines}{EVERYTHING}: {note}\n"));
 }
 

@@ -122,8 +122,8 @@ const EXPIRY: Options = Options {
 const OPENAPI: Options =
     Options { name: "openapi", instances: 1, settings: &[], result_timeout: None, definitions: &[], log: "info" };
 
-/// Messages and requests over their bounds. The final state is not checked: the stock is counted, and results of unknown
-/// orders remain.
+/// Messages and requests over their bounds. The final state is not checked: the stock is counted, and results of
+/// unknown orders remain.
 const HOSTILE: Options =
     Options { name: "hostile", instances: 1, settings: &[], result_timeout: None, definitions: &[], log: "info" };
 

@@ -267,8 +267,16 @@ proptest! {
         field in prop::sample::select(vec!["orderId", "status", "reason", "paymentId", "reference", "x", ""]),
         value in prop_oneof![
             "[ -~]{0,12}",
-            prop::sample::select(vec!["null", "\"approved\"", "\"declined\"", "1e999", "[]", "{\"a\":1}", "\"\\u0000\""])
-                .prop_map(str::to_owned),
+            prop::sample::select(vec![
+                "null",
+                r#""approved""#,
+                r#""declined""#,
+                "1e999",
+                "[]",
+                r#"{"a":1}"#,
+                r#""\u0000""#,
+            ])
+            .prop_map(str::to_owned),
         ],
         damage in vec((any::<Index>(), any::<u8>()), 0..3),
     ) {

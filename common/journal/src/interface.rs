@@ -125,7 +125,8 @@ pub enum Output<A> {
         /// Why.
         reason: Failure,
     },
-    /// The timer of this entity is no longer decided, until the process restarts: it ended a claim. For logs and counts.
+    /// The timer of this entity ended a claim, and is no longer decided until the process restarts. For logs and
+    /// counts.
     TimerHeld {
         /// The entity.
         key: Key,

@@ -1,6 +1,6 @@
-//! Isolates messages and timers that the protocol can't get past: their decision panics, or makes a record that can't be
-//! written or a message that can't be sent. Such a message ends the claim, which drops all that was decided in memory.
-//! The next claim decides one message at a time until the culprit is found, sets it aside as a dead letter, and
+//! Isolates messages and timers that the protocol can't get past: their decision panics, or makes a record that can't
+//! be written or a message that can't be sent. Such a message ends the claim, which drops all that was decided in
+//! memory. The next claim decides one message at a time until the culprit is found, sets it aside as a dead letter, and
 //! continues. A timer is found in the same way, and its entity is no longer woken. So neither stops a partition.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -159,8 +159,8 @@ pub(crate) fn confirm(ctx: &mut RuleContext<'_, '_>, order: &str) -> Reply {
     }
 }
 
-/// Refuses to confirm an order for which too few pieces are left, and reports each such item. The refusal is recorded: a
-/// repeated command is refused too, even if the pieces were found by then.
+/// Refuses to confirm an order for which too few pieces are left, and reports each such item. The refusal is recorded:
+/// a repeated command is refused too, even if the pieces were found by then.
 fn find_shortfall(ctx: &mut RuleContext<'_, '_>, order: &str) -> Option<Reply> {
     let known = ctx.reservation(order)?;
     if let Some(reason) = known.reason.clone() {

@@ -73,8 +73,8 @@ impl Entry {
 }
 
 /// Adds an entry to a history. A repetition of an input that changes nothing is counted in the entry of the first one.
-/// Returns the number of entries dropped: of the least important ones the least repeated, of these the oldest. The first
-/// entry stays.
+/// Returns the number of entries dropped: of the least important ones the least repeated, of these the oldest. The
+/// first entry stays.
 pub(crate) fn add(history: &mut Vec<Entry>, entry: Entry) -> u32 {
     let counts = matches!(entry.what, What::Ignored | What::OperatorRefused);
     if counts && let Some(first) = history.iter_mut().find(|first| first.is_repeated_by(&entry)) {

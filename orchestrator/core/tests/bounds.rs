@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 /// Parallel steps that each send the whole starting event. `first` has a compensation, which sends it too if `undo`.
 fn parallel(steps: usize, undo: &str, conclude: &str) -> String {
+    let unlimited = r#"attempts = "unlimited", first = "1s", factor = 2, max = "1m""#;
+    let three = r#"attempts = 3, first = "1s", factor = 2, max = "1m""#;
     let mut text = format!(
         r#"
 name = "parallel"
@@ -15,12 +17,12 @@ version = 1
 start = {{ topic = "t", event = "e", output = "in" }}
 participants.p = {{ topic = "p", key = "saga" }}
 endings = {{ completed = {{ status = "good" }}, default = {{ status = "bad" }} }}
-conclude = {{ participant = "p", command = "tell", input = {{ {conclude} }}, retry = {{ attempts = "unlimited", first = "1s", factor = 2, max = "1m" }} }}
+conclude = {{ participant = "p", command = "tell", input = {{ {conclude} }}, retry = {{ {unlimited} }} }}
 [[steps]]
 name = "first"
 participant = "p"
 command = "do"
-compensate = {{ command = "undo", input = {{ {undo} }}, retry = {{ attempts = 3, first = "1s", factor = 2, max = "1m" }} }}
+compensate = {{ command = "undo", input = {{ {undo} }}, retry = {{ {three} }} }}
 "#
     );
     for step in 0..steps {

@@ -91,9 +91,10 @@ fn the_fields_of_a_callback_fit_its_correlation_and_its_statuses() {
 /// So a definition that names them is not another version than one of an earlier release that does not.
 #[test]
 fn the_fields_of_a_topic_with_a_schema_are_the_default() {
-    let named = "timeout = \"15m\", fields = { orderId = { type = \"uuid\", required = true }, reference = { type = \"text\", \
-        max = 255 }, paymentId = { type = \"text\", max = 255 }, status = { type = \"word\", words = [\"approved\", \
-        \"authorized\", \"declined\"] }, reason = { type = \"text\", over = \"cut\" } } }";
+    let named = "timeout = \"15m\", fields = { orderId = { type = \"uuid\", required = true }, \
+        reference = { type = \"text\", max = 255 }, paymentId = { type = \"text\", max = 255 }, \
+        status = { type = \"word\", words = [\"approved\", \"authorized\", \"declined\"] }, \
+        reason = { type = \"text\", over = \"cut\" } } }";
     let text = ORDER.replace("timeout = \"15m\" }", named);
     assert_ne!(text, ORDER);
     assert_eq!(definition(&text).hash(), definition(ORDER).hash());

@@ -1,14 +1,14 @@
 //! The engine's texts in Portuguese: reasons of steps, endings and history entries, and refusals of operators' actions.
 //!
-//! The engine records them in English, as the API returns them. Pages translate a text when they show it. Texts that the
-//! engine did not write (a participant's reason, an operator's words) stay as they are.
+//! The engine records them in English, as the API returns them. Pages translate a text when they show it. Texts that
+//! the engine did not write (a participant's reason, an operator's words) stay as they are.
 
 use std::borrow::Cow;
 
 use super::Lang;
 
-/// A text of the engine. `{}` stands for any text, `{text}` for another text of the engine or any text, `{status}` for a
-/// status, and `{action}` for an operator's or a command's action.
+/// A text of the engine. `{}` stands for any text, `{text}` for another text of the engine or any text, `{status}` for
+/// a status, and `{action}` for an operator's or a command's action.
 struct Template {
     english: &'static str,
     /// With the values of the English text by number: `{0}`, `{1}`.

@@ -41,8 +41,8 @@ pub struct Limits {
 }
 
 /// The first character of a text that must not be in a customer's text: a control character, a line or paragraph
-/// separator, or one that changes the direction of the text around it (CVE-2021-42574). They would forge lines of mails,
-/// invoices, labels and logs.
+/// separator, or one that changes the direction of the text around it (CVE-2021-42574). They would forge lines of
+/// mails, invoices, labels and logs.
 pub(crate) fn forbidden_character(text: &str) -> Option<char> {
     let is_forbidden = |c: &char| {
         c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -30,8 +30,8 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Returns true if it is about the same payment as `known`, or is the same message. One without a payment id is about
-    /// the payment with the order's own id; after another approval it only repeats that one.
+    /// Returns true if it is about the same payment as `known`, or is the same message. One without a payment id is
+    /// about the payment with the order's own id; after another approval it only repeats that one.
     pub fn repeats(&self, known: &Self, own_id: &str) -> bool {
         let id = known.payment_id.as_deref().unwrap_or(own_id);
         self.message == known.message || self.payment_id.as_deref().is_none_or(|given| given == id)

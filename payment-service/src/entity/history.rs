@@ -26,8 +26,8 @@ pub struct Event {
     pub last: Option<Timestamp>,
 }
 
-/// The events of a payment, oldest first. A full history drops an event that changed nothing, or else the oldest one; the
-/// first event stays.
+/// The events of a payment, oldest first. A full history drops an event that changed nothing, or else the oldest one;
+/// the first event stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History(pub Vec<Event>);
 

@@ -111,7 +111,10 @@ fn sagas_have_a_share_of_the_partial_refunds_of_their_own() {
         assert_eq!(fixture.refund_part(&format!("r{number}"), Some(1)), []);
     }
     assert_eq!(refused(&reply(&fixture.refund_part("r100", Some(1)))), "too_many_refunds");
-    let part = |n: usize| json!({ "orderId": order(), "refundId": format!("018f3f2a-0000-7000-8000-{n:012x}"), "amountMinor": 1 });
+    let part = |n: usize| {
+        let id = format!("018f3f2a-0000-7000-8000-{n:012x}");
+        json!({ "orderId": order(), "refundId": id, "amountMinor": 1 })
+    };
     for number in 0..100 {
         assert_eq!(fixture.saga_command("payment.refund-part", &format!("s{number}"), &part(number)), [], "{number}");
     }

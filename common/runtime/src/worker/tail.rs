@@ -224,8 +224,8 @@ impl Tailer {
         }
         let last = offset.saturating_sub(1);
         format!(
-            "{}, partition {partition}, has lost its records from {next} to {last}: they were deleted or compacted. The \
-             view is kept as it was before",
+            "{}, partition {partition}, has lost its records from {next} to {last}: they were deleted or compacted. \
+             The view is kept as it was before",
             self.journal
         )
     }

@@ -74,7 +74,8 @@ pub(super) async fn reach(config: &Config) -> anyhow::Result<(AdminClient<Client
     }
 }
 
-/// Why the broker does not accept the client's credentials, if so. Only the client of a consumer or producer reports it.
+/// Why the broker does not accept the client's credentials, if so. Only the client of a consumer or producer reports
+/// it.
 fn refused_credentials(config: &Config) -> anyhow::Result<Option<String>> {
     let probe: BaseConsumer<ClientLog> =
         BaseConsumer::from_config_and_context(&client::consumer(config), ClientLog::new("start"))?;

@@ -1,3 +1,5 @@
+//! Tests of schemas: the values that they accept, and the reasons for refusing others.
+
 use serde_json::{Value, json};
 
 use super::{Field, Kind, Others, Schema};

@@ -1,3 +1,5 @@
+//! Tests of the translations, over every text in the engine's source.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

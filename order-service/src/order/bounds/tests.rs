@@ -225,7 +225,8 @@ fn longer_texts_of_other_services_are_cut() {
     let (mut shop, order) = Shop::with_order();
     let long = text(300 * KIB);
     let step = json!({"step": "s", "status": "refused", "reason": long});
-    let ending = json!({"orderId": order, "status": "cancelled", "reason": "r".repeat(2_000), "steps": vec![json!({"step": "s", "status": "done"}); 100]});
+    let steps = vec![json!({"step": "s", "status": "done"}); 100];
+    let ending = json!({"orderId": order, "status": "cancelled", "reason": "r".repeat(2_000), "steps": steps});
     assert_eq!(shop.request(CONCLUDE, order, &ending)["outcome"], "ok");
     let kept = shop.order(order);
     assert_eq!(kept.steps.len(), MOST_STEPS);
