@@ -84,8 +84,8 @@ impl Message {
         self.header(header::TRACEPARENT).filter(|text| trace::is_valid(text))
     }
 
-    /// The headers of a command that [`Outgoing::reply`](super::Outgoing::reply) needs, for a later reply. Values longer than
-    /// [`HEADER_BYTES`] are left out: no saga sends them.
+    /// The headers of a command that [`Outgoing::reply`](super::Outgoing::reply) needs, for a later reply. Values
+    /// longer than [`HEADER_BYTES`] are left out: no saga sends them.
     pub fn reply_headers(&self) -> Headers {
         let mut kept = Headers(Vec::with_capacity(6));
         kept.push(header::ID, self.id());
