@@ -24,7 +24,8 @@ const ENDS: [(Status, &[&str], &[&str]); 6] = [
     (Status::Confirmed, &["approved"], &["confirmed"]),
     (Status::Shipped, &["approved"], &["confirmed"]),
     // No payment was requested; an operator may have published an approval after a decline.
-    (Status::Rejected, &["none", "refunded"], &["refused"]),
+    // A reserve that is repeated after its reservation expired is refused too, and the reservation released.
+    (Status::Rejected, &["none", "refunded"], &["refused", "released"]),
     (Status::PaymentNotCompleted, &["declined", "cancelled", "refunded"], &["released"]),
     (Status::Cancelled, &["none", "declined", "cancelled", "refunded"], &["none", "released", "refused"]),
     (Status::Refunded, &["refunded"], &["released"]),
