@@ -82,8 +82,10 @@ impl Kafka {
     /// # Errors
     /// When the broker rejects it.
     pub async fn publish(&self, topic: &str, partition: Option<i32>, value: &[u8]) -> Result<()> {
-        let mut record = FutureRecord::<[u8], [u8]>::to(topic).payload(value);
-        record.partition = partition;
+        if let Some(partition) = partition {
+            return self.append(topic, partition, value).await.map(|_| ());
+        }
+        let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value);
         let sent = self.producer.send(record, TIMEOUT).await;
         sent.map(|_| ()).map_err(|(error, _)| anyhow!("publish to {topic}: {error}"))
     }
@@ -93,9 +95,7 @@ impl Kafka {
     /// # Errors
     /// When the broker rejects it.
     pub async fn append(&self, topic: &str, partition: i32, value: &[u8]) -> Result<i64> {
-        let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value).partition(partition);
-        let sent = self.producer.send(record, TIMEOUT).await;
-        sent.map(|delivery| delivery.offset).map_err(|(error, _)| anyhow!("append to {topic}: {error}"))
+        append(settings(&self.brokers), topic, partition, value).await
     }
 
     /// Appends a record that is compressed with this codec, however large it is uncompressed, and returns its offset.
@@ -105,11 +105,7 @@ impl Kafka {
     pub async fn append_compressed(&self, topic: &str, partition: i32, value: &[u8], codec: &str) -> Result<i64> {
         let mut settings = settings(&self.brokers);
         settings.set("compression.type", codec).set("message.max.bytes", "500000000");
-        let producer: FutureProducer = settings.create().context("a producer")?;
-        let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value).partition(partition);
-        let sent = producer.send(record, TIMEOUT).await;
-        tokio::task::spawn_blocking(move || drop(producer)).await?;
-        sent.map(|delivery| delivery.offset).map_err(|(error, _)| anyhow!("append to {topic}: {error}"))
+        append(settings, topic, partition, value).await
     }
 
     /// Publishes an event with the fewest headers that the message contract allows.
@@ -319,6 +315,15 @@ fn settings(brokers: &str) -> ClientConfig {
         rdkafka::config::RDKafkaLogLevel::Critical,
     );
     config
+}
+
+/// Appends a record by a producer of its own: one that has used the topic before does not know added partitions.
+async fn append(settings: ClientConfig, topic: &str, partition: i32, value: &[u8]) -> Result<i64> {
+    let producer: FutureProducer = settings.create().context("a producer")?;
+    let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value).partition(partition);
+    let sent = producer.send(record, TIMEOUT).await;
+    tokio::task::spawn_blocking(move || drop(producer)).await?;
+    sent.map(|delivery| delivery.offset).map_err(|(error, _)| anyhow!("append to {topic}: {error}"))
 }
 
 /// Runs blocking librdkafka calls; its clients must not be dropped on a runtime thread.
