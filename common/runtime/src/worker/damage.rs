@@ -71,16 +71,22 @@ pub(super) fn examine(place: &Place<'_>, next: i64, high: i64) -> anyhow::Result
         }
         Probe::Unreadable(Problem { text, batch: None }) => (next, behind_unreadable(next, high, probe)?, text),
         Probe::Silent => {
-            // A slow broker is no damage: it would not answer at the end either.
-            if probe(high)? == Probe::Silent {
-                bail!("{}-{} can't be examined: the broker does not answer", place.topic, place.partition);
-            }
+            place.require_answer(high)?;
             let problem = "its records are malformed: the client reads none of them, and reports no error".to_owned();
             (next, behind_unreadable(next, high, probe)?, problem)
         }
     };
     let last = behind.saturating_sub(1).max(first);
     Ok(Found::Damage(Damage { first, last, problem }))
+}
+
+/// Returns true if the offset, which is before the partition's end `high`, can't be read.
+pub(super) fn is_damaged(place: &Place<'_>, offset: i64, high: i64) -> anyhow::Result<bool> {
+    match place.probe(offset)? {
+        Probe::Message | Probe::End => Ok(false),
+        Probe::Unreadable(_) => Ok(true),
+        Probe::Silent => place.require_answer(high).map(|()| true),
+    }
 }
 
 /// The first offset behind the batch that begins at `batch` and contains `known`. A consumer that starts anywhere in a
@@ -136,11 +142,21 @@ fn behind_unreadable(
 }
 
 impl Place<'_> {
+    /// A slow broker is no damage: it would not answer at the end either.
+    fn require_answer(&self, high: i64) -> anyhow::Result<()> {
+        if self.probe(high)? == Probe::Silent {
+            bail!("{}-{} can't be examined: the broker does not answer", self.topic, self.partition);
+        }
+        Ok(())
+    }
+
     /// Reads at an offset with a consumer of its own, which has received nothing else before.
     fn probe(&self, offset: i64) -> anyhow::Result<Probe> {
         let mut settings = self.settings.clone();
         // The answer is one batch.
         settings.set("fetch.message.max.bytes", "1").set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
+        // Only a debug line reports a skipped batch that begins before the offset.
+        settings.set("debug", "msg").set_log_level(RDKafkaLogLevel::Debug);
         let consumer: BaseConsumer<ProbeLog> = BaseConsumer::from_config_and_context(&settings, ProbeLog::default())?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(self.topic, self.partition, Offset::Offset(offset))?;
@@ -164,6 +180,9 @@ impl Place<'_> {
                 // The offset was deleted meanwhile.
                 Some(Err(error)) if is_out_of_range(&error) => bail!("{name} no longer exists: {error}"),
                 Some(Err(error)) => return Err(error).with_context(|| format!("{name} can't be read")),
+            }
+            if let Some(problem) = consumer.context().skipped(offset) {
+                return Ok(Probe::Unreadable(problem));
             }
             match answered {
                 None if consumer.fetch_watermarks(self.topic, self.partition, PATIENCE).is_ok() => {
@@ -189,23 +208,47 @@ fn batch_of(reason: &str) -> Option<i64> {
     after.get(..digits)?.parse().ok()
 }
 
-/// Keeps the text of the last error: rdkafka's error type has the code only.
+/// Reads a debug line of librdkafka about a batch of an unknown format, which it skips: "… topic [0]: Unsupported
+/// Message(Set) MagicByte 9 at offset 17 (buffer position 8/99): skipping". Only a consumer that starts at the first
+/// offset of such a batch receives an error; any other reads the batch again without end.
+fn skipped_batch(line: &str) -> Option<Problem> {
+    let from = line.find("Unsupported Message(Set)")?;
+    let (text, _) = line.get(from..)?.split_once(" (buffer position")?;
+    Some(Problem { text: text.to_owned(), batch: Some(batch_of(text)?) })
+}
+
+/// Keeps what librdkafka reports beyond the codes that rdkafka's error type has.
 #[derive(Debug, Default)]
-struct ProbeLog(Mutex<String>);
+struct ProbeLog {
+    /// The text of the last error.
+    reason: Mutex<String>,
+    /// The first batch that was skipped.
+    skipped: Mutex<Option<Problem>>,
+}
 
 impl ProbeLog {
     fn reason(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The skipped batch that contains this offset.
+    fn skipped(&self, offset: i64) -> Option<Problem> {
+        let skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        skipped.filter(|problem| problem.batch.is_some_and(|batch| batch <= offset))
     }
 }
 
 impl ClientContext for ProbeLog {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, line: &str) {
-        tracing::debug!(client = "probe", facility, "{line}");
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        if !matches!(level, RDKafkaLogLevel::Debug) {
+            tracing::debug!(client = "probe", facility, "{line}");
+        } else if let Some(problem) = skipped_batch(line) {
+            self.skipped.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(problem);
+        }
     }
 
     fn error(&self, _: KafkaError, reason: &str) {
-        reason.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -224,6 +267,14 @@ mod tests {
         assert_eq!(batch_of("Unsupported Message(Set) MagicByte 9 at offset 12"), Some(12));
         assert_eq!(batch_of("Fetch from broker 1 failed at offset 5 (leader epoch 0): Broker: Invalid message"), None);
         assert_eq!(batch_of("localhost:9092/1: Receive failed: Invalid response size 9 (0..8)"), None);
+    }
+
+    #[test]
+    fn a_skipped_batch_is_named_by_a_debug_line() {
+        let text = "Unsupported Message(Set) MagicByte 9 at offset 47";
+        let line = format!("[thrd:b:9092/1]: b:9092/1: sums [0]: {text} (buffer position 8/99): skipping");
+        assert_eq!(skipped_batch(&line), Some(Problem { text: text.to_owned(), batch: Some(47) }));
+        assert_eq!(skipped_batch("[thrd:b:9092/1]: b:9092/1: Enqueue 1 message(s) (9 bytes, 1 ops) on sums [0]"), None);
     }
 
     /// A log of batches: the offset behind each, and if it can be read.

@@ -11,11 +11,14 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient, until_answered};
 use super::config::Config;
+use super::damage::{self, Place};
 use super::sources::Source;
 
 const POLL: Duration = Duration::from_millis(100);
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A message that is not received for so long is examined: librdkafka reports no error about some damaged bytes.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// From where the inputs of a partition are read on.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +42,7 @@ pub(super) fn verify(config: &Config, sources: &[Source], read: &Continued) -> R
         let last = read.last.get(key).copied();
         let range = range(&consumer, topic, partition).map_err(kafka)?;
         let found = match range.proof(last) {
-            Some(offset) => match found_at(&consumer, topic, partition, offset).map_err(kafka)? {
+            Some(offset) => match found_at(config, &consumer, topic, partition, offset).map_err(kafka)? {
                 Found::Message(at) => Some(at),
                 Found::Nothing => None,
                 // The bytes behind it are damaged: nothing is proven, and nothing refuted.
@@ -68,13 +71,28 @@ enum Found {
     Unreadable,
 }
 
-fn found_at(consumer: &BaseConsumer<ClientLog>, topic: &str, partition: i32, offset: i64) -> anyhow::Result<Found> {
+fn found_at(
+    config: &Config,
+    consumer: &BaseConsumer<ClientLog>,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> anyhow::Result<Found> {
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
     consumer.assign(&list)?;
-    let deadline = Instant::now() + 3 * PATIENCE;
+    let settings = client::end_settings(config);
+    let place = Place { settings: &settings, topic, partition };
+    let started = Instant::now();
+    let deadline = started + 3 * PATIENCE;
     while Instant::now() < deadline {
         match consumer.poll(POLL) {
+            None if started.elapsed() > SILENCE => {
+                let ends = range(consumer, topic, partition)?.ends;
+                if offset < ends && damage::is_damaged(&place, offset, ends)? {
+                    return Ok(Found::Unreadable);
+                }
+            }
             None => {}
             Some(Ok(message)) => {
                 let is_there = message.topic() == topic && message.offset() == offset;

@@ -24,6 +24,8 @@ const POLL: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A topic from which nothing was received for so long, although it is not read to its end, is examined.
 const SILENCE: Duration = Duration::from_secs(30);
+/// The same for a reader to which the end of a topic is reported at once.
+const SILENCE_TO_END: Duration = Duration::from_secs(3);
 
 /// The result of a poll.
 pub(super) enum Polled {
@@ -59,14 +61,18 @@ pub(super) struct Reader {
     sources: Vec<Source>,
     damaged: VecDeque<Received>,
     last_check: Instant,
+    /// The time between two checks for silent topics.
+    silence: Duration,
 }
 
 impl Reader {
     /// A reader without topics.
     pub(super) fn new(settings: ClientConfig, name: &'static str) -> anyhow::Result<Self> {
         let consumer = BaseConsumer::from_config_and_context(&settings, ClientLog::new(name))?;
-        let sources = Vec::new();
-        Ok(Self { settings, name, consumer, sources, damaged: VecDeque::new(), last_check: Instant::now() })
+        let reports_ends = settings.get("enable.partition.eof") == Some("true");
+        let silence = if reports_ends { SILENCE_TO_END } else { SILENCE };
+        let damaged = VecDeque::new();
+        Ok(Self { settings, name, consumer, sources: Vec::new(), damaged, last_check: Instant::now(), silence })
     }
 
     /// For requests about the topics.
@@ -103,7 +109,7 @@ impl Reader {
         if let Some(damaged) = self.damaged.pop_front() {
             return Polled::Received(Box::new(damaged));
         }
-        if self.last_check.elapsed() > SILENCE {
+        if self.last_check.elapsed() > self.silence {
             match self.check_silent() {
                 Ok(Some(damaged)) => return Polled::Received(Box::new(damaged)),
                 Ok(None) => {}
