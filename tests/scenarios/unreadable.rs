@@ -19,6 +19,7 @@ crate::scenarios!(
     messages_that_are_too_large_uncompressed_are_dead_letters,
     header_names_that_are_not_utf8_make_dead_letters,
     damaged_batches_are_dead_letters,
+    damaged_batches_at_the_ends_of_inputs_keep_no_partition_unclaimed,
     a_damaged_journal_is_not_skipped,
 );
 
@@ -119,6 +120,13 @@ async fn header_names_that_are_not_utf8_make_dead_letters(cluster: Arc<Cluster>,
     all_go_on(&cluster, &before).await
 }
 
+/// Writes the three records of a batch that is damaged later; returns the first offset.
+fn write_batch(cluster: &Cluster, topic: &str, damage: Damage) -> Result<i64> {
+    let text = format!("{{\"damaged\":\"{damage:?} {}\"}}", "x".repeat(200));
+    let record = RawRecord { key: Some(b"k"), value: Some(text.as_bytes()), headers: &[] };
+    raw::produce(&cluster.brokers, topic, 0, &raw::batch(&[record; 3])?)
+}
+
 /// The damaged batches of a topic: the first offset, the last, and the damage.
 async fn write_batches(cluster: &Cluster, topic: &str) -> Result<Vec<(i64, i64, Damage)>> {
     let mut damaged = Vec::new();
@@ -128,13 +136,37 @@ async fn write_batches(cluster: &Cluster, topic: &str) -> Result<Vec<(i64, i64, 
         kinds.push(Damage::Record);
     }
     for damage in kinds {
-        let text = format!("{{\"damaged\":\"{damage:?} {}\"}}", "x".repeat(200));
-        let record = RawRecord { key: Some(b"k"), value: Some(text.as_bytes()), headers: &[] };
-        let first = raw::produce(&cluster.brokers, topic, 0, &raw::batch(&[record; 3])?)?;
+        let first = write_batch(cluster, topic, damage)?;
         cluster.kafka.append(topic, 0, format!("behind {damage:?}").as_bytes()).await?;
         damaged.push((first, first + 2, damage));
     }
     Ok(damaged)
+}
+
+/// Damages batches in the files of the stopped broker, and starts it again.
+fn damage_segments(broker: &Broker, written: &[(&str, Vec<(i64, i64, Damage)>)]) -> Result<()> {
+    tokio::task::block_in_place(|| {
+        broker.stop()?;
+        for (topic, batches) in written {
+            let mut segment = Segment::open(broker, topic, 0)?;
+            for (first, _, damage) in batches {
+                segment.damage(*first, *damage)?;
+            }
+            segment.save()?;
+        }
+        broker.start_again()
+    })
+}
+
+/// Starts all services and waits until they are ready.
+async fn start(cluster: &Cluster) -> Result<()> {
+    for service in cluster.services() {
+        service.start()?;
+    }
+    for service in cluster.services() {
+        service.ready_within(PATIENT).await?;
+    }
+    Ok(())
 }
 
 async fn damaged_batches_are_dead_letters(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
@@ -143,23 +175,8 @@ async fn damaged_batches_are_dead_letters(cluster: Arc<Cluster>, broker: Arc<Bro
     for topic in INPUTS {
         written.push((topic, write_batches(&cluster, topic).await?));
     }
-    tokio::task::block_in_place(|| {
-        broker.stop()?;
-        for (topic, batches) in &written {
-            let mut segment = Segment::open(&broker, topic, 0)?;
-            for (first, _, damage) in batches {
-                segment.damage(*first, *damage)?;
-            }
-            segment.save()?;
-        }
-        broker.start_again()
-    })?;
-    for service in cluster.services() {
-        service.start()?;
-    }
-    for service in cluster.services() {
-        service.ready_within(PATIENT).await?;
-    }
+    damage_segments(&broker, &written)?;
+    start(&cluster).await?;
     let before = pids(&cluster)?;
     for (topic, batches) in written {
         for (first, last, damage) in batches {
@@ -172,6 +189,34 @@ async fn damaged_batches_are_dead_letters(cluster: Arc<Cluster>, broker: Arc<Bro
         }
     }
     all_go_on(&cluster, &before).await
+}
+
+async fn damaged_batches_at_the_ends_of_inputs_keep_no_partition_unclaimed(
+    cluster: Arc<Cluster>,
+    broker: Arc<Broker>,
+) -> Result<()> {
+    cluster.stop().await?;
+    let mut written = Vec::new();
+    for topic in INPUTS {
+        // No error reports either of these to a consumer that starts within the batch.
+        let damage = if topic == topics::SAGA_REPLIES { Damage::Record } else { Damage::Magic };
+        let first = write_batch(&cluster, topic, damage)?;
+        written.push((topic, vec![(first, first + 2, damage)]));
+    }
+    damage_segments(&broker, &written)?;
+    start(&cluster).await?;
+    for (topic, batches) in written {
+        for (first, last, damage) in batches {
+            let letter = letter_of(&cluster, topic, first).await.with_context(|| format!("{damage:?}"))?;
+            let reason = letter.header("__streams.errors.message");
+            let range = format!("offsets {first} to {last} can't be read: ");
+            ensure!(reason.starts_with(&range), "{topic}, {damage:?}: {reason}");
+        }
+    }
+    // The last message read, at which the next claim looks, is in the damaged batch now.
+    cluster.stop().await?;
+    start(&cluster).await?;
+    all_go_on(&cluster, &pids(&cluster)?).await
 }
 
 async fn a_damaged_journal_is_not_skipped(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
@@ -198,11 +243,6 @@ async fn a_damaged_journal_is_not_skipped(cluster: Arc<Cluster>, broker: Arc<Bro
         whole.save()?;
         broker.start_again()
     })?;
-    for service in cluster.services() {
-        service.start()?;
-    }
-    for service in cluster.services() {
-        service.ready_within(PATIENT).await?;
-    }
+    start(&cluster).await?;
     all_go_on(&cluster, &pids(&cluster)?).await
 }
