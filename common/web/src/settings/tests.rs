@@ -12,6 +12,8 @@ const ORDER: &str = include_str!("../../../../order-service/config/default.toml"
 const INVENTORY: &str = include_str!("../../../../inventory-service/config/default.toml");
 const PAYMENT: &str = include_str!("../../../../payment-service/config/default.toml");
 const ORCHESTRATOR: &str = include_str!("../../../../orchestrator/config/default.toml");
+/// The worker test's service, which has the sections that every service has.
+const SUMS: &str = include_str!("../../../../tests/src/bin/sums/default.toml");
 
 type Any = BTreeMap<String, toml::Value>;
 
@@ -74,6 +76,7 @@ fn the_defaults_of_all_services_are_settings() {
         ("inventory-service", INVENTORY, 8081),
         ("payment-service", PAYMENT, 8082),
         ("orchestrator", ORCHESTRATOR, 8083),
+        ("sums", SUMS, 8080),
     ] {
         let settings: Settings<Any> = load_with(defaults, service, None, environment(&[])).unwrap();
         assert_eq!(settings.http.listen, ([127, 0, 0, 1], port).into());
