@@ -19,8 +19,9 @@ const POLL: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A consumer that receives nothing for so long, not even the partition's end, can't read what is there.
 const SILENCE: Duration = Duration::from_secs(10);
-/// Offsets without a known batch are examined one by one for so long. The examination goes on at the next offset then.
-const ONE_BY_ONE: Duration = Duration::from_secs(10);
+/// Offsets without a known batch, each of which may take [`SILENCE`], are examined one by one for so long. The
+/// examination goes on at the next offset then.
+const ONE_BY_ONE: Duration = Duration::from_secs(30);
 
 /// A partition that is examined.
 pub(super) struct Place<'a> {
