@@ -128,7 +128,7 @@ fn write_batch(cluster: &Cluster, topic: &str, damage: Damage) -> Result<i64> {
 }
 
 /// The damaged batches of a topic: the first offset, the last, and the damage.
-async fn write_batches(cluster: &Cluster, topic: &str) -> Result<Vec<(i64, i64, Damage)>> {
+async fn write_batches(cluster: &Cluster, topic: &str) -> Result<Vec<DamagedBatch>> {
     let mut damaged = Vec::new();
     let mut kinds = vec![Damage::Checksum, Damage::Codec, Damage::Compression, Damage::Magic];
     // No error reports these: they take as long as it takes to notice that nothing is received.
@@ -143,8 +143,11 @@ async fn write_batches(cluster: &Cluster, topic: &str) -> Result<Vec<(i64, i64, 
     Ok(damaged)
 }
 
+/// The first and the last offset of a batch, and how it is damaged.
+type DamagedBatch = (i64, i64, Damage);
+
 /// Damages batches in the files of the stopped broker, and starts it again.
-fn damage_segments(broker: &Broker, written: &[(&str, Vec<(i64, i64, Damage)>)]) -> Result<()> {
+fn damage_segments(broker: &Broker, written: &[(&str, Vec<DamagedBatch>)]) -> Result<()> {
     tokio::task::block_in_place(|| {
         broker.stop()?;
         for (topic, batches) in written {
