@@ -106,9 +106,7 @@ fn the_fields_of_results_are_the_same_everywhere() {
         assert!(text.contains("[steps.receive.fields]"), "{file} names its fields");
         let definition = saga::Definition::parse(file, &text).unwrap();
         let receive = definition.receives().find(|receive| receive.topic == topic).unwrap();
-        let mut fields = schema.fields.to_vec();
-        fields.sort_by(|a, b| a.path.cmp(&b.path));
-        assert_eq!(receive.fields.as_ref(), Some(&fields), "{file}");
+        assert_eq!(receive.fields, None, "{file} names the fields of the schema, all and no others");
         let documented = &document["components"]["schemas"][name];
         let names: BTreeSet<&str> = documented["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names, schema.fields.iter().map(|field| &*field.path).collect(), "{name}");

@@ -105,7 +105,7 @@ fn check(files: &[PathBuf]) -> Result<(), Problems> {
 /// A line for each step that keeps whole messages, since it names no fields.
 fn notes(file: &Path, definition: &Definition) -> String {
     let note = |step: &Step| match &step.work {
-        Work::Receive(receive) if receive.fields.is_none() => Some(format!(
+        Work::Receive(receive) if receive.keeps_whole() => Some(format!(
             "{}: step {:?}: note: receive names no fields, so the whole message is kept, and one of more than \
              {WHOLE_LIMIT} bytes is refused; write receive.fields, such as fields = {{ reason = \"text\" }}\n",
             file.display(),

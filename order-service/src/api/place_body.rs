@@ -340,7 +340,7 @@ mod tests {
             }
         }
         body.as_object_mut().unwrap().remove("warehouse");
-        body["customer"]["name"] = json!("José d’Ávila (نام\u{200c}ها) 🎫");
+        body["customer"]["name"] = json!("J. d’Ávila (نام\u{200c}ها)🎫");
         assert!(check(body).is_ok());
     }
 

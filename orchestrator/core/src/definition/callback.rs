@@ -30,8 +30,9 @@ pub struct Receive {
     pub yes: Vec<String>,
     /// The statuses with which the step is refused.
     pub no: Vec<String>,
-    /// The fields that are read and kept, by path; the correlation and the status are among them. `None` for the whole
-    /// message, up to [`WHOLE_LIMIT`] bytes.
+    /// The fields that are read and kept, by path; the correlation and the status are among them. `None` for those of
+    /// the topic's schema; of a topic without one for the whole message, up to [`WHOLE_LIMIT`] bytes. So the hash of a
+    /// definition that does not name them, or names those of the schema, is the one that earlier releases gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<Field>>,
     /// The timeout of the wait.
@@ -65,9 +66,16 @@ impl Receive {
         })
     }
 
+    /// Returns true if the step keeps whole messages.
+    #[must_use]
+    pub fn keeps_whole(&self) -> bool {
+        self.fields.is_none() && schemas::of_topic(&self.topic).is_none()
+    }
+
     /// The part of a message that the step keeps: the fields it names.
     pub(crate) fn kept(&self, payload: Value) -> Value {
-        let Some(fields) = &self.fields else { return payload };
+        let of_topic = schemas::of_topic(&self.topic).map(|schema| &*schema.fields);
+        let Some(fields) = self.fields.as_deref().or(of_topic) else { return payload };
         let mut kept = Data::default();
         for path in fields.iter().filter_map(|field| Path::parse(&field.path)) {
             if let Some(value) = path.find(&payload) {

@@ -35,10 +35,9 @@ pub(super) fn receive(mut table: Reader<'_>) -> Receive {
     if let Some(both) = receive.yes.iter().find(|yes| receive.no.iter().any(|no| no.eq_ignore_ascii_case(yes))) {
         table.error(table.span(), format!("{both:?} is in both yes and no"), "write it in one of the two lists");
     }
-    receive.fields = match table.table("fields") {
-        Some(fields) => Some(named_fields(fields, &receive)),
-        None => schemas::of_topic(&receive.topic).map(|schema| sorted(schema.fields.to_vec())),
-    };
+    let named = table.table("fields").map(|fields| named_fields(fields, &receive));
+    let default = schemas::of_topic(&receive.topic).map(|schema| sorted(schema.fields.to_vec()));
+    receive.fields = named.filter(|named| Some(named) != default.as_ref());
     table.finish();
     receive
 }
