@@ -34,6 +34,11 @@ use crate::workload::{WAREHOUSE, stock};
 /// Cases of each service. A case decides some thousand messages, some of them as long as their topic takes.
 const CASES: u32 = 24;
 
+/// The most bytes that a list grows to, and that the copies of a message have together: far beyond what a topic takes,
+/// and little enough for the memory of a small machine.
+const MOST_GROWN: usize = 4_000_000;
+const MOST_COPIED: usize = 32_000_000;
+
 /// How a message is changed before it is sent.
 #[derive(Clone, Debug)]
 enum Growth {
@@ -95,7 +100,8 @@ impl Growth {
             Self::List(at, items) => change(message, at, Value::is_array, |value| {
                 if let Value::Array(list) = value {
                     let first = list.first().cloned().unwrap_or(Value::from(1));
-                    list.resize(*items, first);
+                    let fitting = MOST_GROWN / first.to_string().len();
+                    list.resize((*items).min(fitting).max(list.len()), first);
                 }
             }),
             Self::Numbers(at, count) => change(message, at, Value::is_object, |value| {
@@ -194,7 +200,8 @@ fn check_hostile<P: Program, H: Handler>(handler: &H, more: &[&str], contract: &
             };
             growth.iter().for_each(|growth| growth.apply(&mut hostile));
             let at = place.index(messages.len());
-            messages.splice(at..at, (0..*times).map(|n| copy(&hostile, n)));
+            let times = (*times).min(1 + MOST_COPIED / hostile.size().max(1));
+            messages.splice(at..at, (0..times).map(|n| copy(&hostile, n)));
         }
         let mut test = HandlerTest::new(handler);
         messages.iter().for_each(|message| test.take(message));
