@@ -19,7 +19,6 @@ crate::scenarios!(
     messages_that_are_too_large_uncompressed_are_dead_letters,
     header_names_that_are_not_utf8_make_dead_letters,
     damaged_batches_are_dead_letters,
-    damaged_batches_at_the_ends_of_inputs_keep_no_partition_unclaimed,
     a_damaged_journal_is_not_skipped,
 );
 
@@ -192,34 +191,6 @@ async fn damaged_batches_are_dead_letters(cluster: Arc<Cluster>, broker: Arc<Bro
         }
     }
     all_go_on(&cluster, &before).await
-}
-
-async fn damaged_batches_at_the_ends_of_inputs_keep_no_partition_unclaimed(
-    cluster: Arc<Cluster>,
-    broker: Arc<Broker>,
-) -> Result<()> {
-    cluster.stop().await?;
-    let mut written = Vec::new();
-    for topic in INPUTS {
-        // No error reports either of these to a consumer that starts within the batch.
-        let damage = if topic == topics::SAGA_REPLIES { Damage::Record } else { Damage::Magic };
-        let first = write_batch(&cluster, topic, damage)?;
-        written.push((topic, vec![(first, first + 2, damage)]));
-    }
-    damage_segments(&broker, &written)?;
-    start(&cluster).await?;
-    for (topic, batches) in written {
-        for (first, last, damage) in batches {
-            let letter = letter_of(&cluster, topic, first).await.with_context(|| format!("{damage:?}"))?;
-            let reason = letter.header("__streams.errors.message");
-            let range = format!("offsets {first} to {last} can't be read: ");
-            ensure!(reason.starts_with(&range), "{topic}, {damage:?}: {reason}");
-        }
-    }
-    // The last message read, at which the next claim looks, is in the damaged batch now.
-    cluster.stop().await?;
-    start(&cluster).await?;
-    all_go_on(&cluster, &pids(&cluster)?).await
 }
 
 async fn a_damaged_journal_is_not_skipped(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
