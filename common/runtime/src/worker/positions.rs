@@ -19,6 +19,9 @@ const POLL: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A message that is not received for so long is examined: librdkafka reports no error about some damaged bytes.
 const SILENCE: Duration = Duration::from_secs(3);
+/// An offset must hold no message for so long before it counts as gone: a broker that has just started may not yet know
+/// how far its log reaches.
+const CONFIRMATION: Duration = Duration::from_secs(10);
 
 /// From where the inputs of a partition are read on.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +74,12 @@ enum Found {
     Unreadable,
 }
 
+/// Reads the same offset again after a moment.
+fn again(consumer: &BaseConsumer<ClientLog>, list: &TopicPartitionList) -> anyhow::Result<()> {
+    std::thread::sleep(POLL);
+    Ok(consumer.assign(list)?)
+}
+
 fn found_at(
     config: &Config,
     consumer: &BaseConsumer<ClientLog>,
@@ -97,10 +106,20 @@ fn found_at(
             Some(Ok(message)) => {
                 let is_there = message.topic() == topic && message.offset() == offset;
                 let at = message.timestamp().to_millis().unwrap_or_default();
-                return Ok(if is_there { Found::Message(at) } else { Found::Nothing });
+                if is_there {
+                    return Ok(Found::Message(at));
+                }
+                if started.elapsed() > CONFIRMATION {
+                    return Ok(Found::Nothing);
+                }
+                again(consumer, &list)?;
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(Found::Nothing),
-            Some(Err(error)) if is_out_of_range(&error) => return Ok(Found::Nothing),
+            Some(Err(error)) if matches!(error, KafkaError::PartitionEOF(_)) || is_out_of_range(&error) => {
+                if started.elapsed() > CONFIRMATION {
+                    return Ok(Found::Nothing);
+                }
+                again(consumer, &list)?;
+            }
             Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_damage) => return Ok(Found::Unreadable),
             Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
             Some(Err(error)) => return Err(error).with_context(|| format!("{topic}-{partition} can't be read")),
