@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use vocabulary::topics;
 
@@ -33,9 +33,25 @@ pub(super) fn sentence(principal: &str, acls: &[String]) -> String {
     format!("Kafka denies {principal} access. Grant it: {} (docs/security.md)", acls.join("; "))
 }
 
-/// Returns true if the error is that of a missing ACL.
-pub(super) fn is_refusal(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<KafkaError>().and_then(KafkaError::rdkafka_error_code).is_some_and(client::is_denied)
+/// The reason of an error of a consumer; of a missing ACL, the sentence that names it. `acls` are those of topics that
+/// may be meant.
+pub(super) fn explain(config: &Config, error: &anyhow::Error, acls: impl FnOnce() -> Vec<String>) -> String {
+    match error.downcast_ref::<KafkaError>().and_then(KafkaError::rdkafka_error_code) {
+        // Every consumer with a group looks for the group's coordinator, whatever it reads.
+        Some(RDKafkaErrorCode::GroupAuthorizationFailed) => denied(config, &[read_on_group(config)]),
+        Some(code) if client::is_denied(code) => denied(config, &acls()),
+        Some(_) | None => format!("{error:#}"),
+    }
+}
+
+/// The ACL of a consumer on a topic.
+pub(super) fn read_on_topic(topic: &str) -> String {
+    format!("Read on topic {topic}")
+}
+
+/// The ACL of a consumer on the service's group.
+pub(super) fn read_on_group(config: &Config) -> String {
+    format!("Read on group {}", config.group)
 }
 
 /// The operations that a service needs on each of its topics.

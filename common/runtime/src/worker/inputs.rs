@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use crossbeam_channel::Sender;
 use journal::{Failure, Input, Positions};
 use rdkafka::config::FromClientConfigAndContext as _;
@@ -124,15 +124,14 @@ fn received_input<E>(received: Received, progress: &mut InputProgress, status: &
 
 /// The reason of an error; of a missing ACL, the topics that it is needed for.
 fn explain(config: &Config, sources: &[Source], error: &anyhow::Error) -> String {
-    if !access::is_refusal(error) {
-        return format!("{error:#}");
-    }
-    let mut denied = access::unreadable(config, sources.iter().map(|source| (source.topic.as_str(), source.partition)));
-    if denied.is_empty() {
-        denied = sources.iter().map(|source| source.topic.clone()).collect();
-    }
-    let acls: Vec<String> = denied.iter().map(|topic| format!("Read on topic {topic}")).collect();
-    access::denied(config, &acls)
+    access::explain(config, error, || {
+        let partitions = sources.iter().map(|source| (source.topic.as_str(), source.partition));
+        let mut denied = access::unreadable(config, partitions);
+        if denied.is_empty() {
+            denied = sources.iter().map(|source| source.topic.clone()).collect();
+        }
+        denied.iter().map(|topic| access::read_on_topic(topic)).collect()
+    })
 }
 
 /// The partitions that a worker reads of those of these topics that exist.
@@ -167,11 +166,9 @@ pub(super) fn ends(config: &Config, sources: &[Source], positions: &Positions) -
         let request = || reader.consumer().fetch_watermarks(topic, *partition, PATIENCE);
         let (low, high) = until_answered("the inputs' ends can't be read", request)?;
         let from = low.max(positions.get(key).copied().unwrap_or(0));
-        let last = last_message(&mut reader, topic, *partition, from..high);
-        if last.as_ref().is_err_and(access::is_refusal) {
-            bail!("{}", access::denied(config, &[format!("Read on topic {topic}")]));
-        }
-        match last? {
+        let last = last_message(&mut reader, topic, *partition, from..high)
+            .map_err(|error| anyhow!(access::explain(config, &error, || vec![access::read_on_topic(topic)])))?;
+        match last {
             Some(last) => drop(ends.insert(key.clone(), last.saturating_add(1))),
             None if from < high => drop(skipped.insert(key.clone(), high)),
             None => {}

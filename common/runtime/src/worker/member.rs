@@ -151,7 +151,7 @@ impl Member {
             settings.set("client.id", instance);
         }
         let consumer = BaseConsumer::from_config_and_context(&settings, assignments)?;
-        let denied = access::denied(config, &[format!("Read on group {}", config.group)]);
+        let denied = access::denied(config, &[access::read_on_group(config)]);
         Ok(Self { consumer, journal, positions, status, denied })
     }
 

@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::access;
 use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient, until_answered};
 use super::config::Config;
 use super::damage::{self, Place};
@@ -43,9 +44,10 @@ pub(super) fn verify(config: &Config, sources: &[Source], read: &Continued) -> R
         let partition = *partition;
         let Some(position) = read.positions.get(key).copied() else { continue };
         let last = read.last.get(key).copied();
+        let refused = |error| Failure::Load(access::explain(config, &error, || vec![access::read_on_topic(topic)]));
         let range = range(&consumer, topic, partition).map_err(kafka)?;
         let found = match range.proof(last) {
-            Some(offset) => match found_at(config, &consumer, topic, partition, offset).map_err(kafka)? {
+            Some(offset) => match found_at(config, &consumer, topic, partition, offset).map_err(refused)? {
                 Found::Message(at) => Some(at),
                 Found::Nothing => None,
                 // The bytes behind it are damaged: nothing is proven, and nothing refuted.

@@ -18,7 +18,7 @@ use vocabulary::messages::Damage;
 use vocabulary::time::Timestamp;
 
 use super::access;
-use super::client::{self, ClientLog, is_damage, is_denied, is_out_of_range, is_transient};
+use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient};
 use super::config::Config;
 use super::damage::{Found, Place, examine};
 use super::journal_log::{claim_at, watermarks};
@@ -83,8 +83,7 @@ pub(super) struct Tailer {
     partitions: Vec<Progress>,
     journal: &'static str,
     settings: ClientConfig,
-    /// The sentence for a principal that may not read the journal.
-    denied: String,
+    config: Config,
 }
 
 impl Tailer {
@@ -124,8 +123,8 @@ impl Tailer {
             partitions.push(Progress { end: high, next });
         }
         consumer.assign(&list)?;
-        let denied = access::denied(config, &[format!("Read on topic {journal}")]);
-        let tailer = Self { consumer, workers, view, status, partitions, journal, settings, denied };
+        let config = config.clone();
+        let tailer = Self { consumer, workers, view, status, partitions, journal, settings, config };
         Ok((tailer, identities))
     }
 
@@ -176,10 +175,9 @@ impl Tailer {
                 }
             }
         }
-        if error.rdkafka_error_code().is_some_and(is_denied) {
-            return format!("{} can't be read: {}", self.journal, self.denied);
-        }
-        format!("{} can't be read: {error}", self.journal)
+        let acls = || vec![access::read_on_topic(self.journal)];
+        let why = access::explain(&self.config, &error.clone().into(), acls);
+        format!("{} can't be read: {why}", self.journal)
     }
 
     /// Returns true if the view has applied what the journal had at the start.

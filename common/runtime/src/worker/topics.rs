@@ -107,9 +107,7 @@ pub(super) fn prepare(
     let mut states = cluster.states(&names)?;
     let written = match states.get(journal) {
         Some(state) => Written::read(&cluster.consumer, journal, state.partitions).map_err(|error| {
-            let is_refusal = access::is_refusal(&error);
-            let denied = || access::denied(config, &[format!("Read on topic {journal}")]);
-            if is_refusal { anyhow::anyhow!(denied()) } else { error }
+            anyhow::anyhow!(access::explain(config, &error, || vec![access::read_on_topic(journal)]))
         })?,
         None => Written::nothing(),
     };
