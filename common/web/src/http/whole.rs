@@ -9,12 +9,11 @@ pub(super) fn whole_numbers(json: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Cow::Borrowed(json);
     let mut rest = json.iter().copied().enumerate();
     let mut in_text = false;
-    let mut before = b' ';
     while let Some((at, byte)) = rest.next() {
         match byte {
             b'\\' if in_text => _ = rest.next(),
             b'"' => in_text = !in_text,
-            b'.' if !in_text && before.is_ascii_digit() => {
+            b'.' if !in_text && json.get(..at).is_some_and(ends_in_integer) => {
                 let fraction = json.get(at..).map_or(0, length_of_zeros);
                 if let Some(spaces) = out_range(&mut out, at, fraction) {
                     spaces.fill(b' ');
@@ -22,15 +21,23 @@ pub(super) fn whole_numbers(json: &[u8]) -> Cow<'_, [u8]> {
             }
             _ => {}
         }
-        before = byte;
     }
     out
+}
+
+/// Returns true if the JSON ends in an integer that is not a part of another number.
+fn ends_in_integer(json: &[u8]) -> bool {
+    let digits = json.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut head = json.iter().rev().skip(digits);
+    let last = head.next();
+    let before = if last == Some(&b'-') { head.next() } else { last };
+    digits > 0 && !matches!(before, Some(b'.' | b'e' | b'E' | b'+'))
 }
 
 /// The length of a fraction `.000` that ends its number; 0 for any other.
 fn length_of_zeros(from: &[u8]) -> usize {
     let zeros = from.iter().skip(1).take_while(|byte| **byte == b'0').count();
-    let continues = from.get(1 + zeros).is_some_and(|next| next.is_ascii_digit() || matches!(next, b'e' | b'E'));
+    let continues = from.get(1 + zeros).is_some_and(|next| next.is_ascii_digit() || matches!(next, b'.' | b'e' | b'E'));
     if zeros == 0 || continues { 0 } else { 1 + zeros }
 }
 
@@ -61,6 +68,9 @@ mod tests {
             "1",
             "",
             "[1.0001]",
+            "[1.000.000]",
+            "[10.50.0,1.5.0,1.0.5]",
+            "[1e5.0,1e-5.0,1E+5.0]",
             "a.0",
             "\"1.0",
         ] {
