@@ -92,8 +92,9 @@ impl Outgoing {
     /// header that names its first place.
     pub fn put_back(message: &Message, key: &str, home: i32) -> Self {
         let mut headers = message.headers.clone();
-        if message.header(header::ID).is_none() {
-            headers.push(header::ID, message.id());
+        // An empty id counts as none, and the copy is at another offset.
+        if message.header(header::ID).unwrap_or_default().is_empty() {
+            headers.set(header::ID, message.id());
         }
         headers.set(header::PUT_BACK_FROM, format!("{}/{}/{}", message.topic, message.partition, message.offset));
         Self {

@@ -26,6 +26,20 @@ fn a_reply_names_its_command_and_is_the_same_twice() {
     assert_eq!(first, reply(2));
 }
 
+#[test]
+fn a_message_that_is_put_back_keeps_its_id() {
+    for id in [None, Some(""), Some("7"), Some("x".repeat(900).as_str())] {
+        let mut message = message("{}");
+        message.headers.0.retain(|(name, _)| name != header::ID);
+        if let Some(id) = id {
+            message.headers.push(header::ID, id);
+        }
+        let back = Outgoing::put_back(&message, "o", 0);
+        let copy = Message { partition: 0, offset: 9, headers: back.headers, ..message.clone() };
+        assert_eq!(copy.id(), message.id(), "{id:?}");
+    }
+}
+
 /// Any JSON.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
