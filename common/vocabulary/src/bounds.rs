@@ -34,6 +34,11 @@ macro_rules! bounded {
     };
 }
 
+/// The first `most` characters of a text.
+pub fn first_chars(text: &str, most: usize) -> &str {
+    text.char_indices().nth(most).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
+}
+
 /// The bytes of a text within JSON, without its quotes (RFC 8259, section 7, as serde_json escapes).
 pub fn text_bytes(text: &str) -> usize {
     text.bytes().map(escaped).sum()

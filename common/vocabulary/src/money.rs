@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
+use crate::bounds::first_chars;
+
 /// The digits of most currencies, and of [`Amount`].
 const USUAL_DIGITS: u32 = 2;
 
@@ -22,7 +24,7 @@ impl Currency {
     /// # Errors
     /// It is not a code of ISO 4217 in capital letters, or one without amounts, such as `XTS` or `XAU`.
     pub fn parse(code: &str) -> Result<Self, String> {
-        let shown: String = code.chars().take(20).collect();
+        let shown = first_chars(code, 20);
         let wrong = || format!("'{shown}' is not a currency of ISO 4217: write a code such as BRL, in capital letters");
         let known = iso_currency::Currency::from_code(code).ok_or_else(wrong)?;
         let digits = known.exponent().ok_or_else(|| format!("'{shown}' is no currency that has amounts"))?;
@@ -65,7 +67,7 @@ impl Decimal {
     /// # Errors
     /// It is not a plain decimal, or too large for 64 bits.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let shown: String = text.chars().take(40).collect();
+        let shown = first_chars(text, 40);
         let wrong = || format!("'{shown}' is not an amount: write a decimal such as 10.5");
         let (sign, number) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
         let (whole, part) = number.split_once('.').unwrap_or((number, ""));

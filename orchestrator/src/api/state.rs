@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use common::bounds::first_chars;
 use common::http::Problem;
 use common::service::Context;
 use saga::{Definition, Saga};
@@ -41,7 +42,7 @@ pub(crate) struct SagaPage {
 
 /// Parses the id of a saga.
 pub(crate) fn saga_id(text: &str) -> Result<Uuid, ApiError> {
-    let start: String = text.chars().take(80).collect();
+    let start = first_chars(text, 80);
     Uuid::parse_str(text).map_err(|error| {
         let english = format!("'{start}' is not the id of a saga: {error}");
         ApiError::bad_request(english, format!("'{start}' não é o id de uma saga."))

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use uuid::Uuid;
+use vocabulary::bounds::first_chars;
 use vocabulary::ids::OrderId;
 use vocabulary::messages::{self, header as names};
 use vocabulary::serde_messages::reword;
@@ -136,7 +137,7 @@ pub fn parameter<T>(
 ) -> Result<Option<T>, Problem> {
     let Some(text) = value else { return Ok(None) };
     parse(text).map(Some).ok_or_else(|| {
-        let shown: String = text.chars().take(80).collect();
+        let shown = first_chars(text, 80);
         let detail = format!("'{shown}' is not an allowed value: {allowed}");
         let errors = serde_json::json!([{ "detail": &detail, "parameter": name }]);
         Problem::bad_request(format!("The parameter {name} is invalid: {detail}.")).with("errors", errors)
@@ -201,7 +202,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
         match text.parse() {
             Ok(id) => Ok(Self(id)),
             Err(_) => {
-                let shown: String = text.chars().take(80).collect();
+                let shown = first_chars(text, 80);
                 let example = "3852cb18-9c19-4326-ac77-a1a0264bd98c";
                 Err(Problem::bad_request(format!("'{shown}' in the path is not a UUID such as {example}.")))
             }

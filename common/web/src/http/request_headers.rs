@@ -6,6 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use vocabulary::bounds::first_chars;
 
 use super::extract::idempotency_key;
 use super::problem::Problem;
@@ -37,7 +38,7 @@ fn rejection(headers: &HeaderMap) -> Option<Response> {
         return Some(several.into_response());
     }
     let charset = kind.and_then(|kind| kind.to_str().ok()).and_then(charset).filter(|charset| !is_utf8(charset))?;
-    let shown: String = charset.chars().take(40).collect();
+    let shown = first_chars(charset, 40);
     let detail = format!("A body with charset={shown} is not accepted: send it as UTF-8.");
     Some(unsupported(detail, header::ACCEPT, "application/json"))
 }
@@ -54,8 +55,8 @@ fn is_identity(coding: &HeaderValue) -> bool {
     all.split(',').map(str::trim).all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
 }
 
-fn shown(coding: &HeaderValue) -> String {
-    coding.to_str().unwrap_or("?").chars().take(40).collect()
+fn shown(coding: &HeaderValue) -> &str {
+    first_chars(coding.to_str().unwrap_or("?"), 40)
 }
 
 /// The parameter `charset` of a media type.

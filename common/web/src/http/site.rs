@@ -10,6 +10,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use vocabulary::bounds::first_chars;
 
 use super::problem::Problem;
 use crate::settings::Http;
@@ -109,8 +110,8 @@ fn address(host: &str) -> Option<IpAddr> {
 }
 
 /// The beginning of a text that a client chose.
-fn shown(text: &str) -> String {
-    text.chars().take(100).collect()
+fn shown(text: &str) -> &str {
+    first_chars(text, 100)
 }
 
 /// Returns true if an origin's host and port are those of the request. A browser omits the scheme's own port in both.
