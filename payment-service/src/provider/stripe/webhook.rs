@@ -9,6 +9,7 @@ use common::messages::Outgoing;
 use common::settings::Secret;
 use common::time::Timestamp;
 use common::topics;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;
@@ -47,7 +48,10 @@ pub fn verify(
     let parts = || header.unwrap_or_default().split(',').filter_map(|part| part.trim().split_once('='));
     let time = parts().find(|(name, _)| *name == "t").map(|(_, value)| value).ok_or(SignatureError::NoSignature)?;
     let seconds: i64 = time.parse().map_err(|_| SignatureError::NoSignature)?;
-    let mut given = parts().filter(|(name, _)| *name == "v1").filter_map(|(_, text)| bytes(text)).peekable();
+    let mut given = parts()
+        .filter(|(name, _)| *name == "v1")
+        .filter_map(|(_, text)| HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok())
+        .peekable();
     given.peek().ok_or(SignatureError::NoSignature)?;
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).map_err(|_| SignatureError::Wrong)?;
     mac.update(time.as_bytes());
@@ -62,13 +66,6 @@ pub fn verify(
         return Err(SignatureError::Stale);
     }
     Ok(())
-}
-
-fn bytes(hex: &str) -> Option<Vec<u8>> {
-    if !hex.is_ascii() || !hex.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect()
 }
 
 /// `{"id": "evt_…", "type": "payment_intent.succeeded", "livemode": true, "data": {"object": {…}}}`

@@ -3,6 +3,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -71,12 +72,9 @@ impl Auth {
 
 impl Key {
     fn of(key: &ApiKey) -> anyhow::Result<Self> {
-        let digit = |at: usize| key.hash.get(at..at + 2).and_then(|text| u8::from_str_radix(text, 16).ok());
-        let mut hash = [0; 32];
-        for (n, byte) in hash.iter_mut().enumerate() {
-            *byte =
-                digit(2 * n).ok_or_else(|| anyhow::anyhow!("auth.keys: the hash of {} is not SHA-256", key.name))?;
-        }
+        let bytes = HEXLOWER_PERMISSIVE.decode(key.hash.as_bytes()).ok();
+        let hash = bytes.and_then(|bytes| bytes.try_into().ok());
+        let hash = hash.ok_or_else(|| anyhow::anyhow!("auth.keys: the hash of {} is not SHA-256", key.name))?;
         let name = format!("key {}", key.name);
         let caller = match (key.role, key.customer_id) {
             (Role::Customer, Some(id)) => Caller::customer(&name, id),
