@@ -66,6 +66,7 @@ pub fn load_with<S: DeserializeOwned>(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings<S>, SettingsError> {
     let base = Layer::of_text(defaults, "the built-in defaults")?;
+    let known = base.tree();
     let mut faults = Vec::new();
     let mut over = Vec::new();
     if let Some(path) = file {
@@ -73,10 +74,10 @@ pub fn load_with<S: DeserializeOwned>(
             .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
         over.push(Layer::of_text(&text, &path.display().to_string())?);
     }
-    over.extend(layers::of_environment(&prefix(service), environment, &base, &mut faults));
+    over.extend(layers::of_environment(&prefix(service), environment, &known, &mut faults));
     for layer in &mut over {
-        layer.read_secret_files(&base, &mut faults);
-        layer.check_against(&base, &mut faults);
+        layer.read_secret_files(&known, &mut faults);
+        layer.check_against(&known, &mut faults);
     }
     let builder = over.into_iter().fold(Config::builder().add_source(base), |all, layer| all.add_source(layer));
     let merged = builder.build().map_err(|e| SettingsError::Merge(e.to_string()))?;

@@ -42,18 +42,17 @@ impl Layer {
     }
 
     /// Adds a fault for every key that `known` lacks, and for every value of another type.
-    pub(super) fn check_against(&self, known: &Self, faults: &mut Vec<Fault>) {
-        let given = self.tree();
-        let known = known.tree();
-        compare(&given, &known, &mut Vec::new(), &self.origin, faults);
+    pub(super) fn check_against(&self, known: &Json, faults: &mut Vec<Fault>) {
+        compare(&self.tree(), known, &mut Vec::new(), &self.origin, faults);
     }
 
     /// Reads the secrets whose keys name files.
-    pub(super) fn read_secret_files(&mut self, known: &Self, faults: &mut Vec<Fault>) {
-        secret_files::resolve(&mut self.values, &known.tree(), &self.origin, faults);
+    pub(super) fn read_secret_files(&mut self, known: &Json, faults: &mut Vec<Fault>) {
+        secret_files::resolve(&mut self.values, known, &self.origin, faults);
     }
 
-    fn tree(&self) -> Json {
+    /// Its values as JSON.
+    pub(super) fn tree(&self) -> Json {
         tree(&Value::new(None, self.values.clone()))
     }
 }
@@ -95,10 +94,9 @@ pub fn variables(defaults: &str, service: &str) -> Result<Vec<(String, String, S
 pub(super) fn of_environment(
     prefix: &str,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-    base: &Layer,
+    known: &Json,
     faults: &mut Vec<Fault>,
 ) -> Vec<Layer> {
-    let base = base.tree();
     let prefix = format!("{prefix}__");
     let ours = |(name, value): (OsString, OsString)| {
         let name = name.into_string().ok()?;
@@ -112,7 +110,7 @@ pub(super) fn of_environment(
         let origin = format!("the environment variable {name}");
         let path = path_of(name.strip_prefix(&prefix).unwrap_or(&name));
         match value.into_string() {
-            Ok(value) => layers.push(of_variable(&path, &value, origin, &base)),
+            Ok(value) => layers.push(of_variable(&path, &value, origin, known)),
             Err(_) => faults.push(Fault::new(&path, None, &origin, "must be Unicode text")),
         }
     }
