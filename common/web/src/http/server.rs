@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use super::descriptors;
+use super::problem::Problem;
 use crate::settings::Http;
 
 /// How long requests may continue after the shutdown began.
@@ -37,9 +38,8 @@ const MAX_REJECTIONS: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// The shortest time between two warnings about the limit.
 const WARNING_INTERVAL: Duration = Duration::from_secs(10);
-/// The problem of a client beyond the limit.
-const FULL: &str = "{\"status\":503,\"title\":\"Service Unavailable\",\
-                    \"detail\":\"Too many connections are open (http.connections): retry later.\"}";
+/// The detail of the problem of a client beyond the limit.
+const FULL: &str = "Too many connections are open (http.connections): retry later.";
 
 /// An error of the HTTP server.
 #[derive(Debug, thiserror::Error)]
@@ -201,10 +201,11 @@ async fn run<S>(
 }
 
 async fn send_full(mut stream: TcpStream) -> io::Result<u64> {
-    let length = FULL.len();
+    let problem = serde_json::to_string(&Problem::unavailable(FULL))?;
+    let length = problem.len();
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 1\r\n\
-         connection: close\r\ncontent-length: {length}\r\n\r\n{FULL}"
+         connection: close\r\ncontent-length: {length}\r\n\r\n{problem}"
     );
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await?;
