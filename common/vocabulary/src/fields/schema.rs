@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// The default bound of a text, in characters.
 pub const TEXT_MAX: u32 = 200;
-/// Characters that a UUID, a time or a number may have, and the least that a word counts for.
+/// Characters that a UUID, a time or a number may have.
 const SHORT: usize = 64;
 
 /// The fields that are read from a message.
@@ -105,11 +105,6 @@ impl Schema {
         }
         let within = |field: &Field| field.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
         if self.fields.iter().any(within) { Place::Parent } else { Place::Other }
-    }
-
-    /// The most characters that all named fields can have together.
-    pub fn most_chars(&self) -> usize {
-        self.fields.iter().map(Field::most_chars).sum()
     }
 }
 
