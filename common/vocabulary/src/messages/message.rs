@@ -117,8 +117,8 @@ impl Message {
         at_most("message", self.size(), topics::INPUT_MAX_BYTES - PUT_BACK_BYTES)?;
         for (name, value) in &self.headers.0 {
             // In a journal a control character takes six bytes.
-            if value.0.iter().any(u8::is_ascii_control)
-                && let Some(name) = header::ALL.into_iter().find(|known| known == name)
+            if let Some(name) = header::ALL.into_iter().find(|known| known == name)
+                && value.0.iter().any(u8::is_ascii_control)
             {
                 return Err(Unreadable::Header(name, "it has a control character".to_owned()));
             }
