@@ -239,7 +239,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         self.claim_undecided || self.inbox.len() > 0 || self.next_timer().is_some_and(|at| at <= now)
     }
 
-    /// Decides one batch and appends its entry; returns false if there was nothing to append.
+    /// Decides one batch and appends its entry, if it changed or sent anything. Returns false if it decided no message.
     fn append<H>(
         &mut self,
         env: &Env<'_, H>,
@@ -258,8 +258,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             quarantine,
         };
         let mut decided = decider.decide(env, std::mem::take(&mut self.claim_undecided))?;
-        if decided.positions.is_empty() && decided.dirty.is_empty() && decided.outbox.is_empty() {
-            return Ok(false);
+        if decided.dirty.is_empty() && decided.outbox.is_empty() {
+            return Ok(self.progress(decided, out));
         }
         out.extend(decided.set_aside.drain(..).map(|aside| Output::SetAside {
             topic: aside.topic,
@@ -278,6 +278,19 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         quarantine.timers_decided(&triggers.timers);
         self.append_batch(batch, out);
         Ok(true)
+    }
+
+    /// Moves the positions behind messages whose decisions changed and sent nothing. The next entry carries them: if it
+    /// is not written, a successor reads these messages again, and decides the same.
+    fn progress(&mut self, decided: Decided, out: &mut Vec<Output<A>>) -> bool {
+        let Decided { positions, last, triggers, .. } = decided;
+        if positions.is_empty() {
+            return false;
+        }
+        if self.inbox.leave_unwritten(positions, last, triggers.others) {
+            self.append_mark(out);
+        }
+        true
     }
 
     /// Writes the changed entities: their JSON, timers and intents.
@@ -325,10 +338,18 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if !self.rules.require_honest_mark {
             delivered += 2;
         }
-        let mut all = self.inbox.take_skipped();
-        all.extend(positions);
-        let positions = all;
-        let entry = Entry { owner: self.claim, seq, positions, last, delivered, entities, outbox: outbox.clone() };
+        let mut read = self.inbox.take_unwritten();
+        read.positions.extend(positions);
+        read.last.extend(last);
+        let entry = Entry {
+            owner: self.claim,
+            seq,
+            positions: read.positions,
+            last: read.last,
+            delivered,
+            entities,
+            outbox: outbox.clone(),
+        };
         if !self.rules.require_read_back {
             out.push(Output::Send { offset: -1, messages: outbox.clone() });
         }
@@ -352,7 +373,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if !self.in_flight.is_empty() || !self.outbox.is_quiet() {
             return;
         }
-        if self.outbox.wants_mark() || self.inbox.has_skipped() {
+        if self.outbox.wants_mark() || self.inbox.has_unwritten() {
             self.append_mark(out);
         } else {
             self.drain = Drain::Done;
@@ -360,9 +381,9 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
     }
 
-    /// When idle, appends the delivered mark, so that a later take-over sends nothing again.
+    /// When idle, appends the delivered mark and the positions, so that a later take-over repeats nothing.
     pub(crate) fn rest(&mut self, out: &mut Vec<Output<A>>) {
-        let unwritten = self.outbox.wants_mark() || self.inbox.has_skipped();
+        let unwritten = self.outbox.wants_mark() || self.inbox.has_unwritten();
         if self.in_flight.is_empty() && self.inbox.len() == 0 && unwritten {
             self.append_mark(out);
         }

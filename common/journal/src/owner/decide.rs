@@ -37,7 +37,7 @@ pub(super) struct Decided {
 #[derive(Default)]
 pub(super) struct Triggers {
     /// The number of messages, and 1 for the claim.
-    others: usize,
+    pub(super) others: usize,
     last: Option<(String, i64)>,
     /// The entities whose timers fired.
     pub(super) timers: Vec<Key>,

@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use vocabulary::messages::{Damage, Message};
 
 use crate::partition::Partition;
-use crate::record::Positions;
+use crate::record::{LastMessages, Positions};
+
+/// The most messages whose progress is left unwritten.
+const UNWRITTEN_MESSAGES: usize = 1_000;
 
 /// A message, or what could be read of one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,8 +29,17 @@ pub(crate) struct Inbox {
     received: Positions,
     /// Ends that must be reached before timers fire; removed as they are reached.
     ends: Positions,
-    /// Positions behind offsets that hold no message, not yet in an entry.
-    skipped: Positions,
+    unwritten: Unwritten,
+}
+
+/// Progress that is not yet in an entry: behind offsets that hold no message, and behind messages whose decisions
+/// changed and sent nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Unwritten {
+    pub(super) positions: Positions,
+    pub(super) last: LastMessages,
+    /// The messages among it.
+    messages: usize,
 }
 
 impl Inbox {
@@ -71,18 +83,27 @@ impl Inbox {
             *received = next;
             let skipped = Positions::from([(source.to_owned(), next)]);
             self.advance(&skipped);
-            self.skipped.extend(skipped);
+            self.unwritten.positions.extend(skipped);
         }
     }
 
-    /// Returns true if skipped offsets are not yet in an entry.
-    pub(super) fn has_skipped(&self) -> bool {
-        !self.skipped.is_empty()
+    /// Leaves the progress of a batch that changed and sent nothing to the next entry. Returns true if that can wait no
+    /// longer: a successor would decide too many messages again.
+    pub(super) fn leave_unwritten(&mut self, positions: Positions, last: LastMessages, messages: usize) -> bool {
+        self.unwritten.positions.extend(positions);
+        self.unwritten.last.extend(last);
+        self.unwritten.messages += messages;
+        self.unwritten.messages >= UNWRITTEN_MESSAGES
     }
 
-    /// Returns the positions behind skipped offsets, for an entry to be appended.
-    pub(super) fn take_skipped(&mut self) -> Positions {
-        std::mem::take(&mut self.skipped)
+    /// Returns true if progress is not yet in an entry.
+    pub(super) fn has_unwritten(&self) -> bool {
+        !self.unwritten.positions.is_empty()
+    }
+
+    /// Returns the progress that is not yet in an entry, for one to be appended.
+    pub(super) fn take_unwritten(&mut self) -> Unwritten {
+        std::mem::take(&mut self.unwritten)
     }
 
     /// Returns true if all messages are decided that were there at the claim.

@@ -25,6 +25,8 @@ pub(super) enum Order {
     Wake(u8, i64),
     Want(u8, u8),
     Unwant(u8, u8),
+    /// Changes nothing and is not answered.
+    Nothing,
     Bad,
 }
 
@@ -60,7 +62,8 @@ impl Basket {
             Order::Wake(_, after) if !self.closed => self.wake = Some(Timestamp(now.0 + after)),
             Order::Want(_, act) if !self.closed && !self.wants.contains(act) => self.wants.push(*act),
             Order::Unwant(_, act) => self.wants.retain(|wanted| wanted != act),
-            Order::Wake(..) | Order::Want(..) | Order::Move(..) | Order::Remove(_) | Order::See(_) | Order::Bad => {}
+            Order::Wake(..) | Order::Want(..) | Order::Move(..) | Order::Remove(_) | Order::See(_) => {}
+            Order::Nothing | Order::Bad => {}
         }
     }
 
@@ -117,6 +120,9 @@ impl Handler for Shop {
             }
             Trigger::Message(message) => {
                 let order: Order = message.json()?;
+                if order == Order::Nothing {
+                    return Ok(());
+                }
                 if order == Order::Bad {
                     // This message must never be sent.
                     tx.send(Outgoing::event("done", "k", "done", "half", "s", now, "half a decision"));
@@ -149,6 +155,7 @@ fn apply_order(
 ) -> Result<Vec<Option<Basket>>, Unreadable> {
     Ok(match order {
         Order::Bad => return Err(Unreadable::Empty),
+        Order::Nothing => vec![],
         Order::See(n) => vec![tx.get(&key(*n)).cloned()],
         Order::Remove(n) => {
             let saw = tx.get(&key(*n)).cloned();
@@ -198,7 +205,7 @@ pub(super) fn decide_plainly(all: &mut BTreeMap<Key, Basket>, decision: &Decisio
         Cause::Message { order, .. } => order,
     };
     match order {
-        Order::Bad => vec![],
+        Order::Nothing | Order::Bad => vec![],
         Order::See(n) => vec![all.get(&key(*n)).cloned()],
         Order::Remove(n) => vec![all.remove(&key(*n))],
         Order::Move(from, to) => {

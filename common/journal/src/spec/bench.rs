@@ -17,7 +17,8 @@ use crate::limits::Limits;
 use crate::record::{Entry, Head, Positions, Record};
 use crate::transaction::Transaction;
 
-/// An account that messages write to: `a+`, `a close`, `a want X`, `a drop X`, `a wake 9`, `a see`; `?` is unreadable.
+/// An account that messages write to: `a+`, `a close`, `a want X`, `a drop X`, `a wake 9`, `a see`,
+/// `a nothing`; `?` is unreadable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 pub(super) struct Account {
     pub(super) entries: usize,
@@ -68,6 +69,9 @@ impl Handler for Accounts {
         assert_ne!((&*key, &*what), ("broken", "fired"), "the handler can't wake it");
         if (&*key, &*what) == ("wide", "fired") {
             tx.send(Outgoing::event("done", &key, "done", "1", "s", now, &"x".repeat(INPUT_MAX_BYTES)));
+        }
+        if what == "nothing" {
+            return Ok(());
         }
         if what == "refuse" {
             tx.refuse(format!("{key} is not as it was"));
