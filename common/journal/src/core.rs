@@ -60,11 +60,15 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
             Input::Failed(failure) => self.step_down(StepDown::Failed(failure), out),
             Input::Revoked => self.phase = Phase::Idle,
             Input::Message(message) => self.with_owner(|owner| owner.enqueue(message, None)),
+            Input::Direct { message, ticket } => match &mut self.phase {
+                Phase::Owner(owner) => owner.enqueue_direct(message, ticket, out),
+                Phase::Idle | Phase::Claiming { .. } => out.push(Output::Declined(ticket)),
+            },
             Input::Damaged(message, damage) => self.with_owner(|owner| owner.enqueue(message, Some(damage))),
             Input::Skipped { source, next } => self.with_owner(|owner| owner.skip(&source, next)),
             Input::Delivered { offset } => self.with_owner(|owner| owner.delivered(offset, out)),
             Input::Idle => self.with_owner(|owner| owner.rest(out)),
-            Input::Drain => self.with_owner(Owner::request_drain),
+            Input::Drain => self.with_owner(|owner| owner.request_drain(out)),
         }
     }
 

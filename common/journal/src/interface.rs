@@ -35,6 +35,16 @@ pub enum Input<E> {
     Loaded(Snapshot<E>),
     /// A message of an input topic.
     Message(Message),
+    /// A message that was handed to this worker without a topic between, by its own process. It is decided like one of
+    /// a topic, but has no position: [`Output::Accepted`] reports that its decision is durable. If the message is
+    /// declined ([`Output::Declined`]), or the claim ends before either, its sender must send it over its topic. Both
+    /// ways can decide it: handlers recognise the id.
+    Direct {
+        /// The message. Its offset has no meaning.
+        message: Message,
+        /// Identifies it in the outputs.
+        ticket: Ticket,
+    },
     /// Offsets of an input topic whose bytes can't be read, with what could be read of them. The message's offset is
     /// the last of the offsets.
     Damaged(Message, Damage),
@@ -60,6 +70,9 @@ pub enum Input<E> {
     /// The group takes the partition away.
     Revoked,
 }
+
+/// Identifies a direct message during a claim.
+pub type Ticket = u64;
 
 /// A partition's state as the view has it at a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -112,6 +125,10 @@ pub enum Output<A> {
         /// The messages.
         messages: Arc<Vec<Outgoing>>,
     },
+    /// The decision about this direct message is in a valid entry.
+    Accepted(Ticket),
+    /// This direct message is not decided: it must be sent over its topic.
+    Declined(Ticket),
     /// Execute this side effect; its answer comes back as a message.
     Execute(Intent<A>),
     /// Abandon the side effect with this id. It may have happened already.

@@ -53,7 +53,7 @@ pub use crate::core::Core;
 pub use entity::{Entity, Intent, Key, NoSideEffect};
 pub use error::{Failure, Refusal, Retry, StepDown, StoreError};
 pub use handler::{Handler, Trigger};
-pub use interface::{Env, Input, Output, Snapshot};
+pub use interface::{Env, Input, Output, Snapshot, Ticket};
 pub use limits::Limits;
 pub use memory::Memory;
 pub use position::{PositionFault, TopicRange};

@@ -2,6 +2,7 @@
 
 mod batch;
 mod decide;
+mod drain;
 mod effects;
 mod in_flight;
 mod inbox;
@@ -25,7 +26,7 @@ use crate::cache::{Cache, Cached};
 use crate::entity::{Entity, Key};
 use crate::error::{Failure, Refusal, StepDown};
 use crate::handler::Handler;
-use crate::interface::{Env, Output, Snapshot};
+use crate::interface::{Env, Output, Snapshot, Ticket};
 use crate::limits::Limits;
 use crate::partition::Partition;
 use crate::quarantine::Quarantine;
@@ -106,6 +107,16 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         self.inbox.enqueue(self.partition, message, damage);
     }
 
+    /// Takes a message that was handed over without a topic. It is declined while older ones may wait in the topics,
+    /// and once a drain is requested.
+    pub(crate) fn enqueue_direct(&mut self, message: Message, ticket: Ticket, out: &mut Vec<Output<A>>) {
+        if self.inbox.is_caught_up() && self.drain == Drain::NotRequested {
+            self.inbox.enqueue_direct(message, ticket);
+        } else {
+            out.push(Output::Declined(ticket));
+        }
+    }
+
     /// An input has no message before `next`.
     pub(crate) fn skip(&mut self, source: &str, next: i64) {
         self.inbox.skip(self.partition, source, next);
@@ -127,6 +138,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
                 self.outbox.push(offset, entry.outbox, entry.outbox_bytes);
                 self.send_next(out);
             }
+            out.extend(entry.direct.into_iter().map(Output::Accepted));
             for (key, intents) in entry.intents {
                 self.effects.reconcile(&key, intents, out);
             }
@@ -239,7 +251,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         self.claim_undecided || self.inbox.len() > 0 || self.next_timer().is_some_and(|at| at <= now)
     }
 
-    /// Decides one batch and appends its entry, if it changed or sent anything. Returns false if it decided no message.
+    /// Decides one batch and appends its entry, if it changed or sent anything. Returns false if it decided nothing.
     fn append<H>(
         &mut self,
         env: &Env<'_, H>,
@@ -258,6 +270,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             quarantine,
         };
         let mut decided = decider.decide(env, std::mem::take(&mut self.claim_undecided))?;
+        out.extend(decided.declined.drain(..).map(Output::Declined));
         if decided.dirty.is_empty() && decided.outbox.is_empty() {
             return Ok(self.progress(decided, out));
         }
@@ -281,16 +294,19 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     }
 
     /// Moves the positions behind messages whose decisions changed and sent nothing. The next entry carries them: if it
-    /// is not written, a successor reads these messages again, and decides the same.
+    /// is not written, a successor reads these messages again, and decides the same. Direct ones are accepted once the
+    /// states that they were decided with are durable.
     fn progress(&mut self, decided: Decided, out: &mut Vec<Output<A>>) -> bool {
-        let Decided { positions, last, triggers, .. } = decided;
-        if positions.is_empty() {
-            return false;
+        let Decided { positions, last, direct, triggers, .. } = decided;
+        let decided_any = triggers.others > 0 || !triggers.timers.is_empty();
+        match self.in_flight.last_mut() {
+            Some(newest) => newest.direct.extend(direct),
+            None => out.extend(direct.into_iter().map(Output::Accepted)),
         }
-        if self.inbox.leave_unwritten(positions, last, triggers.others) {
+        if !positions.is_empty() && self.inbox.leave_unwritten(positions, last, triggers.others) {
             self.append_mark(out);
         }
-        true
+        decided_any
     }
 
     /// Writes the changed entities: their JSON, timers and intents.
@@ -326,12 +342,12 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
         let outbox = Arc::new(decided.outbox);
         let outbox_bytes = decided.outbox_bytes;
-        let Decided { positions, last, .. } = decided;
-        Ok(Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, bytes })
+        let Decided { positions, last, direct, .. } = decided;
+        Ok(Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, direct, bytes })
     }
 
     fn append_batch(&mut self, batch: Batch<A>, out: &mut Vec<Output<A>>) {
-        let Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, bytes } = batch;
+        let Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, direct, bytes } = batch;
         let seq = self.next_seq;
         self.next_seq += 1;
         let mut delivered = self.outbox.take_mark();
@@ -353,40 +369,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if !self.rules.require_read_back {
             out.push(Output::Send { offset: -1, messages: outbox.clone() });
         }
-        self.in_flight.push(Appended { seq, bytes, outbox, outbox_bytes, intents, closed });
+        self.in_flight.push(Appended { seq, bytes, outbox, outbox_bytes, intents, closed, direct });
         out.push(Output::Append(Arc::new(Record::Entry(entry))));
-    }
-
-    /// Appends an entry that only carries the delivered mark.
-    fn append_mark(&mut self, out: &mut Vec<Output<A>>) {
-        self.append_batch(Batch::mark(), out);
-    }
-
-    pub(crate) fn request_drain(&mut self) {
-        if self.drain == Drain::NotRequested {
-            self.drain = Drain::Requested;
-        }
-    }
-
-    /// Once nothing is in flight: appends the mark, if a successor would otherwise send again; then reports the drain.
-    fn try_drain(&mut self, out: &mut Vec<Output<A>>) {
-        if !self.in_flight.is_empty() || !self.outbox.is_quiet() {
-            return;
-        }
-        if self.outbox.wants_mark() || self.inbox.has_unwritten() {
-            self.append_mark(out);
-        } else {
-            self.drain = Drain::Done;
-            out.push(Output::Drained);
-        }
-    }
-
-    /// When idle, appends the delivered mark and the positions, so that a later take-over repeats nothing.
-    pub(crate) fn rest(&mut self, out: &mut Vec<Output<A>>) {
-        let unwritten = self.outbox.wants_mark() || self.inbox.has_unwritten();
-        if self.in_flight.is_empty() && self.inbox.len() == 0 && unwritten {
-            self.append_mark(out);
-        }
     }
 }
 

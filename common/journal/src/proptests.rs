@@ -11,9 +11,10 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use vocabulary::messages::{Outgoing, header};
 
-use self::run::{Run, Step, TOPICS, View};
+use self::run::{DIRECT, Run, Step, TOPICS, View};
 use self::shop::{Basket, Cause, Decision, Order, decide_plainly, intents_of};
 use crate::entity::{Entity, Key};
+use crate::interface::Ticket;
 use crate::limits::Limits;
 use crate::record::{Entry, Head, Positions};
 use crate::rule::{Reader, Verdict};
@@ -55,6 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
         20 => (i(), 1..4_usize).prop_map(|(i, n)| Step::Reads(i, n)),
         16 => (i(), 1..6_usize).prop_map(|(i, n)| Step::ViewApplies(i, n)),
         20 => (i(), 0..2_usize, 1..5_usize, any::<bool>()).prop_map(|(i, t, n, again)| Step::Messages(i, t, n, again)),
+        6 => (i(), order()).prop_map(|(i, order)| Step::Direct(i, order)),
         16 => (i(), 1..4_usize).prop_map(|(i, n)| Step::Arrives(i, n)),
         3 => i().prop_map(Step::Rest),
         6 => (1..15_i64).prop_map(Step::Time),
@@ -172,6 +174,9 @@ proptest! {
             let offsets: Vec<i64> = changing.map(|(offset, _)| *offset).collect();
             prop_assert_eq!(oracle.decided.get(*topic).cloned().unwrap_or_default(), offsets);
         }
+        let durable: BTreeSet<i64> = oracle.decided.get(DIRECT).into_iter().flatten().copied().collect();
+        let decided = |ticket: &Ticket| durable.contains(&ticket.cast_signed()) || run.unanswered.contains(ticket);
+        prop_assert!(run.accepted.iter().all(decided), "{:?} are accepted, {durable:?} durable", run.accepted);
         let arrived: BTreeSet<_> = run.arrived.iter().map(|m| m.headers.get(header::ID)).collect();
         prop_assert_eq!(arrived, oracle.sent.keys().map(|id| Some(id.as_str())).collect::<BTreeSet<_>>());
         let waits = oracle.states.values().any(|basket| basket.is_open() && basket.wake.is_some());

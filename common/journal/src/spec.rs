@@ -2,6 +2,7 @@
 
 mod back_pressure;
 mod bench;
+mod direct;
 mod positions;
 mod set_aside;
 

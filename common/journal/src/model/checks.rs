@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use stateright::{Checker, HasDiscoveries, Model, Property, UniformChooser};
 
-use super::system::{Event, Protocol, System, Tally, input_of};
+use super::system::{Event, Protocol, System};
+use super::tallies::{DIRECT, Tally, input_of};
 use crate::limits::Limits;
 use crate::record::Record;
 use crate::rule::{Reader, Rules, Verdict};
@@ -38,6 +39,25 @@ impl Truth {
         }
         truth
     }
+
+    /// The inputs of the topic in the order of their decisions.
+    fn of_topic(&self) -> impl Iterator<Item = u64> {
+        self.decided.iter().copied().filter(|input| *input < DIRECT.unsigned_abs())
+    }
+
+    /// The direct messages that were decided, in the order of their decisions.
+    fn direct(&self) -> impl Iterator<Item = u64> {
+        self.decided.iter().filter_map(|input| input.checked_sub(DIRECT.unsigned_abs()))
+    }
+
+    /// All outputs that were decided, as bits.
+    fn outputs(&self) -> u64 {
+        bits(self.decided.iter().copied())
+    }
+}
+
+fn bits(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, |all, number| all | 1 << number)
 }
 
 const VOID: &str = "a void record";
@@ -64,26 +84,35 @@ impl Model for Protocol {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("each input is decided once, in order", |m: &Self, s: &System| {
-                Truth::of(m.rules, s).decided.iter().zip(0..).all(|(input, n)| *input == n)
+                Truth::of(m.rules, s).of_topic().zip(0..).all(|(input, n)| input == n)
+            }),
+            Property::always("each direct message is decided at most once", |m: &Self, s: &System| {
+                let truth = Truth::of(m.rules, s);
+                truth.direct().count() == bits(truth.direct()).count_ones() as usize
+            }),
+            Property::always("accepted direct messages are decided durably", |m: &Self, s: &System| {
+                s.accepted & !bits(Truth::of(m.rules, s).direct()) == 0
             }),
             Property::always("the state and the position follow from the decided inputs", |m: &Self, s: &System| {
                 let truth = Truth::of(m.rules, s);
                 let mut tally = Tally::default();
                 truth.decided.iter().for_each(|input| tally.take(*input));
-                truth.tally == tally && truth.position == truth.decided.len() as i64
+                truth.tally == tally && truth.position == truth.of_topic().count() as i64
             }),
             Property::always("only valid decisions are sent", |m: &Self, s: &System| {
-                let decided = Truth::of(m.rules, s).decided.iter().fold(0, |all, input| all | 1_u64 << input);
-                s.arrived & !decided == 0
+                s.arrived & !Truth::of(m.rules, s).outputs() == 0
             }),
             Property::always("at rest all is decided and delivered", |m: &Self, s: &System| {
                 let rests = s.instances.iter().any(|instance| m.is_at_rest(s, instance));
-                !rests || (s.arrived == m.everything() && Truth::of(m.rules, s).position == m.inputs)
+                let truth = Truth::of(m.rules, s);
+                !rests || (s.arrived == truth.outputs() && truth.position == m.inputs)
             }),
             Property::sometimes(VOID, |_: &Self, s: &System| Truth::of(Rules::default(), s).voids > 0),
             Property::sometimes(TWO_OWNERS, |_: &Self, s: &System| s.instances.iter().all(|i| i.core.is_owner())),
             Property::sometimes(DONE_AFTER_TWO_FAULTS, |m: &Self, s: &System| {
-                s.faults == 2 && s.arrived == m.everything() && s.instances.iter().any(|i| m.is_at_rest(s, i))
+                s.faults == 2
+                    && s.arrived & m.everything() == m.everything()
+                    && s.instances.iter().any(|i| m.is_at_rest(s, i))
             }),
         ]
     }
@@ -92,10 +121,10 @@ impl Model for Protocol {
 impl Protocol {
     fn new(rules: Rules, inputs: i64, claims: u8, faults: u8) -> Self {
         let limits = Limits { batch_messages: 2, ahead_records: 2, gather: 1, ..Limits::default() };
-        Self { rules, inputs, claims, faults, marks: 1, acceptances: 0, limits }
+        Self { rules, inputs, claims, faults, marks: 1, acceptances: 0, direct: 0, limits }
     }
 
-    /// All outputs, as bits.
+    /// The outputs about the topic's inputs, as bits.
     fn everything(&self) -> u64 {
         (1 << self.inputs) - 1
     }
@@ -176,6 +205,14 @@ fn three_claims_and_more_faults_break_nothing() {
 fn an_operators_acceptance_loses_and_repeats_no_decision() {
     let protocol = Protocol { acceptances: 1, ..Protocol::new(Rules::default(), 2, 2, 1) };
     holds(&explore("two claims, a fault, an acceptance", protocol, By::Search, ENOUGH));
+}
+
+#[test]
+fn accepted_direct_messages_are_decided_durably() {
+    let protocol = Protocol { direct: 1, ..Protocol::new(Rules::default(), 1, 2, 1) };
+    holds(&explore("two claims, a fault, a direct message", protocol, By::Search, ENOUGH));
+    let protocol = Protocol { direct: 3, acceptances: 1, ..Protocol::new(Rules::default(), 3, 4, 3) };
+    holds(&explore("four claims, three faults, direct messages, random walks", protocol, By::Walks, patience()));
 }
 
 fn is_caught(name: &str, rules: Rules) {

@@ -3,79 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vocabulary::blob::{Json, Payload};
-use vocabulary::messages::{Headers, Message, Outgoing, Unreadable};
 use vocabulary::time::Timestamp;
 
+use super::tallies::{DIRECT, INPUT, Tallies, Tally, input_of, message};
 use crate::core::Core;
-use crate::entity::{Entity, NoSideEffect};
+use crate::entity::NoSideEffect;
 use crate::error::Failure;
-use crate::handler::{Handler, Trigger};
-use crate::interface::{Env, Input, Output, Snapshot};
+use crate::interface::{Env, Input, Output, Snapshot, Ticket};
 use crate::limits::Limits;
 use crate::record::{Acceptance, Positions, Record};
 use crate::rule::{Reader, Rules, Verdict};
-use crate::transaction::Transaction;
-
-/// The one input topic, and the one entity.
-const INPUT: &str = "in";
-const TALLY: &str = "tally";
-
-/// The messages taken: their count, and a number that depends on their order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
-pub(super) struct Tally {
-    pub(super) count: u64,
-    pub(super) seen: u64,
-}
-
-impl Tally {
-    pub(super) fn take(&mut self, input: u64) {
-        self.count += 1;
-        self.seen = self.seen * 10 + input + 1;
-    }
-}
-
-impl Entity for Tally {
-    fn is_open(&self) -> bool {
-        true
-    }
-}
-
-/// Tallies each message, and sends one with its number.
-struct Tallies;
-
-impl Handler for Tallies {
-    type Entity = Tally;
-    type SideEffect = NoSideEffect;
-
-    fn decide(&self, tx: &mut Transaction<'_, Tally>, trigger: Trigger<'_>, _: Timestamp) -> Result<(), Unreadable> {
-        if let Trigger::Message(message) = trigger {
-            let mut tally = tx.take(TALLY).unwrap_or_default();
-            tally.take(message.offset.unsigned_abs());
-            tx.put(TALLY, tally);
-            tx.send(output(message.offset));
-        }
-        Ok(())
-    }
-}
-
-fn output(input: i64) -> Outgoing {
-    let value = Payload::Json(Json::of(&input).unwrap());
-    Outgoing { topic: "out".into(), partition: None, key: None, headers: Headers::default(), value }
-}
-
-/// The number of the input that an output answers.
-pub(super) fn input_of(output: &Outgoing) -> u64 {
-    std::str::from_utf8(output.value.bytes().unwrap()).unwrap().parse().unwrap()
-}
-
-fn message(offset: i64) -> Message {
-    let topic = Arc::from(INPUT);
-    let headers = Headers::default();
-    Message { topic, partition: 0, offset, timestamp: Timestamp(0), key: None, headers, value: None }
-}
 
 /// The bounds of the exploration, and the rules in force.
 #[derive(Clone, Debug)]
@@ -88,6 +26,8 @@ pub(super) struct Protocol {
     pub(super) marks: u8,
     /// Losses that an operator accepts.
     pub(super) acceptances: u8,
+    /// Direct messages.
+    pub(super) direct: u8,
     pub(super) limits: Limits,
 }
 
@@ -116,6 +56,9 @@ pub(super) struct System {
     pub(super) late: Vec<VecDeque<Arc<Record>>>,
     /// Outputs that were delivered, as bits.
     pub(super) arrived: u64,
+    /// Direct messages that were accepted, as bits.
+    pub(super) accepted: u64,
+    pub(super) direct: u8,
     pub(super) claims: u8,
     pub(super) faults: u8,
     pub(super) marks: u8,
@@ -142,6 +85,8 @@ pub(super) enum Event {
     /// The view has applied everything there is.
     LoadAhead(usize),
     Decide(usize),
+    /// A direct message.
+    Direct(usize),
     Rest(usize),
     /// The oldest message at the producer is delivered and acknowledged.
     Arrives(usize),
@@ -166,6 +111,8 @@ impl Protocol {
             instances,
             late: Vec::new(),
             arrived: 0,
+            accepted: 0,
+            direct: 0,
             claims: 0,
             faults: 0,
             marks: 0,
@@ -203,6 +150,7 @@ impl Protocol {
             if instance.core.is_owner() {
                 let more = instance.next_input < self.inputs && instance.core.queued() == 0;
                 may(more, Event::Decide(i));
+                may(s.direct < self.direct && instance.core.queued() == 0, Event::Direct(i));
                 may(s.marks < self.marks && self.would_mark(instance), Event::Rest(i));
             } else {
                 may(faulty, Event::Revoked(i));
@@ -250,6 +198,7 @@ impl Protocol {
                 n.instances[i].next_input += 1;
                 self.input(&mut n, i, Input::Message(message(offset)));
             }
+            Event::Direct(i) => self.direct(&mut n, i),
             Event::Rest(i) => {
                 n.marks += 1;
                 self.input(&mut n, i, Input::Idle);
@@ -279,6 +228,14 @@ impl Protocol {
             }
         }
         n
+    }
+
+    /// Hands the next direct message to an instance.
+    fn direct(&self, n: &mut System, i: usize) {
+        let ticket = Ticket::from(n.direct);
+        n.direct += 1;
+        let message = message(DIRECT + ticket.cast_signed());
+        self.input(n, i, Input::Direct { message, ticket });
     }
 
     /// Appends an acceptance of the position that the log has.
@@ -311,6 +268,8 @@ impl Protocol {
                     instance.sends.extend(messages.iter().map(|m| (offset, input_of(m))))
                 }
                 Output::StepDown(_) => self.drop_producer(n, i),
+                Output::Accepted(ticket) => n.accepted |= 1 << ticket,
+                Output::Declined(_) => {}
                 Output::Execute(_)
                 | Output::Abandon(_)
                 | Output::SetAside { .. }

@@ -7,6 +7,7 @@ use vocabulary::topics;
 
 use crate::entity::{Intent, Key};
 use crate::error::{Failure, StepDown};
+use crate::interface::Ticket;
 use crate::record::{LastMessages, Positions, Write, size_of};
 
 /// Estimated bytes of an entry that only carries the delivered mark.
@@ -25,6 +26,7 @@ pub(super) struct Batch<A> {
     pub(super) entities: Vec<Write>,
     pub(super) intents: Vec<(Key, Vec<Intent<A>>)>,
     pub(super) closed: Vec<Key>,
+    pub(super) direct: Vec<Ticket>,
     pub(super) bytes: usize,
 }
 
@@ -39,6 +41,7 @@ impl<A> Batch<A> {
             entities: Vec::new(),
             intents: Vec::new(),
             closed: Vec::new(),
+            direct: Vec::new(),
             bytes: MARK_BYTES,
         }
     }

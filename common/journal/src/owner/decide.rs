@@ -3,16 +3,16 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use vocabulary::messages::{Outgoing, Unreadable};
+use vocabulary::messages::{Message, Outgoing, Unreadable};
 use vocabulary::time::Timestamp;
 
-use super::inbox::{Inbox, Received};
+use super::inbox::{Inbox, Origin, Received};
 use super::timers::Timers;
 use crate::cache::Cache;
 use crate::entity::{Entity, Key};
 use crate::error::{Failure, StepDown};
 use crate::handler::{Handler, Trigger};
-use crate::interface::Env;
+use crate::interface::{Env, Ticket};
 use crate::limits::Limits;
 use crate::partition::Partition;
 use crate::quarantine::{FailedBatch, Quarantine};
@@ -20,6 +20,7 @@ use crate::record::{LastMessage, LastMessages, Positions, size_of};
 use crate::transaction::{Changes, Savepoint, Transaction};
 
 /// The decisions of a batch.
+#[derive(Default)]
 pub(super) struct Decided {
     pub(super) positions: Positions,
     /// The last message of each topic.
@@ -30,6 +31,10 @@ pub(super) struct Decided {
     /// Estimated bytes of the outbox.
     pub(super) outbox_bytes: usize,
     pub(super) set_aside: Vec<Isolated>,
+    /// The direct messages that were decided.
+    pub(super) direct: Vec<Ticket>,
+    /// The direct messages that can't be read.
+    pub(super) declined: Vec<Ticket>,
     pub(super) triggers: Triggers,
 }
 
@@ -113,11 +118,9 @@ impl<E: Entity> Decider<'_, E> {
     {
         let triggers = self.max_triggers(env.now, claim_undecided);
         let mut tx = Transaction::new(&mut self.cache.entities, env.store, self.partition);
-        let mut positions = Positions::new();
-        let mut read = LastMessages::new();
-        let mut set_aside = Vec::new();
-        let mut decided = Triggers { others: usize::from(claim_undecided), ..Triggers::default() };
+        let mut decided = Decided::default();
         if claim_undecided {
+            decided.triggers.others = 1;
             let _ = guarded(|| env.handler.decide(&mut tx, Trigger::Claimed, env.now)).map_err(StepDown::Failed)?;
         }
         let mut bytes = 0;
@@ -126,25 +129,18 @@ impl<E: Entity> Decider<'_, E> {
             let due = if self.inbox.is_caught_up() { pop_due(self.timers, self.quarantine, env.now) } else { None };
             if let Some(key) = due {
                 decide_timer(env, &mut tx, &key)?;
-                decided.timers.push(key);
+                decided.triggers.timers.push(key);
             } else if let Some((received, size)) = self.inbox.pop() {
-                let message = &received.message;
                 // A state may take over the content of a message.
                 bytes += size;
-                decided.others += 1;
-                let source = self.partition.position_key(message);
-                if let Some(reason) = self.quarantine.reason(&source, message.offset) {
-                    tx.send(env.handler.set_aside(message, &Unreadable::SetAside(reason.to_string())));
-                    set_aside.push(Isolated { topic: source.clone(), offset: message.offset, reason: reason.clone() });
-                } else {
-                    decide_message(env, &mut tx, &received, &source)?;
+                decided.triggers.others += 1;
+                match &received.origin {
+                    Origin::Direct(ticket) => decide_direct(env, &mut tx, &received.message, *ticket, &mut decided)?,
+                    Origin::Topic | Origin::Damaged(_) => {
+                        let source = self.partition.position_key(&received.message);
+                        decide_received(env, &mut tx, &received, source, self.quarantine, &mut decided)?;
+                    }
                 }
-                positions.insert(source.clone(), message.offset.saturating_add(1));
-                if received.damage.is_none() {
-                    let seen = LastMessage { offset: message.offset, at: message.timestamp.0 };
-                    read.insert(source.clone(), seen);
-                }
-                decided.last = Some((source, message.offset));
             } else {
                 break;
             }
@@ -158,9 +154,9 @@ impl<E: Entity> Decider<'_, E> {
         dirty.sort_unstable();
         dirty.dedup();
         self.cache.evict_unchanged(&loaded, &dirty);
-        self.inbox.advance(&positions);
-        let outbox_bytes = outbox.iter().map(size_of).sum();
-        Ok(Decided { positions, last: read, dirty, outbox, outbox_bytes, set_aside, triggers: decided })
+        self.inbox.advance(&decided.positions);
+        decided.outbox_bytes = outbox.iter().map(size_of).sum();
+        Ok(Decided { dirty, outbox, ..decided })
     }
 }
 
@@ -181,34 +177,71 @@ fn decide_timer<H: Handler>(env: &Env<'_, H>, tx: &mut Transaction<'_, H::Entity
     decided.map(drop).map_err(ended)
 }
 
-/// Decides a message. The handler answers for an unreadable one, or one with damaged bytes; a panic ends the claim, and
-/// names the message.
-fn decide_message<H: Handler>(
+/// Decides a message of a topic, or sets it aside, and moves the position of its topic.
+fn decide_received<H: Handler>(
     env: &Env<'_, H>,
     tx: &mut Transaction<'_, H::Entity>,
     received: &Received,
-    source: &str,
+    source: String,
+    quarantine: &Quarantine,
+    decided: &mut Decided,
 ) -> Result<(), Ended> {
-    let Received { message, damage } = received;
-    if let Some(damage) = damage {
+    let Received { message, origin } = received;
+    let offset = message.offset;
+    let damage = if let Origin::Damaged(damage) = origin { Some(damage) } else { None };
+    if let Some(reason) = quarantine.reason(&source, offset) {
+        tx.send(env.handler.set_aside(message, &Unreadable::SetAside(reason.to_string())));
+        decided.set_aside.push(Isolated { topic: source.clone(), offset, reason: reason.clone() });
+    } else if let Some(damage) = damage {
         let reason = Unreadable::Damaged(damage.clone());
         env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
-        return Ok(());
-    }
-    let before = tx.savepoint();
-    let decided = guarded(|| message.check().and_then(|()| env.handler.decide(tx, Trigger::Message(message), env.now)));
-    match decided {
-        Ok(Ok(())) => {}
-        Ok(Err(reason)) => {
-            tx.roll_back(before);
+    } else {
+        let ended = |reason| Ended {
+            reason: StepDown::Failed(reason),
+            batch: Some(FailedBatch::Message { source: source.clone(), offset }),
+        };
+        if let Err(reason) = decide_message(env, tx, message).map_err(ended)? {
             env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
         }
-        Err(reason) => {
-            let batch = FailedBatch::Message { source: source.to_owned(), offset: message.offset };
-            return Err(Ended { reason: StepDown::Failed(reason), batch: Some(batch) });
-        }
+    }
+    decided.positions.insert(source.clone(), offset.saturating_add(1));
+    if damage.is_none() {
+        decided.last.insert(source.clone(), LastMessage { offset, at: message.timestamp.0 });
+    }
+    decided.triggers.last = Some((source, offset));
+    Ok(())
+}
+
+/// Decides a direct message. One that can't be read is declined; if the handler panics, the claim ends, and its sender
+/// sends it over its topic. There it becomes a dead letter.
+fn decide_direct<H: Handler>(
+    env: &Env<'_, H>,
+    tx: &mut Transaction<'_, H::Entity>,
+    message: &Message,
+    ticket: Ticket,
+    decided: &mut Decided,
+) -> Result<(), Ended> {
+    match decide_message(env, tx, message).map_err(StepDown::Failed)? {
+        Ok(()) => decided.direct.push(ticket),
+        Err(_) => decided.declined.push(ticket),
     }
     Ok(())
+}
+
+/// Calls the handler for a message. The inner error is that the message is unreadable: then it changed nothing. The
+/// outer one is a panic.
+fn decide_message<H: Handler>(
+    env: &Env<'_, H>,
+    tx: &mut Transaction<'_, H::Entity>,
+    message: &Message,
+) -> Result<Result<(), Unreadable>, Failure> {
+    let before = tx.savepoint();
+    let decided =
+        guarded(|| message.check().and_then(|()| env.handler.decide(tx, Trigger::Message(message), env.now)))?;
+    if decided.is_err() {
+        tx.roll_back(before);
+    }
+    Ok(decided)
 }
 
 /// Calls a handler. After a panic its states are unusable: the claim must end.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use vocabulary::messages::Outgoing;
 
 use crate::entity::{Intent, Key};
+use crate::interface::Ticket;
 use crate::limits::Limits;
 
 /// An appended entry, with what follows once it is read back.
@@ -20,6 +21,8 @@ pub(super) struct Appended<A> {
     pub(super) intents: Vec<(Key, Vec<Intent<A>>)>,
     /// Entities that it closes.
     pub(super) closed: Vec<Key>,
+    /// The direct messages whose decisions it contains, or that depend on it.
+    pub(super) direct: Vec<Ticket>,
 }
 
 /// Appended entries, in order.
@@ -41,6 +44,11 @@ impl<A> InFlight<A> {
 
     pub(super) fn pop(&mut self) -> Option<Appended<A>> {
         self.entries.pop_front()
+    }
+
+    /// The newest entry.
+    pub(super) fn last_mut(&mut self) -> Option<&mut Appended<A>> {
+        self.entries.back_mut()
     }
 
     pub(super) fn is_empty(&self) -> bool {

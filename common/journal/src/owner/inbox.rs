@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use vocabulary::messages::{Damage, Message};
 
+use crate::interface::Ticket;
 use crate::partition::Partition;
 use crate::record::{LastMessages, Positions};
 
@@ -14,8 +15,18 @@ const UNWRITTEN_MESSAGES: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Received {
     pub(super) message: Message,
-    /// Why it can't be read, if its bytes are damaged.
-    pub(super) damage: Option<Damage>,
+    pub(super) origin: Origin,
+}
+
+/// How a message was received.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// It is at its offset of its topic.
+    Topic,
+    /// Its bytes are damaged: why they can't be read.
+    Damaged(Damage),
+    /// Without a topic between.
+    Direct(Ticket),
 }
 
 /// The messages of all inputs, in the order in which they were received.
@@ -51,13 +62,36 @@ impl Inbox {
         self.ends.retain(|topic, end| positions.get(topic).copied().unwrap_or(0) < *end);
     }
 
+    /// Queues a message of a topic, or what could be read of one.
     pub(crate) fn enqueue(&mut self, partition: Partition, message: Message, damage: Option<Damage>) {
         let next = self.received.entry(partition.position_key(&message)).or_insert(0);
         if message.offset >= *next {
             *next = message.offset.saturating_add(1);
-            self.queued_bytes += message.size();
-            self.queue.push_back(Received { message, damage });
+            self.push(message, damage.map_or(Origin::Topic, Origin::Damaged));
         }
+    }
+
+    /// Queues a message that was handed over without a topic.
+    pub(super) fn enqueue_direct(&mut self, message: Message, ticket: Ticket) {
+        self.push(message, Origin::Direct(ticket));
+    }
+
+    /// Removes the direct messages and returns their tickets.
+    pub(super) fn take_direct(&mut self) -> Vec<Ticket> {
+        let mut tickets = Vec::new();
+        let bytes = &mut self.queued_bytes;
+        self.queue.retain(|received| {
+            let Origin::Direct(ticket) = received.origin else { return true };
+            *bytes = bytes.saturating_sub(received.message.size());
+            tickets.push(ticket);
+            false
+        });
+        tickets
+    }
+
+    fn push(&mut self, message: Message, origin: Origin) {
+        self.queued_bytes += message.size();
+        self.queue.push_back(Received { message, origin });
     }
 
     /// Removes the next message; returns it with its estimated bytes.
@@ -79,7 +113,10 @@ impl Inbox {
     /// Moves the position of an input without waiting messages over offsets that hold none.
     pub(crate) fn skip(&mut self, partition: Partition, source: &str, next: i64) {
         let received = self.received.entry(source.to_owned()).or_insert(0);
-        if next > *received && !self.queue.iter().any(|waiting| partition.position_key(&waiting.message) == source) {
+        let waits = |waiting: &Received| {
+            !matches!(waiting.origin, Origin::Direct(_)) && partition.position_key(&waiting.message) == source
+        };
+        if next > *received && !self.queue.iter().any(waits) {
             *received = next;
             let skipped = Positions::from([(source.to_owned(), next)]);
             self.advance(&skipped);

@@ -12,13 +12,15 @@ use super::shop::{Basket, Order, Shop, intents_of};
 use crate::core::Core;
 use crate::entity::{Entity, Key};
 use crate::error::{Failure, StoreError};
-use crate::interface::{Env, Input, Output, Snapshot};
+use crate::interface::{Env, Input, Output, Snapshot, Ticket};
 use crate::limits::Limits;
 use crate::record::{Entry, Head, Positions, Record};
 use crate::rule::{Reader, Verdict};
 use crate::store::Store;
 
 pub(super) const TOPICS: [&str; 2] = ["in-a", "in-b"];
+/// The topic that direct messages name. Their offset is their ticket.
+pub(super) const DIRECT: &str = "direct";
 
 /// What can happen. The first number chooses the instance.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub(super) enum Step {
     ViewApplies(usize, usize),
     /// Messages of a topic: its index, their number, and true if one comes again.
     Messages(usize, usize, usize, bool),
+    /// A direct message.
+    Direct(usize, Order),
     Arrives(usize, usize),
     Rest(usize),
     Time(i64),
@@ -139,6 +143,12 @@ pub(super) struct Run {
     /// The ends that each claim was given, by the claim's offset.
     pub(super) ends_at_claim: BTreeMap<i64, Positions>,
     claims: u128,
+    /// Direct messages so far.
+    direct: Ticket,
+    /// Those that were accepted.
+    pub(super) accepted: BTreeSet<Ticket>,
+    /// Those whose decisions change and send nothing.
+    pub(super) unanswered: BTreeSet<Ticket>,
 }
 
 impl Run {
@@ -150,7 +160,21 @@ impl Run {
         let late = vec![];
         let arrived = vec![];
         let ends_at_claim = BTreeMap::new();
-        Self { limits, topics, ends, log, instances, late, arrived, now: Timestamp(0), ends_at_claim, claims: 0 }
+        Self {
+            limits,
+            topics,
+            ends,
+            log,
+            instances,
+            late,
+            arrived,
+            now: Timestamp(0),
+            ends_at_claim,
+            claims: 0,
+            direct: 0,
+            accepted: BTreeSet::new(),
+            unanswered: BTreeSet::new(),
+        }
     }
 
     pub(super) fn step(&mut self, step: &Step) {
@@ -168,6 +192,13 @@ impl Run {
                 self.load(i);
             }
             Step::Messages(i, topic, n, again) => self.messages(i, TOPICS[topic], n, again),
+            Step::Direct(i, ref order) => {
+                self.direct += 1;
+                let ticket = self.direct;
+                self.unanswered.extend((*order == Order::Nothing).then_some(ticket));
+                let message = message(DIRECT, ticket.cast_signed(), order);
+                self.input(i, Input::Direct { message, ticket });
+            }
             Step::Arrives(i, n) => (0..n).for_each(|_| self.arrives(i)),
             Step::Rest(i) => self.input(i, Input::Idle),
             Step::Time(by) => self.now.0 += by,
@@ -283,6 +314,8 @@ impl Run {
             }
             Output::TimerHeld { key, reason } => panic!("the timer of {key} is held: {reason}"),
             Output::SetAside { topic, offset, reason } => panic!("{topic}/{offset} was set aside: {reason}"),
+            Output::Accepted(ticket) => assert!(self.accepted.insert(ticket), "accepted twice"),
+            Output::Declined(ticket) => assert!(!self.accepted.contains(&ticket), "declined after it was accepted"),
             Output::Drained => {
                 assert!(instance.appends.is_empty() && instance.sends.is_empty());
                 self.step(&Step::Revoked(i));

@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::entity::{Entity, Intent, Key};
 use crate::error::StepDown;
 use crate::handler::{Handler, Trigger};
-use crate::interface::{Env, Input, Output, Snapshot};
+use crate::interface::{Env, Input, Output, Snapshot, Ticket};
 use crate::limits::Limits;
 use crate::record::{Entry, Head, Positions, Record};
 use crate::transaction::Transaction;
@@ -199,6 +199,8 @@ impl Bench {
             }
             Output::Execute(intent) => format!("execute {}", intent.id),
             Output::Abandon(id) => format!("abandon {id}"),
+            Output::Accepted(ticket) => format!("accepted {ticket}"),
+            Output::Declined(ticket) => format!("declined {ticket}"),
             Output::SetAside { topic, offset, reason } => format!("set aside {topic}/{offset}: {reason}"),
             Output::TimerHeld { key, reason } => format!("timer held {key}: {reason}"),
             Output::Drained => "drained".to_owned(),
@@ -232,6 +234,13 @@ impl Bench {
             self.core.handle(Input::Message(message), &mut out);
         }
         self.pump(out)
+    }
+
+    /// Receives a message without a topic.
+    pub(super) fn receive_direct(&mut self, ticket: Ticket, text: &str) -> Vec<String> {
+        let mut message = self.message_on("direct", text);
+        message.offset = -1;
+        self.input(Input::Direct { message, ticket })
     }
 
     /// The oldest record in flight lands and is read back.
