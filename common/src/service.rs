@@ -33,6 +33,8 @@ pub trait Program: 'static {
     const JOURNAL: &'static str;
     /// The topics it reads.
     const INPUTS: &'static [&'static str];
+    /// The one of them that no other service reads: its commands.
+    const COMMANDS: &'static str;
     /// The topics it writes.
     const OUTPUTS: &'static [&'static str];
     /// Its `config/default.toml`, with every key.
@@ -189,7 +191,8 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
     let edge = Edge::new(P::NAME, &settings.edge, settings.auth.as_ref(), P::access)?;
     let listener = http::bind(settings.http.listen).await?;
     let (inputs, outputs) = P::more_topics(&handler).with(P::INPUTS, P::OUTPUTS);
-    let service = Service { name: P::NAME, journal: P::JOURNAL, inputs, outputs, handler, executor };
+    let service =
+        Service { name: P::NAME, journal: P::JOURNAL, inputs, commands: P::COMMANDS, outputs, handler, executor };
     let mut shutdown_requested = std::pin::pin!(shutdown_signal()?);
     let starting = Runtime::start::<_, P::Rows, _>(config(&settings), service);
     let runtime = tokio::select! {

@@ -25,6 +25,7 @@ impl service::Program for Program {
     const ABOUT: &'static str = "Manages the stock: reserves it for orders, ships it and restocks returns.";
     const JOURNAL: &'static str = "inventory-journal";
     const INPUTS: &'static [&'static str] = &[topics::INVENTORY_COMMANDS];
+    const COMMANDS: &'static str = topics::INVENTORY_COMMANDS;
     const OUTPUTS: &'static [&'static str] =
         &[topics::SAGA_REPLIES, topics::INVENTORY_COMMANDS, topics::STOCK_EVENTS, topics::GOODS_RECEIVED];
     const DEFAULTS: &'static str = include_str!("../config/default.toml");

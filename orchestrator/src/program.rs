@@ -25,6 +25,7 @@ impl Program for Orchestrator {
         "Runs sagas: decides each next step, keeps timers, receives callbacks, and shows the flow on a dashboard.";
     const JOURNAL: &'static str = "saga-journal";
     const INPUTS: &'static [&'static str] = &[topics::SAGA_REPLIES, topics::SAGA_COMMANDS];
+    const COMMANDS: &'static str = topics::SAGA_COMMANDS;
     const OUTPUTS: &'static [&'static str] = &[];
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     type Settings = Settings;

@@ -19,6 +19,7 @@ impl service::Program for Program {
     const ABOUT: &'static str = "Accepts orders, tracks their status and shows them.";
     const JOURNAL: &'static str = "order-journal";
     const INPUTS: &'static [&'static str] = &[topics::ORDER_COMMANDS];
+    const COMMANDS: &'static str = topics::ORDER_COMMANDS;
     const OUTPUTS: &'static [&'static str] =
         &[topics::CREATED_ORDERS, topics::SAGA_REPLIES, topics::ORDER_COMMANDS, topics::NOTIFICATIONS];
     const DEFAULTS: &'static str = include_str!("../config/default.toml");

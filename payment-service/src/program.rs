@@ -29,6 +29,7 @@ impl Program for PaymentService {
     const ABOUT: &'static str = "Requests payments from a provider, takes their results, and refunds.";
     const JOURNAL: &'static str = "payment-journal";
     const INPUTS: &'static [&'static str] = &[topics::PAYMENT_COMMANDS, topics::PAYMENT_RESULTS];
+    const COMMANDS: &'static str = topics::PAYMENT_COMMANDS;
     const OUTPUTS: &'static [&'static str] = &[
         topics::PAYMENT_COMMANDS,
         topics::PAYMENT_RESULTS,

@@ -163,7 +163,6 @@ async fn traces_pass_through_all_topics(cluster: Arc<Cluster>, _: Arc<Broker>) -
     let order = draft.place().await?;
     order.ends("confirmed").await?;
     let expected = [
-        (common::topics::ORDER_COMMANDS, "order.place"),
         (common::topics::CREATED_ORDERS, "order.created"),
         (common::topics::INVENTORY_COMMANDS, "inventory.reserve"),
         (common::topics::PAYMENT_COMMANDS, "payment.request"),

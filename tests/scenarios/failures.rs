@@ -93,27 +93,25 @@ impl Batch {
 }
 
 impl Batch {
-    /// The orders that the API lists, once it lists all requested ones: a request interrupted by the kill may be on the
-    /// topic nevertheless, and is then executed.
+    /// The orders that the API lists, once it lists all that were created: a request interrupted by the kill may be
+    /// executed nevertheless.
     async fn listed(&self, cluster: &Arc<Cluster>) -> Result<Vec<Value>> {
-        let placed = cluster.kafka.read(topics::ORDER_COMMANDS).await?;
-        let of_batch = |text: &[u8]| {
-            serde_json::from_slice::<Value>(text).is_ok_and(|placed| placed["customerId"] == self.customer.as_str())
-        };
-        let requested = placed.iter().filter(|m| m.kind() == "order.place" && of_batch(&m.value));
-        let requested: BTreeSet<_> = requested.map(|m| m.subject().to_owned()).collect();
-        ensure!(
-            requested.len() >= self.placed.len(),
-            "{} orders were placed by {} requests",
-            self.placed.len(),
-            requested.len()
-        );
-        until("all requested orders", PATIENT, || async {
+        until("all created orders", PATIENT, || async {
+            let created = self.created(cluster).await?;
             let listed = cluster.orders(&format!("&customerId={}", self.customer)).await?;
             let ids: BTreeSet<_> = listed.iter().filter_map(|order| order["id"].as_str().map(str::to_owned)).collect();
-            Ok(Some(listed).filter(|_| ids == requested))
+            Ok(Some(listed).filter(|_| ids == created && created.len() >= self.placed.len()))
         })
         .await
+    }
+
+    /// The ids of the orders that were sent to the orchestrator.
+    async fn created(&self, cluster: &Arc<Cluster>) -> Result<BTreeSet<String>> {
+        let events = cluster.kafka.read(topics::CREATED_ORDERS).await?;
+        let of_batch = |text: &[u8]| {
+            serde_json::from_slice::<Value>(text).is_ok_and(|order| order["customerId"] == self.customer.as_str())
+        };
+        Ok(events.iter().filter(|event| of_batch(&event.value)).map(|event| event.subject().to_owned()).collect())
     }
 }
 

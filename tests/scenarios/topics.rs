@@ -60,7 +60,7 @@ impl Sums {
     }
 
     async fn send(&self, account: &str, n: i64) -> Result<()> {
-        let command = serde_json::to_value(Command { account: account.to_owned(), n })?;
+        let command = serde_json::to_value(Command { account: account.to_owned(), n, once: false })?;
         self.cluster.kafka.event(COMMANDS, "sums.add", account, &command).await
     }
 
@@ -308,7 +308,7 @@ async fn partitions_added_to_a_journal_stay_unused(cluster: Arc<Cluster>, _: Arc
     let text = readiness(&sums.service, 200, "topic sums-journal", SOON).await?;
     has_words(&text, &["the service writes to the first 2 only"])?;
     sums.add("a", 2).await?;
-    let value = serde_json::to_vec(&Command { account: "b".to_owned(), n: 5 })?;
+    let value = serde_json::to_vec(&Command { account: "b".to_owned(), n: 5, once: false })?;
     cluster.kafka.append(COMMANDS, 2, &value).await?;
     sums.has_added("b", 5).await?;
     let added = cluster.kafka.read(JOURNAL).await?.into_iter().filter(|message| message.partition >= PARTITIONS);

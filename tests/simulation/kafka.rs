@@ -129,6 +129,23 @@ pub fn partition_of(message: &Outgoing) -> i32 {
     message.partition.or_else(of_key).unwrap_or(0)
 }
 
+/// The message as its reader receives it.
+pub fn received(
+    place: &TopicPartition,
+    message: Outgoing,
+    source: &'static str,
+    at: Timestamp,
+    offset: i64,
+) -> Message {
+    let mut headers = message.headers;
+    if headers.get(header::ID).is_some() && headers.get(header::SOURCE).is_none() {
+        headers.push(header::SOURCE, source);
+    }
+    let (topic, partition) = place.clone();
+    let value = message.value.bytes().map(<[u8]>::to_vec);
+    Message { topic, partition, offset, timestamp: at, key: message.key, headers, value }
+}
+
 /// The logs.
 #[derive(Default)]
 pub struct Kafka {
@@ -169,13 +186,7 @@ impl Kafka {
     /// Appends a message after a gap of `gap` offsets, as a transaction's markers leave it.
     pub fn write(&mut self, place: &TopicPartition, message: Outgoing, source: &'static str, at: Timestamp, gap: i64) {
         let offset = self.end(&place.0, place.1) + gap;
-        let mut headers = message.headers;
-        if headers.get(header::ID).is_some() && headers.get(header::SOURCE).is_none() {
-            headers.push(header::SOURCE, source);
-        }
-        let (topic, partition) = place.clone();
-        let value = message.value.bytes().map(<[u8]>::to_vec);
-        let message = Message { topic, partition, offset, timestamp: at, key: message.key, headers, value };
+        let message = received(place, message, source, at, offset);
         self.messages.entry(place.clone()).or_default().push(message);
     }
 

@@ -166,7 +166,8 @@ impl Run {
     {
         let inputs = P::INPUTS.iter().map(|topic| (*topic).to_owned());
         let inputs = inputs.chain(more).collect::<BTreeSet<_>>().into_iter().collect();
-        let rules = Rules { name: P::NAME, journal: P::JOURNAL, inputs, handler, actor, limits };
+        let commands = P::COMMANDS;
+        let rules = Rules { name: P::NAME, journal: P::JOURNAL, inputs, commands, handler, actor, limits };
         let service = TwoInstances::new(self.services.len(), rules, &mut self.sim);
         self.services.push(Box::new(service));
     }

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use common::journal::{
-    Core, Env, Failure, Handler, Head, Input, Intent, Limits, Output, Positions, Record, Snapshot, StepDown,
+    Core, Env, Failure, Handler, Head, Input, Intent, Limits, Output, Positions, Record, Snapshot, StepDown, Ticket,
 };
 use common::messages::Outgoing;
 use common::time::Timestamp;
@@ -16,7 +16,7 @@ use common::worker::Executor;
 use uuid::Uuid;
 
 use crate::injected_bug::InjectedBug;
-use crate::kafka::{PARTITIONS, Producer};
+use crate::kafka::{PARTITIONS, Producer, partition_of, received};
 use crate::sim_state::SimState;
 use crate::step::WorkerStep;
 use crate::view::View;
@@ -31,6 +31,8 @@ pub struct Rules<H, R> {
     pub name: &'static str,
     pub journal: &'static str,
     pub inputs: Vec<String>,
+    /// The input that no other service reads.
+    pub commands: &'static str,
     pub handler: H,
     pub actor: R,
     pub limits: Limits,
@@ -65,6 +67,9 @@ pub struct Worker<H: Handler> {
     received: Option<Positions>,
     side_effects: BTreeMap<String, Intent<H::SideEffect>>,
     results: VecDeque<Outgoing>,
+    /// Results that the worker took without a topic, and that are not yet durable.
+    direct: BTreeMap<Ticket, Outgoing>,
+    next_ticket: Ticket,
 }
 
 /// The output of a future that is ready at once.
@@ -93,6 +98,8 @@ impl<H: Handler> Worker<H> {
             received: None,
             side_effects: BTreeMap::new(),
             results: VecDeque::new(),
+            direct: BTreeMap::new(),
+            next_ticket: 0,
         }
     }
 
@@ -154,7 +161,7 @@ impl<H: Handler> Worker<H> {
             WorkerStep::EvictIdle => self.handle(Input::Idle, rules, sim, local),
             WorkerStep::SideEffect => self.execute(rules, sim, local),
             WorkerStep::Result | WorkerStep::ResultUnknown => {
-                self.send_result(step == WorkerStep::ResultUnknown, rules.name, sim)
+                self.send_result(step == WorkerStep::ResultUnknown, rules, sim, local)
             }
         }
     }
@@ -246,12 +253,23 @@ impl<H: Handler> Worker<H> {
         self.results.extend(ready(rules.actor.execute(&intent, Timestamp(local))));
     }
 
-    fn send_result(&mut self, unknown: bool, source: &'static str, sim: &mut SimState) {
-        if let Some(result) = self.results.pop_front() {
-            if unknown {
-                self.results.push_back(result.clone());
-            }
-            sim.write(source, result);
+    /// Sends a result over its topic, or hands it to the worker at once. `unknown`: its sender does not learn that it
+    /// arrived, and sends it again.
+    fn send_result<R>(&mut self, unknown: bool, rules: &Rules<H, R>, sim: &mut SimState, local: i64) {
+        let Some(result) = self.results.pop_front() else { return };
+        if unknown {
+            self.results.push_back(result.clone());
+        }
+        let is_own = result.topic == rules.commands && partition_of(&result) == self.id.partition;
+        if is_own && sim.rng.bool() {
+            let ticket = self.next_ticket;
+            self.next_ticket += 1;
+            let place = (rules.commands.into(), self.id.partition);
+            let message = received(&place, result.clone(), rules.name, Timestamp(local), -1);
+            self.direct.insert(ticket, result);
+            self.handle(Input::Direct { message, ticket }, rules, sim, local);
+        } else {
+            sim.write(rules.name, result);
         }
     }
 
@@ -283,6 +301,8 @@ impl<H: Handler> Worker<H> {
         match (output, &mut self.producer) {
             (Output::StepDown(why), _) => self.step_down(&why, sim),
             (Output::Load { claim }, _) => self.loading = Some(claim),
+            (Output::Accepted(ticket), _) => _ = self.direct.remove(&ticket),
+            (Output::Declined(ticket), _) => self.results.extend(self.direct.remove(&ticket)),
             (Output::SetAside { topic, offset, reason }, _) => {
                 sim.invariants.violations.push(format!("{topic}/{offset} was set aside: {reason}"));
             }
@@ -328,6 +348,7 @@ impl<H: Handler> Worker<H> {
         self.core.handle(Input::Revoked, &mut Vec::new());
         self.producer.take().into_iter().for_each(|producer| sim.leave(producer));
         let mut results = Producer::new("payment-service");
+        self.results.extend(std::mem::take(&mut self.direct).into_values());
         self.results.drain(..).for_each(|result| results.send(None, result));
         sim.leave(results);
         self.side_effects.clear();

@@ -14,6 +14,9 @@ pub struct Command {
     pub account: String,
     /// The amount to add.
     pub n: i64,
+    /// A command that may come twice: the second is recognised by its id, and changes nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
 }
 
 common::bounded! { Command: 1_000 }
@@ -63,6 +66,11 @@ pub struct Summed {
     pub sum: i64,
     /// The number of commands in the sum.
     pub count: u64,
+}
+
+/// The entity key of the mark that a command with this id was summed.
+pub fn once_key(id: &str) -> String {
+    format!("once/{id}")
 }
 
 /// The entity key of an account.

@@ -1,7 +1,6 @@
 //! A cold instance beside a warm one: its view can't catch up, since the test holds SQLite's lock, and it crashes again
 //! and again.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, ensure};
@@ -29,9 +28,9 @@ async fn run(broker: &Broker, [warm, cold]: &[Service; 2]) -> Result<String> {
     warm.restart().await?;
     cold.restart().await?;
     let watch = JournalWatcher::start(&broker.address(), PARTITIONS)?;
-    owned_by(&watch, &[warm, cold]).await?;
+    watch.owned_by(&[warm, cold]).await?;
     cold.sigterm().await?;
-    owned_by(&watch, &[warm]).await?;
+    watch.owned_by(&[warm]).await?;
     let producer = harness::producer(broker)?;
     let claims = watch.state().claims;
     // From here on the cold instance's view is behind, and can't be written.
@@ -45,23 +44,16 @@ async fn run(broker: &Broker, [warm, cold]: &[Service; 2]) -> Result<String> {
         let status = cold.ended(PATIENT).await?;
         ensure!(!status.success(), "it ended with {status}, although its view can't be written");
     }
-    owned_by(&watch, &[warm]).await?;
+    watch.owned_by(&[warm]).await?;
     ensure!(watch.state().claims == claims, "a partition was claimed meanwhile");
     warm.ready().await?;
     view.execute_batch("ROLLBACK")?;
     drop(view);
     cold.restart().await?;
-    owned_by(&watch, &[warm, cold]).await?;
+    watch.owned_by(&[warm, cold]).await?;
     // With no warm instance left, one that has caught up takes all.
     warm.kill9()?;
-    owned_by(&watch, &[cold]).await?;
+    watch.owned_by(&[cold]).await?;
     cold.sigterm().await?;
     Ok("two crashes of a cold instance moved no partition".to_owned())
-}
-
-/// Waits until these instances share all partitions.
-async fn owned_by(watch: &JournalWatcher, instances: &[&Service]) -> Result<()> {
-    let pids = instances.iter().map(|instance| instance.pid()).collect::<Result<BTreeSet<_>>>()?;
-    let partitions = usize::try_from(PARTITIONS)?;
-    until_is("the owners", pids, PATIENT, || async { Ok(watch.state().owning(partitions)) }).await
 }

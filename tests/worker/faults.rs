@@ -2,7 +2,6 @@
 //! rebalances and a broker restart, and messages at which the handler panics or sends too much; then every sum must be
 //! exact.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -79,7 +78,7 @@ impl WorkerTest {
 
     async fn run(&self) -> Result<String> {
         let [first, second, third] = &self.instances;
-        self.owned_by(&[first, second]).await?;
+        self.watch.owned_by(&[first, second]).await?;
         self.killed(first, second).await?;
         self.stopped(1, first, second).await?;
         self.rebalanced(third).await?;
@@ -101,7 +100,7 @@ impl WorkerTest {
         victim.kill9()?;
         victim.restart().await?;
         self.summed(1, wave).await?;
-        self.owned_by(&[victim, other]).await?;
+        self.watch.owned_by(&[victim, other]).await?;
         self.log("kill -9");
         Ok(())
     }
@@ -110,10 +109,10 @@ impl WorkerTest {
     async fn stopped(&self, number: usize, victim: &Service, other: &Service) -> Result<()> {
         let wave = self.wave(number).await?;
         victim.sigstop()?;
-        self.owned_by(&[other]).await?;
+        self.watch.owned_by(&[other]).await?;
         victim.sigcont()?;
         self.summed(number + 1, wave).await?;
-        self.owned_by(&[victim, other]).await?;
+        self.watch.owned_by(&[victim, other]).await?;
         self.log("SIGSTOP past the session timeout");
         Ok(())
     }
@@ -123,9 +122,9 @@ impl WorkerTest {
         let [first, second, _] = &self.instances;
         let wave = self.wave(2).await?;
         third.restart().await?;
-        self.owned_by(&[first, second, third]).await?;
+        self.watch.owned_by(&[first, second, third]).await?;
         third.sigterm().await?;
-        self.owned_by(&[first, second]).await?;
+        self.watch.owned_by(&[first, second]).await?;
         self.summed(3, wave).await?;
         self.log("a third instance joined and left");
         Ok(())
@@ -138,7 +137,7 @@ impl WorkerTest {
         let [first, second, _] = &self.instances;
         first.ready().await?;
         second.ready().await?;
-        self.owned_by(&[first, second]).await?;
+        self.watch.owned_by(&[first, second]).await?;
         self.log("the broker was killed and restarted");
         Ok(())
     }
@@ -147,7 +146,7 @@ impl WorkerTest {
     async fn set_aside(&self) -> Result<()> {
         let poison = |number: usize| {
             let n = if number.is_multiple_of(2) { PANICS } else { SENDS_TOO_MUCH };
-            (format!("poison-{number}"), Command { account: format!("p{number}"), n })
+            (format!("poison-{number}"), Command { account: format!("p{number}"), n, once: false })
         };
         send_all(self.producer.clone(), (0..POISON).map(poison)).await?;
         let all = WAVES * WAVE + BEHIND;
@@ -189,12 +188,5 @@ impl WorkerTest {
         last.await??;
         until_is("the messages summed", (waves * WAVE) as u64, PATIENT, || async { Ok(self.watch.state().counted()) })
             .await
-    }
-
-    /// Waits until these instances share all partitions.
-    async fn owned_by(&self, instances: &[&Service]) -> Result<()> {
-        let pids = instances.iter().map(|instance| instance.pid()).collect::<Result<BTreeSet<_>>>()?;
-        let partitions = usize::try_from(PARTITIONS)?;
-        until_is("the owners", pids, PATIENT, || async { Ok(self.watch.state().owning(partitions)) }).await
     }
 }

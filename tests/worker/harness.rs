@@ -50,7 +50,7 @@ pub fn producer(broker: &Broker) -> Result<FutureProducer> {
 /// The id and the value of an ordinary command.
 fn command(number: usize) -> (String, Command) {
     let n = i64::try_from(number % 1_009).unwrap_or_default();
-    (format!("command-{number}"), Command { account: format!("a{}", number * 31 % ACCOUNTS), n })
+    (format!("command-{number}"), Command { account: format!("a{}", number * 31 % ACCOUNTS), n, once: false })
 }
 
 /// Sends the ordinary commands with these numbers.

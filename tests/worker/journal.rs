@@ -13,8 +13,11 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
-use tests::process::Name;
+use tests::process::{Name, Service};
 use tests::sums::{RESULTS, Sum};
+use tests::wait::{PATIENT, until_is};
+
+use crate::harness::PARTITIONS;
 
 /// The state of the valid journal.
 #[derive(Debug, Default)]
@@ -120,6 +123,13 @@ impl JournalWatcher {
             }
         });
         Ok(Self { state, stop, thread: Some(thread) })
+    }
+
+    /// Waits until these instances share all partitions.
+    pub async fn owned_by(&self, instances: &[&Service]) -> Result<()> {
+        let pids = instances.iter().map(|instance| instance.pid()).collect::<Result<BTreeSet<_>>>()?;
+        let partitions = usize::try_from(PARTITIONS)?;
+        until_is("the owners", pids, PATIENT, || async { Ok(self.state().owning(partitions)) }).await
     }
 
     pub fn state(&self) -> MutexGuard<'_, JournalState> {

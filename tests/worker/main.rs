@@ -3,6 +3,7 @@
 
 mod check;
 mod cold;
+mod direct;
 mod faults;
 mod harness;
 mod journal;
@@ -32,6 +33,7 @@ macro_rules! tests {
 
 tests!(
     faults::sums_are_exact_under_all_faults,
+    direct::accepted_commands_are_counted_once_whatever_happens,
     outputs::an_offline_output_makes_its_inputs_wait,
     positions::a_lost_position_stops_its_partition_until_an_operator_decides,
     positions::a_topic_made_anew_is_noticed,

@@ -20,6 +20,8 @@ mod client;
 mod commands;
 mod config;
 mod damage;
+mod direct;
+mod event;
 mod input_progress;
 mod inputs;
 mod journal_log;

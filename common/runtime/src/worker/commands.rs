@@ -1,5 +1,6 @@
 //! Messages from outside the journal: the commands of HTTP requests, and the answers of external systems. Both carry
-//! ids by which a repetition is recognised.
+//! ids by which a repetition is recognised. They go to the worker of their partition if it is in this process, and
+//! otherwise over their topic.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,6 +18,7 @@ use vocabulary::topics;
 use super::access;
 use super::client::{self, ClientLog};
 use super::config::Config;
+use super::direct::Direct;
 use super::kafka_tools::KafkaTools;
 use super::producer::fill;
 
@@ -73,6 +75,8 @@ pub struct Commands {
     partitions: i32,
     tools: KafkaTools,
     config: Arc<Config>,
+    direct: Direct,
+    timeout: Duration,
 }
 
 fn producer(settings: &ClientConfig) -> Result<Arc<ThreadedProducer<Reports>>, KafkaError> {
@@ -85,7 +89,8 @@ fn has_failed(producer: &ThreadedProducer<Reports>) -> bool {
 }
 
 impl Commands {
-    pub(super) fn new(config: &Config, source: &'static str, timeout: Duration) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &Config, source: &'static str, direct: Direct) -> anyhow::Result<Self> {
+        let timeout = config.command_timeout;
         let settings = client::producer(config, timeout);
         let producer = Arc::new(RwLock::new(producer(&settings)?));
         let tools = KafkaTools::new(config);
@@ -96,6 +101,8 @@ impl Commands {
             partitions: config.partitions,
             tools,
             config: Arc::new(config.clone()),
+            direct,
+            timeout,
         })
     }
 
@@ -114,11 +121,27 @@ impl Commands {
         Ok(Arc::clone(&current))
     }
 
-    /// Sends a message; resolves when the broker has stored it.
+    /// Sends a message; resolves when it can't be lost: the journal has its decision, or the broker has stored it.
     ///
     /// # Errors
     /// [`SendError`].
     pub async fn send(&self, message: &Outgoing) -> Result<(), SendError> {
+        if let Some(accepted) = self.direct.hand_over(message, self.source) {
+            match tokio::time::timeout(self.timeout, accepted).await {
+                Ok(Ok(())) => return Ok(()),
+                // Declined, or the worker lost its partition.
+                Ok(Err(_)) => {}
+                Err(_) => return Err(SendError::Unknown("its decision is not in the journal yet".to_owned())),
+            }
+        }
+        self.publish(message).await
+    }
+
+    /// Sends a message to its topic; resolves when the broker has stored it.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn publish(&self, message: &Outgoing) -> Result<(), SendError> {
         let (report, reported) = oneshot::channel();
         let record = BaseRecord::with_opaque_to(&message.topic, Box::new(report));
         let producer = self.usable().map_err(|error| SendError::Refused(error.to_string()))?;
@@ -146,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_producer_with_a_fatal_error_is_replaced() {
-        let commands = Commands::new(&Config::for_tests(), "tests", Duration::from_secs(1)).unwrap();
+        let commands = Commands::new(&Config::for_tests(), "tests", Direct::new("commands", &[])).unwrap();
         let first = commands.usable().unwrap();
         first.context().error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "disconnected");
         assert!(Arc::ptr_eq(&first, &commands.usable().unwrap()));

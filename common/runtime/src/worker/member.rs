@@ -15,7 +15,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::access;
 use super::client::{self, ClientLog, is_denied, is_transient};
 use super::config::Config;
-use super::shared::{Event, SharedPositions};
+use super::event::Event;
+use super::shared::SharedPositions;
 use super::status::{PartitionState, Status};
 use super::threads::{DRAIN, END};
 

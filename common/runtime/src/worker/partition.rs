@@ -2,20 +2,23 @@
 
 mod receive;
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use journal::{Core, Env, Failure, Handler, Input, Output, Positions, Retry, StepDown, split_position_key};
+use journal::{Core, Env, Failure, Handler, Input, Output, Positions, Retry, StepDown, Ticket, split_position_key};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 use vocabulary::retry::Retryable as _;
 use vocabulary::time::Timestamp;
 
 use super::claim::ClaimResources;
 use super::claim_lifecycle::ClaimLifecycle;
+use super::event::Event;
 use super::loading::{self, Loaded};
 use super::read_back::ReadBackWatch;
-use super::shared::{Event, Shared};
+use super::shared::Shared;
 use super::side_effects::Executor;
 use super::status::PartitionState;
 use crate::view::PartitionStore;
@@ -39,6 +42,9 @@ pub(super) struct Worker<H: Handler, A> {
     /// When the oldest record of this round was read back.
     oldest_read_back: Option<Instant>,
     out: Vec<Output<H::SideEffect>>,
+    /// The senders of the direct messages of this claim that are not yet durable.
+    direct: HashMap<Ticket, oneshot::Sender<()>>,
+    next_ticket: Ticket,
 }
 
 impl<H, A> Worker<H, A>
@@ -67,6 +73,8 @@ where
             round: Instant::now(),
             oldest_read_back: None,
             out: Vec::new(),
+            direct: HashMap::new(),
+            next_ticket: 0,
         }
     }
 
@@ -101,7 +109,10 @@ where
 
     /// Drops all that belongs to the claim, here and in the protocol.
     fn release(&mut self) {
+        self.shared.direct.set_owner(self.partition, false);
         self.input(Input::Revoked);
+        // Their senders send them over the topic.
+        self.direct.clear();
         self.claim = None;
         self.loaded = None;
         if let Some(done) = self.lifecycle.release() {
@@ -171,6 +182,7 @@ where
         // Requests see the claim's own decisions, such as the first stock, from here on.
         if self.lifecycle.open(self.core.is_open()) {
             self.set_state(PartitionState::Owned);
+            self.shared.direct.set_owner(self.partition, true);
         }
     }
 
@@ -203,6 +215,11 @@ where
                 self.read_back.progressed();
                 self.lifecycle.load(claim);
             }
+            (Output::Accepted(ticket), _) => {
+                // The sender may no longer wait.
+                let _ = self.direct.remove(&ticket).map(|accepted| accepted.send(()));
+            }
+            (Output::Declined(ticket), _) => drop(self.direct.remove(&ticket)),
             (Output::SetAside { topic, offset, reason }, _) => {
                 tracing::error!(topic, partition = self.partition, offset, "message set aside: {reason}");
                 self.shared.status.set_aside();

@@ -171,18 +171,21 @@ pub(super) fn fill<'a, O: rdkafka::util::IntoOpaque>(
     if message.headers.get(header::ID).is_some() && message.headers.get(header::SOURCE).is_none() {
         headers = headers.insert(Header { key: header::SOURCE, value: Some(source) });
     }
-    let key = message.key.as_ref().map(|key| key.0.as_slice());
-    // A dead letter keeps its message's partition, which may be one that was added to the topic.
-    let own = message.partition.and_then(|partition| partition.checked_rem(partitions));
-    let partition = own.or_else(|| key.map(|k| topics::partition_of(k, partitions))).unwrap_or(0);
-    let mut record = record.headers(headers).partition(partition);
-    if let Some(key) = key {
-        record = record.key(key);
+    let mut record = record.headers(headers).partition(partition_of(message, partitions));
+    if let Some(key) = &message.key {
+        record = record.key(&key.0);
     }
     match message.value.bytes() {
         Some(bytes) => record.payload(bytes),
         None => record,
     }
+}
+
+/// The partition of a message.
+pub(super) fn partition_of(message: &Outgoing, partitions: i32) -> i32 {
+    // A dead letter keeps its message's partition, which may be one that was added to the topic.
+    let own = message.partition.and_then(|partition| partition.checked_rem(partitions));
+    own.or_else(|| message.key.as_ref().map(|key| topics::partition_of(&key.0, partitions))).unwrap_or(0)
 }
 
 #[cfg(test)]

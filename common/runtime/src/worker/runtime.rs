@@ -15,9 +15,11 @@ use super::back_pressure::BackPressure;
 use super::client::ClientLog;
 use super::commands::Commands;
 use super::config::Config;
+use super::direct::Direct;
+use super::event::Event;
 use super::member::Member;
 use super::partition::Worker;
-use super::shared::{Event, Shared, SharedPositions};
+use super::shared::{Shared, SharedPositions};
 use super::side_effects::Executor;
 use super::status::Status;
 use super::tail::Tailer;
@@ -35,6 +37,8 @@ pub struct Service<H, A> {
     pub journal: &'static str,
     /// The topics it reads.
     pub inputs: Vec<String>,
+    /// The one of them that no other service reads: its commands.
+    pub commands: &'static str,
     /// The topics it writes.
     pub outputs: Vec<String>,
     /// Its rules.
@@ -75,9 +79,8 @@ impl Runtime {
         let prepared = prepare(admin, &config, &service).await?;
         let file = Arc::new(ViewFile::open(&config.view, R::SCHEMA, &cluster, prepared.rebuild)?);
         let monitor = prepared.monitor;
-        let commands = Commands::new(&config, service.name, config.command_timeout)?;
         let tokio = tokio::runtime::Handle::current();
-        let start = move || start_threads::<H, R, A>(config, service, file, commands, monitor, tokio);
+        let start = move || start_threads::<H, R, A>(config, service, file, monitor, tokio);
         tokio::task::spawn_blocking(start).await?
     }
 
@@ -131,7 +134,6 @@ fn start_threads<H, R, A>(
     config: Config,
     service: Service<H, A>,
     file: Arc<ViewFile>,
-    commands: Commands,
     monitor: Monitor,
     tokio: tokio::runtime::Handle,
 ) -> anyhow::Result<Runtime>
@@ -148,6 +150,8 @@ where
     let positions = SharedPositions::default();
     let channels: Vec<(Sender<Event>, Receiver<Event>)> = (0..config.partitions).map(|_| unbounded()).collect();
     let workers: Vec<Sender<Event>> = channels.iter().map(|(to, _)| to.clone()).collect();
+    let direct = Direct::new(service.commands, &workers);
+    let commands = Commands::new(&config, service.name, direct.clone())?;
     let (to_view, tailed): (Sender<Tailed>, Receiver<Tailed>) = unbounded();
 
     let (tailer, identities) =
@@ -163,6 +167,7 @@ where
         handler: service.handler,
         executor: Arc::new(service.executor),
         commands: commands.clone(),
+        direct,
         tokio,
         permits: Arc::new(Semaphore::new(config.side_effects)),
         status: status.clone(),

@@ -14,7 +14,7 @@ use vocabulary::time::Timestamp;
 
 use super::commands::Commands;
 
-/// The pause before an answer that Kafka did not confirm is sent again.
+/// The pause before an answer that was not confirmed is sent again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Executes a service's side effects.
@@ -101,6 +101,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use crate::worker::config::Config;
+    use crate::worker::direct::Direct;
 
     use super::*;
 
@@ -130,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn tens_of_thousands_of_side_effects_run_a_few_at_a_time() {
-        let commands = Commands::new(&Config::for_tests(), "tests", Duration::from_secs(1)).unwrap();
+        let commands = Commands::new(&Config::for_tests(), "tests", Direct::new("commands", &[])).unwrap();
         let executor = Arc::new(Counting::default());
         let permits = Arc::new(Semaphore::new(4));
         let mut effects = SideEffects::new(executor.clone(), commands, Handle::current(), permits);

@@ -21,8 +21,8 @@ use super::access;
 use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient};
 use super::config::Config;
 use super::damage::{Found, Place, examine};
+use super::event::Event;
 use super::journal_log::{claim_at, watermarks};
-use super::shared::Event;
 use super::status::Status;
 use crate::view::{Identity, Tailed, ViewFile};
 

@@ -4,7 +4,11 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use common::http::Problem;
 use common::ids;
 use common::journal::{Entity, Handler, NoSideEffect, Transaction, Trigger};
 use common::messages::{Outgoing, Unreadable};
@@ -13,7 +17,7 @@ use common::time::Timestamp;
 use common::topics::INPUT_MAX_BYTES;
 use common::view::{Row, Rows};
 use serde::{Deserialize, Serialize};
-use tests::sums::{COMMANDS, Command, PANICS, RESULTS, SENDS_TOO_MUCH, Sum, key};
+use tests::sums::{COMMANDS, Command, PANICS, RESULTS, SENDS_TOO_MUCH, Sum, key, once_key};
 
 fn main() -> ExitCode {
     run::<Sums>()
@@ -29,6 +33,7 @@ impl Program for Sums {
     const ABOUT: &'static str = "Sums numbers per account (for the worker test).";
     const JOURNAL: &'static str = "sums-journal";
     const INPUTS: &'static [&'static str] = &[COMMANDS];
+    const COMMANDS: &'static str = COMMANDS;
     const OUTPUTS: &'static [&'static str] = &[RESULTS];
     const DEFAULTS: &'static str = include_str!("default.toml");
 
@@ -41,9 +46,21 @@ impl Program for Sums {
         Ok((Summing, NoExecutor))
     }
 
-    fn router(_: Context<Own>) -> Router {
-        Router::new()
+    fn router(context: Context<Own>) -> Router {
+        Router::new().route("/commands/{id}", post(add)).with_state(context)
     }
+}
+
+/// Sends a command with this id: 204 when it can't be lost.
+async fn add(
+    State(context): State<Context<Own>>,
+    Path(id): Path<String>,
+    Json(command): Json<Command>,
+) -> Result<StatusCode, Problem> {
+    let account = &command.account;
+    let message = Outgoing::event(COMMANDS, account, "sums.add", id, account, Timestamp::now(), &command);
+    context.commands.send(&message).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +88,13 @@ impl Handler for Summing {
         let Trigger::Message(message) = trigger else { return Ok(()) };
         let command: Command = message.json()?;
         assert_ne!(command.n, PANICS, "this handler can't process {command:?}");
+        if command.once {
+            let mark = once_key(&message.id());
+            if tx.get(&mark).is_some() {
+                return Ok(());
+            }
+            tx.put(mark, Account(Sum::default()));
+        }
         let entity = key(&command.account);
         let before = tx.get(&entity).map_or_else(Sum::default, |account| account.0);
         let sum = before.plus(command.n);

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use journal::{Failure, Handler, Head, Input};
-use vocabulary::messages::header;
+use vocabulary::messages::{Message, header};
 use vocabulary::time::Timestamp;
 
 use super::{ROUND, Worker};
 use crate::worker::claim::ClaimInputs;
+use crate::worker::event::{DirectMessage, Event};
 use crate::worker::producer::Report;
-use crate::worker::shared::Event;
 use crate::worker::side_effects::Executor;
 use crate::worker::threads::DRAIN;
 
@@ -123,16 +123,22 @@ where
 
     fn take_received(&mut self, input: Input<H::Entity>) {
         if let Input::Message(message) = &input {
-            tracing::info!(
-                order_id = message.header(header::SUBJECT),
-                saga_id = message.header(header::SAGA_ID),
-                message = message.kind(),
-                topic = &*message.topic,
-                offset = message.offset,
-                "deciding"
-            );
+            log(message);
         }
         self.input(input);
+    }
+
+    /// Takes a message that comes from no topic, unless deciding is behind: its topic can wait longer.
+    fn take_direct(&mut self, direct: DirectMessage) {
+        if !self.has_room() || self.core.is_blocked() {
+            return;
+        }
+        let DirectMessage { message, accepted } = direct;
+        log(&message);
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.direct.insert(ticket, accepted);
+        self.input(Input::Direct { message, ticket });
     }
 
     fn take(&mut self, event: Event) {
@@ -159,6 +165,7 @@ where
                     self.lifecycle.progressed();
                 }
             }
+            Event::Direct(direct) => self.take_direct(*direct),
             Event::Stop => {}
         }
     }
@@ -171,4 +178,15 @@ where
             claim.inputs = None;
         }
     }
+}
+
+fn log(message: &Message) {
+    tracing::info!(
+        order_id = message.header(header::SUBJECT),
+        saga_id = message.header(header::SAGA_ID),
+        message = message.kind(),
+        topic = &*message.topic,
+        offset = message.offset,
+        "deciding"
+    );
 }
