@@ -2,7 +2,9 @@
 //! and measures time, CPU and memory.
 
 pub mod client;
+pub mod compare;
 pub mod drive;
+pub mod floor;
 pub mod report;
 pub mod restart;
 pub mod sagas;

@@ -55,6 +55,8 @@ pub struct Usage {
     pub resident: f64,
     /// Peak resident memory, in MB.
     pub peak: f64,
+    /// Context switches of all threads that run now, voluntary and involuntary.
+    pub switches: f64,
 }
 
 /// CPU time ticks per second (`USER_HZ`), the same on all supported architectures.
@@ -74,5 +76,17 @@ pub fn usage(pid: u32) -> Result<Usage> {
         let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_default();
         line.split_whitespace().next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
     };
-    Ok(Usage { cpu: ticks / TICKS, resident: megabytes("VmRSS:"), peak: megabytes("VmHWM:") })
+    let switches = switches(pid)?;
+    Ok(Usage { cpu: ticks / TICKS, resident: megabytes("VmRSS:"), peak: megabytes("VmHWM:"), switches })
+}
+
+fn switches(pid: u32) -> Result<f64> {
+    let mut all = 0.0;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).with_context(|| format!("process {pid}"))? {
+        // A thread may end meanwhile.
+        let status = std::fs::read_to_string(task?.path().join("status")).unwrap_or_default();
+        let counts = status.lines().filter_map(|line| line.split_once("_ctxt_switches:"));
+        all += counts.filter_map(|(_, count)| count.trim().parse::<f64>().ok()).sum::<f64>();
+    }
+    Ok(all)
 }

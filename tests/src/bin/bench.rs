@@ -1,6 +1,7 @@
 //! The benchmark: orders in open and closed loop on its own broker and services, once with the broker's defaults and
 //! once with every append synced to disk. Prints a table and writes `target/bench/result.json`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use tests::load::drive::{Drive, Run, Target, Way};
 use tests::load::report::{Row, heading, processes, usages};
 use tests::load::restart::{Restart, leave_open, restarts};
 use tests::load::sagas::{self, Sagas};
-use tests::load::timers;
+use tests::load::{compare, floor, timers};
 use tests::process::Name;
 use tests::{files, machine, runner};
 
@@ -24,7 +25,8 @@ use tests::{files, machine, runner};
 #[command(name = "bench")]
 struct Arguments {
     /// Only these runs: open-RATE, closed-CLIENTS, each with the prefix delivered-, refused- or unpaid- for orders with
-    /// that outcome; timers, restart, sagas. Default: open-20, open-200, open-1000, closed-64, closed-256 and others.
+    /// that outcome; floor, timers, restart, sagas. Default: open-20, open-200, open-1000, closed-64, closed-256 and
+    /// others.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Measured seconds of each run, after its warm-up [default: 15 in open, 20 in closed loop].
@@ -51,17 +53,22 @@ struct Arguments {
     /// Only with a broker that syncs every append (log.flush.interval.messages=1).
     #[arg(long, conflicts_with = "all")]
     fsync: bool,
+    /// An earlier result.json to compare with.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// With both brokers, one after the other: the default.
     #[arg(long)]
     all: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Outcome {
     cores: usize,
     runs: Vec<Row>,
     restarts: Vec<Restart>,
     sagas: Option<Sagas>,
+    /// Plain messages over as many hops as an order has, at 20 a second: p50 and p99 in milliseconds; one row per pass.
+    floor: Vec<[f64; 2]>,
     /// Lateness of timers: p50, p99 and maximum, in milliseconds; one row per pass.
     timers: Vec<[u64; 3]>,
 }
@@ -83,7 +90,8 @@ impl Arguments {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         runtime.spawn(runner::exit_on_signal());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut outcome = Outcome { cores, runs: Vec::new(), restarts: Vec::new(), sagas: None, timers: Vec::new() };
+        let earlier = self.against.as_deref().map(compare::read).transpose()?;
+        let mut outcome = Outcome { cores, ..Outcome::default() };
         println!("{}", heading());
         if !self.fsync {
             self.pass("default", &[], &drives, &runtime, &mut outcome)?;
@@ -95,6 +103,10 @@ impl Arguments {
         std::fs::create_dir_all(files::target()?.join("bench"))?;
         std::fs::write(&path, serde_json::to_string_pretty(&outcome)?).with_context(|| path.display().to_string())?;
         println!("written to {}", path.display());
+        if let Some(earlier) = earlier {
+            println!("Compared with {}:", self.against.as_deref().unwrap_or(&path).display());
+            compare::lines(&outcome.runs, &earlier).iter().for_each(|line| println!("{line}"));
+        }
         Ok(())
     }
 
@@ -103,7 +115,7 @@ impl Arguments {
         let all = ["open-20", "open-200", "open-1000", "closed-64", "closed-256"].into_iter().chain(others);
         let all: Vec<String> = all.map(str::to_owned).collect();
         let names = if self.only.is_empty() { all } else { self.only.clone() };
-        let names = names.iter().filter(|name| !["timers", "restart", "sagas"].contains(&name.as_str()));
+        let names = names.iter().filter(|name| !["floor", "timers", "restart", "sagas"].contains(&name.as_str()));
         let drive = |name: &String| {
             let way = Way::ALL.into_iter().find_map(|(way, prefix)| Some((way, name.strip_prefix(prefix)?)));
             let (way, rest) = way.unwrap_or((Way::Confirmed, name));
@@ -112,7 +124,7 @@ impl Arguments {
             let drive = open.or_else(closed).with_context(|| {
                 format!(
                     "'{name}' is not a run: write open-RATE or closed-CLIENTS, with or without the prefix delivered-, \
-                     refused- or unpaid-, or timers, restart, sagas"
+                     refused- or unpaid-, or floor, timers, restart, sagas"
                 )
             });
             anyhow::Ok((way, drive?))
@@ -188,6 +200,9 @@ impl Arguments {
             closed += row.orders;
             outcome.runs.push(row);
         }
+        if self.wants("floor", pass) {
+            outcome.floor.push(self.floor(broker).await?);
+        }
         if self.wants("timers", pass) {
             let [p50, p99, longest] = timers::lateness(cluster).await?;
             println!("timers: {p50} ms late at the median, {p99} ms at p99, {longest} ms at most");
@@ -204,5 +219,15 @@ impl Arguments {
             outcome.sagas = Some(sagas);
         }
         Ok(())
+    }
+
+    /// The time of plain messages over an order's hops, at the lowest load.
+    async fn floor(&self, broker: &Broker) -> Result<[f64; 2]> {
+        let length = Duration::from_secs(self.seconds.unwrap_or(15));
+        let times = floor::measure(&broker.address(), 20, Duration::from_secs(self.warm_up), length).await?;
+        let millis = |quantile| Duration::from_micros(times.value_at_quantile(quantile)).as_secs_f64() * 1e3;
+        let [p50, p99] = [millis(0.5), millis(0.99)];
+        println!("floor: {p50:.1} ms at the median, {p99:.1} ms at p99 for {} hops, 20 a second", floor::HOPS);
+        Ok([p50, p99])
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::drive::Measured;
 use crate::broker::Broker;
@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::machine::{Usage, usage};
 
 /// One run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
     /// The broker's configuration: `default`, or `fsync` after every append.
@@ -34,12 +34,15 @@ pub struct Row {
     pub ended: Times,
     /// CPU seconds per thousand orders, by process.
     pub cpu: BTreeMap<String, f64>,
+    /// Context switches per order, by process.
+    #[serde(default)]
+    pub switches: BTreeMap<String, f64>,
     /// Resident memory at the end, in MB, by process.
     pub memory: BTreeMap<String, f64>,
 }
 
 /// Percentiles in milliseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Times {
     /// The median.
     pub p50: f64,
@@ -93,10 +96,13 @@ impl Row {
     ) -> Self {
         let orders = measured.ended.len();
         let count = f64::from(u32::try_from(orders).unwrap_or(u32::MAX));
-        let cpu = after.iter().map(|(name, usage)| {
-            let begin = before.get(name).map_or(0.0, |b| b.cpu);
-            (name.clone(), (usage.cpu - begin) * 1000.0 / count.max(1.0))
-        });
+        let per_order = |of: fn(&Usage) -> f64, factor: f64| {
+            let used = move |(name, usage): (&String, &Usage)| {
+                let begin = before.get(name).map_or(0.0, of);
+                (name.clone(), (of(usage) - begin).max(0.0) * factor / count.max(1.0))
+            };
+            after.iter().map(used).collect()
+        };
         Self {
             broker: broker.to_owned(),
             name: name.to_owned(),
@@ -107,7 +113,8 @@ impl Row {
             per_second: count / seconds,
             created: Times::of(&measured.created),
             ended: Times::of(&measured.ended),
-            cpu: cpu.collect(),
+            cpu: per_order(|usage| usage.cpu, 1000.0),
+            switches: per_order(|usage| usage.switches, 1.0),
             memory: after.iter().map(|(name, usage)| (name.clone(), usage.resident)).collect(),
         }
     }
@@ -122,7 +129,7 @@ impl Row {
         for process in PROCESSES {
             line += &format!("{:>8.2}", self.cpu.get(process).copied().unwrap_or_default());
         }
-        line += "  ";
+        line += &format!("  {:>8.0}  ", without_load(&self.switches));
         for process in PROCESSES {
             line += &format!("{:>7.0}", self.memory.get(process).copied().unwrap_or_default());
         }
@@ -133,6 +140,11 @@ impl Row {
     }
 }
 
+/// The sum of the broker and the services.
+pub fn without_load(by_process: &BTreeMap<String, f64>) -> f64 {
+    by_process.iter().filter(|(name, _)| *name != "load").map(|(_, value)| value).sum()
+}
+
 const PROCESSES: [&str; 6] =
     ["broker", "order-service", "inventory-service", "payment-service", "orchestrator", "load"];
 
@@ -141,8 +153,8 @@ pub fn heading() -> String {
     let names = "  broker   order   stock payment    saga    load";
     let memory = " broker  order  stock    pay   saga   load";
     format!(
-        "{:<8} {:<20} {:>9} {:^17} {:^19} {:>6}  {:^48}  {:^42}\n{:<8} {:<20} {:>9} {:>8} {:>8} {:>9} {:>9} {:>6}  \
-         {names}  {memory}",
+        "{:<8} {:<20} {:>9} {:^17} {:^19} {:>6}  {:^48}  {:>8}  {:^42}\n{:<8} {:<20} {:>9} {:>8} {:>8} {:>9} {:>9} \
+         {:>6}  {names}  {:>8}  {memory}",
         "",
         "",
         "ended/s",
@@ -150,6 +162,7 @@ pub fn heading() -> String {
         "ended, ms",
         "not",
         "CPU seconds per 1,000 orders",
+        "switches",
         "memory, MB",
         "broker",
         "load",
@@ -159,5 +172,6 @@ pub fn heading() -> String {
         "p50",
         "p99",
         "not",
+        "an order",
     )
 }
