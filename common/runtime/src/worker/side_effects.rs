@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use vocabulary::messages::Outgoing;
 use vocabulary::time::Timestamp;
 
-use super::commands::Commands;
+use super::commands::{Commands, SendError};
 
 /// The pause before an answer that was not confirmed is sent again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -70,11 +70,17 @@ impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
         let task = self.tokio.spawn(async move {
             tokio::time::sleep(intent.due.since(Timestamp::now())).await;
             let Ok(_permit) = permits.acquire().await else { return };
-            for answer in executor.execute(&intent, Timestamp::now()).await {
-                while let Err(error) = commands.send(&answer).await {
+            let mut answers = executor.execute(&intent, Timestamp::now()).await;
+            while !answers.is_empty() {
+                // A separate task: an answer outlives the claim for one attempt, so that a call that was made is rarely
+                // repeated.
+                let sending = tokio::spawn(send_all(commands.clone(), answers));
+                let Ok(unsent) = sending.await else { return };
+                if let Some((_, error)) = unsent.first() {
                     tracing::warn!(intent = intent.id, "{error}; sending again");
                     tokio::time::sleep(AGAIN).await;
                 }
+                answers = unsent.into_iter().map(|(answer, _)| answer).collect();
             }
         });
         self.requested.insert(id, task);
@@ -86,6 +92,17 @@ impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
             task.abort();
         }
     }
+}
+
+/// Sends messages in order. Returns those that were not confirmed.
+async fn send_all(commands: Commands, messages: Vec<Outgoing>) -> Vec<(Outgoing, SendError)> {
+    let mut unsent = Vec::new();
+    for message in messages {
+        if let Err(error) = commands.send(&message).await {
+            unsent.push((message, error));
+        }
+    }
+    unsent
 }
 
 impl<R> Drop for SideEffects<R> {
