@@ -159,14 +159,20 @@ impl Definitions {
     }
 }
 
+/// Topics that only their services may read: a part of the commands reaches them in another way.
+const COMMANDS: [&str; 3] = [topics::ORDER_COMMANDS, topics::INVENTORY_COMMANDS, topics::PAYMENT_COMMANDS];
+
 /// The problems of the topics in a definition: invalid or reserved names.
 fn invalid_topics(definition: &Definition) -> Vec<String> {
-    let receives = definition.receives().map(|receive| ("receive", &receive.topic));
-    let participants = definition.participants.iter().map(|(name, participant)| (name.as_str(), &participant.topic));
+    let start = std::iter::once(("start", &definition.start.topic));
+    let read = start.chain(definition.receives().map(|receive| ("receive", &receive.topic)));
+    let written = definition.participants.iter().map(|(name, participant)| (name.as_str(), &participant.topic));
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let mut problems = Vec::new();
-    for (place, topic) in std::iter::once(("start", &definition.start.topic)).chain(receives).chain(participants) {
-        let is_reserved = [topics::SAGA_REPLIES, topics::SAGA_COMMANDS].contains(&topic.as_str());
+    let all = read.map(|read| (read, true)).chain(written.map(|written| (written, false)));
+    for ((place, topic), is_read) in all {
+        let is_reserved = [topics::SAGA_REPLIES, topics::SAGA_COMMANDS].contains(&topic.as_str())
+            || is_read && COMMANDS.contains(&topic.as_str());
         let is_name =
             topic.len() <= MAX_TOPIC_LENGTH && topic.chars().all(is_allowed) && !topic.chars().all(|c| c == '.');
         if !is_name {
@@ -261,6 +267,15 @@ mod tests {
             let text = ORDER.replace("topic = \"payment-commands\"", &format!("topic = \"{topic}\""));
             let wrong = wrong(&[("a.toml", text)]);
             assert!(wrong.contains("a.toml: payment: ") && wrong.contains(problem), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn commands_of_a_service_start_no_saga_and_are_waited_on_by_none() {
+        for (read, place) in [("created-orders", "start"), ("payment-results", "receive")] {
+            let text = ORDER.replace(&format!("topic = \"{read}\""), "topic = \"order-commands\"");
+            let wrong = wrong(&[("a.toml", text)]);
+            assert!(wrong.contains(&format!("a.toml: {place}: topic \"order-commands\" is reserved")), "{wrong}");
         }
     }
 
