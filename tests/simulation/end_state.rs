@@ -156,7 +156,7 @@ fn check_order(ordered: &Ordered, run: &Run, log: &ProviderLog) -> Vec<String> {
     let price = charged.iter().all(|charge| charge.amount.0 == ordered.placed.amount_minor);
     check(price, format!("{charged:?} is not the order's amount"));
     // The service must have learned from the provider that it took the payment, however late.
-    if payment == "cancelled" && accepted(&run.sim.kafka, id) {
+    if payment == "cancelled" && accepted(&run.sim.kafka, &run.sim.direct, id) {
         let taken = charged.iter().any(|charge| log.takes(charge));
         check(!taken, "it was cancelled, but the provider took the payment and did not refund it".to_owned());
     }

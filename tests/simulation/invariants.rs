@@ -198,15 +198,15 @@ pub fn misplaced(kafka: &Kafka) -> Vec<String> {
     all().filter(strays).map(source).filter(|source| !from.contains(&**source)).collect()
 }
 
-/// Returns true if the provider accepted the order's payment.
-pub fn accepted(kafka: &Kafka, order: OrderId) -> bool {
+/// Returns true if the provider accepted the order's payment. `direct` are the messages that came without a topic.
+pub fn accepted(kafka: &Kafka, direct: &[Message], order: OrderId) -> bool {
     let home = topics::partition_of(order.to_string().as_bytes(), PARTITIONS);
     let accepts = |message: &Message| {
         message
             .json::<ProviderAnswered>()
             .is_ok_and(|answer| answer.order_id == order && answer.outcome == Outcome::Accepted)
     };
-    kafka.messages(topics::PAYMENT_COMMANDS, home).iter().any(accepts)
+    kafka.messages(topics::PAYMENT_COMMANDS, home).iter().chain(direct).any(accepts)
 }
 
 fn content(message: &Outgoing) -> Content {

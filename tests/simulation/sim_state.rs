@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use common::messages::{Outgoing, header};
+use common::messages::{Message, Outgoing, header};
 use common::time::Timestamp;
 
 use crate::injected_bug::InjectedBug;
@@ -26,6 +26,8 @@ pub struct SimState {
     pub invariants: InvariantChecker,
     /// Partitions whose broker is unavailable: nothing is appended there.
     pub unavailable: BTreeSet<TopicPartition>,
+    /// Messages whose decisions are durable, and that were on no topic.
+    pub direct: Vec<Message>,
     /// Records of former claims that are still in flight.
     pub late: Vec<Producer>,
     pub tally: Tally,
@@ -81,6 +83,7 @@ impl SimState {
             bug,
             invariants: InvariantChecker::default(),
             unavailable: BTreeSet::new(),
+            direct: Vec::new(),
             late: Vec::new(),
             tally: Tally::default(),
             trace: Trace { lines: traced.then(Vec::new), ..Trace::default() },

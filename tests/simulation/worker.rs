@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use common::journal::{
     Core, Env, Failure, Handler, Head, Input, Intent, Limits, Output, Positions, Record, Snapshot, StepDown, Ticket,
 };
-use common::messages::Outgoing;
+use common::messages::{Message, Outgoing};
 use common::time::Timestamp;
 use common::worker::Executor;
 use uuid::Uuid;
@@ -68,7 +68,7 @@ pub struct Worker<H: Handler> {
     side_effects: BTreeMap<String, Intent<H::SideEffect>>,
     results: VecDeque<Outgoing>,
     /// Results that the worker took without a topic, and that are not yet durable.
-    direct: BTreeMap<Ticket, Outgoing>,
+    direct: BTreeMap<Ticket, (Outgoing, Message)>,
     next_ticket: Ticket,
 }
 
@@ -266,7 +266,7 @@ impl<H: Handler> Worker<H> {
             self.next_ticket += 1;
             let place = (rules.commands.into(), self.id.partition);
             let message = received(&place, result.clone(), rules.name, Timestamp(local), -1);
-            self.direct.insert(ticket, result);
+            self.direct.insert(ticket, (result, message.clone()));
             self.handle(Input::Direct { message, ticket }, rules, sim, local);
         } else {
             sim.write(rules.name, result);
@@ -301,8 +301,8 @@ impl<H: Handler> Worker<H> {
         match (output, &mut self.producer) {
             (Output::StepDown(why), _) => self.step_down(&why, sim),
             (Output::Load { claim }, _) => self.loading = Some(claim),
-            (Output::Accepted(ticket), _) => _ = self.direct.remove(&ticket),
-            (Output::Declined(ticket), _) => self.results.extend(self.direct.remove(&ticket)),
+            (Output::Accepted(ticket), _) => sim.direct.extend(self.direct.remove(&ticket).map(|(_, message)| message)),
+            (Output::Declined(ticket), _) => self.results.extend(self.direct.remove(&ticket).map(|(result, _)| result)),
             (Output::SetAside { topic, offset, reason }, _) => {
                 sim.invariants.violations.push(format!("{topic}/{offset} was set aside: {reason}"));
             }
@@ -348,7 +348,7 @@ impl<H: Handler> Worker<H> {
         self.core.handle(Input::Revoked, &mut Vec::new());
         self.producer.take().into_iter().for_each(|producer| sim.leave(producer));
         let mut results = Producer::new("payment-service");
-        self.results.extend(std::mem::take(&mut self.direct).into_values());
+        self.results.extend(std::mem::take(&mut self.direct).into_values().map(|(result, _)| result));
         self.results.drain(..).for_each(|result| results.send(None, result));
         sim.leave(results);
         self.side_effects.clear();
