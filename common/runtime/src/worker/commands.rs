@@ -25,8 +25,8 @@ use super::producer::fill;
 /// A message was not confirmed.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// Kafka did not confirm it in time. It may have arrived.
-    #[error("Kafka has not confirmed the message: {0}. It may or may not be executed")]
+    /// It was not confirmed in time. It may have arrived.
+    #[error("the message is not confirmed: {0}. It may or may not be executed")]
     Unknown(String),
     /// It can't be sent.
     #[error("the message can't be sent: {0}")]

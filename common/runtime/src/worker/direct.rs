@@ -15,7 +15,7 @@ use super::producer::partition_of;
 /// The offset of messages that come from no topic.
 const NO_OFFSET: i64 = -1;
 
-/// The way to the workers of this process. Cheap to clone.
+/// The workers of this process, and which of them own their partitions. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Direct {
     /// The topic whose messages only this service reads.
@@ -34,7 +34,7 @@ impl Direct {
         Self { topic, workers: workers.iter().map(target).collect() }
     }
 
-    /// Opens or closes the way to the worker of a partition.
+    /// Records whether the worker of a partition owns it.
     pub(super) fn set_owner(&self, partition: i32, is_owner: bool) {
         if let Some(target) = usize::try_from(partition).ok().and_then(|partition| self.workers.get(partition)) {
             target.is_owner.store(is_owner, Ordering::Relaxed);
