@@ -271,6 +271,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         };
         let mut decided = decider.decide(env, std::mem::take(&mut self.claim_undecided))?;
         out.extend(decided.declined.drain(..).map(Output::Declined));
+        // Timers of a batch that can't be written are suspected again.
+        quarantine.timers_decided(&decided.triggers.timers);
         if decided.dirty.is_empty() && decided.outbox.is_empty() {
             return Ok(self.progress(decided, out));
         }
@@ -288,7 +290,6 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
                 return Err(Ended { reason, batch: Some(triggers.failed(self.inbox.positions())) });
             }
         };
-        quarantine.timers_decided(&triggers.timers);
         self.append_batch(batch, out);
         Ok(true)
     }

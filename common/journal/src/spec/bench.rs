@@ -70,7 +70,7 @@ impl Handler for Accounts {
         if (&*key, &*what) == ("wide", "fired") {
             tx.send(Outgoing::event("done", &key, "done", "1", "s", now, &"x".repeat(INPUT_MAX_BYTES)));
         }
-        if what == "nothing" {
+        if what == "nothing" || (&*key, &*what) == ("calm", "fired") {
             return Ok(());
         }
         if what == "refuse" {

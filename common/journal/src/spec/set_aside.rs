@@ -111,6 +111,23 @@ fn a_timer_that_would_send_too_much_is_found_among_others() {
 }
 
 #[test]
+fn a_suspected_timer_whose_decision_changes_nothing_is_suspected_no_longer() {
+    let mut bench = Bench::owner();
+    bench.advance_to(10);
+    bench.core.handle(Input::Failed(Failure::Stalled), &mut Vec::new());
+    let outputs = bench.claim_with(waking(&["calm", "wide"]));
+    assert!(outputs.last().unwrap().contains("longer than topic done takes"), "{outputs:?}");
+    let outputs = bench.claim_with(waking(&["calm", "wide"]));
+    assert!(!outputs.iter().any(|output| output == "append"), "calm alone is decided: {outputs:?}");
+    let outputs = bench.pump(Vec::new());
+    assert!(outputs[0].starts_with("timer held wide: a message of"), "{outputs:?}");
+    let outputs = bench.claim_with(waking(&["calm", "fine", "well"]));
+    assert_eq!(outputs.last().map(String::as_str), Some("append"), "{outputs:?}");
+    let keys: Vec<_> = bench.entry(0).entities.iter().map(|write| &*write.key).collect();
+    assert_eq!(keys, ["fine", "well"], "all three are one batch");
+}
+
+#[test]
 fn after_the_suspects_batches_are_whole_again() {
     let long = format!("a {}", "x".repeat(40_000));
     let mut bench = Bench::with(Limits { record_bytes: 90_000, gather: 1, ..Limits::default() });
