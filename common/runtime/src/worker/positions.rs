@@ -96,13 +96,15 @@ fn found_at(
     let place = Place { settings: &settings, topic, partition };
     let started = Instant::now();
     let deadline = started + 3 * PATIENCE;
+    let mut probe_at = started + SILENCE;
     while Instant::now() < deadline {
         match consumer.poll(POLL) {
-            None if started.elapsed() > SILENCE => {
+            None if Instant::now() > probe_at => {
                 let ends = range(consumer, topic, partition)?.ends;
                 if offset < ends && damage::is_damaged(&place, offset, ends)? {
                     return Ok(Found::Unreadable);
                 }
+                probe_at = Instant::now() + SILENCE;
             }
             None => {}
             Some(Ok(message)) => {
