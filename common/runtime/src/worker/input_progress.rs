@@ -24,7 +24,7 @@ pub(super) struct InputProgress {
     pub(super) config: Config,
     pub(super) read: Continued,
     sources: Vec<Source>,
-    /// The time of the last message, until the ends were looked up.
+    /// The time of the last message, check or failed lookup, until the ends were looked up.
     received: Option<Instant>,
     verified: Instant,
 }
@@ -56,8 +56,11 @@ impl InputProgress {
         self.verified = Instant::now();
         match positions::verify(&self.config, &self.sources, &self.read) {
             Err(gone @ Failure::PositionGone { .. }) => Some(gone),
-            // Without an answer there is nothing to decide.
-            Ok(()) | Err(_) => None,
+            // Without an answer there is nothing to decide. Without a message since, the ends may have moved.
+            Ok(()) | Err(_) => {
+                self.received = Some(self.verified);
+                None
+            }
         }
     }
 
@@ -67,11 +70,40 @@ impl InputProgress {
             return Vec::new();
         }
         self.received = None;
-        let is_behind = |source: &&Source| {
-            let position = self.read.positions.get(&source.key).copied();
-            let ends = consumer.fetch_watermarks(&source.topic, source.partition, PATIENCE);
-            position.zip(ends.ok()).is_some_and(|(position, (_, end))| position < end)
-        };
-        self.sources.iter().filter(is_behind).cloned().collect()
+        let mut behind = Vec::new();
+        for source in &self.sources {
+            let Some(position) = self.read.positions.get(&source.key) else { continue };
+            match consumer.fetch_watermarks(&source.topic, source.partition, PATIENCE) {
+                Ok((_, end)) if *position < end => behind.push(source.clone()),
+                Ok(_) => {}
+                Err(_) => self.received = Some(Instant::now()),
+            }
+        }
+        behind
+    }
+
+    /// Looks the ends up again: there was no answer.
+    pub(super) fn look_up_again(&mut self) {
+        self.received = Some(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::Positions;
+
+    use super::*;
+    use crate::worker::client;
+
+    #[test]
+    fn a_lookup_without_an_answer_is_repeated() {
+        let config = Config::for_tests();
+        let consumer = client::end_reader(&config).unwrap();
+        let source = Source { topic: "in".to_owned(), partition: 0, key: "in".to_owned() };
+        let read = Continued { positions: Positions::from([("in".to_owned(), 3)]), ..Continued::default() };
+        let mut progress = InputProgress::new(config, vec![source], read);
+        progress.received = Instant::now().checked_sub(IDLE);
+        assert_eq!(progress.behind(&consumer), []);
+        assert!(progress.received.is_some(), "no broker answered");
     }
 }

@@ -193,6 +193,7 @@ fn idle<E>(consumer: &BaseConsumer<ClientLog>, progress: &mut InputProgress) -> 
         }
         Err(error) => {
             tracing::debug!("the ends of idle inputs can't be read: {error:#}");
+            progress.look_up_again();
             Vec::new()
         }
     }
