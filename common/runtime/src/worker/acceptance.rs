@@ -79,7 +79,7 @@ pub fn report(config: &Config, journal: &str) -> anyhow::Result<Vec<PositionRepo
             let topic = topic.to_owned();
             let existing = inputs::existing(config, BTreeSet::from([topic.clone()]), worker)?;
             let source = existing.into_iter().find(|source| source.key == *key);
-            let range = source.as_ref().map(|_| positions::range(&consumer, &topic, partition)).transpose()?;
+            let range = source.as_ref().map(|_| client::range(&consumer, &topic, partition)).transpose()?;
             let fault = source.and_then(|source| positions::verify(config, &[source], &read).err());
             reports.push(PositionReport { partition, topic, position: *position, range, fault });
         }
@@ -110,7 +110,7 @@ pub fn accept(config: &Config, journal: &str, request: &AcceptanceRequest) -> an
         Err(Failure::PositionGone { .. }) => {}
         Err(other) => return Err(other.into()),
     }
-    let TopicRange { begins, ends } = positions::range(&client::end_reader(config)?, topic, partition)?;
+    let TopicRange { begins, ends } = client::range(&client::end_reader(config)?, topic, partition)?;
     let to = match at {
         ContinueAt::Begin => begins,
         ContinueAt::End => ends,
@@ -125,7 +125,7 @@ pub fn accept(config: &Config, journal: &str, request: &AcceptanceRequest) -> an
 /// The positions in a partition of the journal, which is read whole.
 fn journaled(config: &Config, journal: &str, partition: i32) -> anyhow::Result<Continued> {
     let consumer = client::end_reader(config)?;
-    let TopicRange { begins, .. } = positions::range(&consumer, journal, partition)?;
+    let TopicRange { begins, .. } = client::range(&consumer, journal, partition)?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(journal, partition, Offset::Offset(begins))?;
     consumer.assign(&list)?;

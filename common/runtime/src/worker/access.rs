@@ -78,8 +78,8 @@ pub(super) fn unreadable<'a>(config: &Config, partitions: impl Iterator<Item = (
 }
 
 fn is_read_denied(config: &Config, topic: &str, partition: i32) -> Result<bool, KafkaError> {
-    let mut settings = client::consumer(config);
-    settings.set("enable.partition.eof", "true").set("auto.offset.reset", "latest").set("fetch.wait.max.ms", "10");
+    let mut settings = client::end_settings(config);
+    settings.set("auto.offset.reset", "latest");
     let consumer: BaseConsumer<ClientLog> = BaseConsumer::from_config_and_context(&settings, ClientLog::new("access"))?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, partition, Offset::End)?;

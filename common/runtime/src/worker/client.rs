@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use journal::TopicRange;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use vocabulary::topics::JOURNAL_MAX_BYTES;
 
@@ -20,6 +21,8 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 const RETRY_FIRST_PAUSE: Duration = Duration::from_millis(20);
 const RETRY_LAST_PAUSE: Duration = Duration::from_secs(2);
 const RETRY_LIMIT: Duration = Duration::from_secs(60);
+/// How long the broker may take to answer one request.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes of a Kafka record beyond its value.
 const OVERHEAD: usize = 64 * 1024;
@@ -171,6 +174,43 @@ pub(super) fn until_answered<T>(what: &str, mut request: impl FnMut() -> Result<
             Err(error) => return Err(anyhow::Error::new(error).context(what.to_owned())),
         }
     }
+}
+
+/// A consumer for requests about topics. It is never assigned a partition: on a consumer that reads, a request waits
+/// behind the outstanding fetch.
+pub(super) struct Requests(BaseConsumer<ClientLog>);
+
+impl Requests {
+    pub(super) fn new(settings: &ClientConfig, name: &'static str) -> KafkaResult<Self> {
+        Ok(Self(BaseConsumer::from_config_and_context(settings, ClientLog::new(name))?))
+    }
+
+    /// The consumer, whose events, such as a lost connection, are taken first.
+    pub(super) fn consumer(&self) -> &BaseConsumer<ClientLog> {
+        while self.0.poll(Duration::ZERO).is_some() {}
+        &self.0
+    }
+}
+
+/// The offsets of a topic's partition, as soon as the brokers answer.
+pub(super) fn range<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+) -> anyhow::Result<TopicRange> {
+    let what = format!("the ends of {topic}-{partition} can't be read");
+    until_answered(&what, || range_within(consumer, topic, partition, PATIENCE))
+}
+
+/// The offsets of a topic's partition, by one request.
+pub(super) fn range_within<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+    patience: Duration,
+) -> KafkaResult<TopicRange> {
+    let (begins, ends) = consumer.fetch_watermarks(topic, partition, patience)?;
+    Ok(TopicRange { begins, ends })
 }
 
 /// Returns true for errors of an unreachable broker or network, or while a leader is elected: a later attempt succeeds.

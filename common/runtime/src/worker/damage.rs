@@ -23,6 +23,9 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// examination goes on at the next offset then.
 const ONE_BY_ONE: Duration = Duration::from_secs(30);
 
+/// The problem of bytes about which the client reports nothing.
+const SILENT: &str = "its records are malformed: the client reads none of them, and reports no error";
+
 /// A partition that is examined.
 pub(super) struct Place<'a> {
     /// The settings of its reader.
@@ -73,21 +76,25 @@ pub(super) fn examine(place: &Place<'_>, next: i64, high: i64) -> anyhow::Result
         Probe::Unreadable(Problem { text, batch: None }) => (next, behind_unreadable(next, high, probe)?, text),
         Probe::Silent => {
             place.require_answer(high)?;
-            let problem = "its records are malformed: the client reads none of them, and reports no error".to_owned();
-            (next, behind_unreadable(next, high, probe)?, problem)
+            (next, behind_unreadable(next, high, probe)?, SILENT.to_owned())
         }
     };
     let last = behind.saturating_sub(1).max(first);
     Ok(Found::Damage(Damage { first, last, problem }))
 }
 
-/// Returns true if the offset, which is before the partition's end `high`, can't be read.
-pub(super) fn is_damaged(place: &Place<'_>, offset: i64, high: i64) -> anyhow::Result<bool> {
-    match place.probe(offset)? {
-        Probe::Message | Probe::End => Ok(false),
-        Probe::Unreadable(_) => Ok(true),
-        Probe::Silent => place.require_answer(high).map(|()| true),
-    }
+/// The damage at an offset that is before the partition's end `high`; `None` if it can be read. The offsets behind it
+/// are not examined.
+pub(super) fn at(place: &Place<'_>, offset: i64, high: i64) -> anyhow::Result<Option<Damage>> {
+    let problem = match place.probe(offset)? {
+        Probe::Message | Probe::End => return Ok(None),
+        Probe::Unreadable(Problem { text, .. }) => text,
+        Probe::Silent => {
+            place.require_answer(high)?;
+            SILENT.to_owned()
+        }
+    };
+    Ok(Some(Damage { first: offset, last: offset, problem }))
 }
 
 /// The first offset behind the batch that begins at `batch` and contains `known`. A consumer that starts anywhere in a

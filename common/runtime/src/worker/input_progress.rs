@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use journal::{Failure, LastMessage, position_key};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::BaseConsumer;
 
-use super::client::ClientLog;
+use super::client::{self, ClientLog};
 use super::config::Config;
 use super::positions::{self, Continued};
 use super::received::Received;
@@ -73,8 +73,8 @@ impl InputProgress {
         let mut behind = Vec::new();
         for source in &self.sources {
             let Some(position) = self.read.positions.get(&source.key) else { continue };
-            match consumer.fetch_watermarks(&source.topic, source.partition, PATIENCE) {
-                Ok((_, end)) if *position < end => behind.push(source.clone()),
+            match client::range_within(consumer, &source.topic, source.partition, PATIENCE) {
+                Ok(range) if *position < range.ends => behind.push(source.clone()),
                 Ok(_) => {}
                 Err(_) => self.received = Some(Instant::now()),
             }
@@ -93,7 +93,6 @@ mod tests {
     use journal::Positions;
 
     use super::*;
-    use crate::worker::client;
 
     #[test]
     fn a_lookup_without_an_answer_is_repeated() {

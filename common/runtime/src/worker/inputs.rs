@@ -85,7 +85,7 @@ fn read<E>(
 ) {
     while !stop.load(Ordering::SeqCst) {
         let inputs = match reader.poll() {
-            Polled::Nothing | Polled::End => idle(reader.consumer(), progress),
+            Polled::Nothing | Polled::End => idle(reader.requests(), progress),
             Polled::Received(received) => {
                 // The claim is over.
                 let Ok(()) = to.send(received_input(*received, progress, status)) else { return };
@@ -163,14 +163,13 @@ pub(super) fn ends(config: &Config, sources: &[Source], positions: &Positions) -
     let mut ends = Positions::new();
     let mut skipped = Positions::new();
     for Source { topic, partition, key } in sources {
-        let request = || reader.consumer().fetch_watermarks(topic, *partition, PATIENCE);
-        let (low, high) = until_answered("the inputs' ends can't be read", request)?;
-        let from = low.max(positions.get(key).copied().unwrap_or(0));
-        let last = last_message(&mut reader, topic, *partition, from..high)
+        let range = client::range(reader.requests(), topic, *partition)?;
+        let from = range.begins.max(positions.get(key).copied().unwrap_or(0));
+        let last = last_message(&mut reader, topic, *partition, from..range.ends)
             .map_err(|error| anyhow!(access::explain(config, &error, || vec![access::read_on_topic(topic)])))?;
         match last {
             Some(last) => drop(ends.insert(key.clone(), last.saturating_add(1))),
-            None if from < high => drop(skipped.insert(key.clone(), high)),
+            None if from < range.ends => drop(skipped.insert(key.clone(), range.ends)),
             None => {}
         }
     }

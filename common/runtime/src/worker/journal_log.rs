@@ -8,20 +8,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{is_transient, until_answered};
+use super::client::is_transient;
 
 const POLL: Duration = Duration::from_millis(100);
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The first and the next offset of a partition.
-pub(super) fn watermarks<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    journal: &str,
-    partition: i32,
-) -> anyhow::Result<(i64, i64)> {
-    until_answered("the journal's ends can't be read", || consumer.fetch_watermarks(journal, partition, PATIENCE))
-}
 
 /// The claim at an offset, which must exist; `None` if another record is there.
 pub(super) fn claim_at<C: ConsumerContext>(

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use journal::{Failure, LastMessages, Positions, TopicRange};
+use journal::{Failure, LastMessages, Positions};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::access;
-use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient, until_answered};
+use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient};
 use super::config::Config;
 use super::damage::{self, Place};
 use super::sources::Source;
@@ -45,7 +45,7 @@ pub(super) fn verify(config: &Config, sources: &[Source], read: &Continued) -> R
         let Some(position) = read.positions.get(key).copied() else { continue };
         let last = read.last.get(key).copied();
         let refused = |error| Failure::Load(access::explain(config, &error, || vec![access::read_on_topic(topic)]));
-        let range = range(&consumer, topic, partition).map_err(kafka)?;
+        let range = client::range(&consumer, topic, partition).map_err(kafka)?;
         let found = match range.proof(last) {
             Some(offset) => match found_at(config, &consumer, topic, partition, offset).map_err(refused)? {
                 Found::Message(at) => Some(at),
@@ -59,13 +59,6 @@ pub(super) fn verify(config: &Config, sources: &[Source], read: &Continued) -> R
         range.check(position, last, found).map_err(gone)?;
     }
     Ok(())
-}
-
-/// The offsets of a topic's partition.
-pub(super) fn range(consumer: &BaseConsumer<ClientLog>, topic: &str, partition: i32) -> anyhow::Result<TopicRange> {
-    let request = || consumer.fetch_watermarks(topic, partition, PATIENCE);
-    let (begins, ends) = until_answered(&format!("the ends of {topic}-{partition} can't be read"), request)?;
-    Ok(TopicRange { begins, ends })
 }
 
 /// What is at an offset.
@@ -100,8 +93,8 @@ fn found_at(
     while Instant::now() < deadline {
         match consumer.poll(POLL) {
             None if Instant::now() > probe_at => {
-                let ends = range(consumer, topic, partition)?.ends;
-                if offset < ends && damage::is_damaged(&place, offset, ends)? {
+                let ends = client::range(consumer, topic, partition)?.ends;
+                if offset < ends && damage::at(&place, offset, ends)?.is_some() {
                     return Ok(Found::Unreadable);
                 }
                 probe_at = Instant::now() + SILENCE;

@@ -9,18 +9,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use journal::TopicRange;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{ClientLog, is_damage, is_missing, is_out_of_range, is_transient, until_answered};
+use super::client::{self, ClientLog, Requests, is_damage, is_missing, is_out_of_range, is_transient};
 use super::damage::{Found, Place, examine};
 use super::received::Received;
 
 const POLL: Duration = Duration::from_millis(100);
-/// How long the broker may take to answer.
+/// How long the broker may take to answer about a silent topic.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A topic from which nothing was received for so long, although it is not read to its end, is examined.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -58,6 +59,7 @@ pub(super) struct Reader {
     settings: ClientConfig,
     name: &'static str,
     consumer: BaseConsumer<ClientLog>,
+    requests: Requests,
     sources: Vec<Source>,
     damaged: VecDeque<Received>,
     last_check: Instant,
@@ -69,15 +71,18 @@ impl Reader {
     /// A reader without topics.
     pub(super) fn new(settings: ClientConfig, name: &'static str) -> anyhow::Result<Self> {
         let consumer = BaseConsumer::from_config_and_context(&settings, ClientLog::new(name))?;
+        let requests = Requests::new(&settings, name)?;
         let reports_ends = settings.get("enable.partition.eof") == Some("true");
         let silence = if reports_ends { SILENCE_TO_END } else { SILENCE };
         let damaged = VecDeque::new();
-        Ok(Self { settings, name, consumer, sources: Vec::new(), damaged, last_check: Instant::now(), silence })
+        let sources = Vec::new();
+        let last_check = Instant::now();
+        Ok(Self { settings, name, consumer, requests, sources, damaged, last_check, silence })
     }
 
     /// For requests about the topics.
-    pub(super) fn consumer(&self) -> &BaseConsumer<ClientLog> {
-        &self.consumer
+    pub(super) fn requests(&self) -> &BaseConsumer<ClientLog> {
+        self.requests.consumer()
     }
 
     /// Reads these partitions of topics from these offsets; `None` is the beginning.
@@ -147,7 +152,9 @@ impl Reader {
     fn get_past(&mut self, error: KafkaError) -> anyhow::Result<Received> {
         self.consumer = BaseConsumer::from_config_and_context(&self.settings, ClientLog::new(self.name))?;
         for index in 0..self.sources.len() {
-            if let Some(damaged) = self.examine(index)? {
+            let Some(source) = self.sources.get(index) else { continue };
+            let range = client::range(self.requests(), &source.topic, source.partition)?;
+            if let Some(damaged) = self.examine(index, range)? {
                 self.damaged.push_back(damaged);
             }
         }
@@ -165,10 +172,12 @@ impl Reader {
             let Some(source) = self.sources.get_mut(index) else { continue };
             let silent = source.next == source.examined;
             source.examined = source.next;
-            if !silent || self.consumer.fetch_watermarks(&source.topic, source.partition, PATIENCE).is_err() {
+            if !silent {
                 continue;
             }
-            match self.examine(index) {
+            let requests = self.requests.consumer();
+            let Ok(range) = client::range_within(requests, &source.topic, source.partition, PATIENCE) else { continue };
+            match self.examine(index, range) {
                 Ok(None) => {}
                 Ok(Some(damaged)) => {
                     self.consumer = BaseConsumer::from_config_and_context(&self.settings, ClientLog::new(self.name))?;
@@ -182,20 +191,19 @@ impl Reader {
     }
 
     /// Returns the damaged offsets at a topic's next offset, if there are any, and moves it behind them.
-    fn examine(&mut self, index: usize) -> anyhow::Result<Option<Received>> {
+    fn examine(&mut self, index: usize, range: TopicRange) -> anyhow::Result<Option<Received>> {
         let Some(source) = self.sources.get_mut(index) else { return Ok(None) };
         let partition = source.partition;
-        let request = || self.consumer.fetch_watermarks(&source.topic, partition, PATIENCE);
-        let (low, high) = until_answered("the end of an input can't be read", request)?;
-        let next = source.next.unwrap_or(low);
-        if next < low || next >= high || source.end == high {
+        let TopicRange { begins, ends } = range;
+        let next = source.next.unwrap_or(begins);
+        if next < begins || next >= ends || source.end == ends {
             return Ok(None);
         }
         let place = Place { settings: &self.settings, topic: &source.topic, partition };
-        match examine(&place, next, high)? {
+        match examine(&place, next, ends)? {
             Found::Readable => Ok(None),
             Found::NoMessage => {
-                source.end = high;
+                source.end = ends;
                 Ok(None)
             }
             Found::Damage(damage) => {

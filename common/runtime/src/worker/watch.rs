@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use journal::TopicRange;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -117,9 +118,9 @@ impl Watch {
         self.blocking(move |watch| {
             let mut all = Vec::new();
             for partition in watch.partitions(&topic)? {
-                let (low, high) = watch.client("")?.fetch_watermarks(&topic, partition, PATIENCE)?;
-                let from = low.max(high.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX)));
-                all.extend(watch.read(&topic, partition, from..high)?);
+                let range = watch.range(&topic, partition)?;
+                let newest = range.ends.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX));
+                all.extend(watch.read(&topic, partition, newest.max(range.begins)..range.ends)?);
             }
             all.sort_by_key(|letter| std::cmp::Reverse((letter.at, letter.partition, letter.offset)));
             all.truncate(most);
@@ -143,8 +144,8 @@ impl Watch {
             if !watch.partitions(&topic)?.contains(&partition) {
                 return Ok(None);
             }
-            let (low, high) = watch.client("")?.fetch_watermarks(&topic, partition, PATIENCE)?;
-            if !(low..high).contains(&offset) {
+            let range = watch.range(&topic, partition)?;
+            if !(range.begins..range.ends).contains(&offset) {
                 return Ok(None);
             }
             let found = watch.read(&topic, partition, offset..offset + 1)?;
@@ -173,6 +174,10 @@ impl Watch {
         let made = Arc::new(BaseConsumer::from_config_and_context(&settings, ClientLog::new("watch"))?);
         clients.insert(group.to_owned(), made.clone());
         Ok(made)
+    }
+
+    fn range(&self, topic: &str, partition: i32) -> Result<TopicRange, WatchError> {
+        Ok(client::range_within(&*self.client("")?, topic, partition, PATIENCE)?)
     }
 
     fn read_groups(&self, names: &BTreeSet<String>) -> Result<Vec<Group>, WatchError> {
@@ -228,7 +233,7 @@ impl Watch {
             let end = match ends.get(&partition) {
                 Some(end) => *end,
                 None => {
-                    let (_, end) = self.client("")?.fetch_watermarks(&partition.0, partition.1, PATIENCE)?;
+                    let end = self.range(&partition.0, partition.1)?.ends;
                     ends.insert(partition.clone(), end);
                     end
                 }
@@ -250,8 +255,8 @@ impl Watch {
         for (topic, partitions) in self.topics()?.into_iter().filter(|(topic, _)| topics::is_dead_letters(topic)) {
             let mut count = 0;
             for partition in 0..i32::try_from(partitions).unwrap_or(0) {
-                let (low, high) = self.client("")?.fetch_watermarks(&topic, partition, PATIENCE)?;
-                count += high - low;
+                let range = self.range(&topic, partition)?;
+                count += range.ends - range.begins;
             }
             all.push(DeadLetterTopic { topic, count });
         }
@@ -275,8 +280,8 @@ impl Watch {
         if range.is_empty() {
             return Ok(letters);
         }
-        let mut settings = client::consumer(&self.config);
-        settings.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest");
+        let mut settings = client::end_settings(&self.config);
+        settings.set("auto.offset.reset", "earliest");
         let reading = |error: anyhow::Error| WatchError::Reading(format!("{error:#}"));
         let mut reader = Reader::new(settings, "watch").map_err(reading)?;
         reader.assign([(topic, partition, Some(range.start))]).map_err(reading)?;

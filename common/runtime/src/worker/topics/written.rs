@@ -4,7 +4,8 @@ use anyhow::bail;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 
 use crate::view::Rebuild;
-use crate::worker::journal_log::{claim_at, watermarks};
+use crate::worker::client;
+use crate::worker::journal_log::claim_at;
 
 /// A journal's content, as far as a start depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +30,8 @@ impl Written {
     ) -> anyhow::Result<Self> {
         let mut ends = Vec::new();
         for partition in 0..count {
-            let (low, high) = watermarks(consumer, journal, partition)?;
-            ends.push((partition, low, high));
+            let range = client::range(consumer, journal, partition)?;
+            ends.push((partition, range.begins, range.ends));
         }
         let first = ends.iter().find(|(_, low, high)| low < high);
         let claim = first.map(|(partition, low, _)| claim_at(consumer, journal, *partition, *low)).transpose()?;
