@@ -2,14 +2,14 @@
 
 use super::{Headers, Message, Outgoing, Unreadable, header};
 use crate::blob::{Blob, Payload};
-use crate::topics;
+use crate::{bounds, topics};
 
 /// Bytes of the value, the key, and all headers of a message that its dead letter keeps. A journal record holds them
 /// even if Base64 or escapes double them.
 const VALUE_BYTES: usize = 1024 * 1024;
 const KEY_BYTES: usize = 16 * 1024;
 const HEADER_BYTES: usize = 64 * 1024;
-/// Bytes of the reason.
+/// Bytes of the reason in JSON.
 const REASON_BYTES: usize = 4 * 1024;
 
 impl Outgoing {
@@ -28,7 +28,7 @@ impl Outgoing {
         let mut headers = bounded_headers(&message.headers, &mut cut);
         let reason = reason.to_string();
         headers.push("__streams.errors.exception", "Unreadable");
-        headers.push("__streams.errors.message", reason.get(..reason.floor_char_boundary(REASON_BYTES)).unwrap_or(""));
+        headers.push("__streams.errors.message", &*bounds::cut(&reason, REASON_BYTES));
         headers.push("__streams.errors.topic", &*message.topic);
         headers.push("__streams.errors.partition", message.partition.to_string());
         headers.push("__streams.errors.offset", offset.to_string());
@@ -124,5 +124,7 @@ mod tests {
             "value: the first 1048576 of 31457280 bytes; key: the first 16384 of 3145728 bytes; headers: 1 of 2"
         );
         assert_eq!(letter.headers.get(header::ID), Some("7"), "headers that fit are kept");
+        let reason = letter.headers.get("__streams.errors.message").unwrap();
+        assert!(reason.len() <= REASON_BYTES && reason.ends_with('…'), "{}", reason.len());
     }
 }
