@@ -15,7 +15,6 @@ use vocabulary::messages::Outgoing;
 use vocabulary::retry::Retryable;
 use vocabulary::topics;
 
-use super::access;
 use super::client::{self, ClientLog};
 use super::config::Config;
 use super::direct::Direct;
@@ -74,7 +73,6 @@ pub struct Commands {
     source: &'static str,
     partitions: i32,
     tools: KafkaTools,
-    config: Arc<Config>,
     direct: Direct,
     timeout: Duration,
 }
@@ -100,7 +98,6 @@ impl Commands {
             source,
             partitions: config.partitions,
             tools,
-            config: Arc::new(config.clone()),
             direct,
             timeout,
         })
@@ -152,7 +149,7 @@ impl Commands {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) if error.rdkafka_error_code().is_some_and(client::is_denied) => {
                 // The caller is not to learn the principal's name.
-                tracing::error!("{}", access::denied(&self.config, &[format!("Write on topic {}", message.topic)]));
+                tracing::error!("{}", self.tools.explain(&message.topic, limit, &error));
                 Err(SendError::Refused(error.to_string()))
             }
             Ok(Err(error)) => Err(SendError::Unknown(self.tools.explain(&message.topic, limit, &error))),
