@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command, FromArgMatches as _, Subcommand, ValueEnum};
-use runtime::worker::{AcceptanceRequest, Config, ContinueAt, PositionReport, accept, report};
+use runtime::worker::{AcceptanceRequest, Config, ContinueAt, PositionReport, accept, host_name, report};
 
 /// The subcommand's name.
 const NAME: &str = "positions";
@@ -107,8 +107,7 @@ fn line(report: &PositionReport, service: &str) -> String {
 /// The user and the host of this process, as the environment names them.
 fn operator() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}@{}", user.unwrap_or_else(|| "unknown".to_owned()), host.trim())
+    format!("{}@{}", user.unwrap_or_else(|| "unknown".to_owned()), host_name())
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ mod watch;
 pub use acceptance::{AcceptanceRequest, ContinueAt, PositionReport, accept, report};
 pub use commands::{Commands, SendError};
 pub use config::Config;
-pub use runtime::{Runtime, Service};
+pub use runtime::{Runtime, Service, host_name};
 pub use side_effects::{Executor, NoExecutor};
 pub use status::Status;
 pub use watch::{DeadLetter, DeadLetterTopic, Group, Member, PutBackError, Watch, WatchError};

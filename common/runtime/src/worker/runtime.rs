@@ -204,7 +204,7 @@ fn watch_topics(monitor: Monitor, config: Config, status: Arc<Status>, file: Arc
     move || {
         let mut is_replacing = true;
         let idle = || {
-            if is_replacing && status.is_view_complete() {
+            if is_replacing && status.is_warm() {
                 is_replacing = false;
                 if let Err(error) = file.discard_replaced() {
                     tracing::warn!("the replaced view can't be deleted: {error:#}");
@@ -217,6 +217,11 @@ fn watch_topics(monitor: Monitor, config: Config, status: Arc<Status>, file: Arc
 
 /// The name of this instance, for operators who read the journal.
 fn instance_name(service: &str) -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{service}@{}/{}", host.trim(), std::process::id())
+    format!("{service}@{}/{}", host_name(), std::process::id())
+}
+
+/// The name of this host; empty if the system does not report it.
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }

@@ -36,8 +36,6 @@ pub struct Status {
     partitions: Mutex<BTreeMap<i32, PartitionState>>,
     joined: AtomicBool,
     beats: Mutex<BTreeMap<String, Timestamp>>,
-    /// The tailer has reached the journal's end.
-    pub(super) caught_up: AtomicBool,
     /// The broker's time of the newest record read.
     pub(super) read: AtomicI64,
     /// The last contact with the brokers that lead the journal; 0 before the first.
@@ -74,7 +72,6 @@ impl Status {
             partitions: Mutex::default(),
             joined: AtomicBool::new(false),
             beats: Mutex::default(),
-            caught_up: AtomicBool::new(false),
             read: AtomicI64::new(0),
             last_contact: AtomicI64::new(0),
             warm: AtomicBool::new(false),
@@ -127,7 +124,7 @@ impl Status {
         self.halted.load(Ordering::SeqCst)
     }
 
-    /// The view has caught up: the instance may join the group.
+    /// The view has applied all that the journal contained at the start: the instance may join the group.
     pub(super) fn warmed(&self) {
         self.warm.store(true, Ordering::SeqCst);
     }
@@ -173,11 +170,6 @@ impl Status {
     /// Sets the topics that are not as they should be.
     pub(super) fn set_topics(&self, topics: BTreeMap<String, Result<String, String>>) {
         *self.topics.lock().unwrap_or_else(PoisonError::into_inner) = topics;
-    }
-
-    /// Returns true once the view contains all that the journal contained at the start.
-    pub(super) fn is_view_complete(&self) -> bool {
-        self.caught_up.load(Ordering::SeqCst) && self.applied.queued.load(Ordering::SeqCst) == 0
     }
 
     /// Returns true if the journal is being read: the brokers that lead it answer, and the reader does not wait for the
@@ -270,7 +262,7 @@ impl Status {
             checks.insert(format!("partition {partition}"), result);
         }
         let lag = self.view_lag();
-        let view = if !self.caught_up.load(Ordering::SeqCst) {
+        let view = if !self.is_warm() {
             Err("reading the journal".to_owned())
         } else if lag > self.lag_limit {
             Err(format!(

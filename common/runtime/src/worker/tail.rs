@@ -2,12 +2,12 @@
 //! (read-back) and then to the view.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use crossbeam_channel::Sender;
-use journal::{Head, Record};
+use journal::{Head, Record, TopicRange};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
@@ -18,17 +18,23 @@ use vocabulary::messages::Damage;
 use vocabulary::time::Timestamp;
 
 use super::access;
-use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient};
+use super::client::{self, ClientLog, Requests, is_damage, is_out_of_range, is_transient};
 use super::config::Config;
-use super::damage::{Found, Place, examine};
+use super::damage::{self, Found, Place, examine};
 use super::event::Event;
-use super::journal_log::{claim_at, watermarks};
+use super::journal_log::claim_at;
 use super::status::Status;
 use crate::view::{Identity, Tailed, ViewFile};
 
 const POLL: Duration = Duration::from_millis(100);
 /// With more bytes read and not yet applied, reading waits for the view.
 const QUEUE_LIMIT: usize = 128 << 20;
+
+/// A partition from which nothing was read for so long, although it is not read to its end, is examined: librdkafka
+/// reports no error about some damaged bytes.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How long the broker may take to answer about such a partition.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often librdkafka reports the state of its connections.
 const STATISTICS_MS: &str = "1000";
@@ -39,6 +45,14 @@ struct TailClient {
     log: ClientLog,
     journal: &'static str,
     status: Arc<Status>,
+    /// The end of each partition by the last answer to a fetch.
+    ends: Vec<AtomicI64>,
+}
+
+impl TailClient {
+    fn end(&self, partition: usize) -> i64 {
+        self.ends.get(partition).map_or(0, |end| end.load(Ordering::Relaxed))
+    }
 }
 
 impl ClientContext for TailClient {
@@ -52,6 +66,11 @@ impl ClientContext for TailClient {
 
     fn stats(&self, statistics: Statistics) {
         let Some(journal) = statistics.topics.get(self.journal) else { return };
+        for (number, partition) in &journal.partitions {
+            if let Some(end) = usize::try_from(*number).ok().and_then(|index| self.ends.get(index)) {
+                end.store(partition.hi_offset, Ordering::Relaxed);
+            }
+        }
         let partitions = journal.partitions.iter().filter(|(partition, _)| **partition >= 0);
         let idle = |leader: i32| {
             let leads = statistics.brokers.values().find(|broker| broker.nodeid == leader);
@@ -72,6 +91,21 @@ struct Progress {
     /// The end at the start of the instance.
     end: i64,
     next: i64,
+    /// `next` at the last check for silence.
+    checked: Option<i64>,
+}
+
+impl Progress {
+    fn new(end: i64, next: i64) -> Self {
+        Self { end, next, checked: None }
+    }
+
+    /// Checks for silence: returns true if nothing was read since the last check, although the partition has records up
+    /// to `end`.
+    fn is_silent(&mut self, end: i64) -> bool {
+        let nothing_read = self.checked.replace(self.next) == Some(self.next);
+        nothing_read && self.next < end.max(self.end)
+    }
 }
 
 /// Reads the journal from the view's offsets.
@@ -81,6 +115,7 @@ pub(super) struct Tailer {
     view: Sender<Tailed>,
     status: Arc<Status>,
     partitions: Vec<Progress>,
+    last_check: Instant,
     journal: &'static str,
     settings: ClientConfig,
     config: Config,
@@ -99,32 +134,35 @@ impl Tailer {
     ) -> anyhow::Result<(Self, Vec<Identity>)> {
         let mut settings = client::consumer(config);
         settings.set("statistics.interval.ms", STATISTICS_MS);
-        let context = TailClient { log: ClientLog::new("tailer"), journal, status: status.clone() };
+        let ends = (0..config.partitions).map(|_| AtomicI64::new(0)).collect();
+        let context = TailClient { log: ClientLog::new("tailer"), journal, status: status.clone(), ends };
         let consumer: BaseConsumer<TailClient> = BaseConsumer::from_config_and_context(&settings, context)?;
         let mut identities = file.identities()?;
-        if let Some(reason) = mismatch(&consumer, journal, &identities)? {
+        let range = |partition| client::range(&consumer, journal, partition);
+        let ranges = (0..config.partitions).map(range).collect::<anyhow::Result<Vec<TopicRange>>>()?;
+        if let Some(reason) = mismatch(&consumer, journal, &ranges, &identities)? {
             file.remake(&reason)?;
             identities.clear();
         }
         let mut list = TopicPartitionList::new();
         let mut partitions = Vec::new();
-        for partition in 0..config.partitions {
-            let (low, high) = watermarks(&consumer, journal, partition)?;
+        for (partition, TopicRange { begins, ends }) in (0..).zip(ranges) {
             let next = identities.iter().find(|i| i.partition == partition).map_or(0, |i| i.next_offset);
-            if low > next {
+            if begins > next {
                 bail!(
-                    "{journal}-{partition} begins at {low}, but the view {} needs the records from {next} on, which \
+                    "{journal}-{partition} begins at {begins}, but the view {} needs the records from {next} on, which \
                      are deleted. The view is kept. Copy the view of another instance of the service, which must be \
                      stopped, or a later backup",
                     file.path().display()
                 );
             }
             list.add_partition_offset(journal, partition, Offset::Offset(next))?;
-            partitions.push(Progress { end: high, next });
+            partitions.push(Progress::new(ends, next));
         }
         consumer.assign(&list)?;
         let config = config.clone();
-        let tailer = Self { consumer, workers, view, status, partitions, journal, settings, config };
+        let last_check = Instant::now();
+        let tailer = Self { consumer, workers, view, status, partitions, last_check, journal, settings, config };
         Ok((tailer, identities))
     }
 
@@ -132,10 +170,10 @@ impl Tailer {
     pub(super) fn run(mut self) {
         while !self.status.is_halted() {
             self.status.beat("tailer");
-            if !self.status.caught_up.load(Ordering::Relaxed)
-                && self.partitions.iter().all(|progress| progress.next >= progress.end)
+            if self.last_check.elapsed() > SILENCE
+                && let Some(damage) = self.silent_damage()
             {
-                self.status.caught_up.store(true, Ordering::SeqCst);
+                return self.status.fatal(&damage);
             }
             if !self.status.is_warm() && self.is_applied() {
                 self.status.warmed();
@@ -162,14 +200,42 @@ impl Tailer {
         }
     }
 
+    /// Damage about which the client reports nothing: it reads the same bytes again without end.
+    fn silent_damage(&mut self) -> Option<String> {
+        self.last_check = Instant::now();
+        for (index, partition) in (0..self.partitions.len()).zip(0..) {
+            let end = self.consumer.context().end(index);
+            let Some(progress) = self.partitions.get_mut(index) else { continue };
+            let next = progress.next;
+            if !progress.is_silent(end) {
+                continue;
+            }
+            match self.examine_silent(partition, next) {
+                Ok(None) => {}
+                Ok(Some(damage)) => return Some(damaged(self.journal, partition, &damage)),
+                Err(error) => tracing::warn!(partition, "the silent journal can't be examined: {error:#}"),
+            }
+        }
+        None
+    }
+
+    /// Only the first offset is examined: the others may take longer than a heartbeat, and the remedy is the same.
+    fn examine_silent(&self, partition: i32, next: i64) -> anyhow::Result<Option<Damage>> {
+        let requests = Requests::new(&self.settings, "tailer")?;
+        let range = client::range_within(requests.consumer(), self.journal, partition, PATIENCE)?;
+        if next >= range.ends {
+            return Ok(None);
+        }
+        damage::at(&self.place(partition), next, range.ends)
+    }
+
     /// Why the journal can't be read. Damaged bytes are named: rdkafka's error has no topic and no offset.
     fn unreadable(&self, error: &KafkaError) -> String {
         if error.rdkafka_error_code().is_some_and(is_damage) {
             for (partition, progress) in (0..).zip(&self.partitions) {
-                let Ok((_, high)) = watermarks(&self.consumer, self.journal, partition) else { continue };
-                let place = Place { settings: &self.settings, topic: self.journal, partition };
-                if progress.next < high
-                    && let Ok(Found::Damage(damage)) = examine(&place, progress.next, high)
+                let Ok(range) = client::range(&self.consumer, self.journal, partition) else { continue };
+                if progress.next < range.ends
+                    && let Ok(Found::Damage(damage)) = examine(&self.place(partition), progress.next, range.ends)
                 {
                     return damaged(self.journal, partition, &damage);
                 }
@@ -178,6 +244,10 @@ impl Tailer {
         let acls = || vec![access::read_on_topic(self.journal)];
         let why = access::explain(&self.config, &error.clone().into(), acls);
         format!("{} can't be read: {why}", self.journal)
+    }
+
+    fn place(&self, partition: i32) -> Place<'_> {
+        Place { settings: &self.settings, topic: self.journal, partition }
     }
 
     /// Returns true if the view has applied what the journal had at the start.
@@ -216,8 +286,7 @@ impl Tailer {
 
     /// Why the records from `next` to `offset` are missing.
     fn missing(&self, partition: i32, next: i64, offset: i64) -> String {
-        let place = Place { settings: &self.settings, topic: self.journal, partition };
-        if let Ok(Found::Damage(damage)) = examine(&place, next, offset) {
+        if let Ok(Found::Damage(damage)) = examine(&self.place(partition), next, offset) {
             return damaged(self.journal, partition, &damage);
         }
         let last = offset.saturating_sub(1);
@@ -252,31 +321,51 @@ fn damaged(journal: &str, partition: i32, damage: &Damage) -> String {
 fn mismatch(
     consumer: &BaseConsumer<TailClient>,
     journal: &str,
+    ranges: &[TopicRange],
     identities: &[Identity],
 ) -> anyhow::Result<Option<String>> {
     for identity in identities {
         let partition = identity.partition;
-        let (low, high) = watermarks(consumer, journal, partition)?;
-        if identity.next_offset > high {
+        let Some(range) = usize::try_from(partition).ok().and_then(|index| ranges.get(index)) else { continue };
+        let TopicRange { begins, ends } = *range;
+        if identity.next_offset > ends {
             return Ok(Some(format!(
-                "its offset in {journal}-{partition} is {}, but the log ends at {high}",
+                "its offset in {journal}-{partition} is {}, but the log ends at {ends}",
                 identity.next_offset
             )));
         }
         let Some((offset, nonce)) = identity.claim else { continue };
-        if offset < low {
+        if offset < begins {
             tracing::error!(
                 journal,
                 partition,
-                begins_at = low,
+                begins_at = begins,
                 "the journal's beginning is deleted: the view is the last whole copy of the service's data. Keep copies"
             );
             continue;
         }
-        let claim = if offset < high { claim_at(consumer, journal, partition, offset)? } else { None };
+        let claim = if offset < ends { claim_at(consumer, journal, partition, offset)? } else { None };
         if claim.is_none_or(|claim| claim.nonce != nonce) {
             return Ok(Some(format!("{journal}-{partition} has not its claim at {offset}")));
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_silent_if_nothing_is_read_between_two_checks_and_its_end_is_ahead() {
+        let mut progress = Progress::new(5, 3);
+        assert!(!progress.is_silent(0), "the first check");
+        assert!(progress.is_silent(0), "not read to the end at the start");
+        progress.next = 5;
+        assert!(!progress.is_silent(8), "something was read");
+        assert!(progress.is_silent(8));
+        progress.next = 8;
+        assert!(!progress.is_silent(8));
+        assert!(!progress.is_silent(8), "at the end");
+    }
 }
