@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use common::blob::Json;
 use common::bounds::json_bytes;
-use common::journal::{Entity, Handler, Key, Memory, Transaction, Trigger};
+use common::journal::{Entity, Handler, Key, Memory, Transaction, Trigger, decide_checked};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
@@ -36,8 +36,7 @@ impl<'h, H: Handler> HandlerTest<'h, H> {
         let memory = self.entities.entry(partition).or_default();
         let nothing = BTreeMap::new();
         let mut tx = Transaction::over(memory, &nothing, partition, PARTITIONS);
-        let checked = if let Trigger::Message(message) = trigger { message.check() } else { Ok(()) };
-        let decided = checked.and_then(|()| self.handler.decide(&mut tx, trigger, self.now));
+        let decided = decide_checked(self.handler, &mut tx, trigger, self.now);
         assert_eq!(tx.refused(), None, "{trigger:?} stops the process");
         if decided.is_err() {
             assert_eq!(tx.sent(), [], "a rejected message was processed in part");

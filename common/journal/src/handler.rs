@@ -71,3 +71,19 @@ pub trait Handler: Send + Sync + 'static {
         Vec::new()
     }
 }
+
+/// Decides a trigger. A message is checked first against the bounds of all messages ([`Message::check`]).
+///
+/// # Errors
+/// [`Unreadable`], of the check or of [`Handler::decide`].
+pub fn decide_checked<H: Handler>(
+    handler: &H,
+    tx: &mut Transaction<'_, H::Entity>,
+    trigger: Trigger<'_>,
+    now: Timestamp,
+) -> Result<(), Unreadable> {
+    if let Trigger::Message(message) = trigger {
+        message.check()?;
+    }
+    handler.decide(tx, trigger, now)
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
-use vocabulary::messages::{Damage, Message, Outgoing};
+use vocabulary::messages::{Damage, Message, Outgoing, Unreadable};
 use vocabulary::time::Timestamp;
 
 use crate::entity::{Intent, Key};
@@ -133,14 +133,15 @@ pub enum Output<A> {
     Execute(Intent<A>),
     /// Abandon the side effect with this id. It may have happened already.
     Abandon(String),
-    /// A message was set aside: its dead letter is in the entry appended with this batch. For logs and counts.
+    /// A message was passed without a decision, since it ended a claim or its bytes are damaged: its dead letter and
+    /// the position behind it are in an entry that was read back. For logs and counts.
     SetAside {
-        /// Its topic.
+        /// The name of its partition in [`Positions`].
         topic: String,
         /// Its offset.
         offset: i64,
         /// Why.
-        reason: Failure,
+        reason: Unreadable,
     },
     /// The timer of this entity ended a claim, and is no longer decided until the process restarts. For logs and
     /// counts.

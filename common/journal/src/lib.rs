@@ -43,6 +43,7 @@ pub mod position;
 mod proptests;
 mod quarantine;
 pub mod record;
+mod replay;
 pub mod rule;
 #[cfg(test)]
 mod spec;
@@ -52,15 +53,16 @@ pub mod transaction;
 pub use crate::core::Core;
 pub use entity::{Entity, Intent, Key, NoSideEffect};
 pub use error::{Failure, Refusal, Retry, StepDown, StoreError};
-pub use handler::{Handler, Trigger};
+pub use handler::{Handler, Trigger, decide_checked};
 pub use interface::{Env, Input, Output, Snapshot, Ticket};
 pub use limits::Limits;
 pub use memory::Memory;
 pub use position::{PositionFault, TopicRange};
 pub use record::{
     Acceptance, Claim, Entry, Head, LastMessage, LastMessages, Positions, Record, Write, position_key,
-    split_position_key,
+    set_of_partition, split_position_key,
 };
+pub use replay::Replay;
 pub use rule::{Reader, Verdict};
 pub use store::Store;
 pub use transaction::Transaction;

@@ -7,7 +7,7 @@ use vocabulary::time::Timestamp;
 
 use crate::cache::Cached;
 use crate::entity::{Entity, Key};
-use crate::handler::{Handler, Trigger};
+use crate::handler::{Handler, Trigger, decide_checked};
 use crate::partition::Partition;
 use crate::store::Store;
 use crate::transaction::Transaction;
@@ -42,8 +42,7 @@ impl<E: Entity> Memory<E> {
     ) -> Vec<Outgoing> {
         let store = BTreeMap::new();
         let mut tx = Transaction::over(self, &store, 0, 1);
-        let checked = if let Trigger::Message(message) = trigger { message.check() } else { Ok(()) };
-        match (checked.and_then(|()| handler.decide(&mut tx, trigger, now)), trigger) {
+        match (decide_checked(handler, &mut tx, trigger, now), trigger) {
             (Err(reason), Trigger::Message(message)) => handler.unreadable(message, &reason).into_iter().collect(),
             (Ok(()) | Err(_), _) => tx.into_outbox(),
         }

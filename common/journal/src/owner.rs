@@ -19,7 +19,7 @@ use self::batch::{Batch, WRITE_OVERHEAD};
 use self::decide::{Decided, Decider, Ended};
 use self::effects::Effects;
 use self::in_flight::{Appended, InFlight};
-use self::inbox::Inbox;
+use self::inbox::{Inbox, Isolated, Unwritten};
 use self::outbox::Outbox;
 use self::timers::Timers;
 use crate::cache::{Cache, Cached};
@@ -143,6 +143,9 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
                 self.effects.reconcile(&key, intents, out);
             }
             self.cache.close(offset, entry.seq, entry.closed);
+            for Isolated { topic, offset, reason } in entry.set_aside {
+                out.push(Output::SetAside { topic, offset, reason });
+            }
         }
         self.outbox.read_back(offset);
         verdict
@@ -276,11 +279,6 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if decided.dirty.is_empty() && decided.outbox.is_empty() {
             return Ok(self.progress(decided, out));
         }
-        out.extend(decided.set_aside.drain(..).map(|aside| Output::SetAside {
-            topic: aside.topic,
-            offset: aside.offset,
-            reason: aside.reason,
-        }));
         let triggers = std::mem::take(&mut decided.triggers);
         let written =
             self.write(decided, env.handler).and_then(|batch| batch.fits(self.limits.record_bytes).map(|()| batch));
@@ -298,13 +296,15 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     /// is not written, a successor reads these messages again, and decides the same. Direct ones are accepted once the
     /// states that they were decided with are durable.
     fn progress(&mut self, decided: Decided, out: &mut Vec<Output<A>>) -> bool {
-        let Decided { positions, last, direct, triggers, .. } = decided;
+        let Decided { positions, last, set_aside, direct, triggers, .. } = decided;
         let decided_any = triggers.others > 0 || !triggers.timers.is_empty();
         match self.in_flight.last_mut() {
             Some(newest) => newest.direct.extend(direct),
             None => out.extend(direct.into_iter().map(Output::Accepted)),
         }
-        if !positions.is_empty() && self.inbox.leave_unwritten(positions, last, triggers.others) {
+        let has_progress = !positions.is_empty();
+        let progress = Unwritten { positions, last, set_aside, messages: triggers.others };
+        if has_progress && self.inbox.leave_unwritten(progress) {
             self.append_mark(out);
         }
         decided_any
@@ -343,12 +343,13 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         }
         let outbox = Arc::new(decided.outbox);
         let outbox_bytes = decided.outbox_bytes;
-        let Decided { positions, last, direct, .. } = decided;
-        Ok(Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, direct, bytes })
+        let Decided { positions, last, set_aside, direct, .. } = decided;
+        Ok(Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, set_aside, direct, bytes })
     }
 
     fn append_batch(&mut self, batch: Batch<A>, out: &mut Vec<Output<A>>) {
-        let Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, direct, bytes } = batch;
+        let Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, set_aside, direct, bytes } =
+            batch;
         let seq = self.next_seq;
         self.next_seq += 1;
         let mut delivered = self.outbox.take_mark();
@@ -358,6 +359,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         let mut read = self.inbox.take_unwritten();
         read.positions.extend(positions);
         read.last.extend(last);
+        read.set_aside.extend(set_aside);
         let entry = Entry {
             owner: self.claim,
             seq,
@@ -370,7 +372,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if !self.rules.require_read_back {
             out.push(Output::Send { offset: -1, messages: outbox.clone() });
         }
-        self.in_flight.push(Appended { seq, bytes, outbox, outbox_bytes, intents, closed, direct });
+        let set_aside = read.set_aside;
+        self.in_flight.push(Appended { seq, bytes, outbox, outbox_bytes, intents, closed, set_aside, direct });
         out.push(Output::Append(Arc::new(Record::Entry(entry))));
     }
 }

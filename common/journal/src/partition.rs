@@ -1,5 +1,7 @@
 //! A partition's number among all.
 
+use std::borrow::Cow;
+
 use vocabulary::messages::Message;
 
 use crate::record::position_key;
@@ -14,7 +16,7 @@ pub(crate) struct Partition {
 
 impl Partition {
     /// The name of the message's partition in [`Positions`](crate::Positions).
-    pub(crate) fn position_key(self, message: &Message) -> String {
+    pub(crate) fn position_key(self, message: &Message) -> Cow<'_, str> {
         position_key(&message.topic, message.partition, self.count)
     }
 }

@@ -1,6 +1,8 @@
 //! The records of a journal, claims and entries, and their encoding. JSON, so that any Kafka tool can read the whole
 //! history; states and messages that are only passed on ([`Json`]) are never parsed on the way.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,12 +14,12 @@ use vocabulary::time::Timestamp;
 use crate::entity::Key;
 
 /// The next offset to read of each input topic, in this worker's partition ([`position_key`]).
-pub type Positions = std::collections::BTreeMap<String, i64>;
+pub type Positions = BTreeMap<String, i64>;
 
 /// The name of a topic's partition in [`Positions`]: the topic; and of a partition beyond the `partitions` that every
 /// topic had when it was created, the topic and the partition, such as `payment-results/2`. No topic's name has a `/`.
-pub fn position_key(topic: &str, partition: i32, partitions: i32) -> String {
-    if partition < partitions { topic.to_owned() } else { format!("{topic}/{partition}") }
+pub fn position_key(topic: &str, partition: i32, partitions: i32) -> Cow<'_, str> {
+    if partition < partitions { topic.into() } else { format!("{topic}/{partition}").into() }
 }
 
 /// The topic and the partition of a name in the [`Positions`] of the worker of partition `own`.
@@ -25,8 +27,16 @@ pub fn split_position_key(key: &str, own: i32) -> (&str, i32) {
     key.split_once('/').and_then(|(topic, added)| Some((topic, added.parse().ok()?))).unwrap_or((key, own))
 }
 
+/// Sets the value of a partition ([`position_key`]). The name is copied only if it is new.
+pub fn set_of_partition<V>(all: &mut BTreeMap<String, V>, key: &str, value: V) {
+    match all.get_mut(key) {
+        Some(known) => *known = value,
+        None => drop(all.insert(key.to_owned(), value)),
+    }
+}
+
 /// The last message read of each input topic, by which a reader that continues recognises the topic.
-pub type LastMessages = std::collections::BTreeMap<String, LastMessage>;
+pub type LastMessages = BTreeMap<String, LastMessage>;
 
 /// A message of a topic: no two topics have one with this time at this offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use vocabulary::messages::Outgoing;
 use vocabulary::topics;
 
+use super::inbox::Isolated;
 use crate::entity::{Intent, Key};
 use crate::error::{Failure, StepDown};
 use crate::interface::Ticket;
@@ -27,6 +28,7 @@ pub(super) struct Batch<A> {
     pub(super) intents: Vec<(Key, Vec<Intent<A>>)>,
     pub(super) closed: Vec<Key>,
     pub(super) direct: Vec<Ticket>,
+    pub(super) set_aside: Vec<Isolated>,
     pub(super) bytes: usize,
 }
 
@@ -42,6 +44,7 @@ impl<A> Batch<A> {
             intents: Vec::new(),
             closed: Vec::new(),
             direct: Vec::new(),
+            set_aside: Vec::new(),
             bytes: MARK_BYTES,
         }
     }

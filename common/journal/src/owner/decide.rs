@@ -1,22 +1,23 @@
 //! Deciding one batch: which messages and timers go into it, and what the handler makes of them.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use vocabulary::messages::{Message, Outgoing, Unreadable};
 use vocabulary::time::Timestamp;
 
-use super::inbox::{Inbox, Origin, Received};
+use super::inbox::{Inbox, Isolated, Origin, Received};
 use super::timers::Timers;
 use crate::cache::Cache;
 use crate::entity::{Entity, Key};
 use crate::error::{Failure, StepDown};
-use crate::handler::{Handler, Trigger};
+use crate::handler::{Handler, Trigger, decide_checked};
 use crate::interface::{Env, Ticket};
 use crate::limits::Limits;
 use crate::partition::Partition;
 use crate::quarantine::{FailedBatch, Quarantine};
-use crate::record::{LastMessage, LastMessages, Positions, size_of};
+use crate::record::{LastMessage, LastMessages, Positions, set_of_partition, size_of};
 use crate::transaction::{Changes, Savepoint, Transaction};
 
 /// The decisions of a batch.
@@ -43,7 +44,8 @@ pub(super) struct Decided {
 pub(super) struct Triggers {
     /// The number of messages, and 1 for the claim.
     pub(super) others: usize,
-    last: Option<(String, i64)>,
+    /// The first of them, if it is a message of a topic.
+    only: Option<(String, i64)>,
     /// The entities whose timers fired.
     pub(super) timers: Vec<Key>,
 }
@@ -51,8 +53,11 @@ pub(super) struct Triggers {
 impl Triggers {
     /// The messages and timers among which the cause is. `positions` are those after the batch.
     pub(super) fn failed(self, positions: &Positions) -> FailedBatch {
-        let Self { others, last, mut timers } = self;
-        if let (1, true, Some((source, offset))) = (others, timers.is_empty(), last) {
+        let Self { others, only, mut timers } = self;
+        if others == 1
+            && timers.is_empty()
+            && let Some((source, offset)) = only
+        {
             return FailedBatch::Message { source, offset };
         }
         if others == 0
@@ -63,14 +68,6 @@ impl Triggers {
         }
         FailedBatch::Several { before: positions.clone(), timers }
     }
-}
-
-/// A message that was set aside.
-pub(super) struct Isolated {
-    /// Its topic, with the partition if that was added ([`position_key`](crate::position_key)).
-    pub(super) topic: String,
-    pub(super) offset: i64,
-    pub(super) reason: Failure,
 }
 
 /// A claim ended because a batch could not be decided or appended.
@@ -182,7 +179,7 @@ fn decide_received<H: Handler>(
     env: &Env<'_, H>,
     tx: &mut Transaction<'_, H::Entity>,
     received: &Received,
-    source: String,
+    source: Cow<'_, str>,
     quarantine: &Quarantine,
     decided: &mut Decided,
 ) -> Result<(), Ended> {
@@ -190,25 +187,27 @@ fn decide_received<H: Handler>(
     let offset = message.offset;
     let damage = if let Origin::Damaged(damage) = origin { Some(damage) } else { None };
     if let Some(reason) = quarantine.reason(&source, offset) {
-        tx.send(env.handler.set_aside(message, &Unreadable::SetAside(reason.to_string())));
-        decided.set_aside.push(Isolated { topic: source.clone(), offset, reason: reason.clone() });
+        let reason = Unreadable::SetAside(reason.to_string());
+        tx.send(env.handler.set_aside(message, &reason));
+        decided.set_aside.push(Isolated { topic: source.clone().into_owned(), offset, reason });
     } else if let Some(damage) = damage {
         let reason = Unreadable::Damaged(damage.clone());
         env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
+        decided.set_aside.push(Isolated { topic: source.clone().into_owned(), offset, reason });
     } else {
         let ended = |reason| Ended {
             reason: StepDown::Failed(reason),
-            batch: Some(FailedBatch::Message { source: source.clone(), offset }),
+            batch: Some(FailedBatch::Message { source: source.clone().into_owned(), offset }),
         };
         if let Err(reason) = decide_message(env, tx, message).map_err(ended)? {
             env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
         }
     }
-    decided.positions.insert(source.clone(), offset.saturating_add(1));
+    set_of_partition(&mut decided.positions, &source, offset.saturating_add(1));
     if damage.is_none() {
-        decided.last.insert(source.clone(), LastMessage { offset, at: message.timestamp.0 });
+        set_of_partition(&mut decided.last, &source, LastMessage { offset, at: message.timestamp.0 });
     }
-    decided.triggers.last = Some((source, offset));
+    decided.triggers.only = (decided.triggers.others == 1).then(|| (source.into_owned(), offset));
     Ok(())
 }
 
@@ -236,8 +235,7 @@ fn decide_message<H: Handler>(
     message: &Message,
 ) -> Result<Result<(), Unreadable>, Failure> {
     let before = tx.savepoint();
-    let decided =
-        guarded(|| message.check().and_then(|()| env.handler.decide(tx, Trigger::Message(message), env.now)))?;
+    let decided = guarded(|| decide_checked(env.handler, tx, Trigger::Message(message), env.now))?;
     if decided.is_err() {
         tx.roll_back(before);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use vocabulary::messages::Outgoing;
 
+use super::inbox::Isolated;
 use crate::entity::{Intent, Key};
 use crate::interface::Ticket;
 use crate::limits::Limits;
@@ -23,6 +24,8 @@ pub(super) struct Appended<A> {
     pub(super) closed: Vec<Key>,
     /// The direct messages whose decisions it contains, or that depend on it.
     pub(super) direct: Vec<Ticket>,
+    /// Messages that it passes without a decision.
+    pub(super) set_aside: Vec<Isolated>,
 }
 
 /// Appended entries, in order.

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use vocabulary::messages::{Damage, Message};
+use vocabulary::messages::{Damage, Message, Unreadable};
 
 use crate::interface::Ticket;
 use crate::partition::Partition;
-use crate::record::{LastMessages, Positions};
+use crate::record::{LastMessages, Positions, set_of_partition};
 
 /// The most messages whose progress is left unwritten.
 const UNWRITTEN_MESSAGES: usize = 1_000;
@@ -29,6 +29,15 @@ pub(super) enum Origin {
     Direct(Ticket),
 }
 
+/// A message that was passed without a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Isolated {
+    /// Its topic, with the partition if that was added ([`position_key`](crate::position_key)).
+    pub(super) topic: String,
+    pub(super) offset: i64,
+    pub(super) reason: Unreadable,
+}
+
 /// The messages of all inputs, in the order in which they were received.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Inbox {
@@ -49,8 +58,9 @@ pub(crate) struct Inbox {
 pub(super) struct Unwritten {
     pub(super) positions: Positions,
     pub(super) last: LastMessages,
+    pub(super) set_aside: Vec<Isolated>,
     /// The messages among it.
-    messages: usize,
+    pub(super) messages: usize,
 }
 
 impl Inbox {
@@ -64,9 +74,9 @@ impl Inbox {
 
     /// Queues a message of a topic, or what could be read of one.
     pub(crate) fn enqueue(&mut self, partition: Partition, message: Message, damage: Option<Damage>) {
-        let next = self.received.entry(partition.position_key(&message)).or_insert(0);
-        if message.offset >= *next {
-            *next = message.offset.saturating_add(1);
+        let source = partition.position_key(&message);
+        if message.offset >= self.received.get(&*source).copied().unwrap_or(0) {
+            set_of_partition(&mut self.received, &source, message.offset.saturating_add(1));
             self.push(message, damage.map_or(Origin::Topic, Origin::Damaged));
         }
     }
@@ -105,7 +115,7 @@ impl Inbox {
     /// Moves the decided positions forward.
     pub(super) fn advance(&mut self, positions: &Positions) {
         for (topic, next) in positions {
-            self.positions.insert(topic.clone(), *next);
+            set_of_partition(&mut self.positions, topic, *next);
             self.ends.retain(|t, end| t != topic || *next < *end);
         }
     }
@@ -126,10 +136,11 @@ impl Inbox {
 
     /// Leaves the progress of a batch that changed and sent nothing to the next entry. Returns true if that can wait no
     /// longer: a successor would decide too many messages again.
-    pub(super) fn leave_unwritten(&mut self, positions: Positions, last: LastMessages, messages: usize) -> bool {
-        self.unwritten.positions.extend(positions);
-        self.unwritten.last.extend(last);
-        self.unwritten.messages += messages;
+    pub(super) fn leave_unwritten(&mut self, progress: Unwritten) -> bool {
+        self.unwritten.positions.extend(progress.positions);
+        self.unwritten.last.extend(progress.last);
+        self.unwritten.set_aside.extend(progress.set_aside);
+        self.unwritten.messages += progress.messages;
         self.unwritten.messages >= UNWRITTEN_MESSAGES
     }
 

@@ -99,6 +99,11 @@ impl Handler for Accounts {
         Ok(())
     }
 
+    /// Another service is in charge of the dead letters of the topic `shared`.
+    fn unreadable(&self, message: &Message, reason: &Unreadable) -> Option<Outgoing> {
+        (&*message.topic != "shared").then(|| Outgoing::dead_letter(message, reason))
+    }
+
     fn intents(&self, _: &Key, account: &Account) -> Vec<Intent<u8>> {
         account.wants.iter().map(|id| Intent { id: id.clone(), due: Timestamp(0), what: 7 }).collect()
     }
@@ -247,6 +252,12 @@ impl Bench {
     pub(super) fn land(&mut self) -> Vec<String> {
         let head = self.in_flight.remove(0).head();
         self.read_back(head)
+    }
+
+    /// [`Bench::land`]; returns the message that the record sets aside, and the reason.
+    pub(super) fn land_set_aside(&mut self) -> Option<String> {
+        let outputs = self.land();
+        outputs.iter().find_map(|output| output.strip_prefix("set aside ").map(str::to_owned))
     }
 
     pub(super) fn read_back(&mut self, head: Head) -> Vec<String> {

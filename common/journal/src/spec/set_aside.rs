@@ -22,11 +22,13 @@ fn a_message_whose_record_is_too_long_is_found_and_set_aside() {
     assert!(too_long(&outputs), "b alone is the cause: {outputs:?}");
     bench.claim_again(0);
     let outputs = bench.receive_all(&texts);
-    assert_eq!((&*outputs[0], outputs.len()), ("append", 4), "{outputs:?}");
-    assert!(outputs[1].starts_with("set aside in/1: a record of"), "{outputs:?}");
+    assert_eq!(outputs, ["append"; 3]);
     assert_eq!(bench.entry(1).outbox[0].topic, "in.dlq");
     assert_eq!(bench.entry(2).entities[0].key, "c", "the next message is decided");
     assert_eq!(bench.entry(2).positions, Positions::from([("in".to_owned(), 3)]));
+    assert_eq!(bench.land_set_aside(), None, "a was decided");
+    let reason = bench.land_set_aside().unwrap();
+    assert!(reason.starts_with("in/1: set aside, since it can't be processed: a record of"), "{reason}");
 }
 
 #[test]
@@ -36,9 +38,10 @@ fn a_message_at_which_the_handler_panics_is_set_aside() {
     assert!(outputs[0].starts_with("step down: the handler panicked"), "{outputs:?}");
     bench.claim_again(0);
     let outputs = bench.receive_all(&["a +", "b panic", "c +"]);
-    assert!(outputs[0].starts_with("set aside in/1: the handler panicked"), "{outputs:?}");
-    assert_eq!(outputs[1..], ["append"]);
+    assert_eq!(outputs, ["append"]);
     assert_eq!(bench.entry(0).outbox.len(), 3, "a's, c's and the dead letter");
+    let reason = bench.land_set_aside().unwrap();
+    assert!(reason.starts_with("in/1: set aside, since it can't be processed: the handler panicked"), "{reason}");
 }
 
 #[test]
@@ -50,8 +53,10 @@ fn a_message_that_would_send_too_much_is_set_aside() {
     assert!(outputs[0].contains("longer than topic done takes"), "{outputs:?}");
     bench.claim_again(0);
     let outputs = bench.receive(&long);
-    assert!(outputs[0].starts_with("set aside in/0: a message of"), "{outputs:?}");
+    assert_eq!(outputs, ["append"]);
     assert_eq!(bench.entry(0).positions, Positions::from([("in".to_owned(), 1)]));
+    let reason = bench.land_set_aside().unwrap();
+    assert!(reason.starts_with("in/0: set aside, since it can't be processed: a message of"), "{reason}");
 }
 
 #[test]
@@ -151,7 +156,19 @@ fn damaged_offsets_become_a_dead_letter_and_are_passed_durably() {
     bench.next.insert("in", 5);
     assert_eq!(bench.receive("a +"), [""; 0], "offset 5 is passed");
     bench.next.insert("in", 7);
-    bench.land();
+    let reason = bench.land_set_aside();
+    assert_eq!(reason.as_deref(), Some("in/6: offsets 0 to 6 can't be read: bad compression"), "once it is durable");
     assert_eq!(bench.receive("a +"), ["append"]);
     assert_eq!(bench.entry(0).entities[0].key, "a");
+}
+
+#[test]
+fn damaged_offsets_without_a_dead_letter_are_reported_with_the_next_entry() {
+    let mut bench = Bench::owner();
+    let message = bench.message_on("shared", "");
+    let damage = Damage { first: 0, last: 0, problem: "bad compression".to_owned() };
+    assert_eq!(bench.input(Input::Damaged(message, damage)), [""; 0]);
+    assert_eq!(bench.input(Input::Idle), ["append"]);
+    let reason = bench.land_set_aside();
+    assert_eq!(reason.as_deref(), Some("shared/0: offset 0 can't be read: bad compression"));
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use journal::record::RawOutbox;
-use journal::{Entity, Key, LastMessages, Positions, Reader, Record, Verdict};
+use journal::{Entity, Key, Record, Replay};
 use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 use vocabulary::blob::Json;
@@ -70,12 +70,10 @@ impl Applied {
 /// The writer's state of one partition.
 #[derive(Debug, Default)]
 struct PartitionProgress {
-    reader: Reader,
+    replay: Replay,
     nonce: Option<Uuid>,
     next_offset: i64,
     delivered: i64,
-    positions: Positions,
-    last: LastMessages,
     /// Outboxes of this batch, not yet in the file.
     outboxes: BTreeMap<i64, Json>,
     touched: bool,
@@ -109,13 +107,16 @@ impl<R: Rows> Writer<R> {
                 [identity.partition],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )?;
-            let progress = PartitionProgress {
+            let replay = Replay {
                 reader: identity.reader,
+                positions: serde_json::from_str(&positions)?,
+                last: serde_json::from_str(&last)?,
+            };
+            let progress = PartitionProgress {
+                replay,
                 nonce: identity.claim.map(|(_, nonce)| nonce),
                 next_offset: identity.next_offset,
                 delivered,
-                positions: serde_json::from_str(&positions)?,
-                last: serde_json::from_str(&last)?,
                 ..PartitionProgress::default()
             };
             applied.set(identity.partition, identity.next_offset);
@@ -192,32 +193,18 @@ impl<R: Rows> Writer<R> {
         }
         progress.next_offset = offset.saturating_add(1);
         progress.touched = true;
-        let Some(record) = record else {
-            self.applied.void.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        match (progress.reader.judge(offset, record.head()), record) {
-            (Verdict::Valid, Record::Entry(entry)) => {
+        let valid = record.and_then(|mut record| progress.replay.apply(offset, &mut record).then_some(record));
+        match valid {
+            Some(Record::Entry(entry)) => {
                 for write in entry.entities {
                     pending.insert((partition, write.key), (write.state, at));
                 }
-                progress.positions.extend(entry.positions);
-                progress.last.extend(entry.last);
                 progress.delivered = progress.delivered.max(entry.delivered);
                 progress.outboxes.extend(entry.outbox.map(|outbox| (offset, outbox)));
             }
-            (Verdict::Claim, Record::Claim(claim)) => progress.nonce = Some(claim.nonce),
-            (Verdict::Acceptance, Record::Acceptance(acceptance)) => {
-                if !acceptance.apply(&mut progress.positions, &mut progress.last) {
-                    self.applied.void.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-            (
-                Verdict::Valid | Verdict::Claim | Verdict::Void | Verdict::Acceptance,
-                Record::Claim(_) | Record::Entry(_) | Record::Acceptance(_),
-            ) => {
-                self.applied.void.fetch_add(1, Ordering::Relaxed);
-            }
+            Some(Record::Claim(claim)) => progress.nonce = Some(claim.nonce),
+            Some(Record::Acceptance(_)) => {}
+            None => drop(self.applied.void.fetch_add(1, Ordering::Relaxed)),
         }
     }
 }
@@ -267,12 +254,12 @@ fn write_progress(tx: &Transaction<'_>, partition: i32, progress: &mut Partition
     .execute((
         partition,
         progress.next_offset,
-        progress.reader.claim,
+        progress.replay.reader.claim,
         progress.nonce.map(|n| n.to_string()),
-        progress.reader.next_seq.cast_signed(),
+        progress.replay.reader.next_seq.cast_signed(),
         progress.delivered,
-        serde_json::to_string(&progress.positions)?,
-        serde_json::to_string(&progress.last)?,
+        serde_json::to_string(&progress.replay.positions)?,
+        serde_json::to_string(&progress.replay.last)?,
     ))?;
     Ok(())
 }

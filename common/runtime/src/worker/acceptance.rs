@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use journal::{Acceptance, Failure, Reader, Record, TopicRange, Verdict, position_key, split_position_key};
+use journal::{Acceptance, Failure, Record, Replay, TopicRange, position_key, split_position_key};
 use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::Consumer as _;
@@ -98,7 +98,7 @@ pub fn accept(config: &Config, journal: &str, request: &AcceptanceRequest) -> an
         bail!("there is no partition {partition}");
     }
     let worker = partition.rem_euclid(config.partitions);
-    let key = position_key(topic, partition, config.partitions);
+    let key = position_key(topic, partition, config.partitions).into_owned();
     let source = Source { topic: topic.clone(), partition, key: key.clone() };
     let read = journaled(config, journal, worker)?;
     let Some(from) = read.positions.get(&key).copied() else {
@@ -129,39 +129,26 @@ fn journaled(config: &Config, journal: &str, partition: i32) -> anyhow::Result<C
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(journal, partition, Offset::Offset(begins))?;
     consumer.assign(&list)?;
-    let mut reader = Reader::default();
-    let mut read = Continued::default();
+    let mut replay = Replay::default();
     let mut answered = Instant::now();
     while answered.elapsed() < PATIENCE {
         match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => {
                 answered = Instant::now();
-                apply(&mut reader, &mut read, message.offset(), message.payload().unwrap_or_default());
+                if let Ok(mut record) = Record::read(message.payload().unwrap_or_default()) {
+                    replay.apply(message.offset(), &mut record);
+                }
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(read),
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                let Replay { positions, last, .. } = replay;
+                return Ok(Continued { positions, last });
+            }
             Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
             Some(Err(error)) => return Err(error).with_context(|| format!("{journal}-{partition} can't be read")),
         }
     }
     bail!("{journal}-{partition} can't be read: the broker did not answer in time")
-}
-
-fn apply(reader: &mut Reader, read: &mut Continued, offset: i64, bytes: &[u8]) {
-    let Ok(record) = Record::read(bytes) else { return };
-    match (reader.judge(offset, record.head()), record) {
-        (Verdict::Valid, Record::Entry(entry)) => {
-            read.positions.extend(entry.positions);
-            read.last.extend(entry.last);
-        }
-        (Verdict::Acceptance, Record::Acceptance(acceptance)) => {
-            acceptance.apply(&mut read.positions, &mut read.last);
-        }
-        (
-            Verdict::Valid | Verdict::Void | Verdict::Claim | Verdict::Acceptance,
-            Record::Claim(_) | Record::Entry(_) | Record::Acceptance(_),
-        ) => {}
-    }
 }
 
 /// Keeps the result of the one append.

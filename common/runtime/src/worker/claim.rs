@@ -51,7 +51,7 @@ impl<A: Executor<SideEffect: Send + Sync + 'static>, E: Send + 'static> ClaimRes
     ) -> Result<(), Failure> {
         let (to, messages) = bounded(HANDED_OVER);
         let from = Continued { positions: positions.clone(), last: self.last.clone() };
-        let reader = Inputs::start(&shared.config, &self.sources, partition, from, to, shared.status.clone());
+        let reader = Inputs::start(&shared.config, &self.sources, partition, from, to, &shared.status);
         let reader = reader.map_err(|error| Failure::Load(format!("the inputs can't be read: {error:#}")))?;
         self.inputs = Some(ClaimInputs { _reader: reader, messages });
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use journal::{Failure, LastMessage, position_key};
+use journal::{Failure, LastMessage, position_key, set_of_partition};
 use rdkafka::consumer::BaseConsumer;
 
 use super::client::{self, ClientLog};
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct InputProgress {
     pub(super) config: Config,
     pub(super) read: Continued,
-    sources: Vec<Source>,
+    pub(super) sources: Vec<Source>,
     /// The time of the last message, check or failed lookup, until the ends were looked up.
     received: Option<Instant>,
     verified: Instant,
@@ -39,13 +39,13 @@ impl InputProgress {
         let message = &received.message;
         let next = message.offset.saturating_add(1);
         let key = position_key(&message.topic, message.partition, self.config.partitions);
-        self.read.positions.insert(key.clone(), next);
+        set_of_partition(&mut self.read.positions, &key, next);
         self.received = Some(Instant::now());
         if received.damage.is_some() {
             return;
         }
         let last = LastMessage { offset: message.offset, at: message.timestamp.0 };
-        self.read.last.insert(key, last);
+        set_of_partition(&mut self.read.last, &key, last);
     }
 
     /// Checks from time to time that the topics are the ones that were read.

@@ -49,20 +49,16 @@ impl Inputs {
         partition: i32,
         from: Continued,
         to: Sender<Input<E>>,
-        status: Arc<Status>,
+        status: &Arc<Status>,
     ) -> anyhow::Result<Self> {
         let mut reader = Reader::new(client::consumer(config), "inputs")?;
         let next = |source: &Source| from.positions.get(&source.key).copied();
         reader.assign(sources.iter().map(|source| (source.topic.as_str(), source.partition, next(source))))?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let own_status = status.clone();
-        let own_config = config.clone();
-        let own_sources = sources.to_vec();
-        let explain = move |error: &anyhow::Error| explain(&own_config, &own_sources, error);
         let mut progress = InputProgress::new(config.clone(), sources.to_vec(), from);
-        let body = move || read(reader, &mut progress, &to, &stopped, &own_status, explain);
-        let thread = spawn(&status, &format!("inputs-{partition}"), body)?;
+        let body = move || read(reader, &mut progress, &to, &stopped);
+        let thread = spawn(status, &format!("inputs-{partition}"), body)?;
         Ok(Self { stop, thread: Some(thread) })
     }
 }
@@ -75,20 +71,13 @@ impl Drop for Inputs {
     }
 }
 
-fn read<E>(
-    mut reader: Reader,
-    progress: &mut InputProgress,
-    to: &Sender<Input<E>>,
-    stop: &AtomicBool,
-    status: &Status,
-    explain: impl Fn(&anyhow::Error) -> String,
-) {
+fn read<E>(mut reader: Reader, progress: &mut InputProgress, to: &Sender<Input<E>>, stop: &AtomicBool) {
     while !stop.load(Ordering::SeqCst) {
         let inputs = match reader.poll() {
             Polled::Nothing | Polled::End => idle(reader.requests(), progress),
             Polled::Received(received) => {
                 // The claim is over.
-                let Ok(()) = to.send(received_input(*received, progress, status)) else { return };
+                let Ok(()) = to.send(received_input(*received, progress)) else { return };
                 continue;
             }
             // The next claim finds out which position is gone.
@@ -96,7 +85,7 @@ fn read<E>(
                 vec![Input::Failed(Failure::Load(format!("an input can't be read on: {error}")))]
             }
             Polled::Failed(error) => {
-                vec![Input::Failed(Failure::Load(format!("the inputs can't be read: {}", explain(&error))))]
+                vec![Input::Failed(Failure::Load(format!("the inputs can't be read: {}", explain(progress, &error))))]
             }
         };
         for input in inputs {
@@ -109,21 +98,18 @@ fn read<E>(
     }
 }
 
-fn received_input<E>(received: Received, progress: &mut InputProgress, status: &Status) -> Input<E> {
+fn received_input<E>(received: Received, progress: &mut InputProgress) -> Input<E> {
     progress.received(&received);
     let Received { message, damage } = received;
     match damage {
         None => Input::Message(message),
-        Some(damage) => {
-            tracing::error!(topic = &*message.topic, partition = message.partition, "message set aside: {damage}");
-            status.set_aside();
-            Input::Damaged(message, damage)
-        }
+        Some(damage) => Input::Damaged(message, damage),
     }
 }
 
 /// The reason of an error; of a missing ACL, the topics that it is needed for.
-fn explain(config: &Config, sources: &[Source], error: &anyhow::Error) -> String {
+fn explain(progress: &InputProgress, error: &anyhow::Error) -> String {
+    let InputProgress { config, sources, .. } = progress;
     access::explain(config, error, || {
         let partitions = sources.iter().map(|source| (source.topic.as_str(), source.partition));
         let mut denied = access::unreadable(config, partitions);

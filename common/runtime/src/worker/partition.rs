@@ -221,7 +221,8 @@ where
             }
             (Output::Declined(ticket), _) => drop(self.direct.remove(&ticket)),
             (Output::SetAside { topic, offset, reason }, _) => {
-                tracing::error!(topic, partition = self.partition, offset, "message set aside: {reason}");
+                let (topic, partition) = split_position_key(&topic, self.partition);
+                tracing::error!(topic, partition, offset, "message not processed: {reason}");
                 self.shared.status.set_aside();
             }
             (Output::TimerHeld { key, reason }, _) => {

@@ -16,8 +16,11 @@ pub(super) struct Source {
 /// The partitions of a topic with `count` partitions that one of `workers` workers reads.
 pub(super) fn of_topic(topic: &str, count: i32, worker: i32, workers: i32) -> Vec<Source> {
     let own = (worker..count.max(worker.saturating_add(1))).step_by(usize::try_from(workers).unwrap_or(1).max(1));
-    let source =
-        |partition| Source { topic: topic.to_owned(), partition, key: position_key(topic, partition, workers) };
+    let source = |partition| Source {
+        topic: topic.to_owned(),
+        partition,
+        key: position_key(topic, partition, workers).into_owned(),
+    };
     own.map(source).collect()
 }
 

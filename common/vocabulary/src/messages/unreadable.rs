@@ -3,7 +3,7 @@
 use super::damage::Damage;
 
 /// Why a message can't be read.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Unreadable {
     /// No value.
     #[error("the message has no value")]
