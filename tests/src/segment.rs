@@ -20,7 +20,7 @@ pub enum Damage {
     Compression,
     /// A version of the format that does not exist.
     Magic,
-    /// The length of the first record.
+    /// The length of the first record, in a batch without compression: the client reports nothing.
     Record,
 }
 
@@ -58,7 +58,11 @@ impl Segment {
             Damage::Codec => replace(batch, at::ATTRIBUTES, &5_i16.to_be_bytes()),
             Damage::Compression => replace(batch, at::ATTRIBUTES, &4_i16.to_be_bytes()),
             Damage::Magic => replace(batch, at::MAGIC, &[9]),
-            Damage::Record => replace(batch, at::RECORDS, &[0xfe, 0xff, 0x7f]),
+            Damage::Record => {
+                // Without a codec the client reads the length at once.
+                replace(batch, at::ATTRIBUTES, &0_i16.to_be_bytes());
+                replace(batch, at::RECORDS, &[0xfe, 0xff, 0x7f]);
+            }
         }
         if damage != Damage::Checksum {
             seal(batch);

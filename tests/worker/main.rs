@@ -3,6 +3,7 @@
 
 mod check;
 mod cold;
+mod damage;
 mod direct;
 mod faults;
 mod harness;
@@ -39,6 +40,7 @@ tests!(
     positions::a_topic_made_anew_is_noticed,
     positions::an_expired_marker_is_no_loss,
     cold::a_cold_instance_takes_no_partition_from_a_warm_one,
+    damage::a_journal_with_a_malformed_record_ends_the_process,
 );
 
 /// The broker of this run, once a test has started it.
