@@ -19,6 +19,7 @@ crate::scenarios!(
     messages_that_are_too_large_uncompressed_are_dead_letters,
     header_names_that_are_not_utf8_make_dead_letters,
     damaged_batches_are_dead_letters,
+    damage_at_the_end_of_an_input_is_no_loss,
     a_damaged_journal_is_not_skipped,
 );
 
@@ -186,6 +187,46 @@ async fn damaged_batches_are_dead_letters(cluster: Arc<Cluster>, broker: Arc<Bro
         }
     }
     all_go_on(&cluster, &before).await
+}
+
+/// A batch at the end of each input's partition 0, with other damage each.
+async fn write_last_batches(cluster: &Cluster, kinds: &[Damage]) -> Result<Vec<(&'static str, Vec<DamagedBatch>)>> {
+    let mut written = Vec::new();
+    for (topic, damage) in INPUTS.into_iter().zip(kinds) {
+        let first = write_batch(cluster, topic, *damage)?;
+        let last = first + 2;
+        ensure!(cluster.kafka.end(topic, 0).await? == last + 1, "{topic}-0 has messages behind offset {last}");
+        written.push((topic, vec![(first, last, *damage)]));
+    }
+    Ok(written)
+}
+
+async fn damage_at_the_end_of_an_input_is_no_loss(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    const KINDS: [Damage; 5] = [Damage::Checksum, Damage::Codec, Damage::Compression, Damage::Magic, Damage::Record];
+    // The last message read is damaged afterwards.
+    let read = write_last_batches(&cluster, &KINDS).await?;
+    for (topic, batches) in &read {
+        for (_, last, _) in batches {
+            letter_of(&cluster, topic, *last).await?;
+        }
+    }
+    cluster.stop().await?;
+    damage_segments(&broker, &read)?;
+    start(&cluster).await.context("the last message read is damaged")?;
+    // The damage is read, and is the last that was.
+    cluster.stop().await?;
+    let [named @ .., _] = KINDS;
+    let unread = write_last_batches(&cluster, &named).await?;
+    damage_segments(&broker, &unread)?;
+    start(&cluster).await?;
+    for (topic, batches) in &unread {
+        for (first, _, damage) in batches {
+            letter_of(&cluster, topic, *first).await.with_context(|| format!("{damage:?}"))?;
+        }
+    }
+    cluster.stop().await?;
+    start(&cluster).await.context("the last offsets read are damaged")?;
+    all_go_on(&cluster, &pids(&cluster)?).await
 }
 
 async fn a_damaged_journal_is_not_skipped(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {

@@ -38,6 +38,7 @@ tests!(
     outputs::an_offline_output_makes_its_inputs_wait,
     positions::a_lost_position_stops_its_partition_until_an_operator_decides,
     positions::a_topic_made_anew_is_noticed,
+    positions::a_topic_made_anew_while_it_is_read_is_noticed,
     positions::an_expired_marker_is_no_loss,
     cold::a_cold_instance_takes_no_partition_from_a_warm_one,
     damage::a_journal_with_a_malformed_record_ends_the_process,

@@ -120,17 +120,42 @@ pub async fn a_topic_made_anew_is_noticed(broker: Arc<Broker>) -> Result<String>
     test.report(result)
 }
 
+pub async fn a_topic_made_anew_while_it_is_read_is_noticed(broker: Arc<Broker>) -> Result<String> {
+    let test = Positions::start(&broker, "anew-running").await?;
+    let result = made_anew_while_read(&test, &broker).await;
+    test.report(result)
+}
+
+async fn made_anew_while_read(test: &Positions, broker: &Broker) -> Result<String> {
+    make_anew(test, broker).await?;
+    continue_anew(test).await?;
+    Ok("all partitions of a topic made anew while it was read were stopped, and then read from the beginning"
+        .to_owned())
+}
+
 async fn made_anew(test: &Positions, broker: &Broker) -> Result<String> {
     test.instance.sigterm().await?;
+    make_anew(test, broker).await?;
+    test.instance.start()?;
+    continue_anew(test).await?;
+    Ok("all partitions of a topic made anew were stopped, and then read from the beginning".to_owned())
+}
+
+/// Deletes the topic, and makes it again with more messages than before: every position is within the topic again.
+async fn make_anew(test: &Positions, broker: &Broker) -> Result<()> {
     test.kafka.delete_topic(COMMANDS).await?;
     test.kafka.create_on(COMMANDS, PARTITIONS, 1).await?;
-    // More messages than before: every position is within the topic again. The old producer knows the old topic.
+    // The old producer knows the old topic.
     harness::send(harness::producer(broker)?, WAVE..3 * WAVE).await?;
     for partition in 0..PARTITIONS {
         let end = test.kafka.end(COMMANDS, partition).await?;
         ensure!(test.position(partition) <= end, "partition {partition} ends before the position");
     }
-    test.instance.start()?;
+    Ok(())
+}
+
+/// Nothing of the new topic is decided before an operator accepts the loss of the old one's messages.
+async fn continue_anew(test: &Positions) -> Result<()> {
     for partition in 0..PARTITIONS {
         test.instance.not_ready(&format!("accept-loss --topic {COMMANDS} --partition {partition} ")).await?;
     }
@@ -141,8 +166,7 @@ async fn made_anew(test: &Positions, broker: &Broker) -> Result<String> {
     }
     test.instance.ready().await?;
     test.counted(3 * WAVE).await?;
-    test.instance.sigterm().await?;
-    Ok("all partitions of a topic made anew were stopped, and then read from the beginning".to_owned())
+    test.instance.sigterm().await
 }
 
 pub async fn an_expired_marker_is_no_loss(broker: Arc<Broker>) -> Result<String> {
