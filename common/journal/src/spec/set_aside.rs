@@ -124,8 +124,8 @@ fn a_suspected_timer_whose_decision_changes_nothing_is_suspected_no_longer() {
     assert!(outputs.last().unwrap().contains("longer than topic done takes"), "{outputs:?}");
     let outputs = bench.claim_with(waking(&["calm", "wide"]));
     assert!(!outputs.iter().any(|output| output == "append"), "calm alone is decided: {outputs:?}");
-    let outputs = bench.pump(Vec::new());
-    assert!(outputs[0].starts_with("timer held wide: a message of"), "{outputs:?}");
+    let is_held = |output: &String| output.starts_with("timer held wide: a message of");
+    assert!(outputs.iter().any(is_held), "wide is decided alone: {outputs:?}");
     let outputs = bench.claim_with(waking(&["calm", "fine", "well"]));
     assert_eq!(outputs.last().map(String::as_str), Some("append"), "{outputs:?}");
     let keys: Vec<_> = bench.entry(0).entities.iter().map(|write| &*write.key).collect();
