@@ -107,8 +107,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         self.inbox.enqueue(self.partition, message, damage);
     }
 
-    /// Takes a message that was handed over without a topic. It is declined while older ones may wait in the topics,
-    /// and once a drain is requested.
+    /// Takes a message that was handed over without a topic. It is declined until the topics are read to the ends seen
+    /// at the claim, and once a drain is requested.
     pub(crate) fn enqueue_direct(&mut self, message: Message, ticket: Ticket, out: &mut Vec<Output<A>>) {
         if self.inbox.is_caught_up() && self.drain == Drain::NotRequested {
             self.inbox.enqueue_direct(message, ticket);
@@ -285,7 +285,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         let batch = match written {
             Ok(batch) => batch,
             Err(reason) => {
-                return Err(Ended { reason, batch: Some(triggers.failed(self.inbox.positions())) });
+                return Err(Ended { reason, batch: triggers.failed(self.inbox.positions()) });
             }
         };
         self.append_batch(batch, out);
@@ -293,19 +293,15 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     }
 
     /// Moves the positions behind messages whose decisions changed and sent nothing. The next entry carries them: if it
-    /// is not written, a successor reads these messages again, and decides the same. Direct ones are accepted once the
-    /// states that they were decided with are durable.
+    /// is not written, a successor reads these messages again, and decides the same. Direct messages get an entry: a
+    /// valid one proves that the decision was the owner's.
     fn progress(&mut self, decided: Decided, out: &mut Vec<Output<A>>) -> bool {
         let Decided { positions, last, set_aside, direct, triggers, .. } = decided;
         let decided_any = triggers.others > 0 || !triggers.timers.is_empty();
-        match self.in_flight.last_mut() {
-            Some(newest) => newest.direct.extend(direct),
-            None => out.extend(direct.into_iter().map(Output::Accepted)),
-        }
-        let has_progress = !positions.is_empty();
         let progress = Unwritten { positions, last, set_aside, messages: triggers.others };
-        if has_progress && self.inbox.leave_unwritten(progress) {
-            self.append_mark(out);
+        let can_wait = self.inbox.leave_unwritten(progress) && direct.is_empty();
+        if !can_wait {
+            self.append_batch(Batch { direct, ..Batch::mark() }, out);
         }
         decided_any
     }

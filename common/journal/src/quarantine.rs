@@ -3,11 +3,14 @@
 //! memory. The next claim decides one message at a time until the culprit is found, sets it aside as a dead letter, and
 //! continues. A timer is found in the same way, and its entity is no longer woken. So neither stops a partition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::entity::Key;
 use crate::error::Failure;
 use crate::record::Positions;
+
+/// The most ids of messages that are remembered.
+const MOST_IDS: usize = 1_000;
 
 /// A batch that could not be decided or appended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +21,11 @@ pub(crate) enum FailedBatch {
         source: String,
         /// Its offset.
         offset: i64,
+        /// Its id, if it has one.
+        id: Option<String>,
     },
+    /// The direct message with this id alone is the cause.
+    Direct(Option<String>),
     /// The timer of this entity alone is the cause.
     Timer(Key),
     /// The cause is among several.
@@ -37,6 +44,8 @@ pub(crate) struct Quarantine {
     suspects: Positions,
     /// Messages to be set aside, with the reason.
     isolated: BTreeMap<(String, i64), Failure>,
+    /// The ids of such messages, the newest [`MOST_IDS`]: they are also set aside when they are sent again.
+    isolated_ids: VecDeque<(String, Failure)>,
     /// The timers of these entities are decided alone.
     suspected_timers: BTreeSet<Key>,
     /// The timers of these entities are not decided.
@@ -47,9 +56,11 @@ impl Quarantine {
     /// Records why a batch ended a claim.
     pub(crate) fn record(&mut self, batch: FailedBatch, reason: &Failure) {
         match batch {
-            FailedBatch::Message { source, offset } => {
+            FailedBatch::Message { source, offset, id } => {
                 self.isolated.insert((source, offset), reason.clone());
+                self.isolate_id(id, reason);
             }
+            FailedBatch::Direct(id) => self.isolate_id(id, reason),
             FailedBatch::Timer(key) => {
                 self.suspected_timers.remove(&key);
                 self.held_timers.insert(key);
@@ -86,12 +97,26 @@ impl Quarantine {
         }
     }
 
+    fn isolate_id(&mut self, id: Option<String>, reason: &Failure) {
+        let Some(id) = id else { return };
+        if self.isolated_ids.len() >= MOST_IDS {
+            self.isolated_ids.pop_front();
+        }
+        self.isolated_ids.push_back((id, reason.clone()));
+    }
+
     /// Why the message at an offset is to be set aside; `None` for all others.
     pub(crate) fn reason(&self, source: &str, offset: i64) -> Option<&Failure> {
         if self.isolated.is_empty() {
             return None;
         }
         self.isolated.get(&(source.to_owned(), offset))
+    }
+
+    /// Why the message with this id is to be set aside; `None` for all others.
+    pub(crate) fn reason_of(&self, id: Option<&str>) -> Option<&Failure> {
+        let id = id?;
+        self.isolated_ids.iter().find(|(known, _)| known == id).map(|(_, reason)| reason)
     }
 
     /// Forgets what lies before these positions: it is decided durably.

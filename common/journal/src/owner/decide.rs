@@ -4,7 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use vocabulary::messages::{Message, Outgoing, Unreadable};
+use vocabulary::messages::{Message, Outgoing, Unreadable, header};
 use vocabulary::time::Timestamp;
 
 use super::inbox::{Inbox, Isolated, Origin, Received};
@@ -44,29 +44,30 @@ pub(super) struct Decided {
 pub(super) struct Triggers {
     /// The number of messages, and 1 for the claim.
     pub(super) others: usize,
-    /// The first of them, if it is a message of a topic.
-    only: Option<(String, i64)>,
+    /// Those that are messages of topics.
+    of_topics: usize,
+    /// The first of them, if it is a message.
+    only: Option<FailedBatch>,
     /// The entities whose timers fired.
     pub(super) timers: Vec<Key>,
 }
 
 impl Triggers {
-    /// The messages and timers among which the cause is. `positions` are those after the batch.
-    pub(super) fn failed(self, positions: &Positions) -> FailedBatch {
-        let Self { others, only, mut timers } = self;
-        if others == 1
-            && timers.is_empty()
-            && let Some((source, offset)) = only
-        {
-            return FailedBatch::Message { source, offset };
+    /// The messages and timers among which the cause is. `positions` are those after the batch. `None` for several
+    /// direct messages: their senders send them over their topics, where the cause is found.
+    pub(super) fn failed(self, positions: &Positions) -> Option<FailedBatch> {
+        let Self { others, of_topics, only, mut timers } = self;
+        if others == 1 && timers.is_empty() && only.is_some() {
+            return only;
         }
         if others == 0
             && timers.len() == 1
             && let Some(only) = timers.pop()
         {
-            return FailedBatch::Timer(only);
+            return Some(FailedBatch::Timer(only));
         }
-        FailedBatch::Several { before: positions.clone(), timers }
+        let suspects = of_topics > 0 || !timers.is_empty();
+        suspects.then(|| FailedBatch::Several { before: positions.clone(), timers })
     }
 }
 
@@ -132,7 +133,9 @@ impl<E: Entity> Decider<'_, E> {
                 bytes += size;
                 decided.triggers.others += 1;
                 match &received.origin {
-                    Origin::Direct(ticket) => decide_direct(env, &mut tx, &received.message, *ticket, &mut decided)?,
+                    Origin::Direct(ticket) => {
+                        decide_direct(env, &mut tx, &received.message, *ticket, self.quarantine, &mut decided)?;
+                    }
                     Origin::Topic | Origin::Damaged(_) => {
                         let source = self.partition.position_key(&received.message);
                         decide_received(env, &mut tx, &received, source, self.quarantine, &mut decided)?;
@@ -186,7 +189,8 @@ fn decide_received<H: Handler>(
     let Received { message, origin } = received;
     let offset = message.offset;
     let damage = if let Origin::Damaged(damage) = origin { Some(damage) } else { None };
-    if let Some(reason) = quarantine.reason(&source, offset) {
+    let id = message.header(header::ID);
+    if let Some(reason) = quarantine.reason(&source, offset).or_else(|| quarantine.reason_of(id)) {
         let reason = Unreadable::SetAside(reason.to_string());
         tx.send(env.handler.set_aside(message, &reason));
         decided.set_aside.push(Isolated { topic: source.clone().into_owned(), offset, reason });
@@ -195,10 +199,7 @@ fn decide_received<H: Handler>(
         env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
         decided.set_aside.push(Isolated { topic: source.clone().into_owned(), offset, reason });
     } else {
-        let ended = |reason| Ended {
-            reason: StepDown::Failed(reason),
-            batch: Some(FailedBatch::Message { source: source.clone().into_owned(), offset }),
-        };
+        let ended = |reason| Ended { reason: StepDown::Failed(reason), batch: Some(failed_message(message, &source)) };
         if let Err(reason) = decide_message(env, tx, message).map_err(ended)? {
             env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
         }
@@ -207,23 +208,39 @@ fn decide_received<H: Handler>(
     if damage.is_none() {
         set_of_partition(&mut decided.last, &source, LastMessage { offset, at: message.timestamp.0 });
     }
-    decided.triggers.only = (decided.triggers.others == 1).then(|| (source.into_owned(), offset));
+    decided.triggers.of_topics += 1;
+    decided.triggers.only = (decided.triggers.others == 1).then(|| failed_message(message, &source));
     Ok(())
 }
 
-/// Decides a direct message. One that can't be read is declined; if the handler panics, the claim ends, and its sender
-/// sends it over its topic. There it becomes a dead letter.
+fn failed_message(message: &Message, source: &str) -> FailedBatch {
+    FailedBatch::Message { source: source.to_owned(), offset: message.offset, id: id_of(message) }
+}
+
+fn id_of(message: &Message) -> Option<String> {
+    message.header(header::ID).map(str::to_owned)
+}
+
+/// Decides a direct message. One that can't be read is declined; if the handler panics, the claim ends. Its sender
+/// sends it over its topic, and there it becomes a dead letter.
 fn decide_direct<H: Handler>(
     env: &Env<'_, H>,
     tx: &mut Transaction<'_, H::Entity>,
     message: &Message,
     ticket: Ticket,
+    quarantine: &Quarantine,
     decided: &mut Decided,
 ) -> Result<(), Ended> {
-    match decide_message(env, tx, message).map_err(StepDown::Failed)? {
+    if quarantine.reason_of(message.header(header::ID)).is_some() {
+        decided.declined.push(ticket);
+        return Ok(());
+    }
+    let ended = |reason| Ended { reason: StepDown::Failed(reason), batch: Some(FailedBatch::Direct(id_of(message))) };
+    match decide_message(env, tx, message).map_err(ended)? {
         Ok(()) => decided.direct.push(ticket),
         Err(_) => decided.declined.push(ticket),
     }
+    decided.triggers.only = (decided.triggers.others == 1).then(|| FailedBatch::Direct(id_of(message)));
     Ok(())
 }
 

@@ -49,11 +49,6 @@ impl<A> InFlight<A> {
         self.entries.pop_front()
     }
 
-    /// The newest entry.
-    pub(super) fn last_mut(&mut self) -> Option<&mut Appended<A>> {
-        self.entries.back_mut()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -134,14 +134,14 @@ impl Inbox {
         }
     }
 
-    /// Leaves the progress of a batch that changed and sent nothing to the next entry. Returns true if that can wait no
-    /// longer: a successor would decide too many messages again.
+    /// Leaves the progress of a batch that changed and sent nothing to the next entry. Returns false if it can't wait
+    /// for one: a successor would decide too many messages again.
     pub(super) fn leave_unwritten(&mut self, progress: Unwritten) -> bool {
         self.unwritten.positions.extend(progress.positions);
         self.unwritten.last.extend(progress.last);
         self.unwritten.set_aside.extend(progress.set_aside);
         self.unwritten.messages += progress.messages;
-        self.unwritten.messages >= UNWRITTEN_MESSAGES
+        self.unwritten.messages < UNWRITTEN_MESSAGES
     }
 
     /// Returns true if progress is not yet in an entry.

@@ -1,9 +1,11 @@
 //! Messages that reach the worker without a topic.
 
+use uuid::Uuid;
+
 use super::bench::Bench;
 use crate::interface::{Input, Snapshot};
 use crate::limits::Limits;
-use crate::record::{LastMessages, Positions};
+use crate::record::{Head, LastMessages, Positions};
 
 #[test]
 fn a_direct_message_is_accepted_when_its_decision_is_durable() {
@@ -26,12 +28,15 @@ fn direct_messages_and_those_of_topics_make_one_batch_in_their_order() {
 }
 
 #[test]
-fn a_direct_message_that_changes_nothing_is_accepted_with_the_states_that_it_saw() {
+fn a_direct_message_that_changes_nothing_is_accepted_with_an_entry_of_its_own() {
     let mut bench = Bench::owner();
-    assert_eq!(bench.receive_direct(1, "a nothing"), ["accepted 1"]);
     bench.receive("a +");
-    assert_eq!(bench.receive_direct(2, "a nothing"), [""; 0], "what it saw may become void");
-    assert_eq!(bench.land(), ["send 1: a + 1", "accepted 2"]);
+    assert_eq!(bench.receive_direct(1, "a nothing"), ["append"]);
+    assert_eq!(bench.land(), ["send 1: a + 1"]);
+    assert_eq!(bench.land(), ["accepted 1"]);
+    bench.receive_direct(2, "a nothing");
+    assert_eq!(bench.read_back(Head::Claim { nonce: Uuid::max() }), ["step down: a foreign claim"]);
+    assert_eq!(bench.land(), [""; 0], "a former owner may not have seen what it is about");
 }
 
 #[test]
@@ -47,7 +52,7 @@ fn a_direct_message_is_declined_by_a_worker_that_does_not_own_or_drains() {
 }
 
 #[test]
-fn a_direct_message_is_declined_while_older_ones_may_wait_in_a_topic() {
+fn a_direct_message_is_declined_until_the_ends_seen_at_the_claim_are_reached() {
     let ends = Positions::from([("in".to_owned(), 1)]);
     let (mut bench, _) = Bench::owner_of(Snapshot { ends, ..Snapshot::default() }, Limits::default());
     assert_eq!(bench.receive_direct(1, "a +"), ["declined 1"]);
@@ -72,5 +77,32 @@ fn a_direct_message_at_which_the_handler_panics_ends_the_claim_and_is_not_set_as
     let outputs = bench.receive_direct(1, "a panic");
     assert!(outputs[0].starts_with("step down: the handler panicked"), "{outputs:?}");
     bench.claim_again(1);
-    assert_eq!(bench.receive("a +"), ["append"], "no message of a topic is suspected");
+    assert_eq!(bench.receive_all(&["a +", "a +"]), ["append"], "no message of a topic is suspected");
+}
+
+#[test]
+fn a_direct_message_that_ended_a_claim_is_declined_and_set_aside_when_its_topic_brings_it() {
+    let mut bench = Bench::owner();
+    let mut poison = bench.message_on("in", "a panic");
+    poison.headers.push("ce_id", "poison");
+    bench.input(Input::Direct { message: poison.clone(), ticket: 1 });
+    bench.claim_again(0);
+    assert_eq!(bench.input(Input::Direct { message: poison.clone(), ticket: 2 }), ["declined 2"]);
+    assert_eq!(bench.input(Input::Message(poison.clone())), ["append"]);
+    assert_eq!(bench.entry(0).outbox[0].topic, "in.dlq");
+    bench.land();
+    poison.offset = 1;
+    assert_eq!(bench.input(Input::Message(poison)), ["append"], "sent again, it is set aside at once");
+    assert_eq!(bench.entry(0).outbox[0].topic, "in.dlq");
+}
+
+#[test]
+fn a_direct_message_whose_record_is_too_long_is_declined_when_it_comes_again() {
+    let mut bench = Bench::with(Limits { record_bytes: 20_000, gather: 1, ..Limits::default() });
+    let mut long = bench.message_on("in", &format!("a {}", "x".repeat(40_000)));
+    long.headers.push("ce_id", "long");
+    let outputs = bench.input(Input::Direct { message: long.clone(), ticket: 1 });
+    assert!(outputs[0].starts_with("step down: a record of"), "{outputs:?}");
+    bench.claim_again(0);
+    assert_eq!(bench.input(Input::Direct { message: long, ticket: 2 }), ["declined 2"]);
 }

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// How long an acknowledged record may take to be read back, while the journal can be read and no other record comes.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// How long an append usually takes at most.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// After so many claims in a row whose records were not read back, the reader itself is stuck.
 const HOPELESS: u32 = 3;
 
@@ -16,6 +19,8 @@ pub(super) struct ReadBackWatch {
     acknowledged: u64,
     /// The awaited append, and since when nothing was read.
     awaited: Option<(u64, Instant)>,
+    /// The oldest append that was not read back, acknowledged or not, and since when it is the oldest.
+    appended: Option<(u64, Instant)>,
     /// Claims in a row that ended because a record was not read back.
     failures: u32,
 }
@@ -25,6 +30,7 @@ impl ReadBackWatch {
     pub(super) fn begin(&mut self) {
         self.acknowledged = 0;
         self.awaited = None;
+        self.appended = None;
     }
 
     /// The broker has stored the next append.
@@ -58,6 +64,18 @@ impl ReadBackWatch {
         }
     }
 
+    /// Returns true if the append with the number `awaited` has been awaited for more than a moment.
+    pub(super) fn waits_for_long(&mut self, awaited: Option<u64>, now: Instant) -> bool {
+        match (awaited, self.appended) {
+            (None, _) => self.appended = None,
+            (Some(number), Some((known, since))) if known == number => {
+                return now.saturating_duration_since(since) > MOMENT;
+            }
+            (Some(number), _) => self.appended = Some((number, now)),
+        }
+        false
+    }
+
     /// Counts a claim that ended because a record was not read back. Returns true if claiming again is of no use.
     pub(super) fn is_hopeless(&mut self) -> bool {
         self.failures += 1;
@@ -87,6 +105,18 @@ mod tests {
         watch.acknowledged();
         assert!(!watch.is_overdue(Some(1), true, late + 2 * LIMIT), "the next one");
         assert!(!watch.is_overdue(None, true, late + 4 * LIMIT));
+    }
+
+    #[test]
+    fn an_append_that_takes_long_is_noticed() {
+        let mut watch = ReadBackWatch::default();
+        let begin = Instant::now();
+        let later = begin + 2 * MOMENT;
+        assert!(!watch.waits_for_long(Some(3), begin));
+        assert!(watch.waits_for_long(Some(3), later));
+        assert!(!watch.waits_for_long(Some(4), later), "another one");
+        assert!(!watch.waits_for_long(None, later + 2 * MOMENT));
+        assert!(!watch.waits_for_long(Some(4), later + 2 * MOMENT), "time counts from here on");
     }
 
     #[test]
