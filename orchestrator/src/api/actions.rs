@@ -1,4 +1,4 @@
-//! An operator's action on a saga: sent as a message on `saga-commands`, and answered when the view shows its result.
+//! An operator's action on a saga: sent as a command, and answered when the view shows its result.
 
 use std::time::Duration;
 

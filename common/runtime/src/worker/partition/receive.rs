@@ -31,6 +31,7 @@ where
     /// Waits for an event and takes all that are there; returns false when the instance ends.
     pub(super) fn receive(&mut self) -> bool {
         self.oldest_read_back = None;
+        let mut direct = Vec::new();
         let first = self.wait();
         let stalled = self.round.elapsed() > self.shared.config.session_timeout;
         self.round = Instant::now();
@@ -40,7 +41,7 @@ where
         self.drain_reports();
         match first {
             Some(Event::Stop) => return false,
-            Some(event) => self.take(event),
+            Some(event) => self.take(event, &mut direct),
             None if self.core.queued() == 0 => self.input(Input::Idle),
             None => {}
         }
@@ -48,13 +49,14 @@ where
             if matches!(event, Event::Stop) {
                 return false;
             }
-            self.take(event);
+            self.take(event, &mut direct);
         }
         let is_reading = self.shared.status.is_reading();
         if self.read_back.is_overdue(self.core.awaited(), is_reading, self.round) {
             self.input(Input::Failed(Failure::NotReadBack));
         }
         self.take_messages();
+        direct.into_iter().for_each(|message| self.take_direct(message));
         true
     }
 
@@ -123,25 +125,28 @@ where
 
     fn take_received(&mut self, input: Input<H::Entity>) {
         if let Input::Message(message) = &input {
-            log(message);
+            log(message, Some(message.offset));
         }
         self.input(input);
     }
 
-    /// Takes a message that comes from no topic, unless deciding is behind: its topic can wait longer.
+    /// Takes a message that comes from no topic. It is declined while messages of topics wait, which came before it,
+    /// and while nothing can be appended: its topic keeps it longer than its sender waits.
     fn take_direct(&mut self, direct: DirectMessage) {
-        if !self.has_room() || self.core.is_blocked() {
+        let is_behind = self.messages().is_some_and(|messages| !messages.is_empty()) || !self.has_room();
+        let is_stuck = self.core.is_blocked() || self.read_back.waits_for_long(self.core.awaited(), self.round);
+        if is_behind || is_stuck {
             return;
         }
         let DirectMessage { message, accepted } = direct;
-        log(&message);
+        log(&message, None);
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.direct.insert(ticket, accepted);
         self.input(Input::Direct { message, ticket });
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: Event, direct: &mut Vec<DirectMessage>) {
         match event {
             Event::Assigned => {
                 // Revoked and assigned again while this thread was busy: the old claim is over.
@@ -165,7 +170,7 @@ where
                     self.lifecycle.progressed();
                 }
             }
-            Event::Direct(direct) => self.take_direct(*direct),
+            Event::Direct(message) => direct.push(*message),
             Event::Stop => {}
         }
     }
@@ -180,13 +185,15 @@ where
     }
 }
 
-fn log(message: &Message) {
+/// Logs a message to be decided; one that comes from no topic has no offset.
+fn log(message: &Message, offset: Option<i64>) {
     tracing::info!(
         order_id = message.header(header::SUBJECT),
         saga_id = message.header(header::SAGA_ID),
         message = message.kind(),
         topic = &*message.topic,
-        offset = message.offset,
+        offset,
+        direct = offset.is_none().then_some(true),
         "deciding"
     );
 }
