@@ -10,7 +10,7 @@ use crate::entity::approval::MOST_APPROVALS;
 use crate::entity::{Payment, Price, Terms, key};
 use crate::messages::{
     CapturePayment, Command, OperatorAction, OperatorCommand, PaymentResult, ProviderAnswered, ProviderEvent,
-    RefundPart, RefundPayment, RequestPayment, Verdict,
+    RefundPart, RefundPayment, RequestPayment,
 };
 use crate::provider::call::{ProviderCall, ProviderKind};
 use crate::rules::partial::{NOT_PAID, PartialRefundRequest, Requester};
@@ -118,11 +118,11 @@ impl Payments {
             return Ok(());
         }
         let key = key(result.order_id);
-        let provider = tx.get(&key).map_or(self.provider, |payment| payment.provider.kind);
+        let known = tx.get(&key);
+        let provider = known.map_or(self.provider, |payment| payment.provider.kind);
         match self.standing(message, provider) {
             Standing::Result => {
-                let is_full = tx.get(&key).is_some_and(|payment| payment.approvals.is_full());
-                if is_full && result.status == Verdict::Approved {
+                if known.is_some_and(|payment| payment.exceeds_approvals(&result, &message.id())) {
                     let limit = format!("has {MOST_APPROVALS} approvals: none is taken before they are refunded");
                     return Err(Unreadable::Malformed(format!("payment of {order} {limit}")));
                 }

@@ -30,6 +30,11 @@ pub struct Approval {
 }
 
 impl Approval {
+    /// An approval that is not refunded.
+    pub fn new(message: String, payment_id: Option<String>, at: Option<Timestamp>) -> Self {
+        Self { message, payment_id, reference: None, at, refunded_at: None }
+    }
+
     /// Returns true if it is about the same payment as `known`, or is the same message. One without a payment id is
     /// about the payment with the order's own id; after another approval it only repeats that one.
     pub fn repeats(&self, known: &Self, own_id: &str) -> bool {
@@ -50,9 +55,9 @@ pub struct Approvals {
 }
 
 impl Approvals {
-    /// Returns true if no further approval can be added.
+    /// Returns true if no further approval is taken before one is refunded.
     pub fn is_full(&self) -> bool {
-        self.list.len() >= MOST_APPROVALS
+        self.list.len().saturating_sub(self.refunded) >= MOST_APPROVALS
     }
 
     /// Returns true if this approval was received before. `own_id` is the payment's own id.

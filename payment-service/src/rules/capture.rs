@@ -91,13 +91,7 @@ impl Payment {
             self.history.note_unchanged(now, format!("capture {call} was made, but is not awaited: nothing changes"));
             return None;
         }
-        self.add_approval(Approval {
-            message: format!("capture/{call}"),
-            payment_id: Some(self.id()),
-            reference: None,
-            at: Some(now),
-            refunded_at: None,
-        });
+        self.add_approval(Approval::new(format!("capture/{call}"), Some(self.id()), Some(now)));
         self.set_status(Status::Approved, now, "captured");
         self.reply_to_waiting(&self.captured_reply(), now)
     }

@@ -199,7 +199,7 @@ impl Payment {
     }
 
     /// Returns true if the approval repeats one that was received before.
-    fn is_known(&self, approval: &Approval) -> bool {
+    pub(super) fn is_known(&self, approval: &Approval) -> bool {
         let own_id = self.id();
         self.approvals.contains(approval, &own_id)
             || self.surplus.0.iter().any(|charge| approval.repeats(&charge.approval, &own_id))

@@ -77,8 +77,8 @@ fn largest_payment() -> Payment {
         },
         capture: CaptureState { amount_minor: Some(i64::MIN), calls: u32::MAX },
         approvals: Approvals {
-            // The capture of an authorized payment adds one to a full list.
-            list: vec![approval.clone(); MOST_APPROVALS + 1],
+            // Those that are not refunded, the first one, and one that the capture of an authorized payment adds.
+            list: vec![approval.clone(); MOST_APPROVALS + 2],
             refunded: usize::MAX,
             refund_calls: u32::MAX,
         },
@@ -134,6 +134,44 @@ fn the_approvals_are_bounded_and_one_too_many_is_a_dead_letter() {
     assert_eq!((sent.len(), &*sent[0].topic), (1, "payment-results.dlq"));
     assert!(sent[0].headers.get("__streams.errors.message").unwrap().contains("200 approvals"));
     assert_eq!(*fixture.payment(), before);
+    assert_eq!(fixture.result_of("p7", "approved"), []);
+    assert_eq!(fixture.payment().approvals, before.approvals);
+}
+
+#[test]
+fn refunded_approvals_make_room_for_further_ones() {
+    for in_parts in [false, true] {
+        let mut fixture = if in_parts { Fixture::approved() } else { Fixture::pending() };
+        if in_parts {
+            fixture.refund_part("part", Some(1));
+            fixture.part_answered("part", 1, "refunded");
+            fixture.refund(1);
+        } else {
+            fixture.result("declined");
+        }
+        let mut number = 0;
+        let mut fill = |fixture: &mut Fixture| {
+            while !fixture.payment().approvals.is_full() {
+                assert_eq!(fixture.result_of(&format!("n{number}"), "approved"), [], "{number}");
+                number += 1;
+                assert!(fixture.payment().approvals.list.len() <= MOST_APPROVALS + 1);
+            }
+            assert_eq!(&*fixture.result_of("one more", "approved")[0].topic, "payment-results.dlq");
+        };
+        let refund = |fixture: &mut Fixture| {
+            let call = fixture.payment().approvals.refund_calls;
+            fixture.provider_answered("refund", call, "refunded");
+        };
+        fill(&mut fixture);
+        refund(&mut fixture);
+        fill(&mut fixture);
+        while fixture.status() == "refunding" {
+            refund(&mut fixture);
+        }
+        assert_eq!(fixture.status(), "refunded");
+        fill(&mut fixture);
+        assert_eq!(fixture.status(), "refunding");
+    }
 }
 
 #[test]
