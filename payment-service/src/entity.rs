@@ -239,6 +239,12 @@ impl Payment {
         self.history.note(now, what);
     }
 
+    /// Records an event that changes nothing in this state. A repetition is counted in its first entry.
+    pub(crate) fn note_without_effect(&mut self, what: &str, now: Timestamp) {
+        let status = self.status.name();
+        self.history.note_unchanged(now, format!("{what}, when it was {status}: nothing changes"));
+    }
+
     /// Records an approval. The first one stays if it was refunded in parts.
     pub(crate) fn add_approval(&mut self, approval: Approval) {
         let keep_first = !self.partial_refunds.list.is_empty();

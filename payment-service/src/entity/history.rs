@@ -35,7 +35,7 @@ impl History {
     /// Adds an event.
     pub fn note(&mut self, at: Timestamp, what: impl Into<Cow<'static, str>>) {
         if self.0.len() >= KEPT_EVENTS {
-            self.drop_event(self.least_unchanged().unwrap_or(1));
+            self.0.remove(self.least_unchanged().unwrap_or(1));
         }
         self.0.push(Event { at, what: what.into(), unchanged: false, repeats: 0, last: None });
     }
@@ -51,7 +51,7 @@ impl History {
         }
         if self.0.len() >= KEPT_EVENTS {
             let Some(least) = self.least_unchanged() else { return };
-            self.drop_event(least);
+            self.0.remove(least);
         }
         self.0.push(Event { at, what, unchanged: true, repeats: 0, last: None });
     }
@@ -60,12 +60,6 @@ impl History {
     fn least_unchanged(&self) -> Option<usize> {
         let unchanged = self.0.iter().enumerate().skip(1).filter(|(_, event)| event.unchanged);
         unchanged.min_by_key(|(_, event)| event.repeats).map(|(index, _)| index)
-    }
-
-    fn drop_event(&mut self, index: usize) {
-        if index < self.0.len() {
-            self.0.remove(index);
-        }
     }
 
     /// The latest event.

@@ -35,7 +35,7 @@ impl Payment {
             Status::Authorized => {
                 self.hints.due = None;
                 self.ask_again(Duration::ZERO, now);
-                self.history.note(now, "authorized again: nothing changes");
+                self.note_without_effect("authorized", now);
                 None
             }
             Status::Unrequested { .. }
@@ -43,8 +43,7 @@ impl Payment {
             | Status::Approved
             | Status::Refunding { .. }
             | Status::Refunded => {
-                let status = self.status.name();
-                self.history.note_unchanged(now, format!("authorized, when it was {status}: nothing changes"));
+                self.note_without_effect("authorized", now);
                 None
             }
         }

@@ -14,9 +14,8 @@ use crate::text::cut;
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Payment {
-    /// A message reports a result that only the provider can confirm. `source` is a noun phrase for the history.
+    /// A message reports a result that only the provider can confirm. `source` is a short noun phrase for the history.
     pub fn hinted(&mut self, source: &str, now: Timestamp) {
-        let source = cut(source);
         match self.status {
             Status::Pending { .. } | Status::Authorized => {
                 self.ask_provider(now);
@@ -42,8 +41,7 @@ impl Payment {
             | Status::Cancelled
             | Status::Refunding { .. }
             | Status::Refunded => {
-                let status = self.status.name();
-                self.history.note_unchanged(now, format!("{source}, when it was {status}: nothing changes"));
+                self.note_without_effect(source, now);
             }
         }
     }

@@ -232,8 +232,7 @@ impl Payment {
             | Status::Cancelled
             | Status::Refunding { .. }
             | Status::Refunded => {
-                let status = self.status.name();
-                self.history.note_unchanged(now, format!("{what}, when it was {status}: nothing changes"));
+                self.note_without_effect(&what, now);
                 None
             }
         }

@@ -32,6 +32,34 @@ fn a_recorded_reason_is_bounded() {
 }
 
 #[test]
+fn a_result_without_effect_is_counted_in_one_entry_of_the_history() {
+    let authorized = {
+        let mut fixture = Fixture::pending();
+        fixture.result("authorized");
+        fixture
+    };
+    let declined = || {
+        let mut fixture = Fixture::pending();
+        fixture.result("declined");
+        fixture
+    };
+    for (mut fixture, result) in [
+        (authorized, "authorized"),
+        (Fixture::approved(), "authorized"),
+        (Fixture::approved(), "declined"),
+        (declined(), "declined"),
+    ] {
+        let before = fixture.payment().history.0.len();
+        for _ in 0..100 {
+            assert_eq!(fixture.result(result), []);
+        }
+        let history = &fixture.payment().history.0;
+        assert_eq!((history.len(), history[before].repeats), (before + 1, 99), "{result}: {history:?}");
+        assert_eq!(history[before].what, format!("{result}, when it was {}: nothing changes", fixture.status()));
+    }
+}
+
+#[test]
 fn garbage_goes_to_the_dead_letters_unchanged() {
     let mut fixture = Fixture::pending();
     let before = fixture.payment().clone();
