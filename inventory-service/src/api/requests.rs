@@ -46,7 +46,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> Result<RequestId, Problem> {
 
 /// The author of a request: the authenticated caller, or the one that the body names.
 pub(super) fn author(caller: &Caller, given: Option<String>) -> String {
-    caller.name().map(str::to_owned).or(given).unwrap_or_default()
+    caller.author().or(given).unwrap_or_default()
 }
 
 /// The problem with invalid texts, given as pairs of JSON pointer and text; `None` if all are valid.
@@ -115,6 +115,8 @@ mod tests {
         let given = || Some("rui".to_owned());
         assert_eq!(author(&Caller::operator("ana"), given()), "ana");
         assert_eq!(author(&Caller::operator("ana"), None), "ana");
+        let long = author(&Caller::operator(&"\n".repeat(300).replacen('\n', "a", 1)), None);
+        assert!(check_texts(&[("/by", &long)]).is_none(), "an authenticated name is never refused");
         assert_eq!(author(&Caller::anyone(), given()), "rui");
         assert!(check_texts(&[("/by", &author(&Caller::anyone(), None))]).is_some(), "a name is required");
     }

@@ -18,13 +18,11 @@ use super::lookup;
 use super::request::{OrderRequest, reason};
 use crate::messages::{RETURN, RequestReturn};
 use crate::order::Order;
-use crate::order::parts::{Pieces, Return, ReturnStatus};
+use crate::order::bounds::is_refused_at_once;
+use crate::order::parts::{Pieces, Return};
 use crate::rules::returnable::{NotReturnable, all_left, refund_for};
 use crate::rules::returns::merged;
 use crate::settings::Settings;
-
-/// The most characters that are kept of a caller's name.
-const LONGEST_NAME: usize = 200;
 
 /// The body of `POST /orders/{id}/returns`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -100,7 +98,7 @@ pub(super) async fn request_return(
         refund_for(&order, &items, Timestamp::now(), settings.returns.window).map_err(|why| conflict(&why))?;
         let why = reason(body.reason, settings.orders.max_text)?;
         tracing::info!(order_id = %id, %return_id, "a customer requests a return");
-        let by = caller.name().map(|name| name.chars().take(LONGEST_NAME).collect());
+        let by = caller.author();
         let value = RequestReturn { return_id, order_id: id, items: merged(items), why, by };
         let request = OrderRequest { order_id: id, headers: &headers, kind: RETURN, value: &value };
         let sent = request.send(&context, move |order| find(order, return_id).is_some()).await;
@@ -115,8 +113,7 @@ fn find(order: &Order, id: Uuid) -> Option<&Return> {
 
 /// 202, or 409 if the return was refused as soon as it was recorded: another return of the same items came first.
 fn respond(order: &Order, id: Uuid) -> Result<Response, Problem> {
-    let at_once = |known: &&Return| known.status == ReturnStatus::Refused && known.ended_at == Some(known.requested_at);
-    if let Some(refused) = find(order, id).filter(at_once) {
+    if let Some(refused) = find(order, id).filter(|known| is_refused_at_once(known)) {
         let code = refused.outcome_reason.clone().unwrap_or_default();
         return Err(Problem::conflict("The items cannot be returned: see code.").with("code", code));
     }

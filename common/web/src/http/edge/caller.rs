@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 use crate::http::problem::Problem;
 
+/// The most characters of an author.
+const LONGEST_AUTHOR: usize = 200;
+
 /// What a path requires of its caller if authentication is on (`Program::access`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -112,6 +115,12 @@ impl Caller {
         (!self.name.is_empty()).then_some(&*self.name)
     }
 
+    /// The authenticated name, as it is recorded with a change: one line of at most 200 characters.
+    pub fn author(&self) -> Option<String> {
+        let in_one_line = |c: char| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c };
+        self.name().map(|name| name.chars().take(LONGEST_AUTHOR).map(in_one_line).collect())
+    }
+
     /// Returns true if the caller may see this customer's resources.
     pub fn sees(&self, customer: Uuid) -> bool {
         match self.rights {
@@ -194,6 +203,13 @@ mod tests {
         assert_eq!(ana.check_may_act_for(BIA).unwrap_err().status(), StatusCode::FORBIDDEN);
         assert!(ana.check_may_act_for(ANA).is_ok() && operator.check_may_act_for(ANA).is_ok());
         assert!(ana.check_operator().is_err() && operator.check_operator().is_ok());
+    }
+
+    #[test]
+    fn an_author_is_one_short_line() {
+        assert_eq!(Caller::operator("sub ana\r\nb\u{2028}c").author().as_deref(), Some("sub ana  b c"));
+        assert_eq!(Caller::operator(&"é".repeat(300)).author().unwrap(), "é".repeat(200));
+        assert_eq!(Caller::anyone().author(), None);
     }
 
     #[test]
