@@ -48,8 +48,8 @@ pub(super) struct RefundRequestBody {
         (status = 202, body = RefundBody, description = "The provider is being asked."),
         (status = 404, description = "There is no payment for this order."),
         (status = 409, description = "It can't be refunded."),
-        (status = 503, description = "The outcome is unknown. `refundId` is the refund's id: sent again with it, the \
-            request refunds once.")))]
+        (status = 503, description = "The outcome is unknown. `idempotencyKey` is the refund's id: sent again with it, \
+            the request refunds once.")))]
 pub(super) async fn refund(
     State(context): State<Context<Settings>>,
     PathId(order): PathId,
@@ -72,9 +72,9 @@ pub(super) async fn refund(
         return Err(Problem::unprocessable("That can't be refunded.").at("/amount", "must be more than 0"));
     }
     let refused_before = payment.partial_refunds.refused;
-    let by = caller.name().map(str::to_owned);
+    let by = caller.author();
     let action = OperatorAction::Refund { refund_id: id.clone(), amount_minor, reason, by };
-    send_command(&context, order, action, &headers).await.map_err(|problem| named(problem, &id))?;
+    send_command(&context, order, action, &headers).await.map_err(|problem| problem.repeatable(&id))?;
     let sought = id.clone();
     let settled = move |payment: &Payment| {
         let part = payment.partial_refunds.get(&sought);
@@ -84,23 +84,17 @@ pub(super) async fn refund(
             || amount_minor.is_some_and(other)
     };
     let changed =
-        wait_at_most(&context, order, REFUND_TIMEOUT, settled).await.map_err(|problem| named(problem, &id))?;
+        wait_at_most(&context, order, REFUND_TIMEOUT, settled).await.map_err(|problem| problem.repeatable(&id))?;
     let payment = match changed {
         Some(payment) => payment,
-        None => find(&context, order).await.map_err(|problem| named(problem, &id))?,
+        None => find(&context, order).await.map_err(|problem| problem.repeatable(&id))?,
     };
     answer(&payment, &id, amount_minor)
 }
 
-/// A problem whose outcome is unknown, with the refund's id: with it, the request can be sent again and refunds once.
-fn named(problem: Problem, id: &str) -> Problem {
-    let detail = format!("{} The refund's id is {id}: send the request again with it.", problem.detail());
-    Problem::of(problem.status(), detail).with("refundId", id)
-}
-
 /// The response to a request for a refund, from the state of the payment.
 fn answer(payment: &Payment, id: &str, amount_minor: Option<i64>) -> Result<Response, Problem> {
-    let missing = || named(Problem::unavailable("The refund had no effect yet."), id);
+    let missing = || Problem::unavailable("The refund had no effect yet.").repeatable(id);
     let part = payment.partial_refunds.get(id).ok_or_else(missing)?;
     if let Some(amount) = amount_minor.filter(|amount| *amount != part.amount_minor) {
         let other = payment.money(part.amount_minor);
@@ -124,7 +118,7 @@ mod tests {
         let problem = answer(fixture.payment(), "the-made-id", None).unwrap_err();
         assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
         let json = serde_json::to_value(&problem).unwrap();
-        assert_eq!(json["refundId"], "the-made-id");
+        assert_eq!(json["idempotencyKey"], "the-made-id");
         assert!(problem.detail().contains("the-made-id"), "{}", problem.detail());
     }
 }
