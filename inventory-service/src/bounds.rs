@@ -1,26 +1,20 @@
 //! The bounds of texts and lists that the service keeps: longer ones of messages are rejected, those of other services
 //! and of the rules are cut.
 
-use common::bounds::Check;
+use common::bounds::{CUSTOMER_TEXT_BYTES, Check, ID_BYTES, MOST_LINES};
 
 use crate::messages::{Address, ItemQuantity};
 
-/// The most items of an order or a return, as order-service takes them.
-pub(crate) const MOST_ITEMS: usize = 500;
-/// The most bytes of an id or a warehouse's name.
-pub(crate) const NAME: usize = 300;
 /// The most bytes of a text of an operator: of an item's name, of who changed it and why.
 pub(crate) const OPERATOR_TEXT: usize = 1_200;
-/// The most bytes of a line of an address, as order-service takes them.
-pub(crate) const ADDRESS_LINE: usize = 6_000;
 /// The items of a reply have no names if it would be longer: a saga keeps at most 64 KiB of a reply.
 pub(crate) const REPLY_BYTES: usize = 48 * 1024;
 
 /// Checks the items of a command.
 pub(crate) fn items(check: &mut Check, items: &[ItemQuantity]) {
-    check.list("items", items.len(), MOST_ITEMS);
+    check.list("items", items.len(), MOST_LINES);
     for item in items {
-        check.text("items.id", &item.id, NAME);
+        check.text("items.id", &item.id, ID_BYTES);
     }
 }
 
@@ -28,15 +22,15 @@ pub(crate) fn items(check: &mut Check, items: &[ItemQuantity]) {
 pub(crate) fn address(check: &mut Check, address: Option<&Address>) {
     let Some(Address { name, line1, line2, city, postal_code, country }) = address else { return };
     for text in [name, line1, city, postal_code, country] {
-        check.text("delivery.address", text, ADDRESS_LINE);
+        check.text("delivery.address", text, CUSTOMER_TEXT_BYTES);
     }
-    check.any_text("delivery.address.line2", line2.as_deref(), ADDRESS_LINE);
+    check.any_text("delivery.address.line2", line2.as_deref(), CUSTOMER_TEXT_BYTES);
 }
 
 /// Checks the names of a change of the stock, and the texts of its operator.
 pub(crate) fn stock(check: &mut Check, warehouse: &str, item: &str, texts: &[&str]) {
-    check.text("warehouse", warehouse, NAME);
-    check.text("itemId", item, NAME);
+    check.text("warehouse", warehouse, ID_BYTES);
+    check.text("itemId", item, ID_BYTES);
     for text in texts {
         check.text("name, by or why", text, OPERATOR_TEXT);
     }

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
-use common::bounds::text_bytes;
+use common::bounds::{ID_BYTES, text_bytes};
 use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
 
-use crate::bounds::NAME;
 use crate::carrier::call::CarrierCall;
 use crate::entity::{Inventory, Stock, stock_key};
 use crate::messages::Ship;
@@ -104,7 +103,7 @@ impl Warehouse {
             None => Ok(&self.name),
             Some(key) => {
                 let malformed = || Unreadable::Malformed("the key is not the name of a warehouse".to_owned());
-                key.text().filter(|name| text_bytes(name) <= NAME).ok_or_else(malformed)
+                key.text().filter(|name| text_bytes(name) <= ID_BYTES).ok_or_else(malformed)
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use common::bounds::Bounded;
+use common::bounds::{Bounded, CUSTOMER_CHARS, MOST_LINES};
 use common::money::Amount;
 use common::settings::units;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::mail::{MailLimit, Mailer, Smtp};
 use crate::order::Placed;
 use crate::order::delivery::Language;
-use crate::order::limits::{Limits, MOST_CHARS, MOST_ITEMS};
+use crate::order::limits::Limits;
 use crate::order::policy::Policy;
 
 /// The service's own settings.
@@ -83,9 +83,9 @@ fn check_limits(limits: &Limits) -> anyhow::Result<()> {
     let most = Placed::MAX_BYTES;
     let text_bytes = max_items.saturating_mul(max_text.saturating_mul(4).saturating_add(200));
     let is_in = |value: usize, most: usize| (1..=most).contains(&value);
-    ensure!(is_in(*max_items, MOST_ITEMS), "orders.max_items = {max_items}: must be 1 to {MOST_ITEMS}");
+    ensure!(is_in(*max_items, MOST_LINES), "orders.max_items = {max_items}: must be 1 to {MOST_LINES}");
     ensure!(*max_quantity >= 1, "orders.max_quantity = 0: must be at least 1");
-    ensure!(is_in(*max_text, MOST_CHARS), "orders.max_text = {max_text}: must be 1 to {MOST_CHARS}");
+    ensure!(is_in(*max_text, CUSTOMER_CHARS), "orders.max_text = {max_text}: must be 1 to {CUSTOMER_CHARS}");
     ensure!(
         text_bytes <= most,
         "orders.max_items = {max_items} and orders.max_text = {max_text}: an order of that size does not fit into a \

@@ -11,6 +11,14 @@ pub const KIB: usize = 1024;
 
 /// The longest value of a saga's command. The orchestrator sends no longer one, and every participant reads one.
 pub const COMMAND_BYTES: usize = 384 * KIB;
+/// The most bytes of an item's id or a warehouse's name.
+pub const ID_BYTES: usize = 300;
+/// The most lines of an order, and of a reservation or a return of it.
+pub const MOST_LINES: usize = 500;
+/// The most characters of a text of a customer, such as a line of an address.
+pub const CUSTOMER_CHARS: usize = 1_000;
+/// The most bytes of such a text: a character takes at most 6 in JSON.
+pub const CUSTOMER_TEXT_BYTES: usize = 6 * CUSTOMER_CHARS;
 /// The longest text taken from another service's message and kept: a reason, an error, a reference.
 pub const TEXT_BYTES: usize = 1_000;
 

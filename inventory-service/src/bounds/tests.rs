@@ -35,15 +35,15 @@ fn text(bytes: usize) -> String {
 }
 
 fn lines() -> Vec<Line> {
-    let line = Line { id: text(NAME), name: text(TEXT_BYTES), quantity: u64::MAX };
-    vec![line; MOST_ITEMS]
+    let line = Line { id: text(ID_BYTES), name: text(TEXT_BYTES), quantity: u64::MAX };
+    vec![line; MOST_LINES]
 }
 
 fn stock() -> Stock {
     Stock {
-        item_id: text(NAME),
+        item_id: text(ID_BYTES),
         name: text(OPERATOR_TEXT),
-        warehouse: text(NAME),
+        warehouse: text(ID_BYTES),
         on_hand: u64::MAX,
         reserved: u64::MAX,
         changes: vec![text(ID); 4],
@@ -52,19 +52,19 @@ fn stock() -> Stock {
 }
 
 fn reservation() -> Reservation {
-    let returned = ReturnedQuantity { id: text(NAME), expected: u64::MAX, restocked: u64::MAX };
+    let returned = ReturnedQuantity { id: text(ID_BYTES), expected: u64::MAX, restocked: u64::MAX };
     Reservation {
         order_id: text(ID),
-        warehouse: text(NAME),
+        warehouse: text(ID_BYTES),
         status: ReservationStatus::Confirmed,
         items: lines(),
-        reason: Some(text(NAME)),
+        reason: Some(text(ID_BYTES)),
         detail: Some(text(TEXT_BYTES)),
         at: TIME,
         expires: Some(TIME),
         // Reserved, confirmed and put back, or less.
         transitions: vec![Transition { kind: TransitionKind::Confirmed, at: TIME }; 3],
-        returned: vec![returned; MOST_ITEMS],
+        returned: vec![returned; MOST_LINES],
     }
 }
 
@@ -72,10 +72,10 @@ fn returned() -> Return {
     Return {
         return_id: text(ID),
         order_id: text(ID),
-        warehouse: text(NAME),
+        warehouse: text(ID_BYTES),
         status: ReturnStatus::Forgotten,
         items: lines(),
-        refusal: Some(Refusal { reason: text(NAME), detail: text(TEXT_BYTES) }),
+        refusal: Some(Refusal { reason: text(ID_BYTES), detail: text(TEXT_BYTES) }),
         receipt: Some(Receipt {
             status: ReceiptStatus::Received,
             by: text(ReturnReceived::MAX_BYTES),
@@ -96,21 +96,21 @@ fn shipment() -> Shipment {
     let entry = HistoryEntry { status: ShipmentStatus::HandedOver, at: TIME, note };
     Shipment {
         order_id: text(CarrierAnswered::MAX_BYTES),
-        warehouse: text(NAME),
+        warehouse: text(ID_BYTES),
         status: ShipmentStatus::HandedOver,
         items: lines(),
         method: Some(Method::Standard),
         address: Some(crate::messages::Address {
-            name: text(ADDRESS_LINE),
-            line1: text(ADDRESS_LINE),
-            line2: Some(text(ADDRESS_LINE)),
-            city: text(ADDRESS_LINE),
-            postal_code: text(ADDRESS_LINE),
-            country: text(ADDRESS_LINE),
+            name: text(CUSTOMER_TEXT_BYTES),
+            line1: text(CUSTOMER_TEXT_BYTES),
+            line2: Some(text(CUSTOMER_TEXT_BYTES)),
+            city: text(CUSTOMER_TEXT_BYTES),
+            postal_code: text(CUSTOMER_TEXT_BYTES),
+            country: text(CUSTOMER_TEXT_BYTES),
         }),
         carrier: Some(CarrierKind::Simulated),
-        tracking_number: Some(text(NAME)),
-        estimated_date: Some(text(NAME)),
+        tracking_number: Some(text(ID_BYTES)),
+        estimated_date: Some(text(ID_BYTES)),
         refusal: Some(text(TEXT_BYTES)),
         calls: u32::MAX,
         void_calls: u32::MAX,
@@ -124,8 +124,8 @@ fn shipment() -> Shipment {
 
 fn change() -> Change {
     Change {
-        warehouse: text(NAME),
-        item_id: text(NAME),
+        warehouse: text(ID_BYTES),
+        item_id: text(ID_BYTES),
         kind: ChangeKind::Adjustment,
         requested: i64::MIN,
         moved: i64::MIN,
@@ -133,7 +133,7 @@ fn change() -> Change {
         why: Some(text(OPERATOR_TEXT)),
         order: None,
         at: TIME,
-        refused: Some(text(NAME + NAME + TEXT_BYTES)),
+        refused: Some(text(ID_BYTES + ID_BYTES + TEXT_BYTES)),
         on_hand: u64::MAX,
         reserved: u64::MAX,
     }
@@ -142,16 +142,16 @@ fn change() -> Change {
 /// The larger of the two events that a changed stock may send.
 fn stock_event() -> usize {
     let low = StockLow {
-        warehouse: text(NAME),
-        item_id: text(NAME),
+        warehouse: text(ID_BYTES),
+        item_id: text(ID_BYTES),
         name: text(OPERATOR_TEXT),
         available: u64::MAX,
         threshold: u64::MAX,
         at: TIME,
     };
     let short = StockShortfall {
-        warehouse: text(NAME),
-        item_id: text(NAME),
+        warehouse: text(ID_BYTES),
+        item_id: text(ID_BYTES),
         name: text(OPERATOR_TEXT),
         on_hand: u64::MAX,
         reserved: u64::MAX,
@@ -159,12 +159,12 @@ fn stock_event() -> usize {
         at: TIME,
     };
     // Its key, its subject among the headers, and more than its other headers, which are short.
-    json_bytes(&low).max(json_bytes(&short)) + 2 * NAME + 2 * ID
+    json_bytes(&low).max(json_bytes(&short)) + 2 * ID_BYTES + 2 * ID
 }
 
 #[test]
 fn the_largest_record_and_messages_fit() {
-    let stocks = MOST_ITEMS * (json_bytes(&Inventory::Stock(stock())) + 2 * NAME + stock_event());
+    let stocks = MOST_LINES * (json_bytes(&Inventory::Stock(stock())) + 2 * ID_BYTES + stock_event());
     let reservation = json_bytes(&Inventory::Reservation(reservation()));
     let returned = json_bytes(&Inventory::Return(returned()));
     let shipment = json_bytes(&Inventory::Shipment(Box::new(shipment())));
@@ -176,12 +176,12 @@ fn the_largest_record_and_messages_fit() {
     let batch = 2 * Limits::default().batch_bytes;
     // A reservation's change, a return of its pieces, a shipment and its number, a change of the stock.
     for decision in
-        [reservation + stocks, reservation + returned + stocks, shipment + KIB, change + stocks / MOST_ITEMS]
+        [reservation + stocks, reservation + returned + stocks, shipment + KIB, change + stocks / MOST_LINES]
     {
         let record = decision + reply + batch;
         assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");
     }
-    let seed = MOST_SEEDED * (json_bytes(&Inventory::Stock(stock())) + 2 * NAME);
+    let seed = MOST_SEEDED * (json_bytes(&Inventory::Stock(stock())) + 2 * ID_BYTES);
     assert!(seed <= topics::JOURNAL_MAX_BYTES, "{seed}");
 }
 
@@ -200,14 +200,14 @@ fn longer_texts_and_lists_are_dead_letters() {
     let return_id = Uuid::nil();
     let expect = json!({"returnId": return_id, "orderId": ORDER, "items": items(501, 1)});
     let mut ship = delivery("standard");
-    ship["delivery"]["address"]["city"] = text(ADDRESS_LINE + 1).into();
+    ship["delivery"]["address"]["city"] = text(CUSTOMER_TEXT_BYTES + 1).into();
     let set = |name: usize| json!({"warehouse": "main", "itemId": "a", "name": text(name), "onHand": 1});
     let change =
         json!({"warehouse": "main", "itemId": "a", "kind": "receipt", "quantity": 1, "by": text(1_201), "why": ""});
     let with_key = |key: usize| Message { key: Some(text(key).into()), ..reserve(items(1, 1)) };
     for (message, fault) in [
         (reserve(items(501, 1)), "items: 501 items"),
-        (reserve(items(1, NAME)), "items.id: 301 bytes"),
+        (reserve(items(1, ID_BYTES)), "items.id: 301 bytes"),
         (reserve(items(500, 800)), "the value has"),
         (message(EXPECT_RETURN, &expect), "items: 501 items"),
         (message(SHIP, &ship), "delivery.address: 6001 bytes"),

@@ -1,7 +1,7 @@
 //! Makes the calls to the carrier and sends its answers as messages. Their ids derive from the intent's, so that an
 //! answer repeated after a takeover is the same message.
 
-use common::bounds::{TEXT_BYTES, cut};
+use common::bounds::{ID_BYTES, TEXT_BYTES, cut};
 use common::ids;
 use common::journal::Intent;
 use common::messages::Outgoing;
@@ -9,7 +9,6 @@ use common::time::Timestamp;
 use common::topics;
 use common::worker::Executor;
 
-use crate::bounds::NAME;
 use crate::carrier::call::{CarrierCall, Parcel};
 use crate::carrier::client::{Carrier, CarrierError};
 use crate::messages::{CARRIER_ANSWERED, CarrierAnswered, CarrierOutcome};
@@ -39,7 +38,7 @@ impl<C: Carrier> Executor for Dispatcher<C> {
             tracing::warn!(order_id = parcel.order, ?outcome, call, "the call to the carrier did not succeed: {error}");
         }
         let (tracking_number, error) = match answer {
-            Ok(number) => (number.map(|number| cut(&number, NAME).into_owned()), None),
+            Ok(number) => (number.map(|number| cut(&number, ID_BYTES).into_owned()), None),
             Err(error) => (None, Some(cut(&error.to_string(), TEXT_BYTES).into_owned())),
         };
         let value = CarrierAnswered { order_id: parcel.order.clone(), outcome, call, tracking_number, error };

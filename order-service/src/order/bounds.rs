@@ -1,12 +1,13 @@
 //! The bounds of an order's parts: those of customers are refused when they are longer, those of other services are
 //! cut.
 
-use common::bounds::{Check, KIB, TEXT_BYTES, shorten, shorten_any};
+use common::bounds::{CUSTOMER_TEXT_BYTES, Check, ID_BYTES, KIB, MOST_LINES, TEXT_BYTES, shorten, shorten_any};
 
-use super::limits::{MOST_ITEMS, NAME, TEXT};
 use super::parts::{Payment, Return, ReturnStatus, Shipment, Step};
 use super::{Order, Placed};
 
+/// The most bytes of a code, an email address or a name that another service reports.
+const NAME: usize = 400;
 /// The most returns of an order that start a saga. Each is at most one partial refund of the payment, which takes as
 /// many from sagas (`payment-service/src/rules/partial.rs`).
 pub const MOST_RETURNS: usize = 100;
@@ -25,21 +26,21 @@ pub(crate) fn check_placed(placed: &Placed) -> Result<(), String> {
     let Placed { customer, currency, items, delivery, warehouse, .. } = placed;
     let mut check = Check::default();
     if let Some(customer) = customer {
-        check.text("customer.name", &customer.name, TEXT);
+        check.text("customer.name", &customer.name, CUSTOMER_TEXT_BYTES);
         check.text("customer.email", &customer.email, NAME);
     }
     check.text("currency", currency, NAME);
-    check.any_text("warehouse", warehouse.as_deref(), NAME);
-    check.list("items", items.len(), MOST_ITEMS);
+    check.any_text("warehouse", warehouse.as_deref(), ID_BYTES);
+    check.list("items", items.len(), MOST_LINES);
     for item in items {
-        check.text("items.id", &item.id, NAME);
-        check.text("items.name", &item.name, TEXT);
+        check.text("items.id", &item.id, ID_BYTES);
+        check.text("items.name", &item.name, CUSTOMER_TEXT_BYTES);
     }
     if let Some(address) = delivery.as_ref().and_then(|delivery| delivery.address.as_ref()) {
         for text in [&address.name, &address.line1, &address.city] {
-            check.text("delivery.address", text, TEXT);
+            check.text("delivery.address", text, CUSTOMER_TEXT_BYTES);
         }
-        check.any_text("delivery.address.line2", address.line2.as_deref(), TEXT);
+        check.any_text("delivery.address.line2", address.line2.as_deref(), CUSTOMER_TEXT_BYTES);
         check.text("delivery.address.postalCode", &address.postal_code, NAME);
         check.text("delivery.address.country", &address.country, NAME);
     }

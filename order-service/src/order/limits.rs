@@ -2,21 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The most lines of an order, whatever the settings.
-pub const MOST_ITEMS: usize = 500;
-/// The most characters of a text of a customer, whatever the settings.
-pub const MOST_CHARS: usize = 1_000;
-/// The most bytes of such a text: a character takes at most 6 in JSON.
-pub(crate) const TEXT: usize = 6 * MOST_CHARS;
-/// The most bytes of an id, a code or a warehouse's name.
-pub(crate) const NAME: usize = 400;
-
 /// Which amount of an order is accepted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Price {
     /// The request's.
-    #[default]
     Client,
     /// The sum of the items only.
     Sum,

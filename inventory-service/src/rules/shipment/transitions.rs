@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use common::bounds::{TEXT_BYTES, shorten, shorten_any};
+use common::bounds::{ID_BYTES, TEXT_BYTES, shorten, shorten_any};
 use common::messages::{Headers, Reply};
 use common::time::Timestamp;
 use serde_json::json;
 
-use crate::bounds::NAME;
 use crate::entity::shipment::{HistoryEntry, Shipment, ShipmentStatus};
 use crate::messages::{CarrierAnswered, CarrierOutcome};
 use crate::rules::calendar::Shipping;
@@ -123,7 +122,7 @@ impl Shipment {
         shipping: &Shipping,
         now: Timestamp,
     ) -> Option<Reply> {
-        shorten_any(&mut answer.tracking_number, NAME);
+        shorten_any(&mut answer.tracking_number, ID_BYTES);
         let mut error = answer.error.unwrap_or_else(|| "the carrier gave no reason".to_owned());
         shorten(&mut error, TEXT_BYTES);
         let is_awaited = self.status == ShipmentStatus::Requested && answer.call == self.calls;

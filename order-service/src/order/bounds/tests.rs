@@ -114,7 +114,7 @@ fn largest_notice() -> Notice {
         kind: NoticeKind::ReturnRefused,
         return_id: Some(Uuid::nil()),
         language: Language::Pt,
-        to: Recipient { name: text(TEXT), email: text(NAME) },
+        to: Recipient { name: text(CUSTOMER_TEXT_BYTES), email: text(NAME) },
         subject: text(TEMPLATE + NAME),
         // The customer's and each item's name once, the currency, and the texts of other services.
         text: text(TEMPLATE + Placed::MAX_BYTES + 3 * NAME + 2 * TEXT_BYTES),
@@ -199,9 +199,9 @@ fn longer_texts_of_customers_are_dead_letters() {
         |items: serde_json::Value| message("p", PLACE, id, &Shop::default().placed(id, &json!({ "items": items })));
     let why = json!({"returnId": id, "orderId": known, "items": [], "why": text(RequestReturn::MAX_BYTES)});
     for (message, fault) in [
-        (place(json!([line(TEXT + 1)])), "items.name: 6001 bytes"),
-        (place(vec![line(1); MOST_ITEMS + 1].into()), "items: 501 items"),
-        (place(vec![line(TEXT); 50].into()), "the value has"),
+        (place(json!([line(CUSTOMER_TEXT_BYTES + 1)])), "items.name: 6001 bytes"),
+        (place(vec![line(1); MOST_LINES + 1].into()), "items: 501 items"),
+        (place(vec![line(CUSTOMER_TEXT_BYTES); 50].into()), "the value has"),
         (message("r", RETURN, known, &why), "the value has"),
         (
             message(
