@@ -55,8 +55,14 @@ pub(crate) fn refund_for(
         return Err(NotReturnable::all("nothing_left", "all items are returned or in a pending return"));
     }
     let returns = order.returns.iter().filter(|known| !is_refused_at_once(known)).count();
-    if returns >= MOST_RETURNS || json_bytes(&order.returns) > RETURNS_BYTES {
-        let detail = format!("an order can be returned in at most {MOST_RETURNS} parts, and this one has {returns}");
+    if returns >= MOST_RETURNS {
+        let detail = format!("an order has at most {MOST_RETURNS} returns, and this one has {returns}");
+        return Err(NotReturnable::all("too_many_returns", detail));
+    }
+    let bytes = json_bytes(&order.returns);
+    if bytes > RETURNS_BYTES {
+        let detail =
+            format!("the {returns} returns of this order take {bytes} bytes, at most {RETURNS_BYTES} are kept");
         return Err(NotReturnable::all("too_many_returns", detail));
     }
     let mut left = left(order);
