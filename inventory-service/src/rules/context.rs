@@ -5,6 +5,7 @@ use common::journal::Transaction;
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
+use serde::Serialize;
 
 use crate::entity::{Inventory, Reservation, Stock, reservation_key, stock_key};
 use crate::messages::{STOCK_LOW, STOCK_SHORTFALL, StockLow, StockShortfall};
@@ -48,8 +49,7 @@ impl RuleContext<'_, '_> {
                 threshold,
                 at: self.now,
             };
-            let id = ids::derive(&[STOCK_LOW, warehouse, item, self.cause]).to_string();
-            self.tx.send(Outgoing::event(topics::STOCK_EVENTS, warehouse, STOCK_LOW, id, item, self.now, &value));
+            self.announce(STOCK_LOW, warehouse, item, &value);
         }
         if let Some(short) = short {
             self.report_shortfall(short, None);
@@ -60,11 +60,14 @@ impl RuleContext<'_, '_> {
     /// Sends `stock.shortfall`: of the order that can't be confirmed, if there is one.
     pub fn report_shortfall(&mut self, stock: Stock, order_id: Option<String>) {
         let Stock { warehouse, item_id, name, on_hand, reserved, .. } = stock;
-        let id = ids::derive(&[STOCK_SHORTFALL, &warehouse, &item_id, self.cause]).to_string();
-        let key = warehouse.clone();
-        let item = item_id.clone();
         let value = StockShortfall { warehouse, item_id, name, on_hand, reserved, order_id, at: self.now };
-        self.tx.send(Outgoing::event(topics::STOCK_EVENTS, &key, STOCK_SHORTFALL, id, &item, self.now, &value));
+        self.announce(STOCK_SHORTFALL, &value.warehouse, &value.item_id, &value);
+    }
+
+    /// Sends an event of an item's stock, once for each cause.
+    fn announce<T: Serialize>(&mut self, kind: &str, warehouse: &str, item: &str, value: &T) {
+        let id = ids::derive(&[kind, warehouse, item, self.cause]).to_string();
+        self.tx.send(Outgoing::event(topics::STOCK_EVENTS, warehouse, kind, id, item, self.now, value));
     }
 }
 

@@ -162,26 +162,29 @@ pub(crate) fn confirm(ctx: &mut RuleContext<'_, '_>, order: &str) -> Reply {
 /// Refuses to confirm an order for which too few pieces are left, and reports each such item. The refusal is recorded:
 /// a repeated command is refused too, even if the pieces were found by then.
 fn find_shortfall(ctx: &mut RuleContext<'_, '_>, order: &str) -> Option<Reply> {
-    let known = ctx.reservation(order)?;
-    if let Some(reason) = known.reason.clone() {
-        return Some(Reply::Refused { reason, detail: known.detail.clone() });
+    if let Some(Reservation { reason: Some(reason), detail, .. }) = ctx.reservation(order) {
+        return Some(Reply::Refused { reason: reason.clone(), detail: detail.clone() });
     }
-    let warehouse = known.warehouse.clone();
-    let wanted: Vec<(String, u64)> = known.items.iter().map(|line| (line.id.clone(), line.quantity)).collect();
+    let key = reservation_key(order);
+    let Some(Inventory::Reservation(mut known)) = ctx.tx.take(&key) else { return None };
+    let refusal = report_shortfalls(ctx, &mut known);
+    ctx.tx.put(key, Inventory::Reservation(known));
+    refusal
+}
+
+fn report_shortfalls(ctx: &mut RuleContext<'_, '_>, known: &mut Reservation) -> Option<Reply> {
     let mut detail = None;
-    for (item, quantity) in wanted {
-        let Some(short) = ctx.stock(&warehouse, &item).filter(|stock| stock.on_hand < quantity).cloned() else {
+    for Line { id: item, quantity, .. } in &known.items {
+        let Some(short) = ctx.stock(&known.warehouse, item).filter(|stock| stock.on_hand < *quantity).cloned() else {
             continue;
         };
         let sentence = || format!("item {item} ({}): {quantity} reserved, {} left", short.name, short.on_hand);
         detail.get_or_insert_with(sentence);
-        ctx.report_shortfall(short, Some(order.to_owned()));
+        ctx.report_shortfall(short, Some(known.order_id.clone()));
     }
     let detail = cut(&detail?, TEXT_BYTES).into_owned();
-    if let Some(Inventory::Reservation(known)) = ctx.tx.update(&reservation_key(order)) {
-        known.reason = Some(STOCK_SHORTFALL_CODE.to_owned());
-        known.detail = Some(detail.clone());
-    }
+    known.reason = Some(STOCK_SHORTFALL_CODE.to_owned());
+    known.detail = Some(detail.clone());
     Some(Reply::refused(STOCK_SHORTFALL_CODE, detail))
 }
 
