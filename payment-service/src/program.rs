@@ -49,7 +49,7 @@ impl Program for PaymentService {
         anyhow::ensure!(errors.is_empty(), "{}", errors.join("\n"));
         let registry = ProviderRegistry::new(&settings.provider).context("no HTTPS client")?;
         let provider = Arc::clone(settings.registry.get_or_init(|| registry));
-        let mac = settings.results.mac();
+        let mac = settings.results.mac()?;
         if let Some(mac) = &mac {
             tracing::info!(secret_id = mac.secret_id(), "results are marked; the orchestrator needs the same secret");
         }

@@ -2,15 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use common::messages::MessageMac;
+use common::messages::{MessageMac, ShortSecret};
 use common::settings::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::provider::registry::ProviderRegistry;
 use crate::provider::settings::ProviderSettings;
-
-/// The shortest secret that can't be guessed.
-const SHORTEST_SECRET: usize = 16;
 
 /// The settings that only this service has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,7 +31,10 @@ pub struct ResultSettings {
 
 impl ResultSettings {
     /// Makes the marks; `None` without a secret.
-    pub fn mac(&self) -> Option<MessageMac> {
+    ///
+    /// # Errors
+    /// The secret is too short.
+    pub fn mac(&self) -> Result<Option<MessageMac>, ShortSecret> {
         MessageMac::new(self.secret.reveal())
     }
 
@@ -45,9 +45,8 @@ impl ResultSettings {
             let why = "payments with Stripe need a secret that the orchestrator has too (its payments.results_secret)";
             errors.push(format!("results.secret = \"\": {why}; create one with openssl rand -hex 32"));
         }
-        let length = self.secret.reveal().len();
-        if length > 0 && length < SHORTEST_SECRET {
-            errors.push(format!("results.secret = ***: must have at least {SHORTEST_SECRET} characters"));
+        if let Err(why) = self.mac() {
+            errors.push(format!("results.secret = ***: {why}"));
         }
         errors
     }

@@ -133,7 +133,8 @@ impl Run {
             run.add::<inventory_service::program::Program, _, _>(warehouse, carrier(), BTreeSet::new(), limits);
         }
         // In every second run, only results that payment-service wrote count.
-        let mac = MessageMac::new(if seed % 2 == 1 { "a shared secret" } else { "" });
+        let mac = MessageMac::new(if seed % 2 == 1 { "a shared secret!" } else { "" })
+            .unwrap_or_else(|why| panic!("the secret {why}"));
         run.sim.invariants.only_marked_results = mac.is_some();
         let payments = Payments { provider: ProviderKind::Simulated, mac: mac.clone() };
         let executor = ProviderExecutor { provider, mac: mac.clone() };

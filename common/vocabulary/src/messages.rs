@@ -14,7 +14,7 @@ mod trace;
 mod unreadable;
 
 pub use self::damage::Damage;
-pub use self::mac::{MessageMac, Origin};
+pub use self::mac::{MessageMac, Origin, ShortSecret};
 pub(crate) use self::message::{DEPTH, depth};
 pub use self::message::{HEADER_BYTES, Headers, Message};
 pub use self::outgoing::Outgoing;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use common::http::{PathId, Problem};
 use common::ids::{self, OrderId};
+use common::messages::MessageMac;
 use common::money::Decimal;
 use common::service::Context;
 use common::topics;
@@ -178,11 +179,8 @@ async fn settle(
     let result = PaymentResult { order_id: order, status: verdict, reason, payment_id, reference: None };
     let id = ids::derive(&["payment.result", &order.to_string(), &request_id(headers)?]).to_string();
     let message = event(topics::PAYMENT_RESULTS, PAYMENT_RESULT, order, id, headers, &result);
-    let message = match context.settings.results.mac() {
-        Some(mac) => mac.mark(message),
-        None => message,
-    };
-    send(context, message).await?;
+    let mac = context.settings.results.mac().map_err(Problem::internal)?;
+    send(context, MessageMac::mark_with(mac.as_ref(), message)).await?;
     let payment = wait(context, order, move |payment: &Payment| payment.status.name() != before).await?;
     Ok(Json(PaymentBody::full(&payment)))
 }

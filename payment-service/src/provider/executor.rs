@@ -139,10 +139,7 @@ impl Envelope<'_> {
         };
         let mac = self.mac;
         let message = self.message(topics::PAYMENT_RESULTS, PAYMENT_RESULT, charge.order, trace, &result);
-        match mac {
-            Some(mac) => mac.mark(message),
-            None => message,
-        }
+        MessageMac::mark_with(mac, message)
     }
 
     fn answer(self, answer: &ProviderAnswered, trace: Option<&str>) -> Outgoing {

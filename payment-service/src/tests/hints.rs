@@ -16,7 +16,7 @@ use crate::provider::executor::ProviderExecutor;
 use crate::provider::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
 
 fn mac() -> MessageMac {
-    MessageMac::new("a secret of the tests").unwrap()
+    MessageMac::new("a secret of the tests").unwrap().unwrap()
 }
 
 /// A payment with Stripe that is requested.
@@ -82,7 +82,7 @@ fn a_bare_result_is_a_hint_and_only_the_marked_one_counts() {
 fn a_result_with_a_forged_mark_is_a_hint() {
     let mut fixture = pending();
     let value = json!({ "orderId": order(), "status": "approved" });
-    let other = MessageMac::new("another secret of the tests").unwrap();
+    let other = MessageMac::new("another secret of the tests").unwrap().unwrap();
     let order = order().to_string();
     let sent = Outgoing::event(topics::PAYMENT_RESULTS, &order, "payment.result", "1", &order, fixture.now, &value);
     assert_eq!(receive(&mut fixture, other.mark(sent)), []);

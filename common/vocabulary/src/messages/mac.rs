@@ -11,6 +11,8 @@ use super::header;
 use super::message::Message;
 use super::outgoing::Outgoing;
 
+/// The fewest bytes of a secret, so that it can't be guessed.
+const SHORTEST_SECRET: usize = 16;
 /// Separates these MACs from any others that are made with the same secret.
 const PURPOSE: &[u8] = b"saga message mac 1";
 
@@ -32,6 +34,11 @@ pub enum Origin {
     Unverified,
 }
 
+/// A secret that can be guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have at least {SHORTEST_SECRET} characters")]
+pub struct ShortSecret;
+
 impl fmt::Debug for MessageMac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MessageMac({})", self.secret_id)
@@ -40,16 +47,22 @@ impl fmt::Debug for MessageMac {
 
 impl MessageMac {
     /// `None` for an empty secret.
-    pub fn new(secret: &str) -> Option<Self> {
+    ///
+    /// # Errors
+    /// The secret is too short.
+    pub fn new(secret: &str) -> Result<Option<Self>, ShortSecret> {
         if secret.is_empty() {
-            return None;
+            return Ok(None);
+        }
+        if secret.len() < SHORTEST_SECRET {
+            return Err(ShortSecret);
         }
         // HMAC takes a key of any length.
-        let mut keyed = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+        let mut keyed = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_err(|_| ShortSecret)?;
         keyed.update(PURPOSE);
         let id = keyed.clone().finalize().into_bytes();
         let secret_id = HEXLOWER.encode(&id[..4]);
-        Some(Self { keyed, secret_id })
+        Ok(Some(Self { keyed, secret_id }))
     }
 
     /// A short name of the secret that does not reveal it, so that operators can compare two services.
@@ -64,6 +77,15 @@ impl MessageMac {
         let made = self.over(id, message.value.bytes().unwrap_or_default()).finalize().into_bytes();
         message.headers.set(header::MAC, format!("{}:{}", self.secret_id, HEXLOWER.encode(&made)));
         message
+    }
+
+    /// Marks a message if there is a secret.
+    #[must_use]
+    pub fn mark_with(mac: Option<&Self>, message: Outgoing) -> Outgoing {
+        match mac {
+            Some(mac) => mac.mark(message),
+            None => message,
+        }
     }
 
     /// Verifies a message, in constant time.
@@ -94,6 +116,10 @@ mod tests {
     use crate::blob::Payload;
     use crate::time::Timestamp;
 
+    fn mac_of(secret: &str) -> MessageMac {
+        MessageMac::new(secret).unwrap().unwrap()
+    }
+
     fn received(sent: &Outgoing) -> Message {
         Message {
             topic: "t".into(),
@@ -112,8 +138,8 @@ mod tests {
 
     #[test]
     fn only_the_holder_of_the_secret_makes_the_mark_and_any_change_breaks_it() {
-        let mac = MessageMac::new("a secret").unwrap();
-        let other = MessageMac::new("another secret").unwrap();
+        let mac = mac_of("a secret of the tests");
+        let other = mac_of("another secret of the tests");
         let good = received(&mac.mark(event()));
         assert_eq!(mac.verify(&good), Origin::Verified);
         assert_eq!(other.verify(&good), Origin::Unverified);
@@ -131,13 +157,22 @@ mod tests {
         for bad in [changed, renamed, malformed, cut] {
             assert_eq!(mac.verify(&bad), Origin::Unverified, "{bad:?}");
         }
-        assert!(MessageMac::new("").is_none());
+        assert_eq!(MessageMac::mark_with(Some(&mac), event()), mac.mark(event()));
+        assert_eq!(MessageMac::mark_with(None, event()), event());
         assert!(!format!("{mac:?}").contains("a secret"));
     }
 
     #[test]
+    fn a_secret_is_empty_or_of_16_characters() {
+        assert!(MessageMac::new("").unwrap().is_none());
+        assert!(MessageMac::new("0123456789abcdef").unwrap().is_some());
+        let why = MessageMac::new("0123456789abcde").unwrap_err();
+        assert_eq!(why.to_string(), "must have at least 16 characters");
+    }
+
+    #[test]
     fn a_message_that_is_put_back_keeps_its_mark() {
-        let mac = MessageMac::new("a secret").unwrap();
+        let mac = mac_of("a secret of the tests");
         let good = received(&mac.mark(event()));
         let back = Outgoing::put_back(&good, "another key", 1);
         assert_eq!(back.value, Payload::Bytes(crate::blob::Blob(good.value.clone().unwrap())));

@@ -108,8 +108,8 @@ fn a_saga_keeps_the_fields_that_its_own_version_names() {
 
 #[test]
 fn with_a_secret_only_results_that_payment_service_wrote_are_taken() {
-    let mac = MessageMac::new("a secret of the tests").unwrap();
-    let other = MessageMac::new("another secret of the tests").unwrap();
+    let mac = MessageMac::new("a secret of the tests").unwrap().unwrap();
+    let other = MessageMac::new("another secret of the tests").unwrap().unwrap();
     for (marks, taken) in [(None, false), (Some(&other), false), (Some(&mac), true)] {
         let mut fixture = Fixture::new(&[GIFT_CARD]);
         fixture.handler = SagaHandler::new(definitions(&[GIFT_CARD])).with_results_mac(Some(mac.clone()));
@@ -130,7 +130,7 @@ fn with_a_secret_only_results_that_payment_service_wrote_are_taken() {
 
 #[test]
 fn with_a_secret_an_early_result_that_payment_service_did_not_write_is_not_kept() {
-    let mac = MessageMac::new("a secret of the tests").unwrap();
+    let mac = MessageMac::new("a secret of the tests").unwrap().unwrap();
     let mut fixture = Fixture::new(&[GIFT_CARD]);
     fixture.handler = SagaHandler::new(definitions(&[GIFT_CARD])).with_results_mac(Some(mac));
     fixture.receive(topics::PAYMENT_RESULTS, &[], &json!({"orderId": id(), "status": "approved"})).unwrap();
