@@ -109,15 +109,13 @@ pub const MESSAGES: &[Entry] = &[
         "An operator inspected returned pieces (HTTP API).",
         r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","status":"received","by":"bia","why":"complete"}"#,
     ),
-    Entry {
-        topic: GOODS_RECEIVED,
-        kind: GOODS_RECEIVED_EVENT,
-        sort: Sort::Result,
-        about: "The result of inspecting returned goods.",
-        example: r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","status":"received"}"#,
-        schema: |generator| generator.subschema_for::<GoodsReceived>(),
-        read: |bytes| schemas::GOODS_RECEIVED.parse(bytes).map(|_| ()),
-    },
+    Entry::result::<GoodsReceived>(
+        GOODS_RECEIVED,
+        GOODS_RECEIVED_EVENT,
+        "The result of inspecting returned goods.",
+        r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","status":"received"}"#,
+        |bytes| schemas::GOODS_RECEIVED.parse(bytes).map(|_| ()),
+    ),
     Entry::of::<StockLow>(
         STOCK_EVENTS,
         STOCK_LOW,

@@ -241,17 +241,14 @@ pub enum ReceiptStatus {
 
 /// Value of `goods.received`. Messages written by hand may have the first two fields only. Sagas read it by
 /// [`schemas::GOODS_RECEIVED`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoodsReceived {
     pub return_id: Uuid,
     pub status: ReceiptStatus,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Timestamp>,
+    pub by: String,
+    pub why: String,
+    pub at: Timestamp,
 }
 
 impl JsonSchema for GoodsReceived {

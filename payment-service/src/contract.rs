@@ -72,15 +72,13 @@ pub const MESSAGES: &[Entry] = &[
             r#""currency":"brl"}"#
         ),
     ),
-    Entry {
-        topic: PAYMENT_RESULTS,
-        kind: PAYMENT_RESULT,
-        sort: Sort::Result,
-        about: "The result of a payment.",
-        example: r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"approved"}"#,
-        schema: |generator| generator.subschema_for::<PaymentResult>(),
-        read: |bytes| schemas::PAYMENT_RESULT.parse(bytes).map(|_| ()),
-    },
+    Entry::result::<PaymentResult>(
+        PAYMENT_RESULTS,
+        PAYMENT_RESULT,
+        "The result of a payment.",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"approved"}"#,
+        |bytes| schemas::PAYMENT_RESULT.parse(bytes).map(|_| ()),
+    ),
 ];
 
 /// The service's journal.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entity::Payment;
 use crate::entity::status::Status;
+use crate::entity::surplus::SurplusCharge;
 
 /// An account of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,22 +72,27 @@ impl Payment {
     }
 
     /// The amount of a charge beyond the first; `None` if the payment was never requested.
-    fn surplus_minor(&self) -> Option<i64> {
+    pub(crate) fn surplus_minor(&self) -> Option<i64> {
         self.price().map(|price| price.amount_minor)
+    }
+
+    /// The sum of those charges beyond the first.
+    fn surplus_sum(&self, counts: impl Fn(&SurplusCharge) -> bool) -> i64 {
+        let charges = self.surplus.0.iter().filter(|charge| counts(charge));
+        charges.filter_map(|_| self.surplus_minor()).sum()
     }
 
     /// The captured amount.
     pub fn captured_minor(&self) -> i64 {
         let approved: i64 = (0..self.approvals.list.len()).filter_map(|index| self.captured_of(index)).sum();
-        approved + self.surplus.0.iter().filter_map(|_| self.surplus_minor()).sum::<i64>()
+        approved + self.surplus_sum(|_| true)
     }
 
     /// The refunded amount.
     pub fn refunded_minor(&self) -> i64 {
         let done = self.partial_refunds.list.iter().filter(|part| part.is_done());
         let parts: i64 = done.map(|part| part.amount_minor).sum();
-        let surplus = self.surplus.0.iter().filter(|charge| !charge.is_underway());
-        let surplus: i64 = surplus.filter_map(|_| self.surplus_minor()).sum();
+        let surplus = self.surplus_sum(|charge| !charge.is_underway());
         parts + surplus + (0..self.approvals.refunded).filter_map(|index| self.left_of(index)).sum::<i64>()
     }
 

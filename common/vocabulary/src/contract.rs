@@ -51,6 +51,17 @@ impl Entry {
     ) -> Self {
         Self { topic, kind, sort, about, example, schema: schema_of::<T>, read: read::<T> }
     }
+
+    /// A result whose value has the schema of `T`, and is checked by `read`.
+    pub const fn result<T: JsonSchema>(
+        topic: &'static str,
+        kind: &'static str,
+        about: &'static str,
+        example: &'static str,
+        read: fn(&[u8]) -> Result<(), String>,
+    ) -> Self {
+        Self { topic, kind, sort: Sort::Result, about, example, schema: schema_of::<T>, read }
+    }
 }
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

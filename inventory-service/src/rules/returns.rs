@@ -114,7 +114,7 @@ pub(crate) fn receive(ctx: &mut RuleContext<'_, '_>, event: ReturnReceived, trac
     }
     let key = &known.return_id;
     let id = ids::derive(&[GOODS_RECEIVED_EVENT, key]).to_string();
-    let value = GoodsReceived { return_id, status, by: Some(by.clone()), why: Some(why.clone()), at: Some(ctx.now) };
+    let value = GoodsReceived { return_id, status, by: by.clone(), why: why.clone(), at: ctx.now };
     let message = Outgoing::event(topics::GOODS_RECEIVED, key, GOODS_RECEIVED_EVENT, id, key, ctx.now, &value);
     ctx.tx.send(message.caused_by(trace));
     let receipt = Some(Receipt { status, by, why, at: ctx.now });

@@ -18,9 +18,6 @@ pub struct Approval {
     /// The payment's id in that message; an operator may omit it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<String>,
-    /// The provider's id in that message. Only in older records, and not used: it came from outside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
     /// When it was received; `None` in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
@@ -32,7 +29,7 @@ pub struct Approval {
 impl Approval {
     /// An approval that is not refunded.
     pub fn new(message: String, payment_id: Option<String>, at: Option<Timestamp>) -> Self {
-        Self { message, payment_id, reference: None, at, refunded_at: None }
+        Self { message, payment_id, at, refunded_at: None }
     }
 
     /// Returns true if it is about the same payment as `known`, or is the same message. One without a payment id is

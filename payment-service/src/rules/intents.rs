@@ -107,15 +107,28 @@ impl Payment {
     fn full_refund(&self) -> Refund {
         let approval = self.approvals.next_to_refund();
         let payment_id = approval.and_then(|approval| approval.payment_id.clone()).unwrap_or_else(|| self.id());
+        let refund_id = Refund::whole_id(&payment_id, approval.map_or("", |approval| &approval.message));
+        let left = self.left_of(self.approvals.refunded);
+        self.refund_of(payment_id, refund_id, left, self.approvals.refund_calls)
+    }
+
+    /// A call for the refund of an amount, in minor units, of the provider's payment.
+    pub(super) fn refund_of(
+        &self,
+        payment_id: String,
+        refund_id: String,
+        amount_minor: Option<i64>,
+        call: u32,
+    ) -> Refund {
         Refund {
             order: self.order,
-            refund_id: Refund::whole_id(&payment_id, approval.map_or("", |approval| &approval.message)),
+            refund_id,
             payment_id,
             provider: self.provider.kind,
-            amount: self.left_of(self.approvals.refunded).map(Amount),
-            currency: self.currency(),
+            amount: amount_minor.map(Amount),
+            currency: self.price().map(|price| price.currency.clone()).unwrap_or_default(),
             reference: self.provider.reference.clone(),
-            call: self.approvals.refund_calls,
+            call,
             trace: self.trace.clone(),
         }
     }
@@ -124,23 +137,10 @@ impl Payment {
     fn part_intent(&self, part: &PartialRefund) -> Option<Intent<ProviderCall>> {
         let PartState::Refunding { due } = part.state else { return None };
         let payment_id = self.approved_id();
-        let refund = Refund {
-            order: self.order,
-            refund_id: Refund::part_id(&payment_id, &part.id),
-            payment_id,
-            provider: self.provider.kind,
-            amount: Some(Amount(part.amount_minor)),
-            currency: self.currency(),
-            reference: self.provider.reference.clone(),
-            call: part.calls,
-            trace: self.trace.clone(),
-        };
+        let refund_id = Refund::part_id(&payment_id, &part.id);
+        let refund = self.refund_of(payment_id, refund_id, Some(part.amount_minor), part.calls);
         let id = format!("{}/part/{}/{}", self.order, refund.refund_id, part.calls);
         Some(Intent { id, due, what: ProviderCall::Refund(refund) })
-    }
-
-    pub(super) fn currency(&self) -> String {
-        self.price().map(|price| price.currency.clone()).unwrap_or_default()
     }
 
     fn charge(&self) -> Option<Charge> {

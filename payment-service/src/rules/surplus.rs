@@ -1,7 +1,6 @@
 //! Charges beyond the first: the customer paid twice. The payment stays paid, and each further charge is refunded.
 
 use common::journal::Intent;
-use common::money::Amount;
 use common::time::Timestamp;
 
 use super::answers::ImpossibleOutcome;
@@ -35,18 +34,10 @@ impl Payment {
     }
 
     fn surplus_refund(&self, charge: &SurplusCharge) -> Refund {
-        Refund {
-            order: self.order,
-            refund_id: self.surplus_id(charge),
-            payment_id: charge.approval.payment_id.clone().unwrap_or_else(|| self.id()),
-            provider: self.provider.kind,
-            amount: self.price().map(|price| Amount(price.amount_minor)),
-            currency: self.currency(),
-            // Only an operator reports such charges; the provider's id of them is not known.
-            reference: None,
-            call: charge.calls,
-            trace: self.trace.clone(),
-        }
+        let payment_id = charge.approval.payment_id.clone().unwrap_or_else(|| self.id());
+        let amount = self.surplus_minor();
+        // Only an operator reports such charges; the provider's id of them is not known.
+        Refund { reference: None, ..self.refund_of(payment_id, self.surplus_id(charge), amount, charge.calls) }
     }
 
     fn surplus_id(&self, charge: &SurplusCharge) -> String {

@@ -40,13 +40,8 @@ fn headers() -> Headers {
 }
 
 fn largest_payment() -> Payment {
-    let approval = Approval {
-        message: text(HEADER),
-        payment_id: Some(text(CUT)),
-        reference: Some(text(CUT)),
-        at: Some(TIME),
-        refunded_at: Some(TIME),
-    };
+    let approval =
+        Approval { message: text(HEADER), payment_id: Some(text(CUT)), at: Some(TIME), refunded_at: Some(TIME) };
     let part = PartialRefund {
         id: text(CUT),
         amount_minor: i64::MIN,
