@@ -12,7 +12,6 @@
 mod document;
 mod format;
 mod kind;
-mod number;
 mod read;
 mod schema;
 #[cfg(test)]

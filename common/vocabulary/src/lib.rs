@@ -8,6 +8,7 @@ pub mod fields;
 pub mod ids;
 pub mod messages;
 pub mod money;
+pub mod number;
 pub mod retry;
 pub mod schemas;
 pub mod serde_messages;

@@ -14,7 +14,6 @@ mod protection;
 mod request_headers;
 mod server;
 mod site;
-mod whole;
 
 pub use docs::{check_description, docs_of, document};
 pub use edge::{Access, Asks, Caller, ClientAddress, Edge};

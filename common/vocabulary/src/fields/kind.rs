@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::number;
 use super::schema::{Kind, Over};
+use crate::number;
 use crate::time::Timestamp;
 
 /// Characters of a wrong value that an error shows.

@@ -10,6 +10,7 @@ use super::unreadable::Unreadable;
 use super::{header, trace};
 use crate::blob::Blob;
 use crate::bounds::{Bounded, KIB};
+use crate::number::whole_numbers;
 use crate::time::Timestamp;
 use crate::{ids, topics};
 
@@ -128,6 +129,8 @@ impl Message {
 
     /// Decodes the value.
     ///
+    /// A whole number may have a fraction of zeros or an exponent.
+    ///
     /// # Errors
     /// [`Unreadable::Empty`], [`Unreadable::TooLong`], or [`Unreadable::Malformed`] with the path and the reason.
     pub fn json<T: DeserializeOwned + Bounded>(&self) -> Result<T, Unreadable> {
@@ -136,11 +139,19 @@ impl Message {
         if depth(bytes) > DEPTH {
             return Err(Unreadable::Malformed(format!("it is nested more than {DEPTH} levels deep")));
         }
-        let mut de = serde_json::Deserializer::from_slice(bytes);
-        let value: T = serde_path_to_error::deserialize(&mut de).map_err(|e| Unreadable::Malformed(e.to_string()))?;
-        de.end().map_err(|e| Unreadable::Malformed(e.to_string()))?;
-        Ok(value)
+        let read = read_json(bytes).or_else(|error| match whole_numbers(bytes) {
+            Cow::Owned(whole) => read_json(&whole),
+            Cow::Borrowed(_) => Err(error),
+        });
+        read.map_err(Unreadable::Malformed)
     }
+}
+
+fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let mut de = serde_json::Deserializer::from_slice(bytes);
+    let value: T = serde_path_to_error::deserialize(&mut de).map_err(|error| error.to_string())?;
+    de.end().map_err(|error| error.to_string())?;
+    Ok(value)
 }
 
 /// The most bytes of a key.

@@ -102,3 +102,20 @@ fn values_too_deep_for_a_state_are_rejected() {
     let brackets = format!(r#"{{"a\"{}": 1}}"#, "[".repeat(DEPTH + 1));
     assert!(message(&brackets).json::<Any>().is_ok(), "brackets within a string do not count");
 }
+
+#[test]
+fn a_whole_number_of_a_message_may_have_a_fraction_of_zeros_or_an_exponent() {
+    #[derive(Debug, Deserialize)]
+    struct Pieces {
+        quantity: u32,
+    }
+    crate::bounded! { Pieces: KIB }
+    for number in ["1", "1.0", "1e0", "10E-1"] {
+        let read: Pieces = message(&format!(r#"{{"quantity":{number}}}"#)).json().unwrap();
+        assert_eq!(read.quantity, 1, "{number}");
+    }
+    for (number, why) in [("1.5", "quantity: invalid type"), ("1e400", "quantity: number out of range")] {
+        let error = message(&format!(r#"{{"quantity":{number}}}"#)).json::<Pieces>().unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}

@@ -11,15 +11,15 @@ use uuid::Uuid;
 use vocabulary::bounds::first_chars;
 use vocabulary::ids::OrderId;
 use vocabulary::messages::{self, header as names};
+use vocabulary::number::whole_numbers;
 use vocabulary::serde_messages::reword;
 
 use super::problem::Problem;
-use super::whole::whole_numbers;
 
 /// A JSON body, read as `T`.
 ///
 /// 415 without a JSON content type, 413 over `http.body_limit`, 400 if it is not JSON, 422 if it is not a `T`, with a
-/// JSON pointer to the place. A number without a fraction is whole, also as `1.0`.
+/// JSON pointer to the place. `1.0` and `1e0` are the integer 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<T>(pub T);
 
@@ -55,9 +55,10 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut de = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut de).map_err(|error| {
         let reason = error.inner();
-        if reason.is_data() {
+        let (what, at) = plain(&reason.to_string());
+        // It is JSON, but beyond the range of a double.
+        if reason.is_data() || what == OUT_OF_RANGE {
             let place = pointer(error.path());
-            let (what, at) = plain(&reason.to_string());
             let shown = if place.is_empty() { "its root" } else { &place };
             Problem::unprocessable(format!("The body is invalid at {shown} ({at}): {what}.")).at(&place, what)
         } else {
@@ -67,6 +68,9 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     de.end().map_err(|reason| not_json(&reason))?;
     Ok(value)
 }
+
+/// serde_json's message about a number such as `1e400`.
+const OUT_OF_RANGE: &str = "number out of range";
 
 fn not_json(reason: &serde_json::Error) -> Problem {
     Problem::bad_request(format!("The body is not JSON: {reason}."))
@@ -293,10 +297,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_whole_number_may_have_a_fraction_of_zeros() {
-        let body = r#"{"items":[{"quantity":2.0},{"quantity":3.000}]}"#;
-        assert_eq!(post_as("application/json", body).await, (200, "5".to_owned()));
-        assert_eq!(post_as("application/json", r#"{"items":[{"quantity":2.5}]}"#).await.0, 422);
+    async fn a_whole_number_may_have_a_fraction_of_zeros_or_an_exponent() {
+        for [two, three] in [["2.0", "3.000"], ["2e0", "30E-1"]] {
+            let body = format!(r#"{{"items":[{{"quantity":{two}}},{{"quantity":{three}}}]}}"#);
+            assert_eq!(post_as("application/json", &body).await, (200, "5".to_owned()));
+        }
+        for (number, what) in [
+            ("2.5", "must be a whole number from 0 to 4294967295"),
+            ("1e10", "must be a whole number from 0 to 4294967295"),
+            ("1e400", "number out of range"),
+        ] {
+            let answer = post_as("application/json", &format!(r#"{{"items":[{{"quantity":{number}}}]}}"#)).await;
+            let errors = json!([{ "detail": what, "pointer": "#/items/0/quantity" }]);
+            assert_eq!((answer.0, &problem(&answer)["errors"]), (422, &errors), "{number}: {}", answer.1);
+        }
     }
 
     #[test]
