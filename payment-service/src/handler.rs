@@ -150,6 +150,9 @@ impl Payments {
         let RequestPayment { order_id, amount_minor, currency, capture, payment_method } = request;
         let is_new = tx.get(&key(order_id)).is_none_or(|payment| payment.terms.is_none());
         if is_new && let Some(refusal) = refusal_of(amount_minor, &currency) {
+            if let Some(payment) = tx.update(&key(order_id)) {
+                payment.close_early(now);
+            }
             reply(tx, message, order_id, Some(refusal), now);
             return;
         }

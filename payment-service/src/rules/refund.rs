@@ -48,6 +48,15 @@ impl Payment {
         }
     }
 
+    /// Its request is refused, and it can never be paid: an early result is closed as by `payment.refund`.
+    pub fn close_early(&mut self, now: Timestamp) {
+        if let Status::Unrequested { .. } = self.status {
+            self.history.note(now, "its request is refused");
+            // The command that is refused has its reply.
+            let _ = self.refund(None, now);
+        }
+    }
+
     /// The provider refunded the payment.
     pub fn refunded(&mut self, call: u32, now: Timestamp) -> Option<Outgoing> {
         if !self.awaits_refund(call) {

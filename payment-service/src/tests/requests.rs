@@ -191,6 +191,29 @@ fn a_request_in_an_unknown_currency_or_of_less_than_nothing_is_refused() {
 }
 
 #[test]
+fn an_early_result_ends_when_its_request_is_refused() {
+    for (result, status, intent) in
+        [("approved", "refunding", Some("refund/1")), ("authorized", "cancelled", None), ("declined", "declined", None)]
+    {
+        let mut fixture = Fixture::new();
+        fixture.result(result);
+        let value = json!({ "orderId": order(), "amountMinor": -1, "currency": "BRL" });
+        for _ in 0..2 {
+            let sent = fixture.saga_command("payment.request", "request-payment", &value);
+            assert_eq!(refused(&reply(&sent)), "negative_amount", "{result}");
+            assert_eq!((fixture.status(), fixture.intent_id().as_deref()), (status, intent), "{result}");
+        }
+        if intent.is_some() {
+            assert_eq!(fixture.provider_answered("refund", 1, "refunded"), []);
+            assert_eq!(fixture.status(), "refunded");
+        }
+        assert!(!fixture.payment().is_open(), "{result}");
+        let reply = reply(&fixture.request(1));
+        assert!(result == "declined" || refused(&reply) == "payment_cancelled", "{result}: {reply:?}");
+    }
+}
+
+#[test]
 fn amounts_have_the_digits_of_the_currency() {
     let mut fixture = Fixture::new();
     let value = json!({ "orderId": order(), "amountMinor": 500, "currency": "JPY" });
