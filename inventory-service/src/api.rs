@@ -3,6 +3,7 @@
 
 mod changes;
 mod label;
+mod movements;
 mod requests;
 mod reservations;
 mod returns;
@@ -22,7 +23,7 @@ pub fn router(context: Context<Settings>) -> Router {
     Router::new()
         .route("/stock", get(stock::list))
         .route("/stock/{item}", get(stock::show).put(stock::set))
-        .route("/stock/{item}/movements", get(stock::movements))
+        .route("/stock/{item}/movements", get(movements::movements))
         .route("/stock/{item}/adjustments", post(changes::adjust))
         .route("/stock/{item}/receipts", post(changes::receive))
         .route("/stock/{item}/counts", post(changes::count))
@@ -54,7 +55,7 @@ pub fn description() -> String {
         stock::list,
         stock::show,
         stock::set,
-        stock::movements,
+        movements::movements,
         changes::adjust,
         changes::receive,
         changes::count,

@@ -204,6 +204,14 @@ impl TestWarehouse {
         assert_eq!(self.record(sent), Vec::<Value>::new());
     }
 
+    pub fn set_price(&mut self, id: &str, item: &str, price: &Value) {
+        let value = json!({"warehouse": "main", "itemId": item, "name": "new", "onHand": 10, "price": price});
+        let mut set = message(SET, &value);
+        set.headers.push(header::ID, id);
+        let sent = self.handle(&set);
+        assert_eq!(self.record(sent), Vec::<Value>::new());
+    }
+
     /// Changes the stock of day one.
     pub fn change(&mut self, request: &str, kind: &str, quantity: i64) {
         let value = json!({

@@ -82,7 +82,7 @@ impl Warehouse {
         let order = command.order_id().to_string();
         let headers = message.reply_headers();
         let reply = match command {
-            Command::Reserve(command) => Some(reservation::reserve(ctx, &order, warehouse, command.items)),
+            Command::Reserve(command) => Some(reservation::reserve(ctx, &order, warehouse, command)),
             Command::Release(_) => Some(reservation::release(ctx, &order, warehouse)),
             Command::Confirm(_) => Some(reservation::confirm(ctx, &order)),
             Command::Ship(Ship { delivery, .. }) => shipment::ship(ctx, &order, warehouse, delivery, &headers),

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::entity::stock::ItemPrice;
+
 /// `ce_type`: reserve stock for an order, all of its items or none.
 pub const RESERVE: &str = "inventory.reserve";
 /// `ce_type`: release a reservation in any status. The compensation of [`RESERVE`] and [`CONFIRM`].
@@ -69,6 +71,20 @@ common::bounded! {
 pub struct Reserve {
     pub order_id: OrderId,
     pub items: Vec<ItemQuantity>,
+    /// ISO 4217, of the items' amounts.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// The prices that the items must have; without one any are accepted.
+    #[serde(default)]
+    pub price_check: Option<PriceCheck>,
+}
+
+/// The prices that the items of an order must have to be reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PriceCheck {
+    /// Those of the warehouse's items.
+    Catalogue,
 }
 
 /// A quantity of an item.
@@ -79,6 +95,9 @@ pub struct ItemQuantity {
     #[serde(default)]
     pub name: String,
     pub quantity: NonZeroU32,
+    /// The unit price in the order, in minor units.
+    #[serde(default)]
+    pub amount_minor: Option<i64>,
 }
 
 /// Value of `inventory.release`, `inventory.confirm` and `inventory.cancel-shipment`.
@@ -167,6 +186,9 @@ pub struct SetStock {
     pub item_id: String,
     pub name: String,
     pub on_hand: u32,
+    /// The unit price; without one it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<ItemPrice>,
 }
 
 /// Value of `stock.change`. Its `ce_id` identifies the change: a repeated request changes nothing.

@@ -75,7 +75,7 @@ mod tests {
 
     fn build(warehouse: &str, ids: &[&str]) -> Result<Warehouse, String> {
         let mut settings = defaults();
-        let item = |id: &&str| Item { id: (*id).to_owned(), name: "x".to_owned(), on_hand: 1, low: None };
+        let item = |id: &&str| Item { id: (*id).to_owned(), name: "x".to_owned(), on_hand: 1, price: None, low: None };
         settings.stock.items = ids.iter().map(item).collect();
         settings.stock.warehouse = warehouse.to_owned();
         <Program as service::Program>::build(&settings).map(|(handler, _)| handler).map_err(|e| e.to_string())
@@ -94,6 +94,7 @@ mod tests {
         let (handler, _) = Program::build(&defaults()).unwrap();
         let ticket = handler.seed.iter().find(|s| s.item_id == "3852cb18-9c19-4326-ac77-a1a0264bd98c").unwrap();
         assert_eq!((&*ticket.name, ticket.on_hand), ("day-one", 1000));
+        assert_eq!(ticket.price.as_ref().unwrap().to_string(), "200.00 BRL");
         let rules = handler.rules;
         assert_eq!((rules.expiry.as_secs(), rules.low, rules.low_of.len()), (1800, 10, 1));
         assert_eq!((&*rules.shipping.origin, rules.shipping.offset.to_string()), ("BR", "-03".to_owned()));
@@ -119,6 +120,8 @@ mod tests {
         assert!(build("main", &["a", "a"]).unwrap_err().contains("each item is allowed once"));
 
         let mut bad = defaults();
+        bad.stock.items[1].price = Some("200.005 BRL".to_owned());
+        bad.stock.items[2].price = Some("200".to_owned());
         bad.stock.reservation_expiry = std::time::Duration::ZERO;
         let text = |text: &str| text.to_owned();
         let shipping = &mut bad.shipping;
@@ -134,6 +137,8 @@ mod tests {
         shipping.countries = vec![country("XX"), country("XX")];
         let faults = bad.faults().join("\n");
         for key in [
+            "stock.items[1].price = '200.005 BRL': '200.005' has more than two digits",
+            "stock.items[2].price = '200': '' is not a currency",
             "stock.reservation_expiry = '0ns'",
             "shipping.failure_rate = '1.5'",
             "shipping.attempts = '0'",

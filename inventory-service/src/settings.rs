@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::carrier::call::CarrierKind;
 use crate::entity::Stock;
+use crate::entity::stock::ItemPrice;
 use crate::messages::item_id;
 use crate::rules::calendar::{Country, Days, Holiday, Shipping};
 use crate::rules::settings::RuleSettings;
@@ -53,6 +54,9 @@ pub struct Item {
     pub id: String,
     pub name: String,
     pub on_hand: u32,
+    /// The unit price, such as `200.00 BRL`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<String>,
     /// Overrides `stock.low`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<u32>,
@@ -138,6 +142,7 @@ impl Settings {
             name: item.name.clone(),
             warehouse: self.stock.warehouse.clone(),
             on_hand: item.on_hand.into(),
+            price: item.price.as_deref().and_then(|price| ItemPrice::parse(price).ok()),
             ..Stock::default()
         };
         self.stock.items.iter().map(stock).collect()
@@ -175,11 +180,17 @@ impl StockSettings {
         let allowed = format!("at most {MOST_SEEDED} items can be created here; create more with PUT /stock/ITEM");
         require(items <= MOST_SEEDED, "stock.items", &items, &allowed);
         let mut seen = BTreeSet::new();
-        for (n, Item { id, name, .. }) in self.items.iter().enumerate() {
+        for (n, Item { id, name, price, .. }) in self.items.iter().enumerate() {
             let allowed = format!("allowed are 1 to {LONGEST_ID} characters, no control characters");
             require(is_valid_name(id, LONGEST_ID), &format!("stock.items[{n}].id"), id, &allowed);
             let allowed = format!("allowed are 1 to {LONGEST_NAME} characters, no control characters");
             require(is_valid_name(name, LONGEST_NAME), &format!("stock.items[{n}].name"), name, &allowed);
+            if let Some(price) = price
+                && let Err(why) = ItemPrice::parse(price)
+            {
+                let allowed = format!("{why}; allowed is an amount with a currency of ISO 4217, such as 200.00 BRL");
+                require(false, &format!("stock.items[{n}].price"), price, &allowed);
+            }
             let is_new = seen.insert(item_id(id));
             require(is_new, &format!("stock.items[{n}].id"), id, "each item is allowed once");
         }

@@ -43,7 +43,18 @@ pub struct Placed {
     /// The warehouse of all items; without one it is the default warehouse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warehouse: Option<String>,
+    /// The prices that the items must have; without one any are accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_check: Option<PriceCheck>,
     pub created_at: Timestamp,
+}
+
+/// The prices that the items of an order must have to be reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PriceCheck {
+    /// Those of the warehouse's items.
+    Catalogue,
 }
 
 /// One line of an order.

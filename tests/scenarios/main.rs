@@ -3,6 +3,7 @@
 //! `cargo test -p tests --test scenarios -- NAME`.
 
 mod api;
+mod catalogue;
 mod definitions;
 mod edge;
 mod endings;
@@ -74,6 +75,16 @@ const MANUAL: Options = Options {
     name: "manual",
     instances: 1,
     settings: &[(Name::Payments, "PROVIDER__KIND", "manual")],
+    result_timeout: None,
+    definitions: &[],
+    log: "info",
+};
+
+/// Orders at the prices of the warehouse's items.
+const CATALOGUE: Options = Options {
+    name: "catalogue",
+    instances: 1,
+    settings: &[(Name::Orders, "ORDERS__PRICE", "catalogue")],
     result_timeout: None,
     definitions: &[],
     log: "info",
@@ -171,8 +182,9 @@ type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 const SIMULATED: &[&[(&str, Scenario)]] =
     &[endings::ALL, api::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL, orders::ALL];
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 11] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
+    (CATALOGUE, &[catalogue::ALL]),
     (DEFINITIONS, &[definitions::ALL]),
     (TWO_INSTANCES, &[two_instances::ALL]),
     (FAILURES, &[failures::ALL]),

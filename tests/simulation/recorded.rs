@@ -30,7 +30,7 @@ pub fn recorded_messages(inputs: &[&str]) -> Vec<Vec<Message>> {
                     json!({"by": "a", "why": "b", "action": "skip", "step": "payment-result", "answer": {"x": 1}}),
                 ),
                 (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resolve", "step": "reserve", "happened": true})),
-                (ROLLOUT_SET, json!({"by": "a", "why": "b", "definition": "order", "version": 3, "percent": 10})),
+                (ROLLOUT_SET, json!({"by": "a", "why": "b", "definition": "order", "version": 4, "percent": 10})),
                 (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "retry"})),
                 (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "cancel"})),
             ];

@@ -1,23 +1,23 @@
-//! `/stock`: queries of the stock and its movements, and the count of an item.
+//! `/stock`: queries of the stock, and the count and the price of an item.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::{HeaderMap, LINK, LOCATION};
+use axum::http::header::{HeaderMap, LOCATION};
 use axum::response::{IntoResponse, Response};
-use common::http::{Body, Params, PathParams, Problem, parameter};
+use common::http::{Body, Params, PathParams, Problem};
+use common::money::Decimal;
 use common::service::Context;
-use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::api::requests::{Request, check_texts, or_invalid, parse_limit, send, wait_for};
+use crate::api::requests::{Request, check_texts, or_invalid, send, wait_for};
+use crate::entity::stock::{InvalidPrice, ItemPrice};
 use crate::entity::{Inventory, Stock, stock_key};
 use crate::messages::{SET, SetStock, item_id};
-use crate::movement::Account;
 use crate::settings::{LONGEST_ID, Settings, is_valid_name};
-use crate::view::{self, MovementPosition, MovementRow};
+use crate::view;
 
 /// The stock of an item in a warehouse, in pieces.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,14 +35,37 @@ pub(super) struct StockBody {
     available: u64,
     /// Reserved for orders, but not there: orders with these pieces can't be confirmed.
     missing: u64,
+    /// The unit price. Missing until one is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<PriceBody>,
+}
+
+/// The price of one piece of an item.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = ItemPrice)]
+#[serde(deny_unknown_fields)]
+struct PriceBody {
+    /// With at most as many digits after the point as the currency has.
+    #[schema(value_type = f64, minimum = 0, example = 200.00)]
+    amount: Decimal,
+    /// ISO 4217.
+    #[schema(pattern = "^[A-Z]{3}$")]
+    currency: String,
+}
+
+impl From<ItemPrice> for PriceBody {
+    fn from(price: ItemPrice) -> Self {
+        Self { amount: price.amount(), currency: price.currency }
+    }
 }
 
 impl From<Stock> for StockBody {
     fn from(stock: Stock) -> Self {
         let available = stock.available();
         let missing = stock.missing();
-        let Stock { item_id, name, warehouse, on_hand, reserved, .. } = stock;
-        Self { item_id, name, warehouse, on_hand, reserved, available, missing }
+        let Stock { item_id, name, warehouse, on_hand, reserved, price, .. } = stock;
+        let price = price.map(PriceBody::from);
+        Self { item_id, name, warehouse, on_hand, reserved, available, missing, price }
     }
 }
 
@@ -123,6 +146,8 @@ pub(super) struct Count {
     /// Pieces in the warehouse, including reserved ones.
     #[schema(minimum = 0, maximum = 4_294_967_295_i64)]
     on_hand: i64,
+    /// The unit price; left out: it stays as it is.
+    price: Option<PriceBody>,
 }
 
 impl Count {
@@ -133,10 +158,22 @@ impl Count {
                 "An item's id has 1 to {LONGEST_ID} characters, none of them a control character."
             )));
         }
-        let problem = check_texts(&[("/name", &self.name)]);
+        let mut problem = check_texts(&[("/name", &self.name)]);
+        let price = match self.price.map(|price| ItemPrice::new(price.amount, &price.currency)).transpose() {
+            Ok(price) => price,
+            Err(invalid) => {
+                let (pointer, why) = match invalid {
+                    InvalidPrice::Amount(why) => ("/price/amount", why),
+                    InvalidPrice::Currency(why) => ("/price/currency", why),
+                };
+                problem = Some(or_invalid(problem).at(pointer, why));
+                None
+            }
+        };
         match (u32::try_from(self.on_hand), problem) {
             (Ok(on_hand), None) => {
-                Ok(SetStock { warehouse: warehouse.to_owned(), item_id: item_id(item), name: self.name, on_hand })
+                let warehouse = warehouse.to_owned();
+                Ok(SetStock { warehouse, item_id: item_id(item), name: self.name, on_hand, price })
             }
             (Ok(_), Some(problem)) => Err(problem),
             (Err(_), problem) => Err(or_invalid(problem).at("/onHand", format!("must be from 0 to {}", u32::MAX))),
@@ -144,8 +181,8 @@ impl Count {
     }
 }
 
-/// Creates an item, or sets its name and its count. To record a reason, use `POST /stock/{item}/counts`. Answered when
-/// this instance shows the count; the request may be repeated.
+/// Creates an item, or sets its name, its count and its price. To record a reason, use `POST /stock/{item}/counts`.
+/// Answered when this instance shows the count; the request may be repeated.
 #[utoipa::path(put, path = "/stock/{item}", operation_id = "set_stock",
     params(("item" = String, Path, description = "The item's id.")),
     request_body = Count,
@@ -173,7 +210,7 @@ pub(super) async fn set(
 }
 
 /// `text` as a path segment, with all but unreserved characters as `%XX` (RFC 3986, section 2).
-fn percent_encoded(text: &str) -> String {
+pub(super) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -184,151 +221,21 @@ fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-/// The query of `GET /stock/{item}/movements`.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct MovementQuery {
-    /// The warehouse; by default the service's own.
-    warehouse: Option<String>,
-    /// The `next` of the previous page.
-    cursor: Option<String>,
-    /// The largest number of items.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
-    limit: Option<String>,
-}
-
-/// A page of the movements of an item, newest first, in double entry: each moves a quantity from one account to
-/// another.
-#[derive(Serialize, ToSchema)]
-#[schema(as = MovementPage)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Movements {
-    /// The current stock.
-    stock: StockBody,
-    /// The balances of all accounts, on the first page only. `available` and `reserved` together are the pieces on
-    /// hand, and the sum of all balances is 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accounts: Option<Vec<AccountBody>>,
-    items: Vec<MovementBody>,
-    /// The `cursor` of the next page, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-/// The balance of an account: the quantity moved to it minus the quantity moved from it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = StockAccountBalance)]
-struct AccountBody {
-    #[schema(value_type = Account)]
-    account: String,
-    balance: i64,
-}
-
-/// A quantity moved from one account to another.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Movement)]
-struct MovementBody {
-    /// `opening`, `reserved`, `confirmed`, `released`, `expired`, `put_back`, `restocked`, `adjusted`, `received`,
-    /// `counted` or `shortfall` (an earlier release confirmed an order with more pieces than a count had left).
-    what: String,
-    #[schema(value_type = Account)]
-    from: String,
-    #[schema(value_type = Account)]
-    to: String,
-    quantity: i64,
-    /// Absent for an opening.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    at: Option<Timestamp>,
-    /// The id of the order or the return.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<String>,
-    /// Who reported it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<String>,
-}
-
-impl From<MovementRow> for MovementBody {
-    fn from(row: MovementRow) -> Self {
-        let MovementRow { position: _, what, from, to, quantity, at, reference, by, why } = row;
-        Self { what, from, to, quantity, at, reference, by, why }
-    }
-}
-
-/// Lists all movements of an item, newest first.
-#[utoipa::path(get, path = "/stock/{item}/movements",
-    params(("item" = String, Path, description = "The item's id."), MovementQuery),
-    responses((status = 200, body = Movements), (status = 404, description = "There is no such item.")))]
-pub(super) async fn movements(
-    State(context): State<Context<Settings>>,
-    PathParams(item): PathParams<String>,
-    Params(query): Params<MovementQuery>,
-) -> Result<Response, Problem> {
-    let item = item_id(&item);
-    let position = |text: &str| text.parse::<MovementPosition>().ok();
-    let cursor = query.cursor.as_deref();
-    let before = parameter("cursor", cursor, position, "the next of an earlier page, unchanged")?;
-    let limit = parse_limit(query.limit.as_deref())?;
-    let filter = query.warehouse.as_ref().map(|name| format!("&warehouse={}", percent_encoded(name)));
-    let warehouse = query.warehouse.unwrap_or_else(|| context.settings.stock.warehouse.clone());
-    let Page { stock, accounts, mut rows } = read_page(&context, &warehouse, &item, before, limit + 1).await?;
-    let unknown = || Problem::not_found(format!("There is no item {item} in warehouse {warehouse}."));
-    let stock = stock.ok_or_else(unknown)?.into();
-    let has_more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| has_more).map(|last| last.position.to_string());
-    let link = next.as_ref().map(|next| {
-        let item = percent_encoded(&item);
-        let filter = filter.unwrap_or_default();
-        let cursor = percent_encoded(next);
-        [(LINK, format!("</stock/{item}/movements?limit={limit}{filter}&cursor={cursor}>; rel=\"next\""))]
-    });
-    let balance = |(account, balance)| AccountBody { account, balance };
-    let accounts = accounts.map(|all| all.into_iter().map(balance).collect());
-    let page = Json(Movements { stock, accounts, items: rows.into_iter().map(MovementBody::from).collect(), next });
-    Ok(match link {
-        Some(link) => (link, page).into_response(),
-        None => page.into_response(),
-    })
-}
-
-/// What the view has for a page of movements.
-struct Page {
-    stock: Option<Stock>,
-    /// On the first page only.
-    accounts: Option<Vec<(String, i64)>>,
-    rows: Vec<MovementRow>,
-}
-
-/// Reads a page from one snapshot of the view, so that the stock, the balances and the movements agree.
-async fn read_page(
-    context: &Context<Settings>,
-    warehouse: &str,
-    item: &str,
-    before: Option<MovementPosition>,
-    limit: usize,
-) -> Result<Page, Problem> {
-    let warehouse = warehouse.to_owned();
-    let item = item.to_owned();
-    let query = move |db: &rusqlite::Connection| {
-        let tx = db.unchecked_transaction()?;
-        let accounts = if before.is_none() { Some(view::accounts(&tx, &warehouse, &item)?) } else { None };
-        let rows = view::movements(&tx, &warehouse, &item, before.as_ref(), limit)?;
-        let stock = view::stock(&tx, &stock_key(&warehouse, &item))?;
-        Ok(Page { stock, accounts, rows })
-    };
-    Ok(context.view.read(query).await?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(item: &str, name: &str, on_hand: i64) -> Result<SetStock, serde_json::Value> {
-        let count = Count { name: name.to_owned(), on_hand };
+        check_priced(item, name, on_hand, None)
+    }
+
+    fn check_priced(
+        item: &str,
+        name: &str,
+        on_hand: i64,
+        price: Option<PriceBody>,
+    ) -> Result<SetStock, serde_json::Value> {
+        let count = Count { name: name.to_owned(), on_hand, price };
         count.into_message("main", item).map_err(|problem| serde_json::to_value(problem).unwrap())
     }
 
@@ -340,6 +247,24 @@ mod tests {
             ("3852cb18-9c19-4326-ac77-a1a0264bd98c", "main", 100)
         );
         assert!(check(&"ü".repeat(64), "x", 0).is_ok());
+    }
+
+    #[test]
+    fn a_price_has_the_digits_of_its_currency_and_is_not_negative() {
+        let of = |amount: &str, currency: &str| {
+            let price = PriceBody { amount: Decimal::parse(amount).unwrap(), currency: currency.to_owned() };
+            check_priced("a", "x", 1, Some(price))
+        };
+        assert_eq!(
+            of("200", "BRL").unwrap().price,
+            Some(ItemPrice { amount_minor: 20_000, currency: "BRL".to_owned() })
+        );
+        assert_eq!(of("500", "JPY").unwrap().price.unwrap().amount_minor, 500);
+        for (amount, currency, at) in
+            [("-1", "BRL", "#/price/amount"), ("1.005", "BRL", "#/price/amount"), ("1", "brl", "#/price/currency")]
+        {
+            assert_eq!(of(amount, currency).unwrap_err()["errors"][0]["pointer"], at, "{amount} {currency}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::carrier::call::CarrierKind;
 use crate::entity::reservation::{ReturnedQuantity, Transition, TransitionKind};
 use crate::entity::returns::{Receipt, Refusal};
 use crate::entity::shipment::HistoryEntry;
-use crate::entity::stock::OpeningBalance;
+use crate::entity::stock::{ItemPrice, OpeningBalance};
 use crate::entity::{
     Change, Inventory, Line, Reservation, ReservationStatus, Return, ReturnStatus, Shipment, ShipmentStatus, Stock,
 };
@@ -46,6 +46,7 @@ fn stock() -> Stock {
         warehouse: text(ID_BYTES),
         on_hand: u64::MAX,
         reserved: u64::MAX,
+        price: Some(ItemPrice { amount_minor: i64::MAX, currency: text(3) }),
         changes: vec![text(ID); 4],
         opening: Some(OpeningBalance { on_hand: u64::MAX, reserved: u64::MAX }),
     }
@@ -202,6 +203,10 @@ fn longer_texts_and_lists_are_dead_letters() {
     let mut ship = delivery("standard");
     ship["delivery"]["address"]["city"] = text(CUSTOMER_TEXT_BYTES + 1).into();
     let set = |name: usize| json!({"warehouse": "main", "itemId": "a", "name": text(name), "onHand": 1});
+    let priced = |amount: i64, currency: &str| {
+        json!({"warehouse": "main", "itemId": "a", "name": "x", "onHand": 1,
+            "price": {"amountMinor": amount, "currency": currency}})
+    };
     let change =
         json!({"warehouse": "main", "itemId": "a", "kind": "receipt", "quantity": 1, "by": text(1_201), "why": ""});
     let with_key = |key: usize| Message { key: Some(text(key).into()), ..reserve(items(1, 1)) };
@@ -213,6 +218,8 @@ fn longer_texts_and_lists_are_dead_letters() {
         (message(SHIP, &ship), "delivery.address: 6001 bytes"),
         (message(SET, &set(OPERATOR_TEXT + 1)), "name, by or why: 1201 bytes"),
         (message(SET, &set(9_000)), "the value has"),
+        (message(SET, &priced(-1, "BRL")), "price: must not be negative"),
+        (message(SET, &priced(1, "real")), "price: 'real' is not a currency"),
         (message(CHANGE, &change), "name, by or why: 1201 bytes"),
         (with_key(301), "the key is not the name of a warehouse"),
         (with_key(2_000), "the key has 2000 bytes"),

@@ -5,6 +5,7 @@ use common::ids::OrderId;
 use common::messages::{Message, Unreadable};
 
 use crate::bounds;
+use crate::entity::stock::ItemPrice;
 use crate::messages::{
     CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, CarrierAnswered, ChangeStock, EXPECT_RETURN, FORGET_RETURN,
     ForgetReturn, OrderCommand, RELEASE, RESERVE, RESTOCK, RETURN_RECEIVED, Reserve, ReturnCommand, ReturnReceived,
@@ -60,6 +61,7 @@ impl Incoming {
             Self::Command(Command::Ship(command)) => bounds::address(&mut check, command.delivery.address.as_ref()),
             Self::Event(Event::StockSet(set)) => {
                 bounds::stock(&mut check, &set.warehouse, &set.item_id, &[&set.name]);
+                set.price.as_ref().map_or(Ok(()), ItemPrice::check).map_err(|why| format!("price: {why}"))?;
             }
             Self::Event(Event::StockChange(change)) => {
                 bounds::stock(&mut check, &change.warehouse, &change.item_id, &[&change.by, &change.why]);

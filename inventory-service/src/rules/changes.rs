@@ -14,7 +14,7 @@ const REMEMBERED_REQUESTS: usize = 4;
 /// accepted: no piece is available then, and the orders whose pieces are missing can't be confirmed. A repeated request
 /// changes nothing.
 pub(crate) fn set(ctx: &mut RuleContext<'_, '_>, command: SetStock) {
-    let SetStock { warehouse, item_id: item, name, on_hand } = command;
+    let SetStock { warehouse, item_id: item, name, on_hand, price } = command;
     let item = item_id(&item);
     let request = ctx.cause.to_owned();
     let key = change_key(&change_id(&warehouse, &item, &request));
@@ -31,6 +31,9 @@ pub(crate) fn set(ctx: &mut RuleContext<'_, '_>, command: SetStock) {
     let count = ChangeRequest { kind: ChangeKind::Count, quantity: on_hand.into(), by: None, why: None };
     let change = apply(ctx, &warehouse, &item, count, |stock| {
         stock.name = name;
+        if let Some(price) = price {
+            stock.price = Some(price);
+        }
         stock.changes.drain(..stock.changes.len().saturating_sub(REMEMBERED_REQUESTS - 1));
         stock.changes.push(request);
         stock.on_hand = on_hand.into();

@@ -23,28 +23,31 @@ use serde_json::json;
 
 use crate::bounds::REPLY_BYTES;
 use crate::entity::reservation::TransitionKind;
+use crate::entity::stock::ItemPrice;
 use crate::entity::{Inventory, Line, Reservation, ReservationStatus, Stock, reservation_key};
-use crate::messages::{ItemQuantity, item_id};
+use crate::messages::{ItemQuantity, PriceCheck, Reserve, item_id};
 use crate::rules::context::RuleContext;
 
 /// The reason of a confirm that is refused for want of pieces.
 const STOCK_SHORTFALL_CODE: &str = "stock_shortfall";
 
+/// Why an order is not reserved.
+struct Refusal {
+    reason: &'static str,
+    detail: String,
+}
+
 /// Reserves all items or none. A refusal is recorded, so that a repeated command is refused too, even if there is stock
 /// by then: the saga has acted on the first reply.
-pub(crate) fn reserve(
-    ctx: &mut RuleContext<'_, '_>,
-    order: &str,
-    warehouse: &str,
-    requested: Vec<ItemQuantity>,
-) -> Reply {
+pub(crate) fn reserve(ctx: &mut RuleContext<'_, '_>, order: &str, warehouse: &str, command: Reserve) -> Reply {
     if let Some(known) = ctx.reservation(order) {
         return reply_to_reserve(known);
     }
-    let items = merged_lines(requested);
-    let shortage = items.iter().find_map(|line| shortage(ctx, warehouse, line));
+    let wrong_price = price_refusal(ctx, warehouse, &command);
+    let items = merged_lines(command.items);
+    let refusal = wrong_price.or_else(|| items.iter().find_map(|line| shortage(ctx, warehouse, line)));
     let mut reservation = Reservation::new(order, warehouse, ReservationStatus::Refused, items, ctx.now);
-    match shortage {
+    match refusal {
         None => {
             for line in &reservation.items {
                 ctx.change_stock(warehouse, &line.id, |stock| {
@@ -54,8 +57,8 @@ pub(crate) fn reserve(
             reservation.expires = Some(ctx.now.plus(ctx.rules.expiry));
             reservation.enter(TransitionKind::Reserved, ctx.now);
         }
-        Some(detail) => {
-            reservation.reason = Some("out_of_stock".to_owned());
+        Some(Refusal { reason, detail }) => {
+            reservation.reason = Some(reason.to_owned());
             reservation.detail = Some(cut(&detail, TEXT_BYTES).into_owned());
         }
     }
@@ -97,17 +100,39 @@ fn refuse_expired(known: &Reservation) -> Reply {
     Reply::refused("reservation_expired", format!("the reservation expired at {}", known.at))
 }
 
-/// Describes the missing pieces of an item; `None` if there are enough.
-fn shortage(ctx: &mut RuleContext<'_, '_>, warehouse: &str, line: &Line) -> Option<String> {
+/// The refusal for missing pieces of an item; `None` if there are enough.
+fn shortage(ctx: &mut RuleContext<'_, '_>, warehouse: &str, line: &Line) -> Option<Refusal> {
     let id = &line.id;
     let requested = line.quantity;
-    match ctx.stock(warehouse, id) {
-        Some(stock) if stock.available() >= requested => None,
-        Some(stock) => {
-            Some(format!("item {id} ({}): {requested} requested, {} available", stock.name, stock.available()))
+    let detail = match ctx.stock(warehouse, id) {
+        Some(stock) if stock.available() >= requested => return None,
+        Some(stock) => format!("item {id} ({}): {requested} requested, {} available", stock.name, stock.available()),
+        None => format!("item {id}: {requested} requested, unknown in warehouse {warehouse}"),
+    };
+    Some(Refusal { reason: "out_of_stock", detail })
+}
+
+/// The refusal for a price that is not the warehouse's; `None` if all are, or need not be. Unknown items are refused as
+/// out of stock.
+fn price_refusal(ctx: &mut RuleContext<'_, '_>, warehouse: &str, command: &Reserve) -> Option<Refusal> {
+    let PriceCheck::Catalogue = command.price_check?;
+    let currency = command.currency.as_deref().unwrap_or_default();
+    command.items.iter().find_map(|item| {
+        let id = item_id(&item.id);
+        let stock = ctx.stock(warehouse, &id)?;
+        let name = &stock.name;
+        let Some(price) = &stock.price else {
+            let detail = format!("item {id} ({name}) has no price in warehouse {warehouse}");
+            return Some(Refusal { reason: "no_price", detail });
+        };
+        if item.amount_minor == Some(price.amount_minor) && currency == price.currency {
+            return None;
         }
-        None => Some(format!("item {id}: {requested} requested, unknown in warehouse {warehouse}")),
-    }
+        let given = item.amount_minor.map(|minor| ItemPrice { amount_minor: minor, currency: currency.to_owned() });
+        let given = given.map_or_else(|| "has no price".to_owned(), |given| format!("has {given}"));
+        let detail = format!("item {id} ({name}) costs {price}, the order {given}");
+        Some(Refusal { reason: "wrong_price", detail })
+    })
 }
 
 /// Releases all stock of an order: reserved pieces become available, and confirmed pieces are put back into the stock,

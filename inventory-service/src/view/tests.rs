@@ -41,6 +41,7 @@ fn view_with_stock() -> Connection {
             on_hand: 5,
             reserved: 2,
             changes: vec!["c".to_owned()],
+            price: None,
             opening: None,
         };
         put(&mut connection, &stock_key("main", id), &Inventory::Stock(stock));

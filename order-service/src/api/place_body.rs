@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::order::delivery::{Customer, Delivery};
 use crate::order::limits::{Limits, Price, is_text};
-use crate::order::{self, Item, Placed};
+use crate::order::{self, Item, Placed, PriceCheck};
 
 /// The body of `POST /orders`.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -29,7 +29,7 @@ pub struct PlaceOrder {
     #[garde(dive)]
     customer: Option<Customer>,
     /// The price of the order, with at most two digits after the point. It need not be the sum of the items, unless
-    /// `orders.price` is `sum`.
+    /// `orders.price` is `sum` or `catalogue`.
     #[garde(custom(is_amount))]
     #[schema(value_type = f64, minimum = 0, example = 10.5)]
     amount: Amount,
@@ -94,7 +94,7 @@ impl PlaceOrder {
             Ok(Item { id: id.to_string(), name: item.name, amount_minor: item.amount.0, quantity })
         });
         let items = items.collect::<Result<Vec<_>, Problem>>()?;
-        check_price(limits.price, self.amount, &items)?;
+        let price_check = check_price(limits.price, self.amount, &items)?;
         let placed = Placed {
             order_id: id,
             customer_id,
@@ -104,6 +104,7 @@ impl PlaceOrder {
             items,
             delivery: self.delivery,
             warehouse: self.warehouse,
+            price_check,
             created_at: now,
         };
         let bytes = json_bytes(&placed);
@@ -116,17 +117,20 @@ impl PlaceOrder {
     }
 }
 
-/// Checks that the amount is one that this price policy accepts.
-fn check_price(price: Price, amount: Amount, items: &[Item]) -> Result<(), Problem> {
+/// Checks that the amount is one that this price policy accepts. Returns the check that inventory-service makes.
+fn check_price(price: Price, amount: Amount, items: &[Item]) -> Result<Option<PriceCheck>, Problem> {
     match price {
-        Price::Client => Ok(()),
-        Price::Sum => match order::sum_minor(items) {
-            Some(sum) if sum == amount.0 => Ok(()),
-            Some(sum) => {
-                Err(problem([("/amount".to_owned(), format!("must be the sum of the items, {}", Amount(sum)))]))
-            }
-            None => Err(problem([("/items".to_owned(), "their sum is too large".to_owned())])),
-        },
+        Price::Client => Ok(None),
+        Price::Sum => check_sum(amount, items).map(|()| None),
+        Price::Catalogue => check_sum(amount, items).map(|()| Some(PriceCheck::Catalogue)),
+    }
+}
+
+fn check_sum(amount: Amount, items: &[Item]) -> Result<(), Problem> {
+    match order::sum_minor(items) {
+        Some(sum) if sum == amount.0 => Ok(()),
+        Some(sum) => Err(problem([("/amount".to_owned(), format!("must be the sum of the items, {}", Amount(sum)))])),
+        None => Err(problem([("/items".to_owned(), "their sum is too large".to_owned())])),
     }
 }
 
@@ -298,25 +302,27 @@ mod tests {
 
     #[test]
     fn an_amount_that_is_not_the_sum_is_rejected_where_the_price_is_the_sum() {
-        let limits = Limits { price: Price::Sum, ..limits() };
-        let placed = |amount: f64, quantity: u32| {
+        let placed = |price: Price, amount: f64| {
             let mut body: Value = serde_json::from_str(SAMPLE).unwrap();
             body["amount"] = json!(amount);
             body["items"][0]["amount"] = json!(0.1);
-            body["items"][0]["quantity"] = json!(quantity);
+            body["items"][0]["quantity"] = json!(3);
             let order: PlaceOrder = serde_json::from_value(body).unwrap();
-            order.checked(&limits, OrderId::generate(), Timestamp(5))
+            order.checked(&Limits { price, ..limits() }, OrderId::generate(), Timestamp(5))
         };
-        assert_eq!(placed(0.3, 3).unwrap().amount_minor, 30);
-        for amount in [0.0, 0.29, 0.31, 10.5] {
-            let problem = serde_json::to_value(placed(amount, 3).unwrap_err()).unwrap();
-            assert_eq!(problem["status"], 422);
-            let errors = json!([{"pointer": "#/amount", "detail": "must be the sum of the items, 0.30"}]);
-            assert_eq!(problem["errors"], errors);
+        for (price, check) in [(Price::Sum, None), (Price::Catalogue, Some(PriceCheck::Catalogue))] {
+            let order = placed(price, 0.3).unwrap();
+            assert_eq!((order.amount_minor, order.price_check), (30, check));
+            for amount in [0.0, 0.29, 0.31, 10.5] {
+                let problem = serde_json::to_value(placed(price, amount).unwrap_err()).unwrap();
+                assert_eq!(problem["status"], 422);
+                let errors = json!([{"pointer": "#/amount", "detail": "must be the sum of the items, 0.30"}]);
+                assert_eq!(problem["errors"], errors);
+            }
         }
-        let order: PlaceOrder = serde_json::from_str(SAMPLE).unwrap();
-        let limits = Limits { price: Price::Client, ..limits };
-        assert!(order.checked(&limits, OrderId::generate(), Timestamp(5)).is_ok(), "the sample order's amount is free");
+        let order = placed(Price::Client, 10.5).unwrap();
+        assert_eq!((order.amount_minor, order.price_check), (1050, None), "the amount is free");
+        assert!(serde_json::to_value(&order).unwrap().get("priceCheck").is_none());
     }
 
     #[test]

@@ -76,8 +76,9 @@ pub(super) async fn place(
 fn created(known: Order, requested: &Placed) -> Result<Response, Problem> {
     let initial = Order::new(known.placed);
     let location = path(initial.placed.order_id);
-    let same_time = Placed { created_at: initial.placed.created_at, ..requested.clone() };
-    if same_time != initial.placed {
+    // The time and the check of the prices are the service's own: `orders.price` may have changed since.
+    let Placed { created_at, price_check, .. } = initial.placed;
+    if (Placed { created_at, price_check, ..requested.clone() }) != initial.placed {
         let detail =
             format!("This Idempotency-Key was used for another order, {location}: use a new key for a new order.");
         return Err(Problem::unprocessable(detail).with("location", location));

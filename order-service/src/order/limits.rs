@@ -10,6 +10,8 @@ pub enum Price {
     Client,
     /// The sum of the items only.
     Sum,
+    /// The sum of the items only, at the prices of inventory-service's items.
+    Catalogue,
 }
 
 /// `[orders]` of the settings.

@@ -39,6 +39,8 @@ struct Item {
     id: uuid::Uuid,
     name: String,
     on_hand: u32,
+    #[serde(default)]
+    price: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     low: Option<u32>,
 }
@@ -167,7 +169,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     let item = refused("[[stock.items]]\nid = '3852cb18-9c19-4326-ac77-a1a0264bd98c'\nname = 'x'\nonhand = 1");
     assert_eq!(
         item,
-        "stock.items[0].onhand = 1 (from my.toml): there is no such key here; there are id, name, on_hand, low"
+        "stock.items[0].onhand = 1 (from my.toml): there is no such key here; there are id, name, on_hand, price, low"
     );
 }
 

@@ -2,10 +2,11 @@
 
 use common::journal::{Entity as _, Trigger};
 use common::time::Timestamp;
+use serde_json::json;
 
 use crate::entity::{ReservationStatus, reservation_key};
 use crate::fixture::{CAMPING, DAY_ONE, ORDER, OTHER, TestWarehouse, is_ok, reason};
-use crate::messages::EXPECT_RETURN;
+use crate::messages::{EXPECT_RETURN, RESERVE};
 
 #[test]
 fn a_reserve_reserves_all_items() {
@@ -37,6 +38,48 @@ fn an_unknown_item_is_out_of_stock() {
     assert_eq!(reason(&reply), "out_of_stock");
     assert_eq!(reply["detail"], "item no-such: 1 requested, unknown in warehouse main");
     assert_eq!(warehouse.count(DAY_ONE), (10, 0));
+}
+
+#[test]
+fn with_a_price_check_an_order_has_the_prices_of_the_warehouse_or_is_refused() {
+    let price = |amount: i64, currency: &str| json!({"amountMinor": amount, "currency": currency});
+    let reserve = |warehouse: &mut TestWarehouse, order: &str, amount: Option<i64>, currency: &str, check: bool| {
+        let mut item = json!({"id": DAY_ONE.to_uppercase(), "name": "x", "quantity": 2});
+        amount.into_iter().for_each(|amount| item["amountMinor"] = amount.into());
+        let mut value = json!({"orderId": order, "items": [item], "currency": currency});
+        if check {
+            value["priceCheck"] = "catalogue".into();
+        }
+        warehouse.request(RESERVE, &value)
+    };
+    let mut warehouse = TestWarehouse::new();
+    let refused = reserve(&mut warehouse, ORDER, Some(1050), "BRL", true);
+    assert_eq!(reason(&refused), "no_price");
+    assert_eq!(refused["detail"], format!("item {DAY_ONE} (day-one) has no price in warehouse main"));
+    warehouse.set_price("first", DAY_ONE, &price(1050, "BRL"));
+    assert_eq!(reason(&reserve(&mut warehouse, ORDER, Some(1050), "BRL", true)), "no_price", "it stays refused");
+
+    for (amount, currency, detail) in [
+        (Some(1), "BRL", "the order has 0.01 BRL"),
+        (Some(1050), "EUR", "the order has 10.50 EUR"),
+        (None, "BRL", "the order has no price"),
+    ] {
+        let mut warehouse = TestWarehouse::new();
+        warehouse.set_price("first", DAY_ONE, &price(1050, "BRL"));
+        let refused = reserve(&mut warehouse, ORDER, amount, currency, true);
+        assert_eq!(reason(&refused), "wrong_price");
+        assert_eq!(refused["detail"], format!("item {DAY_ONE} (new) costs 10.50 BRL, {detail}"));
+        assert_eq!(warehouse.count(DAY_ONE), (10, 0));
+        assert!(is_ok(&reserve(&mut warehouse, OTHER, amount, currency, false)), "without a check any price is taken");
+    }
+
+    assert!(is_ok(&reserve(&mut warehouse, OTHER, Some(1050), "BRL", true)));
+    warehouse.set("second", DAY_ONE, 10);
+    let another = "018f3f2a-0000-7000-8000-000000000003";
+    assert!(is_ok(&reserve(&mut warehouse, another, Some(1050), "BRL", true)), "a count leaves the price");
+    let unknown = json!({"orderId": "018f3f2a-0000-7000-8000-000000000004", "priceCheck": "catalogue",
+        "items": [{"id": "no-such", "quantity": 1}]});
+    assert_eq!(reason(&warehouse.request(RESERVE, &unknown)), "out_of_stock");
 }
 
 #[test]

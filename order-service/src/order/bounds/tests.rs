@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::fixture::{Shop, message, pieces};
 use crate::messages::{CONCLUDE, Conclude, PLACE, RETURN, RequestReturn, ReturnRequested};
+use crate::order::PriceCheck;
 use crate::order::delivery::{Customer, Language};
 use crate::order::entity::{OrderEntity, Series};
 use crate::order::mailing::{Mailing, Outcome};
@@ -39,6 +40,7 @@ fn largest_placed() -> Placed {
         items: Vec::new(),
         delivery: None,
         warehouse: Some(text(NAME)),
+        price_check: Some(PriceCheck::Catalogue),
         created_at: TIME,
     }
 }
