@@ -10,6 +10,7 @@ use common::topics;
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::{Cluster, PARTITIONS};
+use tests::kafka::Kafka;
 use tests::process::{Name, Service};
 use tests::sums::{COMMANDS, Command, RESULTS};
 use tests::topics::{Topics, command_in, run_command};
@@ -266,8 +267,10 @@ async fn partitions_added_to_payment_results_are_read_after_a_restart(
         let text = readiness(service, 503, "topic payment-results", PATIENT).await?;
         has_words(&text, &["4 partitions", "restart the service", "Keep kafka.partitions = 2"])?;
     }
+    // The cluster's client does not know the added partitions.
+    let added = Kafka::new(&cluster.brokers)?;
     let approve = |order: String, partition: i32| {
-        let kafka = cluster.kafka.clone();
+        let kafka = added.clone();
         let value = json!({"orderId": order, "status": "approved"}).to_string();
         async move { kafka.publish(results, Some(partition), value.as_bytes()).await }
     };
@@ -287,7 +290,7 @@ async fn partitions_added_to_payment_results_are_read_after_a_restart(
         approve(order.id.clone(), 3 - order.partition()).await?;
         order.ends("confirmed").await.context("approved on the wrong added partition")?;
     }
-    cluster.kafka.publish(results, Some(3), b"garbage").await?;
+    added.publish(results, Some(3), b"garbage").await?;
     let letter = cluster.dead_letter(results, b"garbage").await?;
     ensure!(letter.header("__streams.errors.partition") == "3", "{letter:?}");
     cluster.confirms_an_order().await
@@ -309,7 +312,8 @@ async fn partitions_added_to_a_journal_stay_unused(cluster: Arc<Cluster>, _: Arc
     has_words(&text, &["the service writes to the first 2 only"])?;
     sums.add("a", 2).await?;
     let value = serde_json::to_vec(&Command { account: "b".to_owned(), n: 5, once: false })?;
-    cluster.kafka.append(COMMANDS, 2, &value).await?;
+    // The cluster's client does not know the added partition.
+    Kafka::new(&cluster.brokers)?.append(COMMANDS, 2, &value).await?;
     sums.has_added("b", 5).await?;
     let added = cluster.kafka.read(JOURNAL).await?.into_iter().filter(|message| message.partition >= PARTITIONS);
     ensure!(added.count() == 0, "an added partition of the journal is written");

@@ -90,12 +90,13 @@ impl Kafka {
         sent.map(|_| ()).map_err(|(error, _)| anyhow!("publish to {topic}: {error}"))
     }
 
-    /// Appends a record to a partition and returns its offset.
+    /// Appends a record to a partition and returns its offset. A client that used the topic before does not know
+    /// partitions added since.
     ///
     /// # Errors
-    /// When the broker rejects it.
+    /// When the broker rejects it, or the partition is not known.
     pub async fn append(&self, topic: &str, partition: i32, value: &[u8]) -> Result<i64> {
-        append(settings(&self.brokers), topic, partition, value).await
+        append(&self.producer, topic, partition, value).await
     }
 
     /// Appends a record that is compressed with this codec, however large it is uncompressed, and returns its offset.
@@ -105,7 +106,10 @@ impl Kafka {
     pub async fn append_compressed(&self, topic: &str, partition: i32, value: &[u8], codec: &str) -> Result<i64> {
         let mut settings = settings(&self.brokers);
         settings.set("compression.type", codec).set("message.max.bytes", "500000000");
-        append(settings, topic, partition, value).await
+        let producer = settings.create().context("a producer")?;
+        let appended = append(&producer, topic, partition, value).await;
+        blocking(move || { drop(producer); Ok(()) }).await?;
+        appended
     }
 
     /// Publishes an event with the fewest headers that the message contract allows.
@@ -317,12 +321,9 @@ fn settings(brokers: &str) -> ClientConfig {
     config
 }
 
-/// Appends a record by a producer of its own: one that has used the topic before does not know added partitions.
-async fn append(settings: ClientConfig, topic: &str, partition: i32, value: &[u8]) -> Result<i64> {
-    let producer: FutureProducer = settings.create().context("a producer")?;
+async fn append(producer: &FutureProducer, topic: &str, partition: i32, value: &[u8]) -> Result<i64> {
     let record = FutureRecord::<[u8], [u8]>::to(topic).payload(value).partition(partition);
     let sent = producer.send(record, TIMEOUT).await;
-    tokio::task::spawn_blocking(move || drop(producer)).await?;
     sent.map(|delivery| delivery.offset).map_err(|(error, _)| anyhow!("append to {topic}: {error}"))
 }
 
