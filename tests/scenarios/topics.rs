@@ -46,7 +46,7 @@ impl Sums {
             ("LOG__FORMAT", "text".to_owned()),
         ];
         let service = Service::new(Name::Sums, 0, &cluster.scratch(scenario)?, &settings)?;
-        let topics = Topics::new(&cluster.brokers)?;
+        let topics = Topics::new(&cluster.kafka)?;
         let existing = cluster.kafka.topics().await?;
         for topic in existing.keys().filter(|name| name.starts_with("sums-")) {
             topics.delete(topic).await?;
@@ -129,7 +129,7 @@ async fn a_journal_made_with_other_settings_is_refused_until_it_is_mended(
     cluster: Arc<Cluster>,
     _: Arc<Broker>,
 ) -> Result<()> {
-    let topics = Topics::new(&cluster.brokers)?;
+    let topics = Topics::new(&cluster.kafka)?;
     let orders = cluster.service(Name::Orders)?;
     orders.sigterm().await?;
     let needed = topics::Topic::journal("order-journal").settings();
@@ -262,7 +262,7 @@ async fn partitions_added_to_payment_results_are_read_after_a_restart(
     let item = cluster.item(10).await?;
     let first = item.order(1).place().await?;
     first.payment("pending").await?;
-    Topics::new(&cluster.brokers)?.expand(results, 4).await?;
+    Topics::new(&cluster.kafka)?.expand(results, 4).await?;
     for service in readers {
         let text = readiness(service, 503, "topic payment-results", PATIENT).await?;
         has_words(&text, &["4 partitions", "restart the service", "Keep kafka.partitions = 2"])?;

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::broker::Broker;
 use crate::kafka::Kafka;
 use crate::process::{Name, Service, kill_leftovers};
+use crate::topics::Topics;
 use crate::{files, wait};
 
 /// The partition count of every topic.
@@ -68,7 +69,7 @@ impl Cluster {
     /// The service that does not become ready, and the end of its log.
     pub async fn start(broker: &Broker, options: Options) -> Result<Arc<Self>> {
         let kafka = Kafka::new(&broker.address())?;
-        kafka.delete_topics().await?;
+        Topics::new(&kafka)?.delete_all().await?;
         let clusters = files::clusters()?;
         kill_leftovers(&clusters)?;
         let directory = clusters.join(options.name);

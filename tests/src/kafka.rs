@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use common::topics::Topic;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
@@ -15,14 +12,13 @@ use rdkafka::producer::{BaseProducer, BaseRecord, FutureProducer, FutureRecord, 
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
-use crate::wait::{SOON, until_is};
-
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A client of the broker.
 #[derive(Clone)]
 pub struct Kafka {
-    brokers: String,
+    /// The bootstrap server's address.
+    pub(crate) brokers: String,
     producer: FutureProducer,
 }
 
@@ -189,53 +185,6 @@ impl Kafka {
         .await
     }
 
-    /// Deletes all topics.
-    ///
-    /// # Errors
-    /// When the broker does not delete one.
-    pub async fn delete_topics(&self) -> Result<()> {
-        let topics = self.topics().await?;
-        if topics.is_empty() {
-            return Ok(());
-        }
-        let admin: AdminClient<DefaultClientContext> = settings(&self.brokers).create().context("an admin client")?;
-        let names: Vec<&str> = topics.keys().map(String::as_str).collect();
-        let done = admin.delete_topics(&names, &AdminOptions::new().operation_timeout(Some(TIMEOUT))).await?;
-        for result in done {
-            result.map_err(|(topic, error)| anyhow!("delete {topic}: {error}"))?;
-        }
-        until_is("the topics", Vec::new(), SOON, || async { Ok(self.topics().await?.into_keys().collect::<Vec<_>>()) })
-            .await
-    }
-
-    /// Deletes a topic.
-    ///
-    /// # Errors
-    /// When the broker does not delete it.
-    pub async fn delete_topic(&self, topic: &str) -> Result<()> {
-        let admin: AdminClient<DefaultClientContext> = settings(&self.brokers).create().context("an admin client")?;
-        let done = admin.delete_topics(&[topic], &AdminOptions::new().operation_timeout(Some(TIMEOUT))).await?;
-        for result in done {
-            result.map_err(|(topic, error)| anyhow!("delete {topic}: {error}"))?;
-        }
-        until_is("the topic exists", false, SOON, || async { Ok(self.topics().await?.contains_key(topic)) }).await
-    }
-
-    /// Deletes the records of a partition before an offset, as retention does.
-    ///
-    /// # Errors
-    /// When the broker does not delete them.
-    pub async fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<()> {
-        let admin: AdminClient<DefaultClientContext> = settings(&self.brokers).create().context("an admin client")?;
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(before))?;
-        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
-        for element in admin.delete_records(&list, &options).await?.elements() {
-            element.error().with_context(|| format!("delete records of {topic}-{partition}"))?;
-        }
-        Ok(())
-    }
-
     /// The end of a partition.
     ///
     /// # Errors
@@ -244,25 +193,6 @@ impl Kafka {
         let consumer = self.consumer()?;
         let topic = topic.to_owned();
         blocking(move || Ok(consumer.fetch_watermarks(&topic, partition, TIMEOUT)?.1)).await
-    }
-
-    /// Creates an input topic whose partitions are all on one broker.
-    ///
-    /// # Errors
-    /// When the broker does not create it.
-    pub async fn create_on(&self, topic: &str, partitions: i32, broker: i32) -> Result<()> {
-        let admin: AdminClient<DefaultClientContext> = settings(&self.brokers).create().context("an admin client")?;
-        let replicas = [broker];
-        let assignment: Vec<&[i32]> = (0..partitions).map(|_| replicas.as_slice()).collect();
-        let settings = Topic::input(topic).settings();
-        let new = NewTopic::new(topic, partitions, TopicReplication::Variable(&assignment));
-        let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
-        for result in admin.create_topics(&[new], &AdminOptions::new().operation_timeout(Some(TIMEOUT))).await? {
-            result.map_err(|(topic, error)| anyhow!("create {topic}: {error}"))?;
-        }
-        let expected = Some(usize::try_from(partitions)?);
-        until_is("the topic's partitions", expected, SOON, || async { Ok(self.topics().await?.get(topic).copied()) })
-            .await
     }
 
     /// All messages of a topic, partition by partition; none if the topic does not exist.
@@ -312,7 +242,8 @@ impl Kafka {
     }
 }
 
-fn settings(brokers: &str) -> ClientConfig {
+/// The settings of every client.
+pub(crate) fn settings(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers).set("allow.auto.create.topics", "false").set_log_level(
         // Scenarios kill the broker on purpose.

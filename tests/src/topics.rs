@@ -4,43 +4,62 @@
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use common::topics::Topic;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::files;
+use crate::kafka::{Kafka, settings};
 use crate::wait::{SOON, until_is};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An operator's access to the topics of a broker.
 pub struct Topics {
-    brokers: String,
+    kafka: Kafka,
     admin: AdminClient<DefaultClientContext>,
 }
 
 impl Topics {
-    /// Connects to a broker.
+    /// Those of this client's broker.
     ///
     /// # Errors
     /// When librdkafka rejects the settings.
-    pub fn new(brokers: &str) -> Result<Self> {
-        let admin = ClientConfig::new().set("bootstrap.servers", brokers).create().context("an admin client")?;
-        Ok(Self { brokers: brokers.to_owned(), admin })
+    pub fn new(kafka: &Kafka) -> Result<Self> {
+        let admin = settings(&kafka.brokers).create().context("an admin client")?;
+        Ok(Self { kafka: kafka.clone(), admin })
     }
 
-    /// Creates a topic.
+    /// Creates a topic and waits until it exists.
     ///
     /// # Errors
     /// When the broker does not create it.
     pub async fn create(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Result<()> {
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-        let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
-        let done = self.admin.create_topics(&[new], &options()).await?;
-        done.into_iter().try_for_each(|result| result.map(|_| ()).map_err(|(name, error)| anyhow!("{name}: {error}")))
+        self.create_new(settings.iter().fold(new, |new, (key, value)| new.set(key, value))).await
+    }
+
+    /// Creates an input topic whose partitions are all on one broker, and waits until it exists.
+    ///
+    /// # Errors
+    /// When the broker does not create it.
+    pub async fn create_on(&self, name: &str, partitions: i32, broker: i32) -> Result<()> {
+        let replicas = [broker];
+        let assignment: Vec<&[i32]> = (0..partitions).map(|_| replicas.as_slice()).collect();
+        let settings = Topic::input(name).settings();
+        let new = NewTopic::new(name, partitions, TopicReplication::Variable(&assignment));
+        self.create_new(settings.iter().fold(new, |new, (key, value)| new.set(key, value))).await
+    }
+
+    async fn create_new(&self, new: NewTopic<'_>) -> Result<()> {
+        let name = new.name;
+        let partitions = usize::try_from(new.num_partitions)?;
+        for result in self.admin.create_topics(&[new], &options()).await? {
+            result.map_err(|(name, error)| anyhow!("create {name}: {error}"))?;
+        }
+        until_is("the new topic's partitions", partitions, SOON, || self.partitions(name)).await
     }
 
     /// Deletes a topic and waits until it does not exist.
@@ -48,10 +67,29 @@ impl Topics {
     /// # Errors
     /// When the broker does not delete it.
     pub async fn delete(&self, name: &str) -> Result<()> {
-        for result in self.admin.delete_topics(&[name], &options()).await? {
+        self.delete_named(&[name]).await?;
+        until_is("the deleted topic's partitions", 0, SOON, || self.partitions(name)).await
+    }
+
+    /// Deletes all topics and waits until there are none.
+    ///
+    /// # Errors
+    /// When the broker does not delete one.
+    pub async fn delete_all(&self) -> Result<()> {
+        let topics = self.kafka.topics().await?;
+        if topics.is_empty() {
+            return Ok(());
+        }
+        self.delete_named(&topics.keys().map(String::as_str).collect::<Vec<_>>()).await?;
+        let names = || async { Ok(self.kafka.topics().await?.into_keys().collect::<Vec<_>>()) };
+        until_is("the topics", Vec::new(), SOON, names).await
+    }
+
+    async fn delete_named(&self, names: &[&str]) -> Result<()> {
+        for result in self.admin.delete_topics(names, &options()).await? {
             result.map_err(|(name, error)| anyhow!("delete {name}: {error}"))?;
         }
-        until_is("the deleted topic's partitions", 0, SOON, || async { self.partitions(name).await }).await
+        Ok(())
     }
 
     /// Adds partitions to a topic and waits until it has `count`.
@@ -62,10 +100,10 @@ impl Topics {
         for result in self.admin.create_partitions(&[NewPartitions::new(name, count)], &options()).await? {
             result.map_err(|(name, error)| anyhow!("add partitions to {name}: {error}"))?;
         }
-        until_is("the partitions", count, SOON, || async { self.partitions(name).await }).await
+        until_is("the partitions", count, SOON, || self.partitions(name)).await
     }
 
-    /// Deletes all records of a partition before an offset.
+    /// Deletes all records of a partition before an offset, as retention does.
     ///
     /// # Errors
     /// When the broker does not delete them.
@@ -73,17 +111,13 @@ impl Topics {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(name, partition, Offset::Offset(offset))?;
         let done = self.admin.delete_records(&list, &options()).await?;
-        done.elements().iter().try_for_each(|element| element.error()).with_context(|| format!("records of {name}"))
+        let mut elements = done.elements().into_iter();
+        elements.try_for_each(|e| e.error()).with_context(|| format!("delete records of {name}-{partition}"))
     }
 
+    /// The partition count of a topic; 0 if it does not exist.
     async fn partitions(&self, name: &str) -> Result<usize> {
-        let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", &self.brokers).create()?;
-        let name = name.to_owned();
-        tokio::task::spawn_blocking(move || {
-            let metadata = consumer.fetch_metadata(Some(&name), TIMEOUT)?;
-            Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum())
-        })
-        .await?
+        Ok(self.kafka.topics().await?.get(name).copied().unwrap_or_default())
     }
 
     /// Sets settings of a topic, such as `retention.ms=1000`.
@@ -91,7 +125,7 @@ impl Topics {
     /// # Errors
     /// The output of Kafka's tool.
     pub fn alter(&self, name: &str, settings: &str) -> Result<()> {
-        let brokers = &self.brokers;
+        let brokers = &self.kafka.brokers;
         run_command(&format!(
             "kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {name} \
              --add-config {settings}"

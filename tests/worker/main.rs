@@ -20,6 +20,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tests::broker::Broker;
 use tests::kafka::Kafka;
 use tests::runner::exit_on_signal;
+use tests::topics::Topics;
 use tests::{files, machine, process};
 
 /// A test, which returns a summary.
@@ -67,7 +68,7 @@ fn run(test: Test) -> Result<()> {
     let broker = broker()?;
     let begun = Instant::now();
     let summary = runtime.block_on(async {
-        Kafka::new(&broker.address())?.delete_topics().await?;
+        Topics::new(&Kafka::new(&broker.address())?)?.delete_all().await?;
         test(broker).await
     })?;
     eprintln!("{summary}; {:.1} s", begun.elapsed().as_secs_f64());

@@ -8,6 +8,7 @@ use tests::files;
 use tests::kafka::Kafka;
 use tests::process::{Name, Service};
 use tests::sums::RESULTS;
+use tests::topics::Topics;
 use tests::wait::{PATIENT, until, until_is};
 
 use crate::check;
@@ -54,8 +55,9 @@ impl Outputs {
         instance.restart().await?;
         instance.sigterm().await?;
         let second = Broker::join(broker, &files::target()?.join("test-brokers/worker-2"))?;
-        kafka.delete_topic(RESULTS).await?;
-        kafka.create_on(RESULTS, PARTITIONS, Broker::SECOND_ID).await?;
+        let topics = Topics::new(&kafka)?;
+        topics.delete(RESULTS).await?;
+        topics.create_on(RESULTS, PARTITIONS, Broker::SECOND_ID).await?;
         instance.restart().await?;
         let watch = JournalWatcher::start(&broker.address(), PARTITIONS)?;
         Ok(Self { watch, kafka, producer: harness::producer(broker)?, instance, second })

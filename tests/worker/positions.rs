@@ -8,6 +8,7 @@ use tests::broker::Broker;
 use tests::kafka::Kafka;
 use tests::process::{Name, Service};
 use tests::sums::COMMANDS;
+use tests::topics::Topics;
 use tests::wait::{PATIENT, until_is};
 
 use crate::harness::{self, PARTITIONS};
@@ -88,7 +89,7 @@ async fn lost(test: &Positions) -> Result<String> {
     let end = test.kafka.end(COMMANDS, 1).await?;
     ensure!(position < end, "partition 1 got no message");
     let missing = usize::try_from(end - position)?;
-    test.kafka.delete_records(COMMANDS, 1, end).await?;
+    Topics::new(&test.kafka)?.delete_before(COMMANDS, 1, end).await?;
 
     test.instance.start()?;
     let response = test.instance.not_ready("sums positions accept-loss --topic sums-commands --partition 1").await?;
@@ -143,8 +144,9 @@ async fn made_anew(test: &Positions, broker: &Broker) -> Result<String> {
 
 /// Deletes the topic, and makes it again with more messages than before: every position is within the topic again.
 async fn make_anew(test: &Positions, broker: &Broker) -> Result<()> {
-    test.kafka.delete_topic(COMMANDS).await?;
-    test.kafka.create_on(COMMANDS, PARTITIONS, 1).await?;
+    let topics = Topics::new(&test.kafka)?;
+    topics.delete(COMMANDS).await?;
+    topics.create_on(COMMANDS, PARTITIONS, 1).await?;
     // The old producer knows the old topic.
     harness::send(harness::producer(broker)?, WAVE..3 * WAVE).await?;
     for partition in 0..PARTITIONS {
@@ -182,7 +184,7 @@ async fn expired_marker(test: &Positions) -> Result<String> {
     // The last offset is the transaction's marker.
     until_is("the position", end, PATIENT, || async { Ok(test.position(2)) }).await?;
     test.instance.sigterm().await?;
-    test.kafka.delete_records(COMMANDS, 2, end).await?;
+    Topics::new(&test.kafka)?.delete_before(COMMANDS, 2, end).await?;
     test.instance.restart().await?;
     test.send(WAVE..2 * WAVE).await?;
     test.counted(2 * WAVE + 1).await?;
