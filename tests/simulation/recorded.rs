@@ -1,4 +1,6 @@
-//! The messages that the handlers are tested with: those of some runs, and one of each kind of the contract.
+//! The messages of some simulated runs, with operator commands, for the tests of the handlers.
+
+use std::sync::LazyLock;
 
 use common::messages::{Message, Outgoing, header};
 use common::time::Timestamp;
@@ -12,39 +14,47 @@ use crate::run::messages_of;
 /// Simulated runs that provide the messages.
 const RUNS: u64 = 6;
 
+/// The messages of these runs on all topics.
+static RECORDED: LazyLock<Vec<Vec<Message>>> = LazyLock::new(|| (0..RUNS).map(run).collect());
+
 /// The messages on a service's topics of some runs in order of time, with operator commands added on `saga-commands`.
 pub fn recorded_messages(inputs: &[&str]) -> Vec<Vec<Message>> {
-    let run = |seed| {
-        let mut all: Vec<Message> = messages_of(seed, &definitions());
-        let subjects: Vec<(String, i32, Timestamp)> = all
-            .iter()
-            .filter(|message| &*message.topic == topics::CREATED_ORDERS)
-            .filter_map(|m| Some((m.header(header::SUBJECT)?.to_owned(), m.partition, m.timestamp)))
-            .collect();
-        for (n, (saga, partition, at)) in subjects.into_iter().enumerate() {
-            let commands = [
-                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "pause"})),
-                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resume"})),
-                (
-                    SAGA_ACTION,
-                    json!({"by": "a", "why": "b", "action": "skip", "step": "payment-result", "answer": {"x": 1}}),
-                ),
-                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resolve", "step": "reserve", "happened": true})),
-                (ROLLOUT_SET, json!({"by": "a", "why": "b", "definition": "order", "version": 4, "percent": 10})),
-                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "retry"})),
-                (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "cancel"})),
-            ];
-            let (kind, command) = &commands[n % commands.len()];
-            let command = Outgoing::event(topics::SAGA_COMMANDS, &saga, kind, format!("{n}"), &saga, at, command);
-            let value = command.value.bytes().map(<[u8]>::to_vec);
-            let headers = command.headers;
-            let topic = topics::SAGA_COMMANDS.into();
-            let offset = n as i64;
-            all.push(Message { topic, partition, offset, timestamp: at, key: command.key, headers, value });
-        }
-        all.retain(|message| inputs.contains(&&*message.topic));
-        all.sort_by_key(|message| message.timestamp);
-        all
+    let on_inputs = |run: &Vec<Message>| {
+        let on_inputs = run.iter().filter(|message| inputs.contains(&&*message.topic));
+        on_inputs.cloned().collect()
     };
-    (0..RUNS).map(run).collect()
+    RECORDED.iter().map(on_inputs).collect()
+}
+
+/// The messages of a run in order of time, with operator commands added.
+fn run(seed: u64) -> Vec<Message> {
+    let mut all: Vec<Message> = messages_of(seed, &definitions());
+    let subjects: Vec<(String, i32, Timestamp)> = all
+        .iter()
+        .filter(|message| &*message.topic == topics::CREATED_ORDERS)
+        .filter_map(|m| Some((m.header(header::SUBJECT)?.to_owned(), m.partition, m.timestamp)))
+        .collect();
+    for (n, (saga, partition, at)) in subjects.into_iter().enumerate() {
+        let commands = [
+            (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "pause"})),
+            (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resume"})),
+            (
+                SAGA_ACTION,
+                json!({"by": "a", "why": "b", "action": "skip", "step": "payment-result", "answer": {"x": 1}}),
+            ),
+            (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resolve", "step": "reserve", "happened": true})),
+            (ROLLOUT_SET, json!({"by": "a", "why": "b", "definition": "order", "version": 4, "percent": 10})),
+            (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "retry"})),
+            (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "cancel"})),
+        ];
+        let (kind, command) = &commands[n % commands.len()];
+        let command = Outgoing::event(topics::SAGA_COMMANDS, &saga, kind, format!("{n}"), &saga, at, command);
+        let value = command.value.bytes().map(<[u8]>::to_vec);
+        let headers = command.headers;
+        let topic = topics::SAGA_COMMANDS.into();
+        let offset = n as i64;
+        all.push(Message { topic, partition, offset, timestamp: at, key: command.key, headers, value });
+    }
+    all.sort_by_key(|message| message.timestamp);
+    all
 }
