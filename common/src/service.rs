@@ -76,12 +76,13 @@ pub trait Program: 'static {
 
     /// What keeps unknown callers out: by default, `[auth]`.
     fn protection(settings: &Settings<Self::Settings>) -> Protection {
-        let auth = settings.auth.as_ref();
-        let is_off = auth.is_some_and(|auth| !auth.is_on());
-        Protection {
-            required: auth.is_some_and(|auth| auth.required),
-            gap: is_off.then_some("every caller may do everything: set auth.keys or auth.jwt.jwks_file"),
-        }
+        Protection { required: settings.auth.as_ref().is_some_and(|auth| auth.required) }
+    }
+
+    /// Why any caller may act, and what to set ([`Protection::check`]): by default, if `[auth]` is off.
+    fn protection_gap(settings: &Settings<Self::Settings>) -> Option<&'static str> {
+        let is_off = settings.auth.as_ref().is_some_and(|auth| !auth.is_on());
+        is_off.then_some("every caller may do everything: set auth.keys or auth.jwt.jwks_file")
     }
 
     /// Adds this program's tools to the command line, as subcommands. By default it has none.
@@ -184,7 +185,8 @@ fn fail(name: &str, reason: &str) -> ExitCode {
 
 async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> {
     let (handler, executor) = P::build(&settings.own)?;
-    let exposure: Option<Arc<str>> = P::protection(&settings).check(settings.http.listen)?.map(Arc::from);
+    let exposure = P::protection(&settings).check(settings.http.listen, || P::protection_gap(&settings))?;
+    let exposure: Option<Arc<str>> = exposure.map(Arc::from);
     if let Some(warning) = &exposure {
         tracing::warn!("{warning}");
     }

@@ -52,10 +52,13 @@ impl Program for Orchestrator {
     }
 
     fn protection(settings: &common::settings::Settings<Settings>) -> Protection {
-        let published = settings.own.dashboard.has_published_password();
+        Protection { required: settings.own.auth.required }
+    }
+
+    fn protection_gap(settings: &common::settings::Settings<Settings>) -> Option<&'static str> {
         let gap = "a user of the dashboard has the published default password: set dashboard.password_hash, \
                    dashboard.viewer_password_hash and dashboard.api_key_hash to hashes of secrets";
-        Protection { required: settings.own.auth.required, gap: published.then_some(gap) }
+        settings.own.dashboard.has_published_password().then_some(gap)
     }
 
     fn more_topics(handler: &SagaHandler) -> MoreTopics {
