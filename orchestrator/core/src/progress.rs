@@ -4,7 +4,7 @@ use crate::decision::Effect;
 use crate::message::progress_id;
 use crate::payload::Payload;
 use crate::status::Status;
-use crate::transition::Transition;
+use crate::transition::{Room, Transition};
 
 impl Transition<'_> {
     /// Sends the progress message that is due, unless the saga is paused or in an incident.
@@ -18,15 +18,16 @@ impl Transition<'_> {
         let id = progress_id(self.saga.id, &state.status);
         let Some(progress) = &self.definition.progress else { return };
         let Some(participant) = self.definition.participants.get(&progress.participant) else { return };
-        let value = Payload::new(self.definition, &self.saga).value(&progress.input);
+        let payload = Payload::new(self.definition, &self.saga);
+        let value = payload.value(&progress.input);
+        let key = payload.key(&participant.key);
         // No decision depends on it: one that is too large is not sent.
-        if !self.may_send(&value) {
+        if self.take_room(&value) != Room::Now {
             return self.note("the progress message is too large to be sent".to_owned());
         }
-        let payload = Payload::new(self.definition, &self.saga);
         self.effects.push(Effect::SendProgress {
             topic: participant.topic.clone(),
-            key: payload.key(&participant.key),
+            key,
             command: progress.command.clone(),
             id,
             payload: value,

@@ -33,6 +33,17 @@ impl StepRef {
     }
 }
 
+/// Where a payload goes that a decision wants to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Into this decision.
+    Now,
+    /// Into the next one: it is too large after the others of this decision.
+    Later,
+    /// Nowhere: it is too large for any decision.
+    Never,
+}
+
 /// A transition in progress.
 pub(crate) struct Transition<'d> {
     pub(crate) definition: &'d Definition,
@@ -174,13 +185,18 @@ impl<'d> Transition<'d> {
         }
     }
 
-    /// Returns true if a message with this payload can still be sent by this decision, and counts it.
-    pub(crate) fn may_send(&mut self, payload: &Value) -> bool {
-        let all = self.sent + weight(payload, SENT_LIMIT);
-        if all <= SENT_LIMIT {
-            self.sent = all;
+    /// Counts a payload that can still be sent by this decision.
+    pub(crate) fn take_room(&mut self, payload: &Value) -> Room {
+        let size = weight(payload, SENT_LIMIT);
+        if size > SENT_LIMIT {
+            return Room::Never;
         }
-        all <= SENT_LIMIT
+        let all = self.sent + size;
+        if all > SENT_LIMIT {
+            return Room::Later;
+        }
+        self.sent = all;
+        Room::Now
     }
 
     /// Sends the next attempt of a step or of its compensation. A command that is too large is refused, one that is too
@@ -191,15 +207,15 @@ impl<'d> Transition<'d> {
         if action == Action::Compensate {
             self.begin_compensation(step);
         }
-        if weight(&payload, SENT_LIMIT) > SENT_LIMIT {
-            return self.refuse_too_large(step, action);
+        match self.take_room(&payload) {
+            Room::Never => self.refuse_too_large(step, action),
+            Room::Later => self.postpone(step, action),
+            Room::Now => {
+                let attempt = self.begin_attempt(step, action, call);
+                let effect = self.command(call, step, attempt, action, payload);
+                self.effects.extend(effect);
+            }
         }
-        if !self.may_send(&payload) {
-            return self.postpone(step, action);
-        }
-        let attempt = self.begin_attempt(step, action, call);
-        let effect = self.command(step, attempt, action, payload);
-        self.effects.extend(effect);
     }
 
     /// Records the outcome before a compensation, once.
@@ -265,8 +281,7 @@ impl<'d> Transition<'d> {
         attempt
     }
 
-    fn command(&self, step: StepRef, attempt: u32, action: Action, payload: Value) -> Option<Effect> {
-        let call = self.call(step, action)?;
+    fn command(&self, call: &Call, step: StepRef, attempt: u32, action: Action, payload: Value) -> Option<Effect> {
         let participant = self.definition.participants.get(&call.participant)?;
         let name = self.state(step).name.clone();
         let key = Payload::new(self.definition, &self.saga).key(&participant.key);
