@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use common::bounds::json_bytes;
-use common::fields::Kind;
 use common::service::MoreTopics;
 use common::{schemas, topics};
 use saga::{CancelEvent, Definition, DefinitionError, Receive};
@@ -189,8 +188,9 @@ fn invalid_paths(definition: &Definition) -> Vec<String> {
     let mut problems = Vec::new();
     for receive in definition.receives() {
         let Some(schema) = schemas::of_topic(&receive.topic) else { continue };
-        let id = schema.fields.iter().find(|field| field.kind == Kind::Uuid).map_or("", |field| &field.path);
-        for (key, path, known) in [("correlation", &receive.correlation, id), ("status", &receive.status, "status")] {
+        let id = schemas::id_path(schema);
+        let status = schemas::STATUS_PATH;
+        for (key, path, known) in [("correlation", &receive.correlation, id), ("status", &receive.status, status)] {
             if path.as_str() != known {
                 let topic = &receive.topic;
                 problems.push(format!("receive: {key} = \"{path}\" on {topic:?}; write {key} = \"{known}\""));

@@ -55,11 +55,19 @@ pub const GOODS_RECEIVED_FIELDS: &[(&str, &str)] = &[
     ("at", "When it was inspected."),
 ];
 
-/// The schema of a topic whose messages have one, whoever reads it.
+/// The schema of a topic's messages, for every reader; `None` if each definition names its own fields.
 pub fn of_topic(topic: &str) -> Option<&'static Schema> {
     match topic {
         topics::PAYMENT_RESULTS => Some(&PAYMENT_RESULT),
         topics::GOODS_RECEIVED => Some(&GOODS_RECEIVED),
         _ => None,
     }
+}
+
+/// The path of the status in the schema of a topic.
+pub const STATUS_PATH: &str = "status";
+
+/// The path of the id by which the messages of a schema are correlated: its UUID; empty if it has none.
+pub fn id_path(schema: &Schema) -> &str {
+    schema.fields.iter().find(|field| field.kind == Kind::Uuid).map_or("", |field| &field.path)
 }

@@ -1,7 +1,8 @@
 //! Reads callbacks: the saga that a message from an external system is for, its status, and the fields that the
 //! definitions name.
 
-use common::fields::{Fields, Kind, Schema, merge};
+use common::bounds::json_bytes;
+use common::fields::{Fields, Schema, merge};
 use common::messages::{Message, Unreadable};
 use common::schemas;
 use saga::{Callback, OUTPUT_LIMIT, Receive};
@@ -39,8 +40,7 @@ pub(super) fn read(message: &Message, receives: &[Receive]) -> Result<Addressed,
 /// A message whose topic has a schema. Every reader of the topic uses it, so what the definitions say is irrelevant.
 fn of_topic(schema: &Schema, message: &Message) -> Result<Correlated, Unreadable> {
     let fields = schema.read(message)?;
-    let id = schema.fields.iter().find(|field| field.kind == Kind::Uuid).map_or("", |field| &field.path);
-    correlate(id, "status", fields)
+    correlate(schemas::id_path(schema), schemas::STATUS_PATH, fields)
 }
 
 /// Reads the message as each definition says. The definition of its saga is not known yet, so the fields of all those
@@ -68,7 +68,7 @@ fn of_definitions(message: &Message, receives: &[Receive]) -> Result<Correlated,
     }
     let no_wait = || Unreadable::Malformed("no saga waits on this topic".to_owned());
     let known = known.ok_or_else(|| first_error.unwrap_or_else(no_wait))?;
-    let bytes = serde_json::to_vec(&known.fields).map_or(usize::MAX, |text| text.len());
+    let bytes = json_bytes(&known.fields);
     if bytes > OUTPUT_LIMIT {
         let problem = format!("the fields of all definitions have {bytes} bytes; at most {OUTPUT_LIMIT} are kept");
         return Err(Unreadable::Malformed(problem));

@@ -1,6 +1,5 @@
 //! The callback that a step waits for.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -50,20 +49,16 @@ pub(crate) enum CallbackVerdict {
 }
 
 impl Receive {
-    /// The schema by which the message is read. Of a topic whose messages have a schema of their own it is that one,
-    /// for every definition: all readers of the topic take the same messages.
+    /// The schema by which the message is read if its topic has none ([`schemas::of_topic`]).
     #[must_use]
-    pub fn schema(&self) -> Cow<'static, Schema> {
-        if let Some(schema) = schemas::of_topic(&self.topic) {
-            return Cow::Borrowed(schema);
-        }
-        Cow::Owned(match &self.fields {
+    pub fn schema(&self) -> Schema {
+        match &self.fields {
             Some(fields) => Schema { fields: fields.clone().into(), others: Others::Ignored },
             None => {
                 let fields = vec![correlation_field(&self.correlation), status_field(&self.status)];
                 Schema { fields: fields.into(), others: Others::Kept { max_bytes: WHOLE_LIMIT } }
             }
-        })
+        }
     }
 
     /// Returns true if the step keeps whole messages.
