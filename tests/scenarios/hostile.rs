@@ -11,7 +11,7 @@ use tests::broker::Broker;
 use tests::cluster::Cluster;
 use tests::orders::PlacedOrder;
 use tests::process::Name;
-use tests::wait::{PATIENT, SOON, until, until_is};
+use tests::wait::{PATIENT, SOON, until_is};
 use uuid::Uuid;
 
 crate::scenarios!(
@@ -27,22 +27,11 @@ const NUMBERS: usize = 190_000;
 /// The most returns of an order.
 const RETURNS: usize = 100;
 
-/// Waits until the dead letter of the message with this id is there, and returns its reason.
+/// Waits for the dead letter of the message with this id, and returns its reason.
 async fn letter(cluster: &Cluster, topic: &str, id: &str) -> Result<String> {
-    let dlq = topics::dead_letters(topic);
-    let what = format!("the dead letter {id} on {dlq}");
-    let letter = until(&what, PATIENT, || async {
-        Ok(cluster.kafka.read(&dlq).await?.into_iter().find(|message| message.header("ce_id") == id))
-    });
-    Ok(letter.await?.header("__streams.errors.message").to_owned())
-}
-
-/// Orders on all partitions are confirmed.
-async fn goes_on(cluster: &Arc<Cluster>) -> Result<()> {
-    for _ in 0..4 {
-        cluster.confirms_an_order().await?;
-    }
-    Ok(())
+    let what = format!("has the id {id}");
+    let letter = cluster.dead_letter_that(&what, topic, |letter| letter.header("ce_id") == id).await?;
+    Ok(letter.header("__streams.errors.message").to_owned())
 }
 
 async fn an_oversized_event_is_a_dead_letter(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -57,7 +46,7 @@ async fn an_oversized_event_is_a_dead_letter(cluster: Arc<Cluster>, _: Arc<Broke
         let reason = letter(&cluster, topics::CREATED_ORDERS, id).await?;
         ensure!(reason.starts_with(fault), "{id}: {reason}");
     }
-    goes_on(&cluster).await.context("orders behind the oversized events")
+    cluster.confirms_orders().await.context("orders behind the oversized events")
 }
 
 async fn long_texts_and_keys_are_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -88,7 +77,7 @@ async fn long_texts_and_keys_are_dead_letters(cluster: Arc<Cluster>, _: Arc<Brok
     cluster.kafka.message(topics::ORDER_COMMANDS, "order.cancel", &key, &cancel, &[("ce_id", "long-key")]).await?;
     let reason = letter(&cluster, topics::ORDER_COMMANDS, "long-key").await?;
     ensure!(reason.starts_with("the key has 2000 bytes"), "{reason}");
-    goes_on(&cluster).await.context("orders behind the long messages")
+    cluster.confirms_orders().await.context("orders behind the long messages")
 }
 
 async fn post(cluster: &Cluster, name: Name, path: &str, body: &Value) -> Result<(StatusCode, Value)> {
@@ -169,7 +158,7 @@ async fn stock_counted_below_its_reservations_is_not_sold(cluster: Arc<Cluster>,
         Ok(cluster.stock().await?.get(&item.id).map(|stock| (stock.on_hand, stock.reserved)))
     })
     .await?;
-    // Operators are told twice: by the count, and by the order that could not be confirmed.
+    // The shortfall is published twice: by the count, and by the order that could not be confirmed.
     let events = || async {
         let all = cluster.kafka.read(topics::STOCK_EVENTS).await?;
         let all = all.iter().filter(|message| message.kind() == "stock.shortfall" && message.subject() == item.id);

@@ -35,11 +35,7 @@ async fn publish(cluster: &Cluster, order: &PlacedOrder, value: &[u8]) -> Result
 
 /// Waits for the dead letter of a value, and returns its reason.
 async fn dead_letter(cluster: &Cluster, value: &[u8]) -> Result<String> {
-    let dlq = topics::dead_letters(RESULTS);
-    let letter = until("a dead letter", SOON, || async {
-        Ok(cluster.kafka.read(&dlq).await?.into_iter().find(|message| message.value == value))
-    })
-    .await?;
+    let letter = cluster.dead_letter(RESULTS, value).await?;
     Ok(letter.header("__streams.errors.message").to_owned())
 }
 
@@ -110,11 +106,7 @@ async fn results_that_are_far_too_large_stop_nothing(cluster: Arc<Cluster>, _: A
         cluster.kafka.message(RESULTS, "payment.result", &order.id, &approved, &[("ce_id", &id)]).await?;
     }
     order.payment("refunded").await?;
-    let item = cluster.item(10).await?;
-    for _ in 0..4 {
-        item.order(1).place().await?.ends("confirmed").await.context("an order behind the oversized results")?;
-    }
-    Ok(())
+    cluster.confirms_orders().await.context("orders behind the oversized results")
 }
 
 async fn equal_results_are_counted_in_one_entry(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

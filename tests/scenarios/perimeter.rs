@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::{Cluster, OPERATOR_KEY, PASSWORD, USER};
+use tests::command;
 use tests::orders::PlacedOrder;
 use tests::process::{Group, Name};
 use tests::wait::{PATIENT, SOON, until};
@@ -52,7 +53,7 @@ async fn services_listen_on_this_machine_only(cluster: Arc<Cluster>, _: Arc<Brok
     for name in Name::ALL {
         let mut command = open(&cluster, name, &[])?;
         command.env_remove(name.variable("HTTP__LISTEN")).arg("--print-config");
-        let printed = String::from_utf8(command.output()?.stdout)?;
+        let printed = command::text(&command::run(command).await?);
         ensure!(printed.contains("listen = \"127.0.0.1:808"), "{}: {printed}", name.binary());
     }
     Ok(())
@@ -76,9 +77,9 @@ async fn a_service_that_anyone_can_use_is_reported_and_refused_where_authenticat
         .with_context(|| format!("{}: {}", name.binary(), log.display()))?;
         drop(running);
 
-        let output = open(&cluster, name, &[("AUTH__REQUIRED", "true"), ("HTTP__LISTEN", "127.0.0.1:0")])?.output()?;
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(!output.status.success() && text.contains("auth.required = true: "), "{}: {text}", name.binary());
+        let required = open(&cluster, name, &[("AUTH__REQUIRED", "true"), ("HTTP__LISTEN", "127.0.0.1:0")])?;
+        let text = command::refused(required).await.with_context(|| name.binary())?;
+        ensure!(text.contains("auth.required = true: "), "{}: {text}", name.binary());
     }
     Ok(())
 }

@@ -1,12 +1,11 @@
 //! Invalid settings stop the start with a helpful message, and each binary has a command line.
 
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
+use tests::command;
 use tests::process::Name;
 
 crate::scenarios!(
@@ -27,20 +26,8 @@ async fn run(
 ) -> Result<(bool, String)> {
     let mut command = cluster.service(name)?.command()?;
     command.args(arguments).envs(settings.iter().map(|(key, value)| (name.variable(key), (*value).to_owned())));
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while child.try_wait()?.is_none() {
-        if Instant::now() > deadline {
-            child.kill()?;
-            let output = child.wait_with_output()?;
-            let output = String::from_utf8_lossy(&output.stderr).into_owned();
-            bail!("{} {arguments:?} {settings:?} has not ended after 30 s\n{output}", name.binary());
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let output = child.wait_with_output()?;
-    let bytes = [output.stdout, output.stderr].concat();
-    Ok((output.status.success(), String::from_utf8_lossy(&bytes).into_owned()))
+    let output = command::run(command).await?;
+    Ok((output.status.success(), command::text(&output)))
 }
 
 /// Expects that a service does not start with these settings, and that its output has all these words.

@@ -1,7 +1,6 @@
 //! Payments through a fake Stripe server that declines, responds late, sends repeated and forged webhooks, and is
 //! killed under load. The tests count its charges.
 
-use std::process::Output;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tests::broker::Broker;
 use tests::cluster::Cluster;
+use tests::command;
 use tests::orders::PlacedOrder;
 use tests::process::Name;
 use tests::stripe::{Stripe, WEBHOOK_SECRET, shared};
@@ -264,17 +264,18 @@ async fn a_report_is_reconciled_with_the_ledger(cluster: Arc<Cluster>, _: Arc<Br
     std::fs::write(&bad, report.replace(&format!("{id},10.50"), &format!("{id},10.49")))?;
     std::fs::write(&broken, report.replace(&format!("{id},10.50"), &format!("{id},a lot")))?;
     let url = cluster.service(Name::Payments)?.url("");
-    let run = |file: &std::path::Path| -> Result<(Option<i32>, String)> {
+    let run = async |file: &std::path::Path| -> Result<(Option<i32>, String)> {
         let mut command = cluster.service(Name::Payments)?.command()?;
-        let Output { status, stdout, stderr } = command.arg("reconcile").arg(file).args(["--url", &url]).output()?;
-        Ok((status.code(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned()))
+        command.arg("reconcile").arg(file).args(["--url", &url]);
+        let output = command::run(command).await?;
+        Ok((output.status.code(), command::text(&output)))
     };
-    let (code, output) = run(&good)?;
+    let (code, output) = run(&good).await?;
     ensure!(code == Some(0) && output.contains(" 0 differences"), "{code:?} {output}");
-    let (code, output) = run(&bad)?;
+    let (code, output) = run(&bad).await?;
     ensure!(code == Some(1) && output.contains("amount is 10.49 in the report, 10.50 with us"), "{code:?} {output}");
     let line = 1 + report.lines().position(|line| line.contains(&id)).context("not in the report")?;
-    let (code, output) = run(&broken)?;
+    let (code, output) = run(&broken).await?;
     ensure!(code == Some(2) && output.contains(&format!("broken.csv:{line}: amount")), "{code:?} {output}");
     Ok(())
 }

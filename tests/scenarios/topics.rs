@@ -1,7 +1,6 @@
 //! Topics that are not as they should be: made beforehand with other settings, altered while the services run, with
 //! records deleted, with partitions added.
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use common::topics;
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::{Cluster, PARTITIONS};
+use tests::command;
 use tests::kafka::Kafka;
 use tests::process::{Name, Service};
 use tests::sums::{COMMANDS, Command, RESULTS};
@@ -90,14 +90,7 @@ impl Sums {
 async fn refused(service: &Service, settings: &[(&str, &str)]) -> Result<String> {
     let mut command = service.command()?;
     command.envs(settings.iter().map(|(key, value)| (service.name.variable(key), (*value).to_owned())));
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-    let ended = until("a refused start", SOON, || std::future::ready(child.try_wait().map_err(Into::into))).await;
-    if ended.is_err() {
-        child.kill()?;
-    }
-    let output = String::from_utf8_lossy(&child.wait_with_output()?.stderr).into_owned();
-    ensure!(!ended.with_context(|| output.clone())?.success(), "{output}");
-    Ok(output)
+    command::refused(command).await
 }
 
 fn has_words(text: &str, words: &[&str]) -> Result<()> {

@@ -12,7 +12,7 @@ use tests::kafka::ConsumedMessage;
 use tests::process::Name;
 use tests::raw::{self, RawRecord};
 use tests::segment::{Damage, Segment};
-use tests::wait::{PATIENT, until};
+use tests::wait::PATIENT;
 
 crate::scenarios!(
     tombstones_are_dead_letters,
@@ -34,17 +34,12 @@ const INPUTS: [&str; 5] = [
 
 /// Waits for the dead letter that names this origin.
 async fn letter_of(cluster: &Cluster, topic: &str, offset: i64) -> Result<ConsumedMessage> {
-    let dlq = topics::dead_letters(topic);
-    until(&format!("a dead letter of {topic}-0 at {offset}"), PATIENT, || async {
-        let all = cluster.kafka.read(&dlq).await?;
-        let is_wanted = |letter: &ConsumedMessage| {
-            letter.header("__streams.errors.topic") == topic
-                && letter.header("__streams.errors.partition") == "0"
-                && letter.header("__streams.errors.offset") == offset.to_string()
-        };
-        Ok(all.into_iter().find(is_wanted))
-    })
-    .await
+    let is_wanted = |letter: &ConsumedMessage| {
+        letter.header("__streams.errors.topic") == topic
+            && letter.header("__streams.errors.partition") == "0"
+            && letter.header("__streams.errors.offset") == offset.to_string()
+    };
+    cluster.dead_letter_that(&format!("names {topic}-0 at {offset}"), topic, is_wanted).await
 }
 
 fn pids(cluster: &Cluster) -> Result<BTreeMap<String, u32>> {
@@ -53,10 +48,7 @@ fn pids(cluster: &Cluster) -> Result<BTreeMap<String, u32>> {
 
 /// Every service still runs, and orders end.
 async fn all_go_on(cluster: &Arc<Cluster>, before: &BTreeMap<String, u32>) -> Result<()> {
-    let item = cluster.item(10).await?;
-    for _ in 0..4 {
-        item.order(1).place().await?.ends("confirmed").await.context("an order behind the unreadable messages")?;
-    }
+    cluster.confirms_orders().await.context("orders behind the unreadable messages")?;
     ensure!(pids(cluster)? == *before, "a process ended");
     Ok(())
 }

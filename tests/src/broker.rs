@@ -36,14 +36,15 @@ impl Broker {
     /// # Errors
     /// The error output of `./dev broker start`.
     pub fn start_with(dir: &Path, port: u16, settings: Vec<String>, format: &str) -> Result<Self> {
-        if dir.exists() {
-            dev(&["kill", &dir.display().to_string()], "")?;
-        }
-        files::empty(dir)?;
-        let broker = Self { dir: dir.to_owned(), port, settings, format: format.to_owned() };
-        registry(|running| running.push(dir.to_owned()));
-        broker.start_again()?;
-        Ok(broker)
+        clear(dir)?;
+        Self { dir: dir.to_owned(), port, settings, format: format.to_owned() }.register()
+    }
+
+    /// Starts a new broker, which [`kill_all`] ends.
+    fn register(self) -> Result<Self> {
+        registry(|running| running.push(self.dir.clone()));
+        self.start_again()?;
+        Ok(self)
     }
 
     /// The node id of a broker that joins another one.
@@ -55,10 +56,7 @@ impl Broker {
     /// # Errors
     /// As [`Broker::start`].
     pub fn join(first: &Self, dir: &Path) -> Result<Self> {
-        if dir.exists() {
-            dev(&["kill", &dir.display().to_string()], "")?;
-        }
-        files::empty(dir)?;
+        clear(dir)?;
         let data = dir.join("data");
         std::fs::create_dir_all(&data)?;
         let id = Self::SECOND_ID;
@@ -73,10 +71,7 @@ impl Broker {
             format!("listeners=PLAINTEXT://localhost:{port}"),
             format!("controller.quorum.voters={voters}"),
         ];
-        let broker = Self { dir: dir.to_owned(), port, settings, format: String::new() };
-        registry(|running| running.push(dir.to_owned()));
-        broker.start_again()?;
-        Ok(broker)
+        Self { dir: dir.to_owned(), port, settings, format: String::new() }.register()
     }
 
     /// The last value of a key in one of its files.
@@ -152,6 +147,14 @@ pub fn kill_all() {
             _ = dev(&["kill", &dir.display().to_string()], "");
         }
     });
+}
+
+/// Kills the broker of an earlier run in a directory, and empties it.
+fn clear(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        dev(&["kill", &dir.display().to_string()], "")?;
+    }
+    files::empty(dir)
 }
 
 fn registry(f: impl FnOnce(&mut Vec<PathBuf>)) {

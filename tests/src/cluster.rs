@@ -12,7 +12,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::broker::Broker;
-use crate::kafka::Kafka;
+use crate::kafka::{ConsumedMessage, Kafka};
 use crate::process::{Name, Service, kill_leftovers};
 use crate::topics::Topics;
 use crate::{files, wait};
@@ -247,11 +247,23 @@ impl Cluster {
     ///
     /// # Errors
     /// When none arrives.
-    pub async fn dead_letter(&self, topic: &str, value: &[u8]) -> Result<crate::kafka::ConsumedMessage> {
+    pub async fn dead_letter(&self, topic: &str, value: &[u8]) -> Result<ConsumedMessage> {
+        self.dead_letter_that("has the value", topic, |letter| letter.value == value).await
+    }
+
+    /// Waits for a dead letter of the topic with a property, which `what` names in the error.
+    ///
+    /// # Errors
+    /// When none arrives.
+    pub async fn dead_letter_that(
+        &self,
+        what: &str,
+        topic: &str,
+        is_wanted: impl Fn(&ConsumedMessage) -> bool,
+    ) -> Result<ConsumedMessage> {
         let dlq = common::topics::dead_letters(topic);
-        let what = format!("a dead letter on {dlq}");
-        wait::until(&what, wait::SOON, || async {
-            Ok(self.kafka.read(&dlq).await?.into_iter().find(|m| m.value == value))
+        wait::until(&format!("a dead letter on {dlq} that {what}"), wait::PATIENT, || async {
+            Ok(self.kafka.read(&dlq).await?.into_iter().find(|letter| is_wanted(letter)))
         })
         .await
     }

@@ -4,6 +4,7 @@
 pub mod broker;
 pub mod checker;
 pub mod cluster;
+pub mod command;
 pub mod contract;
 pub mod files;
 pub mod http;

@@ -61,6 +61,17 @@ impl Cluster {
         order.ends("confirmed").await.context("an order placed afterwards")
     }
 
+    /// Expects that orders on all partitions are confirmed.
+    ///
+    /// # Errors
+    /// When one is not confirmed.
+    pub async fn confirms_orders(self: &Arc<Self>) -> Result<()> {
+        for _ in 0..4 {
+            self.confirms_an_order().await?;
+        }
+        Ok(())
+    }
+
     /// Returns true if operators publish the payment results.
     pub fn is_manual(&self) -> bool {
         self.options.settings.contains(&(Name::Payments, "PROVIDER__KIND", "manual"))

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, ensure};
 use rusqlite::Connection;
 use tests::broker::Broker;
 use tests::process::{Name, Service};
-use tests::wait::{PATIENT, until_is};
+use tests::wait::PATIENT;
 
 use crate::harness::{self, PARTITIONS};
 use crate::journal::JournalWatcher;
@@ -37,7 +37,7 @@ async fn run(broker: &Broker, [warm, cold]: &[Service; 2]) -> Result<String> {
     let view = Connection::open(cold.view().join("view.db"))?;
     view.execute_batch("BEGIN IMMEDIATE")?;
     harness::send(producer, 0..MESSAGES).await?;
-    until_is("the messages summed", MESSAGES as u64, PATIENT, || async { Ok(watch.state().counted()) }).await?;
+    watch.until_counted(MESSAGES).await?;
     for _ in 0..2 {
         cold.start()?;
         cold.not_ready("the group is joined when it has caught up").await?;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use rdkafka::producer::FutureProducer;
 use tests::broker::Broker;
 use tests::kafka::Kafka;
@@ -151,8 +151,7 @@ impl WorkerTest {
         send_all(self.producer.clone(), (0..POISON).map(poison)).await?;
         let all = WAVES * WAVE + BEHIND;
         send(self.producer.clone(), WAVES * WAVE..all).await?;
-        until_is("the commands behind the poison", all as u64, PATIENT, || async { Ok(self.watch.state().counted()) })
-            .await?;
+        self.watch.until_counted(all).await.context("behind the poison")?;
         let letters = until("the dead letters", PATIENT, || async {
             let letters = check::letters(&self.kafka).await?;
             Ok((letters.len() >= POISON).then_some(letters))
@@ -186,7 +185,6 @@ impl WorkerTest {
     /// Waits until the commands of `waves` waves are summed.
     async fn summed(&self, waves: usize, last: JoinHandle<Result<()>>) -> Result<()> {
         last.await??;
-        until_is("the messages summed", (waves * WAVE) as u64, PATIENT, || async { Ok(self.watch.state().counted()) })
-            .await
+        self.watch.until_counted(waves * WAVE).await
     }
 }

@@ -135,6 +135,12 @@ impl JournalWatcher {
     pub fn state(&self) -> MutexGuard<'_, JournalState> {
         lock(&self.state)
     }
+
+    /// Waits until so many commands are summed.
+    pub async fn until_counted(&self, commands: usize) -> Result<()> {
+        let counted = || async { Ok(self.state().counted()) };
+        until_is("the summed commands", u64::try_from(commands)?, PATIENT, counted).await
+    }
 }
 
 fn lock(state: &Mutex<JournalState>) -> MutexGuard<'_, JournalState> {

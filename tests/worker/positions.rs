@@ -3,8 +3,9 @@
 use std::process::Output;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use tests::broker::Broker;
+use tests::command::{self, text};
 use tests::kafka::Kafka;
 use tests::process::{Name, Service};
 use tests::sums::COMMANDS;
@@ -42,8 +43,7 @@ impl Positions {
     }
 
     async fn counted(&self, messages: usize) -> Result<()> {
-        let counted = || async { Ok(self.watch.state().counted()) };
-        until_is("the messages summed", u64::try_from(messages)?, PATIENT, counted).await
+        self.watch.until_counted(messages).await
     }
 
     fn position(&self, partition: i32) -> i64 {
@@ -52,26 +52,22 @@ impl Positions {
     }
 
     /// Runs the binary's subcommand.
-    fn command(&self, arguments: &[&str]) -> Result<Output> {
+    async fn command(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = self.instance.command()?;
         command.arg("positions").args(arguments);
-        tokio::task::block_in_place(|| command.output()).context("the subcommand")
+        command::run(command).await
     }
 
-    fn accept(&self, partition: i32, more: &[&str]) -> Result<Output> {
+    async fn accept(&self, partition: i32, more: &[&str]) -> Result<Output> {
         let partition = partition.to_string();
         let mut arguments = vec!["accept-loss", "--topic", COMMANDS, "--partition", &partition, "--why", "a test"];
         arguments.extend(more);
-        self.command(&arguments)
+        self.command(&arguments).await
     }
 
     fn report<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| anyhow!("{error:#}\n{}", self.instance.report(15)))
     }
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 pub async fn a_lost_position_stops_its_partition_until_an_operator_decides(broker: Arc<Broker>) -> Result<String> {
@@ -81,7 +77,7 @@ pub async fn a_lost_position_stops_its_partition_until_an_operator_decides(broke
 }
 
 async fn lost(test: &Positions) -> Result<String> {
-    let good = test.command(&["show"])?;
+    let good = test.command(&["show"]).await?;
     ensure!(good.status.success(), "{}", text(&good));
     test.instance.sigterm().await?;
     test.send(WAVE..2 * WAVE).await?;
@@ -97,11 +93,11 @@ async fn lost(test: &Positions) -> Result<String> {
     // The others go on.
     test.counted(2 * WAVE - missing).await?;
 
-    let shown = test.command(&["show"])?;
+    let shown = test.command(&["show"]).await?;
     ensure!(!shown.status.success() && text(&shown).contains("accept-loss --topic"), "{}", text(&shown));
-    let refused = test.accept(0, &[])?;
+    let refused = test.accept(0, &[]).await?;
     ensure!(!refused.status.success() && text(&refused).contains("nothing is lost"), "{}", text(&refused));
-    let accepted = test.accept(1, &[])?;
+    let accepted = test.accept(1, &[]).await?;
     ensure!(accepted.status.success(), "{}", text(&accepted));
     test.instance.ready().await?;
     until_is("the acceptances", 1, PATIENT, || async { Ok(test.watch.state().acceptances.len()) }).await?;
@@ -163,7 +159,7 @@ async fn continue_anew(test: &Positions) -> Result<()> {
     }
     ensure!(test.watch.state().counted() == u64::try_from(WAVE)?, "a message of the new topic was decided");
     for partition in 0..PARTITIONS {
-        let accepted = test.accept(partition, &["--at", "begin"])?;
+        let accepted = test.accept(partition, &["--at", "begin"]).await?;
         ensure!(accepted.status.success(), "{}", text(&accepted));
     }
     test.instance.ready().await?;
