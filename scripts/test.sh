@@ -122,39 +122,25 @@ check_advisories() {
 
 documentation() { RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --no-deps --workspace --locked --quiet; }
 
-# axe-core, which checks the dashboard's accessibility in the browser: fetched once, into the target directory.
-fetch_axe() {
-  local folder=$TARGET/axe
-  ! grep -qs "\"version\": \"$AXE_VERSION\"" "$folder/node_modules/axe-core/package.json" || return 0
+# Installs npm packages once, into a folder of the target directory. The file `fetched` names those that are complete.
+npm_fetch() { # FOLDER WHAT PACKAGE@VERSION...
+  local folder=$TARGET/$1 what=$2
+  shift 2
+  [[ $(cat "$folder/fetched" 2>/dev/null) != "$*" ]] || return 0
   mkdir -p "$folder"
-  npm install --silent --no-audit --no-fund --no-save --prefix "$folder" "axe-core@$AXE_VERSION" >"$folder/npm.log" 2>&1 || {
+  npm install --silent --no-audit --no-fund --no-save --prefix "$folder" "$@" >"$folder/npm.log" 2>&1 || {
     tail -n 3 "$folder/npm.log" >&2
-    die "npm could not fetch axe-core; details are in $folder/npm.log."
+    die "npm could not fetch $what; details are in $folder/npm.log."
   }
+  echo "$*" >"$folder/fetched"
 }
 
-# AsyncAPI's schema, which validates the message contract: fetched once, into the target directory.
-fetch_asyncapi() {
-  local folder=$TARGET/asyncapi
-  ! grep -qs "\"version\": \"$ASYNCAPI_VERSION\"" "$folder/node_modules/@asyncapi/specs/package.json" || return 0
-  mkdir -p "$folder"
-  npm install --silent --no-audit --no-fund --no-save --prefix "$folder" "@asyncapi/specs@$ASYNCAPI_VERSION" >"$folder/npm.log" 2>&1 || {
-    tail -n 3 "$folder/npm.log" >&2
-    die "npm could not fetch AsyncAPI's schema; details are in $folder/npm.log."
-  }
-}
-
-# The linter of the OpenAPI documents, and the generator of a TypeScript client: fetched once, into the target directory.
-fetch_openapi_tools() {
-  local folder=$TARGET/openapi
-  [[ $(cat "$folder/fetched" 2>/dev/null) != "${OPENAPI_TOOLS[*]}" ]] || return 0
-  mkdir -p "$folder"
-  npm install --silent --no-audit --no-fund --no-save --prefix "$folder" "${OPENAPI_TOOLS[@]}" >"$folder/npm.log" 2>&1 || {
-    tail -n 3 "$folder/npm.log" >&2
-    die "npm could not fetch the tools for OpenAPI; details are in $folder/npm.log."
-  }
-  echo "${OPENAPI_TOOLS[*]}" >"$folder/fetched"
-}
+# axe-core checks the dashboard's accessibility in the browser.
+fetch_axe() { npm_fetch axe axe-core "axe-core@$AXE_VERSION"; }
+# AsyncAPI's schema validates the message contract.
+fetch_asyncapi() { npm_fetch asyncapi "AsyncAPI's schema" "@asyncapi/specs@$ASYNCAPI_VERSION"; }
+# The linter of the OpenAPI documents, and the generator of a TypeScript client.
+fetch_openapi_tools() { npm_fetch openapi "the tools for OpenAPI" "${OPENAPI_TOOLS[@]}"; }
 
 # ---- parts and lanes ---------------------------------------------------------------------------------
 # A part is one check or one test binary. Its output goes into a log, which is printed when the part has ended. A failed
@@ -268,8 +254,8 @@ checks_lane() {
 
 # Counts the tests of all parts. A failed part without a failed test counts as one.
 count_tests() {
-  awk -F '\t' '
-    FILENAME == ARGV[1] { if ($1 == 77) skipped++; else if ($1 != 0) broken++; next }
+  awk -F '\t' -v not_checked="$NOT_CHECKED" '
+    FILENAME == ARGV[1] { if ($1 == not_checked) skipped++; else if ($1 != 0) broken++; next }
     /^test result: / {
       n = split($0, word, " ")
       for (i = 2; i <= n; i++) {
@@ -294,15 +280,15 @@ prepare_tests() { # NEED...
 }
 
 parts_with() { # CONDITION: the names of the parts with such a status, separated by commas
-  awk -F '\t' "$1"' { printf "%s%s", sep, $2; sep = ", " }' "$PARTS/results"
+  awk -F '\t' -v not_checked="$NOT_CHECKED" "$1"' { printf "%s%s", sep, $2; sep = ", " }' "$PARTS/results"
 }
 
 # Prints the result of all parts; fails if one of them failed.
 conclude() {
   local failed unchecked
   stop_leftovers
-  failed=$(parts_with '$1 != 0 && $1 != 77')
-  unchecked=$(parts_with '$1 == 77')
+  failed=$(parts_with '$1 != 0 && $1 != not_checked')
+  unchecked=$(parts_with '$1 == not_checked')
   [[ -z $unchecked ]] || echo "${RED}Not checked: $unchecked${PLAIN}"
   [[ -z $failed ]] || echo "${RED}Failed: $failed${PLAIN}"
   count_tests
