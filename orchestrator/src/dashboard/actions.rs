@@ -106,7 +106,7 @@ pub(super) async fn on_saga(
     };
     match act.await {
         Ok(()) => {
-            Redirect::to(&format!("{back}?told={}", encoded(form.get("request").unwrap_or_default()))).into_response()
+            Redirect::to(&format!("{back}?done={}", encoded(form.get("request").unwrap_or_default()))).into_response()
         }
         Err(error) => error_page(&pages, &request, &back, &error),
     }
@@ -132,7 +132,7 @@ pub(super) async fn rollout(
         pages.api.set_rollout(&name, &request.identity, rollout, &headers).await
     };
     match set.await {
-        Ok(()) => Redirect::to(&format!("/definitions?told={}", encoded(&name))).into_response(),
+        Ok(()) => Redirect::to(&format!("/definitions?done={}", encoded(&name))).into_response(),
         Err(error) => error_page(&pages, &request, "/definitions", &error),
     }
 }
@@ -152,7 +152,7 @@ pub(super) async fn put_back(
         done
     };
     match put_back.await {
-        Ok(done) => Redirect::to(&format!("{back}?told={}-{}", done.partition, done.offset)).into_response(),
+        Ok(done) => Redirect::to(&format!("{back}?done={}-{}", done.partition, done.offset)).into_response(),
         Err(error) => error_page(&pages, &request, &back, &error),
     }
 }

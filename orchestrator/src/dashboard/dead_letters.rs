@@ -14,7 +14,7 @@ use crate::i18n::Lang;
 pub(super) async fn content(pages: &Pages, request: &PageRequest, topic: &str) -> Result<Content, ApiError> {
     let lang = request.lang;
     let letters = pages.cluster.letters(&pages.api, topic).await?;
-    let done = request.query.get("told").and_then(|position| position.split_once('-'));
+    let done = request.query.get("done").and_then(|position| position.split_once('-'));
     let main = html! {
         p { a href="/throughput" { (lang.text("Throughput", "Vazão")) } }
         h1 { (topic) }

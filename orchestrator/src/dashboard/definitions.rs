@@ -59,7 +59,7 @@ fn section(
     let label = versions.first().map_or(name, |known| known.definition.label.get(lang.tag()));
     html! { section {
         h2 { (label) " " code { (name) } }
-        @if request.query.get("told") == Some(name) {
+        @if request.query.get("done") == Some(name) {
             p.banner.fine role="status" {
                 (lang.text("The rollout is set for new sagas.", "A distribuição das novas sagas foi alterada."))
             }

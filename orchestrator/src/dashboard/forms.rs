@@ -174,9 +174,9 @@ fn answer_field(lang: Lang) -> Markup {
 /// The result of the action whose form led to this page.
 pub(super) fn result(saga: &Saga, request: &PageRequest) -> Markup {
     let lang = request.lang;
-    let id = request.query.get("told");
+    let id = request.query.get("done");
     let done = id.and_then(|id| saga.operations.iter().find(|operated| operated.id == id));
-    html! { @if let Some(done) = done { p.banner.fine id="told" role="status" {
+    html! { @if let Some(done) = done { p.banner.fine id="done" role="status" {
         @match ActionKind::parse(&done.action) { Some(kind) => (kind.label(lang)), None => (done.action) }
         ": " (lang.text("done", "feito")) ", " (components::moment(done.at.0)) " (" (done.by) ": " (done.why) ")"
     } } }
