@@ -128,7 +128,7 @@ pub const CONCLUDE: &str = "conclude";
 pub fn step_label(definition: Option<&Definition>, step: &str, lang: Lang) -> String {
     match definition.and_then(|definition| definition.step(step)) {
         Some(known) => known.label.get(lang.tag()).to_owned(),
-        None if step == CONCLUDE => lang.text("Send the result", "Enviar o resultado").to_owned(),
+        None if step == CONCLUDE => saga::conclude_label(lang.tag()).to_owned(),
         None => step.to_owned(),
     }
 }

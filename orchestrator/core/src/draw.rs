@@ -19,6 +19,7 @@ mod xml;
 
 use crate::definition::Definition;
 
+pub use labels::conclude_label;
 pub use marks::{Mark, Marks};
 pub use style::STYLE_SHEET;
 

@@ -58,7 +58,7 @@ pub use definition::{
     AttemptLimit, Call, CancelEvent, Definition, DefinitionError, EndingSpec, Endings, Key, Label, Participant,
     Progress, Receive, Retry, Rule, Start, Step, StepEndings, WHOLE_LIMIT, Work,
 };
-pub use draw::{Format, Mark, Marks, STYLE_SHEET, draw, draw_marked};
+pub use draw::{Format, Mark, Marks, STYLE_SHEET, conclude_label, draw, draw_marked};
 pub use history::{Entry, HISTORY_LIMIT, TEXT_LIMIT, What};
 pub use input::Input;
 pub use inspect::command_of;

@@ -8,7 +8,7 @@
 //!                └── otherwise ──┘                    choice, merge: the step has a condition
 //! ```
 
-use super::labels::{clean, duration};
+use super::labels::{clean, conclude_label, duration};
 use crate::definition::{AttemptLimit, Call, Definition, EndingSpec, Receive, Rule, Step, Work, mask, ones};
 use crate::status::StepStatus;
 
@@ -204,10 +204,10 @@ impl<'a> Flow<'a> {
     fn endings(&mut self) -> Ends {
         let definition = self.definition;
         let cell = definition.steps.len() + 1;
-        let command = &definition.conclude.command;
+        let name = conclude_label(self.language);
         let sends = describe_call(&definition.conclude);
         let done = format!("All steps are done. {sends}");
-        let conclude = self.node("conclude".to_owned(), cell, NodeKind::Conclude, command.clone(), done);
+        let conclude = self.node("conclude".to_owned(), cell, NodeKind::Conclude, name.to_owned(), done);
         let status = definition.endings.completed.status.clone();
         let end = self.node("completed".to_owned(), cell, NodeKind::End, status, "All steps are done.".to_owned());
         self.arrow(conclude, end, ArrowKind::WithinCell);
@@ -224,10 +224,11 @@ impl<'a> Flow<'a> {
                     .to_owned()
             }
         };
-        let back = self.node("turn_back".to_owned(), cell, NodeKind::Compensate, "Compensate".to_owned(), about);
+        let compensate = if self.language == "pt" { "Compensar" } else { "Compensate" };
+        let back = self.node("turn_back".to_owned(), cell, NodeKind::Compensate, compensate.to_owned(), about);
         let compensated = format!("All steps are compensated. {sends}");
         let conclude_back =
-            self.node("conclude_back".to_owned(), cell, NodeKind::ConcludeCompensated, command.clone(), compensated);
+            self.node("conclude_back".to_owned(), cell, NodeKind::ConcludeCompensated, name.to_owned(), compensated);
         let about = "All steps are compensated.".to_owned();
         let statuses = self.aborted_statuses();
         let end = self.node("turned_back".to_owned(), cell, NodeKind::EndCompensated, statuses, about);

@@ -5,6 +5,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+/// The name of the step that reports the result of a saga.
+#[must_use]
+pub fn conclude_label(language: &str) -> &'static str {
+    if language == "pt" { "Enviar o resultado" } else { "Send the result" }
+}
+
 /// Removes control characters and repeated whitespace.
 pub(super) fn clean(text: &str) -> String {
     let printable = |c: char| if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') { ' ' } else { c };
