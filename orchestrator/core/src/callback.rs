@@ -27,7 +27,7 @@ impl Transition<'_> {
             self.accept_callback(StepRef::Step(index), callback, verdict);
         } else if self.may_keep(&callback) {
             let why = format!("{} {:?}", callback.source, callback.status);
-            self.record(Subject::Saga, What::Kept, why);
+            self.record(Subject::Saga, What::CallbackStored, why);
             let payload = self.kept_early(&callback);
             self.saga.callbacks.push(Callback { payload, ..callback });
         } else {

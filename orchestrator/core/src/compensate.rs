@@ -39,7 +39,7 @@ impl Transition<'_> {
         }
         let subject = ending.step.clone().map_or(Subject::Saga, Subject::Step);
         let why = ending.reason.clone().unwrap_or_default();
-        self.record(subject, What::TurnedBack, why);
+        self.record(subject, What::CompensationStarted, why);
         self.saga.ending = Some(ending);
         self.saga.deadline = None;
         self.saga.callbacks.clear();

@@ -9,9 +9,9 @@ use vocabulary::bounds::text_bytes;
 /// The maximum size of a step's output, in bytes of JSON.
 pub const OUTPUT_LIMIT: usize = 64 * 1024;
 
-/// The maximum size of a saga's data, the starting event and all outputs, in bytes of JSON. A reply whose data would
-/// exceed it is treated like one that exceeds [`OUTPUT_LIMIT`]. It bounds a saga's state, together with the bounded
-/// history and operations.
+/// The maximum size of a saga's data (the start event and all outputs), in bytes of JSON. A reply that would exceed it
+/// is refused like one over [`OUTPUT_LIMIT`]. Together with the bounds of the history and the operations it bounds a
+/// saga's state.
 pub const DATA_LIMIT: usize = 1536 * 1024;
 
 /// The maximum size of the messages that one decision sends, in bytes of JSON. A larger command is never sent: its step

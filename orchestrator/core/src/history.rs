@@ -107,7 +107,7 @@ enum Importance {
     Decision,
 }
 
-/// The kind of event of an [`Entry`].
+/// The kind of event of an [`Entry`]. Some names in journals differ: they are older.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
@@ -128,27 +128,35 @@ pub enum What {
     /// The step's condition did not hold; `why` is the condition.
     Skipped,
     /// The saga was aborted; `why` is the reason of the ending.
-    TurnedBack,
+    #[serde(rename = "turned_back")]
+    CompensationStarted,
     /// A compensation was sent.
-    Undoing,
+    #[serde(rename = "undoing")]
+    CompensationSent,
     /// The step was compensated.
-    Undone,
+    #[serde(rename = "undone")]
+    Compensated,
     /// A compensation failed.
-    UndoFailed,
+    #[serde(rename = "undo_failed")]
+    CompensationFailed,
     /// A compensation timed out.
-    UndoTimedOut,
+    #[serde(rename = "undo_timed_out")]
+    CompensationTimedOut,
     /// A compensation was refused.
-    UndoRefused,
+    #[serde(rename = "undo_refused")]
+    CompensationRefused,
     /// The saga needs an operator; `why` is the reason of the stuck step.
     Incident,
     /// The incident ended.
     Resumed,
-    /// A callback arrived before its step began to wait, and is kept.
-    Kept,
+    /// A callback arrived before its step began to wait, and is stored.
+    #[serde(rename = "kept")]
+    CallbackStored,
     /// A late reply reported that the step happened: it is compensated, once more if necessary.
     Happened,
     /// An operation was applied; `why` names it, the operator and the reason.
-    Operated,
+    #[serde(rename = "operated")]
+    OperatorAction,
     /// An operation was refused; `why` names it, the operator and the reason of the refusal.
     OperatorRefused,
     /// An input was ignored; `why` describes it.
@@ -161,22 +169,25 @@ impl What {
     const fn importance(self) -> Importance {
         match self {
             Self::Ignored => Importance::Noise,
-            Self::Sent | Self::Failed | Self::TimedOut | Self::Undoing | Self::UndoFailed | Self::UndoTimedOut => {
-                Importance::Attempt
-            }
+            Self::Sent
+            | Self::Failed
+            | Self::TimedOut
+            | Self::CompensationSent
+            | Self::CompensationFailed
+            | Self::CompensationTimedOut => Importance::Attempt,
             Self::Started
             | Self::Done
             | Self::Refused
             | Self::Abandoned
             | Self::Skipped
-            | Self::TurnedBack
-            | Self::Undone
-            | Self::UndoRefused
+            | Self::CompensationStarted
+            | Self::Compensated
+            | Self::CompensationRefused
             | Self::Incident
             | Self::Resumed
-            | Self::Kept
+            | Self::CallbackStored
             | Self::Happened
-            | Self::Operated
+            | Self::OperatorAction
             | Self::OperatorRefused
             | Self::Ended => Importance::Decision,
         }

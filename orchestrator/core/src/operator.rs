@@ -27,7 +27,7 @@ impl Transition<'_> {
         let step = what.step().filter(|step| !step.is_empty());
         let subject = step.map_or(Subject::Saga, |step| Subject::Step(bounded(step.to_owned())));
         match &refused {
-            None => self.record(subject, What::Operated, format!("{action} by {by}: {why}")),
+            None => self.record(subject, What::OperatorAction, format!("{action} by {by}: {why}")),
             Some(refusal) => {
                 let text = format!("{action} by {by}: {refusal}");
                 self.record(subject, What::OperatorRefused, text.clone());

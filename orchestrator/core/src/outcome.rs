@@ -54,7 +54,7 @@ impl<'d> Transition<'d> {
 
     /// Applies a refusal: the saga aborts, or the step is stuck if the saga cannot abort here.
     pub(crate) fn refuse(&mut self, step: StepRef, attempt: u32, action: Action, reason: String, why: &str) {
-        let what = if action == Action::Execute { What::Refused } else { What::UndoRefused };
+        let what = if action == Action::Execute { What::Refused } else { What::CompensationRefused };
         self.record_attempt(step, attempt, what, why);
         if action == Action::Compensate || step == StepRef::Conclude || self.past_pivot() {
             self.mark_stuck(step, FailureKind::Refused, why);
@@ -91,8 +91,8 @@ impl<'d> Transition<'d> {
         let what = match (action, kind) {
             (Action::Execute, FailureKind::TimedOut) => What::TimedOut,
             (Action::Execute, FailureKind::Failed | FailureKind::Refused) => What::Failed,
-            (Action::Compensate, FailureKind::TimedOut) => What::UndoTimedOut,
-            (Action::Compensate, FailureKind::Failed | FailureKind::Refused) => What::UndoFailed,
+            (Action::Compensate, FailureKind::TimedOut) => What::CompensationTimedOut,
+            (Action::Compensate, FailureKind::Failed | FailureKind::Refused) => What::CompensationFailed,
         };
         let sent = self.state(step).sent_attempts(action);
         self.record_attempt(step, sent, what, &error);

@@ -81,7 +81,7 @@ impl Transition<'_> {
                 self.settle(step, StepStatus::Done, None);
             }
             Action::Compensate => {
-                self.record_attempt(step, attempt, What::Undone, "");
+                self.record_attempt(step, attempt, What::Compensated, "");
                 self.finish_compensation(step);
             }
         }

@@ -273,7 +273,7 @@ impl<'d> Transition<'d> {
             Action::Compensate => {
                 state.status = StepStatus::Compensating;
                 state.compensations = state.compensations.saturating_add(1);
-                (state.compensations, What::Undoing)
+                (state.compensations, What::CompensationSent)
             }
         };
         self.record_attempt(step, attempt, what, "");

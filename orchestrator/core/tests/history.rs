@@ -34,15 +34,15 @@ fn the_history_records_every_transition() {
         "Done reserve 3 0",
         "Sent request-payment 1 0",
         "Refused request-payment 1 7",
-        "TurnedBack request-payment 0 0",
-        "Undoing reserve 1 0",
-        "UndoFailed reserve 1 7",
-        "Undoing reserve 2 0",
-        "UndoTimedOut reserve 2 10000",
-        "Undoing reserve 3 0",
-        "UndoRefused reserve 3 0",
+        "CompensationStarted request-payment 0 0",
+        "CompensationSent reserve 1 0",
+        "CompensationFailed reserve 1 7",
+        "CompensationSent reserve 2 0",
+        "CompensationTimedOut reserve 2 10000",
+        "CompensationSent reserve 3 0",
+        "CompensationRefused reserve 3 0",
         "Incident reserve 0 0",
-        "Undone reserve 3 0",
+        "Compensated reserve 3 0",
         "Resumed  0 0",
         "Sent conclude 1 0",
         "Done conclude 1 7",
@@ -93,7 +93,7 @@ fn inputs_that_change_nothing_push_no_decision_out_of_the_history() {
     assert_eq!(same.len(), 1);
     assert_eq!(same[0].repeats, 79);
     world.refuse("finalize");
-    assert!(world.saga().history.iter().any(|entry| entry.what == What::TurnedBack));
+    assert!(world.saga().history.iter().any(|entry| entry.what == What::CompensationStarted));
     assert_eq!(world.saga().history[0].what, What::Started);
 }
 
@@ -103,7 +103,7 @@ fn the_first_entry_and_the_last_attempts_of_a_long_saga_stay() {
     world.refuse("reserve").pass(Duration::from_secs(24 * 3600));
     let history = &world.saga().history;
     assert_eq!((history[0].what, history.len()), (What::Started, HISTORY_LIMIT));
-    for what in [What::Refused, What::TurnedBack] {
+    for what in [What::Refused, What::CompensationStarted] {
         assert!(history.iter().any(|entry| entry.what == what), "{what:?}");
     }
     assert_eq!(history.last().unwrap().attempt, world.saga().conclude.attempts);

@@ -60,7 +60,7 @@ fn an_operation_is_recorded_with_its_operator_and_reason_and_applied_once() {
     };
     world.decide(act("1"));
     let entry = world.saga().history.last().unwrap().clone();
-    assert_eq!((entry.what, entry.why.as_str()), (What::Operated, "pause by techlead: looks odd"));
+    assert_eq!((entry.what, entry.why.as_str()), (What::OperatorAction, "pause by techlead: looks odd"));
     let done = world.saga().operations[0].clone();
     assert_eq!(
         (done.id.as_str(), done.by.as_str(), done.why.as_str(), done.refused),
@@ -320,7 +320,7 @@ fn an_operation_is_read_from_json_and_its_step_is_recorded() {
         let mut world = order();
         // Applied or refused.
         _ = world.operate(act).map(|_| ());
-        let is_operation = |entry: &&saga::Entry| matches!(entry.what, What::Operated | What::OperatorRefused);
+        let is_operation = |entry: &&saga::Entry| matches!(entry.what, What::OperatorAction | What::OperatorRefused);
         assert_eq!(world.saga().history.iter().find(is_operation).unwrap().step, name, "{text}");
     }
 }

@@ -184,9 +184,9 @@ const fn is_bad(what: What) -> bool {
         What::Refused
             | What::Failed
             | What::TimedOut
-            | What::UndoFailed
-            | What::UndoTimedOut
-            | What::UndoRefused
+            | What::CompensationFailed
+            | What::CompensationTimedOut
+            | What::CompensationRefused
             | What::Incident
             | What::OperatorRefused
     )
@@ -202,17 +202,17 @@ const fn what(what: What, lang: Lang) -> &'static str {
         What::TimedOut => lang.text("attempt timed out", "tempo da tentativa esgotado"),
         What::Abandoned => lang.text("abandoned", "abandonado"),
         What::Skipped => lang.text("skipped", "ignorado"),
-        What::TurnedBack => lang.text("compensation started", "compensação iniciada"),
-        What::Undoing => lang.text("compensation sent", "compensação enviada"),
-        What::Undone => lang.text("compensated", "compensado"),
-        What::UndoFailed => lang.text("compensation failed", "compensação falhou"),
-        What::UndoTimedOut => lang.text("compensation timed out", "tempo da compensação esgotado"),
-        What::UndoRefused => lang.text("compensation refused", "compensação recusada"),
+        What::CompensationStarted => lang.text("compensation started", "compensação iniciada"),
+        What::CompensationSent => lang.text("compensation sent", "compensação enviada"),
+        What::Compensated => lang.text("compensated", "compensado"),
+        What::CompensationFailed => lang.text("compensation failed", "compensação falhou"),
+        What::CompensationTimedOut => lang.text("compensation timed out", "tempo da compensação esgotado"),
+        What::CompensationRefused => lang.text("compensation refused", "compensação recusada"),
         What::Incident => lang.text("incident opened", "incidente aberto"),
         What::Resumed => lang.text("continued", "continuou"),
-        What::Kept => lang.text("early callback stored", "retorno antecipado armazenado"),
+        What::CallbackStored => lang.text("early callback stored", "retorno antecipado armazenado"),
         What::Happened => lang.text("late success", "sucesso tardio"),
-        What::Operated => lang.text("operator action", "ação do operador"),
+        What::OperatorAction => lang.text("operator action", "ação do operador"),
         What::OperatorRefused => lang.text("operator action refused", "ação do operador recusada"),
         What::Ignored => lang.text("ignored", "ignorado"),
         What::Ended => lang.text("saga ended", "saga encerrada"),

@@ -97,23 +97,25 @@ fn bars(step: &StepState, last: i64) -> Vec<Bar> {
 fn attempts<'s>(saga: &'s Saga, step: &'s StepState) -> impl Iterator<Item = (i64, &'static str)> + 's {
     let own = saga.history.iter().filter(|entry| entry.step == step.name);
     own.filter_map(|entry| match entry.what {
-        What::Sent | What::Undoing if entry.attempt > 1 => Some((entry.at.0, "again")),
-        What::Failed | What::TimedOut | What::UndoFailed | What::UndoTimedOut => Some((entry.at.0, "failed")),
+        What::Sent | What::CompensationSent if entry.attempt > 1 => Some((entry.at.0, "again")),
+        What::Failed | What::TimedOut | What::CompensationFailed | What::CompensationTimedOut => {
+            Some((entry.at.0, "failed"))
+        }
         What::Sent
-        | What::Undoing
+        | What::CompensationSent
         | What::Started
         | What::Done
         | What::Refused
         | What::Abandoned
         | What::Skipped
-        | What::TurnedBack
-        | What::Undone
-        | What::UndoRefused
+        | What::CompensationStarted
+        | What::Compensated
+        | What::CompensationRefused
         | What::Incident
         | What::Resumed
-        | What::Kept
+        | What::CallbackStored
         | What::Happened
-        | What::Operated
+        | What::OperatorAction
         | What::OperatorRefused
         | What::Ignored
         | What::Ended => None,
