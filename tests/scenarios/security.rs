@@ -342,7 +342,7 @@ async fn strangers_are_refused(secured: &Secured) -> Result<()> {
     let log = std::fs::read_to_string(stranger.log())?;
     ensure!(!log.contains(&password(STRANGER)), "the password is in the log");
 
-    // A broker that is not the one to be trusted is not awaited in silence.
+    // A broker with a certificate of another authority is reported in the log.
     let distrustful = secured.service_trusting(Name::Payments, STRANGER, OTHER_AUTHORITY)?;
     distrustful.start()?;
     reports(&distrustful, &["certificate verify failed", "waiting for Kafka"]).await?;

@@ -37,13 +37,13 @@ pub(super) fn read(message: &Message, receives: &[Receive]) -> Result<Addressed,
     Ok(Addressed { saga, callback: Callback { source, id: message.id(), status, payload: Value::Object(fields) } })
 }
 
-/// A message whose topic has a schema. Every reader of the topic uses it, so what the definitions say is irrelevant.
+/// A message whose topic has a schema. Every reader of the topic uses that schema; fields in definitions have no effect.
 fn of_topic(schema: &Schema, message: &Message) -> Result<Correlated, Unreadable> {
     let fields = schema.read(message)?;
     correlate(schemas::id_path(schema), schemas::STATUS_PATH, fields)
 }
 
-/// Reads the message as each definition says. The definition of its saga is not known yet, so the fields of all those
+/// Reads the message by the fields of each definition. The definition of its saga is not known yet, so the fields of all those
 /// that agree on the saga and the status are kept until the engine chooses.
 fn of_definitions(message: &Message, receives: &[Receive]) -> Result<Correlated, Unreadable> {
     let mut known: Option<Correlated> = None;

@@ -136,7 +136,7 @@ impl Schema {
     }
 }
 
-/// A syntax error says so; an error of ours is complete.
+/// The reason for an error: a violation of the schema as it is, a syntax error as such.
 fn problem(error: serde_json::Error) -> String {
     match error.classify() {
         Category::Data => error.to_string(),
