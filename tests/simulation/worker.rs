@@ -310,7 +310,7 @@ impl<H: Handler> Worker<H> {
                 sim.invariants.violations.push(format!("the timer of {key} is held: {reason}"));
             }
             (Output::Drained, _) if self.draining => self.release(sim),
-            (Output::Drained, _) => {}
+            (Output::Drained | Output::Decided { .. }, _) => {}
             (Output::Claimed(positions), _) => self.received = Some(positions),
             (Output::Append(record), Some(producer)) => {
                 producer.append(journal, self.id.partition, record.encode().unwrap());

@@ -133,6 +133,13 @@ pub enum Output<A> {
     Execute(Intent<A>),
     /// Abandon the side effect with this id. It may have happened already.
     Abandon(String),
+    /// A batch was decided; its entry follows if it changed or sent anything. For counts.
+    Decided {
+        /// Its messages.
+        messages: usize,
+        /// Its timers.
+        timers: usize,
+    },
     /// A message was passed without a decision, since it ended a claim or its bytes are damaged: its dead letter and
     /// the position behind it are in an entry that was read back. For logs and counts.
     SetAside {

@@ -272,11 +272,15 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             timers: &mut self.timers,
             quarantine,
         };
-        let mut decided = decider.decide(env, std::mem::take(&mut self.claim_undecided))?;
+        let decides_claim = std::mem::take(&mut self.claim_undecided);
+        let mut decided = decider.decide(env, decides_claim)?;
+        let messages = decided.triggers.others - usize::from(decides_claim);
+        let counted = Output::Decided { messages, timers: decided.triggers.timers.len() };
         out.extend(decided.declined.drain(..).map(Output::Declined));
         // Timers of a batch that can't be written are suspected again.
         quarantine.timers_decided(&decided.triggers.timers);
         if decided.dirty.is_empty() && decided.outbox.is_empty() {
+            out.push(counted);
             return Ok(self.progress(decided, out));
         }
         let triggers = std::mem::take(&mut decided.triggers);
@@ -288,6 +292,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
                 return Err(Ended { reason, batch: triggers.failed(self.inbox.positions()) });
             }
         };
+        out.push(counted);
         self.append_batch(batch, out);
         Ok(true)
     }

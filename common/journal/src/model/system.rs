@@ -262,6 +262,7 @@ impl Protocol {
             let instance = &mut n.instances[i];
             match output {
                 Output::Append(record) => instance.appends.push_back(record),
+                Output::Decided { .. } => {}
                 Output::Load { claim } => instance.load = Some(claim),
                 Output::Claimed(positions) => instance.next_input = positions.get(INPUT).copied().unwrap_or(0),
                 Output::Send { offset, messages } => {

@@ -292,6 +292,7 @@ impl Run {
         let instance = &mut self.instances[i];
         match output {
             Output::Append(record) => instance.appends.push_back(record.encode().unwrap()),
+            Output::Decided { .. } => {}
             Output::Load { claim } => {
                 instance.load = Some(claim);
                 self.load(i);

@@ -181,6 +181,7 @@ impl Bench {
     pub(super) fn pump(&mut self, mut out: Vec<Output<u8>>) -> Vec<String> {
         let env = Env { handler: &self.handler, store: &self.store, now: self.now, view_applied: self.view_applied };
         self.core.pump(&env, &mut out);
+        out.retain(|output| !matches!(output, Output::Decided { .. }));
         out.into_iter().map(|output| self.describe(output)).collect()
     }
 
@@ -195,6 +196,7 @@ impl Bench {
                 self.in_flight.push((*record).clone());
                 "append".to_owned()
             }
+            Output::Decided { messages, timers } => format!("decided {messages} messages and {timers} timers"),
             Output::Load { claim } => format!("load {claim}"),
             Output::Claimed(positions) => format!("claimed {positions:?}"),
             Output::Send { offset, messages } => {
