@@ -70,6 +70,14 @@ impl View {
         done.map_err(|_| ViewError::Stopping)?
     }
 
+    /// Runs a query on the caller's thread, which may block.
+    ///
+    /// # Errors
+    /// [`ViewError`].
+    pub fn read_blocking<T>(&self, f: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, ViewError> {
+        self.with(&f)
+    }
+
     /// Runs `f` now, and again each time the entity `key` changes, until it returns a value or the time is over. `f`
     /// must be a look-up by key: it runs on the caller's thread.
     ///

@@ -38,9 +38,19 @@ impl BackPressure {
         gauge.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
 
+    /// The undelivered messages of all partitions.
+    pub(super) fn undelivered(&self) -> usize {
+        self.partitions.iter().map(|gauge| gauge.undelivered.load(Ordering::Relaxed)).sum()
+    }
+
+    /// The number of partitions that decide nothing until messages are delivered.
+    pub(super) fn blocked(&self) -> usize {
+        self.partitions.iter().filter(|gauge| gauge.is_blocked.load(Ordering::Relaxed)).count()
+    }
+
     /// The check of the instance's readiness.
     pub(super) fn check(&self, now: Timestamp) -> Result<String, String> {
-        let all: usize = self.partitions.iter().map(|gauge| gauge.undelivered.load(Ordering::Relaxed)).sum();
+        let all = self.undelivered();
         let limit = self.limit;
         for (partition, gauge) in self.partitions.iter().enumerate() {
             let blocked = now.since(Timestamp(gauge.blocked_since.load(Ordering::Relaxed)));

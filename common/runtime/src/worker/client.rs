@@ -1,10 +1,11 @@
 //! The settings of all librdkafka clients, on which the protocol depends, and their log.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use journal::TopicRange;
+use rdkafka::Statistics;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
@@ -12,6 +13,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use vocabulary::topics::JOURNAL_MAX_BYTES;
 
 use super::config::Config;
+use super::input_lag::InputLag;
 
 /// The first pause between two lines about an unreachable broker; it doubles up to [`LAST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -98,11 +100,19 @@ pub(super) struct ClientLog {
     last: Mutex<Option<(Instant, Duration)>>,
     suppressed: AtomicU64,
     unauthenticated: Mutex<Option<String>>,
+    /// Gets the ends of the topics that a consumer knows, as often as `statistics.interval.ms`.
+    lag: Option<Arc<InputLag>>,
 }
 
 impl ClientLog {
     pub(super) fn new(name: &'static str) -> Self {
-        Self { name, last: Mutex::new(None), suppressed: AtomicU64::new(0), unauthenticated: Mutex::new(None) }
+        Self::with_lag(name, None)
+    }
+
+    /// Also records the ends of the topics.
+    pub(super) fn with_lag(name: &'static str, lag: Option<Arc<InputLag>>) -> Self {
+        let suppressed = AtomicU64::new(0);
+        Self { name, last: Mutex::new(None), suppressed, unauthenticated: Mutex::new(None), lag }
     }
 
     /// Why the broker did not accept the client's credentials, if so.
@@ -128,6 +138,12 @@ impl ClientLog {
 }
 
 impl ClientContext for ClientLog {
+    fn stats(&self, statistics: Statistics) {
+        if let Some(lag) = &self.lag {
+            lag.set_ends(&statistics);
+        }
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         match level {
             // Failed connections are logged once, by `error`.

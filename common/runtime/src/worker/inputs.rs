@@ -26,6 +26,8 @@ use super::threads::spawn;
 
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often librdkafka reports the ends of the inputs, for the metrics.
+const STATISTICS_MS: &str = "5000";
 
 /// The ends of the inputs.
 pub(super) struct Ends {
@@ -51,7 +53,9 @@ impl Inputs {
         to: Sender<Input<E>>,
         status: &Arc<Status>,
     ) -> anyhow::Result<Self> {
-        let mut reader = Reader::new(client::consumer(config), "inputs")?;
+        let mut settings = client::consumer(config);
+        settings.set("statistics.interval.ms", STATISTICS_MS);
+        let mut reader = Reader::with_lag(settings, "inputs", Some(Arc::clone(&status.metrics.lag)))?;
         let next = |source: &Source| from.positions.get(&source.key).copied();
         reader.assign(sources.iter().map(|source| (source.topic.as_str(), source.partition, next(source))))?;
         let stop = Arc::new(AtomicBool::new(false));

@@ -87,6 +87,9 @@ where
             if beat.elapsed() > ROUND {
                 beat = Instant::now();
                 self.shared.status.beat(&name);
+                if let Some(positions) = self.core.positions() {
+                    self.shared.status.metrics.lag.set_positions(self.partition, positions);
+                }
             }
             let loaded = self.take_over();
             self.load();
@@ -115,6 +118,7 @@ where
         self.direct.clear();
         self.claim = None;
         self.loaded = None;
+        self.shared.status.metrics.lag.release(self.partition);
         if let Some(done) = self.lifecycle.release() {
             self.set_state(PartitionState::Elsewhere);
             // The membership may no longer wait.
@@ -220,6 +224,7 @@ where
                 let _ = self.direct.remove(&ticket).map(|accepted| accepted.send(()));
             }
             (Output::Declined(ticket), _) => drop(self.direct.remove(&ticket)),
+            (Output::Decided { messages, timers }, _) => self.shared.status.metrics.decided(messages, timers),
             (Output::SetAside { topic, offset, reason }, _) => {
                 let (topic, partition) = split_position_key(&topic, self.partition);
                 tracing::error!(topic, partition, offset, "message not processed: {reason}");
@@ -237,7 +242,10 @@ where
                 self.lifecycle.claimed();
             }
             (_, Some(_)) if skip => {}
-            (Output::Append(record), Some(claim)) => return claim.producer.append(&record),
+            (Output::Append(record), Some(claim)) => {
+                claim.producer.append(&record)?;
+                self.read_back.appended(&record, Instant::now());
+            }
             (Output::Send { offset, messages }, Some(claim)) => {
                 for message in &*messages {
                     claim.producer.send(offset, message)?;

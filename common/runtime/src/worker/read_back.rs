@@ -1,7 +1,10 @@
 //! Notices an append that was acknowledged and never comes back from the journal. Without it the owner would wait for
 //! its record for ever, and decide nothing more.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+use journal::{Head, Record};
 
 /// How long an acknowledged record may take to be read back, while the journal can be read and no other record comes.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -19,10 +22,10 @@ pub(super) struct ReadBackWatch {
     acknowledged: u64,
     /// The awaited append, and since when nothing was read.
     awaited: Option<(u64, Instant)>,
-    /// The oldest append that was not read back, acknowledged or not, and since when it is the oldest.
-    appended: Option<(u64, Instant)>,
     /// Claims in a row that ended because a record was not read back.
     failures: u32,
+    /// The entries of this claim that were appended and not read back: the claim, the number, and when.
+    appended: VecDeque<(i64, u64, Instant)>,
 }
 
 impl ReadBackWatch {
@@ -30,7 +33,24 @@ impl ReadBackWatch {
     pub(super) fn begin(&mut self) {
         self.acknowledged = 0;
         self.awaited = None;
-        self.appended = None;
+        self.appended.clear();
+    }
+
+    /// A record was given to the producer.
+    pub(super) fn appended(&mut self, record: &Record, at: Instant) {
+        if let Record::Entry(entry) = record {
+            self.appended.push_back((entry.owner, entry.seq, at));
+        }
+    }
+
+    /// The time from the append of this record until it was read at `at`; `None` if it is not the next entry of this
+    /// claim.
+    pub(super) fn time_of(&mut self, head: Head, at: Instant) -> Option<Duration> {
+        let Head::Entry { owner, seq } = head else { return None };
+        let next = self.appended.front().filter(|next| (next.0, next.1) == (owner, seq))?;
+        let time = at.saturating_duration_since(next.2);
+        self.appended.pop_front();
+        Some(time)
     }
 
     /// The broker has stored the next append.
@@ -64,16 +84,9 @@ impl ReadBackWatch {
         }
     }
 
-    /// Returns true if the append with the number `awaited` has been awaited for more than a moment.
-    pub(super) fn waits_for_long(&mut self, awaited: Option<u64>, now: Instant) -> bool {
-        match (awaited, self.appended) {
-            (None, _) => self.appended = None,
-            (Some(number), Some((known, since))) if known == number => {
-                return now.saturating_duration_since(since) > MOMENT;
-            }
-            (Some(number), _) => self.appended = Some((number, now)),
-        }
-        false
+    /// Returns true if an entry was appended more than a moment ago and is not read back.
+    pub(super) fn waits_for_long(&self, now: Instant) -> bool {
+        self.appended.front().is_some_and(|(_, _, at)| now.saturating_duration_since(*at) > MOMENT)
     }
 
     /// Counts a claim that ended because a record was not read back. Returns true if claiming again is of no use.
@@ -112,11 +125,36 @@ mod tests {
         let mut watch = ReadBackWatch::default();
         let begin = Instant::now();
         let later = begin + 2 * MOMENT;
-        assert!(!watch.waits_for_long(Some(3), begin));
-        assert!(watch.waits_for_long(Some(3), later));
-        assert!(!watch.waits_for_long(Some(4), later), "another one");
-        assert!(!watch.waits_for_long(None, later + 2 * MOMENT));
-        assert!(!watch.waits_for_long(Some(4), later + 2 * MOMENT), "time counts from here on");
+        watch.begin();
+        assert!(!watch.waits_for_long(later), "nothing was appended");
+        watch.appended(&entry(0), begin);
+        watch.appended(&entry(1), later);
+        assert!(!watch.waits_for_long(begin));
+        assert!(watch.waits_for_long(later));
+        watch.time_of(Head::Entry { owner: 7, seq: 0 }, later);
+        assert!(!watch.waits_for_long(later), "the next one was appended just now");
+    }
+
+    fn entry(seq: u64) -> Record {
+        let positions = journal::Positions::new();
+        let last = journal::LastMessages::new();
+        let (delivered, entities, outbox) = Default::default();
+        Record::Entry(journal::Entry { owner: 7, seq, positions, last, delivered, entities, outbox })
+    }
+
+    #[test]
+    fn the_time_of_an_entry_lasts_from_its_append_until_it_is_read() {
+        let mut watch = ReadBackWatch::default();
+        let begin = Instant::now();
+        watch.begin();
+        watch.appended(&entry(0), begin);
+        watch.appended(&entry(1), begin);
+        let at = begin + Duration::from_millis(5);
+        assert_eq!(watch.time_of(Head::Entry { owner: 6, seq: 0 }, at), None, "of another claim");
+        assert_eq!(watch.time_of(Head::Entry { owner: 7, seq: 0 }, at), Some(Duration::from_millis(5)));
+        assert_eq!(watch.time_of(Head::Entry { owner: 7, seq: 0 }, at), None);
+        watch.begin();
+        assert_eq!(watch.time_of(Head::Entry { owner: 7, seq: 1 }, at), None, "the claim is over");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{self, ClientLog, Requests, is_damage, is_missing, is_out_of_range, is_transient};
 use super::damage::{Found, Place, examine};
+use super::input_lag::InputLag;
 use super::received::Received;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -58,6 +59,7 @@ struct Source {
 pub(super) struct Reader {
     settings: ClientConfig,
     name: &'static str,
+    lag: Option<Arc<InputLag>>,
     consumer: BaseConsumer<ClientLog>,
     requests: Requests,
     sources: Vec<Source>,
@@ -70,14 +72,30 @@ pub(super) struct Reader {
 impl Reader {
     /// A reader without topics.
     pub(super) fn new(settings: ClientConfig, name: &'static str) -> anyhow::Result<Self> {
-        let consumer = BaseConsumer::from_config_and_context(&settings, ClientLog::new(name))?;
-        let requests = Requests::new(&settings, name)?;
+        Self::with_lag(settings, name, None)
+    }
+
+    /// A reader that also records the ends of the topics.
+    pub(super) fn with_lag(
+        settings: ClientConfig,
+        name: &'static str,
+        lag: Option<Arc<InputLag>>,
+    ) -> anyhow::Result<Self> {
+        let consumer = BaseConsumer::from_config_and_context(&settings, ClientLog::with_lag(name, lag.clone()))?;
         let reports_ends = settings.get("enable.partition.eof") == Some("true");
         let silence = if reports_ends { SILENCE_TO_END } else { SILENCE };
+        let requests = Requests::new(&settings, name)?;
         let damaged = VecDeque::new();
         let sources = Vec::new();
         let last_check = Instant::now();
-        Ok(Self { settings, name, consumer, requests, sources, damaged, last_check, silence })
+        Ok(Self { settings, name, lag, consumer, requests, sources, damaged, last_check, silence })
+    }
+
+    /// Replaces the consumer: the state of the old one is not known.
+    fn replace_consumer(&mut self) -> anyhow::Result<()> {
+        let log = ClientLog::with_lag(self.name, self.lag.clone());
+        self.consumer = BaseConsumer::from_config_and_context(&self.settings, log)?;
+        Ok(())
     }
 
     /// For requests about the topics.
@@ -147,10 +165,9 @@ impl Reader {
         }
     }
 
-    /// Finds the damaged offsets after an error, and continues behind them with a new consumer: the state of the old
-    /// one is not known.
+    /// Finds the damaged offsets after an error, and continues behind them with a new consumer.
     fn get_past(&mut self, error: KafkaError) -> anyhow::Result<Received> {
-        self.consumer = BaseConsumer::from_config_and_context(&self.settings, ClientLog::new(self.name))?;
+        self.replace_consumer()?;
         for index in 0..self.sources.len() {
             let Some(source) = self.sources.get(index) else { continue };
             let range = client::range(self.requests(), &source.topic, source.partition)?;
@@ -180,7 +197,7 @@ impl Reader {
             match self.examine(index, range) {
                 Ok(None) => {}
                 Ok(Some(damaged)) => {
-                    self.consumer = BaseConsumer::from_config_and_context(&self.settings, ClientLog::new(self.name))?;
+                    self.replace_consumer()?;
                     self.assign_sources()?;
                     return Ok(Some(damaged));
                 }

@@ -18,6 +18,7 @@ use super::config::Config;
 use super::direct::Direct;
 use super::event::Event;
 use super::member::Member;
+use super::metrics::WorkerMetrics;
 use super::partition::Worker;
 use super::shared::{Shared, SharedPositions};
 use super::side_effects::Executor;
@@ -146,7 +147,8 @@ where
     let applied = Arc::new(Applied::new(config.partitions));
     let waiters = Arc::new(Waiters::default());
     let back_pressure = BackPressure::new(config.partitions, config.limits.undelivered_messages, config.lag_limit);
-    let status = Arc::new(Status::new(service.name, applied.clone(), config.lag_limit, back_pressure));
+    let metrics = WorkerMetrics::new(config.partitions);
+    let status = Arc::new(Status::new(service.name, applied.clone(), config.lag_limit, back_pressure, metrics));
     let positions = SharedPositions::default();
     let channels: Vec<(Sender<Event>, Receiver<Event>)> = (0..config.partitions).map(|_| unbounded()).collect();
     let workers: Vec<Sender<Event>> = channels.iter().map(|(to, _)| to.clone()).collect();

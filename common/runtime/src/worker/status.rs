@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use vocabulary::time::Timestamp;
 
 use super::back_pressure::BackPressure;
+use super::metrics::WorkerMetrics;
 use crate::view::Applied;
 
 /// A thread without a heartbeat for so long is stuck.
@@ -47,6 +48,7 @@ pub struct Status {
     pub(super) applied: Arc<Applied>,
     lag_limit: Duration,
     pub(super) back_pressure: BackPressure,
+    pub(super) metrics: WorkerMetrics,
     /// Messages that this instance set aside, and timers that it no longer decides, since its start.
     set_aside: AtomicU64,
     timers_held: AtomicU64,
@@ -66,6 +68,7 @@ impl Status {
         applied: Arc<Applied>,
         lag_limit: Duration,
         back_pressure: BackPressure,
+        metrics: WorkerMetrics,
     ) -> Self {
         Self {
             name,
@@ -79,6 +82,7 @@ impl Status {
             applied,
             lag_limit,
             back_pressure,
+            metrics,
             set_aside: AtomicU64::new(0),
             timers_held: AtomicU64::new(0),
             topics: Mutex::default(),
@@ -165,6 +169,11 @@ impl Status {
     /// How many messages this instance set aside since its start.
     pub fn messages_set_aside(&self) -> u64 {
         self.set_aside.load(Ordering::Relaxed)
+    }
+
+    /// How many timers this instance no longer decides, since its start.
+    pub(super) fn timers_held(&self) -> u64 {
+        self.timers_held.load(Ordering::Relaxed)
     }
 
     /// Sets the topics that are not as they should be.
@@ -282,7 +291,7 @@ impl Status {
                 Ok(format!("{set_aside} since the start: see the .dlq topics")),
             );
         }
-        let timers_held = self.timers_held.load(Ordering::Relaxed);
+        let timers_held = self.timers_held();
         if timers_held > 0 {
             let text = format!("{timers_held} since the start: see the log for their entities, and restart");
             checks.insert("timers held".to_owned(), Ok(text));

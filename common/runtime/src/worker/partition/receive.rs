@@ -134,7 +134,7 @@ where
     /// and while nothing can be appended: its topic keeps it longer than its sender waits.
     fn take_direct(&mut self, direct: DirectMessage) {
         let is_behind = self.messages().is_some_and(|messages| !messages.is_empty()) || !self.has_room();
-        let is_stuck = self.core.is_blocked() || self.read_back.waits_for_long(self.core.awaited(), self.round);
+        let is_stuck = self.core.is_blocked() || self.read_back.waits_for_long(self.round);
         if is_behind || is_stuck {
             return;
         }
@@ -158,6 +158,9 @@ where
             Event::Revoked { at_once, done } => self.revoke(at_once, done),
             Event::ReadBack { offset, head, at } => {
                 self.read_back.read();
+                if let Some(time) = self.read_back.time_of(head, at) {
+                    self.shared.status.metrics.read_back(time);
+                }
                 // Records read back before the take-over cause no action, however old they are.
                 if self.core.is_owner() {
                     self.oldest_read_back.get_or_insert(at);
