@@ -78,6 +78,18 @@ find_stripe_mock() { # sets STRIPE_MOCK, building the program first where there 
   else echo "Neither stripe-mock nor Go to build it is installed: the test that needs it is skipped."; fi
 }
 
+# promtool, Prometheus's own checker, checks the metrics. Its Go module can't be installed by itself (it has `replace`
+# directives): without an installed promtool that one check is skipped.
+find_promtool() { # sets PROMTOOL
+  if [[ -n ${PROMTOOL-} ]]; then return; fi
+  if has promtool; then
+    PROMTOOL=$(command -v promtool)
+    export PROMTOOL
+  else
+    echo "promtool (Debian's package prometheus) is not installed: the metrics are not checked by it."
+  fi
+}
+
 # schemathesis, which checks the services' APIs against their descriptions: installed once, in a virtual environment.
 find_schemathesis() { # sets SCHEMATHESIS
   local built=$SCHEMATHESIS_TOOLS/bin/schemathesis log=$SCHEMATHESIS_TOOLS.log
@@ -312,6 +324,7 @@ fetch_tools() {
   fetch_openapi_tools
   find_schemathesis
   find_stripe_mock
+  find_promtool
 }
 build_lane() {
   say "Building the services and the tests …"

@@ -7,6 +7,7 @@ mod positions;
 pub mod service;
 
 pub use journal;
+pub use prometheus_client;
 pub use runtime::{view, worker};
 pub use vocabulary::{blob, bounded, bounds, contract, fields, ids, messages, money, schemas, time, topics};
 pub use web::{cli, http, settings, telemetry};

@@ -11,13 +11,14 @@ use axum::Router;
 use axum::http::Method;
 use clap::{ArgMatches, Command};
 use journal::{Handler, Limits};
+use prometheus_client::registry::Registry;
 use runtime::view::{Rows, View};
 pub use runtime::worker::{Commands, Executor, NoExecutor, SendError, Watch, WatchError};
 use runtime::worker::{Config, Runtime, Service, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
-use web::http::{self, Access, Edge, Health, Protection, Report};
+use web::http::{self, Access, Collect, Edge, Health, HttpMetrics, Protection, Report};
 use web::settings::{self, Settings, WorkerSettings};
 use web::{cli, telemetry};
 
@@ -62,6 +63,15 @@ pub trait Program: 'static {
     /// Further details of `GET /health/ready`, by name, that do not affect readiness.
     fn details(_settings: &Self::Settings) -> Vec<(String, String)> {
         Vec::new()
+    }
+
+    /// Registers the metrics that only this service has, with their present values. Called by each scrape of
+    /// `GET /metrics`, so it must not scan tables; it may block.
+    ///
+    /// # Errors
+    /// A query of the view failed.
+    fn metrics(_context: &Context<Self::Settings>, _registry: &mut Registry) -> anyhow::Result<()> {
+        Ok(())
     }
 
     /// The service's HTTP routes. Health routes, problems for unknown routes, and limits are added.
@@ -211,7 +221,9 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         exposure: exposure.clone(),
     };
     let checks = checks::<P>(&runtime.status, &context.settings, exposure);
-    let routes = P::router(context).merge(http::health_routes(Arc::new(checks)));
+    let metrics = HttpMetrics::default();
+    let scrape = http::metrics_route(collect::<P>(context.clone(), metrics.clone()));
+    let routes = P::router(context).merge(http::health_routes(Arc::new(checks))).merge(scrape);
     tracing::info!(listen = %settings.http.listen, version = env!("CARGO_PKG_VERSION"), "{} started", P::NAME);
 
     let (stop, mut stopped) = tokio::sync::watch::channel(());
@@ -219,7 +231,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         // The sender is dropped when the service ends.
         let _ = stopped.changed().await;
     };
-    let routes = http::finish(routes, &settings.http, edge)?;
+    let routes = http::finish(routes, &settings.http, edge, metrics)?;
     let server = tokio::spawn(async move { http::serve(listener, routes, &settings.http, shutdown).await });
     let status = runtime.status.clone();
     let end = tokio::select! {
@@ -238,6 +250,15 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         std::mem::forget(runtime);
     }
     end
+}
+
+/// Registers the metrics of a service.
+fn collect<P: Program>(context: Context<P::Settings>, http: HttpMetrics) -> Collect {
+    Arc::new(move |registry| {
+        http.register(registry);
+        context.status.register_metrics(registry);
+        P::metrics(&context, registry)
+    })
 }
 
 fn checks<P: Program>(status: &Arc<Status>, own: &Arc<P::Settings>, exposure: Option<Arc<str>>) -> Checks {

@@ -4,6 +4,8 @@ use anyhow::ensure;
 use axum::Router;
 use axum::http::Method;
 use common::http::Access;
+use common::prometheus_client::metrics::gauge::ConstGauge;
+use common::prometheus_client::registry::Registry;
 use common::service::{self, Context};
 use common::topics;
 
@@ -15,7 +17,7 @@ use crate::carrier::simulated::Simulated;
 use crate::handler::Warehouse;
 pub use crate::settings::Settings;
 use crate::settings::ShippingSettings;
-use crate::view::InventoryRows;
+use crate::view::{self, InventoryRows};
 
 /// The inventory service.
 pub struct Program;
@@ -46,6 +48,19 @@ impl service::Program for Program {
         let mut segments = path.split('/').skip(1);
         let is_stock = segments.next() == Some("stock") && segments.nth(1).is_none();
         if is_stock && matches!(*method, Method::GET | Method::HEAD) { Access::Authenticated } else { Access::Operator }
+    }
+
+    fn metrics(context: &Context<Settings>, registry: &mut Registry) -> anyhow::Result<()> {
+        let rules = context.settings.rules();
+        let (scarce, short) = context.view.read_blocking(|connection| {
+            Ok((view::scarce(connection, rules.low, &rules.low_of)?, view::short(connection)?))
+        })?;
+        let inventory = registry.sub_registry_with_prefix("inventory");
+        let help = "Items with fewer available pieces than stock.low";
+        inventory.register("low_items", help, ConstGauge::new(scarce));
+        let help = "Items with fewer pieces than are reserved";
+        inventory.register("short_items", help, ConstGauge::new(short));
+        Ok(())
     }
 
     fn router(context: Context<Settings>) -> Router {

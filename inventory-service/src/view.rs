@@ -1,6 +1,7 @@
 //! The view of the inventory: its tables and queries. Stock and reservations are read from the table of entities by
 //! their keys; movements and the list of shipments have their own tables.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use common::time::Timestamp;
@@ -24,7 +25,11 @@ impl Rows for InventoryRows {
           quantity INTEGER NOT NULL, reference TEXT, done_by TEXT, why TEXT,
           PRIMARY KEY(warehouse, item, sort, source, line)) WITHOUT ROWID;
         CREATE TABLE shipments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL) WITHOUT ROWID;
-        CREATE INDEX shipments_of_status ON shipments(status, order_id);";
+        CREATE INDEX shipments_of_status ON shipments(status, order_id);
+        CREATE TABLE levels(item TEXT NOT NULL, warehouse TEXT NOT NULL, available INTEGER NOT NULL,
+          missing INTEGER NOT NULL, PRIMARY KEY(item, warehouse)) WITHOUT ROWID;
+        CREATE INDEX levels_by_available ON levels(available);
+        CREATE INDEX levels_that_miss ON levels(item) WHERE missing > 0;";
 
     fn apply(tx: &Transaction<'_>, row: &Row<'_, Inventory>) -> rusqlite::Result<()> {
         let Some(state) = row.state else {
@@ -38,6 +43,14 @@ impl Rows for InventoryRows {
                  ON CONFLICT DO UPDATE SET status = excluded.status WHERE status <> excluded.status",
             )?;
             upsert.execute((&shipment.order_id, shipment.status.name()))?;
+        }
+        if let Some(stock) = state.stock() {
+            let mut upsert = tx.prepare_cached(
+                "INSERT INTO levels(item, warehouse, available, missing) VALUES (?, ?, ?, ?)
+                 ON CONFLICT DO UPDATE SET available = excluded.available, missing = excluded.missing",
+            )?;
+            let pieces = |count| i64::try_from(count).unwrap_or(i64::MAX);
+            upsert.execute((&stock.item_id, &stock.warehouse, pieces(stock.available()), pieces(stock.missing())))?;
         }
         for (line, movement) in (0_u32..).zip(state.movements()) {
             insert_movement(tx, row.key, line, &movement)?;
@@ -115,6 +128,32 @@ pub fn all(connection: &Connection) -> rusqlite::Result<Vec<Stock>> {
     }
     all.sort_by(|a, b| (&a.name, &a.item_id, &a.warehouse).cmp(&(&b.name, &b.item_id, &b.warehouse)));
     Ok(all)
+}
+
+/// The number of items with fewer available pieces than `low`, or than `low_of` has for the item.
+///
+/// # Errors
+/// SQLite's.
+pub fn scarce(connection: &Connection, low: u64, low_of: &BTreeMap<String, u64>) -> rusqlite::Result<i64> {
+    let low = i64::try_from(low).unwrap_or(i64::MAX);
+    let mut below = connection.prepare_cached("SELECT count(*) FROM levels WHERE available < ?")?;
+    let mut count: i64 = below.query_row([low], |row| row.get(0))?;
+    let mut of_item = connection.prepare_cached("SELECT count(*) FROM levels WHERE item = ?1 AND available < ?2")?;
+    for (item, own) in low_of {
+        let own = i64::try_from(*own).unwrap_or(i64::MAX);
+        count -= of_item.query_row((item, low), |row| row.get::<_, i64>(0))?;
+        count += of_item.query_row((item, own), |row| row.get::<_, i64>(0))?;
+    }
+    Ok(count)
+}
+
+/// The number of items with fewer pieces than are reserved.
+///
+/// # Errors
+/// SQLite's.
+pub fn short(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut query = connection.prepare_cached("SELECT count(*) FROM levels WHERE missing > 0")?;
+    query.query_row([], |row| row.get(0))
 }
 
 /// A row of the table of movements.

@@ -13,6 +13,7 @@ pub mod filter;
 pub mod handler;
 pub mod i18n;
 pub mod messages;
+mod metrics;
 pub mod program;
 pub mod rules;
 pub mod sessions;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use axum::Router;
 use clap::{ArgMatches, Command};
 use common::http::Protection;
+use common::prometheus_client::registry::Registry;
 use common::service::{Context, MoreTopics, NoExecutor, Program};
 use common::topics;
 
@@ -14,7 +15,7 @@ use crate::handler::SagaHandler;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::view::SagaRows;
-use crate::{api, dashboard, tools};
+use crate::{api, dashboard, metrics, tools};
 
 /// The orchestrator.
 pub struct Orchestrator;
@@ -63,6 +64,11 @@ impl Program for Orchestrator {
 
     fn more_topics(handler: &SagaHandler) -> MoreTopics {
         handler.definitions().topics()
+    }
+
+    fn metrics(context: &Context<Settings>, registry: &mut Registry) -> anyhow::Result<()> {
+        metrics::register(&context.view.read_blocking(metrics::Counts::read)?, registry);
+        Ok(())
     }
 
     fn router(context: Context<Settings>) -> Router {

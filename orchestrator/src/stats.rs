@@ -14,9 +14,13 @@ mod time;
 mod window;
 mod write;
 
+pub use facts::What;
 pub use histogram::Histogram;
 pub use offender::{Offender, offender};
-pub use read::{IncidentGroup, MinuteCount, Total, counts_by_minute, current, incidents, recent, totals};
+pub use read::{
+    IncidentGroup, MinuteCount, OutcomeCount, Total, Waiting, counts_by_minute, current, incidents, outcomes, recent,
+    totals, waiting,
+};
 pub use steps::{Current, Recent, StepStats, heat, step_stats};
 pub use time::MINUTE;
 pub use window::Window;

@@ -26,6 +26,12 @@ CREATE INDEX stuck ON waits(step, reason) WHERE state = 'stuck';
 -- Sagas by status:
 CREATE TABLE totals(definition TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL, n INTEGER NOT NULL,
   PRIMARY KEY(definition, version, status)) WITHOUT ROWID;
+-- How many open sagas wait at a step, by the step's status; counted with `waits`:
+CREATE TABLE waiting(definition TEXT NOT NULL, step TEXT NOT NULL, state TEXT NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY(definition, step, state)) WITHOUT ROWID;
+-- How many of something (see `minutes`) ever, by the bucket of the time it took; never subtracted:
+CREATE TABLE outcomes(definition TEXT NOT NULL, step TEXT NOT NULL, what INTEGER NOT NULL, bucket INTEGER NOT NULL,
+  n INTEGER NOT NULL, PRIMARY KEY(definition, step, what, bucket)) WITHOUT ROWID;
 -- How many of something (`what`, see stats/facts.rs) in a minute, by the bucket of the time it took; seven days of it:
 CREATE TABLE names(id INTEGER PRIMARY KEY, definition TEXT NOT NULL, version INTEGER NOT NULL, step TEXT NOT NULL,
   what INTEGER NOT NULL, UNIQUE(definition, version, step, what));

@@ -1,7 +1,6 @@
 //! The HTTP API. Its JSON is in `representation`.
 
 mod ledger;
-mod metrics;
 mod operations;
 mod payments;
 mod query;
@@ -30,7 +29,6 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/payments/{id}/refunds", post(refunds::refund))
         .route("/ledger", get(ledger::show))
         .route("/providers", get(payments::providers))
-        .route("/metrics", get(metrics::show))
         .route("/webhooks/stripe", post(webhooks::stripe))
         .with_state(context)
         .merge(docs_of(description()))
@@ -58,7 +56,6 @@ pub fn description() -> String {
         refunds::refund,
         ledger::show,
         payments::providers,
-        metrics::show,
         webhooks::stripe
     )
 )]

@@ -7,6 +7,7 @@ pub mod entity;
 pub mod handler;
 pub mod ledger;
 pub mod messages;
+mod metrics;
 pub mod program;
 pub mod provider;
 pub mod reconcile;

@@ -8,11 +8,13 @@ use axum::Router;
 use axum::http::Method;
 use clap::{ArgMatches, Command};
 use common::http::Access;
+use common::prometheus_client::registry::Registry;
 use common::service::{Context, Program};
 use common::topics;
 
 use crate::api;
 use crate::handler::Payments;
+use crate::metrics;
 use crate::provider::breaker::State;
 use crate::provider::executor::ProviderExecutor;
 use crate::provider::guard::ProviderHealth;
@@ -73,8 +75,14 @@ impl Program for PaymentService {
     }
 
     fn access(_: &Method, path: &str) -> Access {
-        // Webhooks are signed, and metrics contain no personal data.
-        if path.starts_with("/webhooks/") || path == "/metrics" { Access::Open } else { Access::Operator }
+        // Webhooks are signed.
+        if path.starts_with("/webhooks/") { Access::Open } else { Access::Operator }
+    }
+
+    fn metrics(context: &Context<Settings>, registry: &mut Registry) -> anyhow::Result<()> {
+        let reports = context.settings.providers().map(|providers| providers.reports()).unwrap_or_default();
+        metrics::register(reports, registry);
+        Ok(())
     }
 
     fn router(context: Context<Settings>) -> Router {

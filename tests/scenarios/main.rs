@@ -13,6 +13,7 @@ mod hostile;
 mod hostile_results;
 mod load;
 mod manual;
+mod metrics;
 mod openapi;
 mod operators;
 mod orders;
@@ -180,7 +181,7 @@ fn by_stripe() -> Result<Options> {
 type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
 const SIMULATED: &[&[(&str, Scenario)]] =
-    &[endings::ALL, api::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL, orders::ALL];
+    &[endings::ALL, api::ALL, metrics::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL, orders::ALL];
 
 const GROUPS: [Group; 11] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
@@ -217,7 +218,8 @@ fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
                 Some(runner) => runner.run(&options, scenario).map_err(Failed::from),
                 None => Ok(()),
             };
-            trials.push(Trial::test(title, run));
+            let lacks_tool = name == metrics::BY_PROMTOOL && metrics::promtool().is_none();
+            trials.push(Trial::test(title, run).with_ignored_flag(lacks_tool));
         }
     }
     trials.push(without_cluster(

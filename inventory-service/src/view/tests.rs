@@ -50,6 +50,25 @@ fn view_with_stock() -> Connection {
 }
 
 #[test]
+fn items_are_scarce_below_the_limit_of_all_or_their_own() {
+    let mut view = view_with_stock();
+    let scarce = |view: &Connection, low, own: &[(&str, u64)]| {
+        let low_of = own.iter().map(|(item, low)| ((*item).to_owned(), *low)).collect();
+        super::scarce(view, low, &low_of).unwrap()
+    };
+    assert_eq!(scarce(&view, 3, &[]), 0, "three pieces of each are available");
+    assert_eq!(scarce(&view, 4, &[]), 3);
+    assert_eq!(scarce(&view, 4, &[("1", 3), ("unknown", 9)]), 2);
+    assert_eq!(scarce(&view, 0, &[("1", 4)]), 1);
+    assert_eq!(short(&view).unwrap(), 0);
+    let Some(mut stock) = stock(&view, &stock_key("main", "1")).unwrap() else { panic!("no stock") };
+    stock.on_hand = 1;
+    put(&mut view, &stock_key("main", "1"), &Inventory::Stock(stock));
+    assert_eq!(short(&view).unwrap(), 1);
+    assert_eq!(scarce(&view, 3, &[]), 1);
+}
+
+#[test]
 fn all_stock_is_listed_by_name_without_reservations() {
     let mut warehouse = TestWarehouse::new();
     warehouse.reserve(OTHER, &[(DAY_ONE, 1)]);

@@ -29,6 +29,22 @@ pub enum What {
     Ended = 7,
 }
 
+impl What {
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Abandoned => "abandoned",
+            Self::Retried => "retried",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 impl TryFrom<u8> for What {
     type Error = String;
 

@@ -3,6 +3,8 @@
 
 /// The number of buckets; longer durations are in the last.
 pub const BUCKETS: u8 = 64;
+/// The number of classes with an upper bound ([`Histogram::classes`]).
+const CLASSES: i32 = 12;
 
 /// The bucket of a duration in milliseconds: bucket 0 is 0 ms, bucket `i` starts at 2^((i-1)/2) ms.
 pub fn bucket(ms: u64) -> u8 {
@@ -37,6 +39,13 @@ impl Histogram {
         }
     }
 
+    /// Adds the durations of another histogram.
+    pub fn merge(&mut self, other: &Self) {
+        for (bucket, count) in (0_u8..).zip(&other.0) {
+            self.add(bucket, *count);
+        }
+    }
+
     /// The number of durations.
     pub fn count(&self) -> u64 {
         self.0.iter().sum()
@@ -60,6 +69,22 @@ impl Histogram {
         None
     }
 
+    /// The durations up to each power of four milliseconds, from 4 ms to some hours, and beyond: the upper bound in
+    /// seconds, and the number of durations above the bound before it.
+    pub fn classes(&self) -> Vec<(f64, u64)> {
+        let mut classes: Vec<(f64, u64)> = (1..=CLASSES).map(|class| (4_f64.powi(class) / 1_000.0, 0)).collect();
+        classes.push((f64::INFINITY, 0));
+        let last = classes.len() - 1;
+        for (bucket, count) in self.0.iter().enumerate() {
+            // Four buckets are a power of four.
+            let class = bucket.div_ceil(4).saturating_sub(1).min(last);
+            if let Some(class) = classes.get_mut(class) {
+                class.1 += count;
+            }
+        }
+        classes
+    }
+
     /// The approximate sum of all durations, in milliseconds.
     pub fn total(&self) -> f64 {
         let middle = |place: u8| if place == 0 { 0.0 } else { f64::midpoint(start_of(place), start_of(place + 1)) };
@@ -79,6 +104,18 @@ mod tests {
             assert!(bucket == BUCKETS - 1 || (ms as f64) < start_of(bucket + 1), "{ms} is in {bucket}");
         }
         assert_eq!(bucket(0), 0);
+    }
+
+    #[test]
+    fn each_duration_is_in_the_class_below_its_bound() {
+        for (ms, bound) in
+            [(0, 0.004), (3, 0.004), (4, 0.016), (1_000, 1.024), (1_025, 4.096), (u64::MAX, f64::INFINITY)]
+        {
+            let mut histogram = Histogram::default();
+            histogram.add(bucket(ms), 1);
+            let filled: Vec<(f64, u64)> = histogram.classes().into_iter().filter(|class| class.1 > 0).collect();
+            assert_eq!(filled, [(bound, 1)], "{ms} ms");
+        }
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
+use rusqlite::types::Type;
 use serde::Serialize;
 
 use super::facts::What;
+use super::histogram::Histogram;
 use super::steps::{Current, Recent};
 
 /// The outcomes at the steps of a definition's version since a minute.
@@ -135,6 +137,66 @@ pub fn totals(connection: &Connection) -> rusqlite::Result<Vec<Total>> {
         Ok(Total { definition: row.get(0)?, version: row.get(1)?, status: row.get(2)?, count })
     })?;
     rows.collect()
+}
+
+/// The number of open sagas that wait at a step of a definition with a status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The definition.
+    pub definition: String,
+    /// The step.
+    pub step: String,
+    /// The status of the step.
+    pub status: String,
+    /// The number of sagas.
+    pub count: i64,
+}
+
+/// The steps at which open sagas wait, or waited before.
+pub fn waiting(connection: &Connection) -> rusqlite::Result<Vec<Waiting>> {
+    let mut query = connection.prepare_cached("SELECT definition, step, state, n FROM waiting")?;
+    let rows = query.query_map([], |row| {
+        Ok(Waiting { definition: row.get(0)?, step: row.get(1)?, status: row.get(2)?, count: row.get(3)? })
+    })?;
+    rows.collect()
+}
+
+/// How often something happened in all sagas of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeCount {
+    /// The definition.
+    pub definition: String,
+    /// The step, or the status of the ending; empty for the start of a saga.
+    pub name: String,
+    /// What happened.
+    pub what: What,
+    /// The durations, by bucket.
+    pub times: Histogram,
+}
+
+/// What happened in all sagas, since the beginning of the journal.
+pub fn outcomes(connection: &Connection) -> rusqlite::Result<Vec<OutcomeCount>> {
+    let mut query = connection
+        .prepare_cached("SELECT definition, step, what, bucket, n FROM outcomes ORDER BY definition, step, what")?;
+    let mut rows = query.query([])?;
+    let mut all: Vec<OutcomeCount> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let definition: String = row.get(0)?;
+        let name: String = row.get(1)?;
+        let invalid = |error: String| rusqlite::Error::FromSqlConversionFailure(2, Type::Integer, error.into());
+        let what = What::try_from(row.get::<_, u8>(2)?).map_err(invalid)?;
+        let bucket = row.get(3)?;
+        let count = row.get::<_, i64>(4)?.unsigned_abs();
+        match all.last_mut().filter(|last| last.definition == definition && last.name == name && last.what == what) {
+            Some(last) => last.times.add(bucket, count),
+            None => {
+                let mut times = Histogram::default();
+                times.add(bucket, count);
+                all.push(OutcomeCount { definition, name, what, times });
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// The number of sagas that started, or ended with a status, in a minute.

@@ -39,6 +39,7 @@ fn all(connection: &Connection) -> Vec<String> {
         "SELECT definition || version || step || what || ' ' || minute || ' ' || bucket || ' ' || n FROM minutes \
          JOIN names ON names.id = minutes.name WHERE n <> 0 ORDER BY 1",
         "SELECT definition || version || step || since || id || state || reason FROM waits ORDER BY 1",
+        "SELECT definition || ' ' || step || ' ' || state || ' ' || n FROM waiting WHERE n <> 0 ORDER BY 1",
         "SELECT definition || version || status || n FROM totals WHERE n <> 0 ORDER BY 1",
     ];
     let rows = |sql: &&str| {
@@ -141,6 +142,28 @@ fn a_paid_order_is_counted_at_each_step_and_waits_at_none() {
     assert_eq!(ends.len(), 2);
     assert_eq!(ends[1].ending.as_deref(), Some("confirmed"));
     assert_eq!(totals(&connection).unwrap()[0].status, "completed");
+}
+
+#[test]
+fn outcomes_are_counted_for_ever_and_never_subtracted() {
+    let mut connection = empty();
+    // Reserved, the payment refused, the release refused, retried by an operator, and done.
+    let way = states(7, &[1, 4, 4, 7, 1, 1, 1]);
+    for state in way.iter().chain(&way) {
+        write(&mut connection, state);
+    }
+    let all = outcomes(&connection).unwrap();
+    let count = |name: &str, what| {
+        let counted = all.iter().find(|counted| counted.name == name && counted.what == what);
+        counted.map_or(0, |counted| counted.times.count())
+    };
+    assert_eq!(
+        (count("", What::Started), count("reserve", What::Done), count("request-payment", What::Refused)),
+        (1, 1, 1)
+    );
+    assert_eq!(count("payment_not_completed", What::Ended), 1, "{all:?}");
+    assert_eq!(all.iter().map(|counted| counted.definition.as_str()).max(), Some("order"));
+    assert!(waiting(&connection).unwrap().iter().all(|waiting| waiting.count == 0));
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub fn put(tx: &Transaction<'_>, saga: &Saga, before: Option<&str>, at: i64) -> 
     let Some(old) = old else {
         add_total(tx, saga, &new.status, 1)?;
         new.waits.iter().try_for_each(|wait| insert_wait(tx, saga, wait))?;
+        new.facts.iter().try_for_each(|fact| add_outcome(tx, saga, fact, new.ending.as_deref(), fact.count))?;
         let mut recent = new.facts.iter().filter(|fact| fact.minute >= oldest);
         recent.try_for_each(|fact| add_count(tx, saga, fact, new.ending.as_deref(), 1))?;
         return to_json(&new);
@@ -37,10 +38,21 @@ pub fn put(tx: &Transaction<'_>, saga: &Saga, before: Option<&str>, at: i64) -> 
     for removed in old.facts.iter().filter(|fact| !unchanged(fact, &new.facts)) {
         add_count(tx, saga, removed, old.ending.as_deref(), -1)?;
     }
-    for added in new.facts.iter().filter(|fact| !unchanged(fact, &old.facts) && fact.minute >= oldest) {
-        add_count(tx, saga, added, new.ending.as_deref(), 1)?;
+    for added in new.facts.iter().filter(|fact| !unchanged(fact, &old.facts)) {
+        let ending = new.ending.as_deref();
+        if added.minute >= oldest {
+            add_count(tx, saga, added, ending, 1)?;
+        }
+        add_outcome(tx, saga, added, ending, growth(added, &old.facts))?;
     }
     to_json(&new)
+}
+
+/// How many more there are than before. Retries are counted up; anything else happened once more.
+fn growth(added: &Fact, old: &[Fact]) -> u32 {
+    let is_same = |fact: &&Fact| fact.subject == added.subject && fact.what == What::Retried;
+    let before = old.iter().find(is_same).filter(|_| added.what == What::Retried).map_or(0, |fact| fact.count);
+    added.count.saturating_sub(before)
 }
 
 fn to_json(facts: &Facts) -> rusqlite::Result<String> {
@@ -82,21 +94,49 @@ fn insert_wait(tx: &Transaction<'_>, saga: &Saga, wait: &Wait) -> rusqlite::Resu
         &wait.status,
         &wait.reason,
     ))?;
-    Ok(())
+    add_waiting(tx, saga, wait, 1)
 }
 
 fn delete_wait(tx: &Transaction<'_>, saga: &Saga, wait: &Wait) -> rusqlite::Result<()> {
     tx.prepare_cached("DELETE FROM waits WHERE definition = ? AND version = ? AND step = ? AND since = ? AND id = ?")?
         .execute((&saga.definition, saga.version, step_name(saga, wait.step), wait.since, saga.id.to_string()))?;
+    add_waiting(tx, saga, wait, -1)
+}
+
+fn add_waiting(tx: &Transaction<'_>, saga: &Saga, wait: &Wait, n: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO waiting(definition, step, state, n) VALUES (?, ?, ?, ?) \
+         ON CONFLICT(definition, step, state) DO UPDATE SET n = n + excluded.n",
+    )?
+    .execute((&saga.definition, step_name(saga, wait.step), &wait.status, n))?;
+    Ok(())
+}
+
+/// The step that a fact is about; the status of the ending for the end of a saga, and empty for its start.
+fn subject_name<'s>(saga: &'s Saga, fact: &Fact, ending: Option<&'s str>) -> &'s str {
+    match fact.subject {
+        Subject::Step(index) => step_name(saga, index),
+        Subject::Saga if fact.what == What::Ended => ending.unwrap_or_default(),
+        Subject::Saga => "",
+    }
+}
+
+fn add_outcome(tx: &Transaction<'_>, saga: &Saga, fact: &Fact, ending: Option<&str>, n: u32) -> rusqlite::Result<()> {
+    if fact.what == What::Started && fact.subject != Subject::Saga {
+        // A step that started has an outcome, or its saga waits for it.
+        return Ok(());
+    }
+    let name = subject_name(saga, fact, ending);
+    tx.prepare_cached(
+        "INSERT INTO outcomes(definition, step, what, bucket, n) VALUES (?, ?, ?, ?, ?) \
+         ON CONFLICT(definition, step, what, bucket) DO UPDATE SET n = n + excluded.n",
+    )?
+    .execute((&saga.definition, name, fact.what as u8, fact.bucket, n))?;
     Ok(())
 }
 
 fn add_count(tx: &Transaction<'_>, saga: &Saga, fact: &Fact, ending: Option<&str>, sign: i64) -> rusqlite::Result<()> {
-    let step = match fact.subject {
-        Subject::Step(index) => step_name(saga, index),
-        Subject::Saga if fact.what == What::Ended => ending.unwrap_or_default(),
-        Subject::Saga => "",
-    };
+    let step = subject_name(saga, fact, ending);
     let Fact { minute, bucket, .. } = *fact;
     let what = fact.what as u8;
     let n = i64::from(fact.count) * sign;

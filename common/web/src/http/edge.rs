@@ -27,6 +27,7 @@ use self::caller::Authenticated;
 pub use self::caller::{Access, Caller, ClientAddress};
 use self::limit::{Client, Limit, network};
 use self::streams::Streams;
+use super::metrics;
 use crate::settings::{AuthSettings, EdgeSettings};
 
 /// How long a browser may cache the answer to a preflight request.
@@ -132,9 +133,10 @@ impl Edge {
     }
 }
 
-/// Returns true for the public paths of every service: its health and its description.
+/// Returns true for the public paths of every service: its health, its metrics, which contain no personal data, and
+/// its description.
 fn is_public(path: &str) -> bool {
-    is_health(path) || is_description(path)
+    is_health(path) || path == metrics::PATH || is_description(path)
 }
 
 fn is_health(path: &str) -> bool {

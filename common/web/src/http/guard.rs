@@ -16,6 +16,7 @@ use vocabulary::ids::OrderId;
 
 use super::edge::response_headers::{self, RequestInfo};
 use super::edge::{self, Edge};
+use super::metrics::HttpMetrics;
 use super::problem::Problem;
 use super::request_headers;
 use super::site::{self, Site};
@@ -28,9 +29,11 @@ use crate::settings::Http;
 /// or saga's id: from the path, or from an [`OrderId`] that the handler put into the response's extensions.
 /// All lines of a request carry its `request_id`.
 ///
+/// Requests are counted in `metrics`.
+///
 /// # Errors
 /// The key of an unusable setting.
-pub fn finish(router: Router, settings: &Http, edge: Edge) -> anyhow::Result<Router> {
+pub fn finish(router: Router, settings: &Http, edge: Edge, metrics: HttpMetrics) -> anyhow::Result<Router> {
     let cors = edge.cors()?;
     let site = Arc::new(Site::new(settings, edge.origins().to_vec()));
     let router = router
@@ -48,7 +51,8 @@ pub fn finish(router: Router, settings: &Http, edge: Edge) -> anyhow::Result<Rou
         Some(cors) => router.layer(cors),
         None => router,
     };
-    Ok(router.layer(middleware::from_fn_with_state(site, site::guard)).layer(middleware::from_fn(log)))
+    let router = router.layer(middleware::from_fn_with_state(site, site::guard));
+    Ok(router.layer(middleware::from_fn_with_state(metrics, log)))
 }
 
 fn panicked(reason: Box<dyn Any + Send>) -> Response {
@@ -68,7 +72,7 @@ async fn in_time(State(limit): State<Duration>, request: Request, next: Next) ->
     }
 }
 
-async fn log(request: Request, next: Next) -> Response {
+async fn log(State(metrics): State<HttpMetrics>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let info = RequestInfo {
         id: response_headers::request_id(request.headers()),
@@ -77,11 +81,11 @@ async fn log(request: Request, next: Next) -> Response {
         https: response_headers::is_https(request.headers()),
     };
     let span = tracing::info_span!(target: "http", "request", request_id = %info.id, caller = Empty);
-    let response = logged(started, request, next).instrument(span).await;
+    let response = logged(started, &metrics, request, next).instrument(span).await;
     response_headers::add(&info, response)
 }
 
-async fn logged(started: Instant, request: Request, next: Next) -> Response {
+async fn logged(started: Instant, metrics: &HttpMetrics, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let method = parts.method.clone();
     let route = parts.extensions.get::<MatchedPath>().cloned();
@@ -96,8 +100,10 @@ async fn logged(started: Instant, request: Request, next: Next) -> Response {
     let order_id = new_order.or(subject.order).map(tracing::field::display);
     let saga_id = subject.saga.map(tracing::field::display);
     let status = response.status().as_u16();
-    let latency_ms = started.elapsed().as_micros() as f64 / 1000.0;
+    let latency = started.elapsed();
+    let latency_ms = latency.as_micros() as f64 / 1000.0;
     let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
+    metrics.count(route, &method, response.status(), latency);
     if response.status().is_server_error() {
         tracing::warn!(target: "http", %method, route, status, latency_ms, order_id, saga_id, "request failed");
     } else {
@@ -147,7 +153,7 @@ mod tests {
             Router::new().route("/ok", get(|| async { "ok" })).route("/slow", get(slow)).route("/bug", get(wrong));
         let http = Http { timeout: Duration::from_millis(50), ..Http::default() };
         let off = Edge::off();
-        finish(routes, &http, off).unwrap()
+        finish(routes, &http, off, HttpMetrics::default()).unwrap()
     }
 
     async fn ask(method: &str, uri: &str) -> (u16, Value) {

@@ -1,42 +1,18 @@
-//! `GET /metrics`: the health of this instance's providers and the messages it set aside, for Prometheus
-//! (OpenMetrics 1.0, <https://github.com/prometheus/OpenMetrics>).
+//! The metrics of this instance's providers.
 
-use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse as _, Response};
-use common::http::Problem;
-use common::service::Context;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use common::prometheus_client::metrics::counter::Counter;
+use common::prometheus_client::metrics::family::Family;
+use common::prometheus_client::metrics::gauge::Gauge;
+use common::prometheus_client::registry::Registry;
 
 use crate::provider::breaker::State as Circuit;
 use crate::provider::registry::ProviderReport;
-use crate::settings::Settings;
-
-const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 type Labels = Vec<(&'static str, &'static str)>;
 
-/// The providers' calls and circuit breakers in this instance, as OpenMetrics text.
-#[utoipa::path(get, path = "/metrics", operation_id = "show_metrics",
-    responses((status = 200, description = "OpenMetrics 1.0.", content_type = "application/openmetrics-text",
-        body = String)))]
-pub(super) async fn show(State(context): State<Context<Settings>>) -> Result<Response, Problem> {
-    let reports = context.settings.providers().map(|providers| providers.reports()).unwrap_or_default();
-    let set_aside = context.status.messages_set_aside();
-    Ok(([(CONTENT_TYPE, TEXT)], text(reports, set_aside).map_err(Problem::internal)?).into_response())
-}
-
-fn text(reports: Vec<ProviderReport>, messages_set_aside: u64) -> Result<String, std::fmt::Error> {
-    let mut service = Registry::with_prefix("payment");
-    let set_aside = Counter::<u64>::default();
-    set_aside.inc_by(messages_set_aside);
-    let help = "Messages that could not be processed and were set aside as dead letters, since the start";
-    service.register("messages_set_aside", help, set_aside);
-    let registry = service.sub_registry_with_prefix("provider");
+/// Registers the providers' calls and circuit breakers.
+pub(crate) fn register(reports: Vec<ProviderReport>, registry: &mut Registry) {
+    let registry = registry.sub_registry_with_prefix("payment_provider");
     let circuit = Family::<Labels, Gauge>::default();
     let failing = Family::<Labels, Gauge>::default();
     let calls = Family::<Labels, Counter>::default();
@@ -55,13 +31,11 @@ fn text(reports: Vec<ProviderReport>, messages_set_aside: u64) -> Result<String,
     registry.register("consecutive_failures", "Calls that failed one after the other, up to now", failing);
     registry.register("calls", "Calls made", calls);
     registry.register("failed_calls", "Calls that failed technically", failed);
-    let mut text = String::new();
-    encode(&mut text, &service)?;
-    Ok(text)
 }
 
 #[cfg(test)]
 mod tests {
+    use common::prometheus_client::encoding::text::encode;
     use common::time::Timestamp;
 
     use super::*;
@@ -78,14 +52,16 @@ mod tests {
             calls: 12,
             failed: 11,
         };
-        let text = text(vec![ProviderReport { kind: ProviderKind::Stripe, chosen: true, health }], 3).unwrap();
+        let mut registry = Registry::default();
+        register(vec![ProviderReport { kind: ProviderKind::Stripe, chosen: true, health }], &mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
         for line in [
             "payment_provider_circuit_state{provider=\"stripe\",state=\"open\"} 1",
             "payment_provider_circuit_state{provider=\"stripe\",state=\"closed\"} 0",
             "payment_provider_consecutive_failures{provider=\"stripe\"} 10",
             "payment_provider_calls_total{provider=\"stripe\"} 12",
             "payment_provider_failed_calls_total{provider=\"stripe\"} 11",
-            "payment_messages_set_aside_total 3",
             "# EOF",
         ] {
             assert!(text.lines().any(|written| written == line), "{line} in {text}");
