@@ -78,8 +78,10 @@ fn register_states(counts: &Counts, registry: &mut Registry) {
     let incidents = Family::<Labels, Gauge>::default();
     for Waiting { definition, step, status, count } in &counts.waiting {
         let mut labels = vec![("definition", definition.clone()), ("step", step.clone())];
+        // Steps without incidents and retries are shown with zero, so that an alert has a series from the start.
+        let incident = incidents.get_or_create_owned(&labels);
         if status == StepStatus::Stuck.as_str() {
-            incidents.get_or_create(&labels).set(*count);
+            incident.set(*count);
         }
         labels.push(("status", status.clone()));
         waiting.get_or_create(&labels).set(*count);
@@ -104,6 +106,7 @@ fn register_outcomes(all: &[OutcomeCount], registry: &mut Registry) {
             What::Retried => _ = retries.get_or_create(&with("step")).inc_by(count),
             What::Done | What::Refused | What::Failed | What::TimedOut | What::Abandoned => {
                 let mut labels = with("step");
+                _ = retries.get_or_create_owned(&labels);
                 labels.push(("outcome", what.name().to_owned()));
                 steps.add(labels, times);
             }

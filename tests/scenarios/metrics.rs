@@ -57,14 +57,19 @@ async fn the_documented_metrics_are_those_of_the_services(cluster: Arc<Cluster>,
     let list = list.split("\n#").next().unwrap_or_default();
     let row = |line: &str| line.strip_prefix("| `")?.split(['`', '{']).next().map(str::to_owned);
     let documented: BTreeSet<String> = list.lines().filter_map(row).collect();
-    let mut found = BTreeSet::new();
-    for name in Name::ALL {
-        found.extend(names(&scrape(&cluster, name).await?));
-    }
-    let missing: Vec<_> = found.difference(&documented).collect();
-    let gone: Vec<_> = documented.difference(&found).collect();
-    ensure!(missing.is_empty() && gone.is_empty(), "not documented: {missing:?}; no metrics: {gone:?}");
-    Ok(())
+    cluster.confirms_an_order().await?;
+    // The ends of the inputs are known after some seconds.
+    until("the documented metrics", SOON, || async {
+        let mut found = BTreeSet::new();
+        for name in Name::ALL {
+            found.extend(names(&scrape(&cluster, name).await?));
+        }
+        let missing: Vec<_> = found.difference(&documented).collect();
+        let gone: Vec<_> = documented.difference(&found).collect();
+        ensure!(missing.is_empty() && gone.is_empty(), "not documented: {missing:?}; no metrics: {gone:?}");
+        Ok(Some(()))
+    })
+    .await
 }
 
 /// `promtool check metrics` finds nothing.
@@ -110,13 +115,15 @@ async fn an_order_moves_the_metrics(cluster: Arc<Cluster>, _: Arc<Broker>) -> Re
     let before = sample().await?;
     // The default limit is 10: the order makes the item scarce.
     let order = cluster.item(10).await?.order(1).place().await?;
+    order.ends("confirmed").await?;
+    // The provider has no result for these cents.
+    let waiting = cluster.item(10).await?.order(1).amount("10.44").place().await?;
     until("a saga that waits", SOON, || async {
         let waits = ["definition=\"order\"", "step=\"payment-result\""];
         let text = scrape(&cluster, Name::Orchestrator).await?;
         Ok((sum(&text, "saga_waiting_steps", &waits) >= 1.0).then_some(()))
     })
     .await?;
-    order.ends("confirmed").await?;
     until("all metrics to move", SOON, || async {
         let now = sample().await?;
         let same: Vec<_> = now.iter().filter(|(key, value)| before.get(*key) >= Some(value)).collect();
@@ -127,5 +134,5 @@ async fn an_order_moves_the_metrics(cluster: Arc<Cluster>, _: Arc<Broker>) -> Re
     let text = scrape(&cluster, Name::Orders).await?;
     ensure!(sum(&text, "journal_partitions", &["state=\"owned\""]) >= 1.0, "{text}");
     ensure!(text.contains("journal_input_lag_messages{topic=\"order-commands\"}"), "{text}");
-    Ok(())
+    waiting.ends("payment_not_completed").await
 }
