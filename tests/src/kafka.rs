@@ -104,7 +104,11 @@ impl Kafka {
         settings.set("compression.type", codec).set("message.max.bytes", "500000000");
         let producer = settings.create().context("a producer")?;
         let appended = append(&producer, topic, partition, value).await;
-        blocking(move || { drop(producer); Ok(()) }).await?;
+        blocking(move || {
+            drop(producer);
+            Ok(())
+        })
+        .await?;
         appended
     }
 

@@ -15,6 +15,7 @@ use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::kafka::Kafka;
 use crate::topics::Topics;
 
 /// The hops between an order's POST and its end, one after the other: eight messages (order.created, inventory.reserve
@@ -34,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// When the broker does not create the topics, or a message is lost.
 pub async fn measure(brokers: &str, rate: u32, warm_up: Duration, length: Duration) -> Result<Histogram<u64>> {
     let names: Vec<String> = (0..HOPS).map(|hop| format!("floor-{hop}")).collect();
-    let topics = Topics::new(brokers)?;
+    let topics = Topics::new(&Kafka::new(brokers)?)?;
     for name in &names {
         topics.create(name, 1, &[]).await?;
     }

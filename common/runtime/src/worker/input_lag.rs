@@ -94,9 +94,7 @@ mod tests {
 
     fn statistics(topic: &str, partition: i32, low: i64, high: i64) -> Statistics {
         let mut statistics = Statistics::default();
-        let mut known = rdkafka::statistics::Partition::default();
-        known.lo_offset = low;
-        known.hi_offset = high;
+        let known = rdkafka::statistics::Partition { lo_offset: low, hi_offset: high, ..Default::default() };
         statistics.topics.entry(topic.to_owned()).or_default().partitions.insert(partition, known);
         statistics
     }
