@@ -11,7 +11,7 @@ const GUARANTEES: &str = "can't be set: the journal's guarantees depend on the s
 const TUNED: &str = "can't be set: the service's value is tuned together with its batches";
 
 /// Properties that the service sets, under both names if librdkafka has two, and the reason.
-const OURS: [(&str, &str); 40] = [
+const OURS: [(&str, &str); 41] = [
     ("bootstrap.servers", "can't be set here: set kafka.brokers"),
     ("metadata.broker.list", "can't be set here: set kafka.brokers"),
     ("client.id", "can't be set here: it distinguishes instances"),
@@ -50,6 +50,7 @@ const OURS: [(&str, &str); 40] = [
     ("reconnect.backoff.ms", TUNED),
     ("reconnect.backoff.max.ms", TUNED),
     ("topic.metadata.refresh.interval.ms", TUNED),
+    ("statistics.interval.ms", TUNED),
     ("fetch.wait.max.ms", TUNED),
     ("fetch.queue.backoff.ms", TUNED),
     ("fetch.error.backoff.ms", TUNED),
@@ -104,6 +105,7 @@ mod tests {
             include_str!("../../../runtime/src/worker/client.rs"),
             include_str!("../../../runtime/src/worker/inputs.rs"),
             include_str!("../../../runtime/src/worker/member.rs"),
+            include_str!("../../../runtime/src/worker/tail.rs"),
         ]
         .concat();
         for set in sources.split(".set(\"").skip(1) {
