@@ -149,7 +149,7 @@ fn outcomes_are_counted_for_ever_and_never_subtracted() {
     let mut connection = empty();
     // Reserved, the payment refused, the release refused, retried by an operator, and done.
     let way = states(7, &[1, 4, 4, 7, 1, 1, 1]);
-    for state in way.iter().chain(&way) {
+    for state in way.iter().flat_map(|state| [state, state]) {
         write(&mut connection, state);
     }
     let all = outcomes(&connection).unwrap();
