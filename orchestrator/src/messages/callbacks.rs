@@ -37,14 +37,14 @@ pub(super) fn read(message: &Message, receives: &[Receive]) -> Result<Addressed,
     Ok(Addressed { saga, callback: Callback { source, id: message.id(), status, payload: Value::Object(fields) } })
 }
 
-/// A message whose topic has a schema. Every reader of the topic uses that schema; fields in definitions have no effect.
+/// A message whose topic has a schema. Its readers ignore the fields of definitions.
 fn of_topic(schema: &Schema, message: &Message) -> Result<Correlated, Unreadable> {
     let fields = schema.read(message)?;
     correlate(schemas::id_path(schema), schemas::STATUS_PATH, fields)
 }
 
-/// Reads the message by the fields of each definition. The definition of its saga is not known yet, so the fields of all those
-/// that agree on the saga and the status are kept until the engine chooses.
+/// Reads the message by the fields of each definition. The definition of its saga is not known yet, so the fields of
+/// all those that agree on the saga and the status are kept until the engine chooses.
 fn of_definitions(message: &Message, receives: &[Receive]) -> Result<Correlated, Unreadable> {
     let mut known: Option<Correlated> = None;
     let mut first_error = None;
