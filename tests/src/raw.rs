@@ -16,6 +16,7 @@ pub mod at {
     pub const CRC: usize = 17;
     pub const ATTRIBUTES: usize = 21;
     pub const LAST_OFFSET_DELTA: usize = 23;
+    pub const RECORDS: usize = 61;
 }
 
 const TIMEOUT: Duration = Duration::from_secs(20);
