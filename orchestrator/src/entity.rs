@@ -32,7 +32,7 @@ pub enum Entity {
     /// A definition, stored when sagas first started on it.
     Definition(StoredDefinition),
     /// The version on which new sagas start.
-    Rollout(Rollout),
+    Rollout(StoredRollout),
     /// A dead letter that was put back.
     Letter(PutBack),
 }
@@ -103,6 +103,22 @@ pub struct Rollout {
     pub version: u32,
     /// 0 to 100.
     pub percent: u8,
+}
+
+/// A rollout as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredRollout {
+    /// The rollout.
+    #[serde(flatten)]
+    pub rollout: Rollout,
+    /// The ids of the last requests, the newest last, to recognise a repetition behind a newer request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<String>,
+}
+
+impl StoredRollout {
+    /// The most requests that are remembered.
+    pub const MOST_REQUESTS: usize = 8;
 }
 
 /// The key of a saga.

@@ -80,7 +80,7 @@ fn receive(ctx: &mut RuleContext<'_, '_>, message: &Message) -> Result<(), Unrea
         Inbound::Cancel { saga, operation } => sagas::cancel(ctx, saga, operation),
         Inbound::Reply(reply) => sagas::reply(ctx, message, reply),
         Inbound::Operate { saga, operation } => sagas::operate(ctx, saga, operation),
-        Inbound::SetRollout(set) => rollout::set(ctx, set),
+        Inbound::SetRollout(set) => rollout::set(ctx, set, &message.id()),
         Inbound::Callback { saga, callback } => {
             callbacks::receive(ctx, message, saga, callback);
             Ok(())

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub use self::list::{Cursor, Listed, count, list};
 use crate::dead_letters::PutBack;
-use crate::entity::{Entity, saga_key};
+use crate::entity::{Entity, StoredRollout, saga_key};
 use crate::stats;
 
 /// Writes a row per saga.
@@ -30,7 +30,7 @@ impl Rows for SagaRows {
                     .execute((&stored.name, stored.version, &stored.text))?;
                 Ok(())
             }
-            Some(Entity::Rollout(rollout)) => {
+            Some(Entity::Rollout(StoredRollout { rollout, .. })) => {
                 tx.prepare_cached(
                     "INSERT OR REPLACE INTO rollouts(definition, partition, version, percent) VALUES (?, ?, ?, ?)",
                 )?

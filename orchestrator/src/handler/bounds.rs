@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::dead_letters::PutBack;
 use crate::definitions::{Definitions, TEXTS_BYTES};
-use crate::entity::{Entity, Rollout, StoredDefinition};
+use crate::entity::{Entity, Rollout, StoredDefinition, StoredRollout};
 use crate::messages::EVENT_BYTES;
 
 const AT: saga::Timestamp = saga::Timestamp(1_700_000_000_000);
@@ -128,6 +128,8 @@ fn the_other_entities_fit() {
     assert!(json_bytes(&early) + 2 * Limits::default().batch_bytes <= topics::JOURNAL_MAX_BYTES);
     let letter = PutBack { topic: text(16 * KIB), partition: 0, offset: 0, by: text(KIB), why: text(KIB), at: TIME };
     let rollout = Rollout { definition: text(NAME), version: u32::MAX, percent: u8::MAX };
+    let requests = vec![text(NAME); StoredRollout::MOST_REQUESTS];
+    let rollout = StoredRollout { rollout, requests };
     let stored = StoredDefinition { name: text(NAME), version: 1, hash: text(NAME), text: text(TEXTS_BYTES) };
     for entity in [Entity::Letter(letter), Entity::Rollout(rollout), Entity::Definition(stored)] {
         assert!(json_bytes(&entity) <= topics::JOURNAL_MAX_BYTES - 2 * Limits::default().batch_bytes);

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use common::bounds::{self, ID_BYTES};
 use common::journal::Transaction;
 use common::messages::Unreadable;
 use saga::Definition;
 use uuid::Uuid;
 
 use super::context::RuleContext;
-use crate::entity::{Entity, rollout_key};
+use crate::entity::{Entity, StoredRollout, rollout_key};
 use crate::messages::SetRollout;
 
 /// The version on which a new saga starts; `versions` has the newest first. `None` if it is empty.
@@ -17,7 +18,9 @@ pub fn choose(tx: &mut Transaction<'_, Entity>, versions: &[Arc<Definition>], id
     if versions.len() == 1 {
         return Some(Arc::clone(newest));
     }
-    let Some(Entity::Rollout(rollout)) = tx.get(&rollout_key(&newest.name)) else { return Some(Arc::clone(newest)) };
+    let Some(Entity::Rollout(StoredRollout { rollout, .. })) = tx.get(&rollout_key(&newest.name)) else {
+        return Some(Arc::clone(newest));
+    };
     let Some(rolled) = versions.iter().find(|definition| definition.version == rollout.version) else {
         return Some(Arc::clone(newest));
     };
@@ -31,11 +34,11 @@ fn hundredth(id: Uuid) -> u8 {
     u8::try_from(hash % 100).unwrap_or(0)
 }
 
-/// Sets a rollout on this partition.
+/// Sets a rollout on this partition. A repetition of one of the last requests, by its id, changes nothing.
 ///
 /// # Errors
 /// [`Unreadable`] on an unknown version, or a share above 100 percent.
-pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout) -> Result<(), Unreadable> {
+pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout, id: &str) -> Result<(), Unreadable> {
     let SetRollout { by, why, rollout } = set;
     let name = rollout.definition.clone();
     let version = rollout.version;
@@ -46,8 +49,21 @@ pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout) -> Result<(), Unreada
     if ctx.versions.known().of(&name, version).is_none() {
         return Err(Unreadable::Malformed(format!("there is no definition {name} version {version}")));
     }
+    let key = rollout_key(&name);
+    let mut requests = match ctx.tx.get(&key) {
+        Some(Entity::Rollout(known)) => known.requests.clone(),
+        Some(Entity::Saga(_) | Entity::Early { .. } | Entity::Definition(_) | Entity::Letter(_)) | None => Vec::new(),
+    };
+    let id = bounds::cut(id, ID_BYTES);
+    if requests.iter().any(|known| *known == id) {
+        return Ok(());
+    }
+    if requests.len() >= StoredRollout::MOST_REQUESTS {
+        requests.remove(0);
+    }
+    requests.push(id.into_owned());
     tracing::info!(definition = name, version, percent, by, why, "rollout set");
-    ctx.tx.put(rollout_key(&name), Entity::Rollout(rollout));
+    ctx.tx.put(key, Entity::Rollout(StoredRollout { rollout, requests }));
     Ok(())
 }
 

@@ -60,3 +60,15 @@ fn new_sagas_start_on_the_newest_version_or_by_the_rollout() {
         assert!(wrong.to_string().contains(why), "{wrong}");
     }
 }
+
+#[test]
+fn a_repeated_request_does_not_undo_a_newer_one() {
+    let mut fixture = Fixture::new(&[GIFT_CARD, &second_version()]);
+    for (id, percent) in [("first", 100), ("second", 0), ("first", 100)] {
+        let set = json!({"by": "t", "why": "w", "definition": "gift-card", "version": 2, "percent": percent});
+        let headers = [(header::TYPE, ROLLOUT_SET), (header::ID, id)];
+        fixture.receive(topics::SAGA_COMMANDS, &headers, &set).unwrap();
+    }
+    fixture.start();
+    assert_eq!(fixture.saga().version, 1);
+}
