@@ -30,7 +30,8 @@ pub fn target() -> Result<PathBuf> {
     Ok(directory.parent().map_or(directory.clone(), Path::to_owned))
 }
 
-/// The name of this program, without the hash that cargo appends to a test binary.
+/// The name of this program, without the hash that cargo appends to a test binary. Runs that take place at the same time
+/// have different values of `TESTS_LANE`, which is appended.
 ///
 /// # Errors
 /// As [`binaries`].
@@ -38,7 +39,11 @@ pub fn program() -> Result<String> {
     let exe = std::env::current_exe().context("the path of this program")?;
     let name = exe.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let hash = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    Ok(name.rsplit_once('-').filter(|(_, end)| hash(end)).map_or(name.clone(), |(program, _)| program.to_owned()))
+    let program = name.rsplit_once('-').filter(|(_, end)| hash(end)).map_or(&*name, |(program, _)| program);
+    Ok(match std::env::var("TESTS_LANE") {
+        Ok(lane) => format!("{program}-{lane}"),
+        Err(_) => program.to_owned(),
+    })
 }
 
 /// The parent of this program's cluster directories. Each test program has its own, since they run in parallel.
@@ -77,8 +82,13 @@ pub fn empty(path: &Path) -> Result<()> {
 
 /// The last lines of a file, for a report.
 pub fn tail(path: &Path, lines: usize) -> String {
+    tail_where(path, lines, |_| true)
+}
+
+/// The last lines of a file that are `wanted`, indented.
+pub fn tail_where(path: &Path, lines: usize, wanted: impl Fn(&str) -> bool) -> String {
     let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let all: Vec<&str> = text.lines().collect();
+    let all: Vec<&str> = text.lines().filter(|line| wanted(line)).collect();
     all.iter().skip(all.len().saturating_sub(lines)).map(|line| format!("    {line}\n")).collect()
 }
 

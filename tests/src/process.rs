@@ -109,9 +109,17 @@ impl Service {
         self.directory.join(format!("{}.log", self.label))
     }
 
-    /// The last lines of its output, under its name.
+    /// The last lines of its output, under its name. Lines about single messages are left out.
     pub fn report(&self, lines: usize) -> String {
-        format!("  {} ({}):\n{}", self.label, self.log().display(), files::tail(&self.log(), lines))
+        let tail = files::tail_where(&self.log(), lines, |line| !line.contains(": deciding"));
+        format!("  {} ({}):\n{tail}", self.label, self.log().display())
+    }
+
+    /// What it answers about its readiness, or why it does not.
+    pub async fn readiness(&self) -> String {
+        let client = crate::http::client().timeout(Duration::from_secs(2)).build();
+        let answer = async { client?.get(self.url("/health/ready")).send().await?.text().await };
+        answer.await.unwrap_or_else(|error: reqwest::Error| error.to_string())
     }
 
     /// The URL of a path.

@@ -27,7 +27,10 @@ const BEHIND: usize = 400;
 pub async fn sums_are_exact_under_all_faults(broker: Arc<Broker>) -> Result<String> {
     let test = WorkerTest::start(broker).await?;
     let result = test.run().await;
-    result.map_err(|error| anyhow!("{error:#}\n{}", test.report()))
+    match result {
+        Ok(summary) => Ok(summary),
+        Err(error) => Err(anyhow!("{error:#}\n{}", test.report().await)),
+    }
 }
 
 struct WorkerTest {
@@ -64,8 +67,13 @@ impl WorkerTest {
         Ok(Self { watch, kafka, producer, instances, broker, begun: Instant::now() })
     }
 
-    fn report(&self) -> String {
-        self.instances.iter().map(|instance| instance.report(15)).collect()
+    /// The owners by the journal, what each instance says of its partitions, and the ends of their logs.
+    async fn report(&self) -> String {
+        let mut report = format!("owners: {:?}\n", self.watch.state().owners);
+        for instance in &self.instances {
+            report += &format!("{}\n", instance.readiness().await);
+        }
+        report + &self.instances.iter().map(|instance| instance.report(15)).collect::<String>()
     }
 
     fn log(&self, what: &str) {
