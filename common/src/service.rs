@@ -166,7 +166,7 @@ pub fn main<P: Program>() -> ExitCode {
         };
     }
     if let Some(requested) = positions::requested(&matches) {
-        return positions::run(requested, &config(&settings), P::NAME, P::JOURNAL)
+        return positions::run(requested, &config(&settings, false), P::NAME, P::JOURNAL)
             .unwrap_or_else(|error| fail(P::NAME, &format!("{error:#}")));
     }
     if let Err(error) = telemetry::init(&settings.log) {
@@ -206,7 +206,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
     let service =
         Service { name: P::NAME, journal: P::JOURNAL, inputs, commands: P::COMMANDS, outputs, handler, executor };
     let mut shutdown_requested = std::pin::pin!(shutdown_signal()?);
-    let starting = Runtime::start::<_, P::Rows, _>(config(&settings), service);
+    let starting = Runtime::start::<_, P::Rows, _>(config(&settings, exposure.is_some()), service);
     let runtime = tokio::select! {
         started = starting => started?,
         () = &mut shutdown_requested => return Ok(()),
@@ -283,7 +283,7 @@ fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-fn config<S>(settings: &Settings<S>) -> Config {
+fn config<S>(settings: &Settings<S>, is_exposed: bool) -> Config {
     let kafka = settings.kafka.clone();
     Config {
         brokers: kafka.brokers,
@@ -298,6 +298,7 @@ fn config<S>(settings: &Settings<S>) -> Config {
         limits: limits(&settings.worker),
         command_timeout: settings.worker.command_timeout,
         side_effects: settings.worker.side_effects,
+        is_exposed,
     }
 }
 

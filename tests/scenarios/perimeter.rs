@@ -23,6 +23,7 @@ crate::scenarios!(
     services_listen_on_this_machine_only,
     a_service_that_anyone_can_use_is_reported_and_refused_where_authentication_is_required,
     the_dashboard_shows_that_anyone_can_use_it,
+    the_dashboard_shows_other_services_that_anyone_can_use,
     requests_for_other_hosts_are_rejected,
     changes_of_foreign_pages_are_rejected,
     a_login_leads_to_a_page_of_the_dashboard_only,
@@ -120,6 +121,26 @@ async fn the_dashboard_shows_that_anyone_can_use_it(cluster: Arc<Cluster>, _: Ar
         let page = browser.get(format!("{base}/definitions")).send().await?.text().await?;
         ensure!(page.contains(warning) == shown, "{base}: {page}");
     }
+    running.stop().await
+}
+
+async fn the_dashboard_shows_other_services_that_anyone_can_use(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let orchestrator = cluster.service(Name::Orchestrator)?;
+    let exposed_orders = async || {
+        let answer = cluster.get(orchestrator, "/api/throughput").await?.unwrap_or_default();
+        let groups = answer["groups"].as_array().cloned().unwrap_or_default();
+        let members = groups.iter().flat_map(|group| group["members"].as_array().cloned().unwrap_or_default());
+        let instances = members.filter(|member| member["exposed"] == true).map(|member| member["instance"].clone());
+        anyhow::Ok(instances.filter(|name| name.as_str().is_some_and(|n| n.starts_with("order-service@"))).count())
+    };
+    ensure!(exposed_orders().await? == 0, "an instance with authentication is called exposed");
+    let log = cluster.scratch("exposed-orders")?.join("log");
+    let listen = format!("0.0.0.0:{}", tests::machine::free_ports(1)?);
+    let running = Group::start(&mut open(&cluster, Name::Orders, &[("HTTP__LISTEN", &listen)])?, &log)?;
+    until("an exposed instance of order-service", PATIENT, || async {
+        Ok((exposed_orders().await? == 1).then_some(()))
+    })
+    .await?;
     running.stop().await
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Json;
 use common::http::{Params, Problem};
-use common::worker::Group;
+use common::worker::{Group, Member};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -40,10 +40,10 @@ pub(super) async fn throughput(
 }
 
 fn group(group: &Group) -> Value {
-    let members = group
-        .members
-        .iter()
-        .map(|member| json!({ "instance": member.client, "host": member.host, "partitions": member.partitions }));
+    let members = group.members.iter().map(|member| {
+        let Member { client, is_exposed, host, partitions } = member;
+        json!({ "instance": client, "host": host, "partitions": partitions, "exposed": is_exposed })
+    });
     json!({
         "name": group.name,
         "state": group.state,

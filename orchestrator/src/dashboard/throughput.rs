@@ -174,6 +174,9 @@ fn group_row(group: &Group, heads: [&str; 5], lang: Lang) -> Markup {
             @for member in &group.members { span.pair {
                 code { (member.client) } ": " @if member.partitions.is_empty() { "–" }
                 @for (index, partition) in member.partitions.iter().enumerate() { @if index > 0 { ", " } (partition) }
+                @if member.is_exposed { " " strong.wrong { (lang.text(
+                    "other machines may use it without authentication",
+                    "outras máquinas podem usá-la sem autenticação")) } }
             } " " }
             @if group.members.is_empty() { (lang.text("none", "nenhuma")) }
         }

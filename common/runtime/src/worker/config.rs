@@ -33,6 +33,8 @@ pub struct Config {
     pub command_timeout: Duration,
     /// Side effects of the instance that run at the same time.
     pub side_effects: usize,
+    /// True if other machines may reach the instance, and any caller may act: its member of the group says so.
+    pub is_exposed: bool,
 }
 
 #[cfg(test)]
@@ -52,6 +54,7 @@ impl Config {
             limits: Limits::default(),
             command_timeout: Duration::from_secs(1),
             side_effects: 4,
+            is_exposed: false,
         }
     }
 }

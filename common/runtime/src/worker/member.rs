@@ -19,6 +19,7 @@ use super::event::Event;
 use super::shared::SharedPositions;
 use super::status::{PartitionState, Status};
 use super::threads::{DRAIN, END};
+use super::watch;
 
 const POLL: Duration = Duration::from_millis(100);
 /// The pause between two looks at the view, until it has caught up.
@@ -149,7 +150,7 @@ impl Member {
             .set("auto.offset.reset", "latest");
         if !config.client.contains_key("client.id") {
             // Identifies the instance to operators who examine the group.
-            settings.set("client.id", instance);
+            settings.set("client.id", watch::client_id(instance, config.is_exposed));
         }
         let consumer = BaseConsumer::from_config_and_context(&settings, assignments)?;
         let denied = access::denied(config, &[access::read_on_group(config)]);

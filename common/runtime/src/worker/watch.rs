@@ -58,11 +58,21 @@ pub struct Group {
     pub lag: BTreeMap<String, i64>,
 }
 
+/// The end of the client id of an instance that any caller may use.
+const EXPOSED: &str = "!exposed";
+
+/// The client id of an instance as a member of its group.
+pub(super) fn client_id(instance: &str, is_exposed: bool) -> String {
+    if is_exposed { format!("{instance}{EXPOSED}") } else { instance.to_owned() }
+}
+
 /// A member of a group: an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Its client id: the service, the host, the process.
     pub client: String,
+    /// True if other machines may reach it, and any caller may act.
+    pub is_exposed: bool,
     /// Its host.
     pub host: String,
     /// Its assigned partitions.
@@ -199,10 +209,15 @@ impl Watch {
     ) -> Result<Option<Group>, WatchError> {
         let list = self.client("")?.fetch_group_list(Some(name), PATIENCE)?;
         let Some(found) = list.groups().iter().find(|found| found.name() == name) else { return Ok(None) };
-        let members = found.members().iter().map(|member| Member {
-            client: member.client_id().to_owned(),
-            host: member.client_host().trim_start_matches('/').to_owned(),
-            partitions: assignment::partitions(member.assignment().unwrap_or_default()),
+        let members = found.members().iter().map(|member| {
+            let id = member.client_id();
+            let exposed = id.strip_suffix(EXPOSED);
+            Member {
+                client: exposed.unwrap_or(id).to_owned(),
+                is_exposed: exposed.is_some(),
+                host: member.client_host().trim_start_matches('/').to_owned(),
+                partitions: assignment::partitions(member.assignment().unwrap_or_default()),
+            }
         });
         let mut group = Group {
             name: name.to_owned(),
