@@ -30,8 +30,8 @@ pub fn target() -> Result<PathBuf> {
     Ok(directory.parent().map_or(directory.clone(), Path::to_owned))
 }
 
-/// The name of this program, without the hash that cargo appends to a test binary. Runs that take place at the same time
-/// have different values of `TESTS_LANE`, which is appended.
+/// The name of this program, without the hash that cargo appends to a test binary. Runs at the same time have different
+/// values of `TESTS_LANE`, which is appended.
 ///
 /// # Errors
 /// As [`binaries`].
