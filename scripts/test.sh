@@ -248,24 +248,10 @@ test_parts() { # PATTERN ARG...
   done <"$PARTS/binaries"
 }
 
-# Groups of scenarios that do not run with the others, so that the two lanes take about the same time.
-SEPARATE=(unreadable topics security)
-scenarios_lane() {
-  local group skipped=()
-  for group in "${SEPARATE[@]}"; do skipped+=(--skip "$group::"); done
-  test_parts tests:scenarios "${skipped[@]}"
-}
+scenarios_lane() { test_parts tests:scenarios; }
 brokers_lane() {
-  local group
   test_parts tests:dashboard
   test_parts tests:worker
-  for group in "${SEPARATE[@]}"; do separate_scenarios "$group"; done
-}
-separate_scenarios() { # GROUP
-  local name folder program
-  while IFS=$'\t' read -r name folder program; do
-    [[ $name != tests:scenarios ]] || TESTS_LANE=$1 part "$name:$1" run_binary "$folder" "$program" "$1::"
-  done <"$PARTS/binaries"
 }
 # All parts that need no broker, at a lower priority than the tests that measure time.
 checks_lane() {

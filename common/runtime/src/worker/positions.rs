@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use journal::{Failure, LastMessages, Positions};
+use anyhow::{Context as _, bail, ensure};
+use journal::{Failure, LastMessages, Positions, TopicRange};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
@@ -16,6 +16,8 @@ use super::damage::{self, Place};
 use super::sources::Source;
 
 const POLL: Duration = Duration::from_millis(100);
+/// The pause before an offset is read again.
+const AGAIN: Duration = Duration::from_millis(250);
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A message that is not received for so long is examined: librdkafka reports no error about some damaged bytes.
@@ -69,22 +71,32 @@ enum Found {
     Unreadable,
 }
 
-/// Reads the same offset again after a moment.
-fn again(consumer: &BaseConsumer<ClientLog>, list: &TopicPartitionList) -> anyhow::Result<()> {
-    std::thread::sleep(POLL);
-    Ok(consumer.assign(list)?)
+/// A consumer that reads from an offset. After an error the old one is not used any more: librdkafka may repeat an "out
+/// of range" of a broker that had just started.
+fn reader_at(config: &Config, topic: &str, partition: i32, offset: i64) -> anyhow::Result<BaseConsumer<ClientLog>> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+    let consumer = client::end_reader(config)?;
+    consumer.assign(&list)?;
+    Ok(consumer)
 }
 
+/// Reads what is at an offset.
+///
+/// # Errors
+/// The broker does not answer in time, or contradicts itself.
 fn found_at(
     config: &Config,
-    consumer: &BaseConsumer<ClientLog>,
+    requests: &BaseConsumer<ClientLog>,
     topic: &str,
     partition: i32,
     offset: i64,
 ) -> anyhow::Result<Found> {
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
-    consumer.assign(&list)?;
+    let again = || {
+        std::thread::sleep(AGAIN);
+        reader_at(config, topic, partition, offset)
+    };
+    let mut consumer = reader_at(config, topic, partition, offset)?;
     let settings = client::end_settings(config);
     let place = Place { settings: &settings, topic, partition };
     let started = Instant::now();
@@ -93,7 +105,7 @@ fn found_at(
     while Instant::now() < deadline {
         match consumer.poll(POLL) {
             None if Instant::now() > probe_at => {
-                let ends = client::range(consumer, topic, partition)?.ends;
+                let ends = client::range(requests, topic, partition)?.ends;
                 if offset < ends && damage::at(&place, offset, ends)?.is_some() {
                     return Ok(Found::Unreadable);
                 }
@@ -109,13 +121,19 @@ fn found_at(
                 if started.elapsed() > CONFIRMATION {
                     return Ok(Found::Nothing);
                 }
-                again(consumer, &list)?;
+                consumer = again()?;
             }
             Some(Err(error)) if matches!(error, KafkaError::PartitionEOF(_)) || is_out_of_range(&error) => {
                 if started.elapsed() > CONFIRMATION {
+                    let TopicRange { begins, ends } = client::range(requests, topic, partition)?;
+                    let is_within = (begins..ends).contains(&offset);
+                    ensure!(
+                        !is_within,
+                        "{topic}-{partition} has offsets from {begins} to {ends}, but {offset} can't be read: {error}"
+                    );
                     return Ok(Found::Nothing);
                 }
-                again(consumer, &list)?;
+                consumer = again()?;
             }
             Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_damage) => return Ok(Found::Unreadable),
             Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_transient) => {}
