@@ -30,8 +30,7 @@ pub fn target() -> Result<PathBuf> {
     Ok(directory.parent().map_or(directory.clone(), Path::to_owned))
 }
 
-/// The name of this program, without the hash that cargo appends to a test binary. Runs at the same time have different
-/// values of `TESTS_LANE`, which is appended.
+/// The name of this program, without the hash that cargo appends to a test binary.
 ///
 /// # Errors
 /// As [`binaries`].
@@ -39,11 +38,7 @@ pub fn program() -> Result<String> {
     let exe = std::env::current_exe().context("the path of this program")?;
     let name = exe.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let hash = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let program = name.rsplit_once('-').filter(|(_, end)| hash(end)).map_or(&*name, |(program, _)| program);
-    Ok(match std::env::var("TESTS_LANE") {
-        Ok(lane) => format!("{program}-{lane}"),
-        Err(_) => program.to_owned(),
-    })
+    Ok(name.rsplit_once('-').filter(|(_, end)| hash(end)).map_or(name.clone(), |(program, _)| program.to_owned()))
 }
 
 /// The parent of this program's cluster directories. Each test program has its own, since they run in parallel.
