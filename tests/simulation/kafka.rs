@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use common::journal::{Head, Record};
-use common::messages::{Message, Outgoing, header};
+use common::messages::{Message, Outgoing};
 use common::time::Timestamp;
 use common::topics;
 
@@ -71,7 +71,7 @@ impl Producer {
     }
 
     pub fn send(&mut self, of: Option<i64>, message: Outgoing) {
-        let place = (Arc::from(&*message.topic), partition_of(&message));
+        let place = (Arc::from(&*message.topic), message.partition_of(PARTITIONS));
         self.queues.entry(place).or_default().push_back(InFlight::Message { of, message: Box::new(message) });
     }
 
@@ -123,29 +123,6 @@ impl Producer {
     }
 }
 
-/// The partition of a message, as the real producer chooses it.
-pub fn partition_of(message: &Outgoing) -> i32 {
-    let of_key = || message.key.as_ref().map(|key| topics::partition_of(&key.0, PARTITIONS));
-    message.partition.or_else(of_key).unwrap_or(0)
-}
-
-/// The message as its reader receives it.
-pub fn received(
-    place: &TopicPartition,
-    message: Outgoing,
-    source: &'static str,
-    at: Timestamp,
-    offset: i64,
-) -> Message {
-    let mut headers = message.headers;
-    if headers.get(header::ID).is_some() && headers.get(header::SOURCE).is_none() {
-        headers.push(header::SOURCE, source);
-    }
-    let (topic, partition) = place.clone();
-    let value = message.value.bytes().map(<[u8]>::to_vec);
-    Message { topic, partition, offset, timestamp: at, key: message.key, headers, value }
-}
-
 /// The logs.
 #[derive(Default)]
 pub struct Kafka {
@@ -186,7 +163,7 @@ impl Kafka {
     /// Appends a message after a gap of `gap` offsets, as a transaction's markers leave it.
     pub fn write(&mut self, place: &TopicPartition, message: Outgoing, source: &'static str, at: Timestamp, gap: i64) {
         let offset = self.end(&place.0, place.1) + gap;
-        let message = received(place, message, source, at, offset);
+        let message = message.received(source, place.1, offset, at);
         self.messages.entry(place.clone()).or_default().push(message);
     }
 

@@ -9,7 +9,7 @@ use common::time::Timestamp;
 
 use crate::injected_bug::InjectedBug;
 use crate::invariants::InvariantChecker;
-use crate::kafka::{InFlight, Kafka, Producer, TopicPartition, partition_of};
+use crate::kafka::{InFlight, Kafka, PARTITIONS, Producer, TopicPartition};
 use crate::step::Faults;
 
 /// The start time of every run.
@@ -92,7 +92,7 @@ impl SimState {
 
     /// Appends a message of an external producer, which retries until the broker is available.
     pub fn write(&mut self, source: &'static str, message: Outgoing) {
-        let to = (Arc::from(&*message.topic), partition_of(&message));
+        let to = (Arc::from(&*message.topic), message.partition_of(PARTITIONS));
         self.append(source, &to, InFlight::Message { of: None, message: Box::new(message) });
     }
 

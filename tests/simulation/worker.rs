@@ -16,7 +16,7 @@ use common::worker::Executor;
 use uuid::Uuid;
 
 use crate::injected_bug::InjectedBug;
-use crate::kafka::{PARTITIONS, Producer, partition_of, received};
+use crate::kafka::{PARTITIONS, Producer};
 use crate::sim_state::SimState;
 use crate::step::WorkerStep;
 use crate::view::View;
@@ -260,12 +260,11 @@ impl<H: Handler> Worker<H> {
         if unknown {
             self.results.push_back(result.clone());
         }
-        let is_own = result.topic == rules.commands && partition_of(&result) == self.id.partition;
+        let is_own = result.topic == rules.commands && result.partition_of(PARTITIONS) == self.id.partition;
         if is_own && sim.rng.bool() {
             let ticket = self.next_ticket;
             self.next_ticket += 1;
-            let place = (rules.commands.into(), self.id.partition);
-            let message = received(&place, result.clone(), rules.name, Timestamp(local), -1);
+            let message = result.clone().received(rules.name, self.id.partition, -1, Timestamp(local));
             self.direct.insert(ticket, (result, message.clone()));
             self.handle(Input::Direct { message, ticket }, rules, sim, local);
         } else {

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
-use vocabulary::messages::{Message, Outgoing, header};
+use vocabulary::messages::Outgoing;
 use vocabulary::time::Timestamp;
 
 use super::event::{DirectMessage, Event};
-use super::producer::partition_of;
 
 /// The offset of messages that come from no topic.
 const NO_OFFSET: i64 = -1;
@@ -47,38 +46,22 @@ impl Direct {
         if message.topic != self.topic {
             return None;
         }
-        let partition = partition_of(message, i32::try_from(self.workers.len()).ok()?);
+        let partition = message.partition_of(i32::try_from(self.workers.len()).ok()?);
         let target = self.workers.get(usize::try_from(partition).ok()?)?;
         if !target.is_owner.load(Ordering::Relaxed) {
             return None;
         }
         let (accepted, result) = oneshot::channel();
-        let direct = DirectMessage { message: as_received(self.topic, message, partition, source), accepted };
-        target.events.send(Event::Direct(Box::new(direct))).ok()?;
+        let message = message.clone().received(source, partition, NO_OFFSET, Timestamp::now());
+        target.events.send(Event::Direct(Box::new(DirectMessage { message, accepted }))).ok()?;
         Some(result)
-    }
-}
-
-/// The message as its topic's reader would receive it.
-fn as_received(topic: &str, message: &Outgoing, partition: i32, source: &'static str) -> Message {
-    let mut headers = message.headers.clone();
-    if headers.get(header::ID).is_some() && headers.get(header::SOURCE).is_none() {
-        headers.push(header::SOURCE, source);
-    }
-    Message {
-        topic: Arc::from(topic),
-        partition,
-        offset: NO_OFFSET,
-        timestamp: Timestamp::now(),
-        key: message.key.clone(),
-        headers,
-        value: message.value.bytes().map(<[u8]>::to_vec),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crossbeam_channel::unbounded;
+    use vocabulary::messages::header;
 
     use super::*;
 
@@ -91,7 +74,7 @@ mod tests {
         let (to, events): (Vec<_>, Vec<_>) = (0..2).map(|_| unbounded()).unzip();
         let direct = Direct::new("commands", &to);
         let command = command("key");
-        let partition = partition_of(&command, 2);
+        let partition = command.partition_of(2);
         direct.set_owner(partition, true);
         assert!(direct.hand_over(&command, "tests").is_some());
         let event = events[usize::try_from(partition).unwrap()].try_recv().unwrap();

@@ -168,10 +168,10 @@ pub(super) fn fill<'a, O: rdkafka::util::IntoOpaque>(
     for (key, value) in &message.headers.0 {
         headers = headers.insert(Header { key, value: Some(value.0.as_slice()) });
     }
-    if message.headers.get(header::ID).is_some() && message.headers.get(header::SOURCE).is_none() {
+    if message.lacks_source() {
         headers = headers.insert(Header { key: header::SOURCE, value: Some(source) });
     }
-    let mut record = record.headers(headers).partition(partition_of(message, partitions));
+    let mut record = record.headers(headers).partition(message.partition_of(partitions));
     if let Some(key) = &message.key {
         record = record.key(&key.0);
     }
@@ -179,13 +179,6 @@ pub(super) fn fill<'a, O: rdkafka::util::IntoOpaque>(
         Some(bytes) => record.payload(bytes),
         None => record,
     }
-}
-
-/// The partition of a message.
-pub(super) fn partition_of(message: &Outgoing, partitions: i32) -> i32 {
-    // A dead letter keeps its message's partition, which may be one that was added to the topic.
-    let own = message.partition.and_then(|partition| partition.checked_rem(partitions));
-    own.or_else(|| message.key.as_ref().map(|key| topics::partition_of(&key.0, partitions))).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -54,6 +54,28 @@ impl Outgoing {
         Self { topic: topic.into(), partition: None, key: Some(key.into()), headers, value }
     }
 
+    /// Its partition in a topic of this many.
+    pub fn partition_of(&self, partitions: i32) -> i32 {
+        // A dead letter keeps its message's partition, which may be one that was added to the topic.
+        let own = self.partition.and_then(|partition| partition.checked_rem(partitions));
+        own.or_else(|| self.key.as_ref().map(|key| topics::partition_of(&key.0, partitions))).unwrap_or(0)
+    }
+
+    /// Returns true if its sender adds the header `ce_source`.
+    pub fn lacks_source(&self) -> bool {
+        self.headers.get(header::ID).is_some() && self.headers.get(header::SOURCE).is_none()
+    }
+
+    /// The message as the reader of its topic receives it from the service `source`.
+    pub fn received(mut self, source: &'static str, partition: i32, offset: i64, timestamp: Timestamp) -> Message {
+        if self.lacks_source() {
+            self.headers.push(header::SOURCE, source);
+        }
+        let value = self.value.bytes().map(<[u8]>::to_vec);
+        let Self { topic, key, headers, .. } = self;
+        Message { topic: topic.into(), partition, offset, timestamp, key, headers, value }
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Blob>) -> Self {
