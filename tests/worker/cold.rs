@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow, ensure};
 use rusqlite::Connection;
 use tests::broker::Broker;
-use tests::process::{Name, Service};
+use tests::process::Service;
 use tests::wait::PATIENT;
 
 use crate::harness::{self, PARTITIONS};
@@ -16,10 +16,7 @@ const MESSAGES: usize = 200;
 
 /// It joins the group when its view has caught up, and not before.
 pub async fn a_cold_instance_takes_no_partition_from_a_warm_one(broker: Arc<Broker>) -> Result<String> {
-    let directory = harness::directory("cold")?;
-    let settings = harness::settings(&broker, &[]);
-    let new = |instance| Service::new(Name::Sums, instance, &directory, &settings);
-    let instances = [new(0)?, new(1)?];
+    let instances = harness::pair(&broker, "cold", &[])?;
     let result = run(&broker, &instances).await;
     result.map_err(|error| anyhow!("{error:#}\n{}{}", instances[0].report(15), instances[1].report(15)))
 }

@@ -12,7 +12,7 @@ use tests::broker::Broker;
 use tests::kafka::Kafka;
 use tests::process::{Name, Service};
 use tests::sums::{COMMANDS, Command, Sum, key};
-use tests::wait::{PATIENT, until, until_is};
+use tests::wait::{PATIENT, until};
 
 use crate::check;
 use crate::harness::{self, PARTITIONS};
@@ -26,10 +26,7 @@ const CLIENTS: usize = 8;
 const ANSWER: Duration = Duration::from_secs(8);
 
 pub async fn accepted_commands_are_counted_once_whatever_happens(broker: Arc<Broker>) -> Result<String> {
-    let directory = harness::directory("direct")?;
-    let settings = harness::settings(&broker, &[("WORKER__BATCH_MESSAGES", "5")]);
-    let new = |instance| Service::new(Name::Sums, instance, &directory, &settings);
-    let instances = [new(0)?, new(1)?];
+    let instances = harness::pair(&broker, "direct", &[("WORKER__BATCH_MESSAGES", "5")])?;
     let result = run(&broker, &instances).await;
     result.map_err(|error| anyhow!("{error:#}\n{}{}", instances[0].report(15), instances[1].report(15)))
 }
@@ -56,8 +53,7 @@ async fn run(broker: &Broker, [first, second]: &[Service; 2]) -> Result<String> 
     for client in clients {
         client.await??;
     }
-    let all = COMMANDS_SENT as u64;
-    until_is("the commands counted", all, PATIENT, || async { Ok(watch.state().counted()) }).await?;
+    watch.until_counted(COMMANDS_SENT).await?;
     first.sigterm().await?;
     second.sigterm().await?;
     check(&Kafka::new(&broker.address())?).await

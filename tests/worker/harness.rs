@@ -7,6 +7,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tests::broker::Broker;
+use tests::process::{Name, Service};
 use tests::sums::{COMMANDS, Command};
 use tests::{files, process};
 
@@ -34,6 +35,14 @@ pub fn directory(test: &str) -> Result<PathBuf> {
     let directory = clusters.join(test);
     files::empty(&directory)?;
     Ok(directory)
+}
+
+/// Two instances of `sums` that are not started.
+pub fn pair(broker: &Broker, test: &str, own: &[(&'static str, &str)]) -> Result<[Service; 2]> {
+    let directory = directory(test)?;
+    let settings = settings(broker, own);
+    let new = |instance| Service::new(Name::Sums, instance, &directory, &settings);
+    Ok([new(0)?, new(1)?])
 }
 
 /// A producer of commands.
