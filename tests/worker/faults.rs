@@ -67,7 +67,7 @@ impl WorkerTest {
         Ok(Self { watch, kafka, producer, instances, broker, begun: Instant::now() })
     }
 
-    /// The owners by the journal, what each instance says of its partitions, and the ends of their logs.
+    /// The owners by the journal, the readiness of each instance, and the ends of their logs.
     async fn report(&self) -> String {
         let mut report = format!("owners: {:?}\n", self.watch.state().owners);
         for instance in &self.instances {

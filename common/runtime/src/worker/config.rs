@@ -33,7 +33,7 @@ pub struct Config {
     pub command_timeout: Duration,
     /// Side effects of the instance that run at the same time.
     pub side_effects: usize,
-    /// True if other machines may reach the instance, and any caller may act: its member of the group says so.
+    /// True if other machines may reach the instance, and any caller may act. Its client id in the group shows it.
     pub is_exposed: bool,
 }
 
