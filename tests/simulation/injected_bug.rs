@@ -26,6 +26,8 @@ pub enum InjectedBug {
     AppliesVoid,
     /// A worker sends messages before it has read their entry back.
     SendsBeforeReadBack,
+    /// A worker takes any acknowledgement of an entry for its read-back, whatever was appended before it.
+    ActsOnDistantAcknowledgements,
     /// A new owner does not send the messages that may not have been sent.
     DropsUnsent,
     /// A new owner's timers fire before it has read the waiting messages.

@@ -253,7 +253,7 @@ impl Run {
             }
             Step::Late(n) => {
                 let mut producer = sim.late.swap_remove(n);
-                sim.append_next(&mut producer);
+                sim.append_next::<()>(&mut producer);
                 if !producer.is_empty() {
                     sim.late.push(producer);
                 }
@@ -274,7 +274,7 @@ impl Run {
                 let partition = sim.rng.i32(0..PARTITIONS);
                 let mut producer = Producer::new("external");
                 producer.append(journal, partition, b"{\"entry\":".to_vec());
-                sim.append_next(&mut producer);
+                sim.append_next::<()>(&mut producer);
             }
             Step::Unavailable => {
                 let (topic, partition) = sim.faults.fragile;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use common::journal::Input;
 use common::messages::{Message, Outgoing, header};
 use common::time::Timestamp;
 
@@ -96,13 +97,19 @@ impl SimState {
         self.append(source, &to, InFlight::Message { of: None, message: Box::new(message) });
     }
 
-    /// Appends a record of the producer. Returns the offset of the journal record whose outbox has the message, for a
-    /// message of an outbox.
-    pub fn append_next(&mut self, producer: &mut Producer) -> Option<i64> {
+    /// Appends a record of the producer. Returns the report for its worker; a message of no outbox has none.
+    pub fn append_next<E>(&mut self, producer: &mut Producer) -> Option<Input<E>> {
         let (to, flight) = producer.next(&mut self.rng, &self.unavailable)?;
-        let of = if let InFlight::Message { of, .. } = &flight { *of } else { None };
+        let of = if let InFlight::Message { of, .. } = &flight { Some(*of) } else { None };
         self.append(producer.source, &to, flight);
-        of
+        match of {
+            Some(of) => of.map(|offset| Input::Delivered { offset }),
+            None => {
+                let offset = self.kafka.journal(&to.0, to.1).len() as i64 - 1;
+                let head = self.kafka.journal(&to.0, to.1)[offset as usize].head;
+                Some(Input::Stored { offset, head })
+            }
+        }
     }
 
     /// Appends a record and checks the invariants.

@@ -138,7 +138,14 @@ impl<H: Handler> Worker<H> {
             WorkerStep::Append | WorkerStep::AppendFails | WorkerStep::AppendUnknown => self.append(step, sim),
             WorkerStep::Reports => {
                 let reports = std::mem::take(&mut self.reports);
-                self.handle_all(reports, rules, sim, local);
+                let bug = sim.bug;
+                let reports = reports.into_iter().map(|report| match report {
+                    Input::Stored { offset, head } if bug == InjectedBug::ActsOnDistantAcknowledgements => {
+                        Input::ReadBack { offset, head }
+                    }
+                    report => report,
+                });
+                self.handle_all(reports.collect::<Vec<_>>(), rules, sim, local);
             }
             WorkerStep::ReadBack => self.read_back(rules, sim, local),
             WorkerStep::Apply => {
@@ -184,10 +191,10 @@ impl<H: Handler> Worker<H> {
         for _ in 0..records {
             if step == WorkerStep::AppendFails {
                 producer.drop_first(&mut sim.rng);
-            } else if let Some(offset) = sim.append_next(producer)
+            } else if let Some(report) = sim.append_next(producer)
                 && step == WorkerStep::Append
             {
-                self.reports.push_back(Input::Delivered { offset });
+                self.reports.push_back(report);
             }
         }
         if step != WorkerStep::Append {

@@ -24,6 +24,9 @@ pub struct Core<E, A> {
     rules: Rules,
     phase: Phase<E, A>,
     quarantine: Quarantine,
+    /// The offset behind the last record that is known since the claim began: read back, or acknowledged directly
+    /// behind a known one.
+    next_offset: Option<i64>,
     /// Void records that were read back while this worker was the owner.
     pub voids: u64,
 }
@@ -48,17 +51,20 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
     /// As [`Core::new`], with some of the rules switched off, to prove that each is needed.
     pub(crate) fn with_rules(partition: i32, partitions: i32, limits: Limits, rules: Rules) -> Self {
         let partition = Partition { number: partition, count: partitions };
-        Self { partition, limits, rules, phase: Phase::Idle, quarantine: Quarantine::default(), voids: 0 }
+        let quarantine = Quarantine::default();
+        Self { partition, limits, rules, phase: Phase::Idle, quarantine, next_offset: None, voids: 0 }
     }
 
     /// Takes one input. Decisions are made in [`Core::pump`], so that inputs can be gathered first.
     pub fn handle(&mut self, input: Input<E>, out: &mut Vec<Output<A>>) {
         match input {
             Input::Assigned { nonce, instance } => self.claim(nonce, instance, out),
-            Input::ReadBack { offset, head } => self.read_back(offset, head, out),
+            Input::ReadBack { offset, head } if !self.is_known(offset) => self.read_back(offset, head, out),
+            Input::Stored { offset, head } if self.is_next(offset) => self.read_back(offset, head, out),
+            Input::ReadBack { .. } | Input::Stored { .. } => {}
             Input::Loaded(snapshot) => self.loaded(snapshot, out),
             Input::Failed(failure) => self.step_down(StepDown::Failed(failure), out),
-            Input::Revoked => self.phase = Phase::Idle,
+            Input::Revoked => self.leave(),
             Input::Message(message) => self.with_owner(|owner| owner.enqueue(message, None)),
             Input::Direct { message, ticket } => match &mut self.phase {
                 Phase::Owner(owner) => owner.enqueue_direct(message, ticket, out),
@@ -95,6 +101,17 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
     /// [`Env::view_applied`] given to [`Core::pump`].
     pub fn is_open(&self) -> bool {
         self.owner().is_some_and(Owner::is_open)
+    }
+
+    /// Returns true if the record at `offset` would be taken by its acknowledgement ([`Input::Stored`]): the partition
+    /// is owned, and all records before it are known.
+    pub fn is_next(&self, offset: i64) -> bool {
+        let follows = self.next_offset == Some(offset) || !self.rules.require_adjacent && !self.is_known(offset);
+        self.is_owner() && follows
+    }
+
+    fn is_known(&self, offset: i64) -> bool {
+        self.next_offset.is_some_and(|next| offset < next)
     }
 
     /// Returns true if an entity is in memory.
@@ -169,6 +186,9 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
     }
 
     fn read_back(&mut self, offset: i64, head: Head, out: &mut Vec<Output<A>>) {
+        if !self.is_idle() {
+            self.next_offset = Some(offset.saturating_add(1));
+        }
         match &mut self.phase {
             Phase::Idle => {}
             Phase::Claiming { nonce, landed } => match head {
@@ -203,9 +223,14 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
         self.phase = Phase::Owner(Box::new(owner));
     }
 
+    fn leave(&mut self) {
+        self.phase = Phase::Idle;
+        self.next_offset = None;
+    }
+
     fn step_down(&mut self, reason: StepDown, out: &mut Vec<Output<A>>) {
         if !self.is_idle() {
-            self.phase = Phase::Idle;
+            self.leave();
             out.push(Output::StepDown(reason));
         }
     }

@@ -24,11 +24,21 @@ pub enum Input<E> {
         /// The instance that claims, for operators who read the journal.
         instance: String,
     },
-    /// A record of this partition's journal, in order, from before the claim was appended.
+    /// A record of this partition's journal, in order, from before the claim was appended. It is ignored if it is
+    /// already known ([`Input::Stored`]).
     ReadBack {
         /// Its offset.
         offset: i64,
         /// Its head.
+        head: Head,
+    },
+    /// An append of this instance was acknowledged. At the offset behind the last record known, it is the next record
+    /// of the journal, whatever was appended meanwhile: it counts as read back, and is not read again. At any other
+    /// offset it is ignored until it is read back.
+    Stored {
+        /// Its offset, by the broker's acknowledgement.
+        offset: i64,
+        /// The head of the record that was appended.
         head: Head,
     },
     /// The view's content once it had applied the claim.

@@ -53,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => i().prop_map(Step::Claim),
         20 => i().prop_map(Step::Lands),
+        12 => (i(), 1..4_usize, prop::bool::weighted(0.1)).prop_map(|(i, n, lost)| Step::Acknowledged(i, n, lost)),
         20 => (i(), 1..4_usize).prop_map(|(i, n)| Step::Reads(i, n)),
         16 => (i(), 1..6_usize).prop_map(|(i, n)| Step::ViewApplies(i, n)),
         20 => (i(), 0..2_usize, 1..5_usize, any::<bool>()).prop_map(|(i, t, n, again)| Step::Messages(i, t, n, again)),

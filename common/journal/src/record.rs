@@ -164,13 +164,35 @@ pub struct Write {
 #[error("not a journal record: {0}")]
 pub struct NotARecord(String);
 
-impl Record {
+impl<O: Outbox + Serialize> Record<O> {
     /// The bytes of the record.
     ///
     /// # Errors
     /// As `serde_json::to_vec`.
     pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(self)
+    }
+}
+
+impl Record {
+    /// The record with the text of its outbox. It has the same bytes.
+    ///
+    /// # Errors
+    /// As `serde_json::to_string`.
+    pub fn with_raw_outbox(&self) -> Result<Record<RawOutbox>, serde_json::Error> {
+        Ok(match self {
+            Self::Claim(claim) => Record::Claim(claim.clone()),
+            Self::Acceptance(acceptance) => Record::Acceptance(acceptance.clone()),
+            Self::Entry(entry) => {
+                let Entry { owner, seq, positions, last, delivered, entities, outbox } = entry;
+                let outbox = if outbox.is_empty() { None } else { Some(Json::of(&**outbox)?) };
+                let positions = positions.clone();
+                let last = last.clone();
+                let entities = entities.clone();
+                let (owner, seq, delivered) = (*owner, *seq, *delivered);
+                Record::Entry(Entry { owner, seq, positions, last, delivered, entities, outbox })
+            }
+        })
     }
 
     /// Decodes a record with its messages.
@@ -267,6 +289,8 @@ mod tests {
             *entry.outbox,
             "kept as text, and decoded on request"
         );
+        let record = Record::Entry(entry.clone());
+        assert_eq!(record.with_raw_outbox().unwrap().encode().unwrap(), record.encode().unwrap());
         let nothing = Entry { outbox: Messages::default(), ..entry.clone() };
         let Record::Entry(read) = Record::read(&Record::Entry(nothing).encode().unwrap()).unwrap() else { panic!() };
         assert_eq!((read.outbox, read.entities), (None, entry.entities.clone()));

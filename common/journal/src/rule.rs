@@ -27,13 +27,21 @@ pub(crate) struct Rules {
     pub(crate) require_seq: bool,
     /// Messages are sent only once their entry was read back.
     pub(crate) require_read_back: bool,
+    /// An acknowledged entry counts as read back only behind the last record known.
+    pub(crate) require_adjacent: bool,
     /// The delivered mark covers acknowledged messages only.
     pub(crate) require_honest_mark: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { require_owner: true, require_seq: true, require_read_back: true, require_honest_mark: true }
+        Self {
+            require_owner: true,
+            require_seq: true,
+            require_read_back: true,
+            require_adjacent: true,
+            require_honest_mark: true,
+        }
     }
 }
 

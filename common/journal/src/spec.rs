@@ -5,6 +5,7 @@ mod bench;
 mod direct;
 mod positions;
 mod set_aside;
+mod stored;
 
 use uuid::Uuid;
 use vocabulary::blob::Json;

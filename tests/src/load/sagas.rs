@@ -124,7 +124,7 @@ impl<'c> Writer<'c> {
         let definition = Definitions::load(Path::new(""))?.all().next().context("a definition")?.clone();
         let mut claims = BTreeMap::new();
         for partition in 0..PARTITIONS {
-            let claim = Record::Claim(Claim {
+            let claim: Record = Record::Claim(Claim {
                 nonce: Uuid::new_v4(),
                 instance: "bench".to_owned(),
                 partitions: Some(PARTITIONS),
@@ -168,7 +168,7 @@ impl<'c> Writer<'c> {
         let (owner, next) = self.claims.get_mut(&partition).context("a claim")?;
         let owner = *owner;
         let seq = *next;
-        let outbox = Default::default();
+        let outbox = common::journal::record::Messages::default();
         *next += 1;
         let entry = Entry {
             owner,

@@ -236,6 +236,11 @@ fn sending_before_read_back_breaks_it() {
 }
 
 #[test]
+fn acting_on_an_acknowledgement_behind_unknown_records_breaks_it() {
+    is_caught("adjacency", Rules { require_adjacent: false, ..Rules::default() });
+}
+
+#[test]
 fn a_mark_ahead_of_the_acknowledgements_breaks_it() {
     is_caught("the honest mark", Rules { require_honest_mark: false, ..Rules::default() });
 }

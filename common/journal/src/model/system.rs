@@ -37,6 +37,8 @@ pub(super) struct Instance {
     pub(super) core: Core<Tally, NoSideEffect>,
     /// The next record to read back.
     pub(super) at: usize,
+    /// Offsets of its appends whose acknowledgements are under way, in order.
+    pub(super) acks: VecDeque<i64>,
     /// At its producer, in order.
     pub(super) appends: VecDeque<Arc<Record>>,
     pub(super) sends: VecDeque<(i64, u64)>,
@@ -79,6 +81,8 @@ pub(super) enum Event {
     Claim(usize),
     /// The oldest append at the producer lands.
     Lands(usize),
+    /// The oldest acknowledgement of an append arrives.
+    Acknowledged(usize),
     Read(usize),
     /// The view has applied the claim, and nothing after it.
     Load(usize),
@@ -124,7 +128,8 @@ impl Protocol {
         let core = Core::with_rules(0, 1, self.limits, self.rules);
         let appends = VecDeque::new();
         let sends = VecDeque::new();
-        Instance { core, at: 0, appends, sends, load: None, next_input: 0, failed: false }
+        let acks = VecDeque::new();
+        Instance { core, at: 0, acks, appends, sends, load: None, next_input: 0, failed: false }
     }
 
     /// The events that can happen next.
@@ -140,6 +145,7 @@ impl Protocol {
             let mut may = |when: bool, event: Event| all.extend(when.then_some(event));
             may(instance.at < s.log.len(), Event::Read(i));
             may(!instance.appends.is_empty(), Event::Lands(i));
+            may(!instance.acks.is_empty(), Event::Acknowledged(i));
             may(!instance.sends.is_empty(), Event::Arrives(i));
             may(instance.load.is_some(), Event::Load(i));
             may(instance.load.is_some_and(|at| at + 1 < s.log.len() as i64), Event::LoadAhead(i));
@@ -179,11 +185,22 @@ impl Protocol {
                 let nonce = Uuid::from_u128(n.claims.into());
                 self.input(&mut n, i, Input::Assigned { nonce, instance: String::new() });
             }
-            Event::Lands(i) => n.log.extend(n.instances[i].appends.pop_front()),
+            Event::Lands(i) => {
+                let offset = n.log.len() as i64;
+                n.log.extend(n.instances[i].appends.pop_front());
+                n.instances[i].acks.push_back(offset);
+            }
+            Event::Acknowledged(i) => {
+                let offset = n.instances[i].acks.pop_front().unwrap();
+                let head = n.log[offset as usize].head();
+                self.input(&mut n, i, Input::Stored { offset, head });
+            }
             Event::Read(i) => {
                 let at = n.instances[i].at;
                 n.instances[i].at += 1;
                 let offset = at as i64;
+                // What is read need not be acknowledged: fewer states with the same future.
+                n.instances[i].acks.retain(|ack| *ack > offset);
                 let head = n.log[at].head();
                 self.input(&mut n, i, Input::ReadBack { offset, head });
             }

@@ -27,6 +27,8 @@ pub(super) const DIRECT: &str = "direct";
 pub(super) enum Step {
     Claim(usize),
     Lands(usize),
+    /// Acknowledgements of appends arrive; true if the first of them is lost.
+    Acknowledged(usize, usize, bool),
     Reads(usize, usize),
     ViewApplies(usize, usize),
     /// Messages of a topic: its index, their number, and true if one comes again.
@@ -118,8 +120,12 @@ pub(super) struct Instance {
     pub(super) core: Core<Basket, ()>,
     /// The records that it has read back.
     pub(super) read: View,
+    /// The offset of the next record to read back; behind `read` where appends were acknowledged.
+    reads: i64,
     pub(super) view: View,
     appends: VecDeque<Vec<u8>>,
+    /// Offsets of appends whose acknowledgements are under way.
+    acks: VecDeque<i64>,
     sends: VecDeque<(i64, Outgoing)>,
     load: Option<i64>,
     /// The next offset to hand over, by topic.
@@ -127,6 +133,16 @@ pub(super) struct Instance {
     failed: bool,
     /// Side effects in progress.
     pub(super) effects: BTreeSet<String>,
+}
+
+impl Instance {
+    /// Applies a record that the protocol takes, unless it is known.
+    fn know(&mut self, bytes: &[u8], offset: i64) {
+        if offset == self.read.applied {
+            self.read.apply(bytes);
+            self.read.applied += 1;
+        }
+    }
 }
 
 /// The run so far.
@@ -184,7 +200,18 @@ impl Run {
                 let nonce = Uuid::from_u128(self.claims);
                 self.input(i, Input::Assigned { nonce, instance: format!("instance {i}") });
             }
-            Step::Lands(i) => self.log.extend(self.instances[i].appends.pop_front()),
+            Step::Lands(i) => {
+                if let Some(append) = self.instances[i].appends.pop_front() {
+                    self.instances[i].acks.push_back(self.log.len() as i64);
+                    self.log.push(append);
+                }
+            }
+            Step::Acknowledged(i, n, lost) => {
+                if lost {
+                    self.instances[i].acks.pop_front();
+                }
+                (0..n).for_each(|_| self.acknowledged(i));
+            }
             Step::Reads(i, n) => (0..n).for_each(|_| self.reads(i)),
             Step::ViewApplies(i, n) => {
                 let until = self.instances[i].view.applied as usize + n;
@@ -209,7 +236,9 @@ impl Run {
                 self.drop_producer(i);
                 let view = std::mem::take(&mut self.instances[i].view);
                 let read = std::mem::take(&mut self.instances[i].read);
-                self.instances[i] = Instance { view, read, ..instance(self.limits) };
+                // A new process reads the journal from the view's offset, which may be behind.
+                let reads = view.applied.min(read.applied);
+                self.instances[i] = Instance { view, read, reads, ..instance(self.limits) };
             }
             Step::Revoked(i) => {
                 self.input(i, Input::Revoked);
@@ -227,13 +256,25 @@ impl Run {
     }
 
     fn reads(&mut self, i: usize) {
-        let read = &mut self.instances[i].read;
-        let offset = read.applied;
+        let instance = &mut self.instances[i];
+        let offset = instance.reads;
         let Some(bytes) = self.log.get(offset as usize) else { return };
-        read.apply(bytes);
-        read.applied += 1;
+        instance.reads += 1;
+        instance.know(bytes, offset);
         let head = Record::decode(bytes).map_or(Head::Garbage, |record| record.head());
         self.input(i, Input::ReadBack { offset, head });
+    }
+
+    /// The oldest acknowledgement arrives. What is acted on must be what the log has.
+    fn acknowledged(&mut self, i: usize) {
+        let instance = &mut self.instances[i];
+        let Some(offset) = instance.acks.pop_front() else { return };
+        let bytes = &self.log[offset as usize];
+        let head = Record::decode(bytes).unwrap().head();
+        if instance.core.is_next(offset) {
+            instance.know(bytes, offset);
+        }
+        self.input(i, Input::Stored { offset, head });
     }
 
     /// Once the claim is applied: hands over the view's content, which may be newer.
@@ -358,7 +399,7 @@ impl Run {
 
     fn quiet(&self) -> bool {
         let instance = &self.instances[0];
-        let read = instance.read.applied as usize == self.log.len() && instance.view.applied == instance.read.applied;
+        let read = instance.reads as usize == self.log.len() && instance.view.applied == instance.read.applied;
         let handed = self.topics.iter().all(|(topic, messages)| {
             messages.last().is_none_or(|(offset, _)| instance.read.positions.get(*topic) == Some(&(offset + 1)))
         });
@@ -379,9 +420,10 @@ fn instance(limits: Limits) -> Instance {
     let handed = Positions::new();
     let effects = BTreeSet::new();
     let appends = VecDeque::new();
+    let acks = VecDeque::new();
     let sends = VecDeque::new();
     let core = Core::new(0, 1, limits);
-    Instance { core, read, view, appends, sends, load: None, handed, failed: false, effects }
+    Instance { core, read, reads: 0, view, appends, acks, sends, load: None, handed, failed: false, effects }
 }
 
 fn message(topic: &str, offset: i64, order: &Order) -> Message {

@@ -262,6 +262,13 @@ impl Bench {
         outputs.iter().find_map(|output| output.strip_prefix("set aside ").map(str::to_owned))
     }
 
+    /// The oldest record in flight lands, and is acknowledged at its offset.
+    pub(super) fn store(&mut self) -> Vec<String> {
+        let head = self.in_flight.remove(0).head();
+        self.end += 1;
+        self.input(Input::Stored { offset: self.end - 1, head })
+    }
+
     pub(super) fn read_back(&mut self, head: Head) -> Vec<String> {
         self.end += 1;
         self.input(Input::ReadBack { offset: self.end - 1, head })
