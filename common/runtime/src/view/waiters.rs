@@ -3,29 +3,41 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::Notify;
 
 /// Requests that wait for entities to change.
-#[derive(Debug, Default)]
-pub(crate) struct Waiters(Mutex<HashMap<String, (usize, Arc<Notify>)>>);
+#[derive(Debug)]
+pub(crate) struct Waiters {
+    all: Mutex<HashMap<String, (usize, Arc<Notify>)>>,
+    added: Sender<()>,
+}
 
 impl Waiters {
+    /// No waiters. The receiver gets something when there are more.
+    pub(crate) fn new() -> (Self, Receiver<()>) {
+        let (added, more) = bounded(1);
+        (Self { all: Mutex::default(), added }, more)
+    }
+
     /// Registers a waiter for an entity, until the guard is dropped.
     pub(crate) fn watch(self: &Arc<Self>, key: &str) -> Watch {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, notify) = all.entry(key.to_owned()).or_default();
         *count += 1;
+        // If it is full, the writer is about to look.
+        let _ = self.added.try_send(());
         Watch { waiters: self.clone(), key: key.to_owned(), notify: notify.clone() }
     }
 
     /// Returns true if no request waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Wakes the requests that wait for one of these entities.
     pub(crate) fn wake<'a>(&self, keys: impl Iterator<Item = &'a str>) {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if all.is_empty() {
             return;
         }
@@ -48,7 +60,7 @@ pub(crate) struct Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let mut all = self.waiters.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.waiters.all.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((count, _)) = all.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
@@ -64,13 +76,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_wakes_its_waiters_and_leaves_nothing_behind() {
-        let waiters = Arc::new(Waiters::default());
+        let (waiters, more) = Waiters::new();
+        let waiters = Arc::new(waiters);
         let watch = waiters.watch("a");
         let mut woken = Box::pin(watch.notify.notified());
         woken.as_mut().enable();
         waiters.wake(["b", "a"].into_iter());
         woken.await;
+        assert_eq!(more.try_recv(), Ok(()));
         drop(watch);
-        assert!(waiters.0.lock().unwrap().is_empty());
+        assert!(waiters.all.lock().unwrap().is_empty());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, select};
 use journal::record::RawOutbox;
 use journal::{Entity, Key, Record, Replay};
 use rusqlite::{Connection, Transaction};
@@ -20,8 +20,12 @@ use super::waiters::Waiters;
 /// The most records in one SQLite transaction.
 const BATCH: usize = 1_000;
 
-/// The least time between two transactions for which no request waits.
-const PACE: Duration = Duration::from_millis(20);
+/// The least time between two transactions for which no request waits, and for which one does.
+const PACE: Duration = Duration::from_millis(100);
+const WAITED_PACE: Duration = Duration::from_millis(5);
+
+/// With more bytes waiting, nothing more is given to the view until it has caught up.
+const QUEUE_LIMIT: usize = 128 << 20;
 
 /// A record as the tailer read it.
 #[derive(Clone, Debug)]
@@ -38,6 +42,8 @@ pub(crate) struct Tailed {
 #[derive(Debug)]
 pub(crate) struct Applied {
     next: Vec<AtomicI64>,
+    /// The offset behind the last record of each partition that its owner gave to the view by its acknowledgement.
+    given: Vec<AtomicI64>,
     /// The broker's time of the newest applied record.
     pub(crate) newest: AtomicI64,
     /// Bytes read and not yet applied.
@@ -48,16 +54,50 @@ pub(crate) struct Applied {
 impl Applied {
     pub(crate) fn new(partitions: i32) -> Self {
         let next = (0..partitions).map(|_| AtomicI64::new(0)).collect();
+        let given = (0..partitions).map(|_| AtomicI64::new(0)).collect();
         let newest = AtomicI64::new(0);
         let queued = AtomicUsize::new(0);
         let void = AtomicUsize::new(0);
-        Self { next, newest, queued, void }
+        Self { next, given, newest, queued, void }
     }
 
     /// The next offset to apply.
     pub(crate) fn next(&self, partition: i32) -> i64 {
         let next = usize::try_from(partition).ok().and_then(|p| self.next.get(p));
         next.map_or(0, |n| n.load(Ordering::Acquire))
+    }
+
+    /// Returns true if the view has room for more records.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) <= QUEUE_LIMIT
+    }
+
+    /// Returns true if the view has applied most of what it was given.
+    pub(crate) fn has_caught_up(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) <= QUEUE_LIMIT / 2
+    }
+
+    /// Gives the view the next record of a partition. `None` if the view has ended.
+    pub(crate) fn send(&self, view: &Sender<Tailed>, tailed: Tailed) -> Option<()> {
+        self.queued.fetch_add(tailed.bytes, Ordering::Relaxed);
+        view.send(tailed).ok()
+    }
+
+    /// Gives the view a record that its owner knows before it is read. All records before it were given.
+    pub(crate) fn give(&self, view: &Sender<Tailed>, tailed: Tailed) {
+        let partition = tailed.partition;
+        let next = tailed.offset.saturating_add(1);
+        // The view may have ended, and then the process ends.
+        let _ = self.send(view, tailed);
+        if let Some(given) = usize::try_from(partition).ok().and_then(|p| self.given.get(p)) {
+            given.store(next, Ordering::Release);
+        }
+    }
+
+    /// Returns true if the view was given the record at `offset` by its owner.
+    pub(crate) fn was_given(&self, partition: i32, offset: i64) -> bool {
+        let given = usize::try_from(partition).ok().and_then(|p| self.given.get(p));
+        given.is_some_and(|given| offset < given.load(Ordering::Acquire))
     }
 
     pub(crate) fn set(&self, partition: i32, offset: i64) {
@@ -88,6 +128,7 @@ pub(crate) struct Writer<R> {
     partitions: HashMap<i32, PartitionProgress>,
     applied: Arc<Applied>,
     waiters: Arc<Waiters>,
+    more_waiters: Receiver<()>,
     /// When the last batch was started.
     last_batch: Instant,
     rows: std::marker::PhantomData<R>,
@@ -98,7 +139,7 @@ impl<R: Rows> Writer<R> {
         connection: Connection,
         identities: &[Identity],
         applied: Arc<Applied>,
-        waiters: Arc<Waiters>,
+        (waiters, more_waiters): (Arc<Waiters>, Receiver<()>),
     ) -> anyhow::Result<Self> {
         let mut partitions = HashMap::new();
         for identity in identities {
@@ -127,12 +168,16 @@ impl<R: Rows> Writer<R> {
             partitions,
             applied,
             waiters,
+            more_waiters,
             last_batch: Instant::now(),
             rows: std::marker::PhantomData,
         })
     }
 
     /// Applies records until the channel closes.
+    ///
+    /// # Errors
+    /// Of the file, and if a record is missing.
     pub(crate) fn run(mut self, records: &Receiver<Tailed>) -> anyhow::Result<()> {
         while let Ok(first) = records.recv() {
             let batch = self.gather(first, records);
@@ -142,18 +187,25 @@ impl<R: Rows> Writer<R> {
         Ok(())
     }
 
-    /// While no request waits, the view is written at most once per [`PACE`]: entities that change several times are
-    /// then written once, and outboxes that were delivered meanwhile not at all.
+    /// The view is written at most once per [`PACE`], or [`WAITED_PACE`] while a request waits: entities that change
+    /// several times are then written once, and outboxes that were delivered meanwhile not at all. A claim waits for
+    /// nothing, since its owner waits for it.
     fn gather(&self, first: Tailed, records: &Receiver<Tailed>) -> Vec<Tailed> {
         let mut batch = vec![first];
         loop {
             batch.extend(records.try_iter().take(BATCH.saturating_sub(batch.len())));
-            if batch.len() >= BATCH || !self.waiters.is_empty() {
+            if batch.len() >= BATCH || batch.iter().any(|tailed| matches!(tailed.record, Some(Record::Claim(_)))) {
                 return batch;
             }
-            match records.recv_deadline(self.last_batch + PACE) {
-                Ok(next) => batch.push(next),
-                Err(_) => return batch,
+            let pace = if self.waiters.is_empty() { PACE } else { WAITED_PACE };
+            let left = (self.last_batch + pace).saturating_duration_since(Instant::now());
+            select! {
+                recv(records) -> next => match next {
+                    Ok(next) => batch.push(next),
+                    Err(_) => return batch,
+                },
+                recv(self.more_waiters) -> _ => {}
+                default(left) => return batch,
             }
         }
     }
@@ -164,7 +216,7 @@ impl<R: Rows> Writer<R> {
         let newest = batch.last().map(|t| t.at);
         let bytes = batch.iter().map(|t| t.bytes).sum();
         for tailed in batch {
-            self.take(tailed, &mut pending);
+            self.take(tailed, &mut pending)?;
         }
         let tx = self.connection.transaction()?;
         for ((partition, key), (state, at)) in &pending {
@@ -185,12 +237,14 @@ impl<R: Rows> Writer<R> {
         Ok(())
     }
 
-    fn take(&mut self, tailed: Tailed, pending: &mut Pending) {
+    fn take(&mut self, tailed: Tailed, pending: &mut Pending) -> anyhow::Result<()> {
         let Tailed { partition, offset, at, record, .. } = tailed;
         let progress = self.partitions.entry(partition).or_default();
         if offset < progress.next_offset {
-            return;
+            return Ok(());
         }
+        let next = progress.next_offset;
+        anyhow::ensure!(offset == next, "partition {partition}: the record at {offset} came, and {next} is the next");
         progress.next_offset = offset.saturating_add(1);
         progress.touched = true;
         let valid = record.and_then(|mut record| progress.replay.apply(offset, &mut record).then_some(record));
@@ -206,6 +260,7 @@ impl<R: Rows> Writer<R> {
             Some(Record::Acceptance(_)) => {}
             None => drop(self.applied.void.fetch_add(1, Ordering::Relaxed)),
         }
+        Ok(())
     }
 }
 

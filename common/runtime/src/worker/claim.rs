@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use journal::{Failure, Handler, Input, LastMessages, Positions};
 
+use super::event::Event;
 use super::inputs::Inputs;
 use super::positions::Continued;
 use super::producer::ClaimProducer;
@@ -34,8 +35,8 @@ pub(super) struct ClaimResources<A, E> {
 
 impl<A: Executor<SideEffect: Send + Sync + 'static>, E: Send + 'static> ClaimResources<A, E> {
     /// Creates the producer; the inputs follow once the snapshot is loaded.
-    pub(super) fn new<H>(shared: &Shared<H, A>, partition: i32) -> anyhow::Result<Self> {
-        let producer = ClaimProducer::new(&shared.config, shared.journal, shared.name, partition)?;
+    pub(super) fn new<H>(shared: &Shared<H, A>, partition: i32, worker: Sender<Event>) -> anyhow::Result<Self> {
+        let producer = ClaimProducer::new(&shared.config, shared.journal, shared.name, partition, worker)?;
         let executor = Arc::clone(&shared.executor);
         let permits = Arc::clone(&shared.permits);
         let side_effects = SideEffects::new(executor, shared.commands.clone(), shared.tokio.clone(), permits);

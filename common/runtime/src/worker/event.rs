@@ -6,6 +6,7 @@ use crossbeam_channel::Sender;
 use journal::Head;
 use tokio::sync::oneshot;
 use vocabulary::messages::Message;
+use vocabulary::time::Timestamp;
 
 /// An event for a worker.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(super) enum Event {
     Revoked { at_once: bool, done: Sender<()> },
     /// A record of the journal.
     ReadBack { offset: i64, head: Head, at: Instant },
+    /// An append of this worker's producer was stored. The offset is unknown if the broker recognised a repetition.
+    Stored { offset: Option<i64>, head: Head, written: Timestamp, at: Instant },
     /// A message that comes from no topic.
     Direct(Box<DirectMessage>),
     /// The instance ends.

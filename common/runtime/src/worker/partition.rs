@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
-use journal::{Core, Env, Failure, Handler, Input, Output, Positions, Retry, StepDown, Ticket, split_position_key};
+use crossbeam_channel::{Receiver, Sender};
+use journal::{Core, Env, Failure, Handler, Input, Output, Retry, StepDown, Ticket, split_position_key};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use vocabulary::retry::Retryable as _;
@@ -25,13 +25,20 @@ use crate::view::PartitionStore;
 
 /// The longest wait for an event.
 const ROUND: Duration = Duration::from_millis(250);
+
+/// A worker's events. Its producer sends them, too.
+pub(super) struct Channel {
+    pub(super) to: Sender<Event>,
+    pub(super) events: Receiver<Event>,
+}
+
 /// The worker of one partition.
 pub(super) struct Worker<H: Handler, A> {
     shared: Arc<Shared<H, A>>,
     partition: i32,
     core: Core<H::Entity, H::SideEffect>,
     store: PartitionStore<H::Entity>,
-    events: Receiver<Event>,
+    channel: Channel,
     claim: Option<ClaimResources<A, H::Entity>>,
     lifecycle: ClaimLifecycle,
     read_back: ReadBackWatch,
@@ -57,7 +64,7 @@ where
         shared: Arc<Shared<H, A>>,
         partition: i32,
         store: PartitionStore<H::Entity>,
-        events: Receiver<Event>,
+        channel: Channel,
     ) -> Self {
         let core = Core::new(partition, shared.config.partitions, shared.config.limits);
         Self {
@@ -65,7 +72,7 @@ where
             partition,
             core,
             store,
-            events,
+            channel,
             claim: None,
             lifecycle: ClaimLifecycle::new(),
             read_back: ReadBackWatch::default(),
@@ -87,9 +94,7 @@ where
             if beat.elapsed() > ROUND {
                 beat = Instant::now();
                 self.shared.status.beat(&name);
-                if let Some(positions) = self.core.positions() {
-                    self.shared.status.metrics.lag.set_positions(self.partition, positions);
-                }
+                self.publish_positions();
             }
             let loaded = self.take_over();
             self.load();
@@ -113,6 +118,7 @@ where
     /// Drops all that belongs to the claim, here and in the protocol.
     fn release(&mut self) {
         self.shared.direct.set_owner(self.partition, false);
+        self.publish_positions();
         self.input(Input::Revoked);
         // Their senders send them over the topic.
         self.direct.clear();
@@ -133,7 +139,7 @@ where
         }
         self.lifecycle.claim_begun();
         self.read_back.begin();
-        match ClaimResources::new(&self.shared, self.partition) {
+        match ClaimResources::new(&self.shared, self.partition, self.channel.to.clone()) {
             Ok(claim) => {
                 self.claim = Some(claim);
                 self.set_state(PartitionState::Claiming);
@@ -206,9 +212,6 @@ where
                     skip = true;
                 }
             }
-        }
-        if let (Some(positions), 0) = (self.core.positions(), self.core.queued()) {
-            self.publish(positions);
         }
     }
 
@@ -290,7 +293,13 @@ where
         self.shared.status.set_partition(self.partition, state);
     }
 
-    fn publish(&self, positions: &Positions) {
+    /// Shows the decided positions to lag tools and metrics.
+    fn publish_positions(&self) {
+        let Some(positions) = self.core.positions() else { return };
+        self.shared.status.metrics.lag.set_positions(self.partition, positions);
+        if self.core.queued() > 0 {
+            return;
+        }
         let mut all = self.shared.positions.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, next) in positions {
             let (topic, partition) = split_position_key(key, self.partition);

@@ -1,38 +1,45 @@
 //! The producer of one claim. It is dropped with the claim, so that no message queued by one owner is sent by the next.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use journal::{Failure, Record};
+use journal::record::RawOutbox;
+use journal::{Failure, Head, Record};
 use rdkafka::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
-use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, OwnedHeaders, ToBytes};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{Header, Message as _, OwnedHeaders};
+use rdkafka::producer::{
+    BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
+};
 use vocabulary::messages::{Outgoing, header};
+use vocabulary::time::Timestamp;
 use vocabulary::topics::{self, JOURNAL_MAX_BYTES};
 
 use super::client::{self, ClientLog};
 use super::config::Config;
+use super::event::Event;
 use super::kafka_tools::KafkaTools;
 
 /// The most batches of delivery reports taken at once.
 const REPORTS: usize = 64;
 
-/// The result of an append or a send.
+/// The result of a send, or of an append that failed.
 #[derive(Debug)]
 pub(super) enum Report {
-    /// The broker has stored an append. Only reading it back shows if it is valid.
-    Appended,
     /// A message of the outbox of the record at this offset was acknowledged.
     Delivered(i64),
     /// An append or a message failed for good.
     Failed(Failure),
 }
 
-/// Keeps delivery reports for the worker.
+/// Passes delivery reports to the worker. An acknowledged append wakes it.
+#[derive(Clone)]
 struct Reports {
-    log: ClientLog,
+    log: Arc<ClientLog>,
+    worker: Sender<Event>,
     reports: Sender<Report>,
     tools: KafkaTools,
 }
@@ -53,7 +60,7 @@ impl ClientContext for Reports {
 /// A request: an append, or a message of the outbox of the record at an offset.
 #[derive(Clone, Copy)]
 enum Sent {
-    Append,
+    Append(Head),
     Message(i64),
 }
 
@@ -62,9 +69,15 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
         let report = match (result, *sent) {
-            (Ok(_), Sent::Append) => Report::Appended,
+            (Ok(message), Sent::Append(head)) => {
+                let offset = Some(message.offset()).filter(|offset| *offset >= 0);
+                let written = Timestamp(message.timestamp().to_millis().unwrap_or_default());
+                // The worker may have ended.
+                let _ = self.worker.send(Event::Stored { offset, head, written, at: Instant::now() });
+                return;
+            }
             (Ok(_), Sent::Message(offset)) => Report::Delivered(offset),
-            (Err((error, message)), Sent::Append) => {
+            (Err((error, message)), Sent::Append(_)) => {
                 let topic = rdkafka::Message::topic(message);
                 let reason = self.tools.explain(topic, JOURNAL_MAX_BYTES, error);
                 Report::Failed(Failure::Send(format!("an append to {topic} failed: {reason}")))
@@ -80,15 +93,37 @@ impl ProducerContext for Reports {
     }
 }
 
-/// The producer of one claim. The worker fetches its reports when it is awake anyway ([`ClaimProducer::reports`]): a
-/// thread that waits for them would wake both, and no report is urgent.
+/// The producers of one claim. A thread waits for the acknowledgements of appends, on which the worker acts. The worker
+/// fetches those of messages when it is awake anyway ([`ClaimProducer::reports`]): none is urgent.
 pub(super) struct ClaimProducer {
-    producer: Option<BaseProducer<Reports>>,
+    producers: Option<Producers>,
     reports: Receiver<Report>,
+    /// Records that were appended and not acknowledged, in order.
+    appended: VecDeque<AppendedRecord>,
     journal: &'static str,
     source: &'static str,
     partition: i32,
     partitions: i32,
+}
+
+struct Producers {
+    journal: ThreadedProducer<Reports>,
+    messages: BaseProducer<Reports>,
+}
+
+impl Producers {
+    fn new(settings: &ClientConfig, context: &Reports) -> KafkaResult<Self> {
+        let journal = ThreadedProducer::from_config_and_context(settings, context.clone())?;
+        let messages = BaseProducer::from_config_and_context(settings, context.clone())?;
+        Ok(Self { journal, messages })
+    }
+}
+
+/// A record as the view takes it, with its length in bytes.
+#[derive(Debug)]
+pub(super) struct AppendedRecord {
+    pub(super) record: Record<RawOutbox>,
+    pub(super) bytes: usize,
 }
 
 impl ClaimProducer {
@@ -97,13 +132,16 @@ impl ClaimProducer {
         journal: &'static str,
         source: &'static str,
         partition: i32,
+        worker: Sender<Event>,
     ) -> anyhow::Result<Self> {
         let (to, reports) = unbounded();
         // No time limit: an unreachable broker is awaited; messages are given up only with the claim.
         let settings = client::producer(config, Duration::ZERO);
-        let context = Reports { log: ClientLog::new("worker"), reports: to, tools: KafkaTools::new(config) };
-        let producer = Some(BaseProducer::from_config_and_context(&settings, context)?);
-        Ok(Self { producer, reports, journal, source, partition, partitions: config.partitions })
+        let context =
+            Reports { log: Arc::new(ClientLog::new("worker")), worker, reports: to, tools: KafkaTools::new(config) };
+        let producers = Some(Producers::new(&settings, &context)?);
+        let appended = VecDeque::new();
+        Ok(Self { producers, reports, appended, journal, source, partition, partitions: config.partitions })
     }
 
     /// The results known so far. Does not wait.
@@ -111,7 +149,7 @@ impl ClaimProducer {
         for _ in 0..REPORTS {
             let known = self.reports.len();
             // One poll takes the reports of one batch.
-            self.producer.iter().for_each(|producer| producer.poll(Duration::ZERO));
+            self.producers.iter().for_each(|producers| producers.messages.poll(Duration::ZERO));
             if self.reports.len() == known {
                 break;
             }
@@ -120,39 +158,50 @@ impl ClaimProducer {
     }
 
     /// Appends a record to the journal.
-    pub(super) fn append(&self, record: &Record) -> Result<(), Failure> {
+    pub(super) fn append(&mut self, record: &Record) -> Result<(), Failure> {
         let encoding = |e: serde_json::Error| Failure::Encoding { what: "a record".to_owned(), reason: e.to_string() };
+        let record = record.with_raw_outbox().map_err(encoding)?;
         let bytes = record.encode().map_err(encoding)?;
         if bytes.len() > JOURNAL_MAX_BYTES {
             return Err(Failure::RecordTooLong { bytes: bytes.len(), limit: JOURNAL_MAX_BYTES });
         }
-        let record = BaseRecord::<[u8], [u8], Box<Sent>>::with_opaque_to(self.journal, Box::new(Sent::Append));
-        self.enqueue(record.partition(self.partition).payload(&bytes))
+        let sent = Box::new(Sent::Append(record.head()));
+        let message = BaseRecord::<[u8], [u8], Box<Sent>>::with_opaque_to(self.journal, sent);
+        let queued = self.open()?.journal.send(message.partition(self.partition).payload(&bytes));
+        queued.map_err(|(error, _)| not_sent(self.journal, &error))?;
+        self.appended.push_back(AppendedRecord { record, bytes: bytes.len() });
+        Ok(())
+    }
+
+    /// Returns the record that was acknowledged; `None` if it is not the next one, since a producer before this one
+    /// appended it.
+    pub(super) fn acknowledged(&mut self, head: Head) -> Option<AppendedRecord> {
+        self.appended.pop_front_if(|next| next.record.head() == head)
     }
 
     /// Sends a message of the outbox of the record at `offset`.
     pub(super) fn send(&self, offset: i64, message: &Outgoing) -> Result<(), Failure> {
         let record = BaseRecord::with_opaque_to(&message.topic, Box::new(Sent::Message(offset)));
-        self.enqueue(fill(record, message, self.source, self.partitions))
+        let queued = self.open()?.messages.send(fill(record, message, self.source, self.partitions));
+        queued.map_err(|(error, _)| not_sent(&message.topic, &error))
     }
 
-    fn enqueue<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
-        &self,
-        record: BaseRecord<'_, K, P, Box<Sent>>,
-    ) -> Result<(), Failure> {
-        let Some(producer) = &self.producer else { return Err(Failure::Send("the producer is closed".to_owned())) };
-        let topic = record.topic.to_owned();
-        let queued = producer.send(record);
-        queued.map_err(|(error, _)| Failure::Send(format!("a message to {topic} can't be sent: {error}")))
+    fn open(&self) -> Result<&Producers, Failure> {
+        self.producers.as_ref().ok_or_else(|| Failure::Send("the producer is closed".to_owned()))
     }
+}
+
+fn not_sent(topic: &str, error: &KafkaError) -> Failure {
+    Failure::Send(format!("a message to {topic} can't be sent: {error}"))
 }
 
 impl Drop for ClaimProducer {
     fn drop(&mut self) {
-        if let Some(producer) = self.producer.take() {
-            producer.purge(PurgeConfig::default().queue().inflight());
+        if let Some(producers) = self.producers.take() {
+            producers.journal.purge(PurgeConfig::default().queue().inflight());
+            producers.messages.purge(PurgeConfig::default().queue().inflight());
             // Closing waits for librdkafka's threads, which would block the worker.
-            std::thread::spawn(move || drop(producer));
+            std::thread::spawn(move || drop(producers));
         }
     }
 }
@@ -191,7 +240,8 @@ mod tests {
     fn a_fatal_error_of_the_producer_ends_the_claim() {
         let (to, reports) = unbounded();
         let tools = KafkaTools::new(&Config::for_tests());
-        let context = Reports { log: ClientLog::new("worker"), reports: to, tools };
+        let (worker, _events) = unbounded();
+        let context = Reports { log: Arc::new(ClientLog::new("worker")), worker, reports: to, tools };
         context.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "no broker answers");
         assert!(reports.is_empty(), "that ends by itself");
         context.error(KafkaError::Global(RDKafkaErrorCode::Fatal), "out of sequence");

@@ -19,7 +19,7 @@ use super::direct::Direct;
 use super::event::Event;
 use super::member::Member;
 use super::metrics::WorkerMetrics;
-use super::partition::Worker;
+use super::partition::{Channel, Worker};
 use super::shared::{Shared, SharedPositions};
 use super::side_effects::Executor;
 use super::status::Status;
@@ -145,7 +145,8 @@ where
     A: Executor<SideEffect = H::SideEffect>,
 {
     let applied = Arc::new(Applied::new(config.partitions));
-    let waiters = Arc::new(Waiters::default());
+    let (waiters, more_waiters) = Waiters::new();
+    let waiters = Arc::new(waiters);
     let back_pressure = BackPressure::new(config.partitions, config.limits.undelivered_messages, config.lag_limit);
     let metrics = WorkerMetrics::new(config.partitions);
     let status = Arc::new(Status::new(service.name, applied.clone(), config.lag_limit, back_pressure, metrics));
@@ -157,8 +158,8 @@ where
     let (to_view, tailed): (Sender<Tailed>, Receiver<Tailed>) = unbounded();
 
     let (tailer, identities) =
-        Tailer::start(&config, service.journal, &file, workers.clone(), to_view, status.clone())?;
-    let writer = Writer::<R>::new(file.connect(false)?, &identities, applied, waiters.clone())?;
+        Tailer::start(&config, service.journal, &file, workers.clone(), to_view.clone(), status.clone())?;
+    let writer = Writer::<R>::new(file.connect(false)?, &identities, applied, (waiters.clone(), more_waiters))?;
     let journal = service.journal;
     let shared = Arc::new(Shared {
         name: service.name,
@@ -174,15 +175,16 @@ where
         permits: Arc::new(Semaphore::new(config.side_effects)),
         status: status.clone(),
         positions: positions.clone(),
+        view: to_view,
         config: config.clone(),
     });
 
     let write = write_view(writer, tailed, status.clone());
     let mut threads = vec![spawn(&status, "view", write)?, spawn(&status, "tailer", move || tailer.run())?];
     threads.push(spawn(&status, "topics", watch_topics(monitor, config.clone(), status.clone(), file.clone()))?);
-    for (partition, (_, events)) in (0..config.partitions).zip(channels) {
+    for (partition, (to, events)) in (0..config.partitions).zip(channels) {
         let store = PartitionStore::new(file.connect(true)?, partition);
-        let worker = Worker::new(shared.clone(), partition, store, events);
+        let worker = Worker::new(shared.clone(), partition, store, Channel { to, events });
         threads.push(spawn(&status, &format!("worker-{partition}"), move || worker.run())?);
     }
     let member = Member::new(&config, journal, &shared.instance, workers.clone(), positions, status.clone())?;

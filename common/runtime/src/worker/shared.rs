@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
+use crossbeam_channel::Sender;
 use tokio::sync::Semaphore;
 
 use super::commands::Commands;
 use super::config::Config;
 use super::direct::Direct;
 use super::status::Status;
+use crate::view::Tailed;
 
 /// The decided positions, for lag tools: (topic, partition) to the next offset, as far as it changed.
 pub(super) type SharedPositions = Arc<Mutex<HashMap<(String, i32), i64>>>;
@@ -31,4 +33,6 @@ pub(super) struct Shared<H, A> {
     pub(super) permits: Arc<Semaphore>,
     pub(super) status: Arc<Status>,
     pub(super) positions: SharedPositions,
+    /// The view's writer.
+    pub(super) view: Sender<Tailed>,
 }

@@ -27,8 +27,6 @@ use super::status::Status;
 use crate::view::{Identity, Tailed, ViewFile};
 
 const POLL: Duration = Duration::from_millis(100);
-/// With more bytes read and not yet applied, reading waits for the view.
-const QUEUE_LIMIT: usize = 128 << 20;
 
 /// A partition from which nothing was read for so long, although it is not read to its end, is examined: librdkafka
 /// reports no error about some damaged bytes.
@@ -38,6 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often librdkafka reports the state of its connections.
 const STATISTICS_MS: &str = "1000";
+
+/// A fetch waits for so many bytes, or so long.
+const FETCH_BYTES: &str = "65536";
+const FETCH_WAIT_MS: &str = "50";
 
 /// The tailer's client, which records the last contact with the brokers that lead the journal. Empty fetches are
 /// answered too, so the last contact is never long ago while the brokers are reachable.
@@ -134,6 +136,8 @@ impl Tailer {
     ) -> anyhow::Result<(Self, Vec<Identity>)> {
         let mut settings = client::consumer(config);
         settings.set("statistics.interval.ms", STATISTICS_MS);
+        // An owner knows its records by their acknowledgements: reading them again is not urgent.
+        settings.set("fetch.min.bytes", FETCH_BYTES).set("fetch.wait.max.ms", FETCH_WAIT_MS);
         let ends = (0..config.partitions).map(|_| AtomicI64::new(0)).collect();
         let context = TailClient { log: ClientLog::new("tailer"), journal, status: status.clone(), ends };
         let consumer: BaseConsumer<TailClient> = BaseConsumer::from_config_and_context(&settings, context)?;
@@ -184,6 +188,12 @@ impl Tailer {
                     let partition = message.partition();
                     let offset = message.offset();
                     let at = Timestamp(message.timestamp().to_millis().unwrap_or_default());
+                    if self.status.applied.was_given(partition, offset) {
+                        if self.pass(partition, offset).is_none() {
+                            return;
+                        }
+                        continue;
+                    }
                     let bytes = message.payload().unwrap_or_default();
                     let record = Record::read(bytes).ok();
                     let tailed = Tailed { partition, offset, at, bytes: bytes.len(), record };
@@ -255,20 +265,26 @@ impl Tailer {
         (0..).zip(&self.partitions).all(|(partition, progress)| self.status.applied.next(partition) >= progress.end)
     }
 
-    /// Sends a record to the worker, then to the view; returns `None` if the view has ended.
+    /// Sends a record to the view, then to the worker, which may give the view the next one; returns `None` if the view
+    /// has ended.
     fn hand_over(&mut self, tailed: Tailed) -> Option<()> {
         let index = usize::try_from(tailed.partition).ok()?;
         self.require_next(index, tailed.partition, tailed.offset)?;
         let head = tailed.record.as_ref().map_or(Head::Garbage, |record| record.head());
         let read = Event::ReadBack { offset: tailed.offset, head, at: Instant::now() };
+        self.status.read.store(tailed.at.0, Ordering::Relaxed);
+        self.status.applied.send(&self.view, tailed)?;
         // The worker may have ended.
         let _ = self.workers.get(index)?.send(read);
-        self.status.read.store(tailed.at.0, Ordering::Relaxed);
-        let queued = self.status.applied.queued.fetch_add(tailed.bytes, Ordering::Relaxed);
-        if queued > QUEUE_LIMIT {
+        if !self.status.applied.has_room() {
             self.wait_for_view();
         }
-        self.view.send(tailed).ok()
+        Some(())
+    }
+
+    /// Passes over a record that its owner gave to the view.
+    fn pass(&mut self, partition: i32, offset: i64) -> Option<()> {
+        self.require_next(usize::try_from(partition).ok()?, partition, offset)
     }
 
     /// Ends the process if records before this one are missing. Instances append without transactions, so that the
@@ -299,7 +315,7 @@ impl Tailer {
 
     fn wait_for_view(&self) {
         self.status.waits_for_view.store(true, Ordering::Relaxed);
-        while self.status.applied.queued.load(Ordering::Relaxed) > QUEUE_LIMIT / 2 && !self.status.is_halted() {
+        while !self.status.applied.has_caught_up() && !self.status.is_halted() {
             self.status.beat("tailer");
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -1,5 +1,6 @@
 //! What a worker receives in a round: events, delivery reports and input messages.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
@@ -8,9 +9,10 @@ use vocabulary::messages::{Message, header};
 use vocabulary::time::Timestamp;
 
 use super::{ROUND, Worker};
+use crate::view::Tailed;
 use crate::worker::claim::ClaimInputs;
 use crate::worker::event::{DirectMessage, Event};
-use crate::worker::producer::Report;
+use crate::worker::producer::{AppendedRecord, Report};
 use crate::worker::side_effects::Executor;
 use crate::worker::threads::DRAIN;
 
@@ -45,7 +47,7 @@ where
             None if self.core.queued() == 0 => self.input(Input::Idle),
             None => {}
         }
-        while let Ok(event) = self.events.try_recv() {
+        while let Ok(event) = self.channel.events.try_recv() {
             if matches!(event, Event::Stop) {
                 return false;
             }
@@ -65,10 +67,6 @@ where
         let Some(claim) = &self.claim else { return };
         for report in claim.producer.reports() {
             let input = match report {
-                Report::Appended => {
-                    self.read_back.acknowledged();
-                    continue;
-                }
                 Report::Delivered(offset) => Input::Delivered { offset },
                 Report::Failed(failure) => Input::Failed(failure),
             };
@@ -83,7 +81,7 @@ where
         let has_room = self.has_room();
         let messages = self.messages().filter(|_| has_room).unwrap_or(&nothing);
         select_biased! {
-            recv(self.events) -> event => event.ok().or(Some(Event::Stop)),
+            recv(self.channel.events) -> event => event.ok().or(Some(Event::Stop)),
             recv(messages) -> message => {
                 match message {
                     Ok(message) => self.take_received(message),
@@ -156,26 +154,44 @@ where
                 self.lifecycle.assign();
             }
             Event::Revoked { at_once, done } => self.revoke(at_once, done),
-            Event::ReadBack { offset, head, at } => {
-                self.read_back.read();
-                if let Some(time) = self.read_back.time_of(head, at) {
-                    self.shared.status.metrics.read_back(time);
-                }
-                // Records read back before the take-over cause no action, however old they are.
-                if self.core.is_owner() {
-                    self.oldest_read_back.get_or_insert(at);
-                }
-                self.input(Input::ReadBack { offset, head });
-                if head == Head::Acceptance {
-                    self.lifecycle.claim_now();
-                }
-                if matches!(head, Head::Entry { .. }) && self.core.is_owner() {
-                    self.lifecycle.progressed();
-                }
-            }
+            Event::ReadBack { offset, head, at } => self.take_record(Input::ReadBack { offset, head }, head, at),
+            Event::Stored { offset, head, written, at } => self.take_stored(offset, head, written, at),
             Event::Direct(message) => direct.push(*message),
             Event::Stop => {}
         }
+    }
+
+    /// Takes a record of the journal, known by reading it or by its acknowledgement.
+    fn take_record(&mut self, input: Input<H::Entity>, head: Head, at: Instant) {
+        self.read_back.read();
+        if let Some(time) = self.read_back.time_of(head, at) {
+            self.shared.status.metrics.read_back(time);
+        }
+        // Records read back before the take-over cause no action, however old they are.
+        if self.core.is_owner() {
+            self.oldest_read_back.get_or_insert(at);
+        }
+        self.input(input);
+        if head == Head::Acceptance {
+            self.lifecycle.claim_now();
+        }
+        if matches!(head, Head::Entry { .. }) && self.core.is_owner() {
+            self.lifecycle.progressed();
+        }
+    }
+
+    /// Takes an append that was acknowledged, and gives it to the view: the tailer passes over it. Where other records
+    /// may lie before it, or the view is behind, it waits to be read back.
+    fn take_stored(&mut self, offset: Option<i64>, head: Head, written: Timestamp, at: Instant) {
+        let Some(stored) = self.claim.as_mut().and_then(|claim| claim.producer.acknowledged(head)) else { return };
+        self.read_back.acknowledged();
+        let applied = &self.shared.status.applied;
+        let Some(offset) = offset.filter(|offset| self.core.is_next(*offset) && applied.has_room()) else { return };
+        let AppendedRecord { record, bytes } = stored;
+        let tailed = Tailed { partition: self.partition, offset, at: written, bytes, record: Some(record) };
+        applied.give(&self.shared.view, tailed);
+        self.shared.status.read.store(written.0, Ordering::Relaxed);
+        self.take_record(Input::Stored { offset, head }, head, at);
     }
 
     fn revoke(&mut self, at_once: bool, done: Sender<()>) {
