@@ -2,6 +2,7 @@
 //! [`Program`].
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,9 +127,25 @@ impl MoreTopics {
     }
 }
 
-/// The parts that HTTP handlers use.
-#[derive(Clone)]
-pub struct Context<S> {
+/// The parts that HTTP handlers use. Cheap to clone, which each layer of a router does for each request.
+pub struct Context<S>(Arc<ContextParts<S>>);
+
+impl<S> Clone for Context<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S> Deref for Context<S> {
+    type Target = ContextParts<S>;
+
+    fn deref(&self) -> &ContextParts<S> {
+        &self.0
+    }
+}
+
+/// The content of a [`Context`].
+pub struct ContextParts<S> {
     /// For queries.
     pub view: View,
     /// For commands.
@@ -211,7 +228,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         started = starting => started?,
         () = &mut shutdown_requested => return Ok(()),
     };
-    let context = Context {
+    let context = Context(Arc::new(ContextParts {
         view: runtime.view.clone(),
         commands: runtime.commands.clone(),
         settings: Arc::new(settings.own.clone()),
@@ -219,7 +236,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         status: runtime.status.clone(),
         watch: runtime.watch.clone(),
         exposure: exposure.clone(),
-    };
+    }));
     let checks = checks::<P>(&runtime.status, &context.settings, exposure);
     let metrics = HttpMetrics::default();
     let scrape = http::metrics_route(collect::<P>(context.clone(), metrics.clone()));
