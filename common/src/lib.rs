@@ -3,6 +3,7 @@
 //! it.
 #![deny(missing_docs)]
 
+mod allocator;
 mod positions;
 pub mod service;
 
