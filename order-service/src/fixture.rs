@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::handler::OrderHandler;
-use crate::messages::{CONCLUDE, CONFIRM, PLACE, RETURN, RequestReturn};
+use crate::messages::{CONCLUDE, CONFIRM, PLACE, PROGRESS, RETURN, RequestReturn};
 use crate::order::entity::OrderEntity;
 use crate::order::parts::{Pieces, Return};
 use crate::order::{Order, key};
@@ -61,7 +61,13 @@ impl Shop {
         with_fields(value, fields)
     }
 
-    /// Confirms a paid order.
+    /// Reports the status of an order, with a payment or `{}`.
+    pub(crate) fn report(&mut self, order: OrderId, status: &str, payment: &Value) {
+        let report = json!({"orderId": order, "status": status, "steps": [], "payment": payment});
+        self.request(PROGRESS, order, &report);
+    }
+
+    /// Confirms a paid order, as sagas of versions 3 and 4 do.
     pub(crate) fn confirm(&mut self, order: OrderId) -> Value {
         self.request(CONFIRM, order, &json!({"orderId": order, "payment": {"status": "approved"}}))
     }

@@ -25,9 +25,9 @@ pub const CANCEL_REQUESTED: &str = "order.cancel-requested";
 pub const PROGRESS: &str = "order.progress";
 /// `ce_type` of the command that ends an order.
 pub const CONCLUDE: &str = "order.conclude";
-/// `ce_type` of the command that confirms a paid order and issues its invoice.
+/// `ce_type` of the command that confirms a paid order and issues its invoice, in sagas of versions 3 and 4.
 pub const CONFIRM: &str = "order.confirm";
-/// `ce_type` of the command that undoes the confirmation.
+/// `ce_type` of the command that undoes the confirmation, in sagas of versions 3 and 4.
 pub const UNCONFIRM: &str = "order.unconfirm";
 /// `ce_type` of the command that notifies the customer of a fulfilled order.
 pub const NOTIFY: &str = "order.notify";
@@ -120,6 +120,9 @@ pub struct Progress {
     pub status: Status,
     #[serde(default)]
     pub steps: Vec<Step>,
+    /// The result of the payment, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Payment>,
 }
 
 /// Value of `order.conclude`.
@@ -161,6 +164,9 @@ pub struct Unconfirm {
 #[serde(rename_all = "camelCase")]
 pub struct Notify {
     pub order_id: OrderId,
+    /// The result of the payment; without it the known one stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Payment>,
     #[serde(default)]
     pub shipment: Option<Shipment>,
 }

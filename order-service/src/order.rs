@@ -96,7 +96,7 @@ pub struct Order {
     pub payment: Option<Payment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<Invoice>,
-    /// The confirmation was undone: its invoice is void, or is never issued.
+    /// A saga of version 3 or 4 undid the confirmation: the invoice is void, or is never issued.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unconfirmed: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]

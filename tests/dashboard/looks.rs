@@ -71,7 +71,7 @@ async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromi
         ("throughput", "/throughput?window=1h".to_owned()),
         ("dead-letters", "/dead-letters/payment-results.dlq".to_owned()),
         ("definitions", "/definitions".to_owned()),
-        ("definition", "/definitions/order/3".to_owned()),
+        ("definition", "/definitions/order/5".to_owned()),
         ("not-found", "/sagas/no-id".to_owned()),
     ];
     let folder = files::target()?.join("screenshots");

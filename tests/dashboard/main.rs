@@ -32,7 +32,7 @@ const CLUSTER: Options = Options {
         (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", HASH),
     ],
     result_timeout: None,
-    definitions: &[("order-5.toml", include_str!("order-5.toml"))],
+    definitions: &[("order-6.toml", include_str!("order-6.toml"))],
     log: "info",
 };
 

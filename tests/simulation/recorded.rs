@@ -43,7 +43,7 @@ fn run(seed: u64) -> Vec<Message> {
                 json!({"by": "a", "why": "b", "action": "skip", "step": "payment-result", "answer": {"x": 1}}),
             ),
             (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "resolve", "step": "reserve", "happened": true})),
-            (ROLLOUT_SET, json!({"by": "a", "why": "b", "definition": "order", "version": 4, "percent": 10})),
+            (ROLLOUT_SET, json!({"by": "a", "why": "b", "definition": "order", "version": 5, "percent": 10})),
             (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "retry"})),
             (SAGA_ACTION, json!({"by": "a", "why": "b", "action": "cancel"})),
         ];

@@ -46,7 +46,7 @@ fn head(paper: &mut Paper, invoice: &Document) {
     paper.text(BOLD, 20.0, LEFT, &format!("Invoice {}", invoice.number));
     paper.down(2.0);
     let state = match (invoice.status, invoice.voided_at) {
-        (InvoiceStatus::Open, _) => "to be paid".to_owned(),
+        (InvoiceStatus::Open, _) => "due".to_owned(),
         (InvoiceStatus::Paid, _) => "paid".to_owned(),
         (InvoiceStatus::Void, Some(at)) => format!("void since {}", day(&at.to_string())),
         (InvoiceStatus::Void, None) => "void".to_owned(),
@@ -98,11 +98,12 @@ fn row(paper: &mut Paper, line: &Line) {
 fn totals(paper: &mut Paper, invoice: &Document) {
     paper.rule();
     let mut lines = vec![("Sum of the items", invoice.sum), ("Adjustment to the agreed amount", invoice.adjustment)];
-    lines.push(("Total", Some(invoice.total)));
+    let total = if invoice.status == InvoiceStatus::Open { "Total due" } else { "Total" };
+    lines.push((total, Some(invoice.total)));
     lines.push(("Refunded for returns", Some(invoice.refunded).filter(|amount| amount.0 != 0)));
     for (label, amount) in lines {
         let Some(Amount(minor)) = amount else { continue };
-        let font = if label == "Total" { BOLD } else { TEXT };
+        let font = if label == total { BOLD } else { TEXT };
         paper.text(font, 10.0, LEFT, label);
         paper.right(RIGHT, &format!("{} {}", invoice.currency, Amount(minor)));
         paper.down(1.0);

@@ -104,11 +104,11 @@ pub struct Invoice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InvoiceStatus {
-    /// To be paid.
+    /// Due: the order waits for its payment.
     Open,
     /// Paid.
     Paid,
-    /// Void; its number is not used again.
+    /// Void, because the order was not fulfilled; its number is not used again.
     Void,
 }
 

@@ -2,17 +2,17 @@
 
 use common::bounds::{TEXT_BYTES, shorten_any};
 use common::messages::{Reply, Unreadable};
-use common::time::Timestamp;
 
 use super::context::RuleContext;
+use super::invoice;
 use super::notify::{self, NoticeSubject};
 use crate::messages::Conclude;
-use crate::order::bounds::{cut_payment, cut_shipment, cut_steps};
+use crate::order::bounds::{cut_shipment, cut_steps};
 use crate::order::notice::NoticeKind;
 use crate::order::parts::Payment;
 use crate::order::{Order, Status};
 
-/// Ends the order, once. The same ending again gets the same reply; another ending is refused.
+/// Ends the order and settles its invoice, once. The same ending again gets the same reply; another ending is refused.
 pub(crate) fn conclude(ctx: &mut RuleContext<'_, '_>, ending: Conclude) -> Result<(), Unreadable> {
     if ending.status.is_underway() {
         return Err(Unreadable::Malformed(format!("status: an order cannot end as {}", ending.status)));
@@ -21,7 +21,7 @@ pub(crate) fn conclude(ctx: &mut RuleContext<'_, '_>, ending: Conclude) -> Resul
         let known = order.status;
         let last = last_status(&ending);
         if order.is_underway() {
-            end(order, ending, last, ctx.now);
+            end(ctx, order, ending, last);
             if let Some(kind) = notice_of(last) {
                 notify::notify(ctx, order, kind, NoticeSubject::Order);
             }
@@ -54,15 +54,20 @@ fn last_status(ending: &Conclude) -> Status {
     }
 }
 
-fn end(order: &mut Order, mut ending: Conclude, last: Status, now: Timestamp) {
+fn end(ctx: &mut RuleContext<'_, '_>, order: &mut Order, mut ending: Conclude, last: Status) {
     shorten_any(&mut ending.reason, TEXT_BYTES);
-    order.set_status(last, ending.reason, now);
-    order.concluded_at = Some(now);
+    order.set_status(last, ending.reason, ctx.now);
+    order.concluded_at = Some(ctx.now);
     order.to_be_shipped = false;
     order.steps = cut_steps(ending.steps);
-    order.payment = ending.payment.map(cut_payment).or_else(|| order.payment.take());
     // The shipment of an order that was compensated is cancelled.
     order.shipment = ending.shipment.filter(|_| last == Status::Shipped).map(cut_shipment);
+    invoice::record_payment(order, ending.payment);
+    if last.is_fulfilled() {
+        invoice::issue(ctx, order);
+    } else {
+        invoice::void(order, ctx.now);
+    }
 }
 
 /// The notice of an ending. A fulfilled order has none: its saga requests the notice in a step of its own.

@@ -1,4 +1,4 @@
-//! Invoices: numbered without gaps when an order is confirmed, void when the confirmation is undone.
+//! Invoices: numbered without gaps when an order is reserved, paid with its payment, void if it ends otherwise.
 
 use common::messages::{Reply, Unreadable};
 use common::time::Timestamp;
@@ -11,27 +11,35 @@ use crate::order::entity::{self, OrderEntity, Series};
 use crate::order::parts::{Invoice, InvoiceStatus, Payment};
 use crate::order::{Order, Status};
 
-/// Issues the invoice, once. An order with a delivery becomes confirmed; any other order is confirmed by its end.
-pub(crate) fn confirm(ctx: &mut RuleContext<'_, '_>, command: Confirm) -> Result<(), Unreadable> {
-    ctx.reply(command.order_id, |order, ctx| {
-        if order.unconfirmed {
-            return Reply::refused("taken_back", "the confirmation was undone");
-        }
-        if let Some(invoice) = &order.invoice {
-            return numbered(&invoice.number);
-        }
-        if !order.status.is_underway() {
-            return Reply::refused("already_ended", format!("the order is {}", order.status));
-        }
-        let number = next_number(ctx);
-        let reply = numbered(&number);
-        issue(order, number, command.payment, ctx.now);
-        reply
-    })
+/// Records a reported payment. Without a report the known one stays.
+pub(super) fn record_payment(order: &mut Order, payment: Option<Payment>) {
+    order.payment = payment.map(cut_payment).or_else(|| order.payment.take());
 }
 
-fn numbered(number: &str) -> Reply {
-    Reply::ok(json!({ "invoiceNumber": number }))
+/// Issues the invoice of a reserved order, once, and marks it as paid when the payment is approved. An order whose
+/// confirmation was undone gets none.
+pub(super) fn issue(ctx: &mut RuleContext<'_, '_>, order: &mut Order) {
+    let is_paid = order.payment.as_ref().is_some_and(Payment::is_approved);
+    let status = if is_paid { InvoiceStatus::Paid } else { InvoiceStatus::Open };
+    match &mut order.invoice {
+        Some(invoice) if invoice.status == InvoiceStatus::Open && is_paid => invoice.status = status,
+        Some(_) => return,
+        None if order.unconfirmed => return,
+        None => {
+            let number = next_number(ctx);
+            order.invoice = Some(Invoice { number, issued_at: ctx.now, status, voided_at: None });
+        }
+    }
+    order.updated_at = ctx.now;
+}
+
+/// Voids the invoice, if there is one. Its number is not used again.
+pub(super) fn void(order: &mut Order, now: Timestamp) {
+    if let Some(invoice) = order.invoice.as_mut().filter(|invoice| invoice.status != InvoiceStatus::Void) {
+        invoice.status = InvoiceStatus::Void;
+        invoice.voided_at = Some(now);
+        order.updated_at = now;
+    }
 }
 
 fn next_number(ctx: &mut RuleContext<'_, '_>) -> String {
@@ -47,30 +55,37 @@ fn next_number(ctx: &mut RuleContext<'_, '_>) -> String {
     format!("{series}{partition}-{number:06}")
 }
 
-fn issue(order: &mut Order, number: String, payment: Option<Payment>, now: Timestamp) {
-    let is_paid = payment.as_ref().is_some_and(Payment::is_approved);
-    let status = if is_paid { InvoiceStatus::Paid } else { InvoiceStatus::Open };
-    order.payment = payment.map(cut_payment).or_else(|| order.payment.take());
-    order.invoice = Some(Invoice { number, issued_at: now, status, voided_at: None });
-    order.updated_at = now;
-    if order.placed.delivery.is_some() {
-        order.set_status(Status::Confirmed, None, now);
-        order.to_be_shipped = true;
-    }
+/// Issues the invoice of a paid order, for sagas of versions 3 and 4. An order with a delivery becomes confirmed; any
+/// other order is confirmed by its end.
+pub(crate) fn confirm(ctx: &mut RuleContext<'_, '_>, command: Confirm) -> Result<(), Unreadable> {
+    ctx.reply(command.order_id, |order, ctx| {
+        if order.unconfirmed {
+            return Reply::refused("taken_back", "the confirmation was undone");
+        }
+        if order.is_underway() {
+            record_payment(order, command.payment);
+            issue(ctx, order);
+            if order.placed.delivery.is_some() && order.status != Status::Confirmed {
+                order.set_status(Status::Confirmed, None, ctx.now);
+                order.to_be_shipped = true;
+            }
+        }
+        match order.invoice.as_ref().filter(|invoice| invoice.status != InvoiceStatus::Void) {
+            Some(invoice) => Reply::ok(json!({ "invoiceNumber": invoice.number })),
+            None => Reply::refused("already_ended", format!("the order is {}", order.status)),
+        }
+    })
 }
 
-/// Voids the invoice; an order without an invoice never gets one. A compensation, so it is never refused for a known
-/// order.
+/// Undoes the confirmation, for sagas of versions 3 and 4: the invoice is void, and an order without one never gets
+/// one. A compensation, so it is never refused for a known order.
 pub(crate) fn unconfirm(ctx: &mut RuleContext<'_, '_>, command: Unconfirm) -> Result<(), Unreadable> {
     ctx.reply(command.order_id, |order, ctx| {
         if !order.unconfirmed {
             order.unconfirmed = true;
             order.updated_at = ctx.now;
         }
-        if let Some(invoice) = order.invoice.as_mut().filter(|invoice| invoice.status != InvoiceStatus::Void) {
-            invoice.status = InvoiceStatus::Void;
-            invoice.voided_at = Some(ctx.now);
-        }
+        void(order, ctx.now);
         Reply::done()
     })
 }

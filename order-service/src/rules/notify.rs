@@ -6,6 +6,7 @@ use common::topics;
 use uuid::Uuid;
 
 use super::context::RuleContext;
+use super::invoice;
 use super::notice_text::{self, NoticeText};
 use crate::messages::{NOTICE, Notify};
 use crate::order::Order;
@@ -34,13 +35,16 @@ impl NoticeSubject {
     }
 }
 
-/// Notifies the customer of the shipment if there is one, else of the confirmation.
+/// Notifies the customer of the shipment if there is one, else of the confirmation. The notice names the invoice, which
+/// is issued here if no progress was reported.
 pub(crate) fn notify_fulfilled(ctx: &mut RuleContext<'_, '_>, command: Notify) -> Result<(), Unreadable> {
     ctx.reply(command.order_id, |order, ctx| {
         let kind = if command.shipment.is_some() { NoticeKind::Shipped } else { NoticeKind::Confirmed };
-        // `order.conclude` sets the shipment again; the notice and the API need it before.
-        if command.shipment.is_some() && order.is_underway() {
-            order.shipment = command.shipment.map(cut_shipment);
+        if order.is_underway() {
+            invoice::record_payment(order, command.payment);
+            invoice::issue(ctx, order);
+            // `order.conclude` sets the shipment again; the notice and the API need it before.
+            order.shipment = command.shipment.map(cut_shipment).or_else(|| order.shipment.take());
         }
         notify(ctx, order, kind, NoticeSubject::Order);
         Reply::done()

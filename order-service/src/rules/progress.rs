@@ -3,20 +3,26 @@
 use common::messages::Unreadable;
 
 use super::context::RuleContext;
+use super::invoice;
 use crate::messages::Progress;
+use crate::order::Status;
 use crate::order::bounds::cut_steps;
 
-/// Records the order's status and its saga's steps. A report that comes after the order's end, or after a report of a
-/// later status, is ignored.
+/// Records the order's status, its payment and its saga's steps, and issues its invoice: an order of which any status
+/// is reported is reserved. A report that comes after the order's end, or after a report of a later status, is ignored.
 pub(crate) fn progress(ctx: &mut RuleContext<'_, '_>, report: Progress) -> Result<(), Unreadable> {
-    let Progress { order_id, status, steps } = report;
-    if !status.is_underway() {
+    let Progress { order_id, status, steps, payment } = report;
+    let is_confirmed = status == Status::Confirmed;
+    if !status.is_underway() && !is_confirmed {
         return Err(Unreadable::Malformed(format!("status: {status} ends an order, use order.conclude")));
     }
     ctx.update(order_id, |order, ctx| {
         if order.is_underway() && order.status < status {
             order.set_status(status, None, ctx.now);
+            order.to_be_shipped = is_confirmed;
             order.steps = cut_steps(steps);
+            invoice::record_payment(order, payment);
+            invoice::issue(ctx, order);
         }
     })
 }

@@ -23,3 +23,18 @@ fn it_has_as_many_pages_as_its_lines_need() {
     };
     assert_eq!((pages(&mut shop, 1), pages(&mut shop, 100)), (1, 3));
 }
+
+#[test]
+fn it_names_its_status_and_the_amount_that_is_due() {
+    let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    let (mut shop, order) = Shop::with_order();
+    shop.report(order, "awaiting_payment", &json!({}));
+    let due = render(&Document::of(&shop.order(order)).unwrap());
+    assert!(has(&due, "(due)") && has(&due, "(Total due)"));
+    shop.report(order, "paid", &json!({"status": "approved"}));
+    let paid = render(&Document::of(&shop.order(order)).unwrap());
+    assert!(has(&paid, "(paid)") && has(&paid, "(Total)"));
+    shop.conclude(order, &json!({"status": "cancelled"}));
+    let void = render(&Document::of(&shop.order(order)).unwrap());
+    assert!(has(&void, "(void since 1970-01-01)") && has(&void, "(Total)"));
+}

@@ -31,9 +31,21 @@ fn an_order_follows_the_reports_of_its_saga_and_never_goes_back() {
 }
 
 #[test]
+fn an_order_that_is_confirmed_and_to_be_shipped_is_underway_until_its_end() {
+    let mut shop = Shop::default();
+    let id = shop.place(&json!({"delivery": {"method": "pickup"}}));
+    shop.handle(&report(id, "confirmed"));
+    assert!(shop.order(id).status == Status::Confirmed && shop.order(id).is_underway());
+    shop.handle(&report(id, "paid"));
+    assert!(shop.order(id).status == Status::Confirmed, "a late report changes nothing");
+    shop.conclude(id, &json!({"status": "confirmed", "shipment": {"trackingNumber": "P1"}}));
+    assert!(shop.order(id).status == Status::Shipped && !shop.order(id).is_underway());
+}
+
+#[test]
 fn a_report_of_a_final_status_is_a_dead_letter() {
     let (mut shop, id) = Shop::with_order();
-    let sent = shop.handle(&report(id, "confirmed"));
+    let sent = shop.handle(&report(id, "cancelled"));
     assert_eq!(sent[0].topic, "order-commands.dlq");
     assert!(sent[0].headers.get("__streams.errors.message").unwrap().contains("order.conclude"));
     assert_eq!(sent[0].headers.get(header::TYPE), Some(PROGRESS));
