@@ -10,7 +10,7 @@ use tests::broker::Broker;
 use tests::cluster::Cluster;
 use tests::orders::{PlacedOrder, RESULTS};
 use tests::process::Name;
-use tests::wait::{SOON, until_is};
+use tests::wait::{SOON, until, until_is};
 
 crate::scenarios!(
     approved_by_hand,
@@ -30,6 +30,7 @@ crate::scenarios!(
     views_are_lost,
     a_customer_cancels_an_order,
     a_customer_cancels_too_late,
+    the_invoice_is_due_before_the_payment_and_then_paid_or_void,
 );
 
 /// An order that waits for its payment's result.
@@ -283,5 +284,24 @@ async fn a_customer_cancels_too_late(cluster: Arc<Cluster>, _: Arc<Broker>) -> R
         status == StatusCode::UNPROCESSABLE_ENTITY && body["errors"][0]["pointer"] == "#/reason",
         "{status}: {body}"
     );
+    Ok(())
+}
+
+async fn the_invoice_is_due_before_the_payment_and_then_paid_or_void(
+    cluster: Arc<Cluster>,
+    _: Arc<Broker>,
+) -> Result<()> {
+    for (result, end, last) in [("approved", "confirmed", "paid"), ("declined", "payment_not_completed", "void")] {
+        let (order, _) = waiting(&cluster).await?;
+        let path = format!("/orders/{}/invoice", order.id);
+        let invoice = || async { cluster.get(cluster.service(Name::Orders)?, &path).await };
+        let due = until("the invoice", SOON, invoice).await?;
+        ensure!(due["status"] == "open" && due["total"] == 10.5 && due["lines"][0]["quantity"] == 2, "{due:#}");
+        order.result(result).await?;
+        order.ends(end).await?;
+        let ended = invoice().await?.context("the invoice is gone")?;
+        ensure!(ended["status"] == last && ended["number"] == due["number"], "{ended:#}");
+        ensure!(ended["issuedAt"] == due["issuedAt"], "{ended:#}");
+    }
     Ok(())
 }

@@ -10,7 +10,7 @@ use common::topics;
 use inventory_service::entity::{Inventory, Stock, reservation_key, stock_key};
 use orchestrator::entity::{Entity as SagaEntity, saga_key};
 use order_service::order::entity::OrderEntity as Ordering;
-use order_service::order::{self, Status};
+use order_service::order::{self, Order, Status};
 use payment_service::entity::{self as payment, Payment};
 
 use crate::invariants::{InvariantChecker, accepted, approvals, misplaced};
@@ -99,8 +99,13 @@ fn not_moved(kafka: &Kafka) -> impl Iterator<Item = String> {
 
 /// The order's status.
 pub fn status(run: &Run, id: OrderId) -> Option<Status> {
+    order(run, id).map(|order| order.status)
+}
+
+/// The order.
+pub fn order(run: &Run, id: OrderId) -> Option<Order> {
     let kept = entity::<Ordering>(&run.sim.invariants, "order-journal", &order::key(id));
-    kept.as_ref().and_then(Ordering::order).map(|order| order.status)
+    kept.as_ref().and_then(Ordering::order).cloned()
 }
 
 fn entity<E: Entity>(invariants: &InvariantChecker, journal: &str, key: &str) -> Option<E> {
@@ -128,6 +133,9 @@ fn check_order(ordered: &Ordered, run: &Run, log: &ProviderLog) -> Vec<String> {
     let mut check = |good: bool, what: String| violations.extend((!good).then_some(what));
     let fits = payments.contains(&payment) && reservations.contains(&&*reservation);
     check(fits, format!("it is {status}, its payment {payment}, its reservation {reservation}"));
+    let invoice = order(run, id).and_then(|order| order.invoice);
+    let reserved = ["confirmed", "released"].contains(&&*reservation);
+    check(reserved || invoice.is_none(), format!("it has {invoice:?}, its reservation is {reservation}"));
     let saga_status = match entity::<SagaEntity>(invariants, "saga-journal", &saga_key(id.0)) {
         Some(SagaEntity::Saga(saga)) => saga.ending.map(|ending| ending.status),
         Some(SagaEntity::Early { .. } | SagaEntity::Definition(_) | SagaEntity::Rollout(_) | SagaEntity::Letter(_))

@@ -9,6 +9,12 @@ use inventory_service::carrier::call::CarrierCall;
 use inventory_service::entity::{Inventory, reservation_key};
 use inventory_service::handler::Warehouse;
 use inventory_service::messages::{OrderCommand, RELEASE, RESERVE};
+use order_service::handler::OrderHandler;
+use order_service::messages::{CONCLUDE, Conclude};
+use order_service::order;
+use order_service::order::entity::OrderEntity;
+use order_service::order::mailing::Mail;
+use order_service::order::parts::InvoiceStatus;
 use payment_service::entity::status::Status;
 use payment_service::entity::{Payment, key};
 use payment_service::handler::Payments;
@@ -40,6 +46,50 @@ pub enum InjectedBug {
     ChargesAgain,
     /// An approval of a closed payment is ignored and not refunded.
     IgnoresLateApproval,
+    /// An invoice gets a number that was taken before.
+    NumbersAgain,
+    /// The invoice of an order that was not fulfilled stays valid.
+    KeepsInvoice,
+}
+
+/// The orders' handler with an injected bug.
+pub struct BuggyOrders(pub OrderHandler, pub InjectedBug);
+
+impl Handler for BuggyOrders {
+    type Entity = OrderEntity;
+    type SideEffect = Mail;
+
+    fn decide(
+        &self,
+        tx: &mut Transaction<'_, OrderEntity>,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
+        if self.1 == InjectedBug::NumbersAgain {
+            let series = format!("series/A/{}", tx.partition());
+            tx.remove(&series);
+        }
+        self.0.decide(tx, trigger, now)?;
+        if self.1 == InjectedBug::KeepsInvoice
+            && let Trigger::Message(message) = trigger
+            && message.kind() == Some(CONCLUDE)
+            && let Ok(ending) = message.json::<Conclude>()
+        {
+            let key = order::key(ending.order_id);
+            let known = tx.get(&key).and_then(OrderEntity::order).cloned();
+            if let Some(mut order) = known
+                && let Some(invoice) = &mut order.invoice
+            {
+                invoice.status = InvoiceStatus::Paid;
+                tx.put(key, order.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn intents(&self, key: &Key, entity: &OrderEntity) -> Vec<Intent<Mail>> {
+        self.0.intents(key, entity)
+    }
 }
 
 /// The inventory's handler with an injected bug.

@@ -17,6 +17,7 @@ use payment_service::messages::{Outcome, PROVIDER_ANSWERED, PaymentResult, Provi
 use payment_service::provider::call::ProviderKind;
 
 use crate::injected_bug::InjectedBug;
+use crate::invoices;
 use crate::kafka::{JournalRecord, Kafka, PARTITIONS, TopicPartition};
 use crate::view::View;
 
@@ -128,20 +129,28 @@ impl InvariantChecker {
             };
             self.violations.extend(violation.map(|why| format!("{key}: {why}")));
         }
+        if &*claim.0.0 == "order-journal" {
+            let series = self.journals.get(&claim.0).and_then(invoices::series_violation);
+            self.violations.extend(series);
+        }
     }
 }
 
-/// An order ends once (a return follows the end), and is confirmed only if it was paid.
+/// An order ends once (a return follows the end), and is confirmed only if it was paid. Its invoice follows it.
 fn order_violation(key: &str, state: &Json, before: &View, kafka: &Kafka) -> Option<String> {
     let entity: Ordering = state.read().unwrap();
     let order = entity.order()?;
     let was = before.entity::<Ordering>(key).unwrap();
-    let was = was.as_ref().and_then(Ordering::order).filter(|was| !was.is_underway()).map(|was| was.status);
-    if let Some(was) = was.filter(|was| *was != order.status && order.status != order::Status::Returned) {
+    let was = was.as_ref().and_then(Ordering::order);
+    let ended = was.filter(|was| !was.is_underway()).map(|was| was.status);
+    if let Some(was) = ended.filter(|was| *was != order.status && order.status != order::Status::Returned) {
         return Some(format!("it was {was} and becomes {}", order.status));
     }
     let unpaid = order.status.is_fulfilled() && approvals(kafka, order.placed.order_id) == 0;
-    unpaid.then(|| "it is confirmed without an approval on payment-results".to_owned())
+    if unpaid {
+        return Some("it is confirmed without an approval on payment-results".to_owned());
+    }
+    invoices::violation(was, order, kafka)
 }
 
 /// Reserved stock never exceeds the stock on hand.
@@ -173,15 +182,19 @@ fn saga_violation(key: &str, state: &Json, before: &View, waiting: &[&Message]) 
         .map(|offset| format!("its payment timed out although the result was on the topic at {offset}"))
 }
 
+/// The partition of an order.
+pub fn home(order: OrderId) -> i32 {
+    topics::partition_of(order.to_string().as_bytes(), PARTITIONS)
+}
+
 /// The number of different approvals on the order's partition. One without a payment id is of the order's own payment.
 pub fn approvals(kafka: &Kafka, order: OrderId) -> usize {
-    let home = topics::partition_of(order.to_string().as_bytes(), PARTITIONS);
     let approval = |message: &Message| {
         let result = PaymentResult::read(message).ok()?;
         let approves = result.order_id == order && result.status == Paid::Approved;
         approves.then(|| result.payment_id.unwrap_or_else(|| Payment::new(order, ProviderKind::Simulated, None).id()))
     };
-    kafka.messages(topics::PAYMENT_RESULTS, home).iter().filter_map(approval).collect::<BTreeSet<_>>().len()
+    kafka.messages(topics::PAYMENT_RESULTS, home(order)).iter().filter_map(approval).collect::<BTreeSet<_>>().len()
 }
 
 /// Results on another partition than their order's that were not moved there.
@@ -189,7 +202,6 @@ pub fn misplaced(kafka: &Kafka) -> Vec<String> {
     let all = || (0..PARTITIONS).flat_map(|partition| kafka.messages(topics::PAYMENT_RESULTS, partition));
     let from: BTreeSet<&str> = all().filter_map(|message| message.header(header::PUT_BACK_FROM)).collect();
     let strays = |message: &&Message| {
-        let home = |order: OrderId| topics::partition_of(order.to_string().as_bytes(), PARTITIONS);
         // One with a key or a header that is too long is a dead letter, whatever it contains.
         message.check().is_ok()
             && PaymentResult::read(message).is_ok_and(|result| home(result.order_id) != message.partition)
@@ -200,13 +212,12 @@ pub fn misplaced(kafka: &Kafka) -> Vec<String> {
 
 /// Returns true if the provider accepted the order's payment. `direct` are the messages that came without a topic.
 pub fn accepted(kafka: &Kafka, direct: &[Message], order: OrderId) -> bool {
-    let home = topics::partition_of(order.to_string().as_bytes(), PARTITIONS);
     let accepts = |message: &Message| {
         message
             .json::<ProviderAnswered>()
             .is_ok_and(|answer| answer.order_id == order && answer.outcome == Outcome::Accepted)
     };
-    kafka.messages(topics::PAYMENT_COMMANDS, home).iter().chain(direct).any(accepts)
+    kafka.messages(topics::PAYMENT_COMMANDS, home(order)).iter().chain(direct).any(accepts)
 }
 
 fn content(message: &Outgoing) -> Content {

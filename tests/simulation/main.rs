@@ -16,6 +16,7 @@ mod hostile;
 mod hostile_messages;
 mod injected_bug;
 mod invariants;
+mod invoices;
 mod kafka;
 mod odd_results;
 mod provider;
@@ -39,7 +40,7 @@ use orchestrator::definitions::Definitions;
 use order_service::order::Status;
 
 use crate::injected_bug::InjectedBug;
-use crate::run::{Outcome, run};
+use crate::run::{Outcome, WITH_VOID_INVOICE, costs, run};
 use crate::sim_state::Tally;
 
 /// The number of seeds of an ordinary run.
@@ -47,6 +48,13 @@ const SEEDS: u64 = 1_000;
 
 fn definitions() -> Definitions {
     Definitions::load(Path::new("")).unwrap()
+}
+
+/// The order saga of version 4, as a release that has newer ones continues it.
+fn version_4() -> Definitions {
+    let mut all = Definitions::default();
+    all.add("order-4.toml", include_str!("../../orchestrator/core/tests/kept/order-4.toml")).unwrap();
+    all
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -96,7 +104,7 @@ impl Totals {
 }
 
 /// Tries seeds 0, 1, 2… on all cores.
-fn try_all(seeds: u64) -> Totals {
+fn try_all(seeds: u64, definitions: fn() -> Definitions) -> Totals {
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let worker = || {
@@ -125,7 +133,7 @@ fn whatever_fails_every_order_ends_consistently() {
         return;
     }
     let begun = Instant::now();
-    let Totals { seeds, tally, endings, mut failed } = try_all(number("SEEDS").unwrap_or(SEEDS));
+    let Totals { seeds, tally, endings, mut failed } = try_all(number("SEEDS").unwrap_or(SEEDS), definitions);
     let Tally { steps, crashes, stalls, claims, void, repeated } = tally;
     print(&format!(
         "{seeds} seeds in {:.1} s: {steps} steps, orders {endings:?}, {crashes} crashes, {stalls} stalls, {claims} \
@@ -147,9 +155,27 @@ fn whatever_fails_every_order_ends_consistently() {
         Status::Cancelled,
         Status::Refunded,
     ];
-    let all_endings = ends.iter().all(|end| endings.contains_key(end.as_str()));
+    let mut all = ends.iter().map(|end| end.as_str()).chain([WITH_VOID_INVOICE]);
+    let all_endings = all.all(|end| endings.contains_key(end));
     let all_faults = [crashes, stalls, void, repeated].iter().all(|times| *times > seeds);
     assert!(seeds < SEEDS || (all_endings && all_faults), "some endings or faults never occurred");
+}
+
+#[test]
+fn sagas_of_version_4_end_as_before() {
+    let Totals { seeds, endings, failed, .. } = try_all(SEEDS / 5, version_4);
+    print(&format!("{seeds} seeds of version 4: orders {endings:?}"));
+    assert!(failed.is_empty(), "{failed:?}");
+    assert!(endings.contains_key(WITH_VOID_INVOICE) && endings.contains_key(Status::Shipped.as_str()), "{endings:?}");
+}
+
+/// The numbers of docs/benchmark.md.
+#[test]
+fn an_order_without_delivery_is_so_many_messages_and_decisions() {
+    for (definitions, cost) in [(definitions(), (12, 13)), (version_4(), (14, 15))] {
+        let all: Vec<_> = (0..200).filter_map(|seed| costs(seed, &definitions)).flatten().collect();
+        assert!(all.len() > 20 && all.iter().all(|found| *found == cost), "{cost:?} expected, found {all:?}");
+    }
 }
 
 #[test]
@@ -192,4 +218,6 @@ detects! {
     an_inventory_that_reserves_twice_is_detected: ReservesAgain with ""
     a_release_that_is_not_executed_is_detected: SkipsRelease with "reservation"
     a_late_approval_that_is_ignored_is_detected: IgnoresLateApproval with ""
+    an_invoice_with_the_number_of_another_is_detected: NumbersAgain with "the series ends at"
+    an_invoice_that_stays_valid_is_detected: KeepsInvoice with "an invoice"
 }

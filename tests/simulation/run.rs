@@ -6,9 +6,10 @@ use std::hash::Hash as _;
 use std::time::Duration;
 
 use common::journal::{Handler, Limits};
-use common::messages::{Message, MessageMac};
+use common::messages::{Message, MessageMac, header};
 use common::service::{NoExecutor, Program};
 use common::time::Timestamp;
+use common::topics;
 use fastrand::Rng;
 use inventory_service::carrier::executor::Dispatcher;
 use inventory_service::carrier::simulated::Simulated as Carrier;
@@ -19,23 +20,28 @@ use orchestrator::handler::SagaHandler;
 use orchestrator::program::Orchestrator;
 use order_service::handler::OrderHandler;
 use order_service::mail::{MailLimit, Mailer};
+use order_service::order::Status;
+use order_service::order::parts::InvoiceStatus;
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
 use payment_service::provider::call::ProviderKind;
 use payment_service::provider::executor::ProviderExecutor;
 
 use crate::end_state;
-use crate::injected_bug::{BuggyInventory, BuggyPayments, InjectedBug};
+use crate::injected_bug::{BuggyInventory, BuggyOrders, BuggyPayments, InjectedBug};
 use crate::kafka::{JOURNALS, PARTITIONS, Producer, TOPICS, partitions};
 use crate::provider::FaultyProvider;
 use crate::service::{Service, TwoInstances};
 use crate::sim_state::{SimState, Tally};
 use crate::step::{Choice, Faults, Step};
 use crate::worker::Rules;
-use crate::workload::{WAREHOUSE, Workload, stock};
+use crate::workload::{Ordered, WAREHOUSE, Workload, stock};
 
 /// The most steps of the phase without faults.
 const MAX_STEPS: u32 = 60_000;
+
+/// How orders with a void invoice are counted among the endings.
+pub const WITH_VOID_INVOICE: &str = "with a void invoice";
 
 /// A run.
 pub struct Run {
@@ -74,9 +80,12 @@ pub fn run(seed: u64, definitions: &Definitions, bug: InjectedBug, traced: bool)
         violations = end_state::check(&run);
     }
     let mut endings = BTreeMap::new();
-    for order in &run.workload.orders {
-        let ending = end_state::status(&run, order.placed.order_id).map_or("unknown", |status| status.as_str());
-        *endings.entry(ending).or_default() += 1;
+    for ordered in &run.workload.orders {
+        let order = end_state::order(&run, ordered.placed.order_id);
+        *endings.entry(order.as_ref().map_or("unknown", |order| order.status.as_str())).or_default() += 1;
+        let invoice = order.and_then(|order| order.invoice).map(|invoice| invoice.status);
+        let invoices = if invoice == Some(InvoiceStatus::Void) { WITH_VOID_INVOICE } else { "with another or none" };
+        *endings.entry(invoices).or_default() += 1;
     }
     let Run { mut sim, .. } = run;
     let void = sim.invariants.void;
@@ -94,6 +103,35 @@ pub fn messages_of(seed: u64, definitions: &Definitions) -> Vec<Message> {
     let topics: BTreeSet<_> = kafka.topics().collect();
     let partitions = topics.into_iter().flat_map(|topic| partitions().map(move |partition| (topic, partition)));
     partitions.flat_map(|(topic, partition)| kafka.messages(topic, partition).to_vec()).collect()
+}
+
+/// How many messages are about each confirmed order without delivery, and how many decisions they cause. `None` unless
+/// nothing is late in the run.
+pub fn costs(seed: u64, definitions: &Definitions) -> Option<Vec<(usize, usize)>> {
+    let mut run = Run::new(seed, definitions, InjectedBug::None, false);
+    run.punctual.then(|| run.run_to_completion()).transpose().unwrap()?;
+    let Run { sim, workload, .. } = &run;
+    let topics: BTreeSet<_> = sim.kafka.topics().collect();
+    let all = topics.into_iter().flat_map(|topic| partitions().flat_map(move |at| sim.kafka.messages(topic, at)));
+    let all: Vec<&Message> = all.chain(&sim.direct).collect();
+    let is_plain = |ordered: &&Ordered| {
+        // The simulated provider answers at once for these cents.
+        let is_paid_at_once = ordered.placed.amount_minor % 100 == 50;
+        let status = end_state::status(&run, ordered.placed.order_id);
+        is_paid_at_once && ordered.placed.delivery.is_none() && status == Some(Status::Confirmed)
+    };
+    let cost = |ordered: &Ordered| {
+        let id = ordered.placed.order_id.to_string();
+        let is_about = |message: &&&Message| {
+            let names = [header::SUBJECT, header::SAGA_ID].map(|name| message.header(name));
+            names.contains(&Some(&*id)) || message.key.as_ref().is_some_and(|key| key.0 == id.as_bytes())
+        };
+        let about = all.iter().filter(is_about);
+        // Each result is decided by two services.
+        let decisions = about.clone().map(|message| if &*message.topic == topics::PAYMENT_RESULTS { 2 } else { 1 });
+        (about.count(), decisions.sum())
+    };
+    Some(workload.orders.iter().filter(is_plain).map(cost).collect())
 }
 
 impl Run {
@@ -114,12 +152,14 @@ impl Run {
         };
         run.sim.trace.record(|| format!("{faults:?}"));
         let limits = limits(&mut rng);
-        run.add::<order_service::program::Program, _, _>(
-            OrderHandler::default(),
-            Mailer { server: None, limit: MailLimit::new(0) },
-            BTreeSet::new(),
-            limits,
-        );
+        let mailer = || Mailer { server: None, limit: MailLimit::new(0) };
+        let orders = OrderHandler::default();
+        if matches!(bug, InjectedBug::NumbersAgain | InjectedBug::KeepsInvoice) {
+            let buggy = BuggyOrders(orders, bug);
+            run.add::<order_service::program::Program, _, _>(buggy, mailer(), BTreeSet::new(), limits);
+        } else {
+            run.add::<order_service::program::Program, _, _>(orders, mailer(), BTreeSet::new(), limits);
+        }
         let warehouse = run.warehouse(punctual);
         let carrier = || Dispatcher { carrier: Carrier::new(0.0) };
         if matches!(bug, InjectedBug::ReservesAgain | InjectedBug::SkipsRelease) {

@@ -90,7 +90,18 @@ async fn orders(cluster: &Cluster, totals: &mut Totals, wrong: &mut Vec<String>)
         if !payments.contains(&payment.as_str()) || !reservations.contains(&reservation.as_str()) {
             wrong.push(format!("order {id} is {status}, its payment {payment}, its reservation {reservation}"));
         }
-        if ["confirmed", "shipped", "returned"].contains(&status) {
+        let is_fulfilled = ["confirmed", "shipped", "returned"].contains(&status);
+        let invoice = order["invoice"]["status"].as_str();
+        let fits = match invoice {
+            None => !is_fulfilled,
+            Some("paid") => is_fulfilled,
+            Some("void") => !is_fulfilled && status != "rejected",
+            Some(_) => false,
+        };
+        if !fits {
+            wrong.push(format!("order {id} is {status}, its invoice {invoice:?}"));
+        }
+        if is_fulfilled {
             add_items(&mut left, order, -1);
             for returned in order["returns"].as_array().into_iter().flatten().filter(|r| r["status"] == "returned") {
                 add_items(&mut left, returned, 1);

@@ -141,3 +141,36 @@ fn a_saga_cancelled_before_it_starts_starts_and_compensates() {
     assert_eq!(kinds, ["inventory.reserve", "inventory.release"]);
     assert_cancelled(&fixture);
 }
+
+/// The types of the messages that are sent when the payment of a new order is approved.
+fn pay(fixture: &mut Fixture) -> Vec<String> {
+    fixture.reply("reserve");
+    fixture.reply("request-payment");
+    let result = json!({"orderId": id(), "status": "approved"});
+    kinds(&fixture.receive(topics::PAYMENT_RESULTS, &[], &result).unwrap())
+}
+
+fn kinds(sent: &[Outgoing]) -> Vec<String> {
+    sent.iter().filter_map(|message| message.headers.get(header::TYPE)).map(str::to_owned).collect()
+}
+
+#[test]
+fn between_its_payment_and_its_end_an_order_without_delivery_only_takes_the_stock_out() {
+    let mut fixture = Fixture::new(&[include_str!("../../sagas/order.toml")]);
+    start_order(&mut fixture);
+    assert_eq!(pay(&mut fixture), ["inventory.confirm"]);
+    let sent = fixture.reply("finalize");
+    assert_eq!(kinds(&sent), ["order.conclude"]);
+    let ending: Value = serde_json::from_slice(sent[0].value.bytes().unwrap()).unwrap();
+    assert_eq!((&ending["status"], &ending["payment"]["status"]), (&json!("confirmed"), &json!("approved")));
+}
+
+#[test]
+fn an_order_saga_of_version_4_ends_by_its_own_steps_after_an_upgrade() {
+    let mut fixture = Fixture::new(&[include_str!("../../core/tests/kept/order-4.toml")]);
+    start_order(&mut fixture);
+    assert_eq!(fixture.restart(&[include_str!("../../sagas/order.toml")]), None);
+    assert_eq!(pay(&mut fixture), ["inventory.confirm", "order.confirm"]);
+    assert_eq!(fixture.reply("finalize"), []);
+    assert_eq!(kinds(&fixture.reply("confirm")), ["order.conclude"]);
+}

@@ -21,7 +21,7 @@ fn number(shop: &Shop, order: OrderId) -> Option<String> {
 fn taken(shop: &Shop) -> u64 {
     match shop.entities.get(&series_key("A", 0)) {
         Some(OrderEntity::Series(Series { last })) => *last,
-        _ => 0,
+        Some(OrderEntity::Order(_) | OrderEntity::Mailing(_)) | None => 0,
     }
 }
 
