@@ -78,9 +78,9 @@ impl Handler for BuggyOrders {
             let key = order::key(ending.order_id);
             let known = tx.get(&key).and_then(OrderEntity::order).cloned();
             if let Some(mut order) = known
-                && let Some(invoice) = &mut order.invoice
+                && let Some(invoice) = order.invoice.as_mut().filter(|invoice| invoice.status == InvoiceStatus::Void)
             {
-                invoice.status = InvoiceStatus::Paid;
+                invoice.status = InvoiceStatus::Open;
                 tx.put(key, order.into());
             }
         }

@@ -79,13 +79,14 @@ fn is_confirmed_by_command(kafka: &Kafka, order: &Order) -> bool {
 /// What the series of a journal partition breaks: the numbers of all its invoices are 1, 2, 3… without a gap.
 pub fn series_violation(journal: &View) -> Option<String> {
     let mut last = 0;
-    let mut all = BTreeSet::new();
+    let mut all = BTreeSet::<u64>::new();
     let mut count = 0;
     for state in journal.states.values() {
         match state.read::<Ordering>().unwrap() {
             Ordering::Series(series) => last = series.last,
             Ordering::Order(order) => {
-                let number = order.invoice.as_ref().and_then(|invoice| invoice.number.rsplit_once('-')?.1.parse().ok());
+                let number =
+                    order.invoice.as_ref().and_then(|invoice| invoice.number.rsplit_once('-')?.1.parse::<u64>().ok());
                 all.extend(number);
                 count += usize::from(order.invoice.is_some());
             }
