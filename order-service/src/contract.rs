@@ -56,7 +56,8 @@ pub const MESSAGES: &[Entry] = &[
         NOTIFY,
         Sort::Command,
         "Notifies the customer of a fulfilled order, and issues its invoice if it has none.",
-        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","payment":{"status":"approved"},"shipment":{"method":"standard","carrier":"simulated",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","payment":{"status":"approved"},
+ "shipment":{"method":"standard","carrier":"simulated",
  "trackingNumber":"RR000000015BR","estimatedDate":"2026-11-27"}}"#,
     ),
     Entry::of::<Conclude>(
