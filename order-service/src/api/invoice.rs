@@ -15,6 +15,8 @@ use crate::settings::Settings;
 const PDF: &str = "application/pdf";
 
 /// The invoice of an order, as PDF with `Accept: application/pdf`.
+///
+/// It is open until the order is paid, and void if the order is not fulfilled.
 #[utoipa::path(get, path = "/orders/{id}/invoice",
     params(("id" = uuid::Uuid, Path, description = "The order's id.")),
     responses((status = 200, description = "The invoice.",
