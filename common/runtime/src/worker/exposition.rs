@@ -53,7 +53,7 @@ impl Status {
         journal.register("decisions", "Decided messages and timers", decisions);
         let help = "Messages and timers that were decided together, in one record";
         journal.register("batch_decisions", help, metrics.batches.clone());
-        let help = "Time from the append of a record until it was read back";
+        let help = "Time from the append of a record until it is known to be valid";
         journal.register_with_unit("read_back_duration", help, Unit::Seconds, metrics.read_back.clone());
         let set_aside = ConstCounter::new(self.messages_set_aside());
         let help = "Messages that could not be processed and were set aside as dead letters";
