@@ -55,7 +55,8 @@ fn main() {
             stats::counts_by_minute(&connection, window.from(now)).unwrap()
         });
     }
-    measure("current waits", || stats::current(&connection, "order", 1, now).unwrap());
+    let history = stats::recent(&connection, "order", 1, Window::Week.from(now)).unwrap();
+    measure("current waits", || stats::current(&connection, "order", 1, now, &history).unwrap());
     measure("incidents", || stats::incidents(&connection).unwrap());
     measure("totals", || stats::totals(&connection).unwrap());
 }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 
 use saga::Definition;
 
-use crate::stats::{Offender, StepStats};
+use crate::stats::{StepStats, Why, Window};
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -93,6 +93,16 @@ impl Lang {
         }
     }
 
+    /// The length of a window.
+    pub const fn window(self, window: Window) -> &'static str {
+        match window {
+            Window::Minutes => "5 min",
+            Window::Hour => self.text("hour", "60 min"),
+            Window::Day => self.text("24 h", "24 h"),
+            Window::Week => self.text("7 d", "7 d"),
+        }
+    }
+
     /// The name of the status of a saga, a step or an ending; unknown ones are returned as they are.
     pub fn status(self, status: &str) -> String {
         let known = match status {
@@ -148,43 +158,66 @@ fn two_units(first: u64, unit: &str, second: u64, smaller: &str) -> String {
     if second == 0 { format!("{first} {unit}") } else { format!("{first} {unit} {second} {smaller}") }
 }
 
-/// A sentence on the step that needs attention: `Payment result: 41 waiting, oldest 12 min; 8 % time out`.
-pub fn summary(lang: Lang, label: &str, step: &StepStats, offender: &Offender) -> String {
+/// A sentence on a step that needs attention: `Wait for the payment: 8 waiting, oldest 10 min; 8 overdue, usually at
+/// most 20 s; 61 % of all waiting`.
+pub fn summary(lang: Lang, label: &str, step: &StepStats, why: Why, window: Window) -> String {
     let mut parts = Vec::new();
-    if step.now > 0 {
-        let oldest = lang.span(step.oldest_wait_ms.unwrap_or(0).unsigned_abs());
-        let count = lang.number(step.now);
-        let waiting = lang.text("waiting, oldest", "aguardando, a mais antiga há");
-        parts.push(format!("{count} {waiting} {oldest}"));
+    if step.in_incident > 0 {
+        let unit = match step.in_incident {
+            1 => lang.text("open incident", "incidente aberto"),
+            _ => lang.text("open incidents", "incidentes abertos"),
+        };
+        parts.push(format!("{} {unit}", lang.number(step.in_incident)));
     }
-    let mut share = |count: u64, en, pt| {
-        if count > 0 {
-            parts.push(format!("{} {}", lang.percent(step.percent(count)), lang.text(en, pt)));
-        }
-    };
-    share(step.timed_out, "time out", "esgotam o tempo");
-    share(step.failed, "fail", "falham");
-    let why = match offender {
-        Offender::Incidents { .. } => {
-            let unit = match step.in_incident {
-                1 => lang.text("open incident", "incidente aberto"),
-                _ => lang.text("open incidents", "incidentes abertos"),
-            };
-            format!("{} {unit}", lang.number(step.in_incident))
-        }
-        Offender::Retries { .. } => {
-            format!("{} {}", lang.number(step.retrying), lang.text("retrying", "em nova tentativa"))
-        }
-        Offender::Slow { .. } => {
-            let usual = step.p95_ms.map(|ms| lang.span(ms));
-            usual.map_or_else(String::new, |usual| {
-                format!("{} {usual}", lang.text("usually at most", "normalmente até"))
-            })
-        }
-        Offender::Fails { .. } => String::new(),
-    };
-    parts.extend(Some(why).filter(|why| !why.is_empty()));
+    parts.extend(waiting(lang, step));
+    if step.overdue > 0 {
+        let unit = if step.overdue == 1 { lang.text("overdue", "atrasada") } else { lang.text("overdue", "atrasadas") };
+        let count = lang.number(step.overdue);
+        parts.push(format!(
+            "{count} {unit}{}",
+            usual(lang, step).map_or_else(String::new, |usual| format!(", {usual}"))
+        ));
+    }
+    if step.failing > 0 {
+        let failing = lang.text("with failing attempts", "com tentativas falhando");
+        parts.push(format!("{} {failing}", lang.number(step.failing)));
+    }
+    if step.failure_percent > 0.0 {
+        let percent = lang.percent(step.failure_percent);
+        let fail = match why {
+            Why::Fails => lang.text("failed in the last", "falharam nos últimos"),
+            Why::Incidents | Why::Slow | Why::Retries => lang.text("fail in the last", "falham nos últimos"),
+        };
+        parts.push(format!("{percent} {fail} {}", lang.window(window)));
+    }
+    if why.is_present() && step.share_of_waiting >= MUCH_WAITING {
+        let of_all = lang.text("of all waiting", "de toda a espera");
+        parts.push(format!("{} {of_all}", lang.percent((step.share_of_waiting * 100.0).round())));
+    }
     format!("{label}: {}", parts.join("; "))
+}
+
+/// A share of all waiting from here on is part of the sentence.
+const MUCH_WAITING: f64 = 0.1;
+
+/// A sentence on the step where most sagas wait, while none is overdue: `Wait for the payment: 8 waiting, oldest 2 min;
+/// usually at most 5 min`.
+pub fn calm_summary(lang: Lang, label: &str, step: &StepStats) -> String {
+    let parts: Vec<String> = waiting(lang, step).into_iter().chain(usual(lang, step)).collect();
+    format!("{label}: {}", parts.join("; "))
+}
+
+/// `8 waiting, oldest 2 min`; `None` if no saga waits.
+fn waiting(lang: Lang, step: &StepStats) -> Option<String> {
+    let oldest = lang.span(step.oldest_wait_ms.unwrap_or(0).unsigned_abs());
+    let waiting = lang.text("waiting, oldest", "aguardando, a mais antiga há");
+    (step.now > 0).then(|| format!("{} {waiting} {oldest}", lang.number(step.now)))
+}
+
+/// `usually at most 5 min`; `None` if the step has no history.
+fn usual(lang: Lang, step: &StepStats) -> Option<String> {
+    let usual = step.usual_ms?;
+    Some(format!("{} {}", lang.text("usually at most", "normalmente até"), lang.span(usual)))
 }
 
 #[cfg(test)]
@@ -218,12 +251,21 @@ mod tests {
 
     #[test]
     fn the_summary_has_the_waits_and_the_failures() {
-        let step =
-            StepStats { now: 41, oldest_wait_ms: Some(12 * 60_000), done: 92, timed_out: 8, ..StepStats::default() };
-        let offender = Offender::Fails { step: String::new() };
-        let sentence = summary(Lang::En, "Payment result", &step, &offender);
-        assert_eq!(sentence, "Payment result: 41 waiting, oldest 12 min; 8 % time out");
-        let sentence = summary(Lang::Pt, "Pagamento", &step, &offender);
-        assert_eq!(sentence, "Pagamento: 41 aguardando, a mais antiga há 12 min; 8 % esgotam o tempo");
+        let step = StepStats {
+            now: 8,
+            overdue: 8,
+            usual_ms: Some(20_000),
+            oldest_wait_ms: Some(10 * 60_000),
+            share_of_waiting: 0.612,
+            ..StepStats::default()
+        };
+        let sentence = summary(Lang::En, "Payment result", &step, Why::Slow, Window::Hour);
+        let waits = "Payment result: 8 waiting, oldest 10 min; 8 overdue, usually at most 20 s; 61 % of all waiting";
+        assert_eq!(sentence, waits);
+        let step = StepStats { failure_percent: 12.0, ..StepStats::default() };
+        let sentence = summary(Lang::Pt, "Enviar", &step, Why::Fails, Window::Minutes);
+        assert_eq!(sentence, "Enviar: 12 % falharam nos últimos 5 min");
+        let calm = StepStats { now: 3, oldest_wait_ms: Some(2_000), ..StepStats::default() };
+        assert_eq!(calm_summary(Lang::En, "Ship it", &calm), "Ship it: 3 waiting, oldest 2 s");
     }
 }

@@ -16,12 +16,12 @@ mod write;
 
 pub use facts::What;
 pub use histogram::Histogram;
-pub use offender::{Offender, offender};
+pub use offender::{Finding, Ranking, Why, rank};
 pub use read::{
     IncidentGroup, MinuteCount, OutcomeCount, Total, Waiting, counts_by_minute, current, incidents, outcomes, recent,
     totals, waiting,
 };
-pub use steps::{Current, Recent, StepStats, heat, step_stats};
+pub use steps::{Attempts, Current, CurrentWait, Known, Recent, StepStats, WaitState, step_stats};
 pub use time::MINUTE;
 pub use window::Window;
 pub(crate) use write::before;

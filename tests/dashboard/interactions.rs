@@ -52,7 +52,7 @@ async fn only_the_right_password_logs_in(_: &Arc<Cluster>, chromium: &mut Chromi
 
 /// The number of starts of a step, as the page shows it.
 async fn started(tab: &Tab, step: &str) -> Result<u64> {
-    let script = format!("document.querySelector('tr[data-row=\"{step}\"] td:nth-of-type(3)')?.innerText");
+    let script = format!("document.querySelector('tr[data-row=\"{step}\"] td:nth-of-type(4)')?.innerText");
     let text = tab.eval(&script).await?;
     Ok(text.as_str().unwrap_or_default().replace(',', "").parse().unwrap_or(0))
 }
@@ -92,7 +92,7 @@ async fn the_numbers_update_without_a_reload(cluster: &Arc<Cluster>, chromium: &
     tab.wait_until(
         "the orders at the last step",
         &format!(
-            "document.querySelector('tr[data-row=conclude] td:nth-of-type(3)').innerText.replace(',', '') >= {}",
+            "document.querySelector('tr[data-row=conclude] td:nth-of-type(4)').innerText.replace(',', '') >= {}",
             before + 3
         ),
     )

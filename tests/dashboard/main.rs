@@ -7,6 +7,7 @@
 mod browser;
 mod interactions;
 mod looks;
+mod trouble;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn trials(runner: Option<&Arc<Runner>>) -> Vec<Trial> {
-    let all = interactions::ALL.iter().chain(looks::ALL).copied();
+    let all = interactions::ALL.iter().chain(trouble::ALL).chain(looks::ALL).copied();
     let trial = |(name, test): (&str, Scenario)| {
         let runner = runner.map(Arc::clone);
         Trial::test(format!("dashboard::{name}"), move || match runner {

@@ -12,11 +12,11 @@ use saga::Definition;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::cache::{CacheKey, RecentSteps};
+use super::cache::{CacheKey, CurrentSteps, RecentSteps};
 use super::state::{Api, KnownDefinition};
 use crate::error::ApiError;
-use crate::i18n::{CONCLUDE, Lang, step_label, summary};
-use crate::stats::{self, IncidentGroup, Offender, StepStats, Window};
+use crate::i18n::{CONCLUDE, Lang, calm_summary, step_label, summary};
+use crate::stats::{self, Finding, IncidentGroup, Known, Ranking, StepStats, Window};
 
 /// The statistics of a definition's version.
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ pub struct Flow {
     pub window: Window,
     /// Its steps in order, then `conclude`.
     pub steps: Vec<StepStats>,
-    /// The step that needs attention.
-    pub offender: Option<Offender>,
+    /// The steps that need attention.
+    pub ranking: Ranking,
     /// The number of sagas by status.
     pub sagas: BTreeMap<String, u64>,
 }
@@ -39,11 +39,26 @@ impl Flow {
         step_label(Some(&self.definition), step, lang)
     }
 
-    /// A sentence on the step that needs attention.
-    pub fn summary(&self, lang: Lang) -> Option<String> {
-        let offender = self.offender.as_ref()?;
-        let step = self.steps.iter().find(|step| step.step == offender.step())?;
-        Some(summary(lang, &self.label(&step.step, lang), step, offender))
+    /// A sentence on a step that needs attention.
+    pub fn sentence(&self, finding: &Finding, lang: Lang) -> Option<String> {
+        let step = self.steps.iter().find(|step| step.step == finding.step)?;
+        Some(summary(lang, &self.label(&step.step, lang), step, finding.why, self.window))
+    }
+
+    /// A sentence on the step where most sagas wait, while no step needs attention.
+    pub fn calm_sentence(&self, lang: Lang) -> Option<String> {
+        let step = self.steps.iter().filter(|step| step.now > 0).max_by_key(|step| step.now)?;
+        Some(calm_summary(lang, &self.label(&step.step, lang), step))
+    }
+
+    /// The heat of a step, 0 to 5.
+    pub fn heat(&self, step: &str) -> u8 {
+        self.ranking.heat.get(step).copied().unwrap_or(0)
+    }
+
+    /// Returns true if the step needs attention most.
+    pub fn offends(&self, step: &str) -> bool {
+        self.ranking.first().is_some_and(|first| first.step == step)
     }
 }
 
@@ -61,15 +76,14 @@ impl Api {
         let definition = self.find_definition(&name, version).await?;
         let at = Timestamp::now().0;
         let recent = self.recent(&definition, window, at).await?;
-        let version = definition.version;
-        let read = move |connection: &rusqlite::Connection| stats::current(connection, &name, version, at);
-        let current = self.context.view.read(read).await.map_err(Problem::from)?;
+        let history = self.recent(&definition, Window::Week, at).await?;
+        let current = self.current(&definition, at, history.clone()).await?;
         let steps = definition.steps.iter().map(|step| step.name.as_str()).chain([CONCLUDE]);
-        let steps = stats::step_stats(steps, &recent, &current, at);
+        let steps = stats::step_stats(steps, Known { recent: &recent, history: &history, current: &current });
         let own = totals.into_iter().filter(|t| t.definition == definition.name && t.version == definition.version);
         let sagas = own.map(|total| (total.status, total.count)).collect();
-        let offender = stats::offender(&steps);
-        Ok(Flow { definition, window, steps, offender, sagas })
+        let ranking = stats::rank(&steps);
+        Ok(Flow { definition, window, steps, ranking, sagas })
     }
 
     /// A definition; without a version, its newest one.
@@ -103,14 +117,27 @@ impl Api {
         let name = definition.name.clone();
         let version = definition.version;
         let key = CacheKey { definition: name.clone(), version, window: window.as_str() };
-        if let Some(recent) = self.cache.get(&key, window) {
+        if let Some(recent) = self.cache.recent(&key, window) {
             return Ok(recent);
         }
         let since = window.from(at);
         let read = move |connection: &rusqlite::Connection| stats::recent(connection, &name, version, since);
         let recent = Arc::new(self.context.view.read(read).await?);
-        self.cache.put(key, recent.clone());
+        self.cache.put_recent(key, recent.clone());
         Ok(recent)
+    }
+
+    /// The present waits, compared with the history of the steps.
+    async fn current(&self, definition: &Definition, at: i64, history: RecentSteps) -> Result<CurrentSteps, Problem> {
+        let key = (definition.name.clone(), definition.version);
+        if let Some(current) = self.cache.current(&key) {
+            return Ok(current);
+        }
+        let (name, version) = key.clone();
+        let read = move |connection: &rusqlite::Connection| stats::current(connection, &name, version, at, &history);
+        let current = Arc::new(self.context.view.read(read).await?);
+        self.cache.put_current(key, current.clone());
+        Ok(current)
     }
 }
 
@@ -130,7 +157,12 @@ pub(super) async fn flow(State(api): State<Api>, Params(query): Params<FlowQuery
     let steps = flow.steps.iter().map(|step| {
         let mut value = serde_json::to_value(step).unwrap_or_default();
         value["label"] = flow.label(&step.step, Lang::En).into();
+        value["heat"] = flow.heat(&step.step).into();
         value
+    });
+    let attention = flow.ranking.findings.iter().map(|finding| {
+        let sentence = flow.sentence(finding, Lang::En);
+        json!({ "step": finding.step, "why": finding.why, "sentence": sentence })
     });
     Ok(Json(json!({
         "definition": flow.definition.name,
@@ -138,8 +170,9 @@ pub(super) async fn flow(State(api): State<Api>, Params(query): Params<FlowQuery
         "window": flow.window,
         "viewLagMs": api.lag(),
         "sagas": flow.sagas,
-        "offender": flow.offender,
-        "sentence": flow.summary(Lang::En),
+        "offender": flow.ranking.first(),
+        "sentence": flow.ranking.first().and_then(|first| flow.sentence(first, Lang::En)),
+        "attention": attention.collect::<Vec<_>>(),
         "steps": steps.collect::<Vec<_>>(),
     })))
 }

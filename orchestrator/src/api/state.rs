@@ -8,7 +8,7 @@ use common::service::Context;
 use saga::{Definition, Saga};
 use uuid::Uuid;
 
-use super::cache::RecentCache;
+use super::cache::StatsCache;
 use crate::definitions::{Definitions, parse_stored};
 use crate::error::ApiError;
 use crate::filter::Filter;
@@ -22,7 +22,7 @@ pub struct Api {
     pub(crate) context: Context<Settings>,
     pub(crate) definitions: Arc<Definitions>,
     pub(crate) sessions: Sessions,
-    pub(super) cache: RecentCache,
+    pub(super) cache: StatsCache,
 }
 
 /// A definition, and whether it has a file.
@@ -67,7 +67,7 @@ impl Api {
     pub fn new(context: Context<Settings>, sessions: Sessions) -> Self {
         // Loaded once: a file changed since does not run, and is not shown.
         let definitions = Arc::new(Definitions::load(&context.settings.sagas.directory).unwrap_or_default());
-        Self { context, definitions, sessions, cache: RecentCache::default() }
+        Self { context, definitions, sessions, cache: StatsCache::default() }
     }
 
     /// A page of the sagas that match, the newest first.

@@ -9,7 +9,7 @@ use super::{components, marks, window};
 use crate::api::{Flow, KnownDefinition};
 use crate::error::ApiError;
 use crate::i18n::Lang;
-use crate::stats::{StepStats, Window, heat};
+use crate::stats::{Finding, StepStats, Window};
 
 /// The page.
 pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Content, ApiError> {
@@ -63,17 +63,46 @@ fn definition_tabs(lang: Lang, flow: &Flow, all: &[KnownDefinition], window: Win
     } } }
 }
 
-/// The sentence on the step that needs attention.
+/// The sentences on the steps that need attention, the first one as the headline.
 fn banner(flow: &Flow, lang: Lang) -> Markup {
-    html! { @match flow.summary(lang) {
-        Some(sentence) => { p.banner.offends { (sentence) } }
-        None => { p.banner.fine { @if flow.steps.iter().all(|step| step.started == 0 && step.now == 0) {
+    let Some((first, others)) = flow.ranking.findings.split_first() else { return calm(flow, lang) };
+    html! { div.banner.offends {
+        p.headline { (sentence(flow, first, lang)) }
+        @if !others.is_empty() {
+            p.also { (lang.text("Then:", "Depois:")) }
+            ol start="2" { @for finding in others { li { (sentence(flow, finding, lang)) } } }
+        }
+    } }
+}
+
+/// The banner while no step needs attention.
+fn calm(flow: &Flow, lang: Lang) -> Markup {
+    html! { div.banner.fine { p.headline {
+        @if flow.steps.iter().all(|step| step.started == 0 && step.now == 0) {
             (lang.text("No sagas in this window yet: place an order to see it here.",
                 "Nenhuma saga nesta janela ainda: faça um pedido para vê-lo aqui."))
         } @else {
-            (lang.text("No step needs attention.", "Nenhum passo requer atenção."))
-        } } }
+            (lang.text("No step needs attention: no saga is overdue.",
+                "Nenhum passo requer atenção: nenhuma saga está atrasada."))
+            @if let Some(most) = flow.calm_sentence(lang) {
+                " " (lang.text("Most wait at", "A maioria espera em")) " " (most) "."
+            }
+        }
+    } } }
+}
+
+/// The sentence on a step, as a link to its sagas.
+fn sentence(flow: &Flow, finding: &Finding, lang: Lang) -> Markup {
+    html! { a href={ "/sagas?" (sagas_at(flow, &finding.step)) } data-finding=(finding.step) {
+        (flow.sentence(finding, lang).unwrap_or_default())
     } }
+}
+
+/// The filter of the sagas that wait at a step.
+fn sagas_at(flow: &Flow, step: &str) -> String {
+    let version = flow.definition.version.to_string();
+    let name = flow.definition.name.as_str();
+    link(&[("definition", Some(name)), ("version", Some(version.as_str())), ("step", Some(step))])
 }
 
 fn counts(flow: &Flow, lang: Lang) -> Markup {
@@ -91,9 +120,9 @@ fn counts(flow: &Flow, lang: Lang) -> Markup {
 
 fn legend(lang: Lang) -> Markup {
     html! {
-        span { (lang.text("Share of wait time:", "Parcela do tempo de espera:")) }
+        span { (lang.text("Attention needed:", "Atenção necessária:")) }
         @for level in 0..6 { span class={ "key heat-" (level) } aria-hidden="true" {} }
-        span { (lang.text("low to high", "de baixa a alta")) }
+        span { (lang.text("none to most, as in the headline", "de nenhuma à maior, como no título")) }
     }
 }
 
@@ -102,10 +131,13 @@ fn table(flow: &Flow, lang: Lang) -> Markup {
         lang.text("Step", "Passo"),
         lang.text("Here now", "Aqui agora"),
         lang.text("Oldest", "Mais antiga"),
+        lang.text("Overdue", "Em atraso"),
         lang.text("Started", "Iniciados"),
         lang.text("Refused", "Recusados"),
         lang.text("Failed", "Com falha"),
         lang.text("Timed out", "Tempo esgotado"),
+        lang.text("Failing now", "Falhando agora"),
+        lang.text("✗ Failures", "✗ Falhas"),
         lang.text("Retries", "Novas tentativas"),
         "p50",
         "p95",
@@ -121,39 +153,33 @@ fn table(flow: &Flow, lang: Lang) -> Markup {
     } }
 }
 
-fn row(flow: &Flow, step: &StepStats, lang: Lang, heads: &[&str; 12]) -> Markup {
+fn row(flow: &Flow, step: &StepStats, lang: Lang, heads: &[&str; 15]) -> Markup {
     let span = |ms: Option<u64>| ms.map_or_else(|| "–".to_owned(), |ms| lang.span(ms));
-    let share = |count: u64| {
-        if count == 0 {
-            "0".to_owned()
-        } else {
-            format!("{} ({})", lang.number(count), lang.percent(step.percent(count)))
-        }
+    let refused = match step.refused {
+        0 => "0".to_owned(),
+        count => format!("{} ({})", lang.number(count), lang.percent(step.refusal_percent)),
     };
-    let version = flow.definition.version.to_string();
-    let to = link(&[
-        ("definition", Some(flow.definition.name.as_str())),
-        ("version", Some(version.as_str())),
-        ("step", Some(step.step.as_str())),
-    ]);
     let cells = [
         lang.number(step.now),
         span(step.oldest_wait_ms.map(i64::unsigned_abs)),
+        lang.number(step.overdue),
         lang.number(step.started),
-        share(step.refused),
-        share(step.failed),
-        share(step.timed_out),
+        refused,
+        lang.number(step.failed),
+        lang.number(step.timed_out),
+        lang.number(step.failing + step.in_incident),
+        lang.percent(step.failure_percent),
         lang.number(step.retried),
         span(step.p50_ms),
         span(step.p95_ms),
         span(step.p99_ms),
         lang.percent(step.share_of_waiting * 100.0),
     ];
-    let offends = flow.offender.as_ref().is_some_and(|offender| offender.step() == step.step);
+    let offends = flow.offends(&step.step);
     html! { tr class=[offends.then_some("offends")] data-row=(step.step) {
         th scope="row" {
-            span class={ "key heat-" (heat(step.share_of_waiting)) } aria-hidden="true" {}
-            a href={ "/sagas?" (to) } { (flow.label(&step.step, lang)) }
+            span class={ "key heat-" (flow.heat(&step.step)) } aria-hidden="true" {}
+            a href={ "/sagas?" (sagas_at(flow, &step.step)) } { (flow.label(&step.step, lang)) }
         }
         @for (head, cell) in heads.iter().skip(1).zip(&cells) { td data-label=(head) { (cell) } }
     } }

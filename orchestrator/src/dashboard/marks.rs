@@ -5,14 +5,14 @@ use saga::{Definition, Mark, Marks, Saga, StepState, StepStatus};
 use super::query::link;
 use crate::api::Flow;
 use crate::i18n::{CONCLUDE, Lang};
-use crate::stats::{StepStats, heat};
+use crate::stats::StepStats;
 
 /// The marks for all sagas of a definition's version.
 pub(super) fn flow(flow: &Flow, lang: Lang) -> Marks {
     let mut marks = Marks::default();
     for step in &flow.steps {
-        let offends = flow.offender.as_ref().is_some_and(|offender| offender.step() == step.step);
-        let hot = format!("heat-{}{}", heat(step.share_of_waiting), if offends { " offends" } else { "" });
+        let offends = if flow.offends(&step.step) { " offends" } else { "" };
+        let hot = format!("heat-{}{offends}", flow.heat(&step.step));
         let version = flow.definition.version.to_string();
         let to = [
             ("definition", Some(flow.definition.name.as_str())),
@@ -49,9 +49,8 @@ fn lines(step: &StepStats, lang: Lang) -> Vec<String> {
     if let Some(p95) = step.p95_ms {
         past.push(format!("p95 {}", lang.span(p95)));
     }
-    let lost = step.refused + step.failed + step.timed_out;
-    if lost > 0 {
-        past.push(format!("✗ {}", lang.percent(step.percent(lost))));
+    if step.failure_percent > 0.0 {
+        past.push(format!("✗ {}", lang.percent(step.failure_percent)));
     }
     [here, past].into_iter().filter(|line| !line.is_empty()).map(|line| line.join(" · ")).collect()
 }
@@ -60,10 +59,12 @@ fn lines(step: &StepStats, lang: Lang) -> Vec<String> {
 fn all_numbers(step: &StepStats, lang: Lang) -> Vec<String> {
     let counts = [
         (step.now, lang.text("here now", "aqui agora")),
+        (step.overdue, lang.text("overdue", "em atraso")),
         (step.started, lang.text("started", "iniciados")),
         (step.refused, lang.text("refused", "recusados")),
         (step.failed, lang.text("failed", "com falha")),
         (step.timed_out, lang.text("timed out", "com tempo esgotado")),
+        (step.failing, lang.text("failing now", "falhando agora")),
     ];
     let times = [("p50", step.p50_ms), ("p95", step.p95_ms), ("p99", step.p99_ms)];
     let counts = counts.into_iter().map(|(count, what)| format!("{} {what}", lang.number(count)));

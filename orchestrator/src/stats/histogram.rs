@@ -69,6 +69,32 @@ impl Histogram {
         None
     }
 
+    /// The quantile `of` (0 to 1) of durations of which those in `open` are not over yet, in milliseconds: the estimator
+    /// of Kaplan and Meier ("Nonparametric estimation from incomplete observations", 1958). `None` if too few are over.
+    pub fn quantile_with_open(&self, open: &Self, of: f64) -> Option<u64> {
+        let mut at_risk = (self.count() + open.count()) as f64;
+        let mut surviving = 1.0;
+        for place in 0..BUCKETS {
+            let ended = self.in_bucket(place) as f64;
+            if ended > 0.0 {
+                let after = surviving * (1.0 - ended / at_risk);
+                if after <= 1.0 - of + f64::EPSILON {
+                    let from = start_of(place);
+                    let to = start_of(place + 1);
+                    let inside = if place == 0 { 0.0 } else { (surviving - (1.0 - of)) / (surviving - after) };
+                    return Some((from + inside * (to - from)).round() as u64);
+                }
+                surviving = after;
+            }
+            at_risk -= ended + open.in_bucket(place) as f64;
+        }
+        None
+    }
+
+    fn in_bucket(&self, place: u8) -> u64 {
+        self.0.get(usize::from(place)).copied().unwrap_or(0)
+    }
+
     /// The durations up to each power of four milliseconds, from 4 ms to some hours, and beyond: the upper bound in
     /// seconds, and the number of durations above the bound before it.
     pub fn classes(&self) -> Vec<(f64, u64)> {
@@ -130,5 +156,23 @@ mod tests {
             assert!(found > exact / 1.42 && found < exact * 1.42, "{of}: {found}");
         }
         assert!((histogram.total() / 500_500.0 - 1.0).abs() < 0.1, "{}", histogram.total());
+    }
+
+    #[test]
+    fn durations_that_are_not_over_raise_the_quantiles() {
+        let mut ended = Histogram::default();
+        ended.add(bucket(50), 90);
+        ended.add(bucket(4_000), 10);
+        let mut open = Histogram::default();
+        for of in [0.5, 0.9, 0.95, 0.99] {
+            assert_eq!(ended.quantile_with_open(&open, of), ended.quantile(of), "without open ones: {of}");
+        }
+        open.add(bucket(5), 900);
+        let (alone, with) = (ended.quantile(0.95), ended.quantile_with_open(&open, 0.95));
+        assert_eq!(with, alone, "waits that have just begun tell nothing");
+        open.add(bucket(600_000), 8);
+        assert!((45..60).contains(&ended.quantile_with_open(&open, 0.5).unwrap()));
+        assert_eq!(ended.quantile_with_open(&open, 0.95), None, "7 % wait for longer than any that ended");
+        assert_eq!(Histogram::default().quantile_with_open(&open, 0.5), None);
     }
 }

@@ -1,92 +1,116 @@
-//! The step an operator should look at first, and why: a plain rule, since operators act on it.
+//! The steps an operator should look at first, and why: a plain rule, since operators act on it. What harms customers
+//! now comes before what failed before, and the colours of the diagram are part of the ranking, so that they never
+//! contradict the headline.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::steps::StepStats;
 
-/// Failures from this percentage of ended steps are reported.
+/// Failures from this percentage of the sagas at a step are reported.
 const MANY_FAIL: f64 = 5.0;
-/// Shorter waits are never reported, in milliseconds.
-const LONG: i64 = 10_000;
+/// The number of steps that are listed.
+const LISTED: usize = 3;
+/// The heat of the first step.
+const HOTTEST: u8 = 5;
 
-/// A step that needs attention, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase", tag = "why")]
-pub enum Offender {
+/// Why a step needs attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Why {
     /// Sagas are in incident at the step.
-    Incidents {
-        /// The step.
-        step: String,
-    },
-    /// At least 5 % of the executions fail or time out.
-    Fails {
-        /// The step.
-        step: String,
-    },
-    /// Its attempts are failing now.
-    Retries {
-        /// The step.
-        step: String,
-    },
-    /// A saga has waited for more than twice the 95th percentile.
-    Slow {
-        /// The step.
-        step: String,
-    },
+    Incidents,
+    /// Sagas wait for longer than is usual at the step.
+    Slow,
+    /// Attempts are failing now.
+    Retries,
+    /// No saga waits for too long, but many failed in the window.
+    Fails,
 }
 
-impl Offender {
-    /// The step.
-    pub fn step(&self) -> &str {
+impl Why {
+    /// Returns true if customers wait because of it now.
+    pub const fn is_present(self) -> bool {
         match self {
-            Self::Incidents { step } | Self::Fails { step } | Self::Retries { step } | Self::Slow { step } => step,
+            Self::Incidents | Self::Slow | Self::Retries => true,
+            Self::Fails => false,
         }
     }
 }
 
-/// The step that needs attention most; among several of one kind, the one with the highest number.
-pub fn offender(steps: &[StepStats]) -> Option<Offender> {
-    let most = |of: &dyn Fn(&StepStats) -> u64| {
-        let worst = steps.iter().filter(|step| of(step) > 0).max_by_key(|step| of(step));
-        worst.map(|step| step.step.clone())
+/// A step that needs attention.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// The step.
+    pub step: String,
+    /// The reason.
+    pub why: Why,
+    /// The rank among findings of its kind, present or past.
+    #[serde(skip)]
+    score: f64,
+}
+
+/// The steps by the attention that they need.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ranking {
+    /// The first steps, at most three.
+    pub findings: Vec<Finding>,
+    /// The heat of each step, 0 to 5. The first finding has 5, and a step that is no finding 2 at most.
+    pub heat: BTreeMap<String, u8>,
+}
+
+impl Ranking {
+    /// The step that needs attention most.
+    pub fn first(&self) -> Option<&Finding> {
+        self.findings.first()
+    }
+}
+
+/// Ranks steps: those where sagas wait for too long, fail or are in incident now, by the time they have waited and how
+/// overdue that is; then those where many failed in the window.
+pub fn rank(steps: &[StepStats]) -> Ranking {
+    let mut all: Vec<Finding> = steps.iter().filter_map(finding).collect();
+    all.sort_by(|a, b| {
+        let present = b.why.is_present().cmp(&a.why.is_present());
+        present.then(b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal))
+    });
+    let heat = steps.iter().map(|step| (step.step.clone(), heat(step, &all))).collect();
+    all.truncate(LISTED);
+    Ranking { findings: all, heat }
+}
+
+fn finding(step: &StepStats) -> Option<Finding> {
+    let of = |why, score| Some(Finding { step: step.step.clone(), why, score });
+    if step.in_incident > 0 && step.in_incident >= step.overdue.max(step.failing) {
+        of(Why::Incidents, step.harm)
+    } else if step.overdue > 0 {
+        of(Why::Slow, step.harm)
+    } else if step.in_incident > 0 {
+        of(Why::Incidents, step.harm)
+    } else if step.failing > 0 {
+        of(Why::Retries, step.harm)
+    } else if step.failure_percent >= MANY_FAIL {
+        of(Why::Fails, step.lost() as f64)
+    } else {
+        None
+    }
+}
+
+fn heat(step: &StepStats, all: &[Finding]) -> u8 {
+    let calm = if step.share_of_waiting >= 0.4 { 2 } else { u8::from(step.share_of_waiting >= 0.08) };
+    let Some(place) = all.iter().position(|finding| finding.step == step.step) else {
+        return if all.is_empty() { calm } else { calm.min(1) };
     };
-    let lost = |step: &StepStats| step.failed + step.timed_out;
-    let fails = |step: &StepStats| if step.percent(lost(step)) >= MANY_FAIL { lost(step) } else { 0 };
-    let slow = |step: &StepStats| {
-        let usual = step.p95_ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0);
-        let oldest = step.oldest_wait_ms.filter(|oldest| *oldest > LONG.max(usual.saturating_mul(2)));
-        oldest.map_or(0, i64::unsigned_abs)
-    };
-    most(&|step| step.in_incident)
-        .map(|step| Offender::Incidents { step })
-        .or_else(|| most(&fails).map(|step| Offender::Fails { step }))
-        .or_else(|| most(&|step| step.retrying).map(|step| Offender::Retries { step }))
-        .or_else(|| most(&slow).map(|step| Offender::Slow { step }))
+    match (all.first(), all.get(place)) {
+        _ if place == 0 => HOTTEST,
+        (Some(first), Some(own)) if first.why.is_present() == own.why.is_present() => {
+            if own.score * 2.0 >= first.score { 4 } else { 3 }
+        }
+        _ => 2,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn step(name: &str) -> StepStats {
-        StepStats { step: name.to_owned(), started: 100, done: 100, p95_ms: Some(2_000), ..StepStats::default() }
-    }
-
-    #[test]
-    fn incidents_come_before_failures_and_failures_before_slow_steps() {
-        let mut steps = vec![step("a"), step("b"), step("c"), step("d")];
-        assert_eq!(offender(&steps), None, "no problem");
-        steps[3].oldest_wait_ms = Some(9_000);
-        assert_eq!(offender(&steps), None, "nine seconds are short");
-        steps[3].oldest_wait_ms = Some(60_000);
-        assert_eq!(offender(&steps), Some(Offender::Slow { step: "d".to_owned() }));
-        steps[2].retrying = 1;
-        assert_eq!(offender(&steps), Some(Offender::Retries { step: "c".to_owned() }));
-        steps[1].timed_out = 4;
-        assert_eq!(offender(&steps).unwrap().step(), "c", "4 % is below the limit");
-        steps[1].timed_out = 8;
-        assert_eq!(offender(&steps), Some(Offender::Fails { step: "b".to_owned() }));
-        steps[0].in_incident = 1;
-        assert_eq!(offender(&steps), Some(Offender::Incidents { step: "a".to_owned() }));
-    }
-}
+mod tests;

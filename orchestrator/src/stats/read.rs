@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 use rusqlite::types::Type;
+use saga::StepStatus;
 use serde::Serialize;
 
 use super::facts::What;
 use super::histogram::Histogram;
-use super::steps::{Current, Recent};
+use super::steps::{Attempts, Current, CurrentWait, Recent, WaitState};
 
 /// The outcomes at the steps of a definition's version since a minute.
 pub fn recent(
@@ -40,37 +41,59 @@ pub fn recent(
             _ => &mut step.retried,
         };
         *counter += n;
-        if (What::Done as u8..=What::Abandoned as u8).contains(&what) {
-            step.times.add(bucket, n);
-        }
+        let times = match what {
+            w if w == What::Done as u8 || w == What::Refused as u8 => &mut step.answered_times,
+            w if w == What::Failed as u8 || w == What::TimedOut as u8 => &mut step.lost_times,
+            w if w == What::Abandoned as u8 => &mut step.abandoned_times,
+            _ => continue,
+        };
+        times.add(bucket, n);
     }
     Ok(all)
 }
 
-/// The sagas that wait at the steps of a definition's version; `at` is now, in milliseconds since 1970.
+/// The sagas that wait at the steps of a definition's version. `at` is now, in milliseconds since 1970; `history` is
+/// what their waits are compared with.
 pub fn current(
     connection: &Connection,
     definition: &str,
     version: u32,
     at: i64,
+    history: &BTreeMap<String, Recent>,
 ) -> rusqlite::Result<BTreeMap<String, Current>> {
+    // The primary key of the table: the rows of a step follow each other.
     let mut query = connection.prepare_cached(
-        "SELECT step, count(*), sum(state = 'retrying'), sum(state = 'compensating'), sum(state = 'stuck'), \
-         min(since), sum(max(?3 - since, 0)) FROM waits WHERE definition = ?1 AND version = ?2 GROUP BY step",
+        "SELECT step, since, state, reason = '', reason = 'not answered in time' FROM waits \
+         WHERE definition = ?1 AND version = ?2 ORDER BY step, since",
     )?;
-    let rows = query.query_map((definition, version, at), |row| {
-        let count = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
-        let current = Current {
-            count: count(1)?,
-            retrying: count(2)?,
-            undoing: count(3)?,
-            stuck: count(4)?,
-            oldest: row.get(5)?,
-            waited: row.get(6)?,
+    let mut rows = query.query((definition, version))?;
+    let mut all: BTreeMap<String, Current> = BTreeMap::new();
+    let mut overdue_after = 0;
+    let mut here: Option<(String, Current)> = None;
+    while let Some(row) = rows.next()? {
+        let step = row.get_ref(0)?.as_str()?;
+        if here.as_ref().is_none_or(|(known, _)| known != step) {
+            all.extend(here.replace((step.to_owned(), Current::default())));
+            overdue_after = history.get(step).map_or_else(|| Recent::default().overdue_after(), Recent::overdue_after);
+        }
+        let attempts = match (row.get(3)?, row.get(4)?) {
+            (true, _) => Attempts::First,
+            (false, true) => Attempts::TimedOut,
+            (false, false) => Attempts::Failed,
         };
-        Ok((row.get(0)?, current))
-    })?;
-    rows.collect()
+        let state = match row.get_ref(2)?.as_str()? {
+            state if state == StepStatus::Stuck.as_str() => WaitState::Stuck,
+            state if state == StepStatus::Compensating.as_str() => WaitState::Compensating,
+            state if state == StepStatus::Retrying.as_str() => WaitState::Retrying,
+            _ => WaitState::Running,
+        };
+        let waited = at.saturating_sub(row.get(1)?);
+        if let Some((_, current)) = &mut here {
+            current.add(CurrentWait { waited, state, attempts }, overdue_after);
+        }
+    }
+    all.extend(here);
+    Ok(all)
 }
 
 /// Incidents at the same step for the same reason.

@@ -4,7 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::histogram::Histogram;
+use super::histogram::{Histogram, bucket};
+
+/// Shorter waits are never overdue, in milliseconds.
+const SHORT: i64 = 10_000;
+/// A wait is overdue after this time, in milliseconds, at a step with less than [`MIN_HISTORY`] answers.
+const UNKNOWN: i64 = 60_000;
+/// The number of answers from which a step's history counts.
+const MIN_HISTORY: u64 = 5;
+/// A wait that is overdue by more than this factor counts as overdue by it; so does a saga in incident.
+const MOST_OVERDUE: f64 = 10.0;
 
 /// The outcomes at a step in a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,28 +32,116 @@ pub struct Recent {
     pub abandoned: u64,
     /// Attempts after the first.
     pub retried: u64,
-    /// The durations of the steps that ended.
-    pub times: Histogram,
+    /// The durations of the steps that were done or refused.
+    pub answered_times: Histogram,
+    /// The durations of the steps that failed or timed out.
+    pub lost_times: Histogram,
+    /// The durations of the abandoned steps. They end at an unrelated event, so they are only lower bounds.
+    pub abandoned_times: Histogram,
+}
+
+impl Recent {
+    /// The usual longest wait, in milliseconds: the 90th percentile of the answered steps; `None` if there are few.
+    pub fn usual_ms(&self) -> Option<u64> {
+        self.answered_times.quantile(0.9).filter(|_| self.answered_times.count() >= MIN_HISTORY)
+    }
+
+    /// The time after which a wait at the step is overdue, in milliseconds, if this is its long history: twice the
+    /// usual longest wait, and at least ten seconds.
+    pub fn overdue_after(&self) -> i64 {
+        let twice = |usual: u64| i64::try_from(usual).unwrap_or(i64::MAX).saturating_mul(2).max(SHORT);
+        self.usual_ms().map_or(UNKNOWN, twice)
+    }
+}
+
+/// A saga that waits at a step now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CurrentWait {
+    /// How long it has waited, in milliseconds.
+    pub waited: i64,
+    /// The state of the step.
+    pub state: WaitState,
+    /// The outcome of its last attempt.
+    pub attempts: Attempts,
+}
+
+/// The state of a step that a saga waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitState {
+    /// An attempt is in flight, or a callback is awaited.
+    Running,
+    /// The next attempt follows.
+    Retrying,
+    /// The step is being compensated.
+    Compensating,
+    /// An operator has to act.
+    Stuck,
+}
+
+/// The attempts of a step that a saga waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempts {
+    /// No attempt has failed.
+    First,
+    /// The last attempt that ended failed.
+    Failed,
+    /// The last attempt that ended timed out.
+    TimedOut,
 }
 
 /// The sagas that wait at a step now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Current {
     /// All sagas.
     pub count: u64,
     /// Those waiting for the next attempt.
     pub retrying: u64,
+    /// Those of which an attempt has failed, in flight or waiting for the next one.
+    pub failing: u64,
+    /// Those of which the last attempt timed out.
+    pub unanswered: u64,
     /// Those compensating the step.
     pub undoing: u64,
     /// Those waiting for an operator.
     pub stuck: u64,
-    /// When the longest wait started, in milliseconds since 1970.
+    /// Those that have waited for longer than is usual, without those waiting for an operator.
+    pub overdue: u64,
+    /// The longest wait, in milliseconds.
     pub oldest: Option<i64>,
-    /// The sum of their waits, in milliseconds.
-    pub waited: i64,
+    /// The waits so far.
+    pub times: Histogram,
+    /// The sum of the waits of the sagas that are overdue, failing or stuck, each multiplied by how overdue it is.
+    pub harm: f64,
 }
 
-/// A step's statistics, for the API.
+impl Current {
+    /// Adds a saga; waits at the step are overdue after `overdue_after` milliseconds.
+    pub fn add(&mut self, wait: CurrentWait, overdue_after: i64) {
+        let waited = wait.waited.max(0);
+        self.count += 1;
+        self.times.add(bucket(waited.unsigned_abs()), 1);
+        self.oldest = self.oldest.max(Some(waited));
+        let stuck = wait.state == WaitState::Stuck;
+        let undoing = wait.state == WaitState::Compensating;
+        let overdue = !stuck && waited > overdue_after;
+        let failing = !stuck && !undoing && wait.attempts != Attempts::First;
+        self.retrying += u64::from(wait.state == WaitState::Retrying);
+        self.undoing += u64::from(undoing);
+        self.stuck += u64::from(stuck);
+        self.overdue += u64::from(overdue);
+        self.failing += u64::from(failing);
+        self.unanswered += u64::from(failing && wait.attempts == Attempts::TimedOut);
+        if stuck || overdue || failing {
+            let factor = waited as f64 / overdue_after.max(1) as f64;
+            let factor = if stuck { MOST_OVERDUE } else { factor.clamp(1.0, MOST_OVERDUE) };
+            // A saga that has just stopped counts, too.
+            self.harm += waited.max(1) as f64 * factor;
+        }
+    }
+}
+
+/// A step's statistics, for the API. The sagas that wait at the step are part of the rates and the percentiles, since
+/// those of the ended ones alone look best when nothing ends.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepStats {
@@ -54,10 +151,20 @@ pub struct StepStats {
     pub now: u64,
     /// Those waiting for the next attempt.
     pub retrying: u64,
+    /// Those of which an attempt has failed.
+    pub failing: u64,
+    /// Those of which the last attempt timed out.
+    pub unanswered: u64,
     /// Those compensating the step.
     pub undoing: u64,
     /// Those waiting for an operator.
     pub in_incident: u64,
+    /// Those that have waited for longer than `overdue_after_ms`, without those waiting for an operator.
+    pub overdue: u64,
+    /// The time after which a wait is overdue, in milliseconds: from the step's own history of seven days.
+    pub overdue_after_ms: i64,
+    /// The usual longest wait of that history, in milliseconds; `None` if it is too short.
+    pub usual_ms: Option<u64>,
     /// The longest wait, in milliseconds.
     pub oldest_wait_ms: Option<i64>,
     /// Started in the window.
@@ -72,9 +179,13 @@ pub struct StepStats {
     pub timed_out: u64,
     /// Abandoned in the window because the saga started to compensate.
     pub abandoned: u64,
-    /// Attempts after the first, of the steps that ended in the window.
+    /// Attempts after the first, of the steps that ended in the window, and at least one for each failing one.
     pub retried: u64,
-    /// The median duration, in milliseconds.
+    /// The share that failed, timed out, is failing or in incident, of the sagas that ended or wait, in percent.
+    pub failure_percent: f64,
+    /// The share that was refused, of the same sagas, in percent.
+    pub refusal_percent: f64,
+    /// The median duration, in milliseconds. A percentile that depends on the present waits is the longest of them.
     pub p50_ms: Option<u64>,
     /// The 95th percentile, in milliseconds.
     pub p95_ms: Option<u64>,
@@ -82,35 +193,51 @@ pub struct StepStats {
     pub p99_ms: Option<u64>,
     /// Its share of the wait time of all steps, 0 to 1.
     pub share_of_waiting: f64,
+    /// The wait time of its sagas in trouble, multiplied by how overdue they are, in milliseconds.
+    #[serde(skip)]
+    pub harm: f64,
 }
 
 impl StepStats {
-    /// The number that ended in the window, with any outcome.
-    pub const fn ended(&self) -> u64 {
-        self.done + self.refused + self.failed + self.timed_out + self.abandoned
+    /// The sagas that ended at the step in the window, or wait at it now. A step that was abandoned tells nothing of
+    /// its participant.
+    pub const fn seen(&self) -> u64 {
+        self.done + self.refused + self.failed + self.timed_out + self.now
     }
 
-    /// `part` of the number that ended, in percent.
-    pub fn percent(&self, part: u64) -> f64 {
-        if self.ended() == 0 { 0.0 } else { part as f64 * 100.0 / self.ended() as f64 }
+    /// Those that failed, timed out, are failing or in incident.
+    pub const fn lost(&self) -> u64 {
+        self.failed + self.timed_out + self.failing + self.in_incident
+    }
+
+    /// `part` of the sagas seen, in percent.
+    fn percent(&self, part: u64) -> f64 {
+        if self.seen() == 0 { 0.0 } else { part as f64 * 100.0 / self.seen() as f64 }
     }
 }
 
-/// The statistics of each of `steps`, in their order; `at` is the time of `now`, in milliseconds since 1970.
-pub fn step_stats<'s>(
-    steps: impl Iterator<Item = &'s str>,
-    recent: &BTreeMap<String, Recent>,
-    now: &BTreeMap<String, Current>,
-    at: i64,
-) -> Vec<StepStats> {
-    let no_recent = Recent::default();
+/// What is known of a definition's steps, by step.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The outcomes in the window.
+    pub recent: &'a BTreeMap<String, Recent>,
+    /// The outcomes in the history against which waits are compared.
+    pub history: &'a BTreeMap<String, Recent>,
+    /// The present waits.
+    pub current: &'a BTreeMap<String, Current>,
+}
+
+/// The statistics of each of `steps`, in their order.
+pub fn step_stats<'s>(steps: impl Iterator<Item = &'s str>, known: Known<'_>) -> Vec<StepStats> {
+    let none = Recent::default();
     let no_current = Current::default();
     let mut all: Vec<(StepStats, f64)> = steps
         .map(|step| {
-            let past = recent.get(step).unwrap_or(&no_recent);
-            let here = now.get(step).unwrap_or(&no_current);
-            let waited = past.times.total() + here.waited.max(0) as f64;
-            (one(step, past, here, at), waited)
+            let past = known.recent.get(step).unwrap_or(&none);
+            let here = known.current.get(step).unwrap_or(&no_current);
+            let times = [&past.answered_times, &past.lost_times, &past.abandoned_times, &here.times];
+            let waited = times.into_iter().map(Histogram::total).sum();
+            (one(step, past, known.history.get(step).unwrap_or(&none), here), waited)
         })
         .collect();
     let whole: f64 = all.iter().map(|(_, waited)| waited).sum();
@@ -120,30 +247,39 @@ pub fn step_stats<'s>(
     all.into_iter().map(|(step, _)| step).collect()
 }
 
-fn one(step: &str, past: &Recent, here: &Current, at: i64) -> StepStats {
-    StepStats {
+fn one(step: &str, past: &Recent, history: &Recent, here: &Current) -> StepStats {
+    let mut ended = past.answered_times.clone();
+    ended.merge(&past.lost_times);
+    let mut open = past.abandoned_times.clone();
+    open.merge(&here.times);
+    let longest = here.oldest.map(i64::unsigned_abs);
+    let quantile = |of| ended.quantile_with_open(&open, of).or(longest);
+    let mut stats = StepStats {
         step: step.to_owned(),
         now: here.count,
         retrying: here.retrying,
+        failing: here.failing,
+        unanswered: here.unanswered,
         undoing: here.undoing,
         in_incident: here.stuck,
-        oldest_wait_ms: here.oldest.map(|since| at.saturating_sub(since).max(0)),
+        overdue: here.overdue,
+        overdue_after_ms: history.overdue_after(),
+        usual_ms: history.usual_ms(),
+        oldest_wait_ms: here.oldest,
         started: past.started,
         done: past.done,
         refused: past.refused,
         failed: past.failed,
         timed_out: past.timed_out,
         abandoned: past.abandoned,
-        retried: past.retried,
-        p50_ms: past.times.quantile(0.5),
-        p95_ms: past.times.quantile(0.95),
-        p99_ms: past.times.quantile(0.99),
-        share_of_waiting: 0.0,
-    }
-}
-
-/// The heat level of a step, 0 to 5, by its share of the wait time.
-pub fn heat(share: f64) -> u8 {
-    let levels = [0.02, 0.08, 0.2, 0.4, 0.65];
-    (0..).zip(levels).filter(|(_, least)| share >= *least).count().try_into().unwrap_or(5)
+        retried: past.retried + here.failing,
+        p50_ms: quantile(0.5),
+        p95_ms: quantile(0.95),
+        p99_ms: quantile(0.99),
+        harm: here.harm,
+        ..StepStats::default()
+    };
+    stats.failure_percent = stats.percent(stats.lost());
+    stats.refusal_percent = stats.percent(stats.refused);
+    stats
 }

@@ -1,5 +1,7 @@
 //! Tests of the sums: those of the latest states, even if states are skipped or written twice.
 
+use std::collections::BTreeMap;
+
 use common::time::Timestamp;
 use common::view::{Row, Rows as _};
 use proptest::prelude::*;
@@ -120,23 +122,28 @@ fn a_paid_order_is_counted_at_each_step_and_waits_at_none() {
     let way = states(1, &[1, 2, 7, 3, 1]);
     write(&mut connection, &way[1]);
     let at = way[1].updated.0 + 5_000;
-    let here = current(&connection, "order", 2, at).unwrap();
+    let none = BTreeMap::new();
+    let here = current(&connection, "order", 2, at, &none).unwrap();
     assert_eq!(here.len(), 1);
-    let waits = here["request-payment"];
-    assert_eq!((waits.count, waits.oldest, waits.waited), (1, Some(way[1].updated.0), 5_000));
+    let waits = &here["request-payment"];
+    assert_eq!((waits.count, waits.oldest, waits.overdue, waits.failing), (1, Some(5_000), 0, 0));
+    assert_eq!(waits.times.count(), 1);
+    let later = current(&connection, "order", 2, way[1].updated.0 + 60_001, &none).unwrap();
+    assert_eq!(later["request-payment"].overdue, 1, "without history, a minute is long");
     for state in &way[2..] {
         write(&mut connection, state);
     }
     let done = way.last().unwrap();
     assert_eq!(done.status, saga::Status::Completed);
-    assert!(current(&connection, "order", 2, at).unwrap().is_empty());
+    assert!(current(&connection, "order", 2, at, &none).unwrap().is_empty());
     let past = recent(&connection, "order", 2, STARTED / MINUTE).unwrap();
     let steps = ["reserve", "request-payment", "payment-result", "finalize", "conclude"];
-    for step in step_stats(steps.into_iter(), &past, &here, at) {
-        assert_eq!((step.started, step.done, step.ended()), (1, 1, 1), "{step:?}");
+    let known = Known { recent: &past, history: &past, current: &BTreeMap::new() };
+    for step in step_stats(steps.into_iter(), known) {
+        assert_eq!((step.started, step.done, step.seen()), (1, 1, 1), "{step:?}");
     }
     // Skipped by an operator after 7 times 997 ms; exact to a bucket.
-    let took = past["payment-result"].times.quantile(1.0).unwrap();
+    let took = past["payment-result"].answered_times.quantile(1.0).unwrap();
     assert!((4_900..9_900).contains(&took), "{took}");
     let ends = counts_by_minute(&connection, 0).unwrap();
     assert_eq!(ends.len(), 2);
@@ -200,4 +207,22 @@ fn statistics_are_stored_for_seven_days() {
     later.updated = later.started;
     write(&mut connection, &later);
     assert!(counts_by_minute(&connection, 0).unwrap().iter().all(|minute| minute.minute > (STARTED + day) / MINUTE));
+}
+
+#[test]
+fn a_failed_attempt_counts_while_its_saga_waits() {
+    let mut connection = empty();
+    let none: BTreeMap<String, Recent> = BTreeMap::new();
+    // The first attempt of the reservation fails; then the next one is in flight.
+    let way = states(3, &[5, 6]);
+    for (state, retrying) in [(&way[1], 1), (&way[2], 0)] {
+        write(&mut connection, state);
+        let here = current(&connection, "order", 2, state.updated.0 + 1_000, &none).unwrap();
+        let known = Known { recent: &none, history: &none, current: &here };
+        let step = step_stats(["reserve"].into_iter(), known).remove(0);
+        assert_eq!((step.retrying, step.failing, step.unanswered, step.retried), (retrying, 1, 0, 1), "{step:?}");
+        assert!((step.failure_percent - 100.0).abs() < 1e-9, "{step:?}");
+        assert!(step.p50_ms >= Some(1_000), "{step:?}");
+        assert_eq!(rank(&[step]).first().unwrap().why, Why::Retries);
+    }
 }
