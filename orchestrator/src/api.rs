@@ -11,6 +11,7 @@ mod guard;
 mod representation;
 mod rollout;
 mod sagas;
+mod search;
 mod series;
 mod state;
 
@@ -43,6 +44,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/dead-letters/{topic}", get(dead_letters::letters))
         .route("/api/dead-letters/{topic}/{partition}/{offset}/put-back", post(dead_letters::put_back))
         .route("/api/sagas", get(sagas::list))
+        .route("/api/search", get(search::search))
         .route("/api/sagas/actions", post(bulk::act))
         .route("/api/sagas/{id}", get(sagas::one))
         .route("/api/sagas/{id}/actions", post(actions::act))

@@ -9,6 +9,7 @@ mod components;
 mod context;
 mod dead_letters;
 mod definitions;
+mod diagram;
 mod flow;
 mod forms;
 mod incidents;
@@ -21,6 +22,7 @@ mod query;
 mod render;
 mod saga_page;
 mod sagas;
+mod search;
 mod throughput;
 mod timeline;
 mod window;
@@ -45,6 +47,7 @@ pub fn router(api: Api) -> Router {
         .route("/sagas", get(show))
         .route("/sagas/{id}", get(show))
         .route("/sagas/{id}/act", post(actions::on_saga))
+        .route("/search", get(search::show))
         .route("/bulk", get(show).post(bulk::act))
         .route("/incidents", get(show))
         .route("/throughput", get(show))

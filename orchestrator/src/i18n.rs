@@ -1,6 +1,7 @@
 //! The languages of the pages and the API: English and Portuguese texts side by side, the formats of durations and
 //! numbers, and the sentence on the step that needs attention.
 
+mod causes;
 mod reasons;
 
 use axum::http::{HeaderMap, header};

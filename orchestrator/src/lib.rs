@@ -2,6 +2,7 @@
 //! rules; the process is in `main.rs`.
 
 pub mod api;
+pub mod causes;
 pub mod contract;
 pub mod dashboard;
 pub mod dead_letters;

@@ -1,6 +1,7 @@
 //! The orchestrator's tables: the columns by which sagas are found. Their states are in `entities`.
 
 mod list;
+mod search;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,8 @@ use saga::{Saga, StepStatus};
 use uuid::Uuid;
 
 pub use self::list::{Cursor, Listed, count, list};
+use self::search::Terms;
+pub use self::search::{Found, MAX_SEARCH, search};
 use crate::dead_letters::PutBack;
 use crate::entity::{Entity, StoredRollout, saga_key};
 use crate::stats;
@@ -60,11 +63,13 @@ fn put_saga(tx: &Transaction<'_>, saga: &Saga, at: i64) -> rusqlite::Result<()> 
     let before = stats::before(tx, saga)?;
     let counted = stats::put(tx, saga, before.as_deref(), at)?;
     let steps: Vec<&str> = saga.current_steps().collect();
+    let Terms { mail, tracking } = Terms::of(saga);
     tx.prepare_cached(
         "INSERT INTO sagas(started, id, definition, version, status, step, customer, waiting, retrying, \
-         updated, counted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(started, id) DO UPDATE SET \
-         status = excluded.status, step = excluded.step, waiting = excluded.waiting, \
-         retrying = excluded.retrying, updated = excluded.updated, counted = excluded.counted",
+         updated, counted, mail, tracking) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT(started, id) DO UPDATE SET status = excluded.status, step = excluded.step, \
+         waiting = excluded.waiting, retrying = excluded.retrying, updated = excluded.updated, \
+         counted = excluded.counted, mail = excluded.mail, tracking = excluded.tracking",
     )?
     .execute((
         saga.started.0,
@@ -78,6 +83,8 @@ fn put_saga(tx: &Transaction<'_>, saga: &Saga, at: i64) -> rusqlite::Result<()> 
         saga.current().any(|step| step.status == StepStatus::Retrying),
         saga.updated.0,
         counted,
+        mail,
+        tracking,
     ))?;
     Ok(())
 }

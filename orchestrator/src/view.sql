@@ -3,10 +3,14 @@
 -- What sagas are found by; `counted` is what the statistics counted for each.
 CREATE TABLE sagas(started INTEGER NOT NULL, id TEXT NOT NULL, definition TEXT NOT NULL, version INTEGER NOT NULL,
   status TEXT NOT NULL, step TEXT NOT NULL, customer TEXT, waiting INTEGER, updated INTEGER NOT NULL,
-  retrying INTEGER NOT NULL, counted TEXT NOT NULL,
+  retrying INTEGER NOT NULL, counted TEXT NOT NULL, mail TEXT, tracking TEXT,
   PRIMARY KEY(started, id)) WITHOUT ROWID;
 CREATE INDEX sagas_by_status ON sagas(status, started);
 CREATE INDEX sagas_by_customer ON sagas(customer, started) WHERE customer IS NOT NULL;
+-- The end of the id, as lists show it:
+CREATE INDEX sagas_by_tail ON sagas(substr(id, -8));
+CREATE INDEX sagas_by_mail ON sagas(mail, started) WHERE mail IS NOT NULL;
+CREATE INDEX sagas_by_tracking ON sagas(tracking, started) WHERE tracking IS NOT NULL;
 CREATE INDEX sagas_that_wait ON sagas(waiting) WHERE waiting IS NOT NULL;
 CREATE TABLE definitions(name TEXT NOT NULL, version INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY(name, version))
   WITHOUT ROWID;

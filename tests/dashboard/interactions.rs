@@ -76,7 +76,7 @@ async fn the_numbers_update_without_a_reload(cluster: &Arc<Cluster>, chromium: &
     until_is("started orders", before + 3, SOON, || started(&tab, "reserve")).await?;
     tab.wait_until(
         "the orders in the diagram",
-        "[...document.querySelectorAll('[data-step=payment-result] text')].some(t => \
+        "[...document.querySelectorAll('[data-step=payment-result] .live')].some(t => \
               /[1-9]\\d* here/.test(t.textContent))",
     )
     .await?;

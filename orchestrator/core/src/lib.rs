@@ -67,3 +67,4 @@ pub use operation::{OPERATIONS_LIMIT, Operate, Operation, OperationRecord};
 pub use saga::{Ending, ProgressState, Saga, StepOutcome, StepState, Timer, TimerKind};
 pub use status::{Status, StepStatus};
 pub use time::Timestamp;
+pub use timer::NOT_ANSWERED;

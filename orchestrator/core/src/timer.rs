@@ -9,6 +9,9 @@ use crate::saga::TimerKind;
 use crate::status::{Status, StepStatus};
 use crate::transition::{StepRef, Transition};
 
+/// The reason of an attempt that was not answered in time.
+pub const NOT_ANSWERED: &str = "not answered in time";
+
 impl Transition<'_> {
     /// Fires every timer that is due, once.
     pub(crate) fn fire_timers(&mut self) {
@@ -49,7 +52,7 @@ impl Transition<'_> {
         match kind {
             TimerKind::Retry => self.send(step, action),
             TimerKind::Timeout => {
-                let error = "not answered in time".to_owned();
+                let error = NOT_ANSWERED.to_owned();
                 self.fail_attempt(step, action, FailureKind::TimedOut, error, Duration::ZERO);
             }
         }

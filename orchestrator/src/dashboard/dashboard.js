@@ -6,7 +6,8 @@
   const main = document.getElementById('main');
   const lag = document.getElementById('lag');
   const lost = document.getElementById('lost');
-  if (!main || !lag || !lost) return;
+  const stale = document.getElementById('stale');
+  if (!main || !lag || !lost || !stale) return;
   const still = main.querySelector('[data-still]') !== null;
 
   // ---- updating the content ---------------------------------------------------------------
@@ -71,6 +72,26 @@
     if (lost.hidden === yes) lost.hidden = !yes;
   }
 
+  // ---- the age of the data: the server sends it each second, and silence adds to it -------------
+
+  const STALE = 5;
+  let received = Date.now();
+  let age = Number(lag.dataset.age);
+
+  function isFresh(text, ms) {
+    received = Date.now();
+    age = ms;
+    if (age < STALE * 1000 && lag.textContent !== text) lag.textContent = text;
+    showAge();
+  }
+
+  function showAge() {
+    const seconds = Math.floor((Date.now() - received + age) / 1000);
+    if (seconds >= STALE) lag.textContent = lag.dataset.stale.replace('{}', seconds);
+    if (stale.hidden === (seconds >= STALE)) stale.hidden = seconds < STALE;
+  }
+  setInterval(showAge, 1000);
+
   function listen() {
     clearTimeout(timer);
     if (source) source.close();
@@ -79,7 +100,8 @@
     source.addEventListener('main', (event) => { if (!still) show(event.data); });
     source.addEventListener('lag', (event) => {
       isLost(false);
-      if (lag.textContent !== event.data) lag.textContent = event.data;
+      const { ms, text } = JSON.parse(event.data);
+      isFresh(text, ms);
     });
     source.addEventListener('login', () => {
       source.close();

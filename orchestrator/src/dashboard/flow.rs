@@ -1,12 +1,13 @@
 //! The first page: the flow of a definition with its statistics, and the step that needs attention.
 
 use maud::{Markup, html};
-use saga::draw_marked;
 
-use super::context::{Content, PageRequest, Pages};
+use super::context::{Content, PageRequest, Pages, now};
+use super::diagram::{Diagram, diagram};
 use super::query::link;
-use super::{components, marks, window};
+use super::{marks, window};
 use crate::api::{Flow, KnownDefinition};
+use crate::causes::Cause;
 use crate::error::ApiError;
 use crate::i18n::Lang;
 use crate::stats::{Finding, StepStats, Window};
@@ -22,6 +23,10 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
         let names = a.definition.name.cmp(&b.definition.name);
         names.then(b.definition.version.cmp(&a.definition.version))
     });
+    let cluster = pages.cluster.latest(&pages.api);
+    let causes = cluster
+        .map(|cluster| pages.api.causes(&cluster.groups, &cluster.dead_letters(), Some(&flow)))
+        .unwrap_or_default();
     let label = flow.definition.label.get(lang.tag());
     let title = format!("{} {label}", lang.text("Flow:", "Fluxo:"));
     let main = html! {
@@ -32,14 +37,9 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
             }
             (window::tabs(lang, window, |other| path(&flow.definition.name, flow.definition.version, other)))
         }
-        (banner(&flow, lang))
+        (banner(&flow, &causes, lang))
         (counts(&flow, lang))
-        figure.drawing {
-            div.scroll tabindex="0" role="region" aria-label=(lang.text("Flow diagram", "Diagrama do fluxo")) {
-                (components::drawing(draw_marked(&flow.definition, lang.tag(), &marks::flow(&flow, lang))))
-            }
-            figcaption { (legend(lang)) }
-        }
+        (drawing(&flow, lang))
         (table(&flow, lang))
     };
     Ok(Content { title, main })
@@ -63,15 +63,31 @@ fn definition_tabs(lang: Lang, flow: &Flow, all: &[KnownDefinition], window: Win
     } } }
 }
 
-/// The sentences on the steps that need attention, the first one as the headline.
-fn banner(flow: &Flow, lang: Lang) -> Markup {
-    let Some((first, others)) = flow.ranking.findings.split_first() else { return calm(flow, lang) };
+/// The sentences on the steps that need attention, the first one as the headline, and the causes.
+fn banner(flow: &Flow, causes: &[Cause], lang: Lang) -> Markup {
+    let findings = &flow.ranking.findings;
+    if findings.is_empty() && causes.is_empty() {
+        return calm(flow, lang);
+    }
     html! { div.banner.offends {
-        p.headline { (sentence(flow, first, lang)) }
-        @if !others.is_empty() {
+        @if let Some(first) = findings.first() { p.headline { (sentence(flow, first, lang)) } }
+        @if !causes.is_empty() { ul.causes { @for cause in causes { li { (cause_link(cause, lang)) } } } }
+        @if findings.len() > 1 {
             p.also { (lang.text("Then:", "Depois:")) }
-            ol start="2" { @for finding in others { li { (sentence(flow, finding, lang)) } } }
+            ol start="2" { @for finding in findings.iter().skip(1) { li { (sentence(flow, finding, lang)) } } }
         }
+    } }
+}
+
+/// A cause, as a link to the page that shows it.
+fn cause_link(cause: &Cause, lang: Lang) -> Markup {
+    let text = lang.cause(cause, now());
+    html! { @match cause {
+        Cause::NoInstance { group, .. } | Cause::NoProgress { group, .. } => {
+            a href={ "/throughput#group-" (group) } data-cause=(group) { (text) }
+        }
+        Cause::DeadLetters { topic, .. } => { a href={ "/dead-letters/" (topic) } data-cause=(topic) { (text) } }
+        Cause::Error { .. } => { span data-cause="error" { (text) } }
     } }
 }
 
@@ -103,6 +119,23 @@ fn sagas_at(flow: &Flow, step: &str) -> String {
     let version = flow.definition.version.to_string();
     let name = flow.definition.name.as_str();
     link(&[("definition", Some(name)), ("version", Some(version.as_str())), ("step", Some(step))])
+}
+
+/// The diagram, with the ways of failures at the steps where sagas failed or were refused in the window.
+fn drawing(flow: &Flow, lang: Lang) -> Markup {
+    let failed =
+        flow.steps.iter().filter(|step| step.lost() + step.refused > 0).map(|step| step.step.clone()).collect();
+    let about = lang.text("Flow diagram", "Diagrama do fluxo");
+    let drawn = Diagram { definition: &flow.definition, marks: &marks::flow(flow, lang), failed: &failed, about };
+    html! { figure.flow {
+        (diagram(&drawn, lang))
+        figcaption {
+            (legend(lang))
+            a href={ "/definitions/" (flow.definition.name) "/" (flow.definition.version) } {
+                (lang.text("Drawing in BPMN", "Desenho em BPMN"))
+            }
+        }
+    } }
 }
 
 fn counts(flow: &Flow, lang: Lang) -> Markup {

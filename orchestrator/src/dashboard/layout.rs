@@ -11,6 +11,7 @@ use super::components;
 use super::context::{Content, PageRequest, Pages};
 use crate::error::ApiError;
 use crate::i18n::Lang;
+use crate::view::MAX_SEARCH;
 
 const SCRIPT: &str = include_str!("dashboard.js");
 /// The style sheets of the drawings and of the pages.
@@ -58,6 +59,7 @@ pub(super) fn page(pages: &Pages, request: &PageRequest, path: &str, content: &C
             nav aria-label=(lang.text("Pages", "Páginas")) { @for (to, name) in links(lang) {
                 a href=(to) aria-current=[is_current(path, to).then_some("page")] { (name) }
             } }
+            (search_box(request))
             form.out method="post" action="/logout" {
                 (components::csrf(request))
                 span.who {
@@ -72,13 +74,30 @@ pub(super) fn page(pages: &Pages, request: &PageRequest, path: &str, content: &C
              set dashboard.password_hash.",
             "Outras máquinas podem acessar este painel, e ele tem a senha padrão publicada: \
              defina dashboard.password_hash.")) } }
-        p.state { span id="lag" { (updated(lang, pages.api.lag())) } }
+        p.state { span id="lag" data-age=(pages.api.lag())
+            data-stale=(lang.text("Stale for {} s", "Desatualizado há {} s")) { (updated(lang, pages.api.lag())) }
+        }
+        p.lost id="stale" role="status" hidden { (lang.text(
+            "The numbers on this page are old: the orchestrator sends nothing new.",
+            "Os números desta página são antigos: o orquestrador não envia nada de novo.")) }
         p.lost id="lost" role="status" hidden { (lang.text(
             "The connection is lost, and the data may be out of date. Reconnecting …",
             "A conexão caiu, e os dados podem estar desatualizados. Reconectando …")) }
         main id="main" tabindex="-1" { (content.main) }
     };
     shell(lang, &content.title, true, &body).into_response()
+}
+
+/// The search for a saga, on every page.
+fn search_box(request: &PageRequest) -> Markup {
+    let lang = request.lang;
+    let what =
+        lang.text("Find an id, customer, mail or tracking number", "Buscar id, cliente, e-mail ou código de rastreio");
+    html! { form.search role="search" method="get" action="/search" {
+        input type="search" name="q" aria-label=(what) placeholder=(what) title=(what) required
+            maxlength=(MAX_SEARCH) autocomplete="off" spellcheck="false";
+        button type="submit" { (lang.text("Find", "Buscar")) }
+    } }
 }
 
 /// A page with an error.
@@ -126,7 +145,7 @@ fn is_current(path: &str, to: &str) -> bool {
     match to {
         "/" => path == "/",
         "/throughput" => below(to) || below("/dead-letters"),
-        "/sagas" => below(to) || below("/bulk"),
+        "/sagas" => below(to) || below("/bulk") || below("/search"),
         other => below(other),
     }
 }

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream};
+use serde_json::json;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::context::{PageRequest, Pages};
@@ -36,8 +37,9 @@ struct LivePage {
     is_over: bool,
 }
 
-/// `GET /live?at=/sagas%3Fstatus%3Drunning`: sends `main` with the content of the page when it has changed, `lag` with
-/// the age of the data, and `login` when the session has ended.
+/// `GET /live?at=/sagas%3Fstatus%3Drunning`: sends `main` with the content of the page when it has changed, `lag` each
+/// second with the age of the data as JSON (`ms`, `text`), and `login` when the session has ended. A page that receives
+/// no `lag` shows that it is stale.
 pub(super) async fn live(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
     let at = Query::of(&uri).get("at").and_then(|at| at.parse().ok()).unwrap_or_default();
     let mut ticks = interval(TICK);
@@ -74,24 +76,34 @@ impl LivePage {
             return;
         };
         let lang = Lang::of(&self.headers);
-        let lag = layout::updated(lang, self.pages.api.lag());
+        let age = self.pages.api.lag();
+        let lag = json!({ "ms": age, "text": layout::updated(lang, age) }).to_string();
         let request = PageRequest { lang, identity, query: Query::of(&self.at) };
-        let Ok(page) = Page::of(self.at.path()) else { return };
-        match render::content(&self.pages, &page, &request).await {
-            Ok(content) => {
-                let html = content.main.into_string();
-                let mut hasher = DefaultHasher::new();
-                html.hash(&mut hasher);
-                let hash = Some(hasher.finish());
-                if hash != self.sent {
-                    self.sent = hash;
-                    // The data of an event must not contain carriage returns.
-                    self.next.push_back(Event::default().event("main").data(html.replace('\r', " ")));
-                }
-                self.next.push_back(Event::default().event("lag").data(lag));
+        let content = match Page::of(self.at.path()) {
+            Ok(page) => render::content(&self.pages, &page, &request).await,
+            Err(error) => Err(error),
+        };
+        match content {
+            Ok(content) => self.send_content(content.main.into_string()),
+            // The page shows this error: it is as current as the data.
+            Err(error) if error.status().is_client_error() => {}
+            Err(error) => {
+                // The old content stays; the page shows its age.
+                tracing::debug!(path = self.at.path(), "not rendered: {}", error.detail());
+                return;
             }
-            // The old content stays; the page shows its age.
-            Err(error) => tracing::debug!(path = self.at.path(), "not rendered: {}", error.detail()),
+        }
+        self.next.push_back(Event::default().event("lag").data(lag));
+    }
+
+    fn send_content(&mut self, html: String) {
+        let mut hasher = DefaultHasher::new();
+        html.hash(&mut hasher);
+        let hash = Some(hasher.finish());
+        if hash != self.sent {
+            self.sent = hash;
+            // The data of an event must not contain carriage returns.
+            self.next.push_back(Event::default().event("main").data(html.replace('\r', " ")));
         }
     }
 }

@@ -107,6 +107,11 @@ fn took(step: &StepState, now: i64) -> Option<u64> {
     Some(end.since(step.started?))
 }
 
+/// Returns true if the step was refused, failed or timed out.
+pub(super) fn has_failed(step: &StepState) -> bool {
+    kind(step) == "failed"
+}
+
 /// The class of a step's box.
 fn kind(step: &StepState) -> &'static str {
     kind_of(step.before_compensation.map_or(step.status, |was| was.status))

@@ -1,10 +1,11 @@
 //! A saga: its path, its timeline, its commands and replies, and the actions that are possible.
 
 use maud::{Markup, html};
-use saga::{Action, Definition, Entry, Saga, StepState, What, command_of, draw_marked};
+use saga::{Action, Definition, Entry, Saga, StepState, What, command_of};
 use uuid::Uuid;
 
 use super::context::{Content, PageRequest, Pages, now};
+use super::diagram::{Diagram, diagram};
 use super::{components, forms, marks, timeline};
 use crate::error::ApiError;
 use crate::i18n::{Lang, step_label};
@@ -23,12 +24,7 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest, id: Uuid) -> R
         (forms::result(&saga, request))
         (facts(pages, &saga, lang, now))
         @if let Some(definition) = definition {
-            figure.drawing {
-                div.scroll tabindex="0" role="region" aria-label=(lang.text("Path of the saga", "Caminho da saga")) {
-                    @let marks = marks::path(&saga, definition, lang, now);
-                    (components::drawing(draw_marked(definition, lang.tag(), &marks)))
-                }
-            }
+            (path(&saga, definition, lang, now))
         }
         @if request.identity.may_act() { (forms::forms(&saga, definition, request)) }
         // Sections have ids, so that the script can match them when the page is updated.
@@ -52,6 +48,14 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest, id: Uuid) -> R
         }
     };
     Ok(Content { title, main })
+}
+
+/// The diagram with the path of the saga.
+fn path(saga: &Saga, definition: &Definition, lang: Lang, now: i64) -> Markup {
+    let failed = saga.all_steps().filter(|step| marks::has_failed(step)).map(|step| step.name.clone()).collect();
+    let about = lang.text("Path of the saga", "Caminho da saga");
+    let drawn = Diagram { definition, marks: &marks::path(saga, definition, lang, now), failed: &failed, about };
+    html! { figure.flow { (diagram(&drawn, lang)) } }
 }
 
 fn facts(pages: &Pages, saga: &Saga, lang: Lang, now: i64) -> Markup {

@@ -8,6 +8,7 @@ use super::context::{Content, PageRequest, Pages, now};
 use super::query::link;
 use super::window;
 use crate::api::{CoarseSeries, DeadTopic, Series};
+use crate::causes::Cause;
 use crate::error::ApiError;
 use crate::i18n::Lang;
 use crate::stats::Window;
@@ -40,11 +41,24 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
             (set_aside(pages.api.context.status.messages_set_aside(), lang))
         }
         @match &cluster {
-            Ok(cluster) => { (groups(&cluster.groups, lang)) (dead_letter_topics(&cluster.dead, lang)) }
+            Ok(cluster) => {
+                @let causes = pages.api.causes(&cluster.groups, &[], None);
+                (alarms(&causes, lang))
+                (groups(&cluster.groups, &causes, lang))
+
+                (dead_letter_topics(&cluster.dead, lang))
+            }
             Err(error) => p.wrong role="alert" { (error.text(lang)) },
         }
     };
     Ok(Content { title, main })
+}
+
+/// The services without an instance or without progress; nothing while there are none.
+fn alarms(causes: &[Cause], lang: Lang) -> Markup {
+    html! { @if !causes.is_empty() { div.banner.offends role="status" {
+        ul.causes { @for cause in causes { li { (lang.cause(cause, now())) } } }
+    } } }
 }
 
 /// How many messages this instance could not process; nothing while there are none.
@@ -139,7 +153,7 @@ fn numbers(lang: Lang, about: &str, all: &[Line<'_>], time: &dyn Fn(usize) -> St
     } } }
 }
 
-fn groups(groups: &[Group], lang: Lang) -> Markup {
+fn groups(groups: &[Group], causes: &[Cause], lang: Lang) -> Markup {
     let heads = [
         lang.text("Group", "Grupo"),
         lang.text("State", "Estado"),
@@ -152,15 +166,16 @@ fn groups(groups: &[Group], lang: Lang) -> Markup {
         div.scroll tabindex="0" role="region" aria-label=(lang.text("Consumer groups", "Grupos de consumidores")) {
             table.cards {
                 thead { tr { @for head in heads { th scope="col" { (head) } } } }
-                tbody { @for group in groups { (group_row(group, heads, lang)) } }
+                tbody { @for group in groups { (group_row(group, causes, heads, lang)) } }
             }
         }
     } }
 }
 
-fn group_row(group: &Group, heads: [&str; 5], lang: Lang) -> Markup {
+fn group_row(group: &Group, causes: &[Cause], heads: [&str; 5], lang: Lang) -> Markup {
+    let is_bad = causes.iter().any(|cause| cause.group() == Some(group.name.as_str()));
     let lag = group.lag.values().sum::<i64>().unsigned_abs();
-    html! { tr data-row=(group.name) {
+    html! { tr id={ "group-" (group.name) } class=[is_bad.then_some("bad")] data-row=(group.name) {
         th scope="row" { (group.name) }
         td data-label=(heads[1]) { (group_state(&group.state, lang)) }
         td data-label=(heads[2]) { (lang.number(lag)) }
@@ -178,7 +193,7 @@ fn group_row(group: &Group, heads: [&str; 5], lang: Lang) -> Markup {
                     "other machines may use it without authentication",
                     "outras máquinas podem usá-la sem autenticação")) } }
             } " " }
-            @if group.members.is_empty() { (lang.text("none", "nenhuma")) }
+            @if group.members.is_empty() { strong.wrong { (lang.text("none", "nenhuma")) } }
         }
     } }
 }

@@ -63,7 +63,7 @@ pub fn current(
 ) -> rusqlite::Result<BTreeMap<String, Current>> {
     // The primary key of the table: the rows of a step follow each other.
     let mut query = connection.prepare_cached(
-        "SELECT step, since, state, reason = '', reason = 'not answered in time' FROM waits \
+        "SELECT step, since, state, reason FROM waits \
          WHERE definition = ?1 AND version = ?2 ORDER BY step, since",
     )?;
     let mut rows = query.query((definition, version))?;
@@ -76,10 +76,11 @@ pub fn current(
             all.extend(here.replace((step.to_owned(), Current::default())));
             overdue_after = history.get(step).map_or_else(|| Recent::default().overdue_after(), Recent::overdue_after);
         }
-        let attempts = match (row.get(3)?, row.get(4)?) {
-            (true, _) => Attempts::First,
-            (false, true) => Attempts::TimedOut,
-            (false, false) => Attempts::Failed,
+        let reason = row.get_ref(3)?.as_str()?;
+        let attempts = match reason {
+            "" => Attempts::First,
+            saga::NOT_ANSWERED => Attempts::TimedOut,
+            _ => Attempts::Failed,
         };
         let state = match row.get_ref(2)?.as_str()? {
             state if state == StepStatus::Stuck.as_str() => WaitState::Stuck,
@@ -90,6 +91,9 @@ pub fn current(
         let waited = at.saturating_sub(row.get(1)?);
         if let Some((_, current)) = &mut here {
             current.add(CurrentWait { waited, state, attempts }, overdue_after);
+            if attempts != Attempts::First && state != WaitState::Compensating {
+                current.add_error(reason);
+            }
         }
     }
     all.extend(here);

@@ -15,6 +15,9 @@ const MIN_HISTORY: u64 = 5;
 /// A wait that is overdue by more than this factor counts as overdue by it; so does a saga in incident.
 const MOST_OVERDUE: f64 = 10.0;
 
+/// The kinds of errors that are counted.
+const ERRORS: usize = 16;
+
 /// The outcomes at a step in a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recent {
@@ -110,11 +113,22 @@ pub struct Current {
     pub oldest: Option<i64>,
     /// The waits so far.
     pub times: Histogram,
+    /// The errors of failing attempts and incidents, with the number of sagas.
+    pub errors: BTreeMap<String, u64>,
     /// The sum of the waits of the sagas that are overdue, failing or stuck, each multiplied by how overdue it is.
     pub harm: f64,
 }
 
 impl Current {
+    /// Counts an error; further kinds of errors than the first [`ERRORS`] are not counted.
+    pub fn add_error(&mut self, error: &str) {
+        if let Some(count) = self.errors.get_mut(error) {
+            *count += 1;
+        } else if self.errors.len() < ERRORS {
+            self.errors.insert(error.to_owned(), 1);
+        }
+    }
+
     /// Adds a saga; waits at the step are overdue after `overdue_after` milliseconds.
     pub fn add(&mut self, wait: CurrentWait, overdue_after: i64) {
         let waited = wait.waited.max(0);
@@ -193,6 +207,8 @@ pub struct StepStats {
     pub p99_ms: Option<u64>,
     /// Its share of the wait time of all steps, 0 to 1.
     pub share_of_waiting: f64,
+    /// The most frequent error of its failing attempts and incidents.
+    pub error: Option<String>,
     /// The wait time of its sagas in trouble, multiplied by how overdue they are, in milliseconds.
     #[serde(skip)]
     pub harm: f64,
@@ -276,6 +292,7 @@ fn one(step: &str, past: &Recent, history: &Recent, here: &Current) -> StepStats
         p50_ms: quantile(0.5),
         p95_ms: quantile(0.95),
         p99_ms: quantile(0.99),
+        error: here.errors.iter().max_by_key(|(_, count)| **count).map(|(error, _)| error.clone()),
         harm: here.harm,
         ..StepStats::default()
     };

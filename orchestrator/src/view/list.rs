@@ -164,25 +164,30 @@ fn run(
     before: Option<&Cursor>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Listed>> {
-    let select =
-        "SELECT id, definition, version, status, step, customer, waiting, started, updated, retrying FROM sagas";
-    let Query { sql, values } = query_of(select, filter, by, before, limit);
+    let Query { sql, values } = query_of(SELECT, filter, by, before, limit);
     let mut query = connection.prepare_cached(&format!("{sql} ORDER BY started DESC, id DESC LIMIT :limit"))?;
-    let rows = query.query_map(&*named(&values), |row| {
-        Ok(Listed {
-            id: row.get(0)?,
-            definition: row.get(1)?,
-            version: row.get(2)?,
-            status: row.get(3)?,
-            step: row.get(4)?,
-            customer: row.get(5)?,
-            waiting: row.get(6)?,
-            started: row.get(7)?,
-            updated: row.get(8)?,
-            retrying: row.get(9)?,
-        })
-    })?;
+    let rows = query.query_map(&*named(&values), listed)?;
     rows.collect()
+}
+
+/// Reads what [`listed`] takes.
+pub(super) const SELECT: &str =
+    "SELECT id, definition, version, status, step, customer, waiting, started, updated, retrying FROM sagas";
+
+/// The saga of a row of [`SELECT`].
+pub(super) fn listed(row: &rusqlite::Row<'_>) -> rusqlite::Result<Listed> {
+    Ok(Listed {
+        id: row.get(0)?,
+        definition: row.get(1)?,
+        version: row.get(2)?,
+        status: row.get(3)?,
+        step: row.get(4)?,
+        customer: row.get(5)?,
+        waiting: row.get(6)?,
+        started: row.get(7)?,
+        updated: row.get(8)?,
+        retrying: row.get(9)?,
+    })
 }
 
 type Values = Vec<(&'static str, Value)>;

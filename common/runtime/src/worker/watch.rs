@@ -3,6 +3,7 @@
 
 mod assignment;
 mod dead_letter;
+mod stalled;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 pub use self::dead_letter::{DeadLetter, PutBackError};
+use self::stalled::{Behind, Stalled};
 use vocabulary::retry::Retryable;
+use vocabulary::time::Timestamp;
 use vocabulary::topics;
 
 use super::client::{self, ClientLog};
@@ -56,6 +59,8 @@ pub struct Group {
     pub members: Vec<Member>,
     /// Its lag by topic, for the topics it has committed.
     pub lag: BTreeMap<String, i64>,
+    /// When the oldest message that it has not processed was sent, if it makes no progress.
+    pub since: Option<Timestamp>,
 }
 
 /// The end of the client id of an instance that any caller may use.
@@ -88,17 +93,27 @@ pub struct DeadLetterTopic {
     pub count: i64,
 }
 
+/// How far a group is behind.
+#[derive(Default)]
+struct Lag {
+    /// By topic, for the topics it has committed.
+    lag: BTreeMap<String, i64>,
+    /// The partitions with messages that it has not processed.
+    partitions: Vec<Behind>,
+}
+
 /// A handle for reading the cluster's state. Cheap to clone; connects when it is first used.
 #[derive(Clone)]
 pub struct Watch {
     config: Arc<Config>,
     /// A consumer per group, which is how a group's positions are read; `""` for all other requests.
     clients: Arc<Mutex<HashMap<String, Arc<BaseConsumer<ClientLog>>>>>,
+    stalled: Arc<Mutex<Stalled>>,
 }
 
 impl Watch {
     pub(super) fn new(config: &Config) -> Self {
-        Self { config: Arc::new(config.clone()), clients: Arc::default() }
+        Self { config: Arc::new(config.clone()), clients: Arc::default(), stalled: Arc::default() }
     }
 
     /// The service's own consumer group and `others`, as far as they exist. No other groups of the cluster are read.
@@ -219,29 +234,33 @@ impl Watch {
                 partitions: assignment::partitions(member.assignment().unwrap_or_default()),
             }
         });
+        let behind = self.behind(name, topics, ends)?;
         let mut group = Group {
             name: name.to_owned(),
             state: found.state().to_owned(),
             members: members.collect(),
-            lag: self.lag(name, topics, ends)?,
+            lag: behind.lag,
+            since: None,
         };
+        group.since = self.since(name, &behind.partitions, !group.members.is_empty());
         group.members.sort_by(|a, b| a.client.cmp(&b.client));
         Ok(Some(group))
     }
 
-    fn lag(
+    /// How far a group is behind.
+    fn behind(
         &self,
         group: &str,
         topics: &[(String, usize)],
         ends: &mut HashMap<(String, i32), i64>,
-    ) -> Result<BTreeMap<String, i64>, WatchError> {
+    ) -> Result<Lag, WatchError> {
         let mut requested = TopicPartitionList::new();
         for (topic, partitions) in topics.iter().filter(|(topic, _)| !topics::is_dead_letters(topic)) {
             for partition in 0..i32::try_from(*partitions).unwrap_or(0) {
                 requested.add_partition(topic, partition);
             }
         }
-        let mut lag: BTreeMap<String, i64> = BTreeMap::new();
+        let mut all = Lag::default();
         for committed in self.client(group)?.committed_offsets(requested, PATIENCE)?.elements() {
             let Offset::Offset(position) = committed.offset() else { continue };
             let partition = (committed.topic().to_owned(), committed.partition());
@@ -253,9 +272,26 @@ impl Watch {
                     end
                 }
             };
-            *lag.entry(partition.0).or_default() += (end - position).max(0);
+            let (topic, partition) = partition;
+            *all.lag.entry(topic.clone()).or_default() += (end - position).max(0);
+            if end > position {
+                all.partitions.push(Behind { topic, partition, position, end });
+            }
         }
-        Ok(lag)
+        Ok(all)
+    }
+
+    /// When the oldest message that a group has not processed was sent, if it makes no progress. A message that can't
+    /// be read is left out.
+    fn since(&self, group: &str, behind: &[Behind], has_members: bool) -> Option<Timestamp> {
+        let stalled = || self.stalled.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = stalled().look(group, behind, has_members);
+        for one in wanted {
+            if let Ok(Some(oldest)) = self.first(&one.topic, one.partition, one.position..one.end) {
+                stalled().learn(group, &one, oldest.at);
+            }
+        }
+        stalled().since(group)
     }
 
     /// The topics of this cluster, and how many partitions each has.
@@ -289,8 +325,29 @@ impl Watch {
         Ok((0..i32::try_from(count).unwrap_or(0)).collect())
     }
 
-    /// The messages between two offsets, by a new consumer, whose assignment no other request shares.
+    /// The first message between two offsets.
+    fn first(
+        &self,
+        topic: &str,
+        partition: i32,
+        range: std::ops::Range<i64>,
+    ) -> Result<Option<DeadLetter>, WatchError> {
+        Ok(self.read_most(topic, partition, range, 1)?.pop())
+    }
+
+    /// The messages between two offsets.
     fn read(&self, topic: &str, partition: i32, range: std::ops::Range<i64>) -> Result<Vec<DeadLetter>, WatchError> {
+        self.read_most(topic, partition, range, usize::MAX)
+    }
+
+    /// At most `most` messages between two offsets, by a new consumer, whose assignment no other request shares.
+    fn read_most(
+        &self,
+        topic: &str,
+        partition: i32,
+        range: std::ops::Range<i64>,
+        most: usize,
+    ) -> Result<Vec<DeadLetter>, WatchError> {
         let mut letters = Vec::new();
         if range.is_empty() {
             return Ok(letters);
@@ -301,7 +358,7 @@ impl Watch {
         let mut reader = Reader::new(settings, "watch").map_err(reading)?;
         reader.assign([(topic, partition, Some(range.start))]).map_err(reading)?;
         let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
+        while letters.len() < most && Instant::now() < deadline {
             match reader.poll() {
                 Polled::Nothing => {}
                 Polled::End => break,

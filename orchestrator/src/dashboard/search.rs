@@ -1,0 +1,71 @@
+//! The search of the header: one hit opens its saga, several are listed, none says where was searched.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use saga::Definition;
+
+use super::context::{Content, PageRequest, Pages, now};
+use super::{layout, login, sagas};
+use crate::error::ApiError;
+use crate::i18n::Lang;
+use crate::view::Found;
+
+/// `GET /search?q=…`
+pub(super) async fn show(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> Response {
+    let Some(request) = pages.request(&uri, &headers) else {
+        return Redirect::to(&login::path_for(&uri)).into_response();
+    };
+    let found = match pages.api.search(text(&request)).await {
+        Ok(found) => found,
+        Err(error) => return layout::error_page(&pages, &request, uri.path(), &error),
+    };
+    if let ([one], false) = (found.sagas.as_slice(), found.has_more) {
+        return Redirect::to(&format!("/sagas/{}", one.id)).into_response();
+    }
+    match listed(&pages, &request, &found).await {
+        Ok(content) => layout::page(&pages, &request, uri.path(), &content),
+        Err(error) => layout::error_page(&pages, &request, uri.path(), &error),
+    }
+}
+
+/// The page.
+pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Content, ApiError> {
+    let found = pages.api.search(text(request)).await?;
+    listed(pages, request, &found).await
+}
+
+fn text(request: &PageRequest) -> &str {
+    request.query.get("q").unwrap_or_default()
+}
+
+async fn listed(pages: &Pages, request: &PageRequest, found: &Found) -> Result<Content, ApiError> {
+    let lang = request.lang;
+    let known = pages.api.all_definitions().await?;
+    let definitions: Vec<&Definition> = known.iter().map(|known| known.definition.as_ref()).collect();
+    let title = lang.text("Search", "Busca").to_owned();
+    let main = html! {
+        h1 { (title) " " small { "“" (text(request)) "”" } }
+        @if found.sagas.is_empty() {
+            (nothing(lang))
+        } @else {
+            p { @if found.has_more {
+                (lang.text("The newest hits; there are more. Type more of it to find fewer.",
+                    "Os resultados mais recentes; há outros. Digite mais para encontrar menos."))
+            } @else {
+                (lang.number(found.sagas.len() as u64)) " " (lang.text("sagas found.", "sagas encontradas."))
+            } }
+            (sagas::table(&found.sagas, &definitions, lang, now()))
+        }
+    };
+    Ok(Content { title, main })
+}
+
+fn nothing(lang: Lang) -> Markup {
+    html! { p.empty { (lang.text(
+    "Nothing found. The search reads the ids of sagas and orders (whole, or four digits or more of it), customers, \
+     mail addresses and tracking numbers (whole, or the beginning).",
+    "Nada encontrado. A busca lê os ids de sagas e pedidos (inteiros, ou quatro dígitos ou mais), clientes, \
+     endereços de e-mail e códigos de rastreio (inteiros, ou o começo).")) } }
+}
