@@ -1,6 +1,7 @@
 //! The orchestrator's JSON API. The pages of the dashboard read the same data, so that a script can read all they show.
 
 mod actions;
+mod audit;
 mod bulk;
 mod cache;
 mod cluster;
@@ -44,6 +45,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/dead-letters/{topic}", get(dead_letters::letters))
         .route("/api/dead-letters/{topic}/{partition}/{offset}/put-back", post(dead_letters::put_back))
         .route("/api/sagas", get(sagas::list))
+        .route("/api/audit", get(audit::audit))
         .route("/api/search", get(search::search))
         .route("/api/sagas/actions", post(bulk::act))
         .route("/api/sagas/{id}", get(sagas::one))

@@ -2,6 +2,7 @@
 //! (`live`). The pages load nothing from other sites, and work without their script, though they then do not update.
 
 mod actions;
+mod audit;
 mod bulk;
 mod chart;
 mod cluster;
@@ -47,6 +48,7 @@ pub fn router(api: Api) -> Router {
         .route("/sagas", get(show))
         .route("/sagas/{id}", get(show))
         .route("/sagas/{id}/act", post(actions::on_saga))
+        .route("/audit", get(show))
         .route("/search", get(search::show))
         .route("/bulk", get(show).post(bulk::act))
         .route("/incidents", get(show))

@@ -23,6 +23,9 @@ pub struct PutBack {
     pub by: String,
     /// The operator's reason.
     pub why: String,
+    /// The address that the request came from, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// When it was last put back.
     pub at: Timestamp,
 }

@@ -114,6 +114,29 @@ pub struct StoredRollout {
     /// The ids of the last requests, the newest last, to recognise a repetition behind a newer request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<String>,
+    /// The last requests with their operators, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<RolloutRecord>,
+}
+
+/// The record of a request that set a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutRecord {
+    /// The request's id.
+    pub id: String,
+    /// When it was applied.
+    pub at: Timestamp,
+    /// The operator.
+    pub by: String,
+    /// The operator's reason.
+    pub why: String,
+    /// The address that the request came from, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The version.
+    pub version: u32,
+    /// The share of new sagas that start on it, 0 to 100.
+    pub percent: u8,
 }
 
 impl StoredRollout {

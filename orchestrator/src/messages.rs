@@ -31,6 +31,9 @@ pub struct SagaAction {
     pub by: String,
     /// The operator's reason.
     pub why: String,
+    /// The address that the request came from, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The action.
     #[serde(flatten)]
     pub what: Operate,
@@ -43,6 +46,9 @@ pub struct SetRollout {
     pub by: String,
     /// The operator's reason.
     pub why: String,
+    /// The address that the request came from, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The rollout.
     #[serde(flatten)]
     pub rollout: Rollout,
@@ -175,8 +181,8 @@ fn command(message: &Message) -> Result<Inbound, Unreadable> {
     match message.kind() {
         Some(SAGA_ACTION) => {
             let saga = uuid(header::SUBJECT, message)?;
-            let SagaAction { by, why, what } = message.json()?;
-            Ok(Inbound::Operate { saga, operation: Operation { id: message.id(), by, why, what } })
+            let SagaAction { by, why, from, what } = message.json()?;
+            Ok(Inbound::Operate { saga, operation: Operation { id: message.id(), by, why, from, what } })
         }
         Some(ROLLOUT_SET) => Ok(Inbound::SetRollout(message.json()?)),
         Some(LETTER_PUT_BACK) => Ok(Inbound::PutBack(message.json()?)),
@@ -209,7 +215,7 @@ fn cancellation(message: &Message, cancel: &CancelEvent) -> Result<Inbound, Unre
     let CancelRequested { by, why } = message.json()?;
     let saga = uuid(header::SUBJECT, message)?;
     let what = Operate::Cancel { reason: Some(cancel.reason.clone()) };
-    Ok(Inbound::Cancel { saga, operation: Operation { id: message.id(), by, why, what } })
+    Ok(Inbound::Cancel { saga, operation: Operation { id: message.id(), by, why, from: None, what } })
 }
 
 fn callback(message: &Message, receives: &[Receive]) -> Result<Inbound, Unreadable> {

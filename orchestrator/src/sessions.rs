@@ -31,12 +31,25 @@ pub struct Identity {
     pub role: Role,
     /// The CSRF token in the forms of the session; empty without a session.
     pub csrf: String,
+    /// The client's address, as far as the request is known.
+    pub address: Option<IpAddr>,
 }
 
 impl Identity {
     /// Returns true if the user may act on sagas.
     pub const fn may_act(&self) -> bool {
         matches!(self.role, Role::Operator)
+    }
+
+    /// The same user at an address.
+    #[must_use]
+    pub fn at(self, address: IpAddr) -> Self {
+        Self { address: Some(address), ..self }
+    }
+
+    /// The address, for the record of an act.
+    pub fn from(&self) -> Option<String> {
+        self.address.map(|address| address.to_string())
     }
 
     /// Returns true if this is the CSRF token of the session.
@@ -84,7 +97,7 @@ impl Sessions {
     /// [`Denied`].
     pub async fn authenticate(&self, address: IpAddr, headers: &HeaderMap) -> Result<Identity, Denied> {
         if let Some(identity) = self.session(headers) {
-            return Ok(identity);
+            return Ok(identity.at(address));
         }
         let (name, password, authentication) = match (basic(headers), bearer(headers)) {
             (Some((name, password)), _) => (name, password, Authentication::Password),
@@ -93,7 +106,7 @@ impl Sessions {
         };
         let login = Login { address, name: &name, authentication };
         let role = self.passwords.check_cached(login, password).await?;
-        Ok(Identity { name, role, csrf: String::new() })
+        Ok(Identity { name, role, csrf: String::new(), address: Some(address) })
     }
 
     /// Opens a session for a client at `address` and returns its token.
@@ -111,7 +124,7 @@ impl Sessions {
         {
             open.remove(&oldest);
         }
-        let identity = Identity { name: name.to_owned(), role, csrf: secret() };
+        let identity = Identity { name: name.to_owned(), role, csrf: secret(), address: None };
         let now = Instant::now();
         open.insert(token.clone(), Session { identity, opened: now, used: now });
         Ok(token)

@@ -14,6 +14,8 @@ use crate::sessions::{self, API_KEY, Authentication, Role, User};
 const PUBLISHED_PASSWORD: &str = "zup@123";
 /// The most groups of other services: each is read with several requests to the brokers.
 const MAX_GROUPS: usize = 50;
+/// The shortest time that acts are shown.
+const MIN_AUDIT: Duration = Duration::from_secs(3_600);
 /// The shortest lifetime of a session.
 const MIN_LIFETIME: Duration = Duration::from_secs(60);
 
@@ -90,6 +92,9 @@ pub struct Dashboard {
     pub payments_url: String,
     /// The consumer groups of the other services.
     pub groups: Vec<String>,
+    /// How long an act is shown on the page Audit.
+    #[serde(with = "common::settings::units::duration")]
+    pub audit_retention: Duration,
     /// A session ends after this time without a request.
     #[serde(with = "common::settings::units::duration")]
     pub session_idle: Duration,
@@ -148,6 +153,8 @@ impl Dashboard {
             "dashboard.groups = {:?}: write at most {MAX_GROUPS} names of consumer groups, without spaces",
             self.groups
         );
+        let audit = self.audit_retention;
+        ensure!(audit >= MIN_AUDIT, "dashboard.audit_retention = {audit:?}: it must be at least 1h");
         let lifetime = self.session_lifetime;
         ensure!(lifetime >= MIN_LIFETIME, "dashboard.session_lifetime = {lifetime:?}: it must be at least 1m");
         let urls = [("orders", &self.orders_url), ("inventory", &self.inventory_url), ("payments", &self.payments_url)];

@@ -1,5 +1,6 @@
 //! The orchestrator's tables: the columns by which sagas are found. Their states are in `entities`.
 
+mod audit;
 mod list;
 mod search;
 
@@ -11,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use saga::{Saga, StepStatus};
 use uuid::Uuid;
 
+pub use self::audit::{Act, ActCursor, ActFilter, acts};
 pub use self::list::{Cursor, Listed, count, list};
 use self::search::Terms;
 pub use self::search::{Found, MAX_SEARCH, search};
@@ -27,13 +29,19 @@ impl Rows for SagaRows {
 
     fn apply(tx: &Transaction<'_>, row: &Row<'_, Entity>) -> rusqlite::Result<()> {
         match row.state {
-            Some(Entity::Saga(saga)) => put_saga(tx, saga, row.at.0),
+            Some(Entity::Saga(saga)) => {
+                put_saga(tx, saga, row.at.0)?;
+                audit::put_operations(tx, saga)
+            }
             Some(Entity::Definition(stored)) => {
                 tx.prepare_cached("INSERT OR REPLACE INTO definitions(name, version, text) VALUES (?, ?, ?)")?
                     .execute((&stored.name, stored.version, &stored.text))?;
                 Ok(())
             }
-            Some(Entity::Rollout(StoredRollout { rollout, .. })) => {
+            Some(Entity::Rollout(StoredRollout { rollout, records, .. })) => {
+                if row.partition == 0 {
+                    audit::put_rollouts(tx, &rollout.definition, records)?;
+                }
                 tx.prepare_cached(
                     "INSERT OR REPLACE INTO rollouts(definition, partition, version, percent) VALUES (?, ?, ?, ?)",
                 )?
@@ -41,8 +49,10 @@ impl Rows for SagaRows {
                 Ok(())
             }
             Some(Entity::Letter(put_back)) => {
+                audit::put_letter(tx, put_back)?;
                 tx.prepare_cached(
-                    "INSERT OR REPLACE INTO letters(topic, partition, offset, by, why, at) VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO letters(topic, partition, offset, by, why, source, at) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?)",
                 )?
                 .execute((
                     &put_back.topic,
@@ -50,6 +60,7 @@ impl Rows for SagaRows {
                     put_back.offset,
                     &put_back.by,
                     &put_back.why,
+                    &put_back.from,
                     put_back.at.0,
                 ))?;
                 Ok(())
@@ -132,8 +143,8 @@ pub fn rollouts(connection: &Connection, definition: &str) -> rusqlite::Result<V
 
 /// The dead letters of a topic that were put back.
 pub fn put_back(connection: &Connection, topic: &str) -> rusqlite::Result<Vec<PutBack>> {
-    let mut query =
-        connection.prepare_cached("SELECT topic, partition, offset, by, why, at FROM letters WHERE topic = ?")?;
+    let mut query = connection
+        .prepare_cached("SELECT topic, partition, offset, by, why, source, at FROM letters WHERE topic = ?")?;
     let rows = query.query_map([topic], |row| {
         Ok(PutBack {
             topic: row.get(0)?,
@@ -141,7 +152,8 @@ pub fn put_back(connection: &Connection, topic: &str) -> rusqlite::Result<Vec<Pu
             offset: row.get(2)?,
             by: row.get(3)?,
             why: row.get(4)?,
-            at: Timestamp(row.get(5)?),
+            from: row.get(5)?,
+            at: Timestamp(row.get(6)?),
         })
     })?;
     rows.collect()

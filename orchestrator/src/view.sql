@@ -20,7 +20,11 @@ CREATE INDEX sagas_by_definition ON sagas(definition, version, started);
 
 -- Dead letters that were put back.
 CREATE TABLE letters(topic TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, by TEXT NOT NULL,
-  why TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(topic, partition, offset)) WITHOUT ROWID;
+  why TEXT NOT NULL, source TEXT, at INTEGER NOT NULL, PRIMARY KEY(topic, partition, offset)) WITHOUT ROWID;
+
+-- The acts of operators and customers: see view/audit.rs.
+CREATE TABLE audit(at INTEGER NOT NULL, subject TEXT NOT NULL, id TEXT NOT NULL, action TEXT NOT NULL, by TEXT NOT NULL,
+  why TEXT NOT NULL, source TEXT, refused TEXT, PRIMARY KEY(at, subject, id)) WITHOUT ROWID;
 
 -- The statistics. The steps that open sagas wait for; a reason is without ids, so that errors that are alike are one:
 CREATE TABLE waits(definition TEXT NOT NULL, version INTEGER NOT NULL, step TEXT NOT NULL, since INTEGER NOT NULL,

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
-use tests::cluster::Cluster;
+use tests::cluster::{Cluster, PASSWORD, USER};
+use tests::process::Name;
 use uuid::Uuid;
 
 use crate::browser::{Chromium, Tab};
 
-crate::browser_tests!(anything_is_found_from_anywhere,);
+crate::browser_tests!(anything_is_found_from_anywhere, an_act_is_in_the_audit_with_its_outcome,);
 
 async fn search(tab: &Tab, text: &str) -> Result<String> {
     tab.fill("form.search input", text).await?;
@@ -57,4 +58,35 @@ async fn anything_is_found_from_anywhere(cluster: &Arc<Cluster>, chromium: &mut 
         order.ends("confirmed").await?;
     }
     Ok(())
+}
+
+async fn an_act_is_in_the_audit_with_its_outcome(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+    let order = cluster.item(5).await?.order(1).place().await?;
+    order.payment("pending").await?;
+    let tab = chromium.logged_in().await?;
+    tab.go(&format!("/sagas/{}", order.id)).await?;
+    tab.click("[data-act=pause] summary").await?;
+    tab.fill("[data-act=pause] input[name=why]", "a stocktaking").await?;
+    tab.submit("[data-act=pause] button").await?;
+    tab.wait_for_text(".top .status", "paused").await?;
+    // Not possible a second time: refused acts are recorded, too.
+    let api = cluster.service(Name::Orchestrator)?.url(&format!("/api/sagas/{}/actions", order.id));
+    let again = json!({"action": "pause", "why": "once more"});
+    let answer = cluster.http.post(&api).basic_auth(USER, Some(PASSWORD)).json(&again).send().await?;
+    ensure!(answer.status() == 409, "{}", answer.status());
+    tab.submit("nav a[href='/audit']").await?;
+    let row = format!("tr[data-row^='saga/{}']", order.id);
+    tab.wait_until("both acts", &format!("document.querySelectorAll(\"{row}\").length === 2")).await?;
+    let newest = tab.text(&row).await?.unwrap_or_default();
+    let all = [USER, "once more", "127.0.0.1", "refused"];
+    ensure!(all.iter().all(|part| newest.contains(part)), "{newest}");
+    let first = tab.text(&format!("{row}:nth-of-type(2)")).await?.unwrap_or_default();
+    ensure!(first.contains("a stocktaking") && first.contains("applied"), "{first}");
+    let acts = cluster.get(cluster.service(Name::Orchestrator)?, "/api/audit?limit=2").await?.unwrap_or_default();
+    ensure!(acts["items"][0]["why"] == "once more" && acts["items"][1]["from"] == "127.0.0.1", "{acts:#}");
+    ensure!(tab.accessibility_violations().await?.is_empty(), "{:?}", tab.accessibility_violations().await?);
+    let resume = json!({"action": "resume", "why": "it is over"});
+    cluster.http.post(&api).basic_auth(USER, Some(PASSWORD)).json(&resume).send().await?.error_for_status()?;
+    order.result("approved").await?;
+    order.ends("confirmed").await
 }

@@ -18,6 +18,9 @@ pub struct Operation {
     pub by: String,
     /// The operator's reason.
     pub why: String,
+    /// The address that the request came from, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The kind of operation, with its arguments.
     pub what: Operate,
 }
@@ -105,6 +108,9 @@ pub struct OperationRecord {
     pub by: String,
     /// The operator's reason.
     pub why: String,
+    /// The address that the request came from, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The name of the operation, such as `pause`.
     pub action: String,
     /// Why the operation was refused; `None` if it was applied.

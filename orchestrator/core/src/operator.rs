@@ -15,10 +15,11 @@ use crate::transition::{StepRef, Transition};
 impl Transition<'_> {
     /// Applies an operation, or records why it is refused.
     pub(crate) fn operate(&mut self, operation: Operation) {
-        let Operation { id, by, why, what } = operation;
+        let Operation { id, by, why, from, what } = operation;
         let id = bounded(id);
         let by = bounded(by);
         let why = bounded(why);
+        let from = from.map(bounded);
         let action = what.as_str();
         if self.saga.operations.iter().any(|done| done.id == id) {
             return self.ignore(Subject::Saga, format!("repeated {action} by {by}"));
@@ -39,7 +40,7 @@ impl Transition<'_> {
         }
         let at = self.now;
         let resumes = refused.is_none() && matches!(what, Operate::Resume | Operate::Cancel { .. });
-        self.saga.operations.push(OperationRecord { id, at, by, why, action: action.to_owned(), refused });
+        self.saga.operations.push(OperationRecord { id, at, by, why, from, action: action.to_owned(), refused });
         if resumes && self.saga.status == Status::Paused {
             // After the operation is recorded, so that the history reads in order.
             self.unpause();

@@ -56,7 +56,7 @@ fn an_operation_is_recorded_with_its_operator_and_reason_and_applied_once() {
         let id = id.to_owned();
         let by = "techlead".to_owned();
         let why = "looks odd".to_owned();
-        Input::Operator(Operation { id, by, why, what: Operate::Pause })
+        Input::Operator(Operation { id, by, why, from: None, what: Operate::Pause })
     };
     world.decide(act("1"));
     let entry = world.saga().history.last().unwrap().clone();

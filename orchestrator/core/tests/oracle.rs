@@ -263,7 +263,8 @@ impl<'a> World<'a> {
         let before = self.saga.steps.clone();
         if manual {
             // A dry run determines the facts before the effects are checked.
-            let operation = Operation { id: id.clone(), by: "o".into(), why: "w".into(), what: what.clone() };
+            let operation =
+                Operation { id: id.clone(), by: "o".into(), why: "w".into(), from: None, what: what.clone() };
             let after =
                 decide(&self.definition, Some(self.saga.clone()), Input::Operator(operation), self.now).saga.unwrap();
             for (fact, (before, after)) in self.facts.iter_mut().zip(before.iter().zip(&after.steps)) {
@@ -273,7 +274,7 @@ impl<'a> World<'a> {
                 fact.happened |= !is_done(before) && is_done(after);
             }
         }
-        self.decide(Input::Operator(Operation { id, by: "o".into(), why: "w".into(), what }));
+        self.decide(Input::Operator(Operation { id, by: "o".into(), why: "w".into(), from: None, what }));
     }
 
     /// Advances the time to the next timer; of a paused saga, by an arbitrary duration.

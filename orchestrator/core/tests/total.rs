@@ -66,7 +66,7 @@ fn operator() -> impl Strategy<Value = Input> {
         let id = id.to_string();
         let by = "someone".to_owned();
         let why = "because".to_owned();
-        Input::Operator(Operation { id, by, why, what })
+        Input::Operator(Operation { id, by, why, from: None, what })
     })
 }
 

@@ -66,7 +66,7 @@ impl Api {
         request: &HeaderMap,
     ) -> Result<(), ApiError> {
         self.saga(id).await?;
-        let action = SagaAction { by: identity.name.clone(), why: check_why(reason)?, what };
+        let action = SagaAction { by: identity.name.clone(), why: check_why(reason)?, from: identity.from(), what };
         let operated = self.send_action(id, request_id(request)?, action, trace_of(request)).await?;
         let name = operated.action;
         match operated.refused {

@@ -108,7 +108,7 @@ impl Api {
             let portuguese = "Um filtro vazio seleciona todas as sagas: informe ao menos um status ou uma definição.";
             return Err(ApiError::unprocessable(english, portuguese).at("/filter", "must not be empty"));
         }
-        let action = SagaAction { by: identity.name.clone(), why: check_why(why)?, what };
+        let action = SagaAction { by: identity.name.clone(), why: check_why(why)?, from: identity.from(), what };
         let filter = filter.checked(Timestamp::now())?;
         let list = move |connection: &rusqlite::Connection| view::list(connection, &filter, None, MAX_SAGAS + 1);
         let mut sagas = self.context.view.read(list).await.map_err(Problem::from)?;

@@ -160,7 +160,7 @@ impl Api {
         tracing::info!(topic, partition, offset, by = identity.name, why, "dead letter put back");
         self.context.commands.publish(&message).await.map_err(Problem::from)?;
         let by = identity.name.clone();
-        let done = PutBack { topic, partition, offset, by, why, at: Timestamp::now() };
+        let done = PutBack { topic, partition, offset, by, why, from: identity.from(), at: Timestamp::now() };
         self.record_put_back(&done).await?;
         Ok(done)
     }

@@ -67,6 +67,7 @@ fn operated(operated: &OperationRecord) -> Value {
         "at": operated.at.to_string(),
         "by": operated.by,
         "why": operated.why,
+        "from": operated.from,
         "action": operated.action,
         "refused": operated.refused,
     })

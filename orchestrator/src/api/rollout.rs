@@ -60,7 +60,7 @@ impl Api {
             return Err(self.unknown_version(name, version));
         }
         let rollout = Rollout { definition: name.to_owned(), version, percent };
-        let set = SetRollout { by: identity.name.clone(), why: check_why(why)?, rollout };
+        let set = SetRollout { by: identity.name.clone(), why: check_why(why)?, from: identity.from(), rollout };
         self.send_rollout(&set, headers).await?;
         let wanted = RolloutRow { version, percent, partitions: i64::from(self.context.partitions) };
         let definition = name.to_owned();

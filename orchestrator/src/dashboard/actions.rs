@@ -3,7 +3,7 @@
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use common::http::PathParams;
+use common::http::{ClientAddress, PathParams};
 use saga::Operate;
 use serde_json::Value;
 
@@ -31,12 +31,14 @@ impl FromRequest<Pages> for SubmittedForm {
     async fn from_request(request: Request, pages: &Pages) -> Result<Self, Response> {
         let uri = request.uri().clone();
         let mut headers = request.headers().clone();
+        let address = request.extensions().get::<ClientAddress>().map(|client| client.0);
         let body = String::from_request(request, pages).await.map_err(|rejection| rejection.into_response())?;
         let Some(mut request) = pages.request(&uri, &headers) else {
             return Err(Redirect::to("/login").into_response());
         };
         let form = Query::parse(&body);
         request.query = Query::default();
+        request.identity.address = address;
         let identity = &request.identity;
         if !identity.may_act() || !identity.owns_form(form.get("csrf").unwrap_or_default()) {
             let error = ApiError::new(

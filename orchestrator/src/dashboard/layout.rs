@@ -130,13 +130,14 @@ pub(super) fn updated(lang: Lang, lag: u64) -> String {
     }
 }
 
-const fn links(lang: Lang) -> [(&'static str, &'static str); 5] {
+const fn links(lang: Lang) -> [(&'static str, &'static str); 6] {
     [
         ("/", lang.text("Flow", "Fluxo")),
         ("/sagas", "Sagas"),
         ("/incidents", lang.text("Incidents", "Incidentes")),
         ("/throughput", lang.text("Throughput", "Vazão")),
         ("/definitions", lang.text("Definitions", "Definições")),
+        ("/audit", lang.text("Audit", "Auditoria")),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use super::context::{Content, PageRequest, Pages};
 use super::page::Page;
-use super::{bulk, dead_letters, definitions, flow, incidents, saga_page, sagas, search, throughput};
+use super::{audit, bulk, dead_letters, definitions, flow, incidents, saga_page, sagas, search, throughput};
 use crate::error::ApiError;
 
 /// The content of a page.
@@ -12,6 +12,7 @@ pub(super) async fn content(pages: &Pages, page: &Page, request: &PageRequest) -
         Page::Sagas => sagas::content(pages, request).await,
         Page::Saga(id) => saga_page::content(pages, request, *id).await,
         Page::Search => search::content(pages, request).await,
+        Page::Audit => audit::content(pages, request).await,
         Page::Bulk => bulk::content(request),
         Page::Incidents => incidents::content(pages, request).await,
         Page::Throughput => throughput::content(pages, request).await,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::dead_letters::PutBack;
 use crate::definitions::{Definitions, TEXTS_BYTES};
-use crate::entity::{Entity, Rollout, StoredDefinition, StoredRollout};
+use crate::entity::{Entity, Rollout, RolloutRecord, StoredDefinition, StoredRollout};
 use crate::messages::EVENT_BYTES;
 
 const AT: saga::Timestamp = saga::Timestamp(1_700_000_000_000);
@@ -71,8 +71,15 @@ fn saga() -> Saga {
     };
     // A refusal names a step and the status of the saga, or all steps.
     let refused = Some(text(TEXT + STEPS * NAME));
-    let operation =
-        OperationRecord { id: text(TEXT), at: AT, by: text(TEXT), why: text(TEXT), action: text(NAME), refused };
+    let operation = OperationRecord {
+        id: text(TEXT),
+        at: AT,
+        by: text(TEXT),
+        why: text(TEXT),
+        from: Some(text(TEXT)),
+        action: text(NAME),
+        refused,
+    };
     Saga {
         id: Uuid::nil(),
         definition: text(NAME),
@@ -122,14 +129,26 @@ fn the_other_entities_fit() {
         id: text(512),
         by: text(32 * KIB),
         why: text(32 * KIB),
+        from: None,
         what: Operate::Cancel { reason: Some(text(NAME)) },
     };
     let early = Entity::Early { callbacks: vec![callback; 8], cancel: Some(cancel), until: TIME };
     assert!(json_bytes(&early) + 2 * Limits::default().batch_bytes <= topics::JOURNAL_MAX_BYTES);
-    let letter = PutBack { topic: text(16 * KIB), partition: 0, offset: 0, by: text(KIB), why: text(KIB), at: TIME };
+    let topic = text(16 * KIB);
+    let from = Some(text(KIB));
+    let letter = PutBack { topic, partition: 0, offset: 0, by: text(KIB), why: text(KIB), from, at: TIME };
     let rollout = Rollout { definition: text(NAME), version: u32::MAX, percent: u8::MAX };
     let requests = vec![text(NAME); StoredRollout::MOST_REQUESTS];
-    let rollout = StoredRollout { rollout, requests };
+    let record = RolloutRecord {
+        id: text(NAME),
+        at: TIME,
+        by: text(TEXT),
+        why: text(TEXT),
+        from: Some(text(TEXT)),
+        version: u32::MAX,
+        percent: u8::MAX,
+    };
+    let rollout = StoredRollout { rollout, requests, records: vec![record; StoredRollout::MOST_REQUESTS] };
     let stored = StoredDefinition { name: text(NAME), version: 1, hash: text(NAME), text: text(TEXTS_BYTES) };
     for entity in [Entity::Letter(letter), Entity::Rollout(rollout), Entity::Definition(stored)] {
         assert!(json_bytes(&entity) <= topics::JOURNAL_MAX_BYTES - 2 * Limits::default().batch_bytes);

@@ -98,7 +98,8 @@ fn an_action_is_applied_once_and_an_invalid_one_is_rejected() {
         let wrong = fixture.operate("4", &value).unwrap_err();
         assert!(wrong.to_string().contains(why), "{wrong}");
     }
-    let sent = serde_json::to_value(SagaAction { by: "t".into(), why: "w".into(), what: Operate::Pause }).unwrap();
+    let sent =
+        serde_json::to_value(SagaAction { by: "t".into(), why: "w".into(), from: None, what: Operate::Pause }).unwrap();
     assert_eq!(sent, json!({"by": "t", "why": "w", "action": "pause"}));
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use common::bounds::{self, ID_BYTES};
 use common::journal::Transaction;
 use common::messages::Unreadable;
-use saga::Definition;
+use saga::{Definition, TEXT_LIMIT};
 use uuid::Uuid;
 
 use super::context::RuleContext;
-use crate::entity::{Entity, StoredRollout, rollout_key};
+use crate::entity::{Entity, RolloutRecord, StoredRollout, rollout_key};
 use crate::messages::SetRollout;
 
 /// The version on which a new saga starts; `versions` has the newest first. `None` if it is empty.
@@ -39,7 +39,7 @@ fn hundredth(id: Uuid) -> u8 {
 /// # Errors
 /// [`Unreadable`] on an unknown version, or a share above 100 percent.
 pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout, id: &str) -> Result<(), Unreadable> {
-    let SetRollout { by, why, rollout } = set;
+    let SetRollout { by, why, from, rollout } = set;
     let name = rollout.definition.clone();
     let version = rollout.version;
     let percent = rollout.percent;
@@ -50,9 +50,11 @@ pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout, id: &str) -> Result<(
         return Err(Unreadable::Malformed(format!("there is no definition {name} version {version}")));
     }
     let key = rollout_key(&name);
-    let mut requests = match ctx.tx.get(&key) {
-        Some(Entity::Rollout(known)) => known.requests.clone(),
-        Some(Entity::Saga(_) | Entity::Early { .. } | Entity::Definition(_) | Entity::Letter(_)) | None => Vec::new(),
+    let (mut requests, mut records) = match ctx.tx.get(&key) {
+        Some(Entity::Rollout(known)) => (known.requests.clone(), known.records.clone()),
+        Some(Entity::Saga(_) | Entity::Early { .. } | Entity::Definition(_) | Entity::Letter(_)) | None => {
+            (Vec::new(), Vec::new())
+        }
     };
     let id = bounds::cut(id, ID_BYTES);
     if requests.iter().any(|known| *known == id) {
@@ -61,9 +63,22 @@ pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout, id: &str) -> Result<(
     if requests.len() >= StoredRollout::MOST_REQUESTS {
         requests.remove(0);
     }
-    requests.push(id.into_owned());
+    if records.len() >= StoredRollout::MOST_REQUESTS {
+        records.remove(0);
+    }
     tracing::info!(definition = name, version, percent, by, why, "rollout set");
-    ctx.tx.put(key, Entity::Rollout(StoredRollout { rollout, requests }));
+    let cut = |text: &str| bounds::cut(text, TEXT_LIMIT).into_owned();
+    records.push(RolloutRecord {
+        id: id.clone().into_owned(),
+        at: ctx.now,
+        by: cut(&by),
+        why: cut(&why),
+        from: from.as_deref().map(cut),
+        version,
+        percent,
+    });
+    requests.push(id.into_owned());
+    ctx.tx.put(key, Entity::Rollout(StoredRollout { rollout, requests, records }));
     Ok(())
 }
 

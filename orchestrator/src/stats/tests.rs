@@ -81,7 +81,7 @@ fn states(id: u128, answers: &[u8]) -> Vec<Saga> {
                 } else {
                     Operate::Skip { step: step.name.clone(), answer: json!(null) }
                 };
-                Input::Operator(Operation { id: now.0.to_string(), by: "x".into(), why: "y".into(), what })
+                Input::Operator(Operation { id: now.0.to_string(), by: "x".into(), why: "y".into(), from: None, what })
             }
         };
         saga = decide(&definition, Some(saga), input, now).saga.unwrap();

@@ -226,7 +226,7 @@ fn operation(saga: &Saga, operator: Operator) -> Operation {
         Operator::Retry => Operate::Retry { step: None },
         Operator::Deny => Operate::Resolve { step: None, happened: false, answer: Value::Null },
     };
-    Operation { id: saga.operations.len().to_string(), by: "o".to_owned(), why: "w".to_owned(), what }
+    Operation { id: saga.operations.len().to_string(), by: "o".to_owned(), why: "w".to_owned(), from: None, what }
 }
 
 /// The command of an effect; `None` for progress messages, on which nothing depends.

@@ -131,7 +131,7 @@ impl World {
         let id = self.callbacks.to_string();
         let by = "techlead".to_owned();
         let why = "a test".to_owned();
-        self.decide(Input::Operator(Operation { id, by, why, what }));
+        self.decide(Input::Operator(Operation { id, by, why, from: None, what }));
         match self.saga().operations.last().and_then(|last| last.refused.clone()) {
             Some(refusal) => Err(refusal),
             None => Ok(self),

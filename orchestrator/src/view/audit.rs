@@ -1,0 +1,170 @@
+//! The acts of operators and customers, from the records of them in the entities: operations in sagas, rollouts, dead
+//! letters that were put back. Rows stay when an entity forgets its older records.
+
+use rusqlite::{Connection, Transaction};
+use saga::{OperationRecord, Saga};
+
+use crate::dead_letters::PutBack;
+use crate::entity::RolloutRecord;
+
+/// An act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// When it was decided, in milliseconds since 1970.
+    pub at: i64,
+    /// What it was done to: `saga/ID`, `rollout/NAME` or `letter/TOPIC/PARTITION/OFFSET`, as in the journal.
+    pub subject: String,
+    /// Its id; an act that was sent again has the same.
+    pub id: String,
+    /// What was done, such as `cancel`.
+    pub action: String,
+    /// By whom.
+    pub by: String,
+    /// The reason given.
+    pub why: String,
+    /// The address that the request came from, if it is known.
+    pub from: Option<String>,
+    /// Why it was refused; `None` if it was applied.
+    pub refused: Option<String>,
+}
+
+/// A position in the list: the time and the subject of an act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActCursor {
+    /// The time, in milliseconds since 1970.
+    pub at: i64,
+    /// The subject.
+    pub subject: String,
+    /// The id.
+    pub id: String,
+}
+
+/// The acts that match all given parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActFilter {
+    /// Not older, in milliseconds since 1970.
+    pub since: i64,
+    /// By whom.
+    pub by: Option<String>,
+    /// Older than this one.
+    pub before: Option<ActCursor>,
+}
+
+/// The newest acts that match, the newest first.
+pub fn acts(connection: &Connection, filter: &ActFilter, limit: usize) -> rusqlite::Result<Vec<Act>> {
+    let mut query = connection.prepare_cached(
+        "SELECT at, subject, id, action, by, why, source, refused FROM audit \
+         WHERE at >= ?1 AND (at, subject, id) < (?2, ?3, ?4) AND (?5 IS NULL OR by = ?5) \
+         ORDER BY at DESC, subject DESC, id DESC LIMIT ?6",
+    )?;
+    let end = ActCursor { at: i64::MAX, subject: String::new(), id: String::new() };
+    let ActCursor { at, subject, id } = filter.before.as_ref().unwrap_or(&end);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = query.query_map((filter.since, at, subject, id, &filter.by, limit), |row| {
+        Ok(Act {
+            at: row.get(0)?,
+            subject: row.get(1)?,
+            id: row.get(2)?,
+            action: row.get(3)?,
+            by: row.get(4)?,
+            why: row.get(5)?,
+            from: row.get(6)?,
+            refused: row.get(7)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Writes the operations on a saga; most sagas have none.
+pub(super) fn put_operations(tx: &Transaction<'_>, saga: &Saga) -> rusqlite::Result<()> {
+    for OperationRecord { id, at, by, why, from, action, refused } in &saga.operations {
+        let act = Act {
+            at: at.0,
+            subject: format!("saga/{}", saga.id),
+            id: id.clone(),
+            action: action.clone(),
+            by: by.clone(),
+            why: why.clone(),
+            from: from.clone(),
+            refused: refused.clone(),
+        };
+        put(tx, &act)?;
+    }
+    Ok(())
+}
+
+/// Writes the rollouts of a definition. Every partition has them: those of the first are written.
+pub(super) fn put_rollouts(tx: &Transaction<'_>, name: &str, records: &[RolloutRecord]) -> rusqlite::Result<()> {
+    for RolloutRecord { id, at, by, why, from, version, percent } in records {
+        let act = Act {
+            at: at.0,
+            subject: format!("rollout/{name}"),
+            id: id.clone(),
+            action: format!("rollout version {version}: {percent} %"),
+            by: by.clone(),
+            why: why.clone(),
+            from: from.clone(),
+            refused: None,
+        };
+        put(tx, &act)?;
+    }
+    Ok(())
+}
+
+/// Writes the return of a dead letter.
+pub(super) fn put_letter(tx: &Transaction<'_>, letter: &PutBack) -> rusqlite::Result<()> {
+    let act = Act {
+        at: letter.at.0,
+        subject: letter.position().key(),
+        id: String::new(),
+        action: "put back".to_owned(),
+        by: letter.by.clone(),
+        why: letter.why.clone(),
+        from: letter.from.clone(),
+        refused: None,
+    };
+    put(tx, &act)
+}
+
+fn put(tx: &Transaction<'_>, act: &Act) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO audit(at, subject, id, action, by, why, source, refused) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute((act.at, &act.subject, &act.id, &act.action, &act.by, &act.why, &act.from, &act.refused))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use common::time::Timestamp;
+
+    use super::*;
+
+    fn letter(offset: i64, at: i64, by: &str) -> PutBack {
+        let topic = "payment-results.dlq".to_owned();
+        let from = Some("10.0.0.7".to_owned());
+        PutBack { topic, partition: 0, offset, by: by.to_owned(), why: "mended".to_owned(), from, at: Timestamp(at) }
+    }
+
+    #[test]
+    fn acts_are_listed_once_and_page_by_page() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../view.sql")).unwrap();
+        let tx = connection.transaction().unwrap();
+        for (offset, at, by) in [(1, 10, "ana"), (2, 20, "rui"), (3, 20, "ana"), (3, 20, "ana")] {
+            put_letter(&tx, &letter(offset, at, by)).unwrap();
+        }
+        tx.commit().unwrap();
+        let listed = |filter: &ActFilter, limit| acts(&connection, filter, limit).unwrap();
+        let first = listed(&ActFilter::default(), 2);
+        assert_eq!(first.iter().map(|act| act.at).collect::<Vec<_>>(), [20, 20]);
+        assert_eq!(first[0].from.as_deref(), Some("10.0.0.7"));
+        let last = &first[1];
+        let before = Some(ActCursor { at: last.at, subject: last.subject.clone(), id: last.id.clone() });
+        let second = listed(&ActFilter { before, ..ActFilter::default() }, 2);
+        assert_eq!(second.iter().map(|act| act.by.as_str()).collect::<Vec<_>>(), ["ana"]);
+        let by = Some("rui".to_owned());
+        assert_eq!(listed(&ActFilter { by, ..ActFilter::default() }, 9).len(), 1);
+        assert_eq!(listed(&ActFilter { since: 15, ..ActFilter::default() }, 9).len(), 2, "older ones are not shown");
+    }
+}
