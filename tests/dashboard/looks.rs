@@ -1,5 +1,5 @@
 //! The layout of every page at the widths of a phone and a desktop, in light and dark: no page is too wide, none has a
-//! serious accessibility violation, and a screenshot of each is written.
+//! serious accessibility violation, and a screenshot of each is written, in both languages.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tests::orders::{PlacedOrder, RESULTS};
 use tests::process::Name;
 use tests::wait::{PATIENT, until_is};
 
-use crate::browser::Chromium;
+use crate::browser::{Chromium, Tab};
 
 crate::browser_tests!(every_page_at_both_widths_in_both_themes);
 
@@ -57,9 +57,10 @@ async fn orders_in_every_state(cluster: &Arc<Cluster>) -> Result<[PlacedOrder; 3
     Ok([paid, declined, stopped])
 }
 
-async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
-    let [paid, declined, stopped] = orders_in_every_state(cluster).await?;
-    let pages = [
+/// The pages by the names of their screenshots.
+fn pages(orders: [&PlacedOrder; 3]) -> Vec<(&'static str, String)> {
+    let [paid, declined, stopped] = orders;
+    vec![
         ("flow", "/?window=1h".to_owned()),
         ("sagas", "/sagas".to_owned()),
         ("sagas-filtered", "/sagas?status=running&step=payment-result&waitingLongerThan=1ms".to_owned()),
@@ -72,46 +73,54 @@ async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromi
         ("dead-letters", "/dead-letters/payment-results.dlq".to_owned()),
         ("definitions", "/definitions".to_owned()),
         ("definition", "/definitions/order/5".to_owned()),
+        ("search", "/search?q=nothing".to_owned()),
+        ("audit", "/audit".to_owned()),
+        ("flow-built-in", "/?definition=order&version=4&window=1h".to_owned()),
         ("not-found", "/sagas/no-id".to_owned()),
-    ];
+    ]
+}
+
+/// Opens a page, writes its screenshot, and returns its accessibility violations.
+async fn visit(tab: &Tab, name: &str, path: &str, width: i64, theme: &str) -> Result<Vec<String>> {
+    tab.go(path).await?;
+    tab.wait_until("the page", "document.readyState === 'complete' && !!document.querySelector('h1')").await?;
+    if width < 1000 || name.starts_with("saga-") || name == "dead-letters" {
+        tab.eval("document.querySelectorAll('details').forEach((one, i) => { if (i < 3) one.open = true })").await?;
+    }
     let folder = files::target()?.join("screenshots");
-    files::empty(&folder)?;
+    tab.screenshot(&folder.join(format!("{name}-{width}-{theme}.png"))).await?;
+    let page = format!("{name} at {width}, {theme}");
+    let wide = tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await?;
+    ensure!(wide.as_i64() <= Some(0), "{page}: {wide} pixels too wide");
+    let violations = tab.accessibility_violations().await?;
+    Ok(violations.into_iter().map(|violation| format!("{page}: {violation}")).collect())
+}
+
+/// Visits pages at both widths in both themes.
+async fn visit_all(tab: &Tab, pages: &[(&'static str, String)], suffix: &str) -> Result<Vec<String>> {
     let mut violations = Vec::new();
-    let tab = chromium.tab().await?;
-    let login = [("login", "/login".to_owned())];
-    for (round, pages) in [login.as_slice(), pages.as_slice()].into_iter().enumerate() {
-        if round == 1 {
-            tab.log_in(tests::cluster::USER, tests::cluster::PASSWORD).await?;
-        }
-        for (width, height, phone) in WIDTHS {
-            tab.set_size(width, height, phone).await?;
-            for theme in THEMES {
-                tab.set_theme(theme).await?;
-                for (name, path) in pages {
-                    tab.go(path).await?;
-                    tab.wait_until("the page", "document.readyState === 'complete' && !!document.querySelector('h1')")
-                        .await?;
-                    if phone || name.starts_with("saga-") || *name == "dead-letters" {
-                        tab.eval(
-                            "document.querySelectorAll('details').forEach((one, i) => { if (i < 3) one.open = true })",
-                        )
-                        .await?;
-                    }
-                    tab.screenshot(&folder.join(format!("{name}-{width}-{theme}.png"))).await?;
-                    let page = format!("{name} at {width}, {theme}");
-                    let wide =
-                        tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await?;
-                    ensure!(wide.as_i64() <= Some(0), "{page}: {wide} pixels too wide");
-                    violations.extend(
-                        tab.accessibility_violations()
-                            .await?
-                            .into_iter()
-                            .map(|violation| format!("{page}: {violation}")),
-                    );
-                }
+    for (width, height, phone) in WIDTHS {
+        tab.set_size(width, height, phone).await?;
+        for theme in THEMES {
+            tab.set_theme(theme).await?;
+            for (name, path) in pages {
+                violations.extend(visit(tab, &format!("{name}{suffix}"), path, width, theme).await?);
             }
         }
     }
+    Ok(violations)
+}
+
+async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
+    let [paid, declined, stopped] = orders_in_every_state(cluster).await?;
+    let pages = pages([&paid, &declined, &stopped]);
+    files::empty(&files::target()?.join("screenshots"))?;
+    let tab = chromium.tab().await?;
+    let mut violations = visit_all(&tab, &[("login", "/login".to_owned())], "").await?;
+    tab.log_in(tests::cluster::USER, tests::cluster::PASSWORD).await?;
+    violations.extend(visit_all(&tab, &pages, "").await?);
+    tab.set_languages("pt-BR,pt;q=0.9,en;q=0.5").await?;
+    violations.extend(visit_all(&tab, &pages, "-pt").await?);
     cluster.service(Name::Payments)?.restart().await?;
     ensure!(violations.is_empty(), "{}", violations.join("\n"));
     Ok(())

@@ -36,7 +36,9 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
                 a href={ "/audit?" (link(&[("by", by)])) } { (lang.text("Newest", "Mais recentes")) }
             }
             @if let Some(next) = &page.next {
-                a href={ "/audit?" (link(&[("by", by), ("cursor", Some(next))])) } { (lang.text("Older", "Mais antigos")) }
+                a href={ "/audit?" (link(&[("by", by), ("cursor", Some(next))])) } {
+                    (lang.text("Older", "Mais antigos"))
+                }
             }
         }
     };

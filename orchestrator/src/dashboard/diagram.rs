@@ -87,7 +87,7 @@ fn node(diagram: &Diagram<'_>, step: &Step, before: Option<&Vec<&Step>>, lang: L
         (card(&step.name, label, matches!(step.work, Work::Receive(_)), mark, lang))
         @if !is_usual && !step.after.is_empty() { p.route {
             (lang.text("after", "após")) " "
-            (step.after.iter().map(|name| step_label(Some(diagram.definition), name, lang)).collect::<Vec<_>>().join(", "))
+            (labels(diagram.definition, &step.after, lang))
         } }
         @if let Some(undone) = undone { p.route.undo { "↩ " (undone.lines.join(" · ")) } }
         @if failed { p.route.error { "✗ → " (endings_at(diagram.definition, step, lang)) } }
@@ -100,6 +100,11 @@ fn node(diagram: &Diagram<'_>, step: &Step, before: Option<&Vec<&Step>>, lang: L
             p.route.error { "✗ → " (endings_at(diagram.definition, step, lang)) }
         }
     } }
+}
+
+fn labels(definition: &Definition, steps: &[String], lang: Lang) -> String {
+    let labels = steps.iter().map(|name| step_label(Some(definition), name, lang));
+    labels.collect::<Vec<_>>().join(", ")
 }
 
 /// How a saga ends that aborts at a step.
@@ -119,7 +124,9 @@ fn endings_at(definition: &Definition, step: &Step, lang: Lang) -> String {
 
 fn card(name: &str, label: &str, waits: bool, mark: &Mark, lang: Lang) -> Markup {
     let inside = html! {
-        strong { (label) @if waits { " " span.kind title=(lang.text("waits for a message", "aguarda uma mensagem")) { "✉" } } }
+        strong { (label) @if waits {
+            " " span.kind title=(lang.text("waits for a message", "aguarda uma mensagem")) { "✉" }
+        } }
         @for line in &mark.lines { span.live { (line) } }
     };
     html! { @match &mark.href {

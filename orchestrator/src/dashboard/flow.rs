@@ -178,7 +178,7 @@ fn table(flow: &Flow, lang: Lang) -> Markup {
         lang.text("Share of wait time", "Parcela da espera"),
     ];
     html! { div.scroll tabindex="0" role="region" aria-label=(lang.text("Step statistics", "Estatísticas dos passos")) {
-        table.cards {
+        table.cards.dense {
             caption { (lang.text("Step statistics", "Estatísticas dos passos")) }
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for step in &flow.steps { (row(flow, step, lang, &heads)) } }

@@ -93,8 +93,9 @@ fn search_box(request: &PageRequest) -> Markup {
     let lang = request.lang;
     let what =
         lang.text("Find an id, customer, mail or tracking number", "Buscar id, cliente, e-mail ou código de rastreio");
+    let short = lang.text("Id, customer, mail, tracking", "Id, cliente, e-mail, rastreio");
     html! { form.search role="search" method="get" action="/search" {
-        input type="search" name="q" aria-label=(what) placeholder=(what) title=(what) required
+        input type="search" name="q" aria-label=(what) placeholder=(short) title=(what) required
             maxlength=(MAX_SEARCH) autocomplete="off" spellcheck="false";
         button type="submit" { (lang.text("Find", "Buscar")) }
     } }

@@ -22,10 +22,12 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
     let window = window::parse(request.query.get("window"))?;
     let series = pages.api.series(window).await?;
     let cluster = pages.cluster.state(&pages.api).await;
+    let causes = cluster.as_ref().map(|cluster| pages.api.causes(&cluster.groups, &[], None)).unwrap_or_default();
     let title = lang.text("Throughput", "Vazão").to_owned();
     let to = |window: Window| format!("/throughput?{}", link(&[("window", Some(window.as_str()))]));
     let main = html! {
         div.top { h1 { (title) } (window::tabs(lang, window, to)) }
+        (alarms(&causes, lang))
         section { h2 { "Sagas" } (chart(&series, lang)) }
         section {
             h2 { (lang.text("This instance", "Esta instância")) }
@@ -42,8 +44,6 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
         }
         @match &cluster {
             Ok(cluster) => {
-                @let causes = pages.api.causes(&cluster.groups, &[], None);
-                (alarms(&causes, lang))
                 (groups(&cluster.groups, &causes, lang))
 
                 (dead_letter_topics(&cluster.dead, lang))

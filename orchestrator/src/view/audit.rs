@@ -128,7 +128,8 @@ pub(super) fn put_letter(tx: &Transaction<'_>, letter: &PutBack) -> rusqlite::Re
 
 fn put(tx: &Transaction<'_>, act: &Act) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "INSERT OR IGNORE INTO audit(at, subject, id, action, by, why, source, refused) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO audit(at, subject, id, action, by, why, source, refused) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute((act.at, &act.subject, &act.id, &act.action, &act.by, &act.why, &act.from, &act.refused))?;
     Ok(())
