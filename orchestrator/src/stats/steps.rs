@@ -12,8 +12,12 @@ const SHORT: i64 = 10_000;
 const UNKNOWN: i64 = 60_000;
 /// The number of answers from which a step's history counts.
 const MIN_HISTORY: u64 = 5;
-/// A wait that is overdue by more than this factor counts as overdue by it; so does a saga in incident.
+/// A wait that is overdue by more than this factor counts as overdue by it.
 const MOST_OVERDUE: f64 = 10.0;
+/// A saga in incident counts as overdue by this factor from its start: it does not continue by itself.
+const INCIDENT: f64 = 5.0;
+/// A longer wait counts as this one, in milliseconds, so that an old one does not hide a new outage.
+const LONGEST: i64 = 30 * 60_000;
 
 /// The kinds of errors that are counted.
 const ERRORS: usize = 16;
@@ -115,7 +119,8 @@ pub struct Current {
     pub times: Histogram,
     /// The errors of failing attempts and incidents, with the number of sagas.
     pub errors: BTreeMap<String, u64>,
-    /// The sum of the waits of the sagas that are overdue, failing or stuck, each multiplied by how overdue it is.
+    /// The sum of the waits of the sagas that are overdue, failing or stuck, each of half an hour at most, multiplied by
+    /// how overdue it is.
     pub harm: f64,
 }
 
@@ -147,9 +152,9 @@ impl Current {
         self.unanswered += u64::from(failing && wait.attempts == Attempts::TimedOut);
         if stuck || overdue || failing {
             let factor = waited as f64 / overdue_after.max(1) as f64;
-            let factor = if stuck { MOST_OVERDUE } else { factor.clamp(1.0, MOST_OVERDUE) };
+            let factor = if stuck { INCIDENT } else { factor.clamp(1.0, MOST_OVERDUE) };
             // A saga that has just stopped counts, too.
-            self.harm += waited.max(1) as f64 * factor;
+            self.harm += waited.clamp(1, LONGEST) as f64 * factor;
         }
     }
 }

@@ -154,6 +154,11 @@ fn each_situation_has_the_right_headline() {
             Some(("payment-result", Why::Slow)),
         ),
         (
+            "an incident of yesterday does not hide an outage",
+            vec![at("reserve").stuck(1, 24 * 60 * MINUTE), payment().waiting(8, 10 * MINUTE)],
+            Some(("payment-result", Why::Slow)),
+        ),
+        (
             "incidents outrank attempts that fail now",
             vec![at("reserve").retrying(3, 20 * SECOND), at("ship").stuck(2, MINUTE)],
             Some(("ship", Why::Incidents)),
