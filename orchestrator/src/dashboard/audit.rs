@@ -65,7 +65,7 @@ fn row(act: &Act, heads: [&str; 7], lang: Lang) -> Markup {
     html! { tr data-row={ (act.subject) "/" (act.id) "/" (act.at) } class=[act.refused.is_some().then_some("bad")] {
         th scope="row" { (components::moment(act.at)) }
         td data-label=(heads[1]) { a href={ "/audit?" (link(&[("by", Some(act.by.as_str()))])) } { (act.by) } }
-        td.wide data-label=(heads[2]) { (lang.action(&act.action)) }
+        td.wide data-label=(heads[2]) { (action(&act.action, lang)) }
         td data-label=(heads[3]) { (subject(&act.subject)) }
         td.wide data-label=(heads[4]) { (act.why) }
         td data-label=(heads[5]) { (act.from.as_deref().unwrap_or("–")) }
@@ -74,6 +74,15 @@ fn row(act: &Act, heads: [&str; 7], lang: Lang) -> Markup {
             None => (lang.text("applied", "aplicado")),
         } }
     } }
+}
+
+/// The name of an act.
+fn action(action: &str, lang: Lang) -> String {
+    match action.strip_prefix("rollout version ") {
+        Some(rollout) => format!("{} {rollout}", lang.text("rollout of version", "distribuição da versão")),
+        None if action == "put back" => lang.text("put back", "devolução").to_owned(),
+        None => lang.action(action).to_owned(),
+    }
 }
 
 /// What was acted on, with a link to its page.
@@ -104,6 +113,8 @@ mod tests {
             refused: Some("the pivot has begun".to_owned()),
         };
         let text = table(&[act], "Audit", Lang::En).into_string();
+        assert_eq!(action("rollout version 4: 10 %", Lang::Pt), "distribuição da versão 4: 10 %");
+        assert_eq!(action("put back", Lang::Pt), "devolução");
         for part in ["&lt;b&gt;ana", "cancel", "…c1f90ae7", "the customer called", "10.0.0.7", "the pivot has begun"]
         {
             assert!(text.contains(part), "{part} in {text}");
