@@ -131,10 +131,13 @@ fn an_abandoned_wait_does_not_hide_those_that_are_overdue() {
     assert!(steps[1].p50_ms >= Some(510_000), "those who wait are part of the median: {steps:?}");
 }
 
+/// A situation with its name, what is at the steps, and the expected headline.
+type Situation = (&'static str, Vec<At>, Option<(&'static str, Why)>);
+
 #[test]
 fn each_situation_has_the_right_headline() {
     let payment = || at("payment-result").usual(100, 20 * SECOND);
-    let table: Vec<(&str, Vec<At>, Option<(&str, Why)>)> = vec![
+    let table: Vec<Situation> = vec![
         ("nothing happens", STEPS.map(at).into(), None),
         ("all waiting is at one step, within the usual", vec![payment().waiting(50, 30 * SECOND)], None),
         ("nine seconds are never long", vec![at("reserve").usual(100, 50).waiting(5, 9 * SECOND)], None),
