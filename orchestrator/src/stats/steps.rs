@@ -119,8 +119,8 @@ pub struct Current {
     pub times: Histogram,
     /// The errors of failing attempts and incidents, with the number of sagas.
     pub errors: BTreeMap<String, u64>,
-    /// The sum of the waits of the sagas that are overdue, failing or stuck, each of half an hour at most and multiplied
-    /// by how overdue it is.
+    /// The sum of the waits of the sagas that are overdue, failing or stuck, each half an hour at most, multiplied by
+    /// how overdue it is.
     pub harm: f64,
 }
 
