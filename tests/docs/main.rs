@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
 
 mod commands;
+mod definitions;
 mod invariants;
 mod markdown;
 

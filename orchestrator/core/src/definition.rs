@@ -7,11 +7,13 @@ mod error;
 mod fields;
 mod format;
 mod graph;
+mod keys;
 mod model;
 mod parse;
 mod read;
 mod receive;
 mod retry;
+mod schema;
 mod step;
 
 pub(crate) use callback::CallbackVerdict;
@@ -24,3 +26,4 @@ pub use model::{
     StepEndings, Work,
 };
 pub use retry::{AttemptLimit, Retry};
+pub use schema::definition_schema;

@@ -6,20 +6,19 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::keys::{self, INPUT, Key, LABEL, PICK, RETRY};
 use super::model::{Call, Label};
 use super::read::{Reader, count, duration, json, number, shown, text, texts};
 use super::retry::{AttemptLimit, Retry};
 use crate::data::{Path, Pick};
 
-pub(super) const NAME: &str = "a name of lowercase letters, digits and \"-\", at most 64 characters long";
-pub(super) const DURATION: &str = "a duration above zero, such as \"200ms\", \"10s\" or \"15m\"";
-pub(super) const PATH: &str = "a path into the saga's data, such as \"order.items\"";
+const PATH: &str = "a path into the saga's data, such as \"order.items\"";
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `label = { en = "...", pt = "..." }`; by default the name.
-pub(super) fn label(table: &mut Reader<'_>, name: &str) -> Label {
+pub(super) fn label(table: &Reader<'_>, key: &Key, name: &str) -> Label {
     let named = || Label(BTreeMap::from([("en".to_owned(), name.to_owned())]));
-    let Some(mut languages) = table.table("label") else { return named() };
+    let Some(languages) = table.table(key, &LABEL) else { return named() };
     let mut label = Label::default();
     for (language, at, value) in languages.entries() {
         match text(value.get_ref()) {
@@ -49,11 +48,11 @@ pub(super) fn pick(parent: &Reader<'_>, name: &str, value: &Spanned<DeValue<'_>>
         parent.error(value.span(), format!("{name} is {}", shown(value.get_ref())), format!("write {wants}"));
         return None;
     };
-    parent.inner(name, table, value.span(), |table| {
-        let literal = table.get("literal", "literal = a string, a number, true, false, a list or a table", json);
-        let path = table.get("path", PATH, path);
-        let fields = table.get("fields", "fields = a list of names", texts).unwrap_or_default();
-        let default = table.get("default", "default = a string, a number, true, false, a list or a table", json);
+    parent.inner(name, table, value.span(), &PICK, |table| {
+        let literal = table.get(&keys::pick::LITERAL, json);
+        let path = table.get(&keys::pick::PATH, path);
+        let fields = table.get(&keys::pick::FIELDS, texts).unwrap_or_default();
+        let default = table.get(&keys::pick::DEFAULT, json);
         match (literal, path) {
             (Some(literal), None) if fields.is_empty() && default.is_none() => Some(Pick::Literal(literal)),
             (None, Some(path)) => Some(Pick::At { path, fields, default }),
@@ -69,26 +68,31 @@ pub(super) fn pick(parent: &Reader<'_>, name: &str, value: &Spanned<DeValue<'_>>
     })
 }
 
-/// The keys of a command, in a step, in `compensate` or in `[conclude]`. The participant, retries and timeout of a
-/// compensation default to those of the step.
-pub(super) fn call(table: &mut Reader<'_>, participant: Option<&str>, retry: &Retry, timeout: Duration) -> Call {
-    let wants = "participant = a name from [participants], receive = { ... } for a step that waits, or rules = [...] \
-                 for a step that checks rules";
-    let participant = match participant {
-        Some(default) => table.get("participant", wants, text).unwrap_or_else(|| default.to_owned()),
-        None => table.need("participant", wants, text).unwrap_or_default(),
-    };
-    let command = table.need("command", "command = a type such as \"inventory.reserve\"", text).unwrap_or_default();
-    let input = input(table);
-    let retry = table.table("retry").map_or_else(|| retry.clone(), |table| self::retry(table, retry));
-    let timeout = table.get("timeout", &format!("timeout = {DURATION}"), duration).unwrap_or(timeout);
+/// The keys of a command, in a step or in `[conclude]`.
+pub(super) fn call(table: &Reader<'_>, retry: &Retry) -> Call {
+    let participant = table.get(&keys::call::PARTICIPANT, text).unwrap_or_default();
+    call_to(table, participant, retry, TIMEOUT)
+}
+
+/// The keys of `compensate`. The participant, retries and timeout default to those of the step.
+pub(super) fn compensation(table: &Reader<'_>, execute: &Call) -> Call {
+    let participant = table.get(&keys::compensate::PARTICIPANT, text).unwrap_or_else(|| execute.participant.clone());
+    call_to(table, participant, &execute.retry, execute.timeout)
+}
+
+fn call_to(table: &Reader<'_>, participant: String, retry: &Retry, timeout: Duration) -> Call {
+    let command = table.get(&keys::call::COMMAND_TYPE, text).unwrap_or_default();
+    let input = input(table, &keys::call::INPUT);
+    let retry =
+        table.table(&keys::call::RETRY, &RETRY).map_or_else(|| retry.clone(), |table| self::retry(table, retry));
+    let timeout = table.get(&keys::call::TIMEOUT, duration).unwrap_or(timeout);
     Call { participant, command, input, retry, timeout }
 }
 
 /// The fields of a message.
-pub(super) fn input(table: &mut Reader<'_>) -> BTreeMap<String, Pick> {
+pub(super) fn input(table: &Reader<'_>, key: &Key) -> BTreeMap<String, Pick> {
     let mut input = BTreeMap::new();
-    if let Some(mut fields) = table.table("input") {
+    if let Some(fields) = table.table(key, &INPUT) {
         for (field, _, value) in fields.entries() {
             if let Some(pick) = pick(&fields, &field, value) {
                 input.insert(field, pick);
@@ -98,7 +102,7 @@ pub(super) fn input(table: &mut Reader<'_>) -> BTreeMap<String, Pick> {
     input
 }
 
-fn retry(mut table: Reader<'_>, default: &Retry) -> Retry {
+fn retry(table: Reader<'_>, default: &Retry) -> Retry {
     let attempts = |value: &DeValue<'_>| {
         if value.as_str() == Some("unlimited") {
             Some(AttemptLimit::Unlimited)
@@ -106,15 +110,14 @@ fn retry(mut table: Reader<'_>, default: &Retry) -> Retry {
             count(value).map(AttemptLimit::AtMost)
         }
     };
-    let wants = "attempts = a whole number from 1, or \"unlimited\"";
     let share = |value: &DeValue<'_>| number(value).filter(|share| (0.0..=1.0).contains(share));
     let factor = |value: &DeValue<'_>| number(value).filter(|factor| (1.0..=100.0).contains(factor));
     let retry = Retry {
-        attempts: table.get("attempts", wants, attempts).unwrap_or(default.attempts),
-        first: table.get("first", &format!("first = {DURATION}"), duration).unwrap_or(default.first),
-        factor: table.get("factor", "factor = a number from 1 to 100", factor).unwrap_or(default.factor),
-        max: table.get("max", &format!("max = {DURATION}"), duration).unwrap_or(default.max),
-        jitter: table.get("jitter", "jitter = a number from 0 to 1", share).unwrap_or(default.jitter),
+        attempts: table.get(&keys::retry::ATTEMPTS, attempts).unwrap_or(default.attempts),
+        first: table.get(&keys::retry::FIRST, duration).unwrap_or(default.first),
+        factor: table.get(&keys::retry::FACTOR, factor).unwrap_or(default.factor),
+        max: table.get(&keys::retry::MAX, duration).unwrap_or(default.max),
+        jitter: table.get(&keys::retry::JITTER, share).unwrap_or(default.jitter),
     };
     if retry.max < retry.first {
         table.error(table.span(), "max is shorter than first", "write a max that is at least first");

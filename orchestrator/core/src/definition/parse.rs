@@ -6,9 +6,13 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::error::DefinitionError;
-use super::fields::{DURATION, NAME, PATH, TIMEOUT, call, input, label, path, pick};
+use super::fields::{TIMEOUT, call, input, label, path, pick};
 use super::format::other_format;
 use super::graph::Graph;
+use super::keys::{
+    self, CALL, CANCEL, ENDING, ENDINGS, FILE, Key as TableKey, PARTICIPANT, PARTICIPANTS, PROGRESS, START,
+    STEP_ENDING, STEP_ENDINGS,
+};
 use super::model::{
     Call, CancelEvent, Definition, EndingSpec, Endings, Key, Participant, Progress, Start, StepEndings,
 };
@@ -39,7 +43,7 @@ impl Definition {
         }
         let mut definition = None;
         if broken.is_empty() {
-            let (read, places) = definition_of(Reader::new(&report, "the file", root.get_ref(), root.span()));
+            let (read, places) = definition_of(Reader::new(&report, "the file", root.get_ref(), root.span(), &FILE));
             check::check(&read, &places, &report);
             definition = Some(read);
         }
@@ -51,28 +55,26 @@ impl Definition {
     }
 }
 
-fn definition_of(mut file: Reader<'_>) -> (Definition, Places) {
-    let saga_name = file.need("name", &format!("name = {NAME}"), name).unwrap_or_default();
-    let version = file.need("version", "version = 1, or the next whole number when it changes", count).unwrap_or(1);
-    let label = label(&mut file, &saga_name);
-    let start = start(&mut file);
-    let customer = file.get("customer", &format!("customer = {PATH}"), path);
-    let deadline = file.get("deadline", &format!("deadline = {DURATION}"), duration);
-    let participants = participants(&mut file);
-    let progress = file.table("progress").map(progress);
-    let (steps, places) = step::steps(&mut file);
-    let endings = endings(&mut file);
-    let conclude = match file.table("conclude") {
-        Some(mut table) => {
+fn definition_of(file: Reader<'_>) -> (Definition, Places) {
+    use keys::file as key;
+    let saga_name = file.get(&key::NAME, name).unwrap_or_default();
+    let version = file.get(&key::VERSION, count).unwrap_or(1);
+    let label = label(&file, &key::LABEL_OF, &saga_name);
+    let start = start(&file);
+    let customer = file.get(&key::CUSTOMER, path);
+    let deadline = file.get(&key::DEADLINE, duration);
+    let participants = participants(&file);
+    let progress = file.table(&key::PROGRESS_OF, &PROGRESS).map(progress);
+    let (steps, places) = step::steps(&file);
+    let endings = endings(&file);
+    let conclude = match file.table(&key::CONCLUDE, &CALL) {
+        Some(table) => {
             let forever = Retry { attempts: AttemptLimit::Unlimited, ..Retry::default() };
-            let call = call(&mut table, None, &forever, TIMEOUT);
+            let call = call(&table, &forever);
             table.finish();
             call
         }
-        None => {
-            file.missing("conclude", "a table [conclude] with participant, command and input");
-            no_call()
-        }
+        None => no_call(),
     };
     file.finish();
     let definition = Definition {
@@ -104,20 +106,16 @@ fn no_call() -> Call {
     }
 }
 
-fn start(file: &mut Reader<'_>) -> Start {
-    let Some(mut table) = file.table("start") else {
-        file.missing("start", "a table [start] with topic, event and output");
+fn start(file: &Reader<'_>) -> Start {
+    use keys::start as key;
+    let Some(table) = file.table(&keys::file::START_OF, &START) else {
         return Start { topic: String::new(), event: String::new(), output: Path::nowhere(), cancel: None };
     };
     let start = Start {
-        topic: table
-            .need("topic", "topic = \"created-orders\", the topic of the starting event", text)
-            .unwrap_or_default(),
-        event: table
-            .need("event", "event = \"order.created\", the type of the starting event", text)
-            .unwrap_or_default(),
-        output: table.need("output", &format!("output = {PATH}"), path).unwrap_or_else(Path::nowhere),
-        cancel: table.table("cancel").map(cancel),
+        topic: table.get(&key::TOPIC, text).unwrap_or_default(),
+        event: table.get(&key::EVENT, text).unwrap_or_default(),
+        output: table.get(&key::OUTPUT, path).unwrap_or_else(Path::nowhere),
+        cancel: table.table(&key::CANCEL_OF, &CANCEL).map(cancel),
     };
     if let Some(cancel) = start.cancel.as_ref().filter(|cancel| cancel.event == start.event) {
         let problem = format!("cancel: {:?} begins the saga", cancel.event);
@@ -127,29 +125,24 @@ fn start(file: &mut Reader<'_>) -> Start {
     start
 }
 
-fn cancel(mut table: Reader<'_>) -> CancelEvent {
-    let event = table.need("event", "event = \"order.cancel-requested\", the type of the cancelling event", text);
-    let reason = table.need("reason", "reason = \"cancelled_by_customer\", the reason of the ending", text);
+fn cancel(table: Reader<'_>) -> CancelEvent {
+    let event = table.get(&keys::cancel::EVENT, text);
+    let reason = table.get(&keys::cancel::REASON, text);
     table.finish();
     CancelEvent { event: event.unwrap_or_default(), reason: reason.unwrap_or_default() }
 }
 
-fn participants(file: &mut Reader<'_>) -> BTreeMap<String, Participant> {
-    let Some(mut all) = file.table("participants") else {
-        file.missing("participants", "a table [participants.NAME] with topic and key for each participant");
-        return BTreeMap::new();
-    };
+fn participants(file: &Reader<'_>) -> BTreeMap<String, Participant> {
+    use keys::participant as key;
+    let Some(all) = file.table(&keys::file::PARTICIPANTS_OF, &PARTICIPANTS) else { return BTreeMap::new() };
     let mut participants = BTreeMap::new();
     for (name, _, value) in all.entries() {
-        let Some(mut table) = all.as_table(&name, value) else { continue };
-        let topic = table.need("topic", "topic = the topic of its commands", text).unwrap_or_default();
-        let key = match table.value("key") {
+        let Some(table) = all.as_table(&name, value, &PARTICIPANT) else { continue };
+        let topic = table.get(&key::TOPIC, text).unwrap_or_default();
+        let key = match table.value(&key::KEY) {
             Some(value) if value.get_ref().as_str() == Some("saga") => Key::Saga,
-            Some(value) => pick(&table, "key", value).map_or(Key::Saga, Key::Of),
-            None => {
-                table.missing("key", "key = \"saga\", a path, or { path = \"...\", default = \"...\" }");
-                Key::Saga
-            }
+            Some(value) => pick(&table, key::KEY.name, value).map_or(Key::Saga, Key::Of),
+            None => Key::Saga,
         };
         table.finish();
         participants.insert(name, Participant { topic, key });
@@ -157,22 +150,22 @@ fn participants(file: &mut Reader<'_>) -> BTreeMap<String, Participant> {
     participants
 }
 
-fn progress(mut table: Reader<'_>) -> Progress {
-    let after = "after = a duration such as \"500ms\", or \"0s\" to report each status at once";
+fn progress(table: Reader<'_>) -> Progress {
+    use keys::progress as key;
     let progress = Progress {
-        participant: table.need("participant", "participant = a name from [participants]", text).unwrap_or_default(),
-        command: table.need("command", "command = a type such as \"order.progress\"", text).unwrap_or_default(),
-        input: input(&mut table),
-        after: table.get("after", after, pause).unwrap_or(PROGRESS_AFTER),
+        participant: table.get(&key::PARTICIPANT, text).unwrap_or_default(),
+        command: table.get(&key::COMMAND, text).unwrap_or_default(),
+        input: input(&table, &key::INPUT_OF),
+        after: table.get(&key::AFTER, pause).unwrap_or(PROGRESS_AFTER),
     };
     table.finish();
     progress
 }
 
-fn endings(file: &mut Reader<'_>) -> Endings {
+fn endings(file: &Reader<'_>) -> Endings {
+    use keys::endings as key;
     let missing = || EndingSpec { status: String::new(), reason: None };
-    let Some(mut table) = file.table("endings") else {
-        file.missing("endings", "a table [endings] with completed and default");
+    let Some(table) = file.table(&keys::file::ENDINGS_OF, &ENDINGS) else {
         return Endings {
             completed: missing(),
             default: missing(),
@@ -181,25 +174,18 @@ fn endings(file: &mut Reader<'_>) -> Endings {
             steps: BTreeMap::new(),
         };
     };
-    let mut required = |key: &'static str| {
-        let spec = ending(&mut table, key);
-        if spec.is_none() {
-            table.missing(key, &format!("{key} = {{ status = \"...\" }}"));
-        }
-        spec.unwrap_or_else(missing)
-    };
-    let completed = required("completed");
-    let default = required("default");
-    let cancelled = ending(&mut table, "cancelled");
-    let deadline = ending(&mut table, "deadline");
+    let completed = ending(&table, &key::COMPLETED).unwrap_or_else(missing);
+    let default = ending(&table, &key::DEFAULT).unwrap_or_else(missing);
+    let cancelled = ending(&table, &key::CANCELLED);
+    let deadline = ending(&table, &key::DEADLINE);
     let mut steps = BTreeMap::new();
-    if let Some(mut all) = table.table("steps") {
+    if let Some(all) = table.table(&key::STEPS, &STEP_ENDINGS) {
         for (step, _, value) in all.entries() {
-            let Some(mut table) = all.as_table(&step, value) else { continue };
+            let Some(table) = all.as_table(&step, value, &STEP_ENDING) else { continue };
             let endings = StepEndings {
-                refused: ending(&mut table, "refused"),
-                failed: ending(&mut table, "failed"),
-                timed_out: ending(&mut table, "timed_out"),
+                refused: ending(&table, &keys::step_ending::REFUSED),
+                failed: ending(&table, &keys::step_ending::FAILED),
+                timed_out: ending(&table, &keys::step_ending::TIMED_OUT),
             };
             table.finish();
             steps.insert(step, endings);
@@ -209,10 +195,10 @@ fn endings(file: &mut Reader<'_>) -> Endings {
     Endings { completed, default, cancelled, deadline, steps }
 }
 
-fn ending(table: &mut Reader<'_>, key: &'static str) -> Option<EndingSpec> {
-    let mut table = table.table(key)?;
-    let status = table.need("status", "status = the status of the ending, such as \"rejected\"", text);
-    let reason = table.get("reason", "reason = an identifier such as \"out_of_stock\"", text);
+fn ending(table: &Reader<'_>, key: &TableKey) -> Option<EndingSpec> {
+    let table = table.table(key, &ENDING)?;
+    let status = table.get(&keys::ending::STATUS, text);
+    let reason = table.get(&keys::ending::REASON, text);
     table.finish();
     Some(EndingSpec { status: status.unwrap_or_default(), reason })
 }

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::DefinitionError;
+use super::keys::{Key, Table};
 
 /// The span of each step in the text.
 pub(super) type Places = Vec<Range<usize>>;
@@ -60,14 +61,21 @@ pub(super) struct Reader<'a> {
     name: String,
     span: Range<usize>,
     step: Option<String>,
-    read_keys: Vec<&'static str>,
+    /// The keys of the table.
+    keys: &'static Table,
     /// Keys already reported as not allowed here.
     forbidden: Vec<&'static str>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(report: &'a Report<'a>, name: &str, table: &'a DeTable<'a>, span: Range<usize>) -> Self {
-        Self { report, table, name: name.to_owned(), span, step: None, read_keys: Vec::new(), forbidden: Vec::new() }
+    pub(super) fn new(
+        report: &'a Report<'a>,
+        name: &str,
+        table: &'a DeTable<'a>,
+        span: Range<usize>,
+        keys: &'static Table,
+    ) -> Self {
+        Self { report, table, name: name.to_owned(), span, step: None, keys, forbidden: Vec::new() }
     }
 
     /// Sets the step that errors name.
@@ -85,44 +93,30 @@ impl<'a> Reader<'a> {
         self.report.error(Some(at), self.step.as_deref(), problem, write);
     }
 
-    /// The value under a key.
-    pub(super) fn value(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.read_keys.push(key);
-        self.table.get(key)
+    /// Returns true if the table has this key.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.table.contains_key(key.name)
     }
 
-    /// The value under a key, converted. `wants` is the correction in the error.
-    pub(super) fn get<T>(
-        &mut self,
-        key: &'static str,
-        wants: &str,
-        convert: impl FnOnce(&DeValue<'_>) -> Option<T>,
-    ) -> Option<T> {
+    /// The value under a key. A required key that is missing is an error.
+    pub(super) fn value(&self, key: &Key) -> Option<&'a Spanned<DeValue<'a>>> {
+        let value = self.table.get(key.name);
+        if value.is_none() && key.required {
+            self.missing(key.name, &key.wants());
+        }
+        value
+    }
+
+    /// The value under a key, converted.
+    pub(super) fn get<T>(&self, key: &Key, convert: impl FnOnce(&DeValue<'_>) -> Option<T>) -> Option<T> {
         let value = self.value(key)?;
         let converted = convert(value.get_ref());
         if converted.is_none() {
             let found = shown(value.get_ref());
-            self.error(value.span(), format!("{key} in {} is {found}", self.name), format!("write {wants}"));
+            let problem = format!("{} in {} is {found}", key.name, self.name);
+            self.error(value.span(), problem, format!("write {}", key.wants()));
         }
         converted
-    }
-
-    /// Like [`Self::get`] for a required key.
-    pub(super) fn need<T>(
-        &mut self,
-        key: &'static str,
-        wants: &str,
-        convert: impl FnOnce(&DeValue<'_>) -> Option<T>,
-    ) -> Option<T> {
-        self.require(key, wants);
-        self.get(key, wants, convert)
-    }
-
-    /// Adds an error if a key is missing.
-    pub(super) fn require(&self, key: &str, wants: &str) {
-        if !self.table.contains_key(key) {
-            self.missing(key, wants);
-        }
     }
 
     /// Adds an error for each of these keys that is present.
@@ -141,18 +135,22 @@ impl<'a> Reader<'a> {
     }
 
     /// The table under a key.
-    pub(super) fn table(&mut self, key: &'static str) -> Option<Reader<'a>> {
-        let value = self.value(key)?;
-        self.as_table(key, value)
+    pub(super) fn table(&self, key: &Key, keys: &'static Table) -> Option<Reader<'a>> {
+        self.as_table(key.name, self.value(key)?, keys)
     }
 
     /// A value as a table. In a step it is named by its key alone, elsewhere by its whole path.
-    pub(super) fn as_table(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Option<Reader<'a>> {
+    pub(super) fn as_table(
+        &self,
+        key: &str,
+        value: &'a Spanned<DeValue<'a>>,
+        keys: &'static Table,
+    ) -> Option<Reader<'a>> {
         let outer = self.name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
         let path = outer.map_or_else(|| key.to_owned(), |outer| format!("{outer}.{key}"));
         if let Some(table) = value.get_ref().as_table() {
             let name = if self.step.is_some() { key.to_owned() } else { format!("[{path}]") };
-            return Some(Reader::new(self.report, &name, table, value.span()).in_step(self.step.as_deref()));
+            return Some(Reader::new(self.report, &name, table, value.span(), keys).in_step(self.step.as_deref()));
         }
         let problem = format!("{key} in {} is {}", self.name, shown(value.get_ref()));
         self.error(value.span(), problem, format!("write a table: {key} = {{ ... }}"));
@@ -165,28 +163,29 @@ impl<'a> Reader<'a> {
         name: &str,
         table: &'b DeTable<'b>,
         span: Range<usize>,
+        keys: &'static Table,
         read: impl FnOnce(&mut Reader<'b>) -> T,
     ) -> T
     where
         'a: 'b,
     {
-        let mut reader = Reader::new(self.report, name, table, span).in_step(self.step.as_deref());
+        let mut reader = Reader::new(self.report, name, table, span, keys).in_step(self.step.as_deref());
         let result = read(&mut reader);
         reader.finish();
         result
     }
 
     /// Every key with its value, for tables whose keys are names.
-    pub(super) fn entries(&mut self) -> Vec<(String, Range<usize>, &'a Spanned<DeValue<'a>>)> {
+    pub(super) fn entries(&self) -> Vec<(String, Range<usize>, &'a Spanned<DeValue<'a>>)> {
         self.table.iter().map(|(key, value)| (key.get_ref().to_string(), key.span(), value)).collect()
     }
 
-    /// Adds an error for each key that was not read.
+    /// Adds an error for each key that the table can't have.
     pub(super) fn finish(self) {
-        let unknown = |key: &str| !self.read_keys.contains(&key) && !self.forbidden.contains(&key);
+        let unknown = |key: &str| !self.keys.allows(key) && !self.forbidden.contains(&key);
         for (key, _) in self.table.iter().filter(|(key, _)| unknown(key.get_ref())) {
             let problem = format!("unknown key {:?} in {}", key.get_ref(), self.name);
-            self.error(key.span(), problem, format!("write one of: {}", self.read_keys.join(", ")));
+            self.error(key.span(), problem, format!("write one of: {}", self.keys.names().join(", ")));
         }
     }
 }

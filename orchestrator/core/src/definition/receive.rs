@@ -9,33 +9,31 @@ use vocabulary::fields::{Field, Kind, Over, TEXT_MAX};
 use vocabulary::schemas;
 
 use super::callback::{Receive, correlation_field, status_field};
-use super::fields::{DURATION, TIMEOUT, path};
+use super::fields::{TIMEOUT, path};
+use super::keys::{self, FIELD_PLAIN, FIELD_TEXT, FIELD_WORD, FIELDS, Key, MOST_CHARS};
 use super::read::{Reader, count, duration, shown, text, texts};
 use crate::data::Path;
 
 /// The most fields of a callback.
 const MOST_FIELDS: usize = 64;
-/// The most characters that all of its fields can have together. Their UTF-8 is less than [`crate::OUTPUT_LIMIT`].
-const MOST_CHARS: usize = 10_000;
 const TYPES: &str = "\"uuid\", \"word\", \"text\", \"number\", \"boolean\" or \"timestamp\"";
 
-pub(super) fn receive(mut table: Reader<'_>) -> Receive {
-    let statuses = "a list of statuses of the callback, such as [\"approved\"]";
+pub(super) fn receive(table: Reader<'_>) -> Receive {
+    use keys::receive as key;
     let full = |value: &DeValue<'_>| texts(value).filter(|statuses| !statuses.is_empty());
-    let correlation = "correlation = the path of the saga's id in the message";
     let mut receive = Receive {
-        topic: table.need("topic", "topic = the topic of the callback", text).unwrap_or_default(),
-        correlation: path_of(&mut table, "correlation", correlation, "sagaId"),
-        status: path_of(&mut table, "status", "status = the path of the status in the message", "status"),
-        yes: table.need("yes", &format!("yes = {statuses}"), full).unwrap_or_default(),
-        no: table.get("no", &format!("no = {statuses}"), texts).unwrap_or_default(),
-        timeout: table.need("timeout", &format!("timeout = {DURATION}"), duration).unwrap_or(TIMEOUT),
+        topic: table.get(&key::TOPIC, text).unwrap_or_default(),
+        correlation: path_of(&table, &key::CORRELATION, "sagaId"),
+        status: path_of(&table, &key::STATUS, "status"),
+        yes: table.get(&key::YES, full).unwrap_or_default(),
+        no: table.get(&key::NO, texts).unwrap_or_default(),
+        timeout: table.get(&key::TIMEOUT, duration).unwrap_or(TIMEOUT),
         fields: None,
     };
     if let Some(both) = receive.yes.iter().find(|yes| receive.no.iter().any(|no| no.eq_ignore_ascii_case(yes))) {
         table.error(table.span(), format!("{both:?} is in both yes and no"), "write it in one of the two lists");
     }
-    let named = table.table("fields").map(|fields| named_fields(fields, &receive));
+    let named = table.table(&key::FIELDS_OF, &FIELDS).map(|fields| named_fields(fields, &receive));
     let default = schemas::of_topic(&receive.topic).map(|schema| sorted(schema.fields.to_vec()));
     receive.fields = named.filter(|named| Some(named) != default.as_ref());
     table.finish();
@@ -43,8 +41,8 @@ pub(super) fn receive(mut table: Reader<'_>) -> Receive {
 }
 
 /// A path into a message, with a default.
-fn path_of(table: &mut Reader<'_>, key: &'static str, wants: &str, default: &str) -> Path {
-    table.get(key, wants, path).or_else(|| Path::parse(default)).unwrap_or_else(Path::nowhere)
+fn path_of(table: &Reader<'_>, key: &Key, default: &str) -> Path {
+    table.get(key, path).or_else(|| Path::parse(default)).unwrap_or_else(Path::nowhere)
 }
 
 fn sorted(mut fields: Vec<Field>) -> Vec<Field> {
@@ -53,7 +51,7 @@ fn sorted(mut fields: Vec<Field>) -> Vec<Field> {
 }
 
 /// `fields = { NAME = TYPE, NAME = { type, required, … } }`. The correlation and the status are always among them.
-fn named_fields(mut table: Reader<'_>, receive: &Receive) -> Vec<Field> {
+fn named_fields(table: Reader<'_>, receive: &Receive) -> Vec<Field> {
     let entries = table.entries();
     let mut fields: Vec<Field> =
         entries.iter().filter_map(|(name, at, value)| field(&table, name, at, value)).collect();
@@ -92,28 +90,32 @@ fn field(table: &Reader<'_>, name: &str, at: &Range<usize>, value: &Spanned<DeVa
         table.error(value.span(), problem, format!("write a type: {TYPES}; or {{ type = \"text\", max = 200 }}"));
         return None;
     };
-    table.inner(name, inner, value.span(), |inner| {
-        let required = inner.get("required", "required = true or false", |value| value.as_bool()).unwrap_or(false);
+    let keys = match inner.get("type").and_then(|kind| kind.get_ref().as_str()) {
+        Some("text") => &FIELD_TEXT,
+        Some("word") => &FIELD_WORD,
+        Some(_) | None => &FIELD_PLAIN,
+    };
+    table.inner(name, inner, value.span(), keys, |inner| {
+        let required = inner.get(&keys::field::REQUIRED, |value| value.as_bool()).unwrap_or(false);
         let kind = kind(inner)?;
         Some(Field { path, kind, required })
     })
 }
 
 /// `{ type, max, over, words }`.
-fn kind(table: &mut Reader<'_>) -> Option<Kind> {
+fn kind(table: &Reader<'_>) -> Option<Kind> {
+    use keys::field as key;
     let known = |value: &DeValue<'_>| value.as_str().and_then(simple_kind);
-    match table.need("type", &format!("type = {TYPES}"), known)? {
+    match table.get(&key::PLAIN, known)? {
         Kind::Text { .. } => {
-            let limit = |value: &DeValue<'_>| {
-                count(value).filter(|max| usize::try_from(*max).is_ok_and(|max| max <= MOST_CHARS))
-            };
-            let max = table.get("max", &format!("max = a number of characters, at most {MOST_CHARS}"), limit);
-            let over = table.get("over", "over = \"refuse\" or \"cut\"", over).unwrap_or(Over::Refuse);
+            let limit = |value: &DeValue<'_>| count(value).filter(|max| *max <= MOST_CHARS);
+            let max = table.get(&key::MAX, limit);
+            let over = table.get(&key::OVER, over).unwrap_or(Over::Refuse);
             Some(Kind::Text { max: max.unwrap_or(TEXT_MAX), over })
         }
         Kind::Word { .. } => {
             let full = |value: &DeValue<'_>| texts(value).filter(|words| !words.is_empty());
-            let words = table.need("words", "words = a list such as [\"approved\", \"declined\"]", full)?;
+            let words = table.get(&key::WORDS, full)?;
             Some(Kind::Word { words: words.into_iter().map(Cow::Owned).collect() })
         }
         other @ (Kind::Uuid | Kind::Number | Kind::Boolean | Kind::Timestamp) => Some(other),
@@ -144,7 +146,7 @@ fn over(value: &DeValue<'_>) -> Option<Over> {
 fn check(table: &Reader<'_>, receive: &Receive, fields: &[Field]) {
     let error = |problem: String, write: String| table.error(table.span(), problem, write);
     let chars: usize = fields.iter().map(Field::most_chars).sum();
-    if fields.len() > MOST_FIELDS || chars > MOST_CHARS {
+    if fields.len() > MOST_FIELDS || u32::try_from(chars).map_or(true, |chars| chars > MOST_CHARS) {
         let problem = format!("{} fields with {chars} characters in all", fields.len());
         error(problem, format!("write at most {MOST_FIELDS} fields with {MOST_CHARS} characters in all"));
     }
