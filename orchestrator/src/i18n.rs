@@ -2,6 +2,7 @@
 //! numbers, and the sentence on the step that needs attention.
 
 mod causes;
+pub mod events;
 mod reasons;
 
 use axum::http::{HeaderMap, header};

@@ -17,6 +17,7 @@ pub mod messages;
 mod metrics;
 pub mod program;
 pub mod rules;
+pub mod script;
 pub mod sessions;
 pub mod settings;
 pub mod stats;

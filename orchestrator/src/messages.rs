@@ -218,6 +218,14 @@ fn cancellation(message: &Message, cancel: &CancelEvent) -> Result<Inbound, Unre
     Ok(Inbound::Cancel { saga, operation: Operation { id: message.id(), by, why, from: None, what } })
 }
 
+/// Reads a message that the steps of a definition wait for.
+///
+/// # Errors
+/// [`Unreadable`]: it fits no wait, or not the schema of its topic.
+pub fn read_callback(message: &Message, receives: &[Receive]) -> Result<Callback, Unreadable> {
+    callbacks::read(message, receives).map(|addressed| addressed.callback)
+}
+
 fn callback(message: &Message, receives: &[Receive]) -> Result<Inbound, Unreadable> {
     let Addressed { saga, callback } = callbacks::read(message, receives)?;
     Ok(Inbound::Callback { saga, callback })

@@ -1,5 +1,5 @@
-//! The subcommands of the binary: they check and draw definitions. They need neither settings nor Kafka, so that they
-//! run on a laptop and in CI.
+//! The subcommands of the binary: they check, draw and try definitions. They need neither settings nor Kafka, so that
+//! they run on a laptop and in CI.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -11,6 +11,7 @@ use clap::{ArgMatches, Command, FromArgMatches as _, Subcommand, ValueEnum};
 use saga::{Definition, Format, Step, WHOLE_LIMIT, Work};
 
 use crate::definitions::Definitions;
+use crate::script::{self, Options};
 
 // The subcommands. A docstring here would become the help text of the program.
 #[derive(Debug, Subcommand)]
@@ -35,6 +36,24 @@ enum Tool {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Play a definition with scripted answers, without Kafka and without waiting, and check its endings
+    Try {
+        /// A definition
+        file: PathBuf,
+        /// A script with cases
+        script: PathBuf,
+        /// Play only this case
+        #[arg(long, value_name = "NAME")]
+        case: Option<String>,
+        /// Print the timelines of failed cases only
+        #[arg(long, short)]
+        quiet: bool,
+        /// Fail unless the cases cover every step and every edge
+        #[arg(long)]
+        full_coverage: bool,
+    },
+    /// Print the JSON Schema of definitions, for editors
+    Schema,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,6 +87,10 @@ pub fn run(matches: &ArgMatches) -> Option<ExitCode> {
     let result = match Tool::from_arg_matches(matches).unwrap_or_else(|error| error.exit()) {
         Tool::Check { files } => check(&files),
         Tool::Graph { file, format, language, output } => graph(&file, format, &language, output.as_deref()),
+        Tool::Try { file, script, case, quiet, full_coverage } => {
+            play(&file, &script, &Options { quiet, full_coverage, case })
+        }
+        Tool::Schema => print(&saga::definition_schema()),
     };
     Some(match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -128,10 +151,20 @@ fn graph(file: &Path, format: Shape, language: &str, output: Option<&Path>) -> R
     }
 }
 
+/// Plays the cases of a script; the problems are the failed cases.
+fn play(file: &Path, script: &Path, options: &Options) -> Result<(), Problems> {
+    let definition = read(file, &mut Definitions::default())?;
+    let results = script::run(&definition, &script.display().to_string(), &text_of(script)?, options)?;
+    print(&results.text)?;
+    if results.failures.is_empty() { Ok(()) } else { Err(results.failures) }
+}
+
 fn read(file: &Path, definitions: &mut Definitions) -> Result<Arc<Definition>, Problems> {
-    let name = file.display().to_string();
-    let text = fs::read_to_string(file).map_err(|error| vec![format!("{name}: it can't be read: {error}")])?;
-    definitions.add(&name, &text)
+    definitions.add(&file.display().to_string(), &text_of(file)?)
+}
+
+fn text_of(file: &Path) -> Result<String, Problems> {
+    fs::read_to_string(file).map_err(|error| vec![format!("{}: it can't be read: {error}", file.display())])
 }
 
 fn print(text: &str) -> Result<(), Problems> {

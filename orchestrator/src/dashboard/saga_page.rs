@@ -8,6 +8,7 @@ use super::context::{Content, PageRequest, Pages, now};
 use super::diagram::{Diagram, diagram};
 use super::{components, forms, marks, timeline};
 use crate::error::ApiError;
+use crate::i18n::events::event_label;
 use crate::i18n::{Lang, step_label};
 
 /// The page.
@@ -176,7 +177,7 @@ fn history_row(entry: &Entry, definition: Option<&Definition>, heads: [&str; 6],
         }
         td.none[step.is_none()] data-label=(heads[1]) { (step.as_deref().unwrap_or("–")) }
         td.none[attempt.is_none()] data-label=(heads[2]) { (attempt.as_deref().unwrap_or("–")) }
-        td data-label=(heads[3]) { (what(entry.what, lang)) @if let Some(times) = &times { (times) } }
+        td data-label=(heads[3]) { (event_label(entry.what, lang)) @if let Some(times) = &times { (times) } }
         td.wide.none[why.is_none()] data-label=(heads[4]) { (why.as_deref().unwrap_or("–")) }
         td.none[waited.is_none()] data-label=(heads[5]) { (waited.as_deref().unwrap_or("–")) }
     } }
@@ -194,31 +195,4 @@ const fn is_bad(what: What) -> bool {
             | What::Incident
             | What::OperatorRefused
     )
-}
-
-const fn what(what: What, lang: Lang) -> &'static str {
-    match what {
-        What::Started => lang.text("saga started", "saga iniciada"),
-        What::Sent => lang.text("command sent / waiting for event", "comando enviado / aguardando evento"),
-        What::Done => lang.text("done", "concluído"),
-        What::Refused => lang.text("refused", "recusado"),
-        What::Failed => lang.text("attempt failed", "tentativa falhou"),
-        What::TimedOut => lang.text("attempt timed out", "tempo da tentativa esgotado"),
-        What::Abandoned => lang.text("abandoned", "abandonado"),
-        What::Skipped => lang.text("skipped", "ignorado"),
-        What::CompensationStarted => lang.text("compensation started", "compensação iniciada"),
-        What::CompensationSent => lang.text("compensation sent", "compensação enviada"),
-        What::Compensated => lang.text("compensated", "compensado"),
-        What::CompensationFailed => lang.text("compensation failed", "compensação falhou"),
-        What::CompensationTimedOut => lang.text("compensation timed out", "tempo da compensação esgotado"),
-        What::CompensationRefused => lang.text("compensation refused", "compensação recusada"),
-        What::Incident => lang.text("incident opened", "incidente aberto"),
-        What::Resumed => lang.text("continued", "continuou"),
-        What::CallbackStored => lang.text("early callback stored", "retorno antecipado armazenado"),
-        What::Happened => lang.text("late success", "sucesso tardio"),
-        What::OperatorAction => lang.text("operator action", "ação do operador"),
-        What::OperatorRefused => lang.text("operator action refused", "ação do operador recusada"),
-        What::Ignored => lang.text("ignored", "ignorado"),
-        What::Ended => lang.text("saga ended", "saga encerrada"),
-    }
 }
