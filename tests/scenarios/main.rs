@@ -18,6 +18,7 @@ mod openapi;
 mod operators;
 mod orders;
 mod perimeter;
+mod sagactl;
 mod security;
 mod settings;
 mod shipping;
@@ -105,6 +106,16 @@ const DEFINITIONS: Options = Options {
     log: "info",
 };
 
+/// The operators' command line, with orders that wait for a payment result and a saga whose participant is the test.
+const SAGACTL: Options = Options {
+    name: "sagactl",
+    instances: 1,
+    settings: &[(Name::Payments, "PROVIDER__KIND", "manual")],
+    result_timeout: None,
+    definitions: &[("parcel.toml", sagactl::PARCEL)],
+    log: "info",
+};
+
 /// Processes and the broker are killed while orders are processed.
 const FAILURES: Options =
     Options { name: "failures", instances: 1, settings: &[], result_timeout: None, definitions: &[], log: "info" };
@@ -183,10 +194,11 @@ type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 const SIMULATED: &[&[(&str, Scenario)]] =
     &[endings::ALL, api::ALL, metrics::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL, orders::ALL];
 
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 12] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
     (CATALOGUE, &[catalogue::ALL]),
     (DEFINITIONS, &[definitions::ALL]),
+    (SAGACTL, &[sagactl::ALL]),
     (TWO_INSTANCES, &[two_instances::ALL]),
     (FAILURES, &[failures::ALL]),
     (LOAD, &[load::ALL]),
