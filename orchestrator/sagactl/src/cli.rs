@@ -168,7 +168,7 @@ pub enum Definitions {
     },
     /// Compare two definitions
     Diff {
-        /// A file, or NAME[@VERSION] of the orchestrator; without a version its newest
+        /// A file, or NAME or NAME@VERSION of the orchestrator; without a version its newest
         old: String,
         /// The same
         new: String,

@@ -58,7 +58,7 @@ pub struct Failure {
     /// What to do.
     pub advice: String,
     /// The problem of the service (RFC 9457), if it sent one.
-    pub problem: Option<Value>,
+    pub problem: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -94,7 +94,7 @@ impl Failure {
             detail: text("detail").unwrap_or_else(|| body.chars().take(300).collect()),
             errors: errors.iter().map(|error| (word(error, "pointer"), word(error, "detail"))).collect(),
             advice,
-            problem,
+            problem: problem.map(Box::new),
         }
     }
 

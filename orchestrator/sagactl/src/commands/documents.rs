@@ -13,10 +13,14 @@ use crate::session::print;
 
 /// Prints the completions of a shell.
 pub fn completions(shell: Shell) -> Result<Exit, Failure> {
+    print(&completions_of(shell))?;
+    Ok(Exit::Ok)
+}
+
+fn completions_of(shell: Shell) -> String {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "sagactl", &mut text);
-    print(&String::from_utf8_lossy(&text))?;
-    Ok(Exit::Ok)
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Prints the manual page, or writes the pages of all commands to a directory.
@@ -39,6 +43,14 @@ pub fn manual(directory: Option<&Path>) -> Result<Exit, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_shell_completes_commands_and_options() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
+            let text = completions_of(shell);
+            assert!(text.contains("put-back") && text.contains("waiting-longer-than"), "{shell}: {text}");
+        }
+    }
 
     #[test]
     fn every_command_has_a_manual_page() {
