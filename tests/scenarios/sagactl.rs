@@ -30,7 +30,7 @@ crate::scenarios!(
 /// The command line without a login, and with a configuration file that does not exist.
 fn bare(cluster: &Cluster, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(files::binary("sagactl")?);
-    for variable in ["CONTEXT", "USER", "PASSWORD", "KEY", "ORDERS_KEY"] {
+    for variable in ["CONTEXT", "ORCHESTRATOR", "ORDERS", "USER", "PASSWORD", "KEY", "ORDERS_KEY"] {
         command.env_remove(format!("SAGACTL_{variable}"));
     }
     command.env("SAGACTL_CONFIG", cluster.scratch("sagactl-none")?.join("config.toml")).stdin(Stdio::null());

@@ -22,6 +22,8 @@ Exit codes:
 Environment:
   SAGACTL_CONFIG        the file with the contexts
   SAGACTL_CONTEXT       the context
+  SAGACTL_ORCHESTRATOR, SAGACTL_ORDERS, SAGACTL_INVENTORY, SAGACTL_PAYMENTS
+                        the addresses of the services
   SAGACTL_USER, SAGACTL_PASSWORD
                         the dashboard's user and password
   SAGACTL_KEY           a key of the orchestrator's API, instead of a user
@@ -51,16 +53,16 @@ pub struct Global {
     #[arg(long, global = true, env = "SAGACTL_CONFIG", hide_env = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The orchestrator's address
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, env = "SAGACTL_ORCHESTRATOR", hide_env = true, value_name = "URL")]
     pub orchestrator: Option<String>,
     /// The order-service's address
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, env = "SAGACTL_ORDERS", hide_env = true, value_name = "URL")]
     pub orders: Option<String>,
     /// The inventory-service's address, for health
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, env = "SAGACTL_INVENTORY", hide_env = true, value_name = "URL")]
     pub inventory: Option<String>,
     /// The payment-service's address, for health
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, env = "SAGACTL_PAYMENTS", hide_env = true, value_name = "URL")]
     pub payments: Option<String>,
     /// The dashboard's user
     #[arg(long, global = true, env = "SAGACTL_USER", hide_env = true, value_name = "NAME")]
