@@ -86,7 +86,7 @@ pub enum Format {
 pub enum Command {
     /// List, show, watch and operate sagas
     #[command(subcommand)]
-    Sagas(Sagas),
+    Sagas(Box<Sagas>),
     /// List the open incidents, grouped by step and reason
     Incidents,
     /// List and show dead letters, and put them back on their topics

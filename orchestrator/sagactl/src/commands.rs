@@ -25,7 +25,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
     let session = || Session::open(&global);
     match command {
-        Command::Sagas(command) => sagas::run(&session()?, command).await,
+        Command::Sagas(command) => sagas::run(&session()?, *command).await,
         Command::Incidents => incidents::run(&session()?).await,
         Command::Dlq(command) => dead_letters::run(&session()?, command).await,
         Command::Definitions(command) => definitions::run(&session, command).await,

@@ -138,7 +138,7 @@ mod tests {
 
     fn body(line: &str) -> (Value, Vec<(&'static str, Value)>) {
         let Command::Sagas(command) = Cli::try_parse_from(line.split(' ')).unwrap().command else { panic!("{line}") };
-        let (target, operation) = operation(command).unwrap();
+        let (target, operation) = operation(*command).unwrap();
         (Value::Object(operation), filter(&target.filter))
     }
 

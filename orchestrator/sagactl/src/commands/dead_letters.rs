@@ -76,7 +76,7 @@ fn text(letter: &Value) -> String {
     let value = match &letter["value"] {
         Value::Null => "no value".to_owned(),
         Value::String(value) => clean(value),
-        other => clean(&other.to_string()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => clean(&letter["value"].to_string()),
     };
     text.push_str(&format!("\n{value}\n"));
     text
