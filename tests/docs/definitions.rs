@@ -64,9 +64,9 @@ fn at<'a>(root: &'a mut toml::Table, path: &[String]) -> &'a mut toml::Table {
     let mut path = path.iter();
     let Some(first) = path.next() else { return root };
     let first = root.get_mut(first).unwrap();
-    let value = path.fold(first, |value, name| match value {
-        toml::Value::Array(list) => list.get_mut(name.parse::<usize>().unwrap()).unwrap(),
-        value => value.get_mut(name).unwrap(),
+    let value = path.fold(first, |value, name| match name.parse::<usize>() {
+        Ok(index) if value.is_array() => value.get_mut(index).unwrap(),
+        Ok(_) | Err(_) => value.get_mut(name.as_str()).unwrap(),
     });
     value.as_table_mut().unwrap()
 }
