@@ -75,7 +75,7 @@ fn pages(orders: [&PlacedOrder; 3]) -> Vec<(&'static str, String)> {
         ("definition", "/definitions/order/5".to_owned()),
         ("search", "/search?q=nothing".to_owned()),
         ("audit", "/audit".to_owned()),
-        ("flow-built-in", "/?definition=order&version=4&window=1h".to_owned()),
+        ("flow-built-in", "/?definition=order&version=5&window=1h".to_owned()),
         ("not-found", "/sagas/no-id".to_owned()),
     ]
 }

@@ -211,7 +211,8 @@ macro_rules! detects {
 detects! {
     a_view_that_applies_void_records_is_detected: AppliesVoid with ""
     a_worker_that_sends_before_it_has_read_back_is_detected: SendsBeforeReadBack with "no valid entry decided it"
-    a_worker_that_acts_on_a_distant_acknowledgement_is_detected: ActsOnDistantAcknowledgements with "no valid entry decided it"
+    a_worker_that_acts_on_a_distant_acknowledgement_is_detected:
+        ActsOnDistantAcknowledgements with "no valid entry decided it"
     an_owner_that_drops_unsent_messages_is_detected: DropsUnsent with ""
     an_owner_whose_timers_fire_first_is_detected: FiresTimersFirst with "its payment timed out"
     a_payment_that_is_charged_twice_is_detected: ChargesAgain with "the provider has several charges"

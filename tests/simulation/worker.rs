@@ -2,6 +2,7 @@
 //! Kafka runtime does (`common/runtime/src/worker/partition.rs`), one step at a time.
 
 mod offer;
+mod reports;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
@@ -136,17 +137,7 @@ impl<H: Handler> Worker<H> {
             WorkerStep::DrainTimeout => self.release(sim),
             WorkerStep::Claim => self.claim(rules, sim, local),
             WorkerStep::Append | WorkerStep::AppendFails | WorkerStep::AppendUnknown => self.append(step, sim),
-            WorkerStep::Reports => {
-                let reports = std::mem::take(&mut self.reports);
-                let bug = sim.bug;
-                let reports = reports.into_iter().map(|report| match report {
-                    Input::Stored { offset, head } if bug == InjectedBug::ActsOnDistantAcknowledgements => {
-                        Input::ReadBack { offset, head }
-                    }
-                    report => report,
-                });
-                self.handle_all(reports.collect::<Vec<_>>(), rules, sim, local);
-            }
+            WorkerStep::Reports => self.take_reports(rules, sim, local),
             WorkerStep::ReadBack => self.read_back(rules, sim, local),
             WorkerStep::Apply => {
                 let until = self.view.applied as usize + sim.rng.usize(1..8);

@@ -3,6 +3,7 @@
 
 mod run;
 mod shop;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +12,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use vocabulary::messages::{Outgoing, header};
 
-use self::run::{DIRECT, Run, Step, TOPICS, View};
+use self::run::{DIRECT, Run, Step, TOPICS};
 use self::shop::{Basket, Cause, Decision, Order, decide_plainly, intents_of};
+use self::view::View;
 use crate::entity::{Entity, Key};
 use crate::interface::Ticket;
 use crate::limits::Limits;

@@ -189,8 +189,15 @@ impl Record {
                 let positions = positions.clone();
                 let last = last.clone();
                 let entities = entities.clone();
-                let (owner, seq, delivered) = (*owner, *seq, *delivered);
-                Record::Entry(Entry { owner, seq, positions, last, delivered, entities, outbox })
+                Record::Entry(Entry {
+                    owner: *owner,
+                    seq: *seq,
+                    positions,
+                    last,
+                    delivered: *delivered,
+                    entities,
+                    outbox,
+                })
             }
         })
     }

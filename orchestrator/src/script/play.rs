@@ -139,7 +139,7 @@ impl Player<'_> {
 
     fn add_operation(&mut self, at: Timestamp, by: &str, why: &str, what: Operate) {
         let id = format!("operation-{}", self.added);
-        self.add(at, Input::Operator(Operation { id, by: by.to_owned(), why: why.to_owned(), what }));
+        self.add(at, Input::Operator(Operation { id, by: by.to_owned(), why: why.to_owned(), from: None, what }));
     }
 
     fn add_message(&mut self, at: Timestamp, topic: &str, value: &Map<String, Value>) {

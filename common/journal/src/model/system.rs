@@ -186,24 +186,11 @@ impl Protocol {
                 self.input(&mut n, i, Input::Assigned { nonce, instance: String::new() });
             }
             Event::Lands(i) => {
-                let offset = n.log.len() as i64;
+                n.instances[i].acks.push_back(n.log.len() as i64);
                 n.log.extend(n.instances[i].appends.pop_front());
-                n.instances[i].acks.push_back(offset);
             }
-            Event::Acknowledged(i) => {
-                let offset = n.instances[i].acks.pop_front().unwrap();
-                let head = n.log[offset as usize].head();
-                self.input(&mut n, i, Input::Stored { offset, head });
-            }
-            Event::Read(i) => {
-                let at = n.instances[i].at;
-                n.instances[i].at += 1;
-                let offset = at as i64;
-                // What is read need not be acknowledged: fewer states with the same future.
-                n.instances[i].acks.retain(|ack| *ack > offset);
-                let head = n.log[at].head();
-                self.input(&mut n, i, Input::ReadBack { offset, head });
-            }
+            Event::Acknowledged(i) => self.acknowledge(&mut n, i),
+            Event::Read(i) => self.read(&mut n, i),
             Event::Load(i) | Event::LoadAhead(i) => {
                 let claim = n.instances[i].load.take().unwrap() as usize;
                 let until = if event == Event::Load(i) { claim + 1 } else { n.log.len() };
@@ -245,6 +232,23 @@ impl Protocol {
             }
         }
         n
+    }
+
+    /// Gives an instance the oldest acknowledgement of its appends.
+    fn acknowledge(&self, n: &mut System, i: usize) {
+        let offset = n.instances[i].acks.pop_front().unwrap();
+        let head = n.log[offset as usize].head();
+        self.input(n, i, Input::Stored { offset, head });
+    }
+
+    /// Gives an instance the next record. What it reads need not be acknowledged: fewer states with the same future.
+    fn read(&self, n: &mut System, i: usize) {
+        let instance = &mut n.instances[i];
+        let offset = instance.at as i64;
+        instance.at += 1;
+        instance.acks.retain(|ack| *ack > offset);
+        let head = n.log[offset as usize].head();
+        self.input(n, i, Input::ReadBack { offset, head });
     }
 
     /// Hands the next direct message to an instance.

@@ -1,22 +1,18 @@
 //! A random run: a log of bytes, two instances with a lagging view each, and the events that can happen to them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
 use uuid::Uuid;
-use vocabulary::blob::Json;
 use vocabulary::messages::{Headers, Message, Outgoing};
 use vocabulary::time::Timestamp;
 
 use super::shop::{Basket, Order, Shop, intents_of};
+use super::view::View;
 use crate::core::Core;
-use crate::entity::{Entity, Key};
-use crate::error::{Failure, StoreError};
-use crate::interface::{Env, Input, Output, Snapshot, Ticket};
+use crate::error::Failure;
+use crate::interface::{Env, Input, Output, Ticket};
 use crate::limits::Limits;
-use crate::record::{Entry, Head, Positions, Record};
-use crate::rule::{Reader, Verdict};
-use crate::store::Store;
+use crate::record::{Head, Positions, Record};
 
 pub(super) const TOPICS: [&str; 2] = ["in-a", "in-b"];
 /// The topic that direct messages name. Their offset is their ticket.
@@ -46,73 +42,6 @@ pub(super) enum Step {
     LateLands(usize),
     /// Bytes that no instance wrote.
     Garbage,
-}
-
-/// The view's content: the journal up to an offset.
-#[derive(Clone, Debug, Default)]
-pub(super) struct View {
-    pub(super) applied: i64,
-    reader: Reader,
-    pub(super) states: BTreeMap<Key, Json>,
-    pub(super) positions: Positions,
-    unsent: BTreeMap<i64, Arc<Vec<Outgoing>>>,
-}
-
-impl View {
-    /// Applies the next record; returns the entry if it is valid.
-    pub(super) fn apply(&mut self, bytes: &[u8]) -> Option<Entry> {
-        let offset = self.applied;
-        let record = Record::decode(bytes).ok()?;
-        let verdict = self.reader.judge(offset, record.head());
-        let (Record::Entry(entry), Verdict::Valid) = (record, verdict) else { return None };
-        for write in &entry.entities {
-            match &write.state {
-                Some(state) => self.states.insert(write.key.clone(), state.clone()),
-                None => self.states.remove(&write.key),
-            };
-        }
-        self.positions.extend(entry.positions.clone());
-        self.unsent.insert(offset, entry.outbox.clone());
-        self.unsent.retain(|offset, messages| *offset >= entry.delivered && !messages.is_empty());
-        Some(entry)
-    }
-
-    fn catch_up(&mut self, log: &[Vec<u8>], until: usize) {
-        while (self.applied as usize) < until.min(log.len()) {
-            self.apply(&log[self.applied as usize]);
-            self.applied += 1;
-        }
-    }
-
-    pub(super) fn basket(&self, key: &str) -> Option<Basket> {
-        self.states.get(key).map(|state| state.read().unwrap())
-    }
-
-    fn snapshot(&self, ends: Positions) -> Snapshot<Basket> {
-        let all = self.states.iter().map(|(key, state)| (key.clone(), state.read::<Basket>().unwrap()));
-        let unsent = self.unsent.iter().map(|(offset, messages)| (*offset, messages.to_vec())).collect();
-        let mut open = Vec::new();
-        let mut resting = Vec::new();
-        for (key, basket) in all.filter(|(_, basket)| basket.is_open()) {
-            if basket.has_intents() {
-                open.push((key, basket));
-            } else {
-                resting.extend(basket.wake_at().map(|at| (key, at)));
-            }
-        }
-        let positions = self.positions.clone();
-        Snapshot { open, resting, positions, unsent, ends, ..Snapshot::default() }
-    }
-}
-
-impl Store<Basket> for View {
-    fn load(&self, key: &Key) -> Result<Option<Basket>, StoreError> {
-        Ok(self.basket(key))
-    }
-
-    fn with_prefix(&self, prefix: &str) -> Result<Vec<Basket>, StoreError> {
-        Ok(self.states.keys().filter(|key| key.starts_with(prefix)).filter_map(|key| self.basket(key)).collect())
-    }
 }
 
 /// One instance.
@@ -200,12 +129,7 @@ impl Run {
                 let nonce = Uuid::from_u128(self.claims);
                 self.input(i, Input::Assigned { nonce, instance: format!("instance {i}") });
             }
-            Step::Lands(i) => {
-                if let Some(append) = self.instances[i].appends.pop_front() {
-                    self.instances[i].acks.push_back(self.log.len() as i64);
-                    self.log.push(append);
-                }
-            }
+            Step::Lands(i) => self.lands(i),
             Step::Acknowledged(i, n, lost) => {
                 if lost {
                     self.instances[i].acks.pop_front();
@@ -252,6 +176,13 @@ impl Run {
                 }
             }
             Step::Garbage => self.log.push(b"{\"entry\":".to_vec()),
+        }
+    }
+
+    fn lands(&mut self, i: usize) {
+        if let Some(append) = self.instances[i].appends.pop_front() {
+            self.instances[i].acks.push_back(self.log.len() as i64);
+            self.log.push(append);
         }
     }
 

@@ -15,9 +15,9 @@ pub(crate) struct Waiters {
 
 impl Waiters {
     /// No waiters. The receiver gets something when there are more.
-    pub(crate) fn new() -> (Self, Receiver<()>) {
+    pub(crate) fn new() -> (Arc<Self>, Receiver<()>) {
         let (added, more) = bounded(1);
-        (Self { all: Mutex::default(), added }, more)
+        (Arc::new(Self { all: Mutex::default(), added }), more)
     }
 
     /// Registers a waiter for an entity, until the guard is dropped.
@@ -77,7 +77,6 @@ mod tests {
     #[tokio::test]
     async fn a_change_wakes_its_waiters_and_leaves_nothing_behind() {
         let (waiters, more) = Waiters::new();
-        let waiters = Arc::new(waiters);
         let watch = waiters.watch("a");
         let mut woken = Box::pin(watch.notify.notified());
         woken.as_mut().enable();

@@ -146,7 +146,6 @@ where
 {
     let applied = Arc::new(Applied::new(config.partitions));
     let (waiters, more_waiters) = Waiters::new();
-    let waiters = Arc::new(waiters);
     let back_pressure = BackPressure::new(config.partitions, config.limits.undelivered_messages, config.lag_limit);
     let metrics = WorkerMetrics::new(config.partitions);
     let status = Arc::new(Status::new(service.name, applied.clone(), config.lag_limit, back_pressure, metrics));
@@ -160,10 +159,9 @@ where
     let (tailer, identities) =
         Tailer::start(&config, service.journal, &file, workers.clone(), to_view.clone(), status.clone())?;
     let writer = Writer::<R>::new(file.connect(false)?, &identities, applied, (waiters.clone(), more_waiters))?;
-    let journal = service.journal;
     let shared = Arc::new(Shared {
         name: service.name,
-        journal,
+        journal: service.journal,
         inputs: service.inputs,
         counts: monitor.counts(),
         instance: instance_name(service.name),
@@ -187,7 +185,7 @@ where
         let worker = Worker::new(shared.clone(), partition, store, Channel { to, events });
         threads.push(spawn(&status, &format!("worker-{partition}"), move || worker.run())?);
     }
-    let member = Member::new(&config, journal, &shared.instance, workers.clone(), positions, status.clone())?;
+    let member = Member::new(&config, service.journal, &shared.instance, workers.clone(), positions, status.clone())?;
     let member = Some(spawn(&status, "membership", move || member.run())?);
     let view = View::new(file.path().to_owned(), waiters);
     let watch = Watch::new(&config);
