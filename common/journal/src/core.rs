@@ -110,6 +110,14 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
         self.is_owner() && follows
     }
 
+    /// Returns true if an acknowledgement shows that the journal has lost records: an entry of this owner that is not
+    /// known to be stored has the offset of a record that is.
+    pub fn is_contradicted_by(&self, offset: i64, head: Head) -> bool {
+        let Head::Entry { seq, .. } = head else { return false };
+        let in_flight = self.owner().and_then(Owner::first_in_flight);
+        self.is_known(offset) && in_flight.is_some_and(|first| first <= seq)
+    }
+
     fn is_known(&self, offset: i64) -> bool {
         self.next_offset.is_some_and(|next| offset < next)
     }

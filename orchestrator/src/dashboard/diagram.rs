@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn steps_are_right_of_those_they_follow_and_parallel_ones_share_a_column() {
-        let definition = definition();
+        let text = include_str!("../../core/tests/kept/order-4.toml");
+        let definition = Definition::parse("order-4.toml", text).unwrap();
         let columns = columns(&definition.steps);
         let names: Vec<Vec<&str>> =
             columns.iter().map(|column| column.iter().map(|step| step.name.as_str()).collect()).collect();

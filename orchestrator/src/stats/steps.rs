@@ -125,7 +125,7 @@ pub struct Current {
 }
 
 impl Current {
-    /// Counts an error; further kinds of errors than the first [`ERRORS`] are not counted.
+    /// Counts an error; further kinds of errors than the first `ERRORS` are not counted.
     pub fn add_error(&mut self, error: &str) {
         if let Some(count) = self.errors.get_mut(error) {
             *count += 1;

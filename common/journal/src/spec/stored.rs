@@ -51,6 +51,20 @@ fn behind_a_void_record_that_was_read_an_acknowledgement_counts_again() {
 }
 
 #[test]
+fn an_acknowledgement_at_the_offset_of_another_known_record_shows_a_loss() {
+    let mut bench = Bench::owner();
+    bench.receive("a +");
+    bench.receive("a +");
+    let first = bench.in_flight[0].head();
+    let second = bench.in_flight[1].head();
+    assert!(!bench.core.is_contradicted_by(1, first), "nothing is known at its offset");
+    bench.store();
+    assert!(!bench.core.is_contradicted_by(1, first), "it is known itself");
+    assert!(bench.core.is_contradicted_by(1, second));
+    assert!(!bench.core.is_contradicted_by(2, second));
+}
+
+#[test]
 fn a_claim_is_read_back_whatever_was_acknowledged() {
     let mut core: Core<super::Account, u8> = Core::new(0, 1, Limits::default());
     let mut out = Vec::new();

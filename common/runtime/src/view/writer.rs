@@ -27,7 +27,7 @@ const WAITED_PACE: Duration = Duration::from_millis(5);
 /// With more bytes waiting, nothing more is given to the view until it has caught up.
 const QUEUE_LIMIT: usize = 128 << 20;
 
-/// A record as the tailer read it.
+/// A record of the journal, as the tailer or its owner gives it.
 #[derive(Clone, Debug)]
 pub(crate) struct Tailed {
     pub(crate) partition: i32,

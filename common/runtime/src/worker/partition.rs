@@ -297,9 +297,6 @@ where
     fn publish_positions(&self) {
         let Some(positions) = self.core.positions() else { return };
         self.shared.status.metrics.lag.set_positions(self.partition, positions);
-        if self.core.queued() > 0 {
-            return;
-        }
         let mut all = self.shared.positions.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, next) in positions {
             let (topic, partition) = split_position_key(key, self.partition);

@@ -97,7 +97,8 @@ impl Runtime {
             let _ = worker.send(Event::Stop);
         }
         let deadline = Instant::now() + END;
-        for thread in self.threads.drain(..) {
+        // The first is the view's, which ends when all that give it records have ended.
+        for thread in self.threads.drain(..).rev() {
             join(thread, deadline);
         }
     }
@@ -192,7 +193,7 @@ where
     Ok(Runtime { view, commands, status, watch, member, threads, workers, _file: file })
 }
 
-/// Writes the view from the records of the tailer. The instance can't go on without it.
+/// Writes the view from the records of the tailer and the owners. The instance can't go on without it.
 fn write_view<R: Rows>(writer: Writer<R>, tailed: Receiver<Tailed>, status: Arc<Status>) -> impl FnOnce() {
     move || {
         if let Err(error) = writer.run(&tailed) {

@@ -37,8 +37,6 @@ pub struct Status {
     partitions: Mutex<BTreeMap<i32, PartitionState>>,
     joined: AtomicBool,
     beats: Mutex<BTreeMap<String, Timestamp>>,
-    /// The broker's time of the newest record read.
-    pub(super) read: AtomicI64,
     /// The last contact with the brokers that lead the journal; 0 before the first.
     pub(super) last_contact: AtomicI64,
     /// The view has applied the journal up to its end at the start of the instance.
@@ -59,7 +57,7 @@ pub struct Status {
     halted: AtomicBool,
 }
 
-/// Pauses up to this are usual: an empty fetch takes half a second, and the statistics come once a second.
+/// Pauses up to this are usual: an empty fetch takes some time, and the statistics come once a second.
 const USUAL_SILENCE: Duration = Duration::from_secs(3);
 
 impl Status {
@@ -75,7 +73,6 @@ impl Status {
             partitions: Mutex::default(),
             joined: AtomicBool::new(false),
             beats: Mutex::default(),
-            read: AtomicI64::new(0),
             last_contact: AtomicI64::new(0),
             warm: AtomicBool::new(false),
             waits_for_view: AtomicBool::new(false),

@@ -1,5 +1,5 @@
-//! The tailer: one consumer per instance that reads the whole journal, hands each record to its worker first
-//! (read-back) and then to the view.
+//! The tailer: one consumer per instance that reads the whole journal and hands each record to the view and then to its
+//! worker (read-back). It passes over records that their owner, in this process, gave to the view.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -272,7 +272,6 @@ impl Tailer {
         self.require_next(index, tailed.partition, tailed.offset)?;
         let head = tailed.record.as_ref().map_or(Head::Garbage, |record| record.head());
         let read = Event::ReadBack { offset: tailed.offset, head, at: Instant::now() };
-        self.status.read.store(tailed.at.0, Ordering::Relaxed);
         self.status.applied.send(&self.view, tailed)?;
         // The worker may have ended.
         let _ = self.workers.get(index)?.send(read);

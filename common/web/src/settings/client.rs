@@ -11,7 +11,7 @@ const GUARANTEES: &str = "can't be set: the journal's guarantees depend on the s
 const TUNED: &str = "can't be set: the service's value is tuned together with its batches";
 
 /// Properties that the service sets, under both names if librdkafka has two, and the reason.
-const OURS: [(&str, &str); 41] = [
+const OURS: [(&str, &str); 42] = [
     ("bootstrap.servers", "can't be set here: set kafka.brokers"),
     ("metadata.broker.list", "can't be set here: set kafka.brokers"),
     ("client.id", "can't be set here: it distinguishes instances"),
@@ -51,6 +51,7 @@ const OURS: [(&str, &str); 41] = [
     ("reconnect.backoff.max.ms", TUNED),
     ("topic.metadata.refresh.interval.ms", TUNED),
     ("statistics.interval.ms", TUNED),
+    ("fetch.min.bytes", TUNED),
     ("fetch.wait.max.ms", TUNED),
     ("fetch.queue.backoff.ms", TUNED),
     ("fetch.error.backoff.ms", TUNED),

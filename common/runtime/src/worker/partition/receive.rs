@@ -1,6 +1,5 @@
 //! What a worker receives in a round: events, delivery reports and input messages.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
@@ -186,11 +185,13 @@ where
         let Some(stored) = self.claim.as_mut().and_then(|claim| claim.producer.acknowledged(head)) else { return };
         self.read_back.acknowledged();
         let applied = &self.shared.status.applied;
+        if offset.is_some_and(|offset| self.core.is_contradicted_by(offset, head)) {
+            return self.shared.status.fatal(&lost(self.shared.journal, self.partition));
+        }
         let Some(offset) = offset.filter(|offset| self.core.is_next(*offset) && applied.has_room()) else { return };
         let AppendedRecord { record, bytes } = stored;
         let tailed = Tailed { partition: self.partition, offset, at: written, bytes, record: Some(record) };
         applied.give(&self.shared.view, tailed);
-        self.shared.status.read.store(written.0, Ordering::Relaxed);
         self.take_record(Input::Stored { offset, head }, head, at);
     }
 
@@ -202,6 +203,15 @@ where
             claim.inputs = None;
         }
     }
+}
+
+/// The journal has other records than those that were acknowledged and acted on.
+fn lost(journal: &str, partition: i32) -> String {
+    format!(
+        "{journal}, partition {partition}, has lost records that the brokers had acknowledged, so the view may contain \
+         what the journal does not. Find out why (unclean leader election, or a power loss with one replica), remove \
+         the view's directory, so that it is rebuilt, and start the service again"
+    )
 }
 
 /// Logs a message to be decided; one that comes from no topic has no offset.
