@@ -17,16 +17,12 @@ COPY . .
 # because compose builds the four images at once: one build compiles, the others find the binaries.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/build/target,sharing=locked \
-    cargo build --release --locked -p order-service -p inventory-service -p payment-service -p orchestrator -p sagactl \
-    && mkdir -p /symbols /binaries/order-service /binaries/inventory-service /binaries/payment-service \
-        /binaries/orchestrator \
-    && for service in order-service inventory-service payment-service orchestrator sagactl; do \
+    cargo build --release --locked -p order-service -p inventory-service -p payment-service -p orchestrator \
+    && mkdir /binaries /symbols \
+    && for service in order-service inventory-service payment-service orchestrator; do \
            objcopy --only-keep-debug target/release/$service /symbols/$service.debug \
-           && objcopy --strip-all --add-gnu-debuglink=/symbols/$service.debug target/release/$service /tmp/$service \
+           && objcopy --strip-all --add-gnu-debuglink=/symbols/$service.debug target/release/$service /binaries/$service \
            || exit 1; \
-           # The operators' command line is in the orchestrator's image.
-           case $service in sagactl) image=orchestrator ;; *) image=$service ;; esac; \
-           mv /tmp/$service /binaries/$image/$service || exit 1; \
        done
 
 # gdb and perf find them in /usr/lib/debug/usr/local/bin of a container.
@@ -49,7 +45,7 @@ COPY --chmod=755 scripts/docker/healthy /usr/local/bin/healthy
 
 FROM runtime
 ARG SERVICE
-COPY --from=builder /binaries/${SERVICE}/ /usr/local/bin/
+COPY --from=builder /binaries/${SERVICE} /usr/local/bin/${SERVICE}
 # The command below knows the name at run time only.
 ENV SERVICE=${SERVICE}
 USER service
