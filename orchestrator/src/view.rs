@@ -5,6 +5,7 @@ mod list;
 mod search;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use common::time::Timestamp;
 use common::view::{Row, Rows};
@@ -26,6 +27,8 @@ pub struct SagaRows;
 impl Rows for SagaRows {
     type Entity = Entity;
     const SCHEMA: &'static str = include_str!("view.sql");
+    /// A saga changes six times within a few tens of milliseconds, and its pages are for people.
+    const PACE: Duration = Duration::from_millis(100);
 
     fn apply(tx: &Transaction<'_>, row: &Row<'_, Entity>) -> rusqlite::Result<()> {
         match row.state {

@@ -11,9 +11,13 @@ use vocabulary::retry::Retryable;
 
 use super::connection::connect;
 use super::waiters::Waiters;
+use super::writer::Applied;
 
 /// Idle connections kept for the next reader; more are closed after use.
 const POOL_SIZE: usize = 8;
+
+/// The longest wait for the view to show what is known.
+const CATCH_UP: Duration = Duration::from_millis(500);
 
 /// A query of the view failed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +48,7 @@ pub struct View {
     path: PathBuf,
     pool: Arc<Mutex<Vec<Connection>>>,
     waiters: Arc<Waiters>,
+    applied: Arc<Applied>,
 }
 
 impl fmt::Debug for View {
@@ -53,11 +58,26 @@ impl fmt::Debug for View {
 }
 
 impl View {
-    pub(crate) fn new(path: PathBuf, waiters: Arc<Waiters>) -> Self {
-        Self { path, pool: Arc::default(), waiters }
+    pub(crate) fn new(path: PathBuf, waiters: Arc<Waiters>, applied: Arc<Applied>) -> Self {
+        Self { path, pool: Arc::default(), waiters, applied }
     }
 
-    /// Runs a query on a thread for blocking work.
+    /// Waits until the view shows what this process knew when it was called, for a moment at most: a client that was
+    /// told of a change by another service may ask this one about it at once.
+    async fn catch_up(&self) {
+        let Some(known) = self.applied.awaitable().filter(|known| !self.applied.has_done(*known)) else { return };
+        let _hurry = self.waiters.watch("");
+        let deadline = tokio::time::Instant::now() + CATCH_UP;
+        loop {
+            let mut written = std::pin::pin!(self.waiters.written());
+            written.as_mut().enable();
+            if self.applied.has_done(known) || tokio::time::timeout_at(deadline, written).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Runs a query on a thread for blocking work, over all that this process knows.
     ///
     /// # Errors
     /// [`ViewError`].
@@ -65,6 +85,7 @@ impl View {
         &self,
         f: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ViewError> {
+        self.catch_up().await;
         let view = self.clone();
         let done = tokio::task::spawn_blocking(move || view.with(&f)).await;
         done.map_err(|_| ViewError::Stopping)?
@@ -103,11 +124,12 @@ impl View {
         }
     }
 
-    /// An entity's state, from any partition.
+    /// An entity's state, from any partition, as this process knows it.
     ///
     /// # Errors
     /// [`ViewError`].
     pub async fn entity<E: Entity>(&self, key: &str) -> Result<Option<E>, ViewError> {
+        self.catch_up().await;
         let text = self.with(&|connection: &Connection| {
             let mut query = connection.prepare_cached("SELECT state FROM entities WHERE key = ?")?;
             let mut rows = query.query([key])?;

@@ -1,5 +1,7 @@
 //! A service's own tables in the view.
 
+use std::time::Duration;
+
 use journal::Entity;
 use rusqlite::Transaction;
 use vocabulary::time::Timestamp;
@@ -10,6 +12,9 @@ pub trait Rows: Send + 'static {
     type Entity: Entity;
     /// `CREATE TABLE …` for the service's tables. When this text changes, the view is rebuilt from the journal.
     const SCHEMA: &'static str;
+    /// The least time between two transactions for which no request waits. In a longer time an entity that changes
+    /// several times is written less often; queries see older data.
+    const PACE: Duration = Duration::from_millis(20);
 
     /// Writes the rows of one entity. They depend on its state alone, and states in between may have been skipped.
     ///

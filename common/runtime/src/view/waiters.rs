@@ -5,19 +5,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// Requests that wait for entities to change.
 #[derive(Debug)]
 pub(crate) struct Waiters {
     all: Mutex<HashMap<String, (usize, Arc<Notify>)>>,
     added: Sender<()>,
+    /// Notified at each transaction.
+    written: Notify,
 }
 
 impl Waiters {
     /// No waiters. The receiver gets something when there are more.
     pub(crate) fn new() -> (Arc<Self>, Receiver<()>) {
         let (added, more) = bounded(1);
-        (Arc::new(Self { all: Mutex::default(), added }), more)
+        let written = Notify::new();
+        (Arc::new(Self { all: Mutex::default(), added, written }), more)
     }
 
     /// Registers a waiter for an entity, until the guard is dropped.
@@ -30,13 +34,19 @@ impl Waiters {
         Watch { waiters: self.clone(), key: key.to_owned(), notify: notify.clone() }
     }
 
+    /// Waits for the next transaction. The writer hurries while there is a [`Watch`].
+    pub(crate) fn written(&self) -> Notified<'_> {
+        self.written.notified()
+    }
+
     /// Returns true if no request waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Wakes the requests that wait for one of these entities.
+    /// Wakes the requests that wait for one of these entities, or for a transaction.
     pub(crate) fn wake<'a>(&self, keys: impl Iterator<Item = &'a str>) {
+        self.written.notify_waiters();
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if all.is_empty() {
             return;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select};
@@ -20,12 +20,14 @@ use super::waiters::Waiters;
 /// The most records in one SQLite transaction.
 const BATCH: usize = 1_000;
 
-/// The least time between two transactions for which no request waits, and for which one does.
-const PACE: Duration = Duration::from_millis(100);
+/// The least time between two transactions for which a request waits.
 const WAITED_PACE: Duration = Duration::from_millis(5);
 
 /// With more bytes waiting, nothing more is given to the view until it has caught up.
 const QUEUE_LIMIT: usize = 128 << 20;
+
+/// With more bytes waiting, as while the view is rebuilt, no query waits for them.
+const AWAITED_LIMIT: usize = 4 << 20;
 
 /// A record of the journal, as the tailer or its owner gives it.
 #[derive(Clone, Debug)]
@@ -49,6 +51,9 @@ pub(crate) struct Applied {
     /// Bytes read and not yet applied.
     pub(crate) queued: AtomicUsize,
     pub(crate) void: AtomicUsize,
+    /// Records given to the view, and those of them that it has applied.
+    sent: AtomicU64,
+    done: AtomicU64,
 }
 
 impl Applied {
@@ -58,7 +63,9 @@ impl Applied {
         let newest = AtomicI64::new(0);
         let queued = AtomicUsize::new(0);
         let void = AtomicUsize::new(0);
-        Self { next, given, newest, queued, void }
+        let sent = AtomicU64::new(0);
+        let done = AtomicU64::new(0);
+        Self { next, given, newest, queued, void, sent, done }
     }
 
     /// The next offset to apply.
@@ -72,6 +79,16 @@ impl Applied {
         self.queued.load(Ordering::Relaxed) <= QUEUE_LIMIT
     }
 
+    /// The number of records given to the view; `None` if so many wait that no query should wait for them.
+    pub(crate) fn awaitable(&self) -> Option<u64> {
+        (self.queued.load(Ordering::Relaxed) <= AWAITED_LIMIT).then(|| self.sent.load(Ordering::Acquire))
+    }
+
+    /// Returns true if the view has applied this number of records.
+    pub(crate) fn has_done(&self, records: u64) -> bool {
+        self.done.load(Ordering::Acquire) >= records
+    }
+
     /// Returns true if the view has applied most of what it was given.
     pub(crate) fn has_caught_up(&self) -> bool {
         self.queued.load(Ordering::Relaxed) <= QUEUE_LIMIT / 2
@@ -80,7 +97,9 @@ impl Applied {
     /// Gives the view the next record of a partition. `None` if the view has ended.
     pub(crate) fn send(&self, view: &Sender<Tailed>, tailed: Tailed) -> Option<()> {
         self.queued.fetch_add(tailed.bytes, Ordering::Relaxed);
-        view.send(tailed).ok()
+        view.send(tailed).ok()?;
+        self.sent.fetch_add(1, Ordering::Release);
+        Some(())
     }
 
     /// Gives the view a record that its owner knows before it is read. All records before it were given.
@@ -187,9 +206,9 @@ impl<R: Rows> Writer<R> {
         Ok(())
     }
 
-    /// The view is written at most once per [`PACE`], or [`WAITED_PACE`] while a request waits: entities that change
-    /// several times are then written once, and outboxes that were delivered meanwhile not at all. A claim waits for
-    /// nothing, since its owner waits for it.
+    /// The view is written at most once per [`Rows::PACE`], or [`WAITED_PACE`] while a request waits: entities that
+    /// change several times are then written once, and outboxes that were delivered meanwhile not at all. A claim waits
+    /// for nothing, since its owner waits for it.
     fn gather(&self, first: Tailed, records: &Receiver<Tailed>) -> Vec<Tailed> {
         let mut batch = vec![first];
         loop {
@@ -197,7 +216,7 @@ impl<R: Rows> Writer<R> {
             if batch.len() >= BATCH || batch.iter().any(|tailed| matches!(tailed.record, Some(Record::Claim(_)))) {
                 return batch;
             }
-            let pace = if self.waiters.is_empty() { PACE } else { WAITED_PACE };
+            let pace = if self.waiters.is_empty() { R::PACE } else { WAITED_PACE };
             let left = (self.last_batch + pace).saturating_duration_since(Instant::now());
             select! {
                 recv(records) -> next => match next {
@@ -215,6 +234,7 @@ impl<R: Rows> Writer<R> {
         let mut pending = Pending::new();
         let newest = batch.last().map(|t| t.at);
         let bytes = batch.iter().map(|t| t.bytes).sum();
+        let records = batch.len() as u64;
         for tailed in batch {
             self.take(tailed, &mut pending)?;
         }
@@ -233,6 +253,7 @@ impl<R: Rows> Writer<R> {
             self.applied.newest.store(newest.0, Ordering::Relaxed);
         }
         self.applied.queued.fetch_sub(bytes, Ordering::Relaxed);
+        self.applied.done.fetch_add(records, Ordering::Release);
         self.waiters.wake(pending.keys().map(|(_, key)| key.as_str()));
         Ok(())
     }

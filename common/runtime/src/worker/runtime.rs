@@ -159,7 +159,7 @@ where
 
     let (tailer, identities) =
         Tailer::start(&config, service.journal, &file, workers.clone(), to_view.clone(), status.clone())?;
-    let writer = Writer::<R>::new(file.connect(false)?, &identities, applied, (waiters.clone(), more_waiters))?;
+    let writer = Writer::<R>::new(file.connect(false)?, &identities, applied.clone(), (waiters.clone(), more_waiters))?;
     let shared = Arc::new(Shared {
         name: service.name,
         journal: service.journal,
@@ -188,7 +188,7 @@ where
     }
     let member = Member::new(&config, service.journal, &shared.instance, workers.clone(), positions, status.clone())?;
     let member = Some(spawn(&status, "membership", move || member.run())?);
-    let view = View::new(file.path().to_owned(), waiters);
+    let view = View::new(file.path().to_owned(), waiters, applied);
     let watch = Watch::new(&config);
     Ok(Runtime { view, commands, status, watch, member, threads, workers, _file: file })
 }
