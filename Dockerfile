@@ -30,13 +30,14 @@ FROM scratch AS symbols
 COPY --from=builder /symbols /
 
 FROM ${DEBIAN_IMAGE} AS system
-# Without what only the package manager and iconv use: Perl, the package index, character sets.
+# Without the package manager, and what only it and iconv use: Perl, the package index, character sets.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libssl3 \
     && groupadd --system --gid 10001 service \
     && useradd --system --uid 10001 --gid service --no-create-home --shell /usr/sbin/nologin service \
     && install -d -o service -g service /var/lib/service \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt /usr/lib/*-linux-gnu/perl-base /usr/lib/*-linux-gnu/gconv
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt /usr/bin/apt* /usr/lib/apt /usr/lib/*-linux-gnu/libapt-* \
+        /usr/bin/perl* /usr/lib/*-linux-gnu/perl-base /usr/lib/*-linux-gnu/gconv
 
 # One layer, which lacks what was removed.
 FROM scratch AS runtime
