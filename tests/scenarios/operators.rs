@@ -43,14 +43,14 @@ async fn operate(cluster: &Cluster, order: &PlacedOrder, action: &str) -> Result
 }
 
 /// An order that waits for its payment's result.
-async fn waiting(cluster: &Arc<Cluster>) -> Result<PlacedOrder> {
+pub async fn waiting(cluster: &Arc<Cluster>) -> Result<PlacedOrder> {
     let order = cluster.item(10).await?.order(2).place().await?;
     until_waiting(&order).await?;
     Ok(order)
 }
 
 /// Waits until an order waits for its payment's result, in the orchestrator's view, too.
-async fn until_waiting(order: &PlacedOrder) -> Result<()> {
+pub async fn until_waiting(order: &PlacedOrder) -> Result<()> {
     order.payment("pending").await?;
     until_is("the saga's step", json!(["payment-result"]), SOON, || async {
         Ok(order.saga().await?["currentSteps"].clone())

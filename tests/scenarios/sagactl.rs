@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
+use crate::operators::{until_waiting, waiting};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::{Cluster, PASSWORD, USER};
 use tests::kafka::ConsumedMessage;
-use tests::orders::PlacedOrder;
 use tests::process::Name;
 use tests::wait::{SOON, until, until_is};
 use tests::{command, files};
@@ -64,20 +64,6 @@ async fn text(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
 async fn json_of(cluster: &Cluster, arguments: &[&str]) -> Result<Value> {
     let text = text(cluster, &[arguments, &["-o", "json"]].concat()).await?;
     serde_json::from_str(&text).with_context(|| format!("{arguments:?} prints {text}"))
-}
-
-async fn waiting(cluster: &Arc<Cluster>) -> Result<PlacedOrder> {
-    let order = cluster.item(10).await?.order(2).place().await?;
-    until_waiting(&order).await?;
-    Ok(order)
-}
-
-async fn until_waiting(order: &PlacedOrder) -> Result<()> {
-    order.payment("pending").await?;
-    until_is("the saga's step", json!(["payment-result"]), SOON, || async {
-        Ok(order.saga().await?["currentSteps"].clone())
-    })
-    .await
 }
 
 async fn sagas_and_orders_are_listed_and_shown(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
