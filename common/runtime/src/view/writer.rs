@@ -70,8 +70,7 @@ impl Applied {
 
     /// The next offset to apply.
     pub(crate) fn next(&self, partition: i32) -> i64 {
-        let next = usize::try_from(partition).ok().and_then(|p| self.next.get(p));
-        next.map_or(0, |n| n.load(Ordering::Acquire))
+        offset_of(&self.next, partition).map_or(0, |next| next.load(Ordering::Acquire))
     }
 
     /// Returns true if the view has room for more records.
@@ -108,22 +107,26 @@ impl Applied {
         let next = tailed.offset.saturating_add(1);
         // The view may have ended, and then the process ends.
         let _ = self.send(view, tailed);
-        if let Some(given) = usize::try_from(partition).ok().and_then(|p| self.given.get(p)) {
+        if let Some(given) = offset_of(&self.given, partition) {
             given.store(next, Ordering::Release);
         }
     }
 
     /// Returns true if the view was given the record at `offset` by its owner.
     pub(crate) fn was_given(&self, partition: i32, offset: i64) -> bool {
-        let given = usize::try_from(partition).ok().and_then(|p| self.given.get(p));
-        given.is_some_and(|given| offset < given.load(Ordering::Acquire))
+        offset_of(&self.given, partition).is_some_and(|given| offset < given.load(Ordering::Acquire))
     }
 
     pub(crate) fn set(&self, partition: i32, offset: i64) {
-        if let Some(next) = usize::try_from(partition).ok().and_then(|p| self.next.get(p)) {
+        if let Some(next) = offset_of(&self.next, partition) {
             next.store(offset, Ordering::Release);
         }
     }
+}
+
+/// The offset of a partition.
+fn offset_of(offsets: &[AtomicI64], partition: i32) -> Option<&AtomicI64> {
+    offsets.get(usize::try_from(partition).ok()?)
 }
 
 /// The writer's state of one partition.
@@ -211,11 +214,14 @@ impl<R: Rows> Writer<R> {
     /// for nothing, since its owner waits for it.
     fn gather(&self, first: Tailed, records: &Receiver<Tailed>) -> Vec<Tailed> {
         let mut batch = vec![first];
+        let mut examined = 0;
         loop {
             batch.extend(records.try_iter().take(BATCH.saturating_sub(batch.len())));
-            if batch.len() >= BATCH || batch.iter().any(|tailed| matches!(tailed.record, Some(Record::Claim(_)))) {
+            let has_claim = batch.iter().skip(examined).any(|tailed| matches!(tailed.record, Some(Record::Claim(_))));
+            if batch.len() >= BATCH || has_claim {
                 return batch;
             }
+            examined = batch.len();
             let pace = if self.waiters.is_empty() { R::PACE } else { WAITED_PACE };
             let left = (self.last_batch + pace).saturating_duration_since(Instant::now());
             select! {
