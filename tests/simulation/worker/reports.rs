@@ -13,23 +13,14 @@ impl<H: Handler> Worker<H> {
     where
         R: Executor<SideEffect = H::SideEffect>,
     {
-        let is_rash = sim.bug == InjectedBug::ActsOnDistantAcknowledgements;
-        let reports = std::mem::take(&mut self.reports).into_iter().map(|report| match report {
-            Input::Stored { offset, head } if is_rash => Input::ReadBack { offset, head },
-            Input::Assigned { .. }
-            | Input::ReadBack { .. }
-            | Input::Stored { .. }
-            | Input::Loaded(_)
-            | Input::Message(_)
-            | Input::Direct { .. }
-            | Input::Damaged(..)
-            | Input::Skipped { .. }
-            | Input::Delivered { .. }
-            | Input::Failed(_)
-            | Input::Idle
-            | Input::Drain
-            | Input::Revoked => report,
-        });
-        self.handle_all(reports.collect::<Vec<_>>(), rules, sim, local);
+        let mut reports = std::mem::take(&mut self.reports);
+        if sim.bug == InjectedBug::ActsOnDistantAcknowledgements {
+            for report in &mut reports {
+                if let Input::Stored { offset, head } = *report {
+                    *report = Input::ReadBack { offset, head };
+                }
+            }
+        }
+        self.handle_all(reports, rules, sim, local);
     }
 }
