@@ -1,4 +1,4 @@
-//! What the state of the cluster says about why sagas wait: services without an instance or without progress, dead
+//! The causes of waiting that the state of the cluster shows: services without an instance or without progress, dead
 //! letters, errors of attempts. Pure, so that each case is a test.
 
 use serde::Serialize;

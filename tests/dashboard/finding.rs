@@ -45,7 +45,7 @@ async fn anything_is_found_from_anywhere(cluster: &Arc<Cluster>, chromium: &mut 
     let shown = tab.text("tbody th code").await?.context("no id in the list")?;
     ensure!(shown.starts_with('…'), "{shown}");
     ensure!(search(&tab, &shown).await? == page, "{shown} leads to {}", tab.location().await?);
-    // Several hits are a list, and none says so.
+    // Several hits are listed; without a hit the page reports it.
     let several = search(&tab, &customer).await?;
     ensure!(several.starts_with("/search?"), "{several}");
     ensure!(tab.eval("document.querySelectorAll('tbody tr').length").await? == 2, "both orders of the customer");

@@ -1,4 +1,5 @@
-//! The search of the header: one hit opens its saga, several are listed, none says where was searched.
+//! The search of the header: one hit opens its saga, several are listed, and without a hit the page names the fields
+//! that were searched.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};

@@ -220,8 +220,8 @@ pub struct StepStats {
 }
 
 impl StepStats {
-    /// The sagas that ended at the step in the window, or wait at it now. A step that was abandoned tells nothing of
-    /// its participant.
+    /// The sagas that ended at the step in the window, or wait at it now. Abandoned steps are left out:
+    /// they show nothing about their participant.
     pub const fn seen(&self) -> u64 {
         self.done + self.refused + self.failed + self.timed_out + self.now
     }

@@ -62,8 +62,8 @@ impl View {
         Self { path, pool: Arc::default(), waiters, applied }
     }
 
-    /// Waits until the view shows what this process knew when it was called, for a moment at most: a client that was
-    /// told of a change by another service may ask this one about it at once.
+    /// Waits until the view shows what this process knew when it was called, for a moment at most: a client that
+    /// learned of a change from another service may ask this one about it at once.
     async fn catch_up(&self) {
         let Some(known) = self.applied.awaitable().filter(|known| !self.applied.has_done(*known)) else { return };
         let _hurry = self.waiters.watch("");
