@@ -183,7 +183,8 @@ part() { # NAME COMMAND...
   rm -f "$log.whole"
 }
 
-# Runs lanes in parallel until all have ended, and prints every 30 seconds what is running.
+# Runs lanes in parallel until all have ended, and prints every 30 seconds what is running. A lane that breaks off counts
+# as a failed part: the parts behind it did not run.
 lanes() { # FUNCTION...
   local lane child next=$((SECONDS + 30))
   for lane; do
@@ -192,24 +193,30 @@ lanes() { # FUNCTION...
     GROUPS_RUNNING+=("$!")
     set +m
   done
-  for child in "${GROUPS_RUNNING[@]}"; do
+  for lane; do
+    child=${GROUPS_RUNNING[0]}
     while kill -0 "$child" 2>/dev/null; do
       sleep 1
-      ((SECONDS < next)) || { next=$((SECONDS + 30)); what_runs; }
+      ((SECONDS < next)) || { next=$((SECONDS + 30)); what_runs || true; }
     done
+    wait "$child" || printf '1\t%s\n' "$lane" >>"$PARTS/results"
+    GROUPS_RUNNING=("${GROUPS_RUNNING[@]:1}")
   done
-  GROUPS_RUNNING=()
-  wait
 }
 
+succeeded() { # LANE, which `lanes` has run
+  ! grep -qx "1"$'\t'"$1" "$PARTS/results"
+}
+
+# A part may end, and its file vanish, at any moment of this.
 what_runs() {
-  local file log tests line=''
+  local file log name tests line=''
   for file in "$PARTS"/*.running; do
-    [[ -f $file ]] || continue
+    name=$(cat "$file" 2>/dev/null) || continue
     log=${file%.running}
-    tests=$(grep -c '^test .* \.\.\. ' "$log") || true
-    line+="${line:+, }$(cat "$file")"
-    [[ $tests == 0 ]] || line+=" ($tests tests)"
+    tests=$(grep -c '^test .* \.\.\. ' "$log" 2>/dev/null) || true
+    line+="${line:+, }$name"
+    [[ ${tests:-0} == 0 ]] || line+=" ($tests tests)"
   done
   [[ -z $line ]] || echo "… $SECONDS s: $line"
 }
@@ -336,12 +343,12 @@ all_tests() {
   prepare_tests "${TO_TEST[@]}"
   part format cargo fmt --all --check
   lanes build_lane fetch_tools
-  if [[ -f $PARTS/binaries ]]; then
-    # Sets the variables here, and ends with an error if something could not be fetched.
+  if [[ -f $PARTS/binaries ]] && succeeded fetch_tools; then
+    # Sets the variables here.
     fetch_tools
     lanes scenarios_lane brokers_lane checks_lane
   else
-    : >"$PARTS/binaries"
+    : >>"$PARTS/binaries"
     lanes checks_lane
   fi
   conclude
@@ -357,7 +364,7 @@ quick_tests() {
   prepare_tests python
   part format cargo fmt --all --check
   lanes build_lane fetch_kafka
-  if [[ -f $PARTS/binaries ]]; then
+  if [[ -f $PARTS/binaries ]] && succeeded fetch_kafka; then
     fetch_kafka
     lanes quick_lane quick_checks
   else

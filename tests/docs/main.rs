@@ -7,6 +7,7 @@ mod commands;
 mod definitions;
 mod invariants;
 mod markdown;
+mod test_script;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
