@@ -106,7 +106,7 @@ impl<'h, H: Handler> HandlerTest<'h, H> {
             let has_intents = !self.handler.intents(&key, &state).is_empty();
             let open = has_intents && state.is_open();
             let reported = has_intents && state.has_intents();
-            assert_eq!(open, reported, "{key}: its side effects would be lost");
+            assert_eq!(open, reported, "{key}: its side effects would be lost: {state:?}");
         }
         for message in outbox {
             assert!(message.partition.is_none_or(|to| (0..PARTITIONS).contains(&to)), "{message:?}");

@@ -11,17 +11,17 @@ use crate::provider::call::{Charge, ProviderCall, Refund};
 
 impl Entity for Payment {
     fn is_open(&self) -> bool {
-        match &self.status {
+        let is_status_open = match &self.status {
             Status::Unrequested { .. }
             | Status::Requested { .. }
             | Status::Capturing { .. }
             | Status::Refunding { .. } => true,
             Status::Pending { .. } | Status::Cancelled | Status::Declined | Status::Authorized => {
-                self.result_due().is_some() || self.surplus.any_underway()
+                self.result_due().is_some()
             }
-            Status::Approved => self.partial_refunds.any_underway() || self.surplus.any_underway(),
-            Status::New | Status::Failed | Status::Refunded => self.surplus.any_underway(),
-        }
+            Status::New | Status::Failed | Status::Approved | Status::Refunded => false,
+        };
+        is_status_open || self.partial_refunds.any_underway() || self.surplus.any_underway()
     }
 
     fn has_intents(&self) -> bool {

@@ -109,8 +109,10 @@ impl Payment {
         self.reply_to_waiting(reply, now)
     }
 
+    /// Returns true if the provider was called: not before all partial refunds have ended.
     fn awaits_refund(&self, call: u32) -> bool {
-        matches!(self.status, Status::Refunding { .. }) && call == self.approvals.refund_calls
+        let is_called = matches!(self.status, Status::Refunding { .. }) && !self.partial_refunds.any_underway();
+        is_called && call == self.approvals.refund_calls
     }
 
     /// Calls the provider for a full refund at `due`.

@@ -94,6 +94,20 @@ fn a_full_refund_waits_for_the_parts_and_refunds_the_rest() {
     assert_eq!(balances(&fixture), [0, 0, -1050, 1050]);
 }
 
+/// The provider was not called yet: if it ended the payment, the calls for the parts would be lost at the next claim.
+#[test]
+fn an_answer_to_a_full_refund_that_waits_for_the_parts_changes_nothing() {
+    for outcome in ["refunded", "failed", "refused"] {
+        let mut fixture = Fixture::approved();
+        fixture.refund_part("r1", Some(300));
+        fixture.refund(1);
+        assert_eq!(fixture.provider_answered("refund", 1, outcome), []);
+        assert_eq!((fixture.status(), fixture.payment().intents().len()), ("refunding", 1));
+        fixture.part_answered("r1", 1, "refunded");
+        assert_eq!(reply(&fixture.provider_answered("refund", 1, "refunded")), done("refunded"));
+    }
+}
+
 #[test]
 fn a_full_refund_that_waits_for_the_last_part_ends_with_it() {
     let mut fixture = Fixture::approved();
