@@ -15,8 +15,7 @@ mod unreadable;
 
 pub use self::damage::Damage;
 pub use self::mac::{MessageMac, Origin, ShortSecret};
-pub(crate) use self::message::{DEPTH, depth};
-pub use self::message::{HEADER_BYTES, Headers, Message};
+pub use self::message::{DEPTH, HEADER_BYTES, Headers, Message, depth};
 pub use self::outgoing::Outgoing;
 pub use self::reply::Reply;
 pub use self::trace::child_trace;

@@ -165,10 +165,10 @@ fn at_most(what: &'static str, bytes: usize, most: usize) -> Result<(), Unreadab
 
 /// The deepest nesting of arrays and objects in a message. States contain values of messages, and a state must be
 /// readable: serde_json reads 127 levels, and writes any number.
-pub(crate) const DEPTH: usize = 64;
+pub const DEPTH: usize = 64;
 
 /// The nesting of arrays and objects in a text that may not be JSON.
-pub(crate) fn depth(text: &[u8]) -> usize {
+pub fn depth(text: &[u8]) -> usize {
     let mut now = 0_usize;
     let mut most = 0;
     let mut quoted = false;

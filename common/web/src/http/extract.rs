@@ -10,7 +10,7 @@ use serde_path_to_error::Segment;
 use uuid::Uuid;
 use vocabulary::bounds::first_chars;
 use vocabulary::ids::OrderId;
-use vocabulary::messages::{self, header as names};
+use vocabulary::messages::{self, DEPTH, depth, header as names};
 use vocabulary::number::whole_numbers;
 use vocabulary::serde_messages::reword;
 
@@ -18,7 +18,7 @@ use super::problem::Problem;
 
 /// A JSON body, read as `T`.
 ///
-/// 415 without a JSON content type, 413 over `http.body_limit`, 400 if it is not JSON, 422 if it is not a `T`, with a
+/// 415 without a JSON content type, 413 over `http.body_limit`, 400 if it is not JSON or nested too deeply, 422 if it is not a `T`, with a
 /// JSON pointer to the place. `1.0` and `1e0` are the integer 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<T>(pub T);
@@ -32,6 +32,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             return Err(Problem::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        // A message that contains a deeper value could not be read.
+        if depth(&bytes) > DEPTH {
+            return Err(Problem::bad_request(format!("The body is nested more than {DEPTH} levels deep.")));
+        }
         read(&whole_numbers(&bytes)).map(Self)
     }
 }
@@ -355,6 +359,10 @@ mod tests {
         }
         let long = format!("{{\"items\":[{}]}}", " ".repeat(200));
         assert_eq!(post_as("application/json", &long).await.0, 413);
+        let deep = "[".repeat(DEPTH + 1);
+        let answer = post_as("application/json", &deep).await;
+        assert_eq!(answer.0, 400);
+        assert_eq!(problem(&answer)["detail"], "The body is nested more than 64 levels deep.");
     }
 
     #[tokio::test]
