@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// How long the broker may take to answer about a silent topic.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A topic from which nothing was received for so long, although it is not read to its end, is examined.
-const SILENCE: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_secs(10);
 /// The same for a reader to which the end of a topic is reported at once.
 const SILENCE_TO_END: Duration = Duration::from_secs(3);
 
