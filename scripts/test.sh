@@ -255,10 +255,20 @@ test_parts() { # PATTERN ARG...
   done <"$PARTS/binaries"
 }
 
-scenarios_lane() { test_parts tests:scenarios; }
+# The scenarios of one group as a part of its own. TEST_LANE gives it a broker and folders of its own.
+scenario_group() { # GROUP
+  local name folder program
+  while IFS=$'\t' read -r name folder program; do
+    if [[ $name == tests:scenarios ]]; then TEST_LANE=$1 part "$name:$1" run_binary "$folder" "$program" "$1::"; fi
+  done <"$PARTS/binaries"
+}
+
+# The two lanes with brokers take about the same time.
+scenarios_lane() { test_parts tests:scenarios --skip unreadable::; }
 brokers_lane() {
   test_parts tests:dashboard
   test_parts tests:worker
+  scenario_group unreadable
 }
 # All parts that need no broker, at a lower priority than the tests that measure time.
 checks_lane() {

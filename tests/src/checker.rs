@@ -54,8 +54,9 @@ pub async fn check(cluster: &Cluster) -> Result<Totals> {
         let mut wrong = Vec::new();
         let mut totals = Totals::default();
         orders(cluster, &mut totals, &mut wrong).await?;
-        topics(cluster, &mut totals, &mut wrong).await?;
-        documented(cluster, &mut wrong).await?;
+        let messages = messages(cluster).await?;
+        topics(&messages, &mut totals, &mut wrong);
+        validate(cluster, messages, &mut wrong)?;
         if wrong.is_empty() { Ok(Some(totals)) } else { Err(anyhow!("violations:\n  {}", wrong.join("\n  "))) }
     })
     .await
@@ -159,14 +160,21 @@ const EXTERNAL_KINDS: [&str; 14] = [
     "rollout.set",
 ];
 
-async fn topics(cluster: &Cluster, totals: &mut Totals, wrong: &mut Vec<String>) -> Result<()> {
+/// All messages of all topics.
+async fn messages(cluster: &Cluster) -> Result<BTreeMap<String, Vec<ConsumedMessage>>> {
+    let topics = cluster.kafka.topics().await?;
+    cluster.kafka.read_topics(topics.into_keys().collect()).await
+}
+
+fn topics(messages: &BTreeMap<String, Vec<ConsumedMessage>>, totals: &mut Totals, wrong: &mut Vec<String>) {
     let mut decided = BTreeSet::new();
     for name in Name::ALL {
-        journal(&cluster.kafka.read(name.journal()).await?, totals, &mut decided, wrong);
+        let records = messages.get(name.journal()).map(Vec::as_slice).unwrap_or_default();
+        journal(records, totals, &mut decided, wrong);
     }
-    let mut sent = BTreeMap::<(String, String), ConsumedMessage>::new();
-    for topic in cluster.kafka.topics().await?.into_keys().filter(|t| !t.ends_with("-journal")) {
-        for message in cluster.kafka.read(&topic).await? {
+    let mut sent = BTreeMap::<(String, String), &ConsumedMessage>::new();
+    for (_, of_topic) in messages.iter().filter(|(topic, _)| !topic.ends_with("-journal")) {
+        for message in of_topic {
             record_sent(message, &mut sent, totals, wrong);
         }
     }
@@ -181,7 +189,6 @@ async fn topics(cluster: &Cluster, totals: &mut Totals, wrong: &mut Vec<String>)
             wrong.push(format!("message {} ({}) of {} was sent but not decided", id.1, message.kind(), id.0));
         }
     }
-    Ok(())
 }
 
 /// Validates every message against the message contract, except dead letters' originals and messages on topics of the
@@ -190,11 +197,18 @@ async fn topics(cluster: &Cluster, totals: &mut Totals, wrong: &mut Vec<String>)
 /// # Errors
 /// When the topics can't be read.
 pub async fn documented(cluster: &Cluster, wrong: &mut Vec<String>) -> Result<()> {
+    validate(cluster, messages(cluster).await?, wrong)
+}
+
+fn validate(
+    cluster: &Cluster,
+    messages: BTreeMap<String, Vec<ConsumedMessage>>,
+    wrong: &mut Vec<String>,
+) -> Result<()> {
     let contract = Contract::new()?;
     let mut all = Vec::new();
     let mut dead = BTreeSet::new();
-    for topic in cluster.kafka.topics().await?.into_keys() {
-        let messages = cluster.kafka.read(&topic).await?;
+    for (topic, messages) in messages {
         record::write(&topic, &messages)?;
         if is_dead_letters(&topic) {
             let header =
@@ -231,9 +245,9 @@ pub async fn documented(cluster: &Cluster, wrong: &mut Vec<String>) -> Result<()
 }
 
 /// Records a sent message. Two messages with the same id must be equal.
-fn record_sent(
-    message: ConsumedMessage,
-    sent: &mut BTreeMap<(String, String), ConsumedMessage>,
+fn record_sent<'m>(
+    message: &'m ConsumedMessage,
+    sent: &mut BTreeMap<(String, String), &'m ConsumedMessage>,
     totals: &mut Totals,
     wrong: &mut Vec<String>,
 ) {

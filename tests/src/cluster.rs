@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::broker::Broker;
@@ -94,15 +95,20 @@ impl Cluster {
         Ok(Arc::new(cluster))
     }
 
-    /// Ends all services with SIGTERM.
+    /// Ends all services at once with SIGTERM.
     ///
     /// # Errors
     /// The services that do not exit with status 0.
     pub async fn stop(&self) -> Result<()> {
-        let running = self.services.iter().filter(|s| s.pid().is_ok());
+        let running: Vec<&Service> = self.services.iter().filter(|s| s.pid().is_ok()).collect();
         let mut failed = Vec::new();
+        for service in &running {
+            if let Err(error) = service.signal(Signal::TERM) {
+                failed.push(format!("{error:#}"));
+            }
+        }
         for service in running {
-            if let Err(error) = service.sigterm().await {
+            if let Err(error) = service.ended_by_sigterm().await {
                 failed.push(format!("{error:#}"));
             }
         }

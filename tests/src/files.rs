@@ -30,7 +30,8 @@ pub fn target() -> Result<PathBuf> {
     Ok(directory.parent().map_or(directory.clone(), Path::to_owned))
 }
 
-/// The name of this program, without the hash that cargo appends to a test binary.
+/// The name of this run: the program's, without the hash that cargo appends to a test binary. The environment variable
+/// `TEST_LANE` is appended, so that two runs of one program can go on at the same time.
 ///
 /// # Errors
 /// As [`binaries`].
@@ -38,7 +39,11 @@ pub fn program() -> Result<String> {
     let exe = std::env::current_exe().context("the path of this program")?;
     let name = exe.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let hash = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    Ok(name.rsplit_once('-').filter(|(_, end)| hash(end)).map_or(name.clone(), |(program, _)| program.to_owned()))
+    let program = name.rsplit_once('-').filter(|(_, end)| hash(end)).map_or(name.as_str(), |(program, _)| program);
+    Ok(match std::env::var("TEST_LANE") {
+        Ok(lane) if !lane.is_empty() => format!("{program}-{lane}"),
+        _ => program.to_owned(),
+    })
 }
 
 /// The parent of this program's cluster directories. Each test program has its own, since they run in parallel.

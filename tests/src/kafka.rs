@@ -209,6 +209,20 @@ impl Kafka {
         blocking(move || read_all(&consumer, &topic)).await
     }
 
+    /// All messages of several topics, by topic.
+    ///
+    /// # Errors
+    /// As [`Kafka::read`].
+    pub async fn read_topics(&self, topics: Vec<String>) -> Result<BTreeMap<String, Vec<ConsumedMessage>>> {
+        let consumer = self.consumer()?;
+        let (mut all, unfinished) = blocking(move || read_together(&consumer, &topics)).await?;
+        for topic in unfinished {
+            let messages = self.read(&topic).await?;
+            all.insert(topic, messages);
+        }
+        Ok(all)
+    }
+
     /// The messages of a topic with this subject.
     ///
     /// # Errors
@@ -241,7 +255,8 @@ impl Kafka {
     fn consumer_of(&self, group: &str) -> Result<BaseConsumer> {
         let mut settings = settings(&self.brokers);
         settings.set("group.id", group).set("enable.auto.commit", "false").set("fetch.message.max.bytes", "10000000");
-        settings.set("enable.partition.eof", "true");
+        // The end of a topic is reported by an empty fetch, which must not wait for messages.
+        settings.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
         settings.create().context("a consumer")
     }
 }
@@ -267,17 +282,61 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'sta
     tokio::task::spawn_blocking(f).await.context("a blocking call")?
 }
 
-fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<ConsumedMessage>> {
+/// Messages by topic.
+type ByTopic = BTreeMap<String, Vec<ConsumedMessage>>;
+
+/// The partitions of a topic that have messages: their beginnings and ends.
+fn ranges(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, (i64, i64)>> {
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
-    let partitions = metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id());
-    let mut wanted = BTreeMap::new();
-    let mut list = TopicPartitionList::new();
-    for partition in partitions {
+    let mut ranges = BTreeMap::new();
+    for partition in metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id()) {
         let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT)?;
         if high > low {
-            wanted.insert(partition, high);
+            ranges.insert(partition, (low, high));
+        }
+    }
+    Ok(ranges)
+}
+
+/// Reads topics with one consumer. Returns their messages, and the topics that were not read to their ends: those whose
+/// last record is the marker of a transaction. Which topic has ended is not reported.
+fn read_together(consumer: &BaseConsumer, topics: &[String]) -> Result<(ByTopic, Vec<String>)> {
+    let mut wanted = BTreeMap::new();
+    let mut list = TopicPartitionList::new();
+    for topic in topics {
+        for (partition, (low, high)) in ranges(consumer, topic)? {
+            wanted.insert((topic.clone(), partition), high);
             list.add_partition_offset(topic, partition, Offset::Offset(low))?;
         }
+    }
+    consumer.assign(&list)?;
+    let mut all: ByTopic = topics.iter().map(|topic| (topic.clone(), Vec::new())).collect();
+    while !wanted.is_empty() {
+        let message = match consumer.poll(Duration::from_millis(500)) {
+            None => break,
+            Some(Err(KafkaError::PartitionEOF(_))) => continue,
+            Some(message) => message.with_context(|| format!("read {topics:?}"))?,
+        };
+        let key = (message.topic().to_owned(), message.partition());
+        if wanted.get(&key).is_some_and(|high| message.offset() + 1 >= *high) {
+            wanted.remove(&key);
+        }
+        all.entry(key.0).or_default().push(consumed(&message));
+    }
+    for messages in all.values_mut() {
+        messages.sort_by_key(|m| (m.partition, m.offset));
+    }
+    let mut unfinished: Vec<String> = wanted.into_keys().map(|(topic, _)| topic).collect();
+    unfinished.dedup();
+    Ok((all, unfinished))
+}
+
+fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<ConsumedMessage>> {
+    let mut wanted = BTreeMap::new();
+    let mut list = TopicPartitionList::new();
+    for (partition, (low, high)) in ranges(consumer, topic)? {
+        wanted.insert(partition, high);
+        list.add_partition_offset(topic, partition, Offset::Offset(low))?;
     }
     consumer.assign(&list)?;
     let mut all = Vec::new();

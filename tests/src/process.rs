@@ -169,7 +169,7 @@ impl Service {
         self.child().as_ref().map(Child::id).ok_or_else(|| anyhow!("{} does not run", self.label))
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let pid = i32::try_from(self.pid()?).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| anyhow!("{} has no pid", self.label))?;
         rustix::process::kill_process(pid, signal).with_context(|| format!("{signal:?} to {}", self.label))
@@ -209,6 +209,14 @@ impl Service {
     /// When it does not run, does not end within half a minute, or exits with a status other than 0.
     pub async fn sigterm(&self) -> Result<()> {
         self.signal(Signal::TERM)?;
+        self.ended_by_sigterm().await
+    }
+
+    /// Waits until it has ended after a SIGTERM that it has received.
+    ///
+    /// # Errors
+    /// When it does not end within half a minute, or exits with a status other than 0.
+    pub async fn ended_by_sigterm(&self) -> Result<()> {
         let status = self.ended(SOON).await?;
         if !status.success() {
             bail!("{} ended with {status} after SIGTERM\n{}", self.label, self.report(12));
