@@ -14,6 +14,7 @@ mod rollout;
 mod sagas;
 mod search;
 mod series;
+mod start;
 mod state;
 
 use axum::Router;
@@ -44,7 +45,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/dead-letters", get(dead_letters::topics))
         .route("/api/dead-letters/{topic}", get(dead_letters::letters))
         .route("/api/dead-letters/{topic}/{partition}/{offset}/put-back", post(dead_letters::put_back))
-        .route("/api/sagas", get(sagas::list))
+        .route("/api/sagas", get(sagas::list).post(start::start))
         .route("/api/audit", get(audit::audit))
         .route("/api/search", get(search::search))
         .route("/api/sagas/actions", post(bulk::act))

@@ -6,7 +6,7 @@ use common::topics::SAGA_COMMANDS;
 
 use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
 use crate::entity::Entity;
-use crate::messages::{ROLLOUT_SET, SAGA_ACTION, SagaAction, SetRollout};
+use crate::messages::{ROLLOUT_SET, SAGA_ACTION, SAGA_START, SagaAction, SetRollout, StartSaga};
 
 /// The messages it reads and sends.
 pub const MESSAGES: &[Entry] = &[
@@ -16,6 +16,13 @@ pub const MESSAGES: &[Entry] = &[
         Sort::Event,
         "An operator's action on the saga named by ce_subject.",
         r#"{"by":"techlead","why":"the customer called","action":"cancel"}"#,
+    ),
+    Entry::of::<StartSaga>(
+        SAGA_COMMANDS,
+        SAGA_START,
+        Sort::Event,
+        "An operator starts the saga named by ce_subject.",
+        r#"{"by":"techlead","why":"a test","definition":"gift-card","data":{"card":"7"}}"#,
     ),
     Entry::of::<SetRollout>(
         SAGA_COMMANDS,

@@ -100,8 +100,17 @@ impl Definitions {
 
     /// The versions of the definition that an event starts, the newest first.
     pub fn started_by(&self, topic: &str, event: &str) -> Vec<&Arc<Definition>> {
-        let mut versions: Vec<_> = self.0.iter().filter(|d| d.start.topic == topic && d.start.event == event).collect();
-        versions.sort_by_key(|d| std::cmp::Reverse(d.version));
+        self.newest_first(|d| d.start.topic == topic && d.start.event == event)
+    }
+
+    /// The versions of the definition with this name, the newest first.
+    pub fn versions_of(&self, name: &str) -> Vec<&Arc<Definition>> {
+        self.newest_first(|d| d.name == name)
+    }
+
+    fn newest_first(&self, matches: impl Fn(&Definition) -> bool) -> Vec<&Arc<Definition>> {
+        let mut versions: Vec<_> = self.0.iter().filter(|definition| matches(definition)).collect();
+        versions.sort_by_key(|definition| std::cmp::Reverse(definition.version));
         versions
     }
 

@@ -21,6 +21,8 @@ use crate::rules::versions::Versions;
 /// `ce_type` of an operator's action on the saga named by `ce_subject`. Its `ce_id` identifies the action: it is
 /// applied once.
 pub const SAGA_ACTION: &str = "saga.action";
+/// `ce_type` of an operator's request to start the saga named by `ce_subject`. A saga that exists stays as it is.
+pub const SAGA_START: &str = "saga.start";
 /// `ce_type` of a new rollout; one message for each partition.
 pub const ROLLOUT_SET: &str = "rollout.set";
 
@@ -37,6 +39,22 @@ pub struct SagaAction {
     /// The action.
     #[serde(flatten)]
     pub what: Operate,
+}
+
+/// `saga.start`: `{"by":"techlead","why":"a test","definition":"gift-card","data":{"card":"7"}}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StartSaga {
+    /// The operator.
+    pub by: String,
+    /// The operator's reason.
+    pub why: String,
+    /// The address that the request came from, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The name of the definition. The rollout decides on the version.
+    pub definition: String,
+    /// The payload of the event that starts a saga otherwise.
+    pub data: Value,
 }
 
 /// `rollout.set`
@@ -72,6 +90,7 @@ common::bounded! {
     EventValue: EVENT_BYTES,
     ReplyValue: topics::INPUT_MAX_BYTES,
     SagaAction: topics::INPUT_MAX_BYTES,
+    StartSaga: EVENT_BYTES + 16 * KIB,
     CancelRequested: 32 * KIB,
     SetRollout: 16 * KIB,
     PutBack: 16 * KIB,
@@ -84,19 +103,34 @@ struct CancelRequested {
     why: String,
 }
 
-/// An event that starts a saga.
+/// An event or a request that starts a saga.
 #[derive(Debug)]
 pub struct StartEvent {
     /// The id of the saga.
     pub saga: Uuid,
     /// Its `ce_type`.
     pub kind: String,
+    /// The operator who requests it; `None` for an event.
+    pub requested: Option<StartRequest>,
     /// The versions of the definition that the event starts, the newest first.
     pub definitions: Vec<Arc<Definition>>,
     /// The value.
     pub payload: Value,
     /// The W3C trace context.
     pub traceparent: Option<String>,
+}
+
+/// An operator's request to start a saga.
+#[derive(Debug)]
+pub struct StartRequest {
+    /// The request's id.
+    pub id: String,
+    /// The operator.
+    pub by: String,
+    /// The operator's reason.
+    pub why: String,
+    /// The address that the request came from, if it is known.
+    pub from: Option<String>,
 }
 
 /// A participant's reply to a command.
@@ -156,7 +190,7 @@ impl Inbound {
     pub fn parse(message: &Message, versions: &Versions) -> Result<Self, Unreadable> {
         match &*message.topic {
             topics::SAGA_REPLIES => reply(message),
-            topics::SAGA_COMMANDS => command(message),
+            topics::SAGA_COMMANDS => command(message, versions),
             topic => match versions.receives(topic) {
                 None if topic != topics::PAYMENT_RESULTS => event(message, versions),
                 receives => callback(message, receives.as_deref().unwrap_or_default()),
@@ -177,13 +211,14 @@ fn reply(message: &Message) -> Result<Inbound, Unreadable> {
     Ok(Inbound::Reply(StepReply { saga, step, attempt, action, outcome }))
 }
 
-fn command(message: &Message) -> Result<Inbound, Unreadable> {
+fn command(message: &Message, versions: &Versions) -> Result<Inbound, Unreadable> {
     match message.kind() {
         Some(SAGA_ACTION) => {
             let saga = uuid(header::SUBJECT, message)?;
             let SagaAction { by, why, from, what } = message.json()?;
             Ok(Inbound::Operate { saga, operation: Operation { id: message.id(), by, why, from, what } })
         }
+        Some(SAGA_START) => start(message, versions),
         Some(ROLLOUT_SET) => Ok(Inbound::SetRollout(message.json()?)),
         Some(LETTER_PUT_BACK) => Ok(Inbound::PutBack(message.json()?)),
         other => Err(Unreadable::UnknownType(other.unwrap_or_default().to_owned())),
@@ -200,15 +235,33 @@ fn event(message: &Message, versions: &Versions) -> Result<Inbound, Unreadable> 
         return Err(Unreadable::UnknownType(kind.to_owned()));
     }
     let EventValue(payload) = message.json()?;
-    // A number may be longer than it was written: 1e15 becomes 1000000000000000.0.
-    let bytes = json_bytes(&payload);
-    if bytes > EVENT_BYTES {
-        return Err(Unreadable::TooLong { what: "value", bytes, most: EVENT_BYTES });
-    }
     let saga = uuid(header::SUBJECT, message)?;
     let kind = kind.to_owned();
     let traceparent = message.traceparent().map(str::to_owned);
-    Ok(Inbound::Start(StartEvent { saga, kind, definitions, payload, traceparent }))
+    check_payload(&payload)?;
+    Ok(Inbound::Start(StartEvent { saga, kind, requested: None, definitions, payload, traceparent }))
+}
+
+/// A number may be longer than it was written: 1e15 becomes 1000000000000000.0.
+fn check_payload(payload: &Value) -> Result<(), Unreadable> {
+    let bytes = json_bytes(payload);
+    if bytes > EVENT_BYTES {
+        return Err(Unreadable::TooLong { what: "value", bytes, most: EVENT_BYTES });
+    }
+    Ok(())
+}
+
+fn start(message: &Message, versions: &Versions) -> Result<Inbound, Unreadable> {
+    let saga = uuid(header::SUBJECT, message)?;
+    let StartSaga { by, why, from, definition, data: payload } = message.json()?;
+    let definitions: Vec<_> = versions.known().versions_of(&definition).into_iter().cloned().collect();
+    if definitions.is_empty() {
+        return Err(Unreadable::Malformed(format!("there is no definition {definition}")));
+    }
+    check_payload(&payload)?;
+    let requested = Some(StartRequest { id: message.id(), by, why, from });
+    let traceparent = message.traceparent().map(str::to_owned);
+    Ok(Inbound::Start(StartEvent { saga, kind: SAGA_START.to_owned(), requested, definitions, payload, traceparent }))
 }
 
 fn cancellation(message: &Message, cancel: &CancelEvent) -> Result<Inbound, Unreadable> {

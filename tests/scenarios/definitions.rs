@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use common::topics;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::{Cluster, PARTITIONS};
@@ -24,6 +24,7 @@ pub(crate) const GIFT_CARD: &str = include_str!("gift-card/gift-card.toml");
 
 crate::scenarios!(
     a_gift_card_needs_no_rust,
+    an_operator_starts_a_saga_with_data,
     a_saga_continues_without_its_file,
     a_saga_without_its_file_still_receives_its_callback,
     a_changed_definition_is_refused,
@@ -102,6 +103,51 @@ fn second() -> String {
     let ending = text.find("[endings.steps.payment-result]").unwrap_or_default();
     let conclude = text.find("[conclude]").unwrap_or_default();
     format!("{}{}", &text[..ending], &text[conclude..]).replace("\nversion = 1", "\nversion = 2")
+}
+
+/// A saga without an event of another system: its data is checked, and a repeated request starts no second one.
+async fn an_operator_starts_a_saga_with_data(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    let _issuer = issuer(&cluster, &broker)?;
+    let id = Uuid::new_v4();
+    let card = json!({"customerId": Uuid::new_v4(), "amountMinor": 1050, "currency": "BRL", "note": "kept"});
+    let request = |definition: &str, data: &Value| json!({"definition": definition, "id": id, "data": data, "why": "the customer called"});
+    let start = async |body: Value, login| send(&cluster, Method::POST, "/api/sagas", &body, login).await;
+    let refused = [
+        (request("gift-card", &json!({"amountMinor": 1})), StatusCode::UNPROCESSABLE_ENTITY, "#/data"),
+        (request("gift-cards", &card), StatusCode::UNPROCESSABLE_ENTITY, "#/definition"),
+        (json!({"definition": "gift-card", "data": card, "why": " "}), StatusCode::UNPROCESSABLE_ENTITY, "#/why"),
+        (json!({"definition": "gift-card", "data": [], "why": "w"}), StatusCode::UNPROCESSABLE_ENTITY, "#/data"),
+    ];
+    for (body, expected, pointer) in refused {
+        let (status, problem) = start(body, true).await?;
+        ensure!(status == expected && problem["errors"][0]["pointer"] == pointer, "{status} {problem:#}");
+    }
+    ensure!(start(request("gift-card", &card), false).await?.0 == StatusCode::UNAUTHORIZED);
+    let (status, saga) = start(request("gift-card", &card), true).await?;
+    ensure!(
+        status == StatusCode::CREATED && saga["id"] == json!(id) && saga["data"]["card"]["note"] == "kept",
+        "{saga}"
+    );
+    let (status, again) = start(request("gift-card", &card), true).await?;
+    ensure!(status == StatusCode::OK && again["startedAt"] == saga["startedAt"], "{status} {again:#}");
+    let (status, problem) = start(request("order", &card), true).await?;
+    ensure!(status == StatusCode::CONFLICT, "{status} {problem:#}");
+    let saga = ended(&cluster, &id.to_string()).await?;
+    ensure!(saga["status"] == "completed" && saga["operations"][0]["action"] == "start", "{saga:#}");
+    let audit = cluster.get(cluster.service(Name::Orchestrator)?, "/api/audit").await?.unwrap_or_default();
+    let acts = audit["items"].as_array().context("no acts")?;
+    let is_start = |act: &&Value| act["action"] == "start" && act["subject"] == format!("saga/{id}");
+    ensure!(acts.iter().filter(is_start).count() == 1, "{audit:#}");
+    // An event without the fields is a dead letter.
+    let bad = Uuid::new_v4().to_string();
+    cluster.kafka.event("created-gift-cards", "gift-card.created", &bad, &json!({"currency": "BRL"})).await?;
+    until("the dead letter", PATIENT, || async {
+        let letters = cluster.kafka.about("created-gift-cards.dlq", &bad).await?;
+        let reason = letters.first().map(|letter| letter.header("__streams.errors.message").to_owned());
+        Ok(reason.filter(|reason| reason.contains("amountMinor is missing")))
+    })
+    .await?;
+    Ok(())
 }
 
 async fn a_saga_continues_without_its_file(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {

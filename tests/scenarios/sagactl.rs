@@ -114,7 +114,9 @@ async fn answer(cluster: &Cluster, command: &ConsumedMessage) -> Result<()> {
 
 async fn an_incident_is_retried(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let id = cluster.order().customer;
-    cluster.kafka.event("parcels", "parcel.sent", &id, &json!({"id": id})).await?;
+    let data = json!({"id": id}).to_string();
+    let started = ["sagas", "start", "parcel", "--id", &id, "--data", &data, "--why", "a test"];
+    ensure!(json_of(&cluster, &started).await?["id"] == id, "another saga was started");
     until_is("the saga", json!("incident"), SOON, || async {
         let saga = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{id}")).await?;
         Ok(saga.context("no saga")?["status"].clone())
@@ -128,10 +130,10 @@ async fn an_incident_is_retried(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result
     let key = cluster.order().customer;
     let retry = ["sagas", "retry", &id, "--step", "deliver", "--why", "the post is back", "--idempotency-key", &key];
     let saga = json_of(&cluster, &retry).await?;
-    ensure!(saga["operations"][0]["why"] == "the post is back" && saga["operations"][0]["by"] == USER, "{saga}");
+    ensure!(saga["operations"][1]["why"] == "the post is back" && saga["operations"][1]["by"] == USER, "{saga}");
     // Repeated with its key, it takes effect once.
     let again = json_of(&cluster, &retry).await?;
-    ensure!(again["operations"].as_array().map(Vec::len) == Some(1), "{again}");
+    ensure!(again["operations"].as_array().map(Vec::len) == Some(2), "{again}");
     answer(&cluster, &sent(&cluster, &id, "deliver", "2").await?).await?;
     answer(&cluster, &sent(&cluster, &id, "conclude", "1").await?).await?;
     let watched = text(&cluster, &["sagas", "watch", &id, "--every", "100ms", "--within", "1m"]).await?;

@@ -143,7 +143,7 @@ fn add_items(left: &mut BTreeMap<String, i64>, of: &Value, sign: i64) {
 pub const BY_HAND: &str = "by-hand";
 
 /// Messages that no journal decides: requests by HTTP and results of the payment provider.
-const EXTERNAL_KINDS: [&str; 14] = [
+const EXTERNAL_KINDS: [&str; 15] = [
     "order.place",
     "order.cancel",
     "order.return",
@@ -157,6 +157,7 @@ const EXTERNAL_KINDS: [&str; 14] = [
     "payment.provider-event",
     "payment.asked",
     "saga.action",
+    "saga.start",
     "rollout.set",
 ];
 

@@ -14,7 +14,9 @@ mod read;
 mod receive;
 mod retry;
 mod schema;
+mod start;
 mod step;
+mod typed_fields;
 
 pub(crate) use callback::CallbackVerdict;
 pub use callback::{Receive, WHOLE_LIMIT};

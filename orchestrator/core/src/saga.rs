@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::data::Data;
-use crate::history::{self, Entry};
+use crate::history::{self, Entry, bounded};
 use crate::message::{Action, Callback};
 use crate::operation::OperationRecord;
 use crate::status::{Status, StepStatus};
@@ -181,6 +181,19 @@ pub struct Timer<'a> {
 }
 
 impl Saga {
+    /// Records that an operator started the saga, which is new. Texts are cut to [`crate::TEXT_LIMIT`] bytes.
+    pub fn record_start(&mut self, start: OperationRecord) {
+        let OperationRecord { id, at, by, why, from, action, refused } = start;
+        let by = bounded(by);
+        let why = bounded(why);
+        if let Some(first) = self.history.first_mut() {
+            first.why = bounded(format!("by {by}: {why}"));
+        }
+        let id = bounded(id);
+        let from = from.map(bounded);
+        self.operations.push(OperationRecord { id, at, by, why, from, action, refused });
+    }
+
     /// Returns true unless the saga is completed or compensated.
     #[must_use]
     pub fn is_open(&self) -> bool {

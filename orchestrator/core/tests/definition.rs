@@ -6,6 +6,7 @@ mod harness;
 
 use harness::{ORDER, definition};
 use saga::Definition;
+use serde_json::json;
 
 /// The errors of the order definition with one text replaced.
 fn errors(from: &str, to: &str) -> Vec<String> {
@@ -99,6 +100,30 @@ fn the_fields_of_a_topic_with_a_schema_are_the_default() {
     let text = ORDER.replace("timeout = \"15m\" }", named);
     assert_ne!(text, ORDER);
     assert_eq!(definition(&text).hash(), definition(ORDER).hash());
+}
+
+#[test]
+fn the_fields_of_the_starting_event_are_checked_and_others_kept() {
+    let fields = "fields = { orderId = { type = \"uuid\", required = true }, note = { type = \"text\", max = 5 } }";
+    let text = ORDER.replace("[start]", &format!("[start]\n{fields}"));
+    let start = definition(&text).start;
+    let id = "0190A000-0000-7000-8000-000000000001";
+    let read = start.read(json!({"orderId": id, "items": [{"n": 1}]})).unwrap();
+    assert_eq!(read, json!({"orderId": id.to_lowercase(), "items": [{"n": 1}]}));
+    for (payload, why) in [
+        (json!({}), "orderId is missing"),
+        (json!({"orderId": 7}), "orderId is a number; it must be a text with a UUID"),
+        (json!({"orderId": id, "note": "too long"}), "note has 8 characters; at most 5 are allowed"),
+        (json!([]), "it is a JSON list"),
+    ] {
+        let problem = start.read(payload).unwrap_err();
+        assert!(problem.starts_with(why), "{problem}");
+    }
+    let anything = json!(["without fields"]);
+    assert_eq!(definition(ORDER).start.read(anything.clone()).unwrap(), anything);
+    let wrong = ORDER.replace("[start]", "[start]\nfields = { orderId = \"prose\" }");
+    let problems = Definition::parse("order.toml", &wrong).unwrap_err();
+    assert!(problems[0].to_string().contains("orderId in fields is \"prose\""), "{}", problems[0]);
 }
 
 /// Adds a line to a step of the order definition.

@@ -82,12 +82,18 @@ impl Api {
         Ok(SagaPage { sagas, next })
     }
 
-    /// A saga.
-    pub(crate) async fn saga(&self, id: Uuid) -> Result<Saga, ApiError> {
+    /// A saga; `None` if there is none with this id.
+    pub(crate) async fn find_saga(&self, id: Uuid) -> Result<Option<Saga>, ApiError> {
         let state =
             self.context.view.read(move |connection| view::state(connection, id)).await.map_err(Problem::from)?;
-        let saga = state.map(|text| view::saga(&text)).transpose().map_err(Problem::internal)?.flatten();
-        saga.ok_or_else(|| ApiError::not_found(format!("there is no saga {id}"), format!("A saga {id} não existe.")))
+        Ok(state.map(|text| view::saga(&text)).transpose().map_err(Problem::internal)?.flatten())
+    }
+
+    /// A saga.
+    pub(crate) async fn saga(&self, id: Uuid) -> Result<Saga, ApiError> {
+        self.find_saga(id)
+            .await?
+            .ok_or_else(|| ApiError::not_found(format!("there is no saga {id}"), format!("A saga {id} não existe.")))
     }
 
     /// The definition that a saga runs on, even if its file was removed.

@@ -173,6 +173,7 @@ fn noun(name: &str) -> Option<&'static str> {
     Some(match name {
         "execute" => "execução",
         "compensate" => "compensação",
+        "start" => "início",
         "pause" => "pausa",
         "resume" => "retomada",
         "cancel" => "cancelamento",

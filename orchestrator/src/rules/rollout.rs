@@ -21,11 +21,18 @@ pub fn choose(tx: &mut Transaction<'_, Entity>, versions: &[Arc<Definition>], id
     let Some(Entity::Rollout(StoredRollout { rollout, .. })) = tx.get(&rollout_key(&newest.name)) else {
         return Some(Arc::clone(newest));
     };
-    let Some(rolled) = versions.iter().find(|definition| definition.version == rollout.version) else {
+    version_for(versions, rollout.version, rollout.percent, id)
+}
+
+/// The version on which the saga with this id starts, while `percent` of the sagas start on `version`. Of `versions`,
+/// the newest is first. `None` if it is empty.
+pub fn version_for(versions: &[Arc<Definition>], version: u32, percent: u8, id: Uuid) -> Option<Arc<Definition>> {
+    let newest = versions.first()?;
+    let Some(rolled) = versions.iter().find(|definition| definition.version == version) else {
         return Some(Arc::clone(newest));
     };
-    let other = versions.iter().find(|definition| definition.version != rollout.version)?;
-    Some(Arc::clone(if hundredth(id) < rollout.percent { rolled } else { other }))
+    let other = versions.iter().find(|definition| definition.version != version).unwrap_or(rolled);
+    Some(Arc::clone(if hundredth(id) < percent { rolled } else { other }))
 }
 
 /// The hundredth an id falls in: of its `UUIDv5`, so that any kind of id is spread evenly.

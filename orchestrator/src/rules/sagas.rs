@@ -2,37 +2,50 @@
 
 use common::journal::Key;
 use common::messages::{Message, Outgoing, Unreadable, header};
-use saga::{Data, Input, Operation};
+use common::time::Timestamp;
+use saga::{Data, Input, Operation, OperationRecord};
 use uuid::Uuid;
 
 use super::context::RuleContext;
 use super::{early, engine, rollout};
 use crate::entity::{Entity, saga_key};
-use crate::messages::{StartEvent, StepReply};
+use crate::messages::{StartEvent, StartRequest, StepReply};
+
+/// The name of an operator's start in the record of operations.
+const START: &str = "start";
 
 /// Starts a saga, and applies its early inputs. A repeated event is an input of the saga that exists.
 ///
 /// # Errors
-/// [`Unreadable`] on another partition than the saga's, or if no definition fits.
+/// [`Unreadable`] on another partition than the saga's, if no definition fits, or if the payload lacks a field of it.
 pub fn start(ctx: &mut RuleContext<'_, '_>, event: StartEvent) -> Result<(), Unreadable> {
-    let StartEvent { saga: id, kind, definitions, payload, traceparent } = event;
+    let StartEvent { saga: id, kind, requested, definitions, payload, traceparent } = event;
     ctx.tx.check_home("saga", &id.to_string())?;
     let key = saga_key(id);
     // An existing saga keeps its own definition, which may be another version than a new saga's.
     let existing = ctx.versions.of(ctx.tx, &key);
     let definition = existing.or_else(|| rollout::choose(ctx.tx, &definitions, id));
     let definition = definition.ok_or(Unreadable::UnknownType(kind))?;
+    let is_new = ctx.tx.get(&key).is_none();
+    let payload = if is_new { definition.start.read(payload).map_err(Unreadable::Malformed)? } else { payload };
     let known = engine::take(ctx, &key);
-    let is_new = known.is_none();
     let data = Data::with(&definition.start.output, payload);
     let mut saga = engine::decide(ctx, &definition, known, Input::Start { id, data, traceparent });
     if is_new {
+        if let (Some(saga), Some(request)) = (&mut saga, requested) {
+            saga.record_start(started_by(request, ctx.now));
+        }
         for input in early::take(ctx, id) {
             saga = engine::decide(ctx, &definition, saga, input);
         }
     }
     engine::put(ctx, key, saga);
     Ok(())
+}
+
+fn started_by(request: StartRequest, now: Timestamp) -> OperationRecord {
+    let StartRequest { id, by, why, from } = request;
+    OperationRecord { id, at: saga::Timestamp(now.0), by, why, from, action: START.to_owned(), refused: None }
 }
 
 /// Cancels a saga on behalf of the sender of its start event.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
+use vocabulary::fields::Field;
 
 use super::callback::Receive;
 use super::duration;
@@ -75,6 +76,9 @@ pub struct Start {
     pub event: String,
     /// The path of the event's payload in the saga's data.
     pub output: Path,
+    /// The fields that are checked in the event's payload, by path. Other fields are taken as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<Field>>,
     /// The event by which the sender of the starting event cancels the saga.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel: Option<CancelEvent>,

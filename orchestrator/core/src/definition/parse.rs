@@ -10,7 +10,7 @@ use super::fields::{TIMEOUT, call, input, label, path, pick};
 use super::format::other_format;
 use super::graph::Graph;
 use super::keys::{
-    self, CALL, CANCEL, ENDING, ENDINGS, FILE, Key as TableKey, PARTICIPANT, PARTICIPANTS, PROGRESS, START,
+    self, CALL, CANCEL, ENDING, ENDINGS, FIELDS, FILE, Key as TableKey, PARTICIPANT, PARTICIPANTS, PROGRESS, START,
     STEP_ENDING, STEP_ENDINGS,
 };
 use super::model::{
@@ -18,6 +18,7 @@ use super::model::{
 };
 use super::read::{Places, Reader, Report, count, duration, name, pause, text};
 use super::retry::{AttemptLimit, Retry};
+use super::typed_fields::{check_fields, typed_fields};
 use super::{check, step};
 use crate::data::Path;
 
@@ -109,12 +110,23 @@ fn no_call() -> Call {
 fn start(file: &Reader<'_>) -> Start {
     use keys::start as key;
     let Some(table) = file.table(&keys::file::START_OF, &START) else {
-        return Start { topic: String::new(), event: String::new(), output: Path::nowhere(), cancel: None };
+        return Start {
+            topic: String::new(),
+            event: String::new(),
+            output: Path::nowhere(),
+            fields: None,
+            cancel: None,
+        };
     };
     let start = Start {
         topic: table.get(&key::TOPIC, text).unwrap_or_default(),
         event: table.get(&key::EVENT, text).unwrap_or_default(),
         output: table.get(&key::OUTPUT, path).unwrap_or_else(Path::nowhere),
+        fields: table.table(&key::FIELDS_OF, &FIELDS).map(|fields| {
+            let typed = typed_fields(&fields);
+            check_fields(&fields, &typed);
+            typed
+        }),
         cancel: table.table(&key::CANCEL_OF, &CANCEL).map(cancel),
     };
     if let Some(cancel) = start.cancel.as_ref().filter(|cancel| cancel.event == start.event) {

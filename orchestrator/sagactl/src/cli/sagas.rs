@@ -32,6 +32,19 @@ pub enum Sagas {
         #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
         within: Option<Duration>,
     },
+    /// Start a saga
+    Start {
+        /// The name of the definition; the rollout decides on the version
+        definition: String,
+        /// The payload of the event that starts a saga otherwise: a JSON object
+        #[arg(long, value_parser = json, value_name = "JSON")]
+        data: Value,
+        /// The saga's id; by default derived from the key of the request
+        #[arg(long)]
+        id: Option<Uuid>,
+        #[command(flatten)]
+        act: Act,
+    },
     /// Send the next attempt now and reset the retries, also of a step that is out of retries
     Retry {
         #[command(flatten)]

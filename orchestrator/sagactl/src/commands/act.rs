@@ -37,7 +37,7 @@ fn operation(command: Sagas) -> Option<(Target, Map<String, Value>)> {
             json!({ "action": "resolve", "step": step, "happened": !not_happened,
                 "answer": answer.unwrap_or_else(|| json!({})) }),
         ),
-        Sagas::List { .. } | Sagas::Show { .. } | Sagas::Watch { .. } => return None,
+        Sagas::List { .. } | Sagas::Show { .. } | Sagas::Watch { .. } | Sagas::Start { .. } => return None,
     };
     let mut operation = operation.as_object().cloned().unwrap_or_default();
     operation.retain(|_, value| !value.is_null());
@@ -78,7 +78,8 @@ async fn on_one(session: &Session, id: Uuid, target: &Target, body: Map<String, 
     Ok(Exit::Ok)
 }
 
-const fn post<'a>(path: &'a [&'a str], body: Value, key: &'a str) -> Call<'a> {
+/// A request that changes something.
+pub const fn post<'a>(path: &'a [&'a str], body: Value, key: &'a str) -> Call<'a> {
     Call {
         service: Service::Orchestrator,
         method: Method::POST,

@@ -1,6 +1,6 @@
 //! `sagas`
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::show::{self, LIST};
 use super::{act, pages, watch};
@@ -21,6 +21,13 @@ pub async fn run(session: &Session, command: Sagas) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Sagas::Watch { id, every, within } => watch::run(session, id, every, within).await,
+        Sagas::Start { definition, data, id, act } => {
+            let body = json!({ "definition": definition, "data": data, "id": id, "why": act.why });
+            let key = act::key_of(act.idempotency_key.as_ref());
+            let saga = session.client.json(act::post(&["api", "sagas"], body, &key)).await?;
+            session.print(&saga, || show::saga(&saga, session.width))?;
+            Ok(Exit::Ok)
+        }
         Sagas::Retry { .. }
         | Sagas::Skip { .. }
         | Sagas::Cancel { .. }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::*;
 use super::fixture::{Fixture, GIFT_CARD, id, second_version};
-use crate::messages::ROLLOUT_SET;
+use crate::messages::{ROLLOUT_SET, SAGA_START};
 
 #[test]
 fn a_definition_that_changed_without_a_new_version_is_refused() {
@@ -71,4 +71,30 @@ fn a_repeated_request_does_not_undo_a_newer_one() {
     }
     fixture.start();
     assert_eq!(fixture.saga().version, 1);
+}
+
+#[test]
+fn an_operator_starts_a_saga_once() {
+    let text =
+        GIFT_CARD.replace("[start]", "[start]\nfields = { amountMinor = { type = \"number\", required = true } }");
+    let mut fixture = Fixture::new(&[&text]);
+    let request = |definition: &str, data: &serde_json::Value| json!({"by": "techlead", "why": "a test", "definition": definition, "data": data});
+    let subject = id().to_string();
+    let headers = [(header::TYPE, SAGA_START), (header::ID, "r1"), (header::SUBJECT, &*subject)];
+    let card = json!({"customerId": "c1", "amountMinor": 500, "currency": "EUR"});
+    for (definition, data, why) in
+        [("nothing", &card, "there is no definition nothing"), ("gift-card", &json!({}), "amountMinor is missing")]
+    {
+        let wrong = fixture.receive(topics::SAGA_COMMANDS, &headers, &request(definition, data)).unwrap_err();
+        assert!(wrong.to_string().contains(why), "{wrong}");
+    }
+    let sent = fixture.receive(topics::SAGA_COMMANDS, &headers, &request("gift-card", &card)).unwrap();
+    assert_eq!(sent[0].headers.get(header::TYPE), Some("payment.request"));
+    let operations = &fixture.saga().operations;
+    assert_eq!(operations.len(), 1);
+    assert_eq!((operations[0].action.as_str(), operations[0].by.as_str()), ("start", "techlead"));
+    assert_eq!(fixture.saga().history[0].why, "by techlead: a test");
+    let again = fixture.receive(topics::SAGA_COMMANDS, &headers, &request("gift-card", &card)).unwrap();
+    assert!(again.is_empty(), "a repeated request starts nothing");
+    assert_eq!(fixture.saga().operations.len(), 1);
 }

@@ -1,5 +1,6 @@
 //! The file and its tables, except the steps.
 
+use super::callback::FIELDS;
 use super::key::{Key, Keys, Shape, Table};
 use super::message::{CALL, INPUT, LABEL, PICK};
 use super::steps::{CALLBACK_STEP, COMMAND_STEP, RULE_STEP};
@@ -56,7 +57,7 @@ pub(in super::super) static FILE: Table = Table {
 
 /// The keys of `[start]`.
 pub(in super::super) mod start {
-    use super::{CANCEL, Key, Shape};
+    use super::{CANCEL, FIELDS, Key, Shape};
 
     pub const TOPIC: Key = Key::required("topic", Shape::Text, "The topic of the starting event.")
         .hint("\"created-orders\", the topic of the starting event");
@@ -64,6 +65,11 @@ pub(in super::super) mod start {
         .hint("\"order.created\", the type of the starting event");
     pub const OUTPUT: Key =
         Key::required("output", Shape::Path, "The path at which the event's payload becomes the saga's data.");
+    pub const FIELDS_OF: Key = Key::optional(
+        "fields",
+        Shape::Table(&FIELDS),
+        "The fields that are checked in the event's payload. Other fields are taken as they are.",
+    );
     pub const CANCEL_OF: Key =
         Key::optional("cancel", Shape::Table(&CANCEL), "Another event on the same topic, which cancels the saga.");
 }
@@ -72,7 +78,7 @@ pub(in super::super) mod start {
 pub(in super::super) static START: Table = Table {
     id: "start",
     about: "The event that starts a saga.",
-    keys: Keys::Fixed(&[start::TOPIC, start::EVENT, start::OUTPUT, start::CANCEL_OF]),
+    keys: Keys::Fixed(&[start::TOPIC, start::EVENT, start::OUTPUT, start::FIELDS_OF, start::CANCEL_OF]),
 };
 
 /// The keys of `start.cancel`.
