@@ -1,14 +1,14 @@
-//! The subcommands of the binary: they check, draw and try definitions. They need neither settings nor Kafka, so that
-//! they run on a laptop and in CI.
+//! The subcommands of the binary: they import, check, draw and try definitions. They need neither settings nor Kafka,
+//! so that they run on a laptop and in CI.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{ArgMatches, Command, FromArgMatches as _, Subcommand, ValueEnum};
-use saga::{Definition, Format, Step, WHOLE_LIMIT, Work};
+use saga::{Definition, DefinitionError, Format, IMPORT_LIMIT, Step, WHOLE_LIMIT, Work};
 
 use crate::definitions::Definitions;
 use crate::script::{self, Options};
@@ -32,6 +32,14 @@ enum Tool {
         /// The language of the labels; English where a label has no such text
         #[arg(long, value_name = "LANGUAGE", default_value = "en")]
         language: String,
+        /// Write to this file instead of to standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Write a definition from an OSOP 1.0 document or FlowZap Code, with a comment at each open decision
+    Import {
+        /// An OSOP document (YAML or JSON) or a FlowZap diagram; the content tells which
+        file: PathBuf,
         /// Write to this file instead of to standard output
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -64,6 +72,10 @@ enum Shape {
     Bpmn,
     /// A flowchart for Markdown
     Mermaid,
+    /// OSOP 1.0, for exchange
+    Osop,
+    /// FlowZap Code, for exchange
+    Flowzap,
 }
 
 impl From<Shape> for Format {
@@ -72,6 +84,8 @@ impl From<Shape> for Format {
             Shape::Svg => Self::Svg,
             Shape::Bpmn => Self::Bpmn,
             Shape::Mermaid => Self::Mermaid,
+            Shape::Osop => Self::Osop,
+            Shape::Flowzap => Self::FlowZap,
         }
     }
 }
@@ -87,6 +101,7 @@ pub fn run(matches: &ArgMatches) -> Option<ExitCode> {
     let result = match Tool::from_arg_matches(matches).unwrap_or_else(|error| error.exit()) {
         Tool::Check { files } => check(&files),
         Tool::Graph { file, format, language, output } => graph(&file, format, &language, output.as_deref()),
+        Tool::Import { file, output } => import(&file, output.as_deref()),
         Tool::Try { file, script, case, quiet, full_coverage } => {
             play(&file, &script, &Options { quiet, full_coverage, case })
         }
@@ -141,12 +156,25 @@ fn notes(file: &Path, definition: &Definition) -> String {
 
 fn graph(file: &Path, format: Shape, language: &str, output: Option<&Path>) -> Result<(), Problems> {
     let definition = read(file, &mut Definitions::default())?;
-    let drawing = saga::draw(&definition, format.into(), language);
+    deliver(&saga::draw(&definition, format.into(), language), output)
+}
+
+/// Imports a file of another format, and checks the definition as a start of the orchestrator does.
+fn import(file: &Path, output: Option<&Path>) -> Result<(), Problems> {
+    let name = file.display().to_string();
+    let texts = |errors: Vec<DefinitionError>| errors.iter().map(ToString::to_string).collect::<Problems>();
+    let definition = saga::import(&name, &bounded_text_of(file)?).map_err(texts)?;
+    Definitions::default().add(&name, &definition)?;
+    deliver(&definition, output)
+}
+
+/// Prints a text, or writes it to a file.
+fn deliver(text: &str, output: Option<&Path>) -> Result<(), Problems> {
     match output {
-        None => print(&drawing),
+        None => print(text),
         Some(output) => {
             let problem = |error| vec![format!("{}: it can't be written: {error}", output.display())];
-            fs::write(output, drawing).map_err(problem)
+            fs::write(output, text).map_err(problem)
         }
     }
 }
@@ -165,6 +193,19 @@ fn read(file: &Path, definitions: &mut Definitions) -> Result<Arc<Definition>, P
 
 fn text_of(file: &Path) -> Result<String, Problems> {
     fs::read_to_string(file).map_err(|error| vec![format!("{}: it can't be read: {error}", file.display())])
+}
+
+/// The text of a file, up to the limit of an import: a longer one is not read to its end.
+fn bounded_text_of(file: &Path) -> Result<String, Problems> {
+    let problem = |error: io::Error| vec![format!("{}: it can't be read: {error}", file.display())];
+    let limit = u64::try_from(IMPORT_LIMIT).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(file).map_err(problem)?;
+    opened.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(problem)?;
+    if bytes.len() > IMPORT_LIMIT {
+        return Err(vec![format!("{}: it is too long; write at most {IMPORT_LIMIT} bytes", file.display())]);
+    }
+    String::from_utf8(bytes).map_err(|_| vec![format!("{}: it is not UTF-8; write UTF-8", file.display())])
 }
 
 fn print(text: &str) -> Result<(), Problems> {

@@ -106,7 +106,7 @@ fn invalid_arguments_of_graph_are_reported() {
         (["graph", "nowhere.toml", "--format", "svg"], 1, "nowhere.toml: it can't be read"),
         (["graph", "Cargo.toml", "--format", "svg"], 1, "Cargo.toml:"),
         (["graph", ORDER, "--output", "no/such/folder"], 1, "no/such/folder: it can't be written"),
-        (["graph", ORDER, "--format", "png"], 2, "svg, bpmn, mermaid"),
+        (["graph", ORDER, "--format", "png"], 2, "svg, bpmn, mermaid, osop, flowzap"),
     ] {
         let output = orchestrator(&arguments);
         let errors = text(&output.stderr);
@@ -241,7 +241,9 @@ fn the_schema_is_printed() {
 #[test]
 fn the_help_lists_the_subcommands_and_the_service_options() {
     let help = text(&orchestrator(&["--help"]).stdout);
-    for word in ["Runs sagas: ", "check", "graph", "try", "schema", "--config", "--print-config", "ORCHESTRATOR__"] {
+    for word in
+        ["Runs sagas: ", "check", "graph", "import", "try", "schema", "--config", "--print-config", "ORCHESTRATOR__"]
+    {
         assert!(help.contains(word), "{word} is not in\n{help}");
     }
     assert!(text(&orchestrator(&["--print-config"]).stdout).contains("[kafka]"));

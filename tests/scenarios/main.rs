@@ -11,6 +11,7 @@ mod expiry;
 mod failures;
 mod hostile;
 mod hostile_results;
+mod imported;
 mod load;
 mod manual;
 mod metrics;
@@ -197,7 +198,7 @@ const SIMULATED: &[&[(&str, Scenario)]] =
 const GROUPS: [Group; 12] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
     (CATALOGUE, &[catalogue::ALL]),
-    (DEFINITIONS, &[definitions::ALL]),
+    (DEFINITIONS, &[definitions::ALL, imported::ALL]),
     (SAGACTL, &[sagactl::ALL]),
     (TWO_INSTANCES, &[two_instances::ALL]),
     (FAILURES, &[failures::ALL]),

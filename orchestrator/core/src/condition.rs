@@ -17,6 +17,7 @@
 
 mod expression;
 mod parse;
+mod paths;
 
 use std::fmt;
 
@@ -24,6 +25,8 @@ use serde::{Serialize, Serializer};
 
 use crate::data::{Data, Path};
 use expression::Expression;
+
+pub(crate) use paths::replace_paths;
 
 /// A condition on a saga's data.
 #[derive(Debug, Clone, PartialEq)]

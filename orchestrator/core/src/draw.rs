@@ -4,6 +4,7 @@
 mod bpmn;
 mod bpmn_ids;
 mod flow;
+mod flowzap;
 mod geometry;
 mod grid;
 mod interchange;
@@ -11,6 +12,7 @@ mod labels;
 mod layout;
 mod marks;
 mod mermaid;
+mod osop;
 mod route;
 mod style;
 mod svg;
@@ -19,6 +21,7 @@ mod xml;
 
 use crate::definition::Definition;
 
+pub(crate) use labels::clean;
 pub use labels::conclude_label;
 pub use marks::{Mark, Marks};
 pub use style::STYLE_SHEET;
@@ -33,6 +36,10 @@ pub enum Format {
     Bpmn,
     /// A Mermaid flowchart, for Markdown.
     Mermaid,
+    /// An OSOP 1.0 document, for exchange. [`crate::import()`] reads it.
+    Osop,
+    /// FlowZap Code, for exchange. [`crate::import()`] reads it.
+    FlowZap,
 }
 
 /// Draws a definition with its labels in a language (BCP 47, such as `pt`), by default in English. Deterministic: the
@@ -44,6 +51,8 @@ pub fn draw(definition: &Definition, format: Format, language: &str) -> String {
         Format::Svg => svg::write(&layout::Drawing::of(&flow), None),
         Format::Bpmn => bpmn::write(&layout::Drawing::of(&flow)),
         Format::Mermaid => mermaid::write(&flow),
+        Format::Osop => osop::write(&flow),
+        Format::FlowZap => flowzap::write(&flow),
     }
 }
 

@@ -16,7 +16,8 @@
 //! - [`Definition::parse`] parses and checks a definition; every error names the line, the problem and a correction.
 //! - [`decide()`] takes a saga and an [`Input`] and returns a [`Decision`]. It is total: invalid input gives a note and
 //!   an entry in the history.
-//! - [`draw()`] draws a definition as SVG, BPMN or a Mermaid flowchart.
+//! - [`draw()`] draws a definition as SVG, BPMN, a Mermaid flowchart, OSOP or FlowZap Code.
+//! - [`import()`] imports OSOP and FlowZap Code as a definition.
 //! - [`Saga::wake_at`] returns the time of the next [`Input::Timer`].
 //!
 //! Requirements on participants: a command may arrive more than once, and out of order with its compensation. Every
@@ -35,6 +36,7 @@ mod definition;
 mod draw;
 mod execute;
 mod history;
+mod import;
 mod input;
 mod inspect;
 mod message;
@@ -60,6 +62,7 @@ pub use definition::{
 };
 pub use draw::{Format, Mark, Marks, STYLE_SHEET, conclude_label, draw, draw_marked};
 pub use history::{Entry, HISTORY_LIMIT, TEXT_LIMIT, What};
+pub use import::{IMPORT_LIMIT, import};
 pub use input::Input;
 pub use inspect::command_of;
 pub use message::{Action, Callback, Outcome, command_id, progress_id};

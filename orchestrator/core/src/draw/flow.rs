@@ -281,7 +281,7 @@ impl<'a> Flow<'a> {
 }
 
 /// Returns true unless the step comes after the pivot.
-fn may_abort_at(definition: &Definition, step: usize) -> bool {
+pub(super) fn may_abort_at(definition: &Definition, step: usize) -> bool {
     definition.pivot().is_none_or(|pivot| definition.graph.descendants(pivot) & mask(step) == 0)
 }
 
@@ -297,7 +297,7 @@ pub(super) struct AbortCauses<'a> {
     /// Refusals, failures and timeouts of commands.
     pub failures: Vec<AbortCause<'a>>,
     /// The timeout of a wait for a callback.
-    expiry: Option<AbortCause<'a>>,
+    pub expiry: Option<AbortCause<'a>>,
 }
 
 /// The causes of an abort at a step.
