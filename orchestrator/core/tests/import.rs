@@ -31,6 +31,12 @@ fn errors(file: &str, text: &str) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// Checks that an OSOP document has this error.
+fn expect_error(text: &str, expected: &str) {
+    let found = errors("a.osop.yaml", text);
+    assert!(found.contains(expected), "{expected:?} is not in\n{found}\nof\n{text}");
+}
+
 /// The steps with their predecessors, conditions and compensations.
 fn outline(definition: &Definition) -> Vec<String> {
     let step = |step: &saga::Step| {
@@ -199,6 +205,16 @@ fn errors_of_an_osop_document_name_the_line_and_the_correction() {
             format!("{head}{nodes}edges:\n  - {{ from: a, to: b }}\n  - {{ from: b, to: a }}\n"),
             "a.osop.yaml:5: these nodes lead back to themselves: a, b",
         ),
+    ] {
+        expect_error(&text, expected);
+    }
+}
+
+#[test]
+fn errors_of_policies_and_of_the_structure_name_the_line_and_the_correction() {
+    let head = "osop_version: \"1.0\"\nid: a\nname: A\n";
+    let nodes = "nodes:\n  - { id: a, type: api }\n  - { id: b, type: api }\n";
+    for (text, expected) in [
         (
             format!("{head}nodes:\n  - {{ id: a, type: api, timeout_sec: -1 }}\n"),
             "a.osop.yaml:5: timeout_sec is \"-1\"; write a number above zero",
@@ -220,8 +236,7 @@ fn errors_of_an_osop_document_name_the_line_and_the_correction() {
         ("name: A\n".to_owned(), "osop_version is missing"),
         (format!("{head}nodes: [\n"), "the YAML is not valid"),
     ] {
-        let found = errors("a.osop.yaml", &text);
-        assert!(found.contains(expected), "{expected:?} is not in\n{found}\nof\n{text}");
+        expect_error(&text, expected);
     }
     let both = errors("a.osop.yaml", &format!("{head}nodes:\n  - {{ id: a }}\n  - {{ type: api }}\nedges: []\n"));
     assert_eq!(both.lines().count(), 2, "all errors are reported at once\n{both}");

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::flow::{Flow, may_abort_at, statuses};
-use super::labels::{clean, duration};
+use super::labels::{clean, conclude_label, duration};
 use crate::definition::{Call, Receive, Rule, Step, Work};
 
 /// The lane of the orchestrator.
@@ -155,7 +155,7 @@ impl Diagram {
         }
         if let Some(when) = &step.when {
             let choice = self.node(ORCHESTRATOR, "diamond", when.as_str(), Vec::new());
-            let merge = self.node(ORCHESTRATOR, "circle", &format!("After {}", step.name), Vec::new());
+            let merge = self.node(ORCHESTRATOR, "circle", &format!("After: {label}"), Vec::new());
             self.edge(choice, task, "Yes");
             self.edge(ends.exit, merge, if may_abort { "Yes" } else { "" });
             self.edge(choice, merge, "No");
@@ -168,7 +168,7 @@ impl Diagram {
     fn conclude(&mut self, flow: &Flow<'_>, statuses: &str) -> usize {
         let Call { participant, command, .. } = &flow.definition.conclude;
         let lane = self.lane(participant);
-        let label = format!("{} (conclude)", super::conclude_label(flow.language));
+        let label = format!("{} (conclude)", conclude_label(flow.language));
         let conclude = self.node(lane, "taskbox", &label, vec![("system", command.clone())]);
         let end = self.node(ORCHESTRATOR, "circle", statuses, Vec::new());
         self.edge(conclude, end, "");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::flow::{Flow, NodeKind, abort_causes, may_abort_at, statuses};
-use super::labels::clean;
+use super::labels::{clean, conclude_label};
 use crate::condition::replace_paths;
 use crate::definition::{AttemptLimit, Call, Definition, Receive, Retry, Rule, Step, Work};
 
@@ -30,7 +30,7 @@ pub(super) fn write(flow: &Flow<'_>) -> String {
     let compensates = about(flow, &|kind| matches!(kind, NodeKind::Compensate));
     yaml.node(HANDLER, "system", "compensation", "Compensate", &compensates);
     let concludes = about(flow, &|kind| matches!(kind, NodeKind::Conclude));
-    yaml.node(CONCLUDE, "api", "conclude", super::conclude_label(flow.language), &concludes);
+    yaml.node(CONCLUDE, "api", "conclude", conclude_label(flow.language), &concludes);
     yaml.runtime(&command(&definition.conclude));
     yaml.policies(&definition.conclude);
     yaml.line(0, "edges:");

@@ -83,7 +83,7 @@ pub(super) fn is_work(diagram: &Diagram, node: &Node) -> bool {
 
 /// The label of a node, or what stands for it.
 pub(super) fn title(node: &Node) -> &str {
-    let (title, _) = split(&node.label);
+    let title = if drawn_name(node).is_some() { split(&node.label).0 } else { node.label.trim() };
     let others = [node.description.as_deref(), node.system.as_deref()];
     Some(title).filter(|title| !title.is_empty()).or_else(|| others.into_iter().flatten().next()).unwrap_or(&node.id)
 }

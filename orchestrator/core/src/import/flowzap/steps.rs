@@ -96,15 +96,12 @@ impl Steps {
     }
 }
 
-/// The participant of a lane: its label if that is a word, otherwise its identifier.
+/// The participant of a lane: its label in a drawing, otherwise made from its identifier.
 pub(super) fn participant(diagram: &Diagram, node: &Node) -> String {
-    let Some(lane) = diagram.lanes.get(node.lane) else { return "service".to_owned() };
-    let is_word = |label: &str| label.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    let is_drawn = node.system.is_some();
-    match lane.label.as_deref().filter(|label| is_drawn && is_word(label)) {
-        Some(label) => label.to_owned(),
-        None => Some(name(&lane.id)).filter(|name| !name.is_empty()).unwrap_or_else(|| "service".to_owned()),
-    }
+    let lane = diagram.lanes.get(node.lane);
+    let label = lane.and_then(|lane| lane.label.clone()).filter(|_| drawn_name(node).is_some());
+    let made = || lane.map(|lane| name(&lane.id)).filter(|name| !name.is_empty());
+    label.or_else(made).unwrap_or_else(|| "service".to_owned())
 }
 
 fn waits(node: &Node, clauses: &Clauses) -> bool {

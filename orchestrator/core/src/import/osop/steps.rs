@@ -46,7 +46,8 @@ impl Steps {
             let is_step = roles.is_step(index);
             let wanted = Some(name(&node.id)).filter(|name| !name.is_empty()).unwrap_or_else(|| "step".to_owned());
             // A drawing names the outputs that its steps have; other documents do not say.
-            let output = if is_drawn(node) || !is_step { node.output.clone() } else { Some(identifier(&node.id)) };
+            let says = is_drawn(node) || !is_step || !node.rules.is_empty();
+            let output = if says { node.output.clone() } else { Some(identifier(&node.id)) };
             steps.nodes.push(GraphNode {
                 id: node.id.clone(),
                 line: node.line,
