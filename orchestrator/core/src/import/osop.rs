@@ -14,7 +14,7 @@ use self::read::{Document, Mode};
 use self::roles::{Role, Roles};
 use self::steps::Steps;
 use super::atoms::Atoms;
-use super::draft::{Draft, DraftConclude, DraftLabel, DraftStart};
+use super::draft::{Draft, DraftConclude, DraftLabel, DraftStart, DraftStep};
 use super::formula::Formula;
 use super::graph::{Edge, OrderError, Placed, order};
 use super::names::{name, topic, topic_name};
@@ -53,15 +53,16 @@ pub(super) fn read(text: &str, report: &Report<'_>) -> Option<Draft> {
         version: document.version,
         about: document.description.clone(),
         format: "OSOP 1.0",
-        notes: notes(&document, &roles),
+        notes: Vec::new(),
         start,
         deadline: document.timeout,
         steps: Vec::new(),
         conclude: conclude(&document),
     };
-    draft.notes.extend(atoms.take_notes());
     let of = |placed: &Placed| steps.draft(&document, placed, &atoms, report);
     draft.steps = placed.iter().filter_map(of).collect();
+    draft.notes = notes(&document, &roles, &draft.steps);
+    draft.notes.extend(atoms.take_notes());
     report.is_empty().then_some(draft)
 }
 
@@ -130,7 +131,8 @@ fn conclude(document: &Document) -> Option<DraftConclude> {
 }
 
 /// Notes on the nodes and edges that are no steps.
-fn notes(document: &Document, roles: &Roles) -> Vec<String> {
+fn notes(document: &Document, roles: &Roles, steps: &[DraftStep]) -> Vec<String> {
+    let undoes = |id: &str| steps.iter().filter_map(|step| step.compensate.as_ref()).any(|undo| undo.command == id);
     let mut notes = Vec::new();
     if document.timeout.is_some() {
         notes.push(decide(
@@ -140,6 +142,7 @@ fn notes(document: &Document, roles: &Roles) -> Vec<String> {
     for (node, role) in document.nodes.iter().zip(&roles.roles) {
         let id = shown(&node.id);
         match role {
+            Role::Handler if undoes(&node.id) => {}
             Role::Handler => notes.push(format!(
                 "{id} (line {}) is reached only when a step fails. It is no step: the orchestrator itself compensates \
                  the steps that were done, in reverse order.",
