@@ -12,6 +12,7 @@ use axum::Router;
 use axum::http::Method;
 use clap::{ArgMatches, Command};
 use journal::{Handler, Limits};
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use runtime::view::{Rows, View};
 pub use runtime::worker::{Commands, Executor, NoExecutor, SendError, Watch, WatchError};
@@ -237,10 +238,10 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         watch: runtime.watch.clone(),
         exposure: exposure.clone(),
     }));
-    let checks = checks::<P>(&runtime.status, &context.settings, exposure);
+    let checks: Arc<dyn Health> = Arc::new(checks::<P>(&runtime.status, &context.settings, exposure));
     let metrics = HttpMetrics::default();
-    let scrape = http::metrics_route(collect::<P>(context.clone(), metrics.clone()));
-    let routes = P::router(context).merge(http::health_routes(Arc::new(checks))).merge(scrape);
+    let scrape = http::metrics_route(collect::<P>(context.clone(), metrics.clone(), Arc::clone(&checks)));
+    let routes = P::router(context).merge(http::health_routes(checks)).merge(scrape);
     tracing::info!(listen = %settings.http.listen, version = env!("CARGO_PKG_VERSION"), "{} started", P::NAME);
 
     let (stop, mut stopped) = tokio::sync::watch::channel(());
@@ -270,9 +271,11 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
 }
 
 /// Registers the metrics of a service.
-fn collect<P: Program>(context: Context<P::Settings>, http: HttpMetrics) -> Collect {
+fn collect<P: Program>(context: Context<P::Settings>, http: HttpMetrics, health: Arc<dyn Health>) -> Collect {
     Arc::new(move |registry| {
         http.register(registry);
+        let ready = ConstGauge::new(i64::from(health.ready().ok));
+        registry.register("health_ready", "1 if GET /health/ready succeeds, otherwise 0", ready);
         context.status.register_metrics(registry);
         P::metrics(&context, registry)
     })

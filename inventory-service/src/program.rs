@@ -1,16 +1,21 @@
 //! The inventory service as a program: its name, topics, settings and components.
 
+use std::sync::Arc;
+
 use anyhow::ensure;
 use axum::Router;
 use axum::http::Method;
 use common::http::Access;
+use common::prometheus_client::metrics::counter::Counter;
+use common::prometheus_client::metrics::family::Family;
 use common::prometheus_client::metrics::gauge::ConstGauge;
 use common::prometheus_client::registry::Registry;
 use common::service::{self, Context};
 use common::topics;
 
+use crate::carrier::call::CarrierKind;
 use crate::carrier::executor::Dispatcher;
-use crate::carrier::guard::Guarded;
+use crate::carrier::guard::{CarrierCalls, Guarded};
 use crate::carrier::manual::Manual;
 use crate::carrier::registry::CarrierRegistry;
 use crate::carrier::simulated::Simulated;
@@ -18,6 +23,8 @@ use crate::handler::Warehouse;
 pub use crate::settings::Settings;
 use crate::settings::ShippingSettings;
 use crate::view::{self, InventoryRows};
+
+type CarrierLabel = [(&'static str, &'static str); 1];
 
 /// The inventory service.
 pub struct Program;
@@ -40,7 +47,7 @@ impl service::Program for Program {
     fn build(settings: &Settings) -> anyhow::Result<(Warehouse, Self::Executor)> {
         let faults = settings.faults();
         ensure!(faults.is_empty(), "{}", faults.join("\n"));
-        Ok((warehouse(settings), dispatcher(&settings.shipping)))
+        Ok((warehouse(settings), dispatcher(&settings.shipping, &settings.carrier_calls)))
     }
 
     fn access(method: &Method, path: &str) -> Access {
@@ -60,6 +67,13 @@ impl service::Program for Program {
         inventory.register("low_items", help, ConstGauge::new(scarce));
         let help = "Items with fewer pieces than are reserved";
         inventory.register("short_items", help, ConstGauge::new(short));
+        let calls = &context.settings.carrier_calls;
+        let made = Family::<CarrierLabel, Counter>::default();
+        made.get_or_create(&[("carrier", CarrierKind::Simulated.name())]).inc_by(calls.made());
+        inventory.register("carrier_calls", "Calls made to a carrier", made);
+        let failed = Family::<CarrierLabel, Counter>::default();
+        failed.get_or_create(&[("carrier", CarrierKind::Simulated.name())]).inc_by(calls.failed());
+        inventory.register("carrier_failed_calls", "Calls to a carrier that failed technically", failed);
         Ok(())
     }
 
@@ -72,9 +86,9 @@ fn warehouse(settings: &Settings) -> Warehouse {
     Warehouse { name: settings.stock.warehouse.clone(), seed: settings.seed(), rules: settings.rules() }
 }
 
-fn dispatcher(settings: &ShippingSettings) -> Dispatcher<CarrierRegistry> {
+fn dispatcher(settings: &ShippingSettings, calls: &Arc<CarrierCalls>) -> Dispatcher<CarrierRegistry> {
     let ShippingSettings { failure_rate, timeout, attempts, .. } = *settings;
-    let simulated = Guarded { carrier: Simulated::new(failure_rate), timeout, attempts };
+    let simulated = Guarded { carrier: Simulated::new(failure_rate), timeout, attempts, calls: Arc::clone(calls) };
     Dispatcher { carrier: CarrierRegistry { simulated, manual: Manual } }
 }
 

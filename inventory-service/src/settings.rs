@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::settings::units;
@@ -10,6 +11,7 @@ use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
 use crate::carrier::call::CarrierKind;
+use crate::carrier::guard::CarrierCalls;
 use crate::entity::Stock;
 use crate::entity::stock::ItemPrice;
 use crate::messages::item_id;
@@ -30,6 +32,9 @@ const LONGEST_DELIVERY: u16 = 365;
 pub struct Settings {
     pub stock: StockSettings,
     pub shipping: ShippingSettings,
+    /// Counts the calls to the carrier.
+    #[serde(skip)]
+    pub(crate) carrier_calls: Arc<CarrierCalls>,
 }
 
 /// `[stock]`

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use common::prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use common::prometheus_client::metrics::MetricType;
@@ -10,10 +12,11 @@ use common::prometheus_client::metrics::counter::Counter;
 use common::prometheus_client::metrics::family::Family;
 use common::prometheus_client::metrics::gauge::Gauge;
 use common::prometheus_client::registry::{Registry, Unit};
+use common::time::Timestamp;
 use rusqlite::Connection;
 use saga::StepStatus;
 
-use crate::stats::{self, Histogram, OutcomeCount, Total, Waiting, What};
+use crate::stats::{self, Histogram, OldestWait, OutcomeCount, Total, Waiting, What};
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -21,6 +24,8 @@ type Labels = Vec<(&'static str, String)>;
 pub(crate) struct Counts {
     totals: Vec<Total>,
     waiting: Vec<Waiting>,
+    oldest: Vec<OldestWait>,
+    read_at: Timestamp,
     outcomes: Vec<OutcomeCount>,
 }
 
@@ -29,8 +34,9 @@ impl Counts {
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let totals = stats::totals(connection)?;
         let waiting = stats::waiting(connection)?;
+        let oldest = stats::oldest_waits(connection)?;
         let outcomes = stats::outcomes(connection)?;
-        Ok(Self { totals, waiting, outcomes })
+        Ok(Self { totals, waiting, oldest, read_at: Timestamp::now(), outcomes })
     }
 }
 
@@ -88,6 +94,14 @@ fn register_states(counts: &Counts, registry: &mut Registry) {
     }
     registry.register("waiting_steps", "Steps that open sagas wait for, by their status", waiting);
     registry.register("open_incidents", "Sagas in an incident, by the blocked step", incidents);
+    let oldest = Family::<Labels, Gauge<f64, AtomicU64>>::default();
+    for OldestWait { definition, step, since } in &counts.oldest {
+        let waited = since.map_or(Duration::ZERO, |since| counts.read_at.since(Timestamp(since)));
+        let labels = vec![("definition", definition.clone()), ("step", step.clone())];
+        oldest.get_or_create(&labels).set(waited.as_secs_f64());
+    }
+    let help = "How long the first of the open sagas that wait for a step has waited";
+    registry.register_with_unit("oldest_wait", help, Unit::Seconds, oldest);
 }
 
 /// What happened in all sagas.
@@ -150,7 +164,17 @@ mod tests {
             outcome("reserve", What::Done),
             outcome("reserve", What::Retried),
         ];
-        let counts = Counts { totals: vec![total(1), total(2)], waiting: vec![stuck], outcomes };
+        let oldest = |step: &str, since| {
+            let step = step.to_owned();
+            OldestWait { definition: "order".to_owned(), step, since }
+        };
+        let counts = Counts {
+            totals: vec![total(1), total(2)],
+            waiting: vec![stuck],
+            oldest: vec![oldest("reserve", Some(2_000)), oldest("ship", None)],
+            read_at: Timestamp(9_500),
+            outcomes,
+        };
         let mut registry = Registry::default();
         register(&counts, &mut registry);
         let mut text = String::new();
@@ -159,6 +183,8 @@ mod tests {
             "saga_instances{definition=\"order\",status=\"completed\"} 4",
             "saga_waiting_steps{definition=\"order\",step=\"reserve\",status=\"stuck\"} 1",
             "saga_open_incidents{definition=\"order\",step=\"reserve\"} 1",
+            "saga_oldest_wait_seconds{definition=\"order\",step=\"reserve\"} 7.5",
+            "saga_oldest_wait_seconds{definition=\"order\",step=\"ship\"} 0.0",
             "saga_started_total{definition=\"order\"} 2",
             "saga_duration_seconds_count{definition=\"order\",status=\"confirmed\"} 2",
             "saga_step_retries_total{definition=\"order\",step=\"reserve\"} 2",

@@ -18,8 +18,8 @@ pub use facts::What;
 pub use histogram::Histogram;
 pub use offender::{Finding, Ranking, Why, rank};
 pub use read::{
-    IncidentGroup, MinuteCount, OutcomeCount, Total, Waiting, counts_by_minute, current, incidents, outcomes, recent,
-    totals, waiting,
+    IncidentGroup, MinuteCount, OldestWait, OutcomeCount, Total, Waiting, counts_by_minute, current, incidents,
+    oldest_waits, outcomes, recent, totals, waiting,
 };
 pub use steps::{Attempts, Current, CurrentWait, Known, Recent, StepStats, WaitState, step_stats};
 pub use time::MINUTE;

@@ -167,6 +167,11 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
         self.owner().and_then(Owner::next_timer)
     }
 
+    /// When the earliest undecided timer of the owner is due, also while it can't be decided.
+    pub fn earliest_timer(&self) -> Option<Timestamp> {
+        self.owner().and_then(Owner::earliest_timer)
+    }
+
     /// The next offset to read of each input, as decided.
     pub fn positions(&self) -> Option<&Positions> {
         self.owner().map(|owner| owner.inbox.positions())

@@ -128,6 +128,11 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         if self.inbox.is_caught_up() && self.may_append() { self.timers.next() } else { None }
     }
 
+    /// When the earliest undecided timer is due, also while it can't be decided.
+    pub(crate) fn earliest_timer(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
     /// Takes a record of the journal, and acts on it if it is a valid entry of this owner.
     pub(crate) fn read_back(&mut self, offset: i64, head: Head, out: &mut Vec<Output<A>>) -> Verdict {
         let verdict = self.reader.judge_by(self.rules, offset, head);

@@ -1,6 +1,8 @@
 //! The time limit and the retries of calls to a carrier.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::carrier::call::Parcel;
@@ -8,6 +10,32 @@ use crate::carrier::client::{Booked, Carrier, CarrierError};
 
 /// The pause before a retry.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// The calls to a carrier since the start of the instance.
+#[derive(Debug, Default)]
+pub struct CarrierCalls {
+    made: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl CarrierCalls {
+    fn count<T>(&self, answer: &Result<T, CarrierError>) {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        if matches!(answer, Err(CarrierError::Failed(_))) {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// All calls.
+    pub(crate) fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    /// The calls that failed technically.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
 
 /// A carrier whose calls have a time limit and are retried with the same idempotency key.
 #[derive(Clone, Debug)]
@@ -17,6 +45,8 @@ pub struct Guarded<C> {
     pub timeout: Duration,
     /// The number of attempts for one answer, at least 1.
     pub attempts: u32,
+    /// Counts the calls.
+    pub calls: Arc<CarrierCalls>,
 }
 
 impl<C> Guarded<C> {
@@ -29,6 +59,7 @@ impl<C> Guarded<C> {
             let answer = tokio::time::timeout(self.timeout, make()).await.unwrap_or_else(|_| {
                 Err(CarrierError::Failed(format!("no answer within {} s", self.timeout.as_secs_f64())))
             });
+            self.calls.count(&answer);
             let failed = match answer {
                 Err(failed @ CarrierError::Failed(_)) if attempt < self.attempts => failed,
                 other => return other,
@@ -75,12 +106,15 @@ mod tests {
     }
 
     fn guarded(attempts: u32) -> Guarded<Slow> {
-        Guarded { carrier: Slow::default(), timeout: Duration::from_millis(20), attempts }
+        let calls = Arc::default();
+        Guarded { carrier: Slow::default(), timeout: Duration::from_millis(20), attempts, calls }
     }
 
     #[tokio::test]
     async fn a_call_without_an_answer_times_out_and_is_retried() {
-        assert!(guarded(2).book(&Parcel::to("01310-100")).await.is_ok());
+        let carrier = guarded(2);
+        assert!(carrier.book(&Parcel::to("01310-100")).await.is_ok());
+        assert_eq!((carrier.calls.made(), carrier.calls.failed()), (2, 1));
         let failed = guarded(1).book(&Parcel::to("01310-100")).await.unwrap_err();
         assert_eq!(failed.to_string(), "no answer within 0.02 s");
     }
@@ -90,5 +124,6 @@ mod tests {
         let carrier = guarded(5);
         assert!(matches!(carrier.void(&Parcel::to("01310-100")).await, Err(CarrierError::Refused(_))));
         assert_eq!(carrier.carrier.0.load(Ordering::Relaxed), 1);
+        assert_eq!((carrier.calls.made(), carrier.calls.failed()), (1, 0));
     }
 }

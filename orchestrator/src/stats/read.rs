@@ -188,6 +188,32 @@ pub fn waiting(connection: &Connection) -> rusqlite::Result<Vec<Waiting>> {
     rows.collect()
 }
 
+/// When the first of the open sagas that wait at a step started to wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldestWait {
+    /// The definition.
+    pub definition: String,
+    /// The step.
+    pub step: String,
+    /// The start of the wait, in milliseconds since 1970; `None` if no saga waits.
+    pub since: Option<i64>,
+}
+
+/// The oldest wait at each step at which open sagas wait, or waited before. It reads one row of `waits` for each step
+/// and version.
+pub fn oldest_waits(connection: &Connection) -> rusqlite::Result<Vec<OldestWait>> {
+    let mut query = connection.prepare_cached(
+        "SELECT steps.definition, steps.step, min((SELECT min(waits.since) FROM waits WHERE \
+         waits.definition = steps.definition AND waits.version = versions.version AND waits.step = steps.step)) \
+         FROM (SELECT DISTINCT definition, step FROM waiting) AS steps \
+         JOIN (SELECT DISTINCT definition, version FROM totals) AS versions ON versions.definition = steps.definition \
+         GROUP BY steps.definition, steps.step",
+    )?;
+    let rows =
+        query.query_map([], |row| Ok(OldestWait { definition: row.get(0)?, step: row.get(1)?, since: row.get(2)? }))?;
+    rows.collect()
+}
+
 /// How often something happened in all sagas of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutcomeCount {

@@ -128,6 +128,9 @@ fn a_paid_order_is_counted_at_each_step_and_waits_at_none() {
     let waits = &here["request-payment"];
     assert_eq!((waits.count, waits.oldest, waits.overdue, waits.failing), (1, Some(5_000), 0, 0));
     assert_eq!(waits.times.count(), 1);
+    let oldest = oldest_waits(&connection).unwrap();
+    let of = |step: &str| oldest.iter().find(|wait| wait.step == step).map(|wait| wait.since);
+    assert_eq!(of("request-payment"), Some(Some(at - 5_000)), "{oldest:?}");
     let later = current(&connection, "order", 2, way[1].updated.0 + 60_001, &none).unwrap();
     assert_eq!(later["request-payment"].overdue, 1, "without history, a minute is long");
     for state in &way[2..] {
@@ -136,6 +139,7 @@ fn a_paid_order_is_counted_at_each_step_and_waits_at_none() {
     let done = way.last().unwrap();
     assert_eq!(done.status, saga::Status::Completed);
     assert!(current(&connection, "order", 2, at, &none).unwrap().is_empty());
+    assert!(oldest_waits(&connection).unwrap().iter().all(|wait| wait.since.is_none()));
     let past = recent(&connection, "order", 2, STARTED / MINUTE).unwrap();
     let steps = ["reserve", "request-payment", "payment-result", "finalize", "conclude"];
     let known = Known { recent: &past, history: &past, current: &BTreeMap::new() };

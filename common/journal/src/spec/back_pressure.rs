@@ -37,6 +37,7 @@ fn a_timer_waits_for_deliveries_and_does_not_keep_the_worker_awake() {
     let (mut bench, _) = Bench::owner_of(snapshot, limits());
     assert_eq!(bench.advance_to(9), [""; 0]);
     assert_eq!(bench.core.next_timer(), None);
+    assert_eq!(bench.core.earliest_timer(), Some(Timestamp(5)), "shown as late");
     assert_eq!(bench.deliver(-2, 1), ["append"]);
 }
 

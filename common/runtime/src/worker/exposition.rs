@@ -4,6 +4,7 @@ use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
+use vocabulary::time::Timestamp;
 
 use super::status::Status;
 
@@ -37,6 +38,8 @@ impl Status {
         }
         let help = "Messages on the inputs of the owned partitions that wait for a decision, a few seconds ago";
         journal.register("input_lag_messages", help, lag);
+        let running = ConstGauge::new(i64::try_from(self.metrics.running_side_effects()).unwrap_or(i64::MAX));
+        journal.register("side_effects_running", "Calls to external systems that are being made", running);
         let lag = ConstGauge::new(self.view_lag().as_secs_f64());
         journal.register_with_unit("view_lag", "How far the view is behind the records read", Unit::Seconds, lag);
         let age = ConstGauge::new(self.data_age().as_secs_f64());
@@ -60,5 +63,8 @@ impl Status {
         journal.register("messages_set_aside", help, set_aside);
         let held = ConstCounter::new(self.timers_held());
         journal.register("timers_held", "Timers that are no longer decided until a restart", held);
+        let late = ConstGauge::new(metrics.earliest_timers.late(Timestamp::now()).as_secs_f64());
+        let help = "How long the earliest undecided timer of the owned partitions is overdue";
+        journal.register_with_unit("timers_late", help, Unit::Seconds, late);
     }
 }

@@ -95,6 +95,7 @@ where
                 beat = Instant::now();
                 self.shared.status.beat(&name);
                 self.publish_positions();
+                self.shared.status.metrics.earliest_timers.set(self.partition, self.core.earliest_timer());
             }
             let loaded = self.take_over();
             self.load();
@@ -125,6 +126,7 @@ where
         self.claim = None;
         self.loaded = None;
         self.shared.status.metrics.lag.release(self.partition);
+        self.shared.status.metrics.earliest_timers.set(self.partition, None);
         if let Some(done) = self.lifecycle.release() {
             self.set_state(PartitionState::Elsewhere);
             // The membership may no longer wait.

@@ -7,7 +7,6 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use journal::Handler;
 use rdkafka::admin::AdminClient;
-use tokio::sync::Semaphore;
 use vocabulary::topics::{Topic, is_dead_letters};
 
 use super::access;
@@ -148,7 +147,7 @@ where
     let applied = Arc::new(Applied::new(config.partitions));
     let (waiters, more_waiters) = Waiters::new();
     let back_pressure = BackPressure::new(config.partitions, config.limits.undelivered_messages, config.lag_limit);
-    let metrics = WorkerMetrics::new(config.partitions);
+    let metrics = WorkerMetrics::new(config.partitions, config.side_effects);
     let status = Arc::new(Status::new(service.name, applied.clone(), config.lag_limit, back_pressure, metrics));
     let positions = SharedPositions::default();
     let channels: Vec<(Sender<Event>, Receiver<Event>)> = (0..config.partitions).map(|_| unbounded()).collect();
@@ -171,7 +170,7 @@ where
         commands: commands.clone(),
         direct,
         tokio,
-        permits: Arc::new(Semaphore::new(config.side_effects)),
+        permits: Arc::clone(&status.metrics.permits),
         status: status.clone(),
         positions: positions.clone(),
         view: to_view,

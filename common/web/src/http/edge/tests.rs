@@ -38,6 +38,7 @@ fn service(edge: &EdgeSettings, auth: Option<&AuthSettings>) -> Router {
         .route("/own", get(name))
         .route("/all", get(name))
         .route("/events", get(|| async { ([("content-type", "text/event-stream")], "data: 1\n\n") }))
+        .route("/metrics", get(|| async { "counts" }))
         .route("/health/live", get(|| async { "up" }));
     finish(routes, &Http::default(), Edge::new("test", edge, auth, access_of).unwrap(), HttpMetrics::default()).unwrap()
 }
@@ -73,6 +74,7 @@ async fn the_path_decides_which_callers_are_admitted() {
         ("/own", vec![office], 200, "key office"),
         ("/all", vec![office], 200, "key office"),
         ("/health/live", vec![], 200, "up"),
+        ("/metrics", vec![], 200, "counts"),
     ] {
         let answer = ask(&service, "GET", path, &headers).await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (status, text), "{path}");
