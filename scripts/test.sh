@@ -78,15 +78,19 @@ find_stripe_mock() { # sets STRIPE_MOCK, building the program first where there 
   else echo "Neither stripe-mock nor Go to build it is installed: the test that needs it is skipped."; fi
 }
 
-# promtool, Prometheus's own checker, checks the metrics. Its Go module can't be installed by itself (it has `replace`
-# directives): without an installed promtool that one check is skipped.
-find_promtool() { # sets PROMTOOL
-  if [[ -n ${PROMTOOL-} ]]; then return; fi
-  if has promtool; then
+# Prometheus and promtool, its checker, check the metrics, the alerts and the boards. Their Go module can't be installed
+# by itself (it has `replace` directives): without the installed programs these checks are skipped.
+find_prometheus() { # sets PROMTOOL and PROMETHEUS
+  if [[ -z ${PROMTOOL-} ]] && has promtool; then
     PROMTOOL=$(command -v promtool)
     export PROMTOOL
-  else
-    echo "promtool (Debian's package prometheus) is not installed: the metrics are not checked by it."
+  fi
+  if [[ -z ${PROMETHEUS-} ]] && has prometheus; then
+    PROMETHEUS=$(command -v prometheus)
+    export PROMETHEUS
+  fi
+  if [[ -z ${PROMTOOL-} || -z ${PROMETHEUS-} ]]; then
+    echo "prometheus and promtool (Debian's package prometheus) are not installed: their checks of metrics, alerts and boards are skipped."
   fi
 }
 
@@ -341,7 +345,7 @@ fetch_tools() {
   fetch_openapi_tools
   find_schemathesis
   find_stripe_mock
-  find_promtool
+  find_prometheus
 }
 build_lane() {
   say "Building the services and the tests …"

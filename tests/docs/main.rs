@@ -1,5 +1,5 @@
 //! The documents: links lead to files and headings, commands exist, generated parts are up to date, and the tests that
-//! ARCHITECTURE.md names for its invariants are in the code.
+//! ARCHITECTURE.md names for its invariants are in the code. And what `ops/` and docker-compose.yml promise.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
 
@@ -7,6 +7,7 @@ mod commands;
 mod definitions;
 mod invariants;
 mod markdown;
+mod observability;
 mod test_script;
 
 use std::collections::BTreeMap;

@@ -15,10 +15,12 @@ mod imported;
 mod load;
 mod manual;
 mod metrics;
+mod observability;
 mod openapi;
 mod operators;
 mod orders;
 mod perimeter;
+mod prometheus;
 mod sagactl;
 mod security;
 mod settings;
@@ -192,8 +194,17 @@ fn by_stripe() -> Result<Options> {
 
 type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
-const SIMULATED: &[&[(&str, Scenario)]] =
-    &[endings::ALL, api::ALL, metrics::ALL, settings::ALL, statistics::ALL, stock::ALL, shipping::ALL, orders::ALL];
+const SIMULATED: &[&[(&str, Scenario)]] = &[
+    endings::ALL,
+    api::ALL,
+    metrics::ALL,
+    observability::ALL,
+    settings::ALL,
+    statistics::ALL,
+    stock::ALL,
+    shipping::ALL,
+    orders::ALL,
+];
 
 const GROUPS: [Group; 12] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
@@ -231,7 +242,11 @@ fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
                 Some(runner) => runner.run(&options, scenario).map_err(Failed::from),
                 None => Ok(()),
             };
-            let lacks_tool = name == metrics::BY_PROMTOOL && metrics::promtool().is_none();
+            let lacks_tool = match name {
+                metrics::BY_PROMTOOL | observability::BY_PROMTOOL => prometheus::promtool().is_none(),
+                observability::BY_PROMETHEUS => prometheus::prometheus().is_none(),
+                _ => false,
+            };
             trials.push(Trial::test(title, run).with_ignored_flag(lacks_tool));
         }
     }

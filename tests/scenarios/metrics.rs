@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -14,6 +13,8 @@ use tests::files;
 use tests::process::Name;
 use tests::wait::{SOON, until};
 
+use crate::prometheus::{promtool, scrape};
+
 crate::scenarios!(
     the_documented_metrics_are_those_of_the_services,
     prometheus_finds_no_fault_with_the_metrics,
@@ -22,17 +23,6 @@ crate::scenarios!(
 
 /// The scenario that needs promtool.
 pub(crate) const BY_PROMTOOL: &str = "prometheus_finds_no_fault_with_the_metrics";
-
-/// promtool, if there is one: `./dev test` names it in `PROMTOOL`.
-pub(crate) fn promtool() -> Option<PathBuf> {
-    std::env::var_os("PROMTOOL").map(PathBuf::from).filter(|path| path.is_file())
-}
-
-/// The metrics of a service in the text format of Prometheus.
-async fn scrape(cluster: &Cluster, name: Name) -> Result<String> {
-    let request = cluster.http.get(cluster.service(name)?.url("/metrics")).header("Accept", "text/plain");
-    Ok(request.send().await?.error_for_status()?.text().await?)
-}
 
 /// The names of the metrics in a scrape.
 fn names(scrape: &str) -> BTreeSet<String> {

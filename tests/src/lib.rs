@@ -12,6 +12,7 @@ pub mod kafka;
 pub mod load;
 pub mod machine;
 pub mod mail;
+pub mod ops;
 pub mod orders;
 pub mod process;
 pub mod raw;
