@@ -149,7 +149,7 @@ impl Yaml {
         };
         self.node(&step.name, kind, subtype, step.label.get(flow.language), purpose);
         keys.extend(step.output.as_ref().map(|output| ("output", json!(output))));
-        keys.extend(step.pivot.then(|| ("pivot", json!(true))));
+        keys.extend(step.pivot.then_some(("pivot", json!(true))));
         keys.extend(compensation(step).map(|undo| ("compensate", undo)));
         self.runtime(&keys);
         match &step.work {
@@ -195,12 +195,12 @@ impl Yaml {
         let definition = flow.definition;
         for (from, to) in &flow.edges {
             let source = definition.steps.get(*from);
-            let exit = source.map_or_else(|| START.to_owned(), |step| exit(step));
+            let exit = source.map_or_else(|| START.to_owned(), exit);
             let target = definition.steps.get(*to);
             let is_fork = flow.edges.iter().filter(|(other, _)| other == from).count() > 1;
             let event = target.filter(|step| step.when.is_none()).and_then(|step| topic(step));
             let mode = if is_fork { "parallel" } else { "sequential" };
-            let entry = target.map_or_else(|| CONCLUDE.to_owned(), |step| entry(step));
+            let entry = target.map_or_else(|| CONCLUDE.to_owned(), entry);
             match event {
                 Some(topic) => self.edge(&exit, &entry, "event", &[("when", topic.to_owned())]),
                 None => self.edge(&exit, &entry, mode, &[]),
