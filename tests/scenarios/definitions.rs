@@ -110,7 +110,12 @@ async fn an_operator_starts_a_saga_with_data(cluster: Arc<Cluster>, broker: Arc<
     let _issuer = issuer(&cluster, &broker)?;
     let id = Uuid::new_v4();
     let card = json!({"customerId": Uuid::new_v4(), "amountMinor": 1050, "currency": "BRL", "note": "kept"});
-    let request = |definition: &str, data: &Value| json!({"definition": definition, "id": id, "data": data, "why": "the customer called"});
+    let request = |definition: &str, data: &Value| {
+        let mut request = json!({"id": id, "why": "the customer called"});
+        request["definition"] = definition.into();
+        request["data"] = data.clone();
+        request
+    };
     let start = async |body: Value, login| send(&cluster, Method::POST, "/api/sagas", &body, login).await;
     let refused = [
         (request("gift-card", &json!({"amountMinor": 1})), StatusCode::UNPROCESSABLE_ENTITY, "#/data"),

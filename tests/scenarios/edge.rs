@@ -43,7 +43,8 @@ const AUDIENCE: &str = "orders";
 
 /// The file of the identity provider's public keys.
 fn jwks() -> Result<PathBuf> {
-    Ok(files::target()?.join("test-edge").join("jwks.json"))
+    // A file for each run: two may go on at the same time.
+    Ok(files::target()?.join("test-edge").join(files::program()?).join("jwks.json"))
 }
 
 /// The identity provider's first key.

@@ -14,7 +14,6 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 use crate::contract::Contract;
 use crate::kafka::ConsumedMessage;
-use crate::load::timers;
 use crate::orders::status_of;
 use crate::process::Name;
 use crate::record;
@@ -56,7 +55,7 @@ pub async fn check(cluster: &Cluster) -> Result<Totals> {
         orders(cluster, &mut totals, &mut wrong).await?;
         let messages = messages(cluster).await?;
         topics(&messages, &mut totals, &mut wrong);
-        validate(cluster, messages, &mut wrong)?;
+        validate(cluster, messages, &mut wrong).await?;
         if wrong.is_empty() { Ok(Some(totals)) } else { Err(anyhow!("violations:\n  {}", wrong.join("\n  "))) }
     })
     .await
@@ -198,10 +197,10 @@ fn topics(messages: &BTreeMap<String, Vec<ConsumedMessage>>, totals: &mut Totals
 /// # Errors
 /// When the topics can't be read.
 pub async fn documented(cluster: &Cluster, wrong: &mut Vec<String>) -> Result<()> {
-    validate(cluster, messages(cluster).await?, wrong)
+    validate(cluster, messages(cluster).await?, wrong).await
 }
 
-fn validate(
+async fn validate(
     cluster: &Cluster,
     messages: BTreeMap<String, Vec<ConsumedMessage>>,
     wrong: &mut Vec<String>,
@@ -221,12 +220,10 @@ fn validate(
             all.extend(messages);
         }
     }
-    let of_definition = |topic: &str| {
-        let named = format!("\"{topic}\"");
-        // The initial ones, and the one that a scenario adds.
-        let mut definitions = cluster.options.definitions.iter().chain([&timers::DEFINITION]);
-        definitions.any(|(_, text)| text.contains(&named))
-    };
+    // Those of the files, and those that scenarios added.
+    let definitions = cluster.get(cluster.service(Name::Orchestrator)?, "/api/definitions").await?;
+    let definitions = definitions.unwrap_or_default().to_string();
+    let of_definition = |topic: &str| definitions.contains(&format!("\"{topic}\""));
     let mut reported = BTreeSet::new();
     for message in all {
         let ConsumedMessage { topic, partition, offset, .. } = &message;

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::broker::Broker;
 use crate::kafka::{ConsumedMessage, Kafka};
-use crate::process::{Name, Service, kill_leftovers};
+use crate::leftovers::kill_leftovers;
+use crate::process::{Name, Service};
 use crate::topics::Topics;
 use crate::{files, wait};
 

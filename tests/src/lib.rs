@@ -9,6 +9,7 @@ pub mod contract;
 pub mod files;
 pub mod http;
 pub mod kafka;
+pub mod leftovers;
 pub mod load;
 pub mod machine;
 pub mod mail;

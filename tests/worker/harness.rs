@@ -9,7 +9,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use tests::broker::Broker;
 use tests::process::{Name, Service};
 use tests::sums::{COMMANDS, Command};
-use tests::{files, process};
+use tests::{files, leftovers};
 
 /// The partition count of every topic.
 pub const PARTITIONS: i32 = 4;
@@ -31,7 +31,7 @@ pub fn settings(broker: &Broker, own: &[(&'static str, &str)]) -> Vec<(&'static 
 /// An empty directory for a test's instances.
 pub fn directory(test: &str) -> Result<PathBuf> {
     let clusters = files::clusters()?;
-    process::kill_leftovers(&clusters)?;
+    leftovers::kill_leftovers(&clusters)?;
     let directory = clusters.join(test);
     files::empty(&directory)?;
     Ok(directory)

@@ -75,10 +75,13 @@ fn a_repeated_request_does_not_undo_a_newer_one() {
 
 #[test]
 fn an_operator_starts_a_saga_once() {
-    let text =
-        GIFT_CARD.replace("[start]", "[start]\nfields = { amountMinor = { type = \"number\", required = true } }");
-    let mut fixture = Fixture::new(&[&text]);
-    let request = |definition: &str, data: &serde_json::Value| json!({"by": "techlead", "why": "a test", "definition": definition, "data": data});
+    let mut fixture = Fixture::new(&[GIFT_CARD]);
+    let request = |definition: &str, data: &serde_json::Value| {
+        let mut request = json!({"by": "techlead", "why": "a test"});
+        request["definition"] = definition.into();
+        request["data"] = data.clone();
+        request
+    };
     let subject = id().to_string();
     let headers = [(header::TYPE, SAGA_START), (header::ID, "r1"), (header::SUBJECT, &*subject)];
     let card = json!({"customerId": "c1", "amountMinor": 500, "currency": "EUR"});
