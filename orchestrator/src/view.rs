@@ -175,6 +175,11 @@ pub fn state(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Strin
     query.query_row([saga_key(id)], |row| row.get(0)).optional()
 }
 
+/// The saga with an id; `None` without a saga that can be read.
+pub fn readable_saga(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Saga>> {
+    Ok(state(connection, id)?.and_then(|text| saga(&text).ok().flatten()))
+}
+
 /// Parses such a state; `None` if it is not a saga's.
 pub fn saga(state: &str) -> serde_json::Result<Option<Saga>> {
     serde_json::from_str(state).map(Entity::into_saga)

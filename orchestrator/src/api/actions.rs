@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::representation;
 use super::state::{Api, saga_id};
 use crate::entity::saga_key;
 use crate::error::ApiError;
@@ -47,9 +46,7 @@ pub(super) async fn act(
 ) -> Result<Json<Value>, ApiError> {
     let id = saga_id(&id)?;
     api.act_on_one(id, &identity, action.why, action.what, &request).await?;
-    let saga = api.saga(id).await?;
-    let definition = api.definition_of(&saga).await?;
-    Ok(Json(representation::whole(&saga, definition.as_deref())))
+    Ok(Json(api.represent(&api.saga(id).await?).await?))
 }
 
 impl Api {
@@ -94,7 +91,7 @@ impl Api {
             Outgoing::event(topics::SAGA_COMMANDS, &subject, SAGA_ACTION, id.as_str(), &subject, now, &action);
         self.context.commands.send(&message.with(headers::TRACEPARENT, trace)).await.map_err(Problem::from)?;
         let result = move |connection: &rusqlite::Connection| {
-            let saga = view::state(connection, saga)?.and_then(|text| view::saga(&text).ok().flatten());
+            let saga = view::readable_saga(connection, saga)?;
             Ok(saga.and_then(|saga| saga.operations.into_iter().find(|operated| operated.id == id)))
         };
         let operated = self.context.view.until(&saga_key(saga), VISIBILITY_TIMEOUT, result).await;

@@ -69,7 +69,5 @@ pub(super) async fn list(State(api): State<Api>, Params(query): Params<Query>) -
 
 /// `GET /api/sagas/{id}`
 pub(super) async fn one(State(api): State<Api>, PathParams(id): PathParams<String>) -> Result<Json<Value>, ApiError> {
-    let saga = api.saga(saga_id(&id)?).await?;
-    let definition = api.definition_of(&saga).await?;
-    Ok(Json(representation::whole(&saga, definition.as_deref())))
+    Ok(Json(api.represent(&api.saga(saga_id(&id)?).await?).await?))
 }

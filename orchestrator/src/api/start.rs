@@ -17,7 +17,6 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::actions::{VISIBILITY_TIMEOUT, check_why, request_id};
-use super::representation;
 use super::state::Api;
 use crate::entity::saga_key;
 use crate::error::ApiError;
@@ -57,30 +56,27 @@ pub(super) async fn start(
     };
     let version = api.version_for(&definition, id).await?;
     if let Some(known) = api.find_saga(id).await? {
-        return existing(&known, &definition, Some(&version));
+        runs_on(&known, &definition)?;
+        return Ok(Json(api.represent(&known).await?).into_response());
     }
     let data = check(&version, Value::Object(data))?;
     let start = StartSaga { by: identity.name.clone(), why, from: identity.from(), definition, data };
     let saga = api.send_start(id, &start, &request).await?;
-    if saga.definition != start.definition {
-        return existing(&saga, &start.definition, None);
-    }
+    runs_on(&saga, &start.definition)?;
     let location = [(header::LOCATION, format!("/api/sagas/{id}"))];
-    let started = api.definition_of(&saga).await?;
-    Ok((StatusCode::CREATED, location, Json(representation::whole(&saga, started.as_deref()))).into_response())
+    Ok((StatusCode::CREATED, location, Json(api.represent(&saga).await?)).into_response())
 }
 
-/// The answer if there is a saga with the id.
-fn existing(saga: &Saga, wanted: &str, definition: Option<&Arc<Definition>>) -> Result<Response, ApiError> {
+/// Checks that the saga that has the id runs on the wanted definition.
+fn runs_on(saga: &Saga, wanted: &str) -> Result<(), ApiError> {
     let Saga { id, definition: name, .. } = saga;
-    if name != wanted {
-        return Err(ApiError::conflict(
-            format!("There is a saga {id} of the definition {name}: use another id."),
-            format!("Já existe uma saga {id} da definição {name}: use outro id."),
-        ));
+    if name == wanted {
+        return Ok(());
     }
-    let same = definition.filter(|definition| definition.version == saga.version);
-    Ok(Json(representation::whole(saga, same.map(AsRef::as_ref))).into_response())
+    Err(ApiError::conflict(
+        format!("There is a saga {id} of the definition {name}: use another id."),
+        format!("Já existe uma saga {id} da definição {name}: use outro id."),
+    ))
 }
 
 /// Checks the payload against the definition's `start.fields`.
@@ -127,9 +123,7 @@ impl Api {
         let message = Outgoing::event(topics::SAGA_COMMANDS, &subject, SAGA_START, id, &subject, now, start)
             .with(headers::TRACEPARENT, trace_of(request));
         self.context.commands.send(&message).await.map_err(Problem::from)?;
-        let find = move |connection: &rusqlite::Connection| {
-            Ok(view::state(connection, saga)?.and_then(|text| view::saga(&text).ok().flatten()))
-        };
+        let find = move |connection: &rusqlite::Connection| view::readable_saga(connection, saga);
         let found = self.context.view.until(&saga_key(saga), VISIBILITY_TIMEOUT, find).await;
         found.map_err(Problem::from)?.ok_or_else(|| {
             let waited = VISIBILITY_TIMEOUT.as_secs();
@@ -137,7 +131,7 @@ impl Api {
                 format!(
                     "The saga {saga} is not visible after {waited} s. Check it, or send the request again with its id."
                 ),
-                format!("A saga {saga} não apareceu em {waited} s. Verifique-a, ou repita a requisição com o id dela."),
+                format!("A saga {saga} não apareceu em {waited} s. Verifique-a ou repita a requisição com seu id."),
             )
         })
     }

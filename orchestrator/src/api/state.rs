@@ -6,9 +6,11 @@ use common::bounds::first_chars;
 use common::http::Problem;
 use common::service::Context;
 use saga::{Definition, Saga};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::cache::StatsCache;
+use super::representation;
 use crate::definitions::{Definitions, parse_stored};
 use crate::error::ApiError;
 use crate::filter::Filter;
@@ -104,6 +106,12 @@ impl Api {
         let mut stored = self.context.view.read(view::definitions).await.map_err(Problem::from)?.into_iter();
         let row = stored.find(|row| row.name == saga.definition && row.version == saga.version);
         Ok(row.and_then(|row| parse_stored(&row.name, row.version, &row.text)).map(Arc::new))
+    }
+
+    /// A saga with all its parts, as JSON.
+    pub(super) async fn represent(&self, saga: &Saga) -> Result<Value, ApiError> {
+        let definition = self.definition_of(saga).await?;
+        Ok(representation::whole(saga, definition.as_deref()))
     }
 
     /// The definitions of the files, then those that only the journal has.
