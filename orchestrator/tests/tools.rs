@@ -3,27 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod cli;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
+
+use cli::{orchestrator, root, text};
 
 const ORDER: &str = "orchestrator/sagas/order.toml";
 const EVERYTHING: &str = "orchestrator/tests/everything.toml";
 const SCRIPT: &str = "orchestrator/sagas/try/order.toml";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-/// Runs the binary in the root of the project.
-fn orchestrator(arguments: &[&str]) -> Output {
-    let binary = env!("CARGO_BIN_EXE_orchestrator");
-    Command::new(binary).args(arguments).current_dir(root()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// A temporary file.
 fn scratch(name: &str, content: &str) -> String {
