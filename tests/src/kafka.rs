@@ -204,9 +204,7 @@ impl Kafka {
     /// # Errors
     /// When the broker does not respond.
     pub async fn read(&self, topic: &str) -> Result<Vec<ConsumedMessage>> {
-        let consumer = self.consumer()?;
-        let topic = topic.to_owned();
-        blocking(move || read_all(&consumer, &topic)).await
+        Ok(self.read_topics(vec![topic.to_owned()]).await?.into_values().flatten().collect())
     }
 
     /// All messages of several topics, by topic.
@@ -215,12 +213,14 @@ impl Kafka {
     /// As [`Kafka::read`].
     pub async fn read_topics(&self, topics: Vec<String>) -> Result<BTreeMap<String, Vec<ConsumedMessage>>> {
         let consumer = self.consumer()?;
-        let (mut all, unfinished) = blocking(move || read_together(&consumer, &topics)).await?;
-        for topic in unfinished {
-            let messages = self.read(&topic).await?;
-            all.insert(topic, messages);
-        }
-        Ok(all)
+        blocking(move || {
+            let (mut all, unfinished) = read_all(&consumer, &topics)?;
+            for topic in unfinished {
+                all.extend(read_all(&consumer, &[topic])?.0);
+            }
+            Ok(all)
+        })
+        .await
     }
 
     /// The messages of a topic with this subject.
@@ -285,37 +285,37 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'sta
 /// Messages by topic.
 type ByTopic = BTreeMap<String, Vec<ConsumedMessage>>;
 
-/// The partitions of a topic that have messages: their beginnings and ends.
-fn ranges(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, (i64, i64)>> {
-    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
-    let mut ranges = BTreeMap::new();
-    for partition in metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id()) {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT)?;
-        if high > low {
-            ranges.insert(partition, (low, high));
-        }
-    }
-    Ok(ranges)
-}
-
-/// Reads topics with one consumer. Returns their messages, and the topics that were not read to their ends: those whose
-/// last record is the marker of a transaction. Which topic has ended is not reported.
-fn read_together(consumer: &BaseConsumer, topics: &[String]) -> Result<(ByTopic, Vec<String>)> {
+/// Reads topics with one consumer. Returns their messages, and the topics that were not read to their ends: of several
+/// topics, those whose last record is the marker of a transaction. The report of an end names only the partition.
+fn read_all(consumer: &BaseConsumer, topics: &[String]) -> Result<(ByTopic, Vec<String>)> {
+    let single = if let [topic] = topics { Some(topic) } else { None };
     let mut wanted = BTreeMap::new();
     let mut list = TopicPartitionList::new();
     for topic in topics {
-        for (partition, (low, high)) in ranges(consumer, topic)? {
-            wanted.insert((topic.clone(), partition), high);
-            list.add_partition_offset(topic, partition, Offset::Offset(low))?;
+        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
+        for partition in metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id()) {
+            let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT)?;
+            if high > low {
+                wanted.insert((topic.clone(), partition), high);
+                list.add_partition_offset(topic, partition, Offset::Offset(low))?;
+            }
         }
     }
     consumer.assign(&list)?;
     let mut all: ByTopic = topics.iter().map(|topic| (topic.clone(), Vec::new())).collect();
+    let deadline = Instant::now() + TIMEOUT;
     while !wanted.is_empty() {
-        let message = match consumer.poll(Duration::from_millis(500)) {
-            None => break,
-            Some(Err(KafkaError::PartitionEOF(_))) => continue,
-            Some(message) => message.with_context(|| format!("read {topics:?}"))?,
+        if Instant::now() > deadline {
+            bail!("topics were not read to their ends; missing: {wanted:?}");
+        }
+        let message = match (consumer.poll(Duration::from_millis(500)), single) {
+            (None, None) => break,
+            (None, Some(_)) | (Some(Err(KafkaError::PartitionEOF(_))), None) => continue,
+            (Some(Err(KafkaError::PartitionEOF(partition))), Some(topic)) => {
+                wanted.remove(&(topic.clone(), partition));
+                continue;
+            }
+            (Some(message), _) => message.with_context(|| format!("read {topics:?}"))?,
         };
         let key = (message.topic().to_owned(), message.partition());
         if wanted.get(&key).is_some_and(|high| message.offset() + 1 >= *high) {
@@ -329,38 +329,6 @@ fn read_together(consumer: &BaseConsumer, topics: &[String]) -> Result<(ByTopic,
     let mut unfinished: Vec<String> = wanted.into_keys().map(|(topic, _)| topic).collect();
     unfinished.dedup();
     Ok((all, unfinished))
-}
-
-fn read_all(consumer: &BaseConsumer, topic: &str) -> Result<Vec<ConsumedMessage>> {
-    let mut wanted = BTreeMap::new();
-    let mut list = TopicPartitionList::new();
-    for (partition, (low, high)) in ranges(consumer, topic)? {
-        wanted.insert(partition, high);
-        list.add_partition_offset(topic, partition, Offset::Offset(low))?;
-    }
-    consumer.assign(&list)?;
-    let mut all = Vec::new();
-    let deadline = Instant::now() + TIMEOUT;
-    while !wanted.is_empty() {
-        if Instant::now() > deadline {
-            bail!("{topic} was not read to its end; missing: {wanted:?}");
-        }
-        let message = match consumer.poll(Duration::from_millis(200)) {
-            None => continue,
-            // A transaction marker may follow the last message.
-            Some(Err(KafkaError::PartitionEOF(partition))) => {
-                wanted.remove(&partition);
-                continue;
-            }
-            Some(message) => message.with_context(|| format!("read {topic}"))?,
-        };
-        if wanted.get(&message.partition()).is_some_and(|high| message.offset() + 1 >= *high) {
-            wanted.remove(&message.partition());
-        }
-        all.push(consumed(&message));
-    }
-    all.sort_by_key(|m: &ConsumedMessage| (m.partition, m.offset));
-    Ok(all)
 }
 
 fn consumed(message: &rdkafka::message::BorrowedMessage<'_>) -> ConsumedMessage {
