@@ -250,29 +250,23 @@ run_binary() { # FOLDER PROGRAM ARG...
   cd "$1" && CARGO_MANIFEST_DIR=$1 "${@:2}"
 }
 
-# Runs each test binary whose name matches the pattern as a part.
+# Runs each test binary whose name matches the pattern as a part. TEST_LANE, if set, is appended to the part's name, and
+# gives the run a broker and folders of its own.
 test_parts() { # PATTERN ARG...
   local name folder program
   while IFS=$'\t' read -r name folder program; do
     # shellcheck disable=SC2254
-    case $name in $1) part "$name" run_binary "$folder" "$program" "${@:2}" ;; esac
-  done <"$PARTS/binaries"
-}
-
-# The scenarios of one group as a part of its own. TEST_LANE gives it a broker and folders of its own.
-scenario_group() { # GROUP
-  local name folder program
-  while IFS=$'\t' read -r name folder program; do
-    if [[ $name == tests:scenarios ]]; then TEST_LANE=$1 part "$name:$1" run_binary "$folder" "$program" "$1::"; fi
+    case $name in $1) part "$name${TEST_LANE:+:$TEST_LANE}" run_binary "$folder" "$program" "${@:2}" ;; esac
   done <"$PARTS/binaries"
 }
 
 # The two lanes with brokers take about the same time.
-scenarios_lane() { test_parts tests:scenarios --skip unreadable::; }
+scenarios_lane() { test_parts tests:scenarios --skip unreadable:: --skip topics::; }
 brokers_lane() {
   test_parts tests:dashboard
   test_parts tests:worker
-  scenario_group unreadable
+  TEST_LANE=unreadable test_parts tests:scenarios unreadable::
+  TEST_LANE=topics test_parts tests:scenarios topics::
 }
 # All parts that need no broker, at a lower priority than the tests that measure time.
 checks_lane() {
