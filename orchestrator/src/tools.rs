@@ -38,7 +38,7 @@ enum Tool {
     },
     /// Write a definition from an OSOP 1.0 document or FlowZap Code, with a comment at each open decision
     Import {
-        /// An OSOP document (YAML or JSON) or a FlowZap diagram; the content tells which
+        /// An OSOP document (YAML or JSON) or a FlowZap diagram, recognized by its content
         file: PathBuf,
         /// Write to this file instead of to standard output
         #[arg(long, value_name = "FILE")]

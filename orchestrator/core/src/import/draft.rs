@@ -1,4 +1,4 @@
-//! A definition as it was imported: with what the file says, and notes on what it does not say.
+//! An imported definition, before it is written: the parts that the file names, and notes on those that it lacks.
 
 use std::time::Duration;
 

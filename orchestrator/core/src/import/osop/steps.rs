@@ -221,7 +221,7 @@ fn is_wait(node: &Node) -> bool {
     node.kind == "human" || node.subtype.as_deref() == Some("event")
 }
 
-/// Returns true for a step of a drawing, which says all that a definition says of it.
+/// Returns true for a step of a drawing, which has all parts of a definition's step.
 fn is_drawn(node: &Node) -> bool {
     matches!(node.subtype.as_deref(), Some("command" | "event"))
 }
