@@ -35,10 +35,15 @@ impl Flow {
         let positive = |edge: &Edge| if fails(diagram, edge) { Way::Failure } else { Way::Forward };
         let mut ways: Vec<Way> = diagram.edges.iter().map(positive).collect();
         loop {
-            let forward = reachable(roots.iter().copied(), &pairs(diagram, &ways));
-            let next: Vec<Way> =
-                (0..).zip(&diagram.edges).map(|(i, edge)| way(diagram, &ways, &forward, i, edge)).collect();
+            let known = Known::of(diagram, &roots, &ways);
+            let next: Vec<Way> = diagram
+                .edges
+                .iter()
+                .zip(&ways)
+                .map(|(edge, known_way)| way(diagram, &known, *known_way, edge))
+                .collect();
             if next == ways {
+                let forward = known.forward;
                 let notes = notes(diagram, &ways, &forward);
                 return Self { ways, forward, notes };
             }
@@ -94,21 +99,38 @@ fn pairs(diagram: &Diagram, ways: &[Way]) -> Vec<(usize, usize)> {
     diagram.edges.iter().zip(ways).filter(|(_, way)| is_forward(way)).map(|(edge, _)| (edge.from, edge.to)).collect()
 }
 
-/// The way of an edge, by those of the others.
-fn way(diagram: &Diagram, ways: &[Way], forward: &BTreeSet<usize>, index: usize, edge: &Edge) -> Way {
-    let known = ways.get(index).copied().unwrap_or(Way::Failure);
-    if known != Way::Failure || !forward.contains(&edge.from) {
-        return known;
+/// The nodes and edges on the way on which all goes well, as far as it is known.
+struct Known {
+    pairs: Vec<(usize, usize)>,
+    forward: BTreeSet<usize>,
+    /// The nodes from which that way leads to work.
+    leads_to_work: BTreeSet<usize>,
+}
+
+impl Known {
+    fn of(diagram: &Diagram, roots: &[usize], ways: &[Way]) -> Self {
+        let pairs = pairs(diagram, ways);
+        let forward = reachable(roots.iter().copied(), &pairs);
+        let backward: Vec<(usize, usize)> = pairs.iter().map(|(from, to)| (*to, *from)).collect();
+        let works = (0..).zip(&diagram.nodes).filter(|(_, node)| is_work(diagram, node)).map(|(i, _)| i);
+        let leads_to_work = reachable(works, &backward);
+        Self { pairs, forward, leads_to_work }
     }
-    let pairs = pairs(diagram, ways);
-    let target = reachable([edge.to], &pairs);
+}
+
+/// The way of an edge, by those of the others.
+fn way(diagram: &Diagram, known: &Known, known_way: Way, edge: &Edge) -> Way {
+    let Known { pairs, forward, leads_to_work } = known;
+    if known_way != Way::Failure || !forward.contains(&edge.from) {
+        return known_way;
+    }
+    let target = reachable([edge.to], pairs);
     if target.contains(&edge.from) {
         return Way::Retry;
     }
-    let does_work = |node: usize| diagram.nodes.get(node).is_some_and(|node| is_work(diagram, node));
-    let goes_on = |node: &usize| forward.contains(node) && reachable([*node], &pairs).into_iter().any(does_work);
+    let goes_on = |node: &usize| forward.contains(node) && leads_to_work.contains(node);
     let is_decision = diagram.nodes.get(edge.from).is_some_and(|node| node.shape == Shape::Diamond);
-    if is_decision && target.iter().any(goes_on) || is_bypass_to_end(diagram, &pairs, forward, edge) {
+    if is_decision && target.iter().any(goes_on) || is_bypass_to_end(diagram, pairs, forward, edge) {
         Way::Otherwise
     } else {
         Way::Failure

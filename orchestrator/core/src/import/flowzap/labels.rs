@@ -1,5 +1,5 @@
-//! What the labels and descriptions of a diagram say. Drawings of definitions (`draw::flowzap`) say more than FlowZap
-//! has words for: a name in parentheses behind the label of a step, and clauses in its description.
+//! The meaning of the labels and descriptions of a diagram. Drawings of definitions (`draw::flowzap`) have more than
+//! FlowZap has notation for: a name in parentheses behind the label of a step, and clauses in its description.
 
 use std::time::Duration;
 

@@ -45,9 +45,9 @@ impl Steps {
         for (index, node) in document.nodes.iter().enumerate().filter(|(index, _)| roles.is_inside(*index)) {
             let is_step = roles.is_step(index);
             let wanted = Some(name(&node.id)).filter(|name| !name.is_empty()).unwrap_or_else(|| "step".to_owned());
-            // A drawing names the outputs that its steps have; other documents do not say.
-            let says = is_drawn(node) || !is_step || !node.rules.is_empty();
-            let output = if says { node.output.clone() } else { Some(identifier(&node.id)) };
+            // A drawing names the outputs of its steps; other documents name none.
+            let names_output = is_drawn(node) || !is_step || !node.rules.is_empty();
+            let output = if names_output { node.output.clone() } else { Some(identifier(&node.id)) };
             steps.nodes.push(GraphNode {
                 id: node.id.clone(),
                 line: node.line,
