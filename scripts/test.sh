@@ -260,13 +260,20 @@ test_parts() { # PATTERN ARG...
   done <"$PARTS/binaries"
 }
 
-# The two lanes with brokers take about the same time.
-scenarios_lane() { test_parts tests:scenarios --skip unreadable:: --skip topics::; }
-brokers_lane() {
+# The three lanes with brokers take about the same time. The groups of scenarios in OTHER_GROUPS run by themselves.
+OTHER_GROUPS=(two_instances failures load hostile unreadable topics)
+scenarios_lane() {
+  local group skip=()
+  for group in "${OTHER_GROUPS[@]}"; do skip+=(--skip "$group::"); done
+  test_parts tests:scenarios "${skip[@]}"
+}
+other_groups_lane() {
+  local group
+  for group in "${OTHER_GROUPS[@]}"; do TEST_LANE=$group test_parts tests:scenarios "$group::"; done
+}
+browser_and_worker_lane() {
   test_parts tests:dashboard
   test_parts tests:worker
-  TEST_LANE=unreadable test_parts tests:scenarios unreadable::
-  TEST_LANE=topics test_parts tests:scenarios topics::
 }
 # All parts that need no broker, at a lower priority than the tests that measure time.
 checks_lane() {
@@ -354,7 +361,7 @@ all_tests() {
   if [[ -f $PARTS/binaries ]] && succeeded fetch_tools; then
     # Sets the variables here.
     fetch_tools
-    lanes scenarios_lane brokers_lane checks_lane
+    lanes scenarios_lane other_groups_lane browser_and_worker_lane checks_lane
   else
     : >>"$PARTS/binaries"
     lanes checks_lane
