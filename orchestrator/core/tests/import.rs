@@ -152,6 +152,48 @@ fn a_question_of_a_file_becomes_a_field_of_the_starting_event() {
 }
 
 #[test]
+fn conditions_that_differ_only_in_their_operator_have_two_fields() {
+    let text = "osop_version: \"1.0\"\nid: a\nname: A\n\
+                nodes: [{ id: test, type: cli }, { id: ship, type: cli }, { id: wait, type: cli }, { id: end, type: cli }]\n\
+                edges: [{ from: test, to: ship, mode: conditional, when: \"score > 10\" },\n\
+                { from: test, to: wait, mode: conditional, when: \"score <= 10\" },\n\
+                { from: ship, to: end, mode: conditional, when: \"score > 10\" }]\n";
+    let of = |name: &str| {
+        let definition = definition("a.osop.yaml", text);
+        let step = definition.steps.iter().find(|step| step.name == name).unwrap();
+        step.when.as_ref().map(ToString::to_string).unwrap_or_default()
+    };
+    assert_eq!(of("ship"), "has(request.score_10) && request.score_10 == true");
+    assert_eq!(of("wait"), "has(request.score_10_2) && request.score_10_2 == true");
+    assert!(of("end").contains("request.score_10 ") && !of("end").contains("score_10_2"), "{}", of("end"));
+}
+
+#[test]
+fn questions_that_differ_only_in_their_characters_have_two_fields() {
+    let text = r#"shop { # Shop
+n1: circle label:"Start"
+n2: diamond label:"Size > 1?"
+n3: rectangle label:"Ship a parcel"
+n4: rectangle label:"Ship a letter"
+n5: diamond label:"Size < 1?"
+n6: rectangle label:"Print a slip"
+n7: rectangle label:"Print a label"
+n1.handle(right) -> n2.handle(left)
+n2.handle(top) -> n3.handle(left) [label="Parcel"]
+n2.handle(right) -> n4.handle(left) [label="Letter"]
+n3.handle(right) -> n5.handle(left)
+n4.handle(right) -> n5.handle(left)
+n5.handle(top) -> n6.handle(left) [label="Slip"]
+n5.handle(right) -> n7.handle(left) [label="Label"]
+}"#;
+    let steps = definition("a.fz", text).steps;
+    let whens: Vec<String> =
+        steps.iter().map(|step| step.when.as_ref().map(ToString::to_string).unwrap_or_default()).collect();
+    assert!(whens[0].contains("request.size_1 ==") && whens[1].contains("request.size_1 =="), "{whens:#?}");
+    assert!(whens[2].contains("request.size_1_2 ==") && whens[3].contains("request.size_1_2 =="), "{whens:#?}");
+}
+
+#[test]
 fn the_answer_that_leads_to_a_rejection_is_the_failure() {
     let text = r#"shop { # Shop
 n1: circle label:"Start"
@@ -292,6 +334,11 @@ fn the_size_of_a_file_and_of_its_graph_is_bounded() {
     assert!(errors("a.osop.yaml", &osop(&nodes)).contains("there are 65 steps; write at most 64"));
     let nodes: String = (1..=300).map(|i| format!("n{i}: rectangle label:\"a\"\n")).collect();
     assert!(errors("a.fz", &format!("shop {{\n{nodes}}}\n")).contains("the diagram is too large"));
+    let lanes: String = (1..=65).map(|i| format!("lane{i} {{\n}}\n")).collect();
+    assert!(errors("a.fz", &lanes).contains("the diagram is too large"));
+    let found = errors("a.fz", &format!("shop {{\n{}}}\n", "?\n".repeat(1_000)));
+    assert_eq!(found.lines().filter(|line| line.contains("neither a node nor an edge")).count(), 100);
+    assert!(found.contains("more errors were found: 900"), "{found}");
 }
 
 proptest! {

@@ -1,10 +1,10 @@
 //! The conditions of a file, as conditions on the saga's data.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::formula::Formula;
-use super::names::identifier;
+use super::names::{Taken, identifier};
 use super::write::{decide, shown};
 use crate::condition::{Condition, replace_paths};
 
@@ -13,13 +13,33 @@ pub(super) struct Atoms<'a> {
     /// The path of the starting event.
     pub start: &'a str,
     /// The outputs of all steps.
-    pub outputs: &'a BTreeSet<String>,
+    outputs: &'a BTreeSet<String>,
     /// The names of other formats for the same data.
-    pub names: &'a dyn Fn(&[String]) -> Option<Vec<String>>,
-    pub notes: RefCell<Vec<String>>,
+    names: &'a dyn Fn(&[String]) -> Option<Vec<String>>,
+    /// The questions to the starting event, and the field that answers each.
+    fields: RefCell<BTreeMap<Question, String>>,
+    taken: RefCell<Taken>,
+    notes: RefCell<Vec<String>>,
 }
 
-impl Atoms<'_> {
+/// A question to the starting event.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Question {
+    /// Answered with `true`.
+    IsMet(String),
+    /// Answered with one of several texts.
+    Which(String),
+}
+
+impl<'a> Atoms<'a> {
+    pub(super) fn new(
+        start: &'a str,
+        outputs: &'a BTreeSet<String>,
+        names: &'a dyn Fn(&[String]) -> Option<Vec<String>>,
+    ) -> Self {
+        Self { start, outputs, names, fields: RefCell::default(), taken: RefCell::default(), notes: RefCell::default() }
+    }
+
     /// The formula of a condition. A text that is no condition on the saga's data becomes a question to the starting
     /// event, with a note.
     pub(super) fn formula(&self, text: &str) -> Formula {
@@ -27,23 +47,20 @@ impl Atoms<'_> {
         if self.is_known(&translated) {
             return Formula::of(&translated);
         }
-        let field = identifier(text);
+        let field = self.field(Question::IsMet(text.trim().to_owned()), text);
         let path = format!("{}.{field}", self.start);
         let note = decide(format!(
             "the file's condition \"{}\" is no condition on the saga's data. Here the starting event answers it with \
              {field} = true; write the condition instead if the data has it.",
             shown(text)
         ));
-        let mut notes = self.notes.borrow_mut();
-        if !notes.contains(&note) {
-            notes.push(note);
-        }
+        self.note(note);
         Formula::of(&format!("has({path}) && {path} == true"))
     }
 
     /// The formula of one answer to a question with several.
     pub(super) fn answer(&self, question: &str, answer: &str) -> Formula {
-        let field = identifier(question);
+        let field = self.field(Question::Which(question.trim().to_owned()), question);
         let path = format!("{}.{field}", self.start);
         let answer = answer.replace(['"', '\\'], " ");
         let note = decide(format!(
@@ -52,8 +69,22 @@ impl Atoms<'_> {
             shown(question),
             shown(&answer)
         ));
-        self.notes.borrow_mut().push(note);
+        self.note(note);
         Formula::of(&format!("has({path}) && {path} == \"{answer}\""))
+    }
+
+    /// The field that answers a question, named after its text. No two questions have one field: `score > 10` and
+    /// `score <= 10` differ only in characters that a name has not.
+    fn field(&self, question: Question, text: &str) -> String {
+        let take = || self.taken.borrow_mut().take(identifier(text), '_');
+        self.fields.borrow_mut().entry(question).or_insert_with(take).clone()
+    }
+
+    fn note(&self, note: String) {
+        let mut notes = self.notes.borrow_mut();
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
     }
 
     /// Returns true for a condition whose paths the starting event or a step provides.

@@ -8,7 +8,6 @@ mod parse;
 mod steps;
 mod undo;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use self::flow::{Flow, Way};
@@ -42,7 +41,7 @@ pub(super) fn read(text: &str, stem: &str, report: &Report<'_>) -> Option<Draft>
     let steps = Steps::of(&diagram, &is_step);
     let outputs: BTreeSet<String> = steps.outputs();
     let output = start.output.clone();
-    let atoms = Atoms { start: &output, outputs: &outputs, names: &|_| None, notes: RefCell::default() };
+    let atoms = Atoms::new(&output, &outputs, &|_| None);
     let edges = edges(&diagram, &flow, &atoms);
     let placed = order(&is_step, &edges).map_err(|error| report_order(&error, &diagram, report)).ok()?;
     let in_order: Vec<usize> = placed.iter().map(|placed| placed.node).filter(|node| steps.is_command(*node)).collect();

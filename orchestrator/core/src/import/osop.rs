@@ -7,7 +7,6 @@ mod read;
 mod roles;
 mod steps;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use self::read::{Document, Mode};
@@ -44,7 +43,7 @@ pub(super) fn read(text: &str, report: &Report<'_>) -> Option<Draft> {
     let steps = Steps::of(&document, &roles, &output);
     let names = |path: &[String]| steps.translate(&output, path);
     let outputs: BTreeSet<String> = steps.outputs();
-    let atoms = Atoms { start: &output, outputs: &outputs, names: &names, notes: RefCell::default() };
+    let atoms = Atoms::new(&output, &outputs, &names);
     let edges = edges(&document, &roles, &steps, &atoms);
     let placed = order(&steps.is_step, &edges).map_err(|error| report_order(&error, &steps, report)).ok()?;
     let mut draft = Draft {

@@ -20,6 +20,7 @@
 use crate::import::report::Report;
 
 /// The most nodes, edges and loops of a diagram, each.
+const MAX_LANES: usize = 64;
 const MAX_NODES: usize = 256;
 const MAX_EDGES: usize = 1_024;
 /// The most characters of a line.
@@ -94,8 +95,9 @@ pub(super) fn parse(text: &str, report: &Report<'_>) -> Diagram {
         } else {
             parser.line(last, line.trim());
         }
-        if parser.diagram.nodes.len() > MAX_NODES || parser.pending.len() > MAX_EDGES {
-            let write = format!("write at most {MAX_NODES} nodes and {MAX_EDGES} edges and loops");
+        let lanes = parser.diagram.lanes.len();
+        if lanes > MAX_LANES || parser.diagram.nodes.len() > MAX_NODES || parser.pending.len() > MAX_EDGES {
+            let write = format!("write at most {MAX_LANES} lanes, {MAX_NODES} nodes, {MAX_EDGES} edges and loops");
             report.error(Some(last), "the diagram is too large", write);
             break;
         }
