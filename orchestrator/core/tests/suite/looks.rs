@@ -1,12 +1,8 @@
 //! Inspection of a saga, on which no decision depends: outcomes of steps, waiting times, payloads of commands.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
 use std::time::Duration;
 
-use harness::order;
+use crate::harness::{self, order};
 use saga::{Action, Effect, StepStatus, command_of};
 
 #[test]

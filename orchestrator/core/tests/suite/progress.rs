@@ -1,12 +1,8 @@
 //! Progress messages of a running saga. A status that changes soon is not reported.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
 use std::time::Duration;
 
-use harness::{ID, ORDER, World, definition, order_with_rules_and_progress};
+use crate::harness::{ID, ORDER, World, definition, order_with_rules_and_progress};
 use saga::{Definition, Effect, Input, Operate, Saga, Status, StepStatus, Timestamp, progress_id};
 use serde_json::{Value, json};
 

@@ -1,12 +1,8 @@
 //! The pivot, the deadline and conditional steps.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
 use std::time::Duration;
 
-use harness::{ORDER, World, definition, order_with_pivot};
+use crate::harness::{ORDER, World, definition, order_with_pivot};
 use saga::{Operate, Status, StepStatus, What};
 use serde_json::{Value, json};
 

@@ -1,11 +1,7 @@
 //! Totality: every state and input has a decision, every text is a definition or a list of errors, and every transition
 //! is legal.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
-use harness::World;
+use crate::harness::{self, World};
 use proptest::prelude::*;
 use saga::{
     Action, Callback, Data, Definition, Ending, Input, Operate, Operation, Outcome, ProgressState, Saga, Status,

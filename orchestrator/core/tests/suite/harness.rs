@@ -1,7 +1,5 @@
 //! A saga under test with simulated participants and time. Invariants are checked after each decision.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "each test file uses a part")]
-
 use std::time::Duration;
 
 use saga::{

@@ -1,12 +1,8 @@
 //! Operations of operators: each is applied once if it is allowed, and refused with a reason otherwise.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
 use std::time::Duration;
 
-use harness::{ORDER, World, definition, failed, ok, order, order_with_pivot, refused};
+use crate::harness::{ORDER, World, definition, failed, ok, order, order_with_pivot, refused};
 use saga::{Input, OPERATIONS_LIMIT, OUTPUT_LIMIT, Operate, Operation, Status, StepStatus, What};
 use serde_json::{Value, json};
 

@@ -1,12 +1,8 @@
 //! The order saga as a specification: success, failure of each step in turn, repeated and late replies.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
 use std::time::Duration;
 
-use harness::{World, failed, ok, order, refused};
+use crate::harness::{self, World, failed, ok, order, refused};
 use saga::{Action, Effect, Input, Outcome, Saga, Status, StepStatus, TimerKind, Timestamp, What};
 use serde_json::{Value, json};
 

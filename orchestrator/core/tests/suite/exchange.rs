@@ -1,21 +1,18 @@
 //! Drawings as OSOP and FlowZap Code: every definition of the repository, drawn, keeps the rules of the format, and
 //! imported again has the same steps and compensations.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::harness;
 use granit_parser::{Event, Parser, ScalarStyle};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use saga::{Call, Definition, Format, Step, Work, draw, import};
 use serde_json::{Map, Value, json};
 
-const SCHEMA: &str = include_str!("../../tests/import/osop-1.0.schema.json");
+const SCHEMA: &str = include_str!("../../../tests/import/osop-1.0.schema.json");
 
 /// The definitions of the repository, with their files.
 fn definitions() -> Vec<(PathBuf, Definition)> {

@@ -3,17 +3,13 @@
 //! delayed and reordered, replies are repeated, timers fire at any time, operators intervene. `PROPTEST_CASES` sets the
 //! number of cases.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-mod oracle {
-    pub mod drawn;
-}
+mod drawn;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use oracle::drawn::{Drawn, Kind, Whole, drawn_steps, file, whole};
+use self::drawn::{Drawn, Kind, Whole, drawn_steps, file, whole};
+use crate::harness;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use saga::{
@@ -334,7 +330,7 @@ impl<'a> World<'a> {
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(10_000);
     let seeds =
-        FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle.proptest-regressions"));
+        FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/oracle.proptest-regressions"));
     ProptestConfig { cases, failure_persistence: Some(Box::new(seeds)), ..ProptestConfig::default() }
 }
 

@@ -1,10 +1,6 @@
 //! Steps with rules: they are checked at once, and their refusals are like any other.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
-use harness::{ID, World, definition, ok};
+use crate::harness::{ID, World, definition, ok};
 use saga::{Action, Definition, Input, Operate, Status, StepStatus, What, command_of};
 use serde_json::{Value, json};
 

@@ -1,12 +1,8 @@
 //! The engine beyond the order saga: parallel steps, early callbacks, incidents, the conclusion.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
 use std::time::Duration;
 
-use harness::{ORDER, World, definition, ok, order};
+use crate::harness::{self, ORDER, World, definition, ok, order};
 use saga::{Input, OUTPUT_LIMIT, Outcome, Status, StepStatus, Timestamp, What, decide};
 use serde_json::{Value, json};
 

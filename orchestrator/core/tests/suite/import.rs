@@ -1,15 +1,12 @@
 //! Imports of OSOP and FlowZap Code: what becomes a step, what becomes a note, and the errors.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
+use crate::harness;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use saga::{AttemptLimit, Definition, IMPORT_LIMIT, Work, import};
 
-const PARCEL: &str = include_str!("../../tests/import/parcel.osop.yaml");
-const TICKET: &str = include_str!("../../tests/import/ticket.flowzap");
+const PARCEL: &str = include_str!("../../../tests/import/parcel.osop.yaml");
+const TICKET: &str = include_str!("../../../tests/import/ticket.flowzap");
 
 fn toml(file: &str, text: &str) -> String {
     import(file, text).unwrap_or_else(|errors| panic!("{errors:#?}"))

@@ -1,12 +1,9 @@
 //! Drawings: they show every step of every definition, their lines join nodes, and nothing overlaps.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use crate::harness;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use roxmltree::{Document, Node};
@@ -333,7 +330,8 @@ fn check_line(corners: &[(f64, f64)], line: Node<'_, '_>, shapes: &[(Node<'_, '_
 
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200);
-    let seeds = FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/draw.proptest-regressions"));
+    let seeds =
+        FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/draw.proptest-regressions"));
     ProptestConfig { cases, failure_persistence: Some(Box::new(seeds)), ..ProptestConfig::default() }
 }
 

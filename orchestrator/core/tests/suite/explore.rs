@@ -16,22 +16,18 @@
 //! - An approval for an order whose payment was never requested belongs to no payment: it is kept for a request, and
 //!   dropped at last. An order rejected before its payment is requested sends no refund.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable, reason = "these are tests")]
+mod checks;
+mod engine;
+mod messages;
+mod participants;
+mod post;
+mod world;
 
-mod explore {
-    pub mod checks;
-    pub mod engine;
-    pub mod messages;
-    pub mod participants;
-    pub mod post;
-    pub mod world;
-}
-mod harness;
-
-use explore::checks::{AGAIN, CONSERVED, ENDS_WELL, Explored, Found, INCIDENT, NEVER_BOTH, UNPAID, explore};
-use explore::engine::Engine;
-use explore::participants::Forgets;
-use explore::world::{Bounds, ResultKind};
+use self::checks::{AGAIN, CONSERVED, ENDS_WELL, Explored, Found, INCIDENT, NEVER_BOTH, UNPAID, explore};
+use self::engine::Engine;
+use self::participants::Forgets;
+use self::world::{Bounds, ResultKind};
+use crate::harness;
 
 const USUAL: Bounds = Bounds {
     orders: 1,

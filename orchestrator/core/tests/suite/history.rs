@@ -1,12 +1,8 @@
 //! The bounded history of a saga.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
 use std::time::Duration;
 
-use harness::{World, order};
+use crate::harness::{World, order};
 use saga::{HISTORY_LIMIT, Input, Outcome, TEXT_LIMIT, What};
 
 /// The history of an order with every kind of event: the kind, the step, the attempt and the time since it was sent.

@@ -1,8 +1,6 @@
 //! What a decision sends and what a saga keeps is bounded, whatever the definition and the participants send.
 
-mod harness;
-
-use harness::{World, definition, ok};
+use crate::harness::{World, definition, ok};
 use saga::{DATA_LIMIT, Effect, Input, OUTPUT_LIMIT, Outcome, SENT_LIMIT, Status, StepStatus};
 use serde_json::{Value, json};
 

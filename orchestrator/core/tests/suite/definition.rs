@@ -1,10 +1,6 @@
 //! Definition errors, and the identity of definitions.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-
-mod harness;
-
-use harness::{ORDER, definition};
+use crate::harness::{ORDER, definition};
 use saga::Definition;
 use serde_json::json;
 
