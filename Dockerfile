@@ -17,7 +17,8 @@ COPY . .
 # because compose builds the four images at once: one build compiles, the others find the binaries.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/build/target,sharing=locked \
-    cargo build --release --locked -p order-service -p inventory-service -p payment-service -p orchestrator \
+    cargo build --release --locked --features common/jemalloc \
+           -p order-service -p inventory-service -p payment-service -p orchestrator \
     && mkdir /binaries /symbols \
     && for service in order-service inventory-service payment-service orchestrator; do \
            objcopy --only-keep-debug target/release/$service /symbols/$service.debug \

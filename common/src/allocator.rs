@@ -1,5 +1,5 @@
-//! The memory allocator of the services: jemalloc, also for librdkafka and SQLite. With the system's allocator, whose
-//! arenas the services' many threads share, the same load costs a tenth more CPU time.
+//! The memory allocator of release builds, with the feature `jemalloc`: jemalloc, also for librdkafka and SQLite. With
+//! the system's allocator, whose arenas the services' many threads share, the same load costs a tenth more CPU time.
 
 use tikv_jemallocator::Jemalloc;
 

@@ -3,6 +3,7 @@
 //! it.
 #![deny(missing_docs)]
 
+#[cfg(feature = "jemalloc")]
 mod allocator;
 mod positions;
 pub mod service;
