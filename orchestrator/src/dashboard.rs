@@ -3,6 +3,7 @@
 
 mod actions;
 mod audit;
+mod axis;
 mod bulk;
 mod chart;
 mod cluster;

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, header};
 
 use saga::Definition;
 
+use crate::inspect::purchase::Money;
 use crate::stats::{StepStats, Why, Window};
 
 /// A language.
@@ -76,6 +77,16 @@ impl Lang {
         if self == Self::Pt { text.replace('.', ",") } else { text }
     }
 
+    /// An amount with its currency.
+    pub fn money(self, money: &Money) -> String {
+        let decimal = money.decimal();
+        let (sign, decimal) = decimal.strip_prefix('-').map_or(("", decimal.as_str()), |rest| ("-", rest));
+        let (whole, part) = decimal.split_once('.').unwrap_or((decimal, ""));
+        let whole = whole.parse().map_or_else(|_| whole.to_owned(), |whole| self.number(whole));
+        let point = if part.is_empty() { "" } else { self.text(".", ",") };
+        format!("{sign}{whole}{point}{part} {}", money.currency)
+    }
+
     /// A percentage.
     pub fn percent(self, x: f64) -> String {
         format!("{} %", if x > 0.0 && x < 0.1 { self.text("< 0.1", "< 0,1").to_owned() } else { self.decimal(x) })
@@ -115,6 +126,7 @@ impl Lang {
             "incident" => self.text("incident", "incidente"),
             "paused" => self.text("paused", "pausada"),
             "retrying" => self.text("retrying", "em nova tentativa"),
+            "open" => self.text("open", "em aberto"),
             "waiting" => self.text("not started", "não iniciado"),
             "done" => self.text("done", "concluído"),
             "refused" => self.text("refused", "recusado"),
@@ -248,6 +260,10 @@ mod tests {
             assert_eq!(Lang::En.span(ms), text);
         }
         assert_eq!(Lang::Pt.span(1_500), "1,5 s");
+        let money = |minor, currency: &str| Money { minor, currency: currency.to_owned() };
+        assert_eq!(Lang::En.money(&money(123_456_789, "BRL")), "1,234,567.89 BRL");
+        assert_eq!(Lang::Pt.money(&money(-105, "BRL")), "-1,05 BRL");
+        assert_eq!(Lang::Pt.money(&money(5_000, "JPY")), "5.000 JPY");
         assert_eq!((Lang::En.number(1_234_567), Lang::Pt.number(1_000)), ("1,234,567".into(), "1.000".into()));
     }
 

@@ -13,6 +13,7 @@ pub mod error;
 pub mod filter;
 pub mod handler;
 pub mod i18n;
+pub mod inspect;
 pub mod messages;
 mod metrics;
 pub mod program;

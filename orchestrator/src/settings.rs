@@ -16,6 +16,8 @@ const PUBLISHED_PASSWORD: &str = "zup@123";
 const MAX_GROUPS: usize = 50;
 /// The shortest time that acts are shown.
 const MIN_AUDIT: Duration = Duration::from_secs(3_600);
+/// What stands for the id of the trace in `dashboard.trace_url`.
+const TRACE_ID: &str = "{trace_id}";
 /// The shortest lifetime of a session.
 const MIN_LIFETIME: Duration = Duration::from_secs(60);
 
@@ -90,6 +92,8 @@ pub struct Dashboard {
     pub inventory_url: String,
     /// The URL of payment-service for browsers.
     pub payments_url: String,
+    /// The URL of a trace for browsers, with `{trace_id}`; empty: traces are not linked.
+    pub trace_url: String,
     /// The consumer groups of the other services.
     pub groups: Vec<String>,
     /// How long an act is shown on the page Audit.
@@ -128,6 +132,11 @@ impl Dashboard {
         all.into_iter().filter(|user| !user.name.is_empty() && !user.hash.is_empty()).collect()
     }
 
+    /// The URL of a trace, if traces are linked.
+    pub fn trace_link(&self, trace: &str) -> Option<String> {
+        (!self.trace_url.is_empty()).then(|| self.trace_url.replace(TRACE_ID, trace))
+    }
+
     /// Returns true if a user has the published password of the defaults, with any salt.
     pub fn has_published_password(&self) -> bool {
         self.users().iter().any(|user| sessions::is_password_of(&user.hash, PUBLISHED_PASSWORD))
@@ -157,11 +166,16 @@ impl Dashboard {
         ensure!(audit >= MIN_AUDIT, "dashboard.audit_retention = {audit:?}: it must be at least 1h");
         let lifetime = self.session_lifetime;
         ensure!(lifetime >= MIN_LIFETIME, "dashboard.session_lifetime = {lifetime:?}: it must be at least 1m");
+        let trace = &self.trace_url;
+        let is_trace = is_http(trace) && trace.contains(TRACE_ID) && !trace.contains(char::is_whitespace);
+        ensure!(
+            trace.is_empty() || is_trace,
+            "dashboard.trace_url = {trace:?}: write a URL such as https://traces.example/{TRACE_ID}, or nothing"
+        );
         let urls = [("orders", &self.orders_url), ("inventory", &self.inventory_url), ("payments", &self.payments_url)];
         for (name, url) in urls {
-            let has_scheme = url.starts_with("http://") || url.starts_with("https://");
             ensure!(
-                has_scheme && !url.ends_with('/'),
+                is_http(url) && !url.ends_with('/'),
                 "dashboard.{name}_url = {url:?}: write http://host:port, without a trailing /"
             );
         }
@@ -169,9 +183,36 @@ impl Dashboard {
     }
 }
 
+fn is_http(url: &str) -> bool {
+    url.starts_with("http://") || url.starts_with("https://")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn with_trace_url(url: &str) -> Dashboard {
+        #[derive(Deserialize)]
+        struct File {
+            dashboard: Dashboard,
+        }
+        let file: File = toml::from_str(include_str!("../config/default.toml")).unwrap();
+        Dashboard { trace_url: url.to_owned(), ..file.dashboard }
+    }
+
+    #[test]
+    fn a_trace_is_linked_by_a_template() {
+        let trace = with_trace_url("https://traces.example/trace/{trace_id}?x=1");
+        trace.check().unwrap();
+        assert_eq!(trace.trace_link("0af7").as_deref(), Some("https://traces.example/trace/0af7?x=1"));
+        let none = with_trace_url("");
+        none.check().unwrap();
+        assert_eq!(none.trace_link("0af7"), None);
+        for wrong in ["https://traces.example/", "javascript:alert({trace_id})", "https://a b/{trace_id}"] {
+            let why = with_trace_url(wrong).check().unwrap_err().to_string();
+            assert!(why.starts_with("dashboard.trace_url = "), "{why}");
+        }
+    }
 
     #[test]
     fn a_secret_for_results_is_optional_and_not_short() {

@@ -96,14 +96,19 @@ pub(crate) fn add(history: &mut Vec<Entry>, entry: Entry) -> u32 {
     dropped
 }
 
-/// How long an entry stays in a full history.
+/// How long an entry stays in a full history. Operators can act without limit, so their actions and the incidents that
+/// follow never displace a decision, of which a saga makes few.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Importance {
     /// An input that changed nothing.
     Noise,
     /// One of several attempts.
     Attempt,
-    /// A decision, or an operator's action.
+    /// An operator's action that was refused.
+    Refusal,
+    /// An operator's action, or the begin or end of an incident.
+    Intervention,
+    /// A decision.
     Decision,
 }
 
@@ -175,6 +180,8 @@ impl What {
             | Self::CompensationSent
             | Self::CompensationFailed
             | Self::CompensationTimedOut => Importance::Attempt,
+            Self::OperatorRefused => Importance::Refusal,
+            Self::OperatorAction | Self::Incident | Self::Resumed => Importance::Intervention,
             Self::Started
             | Self::Done
             | Self::Refused
@@ -183,12 +190,8 @@ impl What {
             | Self::CompensationStarted
             | Self::Compensated
             | Self::CompensationRefused
-            | Self::Incident
-            | Self::Resumed
             | Self::CallbackStored
             | Self::Happened
-            | Self::OperatorAction
-            | Self::OperatorRefused
             | Self::Ended => Importance::Decision,
         }
     }

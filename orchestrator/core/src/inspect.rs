@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::definition::Definition;
+use crate::definition::{CONCLUDE, Call, Definition};
 use crate::message::Action;
 use crate::payload::Payload;
 use crate::saga::Saga;
@@ -20,4 +20,12 @@ pub fn command_of(definition: &Definition, saga: &Saga, step: &str, action: Acti
     let found = StepRef::all(saga.steps.len()).find(|found| name_of(found) == Some(step))?;
     let call = call_of(definition, found, action)?;
     Some((call.command.clone(), Payload::new(definition, saga).value(&call.input)))
+}
+
+/// The command that executes or compensates a step, as it is defined. `None` as for [`command_of`].
+#[must_use]
+pub fn call_for<'d>(definition: &'d Definition, step: &str, action: Action) -> Option<&'d Call> {
+    let index = || definition.steps.iter().position(|known| known.name == step).map(StepRef::Step);
+    let found = if step == CONCLUDE { Some(StepRef::Conclude) } else { index() };
+    call_of(definition, found?, action)
 }

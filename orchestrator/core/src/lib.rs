@@ -64,7 +64,7 @@ pub use draw::{Format, Mark, Marks, STYLE_SHEET, conclude_label, draw, draw_mark
 pub use history::{Entry, HISTORY_LIMIT, TEXT_LIMIT, What};
 pub use import::{IMPORT_LIMIT, import};
 pub use input::Input;
-pub use inspect::command_of;
+pub use inspect::{call_for, command_of};
 pub use message::{Action, Callback, Outcome, command_id, progress_id};
 pub use operation::{OPERATIONS_LIMIT, Operate, Operation, OperationRecord};
 pub use saga::{Ending, ProgressState, Saga, StepOutcome, StepState, Timer, TimerKind};

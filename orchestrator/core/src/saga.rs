@@ -313,12 +313,14 @@ impl StepState {
     }
 
     /// The action sent last. A step is never executed again once its compensation has begun.
-    pub(crate) const fn action(&self) -> Action {
+    #[must_use]
+    pub const fn action(&self) -> Action {
         if self.compensations == 0 { Action::Execute } else { Action::Compensate }
     }
 
     /// The number of the last attempt of an action.
-    pub(crate) const fn sent_attempts(&self, action: Action) -> u32 {
+    #[must_use]
+    pub const fn sent_attempts(&self, action: Action) -> u32 {
         match action {
             Action::Execute => self.attempts,
             Action::Compensate => self.compensations,

@@ -3,6 +3,9 @@
 use saga::{Definition, OperationRecord, Saga, StepState};
 use serde_json::{Value, json};
 
+use crate::inspect::attempts::{Attempt, attempts};
+use crate::inspect::incident::{OpenIncident, open_incidents};
+use crate::inspect::purchase::{Item, Purchase};
 use crate::view::Listed;
 
 /// A saga in a list.
@@ -36,6 +39,7 @@ pub fn whole(saga: &Saga, definition: Option<&Definition>) -> Value {
             "lastAt": entry.last.map(|at| at.to_string()),
         })
     });
+    let incidents = open_incidents(saga, definition);
     json!({
         "id": saga.id,
         "definition": saga.definition,
@@ -50,7 +54,9 @@ pub fn whole(saga: &Saga, definition: Option<&Definition>) -> Value {
         "deadlineAt": saga.deadline.map(|t| t.to_string()),
         "pausedAt": saga.paused.map(|t| t.to_string()),
         "ending": saga.ending,
-        "steps": saga.steps.iter().chain([&saga.conclude]).map(|s| step(s, definition)).collect::<Vec<_>>(),
+        "purchase": purchase(&Purchase::of(saga)),
+        "incidents": incidents.iter().map(incident).collect::<Vec<_>>(),
+        "steps": saga.all_steps().map(|own| step(saga, own, definition)).collect::<Vec<_>>(),
         "earlyCallbacks": saga.callbacks,
         "history": history.collect::<Vec<_>>(),
         "historyFolded": saga.folded,
@@ -82,7 +88,42 @@ pub fn definition(definition: &Definition, has_file: bool) -> Value {
     value
 }
 
-fn step(step: &StepState, definition: Option<&Definition>) -> Value {
+fn purchase(purchase: &Purchase) -> Value {
+    let item = |item: &Item| json!({ "name": item.name, "quantity": item.quantity, "amountMinor": item.minor });
+    json!({
+        "amountMinor": purchase.money.as_ref().map(|money| money.minor),
+        "currency": purchase.money.as_ref().map(|money| money.currency.as_str()),
+        "items": purchase.items.iter().map(item).collect::<Vec<_>>(),
+        "itemCount": purchase.count,
+    })
+}
+
+fn incident(incident: &OpenIncident<'_>) -> Value {
+    json!({
+        "step": incident.step.name,
+        "action": incident.action,
+        "command": incident.command,
+        "participant": incident.participant,
+        "answer": incident.answer,
+        "since": incident.since.to_string(),
+        "attempts": incident.attempts,
+        "canRetry": incident.can_retry,
+        "canBeResolvedAsNotDone": incident.can_deny,
+    })
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    json!({
+        "action": attempt.action,
+        "attempt": attempt.number,
+        "sentAt": attempt.sent.to_string(),
+        "outcome": attempt.outcome.as_str(),
+        "waitedMs": attempt.waited,
+        "error": attempt.error,
+    })
+}
+
+fn step(saga: &Saga, step: &StepState, definition: Option<&Definition>) -> Value {
     let label = definition.and_then(|d| d.step(&step.name)).map(|s| s.label.get("en"));
     json!({
         "name": step.name,
@@ -90,6 +131,7 @@ fn step(step: &StepState, definition: Option<&Definition>) -> Value {
         "status": step.status,
         "attempts": step.attempts,
         "compensationAttempts": step.compensations,
+        "attemptList": attempts(saga, &step.name).iter().map(attempt).collect::<Vec<_>>(),
         "startedAt": step.started.map(|t| t.to_string()),
         "endedAt": step.ended.map(|t| t.to_string()),
         "nextAt": step.timer.map(|(_, at)| at.to_string()),

@@ -71,6 +71,11 @@ pub(super) fn short(id: &str) -> String {
     id.len().checked_sub(8).and_then(|from| id.get(from..)).map_or_else(|| id.to_owned(), |tail| format!("…{tail}"))
 }
 
+/// A name with its value, in a list of them.
+pub(super) fn fact(name: &str, value: &Markup) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
 /// Indented JSON, cut after [`MAX_SHOWN`] bytes.
 pub(super) fn json(value: &Value) -> Markup {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();

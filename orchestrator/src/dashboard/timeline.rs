@@ -1,9 +1,12 @@
-//! The timeline of a saga: for each step, bars for its execution and its compensation, and ticks for further attempts.
+//! The timeline of a saga: for each step, bars for its execution and its compensation, and a tick for each of several
+//! attempts.
 
 use maud::{Markup, html};
-use saga::{Definition, Saga, StepState, StepStatus, What};
+use saga::{Action, Definition, Saga, StepState, StepStatus};
 
+use super::axis::ticks;
 use crate::i18n::{Lang, step_label};
+use crate::inspect::attempts::{Attempt, attempts};
 
 const WIDTH: f64 = 760.0;
 /// The space left of the bars, for the names.
@@ -11,6 +14,8 @@ const LEFT: f64 = 190.0;
 const ROW: f64 = 30.0;
 /// The width of the narrowest bar.
 const MIN_BAR: f64 = 3.0;
+/// The most times on the axis, besides 0.
+const MAX_TICKS: u64 = 6;
 
 /// A bar, between two times in milliseconds.
 struct Bar {
@@ -32,11 +37,10 @@ pub(super) fn timeline(saga: &Saga, definition: Option<&Definition>, lang: Lang,
         div.scroll tabindex="0" role="region" aria-label=(about) {
         @let summary = summary(&steps, definition, lang, now);
         svg.timeline viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(summary) {
-            @for part in 0..=4 {
-                @let at = first + (last - first) * part / 4;
-                @let place = tidy(x(at));
+            @for tick in ticks((last - first).unsigned_abs(), MAX_TICKS) {
+                @let place = tidy(x(first.saturating_add(i64::try_from(tick).unwrap_or(i64::MAX))));
                 line.grid x1=(place) x2=(place) y1="0" y2=(height - 22.0) {}
-                text.scale x=(place) y=(height - 8.0) text-anchor="middle" { (lang.span((at - first).unsigned_abs())) }
+                text.scale x=(place) y=(height - 8.0) text-anchor="middle" { (lang.span(tick)) }
             }
             @for (row, step) in (0_u32..).zip(&steps) {
                 @let y = f64::from(row) * ROW + 4.0;
@@ -49,13 +53,18 @@ pub(super) fn timeline(saga: &Saga, definition: Option<&Definition>, lang: Lang,
                     rect class={ "bar " (bar.class) } x=(tidy(from)) y=(y) height="20" rx="3"
                         width=(tidy((x(bar.to) - from).max(MIN_BAR))) {}
                 }
-                @for (at, class) in attempts(saga, step) {
-                    @let place = tidy(x(at));
-                    line class={ "tick " (class) } x1=(place) x2=(place) y1=(y - 2.0) y2=(y + 22.0) {}
+                @for attempt in &shown_attempts(saga, step) {
+                    @let place = tidy(x(attempt.sent.0));
+                    line class={ "tick " (attempt.outcome.as_str()) } x1=(place) x2=(place) y1=(y - 2.0) y2=(y + 22.0) {
+                        title { (attempt_title(attempt, lang)) }
+                    }
                 }
                 @let end = bars.iter().map(|bar| x(bar.to).max(x(bar.from) + MIN_BAR)).fold(LEFT, f64::max);
                 @let took: i64 = bars.iter().map(|bar| bar.to - bar.from).sum();
-                text.took x=(tidy(end + 6.0)) y=(y + 15.0) { (lang.span(took.unsigned_abs())) }
+                @let tries = step.attempts.max(step.compensations);
+                text.took x=(tidy(end + 6.0)) y=(y + 15.0) {
+                    (lang.span(took.unsigned_abs())) @if tries > 1 { " · " (tries) "×" }
+                }
             }
         } }
         (legend(lang))
@@ -72,6 +81,7 @@ fn legend(lang: Lang) -> Markup {
     html! { ul.lines {
         @for (class, text) in bars { li { span class={ "dash bar " (class) } aria-hidden="true" {} (text) } }
         li { span.dash.tick aria-hidden="true" {} (lang.text("attempt", "tentativa")) }
+        li { span.dash.tick.failed aria-hidden="true" {} (lang.text("failed attempt", "tentativa que falhou")) }
     } }
 }
 
@@ -93,33 +103,27 @@ fn bars(step: &StepState, last: i64) -> Vec<Bar> {
     bars
 }
 
-/// The further and the failed attempts of a step that the history still has; the first attempt is the start of the bar.
-fn attempts<'s>(saga: &'s Saga, step: &'s StepState) -> impl Iterator<Item = (i64, &'static str)> + 's {
-    let own = saga.history.iter().filter(|entry| entry.step == step.name);
-    own.filter_map(|entry| match entry.what {
-        What::Sent | What::CompensationSent if entry.attempt > 1 => Some((entry.at.0, "again")),
-        What::Failed | What::TimedOut | What::CompensationFailed | What::CompensationTimedOut => {
-            Some((entry.at.0, "failed"))
-        }
-        What::Sent
-        | What::CompensationSent
-        | What::Started
-        | What::Done
-        | What::Refused
-        | What::Abandoned
-        | What::Skipped
-        | What::CompensationStarted
-        | What::Compensated
-        | What::CompensationRefused
-        | What::Incident
-        | What::Resumed
-        | What::CallbackStored
-        | What::Happened
-        | What::OperatorAction
-        | What::OperatorRefused
-        | What::Ignored
-        | What::Ended => None,
-    })
+/// The attempts of a step, each once; a single one that succeeded or is open is the bar itself.
+fn shown_attempts(saga: &Saga, step: &StepState) -> Vec<Attempt> {
+    let all = attempts(saga, &step.name);
+    let count = |action| all.iter().filter(|attempt| attempt.action == action).count();
+    let executions = count(Action::Execute);
+    let compensations = count(Action::Compensate);
+    let is_one_of_several = |attempt: &Attempt| match attempt.action {
+        Action::Execute => executions > 1,
+        Action::Compensate => compensations > 1,
+    };
+    all.into_iter().filter(|attempt| is_one_of_several(attempt) || attempt.outcome.is_bad()).collect()
+}
+
+/// `attempt 3: timed out, 2 s`
+fn attempt_title(attempt: &Attempt, lang: Lang) -> String {
+    let kind = match attempt.action {
+        Action::Execute => lang.text("attempt", "tentativa"),
+        Action::Compensate => lang.text("attempt to compensate", "tentativa de compensação"),
+    };
+    let after = attempt.waited.map_or_else(String::new, |waited| format!(", {}", lang.span(waited)));
+    format!("{kind} {}: {}{after}", attempt.number, lang.step_status(attempt.outcome.as_str()))
 }
 
 fn summary(steps: &[&StepState], definition: Option<&Definition>, lang: Lang, now: i64) -> String {
@@ -140,5 +144,39 @@ fn shortened(text: &str) -> String {
         text.to_owned()
     } else {
         format!("{}…", text.chars().take(25).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A step whose ten attempts were not answered.
+    fn saga() -> Saga {
+        let mut history = vec![json!({"at": 0, "what": "started"})];
+        for n in 1..=10 {
+            let sent = n * 1_000;
+            history.push(json!({"at": sent, "step": "pay", "n": n, "what": "sent"}));
+            history.push(json!({"at": sent + 500, "step": "pay", "n": n, "what": "timed_out", "ms": 500}));
+        }
+        serde_json::from_value(json!({
+            "id": "7c9e6679-7425-40de-944b-e07fc1f90ae7", "definition": "order", "version": 1, "status": "running",
+            "started": 0, "updated": 11_000, "data": {}, "history": history,
+            "steps": [{"name": "pay", "status": "retrying", "attempts": 10, "started": 1_000}],
+            "conclude": {"name": "conclude", "status": "waiting"},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn ten_attempts_have_ten_ticks_and_the_axis_round_times() {
+        let text = timeline(&saga(), None, Lang::En, 12_400).into_string();
+        assert_eq!(text.matches("class=\"tick ").count(), 10, "{text}");
+        assert!(text.contains("attempt 10: timed out, 500 ms") && text.contains("· 10×"), "{text}");
+        for time in ["0 ms", "2 s", "4 s", "12 s"] {
+            assert!(text.contains(&format!(">{time}</text>")), "{time} in {text}");
+        }
     }
 }

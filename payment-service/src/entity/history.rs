@@ -15,7 +15,7 @@ pub struct Event {
     pub at: Timestamp,
     /// A description, as one sentence.
     pub what: Cow<'static, str>,
-    /// Set if it changed nothing.
+    /// Set if it changed nothing, or if a call to the provider did not succeed and may be repeated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
     /// How many more times the same happened.
@@ -40,8 +40,8 @@ impl History {
         self.0.push(Event { at, what: what.into(), unchanged: false, repeats: 0, last: None });
     }
 
-    /// Adds an event that changed nothing; a repetition is counted in the first one. It never replaces an event that
-    /// changed something.
+    /// Adds an event that changed nothing, or a call to the provider that did not succeed; a repetition is counted in
+    /// the first one. It never replaces an event that changed something.
     pub fn note_unchanged(&mut self, at: Timestamp, what: impl Into<Cow<'static, str>>) {
         let what = what.into();
         if let Some(first) = self.0.iter_mut().find(|event| event.unchanged && event.what == what) {

@@ -111,7 +111,8 @@ impl Payment {
             self.history.note_unchanged(now, format!("capture {call} failed, but is not awaited: {error}"));
             return None;
         }
-        self.set_status(Status::Authorized, now, format!("capture {call} failed: {error}"));
+        self.status = Status::Authorized;
+        self.history.note_unchanged(now, format!("the capture failed: {error}"));
         self.ask_again(Duration::ZERO, now);
         self.reply_to_waiting(reply, now)
     }

@@ -76,7 +76,8 @@ impl Payment {
             self.add_part(request, amount_minor, PartState::Refunding { due: now }, waiting, now);
             return None;
         };
-        self.history.note(now, format!("refund {} refused: {reason}", cut(&request.id)));
+        // Its id is in the list of refunds; here refusals for the same reason are one event.
+        self.history.note_unchanged(now, format!("a refund is refused: {reason}"));
         let reply = Reply::refused(reason, &detail);
         self.add_part(request, amount_minor, PartState::Refused { reason: reason.to_owned(), detail }, None, now);
         Some(reply)
@@ -169,7 +170,7 @@ impl Payment {
         part.calls = call + 1;
         let waiting = part.waiting.take();
         let what = format!("refund {} failed: {error}", cut(&part.id));
-        self.history.note(now, what);
+        self.history.note_unchanged(now, what);
         Some(self.reply_to(&waiting?, &failed(error, Some(retry_after)), now))
     }
 

@@ -80,14 +80,14 @@ impl Payment {
     /// The provider did not refund the payment, for a technical reason. It is called again after a pause, or when a
     /// command requests the refund again.
     pub fn refund_failed(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
-        let what = format!("refund {call} failed: {}", cut(failure.error));
+        let what = format!("the refund failed: {}", cut(failure.error));
         self.not_refunded(call, failure, what, &failure.reply(), now)
     }
 
     /// The provider refused the refund. It is called again like after a failure, but the reply is a refusal, so that an
     /// operator looks at it.
     pub fn refund_refused(&mut self, call: u32, failure: Failure<'_>, now: Timestamp) -> Option<Outgoing> {
-        let what = format!("refund {call} refused by the provider: {}", cut(failure.error));
+        let what = format!("the refund was refused by the provider: {}", cut(failure.error));
         self.not_refunded(call, failure, what, &Reply::refused("refund_refused", cut(failure.error)), now)
     }
 
@@ -105,7 +105,7 @@ impl Payment {
             return None;
         }
         self.call_refund(now.plus(failure.retry_after.unwrap_or_default().max(pause(call))));
-        self.history.note(now, what);
+        self.history.note_unchanged(now, what);
         self.reply_to_waiting(reply, now)
     }
 

@@ -72,7 +72,7 @@ impl Payment {
                 charge.due = now.plus(failure.retry_after.unwrap_or_default().max(pause(charge.calls)));
                 charge.calls += 1;
                 let what = format!("the refund of the further charge did not succeed: {}", cut(failure.error));
-                self.history.note(now, what);
+                self.history.note_unchanged(now, what);
             }
             Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured => {
                 return Err(ImpossibleOutcome { operation: answer.operation, outcome: answer.outcome });

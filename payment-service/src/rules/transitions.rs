@@ -113,7 +113,8 @@ impl Payment {
             self.history.note_unchanged(now, format!("request {call} failed, but is not awaited: {error}"));
             return None;
         }
-        self.set_status(Status::Failed, now, format!("request {call} failed: {error}"));
+        self.status = Status::Failed;
+        self.history.note_unchanged(now, format!("the request failed: {error}"));
         self.reply_to_waiting(&failure.reply(), now)
     }
 

@@ -197,3 +197,23 @@ fn a_provider_is_asked_to_cancel_for_seven_days_however_often_it_fails() {
     fixture.provider_answered("cancel", 0, "failed");
     assert_eq!((fixture.payment().wake_at(), fixture.intent_id().as_deref()), (until, Some("cancel/1.1")));
 }
+
+/// An outage of the provider, and a caller who asks for too much again and again.
+#[test]
+fn repeated_failures_and_refusals_push_no_change_out_of_the_history() {
+    let mut fixture = Fixture::approved();
+    let before = fixture.payment().history.0.clone();
+    for number in 0..80 {
+        fixture.refund_part(&format!("r{number}"), Some(9999));
+    }
+    fixture.refund(1);
+    for call in 1..=80 {
+        fixture.provider_answered("refund", call, "failed");
+    }
+    let history = &fixture.payment().history.0;
+    assert!(before.iter().all(|event| history.contains(event)), "{history:#?}");
+    let counted = |what: &str| history.iter().find(|event| event.what.starts_with(what)).map(|event| event.repeats);
+    assert_eq!(counted("a refund is refused: refund_too_large"), Some(79), "{history:#?}");
+    assert_eq!(counted("the refund failed: "), Some(79), "{history:#?}");
+    assert_eq!(history.len(), before.len() + 3, "with the beginning of the refund: {history:#?}");
+}

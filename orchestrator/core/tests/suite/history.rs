@@ -93,6 +93,24 @@ fn inputs_that_change_nothing_push_no_decision_out_of_the_history() {
     assert_eq!(world.saga().history[0].what, What::Started);
 }
 
+/// Operators can act as often as they like; the decisions, the first entry and the last actions stay.
+#[test]
+fn operators_push_no_decision_out_of_the_history() {
+    let mut world = order();
+    world.ok("reserve").ok("request-payment").result("approved");
+    let decided: Vec<_> = world.saga().history.iter().filter(|entry| entry.what == What::Done).cloned().collect();
+    assert!(decided.len() >= 3, "{decided:#?}");
+    for n in 0..80 {
+        let step = Some(format!("step {n}"));
+        assert!(world.operate(saga::Operate::Retry { step }).is_err());
+        world.operate(saga::Operate::Pause).unwrap().operate(saga::Operate::Resume).unwrap();
+    }
+    let history = &world.saga().history;
+    assert_eq!(history.len(), HISTORY_LIMIT);
+    assert!(decided.iter().all(|entry| history.contains(entry)), "{history:#?}");
+    assert_eq!((history[0].what, history.last().unwrap().what), (What::Started, What::OperatorAction));
+}
+
 #[test]
 fn the_first_entry_and_the_last_attempts_of_a_long_saga_stay() {
     let mut world = order();
