@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::time::Timestamp;
 use common::view::{Rebuild, Row, Rows as _, ViewFile};
 use orchestrator::entity::{Entity, saga_key};
-use orchestrator::filter::Filter;
+use orchestrator::filter::{Filter, Sort};
 use orchestrator::stats::{self, Window};
 use orchestrator::view::{self, Cursor, SagaRows};
 use rusqlite::Connection;
@@ -38,13 +38,13 @@ fn main() {
         transition_time(&definition())
     );
     let connection = file.connect(true).unwrap();
-    for Case { name, filter, cursor } in cases(now) {
+    for Case { name, filter, sort, cursor } in cases(now) {
         let filter = filter.checked(Timestamp(now)).unwrap();
-        let found = view::list(&connection, &filter, cursor.as_ref(), 51).unwrap().len();
+        let found = view::list(&connection, &filter, sort, cursor.as_ref(), 51).unwrap().len();
         measure(&format!("list {name} ({found} shown)"), || {
-            view::list(&connection, &filter, cursor.as_ref(), 51).unwrap()
+            view::list(&connection, &filter, sort, cursor.as_ref(), 51).unwrap()
         });
-        if cursor.is_none() && !filter.is_empty() {
+        if cursor.is_none() && !filter.is_empty() && sort == Sort::Newest {
             measure(&format!("count {name}, up to 10,000"), || view::count(&connection, &filter, 10_000).unwrap());
         }
     }
@@ -65,13 +65,14 @@ fn main() {
 struct Case {
     name: &'static str,
     filter: Filter,
+    sort: Sort,
     cursor: Option<Cursor>,
 }
 
 fn cases(now: i64) -> Vec<Case> {
     let text = |text: &str| Some(text.to_owned());
     let by = Filter::default;
-    let middle = Cursor { started: now - 3 * 24 * 3_600_000, id: "x".to_owned() };
+    let middle = Cursor { waiting: 0, started: now - 3 * 24 * 3_600_000, id: "x".to_owned() };
     let all = [
         ("everything", by(), None),
         ("everything, in the middle", by(), Some(middle)),
@@ -93,7 +94,25 @@ fn cases(now: i64) -> Vec<Case> {
         ("text (none)", Filter { text: text("nothing has this"), ..by() }, None),
         ("status, text (none)", Filter { status: text("completed"), text: text("nothing"), ..by() }, None),
     ];
-    all.into_iter().map(|(name, filter, cursor)| Case { name, filter, cursor }).collect()
+    let time = |ms: i64| Some(Timestamp(ms).to_string());
+    let hour = now - 40 * 3_600_000;
+    let period = Filter { from: time(hour), to: time(hour + 3_600_000), ..by() };
+    let waiting = [
+        ("longest wait", by()),
+        ("longest wait, status=running", Filter { status: text("running"), ..by() }),
+        ("longest wait, status=completed (none)", Filter { status: text("completed"), ..by() }),
+        ("longest wait, definition", Filter { definition: text("order"), ..by() }),
+        ("longest wait, retrying", Filter { retrying: Some(true), ..by() }),
+    ];
+    let more = [
+        ("retrying", Filter { retrying: Some(true), ..by() }),
+        ("an hour", period.clone()),
+        ("an hour, status=incident", Filter { status: text("incident"), ..period }),
+    ];
+    let newest = all.into_iter().map(|(name, filter, cursor)| Case { name, filter, sort: Sort::Newest, cursor });
+    let more = more.into_iter().map(|(name, filter)| Case { name, filter, sort: Sort::Newest, cursor: None });
+    let waiting = waiting.into_iter().map(|(name, filter)| Case { name, filter, sort: Sort::Waiting, cursor: None });
+    newest.chain(more).chain(waiting).collect()
 }
 
 fn measure<T>(name: &str, query: impl Fn() -> T) {

@@ -7,6 +7,7 @@ mod cache;
 mod cluster;
 mod dead_letters;
 mod definitions;
+mod export;
 mod flow;
 mod guard;
 mod representation;
@@ -30,7 +31,7 @@ pub(crate) use self::flow::Flow;
 pub(crate) use self::rollout::RolloutRequest;
 pub(crate) use self::series::{CoarseSeries, Series};
 pub use self::state::Api;
-pub(crate) use self::state::{KnownDefinition, saga_id};
+pub(crate) use self::state::{KnownDefinition, KnownDefinitions, saga_id};
 
 /// The description of the API, in OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("api/openapi.json");
@@ -49,6 +50,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/audit", get(audit::audit))
         .route("/api/search", get(search::search))
         .route("/api/sagas/actions", post(bulk::act))
+        .route("/api/sagas/export", get(export::export))
         .route("/api/sagas/{id}", get(sagas::one))
         .route("/api/sagas/{id}/actions", post(actions::act))
         .route("/api/definitions", get(definitions::list))

@@ -7,6 +7,7 @@ mod axis;
 mod bulk;
 mod chart;
 mod cluster;
+mod columns;
 mod components;
 mod context;
 mod dead_letters;
@@ -20,9 +21,12 @@ mod live;
 mod login;
 mod marks;
 mod page;
+mod period;
+mod preferences;
 mod query;
 mod render;
 mod saga_page;
+mod saga_table;
 mod sagas;
 mod search;
 mod throughput;
@@ -47,6 +51,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/", get(show))
         .route("/sagas", get(show))
+        .route("/sagas/columns", post(preferences::columns))
         .route("/sagas/{id}", get(show))
         .route("/sagas/{id}/act", post(actions::on_saga))
         .route("/audit", get(show))

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use common::bounds::first_chars;
 use common::time::Timestamp;
 use rusqlite::types::Value;
 use saga::Status;
@@ -23,6 +24,29 @@ pub(crate) enum SearchBy {
     Definition,
     /// The time, or the index of another part of the filter.
     Time,
+    /// The waiting time.
+    Waiting,
+}
+
+/// The order of the list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sort {
+    /// The newest saga first.
+    #[default]
+    Newest,
+    /// The saga that waits longest first; sagas that do not wait are left out.
+    Waiting,
+}
+
+impl Sort {
+    /// Its name in URLs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Waiting => "waiting",
+        }
+    }
 }
 
 /// The sagas that match all given parts.
@@ -47,6 +71,15 @@ pub struct Filter {
     /// The minimum time it has waited, such as `30s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_longer_than: Option<String>,
+    /// True: an attempt of the step it waits for has failed, and another one is in flight or follows. False: not so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retrying: Option<bool>,
+    /// The earliest time it started, in RFC 3339; without a zone in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// It started before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// Its id, which is the order's id for the saga of an order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
@@ -59,6 +92,12 @@ pub struct Filter {
     /// The latest start of a wait longer than `waiting_longer_than`; set by [`Filter::checked`].
     #[serde(skip)]
     pub waiting_since: Option<i64>,
+    /// `from` in milliseconds since 1970; set by [`Filter::checked`].
+    #[serde(skip)]
+    pub started_from: Option<i64>,
+    /// `to` in milliseconds since 1970; set by [`Filter::checked`].
+    #[serde(skip)]
+    pub started_before: Option<i64>,
 }
 
 impl Filter {
@@ -86,12 +125,21 @@ impl Filter {
             let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
             self.waiting_since = Some(now.0.saturating_sub(waited));
         }
+        self.started_from = self.from.as_deref().map(|text| parse_time("from", text)).transpose()?;
+        self.started_before = self.to.as_deref().map(|text| parse_time("to", text)).transpose()?;
+        check_order(self.started_from, self.started_before)?;
         Ok(self)
     }
 
     /// Returns true if every saga matches.
     pub fn is_empty(&self) -> bool {
-        *self == Self { waiting_since: self.waiting_since, ..Self::default() }
+        let set_by_checked = Self {
+            waiting_since: self.waiting_since,
+            started_from: self.started_from,
+            started_before: self.started_before,
+            ..Self::default()
+        };
+        *self == set_by_checked
     }
 
     /// The conditions on the table `sagas`, each after an ` AND `, and their named values. `text` is searched where the
@@ -107,12 +155,16 @@ impl Filter {
         let waits = format!(" AND (started, id) IN (SELECT started, id FROM waits{waits})");
         let again = self.step.as_ref().filter(|_| self.reason.is_some()).map(|_| "");
         // A unary plus keeps SQLite from using an index.
-        let [status, definition, version] = match by {
-            SearchBy::Status => [" AND status = :status", " AND +definition = :definition", " AND +version = :version"],
-            SearchBy::Definition => {
-                [" AND +status = :status", " AND definition = :definition", " AND version = :version"]
+        let status = if by == SearchBy::Status { " AND status = :status" } else { " AND +status = :status" };
+        let [definition, version] = match by {
+            SearchBy::Definition => [" AND definition = :definition", " AND version = :version"],
+            SearchBy::Status | SearchBy::Time | SearchBy::Waiting => {
+                [" AND +definition = :definition", " AND +version = :version"]
             }
-            SearchBy::Time => [" AND +status = :status", " AND +definition = :definition", " AND +version = :version"],
+        };
+        let [from, to] = match by {
+            SearchBy::Waiting => [" AND +started >= :from", " AND +started < :to"],
+            SearchBy::Status | SearchBy::Definition | SearchBy::Time => [" AND started >= :from", " AND started < :to"],
         };
         let plain = [
             (":status", status, self.status.as_ref().map(text)),
@@ -122,6 +174,8 @@ impl Filter {
             (":reason", again.unwrap_or(&waits), self.reason.as_ref().map(text)),
             (":customer", " AND customer = :customer", self.customer.as_ref().map(text)),
             (":waiting", " AND waiting < :waiting", self.waiting_since.map(Value::from)),
+            (":from", from, self.started_from.map(Value::from)),
+            (":to", to, self.started_before.map(Value::from)),
             (":saga", ONE, self.id.map(|id| Value::from(id.to_string()))),
         ];
         let mut clauses = String::new();
@@ -132,10 +186,81 @@ impl Filter {
                 values.push((name, value));
             }
         }
+        // A literal, since the index has only these sagas.
+        clauses += match (self.retrying, by) {
+            (Some(true), SearchBy::Time) => " AND retrying = 1",
+            (Some(true), SearchBy::Status | SearchBy::Definition | SearchBy::Waiting) => " AND +retrying = 1",
+            (Some(false), _) => " AND +retrying = 0",
+            (None, _) => "",
+        };
         (clauses, values)
+    }
+}
+
+/// The time of a parameter, in milliseconds since 1970: RFC 3339, or a date with or without a time in UTC, as the
+/// fields of a browser send it.
+///
+/// # Errors
+/// 400 for another text.
+pub fn parse_time(name: &str, text: &str) -> Result<i64, ApiError> {
+    let whole = match text.len() {
+        10 => format!("{text}T00:00:00Z"),
+        16 => format!("{text}:00Z"),
+        19 => format!("{text}Z"),
+        _ => text.to_owned(),
+    };
+    Timestamp::parse(&whole).map(|time| time.0).map_err(|_| {
+        let text = first_chars(text, 40);
+        ApiError::bad_request(
+            format!("{name} = {text}: it must be a time in RFC 3339, such as 2026-01-31T12:00:00Z"),
+            format!("{name} = {text}: deve ser um horário em RFC 3339, como 2026-01-31T12:00:00Z"),
+        )
+    })
+}
+
+/// Checks that a period does not end before it begins.
+///
+/// # Errors
+/// 400 if it does.
+pub fn check_order(from: Option<i64>, to: Option<i64>) -> Result<(), ApiError> {
+    match (from, to) {
+        (Some(from), Some(to)) if from >= to => {
+            Err(ApiError::bad_request("from must be before to", "o início (from) deve ser anterior ao fim (to)"))
+        }
+        _ => Ok(()),
     }
 }
 
 /// One saga: by its id and its start, which is read from its state.
 const ONE: &str = " AND id = :saga AND started = (SELECT json_extract(state, '$.saga.started') FROM entities \
                    WHERE key = 'saga/' || :saga LIMIT 1)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_with_a_zone_or_in_utc() {
+        let noon = 1_769_860_800_000;
+        for text in ["2026-01-31T12:00:00Z", "2026-01-31T12:00", "2026-01-31T12:00:00", "2026-01-31T09:00:00-03:00"] {
+            assert_eq!(parse_time("from", text).unwrap(), noon, "{text}");
+        }
+        assert_eq!(parse_time("from", "2026-01-31").unwrap(), noon - 12 * 3_600_000);
+        for text in ["yesterday", "", "2026-13-01", "2026-01-31T12:00:00+", "ção de ontem à noite"] {
+            let error = parse_time("from", text).unwrap_err();
+            assert!(error.status() == 400 && error.detail().starts_with("from = "), "{text}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_period_that_ends_before_it_begins_is_rejected() {
+        let of = |from: &str, to: &str| {
+            let filter = Filter { from: Some(from.to_owned()), to: Some(to.to_owned()), ..Filter::default() };
+            filter.checked(Timestamp(0))
+        };
+        assert!(of("2026-01-31", "2026-02-01").is_ok());
+        assert!(of("2026-01-31", "2026-01-31").is_err());
+        let empty = Filter { started_from: Some(1), ..Filter::default() };
+        assert!(empty.is_empty(), "a value that only checked() sets is no part of the filter");
+    }
+}

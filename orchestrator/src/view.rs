@@ -9,16 +9,18 @@ use std::time::Duration;
 
 use common::time::Timestamp;
 use common::view::{Row, Rows};
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
-use saga::{Saga, StepStatus};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, named_params};
+use saga::{Action, Saga};
 use uuid::Uuid;
 
 pub use self::audit::{Act, ActCursor, ActFilter, acts};
-pub use self::list::{Cursor, Listed, count, list};
+pub use self::list::{Cursor, Listed, ListedAttempt, count, list};
 use self::search::Terms;
 pub use self::search::{Found, MAX_SEARCH, search};
 use crate::dead_letters::PutBack;
 use crate::entity::{Entity, StoredRollout, saga_key};
+use crate::inspect::purchase::Purchase;
+use crate::inspect::trouble::current_attempt;
 use crate::stats;
 
 /// Writes a row per saga.
@@ -78,30 +80,44 @@ fn put_saga(tx: &Transaction<'_>, saga: &Saga, at: i64) -> rusqlite::Result<()> 
     let counted = stats::put(tx, saga, before.as_deref(), at)?;
     let steps: Vec<&str> = saga.current_steps().collect();
     let Terms { mail, tracking } = Terms::of(saga);
-    tx.prepare_cached(
-        "INSERT INTO sagas(started, id, definition, version, status, step, customer, waiting, retrying, \
-         updated, counted, mail, tracking) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-         ON CONFLICT(started, id) DO UPDATE SET status = excluded.status, step = excluded.step, \
-         waiting = excluded.waiting, retrying = excluded.retrying, updated = excluded.updated, \
-         counted = excluded.counted, mail = excluded.mail, tracking = excluded.tracking",
-    )?
-    .execute((
-        saga.started.0,
-        saga.id.to_string(),
-        &saga.definition,
-        saga.version,
-        saga.status.as_str(),
-        steps.join(", "),
-        &saga.customer,
-        saga.waiting_since().map(|at| at.0),
-        saga.current().any(|step| step.status == StepStatus::Retrying),
-        saga.updated.0,
-        counted,
-        mail,
-        tracking,
-    ))?;
+    let current = current_attempt(saga);
+    let money = Purchase::money_of(saga);
+    tx.prepare_cached(PUT_SAGA)?.execute(named_params! {
+        ":started": saga.started.0,
+        ":id": saga.id.to_string(),
+        ":definition": saga.definition,
+        ":version": saga.version,
+        ":status": saga.status.as_str(),
+        ":step": steps.join(", "),
+        ":customer": saga.customer,
+        ":waiting": saga.waiting_since().map(|at| at.0),
+        ":updated": saga.updated.0,
+        ":retrying": current.as_ref().is_some_and(|current| current.is_retrying),
+        ":counted": counted,
+        ":mail": mail,
+        ":tracking": tracking,
+        ":ending": saga.ending.as_ref().map(|ending| ending.status.as_str()),
+        ":ending_reason": saga.ending.as_ref().and_then(|ending| ending.reason.as_deref()),
+        ":attempt_step": current.as_ref().map(|current| current.step),
+        ":attempt": current.as_ref().map(|current| current.number),
+        ":undoing": current.as_ref().map(|current| current.action == Action::Compensate),
+        ":error": current.as_ref().and_then(|current| current.error),
+        ":amount": money.as_ref().map(|money| money.minor),
+        ":currency": money.as_ref().map(|money| money.currency.as_str()),
+    })?;
     Ok(())
 }
+
+/// Writes a row, or what may change of it.
+const PUT_SAGA: &str = "INSERT INTO sagas(started, id, definition, version, status, step, customer, waiting, updated, \
+    retrying, counted, mail, tracking, ending, ending_reason, attempt_step, attempt, undoing, error, amount, currency) \
+    VALUES (:started, :id, :definition, :version, :status, :step, :customer, :waiting, :updated, :retrying, :counted, \
+    :mail, :tracking, :ending, :ending_reason, :attempt_step, :attempt, :undoing, :error, :amount, :currency) \
+    ON CONFLICT(started, id) DO UPDATE SET status = excluded.status, step = excluded.step, \
+    waiting = excluded.waiting, updated = excluded.updated, retrying = excluded.retrying, counted = excluded.counted, \
+    mail = excluded.mail, tracking = excluded.tracking, ending = excluded.ending, \
+    ending_reason = excluded.ending_reason, attempt_step = excluded.attempt_step, attempt = excluded.attempt, \
+    undoing = excluded.undoing, error = excluded.error, amount = excluded.amount, currency = excluded.currency";
 
 /// A stored definition.
 #[derive(Clone, Debug)]

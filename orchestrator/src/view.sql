@@ -1,9 +1,11 @@
 -- The orchestrator's tables in the view. When this text changes, the view is rebuilt from the journal.
 
--- What sagas are found by; `counted` is what the statistics counted for each.
+-- What sagas are found by and what lists show of them; `counted` is what the statistics counted for each. The attempt
+-- is that of the step in most trouble (inspect/trouble.rs), `undoing` if it compensates the step.
 CREATE TABLE sagas(started INTEGER NOT NULL, id TEXT NOT NULL, definition TEXT NOT NULL, version INTEGER NOT NULL,
   status TEXT NOT NULL, step TEXT NOT NULL, customer TEXT, waiting INTEGER, updated INTEGER NOT NULL,
-  retrying INTEGER NOT NULL, counted TEXT NOT NULL, mail TEXT, tracking TEXT,
+  retrying INTEGER NOT NULL, counted TEXT NOT NULL, mail TEXT, tracking TEXT, ending TEXT, ending_reason TEXT,
+  attempt_step TEXT, attempt INTEGER, undoing INTEGER, error TEXT, amount INTEGER, currency TEXT,
   PRIMARY KEY(started, id)) WITHOUT ROWID;
 CREATE INDEX sagas_by_status ON sagas(status, started);
 CREATE INDEX sagas_by_customer ON sagas(customer, started) WHERE customer IS NOT NULL;
@@ -11,6 +13,7 @@ CREATE INDEX sagas_by_customer ON sagas(customer, started) WHERE customer IS NOT
 CREATE INDEX sagas_by_tail ON sagas(substr(id, -8));
 CREATE INDEX sagas_by_mail ON sagas(mail, started) WHERE mail IS NOT NULL;
 CREATE INDEX sagas_by_tracking ON sagas(tracking, started) WHERE tracking IS NOT NULL;
+CREATE INDEX sagas_that_retry ON sagas(retrying, started) WHERE retrying = 1;
 CREATE INDEX sagas_that_wait ON sagas(waiting) WHERE waiting IS NOT NULL;
 CREATE TABLE definitions(name TEXT NOT NULL, version INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY(name, version))
   WITHOUT ROWID;

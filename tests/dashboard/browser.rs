@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use chromiumoxide::cdp::browser_protocol::emulation::{MediaFeature, SetDeviceMetricsOverrideParams};
+use chromiumoxide::cdp::browser_protocol::emulation::{
+    MediaFeature, SetDeviceMetricsOverrideParams, SetTimezoneOverrideParams,
+};
 use chromiumoxide::cdp::browser_protocol::network::{Headers, SetExtraHttpHeadersParams};
 use chromiumoxide::cdp::browser_protocol::page::{CaptureScreenshotFormat, CaptureScreenshotParams, Viewport};
 use chromiumoxide::{Browser, BrowserConfig, Page};
@@ -206,6 +208,12 @@ impl Tab {
     pub async fn set_languages(&self, languages: &str) -> Result<()> {
         let headers = Headers::new(json!({ "Accept-Language": languages }));
         self.page.execute(SetExtraHttpHeadersParams::new(headers)).await?;
+        Ok(())
+    }
+
+    /// Sets the time zone.
+    pub async fn set_zone(&self, zone: &str) -> Result<()> {
+        self.page.execute(SetTimezoneOverrideParams::new(zone)).await?;
         Ok(())
     }
 

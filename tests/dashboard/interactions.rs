@@ -16,7 +16,6 @@ crate::browser_tests!(
     only_the_right_password_logs_in,
     the_numbers_update_without_a_reload,
     a_waiting_order_is_found_and_continues,
-    an_incident_is_resolved_in_the_page,
     many_are_retried_after_a_dry_run,
     customers_input_is_escaped,
     a_dead_letter_is_read_and_put_back,
@@ -128,7 +127,7 @@ async fn a_waiting_order_is_found_and_continues(cluster: &Arc<Cluster>, chromium
 
 /// Places orders whose payment can neither be requested nor compensated, so that they become incidents. The payment
 /// service is left stopped, since its late replies would resolve them.
-async fn incidents(cluster: &Arc<Cluster>, count: usize) -> Result<Vec<PlacedOrder>> {
+pub(crate) async fn incidents(cluster: &Arc<Cluster>, count: usize) -> Result<Vec<PlacedOrder>> {
     let item = cluster.item(10).await?;
     let payments = cluster.service(Name::Payments)?;
     payments.sigterm().await?;
@@ -141,24 +140,6 @@ async fn incidents(cluster: &Arc<Cluster>, count: usize) -> Result<Vec<PlacedOrd
             .await?;
     }
     Ok(orders)
-}
-
-async fn an_incident_is_resolved_in_the_page(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
-    let order = incidents(cluster, 1).await?.remove(0);
-    let tab = chromium.logged_in().await?;
-    tab.wait_for_text(".banner", "incident").await?;
-    tab.go(&format!("/sagas/{}", order.id)).await?;
-    tab.wait_for_text(".top .status", "incident").await?;
-    tab.click("[data-act=resolve] summary").await?;
-    tab.fill("[data-act=resolve] input[name=why]", "refunded by hand").await?;
-    tab.submit("[data-act=resolve] button").await?;
-    tab.wait_for_text(".banner", "refunded by hand").await?;
-    tab.wait_for_text(".top .status", "compensated").await?;
-    let saga = order.saga().await?;
-    ensure!(saga["operations"][0]["by"] == USER && saga["operations"][0]["action"] == "resolve", "{saga:#}");
-    order.ends("payment_not_completed").await?;
-    order.reservation("released").await?;
-    cluster.service(Name::Payments)?.restart().await
 }
 
 async fn many_are_retried_after_a_dry_run(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {

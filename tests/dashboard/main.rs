@@ -8,6 +8,7 @@ mod browser;
 mod finding;
 mod interactions;
 mod looks;
+mod support;
 mod trouble;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ const CLUSTER: Options = Options {
         (Name::Payments, "PROVIDER__KIND", "manual"),
         (Name::Orchestrator, "DASHBOARD__VIEWER", "guest"),
         (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", HASH),
+        (Name::Orchestrator, "DASHBOARD__TRACE_URL", "http://traces.example/{trace_id}"),
     ],
     result_timeout: None,
     definitions: &[("order-6.toml", include_str!("order-6.toml"))],
@@ -63,7 +65,8 @@ fn main() -> ExitCode {
 }
 
 fn trials(runner: Option<&Arc<Runner>>) -> Vec<Trial> {
-    let all = interactions::ALL.iter().chain(finding::ALL).chain(trouble::ALL).chain(looks::ALL).copied();
+    let all =
+        interactions::ALL.iter().chain(finding::ALL).chain(trouble::ALL).chain(support::ALL).chain(looks::ALL).copied();
     let trial = |(name, test): (&str, Scenario)| {
         let runner = runner.map(Arc::clone);
         Trial::test(format!("dashboard::{name}"), move || match runner {

@@ -17,7 +17,7 @@ use super::actions::{check_why, request_id};
 use super::representation;
 use super::state::{Api, saga_id};
 use crate::error::ApiError;
-use crate::filter::Filter;
+use crate::filter::{Filter, Sort};
 use crate::i18n::Lang;
 use crate::messages::SagaAction;
 use crate::sessions::Identity;
@@ -78,7 +78,8 @@ pub(super) async fn act(
 ) -> Result<Json<Value>, ApiError> {
     Ok(Json(match api.act_on_many(&identity, action, &request).await? {
         BulkOutcome::DryRun { sagas, has_more } => {
-            let items: Vec<Value> = sagas.iter().map(representation::listed).collect();
+            let known = api.known().await?;
+            let items: Vec<Value> = sagas.iter().map(|saga| representation::listed(saga, &known)).collect();
             json!({ "dryRun": true, "count": items.len(), "more": has_more, "items": items })
         }
         BulkOutcome::Done { results, has_more } => {
@@ -110,7 +111,8 @@ impl Api {
         }
         let action = SagaAction { by: identity.name.clone(), why: check_why(why)?, from: identity.from(), what };
         let filter = filter.checked(Timestamp::now())?;
-        let list = move |connection: &rusqlite::Connection| view::list(connection, &filter, None, MAX_SAGAS + 1);
+        let list =
+            move |connection: &rusqlite::Connection| view::list(connection, &filter, Sort::Newest, None, MAX_SAGAS + 1);
         let mut sagas = self.context.view.read(list).await.map_err(Problem::from)?;
         let has_more = sagas.len() > MAX_SAGAS;
         sagas.truncate(MAX_SAGAS);

@@ -3,13 +3,14 @@
 use saga::{Definition, OperationRecord, Saga, StepState};
 use serde_json::{Value, json};
 
+use super::state::KnownDefinitions;
 use crate::inspect::attempts::{Attempt, attempts};
 use crate::inspect::incident::{OpenIncident, open_incidents};
 use crate::inspect::purchase::{Item, Purchase};
 use crate::view::Listed;
 
 /// A saga in a list.
-pub fn listed(saga: &Listed) -> Value {
+pub(super) fn listed(saga: &Listed, known: &KnownDefinitions) -> Value {
     json!({
         "id": saga.id,
         "definition": saga.definition,
@@ -17,7 +18,14 @@ pub fn listed(saga: &Listed) -> Value {
         "status": saga.status,
         "currentSteps": if saga.step.is_empty() { Vec::new() } else { saga.step.split(", ").collect::<Vec<_>>() },
         "customer": saga.customer,
+        "ending": saga.ending,
+        "reason": saga.ending_reason,
         "retrying": saga.retrying,
+        "attempt": saga.attempt.as_ref().map(|attempt| attempt.number),
+        "maxAttempts": known.attempt_limit(saga),
+        "lastError": saga.error,
+        "amountMinor": saga.money.as_ref().map(|money| money.minor),
+        "currency": saga.money.as_ref().map(|money| money.currency.as_str()),
         "waitingSince": saga.waiting.map(time),
         "startedAt": time(saga.started),
         "updatedAt": time(saga.updated),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::representation;
 use super::state::{Api, saga_id};
 use crate::error::ApiError;
-use crate::filter::Filter;
+use crate::filter::{Filter, Sort};
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
@@ -20,22 +20,40 @@ const MAX_LIMIT: usize = 200;
 /// has a number type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Query {
+pub(super) struct ListQuery {
     status: Option<String>,
     definition: Option<String>,
     version: Option<u32>,
     step: Option<String>,
     customer: Option<String>,
     waiting_longer_than: Option<String>,
+    retrying: Option<bool>,
+    from: Option<String>,
+    to: Option<String>,
     id: Option<Uuid>,
     reason: Option<String>,
     text: Option<String>,
-    limit: Option<usize>,
-    cursor: Option<String>,
+    #[serde(default)]
+    pub(super) sort: Sort,
+    /// Only of an export.
+    pub(super) format: Option<Format>,
+    pub(super) limit: Option<usize>,
+    pub(super) cursor: Option<String>,
 }
 
-impl Query {
-    fn filter(self) -> Filter {
+/// The format of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Format {
+    /// RFC 4180.
+    Csv,
+    /// An object with a list.
+    Json,
+}
+
+impl ListQuery {
+    /// The filter in it.
+    pub(super) fn filter(self) -> Filter {
         Filter {
             status: self.status,
             definition: self.definition,
@@ -43,6 +61,9 @@ impl Query {
             step: self.step,
             customer: self.customer,
             waiting_longer_than: self.waiting_longer_than,
+            retrying: self.retrying,
+            from: self.from,
+            to: self.to,
             id: self.id,
             reason: self.reason,
             text: self.text,
@@ -52,7 +73,7 @@ impl Query {
 }
 
 /// `GET /api/sagas`
-pub(super) async fn list(State(api): State<Api>, Params(query): Params<Query>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn list(State(api): State<Api>, Params(query): Params<ListQuery>) -> Result<Json<Value>, ApiError> {
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(ApiError::bad_request(
@@ -60,10 +81,18 @@ pub(super) async fn list(State(api): State<Api>, Params(query): Params<Query>) -
             format!("limit = {limit}: deve ser de 1 a {MAX_LIMIT}"),
         ));
     }
+    if query.format.is_some() {
+        return Err(ApiError::bad_request(
+            "format is a parameter of GET /api/sagas/export",
+            "format é um parâmetro de GET /api/sagas/export",
+        ));
+    }
+    let sort = query.sort;
     let cursor = query.cursor.clone();
     let filter = query.filter().checked(Timestamp::now())?;
-    let page = api.page(filter, cursor.as_deref(), limit).await?;
-    let items: Vec<Value> = page.sagas.iter().map(representation::listed).collect();
+    let page = api.page(filter, sort, cursor.as_deref(), limit).await?;
+    let known = api.known().await?;
+    let items: Vec<Value> = page.sagas.iter().map(|saga| representation::listed(saga, &known)).collect();
     Ok(Json(json!({ "items": items, "next": page.next })))
 }
 

@@ -27,7 +27,8 @@ pub(super) async fn search(
     Params(query): Params<SearchQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let found = api.search(&query.q).await?;
-    let items: Vec<Value> = found.sagas.iter().map(representation::listed).collect();
+    let known = api.known().await?;
+    let items: Vec<Value> = found.sagas.iter().map(|saga| representation::listed(saga, &known)).collect();
     Ok(Json(json!({ "items": items, "hasMore": found.has_more })))
 }
 

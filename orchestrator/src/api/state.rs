@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::bounds::first_chars;
 use common::http::Problem;
 use common::service::Context;
-use saga::{Definition, Saga};
+use saga::{AttemptLimit, Definition, Saga, call_for};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::cache::StatsCache;
 use super::representation;
 use crate::definitions::{Definitions, parse_stored};
 use crate::error::ApiError;
-use crate::filter::Filter;
+use crate::filter::{Filter, Sort};
 use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::view::{self, Cursor, Listed, RolloutRow};
@@ -34,6 +34,38 @@ pub(crate) struct KnownDefinition {
     pub(crate) has_file: bool,
 }
 
+/// Definitions by name and version.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownDefinitions(Vec<KnownDefinition>);
+
+impl KnownDefinitions {
+    /// The definition of a file.
+    #[cfg(test)]
+    pub(crate) fn of_file(text: &str) -> Self {
+        let definition = Arc::new(Definition::parse("test.toml", text).unwrap());
+        Self(vec![KnownDefinition { definition, has_file: true }])
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Definition> {
+        self.0.iter().map(|known| known.definition.as_ref())
+    }
+
+    /// The definition of a listed saga.
+    pub(crate) fn of(&self, saga: &Listed) -> Option<&Definition> {
+        self.all().find(|known| known.name == saga.definition && known.version == saga.version)
+    }
+
+    /// The most attempts of the action that a listed saga waits for; `None` if it has no attempt or no limit.
+    pub(crate) fn attempt_limit(&self, saga: &Listed) -> Option<u32> {
+        let attempt = saga.attempt.as_ref()?;
+        match call_for(self.of(saga)?, &attempt.step, attempt.action)?.retry.attempts {
+            AttemptLimit::AtMost(most) => Some(most),
+            AttemptLimit::Unlimited => None,
+        }
+    }
+}
+
 /// A page of the list of sagas.
 #[derive(Clone, Debug)]
 pub(crate) struct SagaPage {
@@ -51,17 +83,35 @@ pub(crate) fn saga_id(text: &str) -> Result<Uuid, ApiError> {
     })
 }
 
-fn parse_cursor(text: &str) -> Result<Cursor, ApiError> {
-    let cursor = text.split_once('_').and_then(|(started, id)| {
-        let started = started.parse().ok()?;
-        Some(Cursor { started, id: id.to_owned() })
-    });
+fn parse_cursor(text: &str, sort: Sort) -> Result<Cursor, ApiError> {
+    let cursor = match sort {
+        Sort::Newest => newest_cursor(text),
+        Sort::Waiting => text.split_once('_').and_then(|(waiting, rest)| {
+            let waiting = waiting.parse().ok()?;
+            Some(Cursor { waiting, ..newest_cursor(rest)? })
+        }),
+    };
     cursor.ok_or_else(|| {
+        let text = first_chars(text, 80);
         ApiError::bad_request(
-            format!("cursor = {text}: use `next` of the previous page"),
-            format!("cursor = {text}: use o `next` da página anterior"),
+            format!("cursor = {text}: use `next` of the previous page, with the same sort"),
+            format!("cursor = {text}: use o `next` da página anterior, com a mesma ordem"),
         )
     })
+}
+
+/// `STARTED_ID`
+fn newest_cursor(text: &str) -> Option<Cursor> {
+    let (started, id) = text.split_once('_')?;
+    Some(Cursor { waiting: 0, started: started.parse().ok()?, id: id.to_owned() })
+}
+
+fn cursor_of(saga: &Listed, sort: Sort) -> String {
+    let Listed { started, id, .. } = saga;
+    match sort {
+        Sort::Newest => format!("{started}_{id}"),
+        Sort::Waiting => format!("{}_{started}_{id}", saga.waiting.unwrap_or_default()),
+    }
 }
 
 impl Api {
@@ -72,15 +122,21 @@ impl Api {
         Self { context, definitions, sessions, cache: StatsCache::default() }
     }
 
-    /// A page of the sagas that match, the newest first.
-    pub(crate) async fn page(&self, filter: Filter, cursor: Option<&str>, limit: usize) -> Result<SagaPage, ApiError> {
-        let before = cursor.map(parse_cursor).transpose()?;
+    /// A page of the sagas that match.
+    pub(crate) async fn page(
+        &self,
+        filter: Filter,
+        sort: Sort,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<SagaPage, ApiError> {
+        let after = cursor.map(|text| parse_cursor(text, sort)).transpose()?;
         let query =
-            move |connection: &rusqlite::Connection| view::list(connection, &filter, before.as_ref(), limit + 1);
+            move |connection: &rusqlite::Connection| view::list(connection, &filter, sort, after.as_ref(), limit + 1);
         let mut sagas = self.context.view.read(query).await.map_err(Problem::from)?;
         let has_more = sagas.len() > limit;
         sagas.truncate(limit);
-        let next = sagas.last().filter(|_| has_more).map(|last| format!("{}_{}", last.started, last.id));
+        let next = sagas.last().filter(|_| has_more).map(|last| cursor_of(last, sort));
         Ok(SagaPage { sagas, next })
     }
 
@@ -126,6 +182,11 @@ impl Api {
             }
         }
         Ok(all)
+    }
+
+    /// All definitions, to look up those of listed sagas.
+    pub(crate) async fn known(&self) -> Result<KnownDefinitions, ApiError> {
+        Ok(KnownDefinitions(self.all_definitions().await?))
     }
 
     /// The rollout of a definition, if one was set.

@@ -13,7 +13,8 @@ use super::actions::{self, SubmittedForm};
 use super::context::{Content, PageRequest, Pages, now};
 use super::forms::ActionKind;
 use super::query::{Query, decoded, of_filter};
-use super::{components, layout, sagas};
+use super::saga_table::SagaTable;
+use super::{components, layout};
 use crate::api::{BulkAction, BulkOutcome, BulkResult};
 use crate::error::ApiError;
 use crate::filter::Filter;
@@ -82,6 +83,9 @@ async fn run(pages: &Pages, request: &PageRequest, form: &Query, headers: &Heade
     let only: BTreeSet<String> = form.all("ids").flat_map(|ids| ids.split(',')).map(str::to_owned).collect();
     let only = Some(only).filter(|only| !only.is_empty());
     let action = BulkAction { why: why.clone(), filter: filter.clone(), dry_run: only.is_none(), what, only };
+    let known = pages.api.known().await?;
+    let columns = &request.columns;
+    let table = |sagas| SagaTable { sagas, known: &known, columns, lang, now: now(), sorting: None }.render();
     let outcome = pages.api.act_on_many(&request.identity, action, headers).await?;
     let main = html! {
         h1 { (title(lang)) }
@@ -93,7 +97,7 @@ async fn run(pages: &Pages, request: &PageRequest, form: &Query, headers: &Heade
                 } @else {
                     (dry_run_banner(lang, kind, sagas.len(), *has_more))
                     (confirmation(request, &filter, kind, &why, sagas))
-                    (sagas::table(sagas, &[], lang, now()))
+                    (table(sagas))
                 }
             }
             BulkOutcome::Done { results, .. } => (results_table(lang, results)),

@@ -63,7 +63,7 @@ fn time_to(at: i64, length: usize) -> Markup {
     let time = saga::Timestamp(at).to_string();
     let spaced = time.replace('T', " ");
     let shown = spaced.get(..length).unwrap_or(&spaced);
-    html! { time datetime=(time) { (shown) " UTC" } }
+    html! { time datetime=(time) data-length=(length) { (shown) " UTC" } }
 }
 
 /// The last eight digits of an id: they differ on a page, even for ids that start with the time.

@@ -7,6 +7,7 @@ use common::time::Timestamp;
 use maud::Markup;
 
 use super::cluster::ClusterCache;
+use super::columns::Columns;
 use super::query::Query;
 use crate::api::Api;
 use crate::i18n::Lang;
@@ -25,6 +26,15 @@ pub(super) struct PageRequest {
     pub(super) lang: Lang,
     pub(super) identity: Identity,
     pub(super) query: Query,
+    /// The columns that the user chose for lists of sagas.
+    pub(super) columns: Columns,
+}
+
+impl PageRequest {
+    /// A request, with the preferences in its headers.
+    pub(super) fn new(headers: &HeaderMap, identity: Identity, query: Query) -> Self {
+        Self { lang: Lang::of(headers), identity, query, columns: Columns::of(headers) }
+    }
 }
 
 /// The content of a page, without its frame.
@@ -37,7 +47,7 @@ impl Pages {
     /// The request of a logged-in user; `None` without a session.
     pub(super) fn request(&self, uri: &Uri, headers: &HeaderMap) -> Option<PageRequest> {
         let identity = self.api.sessions.session(headers)?;
-        Some(PageRequest { lang: Lang::of(headers), identity, query: Query::of(uri) })
+        Some(PageRequest::new(headers, identity, Query::of(uri)))
     }
 }
 

@@ -59,7 +59,60 @@
 
   function show(html) {
     const parsed = new DOMParser().parseFromString(`<main>${html}</main>`, 'text/html').querySelector('main');
-    if (parsed) children(main, parsed);
+    if (!parsed) return;
+    localize(parsed);
+    children(main, parsed);
+  }
+
+  // ---- times: in UTC, or in the browser's time zone ----------------------------------------
+
+  const zone = document.getElementById('zone');
+  const isLocal = stored('zone') === 'local';
+
+  function stored(name) {
+    try { return localStorage.getItem(name); } catch { return null; }
+  }
+
+  // `2026-01-31 12:00:00.000` in the browser's time zone.
+  function localText(date) {
+    return new Date(date - date.getTimezoneOffset() * 60000).toISOString().slice(0, -1).replace('T', ' ');
+  }
+
+  function offsetText(date) {
+    const minutes = -date.getTimezoneOffset();
+    const two = (number) => String(number).padStart(2, '0');
+    return `${minutes < 0 ? '−' : '+'}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
+  }
+
+  function localize(root) {
+    if (!isLocal) return;
+    for (const time of root.querySelectorAll('time[data-length]')) {
+      const date = new Date(time.getAttribute('datetime'));
+      if (!isNaN(date)) time.textContent = `${localText(date).slice(0, time.dataset.length)} ${offsetText(date)}`;
+    }
+    for (const input of root.querySelectorAll('input[data-utc]')) {
+      const date = new Date(`${input.getAttribute('value')}Z`);
+      if (!isNaN(date)) input.setAttribute('value', localText(date).slice(0, 19).replace(' ', 'T'));
+    }
+    for (const note of root.querySelectorAll('[data-zone]')) note.textContent = zone.dataset.here;
+  }
+
+  if (zone) {
+    zone.hidden = false;
+    zone.textContent = isLocal ? zone.dataset.local : zone.dataset.utc;
+    zone.addEventListener('click', () => {
+      try { localStorage.setItem('zone', isLocal ? 'utc' : 'local'); } catch { return; }
+      location.reload();
+    });
+    localize(main);
+    // URLs have times in UTC, so that they mean the same to everyone.
+    document.addEventListener('submit', (event) => {
+      if (!isLocal) return;
+      for (const input of event.target.querySelectorAll('input[data-utc]')) {
+        const date = new Date(input.value);
+        if (!isNaN(date)) input.value = date.toISOString().slice(0, 19);
+      }
+    });
   }
 
   // ---- receiving changes ------------------------------------------------------------------------

@@ -74,7 +74,12 @@ pub(super) fn page(pages: &Pages, request: &PageRequest, path: &str, content: &C
              set dashboard.password_hash.",
             "Outras máquinas podem acessar este painel, e ele tem a senha padrão publicada: \
              defina dashboard.password_hash.")) } }
-        p.state { span id="lag" data-age=(pages.api.lag())
+        p.state {
+            button.zone type="button" id="zone" hidden
+                data-utc=(lang.text("Times: UTC", "Horários: UTC"))
+                data-local=(lang.text("Times: local", "Horários: locais"))
+                data-here=(lang.text("(local)", "(local)")) {}
+            " " span id="lag" data-age=(pages.api.lag())
             data-stale=(lang.text("Stale for {} s", "Desatualizado há {} s")) { (updated(lang, pages.api.lag())) }
         }
         p.lost id="stale" role="status" hidden { (lang.text(

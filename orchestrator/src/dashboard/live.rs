@@ -78,7 +78,7 @@ impl LivePage {
         let lang = Lang::of(&self.headers);
         let age = self.pages.api.lag();
         let lag = json!({ "ms": age, "text": layout::updated(lang, age) }).to_string();
-        let request = PageRequest { lang, identity, query: Query::of(&self.at) };
+        let request = PageRequest::new(&self.headers, identity, Query::of(&self.at));
         let content = match Page::of(self.at.path()) {
             Ok(page) => render::content(&self.pages, &page, &request).await,
             Err(error) => Err(error),

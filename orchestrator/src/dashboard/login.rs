@@ -26,7 +26,7 @@ pub(super) fn path_for(requested: &Uri) -> String {
 }
 
 /// The path of a page, with its query; `/` for any other text, which a browser might resolve to another site.
-fn local(next: Option<&str>) -> &str {
+pub(super) fn local(next: Option<&str>) -> &str {
     next.filter(|next| is_page(next)).unwrap_or("/")
 }
 
@@ -133,7 +133,8 @@ pub(super) async fn log_out(State(pages): State<Pages>, headers: HeaderMap, body
     response
 }
 
-fn set_cookie(pages: &Pages, headers: &HeaderMap, response: &mut Response, pair: &str) {
+/// Sets a cookie that scripts cannot read, and that other sites do not send.
+pub(super) fn set_cookie(pages: &Pages, headers: &HeaderMap, response: &mut Response, pair: &str) {
     let proto = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let tls = pages.api.context.settings.dashboard.secure_cookies || proto.eq_ignore_ascii_case("https");
     let text = format!("{pair}; HttpOnly; SameSite=Strict{}", if tls { "; Secure" } else { "" });

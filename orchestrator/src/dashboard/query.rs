@@ -5,7 +5,7 @@ use axum::http::Uri;
 use uuid::Uuid;
 
 use crate::error::ApiError;
-use crate::filter::Filter;
+use crate::filter::{Filter, Sort};
 
 /// Names and values, without empty ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +48,21 @@ impl Query {
         self.get(name).map(parse).transpose()
     }
 
+    /// The order of a list.
+    pub(super) fn sort(&self) -> Result<Sort, ApiError> {
+        match self.get("sort") {
+            None => Ok(Sort::default()),
+            Some(text) => {
+                [Sort::Newest, Sort::Waiting].into_iter().find(|sort| sort.as_str() == text).ok_or_else(|| {
+                    ApiError::bad_request(
+                        format!("sort = {text}: it must be newest or waiting"),
+                        format!("sort = {text}: deve ser newest ou waiting"),
+                    )
+                })
+            }
+        }
+    }
+
     /// The filter in it.
     pub(super) fn filter(&self) -> Result<Filter, ApiError> {
         let text = |name| self.get(name).map(str::to_owned);
@@ -66,12 +81,24 @@ impl Query {
             step: text("step"),
             customer: text("customer"),
             waiting_longer_than: text("waitingLongerThan"),
+            retrying: self.get("retrying").map(flag).transpose()?,
+            from: text("from"),
+            to: text("to"),
             id: self.get("id").map(parse).transpose()?,
             reason: text("reason"),
             text: text("text"),
             ..Filter::default()
         })
     }
+}
+
+fn flag(text: &str) -> Result<bool, ApiError> {
+    text.parse().map_err(|_| {
+        ApiError::bad_request(
+            format!("retrying = {text}: it must be true or false"),
+            format!("retrying = {text}: deve ser true ou false"),
+        )
+    })
 }
 
 /// A filter as a query, `status=running&step=a`; empty if the filter is.
@@ -85,6 +112,9 @@ pub(super) fn of_filter(filter: &Filter) -> String {
         ("step", filter.step.as_deref()),
         ("customer", filter.customer.as_deref()),
         ("waitingLongerThan", filter.waiting_longer_than.as_deref()),
+        ("retrying", filter.retrying.map(|retrying| if retrying { "true" } else { "false" })),
+        ("from", filter.from.as_deref()),
+        ("to", filter.to.as_deref()),
         ("id", id.as_deref()),
         ("reason", filter.reason.as_deref()),
         ("text", filter.text.as_deref()),
@@ -136,6 +166,8 @@ mod tests {
             status: Some("incident".to_owned()),
             version: Some(2),
             reason: Some("out of retries: <a> & \"b\" 100% é+".to_owned()),
+            retrying: Some(true),
+            from: Some("2026-01-31T09:00:00+03:00".to_owned()),
             id: Some(Uuid::from_u128(7)),
             ..Filter::default()
         };
@@ -149,6 +181,8 @@ mod tests {
         let query = Query::parse("status=&step=a+b&step=c&x=%zz%4");
         assert_eq!((query.get("status"), query.get("step"), query.get("x")), (None, Some("a b"), Some("%zz%4")));
         assert_eq!(query.all("step").collect::<Vec<_>>(), ["a b", "c"]);
+        assert!(Query::parse("retrying=x").filter().is_err() && Query::parse("sort=x").sort().is_err());
+        assert_eq!(Query::parse("sort=waiting").sort().unwrap(), Sort::Waiting);
         assert!(Query::parse("version=x").filter().is_err() && Query::parse("id=x").filter().is_err());
     }
 }

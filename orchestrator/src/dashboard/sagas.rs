@@ -5,14 +5,17 @@ use common::time::Timestamp;
 use maud::{Markup, html};
 use saga::{Definition, Status};
 
+use super::columns::Column;
 use super::components;
 use super::context::{Content, PageRequest, Pages, now};
+use super::period::period_fields;
 use super::query::{link, of_filter};
+use super::saga_table::{SagaTable, Sorting};
 use crate::error::ApiError;
-use crate::filter::Filter;
-use crate::i18n::{CONCLUDE, Lang, step_label};
+use crate::filter::{Filter, Sort};
+use crate::i18n::{CONCLUDE, Lang};
 use crate::stats;
-use crate::view::{self, Listed};
+use crate::view;
 
 /// Sagas on a page.
 const PAGE_SIZE: usize = 50;
@@ -31,10 +34,19 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
     let now = now();
     let filter = request.query.filter()?;
     let checked = filter.clone().checked(Timestamp(now))?;
-    let page = pages.api.page(checked.clone(), request.query.get("cursor"), PAGE_SIZE).await?;
+    let sort = request.query.sort()?;
+    let page = pages.api.page(checked.clone(), sort, request.query.get("cursor"), PAGE_SIZE).await?;
     let counts = counts(pages, checked, page.sagas.len() as u64).await?;
-    let known = pages.api.all_definitions().await?;
-    let definitions: Vec<&Definition> = known.iter().map(|known| known.definition.as_ref()).collect();
+    let known = pages.api.known().await?;
+    let definitions: Vec<&Definition> = known.all().collect();
+    let table = SagaTable {
+        sagas: &page.sagas,
+        known: &known,
+        columns: &request.columns,
+        lang,
+        now,
+        sorting: Some(sorting(&filter, sort)),
+    };
     let title = "Sagas".to_owned();
     let at_limit = counts.matching >= MAX_COUNT as u64 && !filter.is_empty();
     let has_more = at_limit || filter.text.is_some() && page.next.is_some();
@@ -44,16 +56,17 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
             (lang.number(counts.matching))
         } }
         (statuses(&filter, &counts.totals, lang))
-        (form(&filter, &definitions, lang))
+        (form(&filter, sort, &definitions, lang))
         @if page.sagas.is_empty() {
             p.empty { @if filter.is_empty() {
                 (lang.text("No orders yet. Place one with curl, as shown in the README.",
                     "Nenhum pedido ainda. Faça um com curl, como mostra o README."))
             } @else { (lang.text("No saga matches this filter.", "Nenhuma saga corresponde a este filtro.")) } }
         } @else {
-            (table(&page.sagas, &definitions, lang, now))
+            (table.render())
         }
-        (page_links(request, &filter, page.next.as_deref(), !page.sagas.is_empty()))
+        (page_links(request, &filter, sort, page.next.as_deref(), !page.sagas.is_empty()))
+        (column_form(request, &filter, sort))
     };
     Ok(Content { title, main })
 }
@@ -75,19 +88,67 @@ async fn counts(pages: &Pages, filter: Filter, listed: u64) -> Result<Counts, Pr
     Ok(pages.api.context.view.read(read).await?)
 }
 
-fn page_links(request: &PageRequest, filter: &Filter, next: Option<&str>, has_sagas: bool) -> Markup {
+/// The query of the list, with its order.
+fn list_query(filter: &Filter, sort: Sort) -> String {
+    let order = (sort != Sort::default()).then(|| sort.as_str());
+    let parts = [of_filter(filter), link(&[("sort", order)])];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&")
+}
+
+fn sorting(filter: &Filter, sort: Sort) -> Sorting {
+    Sorting {
+        newest: format!("/sagas?{}", list_query(filter, Sort::Newest)),
+        waiting: format!("/sagas?{}", list_query(filter, Sort::Waiting)),
+        by: match sort {
+            Sort::Newest => Column::Started,
+            Sort::Waiting => Column::Waiting,
+        },
+    }
+}
+
+/// The choice of the columns.
+fn column_form(request: &PageRequest, filter: &Filter, sort: Sort) -> Markup {
     let lang = request.lang;
-    let query = of_filter(filter);
+    html! { details.act id="columns" data-keep="columns" {
+        summary { (lang.text("Columns …", "Colunas …")) }
+        form method="post" action="/sagas/columns" {
+            (components::csrf(request))
+            input type="hidden" name="back" value={ "/sagas?" (list_query(filter, sort)) };
+            @for column in Column::ALL { label.check {
+                input type="checkbox" name="column" value=(column.as_str()) checked[request.columns.has(column)];
+                (column.head(lang))
+            } }
+            button.main type="submit" { (lang.text("Show these", "Mostrar estas")) }
+        }
+    } }
+}
+
+fn page_links(request: &PageRequest, filter: &Filter, sort: Sort, next: Option<&str>, has_sagas: bool) -> Markup {
+    let lang = request.lang;
+    let query = list_query(filter, sort);
+    let first = match sort {
+        Sort::Newest => lang.text("Newest", "Mais recentes"),
+        Sort::Waiting => lang.text("Longest wait", "Maior espera"),
+    };
+    let further = match sort {
+        Sort::Newest => lang.text("Older", "Mais antigas"),
+        Sort::Waiting => lang.text("Shorter waits", "Esperas menores"),
+    };
     html! { nav.pages aria-label=(lang.text("Pages of the list", "Páginas da lista")) {
         @if request.query.get("cursor").is_some() {
-            a href={ "/sagas?" (query) } { (lang.text("Newest", "Mais recentes")) }
+            a href={ "/sagas?" (query) } { (first) }
         }
         @if let Some(next) = next {
-            a href={ "/sagas?" (query) "&" (link(&[("cursor", Some(next))])) } { (lang.text("Older", "Mais antigas")) }
+            a href={ "/sagas?" (query) "&" (link(&[("cursor", Some(next))])) } { (further) }
         }
         @if !filter.is_empty() && request.identity.may_act() && has_sagas {
-            a href={ "/bulk?" (query) } { (lang.text("Bulk action …", "Ação em lote …")) }
+            a href={ "/bulk?" (of_filter(filter)) } { (lang.text("Bulk action …", "Ação em lote …")) }
         }
+        @if has_sagas { @for (format, name) in [("csv", "CSV"), ("json", "JSON")] {
+            a href={ "/api/sagas/export?format=" (format) "&" (query) } download={ "sagas." (format) } {
+                (lang.text("Export as ", "Exportar como ")) (name)
+            }
+        } }
     } }
 }
 
@@ -110,14 +171,21 @@ fn statuses(filter: &Filter, totals: &[stats::Total], lang: Lang) -> Markup {
             (lang.text("all", "todas"))
         }
         @for status in Status::ALL { @let own = filter.status.as_deref() == Some(status.as_str());
-            a class={ "status " (status) } href=(to(Some(status))) aria-current=[own.then_some("true")] {
-                (lang.status(status.as_str())) " " strong { (lang.number(of(status))) }
+            @let count = of(status);
+            a class={ "status " (status) } .zero[count == 0] href=(to(Some(status)))
+                aria-current=[own.then_some("true")] {
+                (lang.status(status.as_str())) " " strong { (lang.number(count)) }
             }
+        }
+        @let retrying = filter.retrying == Some(true);
+        @let toggled = Filter { retrying: (!retrying).then_some(true), ..filter.clone() };
+        a.status.retrying href={ "/sagas?" (of_filter(&toggled)) } aria-current=[retrying.then_some("true")] {
+            (lang.step_status("retrying"))
         }
     } }
 }
 
-fn form(filter: &Filter, definitions: &[&Definition], lang: Lang) -> Markup {
+fn form(filter: &Filter, sort: Sort, definitions: &[&Definition], lang: Lang) -> Markup {
     let mut names: Vec<&str> = definitions.iter().map(|definition| definition.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -130,6 +198,7 @@ fn form(filter: &Filter, definitions: &[&Definition], lang: Lang) -> Markup {
     html! { form.filter method="get" action="/sagas" data-keep="filter" {
         @if let Some(status) = &filter.status { input type="hidden" name="status" value=(status); }
         @if let Some(reason) = &filter.reason { input type="hidden" name="reason" value=(reason); }
+        @if filter.retrying == Some(false) { input type="hidden" name="retrying" value="false"; }
         (choice("definition", lang.text("Definition", "Definição"), &names, filter.definition.as_deref(), lang))
         (field("version", lang.text("Version", "Versão"), version.as_deref(), "1"))
         (choice("step", lang.text("Step", "Passo"), &steps, filter.step.as_deref(), lang))
@@ -138,6 +207,17 @@ fn form(filter: &Filter, definitions: &[&Definition], lang: Lang) -> Markup {
         (field("customer", lang.text("Customer", "Cliente"), filter.customer.as_deref(), ""))
         (field("id", lang.text("Order id", "ID do pedido"), id.as_deref(), ""))
         (field("text", lang.text("Text", "Texto"), filter.text.as_deref(), ""))
+        (period_fields(filter.from.as_deref(), filter.to.as_deref(), lang))
+        label { span { (lang.text("Order", "Ordem")) } select name="sort" {
+            option value="" { (lang.text("newest first", "mais recentes primeiro")) }
+            option value=(Sort::Waiting.as_str()) selected[sort == Sort::Waiting] {
+                (lang.text("longest wait first", "maior espera primeiro"))
+            }
+        } }
+        label.check {
+            input type="checkbox" name="retrying" value="true" checked[filter.retrying == Some(true)];
+            (lang.text("only retrying", "só em nova tentativa"))
+        }
         div.buttons {
             button.main type="submit" { (lang.text("Filter", "Filtrar")) }
             a href="/sagas" { (lang.text("Clear", "Limpar")) }
@@ -160,56 +240,6 @@ fn choice(name: &str, label: &str, options: &[&str], own: Option<&str>, lang: La
     } } }
 }
 
-/// A table of sagas.
-pub(super) fn table(found: &[Listed], definitions: &[&Definition], lang: Lang, now: i64) -> Markup {
-    let heads = [
-        "Saga",
-        lang.text("Definition", "Definição"),
-        "Status",
-        lang.text("Current step", "Passo atual"),
-        lang.text("Waiting", "Aguardando"),
-        lang.text("Customer", "Cliente"),
-        lang.text("Started", "Início"),
-        lang.text("Updated", "Atualizada"),
-    ];
-    html! { div.scroll tabindex="0" role="region" aria-label="Sagas" { table.cards {
-        thead { tr { @for head in heads { th scope="col" { (head) } } } }
-        tbody { @for saga in found { (row(saga, definitions, heads, lang, now)) } }
-    } } }
-}
-
-fn row(saga: &Listed, definitions: &[&Definition], heads: [&str; 8], lang: Lang, now: i64) -> Markup {
-    let definition = definitions.iter().find(|d| d.name == saga.definition && d.version == saga.version).copied();
-    html! { tr class={ "is-" (saga.status) } data-row=(saga.id) {
-        th scope="row" { a href={ "/sagas/" (saga.id) } { code title=(saga.id) { (components::short(&saga.id)) } } }
-        td data-label=(heads[1]) { (saga.definition) " v" (saga.version) }
-        td data-label=(heads[2]) {
-            (components::status(lang, &saga.status))
-            @if saga.retrying { " " (components::step_status(lang, "retrying")) }
-        }
-        td.none[saga.step.is_empty()] data-label=(heads[3]) { (steps(&saga.step, definition, lang)) }
-        td.none[saga.waiting.is_none()] data-label=(heads[4]) { @match saga.waiting {
-            Some(since) => { (lang.span(now.saturating_sub(since).max(0).unsigned_abs())) }
-            None => "–",
-        } }
-        td.wide data-label=(heads[5]) { @match &saga.customer {
-            Some(customer) => { a href={ "/sagas?" (link(&[("customer", Some(customer))])) } title=(customer) {
-                (customer.chars().take(12).collect::<String>()) @if customer.chars().count() > 12 { "…" }
-            } }
-            None => "–",
-        } }
-        td data-label=(heads[6]) { (components::moment(saga.started)) }
-        td data-label=(heads[7]) { (components::ago(lang, saga.updated, now)) }
-    } }
-}
-
-fn steps(names: &str, definition: Option<&Definition>, lang: Lang) -> String {
-    if names.is_empty() {
-        return "–".to_owned();
-    }
-    names.split(", ").map(|name| step_label(definition, name, lang)).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,22 +247,8 @@ mod tests {
     #[test]
     fn foreign_texts_are_escaped() {
         let evil = "<script>alert(1)</script>\"'";
-        let saga = Listed {
-            id: evil.to_owned(),
-            definition: evil.to_owned(),
-            version: 1,
-            status: evil.to_owned(),
-            step: evil.to_owned(),
-            customer: Some(evil.to_owned()),
-            waiting: None,
-            started: 0,
-            updated: 0,
-            retrying: true,
-        };
-        let text = table(&[saga], &[], Lang::En, 0).into_string();
-        assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{text}");
         let filter = Filter { text: Some(evil.to_owned()), step: Some(evil.to_owned()), ..Filter::default() };
-        let text = form(&filter, &[], Lang::En).into_string();
+        let text = form(&filter, Sort::Newest, &[], Lang::En).into_string();
         assert!(text.contains("&lt;script&gt;") && !text.contains("<script") && !text.contains("\"'\""), "{text}");
     }
 }

@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use saga::Definition;
 
 use super::context::{Content, PageRequest, Pages, now};
-use super::{layout, login, sagas};
+use super::saga_table::SagaTable;
+use super::{layout, login};
 use crate::error::ApiError;
 use crate::i18n::Lang;
 use crate::view::Found;
@@ -43,8 +43,9 @@ fn text(request: &PageRequest) -> &str {
 
 async fn listed(pages: &Pages, request: &PageRequest, found: &Found) -> Result<Content, ApiError> {
     let lang = request.lang;
-    let known = pages.api.all_definitions().await?;
-    let definitions: Vec<&Definition> = known.iter().map(|known| known.definition.as_ref()).collect();
+    let known = pages.api.known().await?;
+    let table =
+        SagaTable { sagas: &found.sagas, known: &known, columns: &request.columns, lang, now: now(), sorting: None };
     let title = lang.text("Search", "Busca").to_owned();
     let main = html! {
         h1 { (title) " " small { "“" (text(request)) "”" } }
@@ -57,7 +58,7 @@ async fn listed(pages: &Pages, request: &PageRequest, found: &Found) -> Result<C
             } @else {
                 (lang.number(found.sagas.len() as u64)) " " (lang.text("sagas found.", "sagas encontradas."))
             } }
-            (sagas::table(&found.sagas, &definitions, lang, now()))
+            (table.render())
         }
     };
     Ok(Content { title, main })

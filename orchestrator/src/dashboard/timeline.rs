@@ -55,6 +55,7 @@ pub(super) fn timeline(saga: &Saga, definition: Option<&Definition>, lang: Lang,
                 }
                 @for attempt in &shown_attempts(saga, step) {
                     @let place = tidy(x(attempt.sent.0));
+                    line.halo x1=(place) x2=(place) y1=(y - 3.0) y2=(y + 23.0) {}
                     line class={ "tick " (attempt.outcome.as_str()) } x1=(place) x2=(place) y1=(y - 2.0) y2=(y + 22.0) {
                         title { (attempt_title(attempt, lang)) }
                     }

@@ -138,7 +138,8 @@ mod tests {
         let mut history = vec![json!({"at": 0, "what": "started"})];
         for n in 1..=10 {
             history.push(json!({"at": n * 1_000, "step": "pay", "n": n, "what": "sent"}));
-            history.push(json!({"at": n * 1_000 + 200, "step": "pay", "n": n, "what": "failed", "why": "503", "ms": 200}));
+            history
+                .push(json!({"at": n * 1_000 + 200, "step": "pay", "n": n, "what": "failed", "why": "503", "ms": 200}));
         }
         let found = attempts(&saga(&json!(history)), "pay");
         assert_eq!(found.len(), 10);

@@ -69,7 +69,10 @@ mod tests {
         .unwrap();
         let found = open_incidents(&saga, Some(&definition));
         let [one] = found.as_slice() else { panic!("{found:?}") };
-        assert_eq!((one.action, one.command, one.participant), (Action::Compensate, Some("payment.refund"), Some("payment")));
+        assert_eq!(
+            (one.action, one.command, one.participant),
+            (Action::Compensate, Some("payment.refund"), Some("payment"))
+        );
         assert_eq!((one.answer, one.since, one.attempts), ("refused: closed", Timestamp(7_000), 3));
         assert!(one.can_retry && !one.can_deny);
         let unknown = open_incidents(&saga, None);

@@ -79,13 +79,8 @@ mod tests {
         for (status, timer) in [("retrying", "retry"), ("running", "timeout")] {
             let step = json!([{"name": "a", "status": status, "attempts": 3, "timer": [timer, 7], "reason": "503"}]);
             let found = saga(&step);
-            let expected = CurrentAttempt {
-                step: "a",
-                action: Action::Execute,
-                number: 3,
-                is_retrying: true,
-                error: Some("503"),
-            };
+            let expected =
+                CurrentAttempt { step: "a", action: Action::Execute, number: 3, is_retrying: true, error: Some("503") };
             assert_eq!(current_attempt(&found), Some(expected), "{status}");
         }
         let first = saga(&json!([{"name": "a", "status": "running", "attempts": 1, "timer": ["timeout", 7]}]));

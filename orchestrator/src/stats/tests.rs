@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::entity::{Entity, saga_key};
+use crate::filter::Sort;
 use crate::view::SagaRows;
 
 const STARTED: i64 = 1_700_000_000_000;
@@ -188,7 +189,8 @@ fn incidents_are_grouped_by_step_and_reason_and_found_by_them() {
     let groups = incidents(&connection).unwrap();
     assert_eq!((groups.len(), groups[0].step.as_str(), groups[0].count), (1, "reserve", 1));
     let reason = Some(groups[0].reason.clone());
-    let found = |filter: crate::filter::Filter| crate::view::list(&connection, &filter, None, 10).unwrap().len();
+    let found =
+        |filter: crate::filter::Filter| crate::view::list(&connection, &filter, Sort::Newest, None, 10).unwrap().len();
     let by = |step: Option<&str>, reason: Option<String>| {
         found(crate::filter::Filter { step: step.map(str::to_owned), reason, ..Default::default() })
     };

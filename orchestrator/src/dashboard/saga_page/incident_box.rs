@@ -92,6 +92,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::dashboard::columns::Columns;
     use crate::dashboard::query::Query;
     use crate::inspect::incident::open_incidents;
     use crate::sessions::{Identity, Role};
@@ -110,13 +111,22 @@ mod tests {
         let incidents = open_incidents(&saga, Some(&definition));
         let text = |role, lang| {
             let identity = Identity { name: "ana".to_owned(), role, csrf: String::new(), address: None };
-            let request = PageRequest { lang, identity, query: Query::default(), columns: None };
+            let request = PageRequest { lang, identity, query: Query::default(), columns: Columns::default() };
             incident_box(&incidents[0], &saga, Some(&definition), &request, 3_660_000).into_string()
         };
         let english = text(Role::Operator, Lang::En);
         let parts = [
-            "could not be undone", "Request the payment", "payment.refund", "→ payment", "&lt;b&gt;503", "100",
-            "1970-01-01 00:01:00", "1 h ago", "again now", "counts as undone", "ends as: not paid",
+            "could not be undone",
+            "Request the payment",
+            "payment.refund",
+            "→ payment",
+            "&lt;b&gt;503",
+            "100",
+            "1970-01-01 00:01:00",
+            "1 h ago",
+            "again now",
+            "counts as undone",
+            "ends as: not paid",
         ];
         for part in parts {
             assert!(english.contains(part), "{part} in {english}");

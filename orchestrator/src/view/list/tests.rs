@@ -1,0 +1,142 @@
+//! The list of sagas: its order, its filters, and the index of each query.
+
+use common::time::Timestamp;
+use common::view::Rows as _;
+
+use super::*;
+use crate::view::SagaRows;
+
+#[test]
+fn a_text_is_found_ignoring_ascii_case() {
+    let whole = "{\"name\":\"Ingresso São Paulo\",\"n\":1}".as_bytes();
+    for (text, is_found) in [
+        ("ingresso", true),
+        ("PAULO\"", true),
+        ("São", true),
+        ("}", true),
+        ("", true),
+        ("paolo", false),
+        ("1}x", false),
+    ] {
+        assert_eq!(has_text(whole, text.as_bytes()), is_found, "{text}");
+    }
+}
+
+/// A row of a saga: its number is its start and its id, and `waiting` the start of its wait.
+fn insert(connection: &Connection, number: i64, status: &str, waiting: Option<i64>, retrying: bool) {
+    connection
+        .execute(
+            "INSERT INTO sagas(started, id, definition, version, status, step, waiting, updated, retrying, counted, \
+             attempt_step, attempt, undoing, error, amount, currency) \
+             VALUES (?1, ?2, 'order', 5, ?3, 'pay', ?4, 0, ?5, '', 'pay', 3, 1, '503', 1050, 'BRL')",
+            (number, format!("id-{number}"), status, waiting, retrying),
+        )
+        .unwrap();
+    connection
+        .execute(
+            "INSERT INTO totals VALUES ('order', 5, ?1, 1) \
+             ON CONFLICT(definition, version, status) DO UPDATE SET n = n + 1",
+            [status],
+        )
+        .unwrap();
+}
+
+/// Five sagas: 1 waits longest, then 3, then 2 and 4 as long as each other; 5 has ended.
+fn with_five() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(SagaRows::SCHEMA).unwrap();
+    insert(&connection, 1, "running", Some(10), false);
+    insert(&connection, 2, "running", Some(30), true);
+    insert(&connection, 3, "incident", Some(20), false);
+    insert(&connection, 4, "compensating", Some(30), true);
+    insert(&connection, 5, "completed", None, false);
+    connection
+}
+
+fn starts(connection: &Connection, filter: &Filter, sort: Sort) -> Vec<i64> {
+    let filter = filter.clone().checked(Timestamp(0)).unwrap();
+    let mut all = Vec::new();
+    let mut after = None;
+    // Page by page, so that the cursors are part of every case.
+    loop {
+        let page = list(connection, &filter, sort, after.as_ref(), 2).unwrap();
+        let Some(last) = page.last() else { return all };
+        after = Some(Cursor { waiting: last.waiting.unwrap_or(0), started: last.started, id: last.id.clone() });
+        all.extend(page.iter().map(|saga| saga.started));
+    }
+}
+
+#[test]
+fn a_list_is_filtered_and_sorted_page_by_page() {
+    let connection = with_five();
+    let by = Filter::default;
+    let time = |ms: i64| Some(Timestamp(ms).to_string());
+    let running = Filter { status: Some("running".to_owned()), ..by() };
+    let order = Filter { definition: Some("order".to_owned()), ..by() };
+    for (filter, sort, expected) in [
+        (by(), Sort::Newest, &[5, 4, 3, 2, 1][..]),
+        (by(), Sort::Waiting, &[1, 3, 2, 4]),
+        (running.clone(), Sort::Waiting, &[1, 2]),
+        (running, Sort::Newest, &[2, 1]),
+        (order, Sort::Waiting, &[1, 3, 2, 4]),
+        (Filter { status: Some("completed".to_owned()), ..by() }, Sort::Waiting, &[]),
+        (Filter { retrying: Some(true), ..by() }, Sort::Newest, &[4, 2]),
+        (Filter { retrying: Some(true), ..by() }, Sort::Waiting, &[2, 4]),
+        (Filter { retrying: Some(false), ..by() }, Sort::Newest, &[5, 3, 1]),
+        (Filter { from: time(2), to: time(4), ..by() }, Sort::Newest, &[3, 2]),
+        (Filter { from: time(2), to: time(4), ..by() }, Sort::Waiting, &[3, 2]),
+        (Filter { to: time(3), retrying: Some(true), ..by() }, Sort::Newest, &[2]),
+    ] {
+        assert_eq!(starts(&connection, &filter, sort), expected, "{filter:?} {sort:?}");
+    }
+    let three = Filter { from: time(2), to: time(5), ..by() }.checked(Timestamp(0)).unwrap();
+    assert_eq!((count(&connection, &three, 10).unwrap(), count(&connection, &three, 2).unwrap()), (3, 2));
+}
+
+#[test]
+fn a_row_has_what_support_asks_for() {
+    let saga = list(&with_five(), &Filter::default(), Sort::Waiting, None, 1).unwrap().remove(0);
+    let attempt = ListedAttempt { step: "pay".to_owned(), action: Action::Compensate, number: 3 };
+    assert_eq!((saga.attempt, saga.error.as_deref()), (Some(attempt), Some("503")));
+    assert_eq!(saga.money, Some(Money { minor: 1_050, currency: "BRL".to_owned() }));
+}
+
+/// With a million sagas, a query that reads them all takes seconds.
+#[test]
+fn every_query_of_the_list_uses_an_index() {
+    let connection = with_five();
+    let by = Filter::default;
+    let text = |text: &str| Some(text.to_owned());
+    let period = Filter { from: text("1970-01-01"), to: text("1970-01-02"), ..by() };
+    let status = Filter { status: text("running"), ..by() };
+    for (filter, by, sort, index) in [
+        (by(), SearchBy::Time, Sort::Newest, "PRIMARY KEY (started<?)"),
+        (period.clone(), SearchBy::Time, Sort::Newest, "PRIMARY KEY (started>? AND started<?)"),
+        (status.clone(), SearchBy::Status, Sort::Newest, "sagas_by_status (status=? AND started<?)"),
+        (
+            Filter { definition: text("a"), version: Some(1), ..by() },
+            SearchBy::Definition,
+            Sort::Newest,
+            "sagas_by_definition (definition=? AND version=? AND started<?)",
+        ),
+        (Filter { retrying: Some(true), ..by() }, SearchBy::Time, Sort::Newest, "sagas_that_retry (retrying=?"),
+        (Filter { retrying: Some(true), ..by() }, SearchBy::Time, Sort::Waiting, "sagas_that_retry (retrying=?"),
+        (by(), SearchBy::Waiting, Sort::Waiting, "sagas_that_wait (waiting>?)"),
+        (period, SearchBy::Waiting, Sort::Waiting, "sagas_that_wait (waiting>?)"),
+        (status.clone(), SearchBy::Waiting, Sort::Waiting, "sagas_that_wait (waiting>?)"),
+        (status, SearchBy::Status, Sort::Waiting, "sagas_by_status (status=?"),
+    ] {
+        let filter = filter.checked(Timestamp(0)).unwrap();
+        let search = Search { filter, by };
+        let Query { sql, values } = query_of(SELECT, &search, sort, None, 51);
+        let sql = format!("EXPLAIN QUERY PLAN {sql} ORDER BY {} LIMIT :limit", order_by(by, sort));
+        let mut query = connection.prepare(&sql).unwrap();
+        let plan: Vec<String> =
+            query.query_map(&*named(&values), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert!(plan.first().is_some_and(|line| line.contains(index)), "{sql}: {plan:?}");
+        // Only what an index narrows down is sorted.
+        let is_sorted_by_index = sort == Sort::Newest || by == SearchBy::Waiting;
+        let sorts = plan.iter().any(|line| line.contains("TEMP B-TREE"));
+        assert!(!(is_sorted_by_index && sorts), "{sql}: {plan:?}");
+    }
+}
