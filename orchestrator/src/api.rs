@@ -10,6 +10,7 @@ mod definitions;
 mod export;
 mod flow;
 mod guard;
+mod incidents;
 mod representation;
 mod rollout;
 mod sagas;
@@ -25,9 +26,10 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post, put};
 use common::http::docs_of;
 
-pub(crate) use self::bulk::{BulkAction, BulkOutcome, BulkResult};
+pub(crate) use self::bulk::{ActOutcome, BulkAction, BulkOutcome, bulk_id, makes_sense};
 pub(crate) use self::dead_letters::{DeadTopic, Letter};
 pub(crate) use self::flow::Flow;
+pub(crate) use self::incidents::Incidents;
 pub(crate) use self::rollout::RolloutRequest;
 pub(crate) use self::series::{CoarseSeries, Series};
 pub use self::state::Api;
@@ -41,7 +43,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/api/openapi.json", get(openapi))
         .route("/api/flow", get(flow::flow))
-        .route("/api/incidents", get(flow::incidents))
+        .route("/api/incidents", get(incidents::incidents))
         .route("/api/throughput", get(cluster::throughput))
         .route("/api/dead-letters", get(dead_letters::topics))
         .route("/api/dead-letters/{topic}", get(dead_letters::letters))
@@ -50,6 +52,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/audit", get(audit::audit))
         .route("/api/search", get(search::search))
         .route("/api/sagas/actions", post(bulk::act))
+        .route("/api/sagas/actions/{id}", get(bulk::outcomes))
         .route("/api/sagas/export", get(export::export))
         .route("/api/sagas/{id}", get(sagas::one))
         .route("/api/sagas/{id}/actions", post(actions::act))

@@ -5,6 +5,7 @@ mod actions;
 mod audit;
 mod axis;
 mod bulk;
+mod bulk_outcome;
 mod chart;
 mod cluster;
 mod columns;
@@ -57,6 +58,7 @@ pub fn router(api: Api) -> Router {
         .route("/audit", get(show))
         .route("/search", get(search::show))
         .route("/bulk", get(show).post(bulk::act))
+        .route("/bulk/{id}", get(show))
         .route("/incidents", get(show))
         .route("/throughput", get(show))
         .route("/dead-letters/{topic}", get(show))
@@ -83,7 +85,7 @@ async fn show(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> Respo
         Err(error) => Err(error),
     };
     match content {
-        Ok(content) => layout::page(&pages, &request, uri.path(), &content).into_response(),
-        Err(error) => layout::error_page(&pages, &request, uri.path(), &error),
+        Ok(content) => layout::page(&pages, &request, uri.path(), &content).await,
+        Err(error) => layout::error_page(&pages, &request, uri.path(), &error).await,
     }
 }

@@ -5,6 +5,7 @@
 
 mod facts;
 mod histogram;
+mod incidents;
 mod offender;
 mod read;
 mod steps;
@@ -16,10 +17,11 @@ mod write;
 
 pub use facts::What;
 pub use histogram::Histogram;
+pub use incidents::{IncidentGroup, Severity, incidents, open_incidents};
 pub use offender::{Finding, Ranking, Why, rank};
 pub use read::{
-    IncidentGroup, MinuteCount, OldestWait, OutcomeCount, Total, Waiting, counts_by_minute, current, incidents,
-    oldest_waits, outcomes, recent, totals, waiting,
+    MinuteCount, OldestWait, OutcomeCount, Total, Waiting, counts_by_minute, current, oldest_waits, outcomes, recent, totals,
+    waiting,
 };
 pub use steps::{Attempts, Current, CurrentWait, Known, Recent, StepStats, WaitState, step_stats};
 pub use time::MINUTE;

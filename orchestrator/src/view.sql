@@ -28,11 +28,13 @@ CREATE TABLE letters(topic TEXT NOT NULL, partition INTEGER NOT NULL, offset INT
 -- The acts of operators and customers: see view/audit.rs.
 CREATE TABLE audit(at INTEGER NOT NULL, subject TEXT NOT NULL, id TEXT NOT NULL, action TEXT NOT NULL, by TEXT NOT NULL,
   why TEXT NOT NULL, source TEXT, refused TEXT, PRIMARY KEY(at, subject, id)) WITHOUT ROWID;
+-- The acts of a bulk action: their ids begin with its id.
+CREATE INDEX audit_by_id ON audit(id);
 
 -- The statistics. The steps that open sagas wait for; a reason is without ids, so that errors that are alike are one:
 CREATE TABLE waits(definition TEXT NOT NULL, version INTEGER NOT NULL, step TEXT NOT NULL, since INTEGER NOT NULL,
-  id TEXT NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
-  PRIMARY KEY(definition, version, step, since, id)) WITHOUT ROWID;
+  id TEXT NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, undoing INTEGER NOT NULL,
+  reached INTEGER NOT NULL, PRIMARY KEY(definition, version, step, since, id)) WITHOUT ROWID;
 CREATE INDEX stuck ON waits(step, reason) WHERE state = 'stuck';
 -- Sagas by status:
 CREATE TABLE totals(definition TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL, n INTEGER NOT NULL,

@@ -147,7 +147,14 @@ async fn many_are_retried_after_a_dry_run(cluster: &Arc<Cluster>, chromium: &mut
     let tab = chromium.logged_in().await?;
     tab.go("/incidents").await?;
     tab.wait_for_text("tr[data-row=request-payment] td:nth-of-type(2)", "2").await?;
+    // What failed is named, with its age, and the navigation shows the number.
+    tab.wait_for_text("tr[data-row=request-payment] th", "payment.refund").await?;
+    tab.wait_for_text("tr[data-row=request-payment] td:nth-of-type(3)", "high").await?;
+    tab.wait_for_text("tr[data-row=request-payment] td:nth-of-type(4)", "ago").await?;
+    tab.wait_for_text("#badge", "2").await?;
     tab.submit("tr[data-row=request-payment] td:last-of-type a").await?;
+    let offered = "[...document.querySelectorAll('select[name=action] option')].map((one) => one.value).join()";
+    ensure!(tab.eval(offered).await? == "retry,resolve", "{}", tab.eval(offered).await?);
     tab.select("select[name=action]", "retry").await?;
     tab.fill("input[name=why]", "the payment service is back").await?;
     tab.submit("form.act button").await?;
@@ -162,8 +169,9 @@ async fn many_are_retried_after_a_dry_run(cluster: &Arc<Cluster>, chromium: &mut
     }
     ensure!(tab.eval("document.querySelectorAll('tbody tr').length").await? == 2, "other orders are listed");
     tab.submit("form.act button").await?;
-    tab.wait_for_text(".banner", "2 of 2 done").await?;
-    // The sagas retry, and end when the service is available.
+    tab.wait_for_text(".banner", "2 of 2 applied").await?;
+    ensure!(tab.location().await?.starts_with("/bulk/"), "{}", tab.location().await?);
+    // The sagas retry, and end when the service is available; the page shows how.
     for order in &orders {
         let saga = order.saga().await?;
         ensure!(saga["operations"][0]["action"] == "retry" && saga["operations"][0]["by"] == USER, "{saga:#}");
@@ -171,7 +179,17 @@ async fn many_are_retried_after_a_dry_run(cluster: &Arc<Cluster>, chromium: &mut
     cluster.service(Name::Payments)?.restart().await?;
     for order in &orders {
         order.ends("payment_not_completed").await?;
+        let row = format!("tr[data-row='{}']", order.id);
+        tab.wait_for_text(&row, "compensated").await?;
+        tab.wait_for_text(&row, "not paid").await?;
     }
+    let bulk = tab.location().await?;
+    let id = bulk.trim_start_matches("/bulk/").split('?').next().unwrap_or_default().to_owned();
+    let path = format!("/api/sagas/actions/{id}");
+    let outcome = cluster.get(cluster.service(Name::Orchestrator)?, &path).await?.unwrap_or_default();
+    ensure!(outcome["count"] == 2 && outcome["items"][0]["saga"]["status"] == "compensated", "{outcome:#}");
+    ensure!(tab.accessibility_violations().await?.is_empty(), "{:?}", tab.accessibility_violations().await?);
+    tab.wait_until("no badge", "document.getElementById('badge').hidden").await?;
     tab.go("/incidents").await?;
     tab.wait_for_text(".banner", "No open incidents").await
 }

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use common::http::{Params, Problem};
 use common::time::Timestamp;
-use futures::stream;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::representation;
 use super::sagas::{Format, ListQuery};
@@ -80,7 +80,7 @@ pub(super) async fn export(State(api): State<Api>, Params(query): Params<ListQue
         Ok(Some(export.next().await?))
     });
     let first = stream::once(async { Ok(first) });
-    let body = Body::from_stream(futures::StreamExt::chain(first, rest));
+    let body = Body::from_stream(first.chain(rest).map_err(|error| error.detail().to_owned()));
     let (kind, name) = match format {
         Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"sagas.csv\""),
         Format::Json => ("application/json", "attachment; filename=\"sagas.json\""),

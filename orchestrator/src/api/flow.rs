@@ -1,5 +1,4 @@
-//! `GET /api/flow` and `GET /api/incidents`: the statistics of a definition's version, the step that needs attention,
-//! and the open incidents.
+//! `GET /api/flow`: the statistics of a definition's version, and the steps that need attention.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use super::cache::{CacheKey, CurrentSteps, RecentSteps};
 use super::state::{Api, KnownDefinition};
 use crate::error::ApiError;
 use crate::i18n::{CONCLUDE, Lang, calm_summary, step_label, summary};
-use crate::stats::{self, Finding, IncidentGroup, Known, Ranking, StepStats, Window};
+use crate::stats::{self, Finding, Known, Ranking, StepStats, Window};
 
 /// The statistics of a definition's version.
 #[derive(Debug, Clone)]
@@ -175,23 +174,4 @@ pub(super) async fn flow(State(api): State<Api>, Params(query): Params<FlowQuery
         "attention": attention.collect::<Vec<_>>(),
         "steps": steps.collect::<Vec<_>>(),
     })))
-}
-
-/// `GET /api/incidents`
-pub(super) async fn incidents(State(api): State<Api>) -> Result<Json<Value>, ApiError> {
-    let groups = api.context.view.read(stats::incidents).await.map_err(Problem::from)?;
-    let items: Vec<Value> = groups.iter().map(incident).collect();
-    Ok(Json(json!({ "items": items, "viewLagMs": api.lag() })))
-}
-
-fn incident(group: &IncidentGroup) -> Value {
-    let time = |ms: i64| saga::Timestamp(ms).to_string();
-    json!({
-        "definition": group.definition,
-        "version": group.version,
-        "step": group.step,
-        "reason": group.reason,
-        "count": group.count,
-        "waitingSince": { "first": time(group.first), "last": time(group.last) },
-    })
 }

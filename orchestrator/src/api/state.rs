@@ -53,7 +53,12 @@ impl KnownDefinitions {
 
     /// The definition of a listed saga.
     pub(crate) fn of(&self, saga: &Listed) -> Option<&Definition> {
-        self.all().find(|known| known.name == saga.definition && known.version == saga.version)
+        self.named(&saga.definition, saga.version)
+    }
+
+    /// The definition of this name and version.
+    pub(crate) fn named(&self, name: &str, version: u32) -> Option<&Definition> {
+        self.all().find(|known| known.name == name && known.version == version)
     }
 
     /// The most attempts of the action that a listed saga waits for; `None` if it has no attempt or no limit.

@@ -47,7 +47,7 @@ impl FromRequest<Pages> for SubmittedForm {
                 "Só um operador pode fazer isso, a partir de uma página da sessão atual: recarregue a página e tente \
                  novamente.",
             );
-            return Err(error_page(pages, &request, "/", &error));
+            return Err(error_page(pages, &request, "/", &error).await);
         }
         if let Some(id) = form.get("request").and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert("idempotency-key", id);
@@ -110,7 +110,7 @@ pub(super) async fn on_saga(
         Ok(()) => {
             Redirect::to(&format!("{back}?done={}", encoded(form.get("request").unwrap_or_default()))).into_response()
         }
-        Err(error) => error_page(&pages, &request, &back, &error),
+        Err(error) => error_page(&pages, &request, &back, &error).await,
     }
 }
 
@@ -135,7 +135,7 @@ pub(super) async fn rollout(
     };
     match set.await {
         Ok(()) => Redirect::to(&format!("/definitions?done={}", encoded(&name))).into_response(),
-        Err(error) => error_page(&pages, &request, "/definitions", &error),
+        Err(error) => error_page(&pages, &request, "/definitions", &error).await,
     }
 }
 
@@ -155,7 +155,7 @@ pub(super) async fn put_back(
     };
     match put_back.await {
         Ok(done) => Redirect::to(&format!("{back}?done={}-{}", done.partition, done.offset)).into_response(),
-        Err(error) => error_page(&pages, &request, &back, &error),
+        Err(error) => error_page(&pages, &request, &back, &error).await,
     }
 }
 

@@ -1,11 +1,11 @@
-//! A bulk action: its form, a dry run that lists the sagas, and its results. It applies only to the sagas that were
-//! listed, and of these only to those that still match.
+//! A bulk action: its form, and a dry run that lists the sagas. It applies only to the sagas that were listed, and of
+//! these only to those that still match.
 
 use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use uuid::Uuid;
 
@@ -15,18 +15,29 @@ use super::forms::ActionKind;
 use super::query::{Query, decoded, of_filter};
 use super::saga_table::SagaTable;
 use super::{components, layout};
-use crate::api::{BulkAction, BulkOutcome, BulkResult};
+use crate::api::{BulkAction, BulkOutcome, makes_sense};
 use crate::error::ApiError;
 use crate::filter::Filter;
 use crate::i18n::Lang;
 use crate::view::Listed;
 
 /// `GET /bulk?status=incident&step=reserve`: the form for the sagas that match.
-pub(super) fn content(request: &PageRequest) -> Result<Content, ApiError> {
+pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Content, ApiError> {
     let filter = request.query.filter()?;
+    let sagas = pages.api.bulk_sagas(filter.clone()).await?;
     let title = title(request.lang);
-    let main = html! { h1 { (title) } (selection(&filter, request.lang)) (form(&filter, request)) };
+    let main = html! { h1 { (title) } (selection(&filter, request.lang)) (form(&filter, &sagas, request)) };
     Ok(Content { title, main })
+}
+
+/// The actions that make sense for some of the sagas, with their number.
+fn possible(sagas: &[Listed]) -> Vec<(ActionKind, usize)> {
+    let count = |kind: ActionKind| {
+        let what = kind.plain()?;
+        let count = sagas.iter().filter(|saga| makes_sense(&what, saga)).count();
+        (count > 0).then_some((kind, count))
+    };
+    ActionKind::BULK.into_iter().filter_map(count).collect()
 }
 
 fn title(lang: Lang) -> String {
@@ -47,12 +58,20 @@ fn pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
     })
 }
 
-fn form(filter: &Filter, request: &PageRequest) -> Markup {
+fn form(filter: &Filter, sagas: &[Listed], request: &PageRequest) -> Markup {
     let lang = request.lang;
+    let possible = possible(sagas);
+    if possible.is_empty() {
+        return html! { p.empty { (lang.text(
+        "No action makes sense for the sagas that match now.",
+        "Nenhuma ação faz sentido para as sagas que correspondem agora.")) } };
+    }
     html! { form.act method="post" action={ "/bulk?" (of_filter(filter)) } data-keep="bulk" {
         (components::csrf(request))
         label { span { (lang.text("Action", "Ação")) } select name="action" {
-            @for action in ActionKind::BULK { option value=(action.as_str()) { (action.label(lang)) } }
+            @for (action, count) in &possible { option value=(action.as_str()) {
+                (action.label(lang)) " (" (lang.number(*count as u64)) ")"
+            } }
         } }
         (components::reason_field(lang))
         button.main type="submit" {
@@ -61,7 +80,7 @@ fn form(filter: &Filter, request: &PageRequest) -> Markup {
     } }
 }
 
-/// `POST /bulk?…`: a dry run without `ids`; with them, the results for those sagas.
+/// `POST /bulk?…`: a dry run without `ids`; with them, it acts on those sagas and leads to their outcomes.
 pub(super) async fn act(
     State(pages): State<Pages>,
     uri: Uri,
@@ -69,12 +88,26 @@ pub(super) async fn act(
 ) -> Response {
     request.query = Query::of(&uri);
     match run(&pages, &request, &form, &headers).await {
-        Ok(content) => layout::page(&pages, &request, "/bulk", &content).into_response(),
-        Err(error) => layout::error_page(&pages, &request, "/incidents", &error),
+        Ok(Answer::Page(content)) => layout::page(&pages, &request, "/bulk", &content).await,
+        Ok(Answer::Outcome { bulk, count }) => Redirect::to(&format!("/bulk/{bulk}?of={count}")).into_response(),
+        Err(error) => layout::error_page(&pages, &request, "/incidents", &error).await,
     }
 }
 
-async fn run(pages: &Pages, request: &PageRequest, form: &Query, headers: &HeaderMap) -> Result<Content, ApiError> {
+/// The answer to a form.
+enum Answer {
+    /// The sagas of a dry run.
+    Page(Content),
+    /// The outcomes are on another page.
+    Outcome {
+        /// The id of the bulk action.
+        bulk: Uuid,
+        /// The number of sagas.
+        count: usize,
+    },
+}
+
+async fn run(pages: &Pages, request: &PageRequest, form: &Query, headers: &HeaderMap) -> Result<Answer, ApiError> {
     let lang = request.lang;
     let filter = request.query.filter()?;
     let kind = actions::action(form)?;
@@ -82,29 +115,35 @@ async fn run(pages: &Pages, request: &PageRequest, form: &Query, headers: &Heade
     let why = form.get("why").unwrap_or_default().to_owned();
     let only: BTreeSet<String> = form.all("ids").flat_map(|ids| ids.split(',')).map(str::to_owned).collect();
     let only = Some(only).filter(|only| !only.is_empty());
-    let action = BulkAction { why: why.clone(), filter: filter.clone(), dry_run: only.is_none(), what, only };
+    let dry_run = only.is_none();
+    let action = BulkAction { why: why.clone(), filter: filter.clone(), dry_run, what: what.clone(), only };
+    let (sagas, has_more) = match pages.api.act_on_many(&request.identity, action, headers).await? {
+        BulkOutcome::Done { bulk, results, .. } => return Ok(Answer::Outcome { bulk, count: results.len() }),
+        BulkOutcome::DryRun { sagas, has_more } => (sagas, has_more),
+    };
     let known = pages.api.known().await?;
+    let (fit, others): (Vec<Listed>, Vec<Listed>) = sagas.into_iter().partition(|saga| makes_sense(&what, saga));
     let columns = &request.columns;
-    let table = |sagas| SagaTable { sagas, known: &known, columns, lang, now: now(), sorting: None }.render();
-    let outcome = pages.api.act_on_many(&request.identity, action, headers).await?;
+    let table = SagaTable { sagas: &fit, known: &known, columns, lang, now: now(), sorting: None };
     let main = html! {
         h1 { (title(lang)) }
         (selection(&filter, lang))
-        @match &outcome {
-            BulkOutcome::DryRun { sagas, has_more } => {
-                @if sagas.is_empty() {
-                    p.empty { (lang.text("No saga matches any more.", "Nenhuma saga corresponde mais ao filtro.")) }
-                } @else {
-                    (dry_run_banner(lang, kind, sagas.len(), *has_more))
-                    (confirmation(request, &filter, kind, &why, sagas))
-                    (table(sagas))
-                }
-            }
-            BulkOutcome::Done { results, .. } => (results_table(lang, results)),
+        @if fit.is_empty() {
+            p.empty { (lang.text("The action makes sense for no saga that matches.",
+                "A ação não faz sentido para nenhuma saga correspondente.")) }
+        } @else {
+            (dry_run_banner(lang, kind, fit.len(), has_more))
+            @if !others.is_empty() { p.hint {
+                (lang.number(others.len() as u64)) " " (lang.text(
+                    "other sagas match, in a state in which the action does nothing. They are left out.",
+                    "outras sagas correspondem, em um estado em que a ação não faz nada. Elas ficam de fora."))
+            } }
+            (confirmation(request, &filter, kind, &why, &fit))
+            (table.render())
         }
     };
     // The answer to a form does not update itself.
-    Ok(Content { title: title(lang), main: html! { div data-still="true" { (main) } } })
+    Ok(Answer::Page(Content { title: title(lang), main: html! { div data-still="true" { (main) } } }))
 }
 
 fn dry_run_banner(lang: Lang, kind: ActionKind, count: usize, has_more: bool) -> Markup {
@@ -136,23 +175,46 @@ fn confirmation(request: &PageRequest, filter: &Filter, kind: ActionKind, why: &
     } }
 }
 
-fn results_table(lang: Lang, results: &[BulkResult]) -> Markup {
-    let done = results.iter().filter(|result| result.error.is_none()).count() as u64;
-    let heads = ["Saga", lang.text("Result", "Resultado")];
-    html! {
-        p.banner.fine role="status" {
-            (lang.number(done)) " " (lang.text("of", "de")) " " (lang.number(results.len() as u64)) " "
-            (lang.text("done.", "concluídas."))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(status: &str, ending: Option<&str>, retrying: bool) -> Listed {
+        Listed {
+            id: "a".to_owned(),
+            definition: "order".to_owned(),
+            version: 5,
+            status: status.to_owned(),
+            step: String::new(),
+            customer: None,
+            waiting: None,
+            retrying,
+            started: 0,
+            updated: 0,
+            ending: ending.map(str::to_owned),
+            ending_reason: None,
+            attempt: None,
+            error: None,
+            money: None,
         }
-        div.scroll tabindex="0" role="region" aria-label=(heads[1]) { table.cards {
-            thead { tr { @for head in heads { th scope="col" { (head) } } } }
-            tbody { @for BulkResult { id, error } in results { tr {
-                th scope="row" { a href={ "/sagas/" (id) } { code { (id) } } }
-                td.wide data-label=(heads[1]) { @match error {
-                    None => (lang.text("done", "concluída")),
-                    Some(error) => (error.text(lang)),
-                } }
-            } } }
-        } }
+    }
+
+    #[test]
+    fn only_actions_that_make_sense_are_offered() {
+        let incident = listed("incident", Some("rejected"), false);
+        let blocked = listed("incident", None, false);
+        let retrying = listed("running", None, true);
+        let paused = listed("paused", Some("rejected"), true);
+        let ended = listed("completed", Some("confirmed"), false);
+        for (sagas, kinds) in [
+            (vec![incident.clone()], vec![(ActionKind::Retry, 1), (ActionKind::Resolve, 1)]),
+            (vec![blocked.clone()], vec![(ActionKind::Retry, 1), (ActionKind::Resolve, 1), (ActionKind::Cancel, 1)]),
+            (vec![retrying.clone()], vec![(ActionKind::Retry, 1), (ActionKind::Cancel, 1), (ActionKind::Pause, 1)]),
+            (vec![paused], vec![(ActionKind::Resume, 1)]),
+            (vec![ended], vec![]),
+            (vec![incident, blocked], vec![(ActionKind::Retry, 2), (ActionKind::Resolve, 2), (ActionKind::Cancel, 1)]),
+        ] {
+            assert_eq!(possible(&sagas), kinds, "{sagas:?}");
+        }
     }
 }

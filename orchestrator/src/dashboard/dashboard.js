@@ -7,6 +7,7 @@
   const lag = document.getElementById('lag');
   const lost = document.getElementById('lost');
   const stale = document.getElementById('stale');
+  const badge = document.getElementById('badge');
   if (!main || !lag || !lost || !stale) return;
   const still = main.querySelector('[data-still]') !== null;
 
@@ -153,8 +154,12 @@
     source.addEventListener('main', (event) => { if (!still) show(event.data); });
     source.addEventListener('lag', (event) => {
       isLost(false);
-      const { ms, text } = JSON.parse(event.data);
+      const { ms, text, incidents } = JSON.parse(event.data);
       isFresh(text, ms);
+      if (badge) {
+        badge.textContent = incidents;
+        badge.hidden = incidents === 0;
+      }
     });
     source.addEventListener('login', () => {
       source.close();

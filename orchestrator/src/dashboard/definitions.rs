@@ -186,14 +186,14 @@ pub(super) async fn download(
     };
     let definition = match find(&pages, &name, version).await {
         Ok(definition) => definition,
-        Err(error) => return layout::error_page(&pages, &request, "/definitions", &error),
+        Err(error) => return layout::error_page(&pages, &request, "/definitions", &error).await,
     };
     let language = request.lang.tag();
     let (kind, ending, text) = match file.as_str() {
         "flow.svg" => ("image/svg+xml", "svg", draw(&definition, Format::Svg, language)),
         "flow.bpmn" => ("application/xml", "bpmn", draw(&definition, Format::Bpmn, language)),
         "source.toml" => ("application/toml", "toml", definition.source().to_owned()),
-        _ => return layout::error_page(&pages, &request, "/definitions", &not_found(uri.path())),
+        _ => return layout::error_page(&pages, &request, "/definitions", &not_found(uri.path())).await,
     };
     let mut response = (layout::headers(), text).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -1,7 +1,8 @@
 //! The forms of an operator's actions on a saga, with the effect of each, and its result.
 
 use maud::{Markup, html};
-use saga::{Definition, Saga, Status, Step, StepState, StepStatus, TimerKind};
+use saga::{Definition, Operate, Saga, Status, Step, StepState, StepStatus, TimerKind};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::components;
@@ -39,6 +40,18 @@ impl ActionKind {
             Self::Retry => "retry",
             Self::Skip => "skip",
             Self::Resolve => "resolve",
+        }
+    }
+
+    /// The operation without a step and an answer; `None` if it needs a step.
+    pub(super) const fn plain(self) -> Option<Operate> {
+        match self {
+            Self::Pause => Some(Operate::Pause),
+            Self::Resume => Some(Operate::Resume),
+            Self::Cancel => Some(Operate::Cancel { reason: None }),
+            Self::Retry => Some(Operate::Retry { step: None }),
+            Self::Skip => None,
+            Self::Resolve => Some(Operate::Resolve { step: None, happened: true, answer: Value::Null }),
         }
     }
 

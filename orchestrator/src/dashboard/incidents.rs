@@ -1,68 +1,97 @@
-//! The open incidents, grouped by step and reason.
+//! The open incidents, grouped by step and reason, the most severe first.
 
-use common::http::Problem;
 use maud::{Markup, html};
 
 use super::components;
 use super::context::{Content, PageRequest, Pages, now};
 use super::query::link;
-use crate::api::KnownDefinition;
+use crate::api::{Incidents, KnownDefinitions};
 use crate::error::ApiError;
 use crate::i18n::{Lang, step_label};
-use crate::stats::{self, IncidentGroup};
+use crate::stats::{IncidentGroup, Severity};
 
 /// The page.
 pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Content, ApiError> {
     let lang = request.lang;
-    let groups = pages.api.context.view.read(stats::incidents).await.map_err(Problem::from)?;
-    let definitions = pages.api.all_definitions().await?;
-    let sum: u64 = groups.iter().map(|group| group.count).sum();
+    let known = pages.api.known().await?;
+    let groups = pages.api.incidents(&known).await?;
+    let sum: u64 = groups.iter().map(|incidents| incidents.group.count).sum();
     let title = lang.text("Open incidents", "Incidentes abertos").to_owned();
     let main = html! {
         h1 { (title) " " small { (lang.number(sum)) } }
         @if groups.is_empty() {
             p.banner.fine { (lang.text("No open incidents.", "Nenhum incidente aberto.")) }
         } @else {
-            p { (lang.text("These sagas need an operator. The largest groups first:",
-                "Estas sagas precisam de um operador. Os maiores grupos primeiro:")) }
-            (table(request, &title, &groups, &definitions))
+            p { (lang.text(
+                "These sagas need an operator. Those in which something is not undone come first, then the oldest:",
+                "Estas sagas precisam de um operador. Primeiro as que têm algo não desfeito, depois as mais antigas:"))
+            }
+            (table(request, &title, &groups, &known))
         }
     };
     Ok(Content { title, main })
 }
 
-fn table(request: &PageRequest, about: &str, groups: &[IncidentGroup], definitions: &[KnownDefinition]) -> Markup {
+fn table(request: &PageRequest, about: &str, groups: &[Incidents], known: &KnownDefinitions) -> Markup {
     let lang = request.lang;
     let now = now();
     let heads = [
         lang.text("Step", "Passo"),
         lang.text("Reason", "Motivo"),
-        lang.text("Sagas", "Sagas"),
-        lang.text("First", "Primeira"),
-        lang.text("Last", "Última"),
+        "Sagas",
+        lang.text("Severity", "Gravidade"),
+        lang.text("Oldest", "Mais antigo"),
+        lang.text("Newest", "Mais recente"),
         lang.text("Action", "Ação"),
     ];
     html! { div.scroll tabindex="0" role="region" aria-label=(about) { table.cards {
         thead { tr { @for head in heads { th scope="col" { (head) } } } }
-        tbody { @for group in groups { tr data-row=(group.step) {
+        tbody { @for incidents in groups { @let group = &incidents.group; tr data-row=(group.step) {
             th scope="row" data-label=(heads[0]) {
-                (label(group, definitions, lang)) " " small { (group.definition) " v" (group.version) }
+                (what(incidents, known, lang)) " " small { (group.definition) " v" (group.version) }
             }
             td.wide data-label=(heads[1]) { (lang.reason(&group.reason)) }
             td data-label=(heads[2]) { a href={ "/sagas?" (filter_of(group)) } { (lang.number(group.count)) } }
-            td data-label=(heads[3]) { (components::ago(lang, group.first, now)) }
-            td data-label=(heads[4]) { (components::ago(lang, group.last, now)) }
-            td data-label=(heads[5]) { @if request.identity.may_act() {
+            td data-label=(heads[3]) { (severity(group.severity(), lang)) }
+            td data-label=(heads[4]) { (components::ago(lang, group.first, now)) }
+            td data-label=(heads[5]) { (components::ago(lang, group.last, now)) }
+            td data-label=(heads[6]) { @if request.identity.may_act() {
                 a href={ "/bulk?" (filter_of(group)) } { (lang.text("Bulk action …", "Ação em lote …")) }
             } @else { "–" } }
         } } }
     } } }
 }
 
-fn label(group: &IncidentGroup, definitions: &[KnownDefinition], lang: Lang) -> String {
-    let mut all = definitions.iter().map(|known| known.definition.as_ref());
-    let definition = all.find(|known| known.name == group.definition && known.version == group.version);
-    step_label(definition, &group.step, lang)
+/// The step; of a compensation that failed, its command.
+fn what(incidents: &Incidents, known: &KnownDefinitions, lang: Lang) -> Markup {
+    let group = &incidents.group;
+    let label = step_label(known.named(&group.definition, group.version), &group.step, lang);
+    html! {
+        @if group.undoing { (lang.text("Undo: ", "Desfazer: ")) }
+        (label)
+        @if let Some(command) = &incidents.command { " " code { (command) } }
+    }
+}
+
+fn severity(severity: Severity, lang: Lang) -> Markup {
+    let (class, name, why) = match severity {
+        Severity::High => (
+            "stuck",
+            lang.text("high", "alta"),
+            lang.text("money or stock is not returned", "dinheiro ou estoque não devolvido"),
+        ),
+        Severity::Medium => (
+            "retrying",
+            lang.text("medium", "média"),
+            lang.text("something is not done that was paid for", "algo pago não foi feito"),
+        ),
+        Severity::Low => (
+            "plain",
+            lang.text("low", "baixa"),
+            lang.text("only the ending is not reported", "só o resultado não foi informado"),
+        ),
+    };
+    html! { span class={ "severity status " (class) } title=(why) { (name) } }
 }
 
 fn filter_of(group: &IncidentGroup) -> String {

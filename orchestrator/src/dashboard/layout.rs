@@ -49,15 +49,19 @@ fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
 }
 
 /// A page of a logged-in user.
-pub(super) fn page(pages: &Pages, request: &PageRequest, path: &str, content: &Content) -> Response {
+pub(super) async fn page(pages: &Pages, request: &PageRequest, path: &str, content: &Content) -> Response {
     let lang = request.lang;
     let identity = &request.identity;
+    let incidents = pages.api.open_incidents().await;
     let body = html! {
         header {
             a.skip href="#main" { (lang.text("Skip to content", "Ir para o conteúdo")) }
             a.brand href="/" { (brand(lang)) }
             nav aria-label=(lang.text("Pages", "Páginas")) { @for (to, name) in links(lang) {
-                a href=(to) aria-current=[is_current(path, to).then_some("page")] { (name) }
+                a href=(to) aria-current=[is_current(path, to).then_some("page")] {
+                    (name)
+                    @if to == "/incidents" { " " span.badge id="badge" hidden[incidents == 0] { (incidents) } }
+                }
             } }
             (search_box(request))
             form.out method="post" action="/logout" {
@@ -107,7 +111,7 @@ fn search_box(request: &PageRequest) -> Markup {
 }
 
 /// A page with an error.
-pub(super) fn error_page(pages: &Pages, request: &PageRequest, path: &str, error: &ApiError) -> Response {
+pub(super) async fn error_page(pages: &Pages, request: &PageRequest, path: &str, error: &ApiError) -> Response {
     let lang = request.lang;
     let title = lang.text("The request failed", "A solicitação falhou").to_owned();
     let main = html! {
@@ -115,7 +119,7 @@ pub(super) fn error_page(pages: &Pages, request: &PageRequest, path: &str, error
         p.wrong role="alert" { (error.text(lang)) }
         p { a href=(path) { (lang.text("Back", "Voltar")) } }
     };
-    let mut response = page(pages, request, path, &Content { title, main }).into_response();
+    let mut response = page(pages, request, path, &Content { title, main }).await;
     *response.status_mut() = error.status();
     response
 }

@@ -38,7 +38,7 @@ struct LivePage {
 }
 
 /// `GET /live?at=/sagas%3Fstatus%3Drunning`: sends `main` with the content of the page when it has changed, `lag` each
-/// second with the age of the data as JSON (`ms`, `text`), and `login` when the session has ended. A page that receives
+/// second with the age of the data and the open incidents as JSON (`ms`, `text`, `incidents`), and `login` when the session has ended. A page that receives
 /// no `lag` shows that it is stale.
 pub(super) async fn live(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
     let at = Query::of(&uri).get("at").and_then(|at| at.parse().ok()).unwrap_or_default();
@@ -77,7 +77,8 @@ impl LivePage {
         };
         let lang = Lang::of(&self.headers);
         let age = self.pages.api.lag();
-        let lag = json!({ "ms": age, "text": layout::updated(lang, age) }).to_string();
+        let incidents = self.pages.api.open_incidents().await;
+        let lag = json!({ "ms": age, "text": layout::updated(lang, age), "incidents": incidents }).to_string();
         let request = PageRequest::new(&self.headers, identity, Query::of(&self.at));
         let content = match Page::of(self.at.path()) {
             Ok(page) => render::content(&self.pages, &page, &request).await,

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::query;
-use crate::api::saga_id;
+use crate::api::{bulk_id, saga_id};
 use crate::error::ApiError;
 
 /// The files of a definition's version, below the path of its page.
@@ -18,6 +18,7 @@ pub(super) enum Page {
     Search,
     Audit,
     Bulk,
+    BulkOutcome(Uuid),
     Incidents,
     Throughput,
     DeadLetters(String),
@@ -40,6 +41,7 @@ impl Page {
             ["search"] => Self::Search,
             ["audit"] => Self::Audit,
             ["bulk"] => Self::Bulk,
+            ["bulk", id] => Self::BulkOutcome(bulk_id(id)?),
             ["incidents"] => Self::Incidents,
             ["throughput"] => Self::Throughput,
             ["dead-letters", topic] => Self::DeadLetters((*topic).to_owned()),

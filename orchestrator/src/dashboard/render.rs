@@ -2,7 +2,9 @@
 
 use super::context::{Content, PageRequest, Pages};
 use super::page::Page;
-use super::{audit, bulk, dead_letters, definitions, flow, incidents, saga_page, sagas, search, throughput};
+use super::{
+    audit, bulk, bulk_outcome, dead_letters, definitions, flow, incidents, saga_page, sagas, search, throughput,
+};
 use crate::error::ApiError;
 
 /// The content of a page.
@@ -13,7 +15,8 @@ pub(super) async fn content(pages: &Pages, page: &Page, request: &PageRequest) -
         Page::Saga(id) => saga_page::content(pages, request, *id).await,
         Page::Search => search::content(pages, request).await,
         Page::Audit => audit::content(pages, request).await,
-        Page::Bulk => bulk::content(request),
+        Page::Bulk => bulk::content(pages, request).await,
+        Page::BulkOutcome(id) => bulk_outcome::content(pages, request, *id).await,
         Page::Incidents => incidents::content(pages, request).await,
         Page::Throughput => throughput::content(pages, request).await,
         Page::DeadLetters(topic) => dead_letters::content(pages, request, topic).await,

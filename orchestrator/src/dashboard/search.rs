@@ -20,14 +20,14 @@ pub(super) async fn show(State(pages): State<Pages>, uri: Uri, headers: HeaderMa
     };
     let found = match pages.api.search(text(&request)).await {
         Ok(found) => found,
-        Err(error) => return layout::error_page(&pages, &request, uri.path(), &error),
+        Err(error) => return layout::error_page(&pages, &request, uri.path(), &error).await,
     };
     if let ([one], false) = (found.sagas.as_slice(), found.has_more) {
         return Redirect::to(&format!("/sagas/{}", one.id)).into_response();
     }
     match listed(&pages, &request, &found).await {
-        Ok(content) => layout::page(&pages, &request, uri.path(), &content),
-        Err(error) => layout::error_page(&pages, &request, uri.path(), &error),
+        Ok(content) => layout::page(&pages, &request, uri.path(), &content).await,
+        Err(error) => layout::error_page(&pages, &request, uri.path(), &error).await,
     }
 }
 

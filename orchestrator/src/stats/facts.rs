@@ -1,7 +1,7 @@
 //! What a saga's state counts for: a pure function of it. Steps are stored by index, so that the facts of a saga take
 //! few bytes in its row.
 
-use saga::{Saga, StepState, StepStatus};
+use saga::{Action, Saga, StepState, StepStatus};
 use serde::{Deserialize, Serialize};
 
 use super::histogram::bucket;
@@ -125,20 +125,24 @@ pub struct Wait {
     pub status: String,
     /// The reason for the status, without ids.
     pub reason: String,
+    /// True if the step is compensated.
+    pub undoing: bool,
+    /// When the step reached its status, for a blocked one, in milliseconds since 1970; else `since`.
+    pub reached: i64,
 }
 
-/// A wait as stored: step, since, status, reason.
-type WaitRow = (u8, i64, String, String);
+/// A wait as stored: step, since, status, reason, undoing, reached.
+type WaitRow = (u8, i64, String, String, bool, i64);
 
 impl From<WaitRow> for Wait {
-    fn from((step, since, status, reason): WaitRow) -> Self {
-        Self { step, since, status, reason }
+    fn from((step, since, status, reason, undoing, reached): WaitRow) -> Self {
+        Self { step, since, status, reason, undoing, reached }
     }
 }
 
 impl From<Wait> for WaitRow {
     fn from(wait: Wait) -> Self {
-        (wait.step, wait.since, wait.status, wait.reason)
+        (wait.step, wait.since, wait.status, wait.reason, wait.undoing, wait.reached)
     }
 }
 
@@ -169,7 +173,14 @@ impl Facts {
             if saga.is_open() && step.is_current() {
                 let since = step.since().map_or(saga.updated.0, |at| at.0);
                 let reason = kind_of(step.reason.as_deref().unwrap_or_default());
-                waits.push(Wait { step: index, since, status: step.status.as_str().to_owned(), reason });
+                waits.push(Wait {
+                    step: index,
+                    since,
+                    status: step.status.as_str().to_owned(),
+                    reason,
+                    undoing: step.action() == Action::Compensate,
+                    reached: step.ended.filter(|_| step.status == StepStatus::Stuck).map_or(since, |at| at.0),
+                });
             }
         }
         let mut ending = None;
@@ -240,8 +251,7 @@ mod tests {
 
     #[test]
     fn facts_are_stored_as_rows() {
-        let text =
-            r#"{"s":"compensated","e":"rejected","f":[[255,7,29,30,1],[2,6,29,0,3]],"w":[[2,1700,"stuck","no"]]}"#;
+        let text = r#"{"s":"compensated","e":"rejected","f":[[255,7,29,30,1],[2,6,29,0,3]],"w":[[2,1700,"stuck","no",true,1900]]}"#;
         let facts: Facts = serde_json::from_str(text).unwrap();
         assert_eq!(facts.facts[0].subject, Subject::Saga);
         assert_eq!(facts.facts[1], fact(Subject::Step(2), What::Retried, 29 * 60_000, 0, 3));

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use rusqlite::types::Type;
 use saga::StepStatus;
-use serde::Serialize;
 
 use super::facts::What;
 use super::histogram::Histogram;
@@ -98,47 +97,6 @@ pub fn current(
     }
     all.extend(here);
     Ok(all)
-}
-
-/// Incidents at the same step for the same reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct IncidentGroup {
-    /// The name of the definition.
-    pub definition: String,
-    /// Its version.
-    pub version: u32,
-    /// The blocked step.
-    pub step: String,
-    /// The reason, without ids.
-    pub reason: String,
-    /// The number of sagas.
-    pub count: u64,
-    /// When the first of them started to wait for the step, in milliseconds since 1970.
-    pub first: i64,
-    /// When the last of them did.
-    pub last: i64,
-}
-
-/// The open incidents, grouped by step and reason, the largest group first.
-pub fn incidents(connection: &Connection) -> rusqlite::Result<Vec<IncidentGroup>> {
-    let mut query = connection.prepare_cached(
-        "SELECT definition, version, step, reason, count(*) AS n, min(since), max(since) FROM waits \
-         WHERE state = 'stuck' GROUP BY definition, version, step, reason \
-         ORDER BY n DESC, definition, version, step, reason LIMIT 200",
-    )?;
-    let rows = query.query_map([], |row| {
-        Ok(IncidentGroup {
-            definition: row.get(0)?,
-            version: row.get(1)?,
-            step: row.get(2)?,
-            reason: row.get(3)?,
-            count: row.get::<_, i64>(4)?.unsigned_abs(),
-            first: row.get(5)?,
-            last: row.get(6)?,
-        })
-    })?;
-    rows.collect()
 }
 
 /// The number of sagas of a definition's version with a status.

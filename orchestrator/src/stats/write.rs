@@ -81,8 +81,8 @@ fn add_total(tx: &Transaction<'_>, saga: &Saga, status: &str, n: i64) -> rusqlit
 
 fn insert_wait(tx: &Transaction<'_>, saga: &Saga, wait: &Wait) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO waits(definition, version, step, since, id, started, state, reason) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO waits(definition, version, step, since, id, started, state, reason, undoing, reached) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute((
         &saga.definition,
@@ -93,6 +93,8 @@ fn insert_wait(tx: &Transaction<'_>, saga: &Saga, wait: &Wait) -> rusqlite::Resu
         saga.started.0,
         &wait.status,
         &wait.reason,
+        wait.undoing,
+        wait.reached,
     ))?;
     add_waiting(tx, saga, wait, 1)
 }

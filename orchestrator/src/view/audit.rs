@@ -60,19 +60,32 @@ pub fn acts(connection: &Connection, filter: &ActFilter, limit: usize) -> rusqli
     let end = ActCursor { at: i64::MAX, subject: String::new(), id: String::new() };
     let ActCursor { at, subject, id } = filter.before.as_ref().unwrap_or(&end);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = query.query_map((filter.since, at, subject, id, &filter.by, limit), |row| {
-        Ok(Act {
-            at: row.get(0)?,
-            subject: row.get(1)?,
-            id: row.get(2)?,
-            action: row.get(3)?,
-            by: row.get(4)?,
-            why: row.get(5)?,
-            from: row.get(6)?,
-            refused: row.get(7)?,
-        })
-    })?;
+    let rows = query.query_map((filter.since, at, subject, id, &filter.by, limit), act)?;
     rows.collect()
+}
+
+/// The acts whose ids begin with `prefix` and a `/`, in the order of their ids.
+pub fn acts_below(connection: &Connection, prefix: &str, limit: usize) -> rusqlite::Result<Vec<Act>> {
+    // `0` follows `/`.
+    let mut query = connection.prepare_cached(
+        "SELECT at, subject, id, action, by, why, source, refused FROM audit \
+         WHERE id > ?1 || '/' AND id < ?1 || '0' ORDER BY id LIMIT ?2",
+    )?;
+    let rows = query.query_map((prefix, i64::try_from(limit).unwrap_or(i64::MAX)), act)?;
+    rows.collect()
+}
+
+fn act(row: &rusqlite::Row<'_>) -> rusqlite::Result<Act> {
+    Ok(Act {
+        at: row.get(0)?,
+        subject: row.get(1)?,
+        id: row.get(2)?,
+        action: row.get(3)?,
+        by: row.get(4)?,
+        why: row.get(5)?,
+        from: row.get(6)?,
+        refused: row.get(7)?,
+    })
 }
 
 /// Writes the operations on a saga; most sagas have none.

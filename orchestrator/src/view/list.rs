@@ -2,7 +2,7 @@
 //! for SQLite.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, OptionalExtension as _, ToSql};
 use saga::Action;
 
 use crate::filter::{Filter, SearchBy, Sort, TEXT_SEARCH_LIMIT};
@@ -141,6 +141,16 @@ pub fn count(connection: &Connection, filter: &Filter, limit: usize) -> rusqlite
         sum += query.query_row(&*named(&values), |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?;
     }
     Ok(sum.min(limit as u64))
+}
+
+/// A saga by its id.
+pub fn by_id(connection: &Connection, id: &str) -> rusqlite::Result<Option<Listed>> {
+    // The state has the start, which is the first part of the key.
+    let mut query = connection.prepare_cached(&format!(
+        "{SELECT} WHERE id = ?1 AND started = (SELECT json_extract(state, '$.saga.started') FROM entities \
+         WHERE key = 'saga/' || ?1 LIMIT 1)"
+    ))?;
+    query.query_row([id], listed).optional()
 }
 
 /// A search by an index.
