@@ -9,7 +9,7 @@ use common::time::Timestamp;
 use common::view::{Rebuild, Row, Rows as _, ViewFile};
 use orchestrator::entity::{Entity, saga_key};
 use orchestrator::filter::{Filter, Sort};
-use orchestrator::stats::{self, Window};
+use orchestrator::stats::{self, Period, Window};
 use orchestrator::view::{self, Cursor, SagaRows};
 use rusqlite::Connection;
 use saga::{Action, Callback, Data, Definition, Input, Outcome, Saga, decide};
@@ -38,6 +38,7 @@ fn main() {
         transition_time(&definition())
     );
     let connection = file.connect(true).unwrap();
+    let version = definition().version;
     for Case { name, filter, sort, cursor } in cases(now) {
         let filter = filter.checked(Timestamp(now)).unwrap();
         let found = view::list(&connection, &filter, sort, cursor.as_ref(), 51).unwrap().len();
@@ -49,14 +50,17 @@ fn main() {
         }
     }
     for window in Window::ALL {
-        let name = format!("flow, {}", window.as_str());
-        measure(&name, || stats::recent(&connection, "order", 1, window.from(now)).unwrap());
-        measure(&format!("throughput, {}", window.as_str()), || {
-            stats::counts_by_minute(&connection, window.from(now)).unwrap()
+        let name = window.as_str();
+        let minutes = Period::Last(window).minutes(now);
+        measure(&format!("flow, {name}"), || stats::recent(&connection, "order", version, minutes).unwrap());
+        measure(&format!("course of the flow, {name}"), || {
+            stats::flow_history(&connection, "order", version, minutes, 60).unwrap()
         });
+        measure(&format!("throughput, {name}"), || stats::counts_by_minute(&connection, minutes).unwrap());
     }
-    let history = stats::recent(&connection, "order", 1, Window::Week.from(now)).unwrap();
-    measure("current waits", || stats::current(&connection, "order", 1, now, &history).unwrap());
+    let week = Period::Last(Window::Week).minutes(now);
+    let history = stats::recent(&connection, "order", version, week).unwrap();
+    measure("current waits", || stats::current(&connection, "order", version, now, &history).unwrap());
     measure("incidents", || stats::incidents(&connection).unwrap());
     measure("totals", || stats::totals(&connection).unwrap());
 }
@@ -85,7 +89,7 @@ fn cases(now: i64) -> Vec<Case> {
         ("customer", Filter { customer: text(&customer(7)), ..by() }, None),
         ("customer (none)", Filter { customer: text("unknown"), ..by() }, None),
         ("customer, status=incident", Filter { customer: text(&customer(7)), status: text("incident"), ..by() }, None),
-        ("definition, version", Filter { definition: text("order"), version: Some(1), ..by() }, None),
+        ("definition, version", Filter { definition: text("order"), version: Some(5), ..by() }, None),
         ("version=9 (none)", Filter { definition: text("order"), version: Some(9), ..by() }, None),
         ("definition (none)", Filter { definition: text("other"), ..by() }, None),
         ("order id", Filter { id: Some(Uuid::from_u128(12_345)), ..by() }, None),

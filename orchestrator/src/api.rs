@@ -10,7 +10,9 @@ mod definitions;
 mod export;
 mod flow;
 mod guard;
+mod history;
 mod incidents;
+mod period;
 mod representation;
 mod rollout;
 mod sagas;
@@ -30,6 +32,7 @@ pub(crate) use self::bulk::{ActOutcome, BulkAction, BulkOutcome, bulk_id, makes_
 pub(crate) use self::dead_letters::{DeadTopic, Letter};
 pub(crate) use self::flow::Flow;
 pub(crate) use self::incidents::Incidents;
+pub(crate) use self::period::period_of;
 pub(crate) use self::rollout::RolloutRequest;
 pub(crate) use self::series::{CoarseSeries, Series};
 pub use self::state::Api;
@@ -43,6 +46,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/api/openapi.json", get(openapi))
         .route("/api/flow", get(flow::flow))
+        .route("/api/flow/history", get(history::history))
         .route("/api/incidents", get(incidents::incidents))
         .route("/api/throughput", get(cluster::throughput))
         .route("/api/dead-letters", get(dead_letters::topics))

@@ -21,6 +21,7 @@ mod layout;
 mod live;
 mod login;
 mod marks;
+mod over_time;
 mod page;
 mod period;
 mod preferences;

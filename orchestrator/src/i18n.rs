@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, header};
 use saga::Definition;
 
 use crate::inspect::purchase::Money;
-use crate::stats::{StepStats, Why, Window};
+use crate::stats::{Period, StepStats, Why, Window};
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -174,7 +174,7 @@ fn two_units(first: u64, unit: &str, second: u64, smaller: &str) -> String {
 
 /// A sentence on a step that needs attention: `Wait for the payment: 8 waiting, oldest 10 min; 8 overdue, usually at
 /// most 20 s; 61 % of all waiting`.
-pub fn summary(lang: Lang, label: &str, step: &StepStats, why: Why, window: Window) -> String {
+pub fn summary(lang: Lang, label: &str, step: &StepStats, why: Why, period: Period) -> String {
     let mut parts = Vec::new();
     if step.in_incident > 0 {
         let unit = match step.in_incident {
@@ -198,11 +198,19 @@ pub fn summary(lang: Lang, label: &str, step: &StepStats, why: Why, window: Wind
     }
     if step.failure_percent > 0.0 {
         let percent = lang.percent(step.failure_percent);
-        let fail = match why {
-            Why::Fails => lang.text("failed in the last", "falharam nos últimos"),
-            Why::Incidents | Why::Slow | Why::Retries => lang.text("fail in the last", "falham nos últimos"),
+        let failed = match why {
+            Why::Fails => lang.text("failed", "falharam"),
+            Why::Incidents | Why::Slow | Why::Retries => lang.text("fail", "falham"),
         };
-        parts.push(format!("{percent} {fail} {}", lang.window(window)));
+        parts.push(match period {
+            Period::Last(window) => {
+                format!("{percent} {failed} {} {}", lang.text("in the last", "nos últimos"), lang.window(window))
+            }
+            Period::Between(_) => {
+                let chosen = lang.text("failed in the chosen period", "falharam no período escolhido");
+                format!("{percent} {chosen}")
+            }
+        });
     }
     if why.is_present() && step.share_of_waiting >= MUCH_WAITING {
         let of_all = lang.text("of all waiting", "de toda a espera");
@@ -277,11 +285,11 @@ mod tests {
             share_of_waiting: 0.612,
             ..StepStats::default()
         };
-        let sentence = summary(Lang::En, "Payment result", &step, Why::Slow, Window::Hour);
+        let sentence = summary(Lang::En, "Payment result", &step, Why::Slow, Period::Last(Window::Hour));
         let waits = "Payment result: 8 waiting, oldest 10 min; 8 overdue, usually at most 20 s; 61 % of all waiting";
         assert_eq!(sentence, waits);
         let step = StepStats { failure_percent: 12.0, ..StepStats::default() };
-        let sentence = summary(Lang::Pt, "Enviar", &step, Why::Fails, Window::Minutes);
+        let sentence = summary(Lang::Pt, "Enviar", &step, Why::Fails, Period::Last(Window::Minutes));
         assert_eq!(sentence, "Enviar: 12 % falharam nos últimos 5 min");
         let calm = StepStats { now: 3, oldest_wait_ms: Some(2_000), ..StepStats::default() };
         assert_eq!(calm_summary(Lang::En, "Ship it", &calm), "Ship it: 3 waiting, oldest 2 s");

@@ -5,6 +5,7 @@
 
 mod facts;
 mod histogram;
+mod history;
 mod incidents;
 mod offender;
 mod read;
@@ -17,6 +18,7 @@ mod write;
 
 pub use facts::What;
 pub use histogram::Histogram;
+pub use history::{FlowHistory, StepHistory, flow_history};
 pub use incidents::{IncidentGroup, Severity, incidents, open_incidents};
 pub use offender::{Finding, Ranking, Why, rank};
 pub use read::{
@@ -25,6 +27,6 @@ pub use read::{
 };
 pub use steps::{Attempts, Current, CurrentWait, Known, Recent, StepStats, WaitState, step_stats};
 pub use time::MINUTE;
-pub use window::Window;
+pub use window::{Minutes, Period, Window};
 pub(crate) use write::before;
 pub use write::put;

@@ -45,8 +45,10 @@ CREATE TABLE waiting(definition TEXT NOT NULL, step TEXT NOT NULL, state TEXT NO
 -- How many of something (see `minutes`) ever, by the bucket of the time it took; never subtracted:
 CREATE TABLE outcomes(definition TEXT NOT NULL, step TEXT NOT NULL, what INTEGER NOT NULL, bucket INTEGER NOT NULL,
   n INTEGER NOT NULL, PRIMARY KEY(definition, step, what, bucket)) WITHOUT ROWID;
--- How many of something (`what`, see stats/facts.rs) in a minute, by the bucket of the time it took; seven days of it:
+-- How many of something (`what`, see stats/facts.rs) in a minute, by the bucket of the time it took; seven days of it. The
+-- index finds the minutes to delete:
 CREATE TABLE names(id INTEGER PRIMARY KEY, definition TEXT NOT NULL, version INTEGER NOT NULL, step TEXT NOT NULL,
   what INTEGER NOT NULL, UNIQUE(definition, version, step, what));
 CREATE TABLE minutes(minute INTEGER NOT NULL, name INTEGER NOT NULL, bucket INTEGER NOT NULL, n INTEGER NOT NULL,
-  PRIMARY KEY(minute, name, bucket)) WITHOUT ROWID;
+  PRIMARY KEY(name, minute, bucket)) WITHOUT ROWID;
+CREATE INDEX minutes_by_minute ON minutes(minute);

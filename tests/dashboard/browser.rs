@@ -7,6 +7,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams, SetTimezoneOverrideParams,
 };
+use chromiumoxide::cdp::browser_protocol::input::{DispatchMouseEventParams, DispatchMouseEventType, MouseButton};
 use chromiumoxide::cdp::browser_protocol::network::{Headers, SetExtraHttpHeadersParams};
 use chromiumoxide::cdp::browser_protocol::page::{CaptureScreenshotFormat, CaptureScreenshotParams, Viewport};
 use chromiumoxide::{Browser, BrowserConfig, Page};
@@ -208,6 +209,31 @@ impl Tab {
     pub async fn set_languages(&self, languages: &str) -> Result<()> {
         let headers = Headers::new(json!({ "Accept-Language": languages }));
         self.page.execute(SetExtraHttpHeadersParams::new(headers)).await?;
+        Ok(())
+    }
+
+    /// Drags with the mouse over an element, between two parts of its width (0 to 1).
+    pub async fn drag(&self, selector: &str, from: f64, to: f64) -> Result<()> {
+        let script = format!(
+            "(() => {{ const one = document.querySelector({}); one.scrollIntoView({{ block: 'center' }}); \
+             const box = one.getBoundingClientRect(); return [box.left, box.top, box.width, box.height]; }})()",
+            json!(selector)
+        );
+        let place = self.eval(&script).await?;
+        let number = |index: usize| place[index].as_f64().with_context(|| format!("no {selector} to drag over"));
+        let x = |part: f64| Ok::<_, anyhow::Error>(number(0)? + part * number(2)?);
+        let y = number(1)? + number(3)? / 2.0;
+        let steps = [
+            (DispatchMouseEventType::MousePressed, x(from)?),
+            (DispatchMouseEventType::MouseMoved, x((from + to) / 2.0)?),
+            (DispatchMouseEventType::MouseMoved, x(to)?),
+            (DispatchMouseEventType::MouseReleased, x(to)?),
+        ];
+        for (kind, x) in steps {
+            let event = DispatchMouseEventParams::builder().r#type(kind).x(x).y(y).button(MouseButton::Left);
+            let event = event.buttons(1).click_count(1).build().map_err(|why| anyhow!("{why}"))?;
+            self.page.execute(event).await?;
+        }
         Ok(())
     }
 

@@ -62,7 +62,9 @@ fn pages(orders: [&PlacedOrder; 3]) -> Vec<(&'static str, String)> {
     let [paid, declined, stopped] = orders;
     vec![
         ("flow", "/?window=1h".to_owned()),
+        ("flow-course", "/?window=1h&chart=payment-result".to_owned()),
         ("sagas", "/sagas".to_owned()),
+        ("sagas-waiting", "/sagas?sort=waiting&from=2020-01-01T00:00:00".to_owned()),
         ("sagas-filtered", "/sagas?status=running&step=payment-result&waitingLongerThan=1ms".to_owned()),
         ("saga-completed", format!("/sagas/{}", paid.id)),
         ("saga-compensated", format!("/sagas/{}", declined.id)),

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this program is a test")]
 
 mod browser;
+mod course;
 mod finding;
 mod interactions;
 mod looks;
@@ -65,8 +66,14 @@ fn main() -> ExitCode {
 }
 
 fn trials(runner: Option<&Arc<Runner>>) -> Vec<Trial> {
-    let all =
-        interactions::ALL.iter().chain(finding::ALL).chain(trouble::ALL).chain(support::ALL).chain(looks::ALL).copied();
+    let all = interactions::ALL
+        .iter()
+        .chain(finding::ALL)
+        .chain(trouble::ALL)
+        .chain(support::ALL)
+        .chain(course::ALL)
+        .chain(looks::ALL)
+        .copied();
     let trial = |(name, test): (&str, Scenario)| {
         let runner = runner.map(Arc::clone);
         Trial::test(format!("dashboard::{name}"), move || match runner {

@@ -1,10 +1,10 @@
-//! A short-lived cache of the statistics of a window and of the present waits, which are slow to sum up.
+//! A short-lived cache of the statistics of a period and of the present waits, which are slow to sum up.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::stats::{Current, Recent, Window};
+use crate::stats::{Current, FlowHistory, Period, Recent};
 
 /// The statistics of each step.
 pub(super) type RecentSteps = Arc<BTreeMap<String, Recent>>;
@@ -16,24 +16,28 @@ pub(super) type CurrentSteps = Arc<BTreeMap<String, Current>>;
 const CURRENT_FRESH: Duration = Duration::from_millis(500);
 
 /// What a result is cached under.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CacheKey {
     pub definition: String,
     pub version: u32,
-    pub window: &'static str,
+    pub period: Period,
 }
+
+/// The most results of a kind: users choose periods.
+const MAX_ENTRIES: usize = 64;
 
 struct Cached<T> {
     at: Instant,
     value: T,
 }
 
-/// Results by key.
-type Entries<K, T> = Mutex<BTreeMap<K, Cached<T>>>;
+/// Results by key, the oldest first.
+type Entries<K, T> = Mutex<Vec<(K, Cached<T>)>>;
 
 #[derive(Default)]
 struct Caches {
     recent: Entries<CacheKey, RecentSteps>,
+    history: Entries<CacheKey, Arc<FlowHistory>>,
     /// By definition and version.
     current: Entries<(String, u32), CurrentSteps>,
 }
@@ -43,12 +47,22 @@ struct Caches {
 pub(super) struct StatsCache(Arc<Caches>);
 
 impl StatsCache {
-    /// The statistics of a window, if they are still fresh.
-    pub(super) fn recent(&self, key: &CacheKey, window: Window) -> Option<RecentSteps> {
-        get(&self.0.recent, key, window.fresh())
+    /// The statistics of a period, if they are still fresh.
+    pub(super) fn recent(&self, key: &CacheKey) -> Option<RecentSteps> {
+        get(&self.0.recent, key, key.period.fresh())
     }
 
-    /// Stores the statistics of a window.
+    /// The course of the statistics, if it is still fresh.
+    pub(super) fn history(&self, key: &CacheKey) -> Option<Arc<FlowHistory>> {
+        get(&self.0.history, key, key.period.fresh())
+    }
+
+    /// Stores the course of the statistics.
+    pub(super) fn put_history(&self, key: CacheKey, history: Arc<FlowHistory>) {
+        put(&self.0.history, key, history);
+    }
+
+    /// Stores the statistics of a period.
     pub(super) fn put_recent(&self, key: CacheKey, recent: RecentSteps) {
         put(&self.0.recent, key, recent);
     }
@@ -64,15 +78,21 @@ impl StatsCache {
     }
 }
 
-fn lock<K, T>(entries: &Entries<K, T>) -> MutexGuard<'_, BTreeMap<K, Cached<T>>> {
+fn lock<K, T>(entries: &Entries<K, T>) -> MutexGuard<'_, Vec<(K, Cached<T>)>> {
     entries.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn get<K: Ord, T: Clone>(entries: &Entries<K, T>, key: &K, fresh: Duration) -> Option<T> {
+fn get<K: PartialEq, T: Clone>(entries: &Entries<K, T>, key: &K, fresh: Duration) -> Option<T> {
     let entries = lock(entries);
-    entries.get(key).filter(|cached| cached.at.elapsed() < fresh).map(|cached| cached.value.clone())
+    let cached = entries.iter().find(|(known, _)| known == key).map(|(_, cached)| cached);
+    cached.filter(|cached| cached.at.elapsed() < fresh).map(|cached| cached.value.clone())
 }
 
-fn put<K: Ord, T>(entries: &Entries<K, T>, key: K, value: T) {
-    lock(entries).insert(key, Cached { at: Instant::now(), value });
+fn put<K: PartialEq, T>(entries: &Entries<K, T>, key: K, value: T) {
+    let mut entries = lock(entries);
+    entries.retain(|(known, _)| *known != key);
+    if entries.len() >= MAX_ENTRIES {
+        entries.remove(0);
+    }
+    entries.push((key, Cached { at: Instant::now(), value }));
 }

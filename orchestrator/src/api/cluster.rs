@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::flow::Flow;
+use super::period::{self, period_of};
 use super::state::Api;
 use crate::causes::{Cause, DeadLetters, GroupState, StepContext, causes};
 use crate::error::ApiError;
@@ -21,6 +22,8 @@ use crate::stats::Window;
 pub(super) struct ThroughputQuery {
     #[serde(default)]
     window: Window,
+    from: Option<String>,
+    to: Option<String>,
 }
 
 /// `GET /api/throughput`
@@ -28,12 +31,14 @@ pub(super) async fn throughput(
     State(api): State<Api>,
     Params(query): Params<ThroughputQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let series = api.series(query.window).await?;
+    let now = Timestamp::now().0;
+    let period = period_of(query.window, query.from.as_deref(), query.to.as_deref(), now)?;
+    let series = api.series(period).await?;
     let groups = api.groups().await?;
     let partitions = api.context.status.partitions();
     let this_instance = partitions.iter().map(|(partition, state)| (partition.to_string(), (*state).into()));
     Ok(Json(json!({
-        "window": query.window,
+        "window": period::representation(period, now)["window"],
         "from": saga::Timestamp(series.time(0)).to_string(),
         "perMinute": { "started": series.started, "ended": series.endings },
         "viewLagMs": api.lag(),

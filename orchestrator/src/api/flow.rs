@@ -12,18 +12,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cache::{CacheKey, CurrentSteps, RecentSteps};
+use super::period::{self, period_of};
 use super::state::{Api, KnownDefinition};
 use crate::error::ApiError;
 use crate::i18n::{CONCLUDE, Lang, calm_summary, step_label, summary};
-use crate::stats::{self, Finding, Known, Ranking, StepStats, Window};
+use crate::stats::{self, Finding, Known, Period, Ranking, StepStats, Window};
 
 /// The statistics of a definition's version.
 #[derive(Debug, Clone)]
 pub struct Flow {
     /// The definition.
     pub definition: Arc<Definition>,
-    /// The window.
-    pub window: Window,
+    /// The period.
+    pub period: Period,
     /// Its steps in order, then `conclude`.
     pub steps: Vec<StepStats>,
     /// The steps that need attention.
@@ -41,7 +42,7 @@ impl Flow {
     /// A sentence on a step that needs attention.
     pub fn sentence(&self, finding: &Finding, lang: Lang) -> Option<String> {
         let step = self.steps.iter().find(|step| step.step == finding.step)?;
-        Some(summary(lang, &self.label(&step.step, lang), step, finding.why, self.window))
+        Some(summary(lang, &self.label(&step.step, lang), step, finding.why, self.period))
     }
 
     /// A sentence on the step where most sagas wait, while no step needs attention.
@@ -68,21 +69,36 @@ impl Api {
         &self,
         name: Option<String>,
         version: Option<u32>,
-        window: Window,
+        period: Period,
     ) -> Result<Flow, ApiError> {
+        let definition = self.definition_or_default(name, version).await?;
         let totals = self.context.view.read(stats::totals).await.map_err(Problem::from)?;
-        let name = name.or_else(|| self.default_definition(&totals)).unwrap_or_default();
-        let definition = self.find_definition(&name, version).await?;
         let at = Timestamp::now().0;
-        let recent = self.recent(&definition, window, at).await?;
-        let history = self.recent(&definition, Window::Week, at).await?;
+        let recent = self.recent(&definition, period, at).await?;
+        let history = self.recent(&definition, Period::Last(Window::Week), at).await?;
         let current = self.current(&definition, at, history.clone()).await?;
-        let steps = definition.steps.iter().map(|step| step.name.as_str()).chain([CONCLUDE]);
-        let steps = stats::step_stats(steps, Known { recent: &recent, history: &history, current: &current });
+        let names = || definition.steps.iter().map(|step| step.name.as_str()).chain([CONCLUDE]);
+        let known = Known { recent: &recent, history: &history, current: &current };
+        let mut steps = stats::step_stats(names(), known);
+        if period.is_past(at) {
+            let past = stats::step_stats(names(), Known { current: &BTreeMap::new(), ..known });
+            steps = past.into_iter().zip(&steps).map(|(past, present)| past.with_present(present)).collect();
+        }
         let own = totals.into_iter().filter(|t| t.definition == definition.name && t.version == definition.version);
         let sagas = own.map(|total| (total.status, total.count)).collect();
         let ranking = stats::rank(&steps);
-        Ok(Flow { definition, window, steps, ranking, sagas })
+        Ok(Flow { definition, period, steps, ranking, sagas })
+    }
+
+    /// A definition; without a name the one with the most sagas, without a version its newest one.
+    pub(super) async fn definition_or_default(
+        &self,
+        name: Option<String>,
+        version: Option<u32>,
+    ) -> Result<Arc<Definition>, ApiError> {
+        let totals = self.context.view.read(stats::totals).await.map_err(Problem::from)?;
+        let name = name.or_else(|| self.default_definition(&totals)).unwrap_or_default();
+        self.find_definition(&name, version).await
     }
 
     /// A definition; without a version, its newest one.
@@ -112,15 +128,15 @@ impl Api {
         largest.or_else(|| self.definitions.all().next().map(|definition| definition.name.clone()))
     }
 
-    async fn recent(&self, definition: &Definition, window: Window, at: i64) -> Result<RecentSteps, Problem> {
+    async fn recent(&self, definition: &Definition, period: Period, at: i64) -> Result<RecentSteps, Problem> {
         let name = definition.name.clone();
         let version = definition.version;
-        let key = CacheKey { definition: name.clone(), version, window: window.as_str() };
-        if let Some(recent) = self.cache.recent(&key, window) {
+        let key = CacheKey { definition: name.clone(), version, period };
+        if let Some(recent) = self.cache.recent(&key) {
             return Ok(recent);
         }
-        let since = window.from(at);
-        let read = move |connection: &rusqlite::Connection| stats::recent(connection, &name, version, since);
+        let minutes = period.minutes(at);
+        let read = move |connection: &rusqlite::Connection| stats::recent(connection, &name, version, minutes);
         let recent = Arc::new(self.context.view.read(read).await?);
         self.cache.put_recent(key, recent.clone());
         Ok(recent)
@@ -144,15 +160,27 @@ impl Api {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FlowQuery {
-    definition: Option<String>,
-    version: Option<u32>,
+    pub(super) definition: Option<String>,
+    pub(super) version: Option<u32>,
     #[serde(default)]
     window: Window,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl FlowQuery {
+    /// The period in it.
+    pub(super) fn period(&self, now: i64) -> Result<Period, ApiError> {
+        period_of(self.window, self.from.as_deref(), self.to.as_deref(), now)
+    }
 }
 
 /// `GET /api/flow`
 pub(super) async fn flow(State(api): State<Api>, Params(query): Params<FlowQuery>) -> Result<Json<Value>, ApiError> {
-    let flow = api.flow(query.definition, query.version, query.window).await?;
+    let now = Timestamp::now().0;
+    let period = query.period(now)?;
+    let shown = period::representation(period, now);
+    let flow = api.flow(query.definition, query.version, period).await?;
     let steps = flow.steps.iter().map(|step| {
         let mut value = serde_json::to_value(step).unwrap_or_default();
         value["label"] = flow.label(&step.step, Lang::En).into();
@@ -166,7 +194,9 @@ pub(super) async fn flow(State(api): State<Api>, Params(query): Params<FlowQuery
     Ok(Json(json!({
         "definition": flow.definition.name,
         "version": flow.definition.version,
-        "window": flow.window,
+        "window": shown["window"],
+        "from": shown["from"],
+        "to": shown["to"],
         "viewLagMs": api.lag(),
         "sagas": flow.sagas,
         "offender": flow.ranking.first(),

@@ -7,7 +7,7 @@ use common::time::Timestamp;
 
 use super::state::Api;
 use crate::error::ApiError;
-use crate::stats::{self, MINUTE, Window};
+use crate::stats::{self, MINUTE, Period};
 
 /// The sagas that started in each minute, and that ended by status.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,11 +30,12 @@ pub struct CoarseSeries {
 }
 
 impl Api {
-    /// The series of a window.
-    pub(crate) async fn series(&self, window: Window) -> Result<Series, ApiError> {
-        let first = window.from(Timestamp::now().0);
-        let length = usize::try_from(window.minutes()).unwrap_or(0);
-        let read = move |connection: &rusqlite::Connection| stats::counts_by_minute(connection, first);
+    /// The series of a period.
+    pub(crate) async fn series(&self, period: Period) -> Result<Series, ApiError> {
+        let minutes = period.minutes(Timestamp::now().0);
+        let first = minutes.first;
+        let length = minutes.count();
+        let read = move |connection: &rusqlite::Connection| stats::counts_by_minute(connection, minutes);
         let rows = self.context.view.read(read).await.map_err(Problem::from)?;
         let mut series = Series { first, started: vec![0; length], endings: BTreeMap::new() };
         for row in rows {

@@ -1,4 +1,4 @@
-//! A line chart over time as SVG, without script or inline style.
+//! A line chart over time as SVG, without script or inline style. The script lets the user drag a period in it.
 
 use std::fmt::Write as _;
 
@@ -13,69 +13,158 @@ const LEFT: usize = 64;
 const TOP: usize = 20;
 const BOTTOM: usize = 28;
 
-/// A line; its class sets its colour.
+/// A line; its class sets its colour. A point without a value is a gap.
 pub(super) struct Line<'a> {
     pub name: String,
     pub class: &'a str,
-    pub points: &'a [u64],
+    pub points: Vec<Option<u64>>,
 }
 
-/// A chart of lines over the same times; `from` and `to` are the labels of the first and the last time.
-pub(super) fn lines(lang: Lang, about: &str, lines: &[Line<'_>], from: &str, to: &str) -> Markup {
-    let most = lines.iter().flat_map(|line| line.points).copied().max().unwrap_or(0);
-    let top = round_up(most);
+/// What the points of a chart are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// How many happened; the legend has the sum.
+    Count,
+    /// How many there were; the legend has the most.
+    Level,
+    /// Milliseconds; the legend has the most.
+    Span,
+}
+
+/// The times of a chart, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub from: i64,
+    pub to: i64,
+}
+
+/// A chart of lines over the same times.
+pub(super) struct Chart<'a> {
+    pub about: &'a str,
+    pub unit: Unit,
+    pub lines: &'a [Line<'a>],
+    pub times: Times,
+}
+
+/// The chart, with its legend.
+pub(super) fn chart(lang: Lang, chart: &Chart<'_>) -> Markup {
+    let Chart { about, unit, lines, times } = chart;
+    let most = lines.iter().flat_map(|line| &line.points).flatten().copied().max().unwrap_or(0);
+    let top = if *unit == Unit::Span { round_span(most) } else { round_up(most) };
     let bottom = HEIGHT - BOTTOM;
     let right = WIDTH - 8;
+    let is_long = times.to - times.from > 24 * 3_600_000;
     html! {
         div.scroll tabindex="0" role="region" aria-label=(about) {
-        svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(summary(lang, about, lines)) {
+        svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(summary(lang, chart))
+            data-from=(times.from) data-to=(times.to) data-left=(LEFT) data-right=(right) {
             @for part in [0, 1, 2] {
                 @let y = bottom - (bottom - TOP) * part / 2;
                 @let value = top * u64::try_from(part).unwrap_or(0) / 2;
                 line.grid x1=(LEFT) x2=(right) y1=(y) y2=(y) {}
-                text.scale x=(LEFT - 6) y=(y + 4) text-anchor="end" { (lang.number(value)) }
+                text.scale x=(LEFT - 6) y=(y + 4) text-anchor="end" { (shown(lang, *unit, value)) }
             }
-            text.scale x=(LEFT) y=(HEIGHT - 6) { (from) }
-            text.scale x=(right) y=(HEIGHT - 6) text-anchor="end" { (to) }
+            (time_label(times.from, is_long, LEFT, "start"))
+            (time_label(times.to, is_long, right, "end"))
             @for line in lines.iter().rev() {
-                path class={ "line " (line.class) } d=(path(line.points, top, right, bottom)) {}
+                path class={ "line " (line.class) } d=(path(&line.points, top, (LEFT, right), (TOP, bottom))) {}
             }
         } }
-        ul.lines { @for line in lines { li {
+        ul.lines { @for line in *lines { li {
             span class={ "dash " (line.class) } aria-hidden="true" {}
-            (line.name) " " strong { (lang.number(line.points.iter().sum())) }
+            (line.name) " " strong { (in_legend(lang, *unit, line)) }
         } } }
+    }
+}
+
+/// A time below the chart; the script shows it in the user's time zone.
+fn time_label(at: i64, is_long: bool, x: usize, anchor: &str) -> Markup {
+    let time = saga::Timestamp(at).to_string();
+    let (begin, end) = if is_long { (5, 16) } else { (11, 16) };
+    let shown = time.get(begin..end).unwrap_or_default().replace('T', " ");
+    html! { text.scale x=(x) y=(HEIGHT - 6) text-anchor=(anchor) data-at=(time) data-begin=(begin) data-end=(end) {
+        (shown)
+    } }
+}
+
+fn shown(lang: Lang, unit: Unit, value: u64) -> String {
+    match unit {
+        Unit::Count | Unit::Level => lang.number(value),
+        Unit::Span => lang.span(value),
+    }
+}
+
+fn in_legend(lang: Lang, unit: Unit, line: &Line<'_>) -> String {
+    let values = || line.points.iter().flatten().copied();
+    match unit {
+        Unit::Count => lang.number(values().sum()),
+        Unit::Level | Unit::Span => match values().max() {
+            Some(most) => format!("{} {}", lang.text("at most", "no máximo"), shown(lang, unit, most)),
+            None => "–".to_owned(),
+        },
     }
 }
 
 /// The next round number above; even, so that its half is whole.
 fn round_up(most: u64) -> u64 {
-    let mut scale = 1;
+    let mut scale: u64 = 1;
     loop {
         for step in [2, 4, 10] {
-            if most <= step * scale {
-                return step * scale;
+            if most <= scale.saturating_mul(step) {
+                return scale.saturating_mul(step);
             }
         }
-        scale *= 10;
+        scale = scale.saturating_mul(10);
     }
 }
 
-fn path(points: &[u64], top: u64, right: usize, bottom: usize) -> String {
+/// The next duration above whose half is read easily, in milliseconds.
+fn round_span(most: u64) -> u64 {
+    const UNITS: [(u64, &[u64]); 4] = [
+        (1, &[2, 4, 10, 20, 40, 100, 200, 400, 1_000]),
+        (1_000, &[2, 4, 10, 20, 60]),
+        (60_000, &[2, 4, 10, 20, 60]),
+        (3_600_000, &[2, 4, 12, 24, 48, 96, 192]),
+    ];
+    let all = UNITS.iter().flat_map(|(unit, steps)| steps.iter().map(move |step| unit * step));
+    all.into_iter().find(|top| most <= *top).unwrap_or_else(|| round_up(most))
+}
+
+/// A path through points between these horizontal and these vertical positions.
+fn path(points: &[Option<u64>], top: u64, (left, right): (usize, usize), (high, low): (usize, usize)) -> String {
     let mut text = String::new();
     let last = points.len().saturating_sub(1).max(1);
+    let mut is_gap = true;
     for (place, value) in points.iter().enumerate() {
-        let x = LEFT as f64 + (right - LEFT) as f64 * place as f64 / last as f64;
-        let y = bottom as f64 - (bottom - TOP) as f64 * *value as f64 / top as f64;
+        let Some(value) = value else {
+            is_gap = true;
+            continue;
+        };
+        let x = left as f64 + (right - left) as f64 * place as f64 / last as f64;
+        let y = low as f64 - (low - high) as f64 * *value as f64 / top.max(1) as f64;
         // Writing to a `String` cannot fail.
-        _ = write!(text, "{}{x:.1} {y:.1}", if place == 0 { 'M' } else { 'L' });
+        _ = write!(text, "{}{x:.1} {y:.1}", if is_gap { 'M' } else { 'L' });
+        // A point between gaps is a dot.
+        if is_gap && points.get(place + 1).is_none_or(Option::is_none) {
+            _ = write!(text, "h.1");
+        }
+        is_gap = false;
     }
     text
 }
 
-fn summary(lang: Lang, about: &str, lines: &[Line<'_>]) -> String {
-    let sums = lines.iter().map(|line| format!("{} {}", line.name, lang.number(line.points.iter().sum())));
-    format!("{about}: {}", sums.collect::<Vec<_>>().join(", "))
+/// A small line without a scale, with its description.
+pub(super) fn sparkline(points: &[u64], about: &str) -> Markup {
+    let most = points.iter().copied().max().unwrap_or(0).max(1);
+    let points: Vec<Option<u64>> = points.iter().copied().map(Some).collect();
+    html! { svg.spark viewBox="0 0 72 18" role="img" aria-label=(about) {
+        path.line d=(path(&points, most, (1, 71), (2, 16))) {}
+    } }
+}
+
+fn summary(lang: Lang, chart: &Chart<'_>) -> String {
+    let all = chart.lines.iter().map(|line| format!("{} {}", line.name, in_legend(lang, chart.unit, line)));
+    format!("{}: {}", chart.about, all.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -87,12 +176,17 @@ mod tests {
         for (most, top) in [(0, 2), (2, 2), (3, 4), (5, 10), (11, 20), (399, 400), (401, 1_000), (1_001, 2_000)] {
             assert_eq!(round_up(most), top);
         }
+        for (most, top) in [(0, 2), (900, 1_000), (5_000, 10_000), (61_000, 120_000), (7_000_000, 7_200_000)] {
+            assert_eq!(round_span(most), top);
+        }
+        assert!(round_up(u64::MAX) == u64::MAX && round_span(u64::MAX) == u64::MAX);
     }
 
     #[test]
-    fn every_point_is_inside() {
-        let text = path(&[0, 5, 10], 10, 100, 80);
-        assert_eq!(text, "M64.0 80.0L82.0 50.0L100.0 20.0");
-        assert_eq!(path(&[], 2, 100, 80), "");
+    fn every_point_is_inside_and_a_gap_is_a_gap() {
+        let of = |points: &[Option<u64>]| path(points, 10, (LEFT, 100), (TOP, 80));
+        assert_eq!(of(&[Some(0), Some(5), Some(10)]), "M64.0 80.0L82.0 50.0L100.0 20.0");
+        assert_eq!(of(&[Some(0), None, Some(10)]), "M64.0 80.0h.1M100.0 20.0h.1");
+        assert_eq!(of(&[]), "");
     }
 }

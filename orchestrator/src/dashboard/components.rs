@@ -59,6 +59,14 @@ pub(super) fn exact_moment(at: i64) -> Markup {
     time_to(at, 23)
 }
 
+/// A time to the minute, of a long period with its day.
+pub(super) fn short_moment(at: i64, is_long: bool) -> Markup {
+    let time = saga::Timestamp(at).to_string();
+    let (begin, end) = if is_long { (5, 16) } else { (11, 16) };
+    let shown = time.get(begin..end).unwrap_or_default().replace('T', " ");
+    html! { time datetime=(time) data-at=(time) data-begin=(begin) data-end=(end) { (shown) } }
+}
+
 fn time_to(at: i64, length: usize) -> Markup {
     let time = saga::Timestamp(at).to_string();
     let spaced = time.replace('T', " ");

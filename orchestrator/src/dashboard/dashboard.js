@@ -91,6 +91,10 @@
       const date = new Date(time.getAttribute('datetime'));
       if (!isNaN(date)) time.textContent = `${localText(date).slice(0, time.dataset.length)} ${offsetText(date)}`;
     }
+    for (const label of root.querySelectorAll('[data-at]')) {
+      const date = new Date(label.dataset.at);
+      if (!isNaN(date)) label.textContent = localText(date).slice(label.dataset.begin, label.dataset.end);
+    }
     for (const input of root.querySelectorAll('input[data-utc]')) {
       const date = new Date(`${input.getAttribute('value')}Z`);
       if (!isNaN(date)) input.setAttribute('value', localText(date).slice(0, 19).replace(' ', 'T'));
@@ -185,6 +189,55 @@
   window.addEventListener('pagehide', () => { if (source) source.close(); });
   window.addEventListener('pageshow', (event) => { if (event.persisted) listen(); });
   if (!document.hidden) listen();
+
+  // ---- dragging over a chart shows that period ----------------------------------------------
+
+  // The time at a pointer, in milliseconds since 1970.
+  function timeAt(chart, event) {
+    const box = chart.getBoundingClientRect();
+    const { from, to, left, right } = chart.dataset;
+    const x = ((event.clientX - box.left) / box.width) * chart.viewBox.baseVal.width;
+    const part = Math.min(1, Math.max(0, (x - left) / (right - left)));
+    return { x: Number(left) + part * (right - left), at: Number(from) + part * (to - from) };
+  }
+
+  let drag = null;
+
+  function mark(chart, a, b) {
+    let area = chart.querySelector('.chosen');
+    if (!area) {
+      area = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
+      area.setAttribute('class', 'chosen');
+      area.setAttribute('y', 0);
+      area.setAttribute('height', chart.viewBox.baseVal.height);
+      chart.append(area);
+    }
+    area.setAttribute('x', Math.min(a, b));
+    area.setAttribute('width', Math.abs(a - b));
+  }
+
+  main.addEventListener('pointerdown', (event) => {
+    const chart = event.target.closest('svg.chart[data-from]');
+    if (chart && event.button === 0) drag = { chart, ...timeAt(chart, event) };
+  });
+  main.addEventListener('pointermove', (event) => {
+    if (drag) mark(drag.chart, drag.x, timeAt(drag.chart, event).x);
+  });
+  window.addEventListener('pointerup', (event) => {
+    if (!drag) return;
+    const { chart, x, at } = drag;
+    drag = null;
+    const end = timeAt(chart, event);
+    chart.querySelector('.chosen')?.remove();
+    if (Math.abs(end.x - x) < 8) return;
+    const MINUTE = 60000;
+    const text = (ms) => new Date(ms).toISOString().slice(0, 19);
+    const query = new URLSearchParams(location.search);
+    query.delete('window');
+    query.set('from', text(Math.floor(Math.min(at, end.at) / MINUTE) * MINUTE));
+    query.set('to', text(Math.ceil(Math.max(at, end.at) / MINUTE) * MINUTE));
+    location.assign(`${location.pathname}?${query}${location.hash}`);
+  });
 
   // ---- a click on a step of the drawing opens its messages ---------------------------------
 

@@ -2,22 +2,24 @@
 
 use maud::{Markup, html};
 
+use super::chart::sparkline;
 use super::context::{Content, PageRequest, Pages, now};
 use super::diagram::{Diagram, diagram};
 use super::query::link;
-use super::{marks, window};
+use super::{marks, over_time, window};
 use crate::api::{Flow, KnownDefinition};
 use crate::causes::Cause;
 use crate::error::ApiError;
 use crate::i18n::Lang;
-use crate::stats::{Finding, StepStats, Window};
+use crate::stats::{Finding, FlowHistory, Period, StepStats};
 
 /// The page.
 pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Content, ApiError> {
     let lang = request.lang;
     let query = &request.query;
-    let window = window::parse(query.get("window"))?;
-    let flow = pages.api.flow(query.get("definition").map(str::to_owned), query.number("version")?, window).await?;
+    let period = window::parse(query)?;
+    let flow = pages.api.flow(query.get("definition").map(str::to_owned), query.number("version")?, period).await?;
+    let history = pages.api.flow_history(&flow.definition, period).await?;
     let mut all = pages.api.all_definitions().await?;
     all.sort_by(|a, b| {
         let names = a.definition.name.cmp(&b.definition.name);
@@ -33,31 +35,33 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
         div.top {
             h1 { (title) " " small { "v" (flow.definition.version) } }
             @if all.len() > 1 {
-                (definition_tabs(lang, &flow, &all, window))
+                (definition_tabs(lang, &flow, &all, period))
             }
-            (window::tabs(lang, window, |other| path(&flow.definition.name, flow.definition.version, other)))
+            @let version = flow.definition.version.to_string();
+            @let fixed = [("definition", flow.definition.name.as_str()), ("version", version.as_str())];
+            (window::choice(lang, period, "/", &fixed))
         }
         (banner(&flow, &causes, lang))
         (counts(&flow, lang))
         (drawing(&flow, lang))
-        (table(&flow, lang))
+        (table(&flow, &history, lang))
+        @if let Some(step) = query.get("chart") { (over_time::over_time(&flow, &history, step, lang)) }
     };
     Ok(Content { title, main })
 }
 
-fn path(definition: &str, version: u32, window: Window) -> String {
+fn path(definition: &str, version: u32, period: Period) -> String {
     let version = version.to_string();
-    let values =
-        [("definition", Some(definition)), ("version", Some(version.as_str())), ("window", Some(window.as_str()))];
-    format!("/?{}", link(&values))
+    let values = [("definition", Some(definition)), ("version", Some(version.as_str()))];
+    format!("/?{}&{}", link(&values), window::query_of(period))
 }
 
 /// The links to the other definitions.
-fn definition_tabs(lang: Lang, flow: &Flow, all: &[KnownDefinition], window: Window) -> Markup {
+fn definition_tabs(lang: Lang, flow: &Flow, all: &[KnownDefinition], period: Period) -> Markup {
     html! { nav.tabs aria-label=(lang.text("Definitions", "Definições")) { @for known in all {
         @let definition = &known.definition;
         @let is_current = definition.name == flow.definition.name && definition.version == flow.definition.version;
-        a href=(path(&definition.name, definition.version, window)) aria-current=[is_current.then_some("true")] {
+        a href=(path(&definition.name, definition.version, period)) aria-current=[is_current.then_some("true")] {
             (definition.name) " v" (definition.version)
         }
     } } }
@@ -159,7 +163,7 @@ fn legend(lang: Lang) -> Markup {
     }
 }
 
-fn table(flow: &Flow, lang: Lang) -> Markup {
+fn table(flow: &Flow, history: &FlowHistory, lang: Lang) -> Markup {
     let heads = [
         lang.text("Step", "Passo"),
         lang.text("Here now", "Aqui agora"),
@@ -181,12 +185,24 @@ fn table(flow: &Flow, lang: Lang) -> Markup {
         table.cards.dense {
             caption { (lang.text("Step statistics", "Estatísticas dos passos")) }
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
-            tbody { @for step in &flow.steps { (row(flow, step, lang, &heads)) } }
+            tbody { @for step in &flow.steps { (row(flow, history, step, lang, &heads)) } }
         }
     } }
 }
 
-fn row(flow: &Flow, step: &StepStats, lang: Lang, heads: &[&str; 15]) -> Markup {
+/// The number of waiting sagas over time, as a link to its chart.
+fn course(flow: &Flow, history: &FlowHistory, step: &StepStats, lang: Lang) -> Markup {
+    let to = path(&flow.definition.name, flow.definition.version, flow.period);
+    let about =
+        format!("{}: {}", lang.text("Waiting over time", "Espera ao longo do tempo"), flow.label(&step.step, lang));
+    html! { @if let Some(course) = history.steps.get(&step.step) {
+        " " a.course href={ (to) "&" (link(&[("chart", Some(&step.step))])) "#over-time" } data-course=(step.step) {
+            (sparkline(&course.waiting, &about))
+        }
+    } }
+}
+
+fn row(flow: &Flow, history: &FlowHistory, step: &StepStats, lang: Lang, heads: &[&str; 15]) -> Markup {
     let span = |ms: Option<u64>| ms.map_or_else(|| "–".to_owned(), |ms| lang.span(ms));
     let refused = match step.refused {
         0 => "0".to_owned(),
@@ -214,6 +230,9 @@ fn row(flow: &Flow, step: &StepStats, lang: Lang, heads: &[&str; 15]) -> Markup 
             span class={ "key heat-" (flow.heat(&step.step)) } aria-hidden="true" {}
             a href={ "/sagas?" (sagas_at(flow, &step.step)) } { (flow.label(&step.step, lang)) }
         }
-        @for (head, cell) in heads.iter().skip(1).zip(&cells) { td data-label=(head) { (cell) } }
+        @for (index, (head, cell)) in heads.iter().skip(1).zip(&cells).enumerate() { td data-label=(head) {
+            (cell)
+            @if index == 0 { (course(flow, history, step, lang)) }
+        } }
     } }
 }

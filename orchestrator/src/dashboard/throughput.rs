@@ -3,15 +3,14 @@
 use common::worker::Group;
 use maud::{Markup, html};
 
-use super::chart::{Line, lines};
+use super::chart::{Chart, Line, Times, Unit, chart};
+use super::components;
 use super::context::{Content, PageRequest, Pages, now};
-use super::query::link;
 use super::window;
 use crate::api::{CoarseSeries, DeadTopic, Series};
 use crate::causes::Cause;
 use crate::error::ApiError;
 use crate::i18n::Lang;
-use crate::stats::Window;
 
 /// The maximum number of points of a line.
 const MAX_POINTS: usize = 72;
@@ -19,16 +18,15 @@ const MAX_POINTS: usize = 72;
 /// The page.
 pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Content, ApiError> {
     let lang = request.lang;
-    let window = window::parse(request.query.get("window"))?;
-    let series = pages.api.series(window).await?;
+    let period = window::parse(&request.query)?;
+    let series = pages.api.series(period).await?;
     let cluster = pages.cluster.state(&pages.api).await;
     let causes = cluster.as_ref().map(|cluster| pages.api.causes(&cluster.groups, &[], None)).unwrap_or_default();
     let title = lang.text("Throughput", "Vazão").to_owned();
-    let to = |window: Window| format!("/throughput?{}", link(&[("window", Some(window.as_str()))]));
     let main = html! {
-        div.top { h1 { (title) } (window::tabs(lang, window, to)) }
+        div.top { h1 { (title) } (window::choice(lang, period, "/throughput", &[])) }
         (alarms(&causes, lang))
-        section { h2 { "Sagas" } (chart(&series, lang)) }
+        section { h2 { "Sagas" } (series_chart(&series, lang)) }
         section {
             h2 { (lang.text("This instance", "Esta instância")) }
             p { (lang.text("Age of its data:", "Idade dos dados:")) " "
@@ -104,13 +102,15 @@ fn colour(ending: &str, place: usize) -> &'static str {
     }
 }
 
-fn chart(series: &Series, lang: Lang) -> Markup {
+fn series_chart(series: &Series, lang: Lang) -> Markup {
+    let times = Times { from: series.time(0), to: series.time(series.started.len()) };
     let is_long = series.started.len() > 24 * 60;
     let CoarseSeries { series, minutes } = series.at_most(MAX_POINTS);
+    let values = |points: &[u64]| points.iter().copied().map(Some).collect();
     let started = lang.text("started", "iniciadas").to_owned();
-    let mut all = vec![Line { name: started, class: "begun", points: &series.started }];
+    let mut all = vec![Line { name: started, class: "begun", points: values(&series.started) }];
     for (index, (ending, points)) in series.endings.iter().enumerate() {
-        all.push(Line { name: lang.status(ending), class: colour(ending, index), points });
+        all.push(Line { name: lang.status(ending), class: colour(ending, index), points: values(points) });
     }
     let about = match (lang, minutes) {
         (Lang::En, 1) => "Sagas per minute".to_owned(),
@@ -118,16 +118,10 @@ fn chart(series: &Series, lang: Lang) -> Markup {
         (Lang::Pt, 1) => "Sagas por minuto".to_owned(),
         (Lang::Pt, n) => format!("Sagas a cada {}", lang.span(n as u64 * 60_000)),
     };
-    let time = |at: i64| {
-        let text = saga::Timestamp(at).to_string();
-        let shown = if is_long { text.get(5..16) } else { text.get(11..16) };
-        shown.unwrap_or_default().replace('T', " ")
-    };
-    let from = time(series.time(0));
-    let to = time(now());
+    let time = |at: i64| components::short_moment(at, is_long);
     html! {
-        p.hint { (about) " (UTC)" }
-        (lines(lang, &about, &all, &from, &to))
+        p.hint { (about) }
+        (chart(lang, &Chart { about: &about, unit: Unit::Count, lines: &all, times }))
         details data-keep="numbers" {
             summary { (lang.text("As a table", "Como tabela")) }
             (numbers(lang, &about, &all, &|index| time(series.time(index * minutes))))
@@ -136,9 +130,9 @@ fn chart(series: &Series, lang: Lang) -> Markup {
 }
 
 /// The numbers of the chart, the latest first.
-fn numbers(lang: Lang, about: &str, all: &[Line<'_>], time: &dyn Fn(usize) -> String) -> Markup {
+fn numbers(lang: Lang, about: &str, all: &[Line<'_>], time: &dyn Fn(usize) -> Markup) -> Markup {
     let length = all.first().map_or(0, |line| line.points.len());
-    let value = |line: &Line<'_>, index: usize| line.points.get(index).copied().unwrap_or(0);
+    let value = |line: &Line<'_>, index: usize| line.points.get(index).copied().flatten().unwrap_or(0);
     html! { div.scroll tabindex="0" role="region" aria-label=(about) { table {
         thead { tr {
             th scope="col" { (lang.text("From", "Desde")) }

@@ -9,22 +9,29 @@ use saga::StepStatus;
 use super::facts::What;
 use super::histogram::Histogram;
 use super::steps::{Attempts, Current, CurrentWait, Recent, WaitState};
+use super::window::Minutes;
 
-/// The outcomes at the steps of a definition's version since a minute.
+/// Each kind of fact has its minutes one after another, so that no others are read.
+const RECENT: &str = "SELECT names.step, names.what, minutes.bucket, sum(minutes.n) FROM names CROSS JOIN minutes \
+    ON minutes.name = names.id AND minutes.minute >= ?3 AND minutes.minute < ?4 \
+    WHERE names.definition = ?1 AND names.version = ?2 AND names.what < 7 AND names.step <> '' \
+    GROUP BY minutes.name, minutes.bucket";
+
+/// The starts and endings of sagas; `names` has a row for each step, outcome and version.
+const COUNTS: &str = "SELECT minutes.minute, iif(names.what = 7, names.step, NULL), sum(minutes.n) \
+    FROM names CROSS JOIN minutes ON minutes.name = names.id AND minutes.minute >= ?1 AND minutes.minute < ?2 \
+    WHERE names.what = 7 OR names.what = 0 AND names.step = '' GROUP BY 1, 2 ORDER BY 1, 2";
+
+/// The outcomes at the steps of a definition's version in a period.
 pub fn recent(
     connection: &Connection,
     definition: &str,
     version: u32,
-    since: i64,
+    minutes: Minutes,
 ) -> rusqlite::Result<BTreeMap<String, Recent>> {
-    let mut query = connection.prepare_cached(
-        "SELECT names.step, names.what, minutes.bucket, sum(minutes.n) FROM names CROSS JOIN minutes \
-         ON minutes.name = names.id AND minutes.minute >= ?3 \
-         WHERE names.definition = ?1 AND names.version = ?2 AND names.what < 7 AND names.step <> '' \
-         GROUP BY minutes.name, minutes.bucket",
-    )?;
+    let mut query = connection.prepare_cached(RECENT)?;
     let mut all: BTreeMap<String, Recent> = BTreeMap::new();
-    let mut rows = query.query((definition, version, since))?;
+    let mut rows = query.query((definition, version, minutes.first, minutes.until))?;
     while let Some(row) = rows.next()? {
         let what: u8 = row.get(1)?;
         let bucket: u8 = row.get(2)?;
@@ -221,16 +228,38 @@ pub struct MinuteCount {
     pub count: u64,
 }
 
-/// The sagas that started and ended since a minute, minute by minute.
-pub fn counts_by_minute(connection: &Connection, since: i64) -> rusqlite::Result<Vec<MinuteCount>> {
-    let mut query = connection.prepare_cached(
-        "SELECT minutes.minute, iif(names.what = 7, names.step, NULL), sum(minutes.n) FROM minutes JOIN names \
-         ON names.id = minutes.name WHERE minutes.minute >= ?1 AND \
-         (names.what = 7 OR names.what = 0 AND names.step = '') GROUP BY 1, 2 ORDER BY 1, 2",
-    )?;
-    let rows = query.query_map([since], |row| {
+/// The sagas that started and ended in a period, minute by minute.
+pub fn counts_by_minute(connection: &Connection, minutes: Minutes) -> rusqlite::Result<Vec<MinuteCount>> {
+    let mut query = connection.prepare_cached(COUNTS)?;
+    let rows = query.query_map([minutes.first, minutes.until], |row| {
         let count = row.get::<_, i64>(2)?.max(0).unsigned_abs();
         Ok(MinuteCount { minute: row.get(0)?, ending: row.get(1)?, count })
     })?;
     rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use common::view::Rows as _;
+
+    use super::*;
+    use crate::view::SagaRows;
+
+    /// Seven days of minutes are hundreds of thousands of rows.
+    #[test]
+    fn the_statistics_read_only_their_own_minutes() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(SagaRows::SCHEMA).unwrap();
+        for sql in [RECENT, COUNTS] {
+            let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let all = vec![1; query.parameter_count()];
+            let plan: Vec<String> = query
+                .query_map(rusqlite::params_from_iter(all), |row| row.get(3))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            let is_own = |line: &String| line.contains("minutes USING PRIMARY KEY (name=? AND minute>? AND minute<?)");
+            assert!(plan.iter().any(is_own), "{sql}: {plan:?}");
+        }
+    }
 }

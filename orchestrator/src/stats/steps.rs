@@ -231,6 +231,24 @@ impl StepStats {
         self.failed + self.timed_out + self.failing + self.in_incident
     }
 
+    /// The same statistics of a past period, with the sagas that wait now. They are not part of its rates.
+    #[must_use]
+    pub fn with_present(self, present: &Self) -> Self {
+        Self {
+            now: present.now,
+            retrying: present.retrying,
+            failing: present.failing,
+            unanswered: present.unanswered,
+            undoing: present.undoing,
+            in_incident: present.in_incident,
+            overdue: present.overdue,
+            oldest_wait_ms: present.oldest_wait_ms,
+            error: present.error.clone(),
+            harm: present.harm,
+            ..self
+        }
+    }
+
     /// `part` of the sagas seen, in percent.
     fn percent(&self, part: u64) -> f64 {
         if self.seen() == 0 { 0.0 } else { part as f64 * 100.0 / self.seen() as f64 }

@@ -110,20 +110,20 @@ fn every_query_of_the_list_uses_an_index() {
     let period = Filter { from: text("1970-01-01"), to: text("1970-01-02"), ..by() };
     let status = Filter { status: text("running"), ..by() };
     for (filter, by, sort, index) in [
-        (by(), SearchBy::Time, Sort::Newest, "PRIMARY KEY (started<?)"),
-        (period.clone(), SearchBy::Time, Sort::Newest, "PRIMARY KEY (started>? AND started<?)"),
-        (status.clone(), SearchBy::Status, Sort::Newest, "sagas_by_status (status=? AND started<?)"),
+        (by(), SearchBy::Time, Sort::Newest, "PRIMARY KEY ("),
+        (period.clone(), SearchBy::Time, Sort::Newest, "PRIMARY KEY (started>?"),
+        (status.clone(), SearchBy::Status, Sort::Newest, "sagas_by_status (status=?"),
         (
             Filter { definition: text("a"), version: Some(1), ..by() },
             SearchBy::Definition,
             Sort::Newest,
-            "sagas_by_definition (definition=? AND version=? AND started<?)",
+            "sagas_by_definition (definition=? AND version=?",
         ),
         (Filter { retrying: Some(true), ..by() }, SearchBy::Time, Sort::Newest, "sagas_that_retry (retrying=?"),
         (Filter { retrying: Some(true), ..by() }, SearchBy::Time, Sort::Waiting, "sagas_that_retry (retrying=?"),
-        (by(), SearchBy::Waiting, Sort::Waiting, "sagas_that_wait (waiting>?)"),
-        (period, SearchBy::Waiting, Sort::Waiting, "sagas_that_wait (waiting>?)"),
-        (status.clone(), SearchBy::Waiting, Sort::Waiting, "sagas_that_wait (waiting>?)"),
+        (by(), SearchBy::Waiting, Sort::Waiting, "sagas_that_wait ("),
+        (period, SearchBy::Waiting, Sort::Waiting, "sagas_that_wait ("),
+        (status.clone(), SearchBy::Waiting, Sort::Waiting, "sagas_that_wait ("),
         (status, SearchBy::Status, Sort::Waiting, "sagas_by_status (status=?"),
     ] {
         let filter = filter.checked(Timestamp(0)).unwrap();
