@@ -12,6 +12,7 @@ mod columns;
 mod components;
 mod context;
 mod dead_letters;
+mod definition_diff;
 mod definitions;
 mod diagram;
 mod flow;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 
@@ -65,6 +67,7 @@ pub fn router(api: Api) -> Router {
         .route("/dead-letters/{topic}", get(show))
         .route("/dead-letters/{topic}/put-back", post(actions::put_back))
         .route("/definitions", get(show))
+        .route("/definitions/{name}/diff", get(show))
         .route("/definitions/{name}/{version}", get(show))
         .route("/definitions/{name}/{version}/{file}", get(definitions::download))
         .route("/definitions/{name}/rollout", post(actions::rollout))
@@ -74,6 +77,7 @@ pub fn router(api: Api) -> Router {
         .route("/dashboard.css", get(layout::style))
         .route("/favicon.svg", get(layout::icon))
         .route("/dashboard.js", get(layout::script))
+        .route_layer(from_fn_with_state(pages.clone(), login::renew))
         .with_state(pages)
 }
 

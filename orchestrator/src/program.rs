@@ -73,7 +73,8 @@ impl Program for Orchestrator {
 
     fn router(context: Context<Settings>) -> Router {
         let settings = &context.settings.dashboard;
-        let sessions = Sessions::new(settings.users(), settings.session_idle, settings.session_lifetime);
+        let key = settings.session_secret.reveal();
+        let sessions = Sessions::new(settings.users(), key, settings.session_idle, settings.session_lifetime);
         let api = Api::new(context, sessions);
         api::router(api.clone()).merge(api::docs()).merge(dashboard::router(api))
     }

@@ -1,26 +1,32 @@
-//! Authentication and sessions. Sessions live in the memory of the process: a restart ends them all.
+//! Authentication and sessions. A session is a signed cookie, so it survives a restart and is valid on every instance with
+//! the same key; a logout is known to the instance that received it.
 
 mod limit;
 mod password;
+mod token;
 mod user;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use common::ids;
+use common::time::Timestamp;
 use uuid::Uuid;
 
 use self::password::{Login, Passwords};
 pub use self::password::{check_hash, is_password_of};
+use self::token::{Claims, Tokens};
 pub use self::user::{API_KEY, Authentication, Denied, Role, User};
 
 /// The cookie's name.
 pub const COOKIE: &str = "session";
-/// The maximum number of sessions; beyond it, the oldest ends.
-const MAX_SESSIONS: usize = 1_000;
+/// The shortest key of the sessions, in bytes: that of an HMAC-SHA-256 (RFC 2104, section 3).
+pub const MIN_KEY: usize = 32;
+/// A token is replaced by a newer one once it is this old, in milliseconds.
+const RENEWED: i64 = 60_000;
 
 /// An authenticated user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,26 +74,33 @@ pub fn secret() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
-#[derive(Debug)]
-struct Session {
-    identity: Identity,
-    opened: Instant,
-    used: Instant,
+/// An open session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its user.
+    pub identity: Identity,
+    /// The token that replaces that of the request, if it is time for it.
+    pub renewed: Option<String>,
 }
 
-/// The sessions of this process.
+/// The sessions of this service.
 #[derive(Clone)]
 pub struct Sessions {
     idle: Duration,
     lifetime: Duration,
+    users: Arc<[User]>,
     passwords: Arc<Passwords>,
-    open: Arc<Mutex<HashMap<String, Session>>>,
+    tokens: Arc<Tokens>,
 }
 
 impl Sessions {
-    /// Starts without sessions. A session ends after `idle` without a request, and at the latest after `lifetime`.
-    pub fn new(users: Vec<User>, idle: Duration, lifetime: Duration) -> Self {
-        Self { idle, lifetime, passwords: Arc::new(Passwords::new(users)), open: Arc::default() }
+    /// Sessions of these users, signed with `key`; with an empty one they end with the process. A session ends after `idle`
+    /// without a request, and at the latest after `lifetime`.
+    pub fn new(users: Vec<User>, key: &str, idle: Duration, lifetime: Duration) -> Self {
+        let random = secret();
+        let tokens = Arc::new(Tokens::new(if key.is_empty() { &random } else { key }));
+        let passwords = Arc::new(Passwords::new(users.clone()));
+        Self { idle, lifetime, users: users.into(), passwords, tokens }
     }
 
     /// Authenticates a request of a client at `address`: by its session, by name and password (RFC 7617), or by a
@@ -96,7 +109,7 @@ impl Sessions {
     /// # Errors
     /// [`Denied`].
     pub async fn authenticate(&self, address: IpAddr, headers: &HeaderMap) -> Result<Identity, Denied> {
-        if let Some(identity) = self.session(headers) {
+        if let Some(identity) = self.peek(headers) {
             return Ok(identity.at(address));
         }
         let (name, password, authentication) = match (basic(headers), bearer(headers)) {
@@ -115,56 +128,65 @@ impl Sessions {
     /// [`Denied`].
     pub async fn log_in(&self, address: IpAddr, name: &str, password: String) -> Result<String, Denied> {
         let login = Login { address, name, authentication: Authentication::Password };
-        let role = self.passwords.check(login, password).await?;
-        let token = secret();
-        let mut open = self.open();
-        open.retain(|_, session| self.is_open(session));
-        if open.len() >= MAX_SESSIONS
-            && let Some(oldest) = open.iter().min_by_key(|(_, session)| session.used).map(|(token, _)| token.clone())
-        {
-            open.remove(&oldest);
-        }
-        let identity = Identity { name: name.to_owned(), role, csrf: secret(), address: None };
-        let now = Instant::now();
-        open.insert(token.clone(), Session { identity, opened: now, used: now });
-        Ok(token)
+        self.passwords.check(login, password).await?;
+        let user = self.users.iter().find(|user| user.name == name).ok_or(Denied::Wrong)?;
+        let now = Timestamp::now().0;
+        let claims = Claims {
+            jti: Uuid::new_v4().to_string(),
+            sub: name.to_owned(),
+            password: fingerprint(user),
+            csrf: secret(),
+            opened: now,
+            used: now,
+        };
+        self.tokens.sign(&claims).ok_or(Denied::Wrong)
     }
 
-    fn is_open(&self, session: &Session) -> bool {
-        session.used.elapsed() < self.idle && session.opened.elapsed() < self.lifetime
+    /// The request's session, if it has one, with a token that extends it.
+    pub fn session(&self, headers: &HeaderMap) -> Option<Session> {
+        let claims = self.claims(headers)?;
+        let identity = self.identity(&claims)?;
+        let now = Timestamp::now().0;
+        let is_due = now.saturating_sub(claims.used) >= RENEWED.min(self.idle_ms() / 2);
+        let renewed = is_due.then(|| self.tokens.sign(&Claims { used: now, ..claims })).flatten();
+        Some(Session { identity, renewed })
     }
 
-    /// The user of the request's session, if it has one. Extends the session.
-    pub fn session(&self, headers: &HeaderMap) -> Option<Identity> {
-        let identity = self.peek(headers)?;
-        if let Some(session) = self.open().get_mut(token(headers)?) {
-            session.used = Instant::now();
-        }
-        Some(identity)
-    }
-
-    /// Like [`Self::session`], without extending it: for pages that update themselves.
+    /// The user of the request's session, without extending it: for pages that update themselves.
     pub fn peek(&self, headers: &HeaderMap) -> Option<Identity> {
-        let token = token(headers)?;
-        let mut open = self.open();
-        let session = open.get(token)?;
-        if self.is_open(session) {
-            return Some(session.identity.clone());
-        }
-        open.remove(token);
-        None
+        self.identity(&self.claims(headers)?)
     }
 
     /// Ends the request's session.
     pub fn log_out(&self, headers: &HeaderMap) {
-        if let Some(token) = token(headers) {
-            self.open().remove(token);
+        if let Some(claims) = self.claims(headers) {
+            self.tokens.end(&claims, self.lifetime, Timestamp::now().0);
         }
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<String, Session>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn claims(&self, headers: &HeaderMap) -> Option<Claims> {
+        let claims = self.tokens.read(cookie(headers, COOKIE)?)?;
+        let now = Timestamp::now().0;
+        let lifetime = i64::try_from(self.lifetime.as_millis()).unwrap_or(i64::MAX);
+        let is_open = now.saturating_sub(claims.used) < self.idle_ms() && now.saturating_sub(claims.opened) < lifetime;
+        is_open.then_some(claims)
     }
+
+    /// The user of a session, who must still have the same password.
+    fn identity(&self, claims: &Claims) -> Option<Identity> {
+        let is_same = |user: &&User| user.name == claims.sub && same(&fingerprint(user), &claims.password);
+        let user = self.users.iter().filter(|user| user.authentication == Authentication::Password).find(is_same)?;
+        Some(Identity { name: user.name.clone(), role: user.role, csrf: claims.csrf.clone(), address: None })
+    }
+
+    fn idle_ms(&self) -> i64 {
+        i64::try_from(self.idle.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A name for a user's password that does not reveal its hash.
+fn fingerprint(user: &User) -> String {
+    ids::derive(&["password", &user.hash]).simple().to_string()
 }
 
 fn authorization<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
@@ -182,10 +204,6 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = BASE64_STANDARD.decode(authorization(headers, "basic")?).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     text.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
-}
-
-fn token(headers: &HeaderMap) -> Option<&str> {
-    cookie(headers, COOKIE)
 }
 
 /// The value of a cookie.
@@ -214,6 +232,10 @@ mod tests {
     }
 
     fn lasting(idle: Duration, lifetime: Duration) -> Sessions {
+        Sessions::new(users(), "", idle, lifetime)
+    }
+
+    fn users() -> Vec<User> {
         let defaults = include_str!("../config/default.toml");
         let hash = defaults.lines().find_map(|l| l.strip_prefix("password_hash = ")).unwrap().trim_matches('\'');
         check_hash("dashboard.password_hash", hash).unwrap();
@@ -226,7 +248,7 @@ mod tests {
         let operator = user("techlead", Role::Operator, Authentication::Password);
         let viewer = user("guest", Role::Viewer, Authentication::Password);
         let key = user(API_KEY, Role::Viewer, Authentication::Key);
-        Sessions::new(vec![operator, viewer, key], idle, lifetime)
+        vec![operator, viewer, key]
     }
 
     #[tokio::test]
@@ -235,7 +257,7 @@ mod tests {
         assert_eq!(sessions.log_in(HERE, "techlead", "wrong".to_owned()).await, Err(Denied::Wrong));
         assert_eq!(sessions.log_in(HERE, "someone", "zup@123".to_owned()).await, Err(Denied::Wrong));
         let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
-        let identity = sessions.session(&with(&token)).unwrap();
+        let identity = sessions.session(&with(&token)).unwrap().identity;
         assert!(identity.may_act());
         assert!(identity.owns_form(&identity.csrf) && !identity.owns_form("") && !identity.owns_form("x"));
         assert_eq!(sessions.session(&with("x")), None);
@@ -271,7 +293,7 @@ mod tests {
     async fn a_viewer_may_not_act() {
         let sessions = sessions(Duration::from_secs(60));
         let token = sessions.log_in(HERE, "guest", "zup@123".to_owned()).await.unwrap();
-        assert!(!sessions.session(&with(&token)).unwrap().may_act());
+        assert!(!sessions.session(&with(&token)).unwrap().identity.may_act());
     }
 
     #[tokio::test]
@@ -286,6 +308,40 @@ mod tests {
         let sessions = lasting(HOUR, Duration::ZERO);
         let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
         assert_eq!(sessions.session(&with(&token)), None);
+    }
+
+    #[tokio::test]
+    async fn a_session_survives_a_restart_and_is_valid_on_another_instance() {
+        let key = "a key of the tests, at least as long as needed";
+        let of = |users, key| Sessions::new(users, key, HOUR, HOUR);
+        let first = of(users(), key);
+        let token = first.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
+        let other = of(users(), key);
+        let identity = other.session(&with(&token)).unwrap().identity;
+        assert!(identity.may_act() && identity.owns_form(&first.peek(&with(&token)).unwrap().csrf));
+        assert_eq!(of(users(), "another key of the tests, as long as needed").peek(&with(&token)), None);
+        assert_eq!(of(users(), "").peek(&with(&token)), None, "without a key");
+        let mut changed = users();
+        changed.iter_mut().for_each(|user| user.hash = user.hash.replace('a', "b"));
+        assert_eq!(of(changed, key).peek(&with(&token)), None, "with another password");
+        let (head, _) = token.rsplit_once('.').unwrap();
+        assert_eq!(other.peek(&with(&format!("{head}."))), None, "without a signature");
+    }
+
+    #[tokio::test]
+    async fn a_used_session_gets_a_new_token_and_an_idle_one_ends() {
+        let sessions = sessions(Duration::from_millis(2));
+        let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
+        let now = Timestamp::now().0;
+        let claims = sessions.tokens.read(&token).unwrap();
+        let at = |used| sessions.tokens.sign(&Claims { used, ..claims.clone() }).unwrap();
+        assert_eq!(sessions.peek(&with(&at(now - 3_600_000))), None);
+        let long = Sessions { idle: HOUR, ..sessions.clone() };
+        let renewed = long.session(&with(&at(now - 120_000))).unwrap().renewed.unwrap();
+        assert!(long.tokens.read(&renewed).unwrap().used >= now);
+        assert_eq!(long.session(&with(&at(now))).unwrap().renewed, None, "not with each request");
+        long.log_out(&with(&token));
+        assert_eq!(long.peek(&with(&renewed)), None, "a logout ends all tokens of the session");
     }
 
     #[tokio::test]

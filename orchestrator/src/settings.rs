@@ -99,6 +99,8 @@ pub struct Dashboard {
     /// How long an act is shown on the page Audit.
     #[serde(with = "common::settings::units::duration")]
     pub audit_retention: Duration,
+    /// The key that signs sessions; empty: a random one, so that they end with the process.
+    pub session_secret: Secret,
     /// A session ends after this time without a request.
     #[serde(with = "common::settings::units::duration")]
     pub session_idle: Duration,
@@ -164,6 +166,12 @@ impl Dashboard {
         );
         let audit = self.audit_retention;
         ensure!(audit >= MIN_AUDIT, "dashboard.audit_retention = {audit:?}: it must be at least 1h");
+        let key = self.session_secret.reveal().len();
+        ensure!(
+            key == 0 || key >= sessions::MIN_KEY,
+            "dashboard.session_secret = ***: it has {key} bytes, write at least {}",
+            sessions::MIN_KEY
+        );
         let lifetime = self.session_lifetime;
         ensure!(lifetime >= MIN_LIFETIME, "dashboard.session_lifetime = {lifetime:?}: it must be at least 1m");
         let trace = &self.trace_url;
@@ -198,6 +206,14 @@ mod tests {
         }
         let file: File = toml::from_str(include_str!("../config/default.toml")).unwrap();
         Dashboard { trace_url: url.to_owned(), ..file.dashboard }
+    }
+
+    #[test]
+    fn a_key_of_sessions_is_optional_and_not_short() {
+        let with = |key: &str| Dashboard { session_secret: key.into(), ..with_trace_url("") };
+        assert!(with("").check().is_ok() && with(&"k".repeat(32)).check().is_ok());
+        let why = with("a short key").check().unwrap_err().to_string();
+        assert!(why.starts_with("dashboard.session_secret = ***") && !why.contains("short key"), "{why}");
     }
 
     #[test]

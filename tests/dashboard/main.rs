@@ -34,6 +34,7 @@ const CLUSTER: Options = Options {
         (Name::Payments, "PROVIDER__KIND", "manual"),
         (Name::Orchestrator, "DASHBOARD__VIEWER", "guest"),
         (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", HASH),
+        (Name::Orchestrator, "DASHBOARD__SESSION_SECRET", "a key of the tests, at least 32 bytes"),
         (Name::Orchestrator, "DASHBOARD__TRACE_URL", "http://traces.example/{trace_id}"),
     ],
     result_timeout: None,

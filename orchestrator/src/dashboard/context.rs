@@ -46,7 +46,7 @@ pub(super) struct Content {
 impl Pages {
     /// The request of a logged-in user; `None` without a session.
     pub(super) fn request(&self, uri: &Uri, headers: &HeaderMap) -> Option<PageRequest> {
-        let identity = self.api.sessions.session(headers)?;
+        let identity = self.api.sessions.peek(headers)?;
         Some(PageRequest::new(headers, identity, Query::of(uri)))
     }
 }

@@ -69,6 +69,7 @@ fn section(
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for known in versions { (version_row(lang, known, totals, heads)) } }
         }
+        @if versions.len() > 1 { (compare(name, versions, lang)) }
         @if request.identity.may_act() && versions.len() > 1 { (form(request, name, versions)) }
     } }
 }
@@ -119,6 +120,20 @@ fn downloads(path: &str) -> Markup {
     } }
 }
 
+/// The choice of two versions to compare, by default the newest two.
+fn compare(name: &str, versions: &[KnownDefinition], lang: Lang) -> Markup {
+    let choice = |field: &str, label: &str, chosen: usize| {
+        html! { label { span { (label) } select name=(field) { @for (index, known) in versions.iter().enumerate() {
+            option selected[index == chosen] { (known.definition.version) }
+        } } } }
+    };
+    html! { form.filter.compare method="get" action={ "/definitions/" (name) "/diff" } data-keep=(format!("diff {name}")) {
+        (choice("from", lang.text("Compare version", "Comparar a versão"), 1))
+        (choice("to", lang.text("with version", "com a versão"), 0))
+        button type="submit" { (lang.text("Show the differences", "Mostrar as diferenças")) }
+    } }
+}
+
 fn form(request: &PageRequest, name: &str, versions: &[KnownDefinition]) -> Markup {
     let lang = request.lang;
     html! { details.act data-keep=(format!("rollout {name}")) {
@@ -164,7 +179,8 @@ pub(super) async fn one(pages: &Pages, request: &PageRequest, name: &str, versio
     Ok(Content { title, main })
 }
 
-async fn find(pages: &Pages, name: &str, version: u32) -> Result<Arc<Definition>, ApiError> {
+/// The definition of a name and a version.
+pub(super) async fn find(pages: &Pages, name: &str, version: u32) -> Result<Arc<Definition>, ApiError> {
     let mut all = pages.api.all_definitions().await?.into_iter().map(|known| known.definition);
     all.find(|definition| definition.name == name && definition.version == version).ok_or_else(|| {
         ApiError::not_found(

@@ -1,7 +1,8 @@
 //! Logging in and out.
 
-use axum::extract::{Form, State};
+use axum::extract::{Form, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use common::http::ClientAddress;
 use maud::html;
@@ -123,12 +124,26 @@ pub(super) async fn log_in(
 
 pub(super) async fn log_out(State(pages): State<Pages>, headers: HeaderMap, body: String) -> Response {
     let form = Query::parse(&body);
-    let identity = pages.api.sessions.session(&headers);
+    let identity = pages.api.sessions.peek(&headers);
     let is_own = identity.is_some_and(|identity| identity.owns_form(form.get("csrf").unwrap_or_default()));
     let mut response = Redirect::to("/login").into_response();
     if is_own {
         pages.api.sessions.log_out(&headers);
         set_cookie(&pages, &headers, &mut response, &format!("{COOKIE}=; Path=/; Max-Age=0"));
+    }
+    response
+}
+
+/// Extends the session of a request with a new cookie, when it is time for it. A page that updates itself does not.
+pub(super) async fn renew(State(pages): State<Pages>, request: Request, next: Next) -> Response {
+    let headers = request.headers().clone();
+    let is_use = request.uri().path() != "/live";
+    let renewed = pages.api.sessions.session(&headers).filter(|_| is_use).and_then(|session| session.renewed);
+    let mut response = next.run(request).await;
+    let sets = response.headers().get_all(header::SET_COOKIE).iter();
+    let is_set = sets.filter_map(|value| value.to_str().ok()).any(|text| text.starts_with(&format!("{COOKIE}=")));
+    if let Some(token) = renewed.filter(|_| !is_set) {
+        set_cookie(&pages, &headers, &mut response, &format!("{COOKIE}={token}; Path=/"));
     }
     response
 }

@@ -23,6 +23,7 @@ pub(super) enum Page {
     Throughput,
     DeadLetters(String),
     Definitions,
+    DefinitionDiff(String),
     Definition { name: String, version: u32 },
 }
 
@@ -46,6 +47,7 @@ impl Page {
             ["throughput"] => Self::Throughput,
             ["dead-letters", topic] => Self::DeadLetters((*topic).to_owned()),
             ["definitions"] => Self::Definitions,
+            ["definitions", name, "diff"] => Self::DefinitionDiff((*name).to_owned()),
             ["definitions", name, version] => {
                 let version = version.parse().map_err(|_| not_found(path))?;
                 Self::Definition { name: (*name).to_owned(), version }

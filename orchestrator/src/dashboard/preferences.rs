@@ -15,7 +15,7 @@ const KEPT: u32 = 365 * 24 * 3_600;
 /// `POST /sagas/columns`: keeps the chosen columns, and leads back to the list.
 pub(super) async fn columns(State(pages): State<Pages>, headers: HeaderMap, body: String) -> Response {
     let form = Query::parse(&body);
-    let identity = pages.api.sessions.session(&headers);
+    let identity = pages.api.sessions.peek(&headers);
     if !identity.is_some_and(|identity| identity.owns_form(form.get("csrf").unwrap_or_default())) {
         return Redirect::to("/login").into_response();
     }

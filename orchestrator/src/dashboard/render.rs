@@ -3,7 +3,8 @@
 use super::context::{Content, PageRequest, Pages};
 use super::page::Page;
 use super::{
-    audit, bulk, bulk_outcome, dead_letters, definitions, flow, incidents, saga_page, sagas, search, throughput,
+    audit, bulk, bulk_outcome, dead_letters, definition_diff, definitions, flow, incidents, saga_page, sagas, search,
+    throughput,
 };
 use crate::error::ApiError;
 
@@ -21,6 +22,7 @@ pub(super) async fn content(pages: &Pages, page: &Page, request: &PageRequest) -
         Page::Throughput => throughput::content(pages, request).await,
         Page::DeadLetters(topic) => dead_letters::content(pages, request, topic).await,
         Page::Definitions => definitions::content(pages, request).await,
+        Page::DefinitionDiff(name) => definition_diff::content(pages, request, name).await,
         Page::Definition { name, version } => definitions::one(pages, request, name, *version).await,
     }
 }
