@@ -96,7 +96,7 @@ async fn the_list_is_sorted_and_keeps_its_columns(cluster: &Arc<Cluster>, chromi
     // A period, in the URL.
     tab.go(&format!("/sagas?customer={customer}&from=2020-01-01T00:00&to=2020-01-02T00:00")).await?;
     tab.wait_for_text(".empty", "No saga matches").await?;
-    ensure!(tab.eval("document.querySelector('input[name=from]').value").await? == "2020-01-01T00:00:00");
+    ensure!(tab.eval("document.querySelector('input[name=from]').value").await? == "2020-01-01T00:00");
     tab.go("/sagas?from=2020-01-02&to=2020-01-01").await?;
     tab.wait_for_text("[role=alert]", "from must be before to").await?;
     // No saga is paused: its pill is grey.
@@ -148,13 +148,13 @@ async fn times_are_shown_in_utc_or_in_local_time(cluster: &Arc<Cluster>, chromiu
     tab.wait_for_text("tbody time", "UTC").await?;
     tab.submit("#zone").await?;
     tab.wait_for_text("tbody time", "−03:00").await?;
-    ensure!(tab.eval("document.querySelector('input[name=from]').value").await? == "2020-01-01T09:00:00");
+    ensure!(tab.eval("document.querySelector('input[name=from]').value").await? == "2020-01-01T09:00");
     // Live updates keep it, and the URL stays in UTC.
     order.result("approved").await?;
     tab.wait_for_text("tbody .status", "completed").await?;
     tab.wait_for_text("tbody time", "−03:00").await?;
     tab.submit("form.filter button").await?;
-    ensure!(tab.location().await?.contains("from=2020-01-01T12%3A00%3A00"), "{}", tab.location().await?);
+    ensure!(tab.location().await?.contains("from=2020-01-01T12%3A00"), "{}", tab.location().await?);
     tab.submit("#zone").await?;
     tab.wait_for_text("tbody time", "UTC").await?;
     order.ends("confirmed").await

@@ -53,6 +53,7 @@ pub(super) fn chart(lang: Lang, chart: &Chart<'_>) -> Markup {
     let top = if *unit == Unit::Span { round_span(most) } else { round_up(most) };
     let bottom = HEIGHT - BOTTOM;
     let right = WIDTH - 8;
+    let area = Area { left: LEFT, right, high: TOP, low: bottom };
     let is_long = times.to - times.from > 24 * 3_600_000;
     html! {
         div.scroll tabindex="0" role="region" aria-label=(about) {
@@ -67,7 +68,7 @@ pub(super) fn chart(lang: Lang, chart: &Chart<'_>) -> Markup {
             (time_label(times.from, is_long, LEFT, "start"))
             (time_label(times.to, is_long, right, "end"))
             @for line in lines.iter().rev() {
-                path class={ "line " (line.class) } d=(path(&line.points, top, (LEFT, right), (TOP, bottom))) {}
+                path class={ "line " (line.class) } d=(path(&line.points, top, &area)) {}
             }
         } }
         ul.lines { @for line in *lines { li {
@@ -130,8 +131,17 @@ fn round_span(most: u64) -> u64 {
     all.into_iter().find(|top| most <= *top).unwrap_or_else(|| round_up(most))
 }
 
-/// A path through points between these horizontal and these vertical positions.
-fn path(points: &[Option<u64>], top: u64, (left, right): (usize, usize), (high, low): (usize, usize)) -> String {
+/// The part of a drawing in which points are.
+struct Area {
+    left: usize,
+    right: usize,
+    high: usize,
+    low: usize,
+}
+
+/// A path through points.
+fn path(points: &[Option<u64>], top: u64, area: &Area) -> String {
+    let Area { left, right, high, low } = *area;
     let mut text = String::new();
     let last = points.len().saturating_sub(1).max(1);
     let mut is_gap = true;
@@ -158,7 +168,7 @@ pub(super) fn sparkline(points: &[u64], about: &str) -> Markup {
     let most = points.iter().copied().max().unwrap_or(0).max(1);
     let points: Vec<Option<u64>> = points.iter().copied().map(Some).collect();
     html! { svg.spark viewBox="0 0 72 18" role="img" aria-label=(about) {
-        path.line d=(path(&points, most, (1, 71), (2, 16))) {}
+        path.line d=(path(&points, most, &Area { left: 1, right: 71, high: 2, low: 16 })) {}
     } }
 }
 
@@ -184,7 +194,7 @@ mod tests {
 
     #[test]
     fn every_point_is_inside_and_a_gap_is_a_gap() {
-        let of = |points: &[Option<u64>]| path(points, 10, (LEFT, 100), (TOP, 80));
+        let of = |points: &[Option<u64>]| path(points, 10, &Area { left: LEFT, right: 100, high: TOP, low: 80 });
         assert_eq!(of(&[Some(0), Some(5), Some(10)]), "M64.0 80.0L82.0 50.0L100.0 20.0");
         assert_eq!(of(&[Some(0), None, Some(10)]), "M64.0 80.0h.1M100.0 20.0h.1");
         assert_eq!(of(&[]), "");

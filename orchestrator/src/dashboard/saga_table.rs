@@ -108,7 +108,8 @@ impl SagaTable<'_> {
             Column::Attempt | Column::Waiting | Column::Amount => "number",
             Column::Definition | Column::Status | Column::Started | Column::Updated => "plain",
         };
-        html! { td class=(class) .none[content.is_none()] data-label=(column.head(lang)) {
+        let none = if content.is_none() { " none" } else { "" };
+        html! { td class={ (class) (none) } data-label=(column.head(lang)) {
             @match content { Some(content) => (content), None => "–" }
         } }
     }

@@ -172,8 +172,8 @@ fn statuses(filter: &Filter, totals: &[stats::Total], lang: Lang) -> Markup {
         }
         @for status in Status::ALL { @let own = filter.status.as_deref() == Some(status.as_str());
             @let count = of(status);
-            a class={ "status " (status) } .zero[count == 0] href=(to(Some(status)))
-                aria-current=[own.then_some("true")] {
+            @let zero = if count == 0 { " zero" } else { "" };
+            a class={ "status " (status) (zero) } href=(to(Some(status))) aria-current=[own.then_some("true")] {
                 (lang.status(status.as_str())) " " strong { (lang.number(count)) }
             }
         }

@@ -38,6 +38,16 @@ impl FlowHistory {
     }
 }
 
+/// The points of a period.
+struct Scale {
+    /// The first minute.
+    first: i64,
+    /// The minutes of a point.
+    width: i64,
+    /// The number of points.
+    length: usize,
+}
+
 /// What happened at a step in the minutes of a point.
 #[derive(Debug, Clone, Default)]
 struct Point {
@@ -57,7 +67,8 @@ pub fn flow_history(
     let width = minutes.count().div_ceil(most.max(1)).max(1);
     let length = minutes.count().div_ceil(width);
     let width = i64::try_from(width).unwrap_or(1);
-    let mut points = points(connection, definition, version, (minutes.first, width), length)?;
+    let scale = Scale { first: minutes.first, width, length };
+    let mut points = points(connection, definition, version, &scale)?;
     let mut now = waiting_now(connection, definition, version)?;
     for step in now.keys() {
         points.entry(step.clone()).or_insert_with(|| vec![Point::default(); length + 1]);
@@ -87,9 +98,9 @@ fn points(
     connection: &Connection,
     definition: &str,
     version: u32,
-    (first, width): (i64, i64),
-    length: usize,
+    scale: &Scale,
 ) -> rusqlite::Result<BTreeMap<String, Vec<Point>>> {
+    let Scale { first, width, length } = *scale;
     let mut query = connection.prepare_cached(
         "SELECT names.step, names.what, min((minutes.minute - ?3) / ?4, ?5) AS point, minutes.bucket, sum(minutes.n) \
          FROM names CROSS JOIN minutes ON minutes.name = names.id AND minutes.minute >= ?3 \
