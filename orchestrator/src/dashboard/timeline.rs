@@ -11,6 +11,8 @@ use crate::inspect::attempts::{Attempt, attempts};
 const WIDTH: f64 = 760.0;
 /// The space left of the bars, for the names.
 const LEFT: f64 = 190.0;
+/// The space right of the bars, for the durations.
+const RIGHT: f64 = 125.0;
 const ROW: f64 = 30.0;
 /// The width of the narrowest bar.
 const MIN_BAR: f64 = 3.0;
@@ -30,7 +32,7 @@ pub(super) fn timeline(saga: &Saga, definition: Option<&Definition>, lang: Lang,
     let first = saga.started.0;
     let last = saga.ended.map_or(now, |at| at.0).max(saga.updated.0);
     let whole = (last - first).max(1) as f64;
-    let x = |at: i64| LEFT + (at - first).clamp(0, last - first) as f64 / whole * (WIDTH - LEFT - 90.0);
+    let x = |at: i64| LEFT + (at - first).clamp(0, last - first) as f64 / whole * (WIDTH - LEFT - RIGHT);
     let height = steps.len() as f64 * ROW + 30.0;
     let about = lang.text("Timeline of the saga", "Linha do tempo da saga");
     html! {
