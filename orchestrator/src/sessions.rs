@@ -1,5 +1,5 @@
-//! Authentication and sessions. A session is a signed cookie, so it survives a restart and is valid on every instance with
-//! the same key; a logout is known to the instance that received it.
+//! Authentication and sessions. A session is a signed cookie, so it survives a restart and is valid on every instance
+//! with the same key; a logout is known to the instance that received it.
 
 mod limit;
 mod password;
@@ -94,8 +94,8 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Sessions of these users, signed with `key`; with an empty one they end with the process. A session ends after `idle`
-    /// without a request, and at the latest after `lifetime`.
+    /// Sessions of these users, signed with `key`; with an empty one they end with the process. A session ends after
+    /// `idle` without a request, and at the latest after `lifetime`.
     pub fn new(users: Vec<User>, key: &str, idle: Duration, lifetime: Duration) -> Self {
         let random = secret();
         let tokens = Arc::new(Tokens::new(if key.is_empty() { &random } else { key }));

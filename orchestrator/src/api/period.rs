@@ -7,8 +7,8 @@ use crate::error::ApiError;
 use crate::filter::{check_order, parse_time};
 use crate::stats::{MINUTE, Minutes, Period, Window};
 
-/// The period of a query at `now`, in milliseconds since 1970. `from` without `to` ends now; `to` without `from` begins an
-/// hour before.
+/// The period of a query at `now`, in milliseconds since 1970. `from` without `to` ends now; `to` without `from` begins
+/// an hour before.
 pub(crate) fn period_of(window: Window, from: Option<&str>, to: Option<&str>, now: i64) -> Result<Period, ApiError> {
     let from = from.map(|text| parse_time("from", text)).transpose()?;
     let to = to.map(|text| parse_time("to", text)).transpose()?;

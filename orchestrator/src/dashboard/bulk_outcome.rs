@@ -1,5 +1,5 @@
-//! The outcomes of a bulk action: whether each saga took it, and its state now. The page updates itself, so it shows how
-//! each saga ends.
+//! The outcomes of a bulk action: whether each saga took it, and its state now. The page updates itself, so it shows
+//! how each saga ends.
 
 use std::collections::BTreeMap;
 

@@ -127,7 +127,8 @@ fn compare(name: &str, versions: &[KnownDefinition], lang: Lang) -> Markup {
             option selected[index == chosen] { (known.definition.version) }
         } } } }
     };
-    html! { form.filter.compare method="get" action={ "/definitions/" (name) "/diff" } data-keep=(format!("diff {name}")) {
+    let path = format!("/definitions/{name}/diff");
+    html! { form.filter.compare method="get" action=(path) data-keep=(path) {
         (choice("from", lang.text("Compare version", "Comparar a versão"), 1))
         (choice("to", lang.text("with version", "com a versão"), 0))
         button type="submit" { (lang.text("Show the differences", "Mostrar as diferenças")) }

@@ -38,8 +38,8 @@ struct LivePage {
 }
 
 /// `GET /live?at=/sagas%3Fstatus%3Drunning`: sends `main` with the content of the page when it has changed, `lag` each
-/// second with the age of the data and the open incidents as JSON (`ms`, `text`, `incidents`), and `login` when the session has ended. A page that receives
-/// no `lag` shows that it is stale.
+/// second with the age of the data and the open incidents as JSON (`ms`, `text`, `incidents`), and `login` when the
+/// session has ended. A page that receives no `lag` shows that it is stale.
 pub(super) async fn live(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
     let at = Query::of(&uri).get("at").and_then(|at| at.parse().ok()).unwrap_or_default();
     let mut ticks = interval(TICK);

@@ -35,8 +35,8 @@ pub(super) fn query_of(period: Period) -> String {
     }
 }
 
-/// Links to the same page with each window, and the fields for any other period. `path` and `fixed` are the page and the
-/// rest of its query.
+/// Links to the same page with each window, and the fields for any other period. `path` and `fixed` are the page and
+/// the rest of its query.
 pub(super) fn choice(lang: Lang, current: Period, path: &str, fixed: &[(&str, &str)]) -> Markup {
     let rest: Vec<(&str, Option<&str>)> = fixed.iter().map(|(name, value)| (*name, Some(*value))).collect();
     let rest = link(&rest);

@@ -106,7 +106,8 @@ mod tests {
     fn saga(data: &Value) -> Saga {
         serde_json::from_value(json!({
             "id": "7c9e6679-7425-40de-944b-e07fc1f90ae7", "definition": "order", "version": 5, "status": "running",
-            "started": 0, "updated": 0, "data": data, "steps": [], "conclude": {"name": "conclude", "status": "waiting"},
+            "started": 0, "updated": 0, "data": data, "steps": [],
+            "conclude": {"name": "conclude", "status": "waiting"},
         }))
         .unwrap()
     }

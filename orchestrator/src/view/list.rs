@@ -160,7 +160,8 @@ struct Search {
 }
 
 /// The searches for a filter: a definition is searched version by version, each by status or by version, whichever has
-/// fewer sagas; versions without sagas are skipped. Those that wait longest are searched by their waits, unless few match.
+/// fewer sagas; versions without sagas are skipped. Those that wait longest are searched by their waits, unless few
+/// match.
 fn searches(connection: &Connection, filter: &Filter, sort: Sort) -> rusqlite::Result<Vec<Search>> {
     let by = |by| Ok(vec![Search { filter: filter.clone(), by }]);
     let few = filter.step.is_some() || filter.reason.is_some() || filter.customer.is_some() || filter.id.is_some();
@@ -232,8 +233,8 @@ const fn order_by(by: SearchBy, sort: Sort) -> &'static str {
 }
 
 /// Reads what [`listed`] takes.
-pub(super) const SELECT: &str = "SELECT id, definition, version, status, step, customer, waiting, started, updated, retrying, ending, ending_reason, \
-     attempt_step, attempt, undoing, error, amount, currency FROM sagas";
+pub(super) const SELECT: &str = "SELECT id, definition, version, status, step, customer, waiting, started, updated, \
+     retrying, ending, ending_reason, attempt_step, attempt, undoing, error, amount, currency FROM sagas";
 
 /// The saga of a row of [`SELECT`].
 pub(super) fn listed(row: &rusqlite::Row<'_>) -> rusqlite::Result<Listed> {
