@@ -56,7 +56,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/audit", get(audit::audit))
         .route("/api/search", get(search::search))
         .route("/api/sagas/actions", post(bulk::act))
-        .route("/api/sagas/actions/{id}", get(bulk::outcomes))
+        .route("/api/bulk-actions/{id}", get(bulk::outcomes))
         .route("/api/sagas/export", get(export::export))
         .route("/api/sagas/{id}", get(sagas::one))
         .route("/api/sagas/{id}/actions", post(actions::act))

@@ -185,7 +185,7 @@ async fn many_are_retried_after_a_dry_run(cluster: &Arc<Cluster>, chromium: &mut
     }
     let bulk = tab.location().await?;
     let id = bulk.trim_start_matches("/bulk/").split('?').next().unwrap_or_default().to_owned();
-    let path = format!("/api/sagas/actions/{id}");
+    let path = format!("/api/bulk-actions/{id}");
     let outcome = cluster.get(cluster.service(Name::Orchestrator)?, &path).await?.unwrap_or_default();
     ensure!(outcome["count"] == 2 && outcome["items"][0]["saga"]["status"] == "compensated", "{outcome:#}");
     ensure!(tab.accessibility_violations().await?.is_empty(), "{:?}", tab.accessibility_violations().await?);

@@ -95,7 +95,7 @@ pub(super) async fn act(
         BulkOutcome::Done { bulk, results, has_more } => {
             let done = results.iter().filter(|result| result.error.is_none()).count();
             let items: Vec<Value> = results.iter().map(item).collect();
-            let outcomes = format!("/api/sagas/actions/{bulk}");
+            let outcomes = format!("/api/bulk-actions/{bulk}");
             json!({
                 "dryRun": false, "id": bulk, "count": items.len(), "done": done, "more": has_more, "items": items,
                 "links": { "outcomes": outcomes },
@@ -122,7 +122,7 @@ pub(crate) fn makes_sense(what: &Operate, saga: &Listed) -> bool {
     }
 }
 
-/// `GET /api/sagas/actions/{id}`: the state of each saga of a bulk action after it.
+/// `GET /api/bulk-actions/{id}`: the state of each saga of a bulk action after it.
 pub(super) async fn outcomes(
     State(api): State<Api>,
     PathParams(id): PathParams<String>,
