@@ -22,8 +22,8 @@ pub use history::{FlowHistory, StepHistory, flow_history};
 pub use incidents::{IncidentGroup, Severity, incidents, open_incidents};
 pub use offender::{Finding, Ranking, Why, rank};
 pub use read::{
-    MinuteCount, OldestWait, OutcomeCount, Total, Waiting, counts_by_minute, current, oldest_waits, outcomes, recent, totals,
-    waiting,
+    MinuteCount, OldestWait, OutcomeCount, Total, Waiting, counts_by_minute, current, oldest_waits, outcomes, recent,
+    totals, waiting,
 };
 pub use steps::{Attempts, Current, CurrentWait, Known, Recent, StepStats, WaitState, step_stats};
 pub use time::MINUTE;
