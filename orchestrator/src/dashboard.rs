@@ -74,10 +74,11 @@ pub fn router(api: Api) -> Router {
         .route("/live", get(live::live))
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", post(login::log_out))
+        .route_layer(from_fn_with_state(pages.clone(), login::renew))
+        // Caches share these files between users, so they are below the layer that sets cookies.
         .route("/dashboard.css", get(layout::style))
         .route("/favicon.svg", get(layout::icon))
         .route("/dashboard.js", get(layout::script))
-        .route_layer(from_fn_with_state(pages.clone(), login::renew))
         .with_state(pages)
 }
 

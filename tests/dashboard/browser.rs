@@ -8,7 +8,7 @@ use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams, SetTimezoneOverrideParams,
 };
 use chromiumoxide::cdp::browser_protocol::input::{DispatchMouseEventParams, DispatchMouseEventType, MouseButton};
-use chromiumoxide::cdp::browser_protocol::network::{Headers, SetExtraHttpHeadersParams};
+use chromiumoxide::cdp::browser_protocol::network::{CookieParam, Headers, SetExtraHttpHeadersParams};
 use chromiumoxide::cdp::browser_protocol::page::{CaptureScreenshotFormat, CaptureScreenshotParams, Viewport};
 use chromiumoxide::{Browser, BrowserConfig, Page};
 use futures::StreamExt as _;
@@ -106,6 +106,20 @@ impl Tab {
         self.fill("#user", user).await?;
         self.fill("#password", password).await?;
         self.submit("form.login button").await
+    }
+
+    /// The token of its session.
+    pub async fn session(&self) -> Result<String> {
+        let cookies = self.page.get_cookies().await?.into_iter();
+        let session = cookies.filter(|cookie| cookie.name == "session").map(|cookie| cookie.value).next();
+        session.context("the tab has no session")
+    }
+
+    /// Replaces the token of its session.
+    pub async fn set_session(&self, token: &str) -> Result<()> {
+        let cookie = CookieParam::builder().name("session").value(token).url(&self.base).path("/").http_only(true);
+        self.page.set_cookie(cookie.build().map_err(|why| anyhow!("{why}"))?).await?;
+        Ok(())
     }
 
     /// The value of a script.

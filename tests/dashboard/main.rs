@@ -9,6 +9,7 @@ mod course;
 mod finding;
 mod interactions;
 mod looks;
+mod sessions;
 mod support;
 mod trouble;
 
@@ -34,7 +35,7 @@ const CLUSTER: Options = Options {
         (Name::Payments, "PROVIDER__KIND", "manual"),
         (Name::Orchestrator, "DASHBOARD__VIEWER", "guest"),
         (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", HASH),
-        (Name::Orchestrator, "DASHBOARD__SESSION_SECRET", "a key of the tests, at least 32 bytes"),
+        (Name::Orchestrator, "DASHBOARD__SESSION_SECRET", sessions::SECRET),
         (Name::Orchestrator, "DASHBOARD__TRACE_URL", "http://traces.example/{trace_id}"),
     ],
     result_timeout: None,
@@ -72,6 +73,7 @@ fn trials(runner: Option<&Arc<Runner>>) -> Vec<Trial> {
         .chain(finding::ALL)
         .chain(trouble::ALL)
         .chain(support::ALL)
+        .chain(sessions::ALL)
         .chain(course::ALL)
         .chain(looks::ALL)
         .copied();

@@ -110,12 +110,14 @@
       location.reload();
     });
     localize(main);
-    // URLs have times in UTC, so that they mean the same to everyone.
-    document.addEventListener('submit', (event) => {
+    // URLs have times in UTC, so that they mean the same to everyone; the fields keep theirs.
+    document.addEventListener('formdata', (event) => {
       if (!isLocal) return;
-      for (const input of event.target.querySelectorAll('input[data-utc]')) {
+      for (const input of event.target.elements) {
         const date = new Date(input.value);
-        if (!isNaN(date)) input.value = date.toISOString().slice(0, 19);
+        if (input.matches('input[data-utc]') && !isNaN(date)) {
+          event.formData.set(input.name, date.toISOString().slice(0, 19));
+        }
       }
     });
   }
@@ -125,6 +127,8 @@
   const RETRY = 2000;
   let source = null;
   let timer = 0;
+  // True after the session of a stream has ended, until the next stream receives something.
+  let isReopened = false;
 
   function isLost(yes) {
     if (lost.hidden === yes) lost.hidden = !yes;
@@ -158,6 +162,7 @@
     source.addEventListener('main', (event) => { if (!still) show(event.data); });
     source.addEventListener('lag', (event) => {
       isLost(false);
+      isReopened = false;
       const { ms, text, incidents } = JSON.parse(event.data);
       isFresh(text, ms);
       if (badge) {
@@ -167,6 +172,12 @@
     });
     source.addEventListener('login', () => {
       source.close();
+      // The stream has the cookie with which it was opened; a use of the session may have replaced that.
+      if (!isReopened) {
+        isReopened = true;
+        listen();
+        return;
+      }
       location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
     });
     source.addEventListener('error', () => {

@@ -45,8 +45,12 @@ fn is_file(path: &str) -> bool {
     matches!(page.map(Page::of), Some(Ok(Page::Definition { .. })))
 }
 
+/// `GET /login?next=/sagas`: the form; with a session that is still open, it leads to the page.
 pub(super) async fn page(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> Response {
     let next = local(Query::of(&uri).get("next")).to_owned();
+    if pages.api.sessions.peek(&headers).is_some() {
+        return Redirect::to(&next).into_response();
+    }
     form(&pages, &headers, StatusCode::OK, &next, None)
 }
 
@@ -134,7 +138,8 @@ pub(super) async fn log_out(State(pages): State<Pages>, headers: HeaderMap, body
     response
 }
 
-/// Extends the session of a request with a new cookie, when it is time for it. A page that updates itself does not.
+/// Extends the session of a request with a new cookie, when it is time for it. A page that updates itself does not, nor
+/// does a response that caches share.
 pub(super) async fn renew(State(pages): State<Pages>, request: Request, next: Next) -> Response {
     let headers = request.headers().clone();
     let is_use = request.uri().path() != "/live";
@@ -142,10 +147,16 @@ pub(super) async fn renew(State(pages): State<Pages>, request: Request, next: Ne
     let mut response = next.run(request).await;
     let sets = response.headers().get_all(header::SET_COOKIE).iter();
     let is_set = sets.filter_map(|value| value.to_str().ok()).any(|text| text.starts_with(&format!("{COOKIE}=")));
-    if let Some(token) = renewed.filter(|_| !is_set) {
+    if let Some(token) = renewed.filter(|_| !is_set && !is_public(response.headers())) {
         set_cookie(&pages, &headers, &mut response, &format!("{COOKIE}={token}; Path=/"));
     }
     response
+}
+
+/// Returns true for a response that a cache may store for all users (RFC 9111, section 5.2.2.9).
+fn is_public(response: &HeaderMap) -> bool {
+    let values = response.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("public"))
 }
 
 /// Sets a cookie that scripts cannot read, and that other sites do not send.
@@ -161,6 +172,21 @@ pub(super) fn set_cookie(pages: &Pages, headers: &HeaderMap, response: &mut Resp
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn files_that_caches_share_are_known_as_such_and_pages_are_not() {
+        for file in [
+            layout::style().await.into_response(),
+            layout::script().await.into_response(),
+            layout::icon().await.into_response(),
+        ] {
+            assert!(is_public(file.headers()), "{:?}", file.headers());
+        }
+        let page = layout::shell(Lang::En, "", true, &html! {}).into_response();
+        assert!(!is_public(page.headers()), "{:?}", page.headers());
+        let of = |value: &'static str| HeaderMap::from_iter([(header::CACHE_CONTROL, HeaderValue::from_static(value))]);
+        assert!(is_public(&of("max-age=60, Public")) && !is_public(&of("private")) && !is_public(&HeaderMap::new()));
+    }
 
     #[test]
     fn the_login_leads_back_to_this_site_only() {
