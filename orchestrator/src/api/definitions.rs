@@ -4,8 +4,9 @@ use axum::extract::State;
 use axum::response::Json;
 use serde_json::{Map, Value, json};
 
+use super::known::KnownDefinition;
 use super::representation;
-use super::state::{Api, KnownDefinition};
+use super::state::Api;
 use crate::error::ApiError;
 
 /// The definitions of the files, then the others (`"file": false`), and the rollouts by name.

@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cache::{CacheKey, CurrentSteps, RecentSteps};
+use super::known::KnownDefinition;
 use super::period::{self, period_of};
-use super::state::{Api, KnownDefinition};
+use super::state::Api;
 use crate::error::ApiError;
 use crate::i18n::{CONCLUDE, Lang, calm_summary, step_label, summary};
 use crate::stats::{self, Finding, Known, Period, Ranking, StepStats, Window};

@@ -3,7 +3,7 @@
 use saga::{Definition, OperationRecord, Saga, StepState};
 use serde_json::{Value, json};
 
-use super::state::KnownDefinitions;
+use super::known::KnownDefinitions;
 use crate::inspect::attempts::{Attempt, attempts};
 use crate::inspect::incident::{OpenIncident, open_incidents};
 use crate::inspect::purchase::{Item, Purchase};

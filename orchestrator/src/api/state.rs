@@ -5,11 +5,12 @@ use std::sync::Arc;
 use common::bounds::first_chars;
 use common::http::Problem;
 use common::service::Context;
-use saga::{AttemptLimit, Definition, Saga, call_for};
+use saga::{Definition, Saga};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::cache::StatsCache;
+use super::known::{KnownDefinition, KnownDefinitions};
 use super::representation;
 use crate::definitions::{Definitions, parse_stored};
 use crate::error::ApiError;
@@ -25,50 +26,6 @@ pub struct Api {
     pub(crate) definitions: Arc<Definitions>,
     pub(crate) sessions: Sessions,
     pub(super) cache: StatsCache,
-}
-
-/// A definition, and whether it has a file.
-#[derive(Clone, Debug)]
-pub(crate) struct KnownDefinition {
-    pub(crate) definition: Arc<Definition>,
-    pub(crate) has_file: bool,
-}
-
-/// Definitions by name and version.
-#[derive(Clone, Debug)]
-pub(crate) struct KnownDefinitions(Vec<KnownDefinition>);
-
-impl KnownDefinitions {
-    /// The definition of a file.
-    #[cfg(test)]
-    pub(crate) fn of_file(text: &str) -> Self {
-        let definition = Arc::new(Definition::parse("test.toml", text).unwrap());
-        Self(vec![KnownDefinition { definition, has_file: true }])
-    }
-
-    /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Definition> {
-        self.0.iter().map(|known| known.definition.as_ref())
-    }
-
-    /// The definition of a listed saga.
-    pub(crate) fn of(&self, saga: &Listed) -> Option<&Definition> {
-        self.named(&saga.definition, saga.version)
-    }
-
-    /// The definition of this name and version.
-    pub(crate) fn named(&self, name: &str, version: u32) -> Option<&Definition> {
-        self.all().find(|known| known.name == name && known.version == version)
-    }
-
-    /// The most attempts of the action that a listed saga waits for; `None` if it has no attempt or no limit.
-    pub(crate) fn attempt_limit(&self, saga: &Listed) -> Option<u32> {
-        let attempt = saga.attempt.as_ref()?;
-        match call_for(self.of(saga)?, &attempt.step, attempt.action)?.retry.attempts {
-            AttemptLimit::AtMost(most) => Some(most),
-            AttemptLimit::Unlimited => None,
-        }
-    }
 }
 
 /// A page of the list of sagas.
@@ -191,7 +148,7 @@ impl Api {
 
     /// All definitions, to look up those of listed sagas.
     pub(crate) async fn known(&self) -> Result<KnownDefinitions, ApiError> {
-        Ok(KnownDefinitions(self.all_definitions().await?))
+        Ok(KnownDefinitions::new(self.all_definitions().await?))
     }
 
     /// The rollout of a definition, if one was set.
