@@ -46,7 +46,9 @@ fn main() {
             view::list(&connection, &filter, sort, cursor.as_ref(), 51).unwrap()
         });
         if cursor.is_none() && !filter.is_empty() && sort == Sort::Newest {
-            measure(&format!("count {name}, up to 10,000"), || view::count(&connection, &filter, 10_000).unwrap());
+            measure(&format!("count {name}, up to 10,000"), || {
+                view::count(&connection, &filter, Sort::Newest, 10_000).unwrap()
+            });
         }
     }
     for window in Window::ALL {

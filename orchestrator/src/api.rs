@@ -12,6 +12,7 @@ mod flow;
 mod guard;
 mod history;
 mod incidents;
+mod known;
 mod period;
 mod representation;
 mod rollout;
@@ -28,15 +29,16 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post, put};
 use common::http::docs_of;
 
-pub(crate) use self::bulk::{ActOutcome, BulkAction, BulkOutcome, bulk_id, makes_sense};
+pub(crate) use self::bulk::{ActOutcome, BulkAction, BulkOutcome, BulkResult, BulkStatus, bulk_id, makes_sense};
 pub(crate) use self::dead_letters::{DeadTopic, Letter};
 pub(crate) use self::flow::Flow;
-pub(crate) use self::incidents::Incidents;
+pub(crate) use self::incidents::{Incidents, OpenIncidents};
+pub(crate) use self::known::{KnownDefinition, KnownDefinitions};
 pub(crate) use self::period::period_of;
 pub(crate) use self::rollout::RolloutRequest;
 pub(crate) use self::series::{CoarseSeries, Series};
 pub use self::state::Api;
-pub(crate) use self::state::{KnownDefinition, KnownDefinitions, saga_id};
+pub(crate) use self::state::saga_id;
 
 /// The description of the API, in OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("api/openapi.json");

@@ -58,6 +58,15 @@ impl Lang {
         }
     }
 
+    /// A number of things: `1 line`, `2 lines`. The words are the singular and the plural.
+    pub fn count(self, n: u64, en: [&str; 2], pt: [&str; 2]) -> String {
+        let [one, many] = match self {
+            Self::En => en,
+            Self::Pt => pt,
+        };
+        format!("{} {}", self.number(n), if n == 1 { one } else { many })
+    }
+
     /// A whole number with thousands separators.
     pub fn number(self, n: u64) -> String {
         let digits = n.to_string();
@@ -272,6 +281,9 @@ mod tests {
         assert_eq!(Lang::En.money(&money(123_456_789, "BRL")), "1,234,567.89 BRL");
         assert_eq!(Lang::Pt.money(&money(-105, "BRL")), "-1,05 BRL");
         assert_eq!(Lang::Pt.money(&money(5_000, "JPY")), "5.000 JPY");
+        let lines = |lang: Lang, n| lang.count(n, ["line", "lines"], ["linha", "linhas"]);
+        let texts = [lines(Lang::En, 0), lines(Lang::En, 1), lines(Lang::Pt, 1), lines(Lang::Pt, 1_000)];
+        assert_eq!(texts, ["0 lines", "1 line", "1 linha", "1.000 linhas"]);
         assert_eq!((Lang::En.number(1_234_567), Lang::Pt.number(1_000)), ("1,234,567".into(), "1.000".into()));
     }
 

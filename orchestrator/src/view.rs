@@ -13,8 +13,8 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, named_params};
 use saga::{Action, Saga};
 use uuid::Uuid;
 
-pub use self::audit::{Act, ActCursor, ActFilter, acts, acts_below};
-pub use self::list::{Cursor, Listed, ListedAttempt, by_id, count, list};
+pub use self::audit::{Act, ActCursor, ActFilter, acts, acts_below, sagas_below};
+pub use self::list::{Cursor, Listed, ListedAttempt, count, is_text_search_cut, list};
 use self::search::Terms;
 pub use self::search::{Found, MAX_SEARCH, search};
 use crate::dead_letters::PutBack;

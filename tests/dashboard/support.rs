@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
-use tests::cluster::{Cluster, USER};
+use serde_json::{Value, json};
+use tests::cluster::{Cluster, PASSWORD, USER};
 use tests::orders::PlacedOrder;
 use tests::process::Name;
 use tests::wait::{SOON, until};
@@ -18,6 +18,7 @@ crate::browser_tests!(
     the_list_is_sorted_and_keeps_its_columns,
     an_export_has_the_same_sagas_and_no_formula,
     times_are_shown_in_utc_or_in_local_time,
+    a_bulk_action_reports_every_saga_also_those_that_no_longer_match,
 );
 
 async fn an_incident_is_resolved_in_the_page(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
@@ -132,7 +133,7 @@ async fn an_export_has_the_same_sagas_and_no_formula(cluster: &Arc<Cluster>, chr
     ensure!(lines.len() == 2 && lines[0].starts_with("id,definition,version,status,"), "{csv}");
     ensure!(lines[1].contains(&id) && lines[1].contains("\"'=HYPERLINK(") && lines[1].contains(",1050,BRL,"), "{csv}");
     let text = tab.eval(&export("json")).await?.as_str().unwrap_or_default().to_owned();
-    let json: serde_json::Value = serde_json::from_str(&text)?;
+    let json: Value = serde_json::from_str(&text)?;
     ensure!(json["items"][0]["id"] == id.as_str() && json["cut"] == false && json["count"] == 1, "{json:#}");
     let api = cluster.get(cluster.service(Name::Orchestrator)?, "/api/sagas/export?format=json&to=2020-01-01").await?;
     ensure!(api == Some(json!({"items": [], "cut": false, "count": 0})), "{api:?}");
@@ -153,9 +154,52 @@ async fn times_are_shown_in_utc_or_in_local_time(cluster: &Arc<Cluster>, chromiu
     order.result("approved").await?;
     tab.wait_for_text("tbody .status", "completed").await?;
     tab.wait_for_text("tbody time", "−03:00").await?;
+    // The form sends UTC, and its field stays as it is, also if the browser stays on the page.
+    let stay = "(() => { const form = document.querySelector('form.filter'); \
+                form.addEventListener('submit', (event) => event.preventDefault(), { once: true }); \
+                form.requestSubmit(); \
+                return [new FormData(form).get('from'), form.elements.from.value, new FormData(form).get('to')]; })()";
+    let sent = tab.eval(stay).await?;
+    ensure!(sent == json!(["2020-01-01T12:00:00", "2020-01-01T09:00", ""]), "{sent}");
     tab.submit("form.filter button").await?;
     ensure!(tab.location().await?.contains("from=2020-01-01T12%3A00"), "{}", tab.location().await?);
     tab.submit("#zone").await?;
     tab.wait_for_text("tbody time", "UTC").await?;
     order.ends("confirmed").await
+}
+
+async fn a_bulk_action_reports_every_saga_also_those_that_no_longer_match(
+    cluster: &Arc<Cluster>,
+    chromium: &mut Chromium,
+) -> Result<()> {
+    let customer = Uuid::new_v4().to_string();
+    let order = cluster.item(5).await?.order(1).by(&customer).place().await?;
+    order.payment("pending").await?;
+    let tab = chromium.logged_in().await?;
+    tab.go(&format!("/bulk?status=running&customer={customer}")).await?;
+    tab.select("select[name=action]", "pause").await?;
+    tab.fill("input[name=why]", "the provider is under repair").await?;
+    tab.submit("form.act button").await?;
+    tab.wait_for_text(".banner", "1 saga, exactly as listed").await?;
+    // It ends before the operator confirms.
+    order.result("approved").await?;
+    order.ends("confirmed").await?;
+    let has_ended = || async { Ok((order.saga().await?["status"] == "completed").then_some(())) };
+    until("the end of the saga", SOON, has_ended).await?;
+    tab.submit("form.act button").await?;
+    tab.wait_for_text(".banner", "1 saga has not recorded the action").await?;
+    tab.wait_for_text(&format!("tr[data-row='{}']", order.id), "no longer matches").await?;
+    ensure!(tab.accessibility_violations().await?.is_empty(), "{:?}", tab.accessibility_violations().await?);
+    ensure!(order.saga().await?["operations"] == json!([]), "the action was applied");
+    // An action for which no saga matches has outcomes: none.
+    let orchestrator = cluster.service(Name::Orchestrator)?;
+    let action = json!({"action": "pause", "why": "x", "filter": {"status": "running", "customer": customer}});
+    let request = cluster.http.post(orchestrator.url("/api/sagas/actions")).basic_auth(USER, Some(PASSWORD));
+    let answer: Value = request.json(&action).send().await?.error_for_status()?.json().await?;
+    ensure!(answer["count"] == 0 && answer["items"] == json!([]), "{answer:#}");
+    let path = answer["links"]["outcomes"].as_str().unwrap_or_default();
+    let outcomes = cluster.get(orchestrator, path).await?.context("no outcomes")?;
+    ensure!(outcomes["count"] == 0 && outcomes["items"] == json!([]), "{outcomes:#}");
+    tab.go(&path.replace("/api/bulk-actions/", "/bulk/")).await?;
+    tab.wait_for_text(".empty", "No saga has recorded this action").await
 }

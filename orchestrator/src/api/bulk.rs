@@ -1,6 +1,8 @@
 //! An operator's action on many sagas at once.
 
-use std::collections::BTreeSet;
+mod selection;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
@@ -9,12 +11,13 @@ use common::bounds::first_chars;
 use common::http::{Body, PathParams, Problem, trace_of};
 use common::ids;
 use common::time::Timestamp;
+use futures::future::join_all;
 use saga::{Operate, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use self::selection::{MAX_SAGAS, Selection, named, select_all, select_named};
 use super::actions::{check_why, request_id};
 use super::representation;
 use super::state::{Api, saga_id};
@@ -25,9 +28,6 @@ use crate::messages::SagaAction;
 use crate::sessions::Identity;
 use crate::view::{self, Act, Listed};
 
-/// The maximum number of sagas of one request.
-const MAX_SAGAS: usize = 1_000;
-
 /// An action on all sagas that match a filter. With `dryRun`, the sagas are listed and nothing is done.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,7 +36,7 @@ pub(crate) struct BulkAction {
     pub(crate) filter: Filter,
     #[serde(default)]
     pub(crate) dry_run: bool,
-    /// Only these of the sagas that match.
+    /// Only these of the sagas that match, at most as many as one request acts on.
     #[serde(default)]
     pub(crate) only: Option<BTreeSet<String>>,
     #[serde(flatten)]
@@ -69,8 +69,47 @@ pub(crate) enum BulkOutcome {
 pub(crate) struct BulkResult {
     /// The saga's id.
     pub(crate) id: String,
+    /// The result.
+    pub(crate) status: BulkStatus,
+}
+
+/// The result of an action on a saga.
+#[derive(Debug)]
+pub(crate) enum BulkStatus {
+    /// The saga has recorded it as applied.
+    Applied,
+    /// The saga has recorded it as refused.
+    Refused(ApiError),
+    /// It was not sent, or its result is not visible yet.
+    Unknown(ApiError),
+    /// It was not sent, since the saga no longer matches.
+    NotMatching(ApiError),
+}
+
+impl BulkStatus {
+    /// The result that a saga has recorded.
+    fn recorded(refused: Option<&str>) -> Self {
+        match refused {
+            None => Self::Applied,
+            Some(reason) => Self::Refused(ApiError::conflict(reason, Lang::Pt.reason(reason))),
+        }
+    }
+
     /// Why the action was not applied.
-    pub(crate) error: Option<ApiError>,
+    pub(crate) const fn error(&self) -> Option<&ApiError> {
+        match self {
+            Self::Applied => None,
+            Self::Refused(error) | Self::Unknown(error) | Self::NotMatching(error) => Some(error),
+        }
+    }
+
+    /// Returns true if the saga has recorded the action, so that the outcomes have it.
+    pub(crate) const fn is_recorded(&self) -> bool {
+        match self {
+            Self::Applied | Self::Refused(_) => true,
+            Self::Unknown(_) | Self::NotMatching(_) => false,
+        }
+    }
 }
 
 /// `POST /api/sagas/actions`: the result for each saga, or the sagas of a dry run.
@@ -93,7 +132,7 @@ pub(super) async fn act(
             json!({ "dryRun": true, "count": items.len(), "more": has_more, "items": items })
         }
         BulkOutcome::Done { bulk, results, has_more } => {
-            let done = results.iter().filter(|result| result.error.is_none()).count();
+            let done = results.iter().filter(|result| result.status.error().is_none()).count();
             let items: Vec<Value> = results.iter().map(item).collect();
             let outcomes = format!("/api/bulk-actions/{bulk}");
             json!({
@@ -105,7 +144,7 @@ pub(super) async fn act(
 }
 
 fn item(result: &BulkResult) -> Value {
-    let why = result.error.as_ref().map(ApiError::detail);
+    let why = result.status.error().map(ApiError::detail);
     json!({ "id": result.id, "done": why.is_none(), "why": why })
 }
 
@@ -144,6 +183,29 @@ pub(super) async fn outcomes(
     })))
 }
 
+/// The results of the sagas that match, those that others have recorded, and the named sagas without either; by id.
+fn all_results(results: Vec<BulkResult>, recorded: Vec<Act>, others: Vec<String>) -> Vec<BulkResult> {
+    let mut all: BTreeMap<String, BulkStatus> = BTreeMap::new();
+    for act in recorded {
+        all.insert(saga_of(&act), BulkStatus::recorded(act.refused.as_deref()));
+    }
+    for BulkResult { id, status } in results {
+        all.entry(id).or_insert(status);
+    }
+    for id in others {
+        all.entry(id).or_insert_with(|| {
+            let portuguese = "ela não corresponde mais ao filtro";
+            BulkStatus::NotMatching(ApiError::conflict("it no longer matches the filter", portuguese))
+        });
+    }
+    all.into_iter().map(|(id, status)| BulkResult { id, status }).collect()
+}
+
+/// The id of the saga of an act.
+fn saga_of(act: &Act) -> String {
+    act.subject.strip_prefix("saga/").unwrap_or(&act.subject).to_owned()
+}
+
 /// Parses the id of a bulk action.
 pub(crate) fn bulk_id(text: &str) -> Result<Uuid, ApiError> {
     Uuid::parse_str(text).map_err(|_| {
@@ -167,27 +229,19 @@ pub(crate) struct ActOutcome {
 }
 
 impl Api {
-    /// The outcomes of a bulk action.
-    ///
-    /// # Errors
-    /// 404 if no saga has recorded it.
+    /// The outcomes of a bulk action; empty if no saga has recorded it.
     pub(crate) async fn outcomes(&self, bulk: Uuid) -> Result<Vec<ActOutcome>, ApiError> {
         let read = move |connection: &rusqlite::Connection| {
-            let acts = view::acts_below(connection, &bulk.to_string(), MAX_SAGAS)?.into_iter();
+            let bulk = bulk.to_string();
+            let sagas = view::sagas_below(connection, &bulk)?.into_iter();
+            let mut sagas: BTreeMap<String, Listed> = sagas.map(|saga| (saga.id.clone(), saga)).collect();
             let outcome = |act: Act| {
-                let id = act.subject.strip_prefix("saga/").unwrap_or(&act.subject).to_owned();
-                Ok(ActOutcome { saga: view::by_id(connection, &id)?, id, act })
+                let id = saga_of(&act);
+                ActOutcome { saga: sagas.remove(&id), id, act }
             };
-            acts.map(outcome).collect::<rusqlite::Result<Vec<_>>>()
+            Ok(view::acts_below(connection, &bulk, MAX_SAGAS)?.into_iter().map(outcome).collect())
         };
-        let outcomes = self.context.view.read(read).await.map_err(Problem::from)?;
-        if outcomes.is_empty() {
-            return Err(ApiError::not_found(
-                format!("no saga has recorded a bulk action {bulk}"),
-                format!("Nenhuma saga registrou a ação em lote {bulk}."),
-            ));
-        }
-        Ok(outcomes)
+        Ok(self.context.view.read(read).await.map_err(Problem::from)?)
     }
 
     /// The sagas that match a filter, as many as a bulk action takes.
@@ -213,52 +267,81 @@ impl Api {
         }
         let action = SagaAction { by: identity.name.clone(), why: check_why(why)?, from: identity.from(), what };
         let filter = filter.checked(Timestamp::now())?;
-        let list =
-            move |connection: &rusqlite::Connection| view::list(connection, &filter, Sort::Newest, None, MAX_SAGAS + 1);
-        let mut sagas = self.context.view.read(list).await.map_err(Problem::from)?;
-        let has_more = sagas.len() > MAX_SAGAS;
-        sagas.truncate(MAX_SAGAS);
-        if let Some(only) = &only {
-            sagas.retain(|saga| only.contains(&saga.id));
-        }
+        let named = only.as_ref().map(named).transpose()?;
+        let select = move |connection: &rusqlite::Connection| match &named {
+            Some(ids) => select_named(connection, &filter, ids),
+            None => select_all(connection, &filter),
+        };
+        let Selection { sagas, others, has_more } = self.context.view.read(select).await.map_err(Problem::from)?;
         if dry_run {
             return Ok(BulkOutcome::DryRun { sagas, has_more });
         }
         let bulk = ids::derive(&["bulk", &request_id(request)?]);
-        let results = self.act_on_all(sagas, &action, bulk, &trace_of(request)).await?;
-        Ok(BulkOutcome::Done { bulk, results, has_more })
+        let results = self.act_on_all(sagas, &action, bulk, &trace_of(request)).await;
+        // A request that is sent again has the results of the first one, whose sagas may no longer match.
+        let read = move |connection: &rusqlite::Connection| view::acts_below(connection, &bulk.to_string(), MAX_SAGAS);
+        let recorded = self.context.view.read(read).await.map_err(Problem::from)?;
+        Ok(BulkOutcome::Done { bulk, results: all_results(results, recorded, others), has_more })
     }
 
-    async fn act_on_all(
-        &self,
-        sagas: Vec<Listed>,
-        action: &SagaAction,
-        bulk: Uuid,
-        trace: &str,
-    ) -> Result<Vec<BulkResult>, ApiError> {
-        let mut tasks = JoinSet::new();
-        for saga in sagas {
-            let api = self.clone();
-            let action = action.clone();
-            let trace = trace.to_owned();
+    /// Acts on each saga; an error of one does not keep the others from it.
+    async fn act_on_all(&self, sagas: Vec<Listed>, action: &SagaAction, bulk: Uuid, trace: &str) -> Vec<BulkResult> {
+        let act = async |saga: Listed| {
             // The view finds the operations of a bulk action by this beginning.
             let action_id = format!("{bulk}/{}", saga.id);
-            tasks.spawn(async move {
-                let id = saga_id(&saga.id)?;
-                let error = match api.send_action(id, action_id, action, trace).await {
-                    Ok(operated) => {
-                        operated.refused.map(|reason| ApiError::conflict(reason.as_str(), Lang::Pt.reason(&reason)))
-                    }
-                    Err(error) => Some(error),
-                };
-                Ok::<_, ApiError>(BulkResult { id: saga.id, error })
-            });
+            let sent = match saga_id(&saga.id) {
+                Ok(id) => self.send_action(id, action_id, action.clone(), trace.to_owned()).await,
+                Err(error) => Err(error),
+            };
+            let status =
+                sent.map_or_else(BulkStatus::Unknown, |operated| BulkStatus::recorded(operated.refused.as_deref()));
+            BulkResult { id: saga.id, status }
+        };
+        join_all(sagas.into_iter().map(act)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded(id: &str, refused: Option<&str>) -> Act {
+        Act {
+            at: 0,
+            subject: format!("saga/{id}"),
+            id: format!("bulk/{id}"),
+            action: "retry".to_owned(),
+            by: "ana".to_owned(),
+            why: "x".to_owned(),
+            from: None,
+            refused: refused.map(str::to_owned),
         }
-        let mut results = Vec::new();
-        while let Some(joined) = tasks.join_next().await {
-            results.push(joined.map_err(Problem::internal)??);
-        }
-        results.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(results)
+    }
+
+    #[test]
+    fn every_saga_has_a_result_also_when_the_request_is_sent_again() {
+        let unknown = || BulkStatus::Unknown(ApiError::unavailable("not visible", "não apareceu"));
+        let of = |id: &str, status| BulkResult { id: id.to_owned(), status };
+        let results = vec![of("c", unknown()), of("a", BulkStatus::Applied), of("f", unknown())];
+        let recorded = vec![recorded("b", Some("no step is blocked")), recorded("d", None), recorded("f", None)];
+        let others = ["d", "e"].map(str::to_owned).to_vec();
+        let all = all_results(results, recorded, others);
+        let texts: Vec<_> = all
+            .iter()
+            .map(|result| {
+                (result.id.as_str(), result.status.is_recorded(), result.status.error().map(ApiError::detail))
+            })
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                ("a", true, None),
+                ("b", true, Some("no step is blocked")),
+                ("c", false, Some("not visible")),
+                ("d", true, None),
+                ("e", false, Some("it no longer matches the filter")),
+                ("f", true, None),
+            ]
+        );
     }
 }

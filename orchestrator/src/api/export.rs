@@ -8,9 +8,10 @@ use common::http::{Params, Problem};
 use common::time::Timestamp;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
+use super::known::KnownDefinitions;
 use super::representation;
 use super::sagas::{Format, ListQuery};
-use super::state::{Api, KnownDefinitions, SagaPage};
+use super::state::{Api, SagaPage};
 use crate::error::ApiError;
 use crate::filter::{Filter, Sort, TEXT_SEARCH_LIMIT};
 use crate::view::{self, Listed};
@@ -114,15 +115,12 @@ impl Export {
         self.api.page(self.filter.clone(), self.sort, self.cursor.as_deref(), limit).await
     }
 
-    /// Returns true if a text was not searched in all sagas that match the rest of the filter.
+    /// Returns true if a text was not searched in all sagas of the list.
     async fn is_search_cut(&self) -> Result<bool, ApiError> {
-        if self.filter.text.is_none() {
-            return Ok(false);
-        }
-        let rest = Filter { text: None, ..self.filter.clone() };
-        let count = move |connection: &rusqlite::Connection| view::count(connection, &rest, TEXT_SEARCH_LIMIT + 1);
-        let all = self.api.context.view.read(count).await.map_err(Problem::from)?;
-        Ok(all > TEXT_SEARCH_LIMIT as u64)
+        let filter = self.filter.clone();
+        let sort = self.sort;
+        let is_cut = move |connection: &rusqlite::Connection| view::is_text_search_cut(connection, &filter, sort);
+        Ok(self.api.context.view.read(is_cut).await.map_err(Problem::from)?)
     }
 
     fn csv(&self, sagas: &[Listed], is_first: bool, is_cut: bool) -> Result<Vec<u8>, ApiError> {
@@ -184,11 +182,27 @@ fn record(saga: &Listed, limit: Option<u32>) -> [String; HEADS.len()] {
     ]
 }
 
-/// A text that a spreadsheet takes for a text: one that it would take for a formula begins with an apostrophe (OWASP,
-/// CSV injection).
+/// Characters with which a formula begins, some of them full-width.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+/// Characters that begin another cell where a spreadsheet does not separate cells by commas, or ignores the quotes.
+const SEPARATORS: [char; 5] = [';', '|', '\t', '\r', '\n'];
+
+/// A text that a spreadsheet takes for a text: an apostrophe precedes what it would take for a formula, also after a
+/// character that begins another cell in some spreadsheets (OWASP, CSV injection).
 fn guarded(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    if is_formula { format!("'{text}") } else { text.to_owned() }
+    let mut guarded = String::with_capacity(text.len());
+    if text.starts_with(['\t', '\r', '\n']) {
+        guarded.push('\'');
+    }
+    let mut begins_cell = true;
+    for c in text.chars() {
+        if begins_cell && FORMULA.contains(&c) {
+            guarded.push('\'');
+        }
+        begins_cell = SEPARATORS.contains(&c) || begins_cell && (c.is_whitespace() || c == '"');
+        guarded.push(c);
+    }
+    guarded
 }
 
 #[cfg(test)]
@@ -197,10 +211,20 @@ mod tests {
 
     #[test]
     fn a_text_is_never_a_formula() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"] {
+        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\ta", "\ra", "\na", "＝1", "＋1", "－1", "＠A1"] {
             assert_eq!(guarded(text), format!("'{text}"));
         }
-        for text in ["", "a=1", "out of retries: 503", "ação"] {
+        for (text, safe) in [
+            ("\t=1", "'\t'=1"),
+            ("a;=1;b;-c", "a;'=1;b;'-c"),
+            ("a; \"=1\"", "a; \"'=1\""),
+            ("a\n@b\r\n+c\t＝d", "a\n'@b\r\n'+c\t'＝d"),
+            (" =1", " '=1"),
+            ("a|=1", "a|'=1"),
+        ] {
+            assert_eq!(guarded(text), safe);
+        }
+        for text in ["", "a=1", "out of retries: 503", "ação", "a; b-c", "Ana (a@b.example); 2 + 3"] {
             assert_eq!(guarded(text), text);
         }
     }

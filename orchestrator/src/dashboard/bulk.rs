@@ -14,8 +14,8 @@ use super::context::{Content, PageRequest, Pages, now};
 use super::forms::ActionKind;
 use super::query::{Query, decoded, of_filter};
 use super::saga_table::SagaTable;
-use super::{components, layout};
-use crate::api::{BulkAction, BulkOutcome, makes_sense};
+use super::{bulk_outcome, components, layout};
+use crate::api::{BulkAction, BulkOutcome, BulkStatus, makes_sense};
 use crate::error::ApiError;
 use crate::filter::Filter;
 use crate::i18n::Lang;
@@ -89,7 +89,7 @@ pub(super) async fn act(
     request.query = Query::of(&uri);
     match run(&pages, &request, &form, &headers).await {
         Ok(Answer::Page(content)) => layout::page(&pages, &request, "/bulk", &content).await,
-        Ok(Answer::Outcome { bulk, count }) => Redirect::to(&format!("/bulk/{bulk}?of={count}")).into_response(),
+        Ok(Answer::Outcome { bulk, count }) => Redirect::to(&bulk_outcome::path(bulk, count)).into_response(),
         Err(error) => layout::error_page(&pages, &request, "/incidents", &error).await,
     }
 }
@@ -102,7 +102,7 @@ enum Answer {
     Outcome {
         /// The id of the bulk action.
         bulk: Uuid,
-        /// The number of sagas.
+        /// The number of sagas that the action was sent to.
         count: usize,
     },
 }
@@ -118,7 +118,15 @@ async fn run(pages: &Pages, request: &PageRequest, form: &Query, headers: &Heade
     let dry_run = only.is_none();
     let action = BulkAction { why: why.clone(), filter: filter.clone(), dry_run, what: what.clone(), only };
     let (sagas, has_more) = match pages.api.act_on_many(&request.identity, action, headers).await? {
-        BulkOutcome::Done { bulk, results, .. } => return Ok(Answer::Outcome { bulk, count: results.len() }),
+        BulkOutcome::Done { bulk, results, .. } => {
+            let is_sent = |status: &BulkStatus| !matches!(status, BulkStatus::NotMatching(_));
+            let count = results.iter().filter(|result| is_sent(&result.status)).count();
+            // No saga has recorded these results, so the page of the outcomes does not have them.
+            if results.iter().all(|result| result.status.is_recorded()) {
+                return Ok(Answer::Outcome { bulk, count });
+            }
+            return Ok(Answer::Page(bulk_outcome::unrecorded(bulk, count, &results, lang)));
+        }
         BulkOutcome::DryRun { sagas, has_more } => (sagas, has_more),
     };
     let known = pages.api.known().await?;
@@ -134,9 +142,10 @@ async fn run(pages: &Pages, request: &PageRequest, form: &Query, headers: &Heade
         } @else {
             (dry_run_banner(lang, kind, fit.len(), has_more))
             @if !others.is_empty() { p.hint {
-                (lang.number(others.len() as u64)) " " (lang.text(
-                    "other sagas match, in a state in which the action does nothing. They are left out.",
-                    "outras sagas correspondem, em um estado em que a ação não faz nada. Elas ficam de fora."))
+                (lang.count(others.len() as u64, ["other saga matches", "other sagas match"],
+                    ["outra saga corresponde", "outras sagas correspondem"]))
+                (lang.text(", in a state in which the action does nothing, and is left out.",
+                    ", em um estado em que a ação não faz nada; fica de fora."))
             } }
             (confirmation(request, &filter, kind, &why, &fit))
             (table.render())
@@ -152,8 +161,8 @@ fn dry_run_banner(lang: Lang, kind: ActionKind, count: usize, has_more: bool) ->
         "Há mais sagas correspondentes; repita a ação para o restante.",
     );
     html! { p.banner.offends role="status" {
-        (kind.label(lang)) ": " (lang.number(count as u64)) " "
-        (lang.text("sagas, exactly those listed. ", "sagas, exatamente as listadas. "))
+        (kind.label(lang)) ": " (lang.count(count as u64, ["saga", "sagas"], ["saga", "sagas"]))
+        (lang.text(", exactly as listed. ", ", exatamente como na lista. "))
         (kind.effect(lang))
         @if has_more { " " (more) }
     } }
@@ -169,7 +178,8 @@ fn confirmation(request: &PageRequest, filter: &Filter, kind: ActionKind, why: &
         input type="hidden" name="why" value=(why);
         input type="hidden" name="ids" value=(ids.join(","));
         button.main type="submit" {
-            (lang.text("Confirm for all ", "Confirmar para todas as ")) (lang.number(found.len() as u64)) ": "
+            (lang.text("Confirm for ", "Confirmar para "))
+            (lang.count(found.len() as u64, ["saga", "sagas"], ["saga", "sagas"])) ": "
             (kind.label(lang).to_lowercase())
         }
     } }

@@ -57,6 +57,9 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
         } }
         (statuses(&filter, &counts.totals, lang))
         (form(&filter, sort, &definitions, lang))
+        @if sort == Sort::Waiting { p.hint { (lang.text(
+            "Sagas that do not wait are left out of this order; the number above and a bulk action include them.",
+            "Sagas que não esperam ficam fora desta ordem; o número acima e uma ação em lote as incluem.")) } }
         @if page.sagas.is_empty() {
             p.empty { @if filter.is_empty() {
                 (lang.text("No orders yet. Place one with curl, as shown in the README.",
@@ -81,7 +84,7 @@ async fn counts(pages: &Pages, filter: Filter, listed: u64) -> Result<Counts, Pr
             // A second search for the text would double the time of the page.
             listed
         } else {
-            view::count(connection, &filter, MAX_COUNT)?
+            view::count(connection, &filter, Sort::Newest, MAX_COUNT)?
         };
         Ok(Counts { matching, totals })
     };
@@ -242,7 +245,26 @@ fn choice(name: &str, label: &str, options: &[&str], own: Option<&str>, lang: La
 
 #[cfg(test)]
 mod tests {
+    use super::super::columns::Columns;
+    use super::super::query::Query;
     use super::*;
+    use crate::sessions::{Identity, Role};
+
+    #[test]
+    fn a_bulk_action_has_the_filter_of_the_list_and_an_export_its_order_too() {
+        let identity = Identity { name: "ana".to_owned(), role: Role::Operator, csrf: String::new(), address: None };
+        let columns = Columns::default();
+        let request = PageRequest { lang: Lang::En, identity, query: Query::default(), columns };
+        let filter = Filter { status: Some("running".to_owned()), ..Filter::default() };
+        let links = page_links(&request, &filter, Sort::Waiting, Some("1_2_a"), true).into_string();
+        for link in [
+            "/bulk?status=running",
+            "/sagas?status=running&amp;sort=waiting&amp;cursor=1_2_a",
+            "/api/sagas/export?format=csv&amp;status=running&amp;sort=waiting",
+        ] {
+            assert!(links.contains(&format!("href=\"{link}\"")), "{link} in {links}");
+        }
+    }
 
     #[test]
     fn foreign_texts_are_escaped() {

@@ -4,6 +4,7 @@
 use rusqlite::{Connection, Transaction};
 use saga::{OperationRecord, Saga};
 
+use super::list::{Listed, SELECT, listed};
 use crate::dead_letters::PutBack;
 use crate::entity::RolloutRecord;
 
@@ -73,6 +74,22 @@ pub fn acts_below(connection: &Connection, prefix: &str, limit: usize) -> rusqli
     )?;
     let rows = query.query_map((prefix, i64::try_from(limit).unwrap_or(i64::MAX)), act)?;
     rows.collect()
+}
+
+/// The sagas with such acts, in one query, which the page of a bulk action repeats each second.
+pub fn sagas_below(connection: &Connection, prefix: &str) -> rusqlite::Result<Vec<Listed>> {
+    let mut query = connection.prepare_cached(&sagas_below_sql())?;
+    let rows = query.query_map([prefix], listed)?;
+    rows.collect()
+}
+
+/// The ends of the ids find the sagas by an index.
+fn sagas_below_sql() -> String {
+    let acts = "FROM audit WHERE id > ?1 || '/' AND id < ?1 || '0'";
+    format!(
+        "{SELECT} WHERE substr(id, -8) IN (SELECT substr(subject, -8) {acts}) \
+         AND 'saga/' || id IN (SELECT subject {acts})"
+    )
 }
 
 fn act(row: &rusqlite::Row<'_>) -> rusqlite::Result<Act> {
@@ -158,6 +175,34 @@ mod tests {
         let topic = "payment-results.dlq".to_owned();
         let from = Some("10.0.0.7".to_owned());
         PutBack { topic, partition: 0, offset, by: by.to_owned(), why: "mended".to_owned(), from, at: Timestamp(at) }
+    }
+
+    #[test]
+    fn the_sagas_of_a_bulk_action_are_found_by_indexes() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../view.sql")).unwrap();
+        let tx = connection.transaction().unwrap();
+        // The ids of the first two end alike.
+        for (started, id) in ["a-00000001", "b-00000001", "c-00000002"].into_iter().enumerate() {
+            tx.execute(
+                "INSERT INTO sagas(started, id, definition, version, status, step, updated, retrying, counted) \
+                 VALUES (?1, ?2, 'order', 5, 'running', '', 0, 0, '')",
+                (i64::try_from(started).unwrap(), id),
+            )
+            .unwrap();
+        }
+        for (subject, id) in [("saga/a-00000001", "bulk/1"), ("saga/gone", "bulk/2"), ("saga/c-00000002", "bulk2/1")] {
+            tx.execute("INSERT INTO audit VALUES (1, ?1, ?2, 'retry', 'ana', 'x', NULL, NULL)", (subject, id)).unwrap();
+        }
+        tx.commit().unwrap();
+        let found = sagas_below(&connection, "bulk").unwrap();
+        assert_eq!(found.iter().map(|saga| saga.id.as_str()).collect::<Vec<_>>(), ["a-00000001"]);
+        assert_eq!(sagas_below(&connection, "other").unwrap().len(), 0);
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", sagas_below_sql())).unwrap();
+        let lines = plan.query_map(["bulk"], |row| row.get::<_, String>(3)).unwrap();
+        let lines: Vec<String> = lines.map(Result::unwrap).collect();
+        assert!(lines.iter().any(|line| line.contains("sagas_by_tail (<expr>=?")), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.starts_with("SCAN")), "{lines:?}");
     }
 
     #[test]

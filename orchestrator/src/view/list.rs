@@ -2,7 +2,7 @@
 //! for SQLite.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, ToSql};
+use rusqlite::{Connection, ToSql};
 use saga::Action;
 
 use crate::filter::{Filter, SearchBy, Sort, TEXT_SEARCH_LIMIT};
@@ -129,28 +129,27 @@ fn has_text(whole: &[u8], text: &[u8]) -> bool {
     false
 }
 
-/// The number of sagas that match, counted up to a limit.
-pub fn count(connection: &Connection, filter: &Filter, limit: usize) -> rusqlite::Result<u64> {
+/// The number of sagas in a list, counted up to a limit.
+pub fn count(connection: &Connection, filter: &Filter, sort: Sort, limit: usize) -> rusqlite::Result<u64> {
     if filter.text.is_some() {
-        return list(connection, filter, Sort::Newest, None, limit).map(|found| found.len() as u64);
+        return list(connection, filter, sort, None, limit).map(|found| found.len() as u64);
     }
     let mut sum = 0;
-    for search in searches(connection, filter, Sort::Newest)? {
-        let Query { sql, values } = query_of("SELECT 1 FROM sagas", &search, Sort::Newest, None, limit);
+    for search in searches(connection, filter, sort)? {
+        let Query { sql, values } = query_of("SELECT 1 FROM sagas", &search, sort, None, limit);
         let mut query = connection.prepare_cached(&format!("SELECT count(*) FROM ({sql} LIMIT :limit)"))?;
         sum += query.query_row(&*named(&values), |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?;
     }
     Ok(sum.min(limit as u64))
 }
 
-/// A saga by its id.
-pub fn by_id(connection: &Connection, id: &str) -> rusqlite::Result<Option<Listed>> {
-    // The state has the start, which is the first part of the key.
-    let mut query = connection.prepare_cached(&format!(
-        "{SELECT} WHERE id = ?1 AND started = (SELECT json_extract(state, '$.saga.started') FROM entities \
-         WHERE key = 'saga/' || ?1 LIMIT 1)"
-    ))?;
-    query.query_row([id], listed).optional()
+/// Returns true if a text is not searched in all sagas of a list.
+pub fn is_text_search_cut(connection: &Connection, filter: &Filter, sort: Sort) -> rusqlite::Result<bool> {
+    if filter.text.is_none() {
+        return Ok(false);
+    }
+    let rest = Filter { text: None, ..filter.clone() };
+    Ok(count(connection, &rest, sort, TEXT_SEARCH_LIMIT + 1)? > TEXT_SEARCH_LIMIT as u64)
 }
 
 /// A search by an index.

@@ -90,7 +90,24 @@ fn a_list_is_filtered_and_sorted_page_by_page() {
         assert_eq!(starts(&connection, &filter, sort), expected, "{filter:?} {sort:?}");
     }
     let three = Filter { from: time(2), to: time(5), ..by() }.checked(Timestamp(0)).unwrap();
-    assert_eq!((count(&connection, &three, 10).unwrap(), count(&connection, &three, 2).unwrap()), (3, 2));
+    let number = |filter: &Filter, sort, limit| count(&connection, filter, sort, limit).unwrap();
+    assert_eq!((number(&three, Sort::Newest, 10), number(&three, Sort::Newest, 2)), (3, 2));
+    assert_eq!((number(&by(), Sort::Newest, 10), number(&by(), Sort::Waiting, 10)), (5, 4));
+}
+
+#[test]
+fn a_text_search_is_cut_if_the_list_has_more_sagas_than_it_reads() {
+    let connection = with_five();
+    let limit = i64::try_from(TEXT_SEARCH_LIMIT).unwrap();
+    for number in 6..=limit + 1 {
+        insert(&connection, number, "completed", None, false);
+    }
+    let filter = Filter { text: Some("x".to_owned()), ..Filter::default() };
+    assert!(is_text_search_cut(&connection, &filter, Sort::Newest).unwrap());
+    assert!(!is_text_search_cut(&connection, &filter, Sort::Waiting).unwrap(), "few sagas wait");
+    let running = Filter { status: Some("running".to_owned()), ..filter };
+    assert!(!is_text_search_cut(&connection, &running, Sort::Newest).unwrap());
+    assert!(!is_text_search_cut(&connection, &Filter::default(), Sort::Newest).unwrap(), "no text");
 }
 
 #[test]
