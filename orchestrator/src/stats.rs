@@ -19,7 +19,7 @@ mod write;
 pub use facts::What;
 pub use histogram::Histogram;
 pub use history::{FlowHistory, StepHistory, flow_history};
-pub use incidents::{IncidentGroup, Severity, incidents, open_incidents};
+pub use incidents::{IncidentGroup, IncidentGroups, Severity, incidents, open_incidents};
 pub use offender::{Finding, Ranking, Why, rank};
 pub use read::{
     MinuteCount, OldestWait, OutcomeCount, Total, Waiting, counts_by_minute, current, oldest_waits, outcomes, recent,

@@ -146,13 +146,13 @@ async fn many_are_retried_after_a_dry_run(cluster: &Arc<Cluster>, chromium: &mut
     let orders = incidents(cluster, 2).await?;
     let tab = chromium.logged_in().await?;
     tab.go("/incidents").await?;
-    tab.wait_for_text("tr[data-row=request-payment] td:nth-of-type(2)", "2").await?;
+    tab.wait_for_text("tr[data-step=request-payment] td:nth-of-type(2)", "2").await?;
     // What failed is named, with its age, and the navigation shows the number.
-    tab.wait_for_text("tr[data-row=request-payment] th", "payment.refund").await?;
-    tab.wait_for_text("tr[data-row=request-payment] td:nth-of-type(3)", "high").await?;
-    tab.wait_for_text("tr[data-row=request-payment] td:nth-of-type(4)", "ago").await?;
+    tab.wait_for_text("tr[data-step=request-payment] th", "payment.refund").await?;
+    tab.wait_for_text("tr[data-step=request-payment] td:nth-of-type(3)", "high").await?;
+    tab.wait_for_text("tr[data-step=request-payment] td:nth-of-type(4)", "ago").await?;
     tab.wait_for_text("#badge", "2").await?;
-    tab.submit("tr[data-row=request-payment] td:last-of-type a").await?;
+    tab.submit("tr[data-step=request-payment] td:last-of-type a").await?;
     let offered = "[...document.querySelectorAll('select[name=action] option')].map((one) => one.value).join()";
     ensure!(tab.eval(offered).await? == "retry,resolve", "{}", tab.eval(offered).await?);
     tab.select("select[name=action]", "retry").await?;

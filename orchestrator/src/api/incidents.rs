@@ -6,9 +6,10 @@ use common::http::Problem;
 use saga::{Action, call_for};
 use serde_json::{Value, json};
 
-use super::state::{Api, KnownDefinitions};
+use super::known::KnownDefinitions;
+use super::state::Api;
 use crate::error::ApiError;
-use crate::stats::{self, IncidentGroup};
+use crate::stats::{self, IncidentGroup, IncidentGroups};
 
 /// A group of incidents with the command that did not succeed.
 #[derive(Debug, Clone)]
@@ -18,11 +19,21 @@ pub(crate) struct Incidents {
     pub(crate) command: Option<String>,
 }
 
+/// The open incidents.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenIncidents {
+    /// The most severe first.
+    pub(crate) groups: Vec<Incidents>,
+    /// There are more groups.
+    pub(crate) has_more: bool,
+}
+
 /// `GET /api/incidents`
 pub(super) async fn incidents(State(api): State<Api>) -> Result<Json<Value>, ApiError> {
     let known = api.known().await?;
-    let items: Vec<Value> = api.incidents(&known).await?.iter().map(item).collect();
-    Ok(Json(json!({ "items": items, "viewLagMs": api.lag() })))
+    let OpenIncidents { groups, has_more } = api.incidents(&known).await?;
+    let items: Vec<Value> = groups.iter().map(item).collect();
+    Ok(Json(json!({ "items": items, "more": has_more, "viewLagMs": api.lag() })))
 }
 
 fn item(incidents: &Incidents) -> Value {
@@ -47,15 +58,16 @@ const fn action_of(group: &IncidentGroup) -> Action {
 
 impl Api {
     /// The open incidents, the most severe first.
-    pub(crate) async fn incidents(&self, known: &KnownDefinitions) -> Result<Vec<Incidents>, ApiError> {
-        let groups = self.context.view.read(stats::incidents).await.map_err(Problem::from)?;
+    pub(crate) async fn incidents(&self, known: &KnownDefinitions) -> Result<OpenIncidents, ApiError> {
+        let IncidentGroups { groups, has_more } =
+            self.context.view.read(stats::incidents).await.map_err(Problem::from)?;
         let with_command = |group: IncidentGroup| {
             let definition = known.named(&group.definition, group.version);
             let call = definition.and_then(|definition| call_for(definition, &group.step, action_of(&group)));
             let command = call.map(|call| call.command.clone());
             Incidents { group, command }
         };
-        Ok(groups.into_iter().map(with_command).collect())
+        Ok(OpenIncidents { groups: groups.into_iter().map(with_command).collect(), has_more })
     }
 
     /// The number of sagas in incident; 0 while the view cannot be read.

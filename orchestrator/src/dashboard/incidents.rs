@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::components;
 use super::context::{Content, PageRequest, Pages, now};
 use super::query::link;
-use crate::api::{Incidents, KnownDefinitions};
+use crate::api::{Incidents, KnownDefinitions, OpenIncidents};
 use crate::error::ApiError;
 use crate::i18n::{Lang, step_label};
 use crate::stats::{IncidentGroup, Severity};
@@ -14,11 +14,14 @@ use crate::stats::{IncidentGroup, Severity};
 pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Content, ApiError> {
     let lang = request.lang;
     let known = pages.api.known().await?;
-    let groups = pages.api.incidents(&known).await?;
+    let OpenIncidents { groups, has_more } = pages.api.incidents(&known).await?;
     let sum: u64 = groups.iter().map(|incidents| incidents.group.count).sum();
     let title = lang.text("Open incidents", "Incidentes abertos").to_owned();
     let main = html! {
-        h1 { (title) " " small { (lang.number(sum)) } }
+        h1 { (title) " " small {
+            @if has_more { (lang.text("more than ", "mais de ")) }
+            (lang.number(sum))
+        } }
         @if groups.is_empty() {
             p.banner.fine { (lang.text("No open incidents.", "Nenhum incidente aberto.")) }
         } @else {
@@ -27,6 +30,8 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
                 "Estas sagas precisam de um operador. Primeiro as que têm algo não desfeito, depois as mais antigas:"))
             }
             (table(request, &title, &groups, &known))
+            @if has_more { p.hint { (lang.text("More steps and reasons are blocked; these are the most severe.",
+                "Há mais passos e motivos bloqueados; estes são os mais graves.")) } }
         }
     };
     Ok(Content { title, main })
@@ -46,7 +51,8 @@ fn table(request: &PageRequest, about: &str, groups: &[Incidents], known: &Known
     ];
     html! { div.scroll tabindex="0" role="region" aria-label=(about) { table.cards {
         thead { tr { @for head in heads { th scope="col" { (head) } } } }
-        tbody { @for incidents in groups { @let group = &incidents.group; tr data-row=(group.step) {
+        tbody { @for incidents in groups { @let group = &incidents.group; @let key = key(group);
+        tr data-row=(key) data-step=(group.step) {
             th scope="row" data-label=(heads[0]) {
                 (what(incidents, known, lang)) " " small { (group.definition) " v" (group.version) }
             }
@@ -60,6 +66,12 @@ fn table(request: &PageRequest, about: &str, groups: &[Incidents], known: &Known
             } @else { "–" } }
         } } }
     } } }
+}
+
+/// The key of a row: no other group has it, and a group keeps it.
+fn key(group: &IncidentGroup) -> String {
+    let action = if group.undoing { "compensate" } else { "execute" };
+    format!("{}/{}/{}/{action}/{}", group.definition, group.version, group.step, group.reason)
 }
 
 /// The step; of a compensation that failed, its command.
@@ -103,4 +115,49 @@ fn filter_of(group: &IncidentGroup) -> String {
         ("step", Some(group.step.as_str())),
         ("reason", Some(group.reason.as_str())),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::columns::Columns;
+    use super::super::query::Query;
+    use super::*;
+    use crate::sessions::{Identity, Role};
+
+    #[test]
+    fn each_group_has_a_row_with_a_key_of_its_own_that_stays() {
+        let identity = Identity { name: "ana".to_owned(), role: Role::Operator, csrf: String::new(), address: None };
+        let columns = Columns::default();
+        let request = PageRequest { lang: Lang::En, identity, query: Query::default(), columns };
+        let known = KnownDefinitions::of_file(include_str!("../../sagas/order.toml"));
+        let group = IncidentGroup {
+            definition: "order".to_owned(),
+            version: 5,
+            step: "ship".to_owned(),
+            undoing: false,
+            reason: "\"no\" <carrier>".to_owned(),
+            count: 1,
+            first: 0,
+            last: 0,
+        };
+        let groups = [
+            group.clone(),
+            IncidentGroup { reason: "not answered in time".to_owned(), ..group.clone() },
+            IncidentGroup { undoing: true, ..group.clone() },
+            IncidentGroup { version: 4, ..group.clone() },
+            IncidentGroup { definition: "return".to_owned(), ..group.clone() },
+            IncidentGroup { step: "notify".to_owned(), ..group.clone() },
+        ];
+        let keys: BTreeSet<String> = groups.iter().map(key).collect();
+        assert_eq!(keys.len(), groups.len(), "{keys:?}");
+        let later = IncidentGroup { count: 7, first: -5, last: 9, ..group.clone() };
+        assert_eq!(key(&later), key(&group));
+        let incidents: Vec<_> = groups.into_iter().map(|group| Incidents { group, command: None }).collect();
+        let text = table(&request, "", &incidents, &known).into_string();
+        let rows: BTreeSet<&str> =
+            text.split("data-row=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(rows.len(), incidents.len(), "{text}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The open incidents, grouped by step and reason, the most severe first.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, named_params};
 use serde::Serialize;
 
 /// The step that reports the ending.
@@ -52,13 +52,26 @@ impl IncidentGroup {
     }
 }
 
+/// The groups of open incidents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentGroups {
+    /// The most severe first, of these the oldest.
+    pub groups: Vec<IncidentGroup>,
+    /// There are more.
+    pub has_more: bool,
+}
+
+/// The groups, in the order of [`IncidentGroup::severity`], so that the limit keeps the most severe.
+const GROUPS: &str = "SELECT definition, version, step, undoing, reason, count(*), min(reached) AS first, \
+     max(reached), CASE WHEN undoing THEN 0 WHEN step = :conclude THEN 2 ELSE 1 END AS rank \
+     FROM waits WHERE state = 'stuck' GROUP BY definition, version, step, undoing, reason \
+     ORDER BY rank, first, definition, version, step, reason LIMIT :limit";
+
 /// The open incidents, the most severe first, of these the oldest.
-pub fn incidents(connection: &Connection) -> rusqlite::Result<Vec<IncidentGroup>> {
-    let mut query = connection.prepare_cached(
-        "SELECT definition, version, step, undoing, reason, count(*) AS n, min(reached), max(reached) FROM waits \
-         WHERE state = 'stuck' GROUP BY definition, version, step, undoing, reason ORDER BY n DESC LIMIT ?",
-    )?;
-    let rows = query.query_map([i64::try_from(MAX_GROUPS).unwrap_or(i64::MAX)], |row| {
+pub fn incidents(connection: &Connection) -> rusqlite::Result<IncidentGroups> {
+    let mut query = connection.prepare_cached(GROUPS)?;
+    let limit = i64::try_from(MAX_GROUPS + 1).unwrap_or(i64::MAX);
+    let rows = query.query_map(named_params! { ":conclude": CONCLUDE, ":limit": limit }, |row| {
         Ok(IncidentGroup {
             definition: row.get(0)?,
             version: row.get(1)?,
@@ -71,12 +84,9 @@ pub fn incidents(connection: &Connection) -> rusqlite::Result<Vec<IncidentGroup>
         })
     })?;
     let mut groups: Vec<IncidentGroup> = rows.collect::<rusqlite::Result<_>>()?;
-    groups.sort_by(|a, b| {
-        let names = |group: &IncidentGroup| (group.definition.clone(), group.version, group.step.clone());
-        let rank = |group: &IncidentGroup| (group.severity(), group.first);
-        rank(a).cmp(&rank(b)).then_with(|| names(a).cmp(&names(b))).then_with(|| a.reason.cmp(&b.reason))
-    });
-    Ok(groups)
+    let has_more = groups.len() > MAX_GROUPS;
+    groups.truncate(MAX_GROUPS);
+    Ok(IncidentGroups { groups, has_more })
 }
 
 /// The number of sagas in incident.
@@ -92,10 +102,57 @@ mod tests {
     use super::*;
     use crate::view::SagaRows;
 
-    #[test]
-    fn what_is_not_undone_comes_first_then_the_oldest() {
+    fn view() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(SagaRows::SCHEMA).unwrap();
+        connection
+    }
+
+    /// A blocked step.
+    struct Blocked<'a> {
+        id: &'a str,
+        step: &'a str,
+        undoing: bool,
+        reason: &'a str,
+        reached: i64,
+    }
+
+    fn block(connection: &Connection, blocked: Blocked<'_>) {
+        let Blocked { id, step, undoing, reason, reached } = blocked;
+        connection
+            .execute(
+                "INSERT INTO waits VALUES ('order', 5, ?2, 0, ?1, 0, 'stuck', ?5, ?3, ?4)",
+                (id, step, undoing, reached, reason),
+            )
+            .unwrap();
+    }
+
+    #[test]
+    fn the_limit_leaves_out_the_least_severe_and_then_the_newest() {
+        let connection = view();
+        let mut number = 0;
+        // Large groups of little severity first, and one severe incident, which is the newest.
+        for (step, groups, size) in [("conclude", MAX_GROUPS, 2), ("ship", MAX_GROUPS / 2, 3)] {
+            for reason in (0..groups).map(|group| format!("reason {group}")) {
+                for _ in 0..size {
+                    number += 1;
+                    let id = number.to_string();
+                    block(&connection, Blocked { id: &id, step, undoing: false, reason: &reason, reached: number });
+                }
+            }
+        }
+        block(&connection, Blocked { id: "x", step: "pay", undoing: true, reason: "no", reached: i64::MAX });
+        let IncidentGroups { groups, has_more } = incidents(&connection).unwrap();
+        assert!(has_more && groups.len() == MAX_GROUPS);
+        let count = |severity| groups.iter().filter(|group| group.severity() == severity).count();
+        assert_eq!(count(Severity::High), 1);
+        assert_eq!((count(Severity::Medium), count(Severity::Low)), (MAX_GROUPS / 2, MAX_GROUPS / 2 - 1));
+        assert!(groups.is_sorted_by_key(|group| (group.severity(), group.first)), "the order of SQL is that of Rust");
+    }
+
+    #[test]
+    fn what_is_not_undone_comes_first_then_the_oldest() {
+        let connection = view();
         for (id, step, undoing, reached) in [
             ("a", "conclude", false, 1),
             ("b", "ship", false, 3),
@@ -104,14 +161,10 @@ mod tests {
             ("e", "pay", true, 9),
             ("f", "reserve", true, 8),
         ] {
-            connection
-                .execute(
-                    "INSERT INTO waits VALUES ('order', 5, ?2, 0, ?1, 0, 'stuck', 'no', ?3, ?4)",
-                    (id, step, undoing, reached),
-                )
-                .unwrap();
+            block(&connection, Blocked { id, step, undoing, reason: "no", reached });
         }
-        let groups = incidents(&connection).unwrap();
+        let IncidentGroups { groups, has_more } = incidents(&connection).unwrap();
+        assert!(!has_more);
         let shown: Vec<_> = groups.iter().map(|group| (group.step.as_str(), group.severity(), group.count)).collect();
         assert_eq!(
             shown,

@@ -187,7 +187,7 @@ fn incidents_are_grouped_by_step_and_reason_and_found_by_them() {
     let saga = way.last().unwrap();
     assert_eq!(saga.status, saga::Status::Incident);
     write(&mut connection, saga);
-    let groups = incidents(&connection).unwrap();
+    let groups = incidents(&connection).unwrap().groups;
     assert_eq!((groups.len(), groups[0].step.as_str(), groups[0].count), (1, "reserve", 1));
     let reason = Some(groups[0].reason.clone());
     let found =
