@@ -43,8 +43,8 @@ fn diff(old: &str, new: &str, lang: Lang) -> Markup {
     let added = count(ChangeTag::Insert);
     html! {
         p {
-            (lang.number(removed)) " " (lang.text("lines removed", "linhas removidas")) ", "
-            (lang.number(added)) " " (lang.text("added", "acrescentadas"))
+            (lang.count(removed, ["line removed", "lines removed"], ["linha removida", "linhas removidas"])) ", "
+            (lang.count(added, ["added", "added"], ["acrescentada", "acrescentadas"]))
         }
         @if groups.is_empty() {
             p.empty { (lang.text("The versions do not differ.", "As versões não diferem.")) }
@@ -86,7 +86,15 @@ mod tests {
         let old = "a\nb\nc\nname = \"<b>pay\"\ntimeout = \"10s\"\n";
         let new = "a\nb\nc\nname = \"<b>pay\"\ntimeout = \"20s\"\nnew = 1\n";
         let text = diff(old, new, Lang::En).into_string();
-        assert!(text.contains("1 lines removed, 2 added"), "{text}");
+        assert!(text.contains("<p>1 line removed, 2 added</p>"), "{text}");
+        for (from, to, english, portuguese) in [
+            (old, new, "1 line removed, 2 added", "1 linha removida, 2 acrescentadas"),
+            (new, old, "2 lines removed, 1 added", "2 linhas removidas, 1 acrescentada"),
+            (old, old, "0 lines removed, 0 added", "0 linhas removidas, 0 acrescentadas"),
+        ] {
+            assert!(diff(from, to, Lang::En).into_string().contains(english), "{english}");
+            assert!(diff(from, to, Lang::Pt).into_string().contains(portuguese), "{portuguese}");
+        }
         assert!(text.contains("&lt;b&gt;pay") && !text.contains("<b>"), "{text}");
         assert!(text.contains("<tr class=\"removed\">") && text.contains("<mark>"), "{text}");
         assert!(diff(old, old, Lang::Pt).into_string().contains("não diferem"));

@@ -56,7 +56,8 @@ async fn listed(pages: &Pages, request: &PageRequest, found: &Found) -> Result<C
                 (lang.text("The newest hits; there are more. Type more of it to find fewer.",
                     "Os resultados mais recentes; há outros. Digite mais para encontrar menos."))
             } @else {
-                (lang.number(found.sagas.len() as u64)) " " (lang.text("sagas found.", "sagas encontradas."))
+                (lang.count(found.sagas.len() as u64, ["saga found.", "sagas found."],
+                    ["saga encontrada.", "sagas encontradas."]))
             } }
             (table.render())
         }

@@ -19,7 +19,7 @@ pub(super) fn purchase(saga: &Saga, lang: Lang) -> Markup {
             strong.amount { (lang.money(money)) }
             @for entry in &purchase.items { " " span.pair { (item(entry, money, lang)) } }
             @if more > 0 { " " span.hint {
-                (lang.text("and", "e")) " " (lang.number(more as u64)) " " (lang.text("more", "outros"))
+                (lang.text("and", "e")) " " (lang.count(more as u64, ["more", "more"], ["outro", "outros"]))
             } }
         }
     } }

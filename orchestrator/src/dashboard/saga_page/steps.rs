@@ -64,8 +64,9 @@ fn attempt_table(saga: &Saga, step: &StepState, definition: Option<&Definition>,
             tbody { @for attempt in &all { (attempt_row(attempt, heads, lang)) } }
         } }
         @if lost > 0 { p.hint {
-            (lang.number(lost)) " " (lang.text("earlier attempts are no longer in the history.",
-                "tentativas anteriores não estão mais no histórico."))
+            (lang.count(lost, ["earlier attempt is", "earlier attempts are"],
+                ["tentativa anterior não está", "tentativas anteriores não estão"]))
+            " " (lang.text("no longer in the history.", "mais no histórico."))
         } }
     } }
 }
