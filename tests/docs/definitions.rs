@@ -25,6 +25,10 @@ fn definitions() -> Vec<(String, toml::Table)> {
     tracked("toml").into_iter().filter_map(read).collect()
 }
 
+fn definition(path: &str) -> toml::Table {
+    std::fs::read_to_string(root().join(path)).unwrap().parse().unwrap()
+}
+
 fn json(table: &toml::Table) -> Value {
     serde_json::to_value(table).unwrap()
 }
@@ -166,4 +170,21 @@ fn a_value_of_another_type_is_refused() {
         assert!(!validator.is_valid(&json(&changed)), "{}: {key}", path.join("."));
         assert!(!parses(&changed), "{}: {key}", path.join("."));
     }
+}
+
+#[test]
+fn the_order_saga_of_the_dashboards_tests_is_newer_than_the_built_in_one() {
+    let version = |path: &str| definition(path)["version"].as_integer().unwrap();
+    let files = tracked("toml");
+    let of_tests: Vec<String> = files
+        .iter()
+        .filter_map(|path| path.strip_prefix(root()).ok()?.to_str())
+        .filter(|path| path.starts_with("tests/dashboard/order-"))
+        .map(str::to_owned)
+        .collect();
+    let [of_tests] = &of_tests[..] else { panic!("{of_tests:?}") };
+    let own = version(of_tests);
+    assert!(of_tests.ends_with(&format!("/order-{own}.toml")), "{of_tests} has version {own}");
+    // New sagas start on the newest version.
+    assert!(own > version("orchestrator/sagas/order.toml"), "{of_tests} is not the newest version");
 }

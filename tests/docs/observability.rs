@@ -139,3 +139,40 @@ fn every_container_is_hardened_and_published_on_this_machine_only() {
     assert_eq!(profiled, BTreeSet::from(["grafana", "prometheus"]));
     assert_eq!(mounted, BTreeSet::from(["ops/grafana/dashboards", "ops/grafana/provisioning", "ops/prometheus"]));
 }
+
+/// The names in backticks in a document.
+fn names(path: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root().join(path)).unwrap();
+    text.split('`').map(str::to_owned).collect()
+}
+
+#[test]
+fn every_variable_of_a_service_in_compose_is_a_setting() {
+    let settings = names("docs/settings.md");
+    let compose = yaml("docker-compose.yml");
+    let services = compose["services"].as_object().unwrap().values();
+    let variables: Vec<&String> =
+        services.filter_map(|service| service["environment"].as_object()).flat_map(|all| all.keys()).collect();
+    let is_known = |variable: &str| {
+        let shared = variable.split_once("__").map(|(_, key)| format!("*__{key}"));
+        settings.contains(variable) || shared.is_some_and(|shared| settings.contains(&shared))
+    };
+    let of_services = variables.iter().filter(|variable| variable.contains("__"));
+    let wrong: Vec<String> = of_services.filter(|variable| !is_known(variable)).map(|name| (*name).clone()).collect();
+    assert!(variables.len() > 20);
+    assert_none(&wrong);
+}
+
+#[test]
+fn every_secret_of_a_service_is_passed_by_compose_or_named_for_production() {
+    let compose = std::fs::read_to_string(root().join("docker-compose.yml")).unwrap();
+    let production = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let secrets: Vec<String> = names("docs/settings.md").into_iter().filter(|name| name.ends_with("_FILE")).collect();
+    let secrets = secrets.iter().filter(|name| name.contains("__") && !name.starts_with('*'));
+    let is_missing = |file: &&String| {
+        let variable = file.trim_end_matches("_FILE");
+        !compose.contains(&format!("{variable}: ${{")) && !production.contains(&format!("{file}="))
+    };
+    assert!(secrets.clone().count() > 5);
+    assert_none(&secrets.filter(is_missing).cloned().collect::<Vec<_>>());
+}
