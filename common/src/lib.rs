@@ -11,5 +11,7 @@ pub mod service;
 pub use journal;
 pub use prometheus_client;
 pub use runtime::{view, worker};
-pub use vocabulary::{blob, bounded, bounds, contract, fields, ids, messages, money, schemas, time, topics};
+pub use vocabulary::{
+    blob, bounded, bounds, contract, fields, ids, messages, money, payments, schemas, sensitive, time, topics,
+};
 pub use web::{cli, http, settings, telemetry};

@@ -102,6 +102,32 @@ impl Decimal {
     pub const fn is_positive(self) -> bool {
         self.units > 0
     }
+
+    /// Returns true if it is zero.
+    pub const fn is_zero(self) -> bool {
+        self.units == 0
+    }
+
+    /// Returns true if it is less than zero.
+    pub const fn is_negative(self) -> bool {
+        self.units < 0
+    }
+
+    /// Returns true if it is more than another number, whatever their digits.
+    pub fn exceeds(self, other: Self) -> bool {
+        let digits = self.digits.max(other.digits);
+        match (self.scaled(digits), other.scaled(digits)) {
+            (Some(left), Some(right)) => left > right,
+            // With so many more digits than the other one, it is nearly zero.
+            (Some(left), None) => other.units < 0 || other.units == 0 && left > 0,
+            (None, _) => self.units > 0,
+        }
+    }
+
+    /// The units of a number with more digits; `None` on overflow.
+    fn scaled(self, digits: u32) -> Option<i128> {
+        10_i128.checked_pow(digits - self.digits)?.checked_mul(i128::from(self.units))
+    }
 }
 
 impl fmt::Display for Decimal {
@@ -200,6 +226,27 @@ mod tests {
         }
         let why = Decimal::parse("5.0").unwrap().minor(0).unwrap_err();
         assert_eq!(why, "'5.0' has digits after the point");
+    }
+
+    #[test]
+    fn numbers_are_compared_whatever_their_digits() {
+        let number = |text: &str| Decimal::parse(text).unwrap();
+        let tiny = format!("0.{}1", "0".repeat(60));
+        for (more, less) in [
+            ("1000000.01", "1000000.00"),
+            ("1000001", "1000000.00"),
+            ("0.002", "0.001"),
+            ("0", "-0.001"),
+            ("5", "4.999"),
+            ("9223372036854775807", "0.0000000000000000001"),
+            (&tiny, "0"),
+            ("1", &tiny),
+            (&tiny, "-1"),
+        ] {
+            assert!(number(more).exceeds(number(less)) && !number(less).exceeds(number(more)), "{more} {less}");
+        }
+        assert!(!number("10.50").exceeds(number("10.5")) && !number("0").exceeds(number("0.000")));
+        assert!(number("0.000").is_zero() && number("-0.1").is_negative() && !number("0").is_negative());
     }
 
     #[test]

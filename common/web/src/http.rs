@@ -3,6 +3,7 @@
 //!
 //! [`finish`] wraps a service's whole router; [`serve`] runs it.
 
+mod card_number;
 mod descriptors;
 mod docs;
 mod edge;

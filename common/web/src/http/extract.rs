@@ -14,12 +14,13 @@ use vocabulary::messages::{self, DEPTH, depth, header as names};
 use vocabulary::number::whole_numbers;
 use vocabulary::serde_messages::reword;
 
+use super::card_number;
 use super::problem::Problem;
 
 /// A JSON body, read as `T`.
 ///
-/// 415 without a JSON content type, 413 over `http.body_limit`, 400 if it is not JSON or nested too deeply, 422 if it
-/// is not a `T`, with a JSON pointer to the place. `1.0` and `1e0` are the integer 1.
+/// 415 without a JSON content type, 413 over `http.body_limit`, 400 if it is not JSON or nested too deeply, 422 if it is
+/// not a `T` or has what looks like a card number, with a JSON pointer to the place. `1.0` and `1e0` are the integer 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<T>(pub T);
 
@@ -36,6 +37,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if depth(&bytes) > DEPTH {
             return Err(Problem::bad_request(format!("The body is nested more than {DEPTH} levels deep.")));
         }
+        card_number::refuse(&bytes)?;
         read(&whole_numbers(&bytes)).map(Self)
     }
 }

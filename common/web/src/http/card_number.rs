@@ -1,0 +1,96 @@
+//! Refuses JSON bodies with card numbers: the services take a payment provider's tokens only, and keep what they take.
+
+use serde_json::Value;
+use vocabulary::sensitive::has_card_number;
+
+use super::problem::Problem;
+
+/// Refuses a body in which a text or a name looks like a card number. The problem has its place, not the number. A body
+/// that is not JSON is left to its reader, which shows nothing of it.
+///
+/// # Errors
+/// 422.
+pub(super) fn refuse(bytes: &[u8]) -> Result<(), Problem> {
+    if !may_have_one(bytes) {
+        return Ok(());
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(bytes) else { return Ok(()) };
+    match place_of(&body) {
+        Some(place) => {
+            let detail = "The body contains what looks like a card number. Send the payment provider's token instead.";
+            let what = "looks like a card number: 13 to 19 digits with a valid check digit";
+            Err(Problem::unprocessable(detail).at(&place, what))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Returns false if no text of the body can have enough digits. Escaped characters may be digits.
+fn may_have_one(bytes: &[u8]) -> bool {
+    let mut digits = 0;
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'\\' => return true,
+            b'"' | b'{' | b'}' | b'[' | b']' => digits = 0,
+            _ => {}
+        }
+        if digits >= 13 {
+            return true;
+        }
+    }
+    false
+}
+
+/// The JSON pointer (RFC 6901) of the first text that has a card number; of a name, that of its object.
+fn place_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => has_card_number(text).then(String::new),
+        Value::Array(list) => {
+            list.iter().enumerate().find_map(|(n, inner)| place_of(inner).map(|place| format!("/{n}{place}")))
+        }
+        Value::Object(map) => map.iter().find_map(|(name, inner)| {
+            if has_card_number(name) {
+                return Some(String::new());
+            }
+            let name = name.replace('~', "~0").replace('/', "~1");
+            place_of(inner).map(|place| format!("/{name}{place}"))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_card_number_is_refused_in_any_text_and_not_repeated() {
+        let escaped = r#"{"note": "\u0034111 1111 1111 1111"}"#.to_owned();
+        for (body, pointer) in [
+            (json!({"payment": {"token": "4111111111111111"}}).to_string(), "#/payment/token"),
+            (json!({"items": [{"name": "a"}, {"name": "card 4111-1111-1111-1111."}]}).to_string(), "#/items/1/name"),
+            (json!({"unknown": {"4111 1111 1111 1111": 1}}).to_string(), "#/unknown"),
+            (escaped, "#/note"),
+        ] {
+            let problem = refuse(body.as_bytes()).unwrap_err();
+            let text = serde_json::to_string(&problem).unwrap();
+            assert_eq!(problem.status(), 422);
+            assert!(text.contains(&format!("\"{pointer}\"")) && !text.contains("1111"), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_bodies_pass() {
+        let id = "12345678-1234-4123-8123-123456789012";
+        for body in [
+            json!({"customerId": id, "amount": 10.5, "at": 1_700_000_000_007_i64}).to_string(),
+            json!({"name": "4111 1111 1111 1112"}).to_string(),
+            "{\"4111111111111111".to_owned(),
+        ] {
+            assert!(refuse(body.as_bytes()).is_ok(), "{body}");
+        }
+    }
+}
