@@ -2,9 +2,11 @@
 
 use axum::extract::{Extension, State};
 use axum::response::Json;
+use common::blob::Blob;
 use common::http::{Body, PathParams, Problem};
 use common::ids;
 use common::messages::Outgoing;
+use common::sensitive;
 use common::time::Timestamp;
 use common::topics;
 use common::worker::{DeadLetter, DeadLetterTopic, PutBackError};
@@ -67,10 +69,15 @@ fn item(letter: &Letter) -> Value {
             json!({ "topic": topic, "partition": partition, "offset": offset })
         }),
         "key": message.key,
-        "value": message.value,
+        "value": message.value.as_ref().map(shown),
         "headers": headers.collect::<Vec<_>>(),
         "putBack": put_back.map(|done| json!({ "by": done.by, "why": done.why, "at": done.at.to_string() })),
     })
+}
+
+/// The value without its sensitive texts.
+fn shown(value: &Blob) -> Blob {
+    value.text().map_or_else(|| value.clone(), |text| Blob::from(sensitive::mask_text(text).into_owned()))
 }
 
 /// `{"why":"the field is known by now"}`; with `again`, also a message that was put back before.

@@ -1,5 +1,6 @@
 //! The JSON of sagas and definitions in the API.
 
+use common::sensitive;
 use saga::{Definition, OperationRecord, Saga, StepState};
 use serde_json::{Value, json};
 
@@ -48,6 +49,8 @@ pub fn whole(saga: &Saga, definition: Option<&Definition>) -> Value {
         })
     });
     let incidents = open_incidents(saga, definition);
+    let mut data = serde_json::to_value(&saga.data).unwrap_or_default();
+    sensitive::mask(&mut data);
     json!({
         "id": saga.id,
         "definition": saga.definition,
@@ -69,7 +72,7 @@ pub fn whole(saga: &Saga, definition: Option<&Definition>) -> Value {
         "history": history.collect::<Vec<_>>(),
         "historyFolded": saga.folded,
         "operations": saga.operations.iter().map(operated).collect::<Vec<_>>(),
-        "data": saga.data,
+        "data": data,
         "traceparent": saga.traceparent,
         "links": { "self": format!("/api/sagas/{}", saga.id) },
     })

@@ -1,5 +1,6 @@
 //! The small parts that several pages have: statuses, times, JSON, drawings, and fields of forms.
 
+use common::sensitive;
 use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
 
@@ -84,9 +85,11 @@ pub(super) fn fact(name: &str, value: &Markup) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
 }
 
-/// Indented JSON, cut after [`MAX_SHOWN`] bytes.
+/// Indented JSON without sensitive texts, cut after [`MAX_SHOWN`] bytes.
 pub(super) fn json(value: &Value) -> Markup {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut value = value.clone();
+    sensitive::mask(&mut value);
+    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
     let end = (0..=MAX_SHOWN.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let (shown, rest) = text.split_at(end);
     html! { pre tabindex="0" { (shown) @if !rest.is_empty() { " …" } } }

@@ -1,6 +1,7 @@
 //! The messages of a dead-letter topic: the reason of each, its content, and the form to put it back.
 
 use common::blob::Blob;
+use common::sensitive;
 use maud::{Markup, html};
 
 use super::components::{self, MAX_SHOWN};
@@ -89,6 +90,7 @@ fn content_of(blob: Option<&Blob>, lang: Lang) -> Markup {
     {
         return components::json(&value);
     }
+    let text = sensitive::mask_text(text);
     let shown: String = text.chars().take(MAX_SHOWN).collect();
     html! { pre tabindex="0" { (shown) @if shown.len() < text.len() { " …" } } }
 }

@@ -175,3 +175,12 @@ fn an_order_saga_of_version_4_ends_by_its_own_steps_after_an_upgrade() {
     assert_eq!(fixture.reply("finalize"), []);
     assert_eq!(kinds(&fixture.reply("confirm")), ["order.conclude"]);
 }
+
+#[test]
+fn an_order_saga_of_version_5_ends_as_it_began_after_an_upgrade() {
+    let mut fixture = Fixture::new(&[include_str!("../../core/tests/kept/order-5.toml")]);
+    start_order(&mut fixture);
+    assert_eq!(fixture.restart(&[include_str!("../../sagas/order.toml")]), None);
+    assert_eq!(pay(&mut fixture), ["inventory.confirm"]);
+    assert_eq!(kinds(&fixture.reply("finalize")), ["order.conclude"]);
+}
