@@ -7,6 +7,7 @@ mod invoice;
 mod list;
 mod lookup;
 mod ownership;
+mod payment_body;
 pub mod place_body;
 mod place_order;
 mod request;

@@ -1,6 +1,7 @@
 //! The service's part of the message contract: its messages, each with an example, and its journal.
 
 use common::contract::{Entry, Journal, Sort};
+use common::payments::{ACTION, ActionRequired};
 use common::topics;
 
 use crate::messages::{
@@ -82,6 +83,14 @@ pub const MESSAGES: &[Entry] = &[
         "The outcome of an attempt to mail a notice.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","noticeId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6d",
  "attempt":1,"outcome":"sent"}"#,
+    ),
+    Entry::of::<ActionRequired>(
+        topics::ORDER_COMMANDS,
+        ACTION,
+        Sort::Event,
+        "The customer must do something for the payment, or no longer (from payment-service). Gets no reply.",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","number":1,
+ "action":{"type":"redirect","url":"https://bank.example/3ds","expiresAt":"2026-11-21T12:15:00.000Z"}}"#,
     ),
     Entry::of::<Placed>(topics::CREATED_ORDERS, CREATED, Sort::Event, "An order is created; starts its saga.", PLACED),
     Entry::of::<CancelRequested>(

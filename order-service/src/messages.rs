@@ -3,6 +3,7 @@
 use common::bounds::{COMMAND_BYTES, KIB};
 use common::ids::{self, OrderId};
 use common::messages::{Message, Outgoing, Unreadable};
+use common::payments::{ACTION, ActionRequired};
 use common::time::Timestamp;
 use common::topics;
 use schemars::JsonSchema;
@@ -55,6 +56,7 @@ pub(crate) enum Command {
     Return(RequestReturn),
     ConcludeReturn(ConcludeReturn),
     Mailed(Mailed),
+    Action(ActionRequired),
 }
 
 impl Command {
@@ -74,6 +76,7 @@ impl Command {
             Some(RETURN) => message.json().map(Self::Return),
             Some(CONCLUDE_RETURN) => message.json().map(Self::ConcludeReturn),
             Some(MAILED) => message.json().map(Self::Mailed),
+            Some(ACTION) => message.json().map(Self::Action),
             unknown => Err(Unreadable::UnknownType(unknown.unwrap_or_default().to_owned())),
         }
     }

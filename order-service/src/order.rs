@@ -13,11 +13,14 @@ pub mod status;
 use std::num::NonZeroU32;
 
 use common::ids::OrderId;
+use common::money::{Currency, Decimal};
+use common::payments::{Action, PaymentChoice};
 use common::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::bounds::MOST_ACTION_CHANGES;
 use self::delivery::{Customer, Delivery};
 use self::notice::NoticeRecord;
 use self::parts::{Cancellation, Change, Invoice, Payment, Return, Shipment, Step};
@@ -43,10 +46,20 @@ pub struct Placed {
     /// The warehouse of all items; without one it is the default warehouse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warehouse: Option<String>,
+    /// How the customer pays; without one the provider's settings decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentChoice>,
     /// The prices that the items must have; without one any are accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_check: Option<PriceCheck>,
     pub created_at: Timestamp,
+}
+
+impl Placed {
+    /// An amount of the order, with the digits of its currency.
+    pub fn money(&self, minor: i64) -> Decimal {
+        Decimal::new(minor, Currency::digits_of(&self.currency))
+    }
 }
 
 /// The prices that the items of an order must have to be reserved.
@@ -94,6 +107,12 @@ pub struct Order {
     pub steps: Vec<Step>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<Payment>,
+    /// What the customer must do before the payment can be completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
+    /// The number of the last report about `action`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub action_number: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<Invoice>,
     /// A saga of version 3 or 4 undid the confirmation: the invoice is void, or is never issued.
@@ -122,6 +141,8 @@ impl Order {
             cancellation: None,
             steps: Vec::new(),
             payment: None,
+            action: None,
+            action_number: 0,
             invoice: None,
             unconfirmed: false,
             shipment: None,
@@ -139,10 +160,42 @@ impl Order {
     pub(crate) fn set_status(&mut self, status: Status, reason: Option<String>, now: Timestamp) {
         self.updated_at = now;
         if self.status != status {
-            self.changes.push(Change { at: now, status, reason: reason.clone() });
+            self.changes.push(Change { at: now, status, reason: reason.clone(), action: false });
         }
         self.status = status;
         self.reason = reason;
+        if !self.awaits_payment() {
+            self.action = None;
+        }
+    }
+
+    /// Returns true while it is not paid, but may be.
+    pub fn awaits_payment(&self) -> bool {
+        match self.status {
+            Status::Pending | Status::Reserved | Status::AwaitingPayment => true,
+            Status::Paid
+            | Status::Confirmed
+            | Status::Shipped
+            | Status::Returned
+            | Status::Rejected
+            | Status::PaymentNotCompleted
+            | Status::Cancelled
+            | Status::Refunded => false,
+        }
+    }
+
+    /// Sets what the customer must do, and records the change unless there are too many.
+    pub(crate) fn set_action(&mut self, action: Option<Action>, now: Timestamp) {
+        self.action = action;
+        self.updated_at = now;
+        if self.changes.iter().filter(|change| change.action).count() < MOST_ACTION_CHANGES {
+            self.changes.push(Change { at: now, status: self.status, reason: None, action: true });
+        }
+    }
+
+    /// An amount of the order, with the digits of its currency.
+    pub fn money(&self, minor: i64) -> Decimal {
+        self.placed.money(minor)
     }
 
     /// The sum of its lines, in minor units; `None` on overflow.
@@ -160,4 +213,8 @@ pub fn sum_minor(items: &[Item]) -> Option<i64> {
 /// The entity key of an order.
 pub fn key(id: OrderId) -> String {
     format!("order/{id}")
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -75,7 +75,10 @@ mod tests {
         assert!(refused(|s| s.orders.max_text = 10_000).contains("must be 1 to 1000"));
         assert!(refused(|s| s.orders.max_items = 500).contains("<= 262144"));
         assert!(refused(|s| s.orders.max_amount = "a lot".to_owned()).starts_with("orders.max_amount"));
-        assert!(refused(|s| s.orders.currencies = vec!["JPY".to_owned()]).starts_with("orders.currencies: \"JPY\""));
+        assert!(refused(|s| s.orders.currencies = vec!["XTS".to_owned()]).starts_with("orders.currencies: 'XTS'"));
+        let mut settings = settings();
+        settings.orders.currencies = ["JPY", "BRL", "KWD"].map(str::to_owned).into();
+        assert!(Program::build(&settings).is_ok(), "currencies with no, two and three digits");
         assert!(refused(|s| s.orders.currencies.clear()).starts_with("orders.currencies"));
         assert!(refused(|s| s.invoices.series = "a 1".to_owned()).starts_with("invoices.series"));
         let from = refused(|s| s.notices.smtp.host = "mail.example.com".to_owned());

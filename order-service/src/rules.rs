@@ -8,6 +8,7 @@ pub(crate) mod invoice;
 pub(crate) mod mail;
 pub(crate) mod notice_text;
 pub(crate) mod notify;
+pub(crate) mod payment_action;
 pub(crate) mod place;
 pub(crate) mod progress;
 pub(crate) mod returnable;

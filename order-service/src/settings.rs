@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use common::bounds::{Bounded, CUSTOMER_CHARS, MOST_LINES};
-use common::money::Amount;
+use common::money::{Currency, Decimal};
 use common::settings::units;
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +78,7 @@ impl Settings {
 }
 
 fn check_limits(limits: &Limits) -> anyhow::Result<()> {
-    let Limits { price: _, max_items, max_quantity, max_text, max_amount, currencies } = limits;
+    let Limits { price: _, max_items, max_quantity, max_text, max_amount, currencies, payment_methods: _ } = limits;
     // A character has at most 4 bytes (6 as an escape, rarely; then the order is refused).
     let most = Placed::MAX_BYTES;
     let text_bytes = max_items.saturating_mul(max_text.saturating_mul(4).saturating_add(200));
@@ -91,16 +91,11 @@ fn check_limits(limits: &Limits) -> anyhow::Result<()> {
         "orders.max_items = {max_items} and orders.max_text = {max_text}: an order of that size does not fit into a \
          message; max_items * (4 * max_text + 200) must be <= {most}"
     );
-    let amount = Amount::parse(max_amount).map_err(|why| anyhow::anyhow!("orders.max_amount: {why}"))?;
-    ensure!(amount.0 > 0, "orders.max_amount = \"{max_amount}\": must be more than 0");
+    let amount = Decimal::parse(max_amount).map_err(|why| anyhow::anyhow!("orders.max_amount: {why}"))?;
+    ensure!(amount.is_positive(), "orders.max_amount = \"{max_amount}\": must be more than 0");
     ensure!(!currencies.is_empty(), "orders.currencies = []: must have at least one, such as \"BRL\"");
     for code in currencies {
-        let known = iso_currency::Currency::from_code(code);
-        let digits = known.and_then(iso_currency::Currency::exponent);
-        ensure!(
-            digits == Some(2),
-            "orders.currencies: \"{code}\" is not an ISO 4217 currency with two digits after the point"
-        );
+        Currency::parse(code).map_err(|why| anyhow::anyhow!("orders.currencies: {why}"))?;
     }
     Ok(())
 }

@@ -1,16 +1,17 @@
 //! An order as JSON.
 
 use common::ids::OrderId;
-use common::money::Amount;
+use common::money::Decimal;
 use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::payment_body::PaymentBody;
 use super::timeline::{TimelineEntry, timeline};
 use crate::order::delivery::{Customer, Delivery};
 use crate::order::notice::NoticeRecord;
-use crate::order::parts::{Cancellation, InvoiceStatus, Payment, Return, ReturnStatus, Shipment};
+use crate::order::parts::{Cancellation, InvoiceStatus, Return, ReturnStatus, Shipment};
 use crate::order::{Item, Order, Status};
 
 /// An order.
@@ -28,7 +29,7 @@ pub(super) struct OrderBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     customer: Option<&'a Customer>,
     #[schema(value_type = f64)]
-    amount: Amount,
+    amount: Decimal,
     /// ISO 4217.
     currency: &'a str,
     items: Vec<LineBody<'a>>,
@@ -43,7 +44,7 @@ pub(super) struct OrderBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cancellation: Option<CancellationBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    payment: Option<&'a Payment>,
+    payment: Option<PaymentBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invoice: Option<InvoiceBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +81,7 @@ struct LineBody<'a> {
     id: &'a str,
     name: &'a str,
     #[schema(value_type = f64)]
-    amount: Amount,
+    amount: Decimal,
     quantity: u32,
 }
 
@@ -100,7 +101,7 @@ struct ReturnBody<'a> {
     items: Vec<PiecesBody<'a>>,
     /// The amount that is paid back.
     #[schema(value_type = f64)]
-    refund: Amount,
+    refund: Decimal,
     why: &'a str,
     /// The authenticated caller who requested it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,14 +135,16 @@ struct Links {
 impl<'a> OrderBody<'a> {
     /// The complete order.
     pub(super) fn whole(order: &'a Order) -> Self {
-        Self { timeline: Some(timeline(order)), ..Self::in_list(order) }
+        let listed = Self::in_list(order);
+        let payment = listed.payment.map(|payment| payment.with_action(order));
+        Self { timeline: Some(timeline(order)), payment, ..listed }
     }
 
     /// An order in a list, without its timeline.
     pub(super) fn in_list(order: &'a Order) -> Self {
         let placed = &order.placed;
         let line = |item: &'a Item| {
-            let amount = Amount(item.amount_minor);
+            let amount = order.money(item.amount_minor);
             LineBody { id: &item.id, name: &item.name, amount, quantity: item.quantity.get() }
         };
         Self {
@@ -150,7 +153,7 @@ impl<'a> OrderBody<'a> {
             reason: order.reason.as_deref(),
             customer_id: placed.customer_id,
             customer: placed.customer.as_ref(),
-            amount: Amount(placed.amount_minor),
+            amount: order.money(placed.amount_minor),
             currency: &placed.currency,
             items: placed.items.iter().map(line).collect(),
             delivery: placed.delivery.as_ref(),
@@ -158,10 +161,10 @@ impl<'a> OrderBody<'a> {
             created_at: placed.created_at,
             updated_at: order.updated_at,
             cancellation: order.cancellation.as_ref().map(|request| cancellation(request, order)),
-            payment: order.payment.as_ref(),
+            payment: PaymentBody::of(order),
             invoice: order.invoice.as_ref().map(|known| InvoiceBody { number: &known.number, status: known.status }),
             shipment: order.shipment.as_ref(),
-            returns: order.returns.iter().map(returns).collect(),
+            returns: order.returns.iter().map(|known| return_of(order, known)).collect(),
             notices: &order.notices,
             timeline: None,
             notes: notes(order),
@@ -190,12 +193,12 @@ fn cancellation<'a>(request: &'a Cancellation, order: &Order) -> CancellationBod
     CancellationBody { requested_at: request.requested_at, why: &request.why, outcome }
 }
 
-fn returns(known: &Return) -> ReturnBody<'_> {
+fn return_of<'a>(order: &Order, known: &'a Return) -> ReturnBody<'a> {
     ReturnBody {
         id: known.id,
         status: known.status,
         items: known.items.iter().map(|pieces| PiecesBody { id: &pieces.id, quantity: pieces.quantity }).collect(),
-        refund: Amount(known.refund_minor),
+        refund: order.money(known.refund_minor),
         why: &known.why,
         by: known.by.as_deref(),
         requested_at: known.requested_at,
@@ -216,8 +219,8 @@ fn notes(order: &Order) -> Vec<String> {
     if sum == Some(agreed) {
         return Vec::new();
     }
-    let text = sum.map_or_else(|| "a very large sum".to_owned(), |minor| Amount(minor).to_string());
-    vec![format!("The amount {} is not the sum of the items, {text}.", Amount(agreed))]
+    let text = sum.map_or_else(|| "a very large sum".to_owned(), |minor| order.money(minor).to_string());
+    vec![format!("The amount {} is not the sum of the items, {text}.", order.money(agreed))]
 }
 
 #[cfg(test)]
@@ -279,6 +282,19 @@ mod tests {
         assert_eq!((&timeline[1]["durationMs"], &timeline[1]["step"]), (&json!(20), &json!("reserve")));
         assert_eq!(timeline[2], json!({"step": "finalize", "label": "finalize", "status": "waiting", "attempts": 0}));
         assert_eq!((&timeline[3], timeline.as_array().unwrap().len()), (&end, 4));
+    }
+
+    #[test]
+    fn a_payment_shows_its_method_and_action_but_no_token() {
+        let mut order = order(40_000);
+        let choice = json!({"method": "card", "token": "pm_hidden"});
+        order.placed.payment = Some(serde_json::from_value(choice).unwrap());
+        assert_eq!(json_of(&order)["payment"], json!({"method": "card"}));
+        let action = json!({"type": "confirm", "clientSecret": "pi_1_secret", "expiresAt": "2026-01-02T04:00:00.000Z"});
+        order.action = Some(serde_json::from_value(action.clone()).unwrap());
+        assert_eq!(json_of(&order)["payment"], json!({"method": "card", "action": action}));
+        let text = serde_json::to_string(&OrderBody::in_list(&order)).unwrap();
+        assert!(!text.contains("pm_hidden") && !text.contains("secret"), "{text}");
     }
 
     #[test]

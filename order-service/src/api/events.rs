@@ -18,6 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::lookup;
+use super::payment_body::ActionBody;
 use crate::order::parts::{Change, ReturnStatus};
 use crate::order::{self, Order, Status};
 use crate::settings::Settings;
@@ -39,13 +40,16 @@ pub(super) struct OrderEvent<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tracking_number: Option<&'a str>,
+    /// What the customer must do for the payment, in an event named `action`; left out there if nothing any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<ActionBody<'a>>,
 }
 
 /// An event as it is sent.
 #[derive(ToSchema)]
 #[allow(dead_code)]
 struct StreamEvent {
-    /// `status`.
+    /// `status`, or `action` if what the customer must do for the payment changed.
     event: String,
     /// The index of the change.
     id: String,
@@ -58,7 +62,7 @@ struct StreamEvent {
 #[utoipa::path(get, path = "/orders/{id}/events",
     params(("id" = uuid::Uuid, Path, description = "The order's id."),
         ("Last-Event-ID" = Option<u64>, Header, description = "The id of the last event that the client received.")),
-    responses((status = 200, description = "Server-sent events named `status`, with an OrderEvent as data.",
+    responses((status = 200, description = "Server-sent events named `status` or `action`, with an OrderEvent as data.",
             content_type = "text/event-stream", body = StreamEvent),
         (status = 204, description = "There are no further events."),
         (status = 404, description = "There is no such order.")))]
@@ -160,7 +164,7 @@ impl Feed {
 }
 
 fn event(order: &Order, index: usize) -> Option<Event> {
-    let placed = Change { at: order.placed.created_at, status: Status::Pending, reason: None };
+    let placed = Change { at: order.placed.created_at, status: Status::Pending, reason: None, action: false };
     let change = if index == 0 { &placed } else { order.changes.get(index.checked_sub(1)?)? };
     let shipment = order.shipment.as_ref().filter(|_| change.status == Status::Shipped);
     let data = OrderEvent {
@@ -169,6 +173,8 @@ fn event(order: &Order, index: usize) -> Option<Event> {
         at: change.at,
         reason: change.reason.as_deref(),
         tracking_number: shipment.and_then(|shipment| shipment.tracking_number.as_deref()),
+        action: order.action.as_ref().filter(|_| change.action).map(ActionBody::of),
     };
-    Event::default().event("status").id(index.to_string()).json_data(data).ok()
+    let name = if change.action { "action" } else { "status" };
+    Event::default().event(name).id(index.to_string()).json_data(data).ok()
 }

@@ -1,6 +1,6 @@
 //! An invoice as JSON, derived from its order.
 
-use common::money::Amount;
+use common::money::Decimal;
 use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,23 +37,22 @@ pub struct Document {
     /// The sum of the lines; left out on overflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
-    pub sum: Option<Amount>,
+    pub sum: Option<Decimal>,
     /// The agreed amount minus the sum of the lines; left out if they are equal.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
-    pub adjustment: Option<Amount>,
+    pub adjustment: Option<Decimal>,
     /// The agreed amount.
     #[schema(value_type = f64)]
-    pub total: Amount,
+    pub total: Decimal,
     /// The sum of the refunds for returns.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(value_type = f64)]
-    pub refunded: Amount,
+    pub refunded: Decimal,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_zero(amount: &Amount) -> bool {
-    amount.0 == 0
+fn is_zero(amount: &Decimal) -> bool {
+    amount.is_zero()
 }
 
 /// One line of an invoice.
@@ -65,11 +64,11 @@ pub struct Line {
     pub name: String,
     pub quantity: u32,
     #[schema(value_type = f64)]
-    pub unit_amount: Amount,
+    pub unit_amount: Decimal,
     /// Left out on overflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
-    pub amount: Option<Amount>,
+    pub amount: Option<Decimal>,
 }
 
 impl Document {
@@ -81,8 +80,8 @@ impl Document {
             item_id: item.id.clone(),
             name: item.name.clone(),
             quantity: item.quantity.get(),
-            unit_amount: Amount(item.amount_minor),
-            amount: item.amount_minor.checked_mul(i64::from(item.quantity.get())).map(Amount),
+            unit_amount: order.money(item.amount_minor),
+            amount: item.amount_minor.checked_mul(i64::from(item.quantity.get())).map(|minor| order.money(minor)),
         });
         let sum = order.sum_minor();
         let difference = sum.and_then(|sum| placed.amount_minor.checked_sub(sum)).filter(|difference| *difference != 0);
@@ -98,10 +97,10 @@ impl Document {
             voided_at: invoice.voided_at,
             currency: placed.currency.clone(),
             lines: lines.collect(),
-            sum: sum.map(Amount),
-            adjustment: difference.map(Amount),
-            total: Amount(placed.amount_minor),
-            refunded: Amount(returned.map(|known| known.refund_minor).sum()),
+            sum: sum.map(|minor| order.money(minor)),
+            adjustment: difference.map(|minor| order.money(minor)),
+            total: order.money(placed.amount_minor),
+            refunded: order.money(returned.map(|known| known.refund_minor).sum()),
         })
     }
 }

@@ -1,7 +1,6 @@
 //! An invoice as PDF 1.7 (ISO 32000-1). It uses the standard fonts, so that no font is part of the file. Characters
 //! outside Latin-1 are shown as question marks; the JSON has them all.
 
-use common::money::Amount;
 use pdf_writer::{Content, Name, Pdf, Rect, Ref, Str, TextStr};
 
 use super::document::{Document, Line};
@@ -100,12 +99,12 @@ fn totals(paper: &mut Paper, invoice: &Document) {
     let mut lines = vec![("Sum of the items", invoice.sum), ("Adjustment to the agreed amount", invoice.adjustment)];
     let total = if invoice.status == InvoiceStatus::Open { "Total due" } else { "Total" };
     lines.push((total, Some(invoice.total)));
-    lines.push(("Refunded for returns", Some(invoice.refunded).filter(|amount| amount.0 != 0)));
+    lines.push(("Refunded for returns", Some(invoice.refunded).filter(|amount| !amount.is_zero())));
     for (label, amount) in lines {
-        let Some(Amount(minor)) = amount else { continue };
+        let Some(amount) = amount else { continue };
         let font = if label == total { BOLD } else { TEXT };
         paper.text(font, 10.0, LEFT, label);
-        paper.right(RIGHT, &format!("{} {}", invoice.currency, Amount(minor)));
+        paper.right(RIGHT, &format!("{} {}", invoice.currency, amount));
         paper.down(1.0);
     }
 }

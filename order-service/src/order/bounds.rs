@@ -18,16 +18,22 @@ pub const RETURNS_BYTES: usize = 1024 * KIB;
 /// The most steps of a saga.
 pub(crate) const MOST_STEPS: usize = 64;
 
+/// The most changes kept of what the customer must do for the payment. Later ones only change the order.
+pub const MOST_ACTION_CHANGES: usize = 8;
+
 /// Checks the texts and the items of a new order.
 ///
 /// # Errors
 /// The first that is too long, and its bound.
 pub(crate) fn check_placed(placed: &Placed) -> Result<(), String> {
-    let Placed { customer, currency, items, delivery, warehouse, .. } = placed;
+    let Placed { customer, currency, items, delivery, warehouse, payment, .. } = placed;
     let mut check = Check::default();
     if let Some(customer) = customer {
         check.text("customer.name", &customer.name, CUSTOMER_TEXT_BYTES);
         check.text("customer.email", &customer.email, NAME);
+    }
+    if let Some(payment) = payment {
+        payment.check(&mut check);
     }
     check.text("currency", currency, NAME);
     check.any_text("warehouse", warehouse.as_deref(), ID_BYTES);

@@ -1,5 +1,6 @@
 //! The limits of an order, from the settings.
 
+use common::payments::PaymentMethod;
 use serde::{Deserialize, Serialize};
 
 /// Which amount of an order is accepted.
@@ -26,10 +27,12 @@ pub struct Limits {
     pub max_quantity: u32,
     /// Characters of a text, such as a name.
     pub max_text: usize,
-    /// The largest amount of an order or an item, such as `"1000000.00"`.
+    /// The largest amount of an order or an item in any currency, such as `"1000000.00"`.
     pub max_amount: String,
-    /// Accepted currencies: ISO 4217 codes with two digits after the point.
+    /// Accepted currencies (ISO 4217).
     pub currencies: Vec<String>,
+    /// Accepted methods of payment.
+    pub payment_methods: Vec<PaymentMethod>,
 }
 
 /// The first character of a text that must not be in a customer's text: a control character, a line or paragraph

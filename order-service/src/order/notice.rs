@@ -29,6 +29,8 @@ pub enum NoticeKind {
     Returned,
     /// A return was not accepted.
     ReturnRefused,
+    /// The payment needs an action of the customer.
+    ActionRequired,
 }
 
 /// A notice that was sent, as its order records it.

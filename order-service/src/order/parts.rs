@@ -17,6 +17,9 @@ pub struct Change {
     pub status: Status,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Set if what the customer must do for the payment changed, and not the status.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub action: bool,
 }
 
 /// A step of the saga, as the orchestrator reports it.
@@ -38,9 +41,8 @@ pub struct Step {
 }
 
 /// The result of the payment, from the message on `payment-results`. An operator's message may carry a status only.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = OrderPayment)]
 pub struct Payment {
     /// `approved` or `declined`.
     #[serde(default)]

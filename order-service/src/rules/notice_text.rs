@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use common::money::Amount;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Value, context};
 
@@ -23,12 +22,13 @@ pub(super) struct NoticeText {
 pub(super) fn values(order: &Order, customer: &Customer, about: Option<&Return>) -> Value {
     let placed = &order.placed;
     let shipment = order.shipment.as_ref();
+    let action = order.action.as_ref();
     let items: Vec<_> =
         placed.items.iter().map(|item| context!(name => item.name.as_str(), quantity => item.quantity.get())).collect();
     context!(
         name => customer.name.as_str(),
         order => placed.order_id.to_string(),
-        amount => Amount(placed.amount_minor).to_string(),
+        amount => order.money(placed.amount_minor).to_string(),
         currency => placed.currency.as_str(),
         reason => order.reason.as_deref(),
         items => items,
@@ -37,7 +37,10 @@ pub(super) fn values(order: &Order, customer: &Customer, about: Option<&Return>)
         carrier => shipment.and_then(|shipment| shipment.carrier.clone()),
         tracking => shipment.and_then(|shipment| shipment.tracking_number.clone()),
         expected => shipment.and_then(|shipment| shipment.estimated_date.clone()),
-        refund => about.map(|known| Amount(known.refund_minor).to_string()),
+        refund => about.map(|known| order.money(known.refund_minor).to_string()),
+        code => action.and_then(|action| action.code.clone()),
+        url => action.and_then(|action| action.url.clone()),
+        until => action.and_then(|action| action.expires_at).map(|at| at.to_string()),
         why => about.and_then(|known| known.outcome_reason.clone()),
     )
 }
@@ -71,6 +74,7 @@ const fn template(kind: NoticeKind, language: Language) -> &'static str {
         (Language::En, NoticeKind::Refunded) => include_str!("../../templates/en/refunded.txt"),
         (Language::En, NoticeKind::Returned) => include_str!("../../templates/en/returned.txt"),
         (Language::En, NoticeKind::ReturnRefused) => include_str!("../../templates/en/return_refused.txt"),
+        (Language::En, NoticeKind::ActionRequired) => include_str!("../../templates/en/action_required.txt"),
         (Language::Pt, NoticeKind::Confirmed) => include_str!("../../templates/pt/confirmed.txt"),
         (Language::Pt, NoticeKind::Shipped) => include_str!("../../templates/pt/shipped.txt"),
         (Language::Pt, NoticeKind::NotPaid) => include_str!("../../templates/pt/not_paid.txt"),
@@ -79,6 +83,7 @@ const fn template(kind: NoticeKind, language: Language) -> &'static str {
         (Language::Pt, NoticeKind::Refunded) => include_str!("../../templates/pt/refunded.txt"),
         (Language::Pt, NoticeKind::Returned) => include_str!("../../templates/pt/returned.txt"),
         (Language::Pt, NoticeKind::ReturnRefused) => include_str!("../../templates/pt/return_refused.txt"),
+        (Language::Pt, NoticeKind::ActionRequired) => include_str!("../../templates/pt/action_required.txt"),
     }
 }
 
@@ -88,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [NoticeKind; 8] = [
+    const ALL: [NoticeKind; 9] = [
         NoticeKind::Confirmed,
         NoticeKind::Shipped,
         NoticeKind::NotPaid,
@@ -97,6 +102,7 @@ mod tests {
         NoticeKind::Refunded,
         NoticeKind::Returned,
         NoticeKind::ReturnRefused,
+        NoticeKind::ActionRequired,
     ];
 
     #[test]
@@ -161,7 +167,7 @@ mod tests {
         }
         let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
         for (n, line) in lines.iter().enumerate() {
-            let is_before_list = lines.get(n + 1).is_some_and(|next| next.starts_with("  1 x "));
+            let is_before_list = lines.get(n + 1).is_some_and(|next| next.starts_with("  "));
             assert!(!line.ends_with(':') || is_before_list, "a label without a value: {line:?} in {what}");
             let inner = line.trim_start();
             assert!(["  ", " .", " ,", "()", ": ,"].iter().all(|gap| !inner.contains(gap)), "{line:?} in {what}");
@@ -181,6 +187,27 @@ mod tests {
                         let what = format!("{kind:?} {language:?} with {present:07b}");
                         check_complete(&rendered(kind, language, order, about), &what);
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_notice_of_an_action_is_complete_whichever_of_its_values_are_missing_and_has_no_secret() {
+        for present in 0..8 {
+            let mut action = json!({"type": "confirm", "clientSecret": "pi_1_secret"});
+            let values =
+                [("url", "https://bank.example"), ("code", "0002BR"), ("expiresAt", "2026-11-27T12:00:00.000Z")];
+            for (_, (name, value)) in values.into_iter().enumerate().filter(|(bit, _)| present & (1 << bit) != 0) {
+                action[name] = json!(value);
+            }
+            let order = Order { action: Some(serde_json::from_value(action).unwrap()), ..order_with(0) };
+            for language in [Language::En, Language::Pt] {
+                let notice = rendered(NoticeKind::ActionRequired, language, &order, None);
+                check_complete(&notice, &format!("{language:?} with {present:03b}"));
+                assert!(!notice.text.contains("secret"), "{}", notice.text);
+                for (bit, (_, value)) in values.iter().enumerate() {
+                    assert_eq!(notice.text.contains(value), present & (1 << bit) != 0, "{}", notice.text);
                 }
             }
         }

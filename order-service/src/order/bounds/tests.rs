@@ -3,6 +3,8 @@
 use common::bounds::{Bounded as _, json_bytes};
 use common::ids::OrderId;
 use common::journal::Limits;
+use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind, PaymentChoice, PaymentMethod, TOKEN_BYTES};
+use common::sensitive::Sensitive;
 use common::time::Timestamp;
 use common::topics;
 use serde_json::json;
@@ -40,6 +42,7 @@ fn largest_placed() -> Placed {
         items: Vec::new(),
         delivery: None,
         warehouse: Some(text(NAME)),
+        payment: Some(PaymentChoice { method: PaymentMethod::Invoice, token: Some(Sensitive(text(TOKEN_BYTES))) }),
         price_check: Some(PriceCheck::Catalogue),
         created_at: TIME,
     }
@@ -78,7 +81,7 @@ fn largest_order() -> Order {
         attempts: u32::MAX,
         reason: Some(text(TEXT_BYTES)),
     };
-    let change = |status: &Status| Change { at: TIME, status: *status, reason: Some(text(TEXT_BYTES)) };
+    let change = |status: &Status| Change { at: TIME, status: *status, reason: Some(text(TEXT_BYTES)), action: true };
     let notice = NoticeRecord { kind: NoticeKind::ReturnRefused, return_id: Some(Uuid::nil()), at: TIME };
     Order {
         placed: largest_placed(),
@@ -87,7 +90,7 @@ fn largest_order() -> Order {
         updated_at: TIME,
         to_be_shipped: true,
         concluded_at: Some(TIME),
-        changes: Status::ALL.iter().map(change).collect(),
+        changes: Status::ALL.iter().chain(&[Status::Pending; MOST_ACTION_CHANGES]).map(change).collect(),
         cancellation: Some(Cancellation { requested_at: TIME, why: text(crate::messages::Cancel::MAX_BYTES) }),
         steps: (0..MOST_STEPS).map(|_| step()).collect(),
         payment: Some(Payment {
@@ -95,6 +98,14 @@ fn largest_order() -> Order {
             payment_id: Some(text(TEXT_BYTES)),
             reference: Some(text(TEXT_BYTES)),
         }),
+        action: Some(Action {
+            kind: ActionKind::Redirect,
+            url: Some(text(ACTION_TEXT_BYTES)),
+            client_secret: Some(Sensitive(text(ACTION_TEXT_BYTES))),
+            code: Some(text(ACTION_TEXT_BYTES)),
+            expires_at: Some(TIME),
+        }),
+        action_number: u32::MAX,
         invoice: Some(Invoice {
             number: text(NAME),
             issued_at: TIME,
@@ -105,7 +116,7 @@ fn largest_order() -> Order {
         shipment: Some(largest_shipment()),
         returns: largest_returns(),
         // One of each kind for the order, and one of two kinds for each return.
-        notices: vec![notice; 6 + 2 * MOST_RETURNS],
+        notices: vec![notice; 7 + 2 * MOST_RETURNS],
     }
 }
 
@@ -119,7 +130,7 @@ fn largest_notice() -> Notice {
         to: Recipient { name: text(CUSTOMER_TEXT_BYTES), email: text(NAME) },
         subject: text(TEMPLATE + NAME),
         // The customer's and each item's name once, the currency, and the texts of other services.
-        text: text(TEMPLATE + Placed::MAX_BYTES + 3 * NAME + 2 * TEXT_BYTES),
+        text: text(TEMPLATE + Placed::MAX_BYTES + 3 * NAME + 2 * TEXT_BYTES + 2 * ACTION_TEXT_BYTES),
         created_at: TIME,
     }
 }
@@ -199,11 +210,14 @@ fn longer_texts_of_customers_are_dead_letters() {
     let line = |name: usize| json!({"id": "a", "name": text(name), "amountMinor": 1, "quantity": 1});
     let place =
         |items: serde_json::Value| message("p", PLACE, id, &Shop::default().placed(id, &json!({ "items": items })));
+    let token = json!({"payment": {"method": "card", "token": text(TOKEN_BYTES + 1)}});
+    let token = message("p", PLACE, id, &Shop::default().placed(id, &token));
     let why = json!({"returnId": id, "orderId": known, "items": [], "why": text(RequestReturn::MAX_BYTES)});
     for (message, fault) in [
         (place(json!([line(CUSTOMER_TEXT_BYTES + 1)])), "items.name: 6001 bytes"),
         (place(vec![line(1); MOST_LINES + 1].into()), "items: 501 items"),
         (place(vec![line(CUSTOMER_TEXT_BYTES); 50].into()), "the value has"),
+        (token, "payment.token: 256 bytes"),
         (message("r", RETURN, known, &why), "the value has"),
         (
             message(
