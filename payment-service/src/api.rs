@@ -4,9 +4,11 @@ mod ledger;
 mod operations;
 mod payments;
 mod query;
+mod refund_body;
 mod refunds;
 mod representation;
 mod requests;
+mod simulated;
 mod webhooks;
 
 use axum::Router;
@@ -27,6 +29,8 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/payments/{id}/capture", post(operations::capture))
         .route("/payments/{id}/cancel", post(operations::cancel))
         .route("/payments/{id}/refunds", post(refunds::refund))
+        .route("/payments/{id}/refunds/{refund}/retry", post(refunds::retry))
+        .route("/simulated/actions/{id}", post(simulated::act))
         .route("/ledger", get(ledger::show))
         .route("/providers", get(payments::providers))
         .route("/webhooks/stripe", post(webhooks::stripe))
@@ -54,6 +58,8 @@ pub fn description() -> String {
         operations::capture,
         operations::cancel,
         refunds::refund,
+        refunds::retry,
+        simulated::act,
         ledger::show,
         payments::providers,
         webhooks::stripe

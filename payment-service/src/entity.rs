@@ -5,6 +5,7 @@ pub mod approval;
 pub mod hints;
 pub mod history;
 pub mod partial_refund;
+pub mod review;
 pub mod status;
 pub mod surplus;
 mod wire;
@@ -16,6 +17,8 @@ use common::ids::{self, OrderId};
 use common::journal::Key;
 use common::messages::Headers;
 use common::money::{Currency, Decimal};
+use common::payments::{Action, PaymentMethod};
+use common::sensitive::Sensitive;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +27,7 @@ use approval::{Approval, Approvals};
 use hints::Hints;
 use history::History;
 use partial_refund::PartialRefunds;
+use review::{Dispute, Review};
 use status::Status;
 use surplus::SurplusCharges;
 
@@ -56,8 +60,10 @@ pub struct Terms {
     pub price: Price,
     /// When the money is taken.
     pub capture: Capture,
-    /// The payment method, by the provider's name.
-    pub method: Option<String>,
+    /// The method of payment.
+    pub method: Option<PaymentMethod>,
+    /// The provider's token of the customer's card or account.
+    pub token: Option<Sensitive>,
 }
 
 /// The provider of a payment, and the calls made to it.
@@ -82,6 +88,15 @@ pub struct CaptureState {
     pub amount_minor: Option<i64>,
     /// Captures sent to the provider.
     pub calls: u32,
+}
+
+/// What the customer must do before the payment can be completed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActionState {
+    /// `None` if nothing.
+    pub required: Option<Action>,
+    /// Reports of it to order-service.
+    pub reports: u32,
 }
 
 /// The cancellation, at the provider, of a payment that is cancelled or declined here. An approval found there is
@@ -109,6 +124,8 @@ pub struct Payment {
     pub capture: CaptureState,
     /// The approvals.
     pub approvals: Approvals,
+    /// What the customer must do, while it is pending.
+    pub action: ActionState,
     /// The partial refunds.
     pub partial_refunds: PartialRefunds,
     /// The charges beyond the first.
@@ -117,6 +134,10 @@ pub struct Payment {
     pub hints: Hints,
     /// The cancellation at the provider.
     pub cancellation: Cancellation,
+    /// The review of its refunds and disputes at the provider.
+    pub review: Review,
+    /// Its disputes, oldest first.
+    pub disputes: Vec<Dispute>,
     /// The headers of the command that is answered when the provider has answered.
     pub waiting: Option<Headers>,
     /// The trace of the first message about the payment.
@@ -135,10 +156,13 @@ impl Payment {
             provider: ProviderState { kind: provider, reference: None, refusal: None, requests: 0, queries: 0 },
             capture: CaptureState::default(),
             approvals: Approvals::default(),
+            action: ActionState::default(),
             partial_refunds: PartialRefunds::default(),
             surplus: SurplusCharges::default(),
             hints: Hints::default(),
             cancellation: Cancellation::default(),
+            review: Review::default(),
+            disputes: Vec::new(),
             waiting: None,
             trace: trace.map(str::to_owned),
             history: History::default(),
@@ -236,7 +260,15 @@ impl Payment {
     /// Changes the state, and records the change.
     pub(crate) fn set_status(&mut self, status: Status, now: Timestamp, what: impl Into<Cow<'static, str>>) {
         self.status = status;
+        if !matches!(self.status, Status::Pending { .. }) {
+            self.action.required = None;
+        }
         self.history.note(now, what);
+    }
+
+    /// Returns true if there is nothing to pay: the provider is never called for it.
+    pub fn is_free(&self) -> bool {
+        self.price().is_some_and(|price| price.amount_minor == 0)
     }
 
     /// Records an event that changes nothing in this state. A repetition is counted in its first entry.

@@ -4,15 +4,18 @@ use common::ids::{self, OrderId};
 use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, MessageMac, Origin, Outgoing, Reply, Unreadable, header};
 use common::money::Currency;
+use common::payments::PaymentMethod;
+use common::sensitive::Sensitive;
 use common::time::Timestamp;
+use common::topics;
 
 use crate::entity::approval::MOST_APPROVALS;
 use crate::entity::{Payment, Price, Terms, key};
 use crate::messages::{
-    CapturePayment, Command, OperatorAction, OperatorCommand, PaymentResult, ProviderAnswered, ProviderEvent,
-    RefundPart, RefundPayment, RequestPayment,
+    CapturePayment, Command, OperatorAction, OperatorCommand, PAYMENT_RESULT, PaymentResult, ProviderAnswered,
+    ProviderEvent, RefundPart, RefundPayment, RequestPayment, Verdict,
 };
-use crate::provider::call::{ProviderCall, ProviderKind};
+use crate::provider::call::{Capture, ProviderCall, ProviderKind};
 use crate::rules::partial::{NOT_PAID, PartialRefundRequest, Requester};
 use crate::text::cut;
 
@@ -147,17 +150,62 @@ impl Payments {
     }
 
     fn request(&self, tx: &mut Transaction<'_, Payment>, message: &Message, request: RequestPayment, now: Timestamp) {
-        let RequestPayment { order_id, amount_minor, currency, capture, payment_method } = request;
+        let RequestPayment { order_id, amount_minor, currency, capture, payment_method, payment } = request;
+        let method = payment.as_ref().map(|choice| choice.method);
         let is_new = tx.get(&key(order_id)).is_none_or(|payment| payment.terms.is_none());
-        if is_new && let Some(refusal) = refusal_of(amount_minor, &currency) {
+        if is_new && let Some(refusal) = self.refusal_of(amount_minor, &currency, method) {
             if let Some(payment) = tx.update(&key(order_id)) {
                 payment.close_early(now);
             }
             reply(tx, message, order_id, Some(refusal), now);
             return;
         }
-        let terms = Terms { price: Price { amount_minor, currency }, capture, method: payment_method };
+        let token = payment.and_then(|choice| choice.token).or(payment_method.map(Sensitive));
+        let terms = Terms { price: Price { amount_minor, currency }, capture, method, token };
+        if amount_minor == 0 && tx.get(&key(order_id)).is_none() {
+            self.approve_without_provider(tx, message, order_id, terms, now);
+            return;
+        }
         self.apply(tx, message, order_id, now, |payment| payment.request(terms, message, now));
+    }
+
+    /// Approves a request with nothing to pay, and publishes the result: the provider is not called.
+    fn approve_without_provider(
+        &self,
+        tx: &mut Transaction<'_, Payment>,
+        message: &Message,
+        order_id: OrderId,
+        terms: Terms,
+        now: Timestamp,
+    ) {
+        let mut payment = self.new_payment(order_id, message);
+        let order = order_id.to_string();
+        let id = ids::derive(&["payment.result", &order, "nothing to pay"]).to_string();
+        let status = match terms.capture {
+            Capture::Automatic => Verdict::Approved,
+            Capture::Manual => Verdict::Authorized,
+        };
+        let result = PaymentResult { order_id, status, reason: None, payment_id: Some(payment.id()), reference: None };
+        let answer = payment.approve_free(terms, id.clone(), now);
+        let result = Outgoing::event(topics::PAYMENT_RESULTS, &order, PAYMENT_RESULT, id, &order, now, &result);
+        let result = result.caused_by(message.traceparent());
+        tx.put(key(order_id), payment);
+        reply(tx, message, order_id, Some(answer), now);
+        tx.send(MessageMac::mark_with(self.mac.as_ref(), result));
+    }
+
+    /// Why this can't be paid; `None` if it can.
+    fn refusal_of(&self, amount_minor: i64, currency: &str, method: Option<PaymentMethod>) -> Option<Reply> {
+        if let Err(why) = Currency::parse(currency) {
+            return Some(Reply::refused("unknown_currency", &why));
+        }
+        if amount_minor < 0 {
+            return Some(Reply::refused("negative_amount", "the amount must not be below zero"));
+        }
+        let provider = self.provider;
+        let method = method.filter(|method| amount_minor > 0 && !provider.supports(*method))?;
+        let detail = format!("the provider {} takes no payment by {}", provider.name(), method.name());
+        Some(Reply::refused("method_not_supported", detail))
     }
 
     fn refund(&self, tx: &mut Transaction<'_, Payment>, message: &Message, refund: RefundPayment, now: Timestamp) {
@@ -238,6 +286,10 @@ fn operator(tx: &mut Transaction<'_, Payment>, command: OperatorCommand, now: Ti
     // A request by HTTP has no reply: its effect is read from the state.
     let _ = match action {
         OperatorAction::Capture { amount_minor } => payment.capture(amount_minor, None, now),
+        OperatorAction::Retry { refund_id, by } => {
+            payment.retry_refund(&refund_id, by.as_deref(), now);
+            None
+        }
         OperatorAction::Refund { refund_id, amount_minor, reason, by } => {
             let id = cut(&refund_id).to_owned();
             let request = PartialRefundRequest { id, amount_minor, reason, by, requester: Requester::Caller };
@@ -264,14 +316,6 @@ fn provider_event(tx: &mut Transaction<'_, Payment>, event: &ProviderEvent, now:
             tracing::warn!(order_id = %event.order_id, event = cut(&event.event), "there is no such payment: not used")
         }
     }
-}
-
-/// Why this can't be paid; `None` if it can.
-fn refusal_of(amount_minor: i64, currency: &str) -> Option<Reply> {
-    if let Err(why) = Currency::parse(currency) {
-        return Some(Reply::refused("unknown_currency", &why));
-    }
-    (amount_minor < 0).then(|| Reply::refused("negative_amount", "the amount must not be below zero"))
 }
 
 fn no_payment() -> Reply {

@@ -4,8 +4,10 @@ use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::Payment;
+use crate::entity::review::Dispute;
 use crate::entity::status::Status;
 use crate::entity::surplus::SurplusCharge;
+use crate::messages::DisputeStatus;
 
 /// An account of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,11 +21,22 @@ pub enum Account {
     Revenue,
     /// Refunds of sales.
     Refunds,
+    /// What banks have taken back until a dispute ends.
+    Disputed,
+    /// What was lost by disputes.
+    DisputeLosses,
 }
 
 impl Account {
     /// All accounts.
-    pub const ALL: [Self; 4] = [Self::CustomerReceivable, Self::ProviderClearing, Self::Revenue, Self::Refunds];
+    pub const ALL: [Self; 6] = [
+        Self::CustomerReceivable,
+        Self::ProviderClearing,
+        Self::Revenue,
+        Self::Refunds,
+        Self::Disputed,
+        Self::DisputeLosses,
+    ];
 
     /// Its name in the API and in the view.
     pub const fn name(self) -> &'static str {
@@ -32,6 +45,8 @@ impl Account {
             Self::ProviderClearing => "provider_clearing",
             Self::Revenue => "revenue",
             Self::Refunds => "refunds",
+            Self::Disputed => "disputed",
+            Self::DisputeLosses => "dispute_losses",
         }
     }
 }
@@ -123,6 +138,7 @@ impl Payment {
                 book.refund(Some(at), amount);
             }
         }
+        self.disputes.iter().for_each(|dispute| book.dispute(dispute));
         book.postings
     }
 }
@@ -141,6 +157,22 @@ impl Book {
     fn refund(&mut self, at: Option<Timestamp>, amount: i64) {
         self.entry("refund", at, Account::Refunds, Account::CustomerReceivable, amount);
         self.entry("payout", at, Account::CustomerReceivable, Account::ProviderClearing, amount);
+    }
+
+    /// An inquiry takes no money. A dispute does, and gives it back if it is won.
+    fn dispute(&mut self, dispute: &Dispute) {
+        let amount = dispute.amount_minor;
+        let closed = dispute.closed_at;
+        let taken = match dispute.status {
+            DisputeStatus::Inquiry | DisputeStatus::Closed => return,
+            DisputeStatus::Open => None,
+            DisputeStatus::Won => Some(("dispute_won", Account::ProviderClearing)),
+            DisputeStatus::Lost => Some(("dispute_lost", Account::DisputeLosses)),
+        };
+        self.entry("dispute", Some(dispute.at), Account::Disputed, Account::ProviderClearing, amount);
+        if let Some((what, debit)) = taken {
+            self.entry(what, closed, debit, Account::Disputed, amount);
+        }
     }
 
     fn entry(&mut self, what: &'static str, at: Option<Timestamp>, debit: Account, credit: Account, amount: i64) {

@@ -1,15 +1,22 @@
 //! The messages that payment-service reads, two of which it also sends itself.
 
+mod provider;
+
 use std::borrow::Cow;
 
 use common::bounds::{COMMAND_BYTES, Check, KIB};
 use common::ids::OrderId;
 use common::messages::{Message, Unreadable, header};
+use common::payments::PaymentChoice;
 use common::{schemas, topics};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::provider::{
+    DisputeStatus, ListedDispute, ListedRefund, ListedStatus, Operation, Outcome, ProviderAnswered, ProviderEvent,
+};
+pub(crate) use self::provider::{LONGEST_ID, LONGEST_NAME, MOST_LISTED};
 use crate::provider::call::Capture;
 
 /// `ce_type` of [`RequestPayment`].
@@ -67,9 +74,10 @@ impl Command {
             Self::Request(request) => {
                 check.text("currency", &request.currency, LONGEST_NAME);
                 check.any_text("paymentMethod", request.payment_method.as_deref(), LONGEST_NAME);
+                request.payment.iter().for_each(|choice| choice.check(&mut check));
             }
             Self::ProviderAnswered(answer) => {
-                check.any_text("reference", answer.reference.as_deref(), LONGEST_NAME);
+                answer.check(&mut check);
             }
             Self::ProviderEvent(_) => {}
             Self::Result(_) | Self::Capture(_) | Self::Refund(_) | Self::RefundPart(_) | Self::Operator(_) => {}
@@ -95,9 +103,6 @@ impl Command {
     }
 }
 
-/// The longest name of another system that is kept: a currency, a payment method, the provider's id of a payment.
-pub(crate) const LONGEST_NAME: usize = 1_000;
-
 // The longest values. The HTTP API refuses requests that would make longer ones.
 common::bounded! {
     RequestPayment: COMMAND_BYTES,
@@ -105,7 +110,7 @@ common::bounded! {
     RefundPayment: COMMAND_BYTES,
     RefundPart: COMMAND_BYTES,
     OperatorCommand: 8 * KIB,
-    ProviderAnswered: 16 * KIB,
+    ProviderAnswered: 384 * KIB,
     ProviderEvent: 16 * KIB,
 }
 
@@ -122,9 +127,12 @@ pub struct RequestPayment {
     /// When the money is taken.
     #[serde(default)]
     pub capture: Capture,
-    /// The payment method, by the provider's name.
+    /// The provider's token, in requests without `payment`.
     #[serde(default)]
     pub payment_method: Option<String>,
+    /// How the customer pays.
+    #[serde(default)]
+    pub payment: Option<PaymentChoice>,
 }
 
 /// `payment.capture`
@@ -192,6 +200,14 @@ pub enum OperatorAction {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         amount_minor: Option<i64>,
     },
+    /// Make a refund again that failed at the provider after it had accepted it.
+    Retry {
+        /// The id of the refund.
+        refund_id: String,
+        /// The authenticated caller.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// Refund a part of a payment, or the rest of it.
     Refund {
         /// The id of the partial refund.
@@ -206,110 +222,6 @@ pub enum OperatorAction {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-}
-
-/// `payment.provider-answered`
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProviderAnswered {
-    /// The order.
-    pub order_id: OrderId,
-    /// The operation that the provider was called for.
-    pub operation: Operation,
-    /// The number of the call within its operation: 1, 2, ...
-    pub call: u32,
-    /// The outcome of the call.
-    pub outcome: Outcome,
-    /// Why it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// For an accepted request: when to query the result; missing if the provider reports it by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result_after_ms: Option<u64>,
-    /// The earliest time for another attempt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
-    /// The provider's id of the payment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-    /// The id of the refund, for a refund.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refund_id: Option<String>,
-}
-
-impl ProviderAnswered {
-    /// The answer to a failed call, without details.
-    pub fn failed(order_id: OrderId, operation: Operation, call: u32) -> Self {
-        Self {
-            order_id,
-            operation,
-            call,
-            outcome: Outcome::Failed,
-            error: None,
-            result_after_ms: None,
-            retry_after_ms: None,
-            reference: None,
-            refund_id: None,
-        }
-    }
-}
-
-/// `payment.provider-event`: the provider reported by itself that a payment changed. A hint: the provider is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProviderEvent {
-    /// The order.
-    pub order_id: OrderId,
-    /// The provider's id of the event.
-    pub event: String,
-    /// The provider's name of the change.
-    pub kind: String,
-    /// The payment's id.
-    pub payment_id: String,
-    /// The provider's id of the payment.
-    pub reference: String,
-    /// The amount in minor units.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub amount_minor: Option<i64>,
-    /// The currency, in any case.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
-}
-
-/// An operation of a provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Operation {
-    /// Accept a payment.
-    Request,
-    /// Report a payment's status.
-    Result,
-    /// Capture an authorized payment.
-    Capture,
-    /// Cancel a payment.
-    Cancel,
-    /// Refund a payment.
-    Refund,
-}
-
-/// The outcome of a call to the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// The request was accepted; its result follows.
-    Accepted,
-    /// A technical failure.
-    Failed,
-    /// A refusal: another attempt would not help.
-    Refused,
-    /// The status is not known yet.
-    Open,
-    /// The status is not known yet; the provider reports it by itself.
-    Silent,
-    /// The payment was captured.
-    Captured,
-    /// The refund was made.
-    Refunded,
 }
 
 /// `payment.result`, as [`schemas::PAYMENT_RESULT`] describes it: every reader of the topic reads it by that schema.

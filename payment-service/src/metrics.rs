@@ -33,6 +33,21 @@ pub(crate) fn register(reports: Vec<ProviderReport>, registry: &mut Registry) {
     registry.register("failed_calls", "Calls that failed technically", failed);
 }
 
+/// The number of cases of each kind, which are of all instances: every view has them.
+pub(crate) fn register_cases(counts: Vec<(&'static str, i64)>, registry: &mut Registry) {
+    let refunds = Family::<Labels, Gauge>::default();
+    let disputes = Family::<Labels, Gauge>::default();
+    for (kind, count) in counts {
+        match kind.split_once('_') {
+            Some(("refund", state)) => _ = refunds.get_or_create(&vec![("state", state)]).set(count),
+            Some(("dispute", status)) => _ = disputes.get_or_create(&vec![("status", status)]).set(count),
+            Some(_) | None => {}
+        }
+    }
+    registry.register("payment_refunds", "Refunds that are pending, or failed, at the provider", refunds);
+    registry.register("payment_disputes", "Disputes in each status", disputes);
+}
+
 #[cfg(test)]
 mod tests {
     use common::prometheus_client::encoding::text::encode;
@@ -41,6 +56,22 @@ mod tests {
     use super::*;
     use crate::provider::call::ProviderKind;
     use crate::provider::guard::ProviderHealth;
+
+    #[test]
+    fn a_scrape_has_the_refunds_and_disputes_that_operators_look_at() {
+        let mut registry = Registry::default();
+        register_cases(crate::view::CASES.into_iter().zip(1..).collect(), &mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        for line in [
+            "payment_refunds{state=\"pending\"} 1",
+            "payment_refunds{state=\"failed\"} 2",
+            "payment_disputes{status=\"open\"} 5",
+            "payment_disputes{status=\"lost\"} 7",
+        ] {
+            assert!(text.lines().any(|written| written == line), "{line} in {text}");
+        }
+    }
 
     #[test]
     fn a_scrape_has_the_health_of_each_provider() {

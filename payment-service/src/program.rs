@@ -21,7 +21,7 @@ use crate::provider::guard::ProviderHealth;
 use crate::provider::registry::{ProviderRegistry, ProviderReport};
 use crate::settings::Settings;
 use crate::tools;
-use crate::view::PaymentRows;
+use crate::view::{self, PaymentRows};
 
 /// The payment service.
 pub struct PaymentService;
@@ -36,6 +36,7 @@ impl Program for PaymentService {
         topics::PAYMENT_COMMANDS,
         topics::PAYMENT_RESULTS,
         topics::SAGA_REPLIES,
+        topics::ORDER_COMMANDS,
         "payment-commands.dlq",
         "payment-results.dlq",
     ];
@@ -82,6 +83,10 @@ impl Program for PaymentService {
     fn metrics(context: &Context<Settings>, registry: &mut Registry) -> anyhow::Result<()> {
         let reports = context.settings.providers().map(|providers| providers.reports()).unwrap_or_default();
         metrics::register(reports, registry);
+        let counts = |db: &rusqlite::Connection| {
+            view::CASES.into_iter().map(|kind| Ok((kind, view::count_cases(db, kind)?))).collect::<Result<Vec<_>, _>>()
+        };
+        metrics::register_cases(context.view.read_blocking(counts)?, registry);
         Ok(())
     }
 

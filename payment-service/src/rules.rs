@@ -1,5 +1,6 @@
 //! The payment rules: pure functions of a payment, an event and the time.
 
+mod action;
 pub mod answers;
 mod capture;
 mod hints;
@@ -8,5 +9,6 @@ pub mod partial;
 mod refund;
 pub mod replies;
 pub mod results;
+mod review;
 mod surplus;
 pub mod transitions;

@@ -9,8 +9,10 @@ use common::view::{Row, Rows};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Transaction, params};
 
+use crate::entity::approval::Settling;
 use crate::entity::{PREFIX, Payment, key};
 use crate::ledger::Posting;
+use crate::provider::call::Refund;
 
 /// The view's rows of payments.
 pub struct PaymentRows;
@@ -18,7 +20,11 @@ pub struct PaymentRows;
 impl Rows for PaymentRows {
     type Entity = Payment;
     const SCHEMA: &'static str = "
-        CREATE TABLE payments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE payments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL, reference TEXT) WITHOUT ROWID;
+        CREATE INDEX payments_of_reference ON payments(reference) WHERE reference IS NOT NULL;
+        CREATE TABLE cases(kind TEXT NOT NULL, order_id TEXT NOT NULL, id TEXT NOT NULL,
+          PRIMARY KEY(kind, order_id, id)) WITHOUT ROWID;
+        CREATE INDEX cases_of_order ON cases(order_id);
         CREATE INDEX payments_of_status ON payments(status, order_id);
         CREATE TABLE postings(order_id TEXT NOT NULL, line INTEGER NOT NULL, entry INTEGER NOT NULL, what TEXT NOT NULL,
           at INTEGER, account TEXT NOT NULL, currency TEXT NOT NULL, debit INTEGER NOT NULL, credit INTEGER NOT NULL,
@@ -30,10 +36,15 @@ impl Rows for PaymentRows {
         match row.state {
             Some(payment) => {
                 let mut upsert = tx.prepare_cached(
-                    "INSERT INTO payments(order_id, status) VALUES (?, ?)
-                     ON CONFLICT DO UPDATE SET status = excluded.status WHERE status <> excluded.status",
+                    "INSERT INTO payments(order_id, status, reference) VALUES (?, ?, ?)
+                     ON CONFLICT DO UPDATE SET status = excluded.status, reference = excluded.reference
+                     WHERE status <> excluded.status OR reference IS NOT excluded.reference",
                 )?;
-                upsert.execute((order, payment.status.name()))?;
+                upsert.execute((order, payment.status.name(), payment.provider.reference.as_deref()))?;
+                // Only a captured payment has refunds and disputes.
+                if !payment.approvals.list.is_empty() {
+                    keep_cases(tx, order, payment)?;
+                }
                 let postings = payment.postings();
                 // Postings are never removed from a payment: there were none before either.
                 if postings.is_empty() {
@@ -44,6 +55,7 @@ impl Rows for PaymentRows {
             }
             None => {
                 tx.prepare_cached("DELETE FROM payments WHERE order_id = ?")?.execute([order])?;
+                tx.prepare_cached("DELETE FROM cases WHERE order_id = ?")?.execute([order])?;
                 book(tx, order, "", &[])
             }
         }
@@ -60,6 +72,57 @@ fn book(tx: &Transaction<'_>, order: &str, currency: &str, postings: &[Posting])
         insert.execute(params![order, line, entry, what, at, account.name(), currency, debit_minor, credit_minor])?;
     }
     Ok(())
+}
+
+/// The kinds of cases that operators look at: refunds that are pending or failed at the provider, and disputes.
+pub const CASES: [&str; 7] = [
+    "refund_pending",
+    "refund_failed",
+    "dispute_inquiry",
+    "dispute_closed",
+    "dispute_open",
+    "dispute_won",
+    "dispute_lost",
+];
+
+/// Replaces the cases of an order.
+fn keep_cases(tx: &Transaction<'_>, order: &str, payment: &Payment) -> rusqlite::Result<()> {
+    tx.prepare_cached("DELETE FROM cases WHERE order_id = ?")?.execute([order])?;
+    let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO cases(kind, order_id, id) VALUES (?, ?, ?)")?;
+    for part in &payment.partial_refunds.list {
+        if part.is_pending() || part.is_failed() {
+            insert.execute((if part.is_failed() { "refund_failed" } else { "refund_pending" }, order, &part.id))?;
+        }
+    }
+    match payment.approvals.settling {
+        Settling::None => {}
+        Settling::Pending { .. } => _ = insert.execute(("refund_pending", order, Refund::WHOLE))?,
+        Settling::Failed { .. } => _ = insert.execute(("refund_failed", order, Refund::WHOLE))?,
+    }
+    for dispute in &payment.disputes {
+        insert.execute((format!("dispute_{}", dispute.status.name()), order, &dispute.id))?;
+    }
+    Ok(())
+}
+
+/// How many cases of this kind there are.
+///
+/// # Errors
+/// SQLite's errors.
+pub fn count_cases(db: &Connection, kind: &str) -> rusqlite::Result<i64> {
+    db.prepare_cached("SELECT COUNT(*) FROM cases WHERE kind = ?")?.query_row([kind], |row| row.get(0))
+}
+
+/// The payment that the provider has this id for.
+///
+/// # Errors
+/// SQLite's errors, and a state that can't be parsed.
+pub fn payment_of_reference(db: &Connection, reference: &str) -> rusqlite::Result<Option<Payment>> {
+    let mut query = db.prepare_cached(
+        "SELECT e.state FROM payments p CROSS JOIN entities e ON e.key = 'payment/' || p.order_id
+         WHERE p.reference = ? LIMIT 1",
+    )?;
+    query.query_map([reference], read_payment)?.next().transpose()
 }
 
 /// At most `limit` payments, newest orders first, of the orders before `before` (order ids are ordered by time), in one

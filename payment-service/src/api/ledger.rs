@@ -30,7 +30,8 @@ pub(super) struct Query {
     limit: Option<String>,
 }
 
-/// The ledger: double entry, in the accounts `customer_receivable`, `provider_clearing`, `revenue` and `refunds`.
+/// The ledger: double entry, in the accounts `customer_receivable`, `provider_clearing`, `revenue`, `refunds`,
+/// `disputed` and `dispute_losses`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Ledger {
@@ -71,6 +72,8 @@ enum AccountName {
     ProviderClearing,
     Revenue,
     Refunds,
+    Disputed,
+    DisputeLosses,
 }
 
 /// One side of an entry.
@@ -82,7 +85,7 @@ struct PostingBody {
     order_id: String,
     /// The postings of an entry balance.
     entry: u32,
-    /// `sale`, `capture`, `refund` or `payout`.
+    /// `sale`, `capture`, `refund`, `payout`, `dispute`, `dispute_won` or `dispute_lost`.
     what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]

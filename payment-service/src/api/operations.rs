@@ -163,7 +163,7 @@ fn too_late(what: &str, status: &Status) -> Problem {
 }
 
 /// Sends a result to `payment-results`, and waits for its effect.
-async fn settle(
+pub(super) async fn settle(
     context: &Context<Settings>,
     payment: &Payment,
     verdict: Verdict,

@@ -6,22 +6,27 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use common::http::{Body, Caller, PathId, Problem};
+use common::http::{Body, Caller, PathId, PathParams, Problem};
+use common::ids::OrderId;
 use common::money::Decimal;
 use common::service::Context;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::query::find;
-use super::representation::RefundBody;
-use super::requests::{minor, request_id, send_command, text, wait_at_most};
+use super::refund_body::RefundBody;
+use super::requests::{minor, request_id, send_command, text, wait, wait_at_most};
 use crate::entity::Payment;
-use crate::entity::partial_refund::PartialRefund;
 use crate::messages::OperatorAction;
+use crate::provider::call::Refund;
 use crate::settings::Settings;
+use crate::text::cut;
 
 /// How long to wait for a refund before the answer is that the provider is being asked.
 const REFUND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The status of a refund that can be made again.
+const FAILED: &str = "failed";
 
 /// A partial refund of a payment, or the refund of its rest.
 #[derive(Deserialize, ToSchema)]
@@ -45,7 +50,7 @@ pub(super) struct RefundRequestBody {
     request_body = RefundRequestBody,
     responses((status = 201, body = RefundBody),
         (status = 200, body = RefundBody, description = "It was refunded before."),
-        (status = 202, body = RefundBody, description = "The provider is being asked."),
+        (status = 202, body = RefundBody, description = "The provider is being asked, or the refund is pending there."),
         (status = 404, description = "There is no payment for this order."),
         (status = 409, description = "It can't be refunded."),
         (status = 503, description = "The outcome is unknown. `idempotencyKey` is the refund's id: sent again with it, \
@@ -80,7 +85,7 @@ pub(super) async fn refund(
         let part = payment.partial_refunds.get(&sought);
         let other = |amount_minor: i64| part.is_some_and(|part| part.amount_minor != amount_minor);
         payment.partial_refunds.refused > refused_before
-            || part.is_some_and(PartialRefund::is_done)
+            || part.is_some_and(|part| part.is_done() || part.is_pending())
             || amount_minor.is_some_and(other)
     };
     let changed =
@@ -90,6 +95,49 @@ pub(super) async fn refund(
         None => find(&context, order).await.map_err(|problem| problem.repeatable(&id))?,
     };
     answer(&payment, &id, amount_minor)
+}
+
+/// Makes a refund again that failed at the provider after it had accepted it. `whole` names a full refund.
+#[utoipa::path(post, path = "/payments/{id}/refunds/{refund}/retry", operation_id = "retry_refund",
+    params(("id" = uuid::Uuid, Path, description = "The order's id."),
+        ("refund" = String, Path, description = "The refund's id, or `whole`.")),
+    responses((status = 202, body = RefundBody, description = "The provider is being asked again."),
+        (status = 404, description = "There is no such payment, or no such refund."),
+        (status = 409, description = "The refund has not failed.")))]
+pub(super) async fn retry(
+    State(context): State<Context<Settings>>,
+    PathParams((order, refund)): PathParams<(OrderId, String)>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let payment = find(&context, order).await?;
+    let known = refund_of(&payment, &refund).ok_or_else(|| unknown_refund(order, &refund))?;
+    if known.status() != FAILED {
+        let detail = format!("Refund {refund} is {}: only a failed one can be made again.", known.status());
+        return Err(Problem::conflict(detail));
+    }
+    let before = retries(&payment);
+    let action = OperatorAction::Retry { refund_id: refund.clone(), by: caller.author() };
+    send_command(&context, order, action, &headers).await?;
+    let payment = wait(&context, order, move |payment| retries(payment) > before).await?;
+    let body = refund_of(&payment, &refund).unwrap_or(known);
+    Ok((StatusCode::ACCEPTED, Json(body)).into_response())
+}
+
+fn unknown_refund(order: OrderId, refund: &str) -> Problem {
+    let shown = cut(refund);
+    Problem::not_found(format!("The payment of order {order} has no refund {shown}."))
+}
+
+/// The refund with this id, or the full refund.
+fn refund_of(payment: &Payment, id: &str) -> Option<RefundBody> {
+    let part = payment.partial_refunds.get(id).map(|part| RefundBody::of(payment, part));
+    part.or_else(|| RefundBody::whole(payment).filter(|_| id == Refund::WHOLE))
+}
+
+/// How many times its refunds were made again.
+fn retries(payment: &Payment) -> u32 {
+    payment.partial_refunds.list.iter().map(|part| part.retries).sum::<u32>() + payment.approvals.retries
 }
 
 /// The response to a request for a refund, from the state of the payment.

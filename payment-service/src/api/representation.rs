@@ -1,13 +1,14 @@
 //! Payments, refunds and providers as JSON, with their descriptions.
 
 use common::money::Decimal;
+use common::payments::{Action, ActionKind, PaymentMethod};
 use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::refund_body::{DisputeBody, RefundBody};
 use crate::entity::Payment;
 use crate::entity::history::Event;
-use crate::entity::partial_refund::{PartState, PartialRefund};
 use crate::provider::call::{Capture, ProviderKind};
 use crate::provider::guard::ProviderHealth;
 use crate::provider::registry::ProviderReport;
@@ -58,6 +59,13 @@ pub(super) struct PaymentBody {
     /// When the money is taken.
     #[schema(value_type = CaptureName)]
     capture: Capture,
+    /// The method of payment; `none` if there is nothing to pay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<MethodName>)]
+    method: Option<&'static str>,
+    /// What the customer must do before it can be completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<ActionBody>,
     /// The provider.
     #[schema(value_type = ProviderName)]
     provider: ProviderKind,
@@ -68,7 +76,10 @@ pub(super) struct PaymentBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     updated_at: Option<Timestamp>,
-    /// The partial refunds. Missing in lists.
+    /// The disputes. Missing in lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    disputes: Vec<DisputeBody>,
+    /// The partial refunds, and a full refund (`whole`) that is pending or failed. Missing in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunds: Option<Vec<RefundBody>>,
     /// The history. Missing in lists.
@@ -83,6 +94,61 @@ pub(super) struct PaymentBody {
 pub(super) enum CaptureName {
     Automatic,
     Manual,
+}
+
+/// A method of payment.
+#[derive(ToSchema)]
+#[schema(as = PaymentMethod, rename_all = "lowercase")]
+#[allow(dead_code)]
+enum MethodName {
+    Card,
+    Wallet,
+    Pix,
+    Invoice,
+    None,
+}
+
+fn method_of(payment: &Payment) -> Option<&'static str> {
+    if payment.is_free() {
+        return Some("none");
+    }
+    payment.terms.as_ref()?.method.map(PaymentMethod::name)
+}
+
+/// What the customer must do, without the secret of the customer's browser.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PaymentAction)]
+#[serde(rename_all = "camelCase")]
+struct ActionBody {
+    #[serde(rename = "type")]
+    #[schema(value_type = ActionType)]
+    kind: ActionKind,
+    /// The page to open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// The code to pay with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    /// When the provider ends the payment otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+}
+
+impl ActionBody {
+    fn of(action: &Action) -> Self {
+        Self { kind: action.kind, url: action.url.clone(), code: action.code.clone(), expires_at: action.expires_at }
+    }
+}
+
+/// The kind of an action.
+#[derive(ToSchema)]
+#[schema(as = PaymentActionType, rename_all = "snake_case")]
+#[allow(dead_code)]
+enum ActionType {
+    Redirect,
+    Confirm,
+    ShowCode,
 }
 
 /// A payment provider.
@@ -130,18 +196,23 @@ impl PaymentBody {
             captured: payment.money(payment.captured_minor()),
             refunded: payment.money(payment.refunded_minor()),
             capture: payment.capture_mode(),
+            method: method_of(payment),
+            action: payment.action.required.as_ref().map(ActionBody::of),
             provider: payment.provider.kind,
             reference: payment.provider.reference.clone(),
             updated_at: payment.history.last().map(|event| event.last.unwrap_or(event.at)),
+            disputes: Vec::new(),
             refunds: None,
             history: None,
         }
     }
 
     pub(super) fn full(payment: &Payment) -> Self {
-        let refunds = payment.partial_refunds.list.iter().map(|part| RefundBody::of(payment, part)).collect();
+        let parts = payment.partial_refunds.list.iter().map(|part| RefundBody::of(payment, part));
+        let refunds = parts.chain(RefundBody::whole(payment)).collect();
         let history = payment.history.iter().map(EventBody::of).collect();
-        Self { refunds: Some(refunds), history: Some(history), ..Self::in_list(payment) }
+        let disputes = payment.disputes.iter().map(|dispute| DisputeBody::of(payment, dispute)).collect();
+        Self { disputes, refunds: Some(refunds), history: Some(history), ..Self::in_list(payment) }
     }
 }
 
@@ -152,65 +223,6 @@ pub(super) struct PaymentPage {
     /// The query's `cursor` for the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<String>,
-}
-
-/// A partial refund of a payment.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Refund)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RefundBody {
-    /// The id, chosen by the caller or by the service.
-    id: String,
-    #[schema(value_type = f64)]
-    amount: Decimal,
-    /// The reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    /// The authenticated caller who requested it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<String>,
-    #[schema(value_type = RefundStatus)]
-    status: &'static str,
-    /// Why it was refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    /// When it was requested.
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// When it was refunded.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    refunded_at: Option<Timestamp>,
-}
-
-/// The status of a refund.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[allow(dead_code)]
-enum RefundStatus {
-    Refunding,
-    Refunded,
-    Refused,
-}
-
-impl RefundBody {
-    pub(super) fn of(payment: &Payment, part: &PartialRefund) -> Self {
-        let (status, detail) = match &part.state {
-            PartState::Refunding { .. } => ("refunding", None),
-            PartState::Refunded { .. } => ("refunded", None),
-            PartState::Refused { detail, .. } => ("refused", Some(detail.clone())),
-        };
-        Self {
-            id: part.id.clone(),
-            amount: payment.money(part.amount_minor),
-            reason: part.reason.clone(),
-            by: part.by.clone(),
-            status,
-            detail,
-            at: part.at,
-            refunded_at: part.done_at(),
-        }
-    }
 }
 
 /// All providers.

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::provider::stripe::webhook;
 use crate::settings::Settings;
+use crate::view;
 
 /// The event was received; Stripe need not send it again.
 #[derive(Serialize, ToSchema)]
@@ -29,7 +30,7 @@ pub(super) struct Received {
     request_body(content = String, content_type = "application/json",
         description = "The event, byte for byte as signed."),
     responses((status = 200, body = Received),
-        (status = 400, description = "The signature is invalid, or the event can't be read."),
+        (status = 400, description = "The signature is invalid, or the body is not JSON."),
         (status = 404, description = "Webhooks are disabled: provider.stripe.webhook_secret is empty.")))]
 pub(super) async fn stripe(
     State(context): State<Context<Settings>>,
@@ -51,6 +52,15 @@ pub(super) async fn stripe(
         .map_err(|why| Problem::bad_request(format!("The event can't be read: {why}.")))?;
     match event {
         webhook::Received::Change(event) => {
+            let message = webhook::message(&event, now).with(header::TRACEPARENT, trace_of(&headers));
+            context.commands.send(&message).await?;
+            Ok(Json(Received { used: true }))
+        }
+        webhook::Received::Review(event) => {
+            let reference = event.reference.clone();
+            let found = context.view.read(move |db| view::payment_of_reference(db, &reference)).await?;
+            let Some(payment) = found else { return Ok(Json(Received { used: false })) };
+            let event = event.of_payment(payment.order, payment.id());
             let message = webhook::message(&event, now).with(header::TRACEPARENT, trace_of(&headers));
             context.commands.send(&message).await?;
             Ok(Json(Received { used: true }))

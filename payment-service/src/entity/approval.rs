@@ -40,6 +40,13 @@ impl Approval {
     }
 }
 
+impl Settling {
+    /// Returns true if there is none.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
 /// All approvals of a payment, and how far they are refunded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Approvals {
@@ -49,6 +56,23 @@ pub struct Approvals {
     pub refunded: usize,
     /// Calls to the provider for a full refund.
     pub refund_calls: u32,
+    /// The full refund that the provider accepted and has not made yet.
+    pub settling: Settling,
+    /// How many times full refunds were made again after they had failed.
+    pub retries: u32,
+}
+
+/// The state of a full refund that the provider accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Settling {
+    /// There is none.
+    #[default]
+    None,
+    /// The money is on its way.
+    Pending { since: Timestamp },
+    /// It failed: the detail. It can be made again.
+    Failed { at: Timestamp, detail: String },
 }
 
 impl Approvals {
@@ -79,6 +103,16 @@ impl Approvals {
         }
         self.refunded += 1;
         self.refunded < self.list.len()
+    }
+
+    /// The refund of the last refunded approval failed later: it is to be refunded again.
+    pub fn unmark_refunded(&mut self) {
+        if let Some(index) = self.refunded.checked_sub(1) {
+            self.refunded = index;
+            if let Some(approval) = self.list.get_mut(index) {
+                approval.refunded_at = None;
+            }
+        }
     }
 
     /// Adds an approval; beyond `KEPT_APPROVALS` the oldest refunded one is dropped, except the first if

@@ -4,6 +4,8 @@ use common::messages::Headers;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::provider::call::Refund;
+
 /// The most refused partial refunds that are kept.
 const KEPT_REFUSED: usize = 20;
 
@@ -27,6 +29,12 @@ pub struct PartialRefund {
     pub state: PartState,
     /// Calls to the provider for it.
     pub(crate) calls: u32,
+    /// How many times it was made again after it had failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) retries: u32,
+    /// Set if it was made in the provider's own dashboard; `id` is the provider's then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
     /// The headers of the command that is answered when the provider has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<Headers>,
@@ -38,6 +46,10 @@ pub struct PartialRefund {
 pub enum PartState {
     /// The provider is being asked, or will be at `due`.
     Refunding { due: Timestamp },
+    /// The provider accepted it; the money is on its way.
+    Pending { since: Timestamp },
+    /// It failed after the provider had accepted it. It can be made again.
+    Failed { at: Timestamp, detail: String },
     /// Refunded.
     Refunded { at: Timestamp },
     /// Not refunded: the code and the detail of the refusal.
@@ -59,7 +71,10 @@ impl PartialRefund {
     pub fn done_at(&self) -> Option<Timestamp> {
         match self.state {
             PartState::Refunded { at } => Some(at),
-            PartState::Refunding { .. } | PartState::Refused { .. } => None,
+            PartState::Refunding { .. }
+            | PartState::Pending { .. }
+            | PartState::Failed { .. }
+            | PartState::Refused { .. } => None,
         }
     }
 
@@ -67,11 +82,36 @@ impl PartialRefund {
     pub fn refusal(&self) -> Option<&str> {
         match &self.state {
             PartState::Refused { detail, .. } => Some(detail),
-            PartState::Refunding { .. } | PartState::Refunded { .. } => None,
+            PartState::Refunding { .. }
+            | PartState::Pending { .. }
+            | PartState::Failed { .. }
+            | PartState::Refunded { .. } => None,
         }
     }
 
-    /// Returns true if its amount is refunded or about to be.
+    /// Returns true if the provider accepted it, and the money is on its way.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.state, PartState::Pending { .. })
+    }
+
+    /// Returns true if it failed after the provider had accepted it.
+    pub fn is_failed(&self) -> bool {
+        matches!(self.state, PartState::Failed { .. })
+    }
+
+    /// The id under which the provider makes it.
+    pub(crate) fn provider_id(&self, payment_id: &str) -> String {
+        Refund::retry_id(Refund::part_id(payment_id, &self.id), self.retries)
+    }
+
+    /// Makes it again after it failed.
+    pub(crate) fn retry(&mut self, now: Timestamp) {
+        self.retries += 1;
+        self.calls += 1;
+        self.state = PartState::Refunding { due: now };
+    }
+
+    /// Returns true if its amount is refunded or about to be: no other refund takes it.
     pub fn counts(&self) -> bool {
         !matches!(self.state, PartState::Refused { .. })
     }
@@ -102,6 +142,11 @@ impl PartialRefunds {
         self.list.iter().any(PartialRefund::is_underway)
     }
 
+    /// Returns true if one is not refunded yet, for whatever reason.
+    pub fn any_unsettled(&self) -> bool {
+        self.counted().any(|part| !part.is_done())
+    }
+
     /// Adds one. It replaces a refused one with the same id; beyond `KEPT_REFUSED` the oldest refused one is dropped.
     pub fn add(&mut self, part: PartialRefund) {
         self.refused += u32::from(!part.counts());
@@ -114,4 +159,8 @@ impl PartialRefunds {
         }
         self.list.push(part);
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -4,19 +4,23 @@ use std::borrow::Cow;
 
 use common::ids::OrderId;
 use common::messages::Headers;
+use common::payments::{Action, PaymentMethod};
+use common::sensitive::Sensitive;
 use common::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::approval::{Approval, Approvals};
+use super::approval::{Approval, Approvals, Settling};
 use super::hints::Hints;
 use super::history::{Event, History};
 use super::partial_refund::{PartialRefund, PartialRefunds};
+use super::review::{Dispute, Review};
 use super::status::Status;
 use super::surplus::{SurplusCharge, SurplusCharges};
-use super::{Cancellation, CaptureState, Payment, Price, ProviderState, Terms};
+use super::{ActionState, Cancellation, CaptureState, Payment, Price, ProviderState, Terms};
 use crate::provider::call::{Capture, ProviderKind};
 
-/// A payment as it is written. The order of the fields is that of the JSON.
+/// A payment as it is written. The order of the fields is that of the JSON. `method` is the provider's token, since the
+/// first release.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FlatPayment<'a> {
@@ -29,6 +33,12 @@ struct FlatPayment<'a> {
     capture: Capture,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     method: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    method_kind: Option<PaymentMethod>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    action: Option<Cow<'a, Action>>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    action_reports: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reference: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +65,14 @@ struct FlatPayment<'a> {
     late_result_due: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     late_result_until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Settling::is_none")]
+    settling: Cow<'a, Settling>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    refund_retries: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    review: Option<Cow<'a, Review>>,
+    #[serde(default, skip_serializing_if = "<[Dispute]>::is_empty")]
+    disputes: Cow<'a, [Dispute]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting: Option<Cow<'a, Headers>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +89,10 @@ impl<'a> From<&'a Payment> for FlatPayment<'a> {
             status: Cow::Borrowed(&payment.status),
             price: terms.map(|terms| Cow::Borrowed(&terms.price)),
             capture: payment.capture_mode(),
-            method: terms.and_then(|terms| borrowed(&terms.method)),
+            method: terms.and_then(|terms| Some(Cow::Borrowed(terms.token.as_ref()?.reveal()))),
+            method_kind: terms.and_then(|terms| terms.method),
+            action: payment.action.required.as_ref().map(Cow::Borrowed),
+            action_reports: payment.action.reports,
             reference: borrowed(&payment.provider.reference),
             refusal: borrowed(&payment.provider.refusal),
             capture_minor: payment.capture.amount_minor,
@@ -87,6 +108,10 @@ impl<'a> From<&'a Payment> for FlatPayment<'a> {
             refunds: payment.approvals.refunded,
             late_result_due: payment.cancellation.due,
             late_result_until: payment.cancellation.until,
+            settling: Cow::Borrowed(&payment.approvals.settling),
+            refund_retries: payment.approvals.retries,
+            review: (payment.review != Review::default()).then_some(Cow::Borrowed(&payment.review)),
+            disputes: Cow::Borrowed(&payment.disputes),
             waiting: payment.waiting.as_ref().map(Cow::Borrowed),
             trace: borrowed(&payment.trace),
             history: Cow::Borrowed(&payment.history.0),
@@ -97,8 +122,9 @@ impl<'a> From<&'a Payment> for FlatPayment<'a> {
 impl From<FlatPayment<'_>> for Payment {
     fn from(flat: FlatPayment<'_>) -> Self {
         let capture = flat.capture;
-        let method = owned(flat.method);
-        let terms = flat.price.map(|price| Terms { price: price.into_owned(), capture, method });
+        let method = flat.method_kind;
+        let token = owned(flat.method).map(Sensitive);
+        let terms = flat.price.map(|price| Terms { price: price.into_owned(), capture, method, token });
         Self {
             order: flat.order,
             status: flat.status.into_owned(),
@@ -115,16 +141,25 @@ impl From<FlatPayment<'_>> for Payment {
                 list: flat.approvals.into_owned(),
                 refunded: flat.refunds,
                 refund_calls: flat.refund_calls,
+                settling: flat.settling.into_owned(),
+                retries: flat.refund_retries,
             },
+            action: ActionState { required: flat.action.map(Cow::into_owned), reports: flat.action_reports },
             partial_refunds: PartialRefunds { list: flat.partial_refunds.into_owned(), refused: flat.refusals },
             surplus: SurplusCharges(flat.surplus.into_owned()),
             hints: flat.hints.map(Cow::into_owned).unwrap_or_default(),
             cancellation: Cancellation { due: flat.late_result_due, until: flat.late_result_until },
+            review: flat.review.map(Cow::into_owned).unwrap_or_default(),
+            disputes: flat.disputes.into_owned(),
             waiting: flat.waiting.map(Cow::into_owned),
             trace: owned(flat.trace),
             history: History(flat.history.into_owned()),
         }
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn borrowed(text: &Option<String>) -> Option<Cow<'_, str>> {
@@ -155,12 +190,15 @@ mod tests {
     const FULL: &str = concat!(
         r#"{"order":"3852cb18-9c19-4326-ac77-a1a0264bd98c","provider":"stripe","status":{"capturing":{"due":"#,
         r#""2026-11-21T18:24:16.572Z"}},"price":{"amountMinor":1050,"currency":"BRL"},"capture":"manual","#,
-        r#""method":"pm_1","reference":"pi_1","refusal":"no","captureMinor":800,"partialRefunds":[{"id":"r1","#,
+        r#""method":"pm_1","methodKind":"card","action":{"type":"confirm","clientSecret":"s"},"actionReports":1,"#,
+        r#""reference":"pi_1","refusal":"no","captureMinor":800,"partialRefunds":[{"id":"r1","#,
         r#""amountMinor":3,"at":"2026-11-21T18:24:16.572Z","state":{"refused":{"reason":"a","detail":"b"}},"#,
         r#""calls":1}],"#,
         r#""refusals":1,"asks":2,"captureCalls":3,"calls":4,"refundCalls":5,"approvals":[{"message":"m","#,
         r#""paymentId":"p"}],"refunds":1,"lateResultDue":"2026-11-21T18:24:16.573Z","#,
-        r#""lateResultUntil":"2026-11-21T18:24:16.574Z","waiting":[["ce_id","7"]],"trace":"t","#,
+        r#""lateResultUntil":"2026-11-21T18:24:16.574Z","settling":{"pending":{"since":"2026-11-21T18:24:16.572Z"}},"#,
+        r#""refundRetries":1,"review":{"calls":1,"idle":2},"disputes":[{"id":"dp_1","amountMinor":1,"status":"open","#,
+        r#""at":"2026-11-21T18:24:16.572Z"}],"waiting":[["ce_id","7"]],"trace":"t","#,
         r#""history":[{"at":"2026-11-21T18:24:16.572Z","what":"requested"}]}"#,
     );
     /// The fields that the first release wrote.
@@ -172,7 +210,7 @@ mod tests {
     #[test]
     fn a_flat_record_is_read_into_its_groups_and_written_byte_for_byte() {
         let payment: Payment = serde_json::from_str(FULL).unwrap();
-        assert_eq!(payment.terms.as_ref().unwrap().method.as_deref(), Some("pm_1"));
+        assert_eq!(payment.terms.as_ref().unwrap().token.as_ref().unwrap().reveal(), "pm_1");
         assert_eq!((payment.provider.requests, payment.provider.queries), (4, 2));
         assert_eq!((payment.capture.amount_minor, payment.capture.calls), (Some(800), 3));
         assert_eq!((payment.approvals.refunded, payment.approvals.refund_calls), (1, 5));

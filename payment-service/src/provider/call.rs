@@ -2,6 +2,8 @@
 
 use common::ids::{self, OrderId};
 use common::money::Amount;
+use common::payments::PaymentMethod;
+use common::sensitive::Sensitive;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,15 @@ impl ProviderKind {
         match self {
             Self::Simulated | Self::Manual => false,
             Self::Stripe => true,
+        }
+    }
+
+    /// Returns true if a customer can pay by this method with it.
+    pub const fn supports(self, method: PaymentMethod) -> bool {
+        match (self, method) {
+            (Self::Simulated | Self::Manual, _) => true,
+            (Self::Stripe, PaymentMethod::Card | PaymentMethod::Wallet | PaymentMethod::Pix) => true,
+            (Self::Stripe, PaymentMethod::Invoice) => false,
         }
     }
 
@@ -73,8 +84,10 @@ pub struct Charge {
     pub currency: String,
     /// When the money is taken.
     pub capture: Capture,
-    /// The payment method, by the provider's name, if the request has one.
-    pub method: Option<String>,
+    /// The method of payment, if the request has one.
+    pub method: Option<PaymentMethod>,
+    /// The provider's token of the customer's card or account, if the request has one.
+    pub token: Option<Sensitive>,
     /// The provider's id of the payment, once it has accepted the request.
     pub reference: Option<String>,
     /// The number of the request: 1, 2, ...
@@ -107,6 +120,9 @@ pub struct Refund {
 }
 
 impl Refund {
+    /// The name of a full refund in the API.
+    pub const WHOLE: &str = "whole";
+
     /// The id of the full refund of an approval.
     pub fn whole_id(payment_id: &str, approval: &str) -> String {
         Self::id(payment_id, "whole", approval)
@@ -115,6 +131,11 @@ impl Refund {
     /// The id of a partial refund. Callers choose `part`, so that it must not collide with an approval's id.
     pub fn part_id(payment_id: &str, part: &str) -> String {
         Self::id(payment_id, "part", part)
+    }
+
+    /// The id of a refund that is made again after it failed.
+    pub fn retry_id(first: String, retries: u32) -> String {
+        if retries == 0 { first } else { Self::id(&first, "retry", &retries.to_string()) }
     }
 
     fn id(payment_id: &str, kind: &str, cause: &str) -> String {
@@ -152,4 +173,11 @@ pub enum ProviderCall {
     },
     /// Make a refund.
     Refund(Refund),
+    /// List the refunds and disputes of a payment.
+    Review {
+        /// The payment.
+        charge: Charge,
+        /// The number of the review: 0, 1, ...
+        call: u32,
+    },
 }

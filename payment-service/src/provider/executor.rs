@@ -10,7 +10,7 @@ use common::worker::Executor;
 use serde::Serialize;
 
 use super::call::{Charge, ProviderCall, Refund};
-use super::port::{ChargeStatus, PaymentProvider, ProviderError};
+use super::port::{ChargeStatus, Listing, PaymentProvider, ProviderError, RefundStatus};
 use crate::messages::{
     Operation, Outcome, PAYMENT_RESULT, PROVIDER_ANSWERED, PaymentResult, ProviderAnswered, Verdict,
 };
@@ -48,6 +48,16 @@ impl<P: PaymentProvider> Executor for ProviderExecutor<P> {
                 envelope.answer(&answer, charge.trace.as_deref())
             }
             ProviderCall::Refund(refund) => self.refund(refund, envelope).await,
+            ProviderCall::Review { charge, call } => {
+                let answer = ProviderAnswered::failed(charge.order, Operation::Review, *call);
+                let answer = match self.provider.review(charge).await {
+                    Ok(Listing { refunds, disputes }) => {
+                        ProviderAnswered { outcome: Outcome::Listed, refunds, disputes, ..answer }
+                    }
+                    Err(error) => failed(answer, &error),
+                };
+                envelope.answer(&answer, charge.trace.as_deref())
+            }
         };
         vec![message]
     }
@@ -75,7 +85,8 @@ impl<P: PaymentProvider> ProviderExecutor<P> {
         let answer = ProviderAnswered::failed(refund.order, Operation::Refund, refund.call);
         let answer = ProviderAnswered { refund_id: Some(refund.refund_id.clone()), ..answer };
         let answer = match self.provider.refund(refund).await {
-            Ok(()) => ProviderAnswered { outcome: Outcome::Refunded, ..answer },
+            Ok(RefundStatus::Made) => ProviderAnswered { outcome: Outcome::Refunded, ..answer },
+            Ok(RefundStatus::Pending) => ProviderAnswered { outcome: Outcome::Pending, ..answer },
             Err(error) => failed(answer, &error),
         };
         envelope.answer(&answer, refund.trace.as_deref())
@@ -122,6 +133,10 @@ impl Envelope<'_> {
             Ok(ChargeStatus::Approved) => (Verdict::Approved, None),
             Ok(ChargeStatus::Authorized) => (Verdict::Authorized, None),
             Ok(ChargeStatus::Declined(reason)) => (Verdict::Declined, reason.map(|reason| cut(&reason).to_owned())),
+            Ok(ChargeStatus::ActionRequired { action, reported }) => {
+                let outcome = if reported { Outcome::Silent } else { Outcome::Open };
+                return self.answer(&ProviderAnswered { outcome, action: Some(action), ..answer }, trace);
+            }
             Ok(ChargeStatus::Open) => {
                 return self.answer(&ProviderAnswered { outcome: Outcome::Open, ..answer }, trace);
             }

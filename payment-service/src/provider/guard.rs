@@ -11,7 +11,7 @@ use common::time::Timestamp;
 
 use super::breaker::{self, Breaker};
 use super::call::{Charge, Refund};
-use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
+use super::port::{Accepted, ChargeStatus, Listing, PaymentProvider, ProviderError, RefundStatus};
 
 /// Limits on the calls to a provider.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +141,11 @@ impl<P: PaymentProvider> PaymentProvider for Guarded<P> {
         self.call("cancel", || self.provider.cancel(charge)).await
     }
 
-    async fn refund(&self, refund: &Refund) -> Result<(), ProviderError> {
+    async fn refund(&self, refund: &Refund) -> Result<RefundStatus, ProviderError> {
         self.call("refund", || self.provider.refund(refund)).await
+    }
+
+    async fn review(&self, charge: &Charge) -> Result<Listing, ProviderError> {
+        self.call("review", || self.provider.review(charge)).await
     }
 }

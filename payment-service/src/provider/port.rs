@@ -4,8 +4,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use common::money::Amount;
+use common::payments::Action;
 
 use super::call::{Charge, Refund};
+use crate::messages::{ListedDispute, ListedRefund};
 
 /// The provider accepted a request; its result follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +27,35 @@ pub enum ChargeStatus {
     Authorized,
     /// Not paid, and it will not be: the reason, if there is one.
     Declined(Option<String>),
+    /// The customer must do something first.
+    ActionRequired {
+        /// What.
+        action: Action,
+        /// True if the provider reports the result by itself; otherwise it is to be queried again.
+        reported: bool,
+    },
     /// Not known yet: to be queried again.
     Open,
     /// Not known yet: the provider reports it by itself.
     Silent,
+}
+
+/// The status of a refund that the provider accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefundStatus {
+    /// The customer has the money.
+    Made,
+    /// The money is on its way.
+    Pending,
+}
+
+/// The refunds and disputes of a payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// All refunds.
+    pub refunds: Vec<ListedRefund>,
+    /// All disputes.
+    pub disputes: Vec<ListedDispute>,
 }
 
 /// Why a call to a provider did not succeed.
@@ -88,5 +115,14 @@ pub trait PaymentProvider: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ProviderError`]
-    fn refund(&self, refund: &Refund) -> impl Future<Output = Result<(), ProviderError>> + Send;
+    fn refund(&self, refund: &Refund) -> impl Future<Output = Result<RefundStatus, ProviderError>> + Send;
+
+    /// Lists the refunds and disputes of a payment, if the provider has any that this service does not make itself.
+    ///
+    /// # Errors
+    /// [`ProviderError`]
+    fn review(&self, charge: &Charge) -> impl Future<Output = Result<Listing, ProviderError>> + Send {
+        let _ = charge;
+        async { Ok(Listing::default()) }
+    }
 }

@@ -8,7 +8,7 @@ use common::money::Amount;
 use super::call::{Charge, ProviderKind, Refund};
 use super::guard::{Guarded, ProviderHealth};
 use super::manual::Manual;
-use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
+use super::port::{Accepted, ChargeStatus, Listing, PaymentProvider, ProviderError, RefundStatus};
 use super::settings::ProviderSettings;
 use super::simulated::Simulated;
 use super::stripe::Stripe;
@@ -109,11 +109,19 @@ impl PaymentProvider for Arc<ProviderRegistry> {
         }
     }
 
-    async fn refund(&self, refund: &Refund) -> Result<(), ProviderError> {
+    async fn refund(&self, refund: &Refund) -> Result<RefundStatus, ProviderError> {
         match refund.provider {
             ProviderKind::Simulated => self.simulated.refund(refund).await,
             ProviderKind::Manual => self.manual.refund(refund).await,
             ProviderKind::Stripe => self.stripe()?.refund(refund).await,
+        }
+    }
+
+    async fn review(&self, charge: &Charge) -> Result<Listing, ProviderError> {
+        match charge.provider {
+            ProviderKind::Simulated => self.simulated.review(charge).await,
+            ProviderKind::Manual => self.manual.review(charge).await,
+            ProviderKind::Stripe => self.stripe()?.review(charge).await,
         }
     }
 }

@@ -53,6 +53,8 @@ pub struct StripeSettings {
     pub webhook_tolerance: Duration,
     /// The payment method of requests without one; empty: the customer enters it at Stripe.
     pub payment_method: String,
+    /// Where a bank's page sends the customer back to; empty: no bank's page is opened.
+    pub return_url: String,
 }
 
 impl ProviderSettings {
@@ -80,10 +82,13 @@ impl ProviderSettings {
         require((1..=10_000).contains(&failures), "breaker_failures", &failures, "must be from 1 to 10000");
         let valid = (Duration::from_millis(100)..=Duration::from_secs(3600)).contains(&self.breaker_open);
         require(valid, "breaker_open", &self.breaker_open.as_secs_f64(), "must be from 100ms to 1h");
-        let StripeSettings { base_url, api_key, webhook_tolerance, .. } = &self.stripe;
+        let StripeSettings { base_url, api_key, webhook_tolerance, return_url, .. } = &self.stripe;
         let url = reqwest::Url::parse(base_url);
         let valid = url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         require(valid, "stripe.base_url", base_url, "must be an address such as https://api.stripe.com");
+        let url = reqwest::Url::parse(return_url);
+        let valid = return_url.is_empty() || url.is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        require(valid, "stripe.return_url", return_url, "must be an address such as https://shop.example/orders");
         let valid = self.kind != ProviderKind::Stripe || !api_key.is_empty();
         require(valid, "stripe.api_key", &"\"\"", "provider.kind = stripe needs the secret key of a Stripe account");
         let valid = api_key.reveal().bytes().all(|byte| byte.is_ascii_graphic());

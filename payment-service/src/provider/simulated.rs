@@ -4,15 +4,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use common::money::Amount;
+use common::payments::{Action, ActionKind};
+use common::sensitive::Sensitive;
 
 use super::call::{Capture, Charge, Refund};
-use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
+use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError, RefundStatus};
 
 /// A provider that decides by the cents of the amount.
 ///
 /// | cents | behaviour |
 /// |---|---|
 /// | .13 | declines |
+/// | .33 | wants an action of the customer, which `POST /simulated/actions/{id}` completes or fails |
 /// | .44 | accepts it and never reports a result |
 /// | .77 | fails technically twice, then accepts and approves it |
 /// | .99 | approves after `delay` |
@@ -28,6 +31,7 @@ pub struct Simulated {
 }
 
 const DECLINED: i64 = 13;
+const ACTION: i64 = 33;
 const SILENT: i64 = 44;
 const FAILS_TWICE: i64 = 77;
 const LATE: i64 = 99;
@@ -51,6 +55,17 @@ fn cents(charge: &Charge) -> i64 {
     charge.amount.0.rem_euclid(100)
 }
 
+/// The action of an amount ending in .33: a confirmation in the customer's browser, as by 3-D Secure.
+fn action(charge: &Charge) -> Action {
+    Action {
+        kind: ActionKind::Confirm,
+        url: Some(format!("/simulated/actions/{}", charge.order)),
+        client_secret: Some(Sensitive(format!("simulated_secret_{}", charge.payment_id))),
+        code: None,
+        expires_at: None,
+    }
+}
+
 impl PaymentProvider for Simulated {
     async fn request(&self, charge: &Charge) -> Result<Accepted, ProviderError> {
         self.draw_failure()?;
@@ -69,6 +84,7 @@ impl PaymentProvider for Simulated {
         self.draw_failure()?;
         Ok(match (cents(charge), charge.capture) {
             (SILENT, _) => ChargeStatus::Silent,
+            (ACTION, _) => ChargeStatus::ActionRequired { action: action(charge), reported: true },
             (DECLINED, _) => ChargeStatus::Declined(None),
             (_, Capture::Automatic) => ChargeStatus::Approved,
             (_, Capture::Manual) => ChargeStatus::Authorized,
@@ -81,7 +97,9 @@ impl PaymentProvider for Simulated {
 
     async fn cancel(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         match self.result(charge).await? {
-            ChargeStatus::Authorized => Ok(ChargeStatus::Declined(Some("cancelled".to_owned()))),
+            ChargeStatus::Authorized | ChargeStatus::ActionRequired { .. } => {
+                Ok(ChargeStatus::Declined(Some("cancelled".to_owned())))
+            }
             other
             @ (ChargeStatus::Approved | ChargeStatus::Declined(_) | ChargeStatus::Open | ChargeStatus::Silent) => {
                 Ok(other)
@@ -89,7 +107,7 @@ impl PaymentProvider for Simulated {
         }
     }
 
-    async fn refund(&self, _refund: &Refund) -> Result<(), ProviderError> {
-        self.draw_failure()
+    async fn refund(&self, _refund: &Refund) -> Result<RefundStatus, ProviderError> {
+        self.draw_failure().map(|()| RefundStatus::Made)
     }
 }

@@ -5,6 +5,7 @@
 mod client;
 mod currency;
 mod objects;
+mod refunds;
 #[cfg(test)]
 mod tests;
 pub mod webhook;
@@ -12,12 +13,15 @@ pub mod webhook;
 use std::time::Duration;
 
 use common::money::Amount;
+use common::payments::PaymentMethod;
 
 use super::call::{Capture, Charge, Refund};
-use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
+use super::port::{Accepted, ChargeStatus, Listing, PaymentProvider, ProviderError, RefundStatus};
 use super::settings::StripeSettings;
+use crate::messages::MOST_LISTED;
 use client::{Client, Fault, keys};
-use objects::{Intent, RefundList, Refunded};
+use objects::Intent;
+use refunds::{Disputed, List, Refunded};
 
 /// When to query an intent for the first time if the customer confirms it.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
@@ -27,6 +31,8 @@ pub struct Stripe {
     client: Client,
     /// The payment method of requests without one.
     method: Option<String>,
+    /// Where the customer's bank sends the customer back to; `None` if no bank's page is opened.
+    return_url: Option<String>,
 }
 
 impl Stripe {
@@ -36,7 +42,8 @@ impl Stripe {
     /// TLS can't be set up.
     pub fn new(settings: &StripeSettings) -> Result<Self, reqwest::Error> {
         let method = Some(settings.payment_method.clone()).filter(|method| !method.is_empty());
-        Ok(Self { client: Client::new(settings)?, method })
+        let return_url = Some(settings.return_url.clone()).filter(|url| !url.is_empty());
+        Ok(Self { client: Client::new(settings)?, method, return_url })
     }
 
     /// Creates the intent, or returns the one created before: key and body are the same each time.
@@ -48,7 +55,7 @@ impl Stripe {
             ("currency", &charge.currency.to_ascii_lowercase()),
             ("capture_method", if charge.capture == Capture::Manual { "manual" } else { "automatic" }),
             ("automatic_payment_methods[enabled]", "true"),
-            ("automatic_payment_methods[allow_redirects]", "never"),
+            ("automatic_payment_methods[allow_redirects]", if self.return_url.is_some() { "always" } else { "never" }),
             ("description", &format!("Order {order}")),
             ("metadata[order_id]", &order),
             ("metadata[payment_id]", &charge.payment_id),
@@ -72,12 +79,25 @@ impl Stripe {
     ///
     /// # Errors
     /// [`ProviderError`]
-    pub async fn confirm(&self, charge: &Charge, method: &str) -> Result<ChargeStatus, ProviderError> {
-        match self.change(charge, "confirm", &[("payment_method", method)]).await {
+    pub async fn confirm(&self, charge: &Charge, form: &[(&str, &str)]) -> Result<ChargeStatus, ProviderError> {
+        match self.change(charge, "confirm", form).await {
             Ok(intent) => Ok(intent.charge_status()?.unwrap_or(ChargeStatus::Open)),
             Err(Fault::Declined(error)) => Ok(ChargeStatus::Declined(error.reason())),
             Err(fault) => Err(fault.into()),
         }
+    }
+
+    /// The fields that confirm an intent; `None` if the customer does that.
+    fn confirmation<'a>(&'a self, charge: &'a Charge) -> Option<Vec<(&'static str, &'a str)>> {
+        let method = match (&charge.token, charge.method) {
+            (Some(token), _) => ("payment_method", token.reveal()),
+            (None, Some(PaymentMethod::Pix)) => ("payment_method_data[type]", "pix"),
+            (None, Some(PaymentMethod::Card | PaymentMethod::Wallet | PaymentMethod::Invoice) | None) => {
+                ("payment_method", self.method.as_deref()?)
+            }
+        };
+        let back = self.return_url.as_deref().map(|url| ("return_url", url));
+        Some(std::iter::once(method).chain(back).collect())
     }
 
     /// Makes a refund. If Stripe only repeats an error of its own for a key, the refunds are read before the next key
@@ -89,14 +109,29 @@ impl Stripe {
                 Err(fault @ Fault::Replayed(_)) => repeated = fault,
                 other => return other,
             }
-            let path = format!("/v1/refunds?payment_intent={reference}&limit=100");
-            let RefundList { data } = self.client.get(&path).await?;
+            let data = self.refunds(reference).await?;
             let ours = |made: &Refunded| made.metadata.get("refund_id").is_some_and(|id| id == refund_id);
             if let Some(made) = data.into_iter().find(ours) {
                 return Ok(made);
             }
         }
         Err(repeated)
+    }
+
+    /// All refunds of an intent.
+    async fn refunds(&self, reference: &str) -> Result<Vec<Refunded>, Fault> {
+        let mut all: Vec<Refunded> = Vec::new();
+        loop {
+            let after = all.last().map(|last| format!("&starting_after={}", last.id)).unwrap_or_default();
+            let path = format!("/v1/refunds?payment_intent={reference}&limit=100{after}");
+            let List { data, has_more } = self.client.get(&path).await?;
+            let is_last = !has_more || data.is_empty();
+            all.extend(data);
+            if is_last || all.len() >= MOST_LISTED {
+                all.truncate(MOST_LISTED);
+                return Ok(all);
+            }
+        }
     }
 
     /// Changes an intent. If its status does not allow that, the intent is read instead.
@@ -119,18 +154,19 @@ fn amount(amount: Amount, currency: &str) -> Result<String, Fault> {
 impl PaymentProvider for Stripe {
     async fn request(&self, charge: &Charge) -> Result<Accepted, ProviderError> {
         let intent = self.create(charge).await?;
-        let confirmed_here = charge.method.is_some() || self.method.is_some();
+        let confirmed_here = self.confirmation(charge).is_some();
         let result_after = Some(if confirmed_here { Duration::ZERO } else { FIRST_LOOK });
         Ok(Accepted { result_after, reference: Some(intent.id) })
     }
 
     async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         let reference = self.reference(charge).await?;
-        if let Some(status) = self.read(&reference).await?.charge_status()? {
-            return Ok(status);
+        let intent = self.read(&reference).await?;
+        match (intent.is_unconfirmed(), self.confirmation(charge)) {
+            (true, Some(form)) => self.confirm(charge, &form).await,
+            (true, None) => Ok(intent.action().unwrap_or(ChargeStatus::Open)),
+            (false, _) => Ok(intent.charge_status()?.unwrap_or(ChargeStatus::Open)),
         }
-        let Some(method) = charge.method.as_ref().or(self.method.as_ref()) else { return Ok(ChargeStatus::Open) };
-        self.confirm(charge, method).await
     }
 
     async fn capture(&self, charge: &Charge, captured: Amount) -> Result<(), ProviderError> {
@@ -147,7 +183,7 @@ impl PaymentProvider for Stripe {
         Ok(intent.charge_status()?.unwrap_or(ChargeStatus::Open))
     }
 
-    async fn refund(&self, refund: &Refund) -> Result<(), ProviderError> {
+    async fn refund(&self, refund: &Refund) -> Result<RefundStatus, ProviderError> {
         let Some(reference) = &refund.reference else {
             return Err(ProviderError::Refused("Stripe's id of the payment is not known".to_owned()));
         };
@@ -166,11 +202,25 @@ impl PaymentProvider for Stripe {
                     let why = failure_reason.unwrap_or_else(|| "no reason given".to_owned());
                     Err(ProviderError::Refused(format!("Stripe did not refund: {why}")))
                 }
-                Some(_) | None => Ok(()),
+                Some("pending" | "requires_action") => Ok(RefundStatus::Pending),
+                Some(_) | None => Ok(RefundStatus::Made),
             },
             // All of it was refunded by other means, such as Stripe's dashboard.
-            Err(Fault::AlreadyRefunded) => Ok(()),
+            Err(Fault::AlreadyRefunded) => Ok(RefundStatus::Made),
             Err(fault) => Err(fault.into()),
         }
+    }
+
+    async fn review(&self, charge: &Charge) -> Result<Listing, ProviderError> {
+        let Some(reference) = &charge.reference else {
+            return Err(ProviderError::Refused("Stripe's id of the payment is not known".to_owned()));
+        };
+        let refunds = self.refunds(reference).await?;
+        let path = format!("/v1/disputes?payment_intent={reference}&limit=100");
+        let List { data: disputes, .. } = self.client.get::<List<Disputed>>(&path).await?;
+        Ok(Listing {
+            refunds: refunds.into_iter().filter_map(|made| made.listed(&charge.currency)).collect(),
+            disputes: disputes.into_iter().filter_map(|dispute| dispute.listed(&charge.currency)).collect(),
+        })
     }
 }

@@ -34,10 +34,8 @@ impl Payment {
         let one = |reply: Option<Outgoing>| reply.into_iter().collect();
         match answer.operation {
             Operation::Request => self.request_answered(answer, now).map(one),
-            Operation::Result | Operation::Cancel => {
-                self.query_answered(answer, now)?;
-                Ok(Vec::new())
-            }
+            Operation::Result | Operation::Cancel => self.query_answered(answer, now).map(one),
+            Operation::Review => self.reviewed(answer, failure(answer), now),
             Operation::Capture => self.capture_answered(answer, now).map(one),
             Operation::Refund => match answer.refund_id.as_deref() {
                 Some(id) if self.is_part(id) => self.part_answered(id, answer, now),
@@ -63,20 +61,41 @@ impl Payment {
             }
             Outcome::Failed => Ok(self.request_failed(answer.call, failure(answer), now)),
             Outcome::Refused => Ok(self.request_refused(answer.call, failure(answer).error, now)),
-            Outcome::Open | Outcome::Silent | Outcome::Captured | Outcome::Refunded => Err(impossible(answer)),
+            Outcome::Open
+            | Outcome::Silent
+            | Outcome::Captured
+            | Outcome::Refunded
+            | Outcome::Pending
+            | Outcome::Listed => Err(impossible(answer)),
         }
     }
 
-    fn query_answered(&mut self, answer: &ProviderAnswered, now: Timestamp) -> Result<(), ImpossibleOutcome> {
+    fn query_answered(
+        &mut self,
+        answer: &ProviderAnswered,
+        now: Timestamp,
+    ) -> Result<Option<Outgoing>, ImpossibleOutcome> {
+        let knows_action = match answer.outcome {
+            Outcome::Open | Outcome::Silent => answer.call == self.provider.queries,
+            Outcome::Accepted
+            | Outcome::Failed
+            | Outcome::Refused
+            | Outcome::Captured
+            | Outcome::Refunded
+            | Outcome::Pending
+            | Outcome::Listed => false,
+        };
         let next = match answer.outcome {
             Outcome::Open | Outcome::Failed | Outcome::Refused => {
                 NextQuery::After(answer.retry_after_ms.map_or(Duration::ZERO, Duration::from_millis))
             }
             Outcome::Silent => NextQuery::Never,
-            Outcome::Accepted | Outcome::Captured | Outcome::Refunded => return Err(impossible(answer)),
+            Outcome::Accepted | Outcome::Captured | Outcome::Refunded | Outcome::Pending | Outcome::Listed => {
+                return Err(impossible(answer));
+            }
         };
         self.still_open(answer.call, next, now);
-        Ok(())
+        if knows_action { Ok(self.action_required(answer.action.as_ref(), now)) } else { Ok(None) }
     }
 
     fn capture_answered(
@@ -88,7 +107,12 @@ impl Payment {
             Outcome::Captured => Ok(self.captured(answer.call, now)),
             Outcome::Failed => Ok(self.capture_failed(answer.call, failure(answer), now)),
             Outcome::Refused => Ok(self.capture_refused(answer.call, failure(answer).error, now)),
-            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Refunded => Err(impossible(answer)),
+            Outcome::Accepted
+            | Outcome::Open
+            | Outcome::Silent
+            | Outcome::Refunded
+            | Outcome::Pending
+            | Outcome::Listed => Err(impossible(answer)),
         }
     }
 
@@ -99,9 +123,12 @@ impl Payment {
     ) -> Result<Option<Outgoing>, ImpossibleOutcome> {
         match answer.outcome {
             Outcome::Refunded => Ok(self.refunded(answer.call, now)),
+            Outcome::Pending => Ok(self.refund_pending(answer.call, now)),
             Outcome::Failed => Ok(self.refund_failed(answer.call, failure(answer), now)),
             Outcome::Refused => Ok(self.refund_refused(answer.call, failure(answer), now)),
-            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured => Err(impossible(answer)),
+            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured | Outcome::Listed => {
+                Err(impossible(answer))
+            }
         }
     }
 
@@ -113,11 +140,14 @@ impl Payment {
     ) -> Result<Vec<Outgoing>, ImpossibleOutcome> {
         match answer.outcome {
             Outcome::Refunded => Ok(self.part_refunded(id, answer.call, now)),
+            Outcome::Pending => Ok(self.part_pending(id, answer.call, now)),
             Outcome::Failed => Ok(self.part_failed(id, answer.call, failure(answer), now).into_iter().collect()),
             Outcome::Refused => {
                 Ok(self.part_refused(id, answer.call, failure(answer).error, now).into_iter().collect())
             }
-            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured => Err(impossible(answer)),
+            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured | Outcome::Listed => {
+                Err(impossible(answer))
+            }
         }
     }
 }

@@ -55,6 +55,10 @@ impl Payment {
                 tracing::warn!(order_id = %self.order, "{name} does not fit the payment and is not used: {why}");
                 self.history.note_unchanged(now, format!("{name} does not fit and is not used: {why}"));
             }
+            None if event.review => {
+                self.review_soon(now);
+                self.history.note_unchanged(now, format!("{name}: the provider is asked for refunds and disputes"));
+            }
             None => self.hinted(name, now),
         }
     }
@@ -69,6 +73,14 @@ impl Payment {
         }
         if self.provider.reference.as_ref().is_some_and(|known| *known != event.reference) {
             return Some(format!("it is about {}", cut(&event.reference)));
+        }
+        // An event about a refund or a dispute has the amount of that.
+        if event.review {
+            return self
+                .provider
+                .reference
+                .is_none()
+                .then(|| "the provider's id of the payment is not known".to_owned());
         }
         let Some(price) = self.price() else { return Some("the payment was never requested".to_owned()) };
         if event.amount_minor != Some(price.amount_minor) {

@@ -11,17 +11,17 @@ use crate::provider::call::{Charge, ProviderCall, Refund};
 
 impl Entity for Payment {
     fn is_open(&self) -> bool {
-        let is_status_open = match &self.status {
-            Status::Unrequested { .. }
-            | Status::Requested { .. }
-            | Status::Capturing { .. }
-            | Status::Refunding { .. } => true,
+        if self.review.due.is_some() || self.partial_refunds.any_underway() || self.surplus.any_underway() {
+            return true;
+        }
+        match &self.status {
+            Status::Refunding { .. } => self.approvals.settling.is_none(),
+            Status::Unrequested { .. } | Status::Requested { .. } | Status::Capturing { .. } => true,
             Status::Pending { .. } | Status::Cancelled | Status::Declined | Status::Authorized => {
                 self.result_due().is_some()
             }
-            Status::New | Status::Failed | Status::Approved | Status::Refunded => false,
-        };
-        is_status_open || self.partial_refunds.any_underway() || self.surplus.any_underway()
+            Status::Approved | Status::New | Status::Failed | Status::Refunded => false,
+        }
     }
 
     fn has_intents(&self) -> bool {
@@ -51,7 +51,7 @@ impl Payment {
     /// All calls to the provider that its state requires.
     pub fn intents(&self) -> Vec<Intent<ProviderCall>> {
         let parts = self.partial_refunds.list.iter().filter_map(|part| self.part_intent(part));
-        parts.chain(self.surplus_intents()).chain(self.intent()).collect()
+        parts.chain(self.surplus_intents()).chain(self.intent()).chain(self.review_intent()).collect()
     }
 
     /// The call that its status requires; those for partial refunds and further charges are not included.
@@ -87,6 +87,8 @@ impl Payment {
             }
             // The rest of the payment is not known before all partial refunds have ended.
             Status::Refunding { .. } if self.partial_refunds.any_underway() => None,
+            // The provider accepted it.
+            Status::Refunding { .. } if !self.approvals.settling.is_none() => None,
             Status::Refunding { due } => {
                 let id = format!("{order}/refund/{}", self.approvals.refund_calls);
                 Some(Intent { id, due, what: ProviderCall::Refund(self.full_refund()) })
@@ -108,6 +110,7 @@ impl Payment {
         let approval = self.approvals.next_to_refund();
         let payment_id = approval.and_then(|approval| approval.payment_id.clone()).unwrap_or_else(|| self.id());
         let refund_id = Refund::whole_id(&payment_id, approval.map_or("", |approval| &approval.message));
+        let refund_id = Refund::retry_id(refund_id, self.approvals.retries);
         let left = self.left_of(self.approvals.refunded);
         self.refund_of(payment_id, refund_id, left, self.approvals.refund_calls)
     }
@@ -137,10 +140,17 @@ impl Payment {
     fn part_intent(&self, part: &PartialRefund) -> Option<Intent<ProviderCall>> {
         let PartState::Refunding { due } = part.state else { return None };
         let payment_id = self.approved_id();
-        let refund_id = Refund::part_id(&payment_id, &part.id);
+        let refund_id = part.provider_id(&payment_id);
         let refund = self.refund_of(payment_id, refund_id, Some(part.amount_minor), part.calls);
         let id = format!("{}/part/{}/{}", self.order, refund.refund_id, part.calls);
         Some(Intent { id, due, what: ProviderCall::Refund(refund) })
+    }
+
+    /// The call that lists its refunds and disputes.
+    fn review_intent(&self) -> Option<Intent<ProviderCall>> {
+        let call = self.review.calls;
+        let what = ProviderCall::Review { charge: self.charge()?, call };
+        Some(Intent { id: format!("{}/review/{call}", self.order), due: self.review.due?, what })
     }
 
     fn charge(&self) -> Option<Charge> {
@@ -152,7 +162,8 @@ impl Payment {
             amount: Amount(terms.price.amount_minor),
             currency: terms.price.currency.clone(),
             capture: terms.capture,
-            method: terms.method.clone(),
+            method: terms.method,
+            token: terms.token.clone(),
             reference: self.provider.reference.clone(),
             call: self.provider.requests,
             trace: self.trace.clone(),

@@ -9,7 +9,6 @@ use super::replies::{Failure, failed, part_refunded, pause};
 use crate::entity::Payment;
 use crate::entity::partial_refund::{PartState, PartialRefund};
 use crate::entity::status::Status;
-use crate::provider::call::Refund;
 use crate::text::cut;
 
 /// The most partial refunds of a payment that operators and `payment.refund` make.
@@ -62,7 +61,7 @@ impl Payment {
         let digits = self.digits();
         if let Some(part) = self.partial_refunds.list.iter_mut().find(|part| part.id == request.id) {
             if part.counts() {
-                return refund_again(part, digits, &request, waiting);
+                return refund_again(part, digits, &request, waiting, now);
             }
             if request.requester == Requester::SagaStep
                 && let PartState::Refused { reason, detail } = &part.state
@@ -121,14 +120,25 @@ impl Payment {
         let PartialRefundRequest { id, reason, by, .. } = request;
         let reason = reason.map(|reason| cut(&reason).to_owned());
         let by = by.map(|by| cut(&by).to_owned());
-        self.partial_refunds.add(PartialRefund { id, amount_minor, reason, by, at, state, calls: 1, waiting });
+        self.partial_refunds.add(PartialRefund {
+            id,
+            amount_minor,
+            reason,
+            by,
+            at,
+            state,
+            calls: 1,
+            retries: 0,
+            external: false,
+            waiting,
+        });
     }
 
     /// The partial refund with this provider's id, if it waits for this call.
-    fn awaited_part(&mut self, refund_id: &str, call: u32) -> Option<&mut PartialRefund> {
+    pub(super) fn awaited_part(&mut self, refund_id: &str, call: u32) -> Option<&mut PartialRefund> {
         let payment_id = self.approved_id();
         let awaits = |part: &&mut PartialRefund| {
-            part.is_underway() && part.calls == call && Refund::part_id(&payment_id, &part.id) == refund_id
+            part.is_underway() && part.calls == call && part.provider_id(&payment_id) == refund_id
         };
         self.partial_refunds.list.iter_mut().find(awaits)
     }
@@ -136,7 +146,7 @@ impl Payment {
     /// Returns true if the provider's id is that of a partial refund.
     pub fn is_part(&self, refund_id: &str) -> bool {
         let payment_id = self.approved_id();
-        self.partial_refunds.list.iter().any(|part| Refund::part_id(&payment_id, &part.id) == refund_id)
+        self.partial_refunds.list.iter().any(|part| part.provider_id(&payment_id) == refund_id)
     }
 
     /// The provider made a partial refund.
@@ -149,9 +159,29 @@ impl Payment {
         let what = format!("{} of it refunded ({})", Decimal::new(part.amount_minor, digits), cut(&part.id));
         self.history.note(now, what);
         let reply = waiting.map(|waiting| self.reply_to(&waiting, &reply, now));
-        let whole = self.left_of(0) == Some(0) && self.approvals.refunded == 0 && !self.partial_refunds.any_underway();
-        let last = if whole { self.approval_refunded(now) } else { None };
+        let last = self.refunded_in_parts(now);
         reply.into_iter().chain(last).collect()
+    }
+
+    /// Ends the first approval if all of it is refunded in parts. Returns the reply to the command that waits for that.
+    pub(super) fn refunded_in_parts(&mut self, now: Timestamp) -> Option<Outgoing> {
+        let is_whole = self.left_of(0).is_some_and(|left| left <= 0) && self.approvals.refunded == 0;
+        let is_settled = match self.status {
+            // The full refund waits only until the provider has answered for all parts.
+            Status::Refunding { .. } => !self.partial_refunds.any_underway(),
+            Status::Approved => !self.partial_refunds.any_unsettled(),
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Requested { .. }
+            | Status::Failed
+            | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. }
+            | Status::Declined
+            | Status::Cancelled
+            | Status::Refunded => false,
+        };
+        if is_whole && is_settled { self.approval_refunded(now) } else { None }
     }
 
     /// The provider did not make a partial refund, for a technical reason. It is called again after a pause, and the
@@ -194,13 +224,16 @@ fn refund_again(
     digits: u32,
     request: &PartialRefundRequest,
     waiting: Option<Headers>,
+    now: Timestamp,
 ) -> Option<Reply> {
     if request.amount_minor.is_some_and(|amount| amount != part.amount_minor) {
         let detail = format!("refund {} was requested with {}", part.id, Decimal::new(part.amount_minor, digits));
         return Some(Reply::refused("refund_id_reused", detail));
     }
-    if part.is_done() {
-        return Some(part_refunded(part));
+    match part.state {
+        PartState::Refunded { .. } | PartState::Pending { .. } => return Some(part_refunded(part)),
+        PartState::Failed { .. } => part.retry(now),
+        PartState::Refunding { .. } | PartState::Refused { .. } => {}
     }
     part.waiting = waiting.or(part.waiting.take());
     None

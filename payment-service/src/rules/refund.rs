@@ -4,6 +4,7 @@ use common::messages::{Headers, Outgoing, Reply};
 use common::time::Timestamp;
 
 use super::replies::{Failure, done, pause};
+use crate::entity::approval::Settling;
 use crate::entity::status::Status;
 use crate::entity::{Payment, RETENTION};
 use crate::messages::Verdict;
@@ -25,15 +26,25 @@ impl Payment {
                 Some(reply)
             }
             Status::Cancelled => Some(done("cancelled")),
+            Status::Approved if self.is_free() => {
+                self.approvals.refunded = self.approvals.list.len();
+                self.set_status(Status::Refunded, now, "nothing was paid: refunded without the provider");
+                Some(done("refunded"))
+            }
             Status::Unrequested { verdict: Verdict::Approved, .. } | Status::Approved => {
                 self.waiting = waiting;
                 self.call_refund(now);
                 self.history.note(now, "to be refunded");
-                None
+                // Refunds made in the provider's own dashboard may have left nothing.
+                let ended = self.refunded_in_parts(now);
+                ended.map(|_| done("refunded"))
+            }
+            Status::Refunding { .. } if matches!(self.approvals.settling, Settling::Pending { .. }) => {
+                Some(done("refund_pending"))
             }
             Status::Refunding { due } => {
                 self.waiting = waiting.or(self.waiting.take());
-                if due > now {
+                if self.retry_whole() || due > now {
                     self.call_refund(now);
                     self.history.note(now, "to be refunded, requested again");
                 }
@@ -66,8 +77,30 @@ impl Payment {
         self.approval_refunded(now)
     }
 
+    /// The provider accepted the refund of the payment, and has not made it yet.
+    pub fn refund_pending(&mut self, call: u32, now: Timestamp) -> Option<Outgoing> {
+        if !self.awaits_refund(call) {
+            return None;
+        }
+        self.approvals.settling = Settling::Pending { since: now };
+        self.history.note(now, "the refund is pending at the provider");
+        self.review_later(now);
+        self.reply_to_waiting(&done("refund_pending"), now)
+    }
+
+    /// Lets a failed full refund be made again, under another id. Returns false if none failed.
+    pub(super) fn retry_whole(&mut self) -> bool {
+        let failed = matches!(self.approvals.settling, Settling::Failed { .. });
+        if failed {
+            self.approvals.settling = Settling::None;
+            self.approvals.retries += 1;
+        }
+        failed
+    }
+
     /// An approval is refunded, all of it.
     pub(super) fn approval_refunded(&mut self, now: Timestamp) -> Option<Outgoing> {
+        self.approvals.settling = Settling::None;
         if self.approvals.mark_refunded(now) {
             self.call_refund(now);
             self.history.note(now, "refunded; another approval is to be refunded");
@@ -111,7 +144,9 @@ impl Payment {
 
     /// Returns true if the provider was called: not before all partial refunds have ended.
     fn awaits_refund(&self, call: u32) -> bool {
-        let is_called = matches!(self.status, Status::Refunding { .. }) && !self.partial_refunds.any_underway();
+        let is_called = matches!(self.status, Status::Refunding { .. })
+            && self.approvals.settling.is_none()
+            && !self.partial_refunds.any_underway();
         is_called && call == self.approvals.refund_calls
     }
 

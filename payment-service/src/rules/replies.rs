@@ -61,11 +61,12 @@ pub(super) fn request_refused(why: &str) -> Reply {
     Reply::refused("payment_refused", why)
 }
 
-/// The reply to a partial refund that is made.
+/// The reply to a partial refund that is made, or that the provider accepted.
 pub(super) fn part_refunded(part: &PartialRefund) -> Reply {
     let PartialRefund { id, amount_minor, .. } = part;
+    let outcome = if part.is_pending() { "pending" } else { "refunded" };
     let amounts =
-        json!({ "outcome": "refunded", "refundId": id, "amountMinor": amount_minor, "refundedMinor": amount_minor });
+        json!({ "outcome": outcome, "refundId": id, "amountMinor": amount_minor, "refundedMinor": amount_minor });
     Reply::ok(amounts)
 }
 

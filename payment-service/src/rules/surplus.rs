@@ -74,7 +74,13 @@ impl Payment {
                 let what = format!("the refund of the further charge did not succeed: {}", cut(failure.error));
                 self.history.note_unchanged(now, what);
             }
-            Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured => {
+            // Only providers that make each refund at once have such charges.
+            Outcome::Accepted
+            | Outcome::Open
+            | Outcome::Silent
+            | Outcome::Captured
+            | Outcome::Pending
+            | Outcome::Listed => {
                 return Err(ImpossibleOutcome { operation: answer.operation, outcome: answer.outcome });
             }
         }

@@ -63,6 +63,15 @@ impl Payment {
         }
     }
 
+    /// A request with nothing to pay: it is approved at once, and never known to the provider. `message` is the id of
+    /// the result that the service publishes.
+    pub fn approve_free(&mut self, terms: Terms, message: String, now: Timestamp) -> Reply {
+        self.terms = Some(terms);
+        self.add_approval(Approval::new(message, Some(self.id()), Some(now)));
+        self.set_status(Status::Approved, now, "nothing to pay: approved without the provider");
+        self.accepted_reply()
+    }
+
     /// The provider accepted the request.
     pub fn accepted(&mut self, call: u32, accepted: Accepted, now: Timestamp) -> Option<Outgoing> {
         let result_due = accepted.result_after.map(|after| now.plus(after));
@@ -158,7 +167,7 @@ impl Payment {
     /// A result reports the payment as paid. An approval of a closed payment is refunded.
     pub fn approved(&mut self, approval: Approval, now: Timestamp) -> Option<Outgoing> {
         self.cancellation.due = None;
-        if self.is_known(&approval) {
+        if self.is_known(&approval) || self.is_free() {
             self.history.note_unchanged(now, "approved again: nothing changes");
             return None;
         }

@@ -3,19 +3,25 @@
 use common::bounds::{KIB, json_bytes};
 use common::journal::Limits;
 use common::messages::{Headers, header};
+use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind, PaymentMethod};
+use common::sensitive::Sensitive;
 use common::time::Timestamp;
 use common::topics;
 use serde_json::json;
 
 use super::fixture::*;
-use crate::entity::approval::{Approval, Approvals, MOST_APPROVALS};
+use crate::entity::approval::{Approval, Approvals, MOST_APPROVALS, Settling};
 use crate::entity::hints::Hints;
 use crate::entity::history::{Event, History};
 use crate::entity::partial_refund::{PartState, PartialRefund, PartialRefunds};
+use crate::entity::review::{Dispute, MOST_DISPUTES, Review};
 use crate::entity::status::Status;
 use crate::entity::surplus::{SurplusCharge, SurplusCharges};
-use crate::entity::{Cancellation, CaptureState, Payment, Price, ProviderState, Terms};
-use crate::messages::{LONGEST_NAME, Verdict};
+use crate::entity::{ActionState, Cancellation, CaptureState, Payment, Price, ProviderState, Terms};
+use crate::messages::{
+    DisputeStatus, LONGEST_ID, LONGEST_NAME, ListedDispute, ListedRefund, ListedStatus, MOST_LISTED, Operation,
+    ProviderAnswered, Verdict,
+};
 use crate::provider::call::{Capture, ProviderKind};
 use crate::rules::partial::MOST_PARTS_OF_ALL;
 
@@ -24,6 +30,8 @@ const TIME: Timestamp = Timestamp(1_700_000_000_000);
 const ENVELOPE: usize = 8 * KIB;
 /// The most bytes of a text that `text::cut` bounds: 200 characters of 6 bytes.
 const CUT: usize = 1_200;
+/// The most bytes of a provider's code: 60 characters of 6 bytes.
+const CODE: usize = 360;
 /// The most bytes of a header, with quotes escaped.
 const HEADER: usize = 512;
 
@@ -39,6 +47,16 @@ fn headers() -> Headers {
     headers
 }
 
+fn largest_action() -> Action {
+    Action {
+        kind: ActionKind::Redirect,
+        url: Some(text(ACTION_TEXT_BYTES)),
+        client_secret: Some(Sensitive(text(ACTION_TEXT_BYTES))),
+        code: Some(text(ACTION_TEXT_BYTES)),
+        expires_at: Some(TIME),
+    }
+}
+
 fn largest_payment() -> Payment {
     let approval =
         Approval { message: text(HEADER), payment_id: Some(text(CUT)), at: Some(TIME), refunded_at: Some(TIME) };
@@ -50,7 +68,17 @@ fn largest_payment() -> Payment {
         at: TIME,
         state: PartState::Refused { reason: text(CUT), detail: text(CUT) },
         calls: u32::MAX,
+        retries: u32::MAX,
+        external: true,
         waiting: Some(headers()),
+    };
+    let dispute = Dispute {
+        id: text(LONGEST_ID),
+        amount_minor: i64::MIN,
+        status: DisputeStatus::Inquiry,
+        reason: Some(text(CUT)),
+        at: TIME,
+        closed_at: Some(TIME),
     };
     // An event is a sentence with at most two such texts.
     let what = text(2 * CUT + 200).into();
@@ -61,7 +89,8 @@ fn largest_payment() -> Payment {
         terms: Some(Terms {
             price: Price { amount_minor: i64::MIN, currency: text(LONGEST_NAME) },
             capture: Capture::Manual,
-            method: Some(text(LONGEST_NAME)),
+            method: Some(PaymentMethod::Invoice),
+            token: Some(Sensitive(text(LONGEST_NAME))),
         }),
         provider: ProviderState {
             kind: ProviderKind::Simulated,
@@ -76,11 +105,16 @@ fn largest_payment() -> Payment {
             list: vec![approval.clone(); MOST_APPROVALS + 2],
             refunded: usize::MAX,
             refund_calls: u32::MAX,
+            settling: Settling::Failed { at: TIME, detail: text(CUT) },
+            retries: u32::MAX,
         },
+        action: ActionState { required: Some(largest_action()), reports: u32::MAX },
         // Those that count, as many that the provider refused after they counted, and the kept refused ones.
         partial_refunds: PartialRefunds { list: vec![part; 2 * MOST_PARTS_OF_ALL + 20], refused: u32::MAX },
         surplus: SurplusCharges(vec![SurplusCharge { approval, due: TIME, calls: u32::MAX }; 40]),
         hints: Hints { asked: Some(TIME), due: Some(TIME), queries: u32::MAX, again: true },
+        review: Review { due: Some(TIME), calls: u32::MAX, idle: u32::MAX, again: true },
+        disputes: vec![dispute; MOST_DISPUTES],
         cancellation: Cancellation { due: Some(TIME), until: Some(TIME) },
         waiting: Some(headers()),
         trace: Some(text(HEADER)),
@@ -90,13 +124,35 @@ fn largest_payment() -> Payment {
 
 #[test]
 fn the_largest_record_and_messages_fit() {
-    // A reply has a reason and a detail, or the amounts.
-    let reply = 4 * CUT + ENVELOPE;
+    // A reply has a reason and a detail, or the amounts; a report to order-service has an action.
+    let reply = (4 * CUT).max(json_bytes(&largest_action()) + KIB) + ENVELOPE;
     assert!(reply <= topics::INPUT_MAX_BYTES);
     // A decision changes one payment and sends two replies, or puts a result back, whose quotes are escaped.
     let decision = (json_bytes(&largest_payment()) + 2 * reply).max(2 * topics::INPUT_MAX_BYTES);
     let record = decision + 2 * Limits::default().batch_bytes;
     assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");
+}
+
+#[test]
+fn the_largest_list_of_refunds_and_disputes_is_one_message() {
+    let refund = ListedRefund {
+        id: text(LONGEST_ID),
+        refund_id: Some(text(LONGEST_ID)),
+        amount_minor: i64::MIN,
+        status: ListedStatus::Pending,
+        reason: Some(text(CODE)),
+    };
+    let dispute = ListedDispute {
+        id: text(LONGEST_ID),
+        amount_minor: i64::MIN,
+        status: DisputeStatus::Inquiry,
+        reason: Some(text(CODE)),
+    };
+    let mut answer = ProviderAnswered::failed(order(), Operation::Review, u32::MAX);
+    answer.refunds = vec![refund; MOST_LISTED];
+    answer.disputes = vec![dispute; 100];
+    let bytes = json_bytes(&answer);
+    assert!(bytes <= <ProviderAnswered as common::bounds::Bounded>::MAX_BYTES, "{bytes}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::entity::Payment;
 use crate::messages::PROVIDER_EVENT;
 use crate::provider::call::{Charge, ProviderCall, ProviderKind, Refund};
 use crate::provider::executor::ProviderExecutor;
-use crate::provider::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
+use crate::provider::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError, RefundStatus};
 
 fn mac() -> MessageMac {
     MessageMac::new("a secret of the tests").unwrap().unwrap()
@@ -29,7 +29,7 @@ fn requested() -> Fixture {
 }
 
 /// A payment that Stripe accepted as `pi_1`.
-fn pending() -> Fixture {
+pub(super) fn pending() -> Fixture {
     let mut fixture = requested();
     accept(&mut fixture, 1);
     fixture
@@ -42,7 +42,7 @@ fn accept(fixture: &mut Fixture, call: u32) -> Vec<Outgoing> {
 }
 
 /// A result as this service writes it.
-fn verdict(fixture: &mut Fixture, status: &str) -> Vec<Outgoing> {
+pub(super) fn verdict(fixture: &mut Fixture, status: &str) -> Vec<Outgoing> {
     let value = json!({ "orderId": order(), "status": status, "paymentId": fixture.payment().id() });
     let id = format!("verdict {} at {}", status, fixture.offset);
     let order = order().to_string();
@@ -226,8 +226,8 @@ impl PaymentProvider for Paid {
     async fn cancel(&self, _: &Charge) -> Result<ChargeStatus, ProviderError> {
         Ok(ChargeStatus::Approved)
     }
-    async fn refund(&self, _: &Refund) -> Result<(), ProviderError> {
-        Ok(())
+    async fn refund(&self, _: &Refund) -> Result<RefundStatus, ProviderError> {
+        Ok(RefundStatus::Made)
     }
 }
 

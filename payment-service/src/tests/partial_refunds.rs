@@ -23,7 +23,7 @@ fn balance(fixture: &Fixture, account: Account) -> i64 {
     of_account.map(|posting| posting.debit_minor - posting.credit_minor).sum()
 }
 
-pub(super) fn balances(fixture: &Fixture) -> [i64; 4] {
+pub(super) fn balances(fixture: &Fixture) -> [i64; 6] {
     Account::ALL.map(|account| balance(fixture, account))
 }
 
@@ -91,7 +91,7 @@ fn a_full_refund_waits_for_the_parts_and_refunds_the_rest() {
     assert_eq!(refund.amount.map(|amount| amount.0), Some(750));
     assert_eq!(reply(&fixture.provider_answered("refund", 1, "refunded")), done("refunded"));
     assert_eq!(fixture.payment().refunded_minor(), 1050);
-    assert_eq!(balances(&fixture), [0, 0, -1050, 1050]);
+    assert_eq!(balances(&fixture), [0, 0, -1050, 1050, 0, 0]);
 }
 
 /// The provider was not called yet: if it ended the payment, the calls for the parts would be lost at the next claim.
@@ -117,7 +117,7 @@ fn a_full_refund_that_waits_for_the_last_part_ends_with_it() {
     let sent: Vec<Value> = sent.iter().map(value).collect();
     assert_eq!(sent[0]["data"]["refundId"], "r1");
     assert_eq!((sent[1]["data"]["outcome"].as_str(), fixture.status()), (Some("refunded"), "refunded"));
-    assert_eq!(balances(&fixture), [0, 0, -1050, 1050]);
+    assert_eq!(balances(&fixture), [0, 0, -1050, 1050, 0, 0]);
 }
 
 #[test]
@@ -188,20 +188,20 @@ fn a_request_by_http_has_no_reply() {
 #[test]
 fn the_ledger_follows_the_payment_and_debits_equal_credits() {
     let mut fixture = Fixture::pending();
-    assert_eq!(balances(&fixture), [0, 0, 0, 0], "an unpaid payment has no postings");
+    assert_eq!(balances(&fixture), [0, 0, 0, 0, 0, 0], "an unpaid payment has no postings");
     fixture.result_of("p1", "approved");
-    assert_eq!(balances(&fixture), [0, 1050, -1050, 0]);
+    assert_eq!(balances(&fixture), [0, 1050, -1050, 0, 0, 0]);
     fixture.refund_part("r1", Some(300));
-    assert_eq!(balances(&fixture), [0, 1050, -1050, 0], "a refund under way has no postings");
+    assert_eq!(balances(&fixture), [0, 1050, -1050, 0, 0, 0], "a refund under way has no postings");
     fixture.part_answered("r1", 1, "refunded");
-    assert_eq!(balances(&fixture), [0, 750, -1050, 300]);
+    assert_eq!(balances(&fixture), [0, 750, -1050, 300, 0, 0]);
     fixture.refund(1);
     fixture.provider_answered("refund", 1, "refunded");
-    assert_eq!(balances(&fixture), [0, 0, -1050, 1050]);
+    assert_eq!(balances(&fixture), [0, 0, -1050, 1050, 0, 0]);
     fixture.result_of("p2", "approved");
-    assert_eq!(balances(&fixture), [0, 1050, -2100, 1050], "the provider holds the amount to be refunded");
+    assert_eq!(balances(&fixture), [0, 1050, -2100, 1050, 0, 0], "the provider holds the amount to be refunded");
     fixture.provider_answered("refund", 2, "refunded");
-    assert_eq!(balances(&fixture), [0, 0, -2100, 2100]);
+    assert_eq!(balances(&fixture), [0, 0, -2100, 2100, 0, 0]);
 }
 
 #[test]

@@ -47,14 +47,23 @@ fn request_of(fixture: &mut Fixture, amount_minor: i64) {
 
 #[tokio::test]
 async fn the_simulated_provider_answers_by_the_cents() {
-    for (amount_minor, status, waited) in
-        [(1050, "approved", 0), (1013, "declined", 0), (1099, "approved", 5), (1044, "pending", 0)]
-    {
+    for (amount_minor, status, waited) in [
+        (1050, "approved", 0),
+        (1013, "declined", 0),
+        (1099, "approved", 5),
+        (1044, "pending", 0),
+        (1033, "pending", 0),
+        (0, "approved", 0),
+    ] {
         let mut fixture = Fixture::new();
         let began = fixture.now;
         request_of(&mut fixture, amount_minor);
-        let replies = run(&mut fixture, ProviderKind::Simulated).await;
-        assert_eq!(reply(&replies), accepted());
+        let mut replies = run(&mut fixture, ProviderKind::Simulated).await;
+        let events = replies.extract_if(.., |sent| sent.topic == topics::ORDER_COMMANDS).count();
+        assert_eq!(events, usize::from(amount_minor == 1033), "an action");
+        if amount_minor > 0 {
+            assert_eq!(reply(&replies), accepted());
+        }
         assert_eq!((fixture.status(), fixture.now.since(began).as_secs()), (status, waited), "{amount_minor}");
     }
 }

@@ -59,7 +59,7 @@ fn a_return_is_refunded_and_answered_when_the_provider_has_refunded_it() {
     assert_eq!((reply(&sent), answers(&sent)), (refunded_part(300), (RETURN, "1")));
     assert_eq!((fixture.status(), fixture.intent_id(), fixture.payment().refunded_minor()), ("approved", None, 300));
     assert_eq!(fixture.payment().partial_refunds.list[0].reason.as_deref(), Some("too_small"));
-    assert_eq!(balances(&fixture), [0, 750, -1050, 300]);
+    assert_eq!(balances(&fixture), [0, 750, -1050, 300, 0, 0]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn while_the_provider_is_down_the_reply_has_a_retry_time_and_the_refund_is_made_
     assert_eq!(fixture.refund_return(RETURN, 300, 2), []);
     let sent = fixture.part_answered(RETURN, 2, "refunded");
     assert_eq!((reply(&sent), answers(&sent)), (refunded_part(300), (RETURN, "2")));
-    assert_eq!(balances(&fixture), [0, 750, -1050, 300]);
+    assert_eq!(balances(&fixture), [0, 750, -1050, 300, 0, 0]);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_full_refund_afterwards_refunds_the_rest() {
     };
     assert_eq!(refund.amount.map(|amount| amount.0), Some(750));
     assert_eq!(reply(&fixture.provider_answered("refund", 1, "refunded")), done("refunded"));
-    assert_eq!((fixture.payment().refunded_minor(), balances(&fixture)), (1050, [0, 0, -1050, 1050]));
+    assert_eq!((fixture.payment().refunded_minor(), balances(&fixture)), (1050, [0, 0, -1050, 1050, 0, 0]));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Stripe's objects, with the fields that this client reads.
 
-use std::collections::HashMap;
-
+use common::bounds::text_bytes;
+use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind};
+use common::sensitive::Sensitive;
+use common::time::Timestamp;
 use serde::Deserialize;
 
 use crate::provider::port::{ChargeStatus, ProviderError};
@@ -19,6 +21,35 @@ pub(super) struct Intent {
     pub(super) last_payment_error: Option<LastError>,
     #[serde(default)]
     pub(super) cancellation_reason: Option<String>,
+    #[serde(default)]
+    pub(super) client_secret: Option<Sensitive>,
+    #[serde(default)]
+    pub(super) next_action: Option<NextAction>,
+}
+
+/// What the customer must do (<https://docs.stripe.com/api/payment_intents/object#payment_intent_object-next_action>).
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct NextAction {
+    #[serde(default)]
+    redirect_to_url: Option<Redirect>,
+    #[serde(default)]
+    pix_display_qr_code: Option<PixCode>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Redirect {
+    #[serde(default)]
+    url: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PixCode {
+    /// The text of the code ("Pix Copia e Cola").
+    data: String,
+    #[serde(default)]
+    hosted_instructions_url: Option<String>,
+    #[serde(default)]
+    expires_at: Option<i64>,
 }
 
 /// Why a payment was declined.
@@ -39,23 +70,15 @@ impl LastError {
     }
 }
 
-/// A Refund.
-#[derive(Debug, Deserialize)]
-pub(super) struct Refunded {
-    pub(super) status: Option<String>,
-    #[serde(default)]
-    pub(super) failure_reason: Option<String>,
-    #[serde(default)]
-    pub(super) metadata: HashMap<String, String>,
-}
-
-/// A page of refunds.
-#[derive(Debug, Deserialize)]
-pub(super) struct RefundList {
-    pub(super) data: Vec<Refunded>,
-}
-
 impl Intent {
+    /// Returns true if it is still to be confirmed.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        match self.status.as_str() {
+            "requires_payment_method" => self.last_payment_error.is_none(),
+            status => status == "requires_confirmation",
+        }
+    }
+
     /// Its status; `None` if it is still to be confirmed.
     pub(super) fn charge_status(self) -> Result<Option<ChargeStatus>, ProviderError> {
         let status = match self.status.as_str() {
@@ -69,9 +92,37 @@ impl Intent {
                 None => return Ok(None),
             },
             "requires_confirmation" => return Ok(None),
-            "requires_action" | "processing" => ChargeStatus::Open,
+            "requires_action" => self.action().unwrap_or(ChargeStatus::Open),
+            "processing" => ChargeStatus::Open,
             other => return Err(ProviderError::Failed(format!("Stripe reports the unknown status '{other}'"))),
         };
         Ok(Some(status))
     }
+
+    /// The action that Stripe asks of the customer. One without a page or a code is made by Stripe's library with the
+    /// client secret: 3-D Secure, or the choice of a payment method.
+    pub(super) fn action(self) -> Option<ChargeStatus> {
+        let NextAction { redirect_to_url, pix_display_qr_code } = self.next_action.unwrap_or_default();
+        let redirect = redirect_to_url.and_then(|redirect| fits(redirect.url));
+        let pix = pix_display_qr_code.filter(|pix| text_bytes(&pix.data) <= ACTION_TEXT_BYTES);
+        let client_secret = self.client_secret.filter(|secret| text_bytes(secret.reveal()) <= ACTION_TEXT_BYTES);
+        let none = Action { kind: ActionKind::Confirm, url: None, client_secret: None, code: None, expires_at: None };
+        let action = match (redirect, pix) {
+            (Some(url), _) => Action { kind: ActionKind::Redirect, url: Some(url), ..none },
+            (None, Some(PixCode { data, hosted_instructions_url, expires_at })) => Action {
+                kind: ActionKind::ShowCode,
+                url: fits(hosted_instructions_url),
+                code: Some(data),
+                expires_at: expires_at.map(|seconds| Timestamp(seconds.saturating_mul(1_000))),
+                ..none
+            },
+            (None, None) => Action { client_secret: Some(client_secret?), ..none },
+        };
+        Some(ChargeStatus::ActionRequired { action, reported: false })
+    }
+}
+
+/// The text, unless it is longer than an action's texts may be.
+fn fits(text: Option<String>) -> Option<String> {
+    text.filter(|text| text_bytes(text) <= ACTION_TEXT_BYTES)
 }

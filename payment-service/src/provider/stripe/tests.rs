@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::ids::OrderId;
+use common::sensitive::Sensitive;
 use serde_json::{Value, json};
 
 use super::*;
@@ -26,6 +27,7 @@ fn charge() -> Charge {
         currency: "BRL".to_owned(),
         capture: Capture::Automatic,
         method: None,
+        token: None,
         reference: Some("pi_1".to_owned()),
         call: 1,
         trace: None,
@@ -205,8 +207,8 @@ async fn a_refund_has_its_own_key_and_what_is_refunded_already_is_done() {
     let already = error(400, &json!({ "code": "charge_already_refunded" }));
     let script = Script::play([made("pending"), already, made("failed")]).await;
     let stripe = stripe(&script);
-    assert_eq!(stripe.refund(&refund()).await, Ok(()));
-    assert_eq!(stripe.refund(&refund()).await, Ok(()));
+    assert_eq!(stripe.refund(&refund()).await, Ok(RefundStatus::Pending));
+    assert_eq!(stripe.refund(&refund()).await, Ok(RefundStatus::Made));
     let failed = stripe.refund(&refund()).await.unwrap_err();
     assert!(matches!(&failed, ProviderError::Refused(why) if why.contains("lost_or_stolen_card")), "{failed}");
     let received = &script.received()[0];
@@ -262,11 +264,109 @@ async fn a_refund_that_seemed_to_fail_is_read_before_another_key_is_used() {
         Answer::Json(200, json!({ "object": "list", "data": [made] }))
     };
     let script = Script::play([Answer::Replayed(500), list("the-refund")]).await;
-    assert_eq!(stripe(&script).refund(&refund()).await, Ok(()));
+    assert_eq!(stripe(&script).refund(&refund()).await, Ok(RefundStatus::Made));
     assert_eq!(script.received()[1].line, "GET /v1/refunds?payment_intent=pi_1&limit=100", "it was made");
 
     let made = Answer::Json(200, json!({ "id": "re_1", "status": "succeeded" }));
     let script = Script::play([Answer::Replayed(500), list("another"), made]).await;
-    assert_eq!(stripe(&script).refund(&refund()).await, Ok(()));
+    assert_eq!(stripe(&script).refund(&refund()).await, Ok(RefundStatus::Made));
     assert_eq!(script.received()[2].key.as_deref(), Some("the-refund-2"), "it was not");
+}
+
+fn required(action: Value) -> ChargeStatus {
+    ChargeStatus::ActionRequired { action: serde_json::from_value(action).unwrap(), reported: false }
+}
+
+#[tokio::test]
+async fn what_stripe_asks_of_the_customer_is_an_action() {
+    let intent = |next: Value| {
+        let mut intent = intent("requires_action");
+        intent["client_secret"] = "pi_1_secret".into();
+        intent["next_action"] = next;
+        Answer::Json(200, intent)
+    };
+    let url = "https://bank.example/3ds";
+    let long = format!("https://bank.example/{}", "x".repeat(3_000));
+    let pix = json!({ "type": "pix_display_qr_code", "pix_display_qr_code": {
+        "data": "0002BR", "hosted_instructions_url": "https://pix.example", "expires_at": 1_760_000_000 } });
+    let code = json!({ "type": "show_code", "code": "0002BR", "url": "https://pix.example",
+        "expiresAt": "2025-10-09T08:53:20.000Z" });
+    let confirm = json!({ "type": "confirm", "clientSecret": "pi_1_secret" });
+    for (next, action) in [
+        (json!({ "type": "use_stripe_sdk", "use_stripe_sdk": { "a": 1 } }), confirm.clone()),
+        (
+            json!({ "type": "redirect_to_url", "redirect_to_url": { "url": url } }),
+            json!({ "type": "redirect", "url": url }),
+        ),
+        (json!({ "type": "redirect_to_url", "redirect_to_url": { "url": long } }), confirm.clone()),
+        (pix, code),
+        (json!({ "type": "of_a_newer_version" }), confirm),
+    ] {
+        let script = Script::play([intent(next)]).await;
+        assert_eq!(stripe(&script).result(&charge()).await, Ok(required(action)));
+    }
+    let script = Script::play([ok("requires_action"), ok("processing")]).await;
+    let stripe = stripe(&script);
+    assert_eq!(stripe.result(&charge()).await, Ok(ChargeStatus::Open), "without a secret");
+    assert_eq!(stripe.result(&charge()).await, Ok(ChargeStatus::Open));
+}
+
+#[tokio::test]
+async fn an_intent_is_confirmed_with_the_token_or_the_method_of_the_order_or_by_the_customer() {
+    let confirmed = async |charge: Charge, return_url: &str, default: &str| {
+        let mut unconfirmed = intent("requires_payment_method");
+        unconfirmed["client_secret"] = "pi_1_secret".into();
+        let script = Script::play([Answer::Json(200, unconfirmed), ok("succeeded")]).await;
+        let mut settings = provider_settings().stripe;
+        settings.base_url = script.url();
+        settings.api_key = "sk_test_secret".into();
+        default.clone_into(&mut settings.payment_method);
+        return_url.clone_into(&mut settings.return_url);
+        let status = Stripe::new(&settings).unwrap().result(&charge).await.unwrap();
+        (status, script.received().get(1).map(|received| received.body.clone()))
+    };
+    let with = |method, token: Option<&str>| Charge {
+        method,
+        token: token.map(|token| Sensitive(token.to_owned())),
+        ..charge()
+    };
+    let back = "https://shop.example/back";
+    for (charge, return_url, body) in [
+        (with(Some(PaymentMethod::Card), Some("pm_1")), "", "payment_method=pm_1"),
+        (with(None, Some("pm_1")), back, "payment_method=pm_1&return_url=https%3A%2F%2Fshop.example%2Fback"),
+        (with(Some(PaymentMethod::Pix), None), "", "payment_method_data%5Btype%5D=pix"),
+        (with(None, None), "", "payment_method=pm_default"),
+    ] {
+        let (status, sent) = confirmed(charge, return_url, "pm_default").await;
+        assert_eq!((status, sent.as_deref()), (ChargeStatus::Approved, Some(body)));
+    }
+    let (status, sent) = confirmed(with(Some(PaymentMethod::Card), None), "", "").await;
+    assert_eq!((status, sent), (required(json!({ "type": "confirm", "clientSecret": "pi_1_secret" })), None));
+}
+
+#[tokio::test]
+async fn a_review_lists_all_refunds_and_disputes_in_minor_units() {
+    let page = |data: Value, has_more: bool| Answer::Json(200, json!({ "data": data, "has_more": has_more }));
+    let ours =
+        json!({ "id": "re_1", "status": "pending", "amount": 30_000, "metadata": { "refund_id": "the-refund" } });
+    let theirs = json!({ "id": "re_2", "status": "failed", "amount": 100, "failure_reason": "expired_card" });
+    let dispute = |id: &str, status: &str| json!({ "id": id, "status": status, "amount": 100, "reason": "fraudulent" });
+    let disputes = json!([dispute("dp_1", "under_review"), dispute("dp_2", "of_a_newer_version")]);
+    let script = Script::play([page(json!([ours]), true), page(json!([theirs]), false), page(disputes, false)]).await;
+    let charge = Charge { currency: "ISK".to_owned(), ..charge() };
+    let listing = stripe(&script).review(&charge).await.unwrap();
+    let refunds = json!([
+        { "id": "re_1", "refundId": "the-refund", "amountMinor": 300, "status": "pending" },
+        { "id": "re_2", "amountMinor": 1, "status": "failed", "reason": "expired_card" },
+    ]);
+    assert_eq!(serde_json::to_value(&listing.refunds).unwrap(), refunds);
+    let disputes = json!([{ "id": "dp_1", "amountMinor": 1, "status": "open", "reason": "fraudulent" }]);
+    assert_eq!(serde_json::to_value(&listing.disputes).unwrap(), disputes);
+    let lines: Vec<String> = script.received().into_iter().map(|received| received.line).collect();
+    let refunds = "GET /v1/refunds?payment_intent=pi_1&limit=100";
+    let expected =
+        [refunds, &format!("{refunds}&starting_after=re_1"), "GET /v1/disputes?payment_intent=pi_1&limit=100"];
+    assert_eq!(lines, expected);
+    let unknown = Charge { reference: None, ..charge };
+    assert!(matches!(stripe(&script).review(&unknown).await, Err(ProviderError::Refused(_))));
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use common::ids;
+use common::ids::{self, OrderId};
 use common::messages::Outgoing;
 use common::settings::Secret;
 use common::time::Timestamp;
@@ -79,12 +79,22 @@ struct Event {
     /// The connected account that the event is about; missing for an event of the account itself.
     #[serde(default)]
     account: Option<String>,
-    data: Data,
+    /// Missing in newer formats, which name the object only.
+    #[serde(default)]
+    data: Option<Data>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Data {
+    #[serde(default)]
     object: serde_json::Value,
+}
+
+/// A refund, a dispute, or a charge that was refunded.
+#[derive(Debug, Deserialize)]
+struct OfIntent {
+    #[serde(default)]
+    payment_intent: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,11 +108,55 @@ struct Named {
 pub enum Received {
     /// A change of a payment, to be compared with it.
     Change(ProviderEvent),
+    /// A change of the refunds or disputes of a payment, which Stripe's id names.
+    Review(ReviewEvent),
     /// Of another account or mode than the API key: why.
     Foreign(String),
     /// About another payment, or no change of one.
     Unrelated,
 }
+
+/// An event about a refund or a dispute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewEvent {
+    /// Its id.
+    pub event: String,
+    /// Its type.
+    pub kind: String,
+    /// Stripe's id of the payment.
+    pub reference: String,
+}
+
+impl ReviewEvent {
+    /// The event as a message to the payment that has that id.
+    pub fn of_payment(self, order_id: OrderId, payment_id: String) -> ProviderEvent {
+        let Self { event, kind, reference } = self;
+        ProviderEvent { order_id, event, kind, payment_id, reference, amount_minor: None, currency: None, review: true }
+    }
+}
+
+/// The types of the events that change a payment's status.
+const CHANGES: [&str; 6] = [
+    "payment_intent.succeeded",
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "payment_intent.requires_action",
+    "payment_intent.processing",
+];
+
+/// The types of the events that change a payment's refunds or disputes.
+const REVIEWS: [&str; 9] = [
+    "charge.refunded",
+    "charge.refund.updated",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_reinstated",
+];
 
 /// The mode of an API key: true for live payments; `None` for a key of an unknown form.
 fn is_live(api_key: &Secret) -> Option<bool> {
@@ -114,41 +168,53 @@ fn is_live(api_key: &Secret) -> Option<bool> {
     }
 }
 
-/// Reads an event.
+/// Reads an event. One of another format than this service knows is unrelated.
 ///
 /// # Errors
-/// The event can't be parsed.
+/// The body is not JSON.
 pub fn read(body: &[u8], api_key: &Secret) -> Result<Received, serde_json::Error> {
-    let event: Event = serde_json::from_slice(body)?;
-    let changes = [
-        "payment_intent.succeeded",
-        "payment_intent.amount_capturable_updated",
-        "payment_intent.payment_failed",
-        "payment_intent.canceled",
-    ];
-    if !changes.contains(&event.kind.as_str()) {
+    let value: serde_json::Value = serde_json::from_slice(body)?;
+    let Ok(event) = Event::deserialize(value) else { return Ok(Received::Unrelated) };
+    let changes = CHANGES.contains(&event.kind.as_str());
+    if !changes && !REVIEWS.contains(&event.kind.as_str()) {
         return Ok(Received::Unrelated);
     }
-    let Named { metadata } = Named::deserialize(&event.data.object)?;
-    let ours = metadata.get("order_id").and_then(|order| order.parse().ok()).zip(metadata.get("payment_id"));
-    let Some((order_id, payment_id)) = ours else { return Ok(Received::Unrelated) };
+    let received = if changes { change_of(&event) } else { review_of(&event) };
+    let Some(received) = received else { return Ok(Received::Unrelated) };
     if let Some(live) = is_live(api_key).filter(|live| event.livemode != Some(*live)) {
         return Ok(Received::Foreign(format!("livemode is not {live}, as it is for provider.stripe.api_key")));
     }
     if let Some(account) = &event.account {
         return Ok(Received::Foreign(format!("it is about the connected account {}", cut(account))));
     }
-    let Intent { id, amount, currency, .. } = Intent::deserialize(&event.data.object)?;
+    Ok(received)
+}
+
+/// The change of a payment's status; `None` if it is about another intent, or its object is of another format.
+fn change_of(event: &Event) -> Option<Received> {
+    let object = &event.data.as_ref()?.object;
+    let Named { metadata } = Named::deserialize(object).ok()?;
+    let order_id = metadata.get("order_id")?.parse().ok()?;
+    let payment_id = metadata.get("payment_id")?;
+    let Intent { id, amount, currency, .. } = Intent::deserialize(object).ok()?;
     let amount_minor = amount.zip(currency.as_deref()).and_then(|(amount, currency)| from_stripe(amount, currency));
-    Ok(Received::Change(ProviderEvent {
+    Some(Received::Change(ProviderEvent {
         order_id,
         event: cut(&event.id).to_owned(),
-        kind: event.kind,
+        kind: event.kind.clone(),
         payment_id: cut(payment_id).to_owned(),
         reference: cut(&id).to_owned(),
         amount_minor,
         currency: currency.map(|currency| cut(&currency).to_owned()),
+        review: false,
     }))
+}
+
+/// The change of a payment's refunds or disputes; `None` if its object names no intent, or is of another format.
+fn review_of(event: &Event) -> Option<Received> {
+    let OfIntent { payment_intent } = OfIntent::deserialize(&event.data.as_ref()?.object).ok()?;
+    let reference = cut(&payment_intent?).to_owned();
+    Some(Received::Review(ReviewEvent { event: cut(&event.id).to_owned(), kind: event.kind.clone(), reference }))
 }
 
 /// The event as a message. Its id derives from the event's, so that a repeated event is the same message.
@@ -257,7 +323,40 @@ mod tests {
         let theirs = json!({ "id": "pi_2", "status": "x", "metadata": {} });
         assert_eq!(received(&event("charge.updated", &ours()), KEY), Received::Unrelated);
         assert_eq!(received(&event("payment_intent.succeeded", &theirs), KEY), Received::Unrelated);
-        assert!(read(b"{}", &KEY.into()).is_err());
+        assert!(read(b"not JSON", &KEY.into()).is_err());
+    }
+
+    #[test]
+    fn events_of_other_formats_are_unrelated() {
+        let kind = "payment_intent.succeeded";
+        let thin = json!({ "id": "evt_1", "object": "v2.core.event", "type": "v1.billing.meter.error_report_triggered",
+            "related_object": { "id": "mtr_1" } });
+        for event in [
+            json!({}),
+            json!([1]),
+            thin,
+            json!({ "id": "evt_1", "type": kind, "livemode": false }),
+            json!({ "id": "evt_1", "type": kind, "livemode": false, "data": {} }),
+            event(kind, &json!("pi_1")),
+            event(kind, &json!({ "id": 7, "metadata": { "order_id": ORDER, "payment_id": "p1" } })),
+            event("refund.updated", &json!({ "payment_intent": { "id": "pi_1" } })),
+            event("charge.dispute.created", &json!({ "id": "dp_1", "payment_intent": null })),
+        ] {
+            assert_eq!(received(&event, KEY), Received::Unrelated, "{event}");
+        }
+    }
+
+    #[test]
+    fn an_event_of_a_refund_or_a_dispute_is_a_review_of_its_payment() {
+        for kind in REVIEWS {
+            let object = json!({ "id": "x_1", "payment_intent": "pi_1", "amount": 300, "metadata": {} });
+            let Received::Review(review) = received(&event(kind, &object), KEY) else { panic!("{kind} is none") };
+            let message = review.of_payment(ORDER.parse().unwrap(), "p1".to_owned());
+            assert_eq!((message.reference.as_str(), message.kind.as_str(), message.review), ("pi_1", kind, true));
+            let mut foreign = event(kind, &object);
+            foreign["livemode"] = true.into();
+            assert!(matches!(received(&foreign, KEY), Received::Foreign(_)));
+        }
     }
 
     #[test]

@@ -1,0 +1,142 @@
+//! Refunds and disputes as JSON, with their descriptions.
+
+use common::money::Decimal;
+use common::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::entity::Payment;
+use crate::entity::approval::Settling;
+use crate::entity::partial_refund::{PartState, PartialRefund};
+use crate::entity::review::Dispute;
+use crate::messages::DisputeStatus;
+use crate::provider::call::Refund;
+
+/// A partial refund of a payment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Refund)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RefundBody {
+    /// The id, chosen by the caller or by the service.
+    id: String,
+    #[schema(value_type = f64)]
+    amount: Decimal,
+    /// The reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The authenticated caller who requested it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    #[schema(value_type = RefundStatus)]
+    status: &'static str,
+    /// Why it was refused, or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// When it was requested.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// When it was refunded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    refunded_at: Option<Timestamp>,
+}
+
+/// The status of a refund. `pending`: the provider accepted it, and the money is on its way; `failed`: it failed after
+/// that, and can be made again.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[allow(dead_code)]
+enum RefundStatus {
+    Refunding,
+    Pending,
+    Refunded,
+    Failed,
+    Refused,
+}
+
+impl RefundBody {
+    /// Its status, by the name in JSON.
+    pub(super) fn status(&self) -> &'static str {
+        self.status
+    }
+
+    pub(super) fn of(payment: &Payment, part: &PartialRefund) -> Self {
+        let (status, detail) = match &part.state {
+            PartState::Refunding { .. } => ("refunding", None),
+            PartState::Pending { .. } => ("pending", None),
+            PartState::Failed { detail, .. } => ("failed", Some(detail.clone())),
+            PartState::Refunded { .. } => ("refunded", None),
+            PartState::Refused { detail, .. } => ("refused", Some(detail.clone())),
+        };
+        Self {
+            id: part.id.clone(),
+            amount: payment.money(part.amount_minor),
+            reason: part.reason.clone(),
+            by: part.by.clone(),
+            status,
+            detail,
+            at: part.at,
+            refunded_at: part.done_at(),
+        }
+    }
+
+    /// The full refund, while it is pending or has failed at the provider.
+    pub(super) fn whole(payment: &Payment) -> Option<Self> {
+        let (status, at, detail) = match &payment.approvals.settling {
+            Settling::None => return None,
+            Settling::Pending { since } => ("pending", *since, None),
+            Settling::Failed { at, detail } => ("failed", *at, Some(detail.clone())),
+        };
+        let left = payment.left_of(payment.approvals.refunded).unwrap_or(0);
+        let id = Refund::WHOLE.to_owned();
+        let amount = payment.money(left);
+        Some(Self { id, amount, reason: None, by: None, status, detail, at, refunded_at: None })
+    }
+}
+
+/// A dispute: the customer's bank takes the payment back, or asks about it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Dispute)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DisputeBody {
+    /// The provider's id of it.
+    id: String,
+    #[schema(value_type = f64)]
+    amount: Decimal,
+    #[schema(value_type = DisputeStatusName)]
+    status: DisputeStatus,
+    /// The customer's reason, by the provider's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    closed_at: Option<Timestamp>,
+}
+
+/// The status of a dispute. `inquiry`: the bank asks, and takes no money; `closed`: an inquiry ended without a dispute.
+#[derive(ToSchema)]
+#[schema(as = DisputeStatus, rename_all = "lowercase")]
+#[allow(dead_code)]
+enum DisputeStatusName {
+    Inquiry,
+    Closed,
+    Open,
+    Won,
+    Lost,
+}
+
+impl DisputeBody {
+    pub(super) fn of(payment: &Payment, dispute: &Dispute) -> Self {
+        Self {
+            id: dispute.id.clone(),
+            amount: payment.money(dispute.amount_minor),
+            status: dispute.status,
+            reason: dispute.reason.clone(),
+            at: dispute.at,
+            closed_at: dispute.closed_at,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The review of a payment's refunds and disputes at its provider, and the disputes.
+
+use common::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::messages::DisputeStatus;
+
+/// The most disputes that are kept.
+pub(crate) const MOST_DISPUTES: usize = 20;
+
+/// When the provider is asked for the refunds and disputes of a payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Review {
+    /// When to ask next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// Reviews so far.
+    pub calls: u32,
+    /// Reviews without a change since the last change or event. They lengthen the pauses.
+    pub idle: u32,
+    /// Set if an event arrived during a review, whose answer may be older.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
+/// A dispute of a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dispute {
+    /// The provider's id of it.
+    pub id: String,
+    /// The disputed amount, in minor units.
+    pub amount_minor: i64,
+    /// Its status.
+    pub status: DisputeStatus,
+    /// The customer's reason, by the provider's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was first listed.
+    pub at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
+}
+
+impl Dispute {
+    /// Returns true if it has ended.
+    pub fn is_closed(&self) -> bool {
+        match self.status {
+            DisputeStatus::Inquiry | DisputeStatus::Open => false,
+            DisputeStatus::Closed | DisputeStatus::Won | DisputeStatus::Lost => true,
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Reviews: the provider lists the refunds and disputes of a payment, because an event reports a change, or a refund is
+//! pending. Its list is the truth: refunds that it accepted are made or fail, refunds made in its own dashboard are
+//! added, and disputes are recorded.
+
+use std::time::Duration;
+
+use common::messages::Outgoing;
+use common::time::Timestamp;
+
+use super::answers::ImpossibleOutcome;
+use super::replies::{Failure, part_refunded, pause};
+use crate::entity::Payment;
+use crate::entity::approval::Settling;
+use crate::entity::partial_refund::{PartState, PartialRefund};
+use crate::entity::review::{Dispute, MOST_DISPUTES};
+use crate::entity::status::Status;
+use crate::messages::{DisputeStatus, ListedDispute, ListedRefund, ListedStatus, Outcome, ProviderAnswered};
+use crate::provider::call::Refund;
+use crate::rules::partial::MOST_PARTS_OF_ALL;
+use crate::text::cut;
+
+/// The shortest pause between two reviews because of events.
+const PAUSE: Duration = Duration::from_secs(2);
+/// The pause before a pending refund is looked at, if no event comes before; it doubles with each review.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
+/// The longest such pause is 2 to the power of this, times [`FIRST_LOOK`]: about 4 hours.
+const LONGEST_LOOK: u32 = 8;
+
+/// The reason of a refund that was made in the provider's own dashboard.
+const EXTERNAL: &str = "made at the provider";
+
+impl Payment {
+    /// An event reports that the refunds or disputes changed: the provider is asked soon, once for many events.
+    pub(super) fn review_soon(&mut self, now: Timestamp) {
+        self.review.idle = 0;
+        match self.review.due {
+            Some(due) if due <= now => self.review.again = true,
+            Some(due) if due <= now.plus(PAUSE) => {}
+            Some(_) | None => self.review_at(now),
+        }
+    }
+
+    /// A refund is pending: the provider is asked later, unless an event comes before.
+    pub(super) fn review_later(&mut self, now: Timestamp) {
+        if self.provider.reference.is_some() && self.review.due.is_none() {
+            let pause = FIRST_LOOK.saturating_mul(1 << self.review.idle.min(LONGEST_LOOK));
+            self.review.idle = self.review.idle.saturating_add(1);
+            self.review_at(now.plus(pause));
+        }
+    }
+
+    /// Each time has a number of its own: the provider is not asked twice for one.
+    fn review_at(&mut self, due: Timestamp) {
+        self.review.calls = self.review.calls.saturating_add(1);
+        self.review.due = Some(due);
+    }
+
+    /// Returns true if the provider still has to make a refund.
+    fn has_pending_refund(&self) -> bool {
+        let whole = matches!(self.approvals.settling, Settling::Pending { .. });
+        whole || self.partial_refunds.list.iter().any(PartialRefund::is_pending)
+    }
+
+    /// The provider answered a review. Returns the replies to send.
+    pub(super) fn reviewed(
+        &mut self,
+        answer: &ProviderAnswered,
+        failure: Failure<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Outgoing>, ImpossibleOutcome> {
+        let awaited = self.review.due.is_some() && answer.call == self.review.calls;
+        let mut replies = Vec::new();
+        match answer.outcome {
+            Outcome::Failed | Outcome::Refused if awaited => {
+                self.review.idle = self.review.idle.saturating_add(1);
+                self.review_at(now.plus(failure.retry_after.unwrap_or_default().max(pause(self.review.idle))));
+            }
+            Outcome::Listed if awaited => {
+                self.review.due = None;
+                for listed in &answer.refunds {
+                    replies.extend(self.refund_listed(listed, now));
+                }
+                replies.extend(self.refunded_in_parts(now));
+                answer.disputes.iter().for_each(|listed| self.dispute_listed(listed, now));
+                if std::mem::take(&mut self.review.again) {
+                    self.review_at(now.plus(PAUSE));
+                } else if self.has_pending_refund() {
+                    self.review_later(now);
+                }
+            }
+            Outcome::Failed | Outcome::Refused | Outcome::Listed => {}
+            Outcome::Accepted
+            | Outcome::Open
+            | Outcome::Silent
+            | Outcome::Captured
+            | Outcome::Refunded
+            | Outcome::Pending => {
+                return Err(ImpossibleOutcome { operation: answer.operation, outcome: answer.outcome });
+            }
+        }
+        Ok(replies)
+    }
+
+    fn refund_listed(&mut self, listed: &ListedRefund, now: Timestamp) -> Option<Outgoing> {
+        let Some(id) = listed.refund_id.as_deref() else {
+            self.external_listed(listed, now);
+            return None;
+        };
+        let why = cut(listed.reason.as_deref().unwrap_or("the provider gave no reason")).to_owned();
+        if self.whole_refund_id().as_deref() == Some(id) {
+            return self.whole_listed(listed.status, why, now);
+        }
+        let payment_id = self.approved_id();
+        let part = self.partial_refunds.list.iter_mut().find(|part| part.provider_id(&payment_id) == id)?;
+        match (&part.state, listed.status) {
+            (PartState::Pending { .. }, ListedStatus::Made) => {
+                part.state = PartState::Refunded { at: now };
+                let what = format!("refund {} is made", cut(&part.id));
+                self.history.note(now, what);
+            }
+            (PartState::Pending { .. } | PartState::Refunded { .. }, ListedStatus::Failed) => {
+                let what = format!("refund {} failed at the provider: {why}", cut(&part.id));
+                part.state = PartState::Failed { at: now, detail: why };
+                tracing::error!(order_id = %self.order, "{what}: an operator can make it again");
+                self.history.note(now, what);
+                self.reopen();
+            }
+            (
+                PartState::Refunding { .. }
+                | PartState::Pending { .. }
+                | PartState::Failed { .. }
+                | PartState::Refunded { .. }
+                | PartState::Refused { .. },
+                ListedStatus::Pending | ListedStatus::Made | ListedStatus::Failed,
+            ) => {}
+        }
+        None
+    }
+
+    /// A payment that was refunded completely in parts, one of which failed later, is paid in part again.
+    fn reopen(&mut self) {
+        if self.status == Status::Refunded && self.approvals.refunded == 1 && self.left_of(0) == Some(0) {
+            self.approvals.unmark_refunded();
+            self.status = Status::Approved;
+        }
+    }
+
+    /// The provider's id of the full refund: of the approval that is being refunded, or was refunded last.
+    fn whole_refund_id(&self) -> Option<String> {
+        let index = match self.status {
+            Status::Refunding { .. } => Some(self.approvals.refunded),
+            Status::Refunded => self.approvals.refunded.checked_sub(1),
+            Status::New
+            | Status::Unrequested { .. }
+            | Status::Requested { .. }
+            | Status::Failed
+            | Status::Pending { .. }
+            | Status::Authorized
+            | Status::Capturing { .. }
+            | Status::Approved
+            | Status::Declined
+            | Status::Cancelled => None,
+        };
+        let approval = self.approvals.list.get(index?)?;
+        let payment_id = approval.payment_id.clone().unwrap_or_else(|| self.id());
+        Some(Refund::retry_id(Refund::whole_id(&payment_id, &approval.message), self.approvals.retries))
+    }
+
+    fn whole_listed(&mut self, status: ListedStatus, why: String, now: Timestamp) -> Option<Outgoing> {
+        match status {
+            ListedStatus::Made if matches!(self.approvals.settling, Settling::Pending { .. }) => {
+                self.approval_refunded(now)
+            }
+            ListedStatus::Failed => {
+                match (&self.status, &self.approvals.settling) {
+                    (Status::Refunded, _) => {
+                        self.approvals.unmark_refunded();
+                        self.status = Status::Refunding { due: now };
+                    }
+                    (_, Settling::Pending { .. }) => {}
+                    (_, Settling::None | Settling::Failed { .. }) => return None,
+                }
+                let what = format!("the refund failed at the provider: {why}");
+                tracing::error!(order_id = %self.order, "{what}: an operator can make it again");
+                self.history.note(now, what);
+                self.approvals.settling = Settling::Failed { at: now, detail: why };
+                None
+            }
+            ListedStatus::Made | ListedStatus::Pending => None,
+        }
+    }
+
+    /// A refund that was made in the provider's own dashboard. Its amount is at most what is left: a refund of this
+    /// service may have taken the rest meanwhile, and the provider makes no more than was paid.
+    fn external_listed(&mut self, listed: &ListedRefund, now: Timestamp) {
+        let state = match listed.status {
+            ListedStatus::Pending => PartState::Pending { since: now },
+            ListedStatus::Made => PartState::Refunded { at: now },
+            ListedStatus::Failed => {
+                let detail = cut(listed.reason.as_deref().unwrap_or("the provider gave no reason")).to_owned();
+                PartState::Failed { at: now, detail }
+            }
+        };
+        // One that failed and was made again is a refund of this service.
+        let is_known = |part: &&mut PartialRefund| part.external && part.id == listed.id;
+        if let Some(part) = self.partial_refunds.list.iter_mut().find(is_known) {
+            let is_new = match (&part.state, listed.status) {
+                (PartState::Pending { .. }, ListedStatus::Made | ListedStatus::Failed)
+                | (PartState::Refunded { .. }, ListedStatus::Failed) => part.retries == 0,
+                (
+                    PartState::Refunding { .. }
+                    | PartState::Pending { .. }
+                    | PartState::Failed { .. }
+                    | PartState::Refunded { .. }
+                    | PartState::Refused { .. },
+                    ListedStatus::Pending | ListedStatus::Made | ListedStatus::Failed,
+                ) => false,
+            };
+            if is_new {
+                part.state = state;
+                let ends = if part.is_done() { "is made" } else { "failed" };
+                self.history.note(now, format!("refund {} of the provider's dashboard {ends}", cut(&listed.id)));
+                self.reopen();
+            }
+            return;
+        }
+        let takes_rest = self.approvals.refunded > 0 || !self.approvals.settling.is_none();
+        let left = self.left_of(0).filter(|_| !self.approvals.list.is_empty() && !takes_rest);
+        let amount_minor = listed.amount_minor.min(left.unwrap_or(0));
+        if amount_minor <= 0 || listed.status == ListedStatus::Failed {
+            let what = format!("refund {} of the provider's dashboard: nothing is left for it", cut(&listed.id));
+            self.history.note_unchanged(now, what);
+            return;
+        }
+        if self.partial_refunds.counted().count() >= MOST_PARTS_OF_ALL {
+            tracing::error!(order_id = %self.order, "the payment has too many refunds: one more is not booked");
+            self.history.note_unchanged(now, format!("refund {} is one too many: not booked", cut(&listed.id)));
+            return;
+        }
+        let amount = self.money(amount_minor);
+        self.history.note(now, format!("{amount} of it refunded in the provider's dashboard ({})", cut(&listed.id)));
+        self.partial_refunds.add(PartialRefund {
+            id: listed.id.clone(),
+            amount_minor,
+            reason: Some(EXTERNAL.to_owned()),
+            by: None,
+            at: now,
+            state,
+            calls: 0,
+            retries: 0,
+            external: true,
+            waiting: None,
+        });
+    }
+
+    fn dispute_listed(&mut self, listed: &ListedDispute, now: Timestamp) {
+        let ListedDispute { id, amount_minor, status, reason } = listed;
+        let amount = self.money(*amount_minor);
+        let what = format!("dispute {} of {amount} is {}", cut(id), status.name());
+        let closed_at = match status {
+            DisputeStatus::Inquiry | DisputeStatus::Open => None,
+            DisputeStatus::Closed | DisputeStatus::Won | DisputeStatus::Lost => Some(now),
+        };
+        let is_full = self.disputes.len() >= MOST_DISPUTES;
+        match self.disputes.iter_mut().find(|known| known.id == *id) {
+            Some(known) if known.status == *status && known.amount_minor == *amount_minor => return,
+            Some(known) => {
+                known.status = *status;
+                known.amount_minor = *amount_minor;
+                known.closed_at = closed_at;
+            }
+            None if is_full => {
+                self.history.note_unchanged(now, format!("{what}: one too many, not recorded"));
+                return;
+            }
+            None => {
+                let reason = reason.as_deref().map(|reason| cut(reason).to_owned());
+                self.disputes.push(Dispute {
+                    id: id.clone(),
+                    amount_minor: *amount_minor,
+                    status: *status,
+                    reason,
+                    at: now,
+                    closed_at,
+                });
+            }
+        }
+        tracing::warn!(order_id = %self.order, "{what}");
+        self.history.note(now, what);
+    }
+
+    /// The provider accepted a partial refund, and has not made it yet. The command that waits for it is answered.
+    pub fn part_pending(&mut self, refund_id: &str, call: u32, now: Timestamp) -> Vec<Outgoing> {
+        let Some(part) = self.awaited_part(refund_id, call) else { return Vec::new() };
+        part.state = PartState::Pending { since: now };
+        let reply = part_refunded(part);
+        let waiting = part.waiting.take();
+        let what = format!("refund {} is pending at the provider", cut(&part.id));
+        self.history.note(now, what);
+        self.review_later(now);
+        let reply = waiting.map(|waiting| self.reply_to(&waiting, &reply, now));
+        let last = self.refunded_in_parts(now);
+        reply.into_iter().chain(last).collect()
+    }
+
+    /// An operator lets a refund that failed be made again. `WHOLE` names a full refund.
+    pub fn retry_refund(&mut self, refund_id: &str, by: Option<&str>, now: Timestamp) {
+        let by = by.map(|by| format!(" by {}", cut(by))).unwrap_or_default();
+        let failed = |part: &&mut PartialRefund| part.id == refund_id && part.is_failed();
+        if let Some(part) = self.partial_refunds.list.iter_mut().find(failed) {
+            part.retry(now);
+            self.history.note(now, format!("refund {} is made again{by}", cut(refund_id)));
+        } else if refund_id == Refund::WHOLE && self.retry_whole() {
+            self.call_refund(now);
+            self.history.note(now, format!("the refund is made again{by}"));
+        }
+    }
+}
