@@ -19,6 +19,7 @@ mod observability;
 mod openapi;
 mod operators;
 mod orders;
+mod paying;
 mod perimeter;
 mod prometheus;
 mod sagactl;
@@ -30,6 +31,7 @@ mod stock;
 mod stripe;
 mod stripe_mock;
 mod stripe_results;
+mod stripe_truth;
 mod topics;
 mod two_instances;
 mod unreadable;
@@ -196,6 +198,7 @@ type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
 const SIMULATED: &[&[(&str, Scenario)]] = &[
     endings::ALL,
+    paying::ALL,
     api::ALL,
     metrics::ALL,
     observability::ALL,
@@ -228,7 +231,7 @@ fn main() -> ExitCode {
 fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     let first: [Group; 1] = [(simulated()?, SIMULATED)];
-    let by_stripe: Group = (by_stripe()?, &[stripe::ALL, stripe_results::ALL]);
+    let by_stripe: Group = (by_stripe()?, &[stripe::ALL, stripe_results::ALL, stripe_truth::ALL]);
     let computed: [Group; 2] = [by_stripe, (edge::options()?, &[edge::ALL, perimeter::ALL])];
     for (options, modules) in first.into_iter().chain(GROUPS).chain(computed) {
         let scenarios = modules.iter().copied().flatten().copied();

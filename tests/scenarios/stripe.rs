@@ -36,7 +36,7 @@ crate::scenarios!(
 );
 
 /// The payment of an order.
-async fn payment(cluster: &Cluster, order: &str) -> Result<Value> {
+pub(crate) async fn payment(cluster: &Cluster, order: &str) -> Result<Value> {
     let found = cluster.get(cluster.service(Name::Payments)?, &format!("/payments/{order}")).await?;
     found.ok_or_else(|| anyhow!("there is no payment for {order}"))
 }
@@ -83,7 +83,7 @@ async fn declined_by_stripe(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()>
 }
 
 /// Sends a webhook as Stripe does.
-async fn webhook(cluster: &Cluster, body: &str, secret: &str) -> Result<StatusCode> {
+pub(crate) async fn webhook(cluster: &Cluster, body: &str, secret: &str) -> Result<StatusCode> {
     let time = common::time::Timestamp::now().0 / 1000;
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
     mac.update(format!("{time}.{body}").as_bytes());
@@ -169,7 +169,7 @@ async fn end_all(stripe: &Stripe, placed: &[(PlacedOrder, bool)]) -> Result<()> 
     Ok(())
 }
 
-async fn refund(cluster: &Cluster, order: &str, body: Value) -> Result<(StatusCode, Value)> {
+pub(crate) async fn refund(cluster: &Cluster, order: &str, body: Value) -> Result<(StatusCode, Value)> {
     let url = cluster.service(Name::Payments)?.url(&format!("/payments/{order}/refunds"));
     let answer = cluster.http.post(url).json(&body).send().await?;
     Ok((answer.status(), answer.json().await?))

@@ -42,6 +42,7 @@ pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
         webhook_secret: "".into(),
         webhook_tolerance: SOON,
         payment_method: "pm_card_visa".to_owned(),
+        return_url: String::new(),
     })?;
     let mut charge = charge()?;
     for capture in [Capture::Automatic, Capture::Manual] {
@@ -50,9 +51,11 @@ pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
         ensure!(charge.reference.as_deref().is_some_and(|id| id.starts_with("pi_")), "{charge:?}");
     }
     // The example intent is declined, whatever the request.
-    for standing in
-        [stripe.result(&charge).await, stripe.confirm(&charge, "pm_card_visa").await, stripe.cancel(&charge).await]
-    {
+    for standing in [
+        stripe.result(&charge).await,
+        stripe.confirm(&charge, &[("payment_method", "pm_card_visa")]).await,
+        stripe.cancel(&charge).await,
+    ] {
         ensure!(matches!(&standing, Ok(ChargeStatus::Declined(_))), "{standing:?}");
     }
     let captured = stripe.capture(&charge, Amount(800)).await;
@@ -89,6 +92,7 @@ fn charge() -> Result<Charge> {
         currency: "BRL".to_owned(),
         capture: Capture::Automatic,
         method: None,
+        token: None,
         reference: None,
         call: 1,
         trace: None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::ids::OrderId;
 use common::money::Amount;
 use payment_service::provider::call::{Charge, Refund};
-use payment_service::provider::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError};
+use payment_service::provider::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError, RefundStatus};
 use payment_service::provider::simulated::Simulated;
 
 /// The charges and refunds that the provider has received.
@@ -53,7 +53,7 @@ impl ProviderLog {
 
     /// Returns true if the provider approves this payment, by its cents.
     pub fn takes(&self, charge: &Charge) -> bool {
-        !matches!(charge.amount.0 % 100, 13 | 44)
+        !matches!(charge.amount.0 % 100, 13 | 33 | 44)
     }
 
     fn charge(&mut self, charge: &Charge) {
@@ -96,13 +96,13 @@ impl PaymentProvider for FaultyProvider {
         self.log.lock().unwrap().fails().map_or(Ok(standing), |_| Err(no_answer()))
     }
 
-    async fn refund(&self, refund: &Refund) -> Result<(), ProviderError> {
+    async fn refund(&self, refund: &Refund) -> Result<RefundStatus, ProviderError> {
         self.simulated.refund(refund).await?;
         let mut log = self.log.lock().unwrap();
         let fails = log.fails();
         if fails != Some(false) {
             log.refunds.entry(refund.order).or_default().insert(refund.refund_id.clone());
         }
-        fails.map_or(Ok(()), |_| Err(no_answer()))
+        fails.map_or(Ok(RefundStatus::Made), |_| Err(no_answer()))
     }
 }

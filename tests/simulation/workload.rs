@@ -4,6 +4,7 @@
 use common::blob::{Blob, Payload};
 use common::ids::OrderId;
 use common::messages::{Headers, Outgoing, header};
+use common::payments::PaymentMethod;
 use common::time::Timestamp;
 use common::topics;
 use fastrand::Rng;
@@ -27,7 +28,9 @@ const UNKNOWN_ITEM: Uuid = Uuid::from_u128(4);
 fn limits() -> Limits {
     let currencies = vec!["BRL".to_owned()];
     let max_amount = "1000.00".to_owned();
-    Limits { price: Price::Client, max_items: 10, max_quantity: 100, max_text: 40, max_amount, currencies }
+    let payment_methods = PaymentMethod::ALL.to_vec();
+    let max_items = 10;
+    Limits { price: Price::Client, max_items, max_quantity: 100, max_text: 40, max_amount, currencies, payment_methods }
 }
 
 /// The warehouse's initial stock.
@@ -99,13 +102,22 @@ fn order(rng: &mut Rng, now: Timestamp) -> Ordered {
     };
     let line = |(id, quantity): &(Uuid, u32)| json!({"id": id, "name": "an item", "amount": 1.5, "quantity": quantity});
     let lines: Vec<_> = items.iter().map(line).collect();
-    let amount = format!("{}.{cents}", rng.u32(1..500));
+    let units = rng.u32(1..500);
+    // The customer abandons an action.
+    let cents = if cents == 44 && units.is_multiple_of(2) { 33 } else { cents };
+    let amount = format!("{units}.{cents}");
+    let method = usize::try_from(units).ok().and_then(|units| PaymentMethod::ALL.get(units % 8));
+    let choice = method.map(|method| format!(r#", "payment": {{"method": "{}", "token": "pm_1"}}"#, method.name()));
     let customer = random_id(rng);
     let (delivery, expected) = delivery(rng, expected);
     let more = delivery.map_or_else(String::new, |delivery| {
         format!(r#", "customer": {{"name": "Ana", "email": "ana@example.com"}}, "delivery": {delivery}"#)
     });
-    let body = format!(r#"{{"customerId": "{customer}", "amount": {amount}, "items": {}{more}}}"#, json!(lines));
+    let body = format!(
+        r#"{{"customerId": "{customer}", "amount": {amount}, "items": {}{more}{}}}"#,
+        json!(lines),
+        choice.unwrap_or_default()
+    );
     let body: PlaceOrder = serde_json::from_str(&body).unwrap();
     let placed = body.checked(&limits(), OrderId(random_id(rng)), now);
     Ordered { placed: placed.unwrap_or_else(|_| panic!("the order is rejected")), expected }

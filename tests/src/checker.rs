@@ -67,7 +67,7 @@ const ENDS: [(&str, &[&str], &[&str]); 7] = [
     ("shipped", &["approved"], &["confirmed"]),
     ("returned", &["approved", "refunded"], &["confirmed"]),
     ("rejected", &["none"], &["refused"]),
-    ("payment_not_completed", &["declined", "cancelled", "refunded"], &["released"]),
+    ("payment_not_completed", &["none", "declined", "cancelled", "refunded"], &["released"]),
     ("cancelled", &["none", "declined", "cancelled", "refunded"], &["none", "released", "refused"]),
     ("refunded", &["refunded"], &["released"]),
 ];

@@ -1,6 +1,9 @@
-//! A fake Stripe server: PaymentIntents and Refunds as the payment service uses them. Amounts ending in 13 are
-//! declined, those ending in 55 stay in processing. It sends webhook events, can respond too late, and can be killed.
-//! It counts charges, so that tests detect a double charge.
+//! A fake Stripe server: PaymentIntents, Refunds and Disputes as the payment service uses them. Amounts ending in 13
+//! are declined, those ending in 33 want 3-D Secure, those ending in 55 stay in processing, and refunds of those ending
+//! in 37 stay pending. With `payment_method_data[type]=pix` the customer gets a code. It sends webhook events, can
+//! respond too late, and can be killed. It counts charges, so that tests detect a double charge.
+
+mod refunds;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
+use self::refunds::{DisputeRecord, RefundRecord};
 use crate::machine;
 
 /// The secret that signs its webhooks.
@@ -39,6 +43,7 @@ pub struct Intent {
     pub charges: u32,
     declined: bool,
     manual: bool,
+    pix: bool,
     metadata: BTreeMap<String, String>,
 }
 
@@ -51,8 +56,23 @@ impl Intent {
     fn json(&self) -> Value {
         let error = self.declined.then(|| json!({ "code": "card_declined", "decline_code": "insufficient_funds" }));
         json!({ "id": self.id, "object": "payment_intent", "status": self.status, "amount": self.amount,
-            "currency": "brl", "livemode": false,
-            "metadata": self.metadata, "last_payment_error": error })
+            "currency": "brl", "livemode": false, "client_secret": self.client_secret(),
+            "next_action": self.next_action(), "metadata": self.metadata, "last_payment_error": error })
+    }
+
+    /// The secret of the customer's browser.
+    pub fn client_secret(&self) -> String {
+        format!("{}_secret_of_the_browser", self.id)
+    }
+
+    fn next_action(&self) -> Value {
+        match (self.status.as_str(), self.pix) {
+            ("requires_action", true) => json!({ "type": "pix_display_qr_code", "pix_display_qr_code": {
+                "data": "00020126BR.GOV.BCB.PIX", "hosted_instructions_url": "https://stripe.example/pix",
+                "expires_at": 4_102_444_800_i64 } }),
+            ("requires_action", false) => json!({ "type": "use_stripe_sdk", "use_stripe_sdk": {} }),
+            _ => Value::Null,
+        }
     }
 
     fn take(&mut self, amount: i64) {
@@ -72,6 +92,8 @@ struct Ledger {
     requests: u64,
     /// Every n-th request is executed but answered too late.
     late: Option<u64>,
+    refunds: Vec<RefundRecord>,
+    disputes: Vec<DisputeRecord>,
 }
 
 /// The server.
@@ -150,6 +172,20 @@ impl Stripe {
         Ok(json!({ "id": id, "type": kind, "livemode": false, "data": { "object": intent.json() } }).to_string())
     }
 
+    /// The customer acts for an order's payment: it is paid, or the card is declined.
+    pub fn act(&self, order: &str, succeeds: bool) {
+        let mut ledger = ledger(&self.ledger);
+        let waiting = |intent: &&mut Intent| intent.order() == order && intent.status == "requires_action";
+        for intent in ledger.intents.values_mut().filter(waiting) {
+            if succeeds {
+                intent.take(intent.amount);
+            } else {
+                intent.declined = true;
+                "requires_payment_method".clone_into(&mut intent.status);
+            }
+        }
+    }
+
     /// Ends the processing of an order's payment: it is paid.
     pub fn settle(&self, order: &str) {
         let mut ledger = ledger(&self.ledger);
@@ -167,7 +203,8 @@ fn router(ledger: Arc<Mutex<Ledger>>) -> Router {
         .route("/v1/payment_intents", post(create))
         .route("/v1/payment_intents/{id}", get(retrieve))
         .route("/v1/payment_intents/{id}/{what}", post(change))
-        .route("/v1/refunds", post(refund))
+        .route("/v1/refunds", post(refunds::refund).get(refunds::list))
+        .route("/v1/disputes", get(refunds::disputes))
         .with_state(ledger)
 }
 
@@ -216,6 +253,13 @@ async fn change(
                 intent.declined = true;
                 return (402, json!({ "error": { "code": "card_declined", "decline_code": "insufficient_funds" } }));
             }
+            ("confirm", "requires_payment_method" | "requires_confirmation")
+                if intent.amount % 100 == 33
+                    || form.get("payment_method_data[type]").is_some_and(|kind| kind == "pix") =>
+            {
+                intent.pix = form.contains_key("payment_method_data[type]");
+                "requires_action".clone_into(&mut intent.status);
+            }
             ("confirm", "requires_payment_method" | "requires_confirmation") if intent.amount % 100 == 55 => {
                 "processing".clone_into(&mut intent.status);
             }
@@ -227,7 +271,10 @@ async fn change(
                 let amount = form.get("amount_to_capture").and_then(|text| text.parse().ok());
                 intent.take(amount.unwrap_or(intent.amount));
             }
-            ("cancel", "requires_payment_method" | "requires_confirmation" | "requires_capture") => {
+            (
+                "cancel",
+                "requires_payment_method" | "requires_confirmation" | "requires_capture" | "requires_action",
+            ) => {
                 "canceled".clone_into(&mut intent.status);
             }
             (_, status) => {
@@ -237,22 +284,6 @@ async fn change(
             }
         }
         (200, intent.json())
-    })
-    .await
-}
-
-async fn refund(State(all): State<Arc<Mutex<Ledger>>>, headers: HeaderMap, Form(form): Fields) -> Response {
-    once(&all, &headers, "refund", &form, |ledger| {
-        let named = form.get("payment_intent").and_then(|id| ledger.intents.get_mut(id));
-        let Some(intent) = named else { return unknown() };
-        let left = intent.received - intent.refunded;
-        let amount = form.get("amount").and_then(|text| text.parse().ok()).unwrap_or(left);
-        if amount > left || amount <= 0 {
-            let code = if left == 0 { "charge_already_refunded" } else { "amount_too_large" };
-            return (400, json!({ "error": { "code": code, "message": "The amount exceeds the charge." } }));
-        }
-        intent.refunded += amount;
-        (200, json!({ "id": format!("re_{}", Uuid::new_v4().simple()), "status": "succeeded", "amount": amount }))
     })
     .await
 }

@@ -1,0 +1,196 @@
+//! What happens at Stripe after the request: 3-D Secure, Pix codes, pending and failed refunds, refunds of its
+//! dashboard, and disputes.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tests::broker::Broker;
+use tests::cluster::Cluster;
+use tests::orders::PlacedOrder;
+use tests::process::Name;
+use tests::stripe::{Stripe, WEBHOOK_SECRET, shared};
+use tests::wait::{PATIENT, until};
+
+use crate::paying::{action_of, is_nowhere};
+use crate::stripe::{charged, payment, refund, webhook};
+
+crate::scenarios!(
+    an_order_with_3d_secure_is_paid_after_the_customer_confirms_it,
+    an_order_whose_3d_secure_fails_is_not_paid,
+    an_order_by_pix_shows_its_code_and_one_on_invoice_is_refused,
+    a_pending_refund_is_not_booked_and_one_that_fails_is_made_again,
+    a_refund_of_stripes_dashboard_is_booked,
+    a_disputed_order_is_booked_until_it_is_won_or_lost,
+);
+
+/// Sends an event of Stripe.
+async fn send(cluster: &Cluster, body: &str) -> Result<()> {
+    let status = webhook(cluster, body, WEBHOOK_SECRET).await?;
+    ensure!(status == StatusCode::OK, "the webhook is answered {status}");
+    Ok(())
+}
+
+/// Waits until the payment of an order is as expected.
+async fn payment_is(cluster: &Cluster, order: &str, what: &str, is: impl Fn(&Value) -> bool) -> Result<Value> {
+    until(what, PATIENT, || async {
+        let shown = payment(cluster, order).await?;
+        if is(&shown) { Ok(Some(shown)) } else { Err(anyhow!("{shown:#}")) }
+    })
+    .await
+}
+
+async fn an_order_with_3d_secure_is_paid_after_the_customer_confirms_it(
+    cluster: Arc<Cluster>,
+    _: Arc<Broker>,
+) -> Result<()> {
+    let stripe = shared()?;
+    let choice = json!({"payment": {"method": "card", "token": "pm_card_threeDSecureRequired"}});
+    let order = cluster.item(1).await?.order(1).amount("10.33").with(choice).place().await?;
+    let action = action_of(&order).await?;
+    let intent = stripe.of_order(&order.id).pop().context("no intent")?;
+    ensure!(action == json!({"type": "confirm", "clientSecret": intent.client_secret()}), "{action}");
+    order.payment("pending").await?;
+    charged(stripe, &order.id, 0, 0)?;
+    stripe.act(&order.id, true);
+    send(&cluster, &stripe.event("payment_intent.succeeded", &order.id)?).await?;
+    order.ends("confirmed").await?;
+    charged(stripe, &order.id, 1, 1033)?;
+    is_nowhere(&cluster, &order.id, &[&intent.client_secret(), "pm_card_threeDSecureRequired"]).await
+}
+
+async fn an_order_whose_3d_secure_fails_is_not_paid(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let stripe = shared()?;
+    let item = cluster.item(1).await?;
+    let order = item.order(1).amount("10.33").place().await?;
+    action_of(&order).await?;
+    stripe.act(&order.id, false);
+    send(&cluster, &stripe.event("payment_intent.payment_failed", &order.id)?).await?;
+    order.ends("payment_not_completed").await?;
+    item.has_stock(1, 0).await?;
+    charged(stripe, &order.id, 0, 0)
+}
+
+async fn an_order_by_pix_shows_its_code_and_one_on_invoice_is_refused(
+    cluster: Arc<Cluster>,
+    _: Arc<Broker>,
+) -> Result<()> {
+    let stripe = shared()?;
+    let item = cluster.item(2).await?;
+    let order = item.order(1).with(json!({"payment": {"method": "pix"}})).place().await?;
+    let action = action_of(&order).await?;
+    ensure!(action["type"] == "show_code" && action["code"] == "00020126BR.GOV.BCB.PIX", "{action}");
+    ensure!(action["expiresAt"] == "2100-01-01T00:00:00.000Z" && action["clientSecret"].is_null(), "{action}");
+    stripe.act(&order.id, true);
+    send(&cluster, &stripe.event("payment_intent.succeeded", &order.id)?).await?;
+    order.ends("confirmed").await?;
+    let order = item.order(1).with(json!({"payment": {"method": "invoice"}})).place().await?;
+    order.ends("payment_not_completed").await?;
+    order.has_reason("method_not_supported").await
+}
+
+/// A confirmed order of this amount.
+async fn paid(cluster: &Arc<Cluster>, amount: &str) -> Result<PlacedOrder> {
+    let order = cluster.item(1).await?.order(1).amount(amount).place().await?;
+    order.ends("confirmed").await?;
+    order.payment("approved").await?;
+    Ok(order)
+}
+
+/// The balance of an account in the postings of an order.
+async fn balance(cluster: &Cluster, order: &str, account: &str) -> Result<f64> {
+    let path = format!("/ledger?orderId={order}&limit=200");
+    let ledger = cluster.get(cluster.service(Name::Payments)?, &path).await?.unwrap_or_default();
+    ensure!(ledger["balanced"] == true, "{ledger:#}");
+    let postings = ledger["postings"].as_array().cloned().unwrap_or_default();
+    let of_account = postings.iter().filter(|posting| posting["account"] == account);
+    let amount = |posting: &Value, side: &str| posting[side].as_f64().unwrap_or_default();
+    Ok(of_account.map(|posting| amount(posting, "debit") - amount(posting, "credit")).sum())
+}
+
+/// A number of the metrics.
+async fn metric(cluster: &Cluster, name: &str) -> Result<i64> {
+    let url = cluster.service(Name::Payments)?.url("/metrics");
+    let text = cluster.http.get(url).send().await?.text().await?;
+    let line = text.lines().find(|line| line.starts_with(name)).with_context(|| format!("{name} is in no metrics"))?;
+    Ok(line.rsplit(' ').next().unwrap_or_default().parse()?)
+}
+
+async fn a_pending_refund_is_not_booked_and_one_that_fails_is_made_again(
+    cluster: Arc<Cluster>,
+    _: Arc<Broker>,
+) -> Result<()> {
+    let stripe: &Stripe = shared()?;
+    let order = paid(&cluster, "10.37").await?;
+    let body = json!({ "id": "r-1", "amount": 3.00, "reason": "a scratch" });
+    let (status, made) = refund(&cluster, &order.id, body).await?;
+    ensure!(status == StatusCode::ACCEPTED && made["status"] == "pending", "{status} {made}");
+    let shown = payment(&cluster, &order.id).await?;
+    ensure!(shown["refunded"] == 0.0 && shown["status"] == "approved", "{shown:#}");
+    ensure!(balance(&cluster, &order.id, "refunds").await? == 0.0, "a pending refund is booked");
+    ensure!(metric(&cluster, "payment_refunds{state=\"pending\"}").await? == 1, "the pending refund is not counted");
+
+    let is = |status: &'static str| move |shown: &Value| shown["refunds"][0]["status"] == status;
+    stripe.settle_refunds(&order.id, false);
+    send(&cluster, &stripe.event_of("refund.failed", &order.id)?).await?;
+    let shown = payment_is(&cluster, &order.id, "the failed refund", is("failed")).await?;
+    ensure!(shown["refunds"][0]["detail"] == "expired_or_canceled_card" && shown["refunded"] == 0.0, "{shown:#}");
+    ensure!(metric(&cluster, "payment_refunds{state=\"failed\"}").await? == 1, "the failed refund is not counted");
+
+    let retry = cluster.service(Name::Payments)?.url(&format!("/payments/{}/refunds/r-1/retry", order.id));
+    let answer = cluster.http.post(&retry).send().await?;
+    ensure!(answer.status() == StatusCode::ACCEPTED, "{}", answer.text().await?);
+    payment_is(&cluster, &order.id, "the second refund to be pending", is("pending")).await?;
+    let again = cluster.http.post(&retry).send().await?;
+    ensure!(again.status() == StatusCode::CONFLICT, "{}", again.text().await?);
+    stripe.settle_refunds(&order.id, true);
+    send(&cluster, &stripe.event_of("charge.refund.updated", &order.id)?).await?;
+    let shown = payment_is(&cluster, &order.id, "the refund", is("refunded")).await?;
+    ensure!(shown["refunded"] == 3.0 && shown["status"] == "approved", "{shown:#}");
+    ensure!(balance(&cluster, &order.id, "refunds").await? == 3.0, "the refund is not booked");
+    ensure!(metric(&cluster, "payment_refunds{state=\"failed\"}").await? == 0, "the refund is still counted");
+    charged(stripe, &order.id, 1, 737)
+}
+
+async fn a_refund_of_stripes_dashboard_is_booked(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let stripe = shared()?;
+    let order = paid(&cluster, "10.50").await?;
+    stripe.refund_in_dashboard(&order.id, 250)?;
+    for _ in 0..2 {
+        send(&cluster, &stripe.event_of("refund.created", &order.id)?).await?;
+    }
+    let refunded = |shown: &Value| shown["refunded"] == 2.5;
+    let shown = payment_is(&cluster, &order.id, "the refund of the dashboard", refunded).await?;
+    ensure!(shown["refunds"].as_array().map(Vec::len) == Some(1), "{shown:#}");
+    ensure!(balance(&cluster, &order.id, "refunds").await? == 2.5, "the refund is not booked");
+    let (status, made) = refund(&cluster, &order.id, json!({ "reason": "the rest" })).await?;
+    ensure!(status == StatusCode::CREATED && made["amount"] == 8.0, "{status} {made}");
+    order.payment("refunded").await?;
+    charged(stripe, &order.id, 1, 0)
+}
+
+async fn a_disputed_order_is_booked_until_it_is_won_or_lost(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let stripe = shared()?;
+    for (end, losses) in [("won", 0.0), ("lost", 10.5)] {
+        let order = paid(&cluster, "10.50").await?;
+        stripe.dispute(&order.id, "needs_response")?;
+        send(&cluster, &stripe.event_of("charge.dispute.created", &order.id)?).await?;
+        let is = |status: &'static str| move |shown: &Value| shown["disputes"][0]["status"] == status;
+        let shown = payment_is(&cluster, &order.id, "the dispute", is("open")).await?;
+        ensure!(shown["disputes"][0]["reason"] == "fraudulent" && shown["disputes"][0]["amount"] == 10.5, "{shown:#}");
+        ensure!(balance(&cluster, &order.id, "disputed").await? == 10.5, "the dispute is not booked");
+        ensure!(metric(&cluster, "payment_disputes{status=\"open\"}").await? == 1, "the dispute is not counted");
+        stripe.dispute(&order.id, end)?;
+        send(&cluster, &stripe.event_of("charge.dispute.closed", &order.id)?).await?;
+        payment_is(&cluster, &order.id, "the end of the dispute", is(end)).await?;
+        ensure!(balance(&cluster, &order.id, "disputed").await? == 0.0, "the dispute is still booked");
+        ensure!(balance(&cluster, &order.id, "dispute_losses").await? == losses, "another loss is booked");
+        ensure!(metric(&cluster, "payment_disputes{status=\"open\"}").await? == 0, "the dispute is still counted");
+        order.payment("approved").await?;
+    }
+    // An event about an intent that is not this service's.
+    let other = json!({ "id": "evt_other", "type": "charge.dispute.created", "livemode": false,
+        "data": { "object": { "id": "dp_other", "payment_intent": "pi_other" } } });
+    send(&cluster, &other.to_string()).await
+}
