@@ -64,23 +64,16 @@ pub(crate) async fn every_request_is_one_of_stripes_api() -> Result<()> {
         "{captured:?}"
     );
     for amount in [Some(Amount(300)), None] {
-        let Charge { order, payment_id, provider, reference, .. } = charge.clone();
-        let refund_id = "the-refund".to_owned();
-        stripe
-            .refund(&Refund {
-                order,
-                payment_id,
-                refund_id,
-                provider,
-                amount,
-                currency: "BRL".to_owned(),
-                reference,
-                call: 1,
-                trace: None,
-            })
-            .await?;
+        stripe.refund(&refund_of(&charge, amount)).await?;
     }
+    stripe.review(&charge).await?;
     Ok(())
+}
+
+fn refund_of(charge: &Charge, amount: Option<Amount>) -> Refund {
+    let Charge { order, payment_id, provider, reference, currency, .. } = charge.clone();
+    let refund_id = "the-refund".to_owned();
+    Refund { order, payment_id, refund_id, provider, amount, currency, reference, call: 1, trace: None }
 }
 
 fn charge() -> Result<Charge> {

@@ -57,6 +57,17 @@ fn largest_action() -> Action {
     }
 }
 
+fn largest_dispute() -> Dispute {
+    Dispute {
+        id: text(LONGEST_ID),
+        amount_minor: i64::MIN,
+        status: DisputeStatus::Inquiry,
+        reason: Some(text(CUT)),
+        at: TIME,
+        closed_at: Some(TIME),
+    }
+}
+
 fn largest_payment() -> Payment {
     let approval =
         Approval { message: text(HEADER), payment_id: Some(text(CUT)), at: Some(TIME), refunded_at: Some(TIME) };
@@ -71,14 +82,6 @@ fn largest_payment() -> Payment {
         retries: u32::MAX,
         external: true,
         waiting: Some(headers()),
-    };
-    let dispute = Dispute {
-        id: text(LONGEST_ID),
-        amount_minor: i64::MIN,
-        status: DisputeStatus::Inquiry,
-        reason: Some(text(CUT)),
-        at: TIME,
-        closed_at: Some(TIME),
     };
     // An event is a sentence with at most two such texts.
     let what = text(2 * CUT + 200).into();
@@ -114,7 +117,7 @@ fn largest_payment() -> Payment {
         surplus: SurplusCharges(vec![SurplusCharge { approval, due: TIME, calls: u32::MAX }; 40]),
         hints: Hints { asked: Some(TIME), due: Some(TIME), queries: u32::MAX, again: true },
         review: Review { due: Some(TIME), calls: u32::MAX, idle: u32::MAX, again: true },
-        disputes: vec![dispute; MOST_DISPUTES],
+        disputes: vec![largest_dispute(); MOST_DISPUTES],
         cancellation: Cancellation { due: Some(TIME), until: Some(TIME) },
         waiting: Some(headers()),
         trace: Some(text(HEADER)),
