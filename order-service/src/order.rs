@@ -20,10 +20,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use self::bounds::MOST_ACTION_CHANGES;
 use self::delivery::{Customer, Delivery};
 use self::notice::NoticeRecord;
-use self::parts::{Cancellation, Change, Invoice, Payment, Return, Shipment, Step};
+use self::parts::{Cancellation, Change, Invoice, MOST_ACTION_CHANGES, Payment, Return, Shipment, Step};
 pub use self::status::Status;
 
 /// Value of `order.place` and of `order.created`.

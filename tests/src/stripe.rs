@@ -3,6 +3,7 @@
 //! in 37 stay pending. With `payment_method_data[type]=pix` the customer gets a code. It sends webhook events, can
 //! respond too late, and can be killed. It counts charges, so that tests detect a double charge.
 
+mod records;
 mod refunds;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use self::refunds::{DisputeRecord, RefundRecord};
+use self::records::{DisputeRecord, RefundRecord};
 use crate::machine;
 
 /// The secret that signs its webhooks.

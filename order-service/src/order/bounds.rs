@@ -18,9 +18,6 @@ pub const RETURNS_BYTES: usize = 1024 * KIB;
 /// The most steps of a saga.
 pub(crate) const MOST_STEPS: usize = 64;
 
-/// The most changes kept of what the customer must do for the payment. Later ones only change the order.
-pub const MOST_ACTION_CHANGES: usize = 8;
-
 /// Checks the texts and the items of a new order.
 ///
 /// # Errors

@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 use super::status::Status;
 
+/// The most changes kept of what the customer must do for the payment. Later ones only change the order.
+pub const MOST_ACTION_CHANGES: usize = 8;
+
 /// A change of an order's status.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -10,41 +10,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::records::{DisputeRecord, RefundRecord};
 use super::{Fields, Ledger, Stripe, ledger, once, respond, unknown};
-
-/// A refund.
-#[derive(Clone, Debug)]
-pub(super) struct RefundRecord {
-    id: String,
-    intent: String,
-    amount: i64,
-    status: &'static str,
-    metadata: BTreeMap<String, String>,
-}
-
-impl RefundRecord {
-    fn json(&self) -> Value {
-        let reason = (self.status == "failed").then_some("expired_or_canceled_card");
-        json!({ "id": self.id, "object": "refund", "status": self.status, "amount": self.amount, "currency": "brl",
-            "payment_intent": self.intent, "failure_reason": reason, "metadata": self.metadata })
-    }
-}
-
-/// A dispute.
-#[derive(Clone, Debug)]
-pub(super) struct DisputeRecord {
-    id: String,
-    intent: String,
-    amount: i64,
-    status: String,
-}
-
-impl DisputeRecord {
-    fn json(&self) -> Value {
-        json!({ "id": self.id, "object": "dispute", "status": self.status, "amount": self.amount, "currency": "brl",
-            "payment_intent": self.intent, "reason": "fraudulent", "metadata": {} })
-    }
-}
 
 impl Stripe {
     /// The body of a webhook event about an order's refunds or its disputes: of the last one.

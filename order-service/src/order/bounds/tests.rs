@@ -18,7 +18,7 @@ use crate::order::delivery::{Customer, Language};
 use crate::order::entity::{OrderEntity, Series};
 use crate::order::mailing::{Mailing, Outcome};
 use crate::order::notice::{Notice, NoticeKind, NoticeRecord, Recipient};
-use crate::order::parts::{Cancellation, Change, Invoice, InvoiceStatus};
+use crate::order::parts::{Cancellation, Change, Invoice, InvoiceStatus, MOST_ACTION_CHANGES};
 use crate::order::status::Status;
 
 const TIME: Timestamp = Timestamp(1_700_000_000_000);

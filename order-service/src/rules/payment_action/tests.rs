@@ -6,7 +6,7 @@ use common::topics;
 use serde_json::{Value, json};
 
 use crate::fixture::{Shop, message};
-use crate::order::bounds::MOST_ACTION_CHANGES;
+use crate::order::parts::MOST_ACTION_CHANGES;
 
 fn report(shop: &mut Shop, order: OrderId, number: u32, action: &Value) {
     shop.request(ACTION, order, &json!({"orderId": order, "number": number, "action": action}));
