@@ -36,9 +36,9 @@ pub fn mask(value: &mut Value) {
     match value {
         Value::Object(map) => {
             for (name, inner) in map {
-                match inner {
-                    Value::String(text) if FIELDS.contains(&name.as_str()) => MASK.clone_into(text),
-                    _ => mask(inner),
+                match (inner.is_string(), FIELDS.contains(&name.as_str())) {
+                    (true, true) => *inner = Value::from(MASK),
+                    (true, false) | (false, _) => mask(inner),
                 }
             }
         }
@@ -76,13 +76,14 @@ fn value_at(text: &str, from: usize) -> Option<std::ops::Range<usize>> {
     Some(start..end.map_or(text.len(), |end| start + end))
 }
 
-/// The digits of the shortest and of the longest card number (ISO/IEC 7812-1).
-const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
+/// The digits of the shortest card number.
+const FEWEST_DIGITS: usize = 13;
 
-/// Returns true if a text contains what looks like a card number: 13 to 19 digits with a valid check digit (Luhn), in
-/// groups that spaces or dashes separate, or in one. A hyphenated UUID is none.
+/// Returns true if a text contains what looks like a card number: 13 to 19 digits that begin as those of an issuer of
+/// payment cards and have a valid check digit (Luhn), in groups that spaces or dashes separate, or in one. A hyphenated
+/// UUID is none; product codes (GTIN) and phone numbers seldom are.
 pub fn has_card_number(text: &str) -> bool {
-    if text.bytes().filter(u8::is_ascii_digit).count() < *CARD_DIGITS.start() || is_uuid(text) {
+    if text.bytes().filter(u8::is_ascii_digit).count() < FEWEST_DIGITS || is_uuid(text) {
         return false;
     }
     let mut run: Vec<Vec<u32>> = vec![Vec::new()];
@@ -117,9 +118,22 @@ fn is_card_in(groups: &[Vec<u32>]) -> bool {
         let mut digits = Vec::new();
         groups.iter().skip(first).any(|group| {
             digits.extend_from_slice(group);
-            !group.is_empty() && CARD_DIGITS.contains(&digits.len()) && is_luhn(&digits)
+            !group.is_empty() && is_issued(&digits) && is_luhn(&digits)
         })
     })
+}
+
+/// Returns true if digits begin and are as many as those of a payment card's issuer, by the ranges of ISO/IEC 7812 that
+/// the card schemes publish: 13 digits of Visa, 14 of Diners Club, 15 of American Express and JCB, 16 and more of all.
+fn is_issued(digits: &[u32]) -> bool {
+    matches!(
+        (digits.len(), digits),
+        (13, [4, ..])
+            | (14, [3, 0 | 6 | 8 | 9, ..])
+            | (15, [3, 4 | 7, ..] | [2, 1, 3, 1, ..] | [1, 8, 0, 0, ..])
+            | (16, [2..=6, ..])
+            | (17..=19, [4..=6, ..])
+    )
 }
 
 /// The check digit of ISO/IEC 7812-1, annex B.
@@ -127,7 +141,7 @@ fn is_luhn(digits: &[u32]) -> bool {
     let double = |digit: u32| if digit > 4 { 2 * digit - 9 } else { 2 * digit };
     let sum: u32 =
         digits.iter().rev().enumerate().map(|(n, digit)| if n % 2 == 0 { *digit } else { double(*digit) }).sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]
@@ -164,6 +178,8 @@ mod tests {
             "41111111111111111111",
             "4111 1111 a 1111 1111",
             "12345678-1234-4123-8123-123456789012",
+            "7891000315502",
+            "+55 11 91234-5676",
             "pm_1MqLiJLkdIwHu7ixUEgbFdYE",
             "Av. Paulista 1578, 01310-200",
         ] {
@@ -186,10 +202,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_number_with_its_check_digit_is_recognized_in_any_grouping(
-            digits in proptest::collection::vec(0_u32..10, 12..=18),
+        fn every_number_of_an_issuer_is_recognized_in_any_grouping(
+            mut digits in proptest::collection::vec(0_u32..10, 12..=18),
             gaps in proptest::collection::vec(any::<bool>(), 20),
         ) {
+            let start: &[u32] = match digits.len() + 1 {
+                14 => &[3, 6],
+                15 => &[3, 7],
+                _ => &[4],
+            };
+            digits[..start.len()].copy_from_slice(start);
             let mut all = digits;
             all.push(0);
             let check = (0..10).find(|check| { *all.last_mut().unwrap() = *check; is_luhn(&all) }).unwrap();
