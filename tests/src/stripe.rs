@@ -3,106 +3,28 @@
 //! in 37 stay pending. With `payment_method_data[type]=pix` the customer gets a code. It sends webhook events, can
 //! respond too late, and can be killed. It counts charges, so that tests detect a double charge.
 
+mod ledger;
 mod records;
 mod refunds;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Json, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::routing::{get, post};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use self::records::{DisputeRecord, RefundRecord};
+use self::ledger::{Fields, Ledger, ledger, once, respond, unknown};
+pub use self::ledger::{Intent, Stripe};
 use crate::machine;
 
 /// The secret that signs its webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_scenarios";
-
-/// A PaymentIntent.
-#[derive(Clone, Debug, Default)]
-pub struct Intent {
-    /// Its id.
-    pub id: String,
-    /// Its status.
-    pub status: String,
-    /// The amount, in minor units.
-    pub amount: i64,
-    /// The captured amount.
-    pub received: i64,
-    /// The refunded amount.
-    pub refunded: i64,
-    /// The number of charges.
-    pub charges: u32,
-    declined: bool,
-    manual: bool,
-    pix: bool,
-    metadata: BTreeMap<String, String>,
-}
-
-impl Intent {
-    /// The order's id.
-    pub fn order(&self) -> &str {
-        self.metadata.get("order_id").map_or("", String::as_str)
-    }
-
-    fn json(&self) -> Value {
-        let error = self.declined.then(|| json!({ "code": "card_declined", "decline_code": "insufficient_funds" }));
-        json!({ "id": self.id, "object": "payment_intent", "status": self.status, "amount": self.amount,
-            "currency": "brl", "livemode": false, "client_secret": self.client_secret(),
-            "next_action": self.next_action(), "metadata": self.metadata, "last_payment_error": error })
-    }
-
-    /// The secret of the customer's browser.
-    pub fn client_secret(&self) -> String {
-        format!("{}_secret_of_the_browser", self.id)
-    }
-
-    fn next_action(&self) -> Value {
-        match (self.status.as_str(), self.pix) {
-            ("requires_action", true) => json!({ "type": "pix_display_qr_code", "pix_display_qr_code": {
-                "data": "00020126BR.GOV.BCB.PIX", "hosted_instructions_url": "https://stripe.example/pix",
-                "expires_at": 4_102_444_800_i64 } }),
-            ("requires_action", false) => json!({ "type": "use_stripe_sdk", "use_stripe_sdk": {} }),
-            _ => Value::Null,
-        }
-    }
-
-    fn take(&mut self, amount: i64) {
-        self.received += amount;
-        self.charges += 1;
-        "succeeded".clone_into(&mut self.status);
-    }
-}
-
-type Reply = (u16, Value);
-
-#[derive(Default)]
-struct Ledger {
-    intents: BTreeMap<String, Intent>,
-    /// Requests and their responses, by idempotency key.
-    responses: BTreeMap<String, (String, Reply)>,
-    requests: u64,
-    /// Every n-th request is executed but answered too late.
-    late: Option<u64>,
-    refunds: Vec<RefundRecord>,
-    disputes: Vec<DisputeRecord>,
-}
-
-/// The server.
-pub struct Stripe {
-    port: u16,
-    ledger: Arc<Mutex<Ledger>>,
-    running: Mutex<Option<Runtime>>,
-}
 
 /// The server that all scenarios share, started at the first call.
 ///
@@ -195,10 +117,6 @@ impl Stripe {
     }
 }
 
-fn ledger(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
-    ledger.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn router(ledger: Arc<Mutex<Ledger>>) -> Router {
     Router::new()
         .route("/v1/payment_intents", post(create))
@@ -208,8 +126,6 @@ fn router(ledger: Arc<Mutex<Ledger>>) -> Router {
         .route("/v1/disputes", get(refunds::disputes))
         .with_state(ledger)
 }
-
-type Fields = Form<BTreeMap<String, String>>;
 
 async fn create(State(all): State<Arc<Mutex<Ledger>>>, headers: HeaderMap, Form(form): Fields) -> Response {
     once(&all, &headers, "create", &form, |ledger| {
@@ -287,46 +203,4 @@ async fn change(
         (200, intent.json())
     })
     .await
-}
-
-fn unknown() -> Reply {
-    (404, json!({ "error": { "code": "resource_missing", "message": "No such payment_intent." } }))
-}
-
-/// Executes a request once for its idempotency key. The same key with other parameters is an error, as with Stripe.
-async fn once(
-    all: &Mutex<Ledger>,
-    headers: &HeaderMap,
-    path: &str,
-    form: &BTreeMap<String, String>,
-    make: impl FnOnce(&mut Ledger) -> Reply,
-) -> Response {
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
-    let (answer, late) = {
-        let mut ledger = ledger(all);
-        ledger.requests += 1;
-        let late = ledger.late.is_some_and(|every| ledger.requests.is_multiple_of(every));
-        let parameters = format!("{path} {form:?}");
-        let answer = match ledger.responses.get(&key) {
-            Some((before, answer)) if *before == parameters => answer.clone(),
-            Some(_) => {
-                (400, json!({ "error": { "type": "idempotency_error", "message": "Another request has this key." } }))
-            }
-            None => {
-                let answer = make(&mut ledger);
-                ledger.responses.insert(key, (parameters, answer.clone()));
-                answer
-            }
-        };
-        (answer, late)
-    };
-    if late {
-        // Longer than the payment service's timeout in the scenarios.
-        tokio::time::sleep(Duration::from_secs(4)).await;
-    }
-    respond(answer)
-}
-
-fn respond((status, body): Reply) -> Response {
-    (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(body)).into_response()
 }

@@ -10,8 +10,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::ledger::{Fields, Ledger, Stripe, ledger, once, respond, unknown};
 use super::records::{DisputeRecord, RefundRecord};
-use super::{Fields, Ledger, Stripe, ledger, once, respond, unknown};
 
 impl Stripe {
     /// The body of a webhook event about an order's refunds or its disputes: of the last one.
