@@ -39,7 +39,7 @@ const CLUSTER: Options = Options {
         (Name::Orchestrator, "DASHBOARD__TRACE_URL", "http://traces.example/{trace_id}"),
     ],
     result_timeout: None,
-    definitions: &[("order-6.toml", include_str!("order-6.toml"))],
+    definitions: &[("order-7.toml", include_str!("order-7.toml"))],
     log: "info",
 };
 
