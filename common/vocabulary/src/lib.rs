@@ -3,6 +3,7 @@
 
 pub mod blob;
 pub mod bounds;
+pub mod card_number;
 pub mod contract;
 pub mod fields;
 pub mod ids;

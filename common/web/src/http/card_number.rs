@@ -1,11 +1,11 @@
 //! Refuses JSON bodies with card numbers: the services take a payment provider's tokens only, and keep what they take.
 
-use serde_json::Value;
-use vocabulary::sensitive::has_card_number;
+use serde_json::{Number, Value};
+use vocabulary::card_number::has_card_number;
 
 use super::problem::Problem;
 
-/// Refuses a body in which a text or a name looks like a card number. The problem has its place, not the number. A body
+/// Refuses a body in which a text, a number or a name looks like a card number. The problem has its place, not the number. A body
 /// that is not JSON is left to its reader, which shows nothing of it.
 ///
 /// # Errors
@@ -18,7 +18,7 @@ pub(super) fn refuse(bytes: &[u8]) -> Result<(), Problem> {
     match place_of(&body) {
         Some(place) => {
             let detail = "The body contains what looks like a card number. Send the payment provider's token instead.";
-            let what = "looks like a card number: 13 to 19 digits with a valid check digit";
+            let what = "looks like a card number: digits of an issuer's range with a valid check digit";
             Err(Problem::unprocessable(detail).at(&place, what))
         }
         None => Ok(()),
@@ -42,7 +42,7 @@ fn may_have_one(bytes: &[u8]) -> bool {
     false
 }
 
-/// The JSON pointer (RFC 6901) of the first text that has a card number; of a name, that of its object.
+/// The JSON pointer (RFC 6901) of the first value that has a card number; of a name, that of its object.
 fn place_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => has_card_number(text).then(String::new),
@@ -56,7 +56,18 @@ fn place_of(value: &Value) -> Option<String> {
             let name = name.replace('~', "~0").replace('/', "~1");
             place_of(inner).map(|place| format!("/{name}{place}"))
         }),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        Value::Number(number) => has_card_number(&whole_digits(number)).then(String::new),
+        Value::Null | Value::Bool(_) => None,
+    }
+}
+
+/// The digits of a whole number, however it is written; none of another number.
+fn whole_digits(number: &Number) -> String {
+    match (number.as_u64(), number.as_i64(), number.as_f64()) {
+        (Some(whole), _, _) => whole.to_string(),
+        (None, Some(negative), _) => negative.unsigned_abs().to_string(),
+        (None, None, Some(decimal)) if decimal.fract() == 0.0 => format!("{:.0}", decimal.abs()),
+        (None, None, Some(_) | None) => String::new(),
     }
 }
 
@@ -67,13 +78,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_card_number_is_refused_in_any_text_and_not_repeated() {
+    fn a_card_number_is_refused_in_any_text_or_number_and_not_repeated() {
         let escaped = r#"{"note": "\u0034111 1111 1111 1111"}"#.to_owned();
         for (body, pointer) in [
             (json!({"payment": {"token": "4111111111111111"}}).to_string(), "#/payment/token"),
             (json!({"items": [{"name": "a"}, {"name": "card 4111-1111-1111-1111."}]}).to_string(), "#/items/1/name"),
             (json!({"unknown": {"4111 1111 1111 1111": 1}}).to_string(), "#/unknown"),
             (escaped, "#/note"),
+            (r#"{"card": 4111111111111111}"#.to_owned(), "#/card"),
+            (r#"{"cards": [7, -4111111111111111]}"#.to_owned(), "#/cards/1"),
+            (r#"{"card": 4111111111111111.0}"#.to_owned(), "#/card"),
+            (r#"{"card": 4.111111111111111e15}"#.to_owned(), "#/card"),
         ] {
             let problem = refuse(body.as_bytes()).unwrap_err();
             let text = serde_json::to_string(&problem).unwrap();
@@ -88,6 +103,8 @@ mod tests {
         for body in [
             json!({"customerId": id, "amount": 10.5, "at": 1_700_000_000_007_i64}).to_string(),
             json!({"name": "4111 1111 1111 1112"}).to_string(),
+            json!({"nanoseconds": 1_760_000_000_000_000_000_i64, "other": 4_111_111_111_111_112_i64}).to_string(),
+            r#"{"amount": 4111111111111.111, "large": 1e300, "small": 4.111111111111111}"#.to_owned(),
             "{\"4111111111111111".to_owned(),
         ] {
             assert!(refuse(body.as_bytes()).is_ok(), "{body}");
