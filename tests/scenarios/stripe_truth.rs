@@ -20,6 +20,7 @@ crate::scenarios!(
     an_order_with_3d_secure_is_paid_after_the_customer_confirms_it,
     an_order_whose_3d_secure_fails_is_not_paid,
     an_order_by_pix_shows_its_code_and_one_on_invoice_is_refused,
+    an_order_that_stripe_rejects_ends_at_once_and_its_token_is_in_no_log,
     a_pending_refund_is_not_booked_and_one_that_fails_is_made_again,
     a_refund_of_stripes_dashboard_is_booked,
     a_disputed_order_is_booked_until_it_is_won_or_lost,
@@ -88,6 +89,30 @@ async fn an_order_by_pix_shows_its_code_and_one_on_invoice_is_refused(
     let order = item.order(1).with(json!({"payment": {"method": "invoice"}})).place().await?;
     order.ends("payment_not_completed").await?;
     order.has_reason("method_not_supported").await
+}
+
+async fn an_order_that_stripe_rejects_ends_at_once_and_its_token_is_in_no_log(
+    cluster: Arc<Cluster>,
+    _: Arc<Broker>,
+) -> Result<()> {
+    let stripe = shared()?;
+    let token = format!("pm_missing_{}", uuid::Uuid::new_v4().simple());
+    for (amount, choice, code) in [
+        ("10.50", json!({"method": "card", "token": token}), "resource_missing"),
+        ("10.66", json!({"method": "pix"}), "invalid_request_error"),
+    ] {
+        let item = cluster.item(1).await?;
+        let order = item.order(1).amount(amount).with(json!({"payment": choice})).place().await?;
+        order.ends("payment_not_completed").await?;
+        // The saga's time-out would be another reason.
+        order.has_reason("payment_declined").await?;
+        let shown = payment_is(&cluster, &order.id, "the decline", |shown| shown["status"] == "declined").await?;
+        ensure!(shown["history"].to_string().contains(code), "{shown:#}");
+        item.has_stock(1, 0).await?;
+        charged(stripe, &order.id, 0, 0)?;
+        is_nowhere(&cluster, &order.id, &[&token]).await?;
+    }
+    Ok(())
 }
 
 /// A confirmed order of this amount.

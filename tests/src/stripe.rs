@@ -1,12 +1,14 @@
 //! A fake Stripe server: PaymentIntents, Refunds and Disputes as the payment service uses them. Amounts ending in 13
 //! are declined, those ending in 33 want 3-D Secure, those ending in 55 stay in processing, and refunds of those ending
-//! in 37 stay pending. With `payment_method_data[type]=pix` the customer gets a code. It sends webhook events, can
+//! in 37 stay pending. Tokens that begin with `pm_missing_` are unknown, and Pix is not enabled for amounts ending in 66.
+//! With `payment_method_data[type]=pix` the customer gets a code. It sends webhook events, can
 //! respond too late, and can be killed. It counts charges, so that tests detect a double charge.
 
 mod ledger;
 mod records;
 mod refunds;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result};
@@ -15,7 +17,7 @@ use axum::extract::{Form, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -157,6 +159,22 @@ async fn retrieve(State(all): State<Arc<Mutex<Ledger>>>, Path(id): Path<String>)
     respond(answer)
 }
 
+/// Why a confirmation is rejected: the token is unknown, or Pix is not enabled. As with Stripe, the message repeats the
+/// token.
+fn rejection(intent: &Intent, form: &BTreeMap<String, String>) -> Option<Value> {
+    let method = form.get("payment_method").filter(|method| method.starts_with("pm_missing_"));
+    if let Some(method) = method {
+        let message = format!("No such PaymentMethod: '{method}'");
+        return Some(json!({ "type": "invalid_request_error", "code": "resource_missing", "param": "payment_method",
+            "message": message }));
+    }
+    let pix = intent.amount % 100 == 66 && form.contains_key("payment_method_data[type]");
+    pix.then(|| {
+        json!({ "type": "invalid_request_error", "param": "payment_method_data[type]",
+            "message": "The payment method type provided: pix is invalid." })
+    })
+}
+
 async fn change(
     State(all): State<Arc<Mutex<Ledger>>>,
     Path((id, what)): Path<(String, String)>,
@@ -166,6 +184,9 @@ async fn change(
     once(&all, &headers, &format!("{id}/{what}"), &form, |ledger| {
         let Some(intent) = ledger.intents.get_mut(&id) else { return unknown() };
         match (what.as_str(), intent.status.as_str()) {
+            ("confirm", "requires_payment_method" | "requires_confirmation") if rejection(intent, &form).is_some() => {
+                return (400, json!({ "error": rejection(intent, &form) }));
+            }
             ("confirm", "requires_payment_method" | "requires_confirmation") if intent.amount % 100 == 13 => {
                 intent.declined = true;
                 return (402, json!({ "error": { "code": "card_declined", "decline_code": "insufficient_funds" } }));

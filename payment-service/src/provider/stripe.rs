@@ -75,7 +75,8 @@ impl Stripe {
         self.client.get(&format!("/v1/payment_intents/{reference}")).await
     }
 
-    /// Confirms an intent: charges or authorizes it. Only for intents whose status was read as unconfirmed.
+    /// Confirms an intent: charges or authorizes it. Only for intents whose status was read as unconfirmed. A
+    /// confirmation that Stripe rejects, such as one with an unknown token, is a decline: it can never succeed.
     ///
     /// # Errors
     /// [`ProviderError`]
@@ -83,7 +84,7 @@ impl Stripe {
         match self.change(charge, "confirm", form).await {
             Ok(intent) => Ok(intent.charge_status()?.unwrap_or(ChargeStatus::Open)),
             Err(Fault::Declined(error)) => Ok(ChargeStatus::Declined(error.reason())),
-            Err(fault) => Err(fault.into()),
+            Err(fault) => rejected(fault),
         }
     }
 
@@ -145,6 +146,21 @@ impl Stripe {
     }
 }
 
+/// The decline that a rejected request is, if no other attempt can succeed.
+fn rejected(fault: Fault) -> Result<ChargeStatus, ProviderError> {
+    match fault {
+        Fault::Rejected(status, error) => match error.clone().decline() {
+            Some(declined) => Ok(declined),
+            None => Err(Fault::Rejected(status, error).into()),
+        },
+        other @ (Fault::Declined(_)
+        | Fault::UnexpectedState(_)
+        | Fault::AlreadyRefunded
+        | Fault::Replayed(_)
+        | Fault::Other(_)) => Err(other.into()),
+    }
+}
+
 /// The amount in Stripe's units.
 fn amount(amount: Amount, currency: &str) -> Result<String, Fault> {
     let units = currency::to_stripe(amount.0, currency);
@@ -160,7 +176,10 @@ impl PaymentProvider for Stripe {
     }
 
     async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
-        let reference = self.reference(charge).await?;
+        let reference = match self.reference(charge).await {
+            Ok(reference) => reference,
+            Err(fault) => return rejected(fault),
+        };
         let intent = self.read(&reference).await?;
         match (intent.is_unconfirmed(), self.confirmation(charge)) {
             (true, Some(form)) => self.confirm(charge, &form).await,

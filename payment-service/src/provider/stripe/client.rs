@@ -38,6 +38,8 @@ pub(super) enum Fault {
     UnexpectedState(String),
     /// Everything is refunded already.
     AlreadyRefunded,
+    /// Stripe rejects the request (4xx).
+    Rejected(StatusCode, LastError),
     /// An error of Stripe's own that it repeats for this key.
     Replayed(String),
     /// Anything else.
@@ -52,6 +54,10 @@ impl From<Fault> for ProviderError {
             }
             Fault::UnexpectedState(why) => Self::Refused(why),
             Fault::AlreadyRefunded => Self::Refused("it is already refunded".to_owned()),
+            Fault::Rejected(status, error) => {
+                let why = error.message.unwrap_or_else(|| "no reason given".to_owned());
+                Self::Refused(format!("Stripe answers {status}: {why}"))
+            }
             Fault::Replayed(why) => Self::Failed(why),
             Fault::Other(error) => error,
         }
@@ -81,7 +87,7 @@ impl Client {
 
     /// Reads an object.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
-        self.answer(self.http.get(format!("{}{path}", self.base))).await
+        self.answer(self.http.get(format!("{}{path}", self.base)), &[]).await
     }
 
     /// Posts a request that takes effect only once under any key, such as a transition of an intent. If Stripe only
@@ -110,10 +116,13 @@ impl Client {
         form: &[(&str, &str)],
     ) -> Result<T, Fault> {
         let request = self.http.post(format!("{}{path}", self.base));
-        self.answer(request.header("Idempotency-Key", key).form(form)).await
+        let secrets: Vec<&str> =
+            form.iter().filter(|(name, _)| *name == "payment_method").map(|(_, token)| *token).collect();
+        self.answer(request.header("Idempotency-Key", key).form(form), &secrets).await
     }
 
-    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Fault> {
+    /// Sends a request. Its errors repeat none of the `secrets`.
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder, secrets: &[&str]) -> Result<T, Fault> {
         let request = request.bearer_auth(self.key.reveal()).header("Stripe-Version", API_VERSION);
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
@@ -122,7 +131,7 @@ impl Client {
         }
         let wait = retry_after(&response);
         let replayed = response.headers().get(REPLAYED).is_some_and(|value| value == "true");
-        let error = response.json::<Refusal>().await.map(|refusal| refusal.error).unwrap_or_default();
+        let error = response.json::<Refusal>().await.map(|refusal| refusal.error).unwrap_or_default().masked(secrets);
         if replayed && status.is_server_error() {
             return Err(Fault::Replayed(ProviderError::from(fault(status, wait, error)).to_string()));
         }
@@ -150,8 +159,8 @@ fn retry_after(response: &Response) -> Duration {
 }
 
 fn fault(status: StatusCode, wait: Duration, error: LastError) -> Fault {
-    let code = error.code.as_deref().unwrap_or_default();
-    let message = error.message.as_deref().unwrap_or("no reason given");
+    let code = error.code.clone().unwrap_or_default();
+    let message = error.message.clone().unwrap_or_else(|| "no reason given".to_owned());
     match status {
         StatusCode::PAYMENT_REQUIRED => Fault::Declined(error),
         StatusCode::TOO_MANY_REQUESTS => Fault::Other(ProviderError::Busy(wait)),
@@ -161,11 +170,9 @@ fn fault(status: StatusCode, wait: Duration, error: LastError) -> Fault {
         }
         // Another request with this key, or on this intent, is under way.
         StatusCode::CONFLICT => Fault::Other(ProviderError::Failed(format!("Stripe answers {status}: {message}"))),
-        _ if code == "payment_intent_unexpected_state" => Fault::UnexpectedState(message.to_owned()),
+        _ if code == "payment_intent_unexpected_state" => Fault::UnexpectedState(message),
         _ if code == "charge_already_refunded" => Fault::AlreadyRefunded,
-        _ if status.is_client_error() => {
-            Fault::Other(ProviderError::Refused(format!("Stripe answers {status}: {message}")))
-        }
+        _ if status.is_client_error() => Fault::Rejected(status, error),
         _ => Fault::Other(ProviderError::Failed(format!("Stripe answers {status}: {message}"))),
     }
 }

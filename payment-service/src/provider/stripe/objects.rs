@@ -2,7 +2,7 @@
 
 use common::bounds::text_bytes;
 use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind};
-use common::sensitive::Sensitive;
+use common::sensitive::{Sensitive, mask_tokens};
 use common::time::Timestamp;
 use serde::Deserialize;
 
@@ -52,9 +52,13 @@ struct PixCode {
     expires_at: Option<i64>,
 }
 
-/// Why a payment was declined.
+/// Why a payment was declined, or a request rejected (<https://docs.stripe.com/api/errors>).
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct LastError {
+    #[serde(default, rename = "type")]
+    pub(super) kind: Option<String>,
+    #[serde(default)]
+    pub(super) param: Option<String>,
     #[serde(default)]
     pub(super) decline_code: Option<String>,
     #[serde(default)]
@@ -64,9 +68,30 @@ pub(super) struct LastError {
 }
 
 impl LastError {
-    /// The most specific reason given.
+    /// The most specific reason given. A message may repeat the customer's token.
     pub(super) fn reason(self) -> Option<String> {
-        self.decline_code.or(self.code).or(self.message)
+        self.decline_code.or(self.code).or_else(|| self.message.map(|message| mask_tokens(&message, &[]))).or(self.kind)
+    }
+
+    /// The error without the `secrets` of its request, and without any other token.
+    pub(super) fn masked(self, secrets: &[&str]) -> Self {
+        let masked = |text: Option<String>| text.map(|text| mask_tokens(&text, secrets));
+        let Self { decline_code, code, kind, message, param } = self;
+        Self { decline_code: masked(decline_code), code: masked(code), kind, message: masked(message), param }
+    }
+
+    /// The decline that a rejected confirmation is; `None` if another attempt may succeed: a key that was used with
+    /// other fields says nothing about the payment, and an intent that is missing may belong to another API key.
+    pub(super) fn decline(self) -> Option<ChargeStatus> {
+        let is_of_method = self.param.as_deref().is_some_and(|param| param.starts_with("payment_method"));
+        let is_of_intent = self.code.as_deref() == Some("resource_missing") && !is_of_method;
+        let is_of_key = self.kind.as_deref() == Some("idempotency_error");
+        if is_of_intent || is_of_key {
+            return None;
+        }
+        // A message is no code.
+        let code = self.decline_code.or(self.code).or(self.kind);
+        Some(ChargeStatus::Declined(Some(code.unwrap_or_else(|| "invalid_request".to_owned()))))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The client against a local server that answers by a script: the requests with their keys, and every way in which
 //! Stripe can fail.
 
+mod rejections;
 mod script;
 
 use std::sync::Arc;

@@ -1,0 +1,80 @@
+//! Requests that Stripe rejects: those that can never succeed are declines, and no error repeats a token.
+
+use common::sensitive::Sensitive;
+use serde_json::{Value, json};
+
+use super::*;
+
+const TOKEN: &str = "pm_1MqLiJLkdIwHu7ixUEgbFdYE";
+
+fn by_token(token: &str) -> Charge {
+    Charge { method: Some(PaymentMethod::Card), token: Some(Sensitive(token.to_owned())), ..charge() }
+}
+
+fn missing(param: &str) -> Value {
+    json!({ "type": "invalid_request_error", "code": "resource_missing", "param": param,
+        "message": format!("No such PaymentMethod: '{TOKEN}'; OAuth keys are used, pi_1_secret_2") })
+}
+
+/// The status after a confirmation that is answered with this error.
+async fn confirmed(charge: &Charge, status: u16, fault: &Value) -> Result<ChargeStatus, ProviderError> {
+    let script = Script::play([ok("requires_payment_method"), error(status, fault)]).await;
+    stripe(&script).result(charge).await
+}
+
+fn declined(code: &str) -> Result<ChargeStatus, ProviderError> {
+    Ok(ChargeStatus::Declined(Some(code.to_owned())))
+}
+
+#[tokio::test]
+async fn a_confirmation_that_can_never_succeed_is_a_decline_with_stripes_code() {
+    let pix = Charge { method: Some(PaymentMethod::Pix), ..charge() };
+    let not_enabled = json!({ "type": "invalid_request_error", "param": "payment_method_data[type]",
+        "message": "The payment method type provided: pix is invalid." });
+    for (charge, status, fault, code) in [
+        (by_token(TOKEN), 400, missing("payment_method"), "resource_missing"),
+        (by_token(TOKEN), 404, missing("payment_method"), "resource_missing"),
+        (by_token(TOKEN), 400, json!({ "code": "payment_method_unexpected_state" }), "payment_method_unexpected_state"),
+        (by_token(TOKEN), 400, json!({ "type": "invalid_request_error" }), "invalid_request_error"),
+        (by_token(TOKEN), 400, json!({}), "invalid_request"),
+        (pix, 400, not_enabled, "invalid_request_error"),
+    ] {
+        assert_eq!(confirmed(&charge, status, &fault).await, declined(code), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_rejection_that_says_nothing_about_the_payment_leaves_it_open() {
+    for (status, fault) in [
+        (404, missing("intent")),
+        (400, json!({ "type": "idempotency_error", "message": "Keys for idempotent requests can be used once." })),
+    ] {
+        let status = confirmed(&by_token(TOKEN), status, &fault).await;
+        assert!(matches!(&status, Err(ProviderError::Refused(_))), "{fault}: {status:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_intent_that_can_not_be_made_is_a_decline_when_its_result_is_asked_for() {
+    let too_small = json!({ "type": "invalid_request_error", "code": "amount_too_small", "param": "amount" });
+    let script = Script::play([error(400, &too_small)]).await;
+    let unknown = Charge { reference: None, ..charge() };
+    assert_eq!(stripe(&script).result(&unknown).await, declined("amount_too_small"));
+}
+
+#[tokio::test]
+async fn no_error_repeats_a_token() {
+    let repeats = |token: &str| json!({ "message": format!("No such PaymentMethod: '{token}', pi_1_secret_2") });
+    for (status, token) in [(402, TOKEN), (404, TOKEN), (409, TOKEN), (500, TOKEN), (409, "a-token-of-another-form")] {
+        let mut fault = repeats(token);
+        fault["param"] = "intent".into();
+        fault["code"] = if status == 404 { "resource_missing".into() } else { Value::Null };
+        let shown = format!("{:?}", confirmed(&by_token(token), status, &fault).await);
+        assert!(!shown.contains(token) && !shown.contains("_secret_"), "{status}: {shown}");
+        assert!(shown.contains("No such PaymentMethod: '***', ***"), "{status}: {shown}");
+    }
+    let mut failed = intent("requires_payment_method");
+    failed["last_payment_error"] = repeats(TOKEN);
+    let script = Script::play([Answer::Json(200, failed)]).await;
+    assert_eq!(stripe(&script).result(&charge()).await, declined("No such PaymentMethod: '***', ***"));
+}
