@@ -12,8 +12,9 @@ use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::provider::stripe::webhook;
+use crate::provider::stripe::{Owner, webhook};
 use crate::settings::Settings;
+use crate::text::cut;
 use crate::view;
 
 /// The event was received; Stripe need not send it again.
@@ -31,7 +32,8 @@ pub(super) struct Received {
         description = "The event, byte for byte as signed."),
     responses((status = 200, body = Received),
         (status = 400, description = "The signature is invalid, or the body is not JSON."),
-        (status = 404, description = "Webhooks are disabled: provider.stripe.webhook_secret is empty.")))]
+        (status = 404, description = "Webhooks are disabled: provider.stripe.webhook_secret is empty."),
+        (status = 503, description = "It is not known yet whose payment the event is about: Stripe sends it again.")))]
 pub(super) async fn stripe(
     State(context): State<Context<Settings>>,
     headers: HeaderMap,
@@ -57,10 +59,10 @@ pub(super) async fn stripe(
             Ok(Json(Received { used: true }))
         }
         webhook::Received::Review(event) => {
-            let reference = event.reference.clone();
-            let found = context.view.read(move |db| view::payment_of_reference(db, &reference)).await?;
-            let Some(payment) = found else { return Ok(Json(Received { used: false })) };
-            let event = event.of_payment(payment.order, payment.id());
+            let Some(owner) = owner(&context, &event.reference).await? else {
+                return Ok(Json(Received { used: false }));
+            };
+            let event = event.of_payment(owner);
             let message = webhook::message(&event, now).with(header::TRACEPARENT, trace_of(&headers));
             context.commands.send(&message).await?;
             Ok(Json(Received { used: true }))
@@ -71,4 +73,20 @@ pub(super) async fn stripe(
         }
         webhook::Received::Unrelated => Ok(Json(Received { used: false })),
     }
+}
+
+/// The owner of the payment with Stripe's id; `None` if the payment is certainly none of this service's. The view may
+/// not have the payment yet: Stripe is asked for the order then.
+async fn owner(context: &Context<Settings>, reference: &str) -> Result<Option<Owner>, Problem> {
+    let sought = reference.to_owned();
+    if let Some(payment) = context.view.read(move |db| view::payment_of_reference(db, &sought)).await? {
+        return Ok(Some(Owner { order_id: payment.order, payment_id: payment.id() }));
+    }
+    let Some(providers) = context.settings.providers() else {
+        return Err(Problem::unavailable("The service is starting. Send the event again."));
+    };
+    providers.stripe_owner(reference).await.map_err(|error| {
+        tracing::warn!("an event about {} is to be sent again: its owner is unknown: {error}", cut(reference));
+        Problem::unavailable("It is not known yet whose payment the event is about. Send it again.")
+    })
 }

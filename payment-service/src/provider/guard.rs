@@ -76,8 +76,13 @@ impl<P> Guarded<P> {
         }
     }
 
+    /// The provider itself, for [`Guarded::call`].
+    pub(super) fn provider(&self) -> &P {
+        &self.provider
+    }
+
     /// Makes a call, and another after a failure, unless the breaker is open.
-    async fn call<T, F>(&self, what: &str, make: impl Fn() -> F) -> Result<T, ProviderError>
+    pub(super) async fn call<T, F>(&self, what: &str, make: impl Fn() -> F) -> Result<T, ProviderError>
     where
         F: Future<Output = Result<T, ProviderError>>,
     {

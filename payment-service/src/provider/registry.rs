@@ -11,7 +11,7 @@ use super::manual::Manual;
 use super::port::{Accepted, ChargeStatus, Listing, PaymentProvider, ProviderError, RefundStatus};
 use super::settings::ProviderSettings;
 use super::simulated::Simulated;
-use super::stripe::Stripe;
+use super::stripe::{Owner, Stripe};
 
 /// A provider's health, and its role.
 #[derive(Clone, Debug)]
@@ -67,6 +67,15 @@ impl ProviderRegistry {
         };
         let report = |kind| Some(ProviderReport { kind, chosen: kind == self.chosen, health: health(kind)? });
         ProviderKind::ALL.into_iter().filter_map(report).collect()
+    }
+
+    /// The owner of the payment that Stripe has this id for; `None` if it is none of this service's.
+    ///
+    /// # Errors
+    /// [`ProviderError`]
+    pub async fn stripe_owner(&self, reference: &str) -> Result<Option<Owner>, ProviderError> {
+        let stripe = self.stripe()?;
+        stripe.call("owner", || stripe.provider().owner(reference)).await
     }
 
     fn stripe(&self) -> Result<&Guarded<Stripe>, ProviderError> {

@@ -14,13 +14,15 @@ use std::time::Duration;
 
 use common::money::Amount;
 use common::payments::PaymentMethod;
+use reqwest::StatusCode;
 
 use super::call::{Capture, Charge, Refund};
 use super::port::{Accepted, ChargeStatus, Listing, PaymentProvider, ProviderError, RefundStatus};
 use super::settings::StripeSettings;
 use crate::messages::MOST_LISTED;
 use client::{Client, Fault, keys};
-use objects::Intent;
+pub use objects::Owner;
+use objects::{Intent, Named};
 use refunds::{Disputed, List, Refunded};
 
 /// When to query an intent for the first time if the customer confirms it.
@@ -85,6 +87,22 @@ impl Stripe {
             Ok(intent) => Ok(intent.charge_status()?.unwrap_or(ChargeStatus::Open)),
             Err(Fault::Declined(error)) => Ok(ChargeStatus::Declined(error.reason())),
             Err(fault) => rejected(fault),
+        }
+    }
+
+    /// The owner of the intent with this id; `None` if the intent is none of this service's.
+    ///
+    /// # Errors
+    /// [`ProviderError`]
+    pub async fn owner(&self, reference: &str) -> Result<Option<Owner>, ProviderError> {
+        // It becomes a part of a path.
+        if !reference.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Ok(None);
+        }
+        match self.client.get::<Named>(&format!("/v1/payment_intents/{reference}")).await {
+            Ok(intent) => Ok(intent.owner()),
+            Err(Fault::Rejected(StatusCode::NOT_FOUND, _)) => Ok(None),
+            Err(fault) => Err(fault.into()),
         }
     }
 

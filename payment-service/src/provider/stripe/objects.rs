@@ -1,12 +1,41 @@
 //! Stripe's objects, with the fields that this client reads.
 
+use std::collections::HashMap;
+
 use common::bounds::text_bytes;
+use common::ids::OrderId;
 use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind};
 use common::sensitive::{Sensitive, mask_tokens};
 use common::time::Timestamp;
 use serde::Deserialize;
 
 use crate::provider::port::{ChargeStatus, ProviderError};
+use crate::text::cut;
+
+/// The metadata of an object.
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    #[serde(default)]
+    metadata: HashMap<String, String>,
+}
+
+/// The order and the payment that an intent was made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The order.
+    pub order_id: OrderId,
+    /// The payment's id.
+    pub payment_id: String,
+}
+
+impl Named {
+    /// The owner of an intent of this service; `None` of another one.
+    pub(super) fn owner(&self) -> Option<Owner> {
+        let order_id = self.metadata.get("order_id")?.parse().ok()?;
+        let payment_id = cut(self.metadata.get("payment_id")?).to_owned();
+        Some(Owner { order_id, payment_id })
+    }
+}
 
 /// A PaymentIntent.
 #[derive(Debug, Deserialize)]

@@ -1,10 +1,9 @@
 //! Stripe's webhooks (<https://docs.stripe.com/webhooks>): the signature, and the payment in an event. No I/O: body,
 //! header and time are arguments.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use common::ids::{self, OrderId};
+use common::ids;
 use common::messages::Outgoing;
 use common::settings::Secret;
 use common::time::Timestamp;
@@ -15,7 +14,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::currency::from_stripe;
-use super::objects::Intent;
+use super::objects::{Intent, Named, Owner};
 use crate::messages::{PROVIDER_EVENT, ProviderEvent};
 use crate::text::cut;
 
@@ -97,12 +96,6 @@ struct OfIntent {
     payment_intent: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Named {
-    #[serde(default)]
-    metadata: HashMap<String, String>,
-}
-
 /// What an event is to this service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
@@ -129,8 +122,9 @@ pub struct ReviewEvent {
 
 impl ReviewEvent {
     /// The event as a message to the payment that has that id.
-    pub fn of_payment(self, order_id: OrderId, payment_id: String) -> ProviderEvent {
+    pub fn of_payment(self, owner: Owner) -> ProviderEvent {
         let Self { event, kind, reference } = self;
+        let Owner { order_id, payment_id } = owner;
         ProviderEvent { order_id, event, kind, payment_id, reference, amount_minor: None, currency: None, review: true }
     }
 }
@@ -193,16 +187,14 @@ pub fn read(body: &[u8], api_key: &Secret) -> Result<Received, serde_json::Error
 /// The change of a payment's status; `None` if it is about another intent, or its object is of another format.
 fn change_of(event: &Event) -> Option<Received> {
     let object = &event.data.as_ref()?.object;
-    let Named { metadata } = Named::deserialize(object).ok()?;
-    let order_id = metadata.get("order_id")?.parse().ok()?;
-    let payment_id = metadata.get("payment_id")?;
+    let Owner { order_id, payment_id } = Named::deserialize(object).ok()?.owner()?;
     let Intent { id, amount, currency, .. } = Intent::deserialize(object).ok()?;
     let amount_minor = amount.zip(currency.as_deref()).and_then(|(amount, currency)| from_stripe(amount, currency));
     Some(Received::Change(ProviderEvent {
         order_id,
         event: cut(&event.id).to_owned(),
         kind: event.kind.clone(),
-        payment_id: cut(payment_id).to_owned(),
+        payment_id,
         reference: cut(&id).to_owned(),
         amount_minor,
         currency: currency.map(|currency| cut(&currency).to_owned()),
@@ -351,7 +343,7 @@ mod tests {
         for kind in REVIEWS {
             let object = json!({ "id": "x_1", "payment_intent": "pi_1", "amount": 300, "metadata": {} });
             let Received::Review(review) = received(&event(kind, &object), KEY) else { panic!("{kind} is none") };
-            let message = review.of_payment(ORDER.parse().unwrap(), "p1".to_owned());
+            let message = review.of_payment(Owner { order_id: ORDER.parse().unwrap(), payment_id: "p1".to_owned() });
             assert_eq!((message.reference.as_str(), message.kind.as_str(), message.review), ("pi_1", kind, true));
             let mut foreign = event(kind, &object);
             foreign["livemode"] = true.into();

@@ -78,3 +78,30 @@ async fn no_error_repeats_a_token() {
     let script = Script::play([Answer::Json(200, failed)]).await;
     assert_eq!(stripe(&script).result(&charge()).await, declined("No such PaymentMethod: '***', ***"));
 }
+
+#[tokio::test]
+async fn the_owner_of_an_intent_is_in_its_metadata_and_a_foreign_intent_has_none() {
+    let order = charge().order.to_string();
+    let with = |metadata: Value| {
+        let mut intent = intent("succeeded");
+        intent["metadata"] = metadata;
+        Answer::Json(200, intent)
+    };
+    let owner = Owner { order_id: charge().order, payment_id: "p1".to_owned() };
+    for (answer, found) in [
+        (with(json!({ "order_id": order, "payment_id": "p1" })), Some(owner)),
+        (with(json!({ "order_id": "of another shop", "payment_id": "p1" })), None),
+        (with(json!({})), None),
+        (error(404, &missing("intent")), None),
+    ] {
+        let script = Script::play([answer]).await;
+        assert_eq!(stripe(&script).owner("pi_1").await, Ok(found));
+        assert_eq!(script.received()[0].line, "GET /v1/payment_intents/pi_1");
+    }
+    let script = Script::play([error(401, &json!({})), Answer::Busy(1)]).await;
+    for _ in 0..2 {
+        assert!(stripe(&script).owner("pi_1").await.is_err(), "it is not known");
+    }
+    assert_eq!(stripe(&script).owner("pi_1/../../refunds").await, Ok(None));
+    assert_eq!(script.received().len(), 2);
+}
