@@ -5,6 +5,7 @@ mod callbacks;
 use std::sync::Arc;
 
 use common::bounds::{KIB, json_bytes};
+use common::ids;
 use common::messages::{Message, Unreadable, header};
 use common::topics;
 use saga::{Action, Callback, CancelEvent, Definition, Operate, Operation, Outcome, Receive};
@@ -23,6 +24,12 @@ use crate::rules::versions::Versions;
 pub const SAGA_ACTION: &str = "saga.action";
 /// `ce_type` of an operator's request to start the saga named by `ce_subject`. A saga that exists stays as it is.
 pub const SAGA_START: &str = "saga.start";
+/// The `ce_id` of an operator's message about a saga: a repeated request is the same message, and one about another
+/// saga is another one.
+pub(crate) fn request_message_id(kind: &str, saga: Uuid, request: &str) -> String {
+    ids::derive(&[kind, &saga.to_string(), request]).to_string()
+}
+
 /// `ce_type` of a new rollout; one message for each partition.
 pub const ROLLOUT_SET: &str = "rollout.set";
 
@@ -291,4 +298,23 @@ fn required<'m>(name: &'static str, message: &'m Message) -> Result<&'m str, Unr
 fn uuid(name: &'static str, message: &Message) -> Result<Uuid, Unreadable> {
     let text = required(name, message)?;
     Uuid::parse_str(text).map_err(|error| Unreadable::Header(name, format!("'{text}' is not an id: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_request_is_the_same_message_and_one_about_another_saga_another() {
+        let saga = Uuid::from_u128(1);
+        let id = request_message_id(SAGA_ACTION, saga, "key");
+        assert_eq!(id, request_message_id(SAGA_ACTION, saga, "key"));
+        for other in [
+            request_message_id(SAGA_START, saga, "key"),
+            request_message_id(SAGA_ACTION, Uuid::from_u128(2), "key"),
+            request_message_id(SAGA_ACTION, saga, "another"),
+        ] {
+            assert_ne!(id, other);
+        }
+    }
 }

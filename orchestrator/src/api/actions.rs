@@ -18,7 +18,7 @@ use super::state::{Api, saga_id};
 use crate::entity::saga_key;
 use crate::error::ApiError;
 use crate::i18n::Lang;
-use crate::messages::{SAGA_ACTION, SagaAction};
+use crate::messages::{SAGA_ACTION, SagaAction, request_message_id};
 use crate::sessions::Identity;
 use crate::view;
 
@@ -64,7 +64,8 @@ impl Api {
     ) -> Result<(), ApiError> {
         self.saga(id).await?;
         let action = SagaAction { by: identity.name.clone(), why: check_why(reason)?, from: identity.from(), what };
-        let operated = self.send_action(id, request_id(request)?, action, trace_of(request)).await?;
+        let action_id = request_message_id(SAGA_ACTION, id, &request_id(request)?);
+        let operated = self.send_action(id, action_id, action, trace_of(request)).await?;
         let name = operated.action;
         match operated.refused {
             Some(reason) => Err(ApiError::conflict(

@@ -16,11 +16,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::actions::{VISIBILITY_TIMEOUT, check_why, request_id};
+use super::actions::{VISIBILITY_TIMEOUT, check_why};
 use super::state::Api;
 use crate::entity::saga_key;
 use crate::error::ApiError;
-use crate::messages::{EVENT_BYTES, SAGA_START, StartSaga};
+use crate::messages::{EVENT_BYTES, SAGA_START, StartSaga, request_message_id};
 use crate::rules::rollout::version_for;
 use crate::sessions::Identity;
 use crate::view;
@@ -118,7 +118,9 @@ impl Api {
         let subject = saga.to_string();
         let definition = &start.definition;
         tracing::info!(saga_id = subject, definition, by = start.by, why = start.why, "start of a saga requested");
-        let id = request_id(request)?;
+        // A saga starts once: its id alone identifies a request without a key.
+        let key = idempotency_key(request)?.unwrap_or_default();
+        let id = request_message_id(SAGA_START, saga, &key);
         let now = Timestamp::now();
         let message = Outgoing::event(topics::SAGA_COMMANDS, &subject, SAGA_START, id, &subject, now, start)
             .with(headers::TRACEPARENT, trace_of(request));

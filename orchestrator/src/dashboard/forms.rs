@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::components;
 use super::context::PageRequest;
 use crate::i18n::{CONCLUDE, Lang};
+use crate::messages::{SAGA_ACTION, request_message_id};
 
 /// An action of an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +188,7 @@ fn answer_field(lang: Lang) -> Markup {
 /// The result of the action whose form led to this page.
 pub(super) fn result(saga: &Saga, request: &PageRequest) -> Markup {
     let lang = request.lang;
-    let id = request.query.get("done");
+    let id = request.query.get("done").map(|id| request_message_id(SAGA_ACTION, saga.id, id));
     let done = id.and_then(|id| saga.operations.iter().find(|operated| operated.id == id));
     html! { @if let Some(done) = done { p.banner.fine id="done" role="status" {
         @match ActionKind::parse(&done.action) { Some(kind) => (kind.label(lang)), None => (done.action) }
