@@ -30,6 +30,8 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/payments/{id}/cancel", post(operations::cancel))
         .route("/payments/{id}/refunds", post(refunds::refund))
         .route("/payments/{id}/refunds/{refund}/retry", post(refunds::retry))
+        .route("/payments/{id}/refunds/{refund}/dismiss", post(refunds::dismiss))
+        .route("/payments/{id}/review", post(refunds::review))
         .route("/simulated/actions/{id}", post(simulated::act))
         .route("/ledger", get(ledger::show))
         .route("/providers", get(payments::providers))
@@ -59,6 +61,8 @@ pub fn description() -> String {
         operations::cancel,
         refunds::refund,
         refunds::retry,
+        refunds::dismiss,
+        refunds::review,
         simulated::act,
         ledger::show,
         payments::providers,

@@ -284,18 +284,30 @@ fn operator(tx: &mut Transaction<'_, Payment>, command: OperatorCommand, now: Ti
     let OperatorCommand { order_id, action } = command;
     let Some(payment) = tx.update(&key(order_id)) else { return };
     // A request by HTTP has no reply: its effect is read from the state.
-    let _ = match action {
-        OperatorAction::Capture { amount_minor } => payment.capture(amount_minor, None, now),
+    let sent = match action {
+        OperatorAction::Capture { amount_minor } => {
+            let _ = payment.capture(amount_minor, None, now);
+            None
+        }
         OperatorAction::Retry { refund_id, by } => {
             payment.retry_refund(&refund_id, by.as_deref(), now);
+            None
+        }
+        OperatorAction::Dismiss { refund_id, reason, by } => {
+            payment.dismiss_refund(&refund_id, &reason, by.as_deref(), now)
+        }
+        OperatorAction::Review { by } => {
+            payment.review_by_operator(by.as_deref(), now);
             None
         }
         OperatorAction::Refund { refund_id, amount_minor, reason, by } => {
             let id = cut(&refund_id).to_owned();
             let request = PartialRefundRequest { id, amount_minor, reason, by, requester: Requester::Caller };
-            payment.refund_part(request, None, now)
+            let _ = payment.refund_part(request, None, now);
+            None
         }
     };
+    sent.into_iter().for_each(|message| tx.send(message));
 }
 
 fn provider_answered(

@@ -208,6 +208,22 @@ pub enum OperatorAction {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
+    /// Settle a failed refund otherwise: it is not made again.
+    Dismiss {
+        /// The id of the refund.
+        refund_id: String,
+        /// The reason.
+        reason: String,
+        /// The authenticated caller.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// Ask the provider for the refunds and disputes of a payment.
+    Review {
+        /// The authenticated caller.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// Refund a part of a payment, or the rest of it.
     Refund {
         /// The id of the partial refund.

@@ -36,15 +36,18 @@ pub(crate) fn register(reports: Vec<ProviderReport>, registry: &mut Registry) {
 /// The number of cases of each kind, which are of all instances: every view has them.
 pub(crate) fn register_cases(counts: Vec<(&'static str, i64)>, registry: &mut Registry) {
     let refunds = Family::<Labels, Gauge>::default();
+    let reviews = Family::<Labels, Gauge>::default();
     let disputes = Family::<Labels, Gauge>::default();
     for (kind, count) in counts {
         match kind.split_once('_') {
             Some(("refund", state)) => _ = refunds.get_or_create(&vec![("state", state)]).set(count),
+            Some(("review", state)) => _ = reviews.get_or_create(&vec![("state", state)]).set(count),
             Some(("dispute", status)) => _ = disputes.get_or_create(&vec![("status", status)]).set(count),
             Some(_) | None => {}
         }
     }
     registry.register("payment_refunds", "Refunds that are pending, or failed, at the provider", refunds);
+    registry.register("payment_reviews", "Payments whose refunds and disputes the provider refuses to list", reviews);
     registry.register("payment_disputes", "Disputes in each status", disputes);
 }
 
@@ -66,8 +69,9 @@ mod tests {
         for line in [
             "payment_refunds{state=\"pending\"} 1",
             "payment_refunds{state=\"failed\"} 2",
-            "payment_disputes{status=\"open\"} 5",
-            "payment_disputes{status=\"lost\"} 7",
+            "payment_reviews{state=\"failed\"} 3",
+            "payment_disputes{status=\"open\"} 6",
+            "payment_disputes{status=\"lost\"} 8",
         ] {
             assert!(text.lines().any(|written| written == line), "{line} in {text}");
         }

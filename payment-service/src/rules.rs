@@ -10,5 +10,6 @@ mod refund;
 pub mod replies;
 pub mod results;
 mod review;
+mod settlement;
 mod surplus;
 pub mod transitions;

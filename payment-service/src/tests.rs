@@ -13,4 +13,5 @@ mod requests;
 mod results;
 mod return_refunds;
 mod reviews;
+mod settlement;
 mod surplus;

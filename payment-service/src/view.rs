@@ -41,8 +41,8 @@ impl Rows for PaymentRows {
                      WHERE status <> excluded.status OR reference IS NOT excluded.reference",
                 )?;
                 upsert.execute((order, payment.status.name(), payment.provider.reference.as_deref()))?;
-                // Only a captured payment has refunds and disputes.
-                if !payment.approvals.list.is_empty() {
+                // Only a payment that was captured or reviewed has cases.
+                if !payment.approvals.list.is_empty() || payment.review.calls > 0 {
                     keep_cases(tx, order, payment)?;
                 }
                 let postings = payment.postings();
@@ -74,10 +74,12 @@ fn book(tx: &Transaction<'_>, order: &str, currency: &str, postings: &[Posting])
     Ok(())
 }
 
-/// The kinds of cases that operators look at: refunds that are pending or failed at the provider, and disputes.
-pub const CASES: [&str; 7] = [
+/// The kinds of cases that operators look at: refunds that are pending or failed at the provider, reviews that it
+/// refuses, and disputes.
+pub const CASES: [&str; 8] = [
     "refund_pending",
     "refund_failed",
+    "review_failed",
     "dispute_inquiry",
     "dispute_closed",
     "dispute_open",
@@ -98,6 +100,9 @@ fn keep_cases(tx: &Transaction<'_>, order: &str, payment: &Payment) -> rusqlite:
         Settling::None => {}
         Settling::Pending { .. } => _ = insert.execute(("refund_pending", order, Refund::WHOLE))?,
         Settling::Failed { .. } => _ = insert.execute(("refund_failed", order, Refund::WHOLE))?,
+    }
+    if payment.review.failed.is_some() {
+        insert.execute(("review_failed", order, ""))?;
     }
     for dispute in &payment.disputes {
         insert.execute((format!("dispute_{}", dispute.status.name()), order, &dispute.id))?;
@@ -342,5 +347,17 @@ mod tests {
         let rest = postings(&db, Some(fixture.payment().order), Some(&after), 99).unwrap();
         let lines: Vec<u32> = first.iter().chain(&rest).map(|posted| posted.line).collect();
         assert_eq!(lines, [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_review_that_the_provider_refuses_is_a_case_until_it_is_listed() {
+        let mut db = database();
+        let mut payment = Payment::new("1".repeat(32).parse().unwrap(), ProviderKind::Stripe, None);
+        payment.review.calls = 5;
+        for (failed, count) in [(Some("no".to_owned()), 1), (None, 0)] {
+            payment.review.failed = failed;
+            show(&mut db, &payment);
+            assert_eq!(count_cases(&db, "review_failed").unwrap(), count);
+        }
     }
 }

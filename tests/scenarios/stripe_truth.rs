@@ -22,6 +22,7 @@ crate::scenarios!(
     an_order_by_pix_shows_its_code_and_one_on_invoice_is_refused,
     an_order_that_stripe_rejects_ends_at_once_and_its_token_is_in_no_log,
     a_pending_refund_is_not_booked_and_one_that_fails_is_made_again,
+    a_refund_that_fails_at_once_is_made_again_and_dismissed,
     a_refund_of_stripes_dashboard_is_booked,
     a_disputed_order_is_booked_until_it_is_won_or_lost,
 );
@@ -176,6 +177,45 @@ async fn a_pending_refund_is_not_booked_and_one_that_fails_is_made_again(
     ensure!(balance(&cluster, &order.id, "refunds").await? == 3.0, "the refund is not booked");
     ensure!(metric(&cluster, "payment_refunds{state=\"failed\"}").await? == 0, "the refund is still counted");
     charged(stripe, &order.id, 1, 737)
+}
+
+async fn a_refund_that_fails_at_once_is_made_again_and_dismissed(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let stripe = shared()?;
+    let order = paid(&cluster, "10.38").await?;
+    let (status, problem) =
+        refund(&cluster, &order.id, json!({ "id": "whole", "amount": 3.00, "reason": "x" })).await?;
+    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && problem["errors"][0]["pointer"] == "#/id", "{problem}");
+    let body = json!({ "id": "r-1", "amount": 3.00, "reason": "a scratch" });
+    let (status, problem) = refund(&cluster, &order.id, body).await?;
+    ensure!(status == StatusCode::CONFLICT, "{status} {problem}");
+    ensure!(problem["detail"].to_string().contains("expired_or_canceled_card"), "{problem}");
+    let is = |status: &'static str| move |shown: &Value| shown["refunds"][0]["status"] == status;
+    payment_is(&cluster, &order.id, "the failed refund", is("failed")).await?;
+
+    let of_refund = |what: &str| format!("/payments/{}/refunds/r-1/{what}", order.id);
+    let payments = cluster.service(Name::Payments)?;
+    let answer = cluster.http.post(payments.url(&of_refund("retry"))).send().await?;
+    ensure!(answer.status() == StatusCode::ACCEPTED, "{}", answer.text().await?);
+    let second = || async { Ok((stripe.refunds_of(&order.id).len() == 2).then_some(())) };
+    until("the second refund at Stripe", PATIENT, second).await?;
+    payment_is(&cluster, &order.id, "the refund to fail again", is("failed")).await?;
+
+    let reason = json!({ "reason": "paid by bank transfer" });
+    for _ in 0..2 {
+        let answer = cluster.http.post(payments.url(&of_refund("dismiss"))).json(&reason).send().await?;
+        let status = answer.status();
+        let dismissed: Value = answer.json().await?;
+        ensure!(status == StatusCode::OK && dismissed["status"] == "dismissed", "{status} {dismissed}");
+        ensure!(dismissed["detail"] == "paid by bank transfer", "{dismissed}");
+    }
+    let again = cluster.http.post(payments.url(&of_refund("retry"))).send().await?;
+    ensure!(again.status() == StatusCode::CONFLICT, "{}", again.text().await?);
+    let shown = payment(&cluster, &order.id).await?;
+    ensure!(shown["refunded"] == 0.0 && shown["status"] == "approved", "{shown:#}");
+    ensure!(balance(&cluster, &order.id, "refunds").await? == 0.0, "a dismissed refund is booked");
+    let answer = cluster.http.post(payments.url(&format!("/payments/{}/review", order.id))).send().await?;
+    ensure!(answer.status() == StatusCode::ACCEPTED, "{}", answer.text().await?);
+    charged(stripe, &order.id, 1, 1038)
 }
 
 async fn a_refund_of_stripes_dashboard_is_booked(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

@@ -60,8 +60,8 @@ fn follows(before: &Invoice, now: &Invoice) -> bool {
     before.number == now.number && before.issued_at == now.issued_at && rank(before) <= rank(now)
 }
 
-/// Returns true if progress was reported, or the customer notified of the fulfilled order. What the customer must do for
-/// the payment is no progress.
+/// Returns true if progress was reported, or the customer notified of the fulfilled order. What the customer must do
+/// for the payment is no progress.
 fn was_reported(order: &Order) -> bool {
     let ends = usize::from(!order.is_underway());
     let is_notified = |kind: NoticeKind| matches!(kind, NoticeKind::Confirmed | NoticeKind::Shipped);

@@ -1,8 +1,8 @@
 //! A fake Stripe server: PaymentIntents, Refunds and Disputes as the payment service uses them. Amounts ending in 13
-//! are declined, those ending in 33 want 3-D Secure, those ending in 55 stay in processing, and refunds of those ending
-//! in 37 stay pending. Tokens that begin with `pm_missing_` are unknown, and Pix is not enabled for amounts ending in 66.
-//! With `payment_method_data[type]=pix` the customer gets a code. It sends webhook events, can
-//! respond too late, and can be killed. It counts charges, so that tests detect a double charge.
+//! are declined, those ending in 33 require 3-D Secure, those ending in 55 stay in processing, refunds of those ending
+//! in 37 stay pending, and refunds of those ending in 38 fail. Tokens that begin with `pm_missing_` are unknown, and
+//! Pix is not enabled for amounts ending in 66. With `payment_method_data[type]=pix` the customer gets a code. It sends
+//! webhook events, can respond too late, and can be killed. It counts charges, so that tests detect a double charge.
 
 mod ledger;
 mod records;

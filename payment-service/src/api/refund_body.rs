@@ -29,9 +29,12 @@ pub(super) struct RefundBody {
     by: Option<String>,
     #[schema(value_type = RefundStatus)]
     status: &'static str,
-    /// Why it was refused, or failed.
+    /// Why it was refused, failed, or was dismissed.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    /// The authenticated operator who dismissed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dismissed_by: Option<String>,
     /// When it was requested.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
@@ -42,7 +45,7 @@ pub(super) struct RefundBody {
 }
 
 /// The status of a refund. `pending`: the provider accepted it, and the money is on its way; `failed`: it failed after
-/// that, and can be made again.
+/// that, and can be made again, or dismissed; `dismissed`: an operator settled it otherwise.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[allow(dead_code)]
@@ -51,6 +54,7 @@ enum RefundStatus {
     Pending,
     Refunded,
     Failed,
+    Dismissed,
     Refused,
 }
 
@@ -66,6 +70,7 @@ impl RefundBody {
             PartState::Pending { .. } => ("pending", None),
             PartState::Failed { detail, .. } => ("failed", Some(detail.clone())),
             PartState::Refunded { .. } => ("refunded", None),
+            PartState::Dismissed { reason, .. } => ("dismissed", Some(reason.clone())),
             PartState::Refused { detail, .. } => ("refused", Some(detail.clone())),
         };
         Self {
@@ -75,6 +80,7 @@ impl RefundBody {
             by: part.by.clone(),
             status,
             detail,
+            dismissed_by: part.dismissed_by().map(str::to_owned),
             at: part.at,
             refunded_at: part.done_at(),
         }
@@ -90,7 +96,7 @@ impl RefundBody {
         let left = payment.left_of(payment.approvals.refunded).unwrap_or(0);
         let id = Refund::WHOLE.to_owned();
         let amount = payment.money(left);
-        Some(Self { id, amount, reason: None, by: None, status, detail, at, refunded_at: None })
+        Some(Self { id, amount, reason: None, by: None, status, detail, dismissed_by: None, at, refunded_at: None })
     }
 }
 

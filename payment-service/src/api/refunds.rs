@@ -1,4 +1,4 @@
-//! `POST /payments/{id}/refunds`: partial refunds.
+//! `POST /payments/{id}/refunds`: partial refunds, and what operators do about refunds that failed.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::query::find;
 use super::refund_body::RefundBody;
+use super::representation::PaymentBody;
 use super::requests::{minor, request_id, send_command, text, wait, wait_at_most};
 use crate::entity::Payment;
 use crate::messages::OperatorAction;
@@ -27,6 +28,8 @@ const REFUND_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The status of a refund that can be made again.
 const FAILED: &str = "failed";
+/// The status of a refund that an operator settled otherwise.
+const DISMISSED: &str = "dismissed";
 
 /// A partial refund of a payment, or the refund of its rest.
 #[derive(Deserialize, ToSchema)]
@@ -68,6 +71,10 @@ pub(super) async fn refund(
         Some(id) => text("/id", id)?,
         None => request_id(&headers)?,
     };
+    if id == Refund::WHOLE {
+        let what = "is reserved for the refund of the whole payment: choose another id";
+        return Err(Problem::unprocessable("The request is invalid: see errors.").at("/id", what));
+    }
     let amount_minor = body.amount.map(|amount| minor(&payment, amount)).transpose()?;
     let known = payment.partial_refunds.get(&id).filter(|part| part.is_done());
     if let Some(known) = known.filter(|known| amount_minor.is_none_or(|amount| amount == known.amount_minor)) {
@@ -77,6 +84,7 @@ pub(super) async fn refund(
         return Err(Problem::unprocessable("That can't be refunded.").at("/amount", "must be more than 0"));
     }
     let refused_before = payment.partial_refunds.refused;
+    let before = payment.partial_refunds.get(&id).cloned();
     let by = caller.author();
     let action = OperatorAction::Refund { refund_id: id.clone(), amount_minor, reason, by };
     send_command(&context, order, action, &headers).await.map_err(|problem| problem.repeatable(&id))?;
@@ -85,7 +93,9 @@ pub(super) async fn refund(
         let part = payment.partial_refunds.get(&sought);
         let other = |amount_minor: i64| part.is_some_and(|part| part.amount_minor != amount_minor);
         payment.partial_refunds.refused > refused_before
-            || part.is_some_and(|part| part.is_done() || part.is_pending())
+            || part.is_some_and(|part| part.is_done() || part.is_pending() || part.dismissal().is_some())
+            // One that failed before is made again.
+            || part.is_some_and(|part| part.is_failed() && before.as_ref() != Some(part))
             || amount_minor.is_some_and(other)
     };
     let changed =
@@ -95,6 +105,16 @@ pub(super) async fn refund(
         None => find(&context, order).await.map_err(|problem| problem.repeatable(&id))?,
     };
     answer(&payment, &id, amount_minor)
+}
+
+/// The reason of a dismissal.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = DismissRequest)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DismissBody {
+    /// The reason: how the refund is settled otherwise.
+    #[schema(min_length = 1, max_length = 200)]
+    reason: String,
 }
 
 /// Makes a refund again that failed at the provider after it had accepted it. `whole` names a full refund.
@@ -124,6 +144,64 @@ pub(super) async fn retry(
     Ok((StatusCode::ACCEPTED, Json(body)).into_response())
 }
 
+/// Dismisses a refund that failed at the provider: it is settled otherwise, and not made again. No other refund takes
+/// its amount. `whole` names a full refund.
+#[utoipa::path(post, path = "/payments/{id}/refunds/{refund}/dismiss", operation_id = "dismiss_refund",
+    params(("id" = uuid::Uuid, Path, description = "The order's id."),
+        ("refund" = String, Path, description = "The refund's id, or `whole`.")),
+    request_body = DismissBody,
+    responses((status = 200, body = RefundBody, description = "It is dismissed."),
+        (status = 404, description = "There is no such payment, or no such refund."),
+        (status = 409, description = "The refund has not failed.")))]
+pub(super) async fn dismiss(
+    State(context): State<Context<Settings>>,
+    PathParams((order, refund)): PathParams<(OrderId, String)>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(body): Body<DismissBody>,
+) -> Result<Json<RefundBody>, Problem> {
+    let payment = find(&context, order).await?;
+    let known = refund_of(&payment, &refund).ok_or_else(|| unknown_refund(order, &refund))?;
+    let reason = text("/reason", body.reason)?;
+    if known.status() == DISMISSED {
+        return Ok(Json(known));
+    }
+    if !payment.can_dismiss(&refund) {
+        let shown = cut(&refund);
+        let detail = format!("Refund {shown} is {}: only a failed one can be dismissed.", known.status());
+        return Err(Problem::conflict(detail));
+    }
+    let action = OperatorAction::Dismiss { refund_id: refund.clone(), reason, by: caller.author() };
+    send_command(&context, order, action, &headers).await?;
+    let sought = refund.clone();
+    let payment = wait(&context, order, move |payment| !payment.can_dismiss(&sought)).await?;
+    Ok(Json(refund_of(&payment, &refund).unwrap_or(known)))
+}
+
+/// Lets the provider be asked for the refunds and disputes of a payment, for example after it refused to list them.
+#[utoipa::path(post, path = "/payments/{id}/review", operation_id = "review_payment",
+    params(("id" = uuid::Uuid, Path, description = "The order's id.")),
+    responses((status = 202, body = PaymentBody, description = "The provider is being asked."),
+        (status = 404, description = "There is no payment for this order."),
+        (status = 409, description = "The provider lists no refunds and disputes of this payment.")))]
+pub(super) async fn review(
+    State(context): State<Context<Settings>>,
+    PathId(order): PathId,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let payment = find(&context, order).await?;
+    if !payment.can_be_reviewed() {
+        let provider = payment.provider.kind.name();
+        let detail = format!("The provider {provider} lists no refunds and disputes of this payment.");
+        return Err(Problem::conflict(detail));
+    }
+    let before = payment.review.clone();
+    send_command(&context, order, OperatorAction::Review { by: caller.author() }, &headers).await?;
+    let payment = wait(&context, order, move |payment| payment.review != before).await?;
+    Ok((StatusCode::ACCEPTED, Json(PaymentBody::full(&payment))).into_response())
+}
+
 fn unknown_refund(order: OrderId, refund: &str) -> Problem {
     let shown = cut(refund);
     Problem::not_found(format!("The payment of order {order} has no refund {shown}."))
@@ -148,7 +226,7 @@ fn answer(payment: &Payment, id: &str, amount_minor: Option<i64>) -> Result<Resp
         let other = payment.money(part.amount_minor);
         return Err(Problem::conflict(format!("Refund {id} is of {other}, not of {}.", payment.money(amount))));
     }
-    match part.refusal() {
+    match part.refusal().or(part.failure()).or(part.dismissal()) {
         Some(why) => Err(Problem::conflict(format!("It can't be refunded: {why}."))),
         None if part.is_done() => Ok((StatusCode::CREATED, Json(RefundBody::of(payment, part))).into_response()),
         None => Ok((StatusCode::ACCEPTED, Json(RefundBody::of(payment, part))).into_response()),

@@ -48,10 +48,20 @@ pub enum PartState {
     Refunding { due: Timestamp },
     /// The provider accepted it; the money is on its way.
     Pending { since: Timestamp },
-    /// It failed after the provider had accepted it. It can be made again.
+    /// It failed after the provider had accepted it. It can be made again, or dismissed.
     Failed { at: Timestamp, detail: String },
     /// Refunded.
     Refunded { at: Timestamp },
+    /// It failed, and an operator settled it otherwise: it is not made again, and no other refund takes its amount.
+    Dismissed {
+        /// When.
+        at: Timestamp,
+        /// The operator's reason.
+        reason: String,
+        /// The authenticated operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// Not refunded: the code and the detail of the refusal.
     Refused { reason: String, detail: String },
 }
@@ -74,6 +84,7 @@ impl PartialRefund {
             PartState::Refunding { .. }
             | PartState::Pending { .. }
             | PartState::Failed { .. }
+            | PartState::Dismissed { .. }
             | PartState::Refused { .. } => None,
         }
     }
@@ -85,7 +96,32 @@ impl PartialRefund {
             PartState::Refunding { .. }
             | PartState::Pending { .. }
             | PartState::Failed { .. }
+            | PartState::Dismissed { .. }
             | PartState::Refunded { .. } => None,
+        }
+    }
+
+    /// Why an operator dismissed it.
+    pub fn dismissal(&self) -> Option<&str> {
+        match &self.state {
+            PartState::Dismissed { reason, .. } => Some(reason),
+            PartState::Refunding { .. }
+            | PartState::Pending { .. }
+            | PartState::Failed { .. }
+            | PartState::Refunded { .. }
+            | PartState::Refused { .. } => None,
+        }
+    }
+
+    /// The authenticated operator who dismissed it.
+    pub fn dismissed_by(&self) -> Option<&str> {
+        match &self.state {
+            PartState::Dismissed { by, .. } => by.as_deref(),
+            PartState::Refunding { .. }
+            | PartState::Pending { .. }
+            | PartState::Failed { .. }
+            | PartState::Refunded { .. }
+            | PartState::Refused { .. } => None,
         }
     }
 
@@ -96,7 +132,19 @@ impl PartialRefund {
 
     /// Returns true if it failed after the provider had accepted it.
     pub fn is_failed(&self) -> bool {
-        matches!(self.state, PartState::Failed { .. })
+        self.failure().is_some()
+    }
+
+    /// Why it failed after the provider had accepted it.
+    pub fn failure(&self) -> Option<&str> {
+        match &self.state {
+            PartState::Failed { detail, .. } => Some(detail),
+            PartState::Refunding { .. }
+            | PartState::Pending { .. }
+            | PartState::Refunded { .. }
+            | PartState::Dismissed { .. }
+            | PartState::Refused { .. } => None,
+        }
     }
 
     /// The id under which the provider makes it.
@@ -140,6 +188,11 @@ impl PartialRefunds {
     /// Returns true if one is still under way.
     pub fn any_underway(&self) -> bool {
         self.list.iter().any(PartialRefund::is_underway)
+    }
+
+    /// Those that failed after the provider had accepted them.
+    pub fn failed(&self) -> impl Iterator<Item = &PartialRefund> {
+        self.list.iter().filter(|part| part.is_failed())
     }
 
     /// Returns true if one is not refunded yet, for whatever reason.

@@ -22,6 +22,19 @@ pub struct Review {
     /// Set if an event arrived during a review, whose answer may be older.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
+    /// Set if a refund was listed that can't be booked before the payment is approved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unbooked: bool,
+    /// Refusals since the last list, event or request of an operator.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refusals: u32,
+    /// Why the provider was not asked again, until it lists the refunds and disputes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A dispute of a payment.

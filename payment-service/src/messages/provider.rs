@@ -222,6 +222,9 @@ pub enum Outcome {
     Refunded,
     /// The refund was accepted, but is not made yet.
     Pending,
+    /// The refund was accepted, and failed at once. It can be made again under another id.
+    #[serde(rename = "refund_failed")]
+    RefundFailed,
     /// The refunds and disputes are listed.
     Listed,
 }

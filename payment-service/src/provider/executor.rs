@@ -87,6 +87,9 @@ impl<P: PaymentProvider> ProviderExecutor<P> {
         let answer = match self.provider.refund(refund).await {
             Ok(RefundStatus::Made) => ProviderAnswered { outcome: Outcome::Refunded, ..answer },
             Ok(RefundStatus::Pending) => ProviderAnswered { outcome: Outcome::Pending, ..answer },
+            Ok(RefundStatus::Failed(why)) => {
+                ProviderAnswered { outcome: Outcome::RefundFailed, error: Some(cut(&why).to_owned()), ..answer }
+            }
             Err(error) => failed(answer, &error),
         };
         envelope.answer(&answer, refund.trace.as_deref())

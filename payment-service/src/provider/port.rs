@@ -41,12 +41,14 @@ pub enum ChargeStatus {
 }
 
 /// The status of a refund that the provider accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefundStatus {
     /// The customer has the money.
     Made,
     /// The money is on its way.
     Pending,
+    /// It failed at once: why. It can be made again under another id only.
+    Failed(String),
 }
 
 /// The refunds and disputes of a payment.

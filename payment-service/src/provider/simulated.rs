@@ -15,7 +15,7 @@ use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError, Refund
 /// | cents | behaviour |
 /// |---|---|
 /// | .13 | declines |
-/// | .33 | wants an action of the customer, which `POST /simulated/actions/{id}` completes or fails |
+/// | .33 | requires an action of the customer, which `POST /simulated/actions/{id}` completes or fails |
 /// | .44 | accepts it and never reports a result |
 /// | .77 | fails technically twice, then accepts and approves it |
 /// | .99 | approves after `delay` |

@@ -237,7 +237,7 @@ impl PaymentProvider for Stripe {
             Ok(Refunded { status, failure_reason, .. }) => match status.as_deref() {
                 Some("failed" | "canceled") => {
                     let why = failure_reason.unwrap_or_else(|| "no reason given".to_owned());
-                    Err(ProviderError::Refused(format!("Stripe did not refund: {why}")))
+                    Ok(RefundStatus::Failed(why))
                 }
                 Some("pending" | "requires_action") => Ok(RefundStatus::Pending),
                 Some(_) | None => Ok(RefundStatus::Made),

@@ -66,6 +66,7 @@ impl Payment {
             | Outcome::Captured
             | Outcome::Refunded
             | Outcome::Pending
+            | Outcome::RefundFailed
             | Outcome::Listed => Err(impossible(answer)),
         }
     }
@@ -83,6 +84,7 @@ impl Payment {
             | Outcome::Captured
             | Outcome::Refunded
             | Outcome::Pending
+            | Outcome::RefundFailed
             | Outcome::Listed => false,
         };
         let next = match answer.outcome {
@@ -90,7 +92,12 @@ impl Payment {
                 NextQuery::After(answer.retry_after_ms.map_or(Duration::ZERO, Duration::from_millis))
             }
             Outcome::Silent => NextQuery::Never,
-            Outcome::Accepted | Outcome::Captured | Outcome::Refunded | Outcome::Pending | Outcome::Listed => {
+            Outcome::Accepted
+            | Outcome::Captured
+            | Outcome::Refunded
+            | Outcome::Pending
+            | Outcome::RefundFailed
+            | Outcome::Listed => {
                 return Err(impossible(answer));
             }
         };
@@ -112,6 +119,7 @@ impl Payment {
             | Outcome::Silent
             | Outcome::Refunded
             | Outcome::Pending
+            | Outcome::RefundFailed
             | Outcome::Listed => Err(impossible(answer)),
         }
     }
@@ -126,6 +134,7 @@ impl Payment {
             Outcome::Pending => Ok(self.refund_pending(answer.call, now)),
             Outcome::Failed => Ok(self.refund_failed(answer.call, failure(answer), now)),
             Outcome::Refused => Ok(self.refund_refused(answer.call, failure(answer), now)),
+            Outcome::RefundFailed => Ok(self.refund_unmade(answer.call, failure(answer).error, now)),
             Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured | Outcome::Listed => {
                 Err(impossible(answer))
             }
@@ -142,9 +151,8 @@ impl Payment {
             Outcome::Refunded => Ok(self.part_refunded(id, answer.call, now)),
             Outcome::Pending => Ok(self.part_pending(id, answer.call, now)),
             Outcome::Failed => Ok(self.part_failed(id, answer.call, failure(answer), now).into_iter().collect()),
-            Outcome::Refused => {
-                Ok(self.part_refused(id, answer.call, failure(answer).error, now).into_iter().collect())
-            }
+            Outcome::Refused => Ok(self.part_refused(id, answer.call, failure(answer).error, now)),
+            Outcome::RefundFailed => Ok(self.part_unmade(id, answer.call, failure(answer).error, now)),
             Outcome::Accepted | Outcome::Open | Outcome::Silent | Outcome::Captured | Outcome::Listed => {
                 Err(impossible(answer))
             }

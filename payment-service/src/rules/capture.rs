@@ -92,6 +92,7 @@ impl Payment {
         }
         self.add_approval(Approval::new(format!("capture/{call}"), Some(self.id()), Some(now)));
         self.set_status(Status::Approved, now, "captured");
+        self.review_unbooked(now);
         self.reply_to_waiting(&self.captured_reply(), now)
     }
 

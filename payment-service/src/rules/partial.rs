@@ -9,6 +9,7 @@ use super::replies::{Failure, failed, part_refunded, pause};
 use crate::entity::Payment;
 use crate::entity::partial_refund::{PartState, PartialRefund};
 use crate::entity::status::Status;
+use crate::provider::call::Refund;
 use crate::text::cut;
 
 /// The most partial refunds of a payment that operators and `payment.refund` make.
@@ -58,6 +59,10 @@ impl Payment {
         waiting: Option<Headers>,
         now: Timestamp,
     ) -> Option<Reply> {
+        if request.id == Refund::WHOLE {
+            let detail = format!("the id {} names the refund of a whole payment: choose another one", Refund::WHOLE);
+            return Some(Reply::refused("reserved_refund_id", detail));
+        }
         let digits = self.digits();
         if let Some(part) = self.partial_refunds.list.iter_mut().find(|part| part.id == request.id) {
             if part.counts() {
@@ -158,8 +163,13 @@ impl Payment {
         let waiting = part.waiting.take();
         let what = format!("{} of it refunded ({})", Decimal::new(part.amount_minor, digits), cut(&part.id));
         self.history.note(now, what);
-        let reply = waiting.map(|waiting| self.reply_to(&waiting, &reply, now));
-        let last = self.refunded_in_parts(now);
+        self.part_ended(waiting, &reply, now)
+    }
+
+    /// The provider answered for a partial refund: replies to its command, and to the one that waits for all of them.
+    pub(super) fn part_ended(&mut self, waiting: Option<Headers>, reply: &Reply, now: Timestamp) -> Vec<Outgoing> {
+        let reply = waiting.map(|waiting| self.reply_to(&waiting, reply, now));
+        let last = self.refunded_in_parts(now).or_else(|| self.reply_if_settled(now));
         reply.into_iter().chain(last).collect()
     }
 
@@ -204,17 +214,36 @@ impl Payment {
         Some(self.reply_to(&waiting?, &failed(error, Some(retry_after)), now))
     }
 
-    /// The provider refused a partial refund.
-    pub fn part_refused(&mut self, refund_id: &str, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
-        let part = self.awaited_part(refund_id, call)?;
+    /// The provider refused a partial refund. One that is made again stays failed: the refund of the whole payment may
+    /// have been made without its amount.
+    pub fn part_refused(&mut self, refund_id: &str, call: u32, error: &str, now: Timestamp) -> Vec<Outgoing> {
+        let Some(part) = self.awaited_part(refund_id, call) else { return Vec::new() };
         let detail = cut(error).to_owned();
         let what = format!("refund {} refused by the provider: {detail}", cut(&part.id));
         let reply = Reply::refused("refund_refused", &detail);
-        part.state = PartState::Refused { reason: "refund_refused".to_owned(), detail };
+        let is_first = part.retries == 0;
+        part.state = if is_first {
+            PartState::Refused { reason: "refund_refused".to_owned(), detail }
+        } else {
+            PartState::Failed { at: now, detail }
+        };
         let waiting = part.waiting.take();
-        self.partial_refunds.refused += 1;
+        self.partial_refunds.refused += u32::from(is_first);
         self.history.note(now, what);
-        Some(self.reply_to(&waiting?, &reply, now))
+        self.part_ended(waiting, &reply, now)
+    }
+
+    /// The provider accepted a partial refund, which failed at once.
+    pub fn part_unmade(&mut self, refund_id: &str, call: u32, error: &str, now: Timestamp) -> Vec<Outgoing> {
+        let Some(part) = self.awaited_part(refund_id, call) else { return Vec::new() };
+        let detail = cut(error).to_owned();
+        let what = format!("refund {} failed at the provider: {detail}", cut(&part.id));
+        let reply = Reply::refused("refund_failed", &detail);
+        part.state = PartState::Failed { at: now, detail };
+        let waiting = part.waiting.take();
+        tracing::error!(order_id = %self.order, "{what}: an operator can make it again");
+        self.history.note(now, what);
+        self.part_ended(waiting, &reply, now)
     }
 }
 
@@ -230,8 +259,9 @@ fn refund_again(
         let detail = format!("refund {} was requested with {}", part.id, Decimal::new(part.amount_minor, digits));
         return Some(Reply::refused("refund_id_reused", detail));
     }
-    match part.state {
+    match &part.state {
         PartState::Refunded { .. } | PartState::Pending { .. } => return Some(part_refunded(part)),
+        PartState::Dismissed { reason, .. } => return Some(Reply::refused("refund_dismissed", reason)),
         PartState::Failed { .. } => part.retry(now),
         PartState::Refunding { .. } | PartState::Refused { .. } => {}
     }

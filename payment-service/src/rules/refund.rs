@@ -35,22 +35,24 @@ impl Payment {
                 self.waiting = waiting;
                 self.call_refund(now);
                 self.history.note(now, "to be refunded");
+                self.retry_failed_parts(now);
                 // Refunds made in the provider's own dashboard may have left nothing.
                 let ended = self.refunded_in_parts(now);
-                ended.map(|_| done("refunded"))
+                ended.map(|_| self.refund_outcome())
             }
             Status::Refunding { .. } if matches!(self.approvals.settling, Settling::Pending { .. }) => {
-                Some(done("refund_pending"))
+                self.settled_or_waiting(waiting, now)
             }
             Status::Refunding { due } => {
                 self.waiting = waiting.or(self.waiting.take());
-                if self.retry_whole() || due > now {
+                let retries_parts = self.retry_failed_parts(now);
+                if self.retry_whole() || retries_parts || due > now {
                     self.call_refund(now);
                     self.history.note(now, "to be refunded, requested again");
                 }
                 None
             }
-            Status::Refunded => Some(done("refunded")),
+            Status::Refunded => self.settled_or_waiting(waiting, now),
             Status::Unrequested { verdict: Verdict::Declined, .. } => {
                 self.set_status(Status::Declined, now, "closed: it had been declined before it was requested");
                 Some(done("nothing_to_do"))
@@ -85,7 +87,21 @@ impl Payment {
         self.approvals.settling = Settling::Pending { since: now };
         self.history.note(now, "the refund is pending at the provider");
         self.review_later(now);
-        self.reply_to_waiting(&done("refund_pending"), now)
+        self.reply_to_waiting(&self.refund_outcome(), now)
+    }
+
+    /// The provider accepted the refund of the payment, which failed at once: an operator, or another `payment.refund`,
+    /// makes it again.
+    pub fn refund_unmade(&mut self, call: u32, error: &str, now: Timestamp) -> Option<Outgoing> {
+        if !self.awaits_refund(call) {
+            return None;
+        }
+        let detail = cut(error).to_owned();
+        let what = format!("the refund failed at the provider: {detail}");
+        tracing::error!(order_id = %self.order, "{what}: an operator can make it again");
+        self.history.note(now, what);
+        self.approvals.settling = Settling::Failed { at: now, detail };
+        self.reply_to_waiting(&self.refund_outcome(), now)
     }
 
     /// Lets a failed full refund be made again, under another id. Returns false if none failed.
@@ -100,6 +116,8 @@ impl Payment {
 
     /// An approval is refunded, all of it.
     pub(super) fn approval_refunded(&mut self, now: Timestamp) -> Option<Outgoing> {
+        // Another refund took the place of one that failed, which the provider still lists.
+        let _ = self.retry_whole();
         self.approvals.settling = Settling::None;
         if self.approvals.mark_refunded(now) {
             self.call_refund(now);
@@ -107,7 +125,11 @@ impl Payment {
             return None;
         }
         self.set_status(Status::Refunded, now, "refunded");
-        self.reply_to_waiting(&done("refunded"), now)
+        let reply = self.reply_if_settled(now);
+        if self.partial_refunds.failed().next().is_some() {
+            self.reopen();
+        }
+        reply
     }
 
     /// The provider did not refund the payment, for a technical reason. It is called again after a pause, or when a

@@ -26,6 +26,9 @@ const FIRST_LOOK: Duration = Duration::from_secs(60);
 /// The longest such pause is 2 to the power of this, times [`FIRST_LOOK`]: about 4 hours.
 const LONGEST_LOOK: u32 = 8;
 
+/// The most refusals of a review in a row: an operator, or an event, lets the provider be asked again.
+const MOST_REFUSALS: u32 = 5;
+
 /// The reason of a refund that was made in the provider's own dashboard.
 const EXTERNAL: &str = "made at the provider";
 
@@ -33,10 +36,18 @@ impl Payment {
     /// An event reports that the refunds or disputes changed: the provider is asked soon, once for many events.
     pub(super) fn review_soon(&mut self, now: Timestamp) {
         self.review.idle = 0;
+        self.review.refusals = 0;
         match self.review.due {
             Some(due) if due <= now => self.review.again = true,
             Some(due) if due <= now.plus(PAUSE) => {}
             Some(_) | None => self.review_at(now),
+        }
+    }
+
+    /// The payment is approved: refunds that were listed before can be booked.
+    pub(super) fn review_unbooked(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.review.unbooked) {
+            self.review_soon(now);
         }
     }
 
@@ -55,12 +66,6 @@ impl Payment {
         self.review.due = Some(due);
     }
 
-    /// Returns true if the provider still has to make a refund.
-    fn has_pending_refund(&self) -> bool {
-        let whole = matches!(self.approvals.settling, Settling::Pending { .. });
-        whole || self.partial_refunds.list.iter().any(PartialRefund::is_pending)
-    }
-
     /// The provider answered a review. Returns the replies to send.
     pub(super) fn reviewed(
         &mut self,
@@ -71,12 +76,24 @@ impl Payment {
         let awaited = self.review.due.is_some() && answer.call == self.review.calls;
         let mut replies = Vec::new();
         match answer.outcome {
+            Outcome::Refused if awaited && self.review.refusals + 1 >= MOST_REFUSALS => {
+                self.review.due = None;
+                self.review.refusals = MOST_REFUSALS;
+                let detail = cut(failure.error).to_owned();
+                let what = format!("the provider refuses to list refunds and disputes: {detail}");
+                tracing::error!(order_id = %self.order, "{what}: an operator can ask it again");
+                self.history.note(now, what);
+                self.review.failed = Some(detail);
+            }
             Outcome::Failed | Outcome::Refused if awaited => {
+                self.review.refusals += u32::from(answer.outcome == Outcome::Refused);
                 self.review.idle = self.review.idle.saturating_add(1);
                 self.review_at(now.plus(failure.retry_after.unwrap_or_default().max(pause(self.review.idle))));
             }
             Outcome::Listed if awaited => {
                 self.review.due = None;
+                self.review.refusals = 0;
+                self.review.failed = None;
                 for listed in &answer.refunds {
                     replies.extend(self.refund_listed(listed, now));
                 }
@@ -94,7 +111,8 @@ impl Payment {
             | Outcome::Silent
             | Outcome::Captured
             | Outcome::Refunded
-            | Outcome::Pending => {
+            | Outcome::Pending
+            | Outcome::RefundFailed => {
                 return Err(ImpossibleOutcome { operation: answer.operation, outcome: answer.outcome });
             }
         }
@@ -130,6 +148,7 @@ impl Payment {
                 | PartState::Pending { .. }
                 | PartState::Failed { .. }
                 | PartState::Refunded { .. }
+                | PartState::Dismissed { .. }
                 | PartState::Refused { .. },
                 ListedStatus::Pending | ListedStatus::Made | ListedStatus::Failed,
             ) => {}
@@ -138,7 +157,7 @@ impl Payment {
     }
 
     /// A payment that was refunded completely in parts, one of which failed later, is paid in part again.
-    fn reopen(&mut self) {
+    pub(super) fn reopen(&mut self) {
         if self.status == Status::Refunded && self.approvals.refunded == 1 && self.left_of(0) == Some(0) {
             self.approvals.unmark_refunded();
             self.status = Status::Approved;
@@ -184,7 +203,7 @@ impl Payment {
                 tracing::error!(order_id = %self.order, "{what}: an operator can make it again");
                 self.history.note(now, what);
                 self.approvals.settling = Settling::Failed { at: now, detail: why };
-                None
+                self.reply_if_settled(now)
             }
             ListedStatus::Made | ListedStatus::Pending => None,
         }
@@ -201,31 +220,18 @@ impl Payment {
                 PartState::Failed { at: now, detail }
             }
         };
-        // One that failed and was made again is a refund of this service.
-        let is_known = |part: &&mut PartialRefund| part.external && part.id == listed.id;
-        if let Some(part) = self.partial_refunds.list.iter_mut().find(is_known) {
-            let is_new = match (&part.state, listed.status) {
-                (PartState::Pending { .. }, ListedStatus::Made | ListedStatus::Failed)
-                | (PartState::Refunded { .. }, ListedStatus::Failed) => part.retries == 0,
-                (
-                    PartState::Refunding { .. }
-                    | PartState::Pending { .. }
-                    | PartState::Failed { .. }
-                    | PartState::Refunded { .. }
-                    | PartState::Refused { .. },
-                    ListedStatus::Pending | ListedStatus::Made | ListedStatus::Failed,
-                ) => false,
-            };
-            if is_new {
-                part.state = state;
-                let ends = if part.is_done() { "is made" } else { "failed" };
-                self.history.note(now, format!("refund {} of the provider's dashboard {ends}", cut(&listed.id)));
-                self.reopen();
-            }
+        if self.follow_external(listed, &state, now) {
             return;
         }
-        let takes_rest = self.approvals.refunded > 0 || !self.approvals.settling.is_none();
-        let left = self.left_of(0).filter(|_| !self.approvals.list.is_empty() && !takes_rest);
+        if self.approvals.list.is_empty() {
+            self.review.unbooked = true;
+            let what = format!("refund {} of the provider's dashboard: booked once it is approved", cut(&listed.id));
+            self.history.note_unchanged(now, what);
+            return;
+        }
+        // A full refund that failed takes nothing.
+        let is_pending = matches!(self.approvals.settling, Settling::Pending { .. });
+        let left = self.left_of(0).filter(|_| self.approvals.refunded == 0 && !is_pending);
         let amount_minor = listed.amount_minor.min(left.unwrap_or(0));
         if amount_minor <= 0 || listed.status == ListedStatus::Failed {
             let what = format!("refund {} of the provider's dashboard: nothing is left for it", cut(&listed.id));
@@ -251,6 +257,35 @@ impl Payment {
             external: true,
             waiting: None,
         });
+    }
+
+    /// Returns true if the refund of the dashboard was listed before; its state follows the provider's.
+    fn follow_external(&mut self, listed: &ListedRefund, state: &PartState, now: Timestamp) -> bool {
+        // One that failed and was made again is a refund of this service.
+        let is_known = |part: &&mut PartialRefund| part.external && part.id == listed.id;
+        if let Some(part) = self.partial_refunds.list.iter_mut().find(is_known) {
+            let is_new = match (&part.state, listed.status) {
+                (PartState::Pending { .. }, ListedStatus::Made | ListedStatus::Failed)
+                | (PartState::Refunded { .. }, ListedStatus::Failed) => part.retries == 0,
+                (
+                    PartState::Refunding { .. }
+                    | PartState::Pending { .. }
+                    | PartState::Failed { .. }
+                    | PartState::Refunded { .. }
+                    | PartState::Dismissed { .. }
+                    | PartState::Refused { .. },
+                    ListedStatus::Pending | ListedStatus::Made | ListedStatus::Failed,
+                ) => false,
+            };
+            if is_new {
+                part.state = state.clone();
+                let ends = if part.is_done() { "is made" } else { "failed" };
+                self.history.note(now, format!("refund {} of the provider's dashboard {ends}", cut(&listed.id)));
+                self.reopen();
+            }
+            return true;
+        }
+        false
     }
 
     fn dispute_listed(&mut self, listed: &ListedDispute, now: Timestamp) {
@@ -298,21 +333,6 @@ impl Payment {
         let what = format!("refund {} is pending at the provider", cut(&part.id));
         self.history.note(now, what);
         self.review_later(now);
-        let reply = waiting.map(|waiting| self.reply_to(&waiting, &reply, now));
-        let last = self.refunded_in_parts(now);
-        reply.into_iter().chain(last).collect()
-    }
-
-    /// An operator lets a refund that failed be made again. `WHOLE` names a full refund.
-    pub fn retry_refund(&mut self, refund_id: &str, by: Option<&str>, now: Timestamp) {
-        let by = by.map(|by| format!(" by {}", cut(by))).unwrap_or_default();
-        let failed = |part: &&mut PartialRefund| part.id == refund_id && part.is_failed();
-        if let Some(part) = self.partial_refunds.list.iter_mut().find(failed) {
-            part.retry(now);
-            self.history.note(now, format!("refund {} is made again{by}", cut(refund_id)));
-        } else if refund_id == Refund::WHOLE && self.retry_whole() {
-            self.call_refund(now);
-            self.history.note(now, format!("the refund is made again{by}"));
-        }
+        self.part_ended(waiting, &reply, now)
     }
 }

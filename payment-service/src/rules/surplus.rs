@@ -80,6 +80,7 @@ impl Payment {
             | Outcome::Silent
             | Outcome::Captured
             | Outcome::Pending
+            | Outcome::RefundFailed
             | Outcome::Listed => {
                 return Err(ImpossibleOutcome { operation: answer.operation, outcome: answer.outcome });
             }

@@ -180,11 +180,13 @@ impl Payment {
             Status::Requested { .. } | Status::Failed | Status::Pending { .. } | Status::Authorized => {
                 self.add_approval(approval);
                 self.set_status(Status::Approved, now, "approved");
+                self.review_unbooked(now);
                 self.reply_to_waiting(&self.accepted_reply(), now)
             }
             Status::Capturing { .. } => {
                 self.add_approval(approval);
                 self.set_status(Status::Approved, now, "approved");
+                self.review_unbooked(now);
                 self.reply_to_waiting(&self.captured_reply(), now)
             }
             Status::Approved | Status::Unrequested { verdict: Verdict::Approved, .. } => {
@@ -197,6 +199,7 @@ impl Payment {
             | Status::Refunded => {
                 self.add_approval(approval);
                 self.call_refund(now);
+                self.review_unbooked(now);
                 self.history.note(now, "approved when it was closed: to be refunded");
                 None
             }

@@ -68,6 +68,18 @@ fn largest_dispute() -> Dispute {
     }
 }
 
+fn largest_review() -> Review {
+    Review {
+        due: Some(TIME),
+        calls: u32::MAX,
+        idle: u32::MAX,
+        again: true,
+        unbooked: true,
+        refusals: u32::MAX,
+        failed: Some(text(CUT)),
+    }
+}
+
 fn largest_payment() -> Payment {
     let approval =
         Approval { message: text(HEADER), payment_id: Some(text(CUT)), at: Some(TIME), refunded_at: Some(TIME) };
@@ -77,7 +89,7 @@ fn largest_payment() -> Payment {
         reason: Some(text(CUT)),
         by: Some(text(CUT)),
         at: TIME,
-        state: PartState::Refused { reason: text(CUT), detail: text(CUT) },
+        state: PartState::Dismissed { at: TIME, reason: text(CUT), by: Some(text(CUT)) },
         calls: u32::MAX,
         retries: u32::MAX,
         external: true,
@@ -112,11 +124,12 @@ fn largest_payment() -> Payment {
             retries: u32::MAX,
         },
         action: ActionState { required: Some(largest_action()), reports: u32::MAX },
-        // Those that count, as many that the provider refused after they counted, and the kept refused ones.
-        partial_refunds: PartialRefunds { list: vec![part; 2 * MOST_PARTS_OF_ALL + 20], refused: u32::MAX },
+        // Those that count, as many that the provider refused after they counted, the kept refused ones, and a
+        // dismissed full refund.
+        partial_refunds: PartialRefunds { list: vec![part; 2 * MOST_PARTS_OF_ALL + 21], refused: u32::MAX },
         surplus: SurplusCharges(vec![SurplusCharge { approval, due: TIME, calls: u32::MAX }; 40]),
         hints: Hints { asked: Some(TIME), due: Some(TIME), queries: u32::MAX, again: true },
-        review: Review { due: Some(TIME), calls: u32::MAX, idle: u32::MAX, again: true },
+        review: largest_review(),
         disputes: vec![largest_dispute(); MOST_DISPUTES],
         cancellation: Cancellation { due: Some(TIME), until: Some(TIME) },
         waiting: Some(headers()),

@@ -15,7 +15,7 @@ use crate::messages::PROVIDER_EVENT;
 use crate::provider::call::{ProviderCall, Refund};
 
 /// A payment that Stripe charged as `pi_1`.
-fn paid() -> Fixture {
+pub(super) fn paid() -> Fixture {
     let mut fixture = pending();
     verdict(&mut fixture, "approved");
     assert_eq!(fixture.status(), "approved");
@@ -23,7 +23,7 @@ fn paid() -> Fixture {
 }
 
 /// An event of Stripe about the refunds or disputes of `reference`.
-fn event(fixture: &mut Fixture, reference: &str) {
+pub(super) fn event(fixture: &mut Fixture, reference: &str) {
     fixture.offset += 1;
     let value = json!({ "orderId": order(), "event": format!("evt_{}", fixture.offset), "kind": "refund.updated",
         "paymentId": fixture.payment().id(), "reference": reference, "review": true });
@@ -33,7 +33,7 @@ fn event(fixture: &mut Fixture, reference: &str) {
 }
 
 /// The number of the review that is due, after passing the time until then.
-fn due_review(fixture: &mut Fixture) -> Option<u32> {
+pub(super) fn due_review(fixture: &mut Fixture) -> Option<u32> {
     let intents = fixture.payment().intents();
     let review = intents.into_iter().find_map(|intent| match intent.what {
         ProviderCall::Review { call, .. } => Some((intent.due, call)),
@@ -50,31 +50,42 @@ fn due_review(fixture: &mut Fixture) -> Option<u32> {
 }
 
 /// Answers the next review.
-fn listed(fixture: &mut Fixture, refunds: &Value, disputes: &Value) -> Vec<Outgoing> {
+pub(super) fn listed(fixture: &mut Fixture, refunds: &Value, disputes: &Value) -> Vec<Outgoing> {
     let call = due_review(fixture).expect("no review is due");
     fixture.answer(json!({ "operation": "review", "call": call, "outcome": "listed", "refunds": refunds,
         "disputes": disputes }))
 }
 
 /// A part's refund as the provider lists it.
-fn part(fixture: &Fixture, id: &str, retries: u32, status: &str) -> Value {
+pub(super) fn part(fixture: &Fixture, id: &str, retries: u32, status: &str) -> Value {
     let refund_id = Refund::retry_id(Refund::part_id(&fixture.payment().approved_id(), id), retries);
     json!({ "id": format!("re_{id}_{retries}"), "refundId": refund_id, "amountMinor": 300, "status": status,
         "reason": "expired_card" })
 }
 
-fn external(id: &str, amount: i64, status: &str) -> Value {
+pub(super) fn external(id: &str, amount: i64, status: &str) -> Value {
     json!({ "id": id, "amountMinor": amount, "status": status })
 }
 
-fn part_state(fixture: &Fixture, id: &str) -> Value {
+pub(super) fn part_state(fixture: &Fixture, id: &str) -> Value {
     serde_json::to_value(&fixture.payment().partial_refunds.get(id).unwrap().state).unwrap()
 }
 
-fn retry(fixture: &mut Fixture, refund: &str) {
-    let value = json!({ "orderId": order(), "action": "retry", "refundId": refund, "by": "ana" });
+/// Sends an operator's command.
+pub(super) fn operator(fixture: &mut Fixture, command: &Value) -> Vec<Outgoing> {
+    let mut value = json!({ "orderId": order(), "by": "ana" });
+    value.as_object_mut().unwrap().extend(command.as_object().unwrap().clone());
     let message = fixture.message(topics::PAYMENT_COMMANDS, &[(header::TYPE, "payment.asked")], &value.to_string());
-    assert_eq!(fixture.decide(Trigger::Message(&message)), []);
+    fixture.decide(Trigger::Message(&message))
+}
+
+pub(super) fn retry(fixture: &mut Fixture, refund: &str) {
+    assert_eq!(operator(fixture, &json!({ "action": "retry", "refundId": refund })), []);
+}
+
+pub(super) fn dismiss(fixture: &mut Fixture, refund: &str) {
+    let command = json!({ "action": "dismiss", "refundId": refund, "reason": "paid by transfer" });
+    assert_eq!(operator(fixture, &command), []);
 }
 
 #[test]
@@ -169,6 +180,7 @@ fn a_compensation_ends_although_parts_are_pending() {
     fixture.refund(1);
     let sent = fixture.part_answered("r1", 1, "pending");
     assert_eq!((sent.len(), fixture.status(), balances(&fixture)[3]), (2, "refunded", 0));
+    assert_eq!(reply(&sent[1..]), done("refund_pending"));
     let made = part(&fixture, "r1", 0, "made");
     listed(&mut fixture, &json!([made]), &json!([]));
     assert_eq!((fixture.payment().refunded_minor(), balances(&fixture)[3]), (1050, 1050));
@@ -213,7 +225,7 @@ fn a_full_refund_of_the_dashboard_leaves_nothing_for_the_compensation() {
     let mut fixture = paid();
     event(&mut fixture, "pi_1");
     listed(&mut fixture, &json!([external("re_x", 1050, "pending")]), &json!([]));
-    assert_eq!(reply(&fixture.refund(1)), done("refunded"));
+    assert_eq!(reply(&fixture.refund(1)), done("refund_pending"));
     assert_eq!((fixture.status(), fixture.intent_id().is_some_and(|id| id.contains("refund"))), ("refunded", false));
 }
 
@@ -287,11 +299,12 @@ fn refunds_and_disputes_in_any_order_stay_within_the_paid_amount_and_balance() {
         let mut retries = 0;
         for step in 0..40 {
             let id = format!("r{}", random.u8(0..3));
-            match random.u8(0..8) {
+            match random.u8(0..9) {
                 0 => drop(fixture.refund_part(&id, Some(random.i64(1..600)))),
                 1 => drop(fixture.refund(step)),
                 2 => retry(&mut fixture, &id),
                 3 => retry(&mut fixture, Refund::WHOLE),
+                8 => dismiss(&mut fixture, if random.bool() { Refund::WHOLE } else { &id }),
                 4 | 5 => {
                     let refund = fixture.payment().intents().into_iter().find_map(|intent| match intent.what {
                         ProviderCall::Refund(refund) => Some(refund),
@@ -301,7 +314,7 @@ fn refunds_and_disputes_in_any_order_stay_within_the_paid_amount_and_balance() {
                         | ProviderCall::Cancel { .. }
                         | ProviderCall::Review { .. } => None,
                     });
-                    let outcome = ["refunded", "pending", "failed", "refused"][random.usize(0..4)];
+                    let outcome = ["refunded", "pending", "failed", "refused", "refund_failed"][random.usize(0..5)];
                     if let Some(refund) = refund {
                         assert!(refund.amount.is_none_or(|amount| amount.0 > 0), "seed {seed}: {refund:?}");
                         fixture.answer(json!({ "operation": "refund", "call": refund.call, "outcome": outcome,
@@ -330,6 +343,8 @@ fn refunds_and_disputes_in_any_order_stay_within_the_paid_amount_and_balance() {
             assert!(payment.left_of(0).is_some_and(|left| left >= 0), "seed {seed}, step {step}: {payment:#?}");
             let refunds = balances(&fixture)[3];
             assert_eq!(refunds, payment.refunded_minor(), "seed {seed}, step {step}");
+            let waits_for = payment.intents().iter().any(|intent| matches!(intent.what, ProviderCall::Refund(_)));
+            assert!(payment.waiting.is_none() || waits_for, "seed {seed}, step {step}: {payment:#?}");
             let text = serde_json::to_string(payment).unwrap();
             assert_eq!(&serde_json::from_str::<Payment>(&text).unwrap(), payment);
         }

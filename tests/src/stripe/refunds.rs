@@ -28,6 +28,13 @@ impl Stripe {
         Ok(json!({ "id": id, "type": kind, "livemode": false, "data": { "object": object } }).to_string())
     }
 
+    /// The ids of all refunds of an order, oldest first.
+    pub fn refunds_of(&self, order: &str) -> Vec<String> {
+        let ids: Vec<String> = self.of_order(order).into_iter().map(|intent| intent.id).collect();
+        let ledger = ledger(&self.ledger);
+        ledger.refunds.iter().filter(|refund| ids.contains(&refund.intent)).map(|refund| refund.id.clone()).collect()
+    }
+
     /// Ends the pending refunds of an order.
     pub fn settle_refunds(&self, order: &str, succeeds: bool) {
         let ids: Vec<String> = self.of_order(order).into_iter().map(|intent| intent.id).collect();
@@ -89,7 +96,12 @@ pub(super) async fn refund(State(all): State<Arc<Mutex<Ledger>>>, headers: Heade
             let code = if left == 0 { "charge_already_refunded" } else { "amount_too_large" };
             return (400, json!({ "error": { "code": code, "message": "The amount exceeds the charge." } }));
         }
-        intent.refunded += amount;
+        let status = match intent.amount % 100 {
+            37 => "pending",
+            38 => "failed",
+            _ => "succeeded",
+        };
+        intent.refunded += if status == "failed" { 0 } else { amount };
         let named = form.iter().filter_map(|(name, value)| {
             Some((name.strip_prefix("metadata[")?.strip_suffix(']')?.to_owned(), value.clone()))
         });
@@ -97,7 +109,7 @@ pub(super) async fn refund(State(all): State<Arc<Mutex<Ledger>>>, headers: Heade
             id: format!("re_{}", Uuid::new_v4().simple()),
             intent: intent.id.clone(),
             amount,
-            status: if intent.amount % 100 == 37 { "pending" } else { "succeeded" },
+            status,
             metadata: named.collect(),
         };
         let answer = made.json();
