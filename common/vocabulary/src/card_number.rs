@@ -227,7 +227,8 @@ mod tests {
             prop_assert!(has_card_number(&grouped(&digits, &[length], "")));
             for grouping in GROUPINGS.iter().filter(|grouping| grouping.iter().sum::<usize>() == length) {
                 let text = grouped(&digits, grouping, gap);
-                prop_assert!(has_card_number(&format!("n {text}.")), "{}", text);
+                let text = format!("n {text}.");
+                prop_assert!(has_card_number(&text), "{}", text);
             }
         }
 
@@ -238,8 +239,9 @@ mod tests {
         ) {
             let digits = valid("4", digits);
             let text = grouped(&digits, &[16], "");
-            prop_assert!(!has_card_number(&format!("{text}{more}")));
-            prop_assert!(!has_card_number(&format!("{more}{text}")));
+            for text in [format!("{text}{more}"), format!("{more}{text}")] {
+                prop_assert!(!has_card_number(&text), "{}", text);
+            }
             for grouping in [&[8, 8][..], &[4, 4, 8], &[5, 5, 6], &[1, 3, 4, 4, 4], &[4, 5, 4, 3]] {
                 let text = grouped(&digits, grouping, " ");
                 prop_assert!(!has_card_number(&text), "{}", text);
@@ -250,8 +252,9 @@ mod tests {
         fn uuids_are_no_card_numbers(high: u64, low: u64, before in "[ /=:\"a-f-]?") {
             let id = Uuid::from_u64_pair(high, low);
             prop_assume!(!before.ends_with(|letter: char| letter.is_ascii_hexdigit()));
-            prop_assert!(!has_card_number(&format!("{before}{id}")));
-            prop_assert!(!has_card_number(&format!("{before}{} {id}", id.simple())));
+            for text in [format!("{before}{id}"), format!("{before}{} {id}", id.simple())] {
+                prop_assert!(!has_card_number(&text), "{}", text);
+            }
         }
 
         #[test]

@@ -5,8 +5,8 @@ use vocabulary::card_number::has_card_number;
 
 use super::problem::Problem;
 
-/// Refuses a body in which a text, a number or a name looks like a card number. The problem has its place, not the number. A body
-/// that is not JSON is left to its reader, which shows nothing of it.
+/// Refuses a body in which a text, a number or a name looks like a card number. The problem has its place, not the
+/// number. A body that is not JSON is left to its reader, which shows nothing of it.
 ///
 /// # Errors
 /// 422.

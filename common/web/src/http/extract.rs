@@ -19,8 +19,9 @@ use super::problem::Problem;
 
 /// A JSON body, read as `T`.
 ///
-/// 415 without a JSON content type, 413 over `http.body_limit`, 400 if it is not JSON or nested too deeply, 422 if it is
-/// not a `T` or has what looks like a card number, with a JSON pointer to the place. `1.0` and `1e0` are the integer 1.
+/// 415 without a JSON content type, 413 over `http.body_limit`, 400 if it is not JSON or nested too deeply, 422 if it
+/// is not a `T` or has what looks like a card number, with a JSON pointer to the place. `1.0` and `1e0` are the
+/// integer 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<T>(pub T);
 
