@@ -15,6 +15,7 @@ use uuid::Uuid;
 crate::scenarios!(
     odd_results_are_refused_by_both_services,
     a_result_with_a_byte_order_mark_is_taken,
+    events_in_structured_mode_are_taken_and_batches_refused,
     results_that_are_far_too_large_stop_nothing,
     equal_results_are_counted_in_one_entry,
     a_reply_keyed_in_capitals_reaches_its_saga,
@@ -81,6 +82,31 @@ async fn a_result_with_a_byte_order_mark_is_taken(cluster: Arc<Cluster>, _: Arc<
     let kept = json!({"orderId": order.id, "status": "approved"});
     ensure!(saga["data"]["paymentResult"] == kept, "more is kept than the named fields: {saga:#}");
     Ok(())
+}
+
+async fn events_in_structured_mode_are_taken_and_batches_refused(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let order = waiting(&cluster).await?;
+    let event = |status: &str| {
+        let data = json!({"orderId": order.id, "status": status});
+        json!({"specversion": "1.0", "id": "e1", "source": "/bank", "type": "payment.result", "data": data})
+    };
+    let send = |mode: &'static str, value: Value| {
+        let kafka = &cluster.kafka;
+        let id = &order.id;
+        async move { kafka.message(RESULTS, "payment.result", id, &value, &[("content-type", mode)]).await }
+    };
+    let batch = json!([event("approved")]);
+    send("application/cloudevents-batch+json", batch.clone()).await?;
+    let reason = dead_letter(&cluster, batch.to_string().as_bytes()).await?;
+    ensure!(reason.contains("a batch is not read; send each event as a message of its own"), "{reason}");
+    let broken = json!({"specversion": "1.0", "id": "e1", "source": "/bank", "type": "t", "note": order.id});
+    send("application/cloudevents+json", broken.clone()).await?;
+    let reason = dead_letter(&cluster, broken.to_string().as_bytes()).await?;
+    ensure!(reason.contains("it is no CloudEvent in structured mode: it has no data"), "{reason}");
+    order.payment("pending").await?;
+    send("application/cloudevents+json; charset=UTF-8", event("approved")).await?;
+    order.ends("confirmed").await?;
+    order.payment("approved").await
 }
 
 async fn results_that_are_far_too_large_stop_nothing(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The rules of a service, as the journal calls them. Separate from the protocol, which runs with any rules.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -72,18 +73,24 @@ pub trait Handler: Send + Sync + 'static {
     }
 }
 
-/// Decides a trigger. A message is checked first against the bounds of all messages ([`Message::check`]).
+/// Decides a trigger. A message is checked first against the bounds of all messages ([`Message::check`]), and a
+/// CloudEvent in structured mode is decided as one in binary mode ([`Message::in_binary_mode`]).
 ///
 /// # Errors
-/// [`Unreadable`], of the check or of [`Handler::decide`].
+/// [`Unreadable`], of the check, the conversion or [`Handler::decide`].
 pub fn decide_checked<H: Handler>(
     handler: &H,
     tx: &mut Transaction<'_, H::Entity>,
     trigger: Trigger<'_>,
     now: Timestamp,
 ) -> Result<(), Unreadable> {
-    if let Trigger::Message(message) = trigger {
-        message.check()?;
+    let Trigger::Message(message) = trigger else { return handler.decide(tx, trigger, now) };
+    message.check()?;
+    match message.in_binary_mode()? {
+        Cow::Borrowed(message) => handler.decide(tx, Trigger::Message(message), now),
+        Cow::Owned(message) => {
+            message.check()?;
+            handler.decide(tx, Trigger::Message(&message), now)
+        }
     }
-    handler.decide(tx, trigger, now)
 }

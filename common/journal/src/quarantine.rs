@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use vocabulary::messages::Message;
+
 use crate::entity::Key;
 use crate::error::Failure;
 use crate::record::Positions;
@@ -113,10 +115,13 @@ impl Quarantine {
         self.isolated.get(&(source.to_owned(), offset))
     }
 
-    /// Why the message with this id is to be set aside; `None` for all others.
-    pub(crate) fn reason_of(&self, id: Option<&str>) -> Option<&Failure> {
-        let id = id?;
-        self.isolated_ids.iter().find(|(known, _)| known == id).map(|(_, reason)| reason)
+    /// Why a message with this id is to be set aside; `None` for all others.
+    pub(crate) fn reason_of(&self, message: &Message) -> Option<&Failure> {
+        if self.isolated_ids.is_empty() {
+            return None;
+        }
+        let id = message.given_id()?;
+        self.isolated_ids.iter().find(|(known, _)| *known == id).map(|(_, reason)| reason)
     }
 
     /// Forgets what lies before these positions: it is decided durably.

@@ -8,6 +8,7 @@ mod mac;
 mod message;
 mod outgoing;
 mod reply;
+mod structured;
 #[cfg(test)]
 mod tests;
 mod trace;

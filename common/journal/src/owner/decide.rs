@@ -4,7 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use vocabulary::messages::{Message, Outgoing, Unreadable, header};
+use vocabulary::messages::{Message, Outgoing, Unreadable};
 use vocabulary::time::Timestamp;
 
 use super::inbox::{Inbox, Isolated, Origin, Received};
@@ -189,8 +189,7 @@ fn decide_received<H: Handler>(
     let Received { message, origin } = received;
     let offset = message.offset;
     let damage = if let Origin::Damaged(damage) = origin { Some(damage) } else { None };
-    let id = message.header(header::ID);
-    if let Some(reason) = quarantine.reason(&source, offset).or_else(|| quarantine.reason_of(id)) {
+    if let Some(reason) = quarantine.reason(&source, offset).or_else(|| quarantine.reason_of(message)) {
         let reason = Unreadable::SetAside(reason.to_string());
         tx.send(env.handler.set_aside(message, &reason));
         decided.set_aside.push(Isolated { topic: source.clone().into_owned(), offset, reason });
@@ -218,7 +217,7 @@ fn failed_message(message: &Message, source: &str) -> FailedBatch {
 }
 
 fn id_of(message: &Message) -> Option<String> {
-    message.header(header::ID).map(str::to_owned)
+    message.given_id().map(Cow::into_owned)
 }
 
 /// Decides a direct message. One that can't be read is declined; if the handler panics, the claim ends. Its sender
@@ -231,7 +230,7 @@ fn decide_direct<H: Handler>(
     quarantine: &Quarantine,
     decided: &mut Decided,
 ) -> Result<(), Ended> {
-    if quarantine.reason_of(message.header(header::ID)).is_some() {
+    if quarantine.reason_of(message).is_some() {
         decided.declined.push(ticket);
         return Ok(());
     }

@@ -74,8 +74,9 @@ impl Envelope {
     pub(super) fn format(&self) -> Option<&'static str> {
         if self.specversion {
             Some(
-                "it is a CloudEvent in structured mode; send its data as the value, and its attributes as the headers \
-                 ce_id, ce_type, …",
+                "it is a CloudEvent in structured mode; send it with the header content-type: \
+                 application/cloudevents+json, or its data as the value, and its attributes as the headers ce_id, \
+                 ce_type, …",
             )
         } else if self.schema && self.payload {
             Some("it has the envelope of Kafka Connect's JsonConverter; set value.converter.schemas.enable=false")

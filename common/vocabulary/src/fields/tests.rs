@@ -112,7 +112,10 @@ fn other_formats_are_refused_by_name() {
         (with(&[0x1f, 0x8b]), "it is gzip"),
         (with(&[0x28, 0xb5, 0x2f, 0xfd]), "it is zstd"),
         (format!("[{event}]").into_bytes(), "it is a batch of CloudEvents"),
-        (event.into_bytes(), "it is a CloudEvent in structured mode; send its data as the value"),
+        (
+            event.into_bytes(),
+            "it is a CloudEvent in structured mode; send it with the header content-type: application/cloudevents+json",
+        ),
         (connect.into_bytes(), "it has the envelope of Kafka Connect's JsonConverter"),
         (format!(r#"["{ID}","approved"]"#).into_bytes(), "it is a JSON list"),
         (twice.into_bytes(), "it is a JSON string"),
