@@ -12,6 +12,6 @@ pub use journal;
 pub use prometheus_client;
 pub use runtime::{view, worker};
 pub use vocabulary::{
-    blob, bounded, bounds, contract, fields, ids, messages, money, payments, schemas, sensitive, time, topics,
+    blob, bounded, bounds, contract, events, fields, ids, messages, money, payments, schemas, sensitive, time, topics,
 };
 pub use web::{cli, http, settings, telemetry};

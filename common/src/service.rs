@@ -40,6 +40,8 @@ pub trait Program: 'static {
     const COMMANDS: &'static str;
     /// The topics it writes.
     const OUTPUTS: &'static [&'static str];
+    /// The topic of its events for external systems, which [`Program::more_topics`] returns unless they are off.
+    const EVENTS: Option<&'static str> = None;
     /// Its `config/default.toml`, with every key.
     const DEFAULTS: &'static str;
     /// The settings sections that only this service has.
@@ -118,6 +120,12 @@ pub struct MoreTopics {
 }
 
 impl MoreTopics {
+    /// The topic of events, if they are on.
+    pub fn of_events(topic: Option<&str>, are_on: bool) -> Self {
+        let outputs = topic.filter(|_| are_on).map(str::to_owned).into_iter().collect();
+        Self { inputs: BTreeSet::new(), outputs }
+    }
+
     /// The fixed topics, followed by these.
     fn with(self, inputs: &[&str], outputs: &[&str]) -> (Vec<String>, Vec<String>) {
         let all = |always: &[&str], more: BTreeSet<String>| {

@@ -132,6 +132,26 @@ pub const TOPICS: &[TopicDoc] = &[
         key: "the order's id",
         about: "Notifications for customers, in their language.",
     },
+    TopicDoc {
+        name: topics::ORDER_EVENTS,
+        key: "the order's id",
+        about: "Each change of an order, for external systems: ids, amounts and codes, no personal data.",
+    },
+    TopicDoc {
+        name: topics::PAYMENT_EVENTS,
+        key: "the order's id",
+        about: "Each change of a payment, for external systems: ids, amounts and codes, no personal data.",
+    },
+    TopicDoc {
+        name: topics::SHIPMENT_EVENTS,
+        key: "the order's id",
+        about: "Each change of a shipment, for external systems: ids, days and codes, no personal data.",
+    },
+    TopicDoc {
+        name: topics::SAGA_EVENTS,
+        key: "the saga's id",
+        about: "Each change of a saga, for external systems: ids, names and codes, no personal data.",
+    },
 ];
 
 /// The messages that several services send.

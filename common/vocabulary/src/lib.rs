@@ -5,6 +5,7 @@ pub mod blob;
 pub mod bounds;
 pub mod card_number;
 pub mod contract;
+pub mod events;
 pub mod fields;
 pub mod ids;
 pub mod messages;

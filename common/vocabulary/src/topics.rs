@@ -22,6 +22,14 @@ pub const GOODS_RECEIVED: &str = "goods-received";
 pub const STOCK_EVENTS: &str = "stock-events";
 /// Notifications for customers.
 pub const NOTIFICATIONS: &str = "notifications";
+/// Events of orders, for external systems: key order id.
+pub const ORDER_EVENTS: &str = "order-events";
+/// Events of payments, for external systems: key order id.
+pub const PAYMENT_EVENTS: &str = "payment-events";
+/// Events of shipments, for external systems: key order id.
+pub const SHIPMENT_EVENTS: &str = "shipment-events";
+/// Events of sagas, for external systems: key saga id.
+pub const SAGA_EVENTS: &str = "saga-events";
 
 /// Messages of the input topics are at most this long.
 pub const INPUT_MAX_BYTES: usize = 1024 * 1024;

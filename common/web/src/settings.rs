@@ -39,7 +39,7 @@ pub use edge::{ApiKey, AuthSettings, EdgeSettings, JwtSettings, Role};
 pub use error::{Fault, SettingsError};
 pub use layers::{prefix, variables};
 pub use secret::{Secret, is_secret};
-pub use sections::{Format, Http, Kafka, Log, Settings, ViewSettings, WorkerSettings};
+pub use sections::{EventSettings, Format, Http, Kafka, Log, Settings, ViewSettings, WorkerSettings};
 
 use layers::Layer;
 

@@ -132,6 +132,14 @@ pub struct WorkerSettings {
     pub command_timeout: Duration,
 }
 
+/// `[events]`: the events for external systems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventSettings {
+    /// Sends them, on a topic of their own.
+    pub enabled: bool,
+}
+
 /// `[log]`: the levels and the format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

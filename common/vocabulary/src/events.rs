@@ -1,0 +1,39 @@
+//! Common parts of the events for external systems.
+
+use crate::bounds::KIB;
+
+/// More than the bytes of the headers and the key of an event.
+pub const EVENT_ENVELOPE: usize = KIB;
+/// An event, with its headers and its key, is at most this long. Each service computes its largest one.
+pub const LARGEST_EVENT: usize = 8 * KIB;
+
+/// The most characters of a code.
+const LONGEST_CODE: usize = 64;
+
+/// A reason, if it is a code such as `out_of_stock`: a lower-case letter, followed by such letters, digits, `_`, `-`
+/// or `.`. A reason in words may contain personal data, and is left out of events.
+pub fn reason_code(reason: Option<&str>) -> Option<String> {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte);
+    let is_code = |text: &&str| {
+        let begins = text.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
+        begins && text.len() <= LONGEST_CODE && text.bytes().all(is_part)
+    };
+    reason.filter(is_code).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_codes_are_reasons_of_events() {
+        for code in ["out_of_stock", "e-42", "payment.timed_out"] {
+            assert_eq!(reason_code(Some(code)).as_deref(), Some(code));
+        }
+        let long = "x".repeat(LONGEST_CODE + 1);
+        for other in ["", "Ana", "ana called", "ana@example.com", "não", "4242424242424242", &long] {
+            assert_eq!(reason_code(Some(other)), None, "{other}");
+        }
+        assert_eq!(reason_code(None), None);
+    }
+}
