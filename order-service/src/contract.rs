@@ -4,6 +4,7 @@ use common::contract::{Entry, Journal, Sort};
 use common::payments::{ACTION, ActionRequired};
 use common::topics;
 
+use crate::messages::events::{OrderChanged, OrderEvent};
 use crate::messages::{
     CANCEL, CANCEL_REQUESTED, CONCLUDE, CONCLUDE_RETURN, CONFIRM, CREATED, Cancel, CancelRequested, Conclude,
     ConcludeReturn, Confirm, MAILED, Mailed, NOTICE, NOTIFY, Notify, PLACE, PROGRESS, Progress, RETURN,
@@ -128,6 +129,54 @@ const PLACED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
  "items":[{"id":"3852cb18-9c19-4326-ac77-a1a0264bd98c","name":"day-one","amountMinor":20000,"quantity":1}],
  "delivery":{"method":"standard","address":{"name":"Ana","line1":"Av. Paulista 1","city":"São Paulo",
  "postalCode":"01310-100","country":"BR"}}}"#;
+
+/// The events for external systems.
+pub const EVENTS: &[Entry] = &[
+    event(OrderEvent::Placed, "An order was placed.", NEW),
+    event(OrderEvent::Reserved, "Stock is reserved for the order.", INVOICED),
+    event(OrderEvent::Invoiced, "The invoice of the order was issued.", INVOICED),
+    event(OrderEvent::Paid, "The order is paid.", CONFIRMED),
+    event(
+        OrderEvent::Confirmed,
+        "The order is fulfilled, or will be shipped. It follows order.placed, reserved and invoiced, and paid if a \
+         payment was approved.",
+        CONFIRMED,
+    ),
+    event(OrderEvent::Shipped, "The order is shipped. It follows order.confirmed.", CONFIRMED),
+    event(OrderEvent::Rejected, "The order is not possible, such as out of stock.", REJECTED),
+    event(OrderEvent::NotPaid, "The order was not paid; its stock is released.", REJECTED),
+    event(OrderEvent::Cancelled, "The order was cancelled before it was paid.", REJECTED),
+    event(OrderEvent::Refunded, "The order was cancelled after it was paid, and its payment is refunded.", REJECTED),
+    event(OrderEvent::ReturnRequested, "Pieces of the order are to be returned.", RETURNED),
+    event(OrderEvent::ReturnCompleted, "A return is complete, and its refund is paid.", RETURNED),
+    event(OrderEvent::ReturnRefused, "A return was not accepted.", RETURNED),
+    event(OrderEvent::Returned, "All of the order was returned.", CONFIRMED),
+];
+
+const fn event(event: OrderEvent, about: &'static str, example: &'static str) -> Entry {
+    Entry::of::<OrderChanged>(topics::ORDER_EVENTS, event.kind(), Sort::Event, about, example)
+}
+
+const NEW: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a","status":"pending","amountMinor":1050,"currency":"BRL",
+ "at":"2026-11-21T12:00:00.000Z"}"#;
+
+const INVOICED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a","status":"awaiting_payment","amountMinor":1050,"currency":"BRL",
+ "at":"2026-11-21T12:00:00.500Z","invoiceNumber":"A0-000042"}"#;
+
+const CONFIRMED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a","status":"confirmed","amountMinor":1050,"currency":"BRL",
+ "at":"2026-11-21T12:00:05.000Z","invoiceNumber":"A0-000042"}"#;
+
+const REJECTED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a","status":"rejected","amountMinor":1050,"currency":"BRL",
+ "at":"2026-11-21T12:00:00.100Z","reason":"out_of_stock"}"#;
+
+const RETURNED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a","status":"confirmed","amountMinor":1050,"currency":"BRL",
+ "at":"2026-11-24T12:00:00.000Z","invoiceNumber":"A0-000042","returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c",
+ "refundMinor":1050}"#;
 
 /// The service's journal.
 pub const JOURNAL: Journal = Journal::of::<OrderEntity>("order-journal");

@@ -1,5 +1,7 @@
 //! The messages that the service reads and sends: their `ce_type`s, their values, and the commands among them.
 
+pub mod events;
+
 use common::bounds::{COMMAND_BYTES, KIB};
 use common::ids::{self, OrderId};
 use common::messages::{Message, Outgoing, Unreadable};

@@ -106,6 +106,9 @@ pub struct Order {
     pub steps: Vec<Step>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<Payment>,
+    /// Set once a report says that it is paid; a later report may replace `payment`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_paid: bool,
     /// What the customer must do before the payment can be completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
@@ -140,6 +143,7 @@ impl Order {
             cancellation: None,
             steps: Vec::new(),
             payment: None,
+            was_paid: false,
             action: None,
             action_number: 0,
             invoice: None,
@@ -166,6 +170,11 @@ impl Order {
         if !self.awaits_payment() {
             self.action = None;
         }
+    }
+
+    /// Returns true if a payment was ever reported as approved, also in records of earlier releases.
+    pub fn was_paid(&self) -> bool {
+        self.was_paid || self.payment.as_ref().is_some_and(Payment::is_approved)
     }
 
     /// Returns true while it is not paid, but may be.

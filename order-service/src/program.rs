@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::Method;
 use common::http::Access;
-use common::service::{self, Context};
+use common::service::{self, Context, MoreTopics};
 use common::topics;
 
 use crate::handler::OrderHandler;
@@ -22,6 +22,7 @@ impl service::Program for Program {
     const COMMANDS: &'static str = topics::ORDER_COMMANDS;
     const OUTPUTS: &'static [&'static str] =
         &[topics::CREATED_ORDERS, topics::SAGA_REPLIES, topics::ORDER_COMMANDS, topics::NOTIFICATIONS];
+    const EVENTS: Option<&'static str> = Some(topics::ORDER_EVENTS);
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
 
     type Settings = Settings;
@@ -32,6 +33,10 @@ impl service::Program for Program {
     fn build(settings: &Settings) -> anyhow::Result<(OrderHandler, Mailer)> {
         let (policy, mailer) = settings.build()?;
         Ok((OrderHandler { policy }, mailer))
+    }
+
+    fn more_topics(handler: &OrderHandler) -> MoreTopics {
+        MoreTopics::of_events(Self::EVENTS, handler.policy.events)
     }
 
     fn access(_: &Method, path: &str) -> Access {
@@ -64,6 +69,16 @@ mod tests {
     fn the_default_settings_are_complete_and_valid() {
         let (handler, mailer) = Program::build(&settings()).unwrap();
         assert!(!handler.policy.mails && mailer.server.is_none(), "without a mail server no notice is mailed");
+    }
+
+    #[test]
+    fn the_topic_of_events_is_written_unless_they_are_off() {
+        let outputs = |enabled: bool| {
+            let mut settings = settings();
+            settings.events.enabled &= enabled;
+            Program::more_topics(&Program::build(&settings).unwrap().0).outputs
+        };
+        assert!(outputs(true).contains(topics::ORDER_EVENTS) && outputs(false).is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub(crate) mod cancel;
 pub(crate) mod conclude;
 pub(crate) mod context;
+mod events;
 pub(crate) mod invoice;
 pub(crate) mod mail;
 pub(crate) mod notice_text;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use common::bounds::{Bounded, CUSTOMER_CHARS, MOST_LINES};
 use common::money::{Currency, Decimal};
-use common::settings::units;
+use common::settings::{EventSettings, units};
 use serde::{Deserialize, Serialize};
 
 use crate::mail::{MailLimit, Mailer, Smtp};
@@ -25,6 +25,8 @@ pub struct Settings {
     pub invoices: Invoices,
     /// Notices to customers.
     pub notices: Notices,
+    /// Events for external systems.
+    pub events: EventSettings,
 }
 
 /// `[returns]`
@@ -72,6 +74,7 @@ impl Settings {
             series: series.clone(),
             language: self.notices.language,
             mails: server.is_some(),
+            events: self.events.enabled,
         };
         Ok((policy, Mailer { server, limit: MailLimit::new(self.notices.hourly_limit) }))
     }

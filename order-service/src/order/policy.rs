@@ -15,11 +15,13 @@ pub struct Policy {
     pub language: Language,
     /// Whether notices are mailed.
     pub mails: bool,
+    /// Whether changes are published as events.
+    pub events: bool,
 }
 
 impl Default for Policy {
     fn default() -> Self {
         let return_window = Duration::from_secs(30 * 24 * 3600);
-        Self { return_window, series: "A".to_owned(), language: Language::En, mails: false }
+        Self { return_window, series: "A".to_owned(), language: Language::En, mails: false, events: false }
     }
 }

@@ -1,12 +1,13 @@
 //! The context of a rule: the transaction, the message, the policy and the time.
 
 use common::ids::OrderId;
-use common::journal::Transaction;
+use common::journal::{Key, Transaction};
 use common::messages::{Message, Outgoing, Reply, Unreadable};
 use common::time::Timestamp;
 use common::topics;
 use serde::Serialize;
 
+use super::events;
 use crate::order::entity::OrderEntity;
 use crate::order::policy::Policy;
 use crate::order::{self, Order};
@@ -35,11 +36,21 @@ impl RuleContext<'_, '_> {
         let Some(before) = self.tx.get(&key).and_then(OrderEntity::order) else { return Ok(None) };
         let mut order = before.clone();
         let result = rule(&mut order, self);
-        let is_unchanged = self.tx.get(&key).and_then(OrderEntity::order) == Some(&order);
-        if !is_unchanged {
-            self.tx.put(key, order.into());
+        let before = self.tx.get(&key).and_then(OrderEntity::order);
+        if before != Some(&order) {
+            self.put(key, order);
         }
         Ok(Some(result))
+    }
+
+    /// Writes an order, and sends the events of what changed.
+    pub(crate) fn put(&mut self, key: Key, order: Order) {
+        if self.policy.events {
+            let before = self.tx.get(&key).and_then(OrderEntity::order);
+            let changes = events::of_change(before, &order, self.now, self.message.traceparent());
+            changes.into_iter().for_each(|event| self.tx.send(event));
+        }
+        self.tx.put(key, order.into());
     }
 
     /// Runs a rule that sends no reply.

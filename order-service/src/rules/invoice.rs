@@ -13,7 +13,9 @@ use crate::order::{Order, Status};
 
 /// Records a reported payment. Without a report the known one stays.
 pub(super) fn record_payment(order: &mut Order, payment: Option<Payment>) {
+    let was_paid = order.was_paid();
     order.payment = payment.map(cut_payment).or_else(|| order.payment.take());
+    order.was_paid = was_paid || order.was_paid();
 }
 
 /// Issues the invoice of a reserved order, once, and marks it as paid when the payment is approved. An order whose

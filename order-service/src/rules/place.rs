@@ -19,7 +19,7 @@ pub(crate) fn place(ctx: &mut RuleContext<'_, '_>, placed: Placed) -> Result<(),
     }
     let event_id = ids::derive(&[&ctx.message.id(), "created"]).to_string();
     ctx.announce(&id, CREATED, event_id, &placed);
-    ctx.tx.put(key, Order::new(placed).into());
+    ctx.put(key, Order::new(placed));
     Ok(())
 }
 

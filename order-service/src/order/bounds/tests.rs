@@ -1,6 +1,7 @@
 //! The largest order, and the largest record and messages that a decision about it makes.
 
 use common::bounds::{Bounded as _, json_bytes};
+use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
 use common::ids::OrderId;
 use common::journal::Limits;
 use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind, PaymentChoice, PaymentMethod, TOKEN_BYTES};
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::fixture::{Shop, message, pieces};
+use crate::messages::events::{OrderChanged, OrderEvent};
 use crate::messages::{CONCLUDE, Conclude, PLACE, RETURN, RequestReturn, ReturnRequested};
 use crate::order::PriceCheck;
 use crate::order::delivery::{Customer, Language};
@@ -98,6 +100,7 @@ fn largest_order() -> Order {
             payment_id: Some(text(TEXT_BYTES)),
             reference: Some(text(TEXT_BYTES)),
         }),
+        was_paid: true,
         action: Some(Action {
             kind: ActionKind::Redirect,
             url: Some(text(ACTION_TEXT_BYTES)),
@@ -160,12 +163,28 @@ fn the_largest_record_and_messages_fit() {
     for bytes in messages {
         assert!(bytes + ENVELOPE <= topics::INPUT_MAX_BYTES, "{bytes}");
     }
+    let event = OrderChanged {
+        order_id: OrderId(Uuid::nil()),
+        customer_id: Uuid::nil(),
+        status: Status::PaymentNotCompleted,
+        amount_minor: i64::MIN,
+        currency: text(NAME),
+        at: TIME,
+        reason: Some(text(NAME)),
+        invoice_number: Some(text(NAME)),
+        return_id: Some(Uuid::nil()),
+        refund_minor: Some(i64::MIN),
+    };
+    // All of an order, one return, and the whole order as returned.
+    let event = json_bytes(&event) + EVENT_ENVELOPE;
+    assert!(event <= LARGEST_EVENT, "{event}");
+    let events = (OrderEvent::OF_ORDER.len() + 2) * event;
     let order = OrderEntity::from(largest_order());
     let mailing = OrderEntity::Mailing(Box::new(mailing));
     let series = OrderEntity::Series(Series { last: u64::MAX });
     let states: usize = [&order, &mailing, &series].into_iter().map(json_bytes).sum();
     // A decision changes at most one entity of each kind, and sends at most one message of each kind.
-    let decision = states + messages.iter().map(|bytes| bytes + ENVELOPE).sum::<usize>();
+    let decision = states + events + messages.iter().map(|bytes| bytes + ENVELOPE).sum::<usize>();
     let record = decision + 2 * Limits::default().batch_bytes;
     assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");
 }
