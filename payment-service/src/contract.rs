@@ -2,9 +2,10 @@
 
 use common::contract::{Entry, Journal, Sort};
 use common::schemas;
-use common::topics::{PAYMENT_COMMANDS, PAYMENT_RESULTS};
+use common::topics::{PAYMENT_COMMANDS, PAYMENT_EVENTS, PAYMENT_RESULTS};
 
 use crate::entity::Payment;
+use crate::messages::events::{PaymentChanged, PaymentEvent};
 use crate::messages::{
     CAPTURE, CapturePayment, OPERATOR_COMMAND, OperatorCommand, PAYMENT_RESULT, PROVIDER_ANSWERED, PROVIDER_EVENT,
     PaymentResult, ProviderAnswered, ProviderEvent, REFUND, REFUND_PART, REQUEST, RefundPart, RefundPayment,
@@ -80,6 +81,60 @@ pub const MESSAGES: &[Entry] = &[
         |bytes| schemas::PAYMENT_RESULT.parse(bytes).map(|_| ()),
     ),
 ];
+
+/// The events for external systems.
+pub const EVENTS: &[Entry] = &[
+    event(PaymentEvent::Requested, "A payment was requested.", REQUESTED),
+    event(
+        PaymentEvent::ActionRequired,
+        "The customer must do something before the payment can be completed.",
+        ACTION_REQUIRED,
+    ),
+    event(PaymentEvent::Authorized, "The amount is reserved, and can be captured.", REQUESTED),
+    event(PaymentEvent::Approved, "The order is paid.", APPROVED),
+    event(PaymentEvent::Declined, "The payment was declined.", REQUESTED),
+    event(PaymentEvent::Cancelled, "The payment was cancelled before it was paid.", REQUESTED),
+    event(
+        PaymentEvent::RefundStarted,
+        "A part of the payment (refundId), or all that is left, is to be refunded.",
+        PART_REFUNDED,
+    ),
+    event(PaymentEvent::RefundPending, "The provider accepted a refund; the money is on its way.", PART_REFUNDED),
+    event(
+        PaymentEvent::RefundFailed,
+        "A refund failed after the provider had accepted it. An operator can make it again.",
+        PART_REFUNDED,
+    ),
+    event(PaymentEvent::RefundRefused, "A refund of a part was refused.", PART_REFUNDED),
+    event(PaymentEvent::PartRefunded, "A part of the payment is refunded.", PART_REFUNDED),
+    event(PaymentEvent::Refunded, "All of the payment is refunded.", APPROVED),
+    event(PaymentEvent::DisputeOpened, "The customer's bank asks about the payment, or takes it back.", DISPUTED),
+    event(PaymentEvent::DisputeClosed, "A dispute has ended.", DISPUTED),
+];
+
+const fn event(event: PaymentEvent, about: &'static str, example: &'static str) -> Entry {
+    Entry::of::<PaymentChanged>(PAYMENT_EVENTS, event.kind(), Sort::Event, about, example)
+}
+
+const REQUESTED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","status":"requested","amountMinor":1050,"currency":"BRL",
+ "at":"2026-11-21T12:00:00.000Z"}"#;
+
+const APPROVED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","status":"approved","amountMinor":1050,"currency":"BRL",
+ "at":"2026-11-21T12:00:05.000Z"}"#;
+
+const PART_REFUNDED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","status":"approved","amountMinor":300,"currency":"BRL",
+ "refundId":"r-1","at":"2026-11-24T12:00:00.000Z"}"#;
+
+const ACTION_REQUIRED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","status":"pending","amountMinor":1050,"currency":"BRL",
+ "action":"redirect","at":"2026-11-21T12:00:01.000Z"}"#;
+
+const DISPUTED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","status":"approved","amountMinor":1050,"currency":"BRL",
+ "disputeId":"dp_1","disputeStatus":"open","at":"2026-11-28T12:00:00.000Z"}"#;
 
 /// The service's journal.
 pub const JOURNAL: Journal = Journal::of::<Payment>("payment-journal");

@@ -16,6 +16,7 @@ use crate::messages::{
     ProviderEvent, RefundPart, RefundPayment, RequestPayment, Verdict,
 };
 use crate::provider::call::{Capture, ProviderCall, ProviderKind};
+use crate::rules::events::Milestones;
 use crate::rules::partial::{NOT_PAID, PartialRefundRequest, Requester};
 use crate::text::cut;
 
@@ -27,6 +28,8 @@ pub struct Payments {
     pub provider: ProviderKind,
     /// Recognizes the results that this service wrote; `None` if results are not marked.
     pub mac: Option<MessageMac>,
+    /// Whether changes are published as events.
+    pub events: bool,
 }
 
 /// How a message on `payment-results` is treated.
@@ -52,34 +55,23 @@ impl Handler for Payments {
         match trigger {
             Trigger::Claimed => Ok(()),
             Trigger::Timer(key) => {
-                wake(tx, key, now);
-                Ok(())
+                let cause = format!("{key}/{now}");
+                self.publish(tx, Some(key), &cause, now, |tx| {
+                    wake(tx, key, now);
+                    Ok(())
+                })
             }
-            Trigger::Message(message) => match Command::parse(message)? {
-                Command::Result(result) => self.result(tx, message, result, now),
-                Command::Request(request) => {
-                    self.request(tx, message, request, now);
-                    Ok(())
-                }
-                Command::Capture(capture) => {
-                    capture_payment(tx, message, &capture, now);
-                    Ok(())
-                }
-                Command::Refund(refund) => {
-                    self.refund(tx, message, refund, now);
-                    Ok(())
-                }
-                Command::RefundPart(part) => refund_part(tx, message, part, now),
-                Command::Operator(command) => {
-                    operator(tx, command, now);
-                    Ok(())
-                }
-                Command::ProviderAnswered(answer) => provider_answered(tx, &answer, now),
-                Command::ProviderEvent(event) => {
-                    provider_event(tx, &event, now);
-                    Ok(())
-                }
-            },
+            Trigger::Message(message) => {
+                let command = Command::parse(message)?;
+                let order = command.order_id();
+                // A result on another partition is only moved.
+                let is_moved =
+                    matches!(command, Command::Result(_)) && tx.home_of(&order.to_string()) != tx.partition();
+                let changed = (!is_moved).then(|| key(order));
+                self.publish(tx, changed.as_ref(), &message.id(), now, |tx| {
+                    self.apply_command(tx, message, command, now)
+                })
+            }
         }
     }
 
@@ -89,6 +81,43 @@ impl Handler for Payments {
 }
 
 impl Payments {
+    /// Applies a rule, and sends the events of what it changed in the payment with this key.
+    fn publish(
+        &self,
+        tx: &mut Transaction<'_, Payment>,
+        changed: Option<&Key>,
+        cause: &str,
+        now: Timestamp,
+        rule: impl FnOnce(&mut Transaction<'_, Payment>) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        let Some(key) = changed.filter(|_| self.events) else { return rule(tx) };
+        let before = Milestones::of(tx.get(key));
+        rule(tx)?;
+        let changes = tx.get(key).map(|payment| before.changes(payment, cause, now));
+        changes.into_iter().flatten().for_each(|event| tx.send(event));
+        Ok(())
+    }
+
+    fn apply_command(
+        &self,
+        tx: &mut Transaction<'_, Payment>,
+        message: &Message,
+        command: Command,
+        now: Timestamp,
+    ) -> Result<(), Unreadable> {
+        match command {
+            Command::Result(result) => return self.result(tx, message, result, now),
+            Command::RefundPart(part) => return refund_part(tx, message, part, now),
+            Command::ProviderAnswered(answer) => return provider_answered(tx, &answer, now),
+            Command::Request(request) => self.request(tx, message, request, now),
+            Command::Capture(capture) => capture_payment(tx, message, &capture, now),
+            Command::Refund(refund) => self.refund(tx, message, refund, now),
+            Command::Operator(command) => operator(tx, command, now),
+            Command::ProviderEvent(event) => provider_event(tx, &event, now),
+        }
+        Ok(())
+    }
+
     fn new_payment(&self, order: OrderId, message: &Message) -> Payment {
         Payment::new(order, self.provider, message.traceparent())
     }

@@ -1,5 +1,6 @@
 //! The messages that payment-service reads, two of which it also sends itself.
 
+pub mod events;
 mod provider;
 
 use std::borrow::Cow;
@@ -83,6 +84,20 @@ impl Command {
             Self::Result(_) | Self::Capture(_) | Self::Refund(_) | Self::RefundPart(_) | Self::Operator(_) => {}
         }
         check.done()
+    }
+
+    /// The order that it is about.
+    pub fn order_id(&self) -> OrderId {
+        match self {
+            Self::Result(result) => result.order_id,
+            Self::Request(request) => request.order_id,
+            Self::Capture(capture) => capture.order_id,
+            Self::Refund(refund) => refund.order_id,
+            Self::RefundPart(part) => part.order_id,
+            Self::Operator(command) => command.order_id,
+            Self::ProviderAnswered(answer) => answer.order_id,
+            Self::ProviderEvent(event) => event.order_id,
+        }
     }
 
     fn read(message: &Message) -> Result<Self, Unreadable> {

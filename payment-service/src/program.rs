@@ -9,7 +9,7 @@ use axum::http::Method;
 use clap::{ArgMatches, Command};
 use common::http::Access;
 use common::prometheus_client::registry::Registry;
-use common::service::{Context, Program};
+use common::service::{Context, MoreTopics, Program};
 use common::topics;
 
 use crate::api;
@@ -40,6 +40,7 @@ impl Program for PaymentService {
         "payment-commands.dlq",
         "payment-results.dlq",
     ];
+    const EVENTS: Option<&'static str> = Some(topics::PAYMENT_EVENTS);
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     type Settings = Settings;
     type Handler = Payments;
@@ -56,7 +57,13 @@ impl Program for PaymentService {
         if let Some(mac) = &mac {
             tracing::info!(secret_id = mac.secret_id(), "results are marked; the orchestrator needs the same secret");
         }
-        Ok((Payments { provider: settings.provider.kind, mac: mac.clone() }, ProviderExecutor { provider, mac }))
+        let events = settings.events.enabled;
+        let handler = Payments { provider: settings.provider.kind, mac: mac.clone(), events };
+        Ok((handler, ProviderExecutor { provider, mac }))
+    }
+
+    fn more_topics(handler: &Payments) -> MoreTopics {
+        MoreTopics::of_events(Self::EVENTS, handler.events)
     }
 
     fn command_line(command: Command) -> Command {

@@ -3,6 +3,7 @@
 mod action;
 pub mod answers;
 mod capture;
+pub mod events;
 mod hints;
 mod intents;
 pub mod partial;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use common::messages::{MessageMac, ShortSecret};
-use common::settings::Secret;
+use common::settings::{EventSettings, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::provider::registry::ProviderRegistry;
@@ -16,6 +16,8 @@ pub struct Settings {
     pub provider: ProviderSettings,
     /// `[results]`
     pub results: ResultSettings,
+    /// `[events]`
+    pub events: EventSettings,
     /// The providers, made once from the settings and shared by the executor and the API.
     #[serde(skip)]
     pub(crate) registry: Arc<OnceLock<Arc<ProviderRegistry>>>,

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod capture;
+mod events;
 pub(crate) mod fixture;
 mod hints;
 mod partial_refunds;

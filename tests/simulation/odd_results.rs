@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use common::journal::{Handler, Memory, Transaction, Trigger};
+use common::journal::{Handler, Memory, Transaction, Trigger, decide_checked};
 use common::messages::{Headers, Message, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
@@ -41,17 +41,21 @@ enum Effect {
     None,
 }
 
+/// A message that is larger than any topic takes is passed unchecked: the rules keep the states small by themselves.
 fn decide<H: Handler>(handler: &H, memory: &mut Memory<H::Entity>, message: &Message) -> Result<(), Unreadable> {
     let nothing = BTreeMap::new();
     let mut tx = Transaction::over(memory, &nothing, 0, 1);
-    handler.decide(&mut tx, Trigger::Message(message), message.timestamp)
+    if message.size() > topics::INPUT_MAX_BYTES {
+        return handler.decide(&mut tx, Trigger::Message(message), message.timestamp);
+    }
+    decide_checked(handler, &mut tx, Trigger::Message(message), message.timestamp)
 }
 
 impl Waiting {
     fn new() -> Self {
         let mut waiting = Self {
             sagas: (SagaHandler::new(definitions()), Memory::default()),
-            payments: (Payments { provider: ProviderKind::Manual, mac: None }, Memory::default()),
+            payments: (Payments { provider: ProviderKind::Manual, mac: None, events: false }, Memory::default()),
             offset: 0,
         };
         let order = json!({"orderId": ID, "amountMinor": 1_050, "currency": "BRL", "items": []});
@@ -232,6 +236,67 @@ fn both_services_refuse_the_same_results_for_the_same_reason() {
     }
     waiting.result(&[], &approved("")).unwrap();
     assert_eq!(waiting.effect(), Effect::Approved);
+}
+
+/// An event in structured mode with this data and id.
+fn structured(id: &str, data: &[u8]) -> Vec<u8> {
+    let data = std::str::from_utf8(data).unwrap();
+    format!(r#"{{"specversion":"1.0","id":"{id}","source":"/bank","type":"payment.result","data":{data}}}"#)
+        .into_bytes()
+}
+
+const STRUCTURED: [(&str, &str); 1] = [(header::CONTENT_TYPE, "application/cloudevents+json")];
+
+#[test]
+fn both_services_take_events_in_structured_mode_as_results() {
+    for (value, effect) in taken() {
+        let Ok(text) = std::str::from_utf8(&value).map(|text| text.trim_start_matches('\u{feff}')) else { continue };
+        let mut waiting = Waiting::new();
+        let event = structured("e1", text.as_bytes());
+        let short = text.get(..200).unwrap_or(text);
+        waiting.result(&STRUCTURED, &event).unwrap_or_else(|why| panic!("{short}: {why}"));
+        assert_eq!(waiting.effect(), effect, "{short}");
+    }
+}
+
+#[test]
+fn both_services_refuse_the_same_events_in_structured_mode_for_the_same_reason() {
+    let batch = [(header::CONTENT_TYPE, "application/cloudevents-batch+json")];
+    let mut waiting = Waiting::new();
+    let result = approved("");
+    let event = structured("e1", &result);
+    let of_batch = [b"[", &*event, b"]"].concat();
+    let declared = structured("e1", br#"{"orderId":"me","status":"approved"}"#);
+    for (headers, value, why) in [
+        (batch, &of_batch, "header content-type: application/cloudevents-batch+json: a batch is not read"),
+        (batch, &event, "header content-type: application/cloudevents-batch+json: a batch is not read"),
+        (STRUCTURED, &of_batch, "the value is not of this topic's format: it is no CloudEvent in structured mode"),
+        (STRUCTURED, &result, "the value is not of this topic's format: it is no CloudEvent in structured mode"),
+        (STRUCTURED, &structured("", &result), "the value is not of this topic's format: it is no CloudEvent"),
+        (STRUCTURED, &structured("a\\u0001", &result), "header ce_id: it has a control character"),
+        (STRUCTURED, &declared, "the value is not of this topic's format: orderId 'me' is not a UUID"),
+    ] {
+        let reason = waiting.result(&headers, value).unwrap_err();
+        assert!(reason.starts_with(why), "{reason}\nis not: {why}");
+        assert_eq!(waiting.effect(), Effect::None);
+    }
+    waiting.result(&STRUCTURED, &event).unwrap();
+    assert_eq!(waiting.effect(), Effect::Approved);
+}
+
+/// The id of an event in structured mode counts as the header's would: the second one is a repetition.
+#[test]
+fn an_event_in_structured_mode_repeats_one_with_its_id_in_a_header() {
+    let mut waiting = Waiting::new();
+    waiting.result(&[], &format!(r#"{{"orderId":"{ID}","status":"declined"}}"#).into_bytes()).unwrap();
+    let other = |id: &str| approved(&format!(r#","paymentId":"{id}""#));
+    waiting.result(&[(header::ID, "e1")], &other("p1")).unwrap();
+    waiting.result(&STRUCTURED, &structured("e1", &other("p2"))).unwrap();
+    let payment = waiting.payments.1.get(&key(ID.parse().unwrap())).unwrap();
+    assert_eq!(payment.approvals.list.len(), 1, "{:?}", payment.approvals);
+    waiting.result(&STRUCTURED, &structured("e2", &other("p2"))).unwrap();
+    let payment = waiting.payments.1.get(&key(ID.parse().unwrap())).unwrap();
+    assert_eq!(payment.approvals.list.len(), 2, "{:?}", payment.approvals);
 }
 
 /// However large the parts of a result are, and however many there are.

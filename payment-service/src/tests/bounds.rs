@@ -1,6 +1,7 @@
 //! The largest payment, the largest record and messages that a decision about it makes, and what is over a bound.
 
 use common::bounds::{KIB, json_bytes};
+use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
 use common::journal::Limits;
 use common::messages::{Headers, header};
 use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind, PaymentMethod};
@@ -18,6 +19,7 @@ use crate::entity::review::{Dispute, MOST_DISPUTES, Review};
 use crate::entity::status::Status;
 use crate::entity::surplus::{SurplusCharge, SurplusCharges};
 use crate::entity::{ActionState, Cancellation, CaptureState, Payment, Price, ProviderState, Terms};
+use crate::messages::events::PaymentChanged;
 use crate::messages::{
     DisputeStatus, LONGEST_ID, LONGEST_NAME, ListedDispute, ListedRefund, ListedStatus, MOST_LISTED, Operation,
     ProviderAnswered, Verdict,
@@ -143,8 +145,25 @@ fn the_largest_record_and_messages_fit() {
     // A reply has a reason and a detail, or the amounts; a report to order-service has an action.
     let reply = (4 * CUT).max(json_bytes(&largest_action()) + KIB) + ENVELOPE;
     assert!(reply <= topics::INPUT_MAX_BYTES);
+    let event = PaymentChanged {
+        order_id: order(),
+        payment_id: text(HEADER),
+        status: text(HEADER),
+        amount_minor: Some(i64::MIN),
+        currency: Some(text(LONGEST_NAME)),
+        action: Some(ActionKind::Redirect),
+        refund_id: Some(text(CUT)),
+        dispute_id: Some(text(LONGEST_ID)),
+        dispute_status: Some(DisputeStatus::Inquiry),
+        at: TIME,
+    };
+    let event = json_bytes(&event) + EVENT_ENVELOPE;
+    assert!(event <= LARGEST_EVENT, "{event}");
+    // A review changes all refunds that count and all disputes; a request has three: it is requested, its status
+    // changes, and so does its full refund.
+    let events = (MOST_PARTS_OF_ALL + MOST_DISPUTES + 3) * event;
     // A decision changes one payment and sends two replies, or puts a result back, whose quotes are escaped.
-    let decision = (json_bytes(&largest_payment()) + 2 * reply).max(2 * topics::INPUT_MAX_BYTES);
+    let decision = (json_bytes(&largest_payment()) + 2 * reply + events).max(2 * topics::INPUT_MAX_BYTES);
     let record = decision + 2 * Limits::default().batch_bytes;
     assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");
 }

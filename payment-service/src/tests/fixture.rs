@@ -36,7 +36,7 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let handler = Payments { provider: ProviderKind::Simulated, mac: None };
+        let handler = Payments { provider: ProviderKind::Simulated, mac: None, events: false };
         Self { handler, memory: Memory::default(), partition: home(), now: Timestamp(1_760_000_000_000), offset: 0 }
     }
 
