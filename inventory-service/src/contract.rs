@@ -2,9 +2,10 @@
 
 use common::contract::{Entry, Journal, Sort};
 use common::schemas;
-use common::topics::{GOODS_RECEIVED, INVENTORY_COMMANDS, STOCK_EVENTS};
+use common::topics::{GOODS_RECEIVED, INVENTORY_COMMANDS, SHIPMENT_EVENTS, STOCK_EVENTS};
 
 use crate::entity::Inventory;
+use crate::messages::events::{ShipmentChange, ShipmentChanged};
 use crate::messages::{
     CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, CarrierAnswered, ChangeStock, EXPECT_RETURN, FORGET_RETURN,
     ForgetReturn, GOODS_RECEIVED_EVENT, GoodsReceived, OrderCommand, RELEASE, RESERVE, RESTOCK, RETURN_RECEIVED,
@@ -135,6 +136,24 @@ pub const MESSAGES: &[Entry] = &[
  "reserved":6,"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","at":"2026-11-21T12:00:00.000Z"}"#,
     ),
 ];
+
+/// The events for external systems.
+pub const EVENTS: &[Entry] = &[
+    event(ShipmentChange::Created, "A carrier accepted the shipment, or it will be ready to be collected."),
+    event(ShipmentChange::Picked, "The goods were picked."),
+    event(ShipmentChange::HandedOver, "The shipment was handed over to the carrier."),
+    event(ShipmentChange::Delivered, "The shipment was delivered, or collected."),
+    event(ShipmentChange::Cancelled, "The shipment was cancelled before it was handed over."),
+    event(ShipmentChange::Refused, "The carrier refused the shipment."),
+];
+
+const fn event(change: ShipmentChange, about: &'static str) -> Entry {
+    Entry::of::<ShipmentChanged>(SHIPMENT_EVENTS, change.kind(), Sort::Event, about, SHIPMENT)
+}
+
+const SHIPMENT: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "shipmentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6d","warehouse":"main","at":"2026-11-21T12:00:00.000Z",
+ "method":"standard","carrier":"simulated","trackingNumber":"RR000000015BR","estimatedDate":"2026-11-27"}"#;
 
 const RETURN_COMMAND: &str = r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c",
  "orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",

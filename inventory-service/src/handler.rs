@@ -13,7 +13,7 @@ use crate::messages::Ship;
 use crate::messages::incoming::{Command, Event, Incoming};
 use crate::rules::context::RuleContext;
 use crate::rules::settings::RuleSettings;
-use crate::rules::{changes, reservation, returns, shipment};
+use crate::rules::{changes, events, reservation, returns, shipment};
 
 /// The handler of the inventory's journal.
 #[derive(Clone, Debug)]
@@ -81,12 +81,17 @@ impl Warehouse {
         ctx.tx.check_home("warehouse", warehouse)?;
         let order = command.order_id().to_string();
         let headers = message.reply_headers();
+        let trace = message.traceparent();
         let reply = match command {
             Command::Reserve(command) => Some(reservation::reserve(ctx, &order, warehouse, command)),
             Command::Release(_) => Some(reservation::release(ctx, &order, warehouse)),
             Command::Confirm(_) => Some(reservation::confirm(ctx, &order)),
-            Command::Ship(Ship { delivery, .. }) => shipment::ship(ctx, &order, warehouse, delivery, &headers),
-            Command::CancelShipment(_) => Some(shipment::cancel(ctx, &order, warehouse)),
+            Command::Ship(Ship { delivery, .. }) => {
+                events::publishing(ctx, &order, trace, |ctx| shipment::ship(ctx, &order, warehouse, delivery, &headers))
+            }
+            Command::CancelShipment(_) => {
+                events::publishing(ctx, &order, trace, |ctx| Some(shipment::cancel(ctx, &order, warehouse)))
+            }
             Command::ExpectReturn(command) => Some(returns::expect(ctx, command, warehouse)),
             Command::ForgetReturn(command) => Some(returns::forget(ctx, command, warehouse)),
             Command::Restock(command) => Some(returns::restock(ctx, command, warehouse)),
@@ -111,6 +116,7 @@ impl Warehouse {
 
 /// Handles an event of the HTTP API or of a carrier. Events are not replied to.
 fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) -> Result<(), Unreadable> {
+    let trace = message.traceparent();
     match event {
         Event::StockSet(command) => {
             ctx.tx.check_home("warehouse", &command.warehouse)?;
@@ -120,9 +126,15 @@ fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) 
             ctx.tx.check_home("warehouse", &command.warehouse)?;
             changes::change(ctx, command)?;
         }
-        Event::ShipmentEvent(event) => shipment::stage_reported(ctx, event),
-        Event::CarrierAnswered(answer) => shipment::carrier_answered(ctx, answer),
-        Event::ReturnReceived(event) => returns::receive(ctx, event, message.traceparent()),
+        Event::ShipmentEvent(event) => {
+            let order = event.order_id.to_string();
+            events::publishing(ctx, &order, trace, |ctx| shipment::stage_reported(ctx, event));
+        }
+        Event::CarrierAnswered(answer) => {
+            let order = answer.order_id.clone();
+            events::publishing(ctx, &order, trace, |ctx| shipment::carrier_answered(ctx, answer));
+        }
+        Event::ReturnReceived(event) => returns::receive(ctx, event, trace),
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The values of the messages that the inventory service reads and writes. The key is the warehouse, except on
 //! [`common::topics::GOODS_RECEIVED`], where it is the return's id.
 
+pub mod events;
 pub mod incoming;
 
 use std::borrow::Cow;

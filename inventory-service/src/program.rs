@@ -10,7 +10,7 @@ use common::prometheus_client::metrics::counter::Counter;
 use common::prometheus_client::metrics::family::Family;
 use common::prometheus_client::metrics::gauge::ConstGauge;
 use common::prometheus_client::registry::Registry;
-use common::service::{self, Context};
+use common::service::{self, Context, MoreTopics};
 use common::topics;
 
 use crate::carrier::call::CarrierKind;
@@ -37,6 +37,7 @@ impl service::Program for Program {
     const COMMANDS: &'static str = topics::INVENTORY_COMMANDS;
     const OUTPUTS: &'static [&'static str] =
         &[topics::SAGA_REPLIES, topics::INVENTORY_COMMANDS, topics::STOCK_EVENTS, topics::GOODS_RECEIVED];
+    const EVENTS: Option<&'static str> = Some(topics::SHIPMENT_EVENTS);
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
 
     type Settings = Settings;
@@ -48,6 +49,10 @@ impl service::Program for Program {
         let faults = settings.faults();
         ensure!(faults.is_empty(), "{}", faults.join("\n"));
         Ok((warehouse(settings), dispatcher(&settings.shipping, &settings.carrier_calls)))
+    }
+
+    fn more_topics(handler: &Warehouse) -> MoreTopics {
+        MoreTopics::of_events(Self::EVENTS, handler.rules.events)
     }
 
     fn access(method: &Method, path: &str) -> Access {

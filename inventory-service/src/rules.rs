@@ -4,6 +4,7 @@
 pub mod calendar;
 pub(crate) mod changes;
 pub(crate) mod context;
+pub(crate) mod events;
 pub(crate) mod reservation;
 pub(crate) mod returns;
 pub mod settings;

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::settings::units;
+use common::settings::{EventSettings, units};
 use jiff::fmt::strtime;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,7 @@ const LONGEST_DELIVERY: u16 = 365;
 pub struct Settings {
     pub stock: StockSettings,
     pub shipping: ShippingSettings,
+    pub events: EventSettings,
     /// Counts the calls to the carrier.
     #[serde(skip)]
     pub(crate) carrier_calls: Arc<CarrierCalls>,
@@ -161,6 +162,7 @@ impl Settings {
             low: self.stock.low.into(),
             low_of: self.stock.items.iter().filter_map(low_of).collect(),
             shipping: self.shipping.rules(),
+            events: self.events.enabled,
         }
     }
 }

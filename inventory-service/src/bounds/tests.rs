@@ -1,6 +1,7 @@
 //! The largest entities, and the largest record and messages that a decision makes.
 
 use common::bounds::{Bounded as _, KIB, TEXT_BYTES, json_bytes};
+use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
 use common::journal::Limits;
 use common::messages::{Headers, Message, header};
 use common::time::Timestamp;
@@ -18,6 +19,7 @@ use crate::entity::{
     Change, Inventory, Line, Reservation, ReservationStatus, Return, ReturnStatus, Shipment, ShipmentStatus, Stock,
 };
 use crate::fixture::{ORDER, TestWarehouse, delivery, message};
+use crate::messages::events::{ShipmentChange, ShipmentChanged};
 use crate::messages::{
     CHANGE, CarrierAnswered, ChangeKind, EXPECT_RETURN, Method, RESERVE, ReceiptStatus, ReturnReceived, SET, SHIP,
     ShipmentEvent, StockLow, StockShortfall,
@@ -175,9 +177,23 @@ fn the_largest_record_and_messages_fit() {
         assert!(bytes <= topics::INPUT_MAX_BYTES, "{bytes}");
     }
     let batch = 2 * Limits::default().batch_bytes;
+    let event = ShipmentChanged {
+        // That of the command, a UUID.
+        order_id: text(ID),
+        shipment_id: Uuid::nil(),
+        warehouse: text(ID_BYTES),
+        at: TIME,
+        method: Some(Method::Standard),
+        carrier: Some(text(ID_BYTES)),
+        tracking_number: Some(text(ID_BYTES)),
+        estimated_date: Some(text(ID_BYTES)),
+    };
+    let event = json_bytes(&event) + EVENT_ENVELOPE;
+    assert!(event <= LARGEST_EVENT, "{event}");
+    let events = ShipmentChange::ALL.len() * event;
     // A reservation's change, a return of its pieces, a shipment and its number, a change of the stock.
     for decision in
-        [reservation + stocks, reservation + returned + stocks, shipment + KIB, change + stocks / MOST_LINES]
+        [reservation + stocks, reservation + returned + stocks, shipment + events + KIB, change + stocks / MOST_LINES]
     {
         let record = decision + reply + batch;
         assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");

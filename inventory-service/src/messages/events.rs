@@ -1,0 +1,61 @@
+//! The events of shipments for external systems, on the topic `shipment-events`.
+
+use common::time::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Method;
+
+/// A change of a shipment that external systems receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShipmentChange {
+    /// The carrier has accepted it, or it can be collected on a day that is known.
+    Created,
+    Picked,
+    HandedOver,
+    Delivered,
+    /// It was cancelled before it was handed over.
+    Cancelled,
+    /// The carrier has refused it.
+    Refused,
+}
+
+impl ShipmentChange {
+    /// Every change, in the order in which they happen.
+    pub const ALL: [Self; 6] =
+        [Self::Created, Self::Picked, Self::HandedOver, Self::Delivered, Self::Cancelled, Self::Refused];
+
+    /// Its `ce_type`.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Created => "shipment.created",
+            Self::Picked => "shipment.picked",
+            Self::HandedOver => "shipment.handed-over",
+            Self::Delivered => "shipment.delivered",
+            Self::Cancelled => "shipment.cancelled",
+            Self::Refused => "shipment.refused",
+        }
+    }
+}
+
+/// Value of every event on `shipment-events`: ids, days and codes, no personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentChanged {
+    pub order_id: String,
+    pub shipment_id: Uuid,
+    pub warehouse: String,
+    /// When it changed; of a stage of the delivery, when it was reached.
+    pub at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
+    /// Missing if the customer collects it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_number: Option<String>,
+    /// The day on which it should arrive, or can be collected: `2026-11-27`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_date: Option<String>,
+}
