@@ -2,10 +2,11 @@
 //! participants that read them.
 
 use common::contract::{Entry, Journal, Sort};
-use common::topics::SAGA_COMMANDS;
+use common::topics::{SAGA_COMMANDS, SAGA_EVENTS};
 
 use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
 use crate::entity::Entity;
+use crate::messages::events::{SagaChanged, SagaEvent};
 use crate::messages::{ROLLOUT_SET, SAGA_ACTION, SAGA_START, SagaAction, SetRollout, StartSaga};
 
 /// The messages it reads and sends.
@@ -40,6 +41,41 @@ pub const MESSAGES: &[Entry] = &[
          \"at\":\"2026-11-21T12:00:00.000Z\"}",
     ),
 ];
+
+/// The events for external systems.
+pub const EVENTS: &[Entry] = &[
+    event(SagaEvent::Began, "A saga began.", RUNNING),
+    event(SagaEvent::StepDone, "A step was executed.", STEP),
+    event(
+        SagaEvent::StepFailed,
+        "A step was refused, failed, timed out, or was abandoned when the saga aborted.",
+        FAILED,
+    ),
+    event(SagaEvent::StepCompensated, "A step was compensated.", STEP),
+    event(SagaEvent::Compensating, "The saga was aborted: its steps are being compensated.", ENDED),
+    event(SagaEvent::IncidentOpened, "A step is stuck, and waits for an operator.", STEP),
+    event(SagaEvent::IncidentResolved, "No step is stuck any more.", RUNNING),
+    event(SagaEvent::Paused, "An operator paused the saga.", RUNNING),
+    event(SagaEvent::Resumed, "An operator resumed the saga.", RUNNING),
+    event(SagaEvent::Ended, "The saga is completed or compensated.", ENDED),
+];
+
+const fn event(event: SagaEvent, about: &'static str, example: &'static str) -> Entry {
+    Entry::of::<SagaChanged>(SAGA_EVENTS, event.kind(), Sort::Event, about, example)
+}
+
+const RUNNING: &str = r#"{"sagaId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","definition":"order","version":5,
+ "status":"running","at":"2026-11-21T12:00:00.000Z"}"#;
+
+const STEP: &str = r#"{"sagaId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","definition":"order","version":5,
+ "status":"running","step":"reserve","at":"2026-11-21T12:00:00.010Z"}"#;
+
+const FAILED: &str = r#"{"sagaId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","definition":"order","version":5,
+ "status":"compensating","step":"reserve","outcome":"refused","reason":"out_of_stock",
+ "at":"2026-11-21T12:00:00.010Z"}"#;
+
+const ENDED: &str = r#"{"sagaId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","definition":"order","version":5,
+ "status":"compensated","outcome":"rejected","reason":"out_of_stock","at":"2026-11-21T12:00:00.020Z"}"#;
 
 /// Its journal.
 pub const JOURNAL: Journal = Journal::of::<Entity>("saga-journal");

@@ -24,18 +24,31 @@ pub struct SagaHandler {
     versions: Versions,
     /// Recognizes the payment results that payment-service wrote; `None` takes all results.
     results_mac: Option<MessageMac>,
+    /// Whether changes are published as events.
+    events: bool,
 }
 
 impl SagaHandler {
     /// A handler with the definitions of the files.
     pub fn new(definitions: Definitions) -> Self {
-        Self { versions: Versions::new(definitions), results_mac: None }
+        Self { versions: Versions::new(definitions), results_mac: None, events: false }
     }
 
     /// The same, with payment results taken only if payment-service marked them with this secret.
     #[must_use]
     pub fn with_results_mac(self, results_mac: Option<MessageMac>) -> Self {
         Self { results_mac, ..self }
+    }
+
+    /// The same, which publishes each change of a saga as an event.
+    #[must_use]
+    pub fn with_events(self, events: bool) -> Self {
+        Self { events, ..self }
+    }
+
+    /// Returns true if changes are published as events.
+    pub const fn publishes(&self) -> bool {
+        self.events
     }
 
     /// The definitions of the files.
@@ -49,7 +62,9 @@ impl Handler for SagaHandler {
     type SideEffect = NoSideEffect;
 
     fn decide(&self, tx: &mut Transaction<'_, Entity>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
-        let mut ctx = RuleContext { tx, versions: &self.versions, results_mac: self.results_mac.as_ref(), now };
+        let results_mac = self.results_mac.as_ref();
+        let cause = if self.events { cause_of(trigger, now) } else { None };
+        let mut ctx = RuleContext { tx, versions: &self.versions, results_mac, now, cause };
         match trigger {
             Trigger::Claimed => {
                 self.versions.store(ctx.tx);
@@ -71,6 +86,15 @@ impl Handler for SagaHandler {
     /// The payment service writes the dead letters of payment-results: it reads the same topic.
     fn unreadable(&self, message: &Message, reason: &Unreadable) -> Option<Outgoing> {
         (&*message.topic != topics::PAYMENT_RESULTS).then(|| Outgoing::dead_letter(message, reason))
+    }
+}
+
+/// Identifies a message or a timer.
+fn cause_of(trigger: Trigger<'_>, now: Timestamp) -> Option<String> {
+    match trigger {
+        Trigger::Claimed => None,
+        Trigger::Timer(key) => Some(format!("{key}/{now}")),
+        Trigger::Message(message) => Some(message.id()),
     }
 }
 

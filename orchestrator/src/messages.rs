@@ -1,6 +1,7 @@
 //! The messages the orchestrator reads: parsed once, into [`Inbound`].
 
 mod callbacks;
+pub mod events;
 
 use std::sync::Arc;
 

@@ -28,6 +28,7 @@ impl Program for Orchestrator {
     const INPUTS: &'static [&'static str] = &[topics::SAGA_REPLIES, topics::SAGA_COMMANDS];
     const COMMANDS: &'static str = topics::SAGA_COMMANDS;
     const OUTPUTS: &'static [&'static str] = &[];
+    const EVENTS: Option<&'static str> = Some(topics::SAGA_EVENTS);
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     type Settings = Settings;
     type Handler = SagaHandler;
@@ -49,7 +50,8 @@ impl Program for Orchestrator {
                 "saga definition"
             );
         }
-        Ok((SagaHandler::new(definitions).with_results_mac(mac), NoExecutor))
+        let handler = SagaHandler::new(definitions).with_results_mac(mac).with_events(settings.events.enabled);
+        Ok((handler, NoExecutor))
     }
 
     fn protection(settings: &common::settings::Settings<Settings>) -> Protection {
@@ -63,7 +65,9 @@ impl Program for Orchestrator {
     }
 
     fn more_topics(handler: &SagaHandler) -> MoreTopics {
-        handler.definitions().topics()
+        let mut all = handler.definitions().topics();
+        all.outputs.extend(MoreTopics::of_events(Self::EVENTS, handler.publishes()).outputs);
+        all
     }
 
     fn metrics(context: &Context<Settings>, registry: &mut Registry) -> anyhow::Result<()> {

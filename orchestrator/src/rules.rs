@@ -5,6 +5,7 @@ pub mod callbacks;
 pub mod context;
 pub mod early;
 pub mod engine;
+mod events;
 pub mod rollout;
 pub mod sagas;
 pub mod versions;

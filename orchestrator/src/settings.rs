@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use common::messages::MessageMac;
-use common::settings::Secret;
+use common::settings::{EventSettings, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::sessions::{self, API_KEY, Authentication, Role, User};
@@ -33,6 +33,8 @@ pub struct Settings {
     pub payments: PaymentResults,
     /// `[dashboard]`
     pub dashboard: Dashboard,
+    /// `[events]`
+    pub events: EventSettings,
 }
 
 /// Whether the published default password is refused.

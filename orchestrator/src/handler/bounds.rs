@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::bounds::{COMMAND_BYTES, KIB, json_bytes};
+use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
 use common::journal::Limits;
 use common::time::Timestamp;
 use common::topics;
@@ -18,6 +19,7 @@ use crate::dead_letters::PutBack;
 use crate::definitions::{Definitions, TEXTS_BYTES};
 use crate::entity::{Entity, Rollout, RolloutRecord, StoredDefinition, StoredRollout};
 use crate::messages::EVENT_BYTES;
+use crate::messages::events::SagaChanged;
 
 const AT: saga::Timestamp = saga::Timestamp(1_700_000_000_000);
 const TIME: Timestamp = Timestamp(1_700_000_000_000);
@@ -114,10 +116,26 @@ fn the_largest_record_and_messages_fit() {
     let saga = json_bytes(&Entity::Saga(Box::new(saga())));
     // Together they execute and compensate each step at most once.
     let sent = DECISIONS * SENT_LIMIT + 2 * (STEPS + 1) * ENVELOPE;
-    let record = saga + sent;
+    let event = SagaChanged {
+        saga_id: Uuid::nil(),
+        definition: text(NAME),
+        version: u32::MAX,
+        status: text(NAME),
+        step: Some(text(NAME)),
+        outcome: Some(text(NAME)),
+        reason: Some(text(NAME)),
+        at: TIME,
+    };
+    // Together they publish the outcome and the compensation of each step at most once. One begins, ends and aborts the
+    // saga, and ends and begins a pause or an incident.
+    let event = json_bytes(&event) + EVENT_ENVELOPE;
+    assert!(event <= LARGEST_EVENT, "{event}");
+    let events = (2 * (STEPS + 1) + 5 * DECISIONS) * event;
+    let record = saga + sent + events;
     assert!(record <= topics::JOURNAL_MAX_BYTES, "{saga} + {sent} = {record}");
     // An ordinary message makes one decision, and its batch has room for others.
-    let ordinary = saga + SENT_LIMIT + (STEPS + 1) * ENVELOPE + 2 * Limits::default().batch_bytes;
+    let ordinary =
+        saga + SENT_LIMIT + (STEPS + 1) * ENVELOPE + (2 * (STEPS + 1) + 5) * event + 2 * Limits::default().batch_bytes;
     assert!(ordinary <= topics::JOURNAL_MAX_BYTES, "{ordinary}");
 }
 

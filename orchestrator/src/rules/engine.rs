@@ -5,6 +5,7 @@ use saga::{Definition, Input, Saga};
 use uuid::Uuid;
 
 use super::context::RuleContext;
+use super::events::{Cause, Milestones};
 use crate::effects;
 use crate::entity::{Entity, saga_key};
 
@@ -25,6 +26,7 @@ pub fn decide(
     saga: Option<Saga>,
     input: Input,
 ) -> Option<Saga> {
+    let before = ctx.cause.as_ref().map(|_| Milestones::of(saga.as_ref()));
     let decision = saga::decide(definition, saga, input, saga::Timestamp(ctx.now.0));
     if let Some(saga) = &decision.saga {
         for note in &decision.notes {
@@ -32,6 +34,10 @@ pub fn decide(
         }
         for effect in decision.effects {
             ctx.tx.send(effects::message(saga, effect, ctx.now));
+        }
+        if let (Some(before), Some(id)) = (before, &ctx.cause) {
+            let changes = before.changes(saga, Cause { id, now: ctx.now });
+            changes.into_iter().for_each(|event| ctx.tx.send(event));
         }
     }
     decision.saga
