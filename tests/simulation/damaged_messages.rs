@@ -7,25 +7,19 @@ use common::journal::Handler;
 use common::messages::{Message, header};
 use common::service::Program;
 use common::topics;
-use inventory_service::handler::Warehouse;
-use inventory_service::rules::settings::RuleSettings;
-use orchestrator::handler::SagaHandler;
 use orchestrator::program::Orchestrator;
-use order_service::handler::OrderHandler;
-use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
-use payment_service::provider::call::ProviderKind;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
 
-use crate::definitions;
 use crate::handler_test::HandlerTest;
+use crate::handlers;
 use crate::kafka::PARTITIONS;
+use crate::published::Published;
 use crate::recorded::recorded_messages;
-use crate::workload::{WAREHOUSE, stock};
 
 /// A corruption of one message.
 #[derive(Clone, Debug)]
@@ -160,7 +154,7 @@ impl Damage {
 }
 
 /// Passes a service's messages, some of them damaged, to its handler.
-fn check_damaged<P: Program, H: Handler>(handler: &H, more: &[&str]) {
+fn check_damaged<P: Program, H: Handler<Entity: Published>>(handler: &H, more: &[&str]) {
     let inputs: Vec<&str> = P::INPUTS.iter().chain(more).copied().collect();
     let runs = recorded_messages(&inputs);
     for topic in inputs {
@@ -183,22 +177,20 @@ fn check_damaged<P: Program, H: Handler>(handler: &H, more: &[&str]) {
 
 #[test]
 fn orders_handle_damaged_messages() {
-    check_damaged::<order_service::program::Program, _>(&OrderHandler::default(), &[]);
+    check_damaged::<order_service::program::Program, _>(&handlers::orders(), &[]);
 }
 
 #[test]
 fn the_inventory_handles_damaged_messages() {
-    let warehouse = Warehouse { name: WAREHOUSE.to_owned(), seed: stock(), rules: RuleSettings::default() };
-    check_damaged::<inventory_service::program::Program, _>(&warehouse, &[]);
+    check_damaged::<inventory_service::program::Program, _>(&handlers::warehouse(), &[]);
 }
 
 #[test]
 fn payments_handle_damaged_messages() {
-    check_damaged::<PaymentService, _>(&Payments { provider: ProviderKind::Simulated, mac: None }, &[]);
+    check_damaged::<PaymentService, _>(&handlers::payments(), &[]);
 }
 
 #[test]
 fn the_orchestrator_handles_damaged_messages() {
-    let handler = SagaHandler::new(definitions());
-    check_damaged::<Orchestrator, _>(&handler, &[topics::CREATED_ORDERS, topics::PAYMENT_RESULTS]);
+    check_damaged::<Orchestrator, _>(&handlers::sagas(), &[topics::CREATED_ORDERS, topics::PAYMENT_RESULTS]);
 }

@@ -13,6 +13,7 @@ use order_service::order::entity::OrderEntity as Ordering;
 use order_service::order::{self, Order, Status};
 use payment_service::entity::{self as payment, Payment};
 
+use crate::events;
 use crate::invariants::{InvariantChecker, accepted, approvals, misplaced};
 use crate::kafka::{Kafka, partitions};
 use crate::provider::ProviderLog;
@@ -59,6 +60,7 @@ pub fn check(run: &Run) -> Vec<String> {
     violations.extend(run.sim.invariants.never_sent().map(|id| format!("{id:?} was decided and never sent")));
     violations.extend(unknown_entities(run));
     violations.extend(not_moved(&run.sim.kafka));
+    violations.extend(if run.events { Vec::new() } else { events::unexpected(&run.sim.kafka) });
     violations.extend(still_open::<Ordering>(run, "order-journal"));
     violations.extend(still_open::<Inventory>(run, "inventory-journal"));
     violations.extend(still_open::<Payment>(run, "payment-journal"));
@@ -167,6 +169,9 @@ fn check_order(ordered: &Ordered, run: &Run, log: &ProviderLog) -> Vec<String> {
     if payment == "cancelled" && accepted(&run.sim.kafka, &run.sim.direct, id) {
         let taken = charged.iter().any(|charge| log.takes(charge));
         check(!taken, "it was cancelled, but the provider took the payment and did not refund it".to_owned());
+    }
+    if let Some(order) = order(run, id).filter(|_| run.events) {
+        violations.extend(events::violations(&run.sim.kafka, &order, payment));
     }
     if run.punctual && ordered.expected.is_some_and(|expected| expected != status) {
         violations.push(format!("it is {status} although nothing was late: {:?} was expected", ordered.expected));

@@ -1,7 +1,8 @@
 //! A service's real handler with its entities, without the journal. It checks each decision: a message is decided or
-//! rejected as a whole, every state and message can be written and read again, and the record and the messages fit.
+//! rejected as a whole, every state and message can be written and read again, the record and the messages fit, and
+//! each change that external systems receive is one event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::blob::Json;
 use common::bounds::json_bytes;
@@ -10,7 +11,8 @@ use common::messages::{Message, Outgoing, Unreadable, header};
 use common::time::Timestamp;
 use common::topics;
 
-use crate::kafka::{PARTITIONS, partitions};
+use crate::kafka::{EVENT_TOPICS, PARTITIONS, partitions};
+use crate::published::{Event, Published};
 
 /// Bytes around a state in a record.
 const FRAME: usize = 32;
@@ -22,12 +24,14 @@ pub struct HandlerTest<'h, H: Handler> {
     handler: &'h H,
     entities: BTreeMap<i32, Memory<H::Entity>>,
     now: Timestamp,
+    /// The events so far.
+    published: BTreeSet<Event>,
 }
 
-impl<'h, H: Handler> HandlerTest<'h, H> {
+impl<'h, H: Handler<Entity: Published>> HandlerTest<'h, H> {
     /// The handler after the claims of all partitions.
     pub fn new(handler: &'h H) -> Self {
-        let mut test = Self { handler, entities: BTreeMap::new(), now: Timestamp(0) };
+        let mut test = Self { handler, entities: BTreeMap::new(), now: Timestamp(0), published: BTreeSet::new() };
         partitions().for_each(|partition| _ = test.decide(partition, Trigger::Claimed));
         test
     }
@@ -50,7 +54,7 @@ impl<'h, H: Handler> HandlerTest<'h, H> {
         self.now = self.now.max(message.timestamp);
         let before = self.states(message.partition);
         match self.decide(message.partition, Trigger::Message(message)) {
-            Ok(sent) => self.assert_serializable(message.partition, &before, sent),
+            Ok(sent) => self.check_decision(message.partition, &before, sent),
             Err(reason) => {
                 assert_eq!(
                     before,
@@ -68,6 +72,19 @@ impl<'h, H: Handler> HandlerTest<'h, H> {
         }
     }
 
+    /// The message, and then the same again, which publishes nothing, or only what it changes.
+    pub fn take_twice(&mut self, message: &Message) {
+        self.take(message);
+        let before = self.states(message.partition);
+        let again = self.decide(message.partition, Trigger::Message(message)).unwrap_or_default();
+        let published: Vec<_> = events(&again).collect();
+        assert!(
+            H::Entity::REPEATS_CHANGE || published.is_empty(),
+            "a repeated message publishes {published:?}: {message:?}"
+        );
+        self.assert_published(message.partition, &before, &again);
+    }
+
     /// Fires all timers until none is left. A timer that never advances fails the test.
     pub fn fire_all(&mut self) {
         for partition in partitions() {
@@ -80,7 +97,7 @@ impl<'h, H: Handler> HandlerTest<'h, H> {
                 self.now = self.now.max(at);
                 let before = self.states(partition);
                 let sent = self.decide(partition, Trigger::Timer(&key)).unwrap();
-                self.assert_serializable(partition, &before, sent);
+                self.check_decision(partition, &before, sent);
                 let next = self.states(partition).get(&key).filter(|state| state.is_open()).and_then(Entity::wake_at);
                 assert_ne!(next, Some(at), "the timer of {key} does not advance");
             }
@@ -90,6 +107,30 @@ impl<'h, H: Handler> HandlerTest<'h, H> {
     fn states(&self, partition: i32) -> BTreeMap<Key, H::Entity> {
         let states = self.entities.get(&partition).into_iter().flat_map(Memory::states);
         states.map(|(key, state)| (key.clone(), state.clone())).collect()
+    }
+
+    fn check_decision(&mut self, partition: i32, before: &BTreeMap<Key, H::Entity>, outbox: Vec<Outgoing>) {
+        self.assert_published(partition, before, &outbox);
+        self.assert_serializable(partition, before, outbox);
+    }
+
+    /// Each change has one event, and there are no others. Each id is used once.
+    fn assert_published(&mut self, partition: i32, before: &BTreeMap<Key, H::Entity>, outbox: &[Outgoing]) {
+        let mut expected = Vec::new();
+        for (key, state) in &self.states(partition) {
+            let was = before.get(key);
+            if was != Some(state) {
+                expected.extend(H::Entity::expected(was, state, &self.published));
+            }
+        }
+        let mut sent: Vec<Event> = events(outbox).map(Event::of).collect();
+        self.published.extend(sent.iter().cloned());
+        expected.sort();
+        sent.sort();
+        assert_eq!(sent, expected, "the events differ from the changes");
+        assert!(events(outbox).all(|event| event.topic == H::Entity::TOPIC), "another service's topic: {outbox:?}");
+        let ids: BTreeSet<_> = events(outbox).map(|event| event.headers.get(header::ID).unwrap()).collect();
+        assert_eq!(ids.len(), sent.len(), "each event has an id of its own");
     }
 
     /// Changed states and sent messages are equal after serialization and deserialization.
@@ -114,6 +155,11 @@ impl<'h, H: Handler> HandlerTest<'h, H> {
             assert_eq!(read, message, "the message differs after a round trip");
         }
     }
+}
+
+/// The events for external systems among these messages.
+fn events(outbox: &[Outgoing]) -> impl Iterator<Item = &Outgoing> {
+    outbox.iter().filter(|message| EVENT_TOPICS.contains(&&*message.topic))
 }
 
 /// The record of a decision fits into the journal, and each message into its topic.

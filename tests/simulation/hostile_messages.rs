@@ -10,26 +10,20 @@ use common::messages::{Headers, Message, header};
 use common::service::Program;
 use common::time::Timestamp;
 use common::topics;
-use inventory_service::handler::Warehouse;
-use inventory_service::rules::settings::RuleSettings;
-use orchestrator::handler::SagaHandler;
 use orchestrator::program::Orchestrator;
-use order_service::handler::OrderHandler;
-use order_service::order::policy::Policy;
-use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
-use payment_service::provider::call::ProviderKind;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
 
 use crate::damaged_messages::pointers;
-use crate::definitions;
 use crate::handler_test::HandlerTest;
+use crate::handlers;
 use crate::kafka::PARTITIONS;
+use crate::published::Published;
 use crate::recorded::recorded_messages;
-use crate::workload::{WAREHOUSE, stock};
+use crate::workload::WAREHOUSE;
 
 /// Cases of each service. A case decides some thousand messages, some of them as long as their topic takes.
 const CASES: u32 = 24;
@@ -120,7 +114,7 @@ impl Growth {
 }
 
 /// Changes one of the values of a JSON message that match.
-fn change(message: &mut Message, at: &Index, matches: fn(&Value) -> bool, change: impl FnOnce(&mut Value)) {
+pub fn change(message: &mut Message, at: &Index, matches: fn(&Value) -> bool, change: impl FnOnce(&mut Value)) {
     let Some(Ok(mut value)) = message.value.as_deref().map(serde_json::from_slice::<Value>) else { return };
     let mut all = Vec::new();
     pointers(&value, "", &mut all);
@@ -134,7 +128,7 @@ fn change(message: &mut Message, at: &Index, matches: fn(&Value) -> bool, change
 }
 
 /// The example of a message of the contract, about an order.
-fn example(entry: &Entry, order: &str) -> Message {
+pub fn example(entry: &Entry, order: &str) -> Message {
     let mut value: Value = serde_json::from_str(entry.example).unwrap();
     if value.get("orderId").is_some() {
         value["orderId"] = order.into();
@@ -162,7 +156,7 @@ fn example(entry: &Entry, order: &str) -> Message {
 }
 
 /// The `n`th copy of a message: under another id, and about another return, refund or payment.
-fn copy(message: &Message, n: usize) -> Message {
+pub fn copy(message: &Message, n: usize) -> Message {
     let mut copy = message.clone();
     copy.offset += i64::try_from(n).unwrap();
     if n == 0 {
@@ -184,7 +178,7 @@ fn copy(message: &Message, n: usize) -> Message {
 }
 
 /// Passes the messages of a run, and hostile ones among them, to a service's handler.
-fn check_hostile<P: Program, H: Handler>(handler: &H, more: &[&str], contract: &[Entry]) {
+fn check_hostile<P: Program, H: Handler<Entity: Published>>(handler: &H, more: &[&str], contract: &[Entry]) {
     let inputs: Vec<&str> = P::INPUTS.iter().chain(more).copied().collect();
     let runs = recorded_messages(&inputs);
     let entries: Vec<&Entry> = contract.iter().filter(|entry| inputs.contains(&entry.topic)).collect();
@@ -210,7 +204,7 @@ fn check_hostile<P: Program, H: Handler>(handler: &H, more: &[&str], contract: &
 }
 
 /// The order that a message is about.
-fn order_of(message: &Message) -> Option<String> {
+pub fn order_of(message: &Message) -> Option<String> {
     let value: Value = serde_json::from_slice(message.value.as_deref()?).ok()?;
     let order = value.get("orderId").or_else(|| value.get("order_id"));
     order.and_then(Value::as_str).or_else(|| message.header(header::SAGA_ID)).map(str::to_owned)
@@ -218,29 +212,25 @@ fn order_of(message: &Message) -> Option<String> {
 
 #[test]
 fn no_messages_make_orders_outgrow_a_record() {
-    let handler = OrderHandler { policy: Policy { mails: true, ..Policy::default() } };
-    check_hostile::<order_service::program::Program, _>(&handler, &[], order_service::contract::MESSAGES);
+    check_hostile::<order_service::program::Program, _>(&handlers::orders(), &[], order_service::contract::MESSAGES);
 }
 
 #[test]
 fn no_messages_make_the_inventory_outgrow_a_record() {
-    let warehouse = Warehouse { name: WAREHOUSE.to_owned(), seed: stock(), rules: RuleSettings::default() };
     let contract = inventory_service::contract::MESSAGES;
-    check_hostile::<inventory_service::program::Program, _>(&warehouse, &[], contract);
+    check_hostile::<inventory_service::program::Program, _>(&handlers::warehouse(), &[], contract);
 }
 
 #[test]
 fn no_messages_make_payments_outgrow_a_record() {
-    let handler = Payments { provider: ProviderKind::Simulated, mac: None };
-    check_hostile::<PaymentService, _>(&handler, &[], payment_service::contract::MESSAGES);
+    check_hostile::<PaymentService, _>(&handlers::payments(), &[], payment_service::contract::MESSAGES);
 }
 
 #[test]
 fn no_messages_make_sagas_outgrow_a_record() {
-    let handler = SagaHandler::new(definitions());
     let all = [orchestrator::contract::MESSAGES, order_service::contract::MESSAGES, common::contract::MESSAGES];
     let more = [topics::CREATED_ORDERS, topics::PAYMENT_RESULTS];
-    check_hostile::<Orchestrator, _>(&handler, &more, &all.concat());
+    check_hostile::<Orchestrator, _>(&handlers::sagas(), &more, &all.concat());
 }
 
 proptest! {

@@ -18,7 +18,7 @@ use payment_service::provider::call::ProviderKind;
 
 use crate::injected_bug::InjectedBug;
 use crate::invoices;
-use crate::kafka::{JournalRecord, Kafka, PARTITIONS, TopicPartition};
+use crate::kafka::{EVENT_TOPICS, JournalRecord, Kafka, PARTITIONS, TopicPartition};
 use crate::view::View;
 
 /// The reason of an order whose payment timed out.
@@ -60,7 +60,12 @@ impl InvariantChecker {
                     }
                 }
                 for message in entry.outbox.iter() {
-                    self.decided.entry(id_of(message)).or_default().push(content(message));
+                    let id = id_of(message);
+                    let all = self.decided.entry(id.clone()).or_default();
+                    all.push(content(message));
+                    if EVENT_TOPICS.contains(&&*message.topic) && all.len() > 1 {
+                        self.violations.push(format!("{id:?} is published by two decisions"));
+                    }
                 }
                 self.business((place.clone(), entry.owner), &before, &entry.entities, kafka);
             }

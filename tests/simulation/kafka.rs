@@ -13,7 +13,7 @@ use common::topics;
 pub const PARTITIONS: i32 = 2;
 
 /// The topics of the system, the journals first.
-pub const TOPICS: [&str; 10] = [
+pub const TOPICS: [&str; 14] = [
     "order-journal",
     "inventory-journal",
     "payment-journal",
@@ -24,7 +24,15 @@ pub const TOPICS: [&str; 10] = [
     topics::PAYMENT_COMMANDS,
     topics::SAGA_REPLIES,
     topics::PAYMENT_RESULTS,
+    topics::ORDER_EVENTS,
+    topics::SHIPMENT_EVENTS,
+    topics::PAYMENT_EVENTS,
+    topics::SAGA_EVENTS,
 ];
+
+/// Those of events for external systems.
+pub const EVENT_TOPICS: [&str; 4] =
+    [topics::ORDER_EVENTS, topics::SHIPMENT_EVENTS, topics::PAYMENT_EVENTS, topics::SAGA_EVENTS];
 
 /// How many of them are journals.
 pub const JOURNALS: usize = 4;

@@ -22,6 +22,7 @@ use order_service::handler::OrderHandler;
 use order_service::mail::{MailLimit, Mailer};
 use order_service::order::Status;
 use order_service::order::parts::InvoiceStatus;
+use order_service::order::policy::Policy;
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
 use payment_service::provider::call::ProviderKind;
@@ -29,7 +30,7 @@ use payment_service::provider::executor::ProviderExecutor;
 
 use crate::end_state;
 use crate::injected_bug::{BuggyInventory, BuggyOrders, BuggyPayments, InjectedBug};
-use crate::kafka::{JOURNALS, PARTITIONS, Producer, TOPICS, partitions};
+use crate::kafka::{EVENT_TOPICS, JOURNALS, PARTITIONS, Producer, TOPICS, partitions};
 use crate::provider::FaultyProvider;
 use crate::service::{Service, TwoInstances};
 use crate::sim_state::{SimState, Tally};
@@ -51,6 +52,8 @@ pub struct Run {
     pub provider: FaultyProvider,
     /// Every order ends as it would without faults.
     pub punctual: bool,
+    /// Changes are published as events.
+    pub events: bool,
     choice: Choice,
 }
 
@@ -105,9 +108,9 @@ pub fn messages_of(seed: u64, definitions: &Definitions) -> Vec<Message> {
     partitions.flat_map(|(topic, partition)| kafka.messages(topic, partition).to_vec()).collect()
 }
 
-/// How many messages are about each confirmed order without delivery, and how many decisions they cause. `None` unless
-/// nothing is late in the run.
-pub fn costs(seed: u64, definitions: &Definitions) -> Option<Vec<(usize, usize)>> {
+/// How many messages are about each confirmed order without delivery, how many decisions they cause, and how many
+/// events external systems receive. `None` unless nothing is late in the run.
+pub fn costs(seed: u64, definitions: &Definitions) -> Option<Vec<(usize, usize, usize)>> {
     let mut run = Run::new(seed, definitions, InjectedBug::None, false);
     run.punctual.then(|| run.run_to_completion()).transpose().unwrap()?;
     let Run { sim, workload, .. } = &run;
@@ -126,10 +129,12 @@ pub fn costs(seed: u64, definitions: &Definitions) -> Option<Vec<(usize, usize)>
             let names = [header::SUBJECT, header::SAGA_ID].map(|name| message.header(name));
             names.contains(&Some(&*id)) || message.key.as_ref().is_some_and(|key| key.0 == id.as_bytes())
         };
-        let about = all.iter().filter(is_about);
-        // Each result is decided by two services.
+        let is_event = |message: &&&Message| EVENT_TOPICS.contains(&&*message.topic);
+        let events = all.iter().filter(is_about).filter(is_event).count();
+        let about = all.iter().filter(|message| is_about(message) && !is_event(message));
+        // Each result is decided by two services. Events have no reader here.
         let decisions = about.clone().map(|message| if &*message.topic == topics::PAYMENT_RESULTS { 2 } else { 1 });
-        (about.count(), decisions.sum())
+        (about.count(), decisions.sum(), events)
     };
     Some(workload.orders.iter().filter(is_plain).map(cost).collect())
 }
@@ -142,25 +147,28 @@ impl Run {
         let sim = SimState::new(rng.fork(), faults, bug, traced);
         let workload = Workload::draw(&mut rng, punctual, Timestamp(sim.now));
         let provider = FaultyProvider::new(rng.fork(), faults.provider, Duration::from_millis(rng.u64(0..20_000)));
+        // In two of three runs, changes are published as events.
+        let events = !seed.is_multiple_of(3);
         let mut run = Self {
             sim,
             services: Vec::new(),
             workload,
             provider: provider.clone(),
             punctual,
+            events,
             choice: Choice::default(),
         };
         run.sim.trace.record(|| format!("{faults:?}"));
         let limits = limits(&mut rng);
         let mailer = || Mailer { server: None, limit: MailLimit::new(0) };
-        let orders = OrderHandler::default();
+        let orders = OrderHandler { policy: Policy { events, ..Policy::default() } };
         if matches!(bug, InjectedBug::NumbersAgain | InjectedBug::KeepsInvoice) {
             let buggy = BuggyOrders(orders, bug);
             run.add::<order_service::program::Program, _, _>(buggy, mailer(), BTreeSet::new(), limits);
         } else {
             run.add::<order_service::program::Program, _, _>(orders, mailer(), BTreeSet::new(), limits);
         }
-        let warehouse = run.warehouse(punctual);
+        let warehouse = run.warehouse(punctual, events);
         let carrier = || Dispatcher { carrier: Carrier::new(0.0) };
         if matches!(bug, InjectedBug::ReservesAgain | InjectedBug::SkipsRelease) {
             run.add::<inventory_service::program::Program, _, _>(
@@ -176,22 +184,22 @@ impl Run {
         let mac = MessageMac::new(if seed % 2 == 1 { "a shared secret!" } else { "" })
             .unwrap_or_else(|why| panic!("the secret {why}"));
         run.sim.invariants.only_marked_results = mac.is_some();
-        let payments = Payments { provider: ProviderKind::Simulated, mac: mac.clone() };
+        let payments = Payments { provider: ProviderKind::Simulated, mac: mac.clone(), events };
         let executor = ProviderExecutor { provider, mac: mac.clone() };
         if matches!(bug, InjectedBug::IgnoresLateApproval | InjectedBug::ChargesAgain) {
             run.add::<PaymentService, _, _>(BuggyPayments(payments, bug), executor, BTreeSet::new(), limits);
         } else {
             run.add::<PaymentService, _, _>(payments, executor, BTreeSet::new(), limits);
         }
-        let handler = SagaHandler::new(definitions.clone()).with_results_mac(mac);
+        let handler = SagaHandler::new(definitions.clone()).with_results_mac(mac).with_events(events);
         let more = Orchestrator::more_topics(&handler).inputs;
         run.add::<Orchestrator, _, _>(handler, NoExecutor, more, limits);
         run
     }
 
     /// The inventory's handler. In a run that is not punctual, reservations may expire.
-    fn warehouse(&mut self, punctual: bool) -> Warehouse {
-        let mut rules = StockRules::default();
+    fn warehouse(&mut self, punctual: bool, events: bool) -> Warehouse {
+        let mut rules = StockRules { events, ..StockRules::default() };
         if !punctual && self.sim.rng.bool() {
             rules.expiry = Duration::from_secs(self.sim.rng.u64(1..1_200));
         }
