@@ -60,7 +60,9 @@ fn every_message_has_one_known_topic_and_every_topic_of_a_service_is_known() {
         assert!(kinds.insert(entry.kind), "{} is listed twice", entry.kind);
     }
     fn of<P: Program>(all: &mut Vec<&'static str>) {
-        all.extend(P::INPUTS.iter().chain(P::OUTPUTS).filter(|topic| !topics::is_dead_letters(topic)));
+        all.extend(
+            P::INPUTS.iter().chain(P::OUTPUTS).chain(&P::EVENTS).filter(|topic| !topics::is_dead_letters(topic)),
+        );
     }
     let mut read = Vec::new();
     of::<order_service::program::Program>(&mut read);

@@ -15,6 +15,8 @@ use tests::wait::{PATIENT, until};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::events::published;
+
 crate::scenarios!(
     order_service_is_killed,
     inventory_service_is_killed,
@@ -87,6 +89,9 @@ impl Batch {
                 order.id
             );
         }
+        for order in &listed {
+            are_published(cluster, &PlacedOrder::with_id(cluster, order["id"].as_str().unwrap_or_default())).await?;
+        }
         self.item.has_stock(left, 0).await?;
         cluster.confirms_an_order().await
     }
@@ -123,6 +128,25 @@ async fn is_not_paid(cluster: &Arc<Cluster>, order: &PlacedOrder) -> Result<()> 
         Ok(matches!(&*status, "declined" | "cancelled").then_some(()))
     })
     .await
+}
+
+/// Expects every event of an ended order once and in order, apart from repetitions with the same id.
+async fn are_published(cluster: &Cluster, order: &PlacedOrder) -> Result<()> {
+    let is_paid = order.get().await?["status"] == "confirmed";
+    let (last, expected) = if is_paid {
+        ("confirmed", ["placed reserved invoiced paid confirmed"; 2])
+    } else {
+        ("not-paid", ["placed not-paid", "placed reserved invoiced not-paid"])
+    };
+    let found = published(cluster, topics::ORDER_EVENTS, order, last).await?;
+    ensure!(expected.contains(&&*found), "order {}: {found}", order.id);
+    if is_paid {
+        let found = published(cluster, topics::PAYMENT_EVENTS, order, "approved").await?;
+        ensure!(found == "requested approved", "order {}: {found}", order.id);
+    }
+    let found = published(cluster, topics::SAGA_EVENTS, order, "ended").await?;
+    ensure!(found.starts_with("began ") && found.ends_with(" ended"), "order {}: {found}", order.id);
+    Ok(())
 }
 
 async fn killed(cluster: &Arc<Cluster>, name: Name) -> Result<()> {

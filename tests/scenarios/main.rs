@@ -7,6 +7,7 @@ mod catalogue;
 mod definitions;
 mod edge;
 mod endings;
+mod events;
 mod expiry;
 mod failures;
 mod hostile;
@@ -198,6 +199,7 @@ type Group = (Options, &'static [&'static [(&'static str, Scenario)]]);
 
 const SIMULATED: &[&[(&str, Scenario)]] = &[
     endings::ALL,
+    events::ALL,
     paying::ALL,
     api::ALL,
     metrics::ALL,

@@ -276,6 +276,19 @@ async fn others_topics_are_denied(secured: &Secured) -> Result<()> {
     Ok(())
 }
 
+/// Each service writes its events of an order with its own rights.
+async fn events_are_published(secured: &Secured, order: &str) -> Result<()> {
+    let mut config = secured.kafka(ADMIN);
+    config.set("group.id", "events").set("enable.auto.commit", "false");
+    let reader: BaseConsumer = config.create()?;
+    for topic in [topics::ORDER_EVENTS, topics::PAYMENT_EVENTS, topics::SAGA_EVENTS] {
+        let partition = topics::partition_of(order.as_bytes(), tests::cluster::PARTITIONS);
+        let is_written = || async { Ok((reader.fetch_watermarks(topic, partition, SOON)?.1 > 0).then_some(())) };
+        until(&format!("an event on {topic}"), SOON, is_written).await?;
+    }
+    Ok(())
+}
+
 /// The topics are created by services with the administrator's user.
 async fn create_topics(secured: &Secured) -> Result<()> {
     let mut services = Vec::new();
@@ -315,6 +328,7 @@ pub(crate) async fn an_order_ends_with_the_documented_acls() -> Result<()> {
     confirmed(&client, orders, &order)
         .await
         .with_context(|| services.iter().map(|s| s.report(10)).collect::<String>())?;
+    events_are_published(&secured, &order).await?;
     others_topics_are_denied(&secured).await?;
     strangers_are_refused(&secured).await?;
     missing_acls_are_named(&secured, &client, orders).await?;

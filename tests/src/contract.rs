@@ -30,6 +30,10 @@ pub fn messages() -> impl Iterator<Item = &'static Entry> {
         inventory_service::contract::MESSAGES,
         payment_service::contract::MESSAGES,
         orchestrator::contract::MESSAGES,
+        order_service::contract::EVENTS,
+        inventory_service::contract::EVENTS,
+        payment_service::contract::EVENTS,
+        orchestrator::contract::EVENTS,
     ];
     tables.into_iter().flatten()
 }
@@ -220,7 +224,8 @@ fn channel(topic: &Topic, about: &str, key: &str, messages: Map<String, Value>) 
 /// The topics that each service reads and writes, by its own lists.
 fn operations() -> Value {
     fn of<P: Program>(all: &mut Map<String, Value>) {
-        for (action, topics) in [("receive", P::INPUTS), ("send", P::OUTPUTS)] {
+        let events = P::EVENTS.as_slice();
+        for (action, topics) in [("receive", P::INPUTS), ("send", P::OUTPUTS), ("send", events)] {
             for topic in topics.iter().filter(|topic| topic_doc(topic).is_some()) {
                 let title = format!("{} {} {topic}", P::NAME, if action == "send" { "writes" } else { "reads" });
                 let channel = json!({ "$ref": format!("#/channels/{topic}") });
