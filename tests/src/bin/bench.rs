@@ -53,6 +53,10 @@ struct Arguments {
     /// Only with a broker that syncs every append (log.flush.interval.messages=1).
     #[arg(long, conflicts_with = "all")]
     fsync: bool,
+    /// Without events for external systems (events.enabled = false in all services). The result is written to
+    /// result-no-events.json.
+    #[arg(long)]
+    no_events: bool,
     /// An earlier result.json to compare with.
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
@@ -61,9 +65,28 @@ struct Arguments {
     all: bool,
 }
 
+/// In an open loop beyond its capacity order-service has ever more waiting clients.
+const SETTINGS: [(Name, &str, &str); 2] =
+    [(Name::Orders, "HTTP__CONNECTIONS", "100000"), (Name::Orders, "HTTP__HEADER_TIMEOUT", "1h")];
+
+/// The same, without events for external systems.
+const WITHOUT_EVENTS: [(Name, &str, &str); 6] = [
+    SETTINGS[0],
+    SETTINGS[1],
+    (Name::Orders, EVENTS, "false"),
+    (Name::Inventory, EVENTS, "false"),
+    (Name::Payments, EVENTS, "false"),
+    (Name::Orchestrator, EVENTS, "false"),
+];
+
+/// The setting of the events.
+const EVENTS: &str = "EVENTS__ENABLED";
+
 #[derive(Debug, Default, Serialize)]
 struct Outcome {
     cores: usize,
+    /// Whether changes are published as events.
+    events: bool,
     runs: Vec<Row>,
     restarts: Vec<Restart>,
     sagas: Option<Sagas>,
@@ -91,7 +114,7 @@ impl Arguments {
         runtime.spawn(runner::exit_on_signal());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let earlier = self.against.as_deref().map(compare::read).transpose()?;
-        let mut outcome = Outcome { cores, ..Outcome::default() };
+        let mut outcome = Outcome { cores, events: !self.no_events, ..Outcome::default() };
         println!("{}", heading());
         if !self.fsync {
             self.pass("default", &[], &drives, &runtime, &mut outcome)?;
@@ -99,7 +122,8 @@ impl Arguments {
         if !self.plain {
             self.pass("fsync", &["log.flush.interval.messages=1"], &drives, &runtime, &mut outcome)?;
         }
-        let path = files::target()?.join("bench/result.json");
+        let name = if self.no_events { "result-no-events.json" } else { "result.json" };
+        let path = files::target()?.join("bench").join(name);
         std::fs::create_dir_all(files::target()?.join("bench"))?;
         std::fs::write(&path, serde_json::to_string_pretty(&outcome)?).with_context(|| path.display().to_string())?;
         println!("written to {}", path.display());
@@ -144,8 +168,7 @@ impl Arguments {
         let options = Options {
             name: "bench",
             instances: 1,
-            // In an open loop beyond its capacity the service has ever more waiting clients.
-            settings: &[(Name::Orders, "HTTP__CONNECTIONS", "100000"), (Name::Orders, "HTTP__HEADER_TIMEOUT", "1h")],
+            settings: if self.no_events { &WITHOUT_EVENTS } else { &SETTINGS },
             result_timeout: None,
             definitions: &[timers::DEFINITION],
             log: "warn",
