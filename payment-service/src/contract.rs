@@ -106,6 +106,7 @@ pub const EVENTS: &[Entry] = &[
         PART_REFUNDED,
     ),
     event(PaymentEvent::RefundRefused, "A refund of a part was refused.", PART_REFUNDED),
+    event(PaymentEvent::RefundDismissed, "An operator settled a failed refund otherwise.", PART_REFUNDED),
     event(PaymentEvent::PartRefunded, "A part of the payment is refunded.", PART_REFUNDED),
     event(PaymentEvent::Refunded, "All of the payment is refunded.", APPROVED),
     event(PaymentEvent::DisputeOpened, "The customer's bank asks about the payment, or takes it back.", DISPUTED),

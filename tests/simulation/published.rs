@@ -214,6 +214,7 @@ fn of_part(part: &PartialRefund) -> Fact {
         PartState::Failed { .. } => "payment.refund-failed",
         PartState::Refunded { .. } => "payment.part-refunded",
         PartState::Refused { .. } => "payment.refund-refused",
+        PartState::Dismissed { .. } => "payment.refund-dismissed",
     };
     Fact::new(kind, Some(kind)).about(&part.id)
 }

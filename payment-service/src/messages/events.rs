@@ -31,6 +31,8 @@ pub enum PaymentEvent {
     RefundFailed,
     /// A refund of a part was refused.
     RefundRefused,
+    /// An operator settled a failed refund otherwise.
+    RefundDismissed,
     /// A part of it is refunded.
     PartRefunded,
     /// All of it is refunded.
@@ -55,6 +57,7 @@ impl PaymentEvent {
             Self::RefundPending => "payment.refund-pending",
             Self::RefundFailed => "payment.refund-failed",
             Self::RefundRefused => "payment.refund-refused",
+            Self::RefundDismissed => "payment.refund-dismissed",
             Self::PartRefunded => "payment.part-refunded",
             Self::Refunded => "payment.refunded",
             Self::DisputeOpened => "payment.dispute-opened",

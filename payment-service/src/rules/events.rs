@@ -193,6 +193,7 @@ const fn part_event(state: &PartState) -> PaymentEvent {
         PartState::Failed { .. } => PaymentEvent::RefundFailed,
         PartState::Refunded { .. } => PaymentEvent::PartRefunded,
         PartState::Refused { .. } => PaymentEvent::RefundRefused,
+        PartState::Dismissed { .. } => PaymentEvent::RefundDismissed,
     }
 }
 
