@@ -151,7 +151,8 @@ fn a_question_of_a_file_becomes_a_field_of_the_starting_event() {
 #[test]
 fn conditions_that_differ_only_in_their_operator_have_two_fields() {
     let text = "osop_version: \"1.0\"\nid: a\nname: A\n\
-                nodes: [{ id: test, type: cli }, { id: ship, type: cli }, { id: wait, type: cli }, { id: end, type: cli }]\n\
+                nodes: [{ id: test, type: cli }, { id: ship, type: cli }, { id: wait, type: cli },\n\
+                { id: end, type: cli }]\n\
                 edges: [{ from: test, to: ship, mode: conditional, when: \"score > 10\" },\n\
                 { from: test, to: wait, mode: conditional, when: \"score <= 10\" },\n\
                 { from: ship, to: end, mode: conditional, when: \"score > 10\" }]\n";
