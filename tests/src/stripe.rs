@@ -189,7 +189,9 @@ async fn change(
             }
             ("confirm", "requires_payment_method" | "requires_confirmation") if intent.amount % 100 == 13 => {
                 intent.declined = true;
-                return (402, json!({ "error": { "code": "card_declined", "decline_code": "insufficient_funds" } }));
+                let error = json!({ "type": "card_error", "code": "card_declined",
+                    "decline_code": "insufficient_funds" });
+                return (402, json!({ "error": error }));
             }
             ("confirm", "requires_payment_method" | "requires_confirmation")
                 if intent.amount % 100 == 33
@@ -217,7 +219,8 @@ async fn change(
             }
             (_, status) => {
                 let message = format!("This PaymentIntent is {status}.");
-                let error = json!({ "code": "payment_intent_unexpected_state", "message": message });
+                let error = json!({ "type": "invalid_request_error",
+                    "code": "payment_intent_unexpected_state", "message": message });
                 return (400, json!({ "error": error }));
             }
         }

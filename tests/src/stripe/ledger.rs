@@ -96,7 +96,9 @@ pub(super) fn ledger(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
 pub(super) type Fields = Form<BTreeMap<String, String>>;
 
 pub(super) fn unknown() -> Reply {
-    (404, json!({ "error": { "code": "resource_missing", "message": "No such payment_intent." } }))
+    let error = json!({ "type": "invalid_request_error", "code": "resource_missing",
+        "message": "No such payment_intent." });
+    (404, json!({ "error": error }))
 }
 
 /// Executes a request once for its idempotency key. The same key with other parameters is an error, as with Stripe.

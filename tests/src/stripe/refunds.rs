@@ -94,7 +94,9 @@ pub(super) async fn refund(State(all): State<Arc<Mutex<Ledger>>>, headers: Heade
         let amount = form.get("amount").and_then(|text| text.parse().ok()).unwrap_or(left);
         if amount > left || amount <= 0 {
             let code = if left == 0 { "charge_already_refunded" } else { "amount_too_large" };
-            return (400, json!({ "error": { "code": code, "message": "The amount exceeds the charge." } }));
+            let error = json!({ "type": "invalid_request_error", "code": code,
+                "message": "The amount exceeds the charge." });
+            return (400, json!({ "error": error }));
         }
         let status = match intent.amount % 100 {
             37 => "pending",

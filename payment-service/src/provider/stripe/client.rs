@@ -32,13 +32,13 @@ pub(super) fn keys(key: &str) -> impl Iterator<Item = String> {
 /// Why a request did not succeed.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The card was declined (402).
+    /// Stripe declines the charge (402).
     Declined(LastError),
     /// The status of the intent does not allow the request.
     UnexpectedState(String),
     /// Everything is refunded already.
     AlreadyRefunded,
-    /// Stripe rejects the request (4xx).
+    /// Stripe rejects the request (400, 404): another attempt would not help.
     Rejected(StatusCode, LastError),
     /// An error of Stripe's own that it repeats for this key.
     Replayed(String),
@@ -158,11 +158,12 @@ fn retry_after(response: &Response) -> Duration {
     seconds.map_or(BUSY, Duration::from_secs).min(LONGEST_BUSY)
 }
 
+/// The fault of an answer that is an error. Only an error of Stripe's own about the request is a decision about it: a
+/// proxy, or another server at a wrong `provider.stripe.base_url`, answers with a 4xx too.
 fn fault(status: StatusCode, wait: Duration, error: LastError) -> Fault {
-    let code = error.code.clone().unwrap_or_default();
+    let code = error.code.as_deref().unwrap_or_default();
     let message = error.message.clone().unwrap_or_else(|| "no reason given".to_owned());
     match status {
-        StatusCode::PAYMENT_REQUIRED => Fault::Declined(error),
         StatusCode::TOO_MANY_REQUESTS => Fault::Other(ProviderError::Busy(wait)),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             let why = format!("Stripe rejects the API key (provider.stripe.api_key), {status}");
@@ -172,7 +173,12 @@ fn fault(status: StatusCode, wait: Duration, error: LastError) -> Fault {
         StatusCode::CONFLICT => Fault::Other(ProviderError::Failed(format!("Stripe answers {status}: {message}"))),
         _ if code == "payment_intent_unexpected_state" => Fault::UnexpectedState(message),
         _ if code == "charge_already_refunded" => Fault::AlreadyRefunded,
-        _ if status.is_client_error() => Fault::Rejected(status, error),
+        StatusCode::PAYMENT_REQUIRED if error.is_about_request() => Fault::Declined(error),
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if error.is_about_request() => Fault::Rejected(status, error),
+        _ if status.is_client_error() && error.kind.is_none() => {
+            let what = format!("the answer {status} is not Stripe's ({message})");
+            Fault::Other(ProviderError::Failed(format!("{what}: check provider.stripe.base_url and the proxies")))
+        }
         _ => Fault::Other(ProviderError::Failed(format!("Stripe answers {status}: {message}"))),
     }
 }

@@ -109,13 +109,19 @@ impl LastError {
         Self { decline_code: masked(decline_code), code: masked(code), kind, message: masked(message), param }
     }
 
-    /// The decline that a rejected confirmation is; `None` if another attempt may succeed: a key that was used with
-    /// other fields says nothing about the payment, and an intent that is missing may belong to another API key.
+    /// Returns true if it is about the request or its card. Others, such as `idempotency_error` and `api_error`, and the
+    /// answers of other servers, do not decide about the payment.
+    pub(super) fn is_about_request(&self) -> bool {
+        matches!(self.kind.as_deref(), Some("invalid_request_error" | "card_error"))
+    }
+
+    /// The decline that a rejected request is; `None` if another attempt may succeed: an intent that is missing may
+    /// belong to another API key, and a wrong `return_url` is one of the settings.
     pub(super) fn decline(self) -> Option<ChargeStatus> {
         let is_of_method = self.param.as_deref().is_some_and(|param| param.starts_with("payment_method"));
         let is_of_intent = self.code.as_deref() == Some("resource_missing") && !is_of_method;
-        let is_of_key = self.kind.as_deref() == Some("idempotency_error");
-        if is_of_intent || is_of_key {
+        let is_of_settings = self.param.as_deref() == Some("return_url");
+        if is_of_intent || is_of_settings {
             return None;
         }
         // A message is no code.

@@ -156,7 +156,7 @@ async fn errors_of_stripe_open_the_breaker_and_then_it_is_not_called() {
 
 #[tokio::test]
 async fn a_request_that_stripe_rejects_is_refused() {
-    let script = Script::play([error(400, &json!({ "code": "amount_too_small", "message": "too small" }))]).await;
+    let script = Script::play([error(400, &json!({ "type": "invalid_request_error", "message": "too small" }))]).await;
     let guarded = guarded(&script);
     let refused = guarded.request(&charge()).await.unwrap_err();
     assert!(matches!(&refused, ProviderError::Refused(why) if why.contains("too small")), "{refused}");

@@ -31,12 +31,13 @@ async fn a_confirmation_that_can_never_succeed_is_a_decline_with_stripes_code() 
     let pix = Charge { method: Some(PaymentMethod::Pix), ..charge() };
     let not_enabled = json!({ "type": "invalid_request_error", "param": "payment_method_data[type]",
         "message": "The payment method type provided: pix is invalid." });
+    let used = json!({ "type": "invalid_request_error", "code": "payment_method_unexpected_state" });
     for (charge, status, fault, code) in [
         (by_token(TOKEN), 400, missing("payment_method"), "resource_missing"),
         (by_token(TOKEN), 404, missing("payment_method"), "resource_missing"),
-        (by_token(TOKEN), 400, json!({ "code": "payment_method_unexpected_state" }), "payment_method_unexpected_state"),
+        (by_token(TOKEN), 400, used, "payment_method_unexpected_state"),
         (by_token(TOKEN), 400, json!({ "type": "invalid_request_error" }), "invalid_request_error"),
-        (by_token(TOKEN), 400, json!({}), "invalid_request"),
+        (by_token(TOKEN), 402, json!({ "type": "card_error", "code": "expired_card" }), "expired_card"),
         (pix, 400, not_enabled, "invalid_request_error"),
     ] {
         assert_eq!(confirmed(&charge, status, &fault).await, declined(code), "{fault}");
@@ -45,13 +46,39 @@ async fn a_confirmation_that_can_never_succeed_is_a_decline_with_stripes_code() 
 
 #[tokio::test]
 async fn a_rejection_that_says_nothing_about_the_payment_leaves_it_open() {
-    for (status, fault) in [
-        (404, missing("intent")),
-        (400, json!({ "type": "idempotency_error", "message": "Keys for idempotent requests can be used once." })),
-    ] {
+    let wrong_setting = json!({ "type": "invalid_request_error", "param": "return_url", "code": "url_invalid" });
+    for (status, fault) in [(404, missing("intent")), (400, wrong_setting)] {
         let status = confirmed(&by_token(TOKEN), status, &fault).await;
         assert!(matches!(&status, Err(ProviderError::Refused(_))), "{fault}: {status:?}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_decision_of_stripe_is_a_technical_failure() {
+    let errors = [
+        json!({}),
+        json!({ "code": "card_declined" }),
+        json!({ "type": "idempotency_error", "message": "Keys for idempotent requests can be used once." }),
+        json!({ "type": "api_error" }),
+    ];
+    let pages = [400, 402, 404, 405, 407, 408, 413, 421].map(Answer::Page);
+    let timeout = error(408, &json!({ "type": "invalid_request_error" }));
+    let answers = errors.iter().flat_map(|fault| [400, 402, 404].map(|status| error(status, fault)));
+    for answer in answers.chain(pages).chain([timeout]) {
+        let script =
+            Script::play([ok("requires_payment_method"), answer.clone(), answer.clone(), answer.clone()]).await;
+        let stripe = stripe(&script);
+        let confirmation = stripe.result(&by_token(TOKEN)).await;
+        assert!(matches!(&confirmation, Err(ProviderError::Failed(_))), "{answer:?}: {confirmation:?}");
+        let request = stripe.request(&charge()).await;
+        assert!(matches!(&request, Err(ProviderError::Failed(_))), "the request: {answer:?}: {request:?}");
+        let refund = stripe.refund(&refund()).await;
+        assert!(matches!(&refund, Err(ProviderError::Failed(_))), "a refund: {answer:?}: {refund:?}");
+        assert_eq!(script.received().len(), 4);
+    }
+    let script = Script::play([Answer::Page(404)]).await;
+    let Err(ProviderError::Failed(why)) = stripe(&script).owner("pi_1").await else { panic!("it is not known") };
+    assert!(why.contains("404") && why.contains("provider.stripe.base_url"), "{why}");
 }
 
 #[tokio::test]
@@ -64,7 +91,10 @@ async fn an_intent_that_can_not_be_made_is_a_decline_when_its_result_is_asked_fo
 
 #[tokio::test]
 async fn no_error_repeats_a_token() {
-    let repeats = |token: &str| json!({ "message": format!("No such PaymentMethod: '{token}', pi_1_secret_2") });
+    let repeats = |token: &str| {
+        let message = format!("No such PaymentMethod: '{token}', pi_1_secret_2");
+        json!({ "type": "invalid_request_error", "message": message })
+    };
     for (status, token) in [(402, TOKEN), (404, TOKEN), (409, TOKEN), (500, TOKEN), (409, "a-token-of-another-form")] {
         let mut fault = repeats(token);
         fault["param"] = "intent".into();

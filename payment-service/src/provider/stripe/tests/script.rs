@@ -8,9 +8,12 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 
 /// How a request is answered.
+#[derive(Clone, Debug)]
 pub(super) enum Answer {
     /// With this status and body.
     Json(u16, Value),
+    /// With this status and a page, as proxies answer.
+    Page(u16),
     /// The error that was answered before to the same key.
     Replayed(u16),
     /// 429, with `Retry-After` in seconds.
@@ -85,6 +88,7 @@ async fn serve(stream: TcpStream, answer: Answer, received: Arc<Mutex<Vec<Receiv
     received.lock().unwrap().push(ReceivedRequest { line, key, authorization, body: String::from_utf8(body).unwrap() });
     let (status, more, body) = match answer {
         Answer::Json(status, body) => (status, String::new(), body.to_string()),
+        Answer::Page(status) => (status, String::new(), "<html><body>no reason</body></html>".to_owned()),
         Answer::Replayed(status) => (status, "idempotent-replayed: true\r\n".to_owned(), "{}".to_owned()),
         Answer::Busy(seconds) => (429, format!("retry-after: {seconds}\r\n"), "{}".to_owned()),
         Answer::Cut => return,
