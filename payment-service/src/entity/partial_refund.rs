@@ -195,9 +195,9 @@ impl PartialRefunds {
         self.list.iter().filter(|part| part.is_failed())
     }
 
-    /// Returns true if one is not refunded yet, for whatever reason.
+    /// Returns true if one is neither refunded nor dismissed yet.
     pub fn any_unsettled(&self) -> bool {
-        self.counted().any(|part| !part.is_done())
+        self.counted().any(|part| !part.is_done() && part.dismissal().is_none())
     }
 
     /// Adds one. It replaces a refused one with the same id; beyond `KEPT_REFUSED` the oldest refused one is dropped.

@@ -99,8 +99,8 @@ impl Payment {
         part || refund_id == Refund::WHOLE && whole && self.left_of(0).is_some_and(|left| left > 0)
     }
 
-    /// An operator settles a failed refund otherwise: it is not made again, and no other refund takes its amount. The
-    /// payment of a dismissed full refund ends as one that is refunded in parts.
+    /// An operator settles a failed refund otherwise: it is not made again, and no other refund takes its amount. If
+    /// nothing is left, the payment ends as one that is refunded in parts.
     pub fn dismiss_refund(
         &mut self,
         refund_id: &str,
@@ -117,7 +117,7 @@ impl Payment {
         let failed = |part: &&mut PartialRefund| part.id == refund_id && part.is_failed();
         if let Some(part) = self.partial_refunds.list.iter_mut().find(failed) {
             part.state = state;
-            return None;
+            return self.refunded_in_parts(now);
         }
         let amount_minor = self.left_of(0)?;
         let _ = self.retry_whole();

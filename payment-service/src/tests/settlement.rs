@@ -231,3 +231,25 @@ fn a_review_that_is_refused_is_not_repeated_for_ever_and_an_operator_lets_it_be_
     listed(&mut fixture, &json!([]), &json!([]));
     assert_eq!((due_review(&mut fixture), &fixture.payment().review.failed), (None, &None));
 }
+
+#[test]
+fn a_payment_of_which_nothing_is_left_ends_also_if_a_part_is_dismissed() {
+    for dismissed_first in [true, false] {
+        let mut fixture = with_failed_part();
+        if dismissed_first {
+            dismiss(&mut fixture, "r1");
+        }
+        fixture.refund_part("r2", None);
+        assert!(matches!(reply(&answered(&mut fixture, "refunded")), Reply::Ok { .. }));
+        if !dismissed_first {
+            assert_eq!(fixture.status(), "approved", "an operator can make it again");
+            dismiss(&mut fixture, "r1");
+        }
+        assert_eq!(
+            (fixture.status(), fixture.payment().refunded_minor(), balances(&fixture)[3]),
+            ("refunded", 750, 750)
+        );
+        assert_eq!(reply(&fixture.refund(1)), done("refunded"));
+        is_readable_again(&fixture);
+    }
+}
