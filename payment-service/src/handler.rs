@@ -132,7 +132,7 @@ impl Payments {
         }
     }
 
-    /// Applies a result, or puts it back on the partition of its order, or lets the provider be asked.
+    /// Applies a result, puts it back on the partition of its order, or requests the status from the provider.
     ///
     /// # Errors
     /// [`Unreadable::Malformed`] for a result of a payment that has too many approvals.

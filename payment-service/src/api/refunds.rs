@@ -1,4 +1,4 @@
-//! `POST /payments/{id}/refunds`: partial refunds, and what operators do about refunds that failed.
+//! `POST /payments/{id}/refunds`: partial refunds, and operators' actions on failed refunds.
 
 use std::time::Duration;
 
@@ -178,7 +178,7 @@ pub(super) async fn dismiss(
     Ok(Json(refund_of(&payment, &refund).unwrap_or(known)))
 }
 
-/// Lets the provider be asked for the refunds and disputes of a payment, for example after it refused to list them.
+/// Requests the list of refunds and disputes from the provider, for example after it refused to list them.
 #[utoipa::path(post, path = "/payments/{id}/review", operation_id = "review_payment",
     params(("id" = uuid::Uuid, Path, description = "The order's id.")),
     responses((status = 202, body = PaymentBody, description = "The provider is being asked."),

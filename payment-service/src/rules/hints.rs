@@ -94,7 +94,7 @@ impl Payment {
         None
     }
 
-    /// Lets the provider be asked soon. A query under way may have read an older state: it is repeated.
+    /// Requests the status from the provider soon. A query under way may have read an older state: it is repeated.
     fn ask_provider(&mut self, now: Timestamp) {
         let earliest = self.hints.asked.map_or(now, |asked| asked.plus(PAUSE).max(now));
         match self.result_due() {
@@ -104,7 +104,7 @@ impl Payment {
         }
     }
 
-    /// After a query: lets the provider be asked again if a hint arrived meanwhile. Returns false if none did.
+    /// After a query: requests the status again if a hint arrived meanwhile. Returns false if none did.
     pub(super) fn ask_again(&mut self, not_before: Duration, now: Timestamp) -> bool {
         let again = std::mem::take(&mut self.hints.again);
         if again {

@@ -104,7 +104,7 @@ impl Payment {
         self.reply_to_waiting(&self.refund_outcome(), now)
     }
 
-    /// Lets a failed full refund be made again, under another id. Returns false if none failed.
+    /// Retries a failed full refund, under another id. Returns false if none failed.
     pub(super) fn retry_whole(&mut self) -> bool {
         let failed = matches!(self.approvals.settling, Settling::Failed { .. });
         if failed {

@@ -26,7 +26,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(60);
 /// The longest such pause is 2 to the power of this, times [`FIRST_LOOK`]: about 4 hours.
 const LONGEST_LOOK: u32 = 8;
 
-/// The most refusals of a review in a row: an operator, or an event, lets the provider be asked again.
+/// The most refusals of a review in a row: then only an operator, or an event, causes another one.
 const MOST_REFUSALS: u32 = 5;
 
 /// The reason of a refund that was made in the provider's own dashboard.

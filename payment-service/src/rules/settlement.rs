@@ -1,5 +1,5 @@
-//! When the money of a refunded payment is settled: the reply to the compensation, and what operators do about refunds
-//! that failed at the provider.
+//! When the money of a refunded payment is settled: the reply to the compensation, and operators' actions on failed
+//! refunds.
 
 use common::messages::{Headers, Outgoing, Reply};
 use common::time::Timestamp;
@@ -75,7 +75,7 @@ impl Payment {
         any
     }
 
-    /// An operator lets a refund that failed be made again. [`Refund::WHOLE`] names a full refund.
+    /// Retries a failed refund for an operator. [`Refund::WHOLE`] names a full refund.
     pub fn retry_refund(&mut self, refund_id: &str, by: Option<&str>, now: Timestamp) {
         let by = by_operator(by);
         let failed = |part: &&mut PartialRefund| part.id == refund_id && part.is_failed();
@@ -136,7 +136,7 @@ impl Payment {
         self.refunded_in_parts(now)
     }
 
-    /// An operator lets the provider be asked for refunds and disputes.
+    /// Requests the list of refunds and disputes from the provider.
     pub fn review_by_operator(&mut self, by: Option<&str>, now: Timestamp) {
         if self.can_be_reviewed() {
             self.history.note(now, format!("refunds and disputes are asked for{}", by_operator(by)));

@@ -1,4 +1,4 @@
-//! The end of a compensation whose refunds fail or are pending, and what operators do about them.
+//! The end of a compensation whose refunds fail or are pending, and operators' actions on them.
 
 use common::journal::Entity as _;
 use common::messages::{Outgoing, Reply};
@@ -212,7 +212,7 @@ fn a_refund_of_the_dashboard_is_booked_when_the_payment_is_approved_after_its_re
 }
 
 #[test]
-fn a_review_that_is_refused_is_not_repeated_for_ever_and_an_operator_lets_it_be_made_again() {
+fn a_review_that_is_refused_is_not_repeated_for_ever_and_an_operator_can_request_it_again() {
     let mut fixture = paid();
     event(&mut fixture, "pi_1");
     let mut refusals = 0;
