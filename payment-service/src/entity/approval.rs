@@ -1,8 +1,11 @@
 //! The approvals of a payment. There can be several, since the provider and operators may report the same payment as
 //! paid.
 
+use common::ids;
+use common::messages::{Headers, header};
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The most approvals that are kept; refunded ones are dropped first.
 const KEPT_APPROVALS: usize = 40;
@@ -40,6 +43,18 @@ impl Approval {
     }
 }
 
+/// Identifies a command, by its `ce_id`. A command that is sent again has the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandId(Uuid);
+
+impl CommandId {
+    /// The id of the command with these headers; `None` if it has no `ce_id`.
+    pub fn of(command: &Headers) -> Option<Self> {
+        command.get(header::ID).map(|id| Self(ids::derive(&["command", id])))
+    }
+}
+
 impl Settling {
     /// Returns true if there is none.
     pub fn is_none(&self) -> bool {
@@ -60,6 +75,8 @@ pub struct Approvals {
     pub settling: Settling,
     /// How many times full refunds were made again after they had failed.
     pub retries: u32,
+    /// The last `payment.refund` of the whole payment: repeated, it makes no failed refund again.
+    pub command: Option<CommandId>,
 }
 
 /// The state of a full refund that the provider accepted.

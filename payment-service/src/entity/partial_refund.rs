@@ -4,6 +4,7 @@ use common::messages::Headers;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::approval::CommandId;
 use crate::provider::call::Refund;
 
 /// The most refused partial refunds that are kept.
@@ -35,6 +36,9 @@ pub struct PartialRefund {
     /// Set if it was made in the provider's own dashboard; `id` is the provider's then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub external: bool,
+    /// The last command that requested it: repeated, it does not make a failed refund again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) command: Option<CommandId>,
     /// The headers of the command that is answered when the provider has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<Headers>,

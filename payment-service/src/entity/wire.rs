@@ -9,7 +9,7 @@ use common::sensitive::Sensitive;
 use common::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::approval::{Approval, Approvals, Settling};
+use super::approval::{Approval, Approvals, CommandId, Settling};
 use super::hints::Hints;
 use super::history::{Event, History};
 use super::partial_refund::{PartialRefund, PartialRefunds};
@@ -70,6 +70,8 @@ struct FlatPayment<'a> {
     #[serde(default, skip_serializing_if = "is_zero")]
     refund_retries: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    refund_command: Option<CommandId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     review: Option<Cow<'a, Review>>,
     #[serde(default, skip_serializing_if = "<[Dispute]>::is_empty")]
     disputes: Cow<'a, [Dispute]>,
@@ -110,6 +112,7 @@ impl<'a> From<&'a Payment> for FlatPayment<'a> {
             late_result_until: payment.cancellation.until,
             settling: Cow::Borrowed(&payment.approvals.settling),
             refund_retries: payment.approvals.retries,
+            refund_command: payment.approvals.command,
             review: (payment.review != Review::default()).then_some(Cow::Borrowed(&payment.review)),
             disputes: Cow::Borrowed(&payment.disputes),
             waiting: payment.waiting.as_ref().map(Cow::Borrowed),
@@ -143,6 +146,7 @@ impl From<FlatPayment<'_>> for Payment {
                 refund_calls: flat.refund_calls,
                 settling: flat.settling.into_owned(),
                 retries: flat.refund_retries,
+                command: flat.refund_command,
             },
             action: ActionState { required: flat.action.map(Cow::into_owned), reports: flat.action_reports },
             partial_refunds: PartialRefunds { list: flat.partial_refunds.into_owned(), refused: flat.refusals },
@@ -197,7 +201,8 @@ mod tests {
         r#""refusals":1,"asks":2,"captureCalls":3,"calls":4,"refundCalls":5,"approvals":[{"message":"m","#,
         r#""paymentId":"p"}],"refunds":1,"lateResultDue":"2026-11-21T18:24:16.573Z","#,
         r#""lateResultUntil":"2026-11-21T18:24:16.574Z","settling":{"pending":{"since":"2026-11-21T18:24:16.572Z"}},"#,
-        r#""refundRetries":1,"review":{"calls":1,"idle":2},"disputes":[{"id":"dp_1","amountMinor":1,"status":"open","#,
+        r#""refundRetries":1,"refundCommand":"3852cb18-9c19-4326-ac77-a1a0264bd98c","review":{"calls":1,"idle":2},"#,
+        r#""disputes":[{"id":"dp_1","amountMinor":1,"status":"open","#,
         r#""at":"2026-11-21T18:24:16.572Z"}],"waiting":[["ce_id","7"]],"trace":"t","#,
         r#""history":[{"at":"2026-11-21T18:24:16.572Z","what":"requested"}]}"#,
     );

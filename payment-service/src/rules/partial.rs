@@ -7,6 +7,7 @@ use common::time::Timestamp;
 
 use super::replies::{Failure, failed, part_refunded, pause};
 use crate::entity::Payment;
+use crate::entity::approval::CommandId;
 use crate::entity::partial_refund::{PartState, PartialRefund};
 use crate::entity::status::Status;
 use crate::provider::call::Refund;
@@ -135,6 +136,7 @@ impl Payment {
             calls: 1,
             retries: 0,
             external: false,
+            command: waiting.as_ref().and_then(CommandId::of),
             waiting,
         });
     }
@@ -247,7 +249,8 @@ impl Payment {
     }
 }
 
-/// A repeated request for a partial refund that is made or under way.
+/// A repeated request for a partial refund that is made or under way. One that failed is made again, unless the same
+/// command is sent again.
 fn refund_again(
     part: &mut PartialRefund,
     digits: u32,
@@ -259,9 +262,13 @@ fn refund_again(
         let detail = format!("refund {} was requested with {}", part.id, Decimal::new(part.amount_minor, digits));
         return Some(Reply::refused("refund_id_reused", detail));
     }
+    let command = waiting.as_ref().and_then(CommandId::of);
+    let is_repeated = command.is_some() && command == part.command;
+    part.command = command.or(part.command);
     match &part.state {
         PartState::Refunded { .. } | PartState::Pending { .. } => return Some(part_refunded(part)),
         PartState::Dismissed { reason, .. } => return Some(Reply::refused("refund_dismissed", reason)),
+        PartState::Failed { detail, .. } if is_repeated => return Some(Reply::refused("refund_failed", detail)),
         PartState::Failed { .. } => part.retry(now),
         PartState::Refunding { .. } | PartState::Refused { .. } => {}
     }

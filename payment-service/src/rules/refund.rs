@@ -12,8 +12,14 @@ use crate::text::cut;
 
 impl Payment {
     /// `payment.refund`, the compensation of a request: the reply is sent when the provider has refunded the payment,
-    /// or now if there is nothing to refund.
+    /// or now if there is nothing to refund. A repetition of the last such command makes no failed refund again.
     pub fn refund(&mut self, waiting: Option<Headers>, now: Timestamp) -> Option<Reply> {
+        let is_repeated = self.record_refund_command(waiting.as_ref());
+        let is_answered = match self.approvals.settling {
+            Settling::None => false,
+            Settling::Pending { .. } => true,
+            Settling::Failed { .. } => is_repeated,
+        };
         match self.status {
             Status::New => Some(self.cancel("cancelled before it was requested", now)),
             Status::Unrequested { verdict: Verdict::Authorized, .. } => {
@@ -31,28 +37,32 @@ impl Payment {
                 self.set_status(Status::Refunded, now, "nothing was paid: refunded without the provider");
                 Some(done("refunded"))
             }
+            // All of it is refunded in parts, one of which failed.
+            Status::Approved if is_repeated && self.left_of(0) == Some(0) && !self.partial_refunds.any_underway() => {
+                Some(self.refund_outcome())
+            }
             Status::Unrequested { verdict: Verdict::Approved, .. } | Status::Approved => {
                 self.waiting = waiting;
                 self.call_refund(now);
                 self.history.note(now, "to be refunded");
-                self.retry_failed_parts(now);
+                if !is_repeated {
+                    self.retry_failed_parts(now);
+                }
                 // Refunds made in the provider's own dashboard may have left nothing.
                 let ended = self.refunded_in_parts(now);
                 ended.map(|_| self.refund_outcome())
             }
-            Status::Refunding { .. } if matches!(self.approvals.settling, Settling::Pending { .. }) => {
-                self.settled_or_waiting(waiting, now)
-            }
+            Status::Refunding { .. } if is_answered => self.settled_or_waiting(waiting, is_repeated, now),
             Status::Refunding { due } => {
                 self.waiting = waiting.or(self.waiting.take());
-                let retries_parts = self.retry_failed_parts(now);
+                let retries_parts = !is_repeated && self.retry_failed_parts(now);
                 if self.retry_whole() || retries_parts || due > now {
                     self.call_refund(now);
                     self.history.note(now, "to be refunded, requested again");
                 }
                 None
             }
-            Status::Refunded => self.settled_or_waiting(waiting, now),
+            Status::Refunded => self.settled_or_waiting(waiting, is_repeated, now),
             Status::Unrequested { verdict: Verdict::Declined, .. } => {
                 self.set_status(Status::Declined, now, "closed: it had been declined before it was requested");
                 Some(done("nothing_to_do"))

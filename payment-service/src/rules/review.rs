@@ -255,6 +255,7 @@ impl Payment {
             calls: 0,
             retries: 0,
             external: true,
+            command: None,
             waiting: None,
         });
     }

@@ -6,7 +6,7 @@ use common::time::Timestamp;
 
 use super::replies::done;
 use crate::entity::Payment;
-use crate::entity::approval::Settling;
+use crate::entity::approval::{CommandId, Settling};
 use crate::entity::partial_refund::{PartState, PartialRefund};
 use crate::entity::status::Status;
 use crate::provider::call::Refund;
@@ -53,15 +53,29 @@ impl Payment {
         self.reply_to_waiting(&self.refund_outcome(), now)
     }
 
-    /// `payment.refund` of a payment whose rest is refunded: partial refunds that failed are made again, and the reply
-    /// waits for those under way.
-    pub(super) fn settled_or_waiting(&mut self, waiting: Option<Headers>, now: Timestamp) -> Option<Reply> {
-        self.retry_failed_parts(now);
+    /// `payment.refund` of a payment whose rest is refunded: partial refunds that failed are made again, unless the
+    /// command is a repetition, and the reply waits for those under way.
+    pub(super) fn settled_or_waiting(
+        &mut self,
+        waiting: Option<Headers>,
+        is_repeated: bool,
+        now: Timestamp,
+    ) -> Option<Reply> {
+        if !is_repeated {
+            self.retry_failed_parts(now);
+        }
         if !self.partial_refunds.any_underway() {
             return Some(self.refund_outcome());
         }
         self.waiting = waiting.or(self.waiting.take());
         None
+    }
+
+    /// Records a `payment.refund` of the whole payment. Returns true if it repeats the last one: an
+    /// orchestrator that takes over sends a command again.
+    pub(super) fn record_refund_command(&mut self, command: Option<&Headers>) -> bool {
+        let Some(id) = command.and_then(CommandId::of) else { return false };
+        self.approvals.command.replace(id) == Some(id)
     }
 
     /// Makes all partial refunds again that failed: their amounts are not part of the rest. Returns false if none did.
@@ -131,6 +145,7 @@ impl Payment {
             calls: 0,
             retries: 0,
             external: false,
+            command: None,
             waiting: None,
         });
         self.refunded_in_parts(now)

@@ -11,7 +11,7 @@ use common::topics;
 use serde_json::json;
 
 use super::fixture::*;
-use crate::entity::approval::{Approval, Approvals, MOST_APPROVALS, Settling};
+use crate::entity::approval::{Approval, Approvals, CommandId, MOST_APPROVALS, Settling};
 use crate::entity::hints::Hints;
 use crate::entity::history::{Event, History};
 use crate::entity::partial_refund::{PartState, PartialRefund, PartialRefunds};
@@ -95,6 +95,7 @@ fn largest_payment() -> Payment {
         calls: u32::MAX,
         retries: u32::MAX,
         external: true,
+        command: CommandId::of(&headers()),
         waiting: Some(headers()),
     };
     // An event is a sentence with at most two such texts.
@@ -124,6 +125,7 @@ fn largest_payment() -> Payment {
             refund_calls: u32::MAX,
             settling: Settling::Failed { at: TIME, detail: text(CUT) },
             retries: u32::MAX,
+            command: CommandId::of(&headers()),
         },
         action: ActionState { required: Some(largest_action()), reports: u32::MAX },
         // Those that count, as many that the provider refused after they counted, the kept refused ones, and a

@@ -101,11 +101,17 @@ impl Fixture {
         self.saga_command("payment.refund", &format!("refund {id}"), &value)
     }
 
-    /// Sends a command of this step of the saga.
+    /// Sends a command of this step of the saga, with an id of its own.
     pub(crate) fn saga_command(&mut self, kind: &str, step: &str, value: &Value) -> Vec<Outgoing> {
+        let id = format!("{step}/{}", self.offset);
+        self.command_with_id(kind, step, &id, value)
+    }
+
+    /// Sends a command of this step of the saga with this id.
+    pub(crate) fn command_with_id(&mut self, kind: &str, step: &str, id: &str, value: &Value) -> Vec<Outgoing> {
         let saga = order().to_string();
         let headers = [
-            (header::ID, step),
+            (header::ID, id),
             (header::TYPE, kind),
             (header::SAGA_ID, saga.as_str()),
             (header::STEP, step),

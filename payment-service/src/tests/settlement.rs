@@ -253,3 +253,46 @@ fn a_payment_of_which_nothing_is_left_ends_also_if_a_part_is_dismissed() {
         is_readable_again(&fixture);
     }
 }
+
+#[test]
+fn a_compensation_that_is_sent_again_makes_no_failed_refund_again() {
+    let mut whole = paid();
+    whole.refund(1);
+    answered(&mut whole, "refund_failed");
+    let mut part = with_failed_part();
+    part.refund(1);
+    let call = called(&part);
+    assert_eq!((part.refund(1), called(&part)), (vec![], call), "while it is under way");
+    answered(&mut part, "refund_failed");
+    answered(&mut part, "refunded");
+    let mut parts = paid();
+    parts.refund_part("r1", None);
+    parts.refund(1);
+    answered(&mut parts, "refund_failed");
+    for (mut fixture, status) in [(whole, "refunding"), (part, "refunded"), (parts, "approved")] {
+        for _ in 0..2 {
+            let events = fixture.payment().history.0.len();
+            assert_eq!(refused(&reply(&fixture.refund(1))), "refund_failed", "{status}");
+            assert_eq!((called(&fixture), fixture.status()), (None, status));
+            assert_eq!(fixture.payment().history.0.len(), events);
+            is_readable_again(&fixture);
+        }
+        assert_eq!(fixture.refund(2), [], "{status}");
+        assert!(called(&fixture).is_some(), "the next attempt makes it again: {status}");
+        assert_eq!(reply(&answered(&mut fixture, "refunded")), done("refunded"));
+        assert_eq!((fixture.status(), fixture.payment().refunded_minor()), ("refunded", 1050));
+    }
+}
+
+#[test]
+fn a_command_for_a_part_that_is_sent_again_does_not_make_it_again() {
+    let mut fixture = paid();
+    let value = json!({ "orderId": order(), "refundId": "r1", "amountMinor": 300 });
+    assert_eq!(fixture.command_with_id("payment.refund", "r1", "c1", &value), []);
+    assert_eq!(refused(&reply(&answered(&mut fixture, "refund_failed"))), "refund_failed");
+    let again = fixture.command_with_id("payment.refund", "r1", "c1", &value);
+    assert_eq!((refused(&reply(&again)), called(&fixture)), ("refund_failed", None));
+    is_readable_again(&fixture);
+    assert_eq!(fixture.command_with_id("payment.refund", "r1", "c2", &value), []);
+    assert!(matches!(reply(&answered(&mut fixture, "refunded")), Reply::Ok { .. }));
+}
