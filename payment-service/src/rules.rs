@@ -4,6 +4,7 @@ mod action;
 pub mod answers;
 mod capture;
 pub mod events;
+mod external;
 mod hints;
 mod intents;
 pub mod partial;

@@ -4,6 +4,7 @@
 mod bounds;
 mod capture;
 mod events;
+mod external;
 pub(crate) mod fixture;
 mod hints;
 mod partial_refunds;

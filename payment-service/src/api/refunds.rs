@@ -77,7 +77,7 @@ pub(super) async fn refund(
     }
     let amount_minor = body.amount.map(|amount| minor(&payment, amount)).transpose()?;
     let known = payment.partial_refunds.get(&id).filter(|part| part.is_done());
-    if let Some(known) = known.filter(|known| amount_minor.is_none_or(|amount| amount == known.amount_minor)) {
+    if let Some(known) = known.filter(|known| amount_minor.is_none_or(|amount| amount == known.requested_minor())) {
         return Ok((StatusCode::OK, Json(RefundBody::of(&payment, known))).into_response());
     }
     if amount_minor.is_some_and(|amount| amount <= 0) {
@@ -91,7 +91,7 @@ pub(super) async fn refund(
     let sought = id.clone();
     let settled = move |payment: &Payment| {
         let part = payment.partial_refunds.get(&sought);
-        let other = |amount_minor: i64| part.is_some_and(|part| part.amount_minor != amount_minor);
+        let other = |amount_minor: i64| part.is_some_and(|part| part.requested_minor() != amount_minor);
         payment.partial_refunds.refused > refused_before
             || part.is_some_and(|part| part.is_done() || part.is_pending() || part.dismissal().is_some())
             // One that failed before is made again.
@@ -222,8 +222,8 @@ fn retries(payment: &Payment) -> u32 {
 fn answer(payment: &Payment, id: &str, amount_minor: Option<i64>) -> Result<Response, Problem> {
     let missing = || Problem::unavailable("The refund had no effect yet.").repeatable(id);
     let part = payment.partial_refunds.get(id).ok_or_else(missing)?;
-    if let Some(amount) = amount_minor.filter(|amount| *amount != part.amount_minor) {
-        let other = payment.money(part.amount_minor);
+    if let Some(amount) = amount_minor.filter(|amount| *amount != part.requested_minor()) {
+        let other = payment.money(part.requested_minor());
         return Err(Problem::conflict(format!("Refund {id} is of {other}, not of {}.", payment.money(amount))));
     }
     match part.refusal().or(part.failure()).or(part.dismissal()) {

@@ -18,6 +18,9 @@ pub struct PartialRefund {
     pub id: String,
     /// The amount, in minor units.
     pub amount_minor: i64,
+    /// How much of the requested amount refunds of the provider's dashboard took after it had failed, in minor units.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub(crate) replaced_minor: i64,
     /// The reason given by the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -36,12 +39,25 @@ pub struct PartialRefund {
     /// Set if it was made in the provider's own dashboard; `id` is the provider's then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub external: bool,
+    /// The refund of the provider's dashboard that took its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replacement: Option<Replacement>,
     /// The last command that requested it: repeated, it does not make a failed refund again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) command: Option<CommandId>,
     /// The headers of the command that is answered when the provider has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<Headers>,
+}
+
+/// A refund of the provider's dashboard that took the place of one that failed or was dismissed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replacement {
+    /// The provider's id of it.
+    pub id: String,
+    /// The retries of the replaced refund by then: with another retry it is a refund of this service again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
 }
 
 /// The state of a partial refund.
@@ -156,6 +172,47 @@ impl PartialRefund {
         Refund::retry_id(Refund::part_id(payment_id, &self.id), self.retries)
     }
 
+    /// The requested amount, in minor units.
+    pub(crate) fn requested_minor(&self) -> i64 {
+        self.amount_minor.saturating_add(self.replaced_minor)
+    }
+
+    /// Returns true if it failed or was dismissed, so that a refund of the provider's dashboard can take its place.
+    pub(crate) fn can_be_replaced(&self) -> bool {
+        match self.state {
+            PartState::Failed { .. } | PartState::Dismissed { .. } => true,
+            PartState::Refunding { .. }
+            | PartState::Pending { .. }
+            | PartState::Refunded { .. }
+            | PartState::Refused { .. } => false,
+        }
+    }
+
+    /// The refund of the provider's dashboard with this id takes its place; `state` is that one's.
+    pub(crate) fn replace(&mut self, id: &str, state: &PartState) {
+        self.replacement = Some(Replacement { id: id.to_owned(), retries: self.retries });
+        self.state = state.clone();
+    }
+
+    /// Returns true if a refund of the provider's dashboard took its place, and it was not made again since.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replacement.as_ref().is_some_and(|by| by.retries == self.retries)
+    }
+
+    /// Returns true if it is, or was replaced by, the refund of the provider's dashboard with this id.
+    pub(crate) fn is_listed_as(&self, id: &str) -> bool {
+        self.external && self.id == id || self.replacement.as_ref().is_some_and(|by| by.id == id)
+    }
+
+    /// Returns true if its state is that of the refund of the provider's dashboard with this id. One that failed and was
+    /// made again is a refund of this service.
+    pub(crate) fn follows(&self, id: &str) -> bool {
+        match &self.replacement {
+            Some(by) => by.id == id && by.retries == self.retries,
+            None => self.external && self.id == id && self.retries == 0,
+        }
+    }
+
     /// Makes it again after it failed.
     pub(crate) fn retry(&mut self, now: Timestamp) {
         self.retries += 1;
@@ -216,6 +273,10 @@ impl PartialRefunds {
         }
         self.list.push(part);
     }
+}
+
+fn is_nothing(amount_minor: &i64) -> bool {
+    *amount_minor == 0
 }
 
 fn is_zero(number: &u32) -> bool {

@@ -129,6 +129,7 @@ impl Payment {
         self.partial_refunds.add(PartialRefund {
             id,
             amount_minor,
+            replaced_minor: 0,
             reason,
             by,
             at,
@@ -136,6 +137,7 @@ impl Payment {
             calls: 1,
             retries: 0,
             external: false,
+            replacement: None,
             command: waiting.as_ref().and_then(CommandId::of),
             waiting,
         });
@@ -258,8 +260,9 @@ fn refund_again(
     waiting: Option<Headers>,
     now: Timestamp,
 ) -> Option<Reply> {
-    if request.amount_minor.is_some_and(|amount| amount != part.amount_minor) {
-        let detail = format!("refund {} was requested with {}", part.id, Decimal::new(part.amount_minor, digits));
+    if request.amount_minor.is_some_and(|amount| amount != part.requested_minor()) {
+        let requested = Decimal::new(part.requested_minor(), digits);
+        let detail = format!("refund {} was requested with {requested}", part.id);
         return Some(Reply::refused("refund_id_reused", detail));
     }
     let command = waiting.as_ref().and_then(CommandId::of);

@@ -63,7 +63,8 @@ pub(super) fn request_refused(why: &str) -> Reply {
 
 /// The reply to a partial refund that is made, or that the provider accepted.
 pub(super) fn part_refunded(part: &PartialRefund) -> Reply {
-    let PartialRefund { id, amount_minor, .. } = part;
+    let id = &part.id;
+    let amount_minor = part.requested_minor();
     let outcome = if part.is_pending() { "pending" } else { "refunded" };
     let amounts =
         json!({ "outcome": outcome, "refundId": id, "amountMinor": amount_minor, "refundedMinor": amount_minor });

@@ -16,7 +16,6 @@ use crate::entity::review::{Dispute, MOST_DISPUTES};
 use crate::entity::status::Status;
 use crate::messages::{DisputeStatus, ListedDispute, ListedRefund, ListedStatus, Outcome, ProviderAnswered};
 use crate::provider::call::Refund;
-use crate::rules::partial::MOST_PARTS_OF_ALL;
 use crate::text::cut;
 
 /// The shortest pause between two reviews because of events.
@@ -28,9 +27,6 @@ const LONGEST_LOOK: u32 = 8;
 
 /// The most refusals of a review in a row: then only an operator, or an event, causes another one.
 const MOST_REFUSALS: u32 = 5;
-
-/// The reason of a refund that was made in the provider's own dashboard.
-const EXTERNAL: &str = "made at the provider";
 
 impl Payment {
     /// An event reports that the refunds or disputes changed: the provider is asked soon, once for many events.
@@ -94,7 +90,7 @@ impl Payment {
                 self.review.due = None;
                 self.review.refusals = 0;
                 self.review.failed = None;
-                for listed in &answer.refunds {
+                for listed in failures_first(&answer.refunds) {
                     replies.extend(self.refund_listed(listed, now));
                 }
                 replies.extend(self.refunded_in_parts(now));
@@ -129,7 +125,9 @@ impl Payment {
             return self.whole_listed(listed.status, why, now);
         }
         let payment_id = self.approved_id();
-        let part = self.partial_refunds.list.iter_mut().find(|part| part.provider_id(&payment_id) == id)?;
+        // One that another refund has replaced follows that one.
+        let follows = |part: &&mut PartialRefund| part.provider_id(&payment_id) == id && !part.is_replaced();
+        let part = self.partial_refunds.list.iter_mut().find(follows)?;
         match (&part.state, listed.status) {
             (PartState::Pending { .. }, ListedStatus::Made) => {
                 part.state = PartState::Refunded { at: now };
@@ -209,86 +207,6 @@ impl Payment {
         }
     }
 
-    /// A refund that was made in the provider's own dashboard. Its amount is at most what is left: a refund of this
-    /// service may have taken the rest meanwhile, and the provider makes no more than was paid.
-    fn external_listed(&mut self, listed: &ListedRefund, now: Timestamp) {
-        let state = match listed.status {
-            ListedStatus::Pending => PartState::Pending { since: now },
-            ListedStatus::Made => PartState::Refunded { at: now },
-            ListedStatus::Failed => {
-                let detail = cut(listed.reason.as_deref().unwrap_or("the provider gave no reason")).to_owned();
-                PartState::Failed { at: now, detail }
-            }
-        };
-        if self.follow_external(listed, &state, now) {
-            return;
-        }
-        if self.approvals.list.is_empty() {
-            self.review.unbooked = true;
-            let what = format!("refund {} of the provider's dashboard: booked once it is approved", cut(&listed.id));
-            self.history.note_unchanged(now, what);
-            return;
-        }
-        // A full refund that failed takes nothing.
-        let is_pending = matches!(self.approvals.settling, Settling::Pending { .. });
-        let left = self.left_of(0).filter(|_| self.approvals.refunded == 0 && !is_pending);
-        let amount_minor = listed.amount_minor.min(left.unwrap_or(0));
-        if amount_minor <= 0 || listed.status == ListedStatus::Failed {
-            let what = format!("refund {} of the provider's dashboard: nothing is left for it", cut(&listed.id));
-            self.history.note_unchanged(now, what);
-            return;
-        }
-        if self.partial_refunds.counted().count() >= MOST_PARTS_OF_ALL {
-            tracing::error!(order_id = %self.order, "the payment has too many refunds: one more is not booked");
-            self.history.note_unchanged(now, format!("refund {} is one too many: not booked", cut(&listed.id)));
-            return;
-        }
-        let amount = self.money(amount_minor);
-        self.history.note(now, format!("{amount} of it refunded in the provider's dashboard ({})", cut(&listed.id)));
-        self.partial_refunds.add(PartialRefund {
-            id: listed.id.clone(),
-            amount_minor,
-            reason: Some(EXTERNAL.to_owned()),
-            by: None,
-            at: now,
-            state,
-            calls: 0,
-            retries: 0,
-            external: true,
-            command: None,
-            waiting: None,
-        });
-    }
-
-    /// Returns true if the refund of the dashboard was listed before; its state follows the provider's.
-    fn follow_external(&mut self, listed: &ListedRefund, state: &PartState, now: Timestamp) -> bool {
-        // One that failed and was made again is a refund of this service.
-        let is_known = |part: &&mut PartialRefund| part.external && part.id == listed.id;
-        if let Some(part) = self.partial_refunds.list.iter_mut().find(is_known) {
-            let is_new = match (&part.state, listed.status) {
-                (PartState::Pending { .. }, ListedStatus::Made | ListedStatus::Failed)
-                | (PartState::Refunded { .. }, ListedStatus::Failed) => part.retries == 0,
-                (
-                    PartState::Refunding { .. }
-                    | PartState::Pending { .. }
-                    | PartState::Failed { .. }
-                    | PartState::Refunded { .. }
-                    | PartState::Dismissed { .. }
-                    | PartState::Refused { .. },
-                    ListedStatus::Pending | ListedStatus::Made | ListedStatus::Failed,
-                ) => false,
-            };
-            if is_new {
-                part.state = state.clone();
-                let ends = if part.is_done() { "is made" } else { "failed" };
-                self.history.note(now, format!("refund {} of the provider's dashboard {ends}", cut(&listed.id)));
-                self.reopen();
-            }
-            return true;
-        }
-        false
-    }
-
     fn dispute_listed(&mut self, listed: &ListedDispute, now: Timestamp) {
         let ListedDispute { id, amount_minor, status, reason } = listed;
         let amount = self.money(*amount_minor);
@@ -336,4 +254,12 @@ impl Payment {
         self.review_later(now);
         self.part_ended(waiting, &reply, now)
     }
+}
+
+/// The refunds of this service before those of the dashboard, and of each the failed ones first: a refund of the
+/// dashboard takes the place of one that failed, also if both are listed for the first time.
+fn failures_first(refunds: &[ListedRefund]) -> Vec<&ListedRefund> {
+    let mut refunds: Vec<&ListedRefund> = refunds.iter().collect();
+    refunds.sort_by_key(|listed| (listed.refund_id.is_none(), listed.status != ListedStatus::Failed));
+    refunds
 }

@@ -138,6 +138,7 @@ impl Payment {
         self.partial_refunds.add(PartialRefund {
             id: Refund::WHOLE.to_owned(),
             amount_minor,
+            replaced_minor: 0,
             reason: None,
             by: None,
             at: now,
@@ -145,6 +146,7 @@ impl Payment {
             calls: 0,
             retries: 0,
             external: false,
+            replacement: None,
             command: None,
             waiting: None,
         });

@@ -14,7 +14,7 @@ use super::fixture::*;
 use crate::entity::approval::{Approval, Approvals, CommandId, MOST_APPROVALS, Settling};
 use crate::entity::hints::Hints;
 use crate::entity::history::{Event, History};
-use crate::entity::partial_refund::{PartState, PartialRefund, PartialRefunds};
+use crate::entity::partial_refund::{PartState, PartialRefund, PartialRefunds, Replacement};
 use crate::entity::review::{Dispute, MOST_DISPUTES, Review};
 use crate::entity::status::Status;
 use crate::entity::surplus::{SurplusCharge, SurplusCharges};
@@ -88,6 +88,7 @@ fn largest_payment() -> Payment {
     let part = PartialRefund {
         id: text(CUT),
         amount_minor: i64::MIN,
+        replaced_minor: i64::MIN,
         reason: Some(text(CUT)),
         by: Some(text(CUT)),
         at: TIME,
@@ -95,6 +96,7 @@ fn largest_payment() -> Payment {
         calls: u32::MAX,
         retries: u32::MAX,
         external: true,
+        replacement: Some(Replacement { id: text(LONGEST_ID), retries: u32::MAX }),
         command: CommandId::of(&headers()),
         waiting: Some(headers()),
     };

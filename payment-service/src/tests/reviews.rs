@@ -297,6 +297,19 @@ fn events_cause_one_review_at_a_time_and_only_of_this_payment() {
     assert_eq!((due_review(&mut fixture), fixture.payment().is_open()), (None, false));
 }
 
+/// A refund of the dashboard takes the place of one of its amount that failed or was dismissed.
+fn replaced_in_dashboard(fixture: &mut Fixture, id: &str) {
+    let payment = fixture.payment();
+    let Some(replaced) = payment.partial_refunds.list.iter().find(|part| part.can_be_replaced()) else { return };
+    let amount_minor = replaced.amount_minor;
+    let left = payment.left_of(0);
+    let refunded_minor = payment.refunded_minor();
+    event(fixture, "pi_1");
+    listed(fixture, &json!([external(id, amount_minor, "made")]), &json!([]));
+    assert_eq!(fixture.payment().left_of(0), left, "its amount counts once: {:#?}", fixture.payment());
+    assert_eq!(fixture.payment().refunded_minor(), refunded_minor + amount_minor, "{:#?}", fixture.payment());
+}
+
 /// Whatever happens in whatever order: no more is refunded than was paid, and every entry balances.
 #[test]
 fn refunds_and_disputes_in_any_order_stay_within_the_paid_amount_and_balance() {
@@ -306,11 +319,12 @@ fn refunds_and_disputes_in_any_order_stay_within_the_paid_amount_and_balance() {
         let mut retries = 0;
         for step in 0..40 {
             let id = format!("r{}", random.u8(0..3));
-            match random.u8(0..9) {
+            match random.u8(0..10) {
                 0 => drop(fixture.refund_part(&id, Some(random.i64(1..600)))),
                 1 => drop(fixture.refund(step)),
                 2 => drop(retry(&mut fixture, &id)),
                 3 => drop(retry(&mut fixture, Refund::WHOLE)),
+                9 => replaced_in_dashboard(&mut fixture, &format!("re_of_{step}")),
                 8 => drop(dismiss(&mut fixture, if random.bool() { Refund::WHOLE } else { &id })),
                 4 | 5 => {
                     let refund = fixture.payment().intents().into_iter().find_map(|intent| match intent.what {

@@ -11,7 +11,7 @@ use crate::entity::Payment;
 use crate::provider::call::{ProviderCall, Refund};
 
 /// The refund that the provider is called for, without those of which the answer is known.
-fn called(fixture: &Fixture) -> Option<Refund> {
+pub(super) fn called(fixture: &Fixture) -> Option<Refund> {
     fixture.payment().intents().into_iter().find_map(|intent| match intent.what {
         ProviderCall::Refund(refund) => Some(refund),
         ProviderCall::Request(_)
@@ -23,14 +23,14 @@ fn called(fixture: &Fixture) -> Option<Refund> {
 }
 
 /// Answers the call for a refund.
-fn answered(fixture: &mut Fixture, outcome: &str) -> Vec<Outgoing> {
+pub(super) fn answered(fixture: &mut Fixture, outcome: &str) -> Vec<Outgoing> {
     let refund = called(fixture).expect("no refund is called for");
     fixture.answer(json!({ "operation": "refund", "call": refund.call, "outcome": outcome,
         "refundId": refund.refund_id }))
 }
 
 /// A paid payment with the partial refund `r1` of 3.00, which failed after the provider had accepted it.
-fn with_failed_part() -> Fixture {
+pub(super) fn with_failed_part() -> Fixture {
     let mut fixture = paid();
     fixture.refund_part("r1", Some(300));
     fixture.part_answered("r1", 1, "pending");
@@ -40,7 +40,7 @@ fn with_failed_part() -> Fixture {
     fixture
 }
 
-fn is_readable_again(fixture: &Fixture) {
+pub(super) fn is_readable_again(fixture: &Fixture) {
     let text = serde_json::to_string(fixture.payment()).unwrap();
     assert_eq!(&serde_json::from_str::<Payment>(&text).unwrap(), fixture.payment());
 }
