@@ -204,8 +204,8 @@ impl PartialRefund {
         self.external && self.id == id || self.replacement.as_ref().is_some_and(|by| by.id == id)
     }
 
-    /// Returns true if its state is that of the refund of the provider's dashboard with this id. One that failed and was
-    /// made again is a refund of this service.
+    /// Returns true if its state is that of the refund of the provider's dashboard with this id. One that failed and
+    /// was made again is a refund of this service.
     pub(crate) fn follows(&self, id: &str) -> bool {
         match &self.replacement {
             Some(by) => by.id == id && by.retries == self.retries,

@@ -1,5 +1,5 @@
-//! Refunds that were made in the provider's own dashboard: each is booked once, at most with what is left. One takes the
-//! place of refunds of this service that failed or were dismissed.
+//! Refunds that were made in the provider's own dashboard: each is booked once, at most with what is left. One takes
+//! the place of refunds of this service that failed or were dismissed.
 
 use common::time::Timestamp;
 
@@ -14,10 +14,10 @@ use crate::text::cut;
 const EXTERNAL: &str = "made at the provider";
 
 impl Payment {
-    /// Books a listed refund of the dashboard, or its new state. If its amount is that of a partial refund that failed or
-    /// was dismissed, it takes its place: the operator made that one in the dashboard. Otherwise it takes what is left,
-    /// and only then the amounts of such refunds. The provider makes no more than was paid, but a refund of this service
-    /// may have taken the rest meanwhile.
+    /// Books a listed refund of the dashboard, or its new state. If its amount is that of a partial refund that failed
+    /// or was dismissed, it takes its place: the operator made that one in the dashboard. Otherwise it takes what is
+    /// left, and only then the amounts of such refunds. The provider makes no more than was paid, but a refund of this
+    /// service may have taken the rest meanwhile.
     pub(super) fn external_listed(&mut self, listed: &ListedRefund, now: Timestamp) {
         let state = match listed.status {
             ListedStatus::Pending => PartState::Pending { since: now },

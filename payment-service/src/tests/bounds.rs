@@ -82,10 +82,8 @@ fn largest_review() -> Review {
     }
 }
 
-fn largest_payment() -> Payment {
-    let approval =
-        Approval { message: text(HEADER), payment_id: Some(text(CUT)), at: Some(TIME), refunded_at: Some(TIME) };
-    let part = PartialRefund {
+fn largest_part() -> PartialRefund {
+    PartialRefund {
         id: text(CUT),
         amount_minor: i64::MIN,
         replaced_minor: i64::MIN,
@@ -99,7 +97,12 @@ fn largest_payment() -> Payment {
         replacement: Some(Replacement { id: text(LONGEST_ID), retries: u32::MAX }),
         command: CommandId::of(&headers()),
         waiting: Some(headers()),
-    };
+    }
+}
+
+fn largest_payment() -> Payment {
+    let approval =
+        Approval { message: text(HEADER), payment_id: Some(text(CUT)), at: Some(TIME), refunded_at: Some(TIME) };
     // An event is a sentence with at most two such texts.
     let what = text(2 * CUT + 200).into();
     let event = Event { at: TIME, what, unchanged: true, repeats: u32::MAX, last: Some(TIME) };
@@ -132,7 +135,7 @@ fn largest_payment() -> Payment {
         action: ActionState { required: Some(largest_action()), reports: u32::MAX },
         // Those that count, as many that the provider refused after they counted, the kept refused ones, and a
         // dismissed full refund.
-        partial_refunds: PartialRefunds { list: vec![part; 2 * MOST_PARTS_OF_ALL + 21], refused: u32::MAX },
+        partial_refunds: PartialRefunds { list: vec![largest_part(); 2 * MOST_PARTS_OF_ALL + 21], refused: u32::MAX },
         surplus: SurplusCharges(vec![SurplusCharge { approval, due: TIME, calls: u32::MAX }; 40]),
         hints: Hints { asked: Some(TIME), due: Some(TIME), queries: u32::MAX, again: true },
         review: largest_review(),

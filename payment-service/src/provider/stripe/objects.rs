@@ -109,8 +109,8 @@ impl LastError {
         Self { decline_code: masked(decline_code), code: masked(code), kind, message: masked(message), param }
     }
 
-    /// Returns true if it is about the request or its card. Others, such as `idempotency_error` and `api_error`, and the
-    /// answers of other servers, do not decide about the payment.
+    /// Returns true if it is about the request or its card. Others, such as `idempotency_error` and `api_error`, and
+    /// the answers of other servers, do not decide about the payment.
     pub(super) fn is_about_request(&self) -> bool {
         matches!(self.kind.as_deref(), Some("invalid_request_error" | "card_error"))
     }
