@@ -46,8 +46,6 @@ impl Event {
 pub trait Published: Entity {
     /// The topic of its events.
     const TOPIC: &'static str;
-    /// Whether a repeated message may change the entity: the reply to a compensation also ends the one that follows it.
-    const REPEATS_CHANGE: bool = false;
 
     /// The events of a change, given those that were published before.
     fn expected(before: Option<&Self>, after: &Self, published: &BTreeSet<Event>) -> Vec<Event>;
@@ -221,7 +219,6 @@ fn of_part(part: &PartialRefund) -> Fact {
 
 impl Published for orchestrator::entity::Entity {
     const TOPIC: &'static str = topics::SAGA_EVENTS;
-    const REPEATS_CHANGE: bool = true;
 
     fn expected(before: Option<&Self>, after: &Self, _: &BTreeSet<Event>) -> Vec<Event> {
         let Some(saga) = after.saga() else { return Vec::new() };

@@ -49,7 +49,10 @@ impl<'d> Transition<'d> {
         let again = std::mem::take(&mut state.compensate_again);
         let reason = state.reason.take();
         state.attempts_before_reset = state.compensations;
-        self.settle(step, if again { StepStatus::Abandoned } else { StepStatus::Compensated }, reason);
+        self.settle(step, StepStatus::Compensated, reason);
+        if again {
+            self.state_mut(step).supersede_compensations();
+        }
     }
 
     /// Applies a refusal: the saga aborts, or the step is stuck if the saga cannot abort here.

@@ -25,8 +25,8 @@ impl Transition<'_> {
         let sent = state.sent_attempts(action);
         let awaited = match (action, status) {
             (Action::Execute, StepStatus::Running | StepStatus::Retrying) => true,
-            (Action::Compensate, StepStatus::Compensating) => true,
-            (_, StepStatus::Stuck) => state.is_stuck(action),
+            (Action::Compensate, StepStatus::Compensating) => !state.is_superseded(action, attempt),
+            (_, StepStatus::Stuck) => state.is_stuck(action) && !state.is_superseded(action, attempt),
             (Action::Execute | Action::Compensate, _) => false,
         };
         if self.call(step, action).is_none() || attempt == 0 || attempt > sent {
@@ -62,7 +62,12 @@ impl Transition<'_> {
     fn ignore_outcome(&mut self, step: StepRef, attempt: u32, action: Action, outcome: &Outcome) {
         let state = self.state(step);
         let summary = summary(outcome);
-        let why = format!("late or repeated reply to {}: {summary}; the step is {}", action.as_str(), state.status);
+        let status = state.status;
+        let why = if state.is_superseded(action, attempt) {
+            format!("superseded reply to {}: {summary}; the step is {status}", action.as_str())
+        } else {
+            format!("late or repeated reply to {}: {summary}; the step is {status}", action.as_str())
+        };
         let subject = Subject::Attempt { step: state.name.clone(), attempt, waited: 0 };
         self.ignore(subject, why);
     }
@@ -104,7 +109,7 @@ impl Transition<'_> {
         state.uncertain = true;
         match state.status {
             StepStatus::Compensating | StepStatus::Stuck => state.compensate_again = true,
-            StepStatus::Compensated => state.status = StepStatus::Abandoned,
+            StepStatus::Compensated => state.supersede_compensations(),
             StepStatus::Waiting
             | StepStatus::Running
             | StepStatus::Retrying

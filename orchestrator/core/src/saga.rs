@@ -130,6 +130,10 @@ pub struct StepState {
     /// Set if that reply arrived after the compensation was sent: the step must be compensated once more.
     #[serde(rename = "again", default, skip_serializing_if = "std::ops::Not::not")]
     pub compensate_again: bool,
+    /// The number of compensations sent before a late success made another one necessary. Replies to them no longer
+    /// count: they may have arrived before the command.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub superseded_compensations: u32,
     /// The number of attempts made before an operator reset the retries.
     #[serde(rename = "forgiven", default, skip_serializing_if = "is_zero")]
     pub attempts_before_reset: u32,
@@ -325,6 +329,17 @@ impl StepState {
             Action::Execute => self.attempts,
             Action::Compensate => self.compensations,
         }
+    }
+
+    /// Returns true if this attempt may have preceded the step's execution, which requires a later compensation.
+    pub(crate) fn is_superseded(&self, action: Action, attempt: u32) -> bool {
+        action == Action::Compensate && attempt <= self.superseded_compensations
+    }
+
+    /// Schedules another compensation, which replies to earlier ones do not end.
+    pub(crate) const fn supersede_compensations(&mut self) {
+        self.superseded_compensations = self.compensations;
+        self.status = StepStatus::Abandoned;
     }
 
     /// Returns true if the step is stuck in this action, until an operator intervenes or a late reply arrives.

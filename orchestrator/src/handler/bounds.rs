@@ -52,6 +52,7 @@ fn step() -> StepState {
         uncertain: true,
         happened: true,
         compensate_again: true,
+        superseded_compensations: u32::MAX,
         attempts_before_reset: u32::MAX,
         reason: Some(text(TEXT)),
         callback: Some(text(TEXT)),

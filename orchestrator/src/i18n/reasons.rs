@@ -51,6 +51,10 @@ const TEMPLATES: &[Template] = &[
         "late or repeated reply to {action}: {text}; the step is {status}",
         "resposta atrasada ou repetida de {0}: {1}; o passo está {2}",
     ),
+    template(
+        "superseded reply to {action}: {text}; the step is {status}",
+        "resposta superada de {0}: {1}; o passo está {2}",
+    ),
     template("repeated {action} by {}", "repetição de {0} por {1}"),
     template(
         "the saga is {status}: only a paused saga can be resumed",

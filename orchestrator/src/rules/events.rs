@@ -140,7 +140,7 @@ fn message(event: SagaEvent, saga: &Saga, about: About<'_>, cause: Cause<'_>) ->
     let kind = event.kind();
     let key = saga.id.to_string();
     let step = about.step.unwrap_or_default();
-    // A repeated reply may end a compensation that was begun again: each change has an entry of the history.
+    // A repeated refusal may open an incident once more after an operator's retry: each has entries of the history.
     let entries = saga.history.len().saturating_add(saga.folded as usize).to_string();
     let id = ids::derive(&[topics::SAGA_EVENTS, kind, &key, step, cause.id, &entries]).to_string();
     let value = SagaChanged {

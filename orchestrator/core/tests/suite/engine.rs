@@ -48,7 +48,7 @@ participant = "p"
 command = "tell"
 "#;
 
-fn diamond() -> World {
+pub fn diamond() -> World {
     World::start(definition(DIAMOND), json!({}))
 }
 

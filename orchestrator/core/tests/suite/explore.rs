@@ -23,7 +23,7 @@ mod participants;
 mod post;
 mod world;
 
-use self::checks::{AGAIN, CONSERVED, ENDS_WELL, Explored, Found, INCIDENT, NEVER_BOTH, UNPAID, explore};
+use self::checks::{AGAIN, CONSERVED, ENDS_WELL, Explored, Found, INCIDENT, NEVER_BOTH, UNDONE, UNPAID, explore};
 use self::engine::Engine;
 use self::participants::Forgets;
 use self::world::{Bounds, ResultKind};
@@ -158,6 +158,18 @@ fn after_a_pivot_nothing_is_compensated_and_a_deadline_applies_only_before_it() 
     holds("a pivot and a deadline", &text, Bounds { failures: 0, ..USUAL }, 10_000, &seen);
     let bounds = Bounds { operations: 1, failures: 0, early: 0, ..USUAL };
     holds("a pivot, a deadline and an operator", &text, bounds, 10_000, &seen);
+}
+
+/// The inventory reserves after a release that arrived first. Once the saga knows, a reply to that release no longer
+/// ends the compensation.
+#[test]
+fn a_late_success_is_undone_also_if_the_participant_forgets_the_compensation_before_it() {
+    let bounds = Bounds { results: 0, early: 2, failures: 0, ..USUAL };
+    let mut explored = Explored::new(Engine::new(&one_attempt()), bounds);
+    explored.system.forgets = Forgets::Barred;
+    let Found { states, seen, broken } = explore("a forgetful inventory", explored, Some(UNDONE));
+    assert!(!broken.contains(&UNDONE), "{UNDONE}");
+    assert!(states >= 1_000 && seen.contains(&AGAIN), "{states} states, {seen:?}");
 }
 
 fn is_caught(name: &str, property: &'static str, explored: Explored) {

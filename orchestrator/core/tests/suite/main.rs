@@ -11,6 +11,7 @@ mod explore;
 mod harness;
 mod history;
 mod import;
+mod late_success;
 mod looks;
 mod operators;
 mod oracle;

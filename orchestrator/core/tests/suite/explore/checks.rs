@@ -145,6 +145,8 @@ impl Model for Explored {
 pub const ENDS_WELL: &str = "every saga ends correctly once faults cease";
 pub const CONSERVED: &str = "stock is conserved";
 pub const NEVER_BOTH: &str = "never confirmed and refunded";
+/// Holds also if the inventory forgets a release before the reservation, unlike the end of such a saga.
+pub const UNDONE: &str = "a reservation that the saga knows of is released before it counts as compensated";
 pub const UNPAID: &str = "nothing leaves the warehouse unpaid";
 
 fn always() -> Vec<Property<Explored>> {
@@ -157,6 +159,12 @@ fn always() -> Vec<Property<Explored>> {
             usize::from(w.stock.on_hand) + sold == usize::from(m.system.bounds.pieces)
                 && usize::from(w.stock.reserved) == reserved
                 && w.stock.reserved <= w.stock.on_hand
+        }),
+        Property::always(UNDONE, |_: &Explored, w: &World| {
+            each(w, |order| {
+                let step = order.saga.saga().step("reserve").unwrap();
+                step.status != StepStatus::Compensated || !step.happened || !has_stock(order)
+            })
         }),
         Property::always(UNPAID, |_: &Explored, w: &World| {
             each(w, |order| order.reservation != Reservation::Confirmed || order.saw_approval())
