@@ -194,12 +194,11 @@ impl Transition<'_> {
         Err(format!("{} is {}, not stuck; stuck: {}", state.name, state.status, names()))
     }
 
-    /// Completes a step with an operator's answer.
+    /// Completes a step with an operator's answer. A reply may still report that the participant executed it too.
     fn complete_manually(&mut self, step: StepRef, answer: &Value) -> Result<(), String> {
         if let Some(fault) = self.oversize(answer) {
             return Err(format!("the answer is {fault}"));
         }
-        self.state_mut(step).happened = true;
         self.store(step, answer.clone());
         self.settle(step, StepStatus::Done, None);
         Ok(())

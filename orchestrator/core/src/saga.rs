@@ -124,7 +124,7 @@ pub struct StepState {
     /// Set once an attempt failed or timed out: the step may have happened even if a later attempt is refused.
     #[serde(rename = "doubt", default, skip_serializing_if = "std::ops::Not::not")]
     pub uncertain: bool,
-    /// Set once a reply or an operator reported that the step happened.
+    /// Set once a reply reported that the step happened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub happened: bool,
     /// Set if that reply arrived after the compensation was sent: the step must be compensated once more.

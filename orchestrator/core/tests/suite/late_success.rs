@@ -3,6 +3,7 @@
 use crate::engine::diamond;
 use crate::harness::{World, failed, ok, refused};
 use saga::{Operate, Status, StepStatus};
+use serde_json::json;
 
 /// The first compensation timed out, the second is in flight.
 fn compensated_twice() -> World {
@@ -59,4 +60,18 @@ fn a_pause_changes_nothing_about_superseded_compensations() {
     assert_eq!(world.status("right"), StepStatus::Compensating);
     world.ok("!right");
     assert_eq!(world.newly_sent(), ["!first"]);
+}
+
+#[test]
+fn a_late_success_of_a_step_that_an_operator_skipped_is_compensated() {
+    let mut world = diamond();
+    world.ok("first").operate(Operate::Skip { step: "right".to_owned(), answer: json!("manual") }).unwrap();
+    world.refuse("left").ok("!right").finish();
+    assert_eq!(world.saga().status, Status::Compensated);
+    world.newly_sent();
+    world.ok("right");
+    assert_eq!(world.newly_sent(), ["!right"], "the first compensation may have arrived before the command");
+    assert_eq!(world.ok("!right").saga().status, Status::Compensated);
+    world.ok("right");
+    assert_eq!(world.newly_sent(), [""; 0], "the second success changes nothing");
 }
