@@ -294,7 +294,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         let batch = match written {
             Ok(batch) => batch,
             Err(reason) => {
-                return Err(Ended { reason, batch: triggers.failed(self.inbox.positions()) });
+                return Err(Ended { reason, batch: triggers.failed(self.inbox.positions(), self.partition) });
             }
         };
         out.push(counted);

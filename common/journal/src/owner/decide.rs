@@ -46,8 +46,8 @@ pub(super) struct Triggers {
     pub(super) others: usize,
     /// Those that are messages of topics.
     of_topics: usize,
-    /// The first of them, if it is a message.
-    only: Option<FailedBatch>,
+    /// The only one of them, if it is a message. Its id is read if the batch can't be appended.
+    only: Option<Received>,
     /// The entities whose timers fired.
     pub(super) timers: Vec<Key>,
 }
@@ -55,10 +55,13 @@ pub(super) struct Triggers {
 impl Triggers {
     /// The messages and timers among which the cause is. `positions` are those after the batch. `None` for several
     /// direct messages: their senders send them over their topics, where the cause is found.
-    pub(super) fn failed(self, positions: &Positions) -> Option<FailedBatch> {
+    pub(super) fn failed(self, positions: &Positions, partition: Partition) -> Option<FailedBatch> {
         let Self { others, of_topics, only, mut timers } = self;
-        if others == 1 && timers.is_empty() && only.is_some() {
-            return only;
+        if others == 1
+            && timers.is_empty()
+            && let Some(received) = only
+        {
+            return Some(failed_message(&received, partition));
         }
         if others == 0
             && timers.len() == 1
@@ -68,6 +71,11 @@ impl Triggers {
         }
         let suspects = of_topics > 0 || !timers.is_empty();
         suspects.then(|| FailedBatch::Several { before: positions.clone(), timers })
+    }
+
+    /// Keeps a message that was decided, if it is the only one.
+    fn decided(&mut self, received: Received) {
+        self.only = (self.others == 1).then_some(received);
     }
 }
 
@@ -132,14 +140,17 @@ impl<E: Entity> Decider<'_, E> {
                 // A state may take over the content of a message.
                 bytes += size;
                 decided.triggers.others += 1;
-                match &received.origin {
+                let is_decided = match &received.origin {
                     Origin::Direct(ticket) => {
-                        decide_direct(env, &mut tx, &received.message, *ticket, self.quarantine, &mut decided)?;
+                        decide_direct(env, &mut tx, &received.message, *ticket, self.quarantine, &mut decided)?
                     }
                     Origin::Topic | Origin::Damaged(_) => {
-                        let source = self.partition.position_key(&received.message);
-                        decide_received(env, &mut tx, &received, source, self.quarantine, &mut decided)?;
+                        decide_received(env, &mut tx, &received, self.partition, self.quarantine, &mut decided)?;
+                        true
                     }
+                };
+                if is_decided {
+                    decided.triggers.decided(received);
                 }
             } else {
                 break;
@@ -182,11 +193,12 @@ fn decide_received<H: Handler>(
     env: &Env<'_, H>,
     tx: &mut Transaction<'_, H::Entity>,
     received: &Received,
-    source: Cow<'_, str>,
+    partition: Partition,
     quarantine: &Quarantine,
     decided: &mut Decided,
 ) -> Result<(), Ended> {
     let Received { message, origin } = received;
+    let source = partition.position_key(message);
     let offset = message.offset;
     let damage = if let Origin::Damaged(damage) = origin { Some(damage) } else { None };
     if let Some(reason) = quarantine.reason(&source, offset).or_else(|| quarantine.reason_of(message)) {
@@ -198,7 +210,8 @@ fn decide_received<H: Handler>(
         env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
         decided.set_aside.push(Isolated { topic: source.clone().into_owned(), offset, reason });
     } else {
-        let ended = |reason| Ended { reason: StepDown::Failed(reason), batch: Some(failed_message(message, &source)) };
+        let ended =
+            |reason| Ended { reason: StepDown::Failed(reason), batch: Some(failed_message(received, partition)) };
         if let Err(reason) = decide_message(env, tx, message).map_err(ended)? {
             env.handler.unreadable(message, &reason).into_iter().for_each(|letter| tx.send(letter));
         }
@@ -208,12 +221,19 @@ fn decide_received<H: Handler>(
         set_of_partition(&mut decided.last, &source, LastMessage { offset, at: message.timestamp.0 });
     }
     decided.triggers.of_topics += 1;
-    decided.triggers.only = (decided.triggers.others == 1).then(|| failed_message(message, &source));
     Ok(())
 }
 
-fn failed_message(message: &Message, source: &str) -> FailedBatch {
-    FailedBatch::Message { source: source.to_owned(), offset: message.offset, id: id_of(message) }
+fn failed_message(received: &Received, partition: Partition) -> FailedBatch {
+    let Received { message, origin } = received;
+    let id = id_of(message);
+    match origin {
+        Origin::Direct(_) => FailedBatch::Direct(id),
+        Origin::Topic | Origin::Damaged(_) => {
+            let source = partition.position_key(message).into_owned();
+            FailedBatch::Message { source, offset: message.offset, id }
+        }
+    }
 }
 
 fn id_of(message: &Message) -> Option<String> {
@@ -221,7 +241,7 @@ fn id_of(message: &Message) -> Option<String> {
 }
 
 /// Decides a direct message. One that can't be read is declined; if the handler panics, the claim ends. Its sender
-/// sends it over its topic, and there it becomes a dead letter.
+/// sends it over its topic, and there it becomes a dead letter. Returns false if it was set aside before.
 fn decide_direct<H: Handler>(
     env: &Env<'_, H>,
     tx: &mut Transaction<'_, H::Entity>,
@@ -229,18 +249,17 @@ fn decide_direct<H: Handler>(
     ticket: Ticket,
     quarantine: &Quarantine,
     decided: &mut Decided,
-) -> Result<(), Ended> {
+) -> Result<bool, Ended> {
     if quarantine.reason_of(message).is_some() {
         decided.declined.push(ticket);
-        return Ok(());
+        return Ok(false);
     }
     let ended = |reason| Ended { reason: StepDown::Failed(reason), batch: Some(FailedBatch::Direct(id_of(message))) };
     match decide_message(env, tx, message).map_err(ended)? {
         Ok(()) => decided.direct.push(ticket),
         Err(_) => decided.declined.push(ticket),
     }
-    decided.triggers.only = (decided.triggers.others == 1).then(|| FailedBatch::Direct(id_of(message)));
-    Ok(())
+    Ok(true)
 }
 
 /// Calls the handler for a message. The inner error is that the message is unreadable: then it changed nothing. The
