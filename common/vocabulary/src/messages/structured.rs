@@ -1,11 +1,13 @@
 //! CloudEvents in structured mode (CloudEvents 1.0, Kafka protocol binding, section 3.3; JSON event format): a message
-//! whose value is the whole event becomes one in binary mode, before it is decided. Dead letters keep it as it came.
+//! whose value is the whole event becomes one in binary mode, before it is decided. Dead letters keep it as it was
+//! received.
 
 use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::header;
@@ -30,26 +32,39 @@ struct Event<'v> {
     subject: Option<String>,
     time: Option<String>,
     datacontenttype: Option<String>,
-    traceparent: Option<String>,
-    sagaid: Option<String>,
-    step: Option<String>,
-    attempt: Option<Attempt>,
-    action: Option<String>,
-    correlationid: Option<String>,
+    traceparent: Option<Extension>,
+    sagaid: Option<Extension>,
+    step: Option<Extension>,
+    attempt: Option<Extension>,
+    action: Option<Extension>,
+    correlationid: Option<Extension>,
     #[serde(borrow)]
     data: Option<&'v RawValue>,
     data_base64: Option<String>,
 }
 
-/// The number of an attempt: attributes may be integers.
+/// An extension attribute: a string, an integer or a boolean. A value of another JSON type is a missing one.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Attempt {
-    Number(u32),
+enum Extension {
     Text(String),
+    Number(i64),
+    Flag(bool),
+    Other(IgnoredAny),
 }
 
-/// How an event is in its message.
+impl Extension {
+    fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Number(number) => Some(number.to_string()),
+            Self::Flag(flag) => Some(flag.to_string()),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// Where an event's attributes are.
 enum Mode {
     /// Attributes in headers, or a message that is no event.
     Binary,
@@ -87,6 +102,10 @@ impl Message {
 
     fn mode(&self) -> Result<Mode, Unreadable> {
         let Some(declared) = self.header(header::CONTENT_TYPE) else { return Ok(Mode::Binary) };
+        // Almost no message is one: its type is compared without a copy.
+        if !has_prefix(declared.trim_start(), CLOUD_EVENTS) {
+            return Ok(Mode::Binary);
+        }
         let media_type = media_type(declared);
         let Some(format) = media_type.strip_prefix(CLOUD_EVENTS) else { return Ok(Mode::Binary) };
         if format == JSON_FORMAT {
@@ -99,6 +118,16 @@ impl Message {
         };
         Err(Unreadable::Header(header::CONTENT_TYPE, why))
     }
+}
+
+/// Returns true if the text begins with `prefix`, in upper or lower case.
+fn has_prefix(text: &str, prefix: &str) -> bool {
+    text.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+}
+
+/// Returns true if it is JSON: `application/json`, `text/json` or such as `application/vnd.shop+json`.
+fn is_json(media_type: &str) -> bool {
+    media_type.split_once('/').is_some_and(|(_, format)| format == "json" || format.ends_with("+json"))
 }
 
 /// A media type without its parameters, in lower case.
@@ -128,19 +157,16 @@ fn parts(own: &Headers, bytes: &[u8]) -> Result<(Headers, Vec<u8>), String> {
     headers.set(header::ID, required("id", event.id)?);
     headers.set(header::SOURCE, required("source", event.source)?);
     headers.set(header::TYPE, required("type", event.kind)?);
-    let attempt = event.attempt.map(|attempt| match attempt {
-        Attempt::Number(number) => number.to_string(),
-        Attempt::Text(text) => text,
-    });
+    let extension = |value: Option<Extension>| value.and_then(Extension::into_text);
     let optional = [
         (header::SUBJECT, event.subject),
         (header::TIME, event.time),
-        (header::TRACEPARENT, event.traceparent),
-        (header::SAGA_ID, event.sagaid),
-        (header::STEP, event.step),
-        (header::ATTEMPT, attempt),
-        (header::ACTION, event.action),
-        (header::CORRELATION_ID, event.correlationid),
+        (header::TRACEPARENT, extension(event.traceparent)),
+        (header::SAGA_ID, extension(event.sagaid)),
+        (header::STEP, extension(event.step)),
+        (header::ATTEMPT, extension(event.attempt)),
+        (header::ACTION, extension(event.action)),
+        (header::CORRELATION_ID, extension(event.correlationid)),
     ];
     for (name, text) in optional {
         if let Some(text) = text {
@@ -155,7 +181,7 @@ fn parts(own: &Headers, bytes: &[u8]) -> Result<(Headers, Vec<u8>), String> {
 fn data(event: &Event<'_>) -> Result<Vec<u8>, String> {
     if let Some(declared) = &event.datacontenttype {
         let media_type = media_type(declared);
-        if media_type != "application/json" && !media_type.ends_with("+json") {
+        if !is_json(&media_type) {
             return Err(format!("its data is {media_type}, not application/json"));
         }
     }

@@ -67,7 +67,7 @@ fn an_event_in_structured_mode_becomes_one_in_binary_mode() {
 
 #[test]
 fn other_messages_stay_as_they_are() {
-    for content_type in ["application/json", "application/cloud", ""] {
+    for content_type in ["application/json", "application/cloud", "aplicação/cloudevents+json", ""] {
         let message = message(content_type, &event(&json!({"data": {}})));
         assert!(matches!(message.in_binary_mode(), Ok(Cow::Borrowed(_))), "{content_type}");
         assert_eq!(message.given_id().as_deref(), Some("not of the event"));
@@ -80,8 +80,30 @@ fn data_is_taken_as_it_is_written_also_from_base64() {
     let written = r#"{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"a": 1e999,"a":2} }"#;
     assert_eq!(value(written), br#"{"a": 1e999,"a":2}"#);
     assert_eq!(value(&event(&json!({"data_base64": "eyJhIjoxfQ=="}))), br#"{"a":1}"#);
-    let vendor = json!({"data": {}, "datacontenttype": "application/vnd.shop+json"});
-    assert_eq!(value(&event(&vendor)), b"{}");
+    for media_type in ["application/vnd.shop+json", "text/json", "Text/JSON; charset=utf-8", "application/x+json"] {
+        let declared = json!({"data": {}, "datacontenttype": media_type});
+        assert_eq!(value(&event(&declared)), b"{}", "{media_type}");
+    }
+}
+
+#[test]
+fn extensions_are_strings_integers_or_booleans_and_others_are_missing() {
+    for (extension, text) in [
+        (json!("reserve"), Some("reserve")),
+        (json!(3), Some("3")),
+        (json!(-1), Some("-1")),
+        (json!(true), Some("true")),
+        (json!(1.5), None),
+        (json!(u64::MAX), None),
+        (json!(["reserve"]), None),
+        (json!({"step": "reserve"}), None),
+        (Value::Null, None),
+    ] {
+        for (name, own) in [("step", header::STEP), ("attempt", header::ATTEMPT), ("sagaid", header::SAGA_ID)] {
+            let message = message(TYPE, &event(&json!({name: extension, "data": {}})));
+            assert_eq!(message.in_binary_mode().unwrap().header(own), text, "{name}: {extension}");
+        }
+    }
 }
 
 #[test]
@@ -136,7 +158,7 @@ proptest! {
         let binary = valid.in_binary_mode();
         prop_assert_eq!(binary.is_ok(), !id.is_empty());
         if let Ok(binary) = binary {
-            prop_assert!(binary.size() <= valid.size() + 64, "no larger than it came");
+            prop_assert!(binary.size() <= valid.size() + 64, "no larger than it was received");
         }
     }
 }
