@@ -81,16 +81,16 @@ impl Warehouse {
         ctx.tx.check_home("warehouse", warehouse)?;
         let order = command.order_id().to_string();
         let headers = message.reply_headers();
-        let trace = message.traceparent();
         let reply = match command {
             Command::Reserve(command) => Some(reservation::reserve(ctx, &order, warehouse, command)),
             Command::Release(_) => Some(reservation::release(ctx, &order, warehouse)),
             Command::Confirm(_) => Some(reservation::confirm(ctx, &order)),
             Command::Ship(Ship { delivery, .. }) => {
-                events::publishing(ctx, &order, trace, |ctx| shipment::ship(ctx, &order, warehouse, delivery, &headers))
+                let ship = |ctx: &mut RuleContext<'_, '_>| shipment::ship(ctx, &order, warehouse, delivery, &headers);
+                events::publishing(ctx, Some(&order), message, ship)
             }
             Command::CancelShipment(_) => {
-                events::publishing(ctx, &order, trace, |ctx| Some(shipment::cancel(ctx, &order, warehouse)))
+                events::publishing(ctx, Some(&order), message, |ctx| Some(shipment::cancel(ctx, &order, warehouse)))
             }
             Command::ExpectReturn(command) => Some(returns::expect(ctx, command, warehouse)),
             Command::ForgetReturn(command) => Some(returns::forget(ctx, command, warehouse)),
@@ -116,7 +116,7 @@ impl Warehouse {
 
 /// Handles an event of the HTTP API or of a carrier. Events are not replied to.
 fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) -> Result<(), Unreadable> {
-    let trace = message.traceparent();
+    let publishes = ctx.rules.events;
     match event {
         Event::StockSet(command) => {
             ctx.tx.check_home("warehouse", &command.warehouse)?;
@@ -127,14 +127,14 @@ fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) 
             changes::change(ctx, command)?;
         }
         Event::ShipmentEvent(event) => {
-            let order = event.order_id.to_string();
-            events::publishing(ctx, &order, trace, |ctx| shipment::stage_reported(ctx, event));
+            let order = publishes.then(|| event.order_id.to_string());
+            events::publishing(ctx, order.as_deref(), message, |ctx| shipment::stage_reported(ctx, event));
         }
         Event::CarrierAnswered(answer) => {
-            let order = answer.order_id.clone();
-            events::publishing(ctx, &order, trace, |ctx| shipment::carrier_answered(ctx, answer));
+            let order = publishes.then(|| answer.order_id.clone());
+            events::publishing(ctx, order.as_deref(), message, |ctx| shipment::carrier_answered(ctx, answer));
         }
-        Event::ReturnReceived(event) => returns::receive(ctx, event, trace),
+        Event::ReturnReceived(event) => returns::receive(ctx, event, message.traceparent()),
     }
     Ok(())
 }

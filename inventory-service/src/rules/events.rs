@@ -1,8 +1,8 @@
-//! Events for external systems: what a rule changed, as the difference between two states of a shipment. They are in
-//! the outbox of the decision, so a change is published if and only if it is made.
+//! Events for external systems: the changes of a decision, as the difference between two states of a shipment. They are
+//! in the outbox of the decision, so a change is published if and only if it is made.
 
 use common::ids;
-use common::messages::Outgoing;
+use common::messages::{Message, Outgoing};
 use common::time::Timestamp;
 use common::topics;
 
@@ -10,21 +10,21 @@ use super::context::RuleContext;
 use crate::entity::{Inventory, Shipment, ShipmentStatus, shipment_key};
 use crate::messages::events::{ShipmentChange, ShipmentChanged};
 
-/// Runs a rule of an order's shipment, and sends the events of what it changed. They continue the trace of the message.
+/// Runs a rule of an order's shipment, and sends the events of its changes. They continue the trace of the message.
+/// Without an order none are sent.
 pub(crate) fn publishing<T>(
     ctx: &mut RuleContext<'_, '_>,
-    order: &str,
-    trace: Option<&str>,
+    order: Option<&str>,
+    message: &Message,
     rule: impl FnOnce(&mut RuleContext<'_, '_>) -> T,
 ) -> T {
-    if !ctx.rules.events {
-        return rule(ctx);
-    }
+    let Some(order) = order.filter(|_| ctx.rules.events) else { return rule(ctx) };
     let key = shipment_key(order);
     let before = Milestones::of(ctx.tx.get(&key).and_then(Inventory::shipment));
     let result = rule(ctx);
     if let Some(after) = ctx.tx.get(&key).and_then(Inventory::shipment) {
         let changes = before.changes(after, ctx.now);
+        let trace = message.traceparent();
         changes.into_iter().for_each(|event| ctx.tx.send(event.caused_by(trace)));
     }
     result
@@ -40,7 +40,7 @@ impl Milestones {
         Self(ShipmentChange::ALL.into_iter().filter(happened).collect())
     }
 
-    /// The events of what changed since then, in order.
+    /// The events of the changes since then, in order.
     fn changes(&self, shipment: &Shipment, now: Timestamp) -> Vec<Outgoing> {
         let is_new = |change: &ShipmentChange| !self.0.contains(change) && has_happened(*change, shipment);
         ShipmentChange::ALL.into_iter().filter(is_new).map(|change| message(change, shipment, now)).collect()
