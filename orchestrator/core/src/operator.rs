@@ -12,6 +12,9 @@ use crate::saga::TimerKind;
 use crate::status::{Status, StepStatus};
 use crate::transition::{StepRef, Transition};
 
+/// The reason of a cancellation, unless the operator or the definition has one.
+pub const CANCELLED_BY_OPERATOR: &str = "cancelled_by_operator";
+
 impl Transition<'_> {
     /// Applies an operation, or records why it is refused.
     pub(crate) fn operate(&mut self, operation: Operation) {
@@ -52,7 +55,7 @@ impl Transition<'_> {
             Operate::Pause => self.pause(),
             Operate::Resume if self.saga.status == Status::Paused => Ok(()),
             Operate::Resume => Err(format!("the saga is {}: only a paused saga can be resumed", self.saga.status)),
-            Operate::Cancel { reason } => self.cancel(reason.as_deref().unwrap_or("cancelled_by_operator")),
+            Operate::Cancel { reason } => self.cancel(reason.as_deref().unwrap_or(CANCELLED_BY_OPERATOR)),
             Operate::Retry { step } => self.retry_now(step.as_deref()),
             Operate::Skip { step, answer } => self.skip(step, answer),
             Operate::Resolve { step, happened, answer } => self.resolve(step.as_deref(), *happened, answer),

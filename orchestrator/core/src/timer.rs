@@ -12,6 +12,9 @@ use crate::transition::{StepRef, Transition};
 /// The reason of an attempt that was not answered in time.
 pub const NOT_ANSWERED: &str = "not answered in time";
 
+/// The reason of a passed deadline, unless the definition has one.
+pub const DEADLINE_EXCEEDED: &str = "deadline_exceeded";
+
 impl Transition<'_> {
     /// Fires every timer that is due, once.
     pub(crate) fn fire_timers(&mut self) {
@@ -24,7 +27,7 @@ impl Transition<'_> {
             }
         }
         if self.saga.status == Status::Running && self.saga.deadline.is_some_and(|at| at <= self.now) {
-            self.abort(self.definition.endings.deadline.as_ref(), "deadline_exceeded");
+            self.abort(self.definition.endings.deadline.as_ref(), DEADLINE_EXCEEDED);
         }
     }
 

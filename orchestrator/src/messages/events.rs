@@ -69,7 +69,8 @@ pub struct SagaChanged {
     /// the ending by the definition, such as `confirmed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
-    /// The code of the reason, such as `out_of_stock`; a reason in words is left out.
+    /// The code of the reason, such as `out_of_stock`; a reason in words is left out. That of an operator's
+    /// cancellation is `cancelled_by_operator`, or the definition's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When it changed.

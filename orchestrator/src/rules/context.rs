@@ -17,6 +17,6 @@ pub struct RuleContext<'c, 't> {
     pub results_mac: Option<&'c MessageMac>,
     /// The time of the decision.
     pub now: Timestamp,
-    /// Identifies the message or the timer, for the events of what it changes; `None` if no events are sent.
+    /// Identifies the message or the timer, for the events of its changes; `None` if no events are sent.
     pub cause: Option<String>,
 }

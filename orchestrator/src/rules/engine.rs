@@ -36,7 +36,7 @@ pub fn decide(
             ctx.tx.send(effects::message(saga, effect, ctx.now));
         }
         if let (Some(before), Some(id)) = (before, &ctx.cause) {
-            let changes = before.changes(saga, Cause { id, now: ctx.now });
+            let changes = before.changes(saga, Cause { definition, id, now: ctx.now });
             changes.into_iter().for_each(|event| ctx.tx.send(event));
         }
     }

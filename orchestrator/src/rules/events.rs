@@ -1,12 +1,14 @@
-//! Events for external systems: what a decision changed, as the difference between two states of a saga. They are
-//! in the outbox of the decision, so a change is published exactly if it is made.
+//! Events for external systems: the changes of a decision, as the difference between two states of a saga. They are
+//! in the outbox of the decision, so a change is published if and only if it is made.
 
 use common::events::reason_code;
 use common::ids;
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
-use saga::{Saga, Status, StepState, StepStatus};
+use saga::{
+    CANCELLED_BY_OPERATOR, DEADLINE_EXCEEDED, Definition, Ending, Endings, Saga, Status, StepState, StepStatus,
+};
 
 use crate::messages::events::{SagaChanged, SagaEvent};
 
@@ -37,6 +39,8 @@ impl StepMilestones {
 /// The decision that makes the changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Cause<'c> {
+    /// The definition of the saga.
+    pub definition: &'c Definition,
     /// The id of the message or the timer.
     pub id: &'c str,
     /// The time of the decision.
@@ -53,7 +57,7 @@ impl Milestones {
         }))
     }
 
-    /// The events of what changed since then, in order.
+    /// The events of the changes since then, in order.
     pub fn changes(&self, saga: &Saga, cause: Cause<'_>) -> Vec<Outgoing> {
         let mut all = Vec::new();
         let mut add = |event: SagaEvent, about: About<'_>| all.push(message(event, saga, about, cause));
@@ -79,7 +83,7 @@ impl Milestones {
         }
         let is_reopened = status == Status::Compensated && saga.status != Status::Compensated;
         if is_reopened || saga.is_aborted() && !known.is_some_and(|known| known.is_aborted) {
-            add(SagaEvent::Compensating, About::ending(saga));
+            add(SagaEvent::Compensating, About::ending(saga, cause.definition));
         }
         if saga.status != status {
             match saga.status {
@@ -88,7 +92,7 @@ impl Milestones {
                     add(SagaEvent::IncidentOpened, stuck.map_or_else(About::default, |step| About::step(step, None)));
                 }
                 Status::Paused => add(SagaEvent::Paused, About::default()),
-                Status::Completed | Status::Compensated => add(SagaEvent::Ended, About::ending(saga)),
+                Status::Completed | Status::Compensated => add(SagaEvent::Ended, About::ending(saga, cause.definition)),
                 Status::Running | Status::Compensating => {}
             }
         }
@@ -126,14 +130,26 @@ impl<'s> About<'s> {
         Self { step: Some(&step.name), outcome: outcome.map(StepStatus::as_str), reason: step.reason.as_deref() }
     }
 
-    fn ending(saga: &'s Saga) -> Self {
+    fn ending(saga: &'s Saga, definition: &Definition) -> Self {
         let ending = saga.ending.as_ref();
         Self {
             step: None,
             outcome: ending.map(|ending| &*ending.status),
-            reason: ending.and_then(|ending| ending.reason.as_deref()),
+            reason: ending.and_then(|ending| published_reason(ending, definition)),
         }
     }
+}
+
+/// The reason of an ending, if it is one of the definition or of a step. An operator chooses that of a cancellation
+/// freely, so it may contain personal data: a fixed code takes its place.
+fn published_reason<'s>(ending: &'s Ending, definition: &Definition) -> Option<&'s str> {
+    let reason = ending.reason.as_deref()?;
+    let Endings { completed, default, cancelled, deadline, steps: _ } = &definition.endings;
+    let specs = [cancelled, deadline].into_iter().flatten().chain([completed, default]);
+    let of_event = definition.start.cancel.iter().map(|cancel| &*cancel.reason);
+    let mut known = specs.filter_map(|spec| spec.reason.as_deref()).chain(of_event).chain([DEADLINE_EXCEEDED]);
+    let is_published = ending.step.is_some() || known.any(|known| known == reason);
+    Some(if is_published { reason } else { CANCELLED_BY_OPERATOR })
 }
 
 fn message(event: SagaEvent, saga: &Saga, about: About<'_>, cause: Cause<'_>) -> Outgoing {

@@ -107,6 +107,23 @@ fn a_cancelled_saga_an_incident_and_a_pause_are_published() {
 }
 
 #[test]
+fn the_reason_that_an_operator_chooses_is_not_published() {
+    let cancel = |reason: &Value| {
+        let mut published = Published::new();
+        published.after(start_order);
+        published.after(|fixture| fixture.reply("reserve"));
+        published.names();
+        let act = json!({"by": "techlead", "why": "look", "action": "cancel", "reason": reason});
+        published.after(|fixture| fixture.operate("1", &act).unwrap());
+        published.names()
+    };
+    let expected = "step-failed:request-payment:abandoned compensating:cancelled:cancelled_by_operator";
+    for reason in [json!("maria.silva"), json!("Maria called"), Value::Null] {
+        assert_eq!(cancel(&reason), expected);
+    }
+}
+
+#[test]
 fn a_timer_publishes_what_it_changes() {
     let mut published = Published::new();
     published.after(start_order);
