@@ -77,7 +77,10 @@ pub struct OrderChanged {
     pub currency: String,
     /// When it changed.
     pub at: Timestamp,
-    /// The code of the reason, such as `out_of_stock`; a reason in words is left out.
+    /// The code of the reason, such as `out_of_stock`; a reason in words is left out. That of a cancellation is
+    /// `cancelled_by_customer`, `cancelled_by_operator`, `deadline_exceeded` or a step's; that of a refused return is
+    /// one of order-service, inventory-service or the saga, and is left out if the warehouse or an operator gave
+    /// another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The invoice's number, once there is one.

@@ -43,7 +43,7 @@ impl RuleContext<'_, '_> {
         Ok(Some(result))
     }
 
-    /// Writes an order, and sends the events of what changed.
+    /// Writes an order, and sends the events of its changes.
     pub(crate) fn put(&mut self, key: Key, order: Order) {
         if self.policy.events {
             let before = self.tx.get(&key).and_then(OrderEntity::order);

@@ -110,6 +110,37 @@ fn an_event_has_ids_amounts_and_codes_and_no_personal_data() {
 }
 
 #[test]
+fn the_reason_that_an_operator_chooses_is_not_published() {
+    let steps = json!([{"step": "reserve", "status": "refused", "reason": "wrong_price", "attempts": 1},
+        {"step": "request-payment", "status": "abandoned", "attempts": 1}]);
+    let published = |status: &str, reason: &str| {
+        let mut shop = publishing();
+        let order = shop.place(&json!({}));
+        shop.conclude(order, &json!({"status": status, "reason": reason, "steps": steps}));
+        shop.sent_to(topics::ORDER_EVENTS).pop().unwrap()["reason"].clone()
+    };
+    for reason in ["maria.silva", "Maria called", "reserve_silva", ""] {
+        assert_eq!(published("cancelled", reason), "cancelled_by_operator", "{reason}");
+    }
+    for reason in ["cancelled_by_customer", "deadline_exceeded", "wrong_price", "request_payment_failed"] {
+        assert_eq!(published("cancelled", reason), reason);
+    }
+    assert_eq!(published("rejected", "out_of_stock"), "out_of_stock");
+    let of_return = |reason: &str| {
+        let mut shop = publishing();
+        let items = json!([{"id": "day", "name": "day", "amountMinor": 100, "quantity": 2}]);
+        let order = shop.place(&json!({"items": items, "amountMinor": 200}));
+        shop.conclude(order, &json!({"status": "confirmed", "payment": approved()}));
+        let returned = shop.request_return(order, &[("day", 1)]);
+        let ending = json!({"returnId": returned.id, "orderId": order, "status": "refused", "reason": reason});
+        shop.request(CONCLUDE_RETURN, order, &ending);
+        shop.sent_to(topics::ORDER_EVENTS).pop().unwrap()["reason"].clone()
+    };
+    assert_eq!(of_return("maria.silva"), Value::Null);
+    assert_eq!(of_return("goods_not_received"), "goods_not_received");
+}
+
+#[test]
 fn a_repeated_decision_publishes_the_same_ids() {
     let id = OrderId::generate();
     let ids = || {
