@@ -96,7 +96,7 @@ pub const EVENTS: &[Entry] = &[
     event(PaymentEvent::Cancelled, "The payment was cancelled before it was paid.", REQUESTED),
     event(
         PaymentEvent::RefundStarted,
-        "A part of the payment (refundId), or all that is left, is to be refunded.",
+        "A part of the payment (refundId), or all that is left of a charge (chargeId), is to be refunded.",
         PART_REFUNDED,
     ),
     event(PaymentEvent::RefundPending, "The provider accepted a refund; the money is on its way.", PART_REFUNDED),
@@ -108,7 +108,7 @@ pub const EVENTS: &[Entry] = &[
     event(PaymentEvent::RefundRefused, "A refund of a part was refused.", PART_REFUNDED),
     event(PaymentEvent::RefundDismissed, "An operator settled a failed refund otherwise.", PART_REFUNDED),
     event(PaymentEvent::PartRefunded, "A part of the payment is refunded.", PART_REFUNDED),
-    event(PaymentEvent::Refunded, "All of the payment is refunded.", APPROVED),
+    event(PaymentEvent::Refunded, "All that was left of a charge is refunded.", REFUNDED),
     event(PaymentEvent::DisputeOpened, "The customer's bank asks about the payment, or takes it back.", DISPUTED),
     event(PaymentEvent::DisputeClosed, "A dispute has ended.", DISPUTED),
 ];
@@ -128,6 +128,10 @@ const APPROVED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
 const PART_REFUNDED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
  "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","status":"approved","amountMinor":300,"currency":"BRL",
  "refundId":"r-1","at":"2026-11-24T12:00:00.000Z"}"#;
+
+const REFUNDED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","status":"refunded","amountMinor":750,"currency":"BRL",
+ "chargeId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6d","at":"2026-11-25T12:00:00.000Z"}"#;
 
 const ACTION_REQUIRED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
  "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","status":"pending","amountMinor":1050,"currency":"BRL",

@@ -32,6 +32,12 @@ pub struct Payments {
     pub events: bool,
 }
 
+/// The payment that a decision changes, and the id of the message or the timer that causes it.
+struct EventSubject {
+    key: Key,
+    cause: String,
+}
+
 /// How a message on `payment-results` is treated.
 enum Standing<'m> {
     /// As the result.
@@ -55,8 +61,10 @@ impl Handler for Payments {
         match trigger {
             Trigger::Claimed => Ok(()),
             Trigger::Timer(key) => {
-                let cause = format!("{key}/{now}");
-                self.publish(tx, Some(key), &cause, now, |tx| {
+                let subject = |_: &Transaction<'_, Payment>| {
+                    Some(EventSubject { key: key.clone(), cause: format!("{key}/{now}") })
+                };
+                self.publish(tx, subject, now, |tx| {
                     wake(tx, key, now);
                     Ok(())
                 })
@@ -64,13 +72,13 @@ impl Handler for Payments {
             Trigger::Message(message) => {
                 let command = Command::parse(message)?;
                 let order = command.order_id();
-                // A result on another partition is only moved.
-                let is_moved =
-                    matches!(command, Command::Result(_)) && tx.home_of(&order.to_string()) != tx.partition();
-                let changed = (!is_moved).then(|| key(order));
-                self.publish(tx, changed.as_ref(), &message.id(), now, |tx| {
-                    self.apply_command(tx, message, command, now)
-                })
+                let is_result = matches!(command, Command::Result(_));
+                let subject = |tx: &Transaction<'_, Payment>| {
+                    // A result on another partition is only moved.
+                    let is_moved = is_result && tx.home_of(&order.to_string()) != tx.partition();
+                    (!is_moved).then(|| EventSubject { key: key(order), cause: message.id() })
+                };
+                self.publish(tx, subject, now, |tx| self.apply_command(tx, message, command, now))
             }
         }
     }
@@ -81,19 +89,21 @@ impl Handler for Payments {
 }
 
 impl Payments {
-    /// Applies a rule, and sends the events of what it changed in the payment with this key.
+    /// Applies a rule, and sends the events of its changes of the subject. Without events the subject is not computed.
     fn publish(
         &self,
         tx: &mut Transaction<'_, Payment>,
-        changed: Option<&Key>,
-        cause: &str,
+        subject: impl FnOnce(&Transaction<'_, Payment>) -> Option<EventSubject>,
         now: Timestamp,
         rule: impl FnOnce(&mut Transaction<'_, Payment>) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
-        let Some(key) = changed.filter(|_| self.events) else { return rule(tx) };
-        let before = Milestones::of(tx.get(key));
+        if !self.events {
+            return rule(tx);
+        }
+        let Some(EventSubject { key, cause }) = subject(tx) else { return rule(tx) };
+        let before = Milestones::of(tx.get(&key));
         rule(tx)?;
-        let changes = tx.get(key).map(|payment| before.changes(payment, cause, now));
+        let changes = tx.get(&key).map(|payment| before.changes(payment, &cause, now));
         changes.into_iter().flatten().for_each(|event| tx.send(event));
         Ok(())
     }

@@ -26,12 +26,15 @@ pub struct HandlerTest<'h, H: Handler> {
     now: Timestamp,
     /// The events so far.
     published: BTreeSet<Event>,
+    /// The same, in order.
+    log: Vec<Event>,
 }
 
 impl<'h, H: Handler<Entity: Published>> HandlerTest<'h, H> {
     /// The handler after the claims of all partitions.
     pub fn new(handler: &'h H) -> Self {
-        let mut test = Self { handler, entities: BTreeMap::new(), now: Timestamp(0), published: BTreeSet::new() };
+        let mut test =
+            Self { handler, entities: BTreeMap::new(), now: Timestamp(0), published: BTreeSet::new(), log: Vec::new() };
         partitions().for_each(|partition| _ = test.decide(partition, Trigger::Claimed));
         test
     }
@@ -101,6 +104,13 @@ impl<'h, H: Handler<Entity: Published>> HandlerTest<'h, H> {
         }
     }
 
+    /// The sums of the events agree with the entities.
+    pub fn check_sums(&self) {
+        for partition in partitions() {
+            self.states(partition).values().for_each(|entity| entity.check_sums(&self.log));
+        }
+    }
+
     fn states(&self, partition: i32) -> BTreeMap<Key, H::Entity> {
         let states = self.entities.get(&partition).into_iter().flat_map(Memory::states);
         states.map(|(key, state)| (key.clone(), state.clone())).collect()
@@ -122,6 +132,7 @@ impl<'h, H: Handler<Entity: Published>> HandlerTest<'h, H> {
         }
         let mut sent: Vec<Event> = events(outbox).map(Event::of).collect();
         self.published.extend(sent.iter().cloned());
+        self.log.extend(sent.iter().cloned());
         expected.sort();
         sent.sort();
         assert_eq!(sent, expected, "the events differ from the changes");

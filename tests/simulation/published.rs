@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use common::events::published_id;
+use common::ids;
 use common::journal::Entity;
 use common::messages::{Outgoing, header};
 use common::topics;
@@ -17,17 +19,18 @@ use payment_service::entity::status::Status as PaymentStatus;
 use saga::{Saga, Status as SagaStatus, StepStatus};
 use serde_json::Value;
 
-/// An event: the entity, the type, and what it is about besides the entity.
+/// An event: the entity, the type, what it is about besides the entity, and the amount of a refund.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Event {
     subject: String,
     kind: String,
     about: String,
+    amount: Option<i64>,
 }
 
 impl Event {
     fn new(subject: &str, kind: &str, about: &str) -> Self {
-        Self { subject: subject.to_owned(), kind: kind.to_owned(), about: about.to_owned() }
+        Self { subject: subject.to_owned(), kind: kind.to_owned(), about: about.to_owned(), amount: None }
     }
 
     /// The event of a message.
@@ -35,11 +38,20 @@ impl Event {
         let header = |name| message.headers.get(name).unwrap();
         let kind = header(header::TYPE);
         let value: Value = serde_json::from_slice(message.value.bytes().unwrap()).unwrap();
-        let names: &[&str] =
-            if kind == "saga.incident-opened" { &[] } else { &["returnId", "refundId", "disputeId", "step"] };
+        let names: &[&str] = if kind == "saga.incident-opened" {
+            &[]
+        } else {
+            &["returnId", "refundId", "chargeId", "disputeId", "step"]
+        };
         let about = names.iter().find_map(|name| value[name].as_str()).unwrap_or_default();
-        Self::new(header(header::SUBJECT), kind, about)
+        let amount = value["amountMinor"].as_i64().filter(|_| is_refund(kind));
+        Self { amount, ..Self::new(header(header::SUBJECT), kind, about) }
     }
+}
+
+/// Returns true if it is the type of an event of a refund of a payment.
+fn is_refund(kind: &str) -> bool {
+    kind.starts_with("payment.") && kind.contains("refund")
 }
 
 /// An entity whose changes are published.
@@ -49,6 +61,9 @@ pub trait Published: Entity {
 
     /// The events of a change, given those that were published before.
     fn expected(before: Option<&Self>, after: &Self, published: &BTreeSet<Event>) -> Vec<Event>;
+
+    /// Checks the sums of all events, in order, against the entity.
+    fn check_sums(&self, _events: &[Event]) {}
 }
 
 impl Published for OrderEntity {
@@ -128,15 +143,20 @@ struct Fact {
     state: String,
     kind: Option<&'static str>,
     about: String,
+    amount: Option<i64>,
 }
 
 impl Fact {
     fn new(state: impl Into<String>, kind: Option<&'static str>) -> Self {
-        Self { state: state.into(), kind, about: String::new() }
+        Self { state: state.into(), kind, about: String::new(), amount: None }
     }
 
     fn about(self, about: &str) -> Self {
         Self { about: about.to_owned(), ..self }
+    }
+
+    fn of(self, amount: Option<i64>) -> Self {
+        Self { amount, ..self }
     }
 }
 
@@ -145,7 +165,9 @@ type Facts = BTreeMap<String, Fact>;
 /// The events of the facts that changed.
 fn changes(subject: &str, before: &Facts, after: Facts) -> Vec<Event> {
     let is_new = |(part, fact): &(String, Fact)| before.get(part).is_none_or(|known| known.state != fact.state);
-    let event = |(_, fact): (String, Fact)| fact.kind.map(|kind| Event::new(subject, kind, &fact.about));
+    let event = |(_, fact): (String, Fact)| {
+        fact.kind.map(|kind| Event { amount: fact.amount, ..Event::new(subject, kind, &fact.about) })
+    };
     after.into_iter().filter(is_new).filter_map(event).collect()
 }
 
@@ -155,6 +177,24 @@ impl Published for Payment {
     fn expected(before: Option<&Self>, after: &Self, _: &BTreeSet<Event>) -> Vec<Event> {
         let subject = after.order.to_string();
         changes(&subject, &before.map(|before| of_payment(before, None)).unwrap_or_default(), of_payment(after, before))
+    }
+
+    /// A system that adds up the refunds that were made, and takes back those that failed later, gets what was paid
+    /// back.
+    fn check_sums(&self, events: &[Event]) {
+        let subject = self.order.to_string();
+        let mut made = BTreeMap::new();
+        for event in events.iter().filter(|event| event.subject == subject) {
+            match event.kind.as_str() {
+                "payment.part-refunded" | "payment.refunded" => _ = made.insert(&event.about, event.amount),
+                "payment.refund-failed" => _ = made.remove(&event.about),
+                _ => {}
+            }
+        }
+        // The amount of a refund before the request is not known.
+        if let Some(amounts) = made.into_values().collect::<Option<Vec<i64>>>() {
+            assert_eq!(amounts.iter().sum::<i64>(), self.refunded_minor(), "{events:#?}");
+        }
     }
 }
 
@@ -182,14 +222,17 @@ fn of_payment(payment: &Payment, before: Option<&Payment>) -> Facts {
         | PaymentStatus::Refunded => None,
     };
     facts.insert("status".to_owned(), Fact::new(payment.status.name(), kind));
-    let refund = match (&payment.status, &payment.approvals.settling) {
-        (PaymentStatus::Refunded, _) => Some("payment.refunded"),
-        (PaymentStatus::Refunding { .. }, Settling::None) => Some("payment.refund-started"),
-        (PaymentStatus::Refunding { .. }, Settling::Pending { .. }) => Some("payment.refund-pending"),
-        (PaymentStatus::Refunding { .. }, Settling::Failed { .. }) => Some("payment.refund-failed"),
-        (_, _) => None,
-    };
-    facts.insert("refund".to_owned(), Fact::new(refund.unwrap_or_default(), refund));
+    for (index, approval) in payment.approvals.list.iter().enumerate() {
+        facts.insert(format!("charge {}", approval.message), of_approval(payment, index, &approval.message));
+    }
+    for charge in &payment.surplus.0 {
+        let is_refunded = charge.approval.refunded_at.is_some();
+        let kind = if is_refunded { "payment.refunded" } else { "payment.refund-started" };
+        let message = &charge.approval.message;
+        let price = payment.price().map(|price| price.amount_minor);
+        let fact = Fact::new(kind, Some(kind)).about(&charge_id(payment, message)).of(price);
+        facts.insert(format!("charge {message}"), fact);
+    }
     if let Some(action) = &payment.action.required {
         let state = serde_json::to_string(action).unwrap();
         facts.insert("action".to_owned(), Fact::new(state, Some("payment.action-required")));
@@ -205,6 +248,27 @@ fn of_payment(payment: &Payment, before: Option<&Payment>) -> Facts {
     facts
 }
 
+/// The refund of all that is left of an approval.
+fn of_approval(payment: &Payment, index: usize, message: &str) -> Fact {
+    let kind = match (&payment.status, &payment.approvals.settling) {
+        _ if index < payment.approvals.refunded => Some("payment.refunded"),
+        _ if index > payment.approvals.refunded => None,
+        (PaymentStatus::Refunding { .. }, Settling::None) => Some("payment.refund-started"),
+        (PaymentStatus::Refunding { .. }, Settling::Pending { .. }) => Some("payment.refund-pending"),
+        (PaymentStatus::Refunding { .. }, Settling::Failed { .. }) => Some("payment.refund-failed"),
+        (_, _) => None,
+    };
+    let left = payment.left_of(index);
+    let is_dismissed = |part: &PartialRefund| matches!(part.state, PartState::Dismissed { .. });
+    let has_ended_otherwise = left == Some(0) && payment.partial_refunds.list.iter().any(is_dismissed);
+    let event = kind.filter(|kind| *kind != "payment.refunded" || !has_ended_otherwise);
+    Fact::new(kind.unwrap_or_default(), event).about(&charge_id(payment, message)).of(left)
+}
+
+fn charge_id(payment: &Payment, message: &str) -> String {
+    ids::derive(&["charge", &payment.order.to_string(), message]).to_string()
+}
+
 fn of_part(part: &PartialRefund) -> Fact {
     let kind = match part.state {
         PartState::Refunding { .. } => "payment.refund-started",
@@ -214,7 +278,8 @@ fn of_part(part: &PartialRefund) -> Fact {
         PartState::Refused { .. } => "payment.refund-refused",
         PartState::Dismissed { .. } => "payment.refund-dismissed",
     };
-    Fact::new(kind, Some(kind)).about(&part.id)
+    let about = if part.id == "whole" { String::new() } else { published_id(&part.id).into_owned() };
+    Fact::new(kind, Some(kind)).about(&about).of(Some(part.amount_minor))
 }
 
 impl Published for orchestrator::entity::Entity {

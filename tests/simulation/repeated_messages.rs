@@ -128,6 +128,7 @@ fn check_repeated<P: Program, H: Handler<Entity: Published>>(handler: &H, more: 
         let mut test = HandlerTest::new(handler);
         messages.iter().for_each(|message| test.take_twice(message));
         test.fire_all();
+        test.check_sums();
     });
 }
 

@@ -23,7 +23,7 @@ pub enum PaymentEvent {
     Declined,
     /// It was cancelled before it was paid.
     Cancelled,
-    /// All of it, or a part, is to be refunded.
+    /// A part of it, or all that is left of a charge, is to be refunded.
     RefundStarted,
     /// The provider accepted a refund; the money is on its way.
     RefundPending,
@@ -35,7 +35,7 @@ pub enum PaymentEvent {
     RefundDismissed,
     /// A part of it is refunded.
     PartRefunded,
-    /// All of it is refunded.
+    /// All that was left of a charge is refunded.
     Refunded,
     /// The customer's bank asks about it, or takes it back.
     DisputeOpened,
@@ -76,8 +76,9 @@ pub struct PaymentChanged {
     pub payment_id: String,
     /// The payment's status after the decision that made the change.
     pub status: String,
-    /// The price, the captured amount, the refunded part or the disputed amount, in minor units of `currency`; missing
-    /// if the payment was never requested.
+    /// In events of a refund the amount of that refund: the part, or all that was left of the charge, which is 0 if it
+    /// was refunded in parts. In events of a dispute the disputed amount. In all others the captured amount, before a
+    /// capture the price. In minor units of `currency`; missing if the payment was never requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_minor: Option<i64>,
     /// ISO 4217.
@@ -86,9 +87,14 @@ pub struct PaymentChanged {
     /// The kind of the customer's action, in `payment.action-required`. Its page, secret and code are not published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<ActionKind>,
-    /// The id of the partial refund; missing in events of the refund of all that is left.
+    /// The id of the partial refund; missing in events of the refund of all that is left. An id of other characters
+    /// than letters, digits, `_` and `-`, or of more than 64, is replaced by a UUID that is derived from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<String>,
+    /// The charge that is refunded, in events of the refund of all that is left of a charge: a payment can be charged
+    /// more than once, and each further charge is refunded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge_id: Option<String>,
     /// The provider's id of the dispute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispute_id: Option<String>,

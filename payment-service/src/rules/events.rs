@@ -1,40 +1,40 @@
-//! Events for external systems: what a decision changed, as the difference between two states of a payment. They are
+//! Events for external systems: the changes of a decision, as the difference between two states of a payment. They are
 //! in the outbox of the decision, so a change is published if and only if it is made.
+
+mod charge;
 
 use std::mem::{Discriminant, discriminant};
 
+use common::events::published_id;
 use common::ids;
 use common::messages::Outgoing;
 use common::payments::{Action, ActionKind};
 use common::time::Timestamp;
 use common::topics;
 
+use self::charge::{ChargeRefund, RefundState};
 use crate::entity::Payment;
-use crate::entity::approval::Settling;
 use crate::entity::partial_refund::{PartState, PartialRefund};
 use crate::entity::review::Dispute;
 use crate::entity::status::Status;
 use crate::messages::DisputeStatus;
 use crate::messages::events::{PaymentChanged, PaymentEvent};
+use crate::provider::call::Refund;
 
 /// The parts of a payment on which events depend.
 pub struct Milestones {
     is_requested: bool,
     status: Status,
     action: Option<Action>,
-    refund: FullRefund,
+    charges: Vec<ChargeMilestone>,
     parts: Vec<PartMilestone>,
     disputes: Vec<DisputeMilestone>,
 }
 
-/// The state of the refund of all that is left of a payment.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FullRefund {
-    None,
-    Started,
-    Pending,
-    Failed,
-    Done,
+/// The refund of all that is left of a charge.
+struct ChargeMilestone {
+    message: String,
+    state: RefundState,
 }
 
 struct PartMilestone {
@@ -49,40 +49,6 @@ struct DisputeMilestone {
     amount_minor: i64,
 }
 
-impl FullRefund {
-    fn of(payment: &Payment) -> Self {
-        match (&payment.status, &payment.approvals.settling) {
-            (Status::Refunded, _) => Self::Done,
-            (Status::Refunding { .. }, Settling::None) => Self::Started,
-            (Status::Refunding { .. }, Settling::Pending { .. }) => Self::Pending,
-            (Status::Refunding { .. }, Settling::Failed { .. }) => Self::Failed,
-            (
-                Status::New
-                | Status::Unrequested { .. }
-                | Status::Requested { .. }
-                | Status::Failed
-                | Status::Pending { .. }
-                | Status::Authorized
-                | Status::Capturing { .. }
-                | Status::Approved
-                | Status::Declined
-                | Status::Cancelled,
-                _,
-            ) => Self::None,
-        }
-    }
-
-    const fn event(self) -> Option<PaymentEvent> {
-        match self {
-            Self::None => None,
-            Self::Started => Some(PaymentEvent::RefundStarted),
-            Self::Pending => Some(PaymentEvent::RefundPending),
-            Self::Failed => Some(PaymentEvent::RefundFailed),
-            Self::Done => Some(PaymentEvent::Refunded),
-        }
-    }
-}
-
 impl Milestones {
     /// Those of a payment; of none before the first message about it.
     pub fn of(payment: Option<&Payment>) -> Self {
@@ -91,11 +57,13 @@ impl Milestones {
                 is_requested: false,
                 status: Status::New,
                 action: None,
-                refund: FullRefund::None,
+                charges: Vec::new(),
                 parts: Vec::new(),
                 disputes: Vec::new(),
             };
         };
+        let charge =
+            |refund: ChargeRefund<'_>| ChargeMilestone { message: refund.message.to_owned(), state: refund.state };
         let part = |part: &PartialRefund| PartMilestone {
             id: part.id.clone(),
             is_external: part.external,
@@ -110,14 +78,13 @@ impl Milestones {
             is_requested: payment.terms.is_some(),
             status: payment.status.clone(),
             action: payment.action.required.clone(),
-            refund: FullRefund::of(payment),
+            charges: ChargeRefund::all_of(payment).map(charge).collect(),
             parts: payment.partial_refunds.list.iter().map(part).collect(),
             disputes: payment.disputes.iter().map(dispute).collect(),
         }
     }
 
-    /// The events of what changed since then, in order. `cause` identifies the message or the timer: a payment can be
-    /// refunded more than once, if it is approved again.
+    /// The events of the changes since then, in order. `cause` identifies the message or the timer.
     pub fn changes(&self, payment: &Payment, cause: &str, now: Timestamp) -> Vec<Outgoing> {
         let mut all = Vec::new();
         let mut add = |event: PaymentEvent, about: About<'_>| all.push(message(event, payment, &about, cause, now));
@@ -137,11 +104,10 @@ impl Milestones {
         for part in payment.partial_refunds.list.iter().filter(|part| self.is_new_part(part)) {
             add(part_event(&part.state), About::Part(part));
         }
-        let refund = FullRefund::of(payment);
-        if refund != self.refund
-            && let Some(event) = refund.event()
-        {
-            add(event, About::Payment);
+        for refund in ChargeRefund::all_of(payment).filter(|refund| self.is_new_refund(refund)) {
+            if let Some(event) = refund.event(payment) {
+                add(event, About::Charge(&refund));
+            }
         }
         for dispute in payment.disputes.iter().filter(|dispute| self.is_new_dispute(dispute)) {
             let event = if dispute.is_closed() { PaymentEvent::DisputeClosed } else { PaymentEvent::DisputeOpened };
@@ -173,6 +139,12 @@ impl Milestones {
         }
     }
 
+    /// Returns true if the refund of the charge is in another state than before, or the charge was not there.
+    fn is_new_refund(&self, refund: &ChargeRefund<'_>) -> bool {
+        let known = self.charges.iter().find(|known| known.message == refund.message);
+        known.is_none_or(|known| known.state != refund.state)
+    }
+
     /// Returns true if the partial refund is in another state than before, or was not there.
     fn is_new_part(&self, part: &PartialRefund) -> bool {
         let is_same = |known: &&PartMilestone| known.id == part.id && known.is_external == part.external;
@@ -202,16 +174,19 @@ enum About<'p> {
     Payment,
     Action(ActionKind),
     Part(&'p PartialRefund),
+    Charge(&'p ChargeRefund<'p>),
     Dispute(&'p Dispute),
 }
 
 impl About<'_> {
-    /// Tells apart the events of one kind that a decision sends.
+    /// Distinguishes the events of one kind with the same cause. A refund that is made again has another number of
+    /// calls.
     fn id(&self) -> String {
         match self {
             Self::Payment | Self::Action(_) => String::new(),
-            Self::Part(part) if part.external => format!("external/{}", part.id),
-            Self::Part(part) => format!("refund/{}", part.id),
+            Self::Part(part) if part.external => format!("external/{}/{}", part.id, part.calls),
+            Self::Part(part) => format!("refund/{}/{}", part.id, part.calls),
+            Self::Charge(refund) => format!("charge/{}/{}", refund.message, refund.calls),
             Self::Dispute(dispute) => format!("dispute/{}", dispute.id),
         }
     }
@@ -230,6 +205,7 @@ fn message(event: PaymentEvent, payment: &Payment, about: &About<'_>, cause: &st
         currency: price.map(|price| price.currency.clone()),
         action: None,
         refund_id: None,
+        charge_id: None,
         dispute_id: None,
         dispute_status: None,
         at: now,
@@ -239,7 +215,12 @@ fn message(event: PaymentEvent, payment: &Payment, about: &About<'_>, cause: &st
         About::Action(action) => value.action = Some(*action),
         About::Part(part) => {
             value.amount_minor = Some(part.amount_minor);
-            value.refund_id = Some(part.id.clone());
+            // A dismissed refund of all that was left is listed as a part.
+            value.refund_id = (part.id != Refund::WHOLE).then(|| published_id(&part.id).into_owned());
+        }
+        About::Charge(refund) => {
+            value.amount_minor = refund.amount_minor;
+            value.charge_id = Some(ids::derive(&["charge", &key, refund.message]).to_string());
         }
         About::Dispute(dispute) => {
             value.amount_minor = Some(dispute.amount_minor);

@@ -160,14 +160,15 @@ fn the_largest_record_and_messages_fit() {
         currency: Some(text(LONGEST_NAME)),
         action: Some(ActionKind::Redirect),
         refund_id: Some(text(CUT)),
+        charge_id: Some(text(HEADER)),
         dispute_id: Some(text(LONGEST_ID)),
         dispute_status: Some(DisputeStatus::Inquiry),
         at: TIME,
     };
     let event = json_bytes(&event) + EVENT_ENVELOPE;
     assert!(event <= LARGEST_EVENT, "{event}");
-    // A review changes all refunds that count and all disputes; a request has three: it is requested, its status
-    // changes, and so does its full refund.
+    // A review changes all refunds that count and all disputes, ends the refund of a charge and begins that of the
+    // next; a request has three: it is requested, its status changes, and so does the refund of its charge.
     let events = (MOST_PARTS_OF_ALL + MOST_DISPUTES + 3) * event;
     // A decision changes one payment and sends two replies, or puts a result back, whose quotes are escaped.
     let decision = (json_bytes(&largest_payment()) + 2 * reply + events).max(2 * topics::INPUT_MAX_BYTES);

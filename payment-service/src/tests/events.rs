@@ -7,8 +7,10 @@ use common::topics;
 use serde_json::{Value, json};
 
 use super::fixture::*;
-use super::reviews::{event, listed, paid, part, retry};
-use crate::provider::call::Refund;
+use super::reviews::{dismiss, event, listed, paid, part, retry};
+use crate::entity::status::Status;
+use crate::provider::call::{ProviderCall, Refund};
+use crate::rules::events::Milestones;
 
 /// The fixture, and the events so far.
 struct Published {
@@ -40,6 +42,25 @@ impl Published {
         self.events.iter().map(name).collect::<Vec<_>>().join(" ")
     }
 
+    /// The sum of the refunds that were made, as a system computes it that follows the events.
+    fn paid_back(&self) -> i64 {
+        let values = self.events.iter().map(value);
+        let made = values.zip(&self.events).filter(|(_, event)| {
+            let kind = event.headers.get(header::TYPE).unwrap();
+            ["payment.part-refunded", "payment.refunded"].contains(&kind)
+        });
+        let sum = made.map(|(value, _)| value["amountMinor"].as_i64().unwrap()).sum();
+        assert_eq!(sum, self.fixture.payment().refunded_minor());
+        sum
+    }
+
+    /// Answers the call for a refund with this outcome, as the provider does.
+    fn answer_refund(&mut self, refund: &Refund, outcome: &str) {
+        let answer =
+            json!({"operation": "refund", "call": refund.call, "outcome": outcome, "refundId": refund.refund_id});
+        self.after(|fixture| fixture.answer(answer));
+    }
+
     fn last(&self) -> Value {
         serde_json::from_slice(self.events.last().unwrap().value.bytes().unwrap()).unwrap()
     }
@@ -64,7 +85,7 @@ fn a_payment_is_published_from_its_request_to_its_refund() {
     published.after(|fixture| fixture.provider_answered("refund", call, "refunded"));
     published.after(|fixture| fixture.provider_answered("refund", call, "refunded"));
     assert_eq!(published.names(), "requested approved refund-started part-refunded refund-started refunded");
-    assert_eq!(published.last()["amountMinor"], 1050);
+    assert_eq!((published.last()["amountMinor"].as_i64(), published.paid_back()), (Some(750), 1050));
 }
 
 #[test]
@@ -79,6 +100,120 @@ fn a_declined_payment_that_is_approved_twice_later_is_published_with_each_refund
         published.after(|fixture| fixture.provider_answered("refund", call, "refunded"));
     }
     assert_eq!(published.names(), "requested declined refund-started refunded refund-started refunded");
+    assert_eq!(published.paid_back(), 2100);
+}
+
+#[test]
+fn each_of_two_approvals_of_a_declined_payment_has_its_own_refund() {
+    let mut published = Published::new();
+    published.after(|fixture| fixture.request(1));
+    published.after(|fixture| fixture.provider_answered("request", 1, "accepted"));
+    published.after(|fixture| fixture.result("declined"));
+    published.after(|fixture| fixture.result_of("p1", "approved"));
+    published.after(|fixture| fixture.result_of("p2", "approved"));
+    assert_eq!(published.names(), "requested declined refund-started");
+    for _ in 0..2 {
+        let call = published.fixture.payment().approvals.refund_calls;
+        published.after(|fixture| fixture.provider_answered("refund", call, "refunded"));
+    }
+    assert_eq!(published.names(), "requested declined refund-started refunded refund-started refunded");
+    let charges: Vec<Value> = published.events.iter().skip(2).map(|event| value(event)["chargeId"].clone()).collect();
+    assert!(charges[0] == charges[1] && charges[2] == charges[3] && charges[0] != charges[2], "{charges:?}");
+    assert_eq!(published.paid_back(), 2100);
+}
+
+#[test]
+fn the_refund_of_each_further_charge_is_published() {
+    let mut published = Published::of(Fixture::approved());
+    published.after(|fixture| fixture.result_of("p2", "approved"));
+    published.after(|fixture| fixture.result_of("p3", "approved"));
+    let refunds: Vec<Refund> = intended_refunds(&published.fixture);
+    assert_eq!((refunds.len(), published.names().as_str()), (2, "refund-started refund-started"));
+    published.answer_refund(&refunds[0], "failed");
+    assert_eq!(published.events.len(), 2, "it is called again");
+    for refund in intended_refunds(&published.fixture) {
+        published.answer_refund(&refund, "refunded");
+        published.answer_refund(&refund, "refunded");
+    }
+    assert_eq!(published.names(), "refund-started refund-started refunded refunded");
+    assert_eq!((published.last()["amountMinor"].as_i64(), published.paid_back()), (Some(1050), 2100));
+    assert_eq!(published.last()["status"], "approved", "the first charge is kept");
+}
+
+fn intended_refunds(fixture: &Fixture) -> Vec<Refund> {
+    let intents = fixture.payment().intents().into_iter();
+    intents
+        .filter_map(|intent| if let ProviderCall::Refund(refund) = intent.what { Some(refund) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_dismissed_refund_is_not_published_as_made() {
+    let mut published = Published::of(paid());
+    published.after(|fixture| fixture.refund_part("r1", Some(300)));
+    published.after(|fixture| fixture.part_answered("r1", 1, "refunded"));
+    published.after(|fixture| fixture.refund(1));
+    let call = published.fixture.payment().approvals.refund_calls;
+    published.after(|fixture| fixture.provider_answered("refund", call, "refund_failed"));
+    published.after(|fixture| dismiss(fixture, Refund::WHOLE));
+    assert_eq!(published.names(), "refund-started part-refunded refund-started refund-failed refund-dismissed");
+    let last = published.last();
+    assert_eq!(
+        (&last["amountMinor"], &last["refundId"], &last["status"]),
+        (&json!(750), &Value::Null, &json!("refunded"))
+    );
+    assert_eq!(published.paid_back(), 300);
+    let mut published = Published::of(paid());
+    published.after(|fixture| fixture.refund_part("r1", Some(1050)));
+    published.after(|fixture| fixture.part_answered("r1", 1, "refund_failed"));
+    published.after(|fixture| dismiss(fixture, "r1"));
+    published.after(|fixture| fixture.refund(1));
+    assert_eq!(
+        (published.names().as_str(), published.fixture.status()),
+        ("refund-started refund-failed refund-dismissed", "refunded")
+    );
+    assert_eq!(published.paid_back(), 0);
+}
+
+#[test]
+fn a_refund_that_is_made_again_by_the_same_cause_has_another_id() {
+    let mut published = Published::of(paid());
+    published.after(|fixture| fixture.refund_part("r1", Some(300)));
+    let before = published.fixture.payment().clone();
+    let now = published.fixture.now;
+    let started = |calls: u32| {
+        let mut payment = before.clone();
+        payment.partial_refunds.list.iter_mut().for_each(|part| part.calls = calls);
+        payment.approvals.refund_calls = calls;
+        payment.status = Status::Refunding { due: now };
+        let events = Milestones::of(None).changes(&payment, "cause", now);
+        events.into_iter().map(|event| event.headers.get(header::ID).unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let first = started(1);
+    assert_eq!((first.len(), first.intersection(&started(2)).count()), (3, 1), "only the request has the same id");
+    assert_eq!(first, started(1));
+}
+
+#[test]
+fn an_id_that_is_no_code_is_replaced() {
+    let mut published = Published::of(paid());
+    published.after(|fixture| fixture.refund_part("maria.silva", Some(300)));
+    let first = published.last()["refundId"].clone();
+    published.after(|fixture| fixture.part_answered("maria.silva", 1, "refunded"));
+    assert_eq!(
+        (published.last()["refundId"] == first, published.names().as_str()),
+        (true, "refund-started part-refunded")
+    );
+    let texts = published.events.iter().map(|event| value(event).to_string()).collect::<String>();
+    assert!(first.is_string() && !texts.contains("maria"), "{texts}");
+}
+
+#[test]
+fn without_the_setting_nothing_is_computed_or_published() {
+    let mut fixture = Fixture::new();
+    for sent in [fixture.request(1), fixture.result("approved"), fixture.refund(1)] {
+        assert!(sent.iter().all(|message| message.topic != topics::PAYMENT_EVENTS), "{sent:?}");
+    }
 }
 
 #[test]
@@ -151,6 +286,7 @@ fn a_full_refund_that_fails_later_is_published_and_is_no_new_payment() {
     published.after(|fixture| fixture.refund_part("r1", Some(1050)));
     published.after(|fixture| fixture.part_answered("r1", 1, "refunded"));
     assert_eq!(published.names(), "refund-started part-refunded refunded");
+    assert_eq!((published.last()["amountMinor"].as_i64(), published.paid_back()), (Some(0), 1050));
     published.events.clear();
     let failed = part(&published.fixture, "r1", 0, "failed");
     event(&mut published.fixture, "pi_1");
