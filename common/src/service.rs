@@ -15,7 +15,7 @@ use journal::{Handler, Limits};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use runtime::view::{Rows, View};
-pub use runtime::worker::{Commands, Executor, NoExecutor, SendError, Watch, WatchError};
+pub use runtime::worker::{Commands, Executor, NoExecutor, SendError, TopicAdmin, TopicError, Watch, WatchError};
 use runtime::worker::{Config, Runtime, Service, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -167,6 +167,8 @@ pub struct ContextParts<S> {
     pub status: Arc<Status>,
     /// For reading the cluster's state.
     pub watch: Watch,
+    /// For adding topics.
+    pub topics: TopicAdmin,
     /// The warning that unknown callers on other machines may use this service ([`Protection::check`]).
     pub exposure: Option<Arc<str>>,
 }
@@ -244,6 +246,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         partitions: settings.kafka.partitions,
         status: runtime.status.clone(),
         watch: runtime.watch.clone(),
+        topics: runtime.topics.clone(),
         exposure: exposure.clone(),
     }));
     let checks: Arc<dyn Health> = Arc::new(checks::<P>(&runtime.status, &context.settings, exposure));

@@ -138,11 +138,8 @@ fn check_order(ordered: &Ordered, run: &Run, log: &ProviderLog) -> Vec<String> {
     let invoice = order(run, id).and_then(|order| order.invoice);
     let reserved = ["confirmed", "released"].contains(&&*reservation);
     check(reserved || invoice.is_none(), format!("it has {invoice:?}, its reservation is {reservation}"));
-    let saga_status = match entity::<SagaEntity>(invariants, "saga-journal", &saga_key(id.0)) {
-        Some(SagaEntity::Saga(saga)) => saga.ending.map(|ending| ending.status),
-        Some(SagaEntity::Early { .. } | SagaEntity::Definition(_) | SagaEntity::Rollout(_) | SagaEntity::Letter(_))
-        | None => None,
-    };
+    let saga = entity::<SagaEntity>(invariants, "saga-journal", &saga_key(id.0)).and_then(SagaEntity::into_saga);
+    let saga_status = saga.and_then(|saga| saga.ending).map(|ending| ending.status);
     // The order's status is more precise than its saga's: it includes that it was paid or shipped.
     let precise = [(Status::Refunded, Status::Cancelled), (Status::Shipped, Status::Confirmed)];
     let expected = precise.iter().find(|(end, _)| *end == status).map_or(status, |(_, of_saga)| *of_saga);

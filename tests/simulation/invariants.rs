@@ -174,9 +174,9 @@ fn saga_violation(key: &str, state: &Json, before: &View, waiting: &[&Message]) 
     if saga.status == saga::Status::Incident {
         return Some(format!("an incident: {}", state.text()));
     }
-    let late = |kept: &Entity| match kept {
-        Entity::Saga(saga) => saga.ending.as_ref().and_then(|ending| ending.reason.as_deref()) == Some(TIMED_OUT),
-        Entity::Early { .. } | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) => false,
+    let late = |kept: &Entity| {
+        let ending = kept.saga().and_then(|saga| saga.ending.as_ref());
+        ending.and_then(|ending| ending.reason.as_deref()) == Some(TIMED_OUT)
     };
     let before = before.entity::<Entity>(key).unwrap();
     let of_saga = |message: &&&Message| PaymentResult::read(message).is_ok_and(|result| result.order_id.0 == saga.id);

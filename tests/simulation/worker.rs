@@ -327,7 +327,7 @@ impl<H: Handler> Worker<H> {
     fn step_down(&mut self, why: &StepDown, sim: &mut SimState) {
         let least = match why {
             StepDown::ForeignClaim => SESSION,
-            StepDown::Failed(_) | StepDown::LossAccepted => 0,
+            StepDown::Failed(_) | StepDown::LossAccepted | StepDown::InputsChanged => 0,
             StepDown::Refused(why) => {
                 sim.invariants.violations.push(format!("a service rejects its journal: {why}"));
                 0

@@ -214,6 +214,7 @@ impl<E: Entity, A: Clone + Eq> Core<E, A> {
                 Head::Claim { .. } | Head::Entry { .. } | Head::Acceptance | Head::Garbage => {}
             },
             Phase::Owner(owner) => match owner.read_back(offset, head, out) {
+                Verdict::Valid if owner.has_other_inputs() => self.step_down(StepDown::InputsChanged, out),
                 Verdict::Valid => {}
                 Verdict::Void => {
                     self.voids += 1;

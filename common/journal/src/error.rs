@@ -143,11 +143,16 @@ pub enum StepDown {
     /// An operator accepted a loss: the partition's positions have changed.
     #[error("an operator accepted the loss of messages")]
     LossAccepted,
+    /// A decision of this claim changed the partition's inputs: the next claim reads them.
+    #[error("the partition's inputs have changed")]
+    InputsChanged,
 }
 
 /// When to claim a partition again, while the group still assigns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retry {
+    /// At once: nothing failed.
+    AtOnce,
     /// After the session timeout at the earliest, within which the other owner shows that it lives.
     AfterSession,
     /// After a pause that grows with each failure.
@@ -165,6 +170,7 @@ impl StepDown {
             Self::ForeignClaim => Retry::AfterSession,
             Self::Failed(Failure::PositionGone { .. }) => Retry::AfterDecision,
             Self::Failed(_) | Self::LossAccepted => Retry::AfterPause,
+            Self::InputsChanged => Retry::AtOnce,
             Self::Refused(_) => Retry::Never,
         }
     }

@@ -15,10 +15,10 @@ use vocabulary::blob::Json;
 use vocabulary::messages::{Damage, Message};
 use vocabulary::time::Timestamp;
 
-use self::batch::{Batch, WRITE_OVERHEAD};
+use self::batch::{Batch, WRITE_OVERHEAD, encoding};
 use self::decide::{Decided, Decider, Ended};
 use self::effects::Effects;
-use self::in_flight::{Appended, InFlight};
+use self::in_flight::{Appended, Consequences, InFlight};
 use self::inbox::{Inbox, Isolated, Unwritten};
 use self::outbox::Outbox;
 use self::timers::Timers;
@@ -61,6 +61,8 @@ pub(crate) struct Owner<E, A> {
     in_flight: InFlight<A>,
     effects: Effects,
     outbox: Outbox,
+    /// A valid entry changed the partition's inputs.
+    inputs_changed: bool,
 }
 
 impl<E: Entity, A: Clone + Eq> Owner<E, A> {
@@ -81,6 +83,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             in_flight: InFlight::default(),
             effects: Effects::default(),
             outbox: Outbox::new(claim.saturating_add(1)),
+            inputs_changed: false,
         }
     }
 
@@ -137,23 +140,35 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     pub(crate) fn read_back(&mut self, offset: i64, head: Head, out: &mut Vec<Output<A>>) -> Verdict {
         let verdict = self.reader.judge_by(self.rules, offset, head);
         if verdict == Verdict::Valid
-            && let Some(entry) = self.in_flight.pop()
+            && let Some(Appended { seq, consequences, .. }) = self.in_flight.pop()
         {
-            if self.rules.require_read_back {
-                self.outbox.push(offset, entry.outbox, entry.outbox_bytes);
-                self.send_next(out);
-            }
-            out.extend(entry.direct.into_iter().map(Output::Accepted));
-            for (key, intents) in entry.intents {
-                self.effects.reconcile(&key, intents, out);
-            }
-            self.cache.close(offset, entry.seq, entry.closed);
-            for Isolated { topic, offset, reason } in entry.set_aside {
-                out.push(Output::SetAside { topic, offset, reason });
-            }
+            self.act_on(offset, seq, consequences, out);
         }
         self.outbox.read_back(offset);
         verdict
+    }
+
+    /// Acts on a valid entry of this owner.
+    fn act_on(&mut self, offset: i64, seq: u64, consequences: Consequences<A>, out: &mut Vec<Output<A>>) {
+        let Consequences { outbox, outbox_bytes, intents, closed, direct, set_aside, inputs_changed } = consequences;
+        if self.rules.require_read_back {
+            self.outbox.push(offset, outbox, outbox_bytes);
+            self.send_next(out);
+        }
+        out.extend(direct.into_iter().map(Output::Accepted));
+        for (key, intents) in intents {
+            self.effects.reconcile(&key, intents, out);
+        }
+        self.cache.close(offset, seq, closed);
+        self.inputs_changed |= inputs_changed;
+        for Isolated { topic, offset, reason } in set_aside {
+            out.push(Output::SetAside { topic, offset, reason });
+        }
+    }
+
+    /// Returns true if a valid entry of this claim changed the partition's inputs.
+    pub(crate) const fn has_other_inputs(&self) -> bool {
+        self.inputs_changed
     }
 
     /// The record that is missing before this one, which is void: an append of this claim was acknowledged and lost.
@@ -311,7 +326,7 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         let progress = Unwritten { positions, last, set_aside, messages: triggers.others };
         let can_wait = self.inbox.leave_unwritten(progress) && direct.is_empty();
         if !can_wait {
-            self.append_batch(Batch { direct, ..Batch::mark() }, out);
+            self.append_batch(Batch::mark(direct), out);
         }
         decided_any
     }
@@ -347,15 +362,14 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             bytes += cached.bytes;
             entities.push(Write { key, state });
         }
-        let outbox = Arc::new(decided.outbox);
-        let outbox_bytes = decided.outbox_bytes;
-        let Decided { positions, last, set_aside, direct, .. } = decided;
-        Ok(Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, set_aside, direct, bytes })
+        let Decided { positions, last, outbox, outbox_bytes, set_aside, direct, inputs_changed, .. } = decided;
+        let outbox = Arc::new(outbox);
+        let consequences = Consequences { outbox, outbox_bytes, intents, closed, direct, set_aside, inputs_changed };
+        Ok(Batch { positions, last, entities, consequences, bytes })
     }
 
     fn append_batch(&mut self, batch: Batch<A>, out: &mut Vec<Output<A>>) {
-        let Batch { positions, last, outbox, outbox_bytes, entities, intents, closed, set_aside, direct, bytes } =
-            batch;
+        let Batch { positions, last, entities, mut consequences, bytes } = batch;
         let seq = self.next_seq;
         self.next_seq += 1;
         let mut delivered = self.outbox.take_mark();
@@ -365,7 +379,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         let mut read = self.inbox.take_unwritten();
         read.positions.extend(positions);
         read.last.extend(last);
-        read.set_aside.extend(set_aside);
+        read.set_aside.append(&mut consequences.set_aside);
+        consequences.set_aside = read.set_aside;
         let entry = Entry {
             owner: self.claim,
             seq,
@@ -373,17 +388,12 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
             last: read.last,
             delivered,
             entities,
-            outbox: outbox.clone(),
+            outbox: consequences.outbox.clone(),
         };
         if !self.rules.require_read_back {
-            out.push(Output::Send { offset: -1, messages: outbox.clone() });
+            out.push(Output::Send { offset: -1, messages: consequences.outbox.clone() });
         }
-        let set_aside = read.set_aside;
-        self.in_flight.push(Appended { seq, bytes, outbox, outbox_bytes, intents, closed, set_aside, direct });
+        self.in_flight.push(Appended { seq, bytes, consequences });
         out.push(Output::Append(Arc::new(Record::Entry(entry))));
     }
-}
-
-fn encoding(key: &Key, error: &serde_json::Error) -> StepDown {
-    StepDown::Failed(Failure::Encoding { what: format!("the state of {key}"), reason: error.to_string() })
 }

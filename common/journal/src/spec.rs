@@ -3,6 +3,7 @@
 mod back_pressure;
 mod bench;
 mod direct;
+mod inputs;
 mod positions;
 mod set_aside;
 mod stored;

@@ -20,6 +20,7 @@ pub(crate) const STATE_BYTES: usize = 256;
 pub(crate) struct Savepoint {
     messages: usize,
     changes: usize,
+    inputs_changed: bool,
 }
 
 /// The entities that a batch of decisions reads and changes, and the messages it sends.
@@ -30,6 +31,7 @@ pub struct Transaction<'a, E> {
     dirty: Vec<Key>,
     loaded: Vec<Key>,
     outbox: Vec<Outgoing>,
+    inputs_changed: bool,
     broken: Option<StepDown>,
 }
 
@@ -40,6 +42,8 @@ pub(crate) struct Changes {
     /// Keys that were loaded from the store.
     pub(crate) loaded: Vec<Key>,
     pub(crate) outbox: Vec<Outgoing>,
+    /// The partition has other inputs from here on.
+    pub(crate) inputs_changed: bool,
 }
 
 impl<'a, E: Entity> Transaction<'a, E> {
@@ -48,7 +52,16 @@ impl<'a, E: Entity> Transaction<'a, E> {
         store: &'a dyn Store<E>,
         partition: Partition,
     ) -> Self {
-        Self { partition, entities, store, dirty: Vec::new(), loaded: Vec::new(), outbox: Vec::new(), broken: None }
+        Self {
+            partition,
+            entities,
+            store,
+            dirty: Vec::new(),
+            loaded: Vec::new(),
+            outbox: Vec::new(),
+            inputs_changed: false,
+            broken: None,
+        }
     }
 
     /// The partition this decision is made in.
@@ -141,6 +154,12 @@ impl<'a, E: Entity> Transaction<'a, E> {
         self.outbox.push(message);
     }
 
+    /// Records that this decision changed the partition's inputs ([`Handler::more_inputs`](crate::Handler)): once it is
+    /// durable, the partition is claimed again with them. The decision must change a state.
+    pub fn change_inputs(&mut self) {
+        self.inputs_changed = true;
+    }
+
     /// Why the transaction can't be completed, for a handler's unit tests.
     pub fn refused(&self) -> Option<String> {
         self.broken.as_ref().map(ToString::to_string)
@@ -152,13 +171,14 @@ impl<'a, E: Entity> Transaction<'a, E> {
     }
 
     pub(crate) fn savepoint(&self) -> Savepoint {
-        Savepoint { messages: self.outbox.len(), changes: self.dirty.len() }
+        Savepoint { messages: self.outbox.len(), changes: self.dirty.len(), inputs_changed: self.inputs_changed }
     }
 
     /// Drops the messages and the change marks since `savepoint`; the states themselves must not have changed.
     pub(crate) fn roll_back(&mut self, savepoint: Savepoint) {
         self.outbox.truncate(savepoint.messages);
         self.dirty.truncate(savepoint.changes);
+        self.inputs_changed = savepoint.inputs_changed;
     }
 
     /// Estimates what the decisions since `savepoint` add to the record. A state counts with its last written length,
@@ -180,7 +200,10 @@ impl<'a, E: Entity> Transaction<'a, E> {
     pub(crate) fn finish(self) -> Result<Changes, StepDown> {
         match self.broken {
             Some(reason) => Err(reason),
-            None => Ok(Changes { dirty: self.dirty, loaded: self.loaded, outbox: self.outbox }),
+            None => {
+                let Self { dirty, loaded, outbox, inputs_changed, .. } = self;
+                Ok(Changes { dirty, loaded, outbox, inputs_changed })
+            }
         }
     }
 

@@ -53,4 +53,5 @@ pub use config::Config;
 pub use runtime::{Runtime, Service, host_name};
 pub use side_effects::{Executor, NoExecutor};
 pub use status::Status;
+pub use topics::{TopicAdmin, TopicError};
 pub use watch::{DeadLetter, DeadLetterTopic, Group, Member, PutBackError, Watch, WatchError};

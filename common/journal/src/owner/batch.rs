@@ -1,12 +1,9 @@
 //! The content of an entry to be appended, and the check that it can be.
 
-use std::sync::Arc;
-
-use vocabulary::messages::Outgoing;
 use vocabulary::topics;
 
-use super::inbox::Isolated;
-use crate::entity::{Intent, Key};
+use super::in_flight::Consequences;
+use crate::entity::Key;
 use crate::error::{Failure, StepDown};
 use crate::interface::Ticket;
 use crate::record::{LastMessages, Positions, Write, size_of};
@@ -18,33 +15,23 @@ pub(super) const WRITE_OVERHEAD: usize = 32;
 /// More than the bytes of an entry's other members: positions, numbers and names.
 const ENTRY_OVERHEAD: usize = 16 * 1024;
 
-/// The content of an entry to be appended.
+/// The content of an entry to be appended, and its consequences.
 pub(super) struct Batch<A> {
     pub(super) positions: Positions,
     pub(super) last: LastMessages,
-    pub(super) outbox: Arc<Vec<Outgoing>>,
-    pub(super) outbox_bytes: usize,
     pub(super) entities: Vec<Write>,
-    pub(super) intents: Vec<(Key, Vec<Intent<A>>)>,
-    pub(super) closed: Vec<Key>,
-    pub(super) direct: Vec<Ticket>,
-    pub(super) set_aside: Vec<Isolated>,
+    pub(super) consequences: Consequences<A>,
     pub(super) bytes: usize,
 }
 
 impl<A> Batch<A> {
-    /// An entry that only carries the delivered mark.
-    pub(super) fn mark() -> Self {
+    /// An entry that only carries the delivered mark, and accepts these direct messages.
+    pub(super) fn mark(direct: Vec<Ticket>) -> Self {
         Self {
             positions: Positions::new(),
             last: LastMessages::new(),
-            outbox: Arc::default(),
-            outbox_bytes: 0,
             entities: Vec::new(),
-            intents: Vec::new(),
-            closed: Vec::new(),
-            direct: Vec::new(),
-            set_aside: Vec::new(),
+            consequences: Consequences::accept(direct),
             bytes: MARK_BYTES,
         }
     }
@@ -56,7 +43,7 @@ impl<A> Batch<A> {
         if fits_record && self.bytes <= topics::INPUT_MAX_BYTES {
             return Ok(());
         }
-        for message in &*self.outbox {
+        for message in &*self.consequences.outbox {
             let limit = topics::max_bytes(&message.topic);
             let bytes = size_of(message);
             if bytes > limit {
@@ -67,7 +54,7 @@ impl<A> Batch<A> {
         if fits_record {
             return Ok(());
         }
-        let outbox = serde_json::to_vec(&self.outbox).map_or(usize::MAX, |json| json.len());
+        let outbox = serde_json::to_vec(&self.consequences.outbox).map_or(usize::MAX, |json| json.len());
         let states: usize = self.entities.iter().map(written_bytes).sum();
         let bytes = outbox.saturating_add(states).saturating_add(ENTRY_OVERHEAD);
         if bytes > limit {
@@ -80,4 +67,9 @@ impl<A> Batch<A> {
 /// The bytes of a state in an entry. Its key is escaped.
 fn written_bytes(write: &Write) -> usize {
     2 * write.key.len() + write.state.as_ref().map_or(0, |json| json.text().len()) + WRITE_OVERHEAD
+}
+
+/// The end of a claim because a state can't be encoded.
+pub(super) fn encoding(key: &Key, error: &serde_json::Error) -> StepDown {
+    StepDown::Failed(Failure::Encoding { what: format!("the state of {key}"), reason: error.to_string() })
 }

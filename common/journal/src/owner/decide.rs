@@ -37,6 +37,8 @@ pub(super) struct Decided {
     /// The direct messages that can't be read.
     pub(super) declined: Vec<Ticket>,
     pub(super) triggers: Triggers,
+    /// The partition has other inputs from here on.
+    pub(super) inputs_changed: bool,
 }
 
 /// What a batch was decided about, to find the cause if it can't be appended.
@@ -161,13 +163,13 @@ impl<E: Entity> Decider<'_, E> {
                 break;
             }
         }
-        let Changes { mut dirty, loaded, outbox } = tx.finish()?;
+        let Changes { mut dirty, loaded, outbox, inputs_changed } = tx.finish()?;
         dirty.sort_unstable();
         dirty.dedup();
         self.cache.evict_unchanged(&loaded, &dirty);
         self.inbox.advance(&decided.positions);
         decided.outbox_bytes = outbox.iter().map(size_of).sum();
-        Ok(Decided { dirty, outbox, ..decided })
+        Ok(Decided { dirty, outbox, inputs_changed, ..decided })
     }
 }
 

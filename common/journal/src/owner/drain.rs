@@ -8,7 +8,7 @@ use crate::interface::Output;
 impl<E: Entity, A: Clone + Eq> Owner<E, A> {
     /// Appends an entry that only carries the delivered mark.
     pub(super) fn append_mark(&mut self, out: &mut Vec<Output<A>>) {
-        self.append_batch(Batch::mark(), out);
+        self.append_batch(Batch::mark(Vec::new()), out);
     }
 
     /// Decides nothing more. Direct messages that wait are declined: their senders do not wait for the drain.

@@ -10,12 +10,18 @@ use crate::entity::{Intent, Key};
 use crate::interface::Ticket;
 use crate::limits::Limits;
 
-/// An appended entry, with what follows once it is read back.
+/// An appended entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Appended<A> {
     pub(super) seq: u64,
     /// Estimated bytes of the record.
     pub(super) bytes: usize,
+    pub(super) consequences: Consequences<A>,
+}
+
+/// What follows once an entry is read back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Consequences<A> {
     pub(super) outbox: Arc<Vec<Outgoing>>,
     /// Its estimated bytes.
     pub(super) outbox_bytes: usize,
@@ -26,6 +32,23 @@ pub(super) struct Appended<A> {
     pub(super) direct: Vec<Ticket>,
     /// Messages that it passes without a decision.
     pub(super) set_aside: Vec<Isolated>,
+    /// The partition is claimed again, to read other inputs.
+    pub(super) inputs_changed: bool,
+}
+
+impl<A> Consequences<A> {
+    /// Only that these direct messages are accepted.
+    pub(super) fn accept(direct: Vec<Ticket>) -> Self {
+        Self {
+            outbox: Arc::default(),
+            outbox_bytes: 0,
+            intents: Vec::new(),
+            closed: Vec::new(),
+            direct,
+            set_aside: Vec::new(),
+            inputs_changed: false,
+        }
+    }
 }
 
 /// Appended entries, in order.

@@ -18,7 +18,7 @@ use crate::record::{Entry, Head, Positions, Record};
 use crate::transaction::Transaction;
 
 /// An account that messages write to: `a+`, `a close`, `a want X`, `a drop X`, `a wake 9`, `a see`,
-/// `a nothing`; `?` is unreadable.
+/// `a nothing`, `a inputs`; `?` is unreadable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 pub(super) struct Account {
     pub(super) entries: usize,
@@ -76,6 +76,9 @@ impl Handler for Accounts {
         if what == "refuse" {
             tx.refuse(format!("{key} is not as it was"));
             return Ok(());
+        }
+        if what == "inputs" {
+            tx.change_inputs();
         }
         if what != "see" {
             let mut account = tx.take(&key).unwrap_or_default();
@@ -215,6 +218,7 @@ impl Bench {
             Output::StepDown(StepDown::Failed(why)) => format!("step down: {why}"),
             Output::StepDown(StepDown::Refused(why)) => format!("refused: {why}"),
             Output::StepDown(StepDown::LossAccepted) => "step down: a loss was accepted".to_owned(),
+            Output::StepDown(StepDown::InputsChanged) => "step down: the inputs have changed".to_owned(),
         }
     }
 

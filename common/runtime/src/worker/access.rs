@@ -56,6 +56,13 @@ pub(super) fn read_on_group(config: &Config) -> String {
 
 /// The operations that a service needs on each of its topics.
 pub(super) fn operations(journal: &str, inputs: &[String], outputs: &[String]) -> BTreeMap<String, &'static str> {
+    let mut all = operations_on(inputs, outputs);
+    all.insert(journal.to_owned(), "Read and Write");
+    all
+}
+
+/// The operations that a service needs on these inputs and outputs.
+pub(super) fn operations_on(inputs: &[String], outputs: &[String]) -> BTreeMap<String, &'static str> {
     let mut all = BTreeMap::new();
     for name in inputs {
         all.insert(topics::dead_letters(name), "Write");
@@ -67,7 +74,6 @@ pub(super) fn operations(journal: &str, inputs: &[String], outputs: &[String]) -
         let also_written = all.contains_key(name);
         all.insert(name.clone(), if also_written { "Read and Write" } else { "Read" });
     }
-    all.insert(journal.to_owned(), "Read and Write");
     all
 }
 

@@ -26,6 +26,10 @@ use super::threads::spawn;
 
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a broker may not know a topic that was just created.
+const PROPAGATION: Duration = Duration::from_secs(3);
+/// The pause before it is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How often librdkafka reports the ends of the inputs, for the metrics.
 const STATISTICS_MS: &str = "5000";
 
@@ -133,10 +137,7 @@ pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32
         BaseConsumer::from_config_and_context(&client::consumer(config), ClientLog::new("inputs"))?;
     let mut existing = Vec::new();
     for name in topics {
-        let request = || consumer.fetch_metadata(Some(&name), PATIENCE);
-        let metadata = until_answered("the further inputs can't be listed", request)?;
-        let count = metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>();
-        let count = i32::try_from(count)?;
+        let count = count_of(&consumer, &name)?;
         if count > partition {
             existing.extend(sources::of_topic(&name, count, partition, config.partitions));
         } else {
@@ -144,6 +145,20 @@ pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32
         }
     }
     Ok(existing)
+}
+
+/// The number of partitions of a topic; 0 if it does not exist. A broker may not know yet a topic that was just created.
+fn count_of(consumer: &BaseConsumer<ClientLog>, name: &str) -> anyhow::Result<i32> {
+    let deadline = Instant::now() + PROPAGATION;
+    loop {
+        let request = || consumer.fetch_metadata(Some(name), PATIENCE);
+        let metadata = until_answered("the further inputs can't be listed", request)?;
+        let count = metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>();
+        if count > 0 || Instant::now() > deadline {
+            return Ok(i32::try_from(count)?);
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// The present ends of the inputs that have anything to read: behind the last message that a consumer receives. Control

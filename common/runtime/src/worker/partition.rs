@@ -281,6 +281,7 @@ where
             StepDown::Failed(failure) if !failure.is_retryable() => {
                 tracing::error!(partition, claim_again_in = ?pause, "stepping down; the cause persists: {reason}");
             }
+            StepDown::InputsChanged => tracing::info!(partition, claim_again_in = ?pause, "{reason}"),
             StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_) | StepDown::LossAccepted => {
                 tracing::warn!(partition, claim_again_in = ?pause, "stepping down: {reason}");
             }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use journal::Handler;
 use rdkafka::admin::AdminClient;
-use vocabulary::topics::{Topic, is_dead_letters};
+use vocabulary::topics::Topic;
 
 use super::access;
 use super::back_pressure::BackPressure;
@@ -24,7 +24,7 @@ use super::side_effects::Executor;
 use super::status::Status;
 use super::tail::Tailer;
 use super::threads::{DRAIN, END, join, spawn};
-use super::topics::{self, Monitor, Prepared, UsedTopic};
+use super::topics::{self, Monitor, Prepared, TopicAdmin, UsedTopic};
 use super::watch::Watch;
 use crate::view::{Applied, PartitionStore, Rows, Tailed, View, ViewFile, Waiters, Writer};
 
@@ -57,6 +57,8 @@ pub struct Runtime {
     pub status: Arc<Status>,
     /// For reading the cluster's state.
     pub watch: Watch,
+    /// For adding topics.
+    pub topics: TopicAdmin,
     member: Option<JoinHandle<()>>,
     threads: Vec<JoinHandle<()>>,
     workers: Vec<Sender<Event>>,
@@ -117,18 +119,8 @@ async fn prepare<H, A>(
 }
 
 fn used_topics<H, A>(service: &Service<H, A>) -> Vec<UsedTopic> {
-    let mut all = vec![UsedTopic { topic: Topic::journal(service.journal), is_read: false }];
-    for name in &service.inputs {
-        all.push(UsedTopic { topic: Topic::input(name), is_read: true });
-        all.push(UsedTopic { topic: Topic::dead_letters_of(name), is_read: false });
-    }
-    for name in &service.outputs {
-        let topic = if is_dead_letters(name) { continue } else { Topic::input(name) };
-        if all.iter().all(|used| used.topic != topic) {
-            all.push(UsedTopic { topic, is_read: false });
-        }
-    }
-    all
+    let journal = UsedTopic { topic: Topic::journal(service.journal), is_read: false };
+    std::iter::once(journal).chain(topics::used_topics(&service.inputs, &service.outputs)).collect()
 }
 
 fn start_threads<H, R, A>(
@@ -155,7 +147,6 @@ where
     let direct = Direct::new(service.commands, &workers);
     let commands = Commands::new(&config, service.name, direct.clone())?;
     let (to_view, tailed): (Sender<Tailed>, Receiver<Tailed>) = unbounded();
-
     let (tailer, identities) =
         Tailer::start(&config, service.journal, &file, workers.clone(), to_view.clone(), status.clone())?;
     let writer = Writer::<R>::new(file.connect(false)?, &identities, applied.clone(), (waiters.clone(), more_waiters))?;
@@ -189,7 +180,8 @@ where
     let member = Some(spawn(&status, "membership", move || member.run())?);
     let view = View::new(file.path().to_owned(), waiters, applied);
     let watch = Watch::new(&config);
-    Ok(Runtime { view, commands, status, watch, member, threads, workers, _file: file })
+    let topics = TopicAdmin::new(config);
+    Ok(Runtime { view, commands, status, watch, topics, member, threads, workers, _file: file })
 }
 
 /// Writes the view from the records of the tailer and the owners. The instance can't go on without it.

@@ -241,7 +241,11 @@ impl Status {
                  accept-loss --topic {topic} --partition {partition} --why REASON",
                 self.name
             ),
-            StepDown::ForeignClaim | StepDown::Failed(_) | StepDown::Refused(_) | StepDown::LossAccepted => {
+            StepDown::ForeignClaim
+            | StepDown::Failed(_)
+            | StepDown::Refused(_)
+            | StepDown::LossAccepted
+            | StepDown::InputsChanged => {
                 format!("stepped down: {reason}")
             }
         }

@@ -1,9 +1,11 @@
 //! Compares the topics with what the service needs, and creates the missing ones; refuses to start with unsuitable
 //! ones, and watches them afterwards.
 
+mod addition;
 mod cluster;
 mod findings;
 mod monitor;
+mod required;
 mod requirements;
 mod written;
 
@@ -16,11 +18,14 @@ use rdkafka::admin::AdminClient;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
+pub use self::addition::{TopicAdmin, TopicError};
 use self::cluster::Cluster;
 use self::findings::{Expected, Findings, log_changes};
 pub(super) use self::monitor::Monitor;
+pub(super) use self::required::used_topics;
+use self::required::{compare, create_missing};
+use self::requirements::Moment;
 pub(super) use self::requirements::UsedTopic;
-use self::requirements::{Effect, Moment, TopicState};
 use self::written::Written;
 use super::access;
 use super::client::{self, ClientLog};
@@ -30,8 +35,6 @@ use crate::view::Rebuild;
 
 /// How long one request to the broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a broker may not know a topic that was just created.
-const PROPAGATION: Duration = Duration::from_secs(60);
 /// How long a client tries to authenticate after no broker answered.
 const PROBE: Duration = Duration::from_secs(3);
 /// The pause between two attempts to reach the broker; it doubles from the first to the last.
@@ -115,56 +118,10 @@ pub(super) fn prepare(
     let agrees = written.partitions.is_some() || states.values().any(|state| state.partitions == config.partitions);
     let moment = if agrees { Moment::Start } else { Moment::FirstStart };
     let mut findings = compare(&expected, &used, &states, moment)?;
-
-    let missing: Vec<_> = used.iter().map(|used| &used.topic).filter(|t| !states.contains_key(&t.name)).collect();
-    if !missing.is_empty() {
-        cluster.create(&missing, config, operations)?;
-        let names: Vec<&str> = missing.iter().map(|topic| topic.name.as_str()).collect();
-        let created = until_known(&cluster, &names)?;
-        findings.extend(compare(&expected, &used, &created, Moment::FirstStart)?);
-        states.extend(created);
-    }
+    let created = create_missing(&cluster, config, &used, &states, operations)?;
+    findings.extend(compare(&expected, &used, &created, Moment::FirstStart)?);
+    states.extend(created);
     log_changes(&Findings::new(), &findings);
     let counts = Arc::new(states.into_iter().map(|(name, state)| (name, state.partitions)).collect());
     Ok(Prepared { rebuild: written.rebuild, monitor: Monitor::new(cluster, used, counts, findings) })
-}
-
-/// Compares the topics in `states`; refuses those that can't be used.
-fn compare(
-    expected: &Expected<'_>,
-    used: &[UsedTopic],
-    states: &BTreeMap<String, TopicState>,
-    moment: Moment,
-) -> anyhow::Result<Findings> {
-    let finding = |used: &UsedTopic| {
-        let name = &used.topic.name;
-        Some((name.clone(), expected.compare(used, states.get(name)?, moment)?))
-    };
-    let findings: Findings = used.iter().filter_map(finding).collect();
-    let unusable = findings.iter().filter(|(_, finding)| finding.effect == Effect::Stops);
-    let unusable: Vec<String> = unusable.map(|(name, finding)| format!("topic {name}: {}", finding.text)).collect();
-    if !unusable.is_empty() {
-        bail!(
-            "{} as the service needs: {}",
-            if unusable.len() == 1 { "a topic is not" } else { "topics are not" },
-            unusable.join("\n")
-        );
-    }
-    Ok(findings)
-}
-
-/// The states of topics that were just created: a broker may not know them yet.
-fn until_known(cluster: &Cluster, names: &[&str]) -> anyhow::Result<BTreeMap<String, TopicState>> {
-    let deadline = Instant::now() + PROPAGATION;
-    loop {
-        let states = cluster.states(names)?;
-        if states.len() == names.len() {
-            return Ok(states);
-        }
-        if Instant::now() > deadline {
-            let unknown: Vec<_> = names.iter().filter(|name| !states.contains_key(**name)).copied().collect();
-            bail!("created topics that the brokers do not describe: {} (docs/security.md)", unknown.join(", "));
-        }
-        std::thread::sleep(FIRST_PAUSE);
-    }
 }
