@@ -7,6 +7,7 @@ mod cache;
 mod cluster;
 mod dead_letters;
 mod definitions;
+mod deployment;
 mod export;
 mod flow;
 mod guard;
@@ -26,7 +27,7 @@ use axum::Router;
 use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use common::http::docs_of;
 
 pub(crate) use self::bulk::{ActOutcome, BulkAction, BulkOutcome, BulkResult, BulkStatus, bulk_id, makes_sense};
@@ -62,7 +63,8 @@ pub fn router(api: Api) -> Router {
         .route("/api/sagas/export", get(export::export))
         .route("/api/sagas/{id}", get(sagas::one))
         .route("/api/sagas/{id}/actions", post(actions::act))
-        .route("/api/definitions", get(definitions::list))
+        .route("/api/definitions", get(definitions::list).post(deployment::deploy))
+        .route("/api/definitions/{name}/{version}", delete(deployment::undeploy))
         .route("/api/definitions/{name}/rollout", put(rollout::set))
         .route_layer(from_fn_with_state(api.clone(), guard::guard))
         .with_state(api)

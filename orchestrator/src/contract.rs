@@ -7,7 +7,10 @@ use common::topics::{SAGA_COMMANDS, SAGA_EVENTS};
 use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
 use crate::entity::Entity;
 use crate::messages::events::{SagaChanged, SagaEvent};
-use crate::messages::{ROLLOUT_SET, SAGA_ACTION, SAGA_START, SagaAction, SetRollout, StartSaga};
+use crate::messages::{
+    DEFINITION_DEPLOY, DEFINITION_UNDEPLOY, DeployDefinition, ROLLOUT_SET, SAGA_ACTION, SAGA_START, SagaAction,
+    SetRollout, StartSaga, UndeployDefinition,
+};
 
 /// The messages it reads and sends.
 pub const MESSAGES: &[Entry] = &[
@@ -31,6 +34,20 @@ pub const MESSAGES: &[Entry] = &[
         Sort::Event,
         "A share of new sagas starts on a version.",
         r#"{"by":"techlead","why":"a first look","definition":"order","version":2,"percent":10}"#,
+    ),
+    Entry::of::<DeployDefinition>(
+        SAGA_COMMANDS,
+        DEFINITION_DEPLOY,
+        Sort::Event,
+        "New sagas start on a definition from now on.",
+        r#"{"by":"techlead","why":"gift cards","text":"name = \"gift-card\"\nversion = 1\n"}"#,
+    ),
+    Entry::of::<UndeployDefinition>(
+        SAGA_COMMANDS,
+        DEFINITION_UNDEPLOY,
+        Sort::Event,
+        "No new saga starts on a deployed definition from now on.",
+        r#"{"by":"techlead","why":"no more gift cards","name":"gift-card","version":1}"#,
     ),
     Entry::of::<PutBack>(
         SAGA_COMMANDS,

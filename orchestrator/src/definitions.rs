@@ -77,6 +77,17 @@ impl Definitions {
         if problems.is_empty() { Ok(new) } else { Err(problems) }
     }
 
+    /// Parses a text, and checks that it fits to these definitions. Returns it, and all of them.
+    ///
+    /// # Errors
+    /// All problems, a line each.
+    pub fn deployed(&self, text: &str) -> Result<(Arc<Definition>, Self), Vec<String>> {
+        let mut all = self.clone();
+        let new = all.add("definition", text)?;
+        let ambiguous = all.ambiguous_topics();
+        if ambiguous.is_empty() { Ok((new, all)) } else { Err(ambiguous) }
+    }
+
     /// The problem with texts that are too long to be stored: a claim writes all of them in one record.
     fn oversize(&self, new: &str) -> Option<String> {
         let stored = |text: &str| json_bytes(text);
@@ -96,6 +107,18 @@ impl Definitions {
     /// All definitions, shared.
     pub fn shared(&self) -> impl Iterator<Item = &Arc<Definition>> {
         self.0.iter()
+    }
+
+    /// These definitions and others, of which those with the name and version of one of these are left out.
+    #[must_use]
+    pub fn with(&self, others: impl IntoIterator<Item = Arc<Definition>>) -> Self {
+        let mut all = self.clone();
+        for other in others {
+            if all.of(&other.name, other.version).is_none() {
+                all.0.push(other);
+            }
+        }
+        all
     }
 
     /// The versions of the definition that an event starts, the newest first.
@@ -157,6 +180,16 @@ impl Definitions {
             problems.push(format!("start: {event:?} starts {name:?} already; write another event or topic"));
         }
         problems
+    }
+
+    /// The conflicts among these definitions.
+    pub fn conflicting(&self) -> Vec<String> {
+        let starts_another = |new: &Definition| {
+            let started = self.started_by(&new.start.topic, &new.start.event);
+            let other = started.into_iter().find(|other| other.name != new.name)?;
+            Some(format!("{:?} starts {:?} and {:?}", new.start.event, new.name, other.name))
+        };
+        self.all().filter_map(starts_another).chain(self.ambiguous_topics()).collect()
     }
 
     /// The topics that carry both start events and callbacks: the two could not be distinguished.

@@ -10,6 +10,8 @@ use uuid::Uuid;
 use crate::dead_letters::PutBack;
 use crate::definitions;
 
+/// The key of the deployed definitions.
+pub const DEPLOYED: &str = "deployed";
 /// Prefix of the keys of stored definitions.
 pub const DEFINITIONS: &str = "definition/";
 
@@ -35,6 +37,8 @@ pub enum Entity {
     Rollout(StoredRollout),
     /// A dead letter that was put back.
     Letter(PutBack),
+    /// The definitions that operators deployed.
+    Deployed(Deployments),
 }
 
 impl journal::Entity for Entity {
@@ -42,7 +46,7 @@ impl journal::Entity for Entity {
         match self {
             Self::Saga(saga) => saga.is_open(),
             // Read at every start of a saga: stays in memory.
-            Self::Early { .. } | Self::Rollout(_) => true,
+            Self::Early { .. } | Self::Rollout(_) | Self::Deployed(_) => true,
             Self::Definition(_) | Self::Letter(_) => false,
         }
     }
@@ -51,7 +55,7 @@ impl journal::Entity for Entity {
         match self {
             Self::Saga(saga) => saga.wake_at().map(Timestamp),
             Self::Early { until, .. } => Some(*until),
-            Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) => None,
+            Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) | Self::Deployed(_) => None,
         }
     }
 }
@@ -61,7 +65,7 @@ impl Entity {
     pub fn saga(&self) -> Option<&Saga> {
         match self {
             Self::Saga(saga) => Some(saga),
-            Self::Early { .. } | Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) => None,
+            Self::Early { .. } | Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) | Self::Deployed(_) => None,
         }
     }
 
@@ -69,7 +73,7 @@ impl Entity {
     pub fn into_saga(self) -> Option<Saga> {
         match self {
             Self::Saga(saga) => Some(*saga),
-            Self::Early { .. } | Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) => None,
+            Self::Early { .. } | Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) | Self::Deployed(_) => None,
         }
     }
 }
@@ -137,6 +141,104 @@ pub struct RolloutRecord {
     pub version: u32,
     /// The share of new sagas that start on it, 0 to 100.
     pub percent: u8,
+}
+
+/// The name and the version of a definition.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DefinitionId {
+    /// The name.
+    pub name: String,
+    /// The version.
+    pub version: u32,
+}
+
+/// A definition that was deployed on a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeployedDefinition {
+    /// The name and the version.
+    #[serde(flatten)]
+    pub id: DefinitionId,
+    /// The canonical hash of its text; empty if this partition has not received the text.
+    pub hash: String,
+    /// The number of the request that changed it last, counted by partition 0.
+    pub revision: u64,
+    /// True while new sagas start on it.
+    pub is_active: bool,
+}
+
+/// The definitions that operators deployed on a partition. Their texts are [`StoredDefinition`]s.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployments {
+    /// Each once, in the order of their last change. An inactive one stays, so that its start topic is read on and a
+    /// late request does not deploy it again.
+    pub definitions: Vec<DeployedDefinition>,
+    /// The number of the last request, on partition 0.
+    pub revision: u64,
+    /// The last requests with their operators, the newest last.
+    pub records: Vec<DeploymentRecord>,
+}
+
+impl Deployments {
+    /// The most definitions that are active at a time.
+    pub const MOST_ACTIVE: usize = 64;
+    /// The most definitions that are remembered.
+    pub const MOST_DEFINITIONS: usize = 256;
+    /// The most requests that are remembered.
+    pub const MOST_RECORDS: usize = 16;
+
+    /// A definition.
+    pub fn find(&self, id: &DefinitionId) -> Option<&DeployedDefinition> {
+        self.definitions.iter().find(|known| known.id == *id)
+    }
+
+    /// The number of active definitions.
+    pub fn active(&self) -> usize {
+        self.definitions.iter().filter(|known| known.is_active).count()
+    }
+
+    /// Puts a definition in place of the one with its name and version. The inactive one that was changed longest ago
+    /// makes room for it.
+    pub fn put(&mut self, changed: DeployedDefinition) {
+        self.definitions.retain(|known| known.id != changed.id);
+        if self.definitions.len() >= Self::MOST_DEFINITIONS
+            && let Some(oldest) = self.definitions.iter().position(|known| !known.is_active)
+        {
+            self.definitions.remove(oldest);
+        }
+        self.definitions.push(changed);
+    }
+}
+
+/// A change of the deployed definitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deployment {
+    /// New sagas start on the definition.
+    Deploy,
+    /// No new saga starts on it.
+    Undeploy,
+}
+
+/// The record of a request that deployed a definition, or ended that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentRecord {
+    /// The request's id.
+    pub id: String,
+    /// When it was applied.
+    pub at: Timestamp,
+    /// The operator.
+    pub by: String,
+    /// The operator's reason.
+    pub why: String,
+    /// The address that the request came from, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The definition.
+    #[serde(flatten)]
+    pub definition: DefinitionId,
+    /// The action.
+    pub action: Deployment,
 }
 
 impl StoredRollout {

@@ -17,7 +17,7 @@ use crate::entity::Entity;
 use crate::messages::Inbound;
 use crate::rules::context::RuleContext;
 use crate::rules::versions::Versions;
-use crate::rules::{callbacks, rollout, sagas};
+use crate::rules::{callbacks, deployment, rollout, sagas};
 
 /// The orchestrator's handler.
 pub struct SagaHandler {
@@ -99,12 +99,15 @@ fn cause_of(trigger: Trigger<'_>, now: Timestamp) -> Option<String> {
 }
 
 fn receive(ctx: &mut RuleContext<'_, '_>, message: &Message) -> Result<(), Unreadable> {
-    match Inbound::parse(message, ctx.versions)? {
+    let active = ctx.versions.active(ctx.tx);
+    match Inbound::parse(message, ctx.versions, &active)? {
         Inbound::Start(event) => sagas::start(ctx, event),
         Inbound::Cancel { saga, operation } => sagas::cancel(ctx, saga, operation),
         Inbound::Reply(reply) => sagas::reply(ctx, message, reply),
         Inbound::Operate { saga, operation } => sagas::operate(ctx, saga, operation),
-        Inbound::SetRollout(set) => rollout::set(ctx, set, &message.id()),
+        Inbound::SetRollout(set) => rollout::set(ctx, &active.startable, set, &message.id()),
+        Inbound::Deploy(deploy) => deployment::deploy(ctx, &active, deploy, &message.id()),
+        Inbound::Undeploy(undeploy) => deployment::undeploy(ctx, undeploy, &message.id()),
         Inbound::Callback { saga, callback } => {
             callbacks::receive(ctx, message, saga, callback);
             Ok(())

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use self::callbacks::Addressed;
 use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
 use crate::entity::Rollout;
-use crate::rules::versions::Versions;
+use crate::rules::versions::{Active, Versions};
 
 /// `ce_type` of an operator's action on the saga named by `ce_subject`. Its `ce_id` identifies the action: it is
 /// applied once.
@@ -33,6 +33,10 @@ pub(crate) fn request_message_id(kind: &str, saga: Uuid, request: &str) -> Strin
 
 /// `ce_type` of a new rollout; one message for each partition.
 pub const ROLLOUT_SET: &str = "rollout.set";
+/// `ce_type` of a definition on which new sagas start from now on; one message for each partition, first for 0.
+pub const DEFINITION_DEPLOY: &str = "definition.deploy";
+/// `ce_type` of a deployed definition on which no new saga starts from now on; one message for each partition.
+pub const DEFINITION_UNDEPLOY: &str = "definition.undeploy";
 
 /// `saga.action`: `{"by":"techlead","why":"the customer called","action":"cancel"}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -80,6 +84,45 @@ pub struct SetRollout {
     pub rollout: Rollout,
 }
 
+/// `definition.deploy`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeployDefinition {
+    /// The operator.
+    pub by: String,
+    /// The operator's reason.
+    pub why: String,
+    /// The address that the request came from, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The definition, as TOML (docs/sagas.md).
+    pub text: String,
+    /// The number that partition 0 gave to the request; `None` in the message for partition 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+}
+
+/// `definition.undeploy`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UndeployDefinition {
+    /// The operator.
+    pub by: String,
+    /// The operator's reason.
+    pub why: String,
+    /// The address that the request came from, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The name of the definition.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// The number that partition 0 gave to the request; `None` in the message for partition 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+}
+
+/// The longest text of a deployed definition, in bytes of JSON.
+pub(crate) const DEPLOYED_TEXT_BYTES: usize = 256 * KIB;
+
 /// The longest event that starts a saga: it is kept as long as the saga.
 pub(crate) const EVENT_BYTES: usize = 512 * KIB;
 
@@ -101,6 +144,8 @@ common::bounded! {
     StartSaga: EVENT_BYTES + 16 * KIB,
     CancelRequested: 32 * KIB,
     SetRollout: 16 * KIB,
+    DeployDefinition: DEPLOYED_TEXT_BYTES + 16 * KIB,
+    UndeployDefinition: 16 * KIB,
     PutBack: 16 * KIB,
 }
 
@@ -186,21 +231,26 @@ pub enum Inbound {
     },
     /// An operator's new rollout.
     SetRollout(SetRollout),
+    /// A definition on which new sagas start.
+    Deploy(DeployDefinition),
+    /// A definition on which no new saga starts.
+    Undeploy(UndeployDefinition),
     /// A dead letter was put back.
     PutBack(PutBack),
 }
 
 impl Inbound {
-    /// Parses a message. The definitions determine which topics carry start events and which carry callbacks.
+    /// Parses a message. The definitions determine which topics carry start events and which carry callbacks; sagas
+    /// start on those in `active`.
     ///
     /// # Errors
     /// [`Unreadable`]: an unknown type, a missing or invalid header, or an invalid value.
-    pub fn parse(message: &Message, versions: &Versions) -> Result<Self, Unreadable> {
+    pub fn parse(message: &Message, versions: &Versions, active: &Active<'_>) -> Result<Self, Unreadable> {
         match &*message.topic {
             topics::SAGA_REPLIES => reply(message),
-            topics::SAGA_COMMANDS => command(message, versions),
+            topics::SAGA_COMMANDS => command(message, active),
             topic => match versions.receives(topic) {
-                None if topic != topics::PAYMENT_RESULTS => event(message, versions),
+                None if topic != topics::PAYMENT_RESULTS => event(message, active),
                 receives => callback(message, receives.as_deref().unwrap_or_default()),
             },
         }
@@ -219,26 +269,28 @@ fn reply(message: &Message) -> Result<Inbound, Unreadable> {
     Ok(Inbound::Reply(StepReply { saga, step, attempt, action, outcome }))
 }
 
-fn command(message: &Message, versions: &Versions) -> Result<Inbound, Unreadable> {
+fn command(message: &Message, active: &Active<'_>) -> Result<Inbound, Unreadable> {
     match message.kind() {
         Some(SAGA_ACTION) => {
             let saga = uuid(header::SUBJECT, message)?;
             let SagaAction { by, why, from, what } = message.json()?;
             Ok(Inbound::Operate { saga, operation: Operation { id: message.id(), by, why, from, what } })
         }
-        Some(SAGA_START) => start(message, versions),
+        Some(SAGA_START) => start(message, active),
         Some(ROLLOUT_SET) => Ok(Inbound::SetRollout(message.json()?)),
+        Some(DEFINITION_DEPLOY) => Ok(Inbound::Deploy(message.json()?)),
+        Some(DEFINITION_UNDEPLOY) => Ok(Inbound::Undeploy(message.json()?)),
         Some(LETTER_PUT_BACK) => Ok(Inbound::PutBack(message.json()?)),
         other => Err(Unreadable::UnknownType(other.unwrap_or_default().to_owned())),
     }
 }
 
-fn event(message: &Message, versions: &Versions) -> Result<Inbound, Unreadable> {
+fn event(message: &Message, active: &Active<'_>) -> Result<Inbound, Unreadable> {
     let kind = required(header::TYPE, message)?;
-    if let Some(cancel) = versions.known().cancelled_by(&message.topic, kind) {
+    if let Some(cancel) = active.read.cancelled_by(&message.topic, kind) {
         return cancellation(message, cancel);
     }
-    let definitions: Vec<_> = versions.known().started_by(&message.topic, kind).into_iter().cloned().collect();
+    let definitions: Vec<_> = active.startable.started_by(&message.topic, kind).into_iter().cloned().collect();
     if definitions.is_empty() {
         return Err(Unreadable::UnknownType(kind.to_owned()));
     }
@@ -259,10 +311,10 @@ fn check_payload(payload: &Value) -> Result<(), Unreadable> {
     Ok(())
 }
 
-fn start(message: &Message, versions: &Versions) -> Result<Inbound, Unreadable> {
+fn start(message: &Message, active: &Active<'_>) -> Result<Inbound, Unreadable> {
     let saga = uuid(header::SUBJECT, message)?;
     let StartSaga { by, why, from, definition, data: payload } = message.json()?;
-    let definitions: Vec<_> = versions.known().versions_of(&definition).into_iter().cloned().collect();
+    let definitions: Vec<_> = active.startable.versions_of(&definition).into_iter().cloned().collect();
     if definitions.is_empty() {
         return Err(Unreadable::Malformed(format!("there is no definition {definition}")));
     }

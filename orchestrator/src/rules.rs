@@ -3,6 +3,7 @@
 
 pub mod callbacks;
 pub mod context;
+pub mod deployment;
 pub mod early;
 pub mod engine;
 mod events;

@@ -1,6 +1,7 @@
 //! The orchestrator's tables: the columns by which sagas are found. Their states are in `entities`.
 
 mod audit;
+mod deployed;
 mod list;
 mod search;
 
@@ -14,6 +15,7 @@ use saga::{Action, Saga};
 use uuid::Uuid;
 
 pub use self::audit::{Act, ActCursor, ActFilter, acts, acts_below, sagas_below};
+pub use self::deployed::{DeployedRow, deployed, deployed_on};
 pub use self::list::{Cursor, Listed, ListedAttempt, count, is_text_search_cut, list};
 use self::search::Terms;
 pub use self::search::{Found, MAX_SEARCH, search};
@@ -70,6 +72,7 @@ impl Rows for SagaRows {
                 ))?;
                 Ok(())
             }
+            Some(Entity::Deployed(deployments)) => deployed::put(tx, row.partition, deployments),
             Some(Entity::Early { .. }) | None => Ok(()),
         }
     }

@@ -19,6 +19,9 @@ CREATE TABLE definitions(name TEXT NOT NULL, version INTEGER NOT NULL, text TEXT
   WITHOUT ROWID;
 CREATE TABLE rollouts(definition TEXT NOT NULL, partition INTEGER NOT NULL, version INTEGER NOT NULL,
   percent INTEGER NOT NULL, PRIMARY KEY(definition, partition)) WITHOUT ROWID;
+-- The definitions that operators deployed.
+CREATE TABLE deployed(name TEXT NOT NULL, version INTEGER NOT NULL, partition INTEGER NOT NULL, hash TEXT NOT NULL,
+  revision INTEGER NOT NULL, active INTEGER NOT NULL, PRIMARY KEY(name, version, partition)) WITHOUT ROWID;
 CREATE INDEX sagas_by_definition ON sagas(definition, version, started);
 
 -- Dead letters that were put back.

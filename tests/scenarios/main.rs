@@ -5,6 +5,7 @@
 mod api;
 mod catalogue;
 mod definitions;
+mod deployments;
 mod edge;
 mod endings;
 mod events;
@@ -214,7 +215,7 @@ const SIMULATED: &[&[(&str, Scenario)]] = &[
 const GROUPS: [Group; 12] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
     (CATALOGUE, &[catalogue::ALL]),
-    (DEFINITIONS, &[definitions::ALL, imported::ALL]),
+    (DEFINITIONS, &[definitions::ALL, deployments::ALL, imported::ALL]),
     (SAGACTL, &[sagactl::ALL]),
     (TWO_INSTANCES, &[two_instances::ALL]),
     (FAILURES, &[failures::ALL]),

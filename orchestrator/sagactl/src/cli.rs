@@ -92,7 +92,7 @@ pub enum Command {
     /// List and show dead letters, and put them back on their topics
     #[command(subcommand)]
     Dlq(Dlq),
-    /// List, check and compare definitions, and roll them out
+    /// List, check, compare and deploy definitions, and roll them out
     #[command(subcommand)]
     Definitions(Definitions),
     /// List and show orders
@@ -177,6 +177,23 @@ pub enum Definitions {
         /// Exit with 1 if they differ
         #[arg(long)]
         exit_code: bool,
+    },
+    /// Start new sagas on a definition, without a file and without a restart
+    Deploy {
+        /// The definition
+        file: PathBuf,
+        #[command(flatten)]
+        act: Act,
+    },
+    /// Start no new saga on a deployed definition; no saga may run on it
+    Undeploy {
+        /// The definition
+        name: String,
+        /// The version
+        #[arg(long)]
+        version: u32,
+        #[command(flatten)]
+        act: Act,
     },
     /// Start new sagas on a version, or a share of them
     Rollout {
@@ -281,6 +298,8 @@ mod tests {
             "sagactl sagas list --definition order@new".to_owned(),
             "sagactl dlq put-back a.dlq 0 1".to_owned(),
             "sagactl definitions rollout order --version 2 --percent 101 --why w".to_owned(),
+            "sagactl definitions deploy gift-card.toml".to_owned(),
+            "sagactl definitions undeploy gift-card --why w".to_owned(),
         ] {
             assert_eq!(parse(&line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -125,6 +125,16 @@ impl Client {
         })
     }
 
+    /// Sends a request whose response has no content.
+    ///
+    /// # Errors
+    /// The service is not reached or refuses the request.
+    pub async fn done(&self, call: Call<'_>) -> Result<(), Failure> {
+        let key = call.key.map(str::to_owned);
+        let Response { status, body } = self.send(call).await?;
+        if (200..300).contains(&status) { Ok(()) } else { Err(Failure::of_response(status, &body, key.as_deref())) }
+    }
+
     /// Sends a request.
     ///
     /// # Errors

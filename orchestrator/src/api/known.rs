@@ -6,11 +6,21 @@ use saga::{AttemptLimit, Definition, call_for};
 
 use crate::view::Listed;
 
-/// A definition, and whether it has a file.
+/// A definition, and whether new sagas start on it.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownDefinition {
     pub(crate) definition: Arc<Definition>,
+    /// This instance has a file of it.
     pub(crate) has_file: bool,
+    /// It is deployed on every partition.
+    pub(crate) is_deployed: bool,
+}
+
+impl KnownDefinition {
+    /// Returns true if new sagas can start on it.
+    pub(crate) const fn is_active(&self) -> bool {
+        self.has_file || self.is_deployed
+    }
 }
 
 /// Definitions by name and version.
@@ -27,7 +37,7 @@ impl KnownDefinitions {
     #[cfg(test)]
     pub(crate) fn of_file(text: &str) -> Self {
         let definition = Arc::new(Definition::parse("test.toml", text).unwrap());
-        Self(vec![KnownDefinition { definition, has_file: true }])
+        Self(vec![KnownDefinition { definition, has_file: true, is_deployed: false }])
     }
 
     /// All of them.

@@ -4,7 +4,7 @@ use common::sensitive;
 use saga::{Definition, OperationRecord, Saga, StepState};
 use serde_json::{Value, json};
 
-use super::known::KnownDefinitions;
+use super::known::{KnownDefinition, KnownDefinitions};
 use crate::inspect::attempts::{Attempt, attempts};
 use crate::inspect::incident::{OpenIncident, open_incidents};
 use crate::inspect::purchase::{Item, Purchase};
@@ -90,11 +90,12 @@ fn operated(operated: &OperationRecord) -> Value {
     })
 }
 
-/// A definition, and whether it has a file.
-pub fn definition(definition: &Definition, has_file: bool) -> Value {
-    let mut value = serde_json::to_value(definition).unwrap_or_default();
+/// A definition, and whether new sagas start on it.
+pub(super) fn definition(known: &KnownDefinition) -> Value {
+    let mut value = serde_json::to_value(&*known.definition).unwrap_or_default();
     if let Some(object) = value.as_object_mut() {
-        object.insert("file".to_owned(), has_file.into());
+        object.insert("file".to_owned(), known.has_file.into());
+        object.insert("deployed".to_owned(), known.is_deployed.into());
     }
     value
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::actions::{VISIBILITY_TIMEOUT, check_why, request_id};
 use super::state::Api;
+use crate::definitions::Definitions;
 use crate::entity::{Rollout, rollout_key};
 use crate::error::ApiError;
 use crate::messages::{ROLLOUT_SET, SetRollout};
@@ -56,8 +57,9 @@ impl Api {
             let error = ApiError::unprocessable("The share is invalid.", "A parcela deve ser de 0 a 100.");
             return Err(error.at("/percent", "must be from 0 to 100"));
         }
-        if self.definitions.of(name, version).is_none() {
-            return Err(self.unknown_version(name, version));
+        let active = self.active().await?;
+        if active.of(name, version).is_none() {
+            return Err(unknown_version(&active, name, version));
         }
         let rollout = Rollout { definition: name.to_owned(), version, percent };
         let set = SetRollout { by: identity.name.clone(), why: check_why(why)?, from: identity.from(), rollout };
@@ -95,15 +97,15 @@ impl Api {
         }
         Ok(())
     }
+}
 
-    fn unknown_version(&self, name: &str, version: u32) -> ApiError {
-        let mut versions: Vec<u32> = self.definitions.all().filter(|d| d.name == name).map(|d| d.version).collect();
-        versions.sort_unstable();
-        let versions: Vec<String> = versions.iter().map(u32::to_string).collect();
-        let versions = versions.join(", ");
-        ApiError::not_found(
-            format!("There is no definition {name} version {version}; versions: {versions}."),
-            format!("A definição {name} não tem a versão {version}; versões: {versions}."),
-        )
-    }
+fn unknown_version(active: &Definitions, name: &str, version: u32) -> ApiError {
+    let mut versions: Vec<u32> = active.all().filter(|d| d.name == name).map(|d| d.version).collect();
+    versions.sort_unstable();
+    let versions: Vec<String> = versions.iter().map(u32::to_string).collect();
+    let versions = versions.join(", ");
+    ApiError::not_found(
+        format!("There is no definition {name} version {version}; versions: {versions}."),
+        format!("A definição {name} não tem a versão {version}; versões: {versions}."),
+    )
 }

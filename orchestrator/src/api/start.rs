@@ -96,14 +96,15 @@ fn check(definition: &Definition, data: Value) -> Result<Value, ApiError> {
 impl Api {
     /// The version on which the saga with this id starts.
     async fn version_for(&self, name: &str, id: Uuid) -> Result<Arc<Definition>, ApiError> {
-        let versions: Vec<_> = self.definitions.versions_of(name).into_iter().cloned().collect();
+        let active = self.active().await?;
+        let versions: Vec<_> = active.versions_of(name).into_iter().cloned().collect();
         let rollout = self.rollout(name).await?;
         let chosen = match rollout {
             Some(rollout) => version_for(&versions, rollout.version, rollout.percent, id),
             None => versions.first().cloned(),
         };
         chosen.ok_or_else(|| {
-            let mut names: Vec<&str> = self.definitions.all().map(|known| known.name.as_str()).collect();
+            let mut names: Vec<&str> = active.all().map(|known| known.name.as_str()).collect();
             names.dedup();
             let names = names.join(", ");
             let shown = first_chars(name, 80);

@@ -132,15 +132,33 @@ impl Api {
         Ok(representation::whole(saga, definition.as_deref()))
     }
 
-    /// The definitions of the files, then those that only the journal has.
+    /// The definitions on which new sagas start: those of the files, then those deployed.
+    pub(crate) async fn active(&self) -> Result<Definitions, ApiError> {
+        let all = self.all_definitions().await?;
+        let deployed = all.into_iter().filter(|known| known.is_deployed);
+        Ok(self.definitions.with(deployed.map(|known| known.definition)))
+    }
+
+    /// The definitions of the files, then those deployed and those that only the journal has.
     pub(crate) async fn all_definitions(&self) -> Result<Vec<KnownDefinition>, ApiError> {
-        let of_file = |definition: &Arc<Definition>| KnownDefinition { definition: definition.clone(), has_file: true };
+        let partitions = self.context.partitions;
+        let query = move |connection: &rusqlite::Connection| {
+            Ok((view::definitions(connection)?, view::deployed(connection, partitions)?))
+        };
+        let (rows, deployed) = self.context.view.read(query).await.map_err(Problem::from)?;
+        let is_deployed = |name: &str, version: u32| deployed.iter().any(|id| id.name == name && id.version == version);
+        let of_file = |definition: &Arc<Definition>| KnownDefinition {
+            definition: definition.clone(),
+            has_file: true,
+            is_deployed: is_deployed(&definition.name, definition.version),
+        };
         let mut all: Vec<_> = self.definitions.shared().map(of_file).collect();
-        for row in self.context.view.read(view::definitions).await.map_err(Problem::from)? {
+        for row in rows {
             if self.definitions.of(&row.name, row.version).is_none()
                 && let Some(definition) = parse_stored(&row.name, row.version, &row.text)
             {
-                all.push(KnownDefinition { definition: Arc::new(definition), has_file: false });
+                let is_deployed = is_deployed(&row.name, row.version);
+                all.push(KnownDefinition { definition: Arc::new(definition), has_file: false, is_deployed });
             }
         }
         Ok(all)

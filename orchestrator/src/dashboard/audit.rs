@@ -81,6 +81,8 @@ fn action(action: &str, lang: Lang) -> String {
     match action.strip_prefix("rollout version ") {
         Some(rollout) => format!("{} {rollout}", lang.text("rollout of version", "distribuição da versão")),
         None if action == "put back" => lang.text("put back", "devolução").to_owned(),
+        None if action == "deploy" => lang.text("deploy", "implantação").to_owned(),
+        None if action == "undeploy" => lang.text("undeploy", "fim da implantação").to_owned(),
         None => lang.action(action).to_owned(),
     }
 }
@@ -91,6 +93,7 @@ fn subject(subject: &str) -> Markup {
     html! { @match kind {
         "saga" => { a href={ "/sagas/" (name) } { "saga " code title=(name) { (components::short(name)) } } }
         "rollout" => { a href="/definitions" { (name) } }
+        "definition" => { a href={ "/definitions/" (name) } { (name) } }
         "letter" => { a href={ "/dead-letters/" (name.split('/').next().unwrap_or_default()) } { (name) } }
         _ => { (subject) }
     } }
@@ -115,6 +118,7 @@ mod tests {
         let text = table(&[act], "Audit", Lang::En).into_string();
         assert_eq!(action("rollout version 4: 10 %", Lang::Pt), "distribuição da versão 4: 10 %");
         assert_eq!(action("put back", Lang::Pt), "devolução");
+        assert_eq!(action("undeploy", Lang::En), "undeploy");
         for part in ["&lt;b&gt;ana", "cancel", "…c1f90ae7", "the customer called", "10.0.0.7", "the pivot has begun"]
         {
             assert!(text.contains(part), "{part} in {text}");

@@ -53,7 +53,7 @@ fn section(
         lang.text("Steps", "Passos"),
         lang.text("Open", "Abertas"),
         lang.text("Ended", "Encerradas"),
-        lang.text("File", "Arquivo"),
+        lang.text("Origin", "Origem"),
         lang.text("Download", "Baixar"),
     ];
     let label = versions.first().map_or(name, |known| known.definition.label.get(lang.tag()));
@@ -87,10 +87,10 @@ fn rollout_sentence(lang: Lang, rollout: Option<RolloutRow>) -> Markup {
 }
 
 fn version_row(lang: Lang, known: &KnownDefinition, totals: &[Total], heads: [&str; 6]) -> Markup {
-    let KnownDefinition { definition, has_file } = known;
+    let KnownDefinition { definition, .. } = known;
     let own = totals.iter().filter(|total| total.definition == definition.name && total.version == definition.version);
-    let ended = own.clone().filter(|total| is_end(&total.status)).map(|total| total.count).sum();
-    let open = own.filter(|total| !is_end(&total.status)).map(|total| total.count).sum();
+    let ended = own.clone().filter(|total| !total.is_open()).map(|total| total.count).sum();
+    let open = own.filter(|total| total.is_open()).map(|total| total.count).sum();
     let path = format!("/definitions/{}/{}", definition.name, definition.version);
     html! { tr data-row=(definition.version) {
         th scope="row" data-label=(heads[0]) {
@@ -99,14 +99,18 @@ fn version_row(lang: Lang, known: &KnownDefinition, totals: &[Total], heads: [&s
         td data-label=(heads[1]) { (definition.steps.len()) }
         td data-label=(heads[2]) { a href={ "/?" (flow_query(definition)) } { (lang.number(open)) } }
         td data-label=(heads[3]) { (lang.number(ended)) }
-        td data-label=(heads[4]) { @if *has_file { (lang.text("yes", "sim")) } @else {
-            (lang.text("removed; its sagas go on", "removido; suas sagas continuam")) } }
+        td data-label=(heads[4]) { (origin_text(known, lang)) }
         td data-label=(heads[5]) { (downloads(&path)) }
     } }
 }
 
-fn is_end(status: &str) -> bool {
-    matches!(status, "completed" | "compensated")
+fn origin_text(known: &KnownDefinition, lang: Lang) -> &'static str {
+    match (known.has_file, known.is_deployed) {
+        (true, true) => lang.text("file, and deployed by an operator", "arquivo, e implantada por um operador"),
+        (true, false) => lang.text("file", "arquivo"),
+        (false, true) => lang.text("deployed by an operator", "implantada por um operador"),
+        (false, false) => lang.text("removed; its sagas go on", "removida; suas sagas continuam"),
+    }
 }
 
 fn flow_query(definition: &Definition) -> String {
@@ -142,7 +146,7 @@ fn form(request: &PageRequest, name: &str, versions: &[KnownDefinition]) -> Mark
         form method="post" action={ "/definitions/" (name) "/rollout" } {
             (components::csrf(request))
             label { span { (lang.text("Version", "Versão")) } select name="version" {
-                @for known in versions.iter().filter(|known| known.has_file) {
+                @for known in versions.iter().filter(|known| known.is_active()) {
                     option value=(known.definition.version) { (known.definition.version) }
                 }
             } }

@@ -17,7 +17,10 @@ use uuid::Uuid;
 
 use crate::dead_letters::PutBack;
 use crate::definitions::{Definitions, TEXTS_BYTES};
-use crate::entity::{Entity, Rollout, RolloutRecord, StoredDefinition, StoredRollout};
+use crate::entity::{
+    DefinitionId, DeployedDefinition, Deployment, DeploymentRecord, Deployments, Entity, Rollout, RolloutRecord,
+    StoredDefinition, StoredRollout,
+};
 use crate::messages::EVENT_BYTES;
 use crate::messages::events::SagaChanged;
 
@@ -169,7 +172,25 @@ fn the_other_entities_fit() {
     };
     let rollout = StoredRollout { rollout, requests, records: vec![record; StoredRollout::MOST_REQUESTS] };
     let stored = StoredDefinition { name: text(NAME), version: 1, hash: text(NAME), text: text(TEXTS_BYTES) };
-    for entity in [Entity::Letter(letter), Entity::Rollout(rollout), Entity::Definition(stored)] {
+    let id = || DefinitionId { name: text(NAME), version: u32::MAX };
+    let record = DeploymentRecord {
+        id: text(NAME),
+        at: TIME,
+        by: text(TEXT),
+        why: text(TEXT),
+        from: Some(text(TEXT)),
+        definition: id(),
+        action: Deployment::Undeploy,
+    };
+    let definition = DeployedDefinition { id: id(), hash: text(NAME), revision: u64::MAX, is_active: false };
+    let deployments = Deployments {
+        definitions: vec![definition; Deployments::MOST_DEFINITIONS],
+        revision: u64::MAX,
+        records: vec![record; Deployments::MOST_RECORDS],
+    };
+    let all =
+        [Entity::Letter(letter), Entity::Rollout(rollout), Entity::Definition(stored), Entity::Deployed(deployments)];
+    for entity in all {
         assert!(json_bytes(&entity) <= topics::JOURNAL_MAX_BYTES - 2 * Limits::default().batch_bytes);
     }
 }

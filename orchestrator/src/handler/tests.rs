@@ -1,6 +1,7 @@
 //! Tests of the handler and its rules over an in-memory journal.
 
 mod callbacks;
+mod deployment;
 mod events;
 mod fixture;
 mod versions;

@@ -19,7 +19,10 @@ pub fn take(ctx: &mut RuleContext<'_, '_>, saga: Uuid) -> Vec<Input> {
         Some(Entity::Early { callbacks, cancel, .. }) => {
             callbacks.into_iter().map(Input::Callback).chain(cancel.map(Input::Operator)).collect()
         }
-        Some(Entity::Saga(_) | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_)) | None => Vec::new(),
+        Some(
+            Entity::Saga(_) | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) | Entity::Deployed(_),
+        )
+        | None => Vec::new(),
     }
 }
 
@@ -38,7 +41,9 @@ pub fn put_callback(ctx: &mut RuleContext<'_, '_>, saga: Uuid, callback: Callbac
                 callbacks.push(callback);
             }
         }
-        Some(Entity::Saga(_) | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_)) => {}
+        Some(
+            Entity::Saga(_) | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) | Entity::Deployed(_),
+        ) => {}
         None => {
             let until = ctx.now.plus(RETENTION);
             ctx.tx.put(key, Entity::Early { callbacks: vec![callback], cancel: None, until });
@@ -55,7 +60,9 @@ pub fn put_cancel(ctx: &mut RuleContext<'_, '_>, saga: Uuid, operation: Operatio
     let key = early_key(saga);
     match ctx.tx.update(&key) {
         Some(Entity::Early { cancel, .. }) => _ = cancel.get_or_insert(operation),
-        Some(Entity::Saga(_) | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_)) => {}
+        Some(
+            Entity::Saga(_) | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) | Entity::Deployed(_),
+        ) => {}
         None => {
             let until = ctx.now.plus(RETENTION);
             ctx.tx.put(key, Entity::Early { callbacks: Vec::new(), cancel: Some(operation), until });

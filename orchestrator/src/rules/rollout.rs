@@ -9,6 +9,7 @@ use saga::{Definition, TEXT_LIMIT};
 use uuid::Uuid;
 
 use super::context::RuleContext;
+use crate::definitions::Definitions;
 use crate::entity::{Entity, RolloutRecord, StoredRollout, rollout_key};
 use crate::messages::SetRollout;
 
@@ -41,11 +42,12 @@ fn hundredth(id: Uuid) -> u8 {
     u8::try_from(hash % 100).unwrap_or(0)
 }
 
-/// Sets a rollout on this partition. A repetition of one of the last requests, by its id, changes nothing.
+/// Sets a rollout on this partition, of a definition on which new sagas start. A repetition of one
+/// of the last requests, by its id, changes nothing.
 ///
 /// # Errors
 /// [`Unreadable`] on an unknown version, or a share above 100 percent.
-pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout, id: &str) -> Result<(), Unreadable> {
+pub fn set(ctx: &mut RuleContext<'_, '_>, active: &Definitions, set: SetRollout, id: &str) -> Result<(), Unreadable> {
     let SetRollout { by, why, from, rollout } = set;
     let name = rollout.definition.clone();
     let version = rollout.version;
@@ -53,15 +55,16 @@ pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout, id: &str) -> Result<(
     if percent > 100 {
         return Err(Unreadable::Malformed(format!("percent is {percent}: it must be from 0 to 100")));
     }
-    if ctx.versions.known().of(&name, version).is_none() {
+    if active.of(&name, version).is_none() {
         return Err(Unreadable::Malformed(format!("there is no definition {name} version {version}")));
     }
     let key = rollout_key(&name);
     let (mut requests, mut records) = match ctx.tx.get(&key) {
         Some(Entity::Rollout(known)) => (known.requests.clone(), known.records.clone()),
-        Some(Entity::Saga(_) | Entity::Early { .. } | Entity::Definition(_) | Entity::Letter(_)) | None => {
-            (Vec::new(), Vec::new())
-        }
+        Some(
+            Entity::Saga(_) | Entity::Early { .. } | Entity::Definition(_) | Entity::Letter(_) | Entity::Deployed(_),
+        )
+        | None => (Vec::new(), Vec::new()),
     };
     let id = bounds::cut(id, ID_BYTES);
     if requests.iter().any(|known| *known == id) {

@@ -97,7 +97,10 @@ pub fn reply(ctx: &mut RuleContext<'_, '_>, message: &Message, reply: StepReply)
 pub fn wake(ctx: &mut RuleContext<'_, '_>, key: &Key) {
     match ctx.tx.get(key) {
         Some(Entity::Early { until, .. }) if *until <= ctx.now => ctx.tx.remove(key),
-        Some(Entity::Early { .. } | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_)) | None => {}
+        Some(
+            Entity::Early { .. } | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) | Entity::Deployed(_),
+        )
+        | None => {}
         Some(Entity::Saga(saga)) => {
             let id = saga.id;
             engine::apply(ctx, id, Input::Timer);

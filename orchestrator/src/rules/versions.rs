@@ -1,7 +1,8 @@
-//! The definitions that sagas run on: those of the files, and those only the journal still has. Each is stored in the
-//! journal when it is first used, so that a saga can go on after its file is removed, and a changed file cannot change
-//! running sagas.
+//! The definitions that sagas run on: those of the files, those deployed by operators, and those only the journal still
+//! has. Each is stored in the journal when it is first used, so that a saga can go on after its file is removed, and a
+//! changed file cannot change running sagas.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -10,7 +11,17 @@ use saga::{Definition, Receive};
 use similar::TextDiff;
 
 use crate::definitions::Definitions;
-use crate::entity::{DEFINITIONS, Entity, StoredDefinition, definition_key};
+use crate::entity::{
+    DEFINITIONS, DEPLOYED, DefinitionId, DeployedDefinition, Deployments, Entity, StoredDefinition, definition_key,
+};
+
+/// The definitions of a partition.
+pub struct Active<'v> {
+    /// Those on which new sagas start.
+    pub startable: Cow<'v, Definitions>,
+    /// These and those that were deployed: their sagas may run, and their start topics are read.
+    pub read: Cow<'v, Definitions>,
+}
 
 /// All known definitions.
 pub struct Versions {
@@ -42,8 +53,54 @@ impl Versions {
         &self.known
     }
 
-    /// Stores every new definition; refuses the claim if one has changed, which ends the process.
+    /// The definitions of this partition: those of the files, and those deployed.
+    pub fn active(&self, tx: &mut Transaction<'_, Entity>) -> Active<'_> {
+        let known = || Active { startable: Cow::Borrowed(&self.known), read: Cow::Borrowed(&self.known) };
+        let Some(Entity::Deployed(deployed)) = tx.get(DEPLOYED) else { return known() };
+        if deployed.definitions.is_empty() {
+            return known();
+        }
+        let mut startable = Vec::new();
+        let mut read = Vec::new();
+        for DeployedDefinition { id, is_active, .. } in deployed.definitions.clone() {
+            let Some(definition) = self.find_stored(tx, &id.name, id.version) else { continue };
+            startable.extend(is_active.then(|| definition.clone()));
+            read.push(definition);
+        }
+        Active { startable: Cow::Owned(self.known.with(startable)), read: Cow::Owned(self.known.with(read)) }
+    }
+
+    /// Stores a definition that is deployed.
+    pub fn deploy(&self, tx: &mut Transaction<'_, Entity>, definition: Arc<Definition>) {
+        tx.put(definition_key(&definition.name, definition.version), Entity::Definition(stored_form(&definition)));
+        let key = (definition.name.clone(), definition.version);
+        self.stored.write().unwrap_or_else(PoisonError::into_inner).insert(key, definition);
+        self.index_receives();
+    }
+
+    /// The error if another text of this definition is stored.
+    pub fn conflict(&self, tx: &mut Transaction<'_, Entity>, definition: &Definition) -> Option<String> {
+        match tx.get(&definition_key(&definition.name, definition.version)) {
+            Some(Entity::Definition(stored)) => changed(stored, definition),
+            Some(
+                Entity::Saga(_) | Entity::Early { .. } | Entity::Rollout(_) | Entity::Letter(_) | Entity::Deployed(_),
+            )
+            | None => None,
+        }
+    }
+
+    /// Stores every new definition; refuses the claim, which ends the process, if one has changed, or does not fit
+    /// those that are deployed.
     pub fn store(&self, tx: &mut Transaction<'_, Entity>) {
+        if tx.get(DEPLOYED).is_none() {
+            // Looked up for every message: an absent entity would be searched for in the view each time.
+            tx.put(DEPLOYED, Entity::Deployed(Deployments::default()));
+        }
+        let problems = self.active(tx).startable.conflicting();
+        if !problems.is_empty() {
+            let problems = problems.join("; ");
+            return tx.refuse(format!("the definitions of the files do not fit the deployed ones: {problems}"));
+        }
         for definition in self.known.all() {
             let key = definition_key(&definition.name, definition.version);
             match tx.get(&key) {
@@ -52,7 +109,14 @@ impl Versions {
                         return tx.refuse(why);
                     }
                 }
-                Some(Entity::Saga(_) | Entity::Early { .. } | Entity::Rollout(_) | Entity::Letter(_)) | None => {
+                Some(
+                    Entity::Saga(_)
+                    | Entity::Early { .. }
+                    | Entity::Rollout(_)
+                    | Entity::Letter(_)
+                    | Entity::Deployed(_),
+                )
+                | None => {
                     tx.put(key, Entity::Definition(stored_form(definition)));
                 }
             }
@@ -72,9 +136,14 @@ impl Versions {
         }
     }
 
-    /// Loads the definitions that only the journal has. Returns the topics on which their sagas wait.
+    /// Loads the definitions that only the journal has. Returns the topics on which their sagas wait, and the
+    /// start topics of those that were deployed.
     pub fn load(&self, store: &dyn Store<Entity>) -> Result<BTreeSet<String>, StoreError> {
         let mut topics = BTreeSet::new();
+        let deployed = match store.load(&DEPLOYED.to_owned())? {
+            Some(Entity::Deployed(deployed)) => deployed,
+            Some(_) | None => Deployments::default(),
+        };
         for entity in store.with_prefix(DEFINITIONS)? {
             let Entity::Definition(stored) = entity else { continue };
             if self.known.of(&stored.name, stored.version).is_some() {
@@ -82,6 +151,8 @@ impl Versions {
             }
             let Some(definition) = stored.parse().map(Arc::new) else { continue };
             topics.extend(definition.receives().map(|receive| receive.topic.clone()));
+            let id = DefinitionId { name: stored.name.clone(), version: stored.version };
+            topics.extend(deployed.find(&id).map(|_| definition.start.topic.clone()));
             self.stored
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)

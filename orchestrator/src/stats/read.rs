@@ -119,6 +119,13 @@ pub struct Total {
     pub count: u64,
 }
 
+impl Total {
+    /// Returns true if these sagas have not ended.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.status.as_str(), "completed" | "compensated")
+    }
+}
+
 /// The numbers of all sagas by definition, version and status.
 pub fn totals(connection: &Connection) -> rusqlite::Result<Vec<Total>> {
     let mut query = connection.prepare_cached(

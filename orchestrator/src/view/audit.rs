@@ -1,19 +1,20 @@
-//! The acts of operators and customers, from the records of them in the entities: operations in sagas, rollouts, dead
-//! letters that were put back. Rows stay when an entity forgets its older records.
+//! The acts of operators and customers, from the records of them in the entities: operations in sagas, rollouts,
+//! deployments, dead letters that were put back. Rows stay when an entity forgets its older records.
 
 use rusqlite::{Connection, Transaction};
 use saga::{OperationRecord, Saga};
 
 use super::list::{Listed, SELECT, listed};
 use crate::dead_letters::PutBack;
-use crate::entity::RolloutRecord;
+use crate::entity::{Deployment, DeploymentRecord, RolloutRecord, definition_key};
 
 /// An act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
     /// When it was decided, in milliseconds since 1970.
     pub at: i64,
-    /// What it was done to: `saga/ID`, `rollout/NAME` or `letter/TOPIC/PARTITION/OFFSET`, as in the journal.
+    /// What it was done to: `saga/ID`, `rollout/NAME`, `definition/NAME/VERSION` or
+    /// `letter/TOPIC/PARTITION/OFFSET`, as in the journal.
     pub subject: String,
     /// Its id; an act that was sent again has the same.
     pub id: String,
@@ -131,6 +132,28 @@ pub(super) fn put_rollouts(tx: &Transaction<'_>, name: &str, records: &[RolloutR
             subject: format!("rollout/{name}"),
             id: id.clone(),
             action: format!("rollout version {version}: {percent} %"),
+            by: by.clone(),
+            why: why.clone(),
+            from: from.clone(),
+            refused: None,
+        };
+        put(tx, &act)?;
+    }
+    Ok(())
+}
+
+/// Writes the deployments of definitions. Every partition has them: those of the first are written.
+pub(super) fn put_deployments(tx: &Transaction<'_>, records: &[DeploymentRecord]) -> rusqlite::Result<()> {
+    for DeploymentRecord { id, at, by, why, from, definition, action } in records {
+        let action = match action {
+            Deployment::Deploy => "deploy",
+            Deployment::Undeploy => "undeploy",
+        };
+        let act = Act {
+            at: at.0,
+            subject: definition_key(&definition.name, definition.version),
+            id: id.clone(),
+            action: action.to_owned(),
             by: by.clone(),
             why: why.clone(),
             from: from.clone(),

@@ -147,7 +147,8 @@ pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32
     Ok(existing)
 }
 
-/// The number of partitions of a topic; 0 if it does not exist. A broker may not know yet a topic that was just created.
+/// The number of partitions of a topic; 0 if it does not exist. A broker may not know yet a topic that was just
+/// created.
 fn count_of(consumer: &BaseConsumer<ClientLog>, name: &str) -> anyhow::Result<i32> {
     let deadline = Instant::now() + PROPAGATION;
     loop {

@@ -35,6 +35,14 @@ pub async fn run(open: &dyn Fn() -> Result<Session, Failure>, command: Definitio
             print(&difference)?;
             Ok(if exit_code && !difference.is_empty() { Exit::Failed } else { Exit::Ok })
         }
+        Definitions::Deploy { file, act } => {
+            deploy(&open()?, &file, &act).await?;
+            Ok(Exit::Ok)
+        }
+        Definitions::Undeploy { name, version, act } => {
+            undeploy(&open()?, &name, version, &act).await?;
+            Ok(Exit::Ok)
+        }
         Definitions::Rollout { name, version, percent, act } => {
             rollout(&open()?, &name, version, percent, &act).await?;
             Ok(Exit::Ok)
@@ -58,13 +66,21 @@ fn list(all: &Value, width: Option<u16>) -> String {
                 name,
                 at(definition, "/version"),
                 items(definition, "/steps").len().to_string(),
-                if definition["file"] == true { "file" } else { "journal only" }.to_owned(),
+                source(definition).to_owned(),
                 share.unwrap_or_default(),
                 at(definition, "/hash"),
             ]
         })
         .collect();
     table_of(&["NAME", "VERSION", "STEPS", "SOURCE", "ROLLOUT", "HASH"], &rows, width)
+}
+
+fn source(definition: &Value) -> &'static str {
+    match (definition["file"] == true, definition["deployed"] == true) {
+        (true, _) => "file",
+        (false, true) => "deployed",
+        (false, false) => "journal only",
+    }
 }
 
 /// Checks files, and that the orchestrator does not have the same versions with another content.
@@ -133,6 +149,7 @@ fn lines(source: &str, all: Option<&Value>) -> Result<String, Failure> {
     if let Some(definition) = definition.as_object_mut() {
         definition.remove("hash");
         definition.remove("file");
+        definition.remove("deployed");
     }
     Ok(format!("{definition:#}\n"))
 }
@@ -163,6 +180,38 @@ fn diff(old: (&str, &str), new: (&str, &str)) -> String {
     }
     let text = TextDiff::from_lines(old, new).unified_diff().header(old_name, new_name).to_string();
     text.lines().map(|line| clean(line) + "\n").collect()
+}
+
+async fn deploy(session: &Session, file: &Path, act: &Act) -> Result<(), Failure> {
+    let key = key_of(act.idempotency_key.as_ref());
+    let call = Call {
+        service: Service::Orchestrator,
+        method: Method::POST,
+        path: &["api", "definitions"],
+        query: Vec::new(),
+        body: Some(json!({ "text": read(file)?, "why": act.why })),
+        key: Some(&key),
+    };
+    let deployed = session.client.json(call).await?;
+    session.print(&deployed, || {
+        format!("new sagas start on {} version {}\n", at(&deployed, "/name"), at(&deployed, "/version"))
+    })
+}
+
+async fn undeploy(session: &Session, name: &str, version: u32, act: &Act) -> Result<(), Failure> {
+    let key = key_of(act.idempotency_key.as_ref());
+    let number = version.to_string();
+    let call = Call {
+        service: Service::Orchestrator,
+        method: Method::DELETE,
+        path: &["api", "definitions", name, &number],
+        query: vec![("why", act.why.clone())],
+        body: None,
+        key: Some(&key),
+    };
+    session.client.done(call).await?;
+    let undeployed = json!({ "name": name, "version": version });
+    session.print(&undeployed, || format!("no new saga starts on {name} version {version}\n"))
 }
 
 async fn rollout(session: &Session, name: &str, version: u32, percent: u8, act: &Act) -> Result<(), Failure> {
