@@ -28,6 +28,8 @@ async fn run(broker: &Broker, [warm, cold]: &[Service; 2]) -> Result<String> {
     watch.owned_by(&[warm, cold]).await?;
     cold.sigterm().await?;
     watch.owned_by(&[warm]).await?;
+    // It may still claim a partition of which it had the last claim.
+    warm.ready().await?;
     let producer = harness::producer(broker)?;
     let claims = watch.state().claims;
     // From here on the cold instance's view is behind, and can't be written.
