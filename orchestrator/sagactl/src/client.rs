@@ -113,26 +113,22 @@ impl Client {
     /// # Errors
     /// The service is not reached or refuses the request.
     pub async fn json(&self, call: Call<'_>) -> Result<Value, Failure> {
-        let key = call.key.map(str::to_owned);
         let service = call.service;
-        let Response { status, body } = self.send(call).await?;
-        if !(200..300).contains(&status) {
-            return Err(Failure::of_response(status, &body, key.as_deref()));
-        }
+        let body = self.done(call).await?;
         serde_json::from_str(&body).map_err(|error| {
             let detail = format!("the answer of {} is not JSON: {error}", service.address(&self.context));
             Failure::new(Exit::Failed, detail, format!("check that this is the address of {}", service.name()))
         })
     }
 
-    /// Sends a request whose response has no content.
+    /// Sends a request that must succeed. Returns the body of the response.
     ///
     /// # Errors
     /// The service is not reached or refuses the request.
-    pub async fn done(&self, call: Call<'_>) -> Result<(), Failure> {
+    pub async fn done(&self, call: Call<'_>) -> Result<String, Failure> {
         let key = call.key.map(str::to_owned);
         let Response { status, body } = self.send(call).await?;
-        if (200..300).contains(&status) { Ok(()) } else { Err(Failure::of_response(status, &body, key.as_deref())) }
+        if (200..300).contains(&status) { Ok(body) } else { Err(Failure::of_response(status, &body, key.as_deref())) }
     }
 
     /// Sends a request.
