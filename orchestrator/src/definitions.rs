@@ -68,24 +68,31 @@ impl Definitions {
     /// # Errors
     /// All problems of it, a line each.
     pub fn add(&mut self, file: &str, text: &str) -> Result<Arc<Definition>, Vec<String>> {
-        let texts = |errors: Vec<DefinitionError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let new = Arc::new(Definition::parse(file, text).map_err(texts)?);
-        let problems = self.conflicts(&new).into_iter().chain(invalid_topics(&new)).chain(invalid_paths(&new));
-        let problems = problems.chain(self.oversize(text));
-        let problems: Vec<String> = problems.map(|problem| format!("{file}: {problem}")).collect();
-        self.0.push(new.clone());
+        let new = Arc::new(parse(file, text)?);
+        let problems = self.insert(file, new.clone());
         if problems.is_empty() { Ok(new) } else { Err(problems) }
     }
 
-    /// Parses a text, and checks that it fits to these definitions. Returns it, and all of them.
+    /// Checks that a definition fits these. Returns them with it.
     ///
     /// # Errors
     /// All problems, a line each.
-    pub fn deployed(&self, text: &str) -> Result<(Arc<Definition>, Self), Vec<String>> {
+    pub fn fitting(&self, name: &str, new: &Arc<Definition>) -> Result<Self, Vec<String>> {
         let mut all = self.clone();
-        let new = all.add("definition", text)?;
-        let ambiguous = all.ambiguous_topics();
-        if ambiguous.is_empty() { Ok((new, all)) } else { Err(ambiguous) }
+        let mut problems = all.insert(name, new.clone());
+        if problems.is_empty() {
+            problems = all.ambiguous_topics();
+        }
+        if problems.is_empty() { Ok(all) } else { Err(problems) }
+    }
+
+    /// Adds a definition. Returns all problems of it, a line each.
+    fn insert(&mut self, file: &str, new: Arc<Definition>) -> Vec<String> {
+        let problems = self.conflicts(&new).into_iter().chain(invalid_topics(&new)).chain(invalid_paths(&new));
+        let problems = problems.chain(self.oversize(new.source()));
+        let problems = problems.map(|problem| format!("{file}: {problem}")).collect();
+        self.0.push(new);
+        problems
     }
 
     /// The problem with texts that are too long to be stored: a claim writes all of them in one record.
@@ -160,8 +167,7 @@ impl Definitions {
 
     /// The topics that the definitions read and write.
     pub fn topics(&self) -> MoreTopics {
-        let received = self.all().flat_map(Definition::receives).map(|receive| receive.topic.clone());
-        let inputs = self.all().map(|d| d.start.topic.clone()).chain(received).collect();
+        let inputs = self.all().flat_map(inputs_of).cloned().collect();
         let outputs = self.all().flat_map(|d| d.participants.values()).map(|p| p.topic.clone()).collect();
         MoreTopics { inputs, outputs }
     }
@@ -173,8 +179,7 @@ impl Definitions {
             let Definition { name, version, .. } = new;
             problems.push(format!("{name} version {version} is defined twice; write another version"));
         }
-        let started = self.started_by(&new.start.topic, &new.start.event);
-        if let Some(other) = started.iter().find(|other| other.name != new.name) {
+        if let Some(other) = self.started_instead(new) {
             let name = &other.name;
             let event = &new.start.event;
             problems.push(format!("start: {event:?} starts {name:?} already; write another event or topic"));
@@ -182,14 +187,19 @@ impl Definitions {
         problems
     }
 
+    /// Another definition that the same event starts.
+    fn started_instead(&self, new: &Definition) -> Option<&Arc<Definition>> {
+        let started = self.started_by(&new.start.topic, &new.start.event);
+        started.into_iter().find(|other| other.name != new.name)
+    }
+
     /// The conflicts among these definitions.
     pub fn conflicting(&self) -> Vec<String> {
-        let starts_another = |new: &Definition| {
-            let started = self.started_by(&new.start.topic, &new.start.event);
-            let other = started.into_iter().find(|other| other.name != new.name)?;
+        let starts_two = |new: &Definition| {
+            let other = self.started_instead(new)?;
             Some(format!("{:?} starts {:?} and {:?}", new.start.event, new.name, other.name))
         };
-        self.all().filter_map(starts_another).chain(self.ambiguous_topics()).collect()
+        self.all().filter_map(starts_two).chain(self.ambiguous_topics()).collect()
     }
 
     /// The topics that carry both start events and callbacks: the two could not be distinguished.
@@ -198,6 +208,20 @@ impl Definitions {
         let both = started.into_iter().filter(|topic| self.is_received(topic));
         both.map(|topic| format!("topic {topic:?} starts sagas and is waited on; write one topic for each")).collect()
     }
+}
+
+/// Parses a definition.
+///
+/// # Errors
+/// All problems of it, a line each.
+pub fn parse(file: &str, text: &str) -> Result<Definition, Vec<String>> {
+    let texts = |errors: Vec<DefinitionError>| errors.iter().map(ToString::to_string).collect();
+    Definition::parse(file, text).map_err(texts)
+}
+
+/// The topics that a definition reads.
+pub fn inputs_of(definition: &Definition) -> impl Iterator<Item = &String> {
+    std::iter::once(&definition.start.topic).chain(definition.receives().map(|receive| &receive.topic))
 }
 
 /// Topics that only their services may read: a part of the commands reaches them in another way.

@@ -1,8 +1,9 @@
 //! The entities in the orchestrator's journal, and their keys.
 
+use common::bounds::{self, ID_BYTES};
 use common::journal::{self, Key};
 use common::time::Timestamp;
-use saga::{Callback, Definition, Operation, Saga};
+use saga::{Callback, Definition, Operation, Saga, TEXT_LIMIT};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -123,9 +124,9 @@ pub struct StoredRollout {
     pub records: Vec<RolloutRecord>,
 }
 
-/// The record of a request that set a rollout.
+/// An operator's request, as it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RolloutRecord {
+pub struct RequestRecord {
     /// The request's id.
     pub id: String,
     /// When it was applied.
@@ -137,6 +138,30 @@ pub struct RolloutRecord {
     /// The address that the request came from, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+}
+
+/// Adds an item to those of which the last `most` are remembered.
+pub fn push_bounded<T>(items: &mut Vec<T>, item: T, most: usize) {
+    if items.len() >= most {
+        items.remove(0);
+    }
+    items.push(item);
+}
+
+impl RequestRecord {
+    /// The record of a request, with its texts cut to their bounds.
+    pub fn new(id: &str, at: Timestamp, by: &str, why: &str, from: Option<&str>) -> Self {
+        let cut = |text: &str| bounds::cut(text, TEXT_LIMIT).into_owned();
+        Self { id: bounds::cut(id, ID_BYTES).into_owned(), at, by: cut(by), why: cut(why), from: from.map(cut) }
+    }
+}
+
+/// The record of a request that set a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutRecord {
+    /// The request.
+    #[serde(flatten)]
+    pub request: RequestRecord,
     /// The version.
     pub version: u32,
     /// The share of new sagas that start on it, 0 to 100.
@@ -173,8 +198,6 @@ pub struct Deployments {
     /// Each once, in the order of their last change. An inactive one stays, so that its start topic is read on and a
     /// late request does not deploy it again.
     pub definitions: Vec<DeployedDefinition>,
-    /// The number of the last request, on partition 0.
-    pub revision: u64,
     /// The last requests with their operators, the newest last.
     pub records: Vec<DeploymentRecord>,
 }
@@ -190,6 +213,11 @@ impl Deployments {
     /// A definition.
     pub fn find(&self, id: &DefinitionId) -> Option<&DeployedDefinition> {
         self.definitions.iter().find(|known| known.id == *id)
+    }
+
+    /// The number of the last request.
+    pub fn revision(&self) -> u64 {
+        self.definitions.iter().map(|known| known.revision).max().unwrap_or(0)
     }
 
     /// The number of active definitions.
@@ -223,17 +251,9 @@ pub enum Deployment {
 /// The record of a request that deployed a definition, or ended that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentRecord {
-    /// The request's id.
-    pub id: String,
-    /// When it was applied.
-    pub at: Timestamp,
-    /// The operator.
-    pub by: String,
-    /// The operator's reason.
-    pub why: String,
-    /// The address that the request came from, if it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
+    /// The request.
+    #[serde(flatten)]
+    pub request: RequestRecord,
     /// The definition.
     #[serde(flatten)]
     pub definition: DefinitionId,

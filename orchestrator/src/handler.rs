@@ -99,14 +99,13 @@ fn cause_of(trigger: Trigger<'_>, now: Timestamp) -> Option<String> {
 }
 
 fn receive(ctx: &mut RuleContext<'_, '_>, message: &Message) -> Result<(), Unreadable> {
-    let active = ctx.versions.active(ctx.tx);
-    match Inbound::parse(message, ctx.versions, &active)? {
+    match Inbound::parse(message, ctx.versions, ctx.tx)? {
         Inbound::Start(event) => sagas::start(ctx, event),
         Inbound::Cancel { saga, operation } => sagas::cancel(ctx, saga, operation),
         Inbound::Reply(reply) => sagas::reply(ctx, message, reply),
         Inbound::Operate { saga, operation } => sagas::operate(ctx, saga, operation),
-        Inbound::SetRollout(set) => rollout::set(ctx, &active.startable, set, &message.id()),
-        Inbound::Deploy(deploy) => deployment::deploy(ctx, &active, deploy, &message.id()),
+        Inbound::SetRollout(set) => rollout::set(ctx, set, &message.id()),
+        Inbound::Deploy(deploy) => deployment::deploy(ctx, deploy, &message.id()),
         Inbound::Undeploy(undeploy) => deployment::undeploy(ctx, undeploy, &message.id()),
         Inbound::Callback { saga, callback } => {
             callbacks::receive(ctx, message, saga, callback);

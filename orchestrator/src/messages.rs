@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use common::bounds::{KIB, json_bytes};
 use common::ids;
+use common::journal::Transaction;
 use common::messages::{Message, Unreadable, header};
 use common::topics;
 use saga::{Action, Callback, CancelEvent, Definition, Operate, Operation, Outcome, Receive};
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use self::callbacks::Addressed;
 use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
-use crate::entity::Rollout;
+use crate::entity::{Entity, Rollout};
 use crate::rules::versions::{Active, Versions};
 
 /// `ce_type` of an operator's action on the saga named by `ce_subject`. Its `ce_id` identifies the action: it is
@@ -240,17 +241,17 @@ pub enum Inbound {
 }
 
 impl Inbound {
-    /// Parses a message. The definitions determine which topics carry start events and which carry callbacks; sagas
-    /// start on those in `active`.
+    /// Parses a message. The definitions determine which topics carry start events and which carry callbacks; `tx` has
+    /// those that were deployed.
     ///
     /// # Errors
     /// [`Unreadable`]: an unknown type, a missing or invalid header, or an invalid value.
-    pub fn parse(message: &Message, versions: &Versions, active: &Active<'_>) -> Result<Self, Unreadable> {
+    pub fn parse(message: &Message, versions: &Versions, tx: &mut Transaction<'_, Entity>) -> Result<Self, Unreadable> {
         match &*message.topic {
             topics::SAGA_REPLIES => reply(message),
-            topics::SAGA_COMMANDS => command(message, active),
+            topics::SAGA_COMMANDS => command(message, versions, tx),
             topic => match versions.receives(topic) {
-                None if topic != topics::PAYMENT_RESULTS => event(message, active),
+                None if topic != topics::PAYMENT_RESULTS => event(message, &versions.active(tx)),
                 receives => callback(message, receives.as_deref().unwrap_or_default()),
             },
         }
@@ -269,14 +270,14 @@ fn reply(message: &Message) -> Result<Inbound, Unreadable> {
     Ok(Inbound::Reply(StepReply { saga, step, attempt, action, outcome }))
 }
 
-fn command(message: &Message, active: &Active<'_>) -> Result<Inbound, Unreadable> {
+fn command(message: &Message, versions: &Versions, tx: &mut Transaction<'_, Entity>) -> Result<Inbound, Unreadable> {
     match message.kind() {
         Some(SAGA_ACTION) => {
             let saga = uuid(header::SUBJECT, message)?;
             let SagaAction { by, why, from, what } = message.json()?;
             Ok(Inbound::Operate { saga, operation: Operation { id: message.id(), by, why, from, what } })
         }
-        Some(SAGA_START) => start(message, active),
+        Some(SAGA_START) => start(message, &versions.active(tx)),
         Some(ROLLOUT_SET) => Ok(Inbound::SetRollout(message.json()?)),
         Some(DEFINITION_DEPLOY) => Ok(Inbound::Deploy(message.json()?)),
         Some(DEFINITION_UNDEPLOY) => Ok(Inbound::Undeploy(message.json()?)),

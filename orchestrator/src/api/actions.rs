@@ -10,7 +10,7 @@ use common::messages::{Outgoing, header as headers};
 use common::time::Timestamp;
 use common::topics;
 use saga::{Operate, OperationRecord};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -103,6 +103,23 @@ impl Api {
                 format!("O resultado da ação {what} não apareceu em {waited} s. Verifique a saga ou tente novamente."),
             )
         })
+    }
+
+    /// Sends a message about a definition to a partition.
+    pub(super) async fn send_to<T: Serialize>(
+        &self,
+        partition: i32,
+        name: &str,
+        kind: &str,
+        id: Uuid,
+        content: &T,
+        trace: &str,
+    ) -> Result<(), Problem> {
+        let now = Timestamp::now();
+        let mut message = Outgoing::event(topics::SAGA_COMMANDS, name, kind, id.to_string(), name, now, content)
+            .with(headers::TRACEPARENT, trace);
+        message.partition = Some(partition);
+        self.context.commands.send(&message).await.map_err(Problem::from)
     }
 }
 

@@ -9,10 +9,7 @@ use axum::response::{IntoResponse, Json, Response};
 use common::bounds::json_bytes;
 use common::http::{Body, Params, PathParams, Problem, trace_of};
 use common::ids;
-use common::messages::{Outgoing, header as headers};
 use common::service::TopicError;
-use common::time::Timestamp;
-use common::topics;
 use rusqlite::Connection;
 use saga::Definition;
 use serde::{Deserialize, Serialize};
@@ -21,7 +18,7 @@ use super::actions::{VISIBILITY_TIMEOUT, check_why, request_id};
 use super::known::KnownDefinition;
 use super::representation;
 use super::state::Api;
-use crate::definitions::Definitions;
+use crate::definitions::{Definitions, parse};
 use crate::entity::{DEPLOYED, DefinitionId, Deployments};
 use crate::error::ApiError;
 use crate::messages::{
@@ -58,7 +55,7 @@ pub(super) async fn deploy(
 ) -> Result<Response, ApiError> {
     let DeployRequest { text, why } = deploy;
     let why = check_why(why)?;
-    let definition = Arc::new(parse(&text)?);
+    let definition = Arc::new(read(&text)?);
     let id = DefinitionId { name: definition.name.clone(), version: definition.version };
     let deployed = KnownDefinition { definition, has_file: false, is_deployed: true };
     let all = api.all_definitions().await?;
@@ -66,7 +63,7 @@ pub(super) async fn deploy(
     if known.is_some_and(|known| known.definition.hash() != deployed.definition.hash()) {
         return Err(other_text(&id));
     }
-    let fitting = api.fitting(&all, &deployed.definition, &text).await?;
+    let fitting = api.fitting(&all, &deployed.definition)?;
     api.add_topics(&fitting).await?;
     if let Some(known) = known.filter(|known| known.is_deployed) {
         return Ok(Json(representation::definition(known)).into_response());
@@ -99,14 +96,13 @@ pub(super) async fn undeploy(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn parse(text: &str) -> Result<Definition, ApiError> {
+fn read(text: &str) -> Result<Definition, ApiError> {
     let bytes = json_bytes(text);
     if bytes > DEPLOYED_TEXT_BYTES {
         let error = ApiError::unprocessable("The definition is too long: see errors.", "A definição é longa demais.");
         return Err(error.at("/text", format!("has {bytes} bytes, at most {DEPLOYED_TEXT_BYTES} are possible")));
     }
-    let texts = |errors: Vec<saga::DefinitionError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
-    Definition::parse("text", text).map_err(|errors| invalid(&texts(errors)))
+    parse("text", text).map_err(|problems| invalid(&problems))
 }
 
 fn invalid(problems: &[String]) -> ApiError {
@@ -135,36 +131,25 @@ struct Change<'c> {
     hash: Option<&'c str>,
 }
 
-/// What a partition has done about a change.
-enum Progress {
-    Waiting,
-    /// Done, with the number of the request.
-    Done(u64),
-    /// It has another text.
-    Conflict,
-}
+/// A partition has another text of the definition.
+#[derive(Debug, PartialEq, Eq)]
+struct OtherText;
 
-impl Change<'_> {
-    fn progress(&self, rows: &[DeployedRow], partition: i32) -> Progress {
-        let Some(row) = rows.iter().find(|row| row.partition == partition) else { return Progress::Waiting };
-        match self.hash {
-            Some(hash) if row.is_active && row.hash != hash => Progress::Conflict,
-            Some(_) if row.is_active => Progress::Done(row.revision),
-            None if !row.is_active => Progress::Done(row.revision),
-            Some(_) | None => Progress::Waiting,
-        }
+/// The number of the request if a partition has applied a change, `None` if it has not yet. `hash` is that of the
+/// definition that is deployed; `None` if it is undeployed.
+fn applied(rows: &[DeployedRow], partition: i32, hash: Option<&str>) -> Option<Result<u64, OtherText>> {
+    let row = rows.iter().find(|row| row.partition == partition)?;
+    match hash {
+        Some(hash) if row.is_active && row.hash != hash => Some(Err(OtherText)),
+        Some(_) => row.is_active.then_some(Ok(row.revision)),
+        None => (!row.is_active).then_some(Ok(row.revision)),
     }
 }
 
 impl Api {
     /// Checks that a definition fits the others. Returns the active ones with it.
-    async fn fitting(
-        &self,
-        all: &[KnownDefinition],
-        definition: &Definition,
-        text: &str,
-    ) -> Result<Definitions, ApiError> {
-        let active = self.active().await?;
+    fn fitting(&self, all: &[KnownDefinition], definition: &Arc<Definition>) -> Result<Definitions, ApiError> {
+        let active = self.active_of(all);
         if active.of(&definition.name, definition.version).is_some() {
             return Ok(active);
         }
@@ -181,7 +166,7 @@ impl Api {
                 format!("{deployed} definições estão implantadas, o máximo possível: encerre uma antes."),
             ));
         }
-        active.deployed(text).map(|(_, all)| all).map_err(|problems| invalid(&problems))
+        active.fitting("definition", definition).map_err(|problems| invalid(&problems))
     }
 
     /// Creates the topics of definitions that this instance did not use when it started.
@@ -245,49 +230,30 @@ impl Api {
     ) -> Result<(), ApiError> {
         let request_id = request_id(request)?;
         let trace = trace_of(request);
+        let DefinitionId { name, version } = change.id;
         let mut revision = None;
         for group in [0..1, 1..self.context.partitions] {
             for partition in group.clone() {
-                let message = self.message(change, &request_id, partition, &content(revision));
-                self.context
-                    .commands
-                    .send(&message.with(headers::TRACEPARENT, trace.clone()))
-                    .await
-                    .map_err(Problem::from)?;
+                let id = ids::derive(&[&request_id, change.kind, name, &version.to_string(), &partition.to_string()]);
+                self.send_to(partition, name, change.kind, id, &content(revision), &trace).await?;
             }
             for partition in group {
-                let number = self.applied(change, partition).await?;
+                let number = self.until_applied(change, partition).await?;
                 revision = revision.or(Some(number));
             }
         }
         Ok(())
     }
 
-    fn message<T: Serialize>(&self, change: &Change<'_>, request_id: &str, partition: i32, content: &T) -> Outgoing {
-        let DefinitionId { name, version } = change.id;
-        let parts = [request_id, change.kind, name, &version.to_string(), &partition.to_string()];
-        let id = ids::derive(&parts).to_string();
-        let now = Timestamp::now();
-        let mut message = Outgoing::event(topics::SAGA_COMMANDS, name, change.kind, id, name, now, content);
-        message.partition = Some(partition);
-        message
-    }
-
     /// Waits until a partition has applied a change. Returns the number of the request.
-    async fn applied(&self, change: &Change<'_>, partition: i32) -> Result<u64, ApiError> {
+    async fn until_applied(&self, change: &Change<'_>, partition: i32) -> Result<u64, ApiError> {
         let id = change.id.clone();
         let hash = change.hash.map(str::to_owned);
-        let kind = change.kind;
-        let progress = move |connection: &Connection| {
-            let change = Change { id: &id, kind, hash: hash.as_deref() };
-            Ok(match change.progress(&view::deployed_on(connection, &id)?, partition) {
-                Progress::Waiting => None,
-                Progress::Done(revision) => Some(Ok(revision)),
-                Progress::Conflict => Some(Err(())),
-            })
+        let query = move |connection: &Connection| {
+            Ok(applied(&view::deployed_on(connection, &id)?, partition, hash.as_deref()))
         };
-        let applied = self.context.view.until(DEPLOYED, VISIBILITY_TIMEOUT, progress).await.map_err(Problem::from)?;
-        applied.ok_or_else(unknown_result)?.map_err(|()| other_text(change.id))
+        let found = self.context.view.until(DEPLOYED, VISIBILITY_TIMEOUT, query).await.map_err(Problem::from)?;
+        found.ok_or_else(unknown_result)?.map_err(|OtherText| other_text(change.id))
     }
 }
 
@@ -307,26 +273,24 @@ mod tests {
 
     #[test]
     fn all_errors_of_a_text_are_reported_with_their_place() {
-        let error = parse("name = \"Gift\"\nversion = 0\n").unwrap_err();
+        let error = read("name = \"Gift\"\nversion = 0\n").unwrap_err();
         let problem: Problem = error.into();
         let value: Value = serde_json::to_value(&problem).unwrap();
         let errors = value["errors"].as_array().unwrap();
         assert!(errors.len() > 1 && errors.iter().all(|error| error["pointer"] == "#/text"), "{value:#}");
-        let long = parse(&"#".repeat(DEPLOYED_TEXT_BYTES)).unwrap_err();
+        let long = read(&"#".repeat(DEPLOYED_TEXT_BYTES)).unwrap_err();
         assert!(long.detail().contains("too long"));
     }
 
     #[test]
     fn another_text_of_the_version_is_a_conflict_and_not_a_success() {
-        let id = DefinitionId { name: "card".to_owned(), version: 1 };
-        let deploy = Change { id: &id, kind: DEFINITION_DEPLOY, hash: Some("a") };
         let row = |hash: &str, is_active| DeployedRow { partition: 0, hash: hash.to_owned(), revision: 7, is_active };
-        assert!(matches!(deploy.progress(&[row("a", true)], 0), Progress::Done(7)));
-        assert!(matches!(deploy.progress(&[row("b", true)], 0), Progress::Conflict));
-        assert!(matches!(deploy.progress(&[row("a", false)], 0), Progress::Waiting));
-        assert!(matches!(deploy.progress(&[row("a", true)], 1), Progress::Waiting));
-        let undeploy = Change { id: &id, kind: DEFINITION_UNDEPLOY, hash: None };
-        assert!(matches!(undeploy.progress(&[row("a", false)], 0), Progress::Done(7)));
-        assert!(matches!(undeploy.progress(&[row("a", true)], 0), Progress::Waiting));
+        let deployed = |row, partition| applied(&[row], partition, Some("a"));
+        assert_eq!(deployed(row("a", true), 0), Some(Ok(7)));
+        assert_eq!(deployed(row("b", true), 0), Some(Err(OtherText)));
+        assert_eq!(deployed(row("a", false), 0), None);
+        assert_eq!(deployed(row("a", true), 1), None);
+        assert_eq!(applied(&[row("a", false)], 0, None), Some(Ok(7)));
+        assert_eq!(applied(&[row("a", true)], 0, None), None);
     }
 }

@@ -5,9 +5,6 @@ use axum::http::HeaderMap;
 use axum::response::Json;
 use common::http::{Body, PathParams, Problem, trace_of};
 use common::ids;
-use common::messages::{Outgoing, header as headers};
-use common::time::Timestamp;
-use common::topics;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -86,14 +83,9 @@ impl Api {
     async fn send_rollout(&self, set: &SetRollout, headers: &HeaderMap) -> Result<(), Problem> {
         let request_id = request_id(headers)?;
         let trace = trace_of(headers);
-        let name = &set.rollout.definition;
         for partition in 0..self.context.partitions {
-            let id = ids::derive(&[&request_id, &partition.to_string()]).to_string();
-            let now = Timestamp::now();
-            let mut message = Outgoing::event(topics::SAGA_COMMANDS, name, ROLLOUT_SET, id, name, now, set)
-                .with(headers::TRACEPARENT, trace.clone());
-            message.partition = Some(partition);
-            self.context.commands.send(&message).await?;
+            let id = ids::derive(&[&request_id, &partition.to_string()]);
+            self.send_to(partition, &set.rollout.definition, ROLLOUT_SET, id, set, &trace).await?;
         }
         Ok(())
     }

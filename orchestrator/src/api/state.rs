@@ -134,9 +134,13 @@ impl Api {
 
     /// The definitions on which new sagas start: those of the files, then those deployed.
     pub(crate) async fn active(&self) -> Result<Definitions, ApiError> {
-        let all = self.all_definitions().await?;
-        let deployed = all.into_iter().filter(|known| known.is_deployed);
-        Ok(self.definitions.with(deployed.map(|known| known.definition)))
+        Ok(self.active_of(&self.all_definitions().await?))
+    }
+
+    /// Those of all definitions on which new sagas start.
+    pub(super) fn active_of(&self, all: &[KnownDefinition]) -> Definitions {
+        let deployed = all.iter().filter(|known| known.is_deployed);
+        self.definitions.with(deployed.map(|known| known.definition.clone()))
     }
 
     /// The definitions of the files, then those deployed and those that only the journal has.

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use crate::dead_letters::PutBack;
 use crate::definitions::{Definitions, TEXTS_BYTES};
 use crate::entity::{
-    DefinitionId, DeployedDefinition, Deployment, DeploymentRecord, Deployments, Entity, Rollout, RolloutRecord,
-    StoredDefinition, StoredRollout,
+    DefinitionId, DeployedDefinition, Deployment, DeploymentRecord, Deployments, Entity, RequestRecord, Rollout,
+    RolloutRecord, StoredDefinition, StoredRollout,
 };
 use crate::messages::EVENT_BYTES;
 use crate::messages::events::SagaChanged;
@@ -161,31 +161,15 @@ fn the_other_entities_fit() {
     let letter = PutBack { topic, partition: 0, offset: 0, by: text(KIB), why: text(KIB), from, at: TIME };
     let rollout = Rollout { definition: text(NAME), version: u32::MAX, percent: u8::MAX };
     let requests = vec![text(NAME); StoredRollout::MOST_REQUESTS];
-    let record = RolloutRecord {
-        id: text(NAME),
-        at: TIME,
-        by: text(TEXT),
-        why: text(TEXT),
-        from: Some(text(TEXT)),
-        version: u32::MAX,
-        percent: u8::MAX,
-    };
+    let request = RequestRecord { id: text(NAME), at: TIME, by: text(TEXT), why: text(TEXT), from: Some(text(TEXT)) };
+    let record = RolloutRecord { request: request.clone(), version: u32::MAX, percent: u8::MAX };
     let rollout = StoredRollout { rollout, requests, records: vec![record; StoredRollout::MOST_REQUESTS] };
     let stored = StoredDefinition { name: text(NAME), version: 1, hash: text(NAME), text: text(TEXTS_BYTES) };
     let id = || DefinitionId { name: text(NAME), version: u32::MAX };
-    let record = DeploymentRecord {
-        id: text(NAME),
-        at: TIME,
-        by: text(TEXT),
-        why: text(TEXT),
-        from: Some(text(TEXT)),
-        definition: id(),
-        action: Deployment::Undeploy,
-    };
+    let record = DeploymentRecord { request, definition: id(), action: Deployment::Undeploy };
     let definition = DeployedDefinition { id: id(), hash: text(NAME), revision: u64::MAX, is_active: false };
     let deployments = Deployments {
         definitions: vec![definition; Deployments::MOST_DEFINITIONS],
-        revision: u64::MAX,
         records: vec![record; Deployments::MOST_RECORDS],
     };
     let all =

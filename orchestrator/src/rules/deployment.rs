@@ -1,16 +1,19 @@
 //! Definitions that operators deploy while the orchestrator runs. Every partition has them. Partition 0 decides on each
-//! request first and numbers it; the others apply the requests in the order of these numbers, in whatever order
-//! they arrive.
+//! request first and numbers it; the others apply the requests in the order of these numbers, in whatever order they
+//! arrive.
 
 use std::sync::Arc;
 
-use common::bounds::{self, ID_BYTES};
 use common::messages::Unreadable;
-use saga::{Definition, TEXT_LIMIT};
+use saga::Definition;
 
 use super::context::RuleContext;
 use super::versions::Active;
-use crate::entity::{DEPLOYED, DefinitionId, DeployedDefinition, Deployment, DeploymentRecord, Deployments, Entity};
+use crate::definitions::{inputs_of, parse};
+use crate::entity::{
+    DEPLOYED, DefinitionId, DeployedDefinition, Deployment, DeploymentRecord, Deployments, Entity, RequestRecord,
+    push_bounded,
+};
 use crate::messages::{DeployDefinition, UndeployDefinition};
 
 /// The partition that decides on requests.
@@ -21,21 +24,16 @@ const FIRST: i32 = 0;
 ///
 /// # Errors
 /// [`Unreadable`]: the text is no definition, does not fit the others, or is another text of a stored definition.
-pub fn deploy(
-    ctx: &mut RuleContext<'_, '_>,
-    active: &Active<'_>,
-    deploy: DeployDefinition,
-    id: &str,
-) -> Result<(), Unreadable> {
+pub fn deploy(ctx: &mut RuleContext<'_, '_>, deploy: DeployDefinition, id: &str) -> Result<(), Unreadable> {
     let DeployDefinition { by, why, from, text, revision } = deploy;
-    let texts = |errors: Vec<saga::DefinitionError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let parsed = Definition::parse("definition", &text).map_err(|errors| malformed(&texts(errors)))?;
-    let changed = DefinitionId { name: parsed.name.clone(), version: parsed.version };
-    if let Some(conflict) = ctx.versions.conflict(ctx.tx, &parsed) {
+    let definition = parse("definition", &text).map(Arc::new).map_err(|problems| malformed(&problems))?;
+    let changed = DefinitionId { name: definition.name.clone(), version: definition.version };
+    if let Some(conflict) = ctx.versions.conflict(ctx.tx, &definition) {
         return Err(malformed(&[conflict]));
     }
     let mut deployments = deployments(ctx);
-    let Some(revision) = accepted(ctx, &deployments, &changed, id, revision)? else { return Ok(()) };
+    let request = RequestRecord::new(id, ctx.now, &by, &why, from.as_deref());
+    let Some(revision) = accepted(ctx, &deployments, &changed, &request.id, revision)? else { return Ok(()) };
     if let Some(known) = deployments.find(&changed).filter(|known| known.is_active).cloned() {
         if ctx.tx.partition() != FIRST {
             deployments.put(DeployedDefinition { revision, ..known });
@@ -43,19 +41,22 @@ pub fn deploy(
         }
         return Ok(());
     }
-    let definition = check(ctx, active, parsed, &text)?;
+    let active = ctx.versions.active(ctx.tx);
+    check(ctx, &active, &definition)?;
     if deployments.active() >= Deployments::MOST_ACTIVE {
         let most = Deployments::MOST_ACTIVE;
         return Err(malformed(&[format!("{most} definitions are deployed; undeploy one first")]));
     }
+    let RequestRecord { by, why, .. } = &request;
     tracing::info!(definition = changed.name, version = changed.version, by, why, "definition deployed");
-    if !read_topics(&definition).all(|topic| active.read.topics().inputs.contains(topic)) {
+    let inputs = active.read.topics().inputs;
+    if !inputs_of(&definition).all(|topic| inputs.contains(topic)) {
         ctx.tx.change_inputs();
     }
     let hash = definition.hash().to_owned();
     ctx.versions.deploy(ctx.tx, definition);
     deployments.put(DeployedDefinition { id: changed.clone(), hash, revision, is_active: true });
-    put(ctx, deployments, revision, Request { id, by, why, from }, changed, Deployment::Deploy);
+    put(ctx, deployments, DeploymentRecord { request, definition: changed, action: Deployment::Deploy });
     Ok(())
 }
 
@@ -68,15 +69,17 @@ pub fn undeploy(ctx: &mut RuleContext<'_, '_>, undeploy: UndeployDefinition, id:
     let UndeployDefinition { by, why, from, name, version, revision } = undeploy;
     let changed = DefinitionId { name, version };
     let mut deployments = deployments(ctx);
-    let Some(revision) = accepted(ctx, &deployments, &changed, id, revision)? else { return Ok(()) };
+    let request = RequestRecord::new(id, ctx.now, &by, &why, from.as_deref());
+    let Some(revision) = accepted(ctx, &deployments, &changed, &request.id, revision)? else { return Ok(()) };
     let known = deployments.find(&changed);
     if ctx.tx.partition() == FIRST && !known.is_some_and(|known| known.is_active) {
         return Ok(());
     }
+    let RequestRecord { by, why, .. } = &request;
     tracing::info!(definition = changed.name, version, by, why, "definition undeployed");
     let hash = known.map(|known| known.hash.clone()).unwrap_or_default();
     deployments.put(DeployedDefinition { id: changed.clone(), hash, revision, is_active: false });
-    put(ctx, deployments, revision, Request { id, by, why, from }, changed, Deployment::Undeploy);
+    put(ctx, deployments, DeploymentRecord { request, definition: changed, action: Deployment::Undeploy });
     Ok(())
 }
 
@@ -88,12 +91,11 @@ fn accepted(
     id: &str,
     revision: Option<u64>,
 ) -> Result<Option<u64>, Unreadable> {
-    let id = bounds::cut(id, ID_BYTES);
-    if deployments.records.iter().any(|known| known.id == id) {
+    if deployments.records.iter().any(|known| known.request.id == id) {
         return Ok(None);
     }
     if ctx.tx.partition() == FIRST {
-        return Ok(Some(deployments.revision.saturating_add(1)));
+        return Ok(Some(deployments.revision().saturating_add(1)));
     }
     let Some(revision) = revision else {
         return Err(malformed(&["the number of partition 0 is missing".to_owned()]));
@@ -103,32 +105,15 @@ fn accepted(
 }
 
 /// Checks that a definition fits the others.
-fn check(
-    ctx: &mut RuleContext<'_, '_>,
-    active: &Active<'_>,
-    parsed: Definition,
-    text: &str,
-) -> Result<Arc<Definition>, Unreadable> {
-    if active.startable.of(&parsed.name, parsed.version).is_some() {
-        return Ok(Arc::new(parsed));
+fn check(ctx: &RuleContext<'_, '_>, active: &Active<'_>, definition: &Arc<Definition>) -> Result<(), Unreadable> {
+    if active.startable.of(&definition.name, definition.version).is_some() {
+        return Ok(());
     }
-    if ctx.versions.receives(&parsed.start.topic).is_some() {
-        let topic = &parsed.start.topic;
+    if ctx.versions.receives(&definition.start.topic).is_some() {
+        let topic = &definition.start.topic;
         return Err(malformed(&[format!("topic {topic:?} is waited on by another definition; write another")]));
     }
-    active.startable.deployed(text).map(|(definition, _)| definition).map_err(|problems| malformed(&problems))
-}
-
-fn read_topics(definition: &Definition) -> impl Iterator<Item = &String> {
-    std::iter::once(&definition.start.topic).chain(definition.receives().map(|receive| &receive.topic))
-}
-
-/// An operator's request.
-struct Request<'r> {
-    id: &'r str,
-    by: String,
-    why: String,
-    from: Option<String>,
+    active.startable.fitting("definition", definition).map(drop).map_err(|problems| malformed(&problems))
 }
 
 fn deployments(ctx: &mut RuleContext<'_, '_>) -> Deployments {
@@ -141,29 +126,8 @@ fn deployments(ctx: &mut RuleContext<'_, '_>) -> Deployments {
     }
 }
 
-fn put(
-    ctx: &mut RuleContext<'_, '_>,
-    mut deployments: Deployments,
-    revision: u64,
-    request: Request<'_>,
-    definition: DefinitionId,
-    action: Deployment,
-) {
-    let Request { id, by, why, from } = request;
-    let cut = |text: &str| bounds::cut(text, TEXT_LIMIT).into_owned();
-    if deployments.records.len() >= Deployments::MOST_RECORDS {
-        deployments.records.remove(0);
-    }
-    deployments.records.push(DeploymentRecord {
-        id: bounds::cut(id, ID_BYTES).into_owned(),
-        at: ctx.now,
-        by: cut(&by),
-        why: cut(&why),
-        from: from.as_deref().map(cut),
-        definition,
-        action,
-    });
-    deployments.revision = deployments.revision.max(revision);
+fn put(ctx: &mut RuleContext<'_, '_>, mut deployments: Deployments, record: DeploymentRecord) {
+    push_bounded(&mut deployments.records, record, Deployments::MOST_RECORDS);
     ctx.tx.put(DEPLOYED, Entity::Deployed(deployments));
 }
 

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use common::bounds::{self, ID_BYTES};
 use common::journal::Transaction;
 use common::messages::Unreadable;
-use saga::{Definition, TEXT_LIMIT};
+use saga::Definition;
 use uuid::Uuid;
 
 use super::context::RuleContext;
-use crate::definitions::Definitions;
-use crate::entity::{Entity, RolloutRecord, StoredRollout, rollout_key};
+use crate::entity::{Entity, RequestRecord, RolloutRecord, StoredRollout, push_bounded, rollout_key};
 use crate::messages::SetRollout;
 
 /// The version on which a new saga starts; `versions` has the newest first. `None` if it is empty.
@@ -42,12 +40,12 @@ fn hundredth(id: Uuid) -> u8 {
     u8::try_from(hash % 100).unwrap_or(0)
 }
 
-/// Sets a rollout on this partition, of a definition on which new sagas start. A repetition of one
-/// of the last requests, by its id, changes nothing.
+/// Sets a rollout on this partition, of a definition on which new sagas start. A repetition of one of the last requests,
+/// by its id, changes nothing.
 ///
 /// # Errors
 /// [`Unreadable`] on an unknown version, or a share above 100 percent.
-pub fn set(ctx: &mut RuleContext<'_, '_>, active: &Definitions, set: SetRollout, id: &str) -> Result<(), Unreadable> {
+pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout, id: &str) -> Result<(), Unreadable> {
     let SetRollout { by, why, from, rollout } = set;
     let name = rollout.definition.clone();
     let version = rollout.version;
@@ -55,7 +53,7 @@ pub fn set(ctx: &mut RuleContext<'_, '_>, active: &Definitions, set: SetRollout,
     if percent > 100 {
         return Err(Unreadable::Malformed(format!("percent is {percent}: it must be from 0 to 100")));
     }
-    if active.of(&name, version).is_none() {
+    if ctx.versions.active(ctx.tx).startable.of(&name, version).is_none() {
         return Err(Unreadable::Malformed(format!("there is no definition {name} version {version}")));
     }
     let key = rollout_key(&name);
@@ -66,28 +64,13 @@ pub fn set(ctx: &mut RuleContext<'_, '_>, active: &Definitions, set: SetRollout,
         )
         | None => (Vec::new(), Vec::new()),
     };
-    let id = bounds::cut(id, ID_BYTES);
-    if requests.iter().any(|known| *known == id) {
+    let request = RequestRecord::new(id, ctx.now, &by, &why, from.as_deref());
+    if requests.contains(&request.id) {
         return Ok(());
     }
-    if requests.len() >= StoredRollout::MOST_REQUESTS {
-        requests.remove(0);
-    }
-    if records.len() >= StoredRollout::MOST_REQUESTS {
-        records.remove(0);
-    }
-    tracing::info!(definition = name, version, percent, by, why, "rollout set");
-    let cut = |text: &str| bounds::cut(text, TEXT_LIMIT).into_owned();
-    records.push(RolloutRecord {
-        id: id.clone().into_owned(),
-        at: ctx.now,
-        by: cut(&by),
-        why: cut(&why),
-        from: from.as_deref().map(cut),
-        version,
-        percent,
-    });
-    requests.push(id.into_owned());
+    tracing::info!(definition = name, version, percent, by = request.by, why = request.why, "rollout set");
+    push_bounded(&mut requests, request.id.clone(), StoredRollout::MOST_REQUESTS);
+    push_bounded(&mut records, RolloutRecord { request, version, percent }, StoredRollout::MOST_REQUESTS);
     ctx.tx.put(key, Entity::Rollout(StoredRollout { rollout, requests, records }));
     Ok(())
 }

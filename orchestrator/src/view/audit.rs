@@ -6,7 +6,7 @@ use saga::{OperationRecord, Saga};
 
 use super::list::{Listed, SELECT, listed};
 use crate::dead_letters::PutBack;
-use crate::entity::{Deployment, DeploymentRecord, RolloutRecord, definition_key};
+use crate::entity::{Deployment, DeploymentRecord, RequestRecord, RolloutRecord, definition_key};
 
 /// An act.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,42 +126,28 @@ pub(super) fn put_operations(tx: &Transaction<'_>, saga: &Saga) -> rusqlite::Res
 
 /// Writes the rollouts of a definition. Every partition has them: those of the first are written.
 pub(super) fn put_rollouts(tx: &Transaction<'_>, name: &str, records: &[RolloutRecord]) -> rusqlite::Result<()> {
-    for RolloutRecord { id, at, by, why, from, version, percent } in records {
-        let act = Act {
-            at: at.0,
-            subject: format!("rollout/{name}"),
-            id: id.clone(),
-            action: format!("rollout version {version}: {percent} %"),
-            by: by.clone(),
-            why: why.clone(),
-            from: from.clone(),
-            refused: None,
-        };
-        put(tx, &act)?;
+    for RolloutRecord { request, version, percent } in records {
+        put(tx, &applied(request, format!("rollout/{name}"), format!("rollout version {version}: {percent} %")))?;
     }
     Ok(())
 }
 
 /// Writes the deployments of definitions. Every partition has them: those of the first are written.
 pub(super) fn put_deployments(tx: &Transaction<'_>, records: &[DeploymentRecord]) -> rusqlite::Result<()> {
-    for DeploymentRecord { id, at, by, why, from, definition, action } in records {
+    for DeploymentRecord { request, definition, action } in records {
         let action = match action {
             Deployment::Deploy => "deploy",
             Deployment::Undeploy => "undeploy",
         };
-        let act = Act {
-            at: at.0,
-            subject: definition_key(&definition.name, definition.version),
-            id: id.clone(),
-            action: action.to_owned(),
-            by: by.clone(),
-            why: why.clone(),
-            from: from.clone(),
-            refused: None,
-        };
-        put(tx, &act)?;
+        put(tx, &applied(request, definition_key(&definition.name, definition.version), action.to_owned()))?;
     }
     Ok(())
+}
+
+/// The act of a request that was applied.
+fn applied(request: &RequestRecord, subject: String, action: String) -> Act {
+    let RequestRecord { id, at, by, why, from } = request.clone();
+    Act { at: at.0, subject, id, action, by, why, from, refused: None }
 }
 
 /// Writes the return of a dead letter.
