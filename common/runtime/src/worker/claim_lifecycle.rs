@@ -115,14 +115,14 @@ impl ClaimLifecycle {
     /// Plans the next claim; returns the pause before it. The pause grows with each failure, and jitter keeps instances
     /// apart. After a foreign claim it is at least the session timeout, within which its owner shows that it lives.
     pub(super) fn back_off(&mut self, retry: Retry, session_timeout: Duration) -> Duration {
-        if retry == Retry::AtOnce {
-            self.claim_at = self.assigned.then(Instant::now);
-            return Duration::ZERO;
-        }
         let least = match retry {
+            Retry::AtOnce => {
+                self.claim_at = self.assigned.then(Instant::now);
+                return Duration::ZERO;
+            }
             Retry::AfterSession => session_timeout,
             Retry::AfterDecision => UNDECIDED,
-            Retry::AtOnce | Retry::AfterPause | Retry::Never => Duration::ZERO,
+            Retry::AfterPause | Retry::Never => Duration::ZERO,
         };
         let pause = self.pause.max(least);
         let jitter = pause.mul_f64(f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX) / 4.0);

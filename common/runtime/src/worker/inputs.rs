@@ -27,7 +27,7 @@ use super::threads::spawn;
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a broker may not know a topic that was just created.
-const PROPAGATION: Duration = Duration::from_secs(3);
+pub(super) const PROPAGATION: Duration = Duration::from_secs(3);
 /// The pause before it is asked again.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often librdkafka reports the ends of the inputs, for the metrics.
@@ -128,16 +128,22 @@ fn explain(progress: &InputProgress, error: &anyhow::Error) -> String {
     })
 }
 
-/// The partitions that a worker reads of those of these topics that exist.
-pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32) -> anyhow::Result<Vec<Source>> {
+/// The partitions that a worker reads of those of these topics that exist, or are known within `wait`.
+pub(super) fn existing(
+    config: &Config,
+    topics: BTreeSet<String>,
+    partition: i32,
+    wait: Duration,
+) -> anyhow::Result<Vec<Source>> {
     if topics.is_empty() {
         return Ok(Vec::new());
     }
     let consumer: BaseConsumer<ClientLog> =
         BaseConsumer::from_config_and_context(&client::consumer(config), ClientLog::new("inputs"))?;
+    let deadline = Instant::now() + wait;
     let mut existing = Vec::new();
     for name in topics {
-        let count = count_of(&consumer, &name)?;
+        let count = count_of(&consumer, &name, deadline)?;
         if count > partition {
             existing.extend(sources::of_topic(&name, count, partition, config.partitions));
         } else {
@@ -147,15 +153,13 @@ pub(super) fn existing(config: &Config, topics: BTreeSet<String>, partition: i32
     Ok(existing)
 }
 
-/// The number of partitions of a topic; 0 if it does not exist. A broker may not know yet a topic that was just
-/// created.
-fn count_of(consumer: &BaseConsumer<ClientLog>, name: &str) -> anyhow::Result<i32> {
-    let deadline = Instant::now() + PROPAGATION;
+/// The number of partitions of a topic; 0 if it is not known until `deadline`.
+fn count_of(consumer: &BaseConsumer<ClientLog>, name: &str, deadline: Instant) -> anyhow::Result<i32> {
     loop {
         let request = || consumer.fetch_metadata(Some(name), PATIENCE);
         let metadata = until_answered("the further inputs can't be listed", request)?;
         let count = metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>();
-        if count > 0 || Instant::now() > deadline {
+        if count > 0 || Instant::now() >= deadline {
             return Ok(i32::try_from(count)?);
         }
         std::thread::sleep(PAUSE);
