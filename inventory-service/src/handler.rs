@@ -87,10 +87,10 @@ impl Warehouse {
             Command::Confirm(_) => Some(reservation::confirm(ctx, &order)),
             Command::Ship(Ship { delivery, .. }) => {
                 let ship = |ctx: &mut RuleContext<'_, '_>| shipment::ship(ctx, &order, warehouse, delivery, &headers);
-                events::publishing(ctx, Some(&order), message, ship)
+                events::publishing(ctx, &order, message, ship)
             }
             Command::CancelShipment(_) => {
-                events::publishing(ctx, Some(&order), message, |ctx| Some(shipment::cancel(ctx, &order, warehouse)))
+                events::publishing(ctx, &order, message, |ctx| Some(shipment::cancel(ctx, &order, warehouse)))
             }
             Command::ExpectReturn(command) => Some(returns::expect(ctx, command, warehouse)),
             Command::ForgetReturn(command) => Some(returns::forget(ctx, command, warehouse)),
@@ -116,7 +116,6 @@ impl Warehouse {
 
 /// Handles an event of the HTTP API or of a carrier. Events are not replied to.
 fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) -> Result<(), Unreadable> {
-    let publishes = ctx.rules.events;
     match event {
         Event::StockSet(command) => {
             ctx.tx.check_home("warehouse", &command.warehouse)?;
@@ -127,12 +126,12 @@ fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) 
             changes::change(ctx, command)?;
         }
         Event::ShipmentEvent(event) => {
-            let order = publishes.then(|| event.order_id.to_string());
-            events::publishing(ctx, order.as_deref(), message, |ctx| shipment::stage_reported(ctx, event));
+            let order = event.order_id.to_string();
+            events::publishing(ctx, &order, message, |ctx| shipment::stage_reported(ctx, event));
         }
         Event::CarrierAnswered(answer) => {
-            let order = publishes.then(|| answer.order_id.clone());
-            events::publishing(ctx, order.as_deref(), message, |ctx| shipment::carrier_answered(ctx, answer));
+            let order = answer.order_id.clone();
+            events::publishing(ctx, &order, message, |ctx| shipment::carrier_answered(ctx, answer));
         }
         Event::ReturnReceived(event) => returns::receive(ctx, event, message.traceparent()),
     }

@@ -106,7 +106,7 @@ pub struct Order {
     pub steps: Vec<Step>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<Payment>,
-    /// Set once a report says that it is paid; a later report may replace `payment`.
+    /// True once an approved payment was reported. A later report may replace `payment`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_paid: bool,
     /// What the customer must do before the payment can be completed.
@@ -179,17 +179,7 @@ impl Order {
 
     /// Returns true while it is not paid, but may be.
     pub fn awaits_payment(&self) -> bool {
-        match self.status {
-            Status::Pending | Status::Reserved | Status::AwaitingPayment => true,
-            Status::Paid
-            | Status::Confirmed
-            | Status::Shipped
-            | Status::Returned
-            | Status::Rejected
-            | Status::PaymentNotCompleted
-            | Status::Cancelled
-            | Status::Refunded => false,
-        }
+        self.status.is_underway() && self.status != Status::Paid
     }
 
     /// Sets what the customer must do, and records the change unless there are too many.

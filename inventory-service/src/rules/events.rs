@@ -11,14 +11,15 @@ use crate::entity::{Inventory, Shipment, ShipmentStatus, shipment_key};
 use crate::messages::events::{ShipmentChange, ShipmentChanged};
 
 /// Runs a rule of an order's shipment, and sends the events of its changes. They continue the trace of the message.
-/// Without an order none are sent.
 pub(crate) fn publishing<T>(
     ctx: &mut RuleContext<'_, '_>,
-    order: Option<&str>,
+    order: &str,
     message: &Message,
     rule: impl FnOnce(&mut RuleContext<'_, '_>) -> T,
 ) -> T {
-    let Some(order) = order.filter(|_| ctx.rules.events) else { return rule(ctx) };
+    if !ctx.rules.events {
+        return rule(ctx);
+    }
     let key = shipment_key(order);
     let before = Milestones::of(ctx.tx.get(&key).and_then(Inventory::shipment));
     let result = rule(ctx);
