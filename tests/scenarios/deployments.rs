@@ -70,10 +70,7 @@ async fn complete(cluster: &Cluster, name: &str, id: &str) -> Result<Value> {
         Ok(all.into_iter().find(|message| message.kind() == "voucher.conclude"))
     })
     .await?;
-    let headers: Vec<(&str, &str)> =
-        ["saga_id", "step", "attempt", "action"].into_iter().map(|name| (name, command.header(name))).collect();
-    let value = json!({"outcome": "ok", "data": {}});
-    cluster.kafka.message("saga-replies", "saga.reply", id, &value, &headers).await?;
+    crate::sagactl::answer(cluster, &command).await?;
     until(&format!("saga {id} to end"), PATIENT, || async {
         Ok(Some(saga(cluster, id).await?).filter(|saga| !saga["endedAt"].is_null()))
     })
@@ -91,18 +88,16 @@ async fn a_definition_is_deployed_and_undeployed_without_a_restart(
     cluster: Arc<Cluster>,
     _: Arc<Broker>,
 ) -> Result<()> {
-    let (status, body) = deploy(&cluster, VOUCHER).await?;
+    let voucher = named("voucher");
+    let (status, body) = deploy(&cluster, &voucher).await?;
     ensure!(status == StatusCode::CREATED && body["deployed"] == true && body["file"] == false, "{status} {body:#}");
-    let (status, body) = deploy(&cluster, &format!("# a comment\n{VOUCHER}")).await?;
+    let (status, body) = deploy(&cluster, &format!("# a comment\n{voucher}")).await?;
     ensure!(status == StatusCode::OK, "a repeated request: {status} {body:#}");
 
     // Sagas start on every partition, by events and by requests.
     let mut waiting = Vec::new();
     for _ in 0..6 {
-        let id = Uuid::new_v4().to_string();
-        let value = json!({"code": "SUMMER"});
-        cluster.kafka.event("requested-vouchers", "voucher.requested", &id, &value).await?;
-        waiting.push(id);
+        waiting.push(publish(&cluster, "voucher").await?);
     }
     let start = json!({"definition": "voucher", "data": {"code": "WINTER"}, "why": "a test"});
     let (status, started) = send(&cluster, Method::POST, "/api/sagas", &start, true).await?;
@@ -129,10 +124,9 @@ async fn a_definition_is_deployed_and_undeployed_without_a_restart(
     ensure!(known["deployed"] == false && known["file"] == false, "{known:#}");
     let (status, problem) = send(&cluster, Method::POST, "/api/sagas", &start, true).await?;
     ensure!(status == StatusCode::UNPROCESSABLE_ENTITY, "{status} {problem:#}");
-    let late = Uuid::new_v4().to_string();
-    cluster.kafka.event("requested-vouchers", "voucher.requested", &late, &json!({"code": "LATE"})).await?;
+    let late = publish(&cluster, "voucher").await?;
     until("the dead letter", PATIENT, || async {
-        Ok(cluster.kafka.about("requested-vouchers.dlq", &late).await?.into_iter().next())
+        Ok(cluster.kafka.about("requested-voucher.dlq", &late).await?.into_iter().next())
     })
     .await?;
     let audit = cluster.get(cluster.service(Name::Orchestrator)?, "/api/audit").await?.context("no audit")?;

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use common::topics::{ORDER_EVENTS, PAYMENT_EVENTS, SAGA_EVENTS, SHIPMENT_EVENTS};
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::broker::Broker;
 use tests::cluster::Cluster;
+use tests::kafka::ConsumedMessage;
 use tests::orders::PlacedOrder;
 use tests::process::Name;
 use tests::wait::{PATIENT, until, until_is};
+
+use crate::orders::{delivery_to_ana, post, request_return, return_is};
 
 crate::scenarios!(
     a_confirmed_order_is_published,
@@ -20,23 +23,29 @@ crate::scenarios!(
     a_returned_order_is_published,
 );
 
-/// The events about an order on a topic, without their prefix, each id once, once the last one is there. All events
+/// The names of the events about an order among the messages of a topic, without their prefix, each id once. All events
 /// have the order's key, and repetitions the same value.
-pub(crate) async fn published(cluster: &Cluster, topic: &str, order: &PlacedOrder, last: &str) -> Result<String> {
-    until(&format!("{last} of order {} on {topic}", order.id), PATIENT, || async {
-        let mut names: Vec<String> = Vec::new();
-        let mut values: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        for event in cluster.kafka.about(topic, &order.id).await? {
-            let name = event.kind().split_once('.').map_or("", |(_, name)| name);
-            ensure!(event.key.as_deref() == Some(order.id.as_bytes()), "{name} has another key");
-            match values.get(event.id()) {
-                Some(known) => ensure!(*known == event.value, "{name} was repeated with another value"),
-                None => {
-                    values.insert(event.id().to_owned(), event.value.clone());
-                    names.push(name.to_owned());
-                }
+pub(crate) fn names_of(all: &[ConsumedMessage], order: &str) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    let mut values: BTreeMap<&str, &[u8]> = BTreeMap::new();
+    for event in all.iter().filter(|event| event.subject() == order) {
+        let name = event.kind().split_once('.').map_or("", |(_, name)| name);
+        ensure!(event.key.as_deref() == Some(order.as_bytes()), "{name} has another key");
+        match values.get(event.id()) {
+            Some(known) => ensure!(*known == event.value, "{name} was repeated with another value"),
+            None => {
+                values.insert(event.id(), &event.value);
+                names.push(name.to_owned());
             }
         }
+    }
+    Ok(names)
+}
+
+/// The events about an order on a topic, once the last one is there.
+async fn published(cluster: &Cluster, topic: &str, order: &PlacedOrder, last: &str) -> Result<String> {
+    until(&format!("{last} of order {} on {topic}", order.id), PATIENT, || async {
+        let names = names_of(&cluster.kafka.read(topic).await?, &order.id)?;
         Ok(names.iter().any(|name| name == last).then(|| names.join(" ")))
     })
     .await
@@ -48,30 +57,6 @@ async fn expect(cluster: &Cluster, topic: &str, order: &PlacedOrder, all: &[&str
     let found = published(cluster, topic, order, last).await?;
     ensure!(all.contains(&&*found), "{topic} has '{found}', expected: {all:?}");
     Ok(())
-}
-
-async fn post(cluster: &Cluster, path: &str, body: &Value) -> Result<Value> {
-    let answer = cluster.http.post(cluster.service(Name::Orders)?.url(path)).json(body).send().await?;
-    let status = answer.status();
-    let text = answer.text().await?;
-    ensure!(status == StatusCode::ACCEPTED, "POST {path} returns {status}: {text}");
-    Ok(serde_json::from_str(&text)?)
-}
-
-fn delivered_to(postal_code: &str) -> Value {
-    let mut address = json!({"name": "Ana Lima", "line1": "Rua do Sol, 1", "city": "Recife", "country": "BR"});
-    address["postalCode"] = postal_code.into();
-    json!({"customer": {"name": "Ana Lima", "email": "ana@example.com"},
-        "delivery": {"method": "standard", "address": address}})
-}
-
-/// Waits until this return of an order is complete.
-async fn return_ends(order: &PlacedOrder, index: usize) -> Result<()> {
-    until(&format!("return {index} of order {}", order.id), PATIENT, || async {
-        let shown = order.get().await?;
-        Ok((shown["returns"][index]["status"] == "returned").then_some(()))
-    })
-    .await
 }
 
 async fn a_confirmed_order_is_published(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -94,7 +79,7 @@ async fn a_confirmed_order_is_published(cluster: Arc<Cluster>, _: Arc<Broker>) -
 
 async fn a_shipped_order_is_published(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(10).await?;
-    let order = item.order(1).with(delivered_to("50030-230")).place().await?;
+    let order = item.order(1).with(delivery_to_ana("standard", "50030-230")).place().await?;
     order.ends("shipped").await?;
     expect(&cluster, ORDER_EVENTS, &order, &["placed reserved invoiced paid confirmed shipped"]).await?;
     expect(&cluster, SHIPMENT_EVENTS, &order, &["created"]).await?;
@@ -112,11 +97,13 @@ async fn orders_that_are_not_fulfilled_are_published(cluster: Arc<Cluster>, _: A
     let item = cluster.item(10).await?;
     let rejected = item.order(11).place().await?;
     let declined = item.order(1).amount("20.13").place().await?;
-    let refused = item.order(1).with(delivered_to("00000-000")).place().await?;
+    let refused = item.order(1).with(delivery_to_ana("standard", "00000-000")).place().await?;
     let cancelled = item.order(1).amount("10.44").place().await?;
     let status = || async { Ok(cancelled.get().await?["status"].as_str().unwrap_or_default().to_owned()) };
     until_is("the order", "awaiting_payment".to_owned(), PATIENT, status).await?;
-    post(&cluster, &format!("/orders/{}/cancel", cancelled.id), &json!({"reason": "Ana called"})).await?;
+    let path = format!("/orders/{}/cancel", cancelled.id);
+    let (status, body) = post(&cluster, Name::Orders, &path, &json!({"reason": "Ana called"})).await?;
+    ensure!(status == StatusCode::ACCEPTED, "POST {path} returns {status}: {body}");
 
     rejected.ends("rejected").await?;
     expect(&cluster, ORDER_EVENTS, &rejected, &["placed rejected"]).await?;
@@ -147,20 +134,18 @@ async fn a_returned_order_is_published(cluster: Arc<Cluster>, _: Arc<Broker>) ->
     let item = cluster.item(10).await?;
     let order = item.order(2).amount("20.00").place().await?;
     order.ends("confirmed").await?;
-    let returns = format!("/orders/{}/returns", order.id);
     let part = json!({"items": [{"id": item.id, "quantity": 1}], "reason": "too many"});
-    let first = post(&cluster, &returns, &part).await?;
-    let id = first["returns"][0]["id"].as_str().context("no return")?.to_owned();
-    return_ends(&order, 0).await?;
-    post(&cluster, &returns, &json!({})).await?;
-    return_ends(&order, 1).await?;
+    let first = request_return(&cluster, &order, &part).await?;
+    return_is(&order, &first, "returned").await?;
+    let rest = request_return(&cluster, &order, &json!({})).await?;
+    return_is(&order, &rest, "returned").await?;
     order.ends("returned").await?;
     let all = "placed reserved invoiced paid confirmed return-requested return-completed return-requested \
                return-completed returned";
     expect(&cluster, ORDER_EVENTS, &order, &[all]).await?;
     let money = "requested approved refund-started part-refunded refund-started part-refunded refunded";
     expect(&cluster, PAYMENT_EVENTS, &order, &[money]).await?;
-    let saga = PlacedOrder::with_id(&cluster, &id);
+    let saga = PlacedOrder::with_id(&cluster, &first);
     let steps = published(&cluster, SAGA_EVENTS, &saga, "ended").await?;
     ensure!(steps.starts_with("began ") && steps.ends_with(" ended"), "the saga of the return has '{steps}'");
     Ok(())

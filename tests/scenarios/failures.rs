@@ -15,7 +15,7 @@ use tests::wait::{PATIENT, until};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::events::published;
+use crate::events::names_of;
 
 crate::scenarios!(
     order_service_is_killed,
@@ -70,6 +70,7 @@ impl Batch {
         }
         let listed = self.listed(cluster).await?;
         let mut left = 1000;
+        let mut ended_orders = Vec::new();
         for order in &listed {
             let order = PlacedOrder::with_id(cluster, order["id"].as_str().unwrap_or_default());
             let ended = order.ended().await?;
@@ -81,6 +82,7 @@ impl Batch {
                 order.payment("approved").await?;
             }
             left -= i64::from(!declined);
+            ended_orders.push((order.id.clone(), !declined));
         }
         for order in &self.placed {
             ensure!(
@@ -89,9 +91,7 @@ impl Batch {
                 order.id
             );
         }
-        for order in &listed {
-            are_published(cluster, &PlacedOrder::with_id(cluster, order["id"].as_str().unwrap_or_default())).await?;
-        }
+        are_published(cluster, &ended_orders).await?;
         self.item.has_stock(left, 0).await?;
         cluster.confirms_an_order().await
     }
@@ -130,23 +130,32 @@ async fn is_not_paid(cluster: &Arc<Cluster>, order: &PlacedOrder) -> Result<()> 
     .await
 }
 
-/// Expects every event of an ended order once and in order, apart from repetitions with the same id.
-async fn are_published(cluster: &Cluster, order: &PlacedOrder) -> Result<()> {
-    let is_paid = order.get().await?["status"] == "confirmed";
-    let (last, expected) = if is_paid {
-        ("confirmed", ["placed reserved invoiced paid confirmed"; 2])
-    } else {
-        ("not-paid", ["placed not-paid", "placed reserved invoiced not-paid"])
-    };
-    let found = published(cluster, topics::ORDER_EVENTS, order, last).await?;
-    ensure!(expected.contains(&&*found), "order {}: {found}", order.id);
-    if is_paid {
-        let found = published(cluster, topics::PAYMENT_EVENTS, order, "approved").await?;
-        ensure!(found == "requested approved", "order {}: {found}", order.id);
-    }
-    let found = published(cluster, topics::SAGA_EVENTS, order, "ended").await?;
-    ensure!(found.starts_with("began ") && found.ends_with(" ended"), "order {}: {found}", order.id);
-    Ok(())
+/// Waits until every event of these orders, which ended and are paid or not, is published once and in order, apart from
+/// repetitions with the same id.
+async fn are_published(cluster: &Cluster, orders: &[(String, bool)]) -> Result<()> {
+    let all = [topics::ORDER_EVENTS, topics::PAYMENT_EVENTS, topics::SAGA_EVENTS].map(str::to_owned);
+    until("the events of the batch", PATIENT, || async {
+        let read = cluster.kafka.read_topics(all.to_vec()).await?;
+        for (id, is_paid) in orders {
+            let names = |topic: &str| -> Result<String> {
+                let messages = read.get(topic).map(Vec::as_slice).unwrap_or_default();
+                Ok(names_of(messages, id)?.join(" "))
+            };
+            let of_order = names(topics::ORDER_EVENTS)?;
+            let of_payment = names(topics::PAYMENT_EVENTS)?;
+            let of_saga = names(topics::SAGA_EVENTS)?;
+            let expected: &[&str] = if *is_paid {
+                &["placed reserved invoiced paid confirmed"]
+            } else {
+                &["placed not-paid", "placed reserved invoiced not-paid"]
+            };
+            ensure!(expected.contains(&&*of_order), "order {id}: {of_order}");
+            ensure!(!is_paid || of_payment == "requested approved", "order {id}: {of_payment}");
+            ensure!(of_saga.starts_with("began ") && of_saga.ends_with(" ended"), "order {id}: {of_saga}");
+        }
+        Ok(Some(()))
+    })
+    .await
 }
 
 async fn killed(cluster: &Arc<Cluster>, name: Name) -> Result<()> {

@@ -23,7 +23,8 @@ crate::scenarios!(
     each_notice_is_mailed_once,
 );
 
-fn delivery_to_ana(method: &str, postal_code: &str) -> Value {
+/// A delivery to Ana, who reads Portuguese.
+pub(crate) fn delivery_to_ana(method: &str, postal_code: &str) -> Value {
     let address = json!({"name": "Ana Lima", "line1": "Rua do Sol, 1", "city": "Recife", "postalCode": postal_code,
         "country": "BR"});
     json!({"customer": {"name": "Ana Lima", "email": "ana@example.com", "language": "pt"},
@@ -34,7 +35,8 @@ async fn get(cluster: &Cluster, path: &str) -> Result<Value> {
     cluster.get(cluster.service(Name::Orders)?, path).await?.with_context(|| format!("GET {path} returns 404"))
 }
 
-async fn post(cluster: &Cluster, name: Name, path: &str, body: &Value) -> Result<(StatusCode, Value)> {
+/// Sends a request to a service. Returns the status and the JSON.
+pub(crate) async fn post(cluster: &Cluster, name: Name, path: &str, body: &Value) -> Result<(StatusCode, Value)> {
     let answer = cluster.http.post(cluster.service(name)?.url(path)).json(body).send().await?;
     Ok((answer.status(), answer.json().await?))
 }
@@ -136,7 +138,7 @@ async fn an_event_stream_can_be_resumed(cluster: Arc<Cluster>, _: Arc<Broker>) -
 }
 
 /// Requests a return and returns its id.
-async fn request_return(cluster: &Cluster, order: &PlacedOrder, body: &Value) -> Result<String> {
+pub(crate) async fn request_return(cluster: &Cluster, order: &PlacedOrder, body: &Value) -> Result<String> {
     let path = format!("/orders/{}/returns", order.id);
     let (status, body) = post(cluster, Name::Orders, &path, body).await?;
     ensure!(status == StatusCode::ACCEPTED, "{status}: {body:#}");
@@ -144,7 +146,8 @@ async fn request_return(cluster: &Cluster, order: &PlacedOrder, body: &Value) ->
     Ok(last["id"].as_str().unwrap_or_default().to_owned())
 }
 
-async fn return_is(order: &PlacedOrder, id: &str, status: &str) -> Result<Value> {
+/// Waits until a return has a status.
+pub(crate) async fn return_is(order: &PlacedOrder, id: &str, status: &str) -> Result<Value> {
     let what = format!("return {id} to be {status}");
     until(&what, PATIENT, || async {
         let shown = order.get().await?;

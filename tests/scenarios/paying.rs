@@ -12,6 +12,8 @@ use tests::orders::PlacedOrder;
 use tests::process::Name;
 use tests::wait::{PATIENT, SOON, until};
 
+use crate::stripe::payment;
+
 crate::scenarios!(
     a_card_number_is_refused_and_in_no_log,
     a_method_and_its_token_reach_the_payment_and_the_token_is_shown_nowhere,
@@ -85,20 +87,7 @@ async fn a_method_and_its_token_reach_the_payment_and_the_token_is_shown_nowhere
     is_nowhere(&cluster, &order.id, &[&token]).await
 }
 
-/// The payment of an order.
-async fn payment(cluster: &Cluster, order: &str) -> Result<Value> {
-    let found = cluster.get(cluster.service(Name::Payments)?, &format!("/payments/{order}")).await?;
-    found.ok_or_else(|| anyhow!("there is no payment for {order}"))
-}
-
 async fn an_order_of_nothing_is_confirmed_without_a_provider(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
-    let calls = async || -> Result<f64> {
-        let url = cluster.service(Name::Payments)?.url("/metrics");
-        let text = cluster.http.get(url).send().await?.text().await?;
-        let line = text.lines().find(|line| line.starts_with("payment_provider_calls_total{provider=\"simulated\"}"));
-        Ok(line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0))
-    };
-    let _ = calls().await?;
     let order = cluster.item(1).await?.order(1).amount("0.00").place().await?;
     order.ends("confirmed").await?;
     order.payment("approved").await?;

@@ -104,8 +104,8 @@ async fn sent(cluster: &Cluster, saga: &str, step: &str, attempt: &str) -> Resul
     .await
 }
 
-/// Answers a command as the parcel's participant.
-async fn answer(cluster: &Cluster, command: &ConsumedMessage) -> Result<()> {
+/// Answers a command with success, as the participant of a scenario.
+pub(crate) async fn answer(cluster: &Cluster, command: &ConsumedMessage) -> Result<()> {
     let headers: Vec<(&str, &str)> =
         ["saga_id", "step", "attempt", "action"].into_iter().map(|name| (name, command.header(name))).collect();
     let value = json!({"outcome": "ok", "data": {}});

@@ -137,8 +137,7 @@ async fn balance(cluster: &Cluster, order: &str, account: &str) -> Result<f64> {
 
 /// A number of the metrics.
 async fn metric(cluster: &Cluster, name: &str) -> Result<i64> {
-    let url = cluster.service(Name::Payments)?.url("/metrics");
-    let text = cluster.http.get(url).send().await?.text().await?;
+    let text = crate::prometheus::scrape(cluster, Name::Payments).await?;
     let line = text.lines().find(|line| line.starts_with(name)).with_context(|| format!("{name} is in no metrics"))?;
     Ok(line.rsplit(' ').next().unwrap_or_default().parse()?)
 }

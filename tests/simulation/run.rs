@@ -109,8 +109,8 @@ pub fn messages_of(seed: u64, definitions: &Definitions) -> Vec<Message> {
 }
 
 /// How many messages are about each confirmed order without delivery, how many decisions they cause, and how many
-/// events external systems receive. `None` unless nothing is late in the run.
-pub fn costs(seed: u64, definitions: &Definitions) -> Option<Vec<(usize, usize, usize)>> {
+/// events external systems receive if they are on. `None` unless nothing is late in the run.
+pub fn costs(seed: u64, definitions: &Definitions) -> Option<Vec<(usize, usize, Option<usize>)>> {
     let mut run = Run::new(seed, definitions, InjectedBug::None, false);
     run.punctual.then(|| run.run_to_completion()).transpose().unwrap()?;
     let Run { sim, workload, .. } = &run;
@@ -134,7 +134,7 @@ pub fn costs(seed: u64, definitions: &Definitions) -> Option<Vec<(usize, usize, 
         let about = all.iter().filter(|message| is_about(message) && !is_event(message));
         // Each result is decided by two services. Events have no reader here.
         let decisions = about.clone().map(|message| if &*message.topic == topics::PAYMENT_RESULTS { 2 } else { 1 });
-        (about.count(), decisions.sum(), events)
+        (about.count(), decisions.sum(), run.events.then_some(events))
     };
     Some(workload.orders.iter().filter(is_plain).map(cost).collect())
 }
