@@ -148,9 +148,10 @@ impl Payment {
 
     /// The call that lists its refunds and disputes.
     fn review_intent(&self) -> Option<Intent<ProviderCall>> {
+        let due = self.review.due?;
         let call = self.review.calls;
         let what = ProviderCall::Review { charge: self.charge()?, call };
-        Some(Intent { id: format!("{}/review/{call}", self.order), due: self.review.due?, what })
+        Some(Intent { id: format!("{}/review/{call}", self.order), due, what })
     }
 
     fn charge(&self) -> Option<Charge> {
