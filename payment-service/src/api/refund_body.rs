@@ -65,13 +65,13 @@ impl RefundBody {
     }
 
     pub(super) fn of(payment: &Payment, part: &PartialRefund) -> Self {
-        let (status, detail) = match &part.state {
+        let (status, dismissed_by) = match &part.state {
             PartState::Refunding { .. } => ("refunding", None),
             PartState::Pending { .. } => ("pending", None),
-            PartState::Failed { detail, .. } => ("failed", Some(detail.clone())),
+            PartState::Failed { .. } => ("failed", None),
             PartState::Refunded { .. } => ("refunded", None),
-            PartState::Dismissed { reason, .. } => ("dismissed", Some(reason.clone())),
-            PartState::Refused { detail, .. } => ("refused", Some(detail.clone())),
+            PartState::Dismissed { by, .. } => ("dismissed", by.clone()),
+            PartState::Refused { .. } => ("refused", None),
         };
         Self {
             id: part.id.clone(),
@@ -79,8 +79,8 @@ impl RefundBody {
             reason: part.reason.clone(),
             by: part.by.clone(),
             status,
-            detail,
-            dismissed_by: part.dismissed_by().map(str::to_owned),
+            detail: part.detail().map(str::to_owned),
+            dismissed_by,
             at: part.at,
             refunded_at: part.done_at(),
         }

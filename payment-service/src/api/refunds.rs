@@ -93,7 +93,7 @@ pub(super) async fn refund(
         let part = payment.partial_refunds.get(&sought);
         let other = |amount_minor: i64| part.is_some_and(|part| part.requested_minor() != amount_minor);
         payment.partial_refunds.refused > refused_before
-            || part.is_some_and(|part| part.is_done() || part.is_pending() || part.dismissal().is_some())
+            || part.is_some_and(|part| part.is_done() || part.is_pending() || part.is_dismissed())
             // One that failed before is made again.
             || part.is_some_and(|part| part.is_failed() && before.as_ref() != Some(part))
             || amount_minor.is_some_and(other)
@@ -226,7 +226,7 @@ fn answer(payment: &Payment, id: &str, amount_minor: Option<i64>) -> Result<Resp
         let other = payment.money(part.requested_minor());
         return Err(Problem::conflict(format!("Refund {id} is of {other}, not of {}.", payment.money(amount))));
     }
-    match part.refusal().or(part.failure()).or(part.dismissal()) {
+    match part.detail() {
         Some(why) => Err(Problem::conflict(format!("It can't be refunded: {why}."))),
         None if part.is_done() => Ok((StatusCode::CREATED, Json(RefundBody::of(payment, part))).into_response()),
         None => Ok((StatusCode::ACCEPTED, Json(RefundBody::of(payment, part))).into_response()),

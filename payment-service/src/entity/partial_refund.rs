@@ -5,6 +5,7 @@ use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::approval::CommandId;
+use crate::messages::{ListedRefund, ListedStatus};
 use crate::provider::call::Refund;
 
 /// The most refused partial refunds that are kept.
@@ -86,7 +87,47 @@ pub enum PartState {
     Refused { reason: String, detail: String },
 }
 
+impl PartState {
+    /// The state of a refund that the provider lists.
+    pub(crate) fn of_listed(listed: &ListedRefund, now: Timestamp) -> Self {
+        match listed.status {
+            ListedStatus::Pending => Self::Pending { since: now },
+            ListedStatus::Made => Self::Refunded { at: now },
+            ListedStatus::Failed => Self::Failed { at: now, detail: listed.failure().to_owned() },
+        }
+    }
+
+    /// Returns true if a refund in this state changes when the provider lists it with this status. One that is made
+    /// can still fail.
+    pub(crate) fn is_changed_by(&self, status: ListedStatus) -> bool {
+        match self {
+            Self::Pending { .. } => status != ListedStatus::Pending,
+            Self::Refunded { .. } => status == ListedStatus::Failed,
+            Self::Refunding { .. } | Self::Failed { .. } | Self::Dismissed { .. } | Self::Refused { .. } => false,
+        }
+    }
+}
+
 impl PartialRefund {
+    /// A partial refund without a call to the provider.
+    pub(crate) fn new(id: String, amount_minor: i64, at: Timestamp, state: PartState) -> Self {
+        Self {
+            id,
+            amount_minor,
+            replaced_minor: 0,
+            reason: None,
+            by: None,
+            at,
+            state,
+            calls: 0,
+            retries: 0,
+            external: false,
+            replacement: None,
+            command: None,
+            waiting: None,
+        }
+    }
+
     /// Returns true if the provider has not answered finally yet.
     pub fn is_underway(&self) -> bool {
         matches!(self.state, PartState::Refunding { .. })
@@ -99,50 +140,23 @@ impl PartialRefund {
 
     /// When it was refunded.
     pub fn done_at(&self) -> Option<Timestamp> {
-        match self.state {
-            PartState::Refunded { at } => Some(at),
-            PartState::Refunding { .. }
-            | PartState::Pending { .. }
-            | PartState::Failed { .. }
-            | PartState::Dismissed { .. }
-            | PartState::Refused { .. } => None,
+        let PartState::Refunded { at } = self.state else { return None };
+        Some(at)
+    }
+
+    /// Why it was refused, failed, or was dismissed.
+    pub fn detail(&self) -> Option<&str> {
+        match &self.state {
+            PartState::Failed { detail, .. }
+            | PartState::Dismissed { reason: detail, .. }
+            | PartState::Refused { detail, .. } => Some(detail),
+            PartState::Refunding { .. } | PartState::Pending { .. } | PartState::Refunded { .. } => None,
         }
     }
 
-    /// The detail of the refusal.
-    pub fn refusal(&self) -> Option<&str> {
-        match &self.state {
-            PartState::Refused { detail, .. } => Some(detail),
-            PartState::Refunding { .. }
-            | PartState::Pending { .. }
-            | PartState::Failed { .. }
-            | PartState::Dismissed { .. }
-            | PartState::Refunded { .. } => None,
-        }
-    }
-
-    /// Why an operator dismissed it.
-    pub fn dismissal(&self) -> Option<&str> {
-        match &self.state {
-            PartState::Dismissed { reason, .. } => Some(reason),
-            PartState::Refunding { .. }
-            | PartState::Pending { .. }
-            | PartState::Failed { .. }
-            | PartState::Refunded { .. }
-            | PartState::Refused { .. } => None,
-        }
-    }
-
-    /// The authenticated operator who dismissed it.
-    pub fn dismissed_by(&self) -> Option<&str> {
-        match &self.state {
-            PartState::Dismissed { by, .. } => by.as_deref(),
-            PartState::Refunding { .. }
-            | PartState::Pending { .. }
-            | PartState::Failed { .. }
-            | PartState::Refunded { .. }
-            | PartState::Refused { .. } => None,
-        }
+    /// Returns true if an operator dismissed it.
+    pub fn is_dismissed(&self) -> bool {
+        matches!(self.state, PartState::Dismissed { .. })
     }
 
     /// Returns true if the provider accepted it, and the money is on its way.
@@ -157,14 +171,8 @@ impl PartialRefund {
 
     /// Why it failed after the provider had accepted it.
     pub fn failure(&self) -> Option<&str> {
-        match &self.state {
-            PartState::Failed { detail, .. } => Some(detail),
-            PartState::Refunding { .. }
-            | PartState::Pending { .. }
-            | PartState::Refunded { .. }
-            | PartState::Dismissed { .. }
-            | PartState::Refused { .. } => None,
-        }
+        let PartState::Failed { detail, .. } = &self.state else { return None };
+        Some(detail)
     }
 
     /// The id under which the provider makes it.
@@ -258,7 +266,7 @@ impl PartialRefunds {
 
     /// Returns true if one is neither refunded nor dismissed yet.
     pub fn any_unsettled(&self) -> bool {
-        self.counted().any(|part| !part.is_done() && part.dismissal().is_none())
+        self.counted().any(|part| !part.is_done() && !part.is_dismissed())
     }
 
     /// Adds one. It replaces a refused one with the same id; beyond `KEPT_REFUSED` the oldest refused one is dropped.

@@ -6,6 +6,8 @@ use common::payments::Action;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::cut;
+
 /// The longest name of another system that is kept: a currency, a payment method, the provider's id of a payment.
 pub(crate) const LONGEST_NAME: usize = 1_000;
 /// The most refunds, and the most disputes, of a payment that a provider lists.
@@ -98,6 +100,13 @@ pub struct ListedRefund {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl ListedRefund {
+    /// Why it failed, to be kept.
+    pub(crate) fn failure(&self) -> &str {
+        cut(self.reason.as_deref().unwrap_or("the provider gave no reason"))
+    }
 }
 
 /// The status of a refund at the provider.

@@ -19,14 +19,7 @@ impl Payment {
     /// left, and only then the amounts of such refunds. The provider makes no more than was paid, but a refund of this
     /// service may have taken the rest meanwhile.
     pub(super) fn external_listed(&mut self, listed: &ListedRefund, now: Timestamp) {
-        let state = match listed.status {
-            ListedStatus::Pending => PartState::Pending { since: now },
-            ListedStatus::Made => PartState::Refunded { at: now },
-            ListedStatus::Failed => {
-                let detail = cut(listed.reason.as_deref().unwrap_or("the provider gave no reason")).to_owned();
-                PartState::Failed { at: now, detail }
-            }
-        };
+        let state = PartState::of_listed(listed, now);
         if self.follow_external(listed, &state, now) {
             return;
         }
@@ -85,19 +78,9 @@ impl Payment {
         let amount = self.money(amount_minor);
         self.history.note(now, format!("{amount} of it refunded in the provider's dashboard ({})", cut(&listed.id)));
         self.partial_refunds.add(PartialRefund {
-            id: listed.id.clone(),
-            amount_minor,
-            replaced_minor: 0,
             reason: Some(EXTERNAL.to_owned()),
-            by: None,
-            at: now,
-            state: state.clone(),
-            calls: 0,
-            retries: 0,
             external: true,
-            replacement: None,
-            command: None,
-            waiting: None,
+            ..PartialRefund::new(listed.id.clone(), amount_minor, now, state.clone())
         });
     }
 
@@ -129,20 +112,7 @@ impl Payment {
         let mut end = None;
         for part in self.partial_refunds.list.iter_mut().filter(|part| part.is_listed_as(&listed.id)) {
             is_known = true;
-            let is_new = match (&part.state, listed.status) {
-                (PartState::Pending { .. }, ListedStatus::Made | ListedStatus::Failed)
-                | (PartState::Refunded { .. }, ListedStatus::Failed) => part.follows(&listed.id),
-                (
-                    PartState::Refunding { .. }
-                    | PartState::Pending { .. }
-                    | PartState::Failed { .. }
-                    | PartState::Refunded { .. }
-                    | PartState::Dismissed { .. }
-                    | PartState::Refused { .. },
-                    ListedStatus::Pending | ListedStatus::Made | ListedStatus::Failed,
-                ) => false,
-            };
-            if is_new {
+            if part.state.is_changed_by(listed.status) && part.follows(&listed.id) {
                 part.state = state.clone();
                 end = Some(if part.is_done() { "is made" } else { "failed" });
             }

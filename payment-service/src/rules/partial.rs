@@ -127,19 +127,12 @@ impl Payment {
         let reason = reason.map(|reason| cut(&reason).to_owned());
         let by = by.map(|by| cut(&by).to_owned());
         self.partial_refunds.add(PartialRefund {
-            id,
-            amount_minor,
-            replaced_minor: 0,
             reason,
             by,
-            at,
-            state,
             calls: 1,
-            retries: 0,
-            external: false,
-            replacement: None,
             command: waiting.as_ref().and_then(CommandId::of),
             waiting,
+            ..PartialRefund::new(id, amount_minor, at, state)
         });
     }
 
@@ -245,8 +238,7 @@ impl Payment {
         let reply = Reply::refused("refund_failed", &detail);
         part.state = PartState::Failed { at: now, detail };
         let waiting = part.waiting.take();
-        tracing::error!(order_id = %self.order, "{what}: an operator can make it again");
-        self.history.note(now, what);
+        self.report_failed_refund(what, now);
         self.part_ended(waiting, &reply, now)
     }
 }

@@ -106,12 +106,20 @@ impl Payment {
         if !self.awaits_refund(call) {
             return None;
         }
-        let detail = cut(error).to_owned();
-        let what = format!("the refund failed at the provider: {detail}");
+        self.whole_failed(cut(error), now);
+        self.reply_to_waiting(&self.refund_outcome(), now)
+    }
+
+    /// The full refund failed after the provider had accepted it.
+    pub(super) fn whole_failed(&mut self, detail: &str, now: Timestamp) {
+        self.report_failed_refund(format!("the refund failed at the provider: {detail}"), now);
+        self.approvals.settling = Settling::Failed { at: now, detail: detail.to_owned() };
+    }
+
+    /// Reports a failed refund to the operators, and records it.
+    pub(super) fn report_failed_refund(&mut self, what: String, now: Timestamp) {
         tracing::error!(order_id = %self.order, "{what}: an operator can make it again");
         self.history.note(now, what);
-        self.approvals.settling = Settling::Failed { at: now, detail };
-        self.reply_to_waiting(&self.refund_outcome(), now)
     }
 
     /// Retries a failed full refund, under another id. Returns false if none failed.
@@ -176,10 +184,13 @@ impl Payment {
 
     /// Returns true if the provider was called: not before all partial refunds have ended.
     fn awaits_refund(&self, call: u32) -> bool {
-        let is_called = matches!(self.status, Status::Refunding { .. })
-            && self.approvals.settling.is_none()
-            && !self.partial_refunds.any_underway();
+        let is_called = self.awaits_full_refund() && !self.partial_refunds.any_underway();
         is_called && call == self.approvals.refund_calls
+    }
+
+    /// Returns true if the provider has to accept the full refund.
+    pub(super) fn awaits_full_refund(&self) -> bool {
+        matches!(self.status, Status::Refunding { .. }) && self.approvals.settling.is_none()
     }
 
     /// Calls the provider for a full refund at `due`.

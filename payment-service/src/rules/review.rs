@@ -120,36 +120,23 @@ impl Payment {
             self.external_listed(listed, now);
             return None;
         };
-        let why = cut(listed.reason.as_deref().unwrap_or("the provider gave no reason")).to_owned();
         if self.whole_refund_id().as_deref() == Some(id) {
-            return self.whole_listed(listed.status, why, now);
+            return self.whole_listed(listed, now);
         }
         let payment_id = self.approved_id();
-        // One that another refund has replaced follows that one.
-        let follows = |part: &&mut PartialRefund| part.provider_id(&payment_id) == id && !part.is_replaced();
-        let part = self.partial_refunds.list.iter_mut().find(follows)?;
-        match (&part.state, listed.status) {
-            (PartState::Pending { .. }, ListedStatus::Made) => {
-                part.state = PartState::Refunded { at: now };
-                let what = format!("refund {} is made", cut(&part.id));
-                self.history.note(now, what);
-            }
-            (PartState::Pending { .. } | PartState::Refunded { .. }, ListedStatus::Failed) => {
-                let what = format!("refund {} failed at the provider: {why}", cut(&part.id));
-                part.state = PartState::Failed { at: now, detail: why };
-                tracing::error!(order_id = %self.order, "{what}: an operator can make it again");
-                self.history.note(now, what);
-                self.reopen();
-            }
-            (
-                PartState::Refunding { .. }
-                | PartState::Pending { .. }
-                | PartState::Failed { .. }
-                | PartState::Refunded { .. }
-                | PartState::Dismissed { .. }
-                | PartState::Refused { .. },
-                ListedStatus::Pending | ListedStatus::Made | ListedStatus::Failed,
-            ) => {}
+        // One that another refund has replaced follows that one. The id is last, since it is a hash.
+        let changes = |part: &&mut PartialRefund| {
+            part.state.is_changed_by(listed.status) && !part.is_replaced() && part.provider_id(&payment_id) == id
+        };
+        let part = self.partial_refunds.list.iter_mut().find(changes)?;
+        part.state = PartState::of_listed(listed, now);
+        let part_id = cut(&part.id);
+        if part.is_failed() {
+            let what = format!("refund {part_id} failed at the provider: {}", listed.failure());
+            self.report_failed_refund(what, now);
+            self.reopen();
+        } else {
+            self.history.note(now, format!("refund {part_id} is made"));
         }
         None
     }
@@ -183,8 +170,8 @@ impl Payment {
         Some(Refund::retry_id(Refund::whole_id(&payment_id, &approval.message), self.approvals.retries))
     }
 
-    fn whole_listed(&mut self, status: ListedStatus, why: String, now: Timestamp) -> Option<Outgoing> {
-        match status {
+    fn whole_listed(&mut self, listed: &ListedRefund, now: Timestamp) -> Option<Outgoing> {
+        match listed.status {
             ListedStatus::Made if matches!(self.approvals.settling, Settling::Pending { .. }) => {
                 self.approval_refunded(now)
             }
@@ -197,10 +184,7 @@ impl Payment {
                     (_, Settling::Pending { .. }) => {}
                     (_, Settling::None | Settling::Failed { .. }) => return None,
                 }
-                let what = format!("the refund failed at the provider: {why}");
-                tracing::error!(order_id = %self.order, "{what}: an operator can make it again");
-                self.history.note(now, what);
-                self.approvals.settling = Settling::Failed { at: now, detail: why };
+                self.whole_failed(listed.failure(), now);
                 self.reply_if_settled(now)
             }
             ListedStatus::Made | ListedStatus::Pending => None,

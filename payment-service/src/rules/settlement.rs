@@ -97,7 +97,7 @@ impl Payment {
             part.retry(now);
             self.history.note(now, format!("refund {} is made again{by}", cut(refund_id)));
             // The refund of the rest waits for it: an answer to a call under way is not used.
-            if matches!(self.status, Status::Refunding { .. }) && self.approvals.settling.is_none() {
+            if self.awaits_full_refund() {
                 self.call_refund(now);
             }
         } else if refund_id == Refund::WHOLE && self.retry_whole() {
@@ -135,21 +135,7 @@ impl Payment {
         }
         let amount_minor = self.left_of(0)?;
         let _ = self.retry_whole();
-        self.partial_refunds.add(PartialRefund {
-            id: Refund::WHOLE.to_owned(),
-            amount_minor,
-            replaced_minor: 0,
-            reason: None,
-            by: None,
-            at: now,
-            state,
-            calls: 0,
-            retries: 0,
-            external: false,
-            replacement: None,
-            command: None,
-            waiting: None,
-        });
+        self.partial_refunds.add(PartialRefund::new(Refund::WHOLE.to_owned(), amount_minor, now, state));
         self.refunded_in_parts(now)
     }
 

@@ -76,5 +76,5 @@ impl RefundState {
 }
 
 fn has_dismissed(payment: &Payment) -> bool {
-    payment.partial_refunds.list.iter().any(|part| part.dismissal().is_some())
+    payment.partial_refunds.list.iter().any(|part| part.is_dismissed())
 }
