@@ -19,7 +19,7 @@ use reqwest::StatusCode;
 use super::call::{Capture, Charge, Refund};
 use super::port::{Accepted, ChargeStatus, Listing, PaymentProvider, ProviderError, RefundStatus};
 use super::settings::StripeSettings;
-use crate::messages::MOST_LISTED;
+use crate::messages::{ListedStatus, MOST_LISTED};
 use client::{Client, Fault, keys};
 pub use objects::Owner;
 use objects::{Intent, Named};
@@ -90,7 +90,7 @@ impl Stripe {
         }
     }
 
-    /// The owner of the intent with this id; `None` if the intent is none of this service's.
+    /// The owner of the intent with this id; `None` if it is not this service's.
     ///
     /// # Errors
     /// [`ProviderError`]
@@ -167,10 +167,7 @@ impl Stripe {
 /// The decline that a rejected request is, if no other attempt can succeed.
 fn rejected(fault: Fault) -> Result<ChargeStatus, ProviderError> {
     match fault {
-        Fault::Rejected(status, error) => match error.clone().decline() {
-            Some(declined) => Ok(declined),
-            None => Err(Fault::Rejected(status, error).into()),
-        },
+        Fault::Rejected(status, error) => error.decline().ok_or_else(|| Fault::Rejected(status, error).into()),
         other @ (Fault::Declined(_)
         | Fault::UnexpectedState(_)
         | Fault::AlreadyRefunded
@@ -234,13 +231,13 @@ impl PaymentProvider for Stripe {
         form.extend(amount.as_deref().map(|amount| ("amount", amount)));
         let made = self.refund_once(reference, &refund.refund_id, &form).await;
         match made {
-            Ok(Refunded { status, failure_reason, .. }) => match status.as_deref() {
-                Some("failed" | "canceled") => {
-                    let why = failure_reason.unwrap_or_else(|| "no reason given".to_owned());
+            Ok(made) => match made.status() {
+                ListedStatus::Failed => {
+                    let why = made.failure_reason.unwrap_or_else(|| "no reason given".to_owned());
                     Ok(RefundStatus::Failed(why))
                 }
-                Some("pending" | "requires_action") => Ok(RefundStatus::Pending),
-                Some(_) | None => Ok(RefundStatus::Made),
+                ListedStatus::Pending => Ok(RefundStatus::Pending),
+                ListedStatus::Made => Ok(RefundStatus::Made),
             },
             // All of it was refunded by other means, such as Stripe's dashboard.
             Err(Fault::AlreadyRefunded) => Ok(RefundStatus::Made),

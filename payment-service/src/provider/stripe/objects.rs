@@ -82,7 +82,7 @@ struct PixCode {
 }
 
 /// Why a payment was declined, or a request rejected (<https://docs.stripe.com/api/errors>).
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct LastError {
     #[serde(default, rename = "type")]
     pub(super) kind: Option<String>,
@@ -117,7 +117,7 @@ impl LastError {
 
     /// The decline that a rejected request is; `None` if another attempt may succeed: an intent that is missing may
     /// belong to another API key, and a wrong `return_url` is one of the settings.
-    pub(super) fn decline(self) -> Option<ChargeStatus> {
+    pub(super) fn decline(&self) -> Option<ChargeStatus> {
         let is_of_method = self.param.as_deref().is_some_and(|param| param.starts_with("payment_method"));
         let is_of_intent = self.code.as_deref() == Some("resource_missing") && !is_of_method;
         let is_of_settings = self.param.as_deref() == Some("return_url");
@@ -125,8 +125,8 @@ impl LastError {
             return None;
         }
         // A message is no code.
-        let code = self.decline_code.or(self.code).or(self.kind);
-        Some(ChargeStatus::Declined(Some(code.unwrap_or_else(|| "invalid_request".to_owned()))))
+        let code = self.decline_code.as_ref().or(self.code.as_ref()).or(self.kind.as_ref());
+        Some(ChargeStatus::Declined(code.cloned()))
     }
 }
 
@@ -141,17 +141,16 @@ impl Intent {
 
     /// Its status; `None` if it is still to be confirmed.
     pub(super) fn charge_status(self) -> Result<Option<ChargeStatus>, ProviderError> {
+        if self.is_unconfirmed() {
+            return Ok(None);
+        }
         let status = match self.status.as_str() {
             "succeeded" => ChargeStatus::Approved,
             "requires_capture" => ChargeStatus::Authorized,
             "canceled" => {
                 ChargeStatus::Declined(Some(self.cancellation_reason.unwrap_or_else(|| "cancelled".to_owned())))
             }
-            "requires_payment_method" => match self.last_payment_error {
-                Some(error) => ChargeStatus::Declined(error.reason()),
-                None => return Ok(None),
-            },
-            "requires_confirmation" => return Ok(None),
+            "requires_payment_method" => ChargeStatus::Declined(self.last_payment_error.and_then(LastError::reason)),
             "requires_action" => self.action().unwrap_or(ChargeStatus::Open),
             "processing" => ChargeStatus::Open,
             other => return Err(ProviderError::Failed(format!("Stripe reports the unknown status '{other}'"))),

@@ -14,7 +14,7 @@ use crate::text::cut;
 pub(super) struct Refunded {
     #[serde(default)]
     pub(super) id: String,
-    pub(super) status: Option<String>,
+    status: Option<String>,
     #[serde(default)]
     amount: i64,
     #[serde(default)]
@@ -42,13 +42,18 @@ pub(super) struct List<T> {
 }
 
 impl Refunded {
-    /// The refund of a payment in this currency; `None` if its amount or id is none of this service's.
-    pub(super) fn listed(self, currency: &str) -> Option<ListedRefund> {
-        let status = match self.status.as_deref() {
+    /// Its status.
+    pub(super) fn status(&self) -> ListedStatus {
+        match self.status.as_deref() {
             Some("pending" | "requires_action") => ListedStatus::Pending,
             Some("failed" | "canceled") => ListedStatus::Failed,
             Some(_) | None => ListedStatus::Made,
-        };
+        }
+    }
+
+    /// The refund of a payment in this currency; `None` if its amount can't be converted or its id is invalid.
+    pub(super) fn listed(self, currency: &str) -> Option<ListedRefund> {
+        let status = self.status();
         let amount_minor = from_stripe(self.amount, currency)?;
         let refund_id = self.metadata.get("refund_id").filter(|id| is_id(id)).cloned();
         let reason = self.failure_reason.map(|reason| code(&reason));
@@ -58,7 +63,8 @@ impl Refunded {
 }
 
 impl Disputed {
-    /// The dispute of a payment in this currency; `None` if its amount, id or status is none of this service's.
+    /// The dispute of a payment in this currency; `None` if its amount can't be converted or its id is invalid, or its
+    /// status is unknown.
     pub(super) fn listed(self, currency: &str) -> Option<ListedDispute> {
         let status = match self.status.as_str() {
             "warning_needs_response" | "warning_under_review" => DisputeStatus::Inquiry,
