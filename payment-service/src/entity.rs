@@ -4,6 +4,7 @@
 pub mod approval;
 pub mod hints;
 pub mod history;
+mod json;
 pub mod partial_refund;
 pub mod review;
 pub mod status;
@@ -171,13 +172,22 @@ impl Payment {
 
     /// The payment's id. It depends on the order alone, so that a provider that receives it twice sees one payment.
     pub fn id(&self) -> String {
-        ids::derive(&["payment", &self.order.to_string()]).to_string()
+        Self::id_for(self.order)
+    }
+
+    /// The id of an order's payment.
+    pub fn id_for(order: OrderId) -> String {
+        ids::derive(&["payment", &order.to_string()]).to_string()
+    }
+
+    /// The payment's id as an approval names it.
+    pub(crate) fn id_of(&self, approval: &Approval) -> String {
+        approval.payment_id.clone().unwrap_or_else(|| self.id())
     }
 
     /// The payment's id as the first approval names it; partial refunds refer to it.
     pub fn approved_id(&self) -> String {
-        let named = self.approvals.first().and_then(|approval| approval.payment_id.clone());
-        named.unwrap_or_else(|| self.id())
+        self.approvals.first().map_or_else(|| self.id(), |approval| self.id_of(approval))
     }
 
     /// The price; `None` if the payment was never requested.

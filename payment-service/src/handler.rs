@@ -219,7 +219,7 @@ impl Payments {
     ) {
         let mut payment = self.new_payment(order_id, message);
         let order = order_id.to_string();
-        let id = ids::derive(&["payment.result", &order, "nothing to pay"]).to_string();
+        let id = ids::derive(&[PAYMENT_RESULT, &order, "nothing to pay"]).to_string();
         let status = match terms.capture {
             Capture::Automatic => Verdict::Approved,
             Capture::Manual => Verdict::Authorized,
@@ -323,30 +323,22 @@ fn operator(tx: &mut Transaction<'_, Payment>, command: OperatorCommand, now: Ti
     let OperatorCommand { order_id, action } = command;
     let Some(payment) = tx.update(&key(order_id)) else { return };
     // A request by HTTP has no reply: its effect is read from the state.
-    let sent = match action {
+    match action {
         OperatorAction::Capture { amount_minor } => {
             let _ = payment.capture(amount_minor, None, now);
-            None
         }
-        OperatorAction::Retry { refund_id, by } => {
-            payment.retry_refund(&refund_id, by.as_deref(), now);
-            None
-        }
+        OperatorAction::Retry { refund_id, by } => payment.retry_refund(&refund_id, by.as_deref(), now),
         OperatorAction::Dismiss { refund_id, reason, by } => {
-            payment.dismiss_refund(&refund_id, &reason, by.as_deref(), now)
+            let reply = payment.dismiss_refund(&refund_id, &reason, by.as_deref(), now);
+            reply.into_iter().for_each(|reply| tx.send(reply));
         }
-        OperatorAction::Review { by } => {
-            payment.review_by_operator(by.as_deref(), now);
-            None
-        }
+        OperatorAction::Review { by } => payment.review_by_operator(by.as_deref(), now),
         OperatorAction::Refund { refund_id, amount_minor, reason, by } => {
             let id = cut(&refund_id).to_owned();
             let request = PartialRefundRequest { id, amount_minor, reason, by, requester: Requester::Caller };
             let _ = payment.refund_part(request, None, now);
-            None
         }
-    };
-    sent.into_iter().for_each(|message| tx.send(message));
+    }
 }
 
 fn provider_answered(

@@ -118,16 +118,13 @@ pub fn count_cases(db: &Connection, kind: &str) -> rusqlite::Result<i64> {
     db.prepare_cached("SELECT COUNT(*) FROM cases WHERE kind = ?")?.query_row([kind], |row| row.get(0))
 }
 
-/// The payment that the provider has this id for.
+/// The order whose payment has this id at the provider.
 ///
 /// # Errors
-/// SQLite's errors, and a state that can't be parsed.
-pub fn payment_of_reference(db: &Connection, reference: &str) -> rusqlite::Result<Option<Payment>> {
-    let mut query = db.prepare_cached(
-        "SELECT e.state FROM payments p CROSS JOIN entities e ON e.key = 'payment/' || p.order_id
-         WHERE p.reference = ? LIMIT 1",
-    )?;
-    query.query_map([reference], read_payment)?.next().transpose()
+/// SQLite's errors, and an id that can't be parsed.
+pub fn order_of_reference(db: &Connection, reference: &str) -> rusqlite::Result<Option<OrderId>> {
+    let mut query = db.prepare_cached("SELECT order_id FROM payments WHERE reference = ? LIMIT 1")?;
+    query.query_map([reference], read_order)?.next().transpose()
 }
 
 /// At most `limit` payments, newest orders first, of the orders before `before` (order ids are ordered by time), in one
@@ -166,6 +163,11 @@ pub fn page(
 pub fn payment(db: &Connection, order: OrderId) -> rusqlite::Result<Option<Payment>> {
     let mut query = db.prepare_cached("SELECT state FROM entities WHERE key = ?")?;
     query.query_map([key(order)], read_payment)?.next().transpose()
+}
+
+fn read_order(row: &rusqlite::Row<'_>) -> rusqlite::Result<OrderId> {
+    let order = row.get_ref(0)?.as_str()?.parse();
+    order.map_err(|error| Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
 }
 
 fn read_payment(row: &rusqlite::Row<'_>) -> rusqlite::Result<Payment> {
@@ -324,6 +326,19 @@ mod tests {
         assert_eq!(ids(None, None, 2), (vec![five, three], true));
         assert_eq!(ids(Some("new"), Some(orders[2]), 9), (vec![two, one], false));
         assert_eq!(ids(Some("pending"), None, 9), (Vec::new(), false));
+    }
+
+    #[test]
+    fn an_order_is_found_by_the_providers_id_of_its_payment() {
+        let mut db = database();
+        let [one, two] = [1, 2].map(|n: u8| format!("{n:032x}").parse::<OrderId>().unwrap());
+        for (order, reference) in [(one, None), (two, Some("pi_2".to_owned()))] {
+            let mut payment = Payment::new(order, ProviderKind::Stripe, None);
+            payment.provider.reference = reference;
+            show(&mut db, &payment);
+        }
+        assert_eq!(order_of_reference(&db, "pi_2").unwrap(), Some(two));
+        assert_eq!(order_of_reference(&db, "pi_1").unwrap(), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::entity::Payment;
 use crate::provider::stripe::{Owner, webhook};
 use crate::settings::Settings;
 use crate::text::cut;
@@ -79,8 +80,8 @@ pub(super) async fn stripe(
 /// not have the payment yet: Stripe is asked for the order then.
 async fn owner(context: &Context<Settings>, reference: &str) -> Result<Option<Owner>, Problem> {
     let sought = reference.to_owned();
-    if let Some(payment) = context.view.read(move |db| view::payment_of_reference(db, &sought)).await? {
-        return Ok(Some(Owner { order_id: payment.order, payment_id: payment.id() }));
+    if let Some(order_id) = context.view.read(move |db| view::order_of_reference(db, &sought)).await? {
+        return Ok(Some(Owner { order_id, payment_id: Payment::id_for(order_id) }));
     }
     let Some(providers) = context.settings.providers() else {
         return Err(Problem::unavailable("The service is starting. Send the event again."));

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::json::is_zero;
+
 /// The most events that are kept; the oldest are dropped first.
 const KEPT_EVENTS: usize = 40;
 
@@ -71,8 +73,4 @@ impl History {
     pub fn iter(&self) -> impl Iterator<Item = &Event> {
         self.0.iter()
     }
-}
-
-fn is_zero(n: &u32) -> bool {
-    *n == 0
 }

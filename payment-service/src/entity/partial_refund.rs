@@ -5,6 +5,7 @@ use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::approval::CommandId;
+use super::json::is_zero;
 use crate::messages::{ListedRefund, ListedStatus};
 use crate::provider::call::Refund;
 
@@ -20,7 +21,7 @@ pub struct PartialRefund {
     /// The amount, in minor units.
     pub amount_minor: i64,
     /// How much of the requested amount refunds of the provider's dashboard took after it had failed, in minor units.
-    #[serde(default, skip_serializing_if = "is_nothing")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) replaced_minor: i64,
     /// The reason given by the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -281,12 +282,4 @@ impl PartialRefunds {
         }
         self.list.push(part);
     }
-}
-
-fn is_nothing(amount_minor: &i64) -> bool {
-    *amount_minor == 0
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }

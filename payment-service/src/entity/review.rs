@@ -3,6 +3,7 @@
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::json::is_zero;
 use crate::messages::DisputeStatus;
 
 /// The most disputes that are kept.
@@ -33,10 +34,6 @@ pub struct Review {
     pub failed: Option<String>,
 }
 
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
 /// A dispute of a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,9 +57,6 @@ pub struct Dispute {
 impl Dispute {
     /// Returns true if it has ended.
     pub fn is_closed(&self) -> bool {
-        match self.status {
-            DisputeStatus::Inquiry | DisputeStatus::Open => false,
-            DisputeStatus::Closed | DisputeStatus::Won | DisputeStatus::Lost => true,
-        }
+        self.status.is_closed()
     }
 }

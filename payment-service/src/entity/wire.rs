@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::approval::{Approval, Approvals, CommandId, Settling};
 use super::hints::Hints;
 use super::history::{Event, History};
+use super::json::is_zero;
 use super::partial_refund::{PartialRefund, PartialRefunds};
 use super::review::{Dispute, Review};
 use super::status::Status;
@@ -160,10 +161,6 @@ impl From<FlatPayment<'_>> for Payment {
             history: History(flat.history.into_owned()),
         }
     }
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 fn borrowed(text: &Option<String>) -> Option<Cow<'_, str>> {

@@ -153,8 +153,13 @@ pub enum DisputeStatus {
 }
 
 impl DisputeStatus {
-    /// Every status.
-    pub const ALL: [Self; 5] = [Self::Inquiry, Self::Closed, Self::Open, Self::Won, Self::Lost];
+    /// Returns true if the dispute has ended.
+    pub const fn is_closed(self) -> bool {
+        match self {
+            Self::Inquiry | Self::Open => false,
+            Self::Closed | Self::Won | Self::Lost => true,
+        }
+    }
 
     /// Its name in JSON.
     pub const fn name(self) -> &'static str {

@@ -76,31 +76,19 @@ impl Payment {
         answer: &ProviderAnswered,
         now: Timestamp,
     ) -> Result<Option<Outgoing>, ImpossibleOutcome> {
-        let knows_action = match answer.outcome {
-            Outcome::Open | Outcome::Silent => answer.call == self.provider.queries,
-            Outcome::Accepted
-            | Outcome::Failed
-            | Outcome::Refused
-            | Outcome::Captured
-            | Outcome::Refunded
-            | Outcome::Pending
-            | Outcome::RefundFailed
-            | Outcome::Listed => false,
-        };
-        let next = match answer.outcome {
-            Outcome::Open | Outcome::Failed | Outcome::Refused => {
-                NextQuery::After(answer.retry_after_ms.map_or(Duration::ZERO, Duration::from_millis))
-            }
-            Outcome::Silent => NextQuery::Never,
+        let later = NextQuery::After(answer.retry_after_ms.map_or(Duration::ZERO, Duration::from_millis));
+        let (next, names_action) = match answer.outcome {
+            Outcome::Open => (later, true),
+            Outcome::Silent => (NextQuery::Never, true),
+            Outcome::Failed | Outcome::Refused => (later, false),
             Outcome::Accepted
             | Outcome::Captured
             | Outcome::Refunded
             | Outcome::Pending
             | Outcome::RefundFailed
-            | Outcome::Listed => {
-                return Err(impossible(answer));
-            }
+            | Outcome::Listed => return Err(impossible(answer)),
         };
+        let knows_action = names_action && answer.call == self.provider.queries;
         self.still_open(answer.call, next, now);
         if knows_action { Ok(self.action_required(answer.action.as_ref(), now)) } else { Ok(None) }
     }
@@ -167,6 +155,6 @@ fn failure(answer: &ProviderAnswered) -> Failure<'_> {
     }
 }
 
-fn impossible(answer: &ProviderAnswered) -> ImpossibleOutcome {
+pub(super) fn impossible(answer: &ProviderAnswered) -> ImpossibleOutcome {
     ImpossibleOutcome { operation: answer.operation, outcome: answer.outcome }
 }

@@ -108,9 +108,8 @@ impl Payment {
     /// The refund of the rest of the next approval.
     fn full_refund(&self) -> Refund {
         let approval = self.approvals.next_to_refund();
-        let payment_id = approval.and_then(|approval| approval.payment_id.clone()).unwrap_or_else(|| self.id());
-        let refund_id = Refund::whole_id(&payment_id, approval.map_or("", |approval| &approval.message));
-        let refund_id = Refund::retry_id(refund_id, self.approvals.retries);
+        let payment_id = approval.map_or_else(|| self.id(), |approval| self.id_of(approval));
+        let refund_id = self.full_refund_id(&payment_id, approval.map_or("", |approval| &approval.message));
         let left = self.left_of(self.approvals.refunded);
         self.refund_of(payment_id, refund_id, left, self.approvals.refund_calls)
     }

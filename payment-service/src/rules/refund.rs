@@ -8,6 +8,7 @@ use crate::entity::approval::Settling;
 use crate::entity::status::Status;
 use crate::entity::{Payment, RETENTION};
 use crate::messages::Verdict;
+use crate::provider::call::Refund;
 use crate::text::cut;
 
 impl Payment {
@@ -191,6 +192,11 @@ impl Payment {
     /// Returns true if the provider has to accept the full refund.
     pub(super) fn awaits_full_refund(&self) -> bool {
         matches!(self.status, Status::Refunding { .. }) && self.approvals.settling.is_none()
+    }
+
+    /// The provider's id of the full refund of an approval, which the message `approval` reported.
+    pub(super) fn full_refund_id(&self, payment_id: &str, approval: &str) -> String {
+        Refund::retry_id(Refund::whole_id(payment_id, approval), self.approvals.retries)
     }
 
     /// Calls the provider for a full refund at `due`.

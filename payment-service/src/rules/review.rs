@@ -7,15 +7,14 @@ use std::time::Duration;
 use common::messages::Outgoing;
 use common::time::Timestamp;
 
-use super::answers::ImpossibleOutcome;
+use super::answers::{ImpossibleOutcome, impossible};
 use super::replies::{Failure, part_refunded, pause};
 use crate::entity::Payment;
 use crate::entity::approval::Settling;
 use crate::entity::partial_refund::{PartState, PartialRefund};
 use crate::entity::review::{Dispute, MOST_DISPUTES};
 use crate::entity::status::Status;
-use crate::messages::{DisputeStatus, ListedDispute, ListedRefund, ListedStatus, Outcome, ProviderAnswered};
-use crate::provider::call::Refund;
+use crate::messages::{ListedDispute, ListedRefund, ListedStatus, Outcome, ProviderAnswered};
 use crate::text::cut;
 
 /// The shortest pause between two reviews because of events.
@@ -108,9 +107,7 @@ impl Payment {
             | Outcome::Captured
             | Outcome::Refunded
             | Outcome::Pending
-            | Outcome::RefundFailed => {
-                return Err(ImpossibleOutcome { operation: answer.operation, outcome: answer.outcome });
-            }
+            | Outcome::RefundFailed => return Err(impossible(answer)),
         }
         Ok(replies)
     }
@@ -166,8 +163,7 @@ impl Payment {
             | Status::Cancelled => None,
         };
         let approval = self.approvals.list.get(index?)?;
-        let payment_id = approval.payment_id.clone().unwrap_or_else(|| self.id());
-        Some(Refund::retry_id(Refund::whole_id(&payment_id, &approval.message), self.approvals.retries))
+        Some(self.full_refund_id(&self.id_of(approval), &approval.message))
     }
 
     fn whole_listed(&mut self, listed: &ListedRefund, now: Timestamp) -> Option<Outgoing> {
@@ -195,10 +191,7 @@ impl Payment {
         let ListedDispute { id, amount_minor, status, reason } = listed;
         let amount = self.money(*amount_minor);
         let what = format!("dispute {} of {amount} is {}", cut(id), status.name());
-        let closed_at = match status {
-            DisputeStatus::Inquiry | DisputeStatus::Open => None,
-            DisputeStatus::Closed | DisputeStatus::Won | DisputeStatus::Lost => Some(now),
-        };
+        let closed_at = status.is_closed().then_some(now);
         let is_full = self.disputes.len() >= MOST_DISPUTES;
         match self.disputes.iter_mut().find(|known| known.id == *id) {
             Some(known) if known.status == *status && known.amount_minor == *amount_minor => return,

@@ -3,7 +3,7 @@
 use common::journal::Intent;
 use common::time::Timestamp;
 
-use super::answers::ImpossibleOutcome;
+use super::answers::{ImpossibleOutcome, impossible};
 use super::replies::{Failure, pause};
 use crate::entity::Payment;
 use crate::entity::approval::Approval;
@@ -34,15 +34,14 @@ impl Payment {
     }
 
     fn surplus_refund(&self, charge: &SurplusCharge) -> Refund {
-        let payment_id = charge.approval.payment_id.clone().unwrap_or_else(|| self.id());
+        let payment_id = self.id_of(&charge.approval);
         let amount = self.surplus_minor();
         // Only an operator reports such charges; the provider's id of them is not known.
         Refund { reference: None, ..self.refund_of(payment_id, self.surplus_id(charge), amount, charge.calls) }
     }
 
     fn surplus_id(&self, charge: &SurplusCharge) -> String {
-        let payment_id = charge.approval.payment_id.clone().unwrap_or_else(|| self.id());
-        Refund::whole_id(&payment_id, &charge.approval.message)
+        Refund::whole_id(&self.id_of(&charge.approval), &charge.approval.message)
     }
 
     /// Returns true if the provider's id is that of the refund of a further charge.
@@ -81,9 +80,7 @@ impl Payment {
             | Outcome::Captured
             | Outcome::Pending
             | Outcome::RefundFailed
-            | Outcome::Listed => {
-                return Err(ImpossibleOutcome { operation: answer.operation, outcome: answer.outcome });
-            }
+            | Outcome::Listed => return Err(impossible(answer)),
         }
         Ok(())
     }

@@ -169,11 +169,13 @@ fn is_live(api_key: &Secret) -> Option<bool> {
 pub fn read(body: &[u8], api_key: &Secret) -> Result<Received, serde_json::Error> {
     let value: serde_json::Value = serde_json::from_slice(body)?;
     let Ok(event) = Event::deserialize(value) else { return Ok(Received::Unrelated) };
-    let changes = CHANGES.contains(&event.kind.as_str());
-    if !changes && !REVIEWS.contains(&event.kind.as_str()) {
-        return Ok(Received::Unrelated);
-    }
-    let received = if changes { change_of(&event) } else { review_of(&event) };
+    let received = if CHANGES.contains(&event.kind.as_str()) {
+        change_of(&event)
+    } else if REVIEWS.contains(&event.kind.as_str()) {
+        review_of(&event)
+    } else {
+        None
+    };
     let Some(received) = received else { return Ok(Received::Unrelated) };
     if let Some(live) = is_live(api_key).filter(|live| event.livemode != Some(*live)) {
         return Ok(Received::Foreign(format!("livemode is not {live}, as it is for provider.stripe.api_key")));
