@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 /// The digits of the shortest card number.
 const FEWEST_DIGITS: usize = 13;
-/// The digits of the longest card number (ISO/IEC 7812-1). A longer run of digits is none.
+/// The digits of the longest card number (ISO/IEC 7812-1). A longer run of digits is not a card number.
 const MOST_DIGITS: usize = 19;
 /// The most characters between two groups of a number.
 const WIDEST_GAP: usize = 3;

@@ -79,7 +79,7 @@ pub struct Action {
     /// The code to be shown, such as that of a Pix payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// When the provider ends the payment otherwise.
+    /// When the provider ends the payment if the action is not completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
@@ -114,7 +114,7 @@ pub struct ActionRequired {
     pub order_id: OrderId,
     /// The number of the report: a later one is larger.
     pub number: u32,
-    /// What the customer must do; missing if nothing any more.
+    /// The required action; missing if none is required any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
 }

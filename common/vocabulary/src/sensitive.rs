@@ -101,7 +101,7 @@ pub fn mask_tokens(text: &str, secrets: &[&str]) -> String {
 
 fn is_token(word: &str) -> bool {
     let begins = PREFIXES.iter().any(|prefix| word.len() > prefix.len() && word.starts_with(prefix));
-    // The code `card_declined` and its like are none.
+    // Codes such as `card_declined` are not tokens.
     let is_code = word.starts_with("card_") && !word.bytes().any(|byte| byte.is_ascii_digit());
     word.contains("_secret_") || begins && !is_code
 }

@@ -72,7 +72,7 @@ pub(super) struct ActionBody<'a> {
     /// The code to show, such as that of a Pix payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
-    /// When the provider ends the payment otherwise.
+    /// When the provider ends the payment if the action is not completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,

@@ -129,7 +129,7 @@ struct ActionBody {
     /// The code to pay with.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
-    /// When the provider ends the payment otherwise.
+    /// When the provider ends the payment if the action is not completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,

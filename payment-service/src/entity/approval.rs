@@ -56,7 +56,7 @@ impl CommandId {
 }
 
 impl Settling {
-    /// Returns true if there is none.
+    /// Returns true if no full refund is pending or failed.
     pub fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }

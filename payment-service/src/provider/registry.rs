@@ -69,7 +69,7 @@ impl ProviderRegistry {
         ProviderKind::ALL.into_iter().filter_map(report).collect()
     }
 
-    /// The owner of the payment that Stripe has this id for; `None` if it is none of this service's.
+    /// The owner of the payment that Stripe has this id for; `None` if it is not this service's.
     ///
     /// # Errors
     /// [`ProviderError`]

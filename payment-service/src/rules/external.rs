@@ -84,7 +84,7 @@ impl Payment {
         });
     }
 
-    /// What neither a refund in parts nor the full refund takes. A full refund that failed takes nothing.
+    /// The amount left for refunds of the dashboard. A pending full refund takes all of it, a failed one nothing.
     fn left_for_external(&self) -> i64 {
         let is_pending = matches!(self.approvals.settling, Settling::Pending { .. });
         let left = self.left_of(0).filter(|_| self.approvals.refunded == 0 && !is_pending);

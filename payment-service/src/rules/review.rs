@@ -1,6 +1,6 @@
 //! Reviews: the provider lists the refunds and disputes of a payment, because an event reports a change, or a refund is
-//! pending. Its list is the truth: refunds that it accepted are made or fail, refunds made in its own dashboard are
-//! added, and disputes are recorded.
+//! pending. The payment follows its list: refunds that it accepted are made or fail, refunds made in its own dashboard
+//! are added, and disputes are recorded.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::text::cut;
 
 /// The shortest pause between two reviews because of events.
 const PAUSE: Duration = Duration::from_secs(2);
-/// The pause before a pending refund is looked at, if no event comes before; it doubles with each review.
+/// The pause before a pending refund is reviewed if no event arrives first; it doubles with each review.
 const FIRST_LOOK: Duration = Duration::from_secs(60);
 /// The longest such pause is 2 to the power of this, times [`FIRST_LOOK`]: about 4 hours.
 const LONGEST_LOOK: u32 = 8;
@@ -46,7 +46,7 @@ impl Payment {
         }
     }
 
-    /// A refund is pending: the provider is asked later, unless an event comes before.
+    /// Schedules a review of a pending refund, unless one is scheduled.
     pub(super) fn review_later(&mut self, now: Timestamp) {
         if self.provider.reference.is_some() && self.review.due.is_none() {
             let pause = FIRST_LOOK.saturating_mul(1 << self.review.idle.min(LONGEST_LOOK));
@@ -55,7 +55,7 @@ impl Payment {
         }
     }
 
-    /// Each time has a number of its own: the provider is not asked twice for one.
+    /// Each review has its own number, so that the provider is called once for it.
     fn review_at(&mut self, due: Timestamp) {
         self.review.calls = self.review.calls.saturating_add(1);
         self.review.due = Some(due);

@@ -10,7 +10,7 @@ pub(super) struct ChargeRefund<'p> {
     /// The id of the message that reported the charge.
     pub(super) message: &'p str,
     pub(super) state: RefundState,
-    /// What is refunded beside the partial refunds; `None` if the payment was never requested.
+    /// The refunded amount, without the partial refunds; `None` if the payment was never requested.
     pub(super) amount_minor: Option<i64>,
     /// Calls to the provider for it.
     pub(super) calls: u32,
