@@ -40,8 +40,8 @@ fn hundredth(id: Uuid) -> u8 {
     u8::try_from(hash % 100).unwrap_or(0)
 }
 
-/// Sets a rollout on this partition, of a definition on which new sagas start. A repetition of one of the last requests,
-/// by its id, changes nothing.
+/// Sets a rollout on this partition, of a definition on which new sagas start. A repetition of one of the last
+/// requests, by its id, changes nothing.
 ///
 /// # Errors
 /// [`Unreadable`] on an unknown version, or a share above 100 percent.

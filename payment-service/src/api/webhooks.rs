@@ -76,8 +76,8 @@ pub(super) async fn stripe(
     }
 }
 
-/// The owner of the payment with Stripe's id; `None` if it is not this service's. The view may not have the payment yet:
-/// Stripe is asked for the order then.
+/// The owner of the payment with Stripe's id; `None` if it is not this service's. The view may not have the payment
+/// yet: Stripe is asked for the order then.
 async fn owner(context: &Context<Settings>, reference: &str) -> Result<Option<Owner>, Problem> {
     let sought = reference.to_owned();
     if let Some(order_id) = context.view.read(move |db| view::order_of_reference(db, &sought)).await? {
