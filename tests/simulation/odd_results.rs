@@ -41,7 +41,8 @@ enum Effect {
     None,
 }
 
-/// A message that is larger than any topic takes is passed unchecked: the rules keep the states small by themselves.
+/// A message that is larger than any topic takes is passed without the check: the rules themselves bound the
+/// states.
 fn decide<H: Handler>(handler: &H, memory: &mut Memory<H::Entity>, message: &Message) -> Result<(), Unreadable> {
     let nothing = BTreeMap::new();
     let mut tx = Transaction::over(memory, &nothing, 0, 1);

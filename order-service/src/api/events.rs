@@ -40,7 +40,8 @@ pub(super) struct OrderEvent<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tracking_number: Option<&'a str>,
-    /// What the customer must do for the payment, in an event named `action`; left out there if nothing any more.
+    /// What the customer must do for the payment, in an event named `action`; left out if nothing is required
+    /// any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<ActionBody<'a>>,
 }

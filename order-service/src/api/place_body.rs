@@ -111,7 +111,7 @@ impl PlaceOrder {
     /// # Errors
     /// 422 with one entry in `errors` for each invalid value.
     pub fn checked(self, limits: &Limits, id: OrderId, now: Timestamp) -> Result<Placed, Problem> {
-        // Amounts in a currency that is not accepted are only checked roughly.
+        // Amounts in a currency that is not accepted are checked with two digits.
         let currency = Some(&self.currency).filter(|code| limits.currencies.contains(code));
         let digits = Currency::digits_of(currency.map_or("", String::as_str));
         let report = self.validate_with(limits).err();

@@ -8,8 +8,8 @@ use super::context::RuleContext;
 use super::notify::{self, NoticeSubject};
 use crate::order::notice::NoticeKind;
 
-/// Records what the customer must do, and notifies them once. A report that is late, repeated, or about a payment that
-/// is no order's, changes nothing: other sagas have payments too.
+/// Records what the customer must do, and notifies them once. A report that is late, repeated, or about a payment of
+/// another saga, changes nothing.
 pub(crate) fn record(ctx: &mut RuleContext<'_, '_>, report: ActionRequired) -> Result<(), Unreadable> {
     let ActionRequired { order_id, number, action } = report;
     let mut check = Check::default();
@@ -28,7 +28,7 @@ pub(crate) fn record(ctx: &mut RuleContext<'_, '_>, report: ActionRequired) -> R
         }
     })?;
     if known.is_none() {
-        tracing::debug!(%order_id, "a payment's action is of no order");
+        tracing::debug!(%order_id, "the action belongs to no order");
     }
     Ok(())
 }

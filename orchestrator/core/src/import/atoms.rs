@@ -74,7 +74,7 @@ impl<'a> Atoms<'a> {
     }
 
     /// The field that answers a question, named after its text. No two questions have one field: `score > 10` and
-    /// `score <= 10` differ only in characters that a name has not.
+    /// `score <= 10` differ only in characters that a name cannot have.
     fn field(&self, question: Question, text: &str) -> String {
         let take = || self.taken.borrow_mut().take(identifier(text), '_');
         self.fields.borrow_mut().entry(question).or_insert_with(take).clone()

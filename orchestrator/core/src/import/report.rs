@@ -38,7 +38,7 @@ impl<'f> Report<'f> {
         self.errors.borrow().is_empty()
     }
 
-    /// The errors, by line, and the number of those that were not kept.
+    /// The errors, by line, and the number of those beyond [`MAX_ERRORS`].
     pub(super) fn into_errors(self) -> Vec<DefinitionError> {
         let mut errors = self.errors.take();
         errors.sort_by_key(|error| error.line.unwrap_or(usize::MAX));

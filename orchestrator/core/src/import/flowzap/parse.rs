@@ -19,7 +19,7 @@
 
 use crate::import::report::Report;
 
-/// The most nodes, edges and loops of a diagram, each.
+/// The most lanes, nodes, and edges with loops of a diagram.
 const MAX_LANES: usize = 64;
 const MAX_NODES: usize = 256;
 const MAX_EDGES: usize = 1_024;
