@@ -71,7 +71,7 @@ pub struct Filter {
     /// The minimum time it has waited, such as `30s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_longer_than: Option<String>,
-    /// True: an attempt of the step it waits for has failed, and another one is in flight or follows. False: not so.
+    /// True: an attempt of the step it waits for has failed, and another one is in flight or follows. False: none has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retrying: Option<bool>,
     /// The earliest time it started, in RFC 3339; without a zone in UTC.
@@ -186,7 +186,7 @@ impl Filter {
                 values.push((name, value));
             }
         }
-        // A literal, since the index has only these sagas.
+        // A literal: SQLite does not match a bound value with the condition of the partial index.
         clauses += match (self.retrying, by) {
             (Some(true), SearchBy::Time) => " AND retrying = 1",
             (Some(true), SearchBy::Status | SearchBy::Definition | SearchBy::Waiting) => " AND +retrying = 1",

@@ -7,7 +7,7 @@ mod reasons;
 
 use axum::http::{HeaderMap, header};
 
-use saga::Definition;
+use saga::{CONCLUDE, Definition};
 
 use crate::inspect::purchase::Money;
 use crate::stats::{Period, StepStats, Why, Window};
@@ -153,9 +153,6 @@ impl Lang {
         known.to_owned()
     }
 }
-
-/// The name of the step that sends the result of a saga.
-pub const CONCLUDE: &str = "conclude";
 
 /// The label of a step; its name if the definition is unknown.
 pub fn step_label(definition: Option<&Definition>, step: &str, lang: Lang) -> String {

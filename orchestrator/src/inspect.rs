@@ -1,5 +1,5 @@
-//! What the state of a saga shows to operators: its attempts, its incidents, what was ordered. Pure, and shared by the
-//! API, the pages and the view.
+//! Derives the attempts, the incidents and the purchase of a saga from its state. Pure; shared by the API, the pages
+//! and the view.
 
 pub mod attempts;
 pub mod incident;

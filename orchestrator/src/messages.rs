@@ -26,18 +26,18 @@ use crate::rules::versions::{Active, Versions};
 pub const SAGA_ACTION: &str = "saga.action";
 /// `ce_type` of an operator's request to start the saga named by `ce_subject`. A saga that exists stays as it is.
 pub const SAGA_START: &str = "saga.start";
-/// The `ce_id` of an operator's message about a saga: a repeated request is the same message, and one about another
-/// saga is another one.
-pub(crate) fn request_message_id(kind: &str, saga: Uuid, request: &str) -> String {
-    ids::derive(&[kind, &saga.to_string(), request]).to_string()
-}
-
 /// `ce_type` of a new rollout; one message for each partition.
 pub const ROLLOUT_SET: &str = "rollout.set";
 /// `ce_type` of a definition on which new sagas start from now on; one message for each partition, first for 0.
 pub const DEFINITION_DEPLOY: &str = "definition.deploy";
 /// `ce_type` of a deployed definition on which no new saga starts from now on; one message for each partition.
 pub const DEFINITION_UNDEPLOY: &str = "definition.undeploy";
+
+/// The `ce_id` of an operator's message about a saga: a repeated request is the same message, and one about another
+/// saga is another one.
+pub(crate) fn request_message_id(kind: &str, saga: Uuid, request: &str) -> String {
+    ids::derive(&[kind, &saga.to_string(), request]).to_string()
+}
 
 /// `saga.action`: `{"by":"techlead","why":"the customer called","action":"cancel"}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

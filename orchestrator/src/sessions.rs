@@ -74,15 +74,6 @@ pub fn secret() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
-/// An open session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    /// Its user.
-    pub identity: Identity,
-    /// The token that replaces that of the request, if it is time for it.
-    pub renewed: Option<String>,
-}
-
 /// The sessions of this service.
 #[derive(Clone)]
 pub struct Sessions {
@@ -142,14 +133,13 @@ impl Sessions {
         self.tokens.sign(&claims).ok_or(Denied::Wrong)
     }
 
-    /// The request's session, if it has one, with a token that extends it.
-    pub fn session(&self, headers: &HeaderMap) -> Option<Session> {
+    /// The token that replaces that of the request and extends its session, if it is time for it.
+    pub fn renewed(&self, headers: &HeaderMap) -> Option<String> {
         let claims = self.claims(headers)?;
-        let identity = self.identity(&claims)?;
+        self.identity(&claims)?;
         let now = Timestamp::now().0;
         let is_due = now.saturating_sub(claims.used) >= RENEWED.min(self.idle_ms() / 2);
-        let renewed = is_due.then(|| self.tokens.sign(&Claims { used: now, ..claims })).flatten();
-        Some(Session { identity, renewed })
+        is_due.then(|| self.tokens.sign(&Claims { used: now, ..claims })).flatten()
     }
 
     /// The user of the request's session, without extending it: for pages that update themselves.
@@ -257,12 +247,12 @@ mod tests {
         assert_eq!(sessions.log_in(HERE, "techlead", "wrong".to_owned()).await, Err(Denied::Wrong));
         assert_eq!(sessions.log_in(HERE, "someone", "zup@123".to_owned()).await, Err(Denied::Wrong));
         let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
-        let identity = sessions.session(&with(&token)).unwrap().identity;
+        let identity = sessions.peek(&with(&token)).unwrap();
         assert!(identity.may_act());
         assert!(identity.owns_form(&identity.csrf) && !identity.owns_form("") && !identity.owns_form("x"));
-        assert_eq!(sessions.session(&with("x")), None);
+        assert_eq!(sessions.peek(&with("x")), None);
         sessions.log_out(&with(&token));
-        assert_eq!(sessions.session(&with(&token)), None);
+        assert_eq!(sessions.peek(&with(&token)), None);
     }
 
     #[tokio::test]
@@ -293,21 +283,21 @@ mod tests {
     async fn a_viewer_may_not_act() {
         let sessions = sessions(Duration::from_secs(60));
         let token = sessions.log_in(HERE, "guest", "zup@123".to_owned()).await.unwrap();
-        assert!(!sessions.session(&with(&token)).unwrap().identity.may_act());
+        assert!(!sessions.peek(&with(&token)).unwrap().may_act());
     }
 
     #[tokio::test]
     async fn an_idle_session_ends() {
         let sessions = sessions(Duration::ZERO);
         let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
-        assert_eq!(sessions.session(&with(&token)), None);
+        assert_eq!(sessions.peek(&with(&token)), None);
     }
 
     #[tokio::test]
     async fn a_session_ends_after_its_lifetime_however_much_it_is_used() {
         let sessions = lasting(HOUR, Duration::ZERO);
         let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
-        assert_eq!(sessions.session(&with(&token)), None);
+        assert_eq!(sessions.peek(&with(&token)), None);
     }
 
     #[tokio::test]
@@ -317,7 +307,7 @@ mod tests {
         let first = of(users(), key);
         let token = first.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
         let other = of(users(), key);
-        let identity = other.session(&with(&token)).unwrap().identity;
+        let identity = other.peek(&with(&token)).unwrap();
         assert!(identity.may_act() && identity.owns_form(&first.peek(&with(&token)).unwrap().csrf));
         assert_eq!(of(users(), "another key of the tests, as long as needed").peek(&with(&token)), None);
         assert_eq!(of(users(), "").peek(&with(&token)), None, "without a key");
@@ -337,9 +327,10 @@ mod tests {
         let at = |used| sessions.tokens.sign(&Claims { used, ..claims.clone() }).unwrap();
         assert_eq!(sessions.peek(&with(&at(now - 3_600_000))), None);
         let long = Sessions { idle: HOUR, ..sessions.clone() };
-        let renewed = long.session(&with(&at(now - 120_000))).unwrap().renewed.unwrap();
+        let renewed = long.renewed(&with(&at(now - 120_000))).unwrap();
         assert!(long.tokens.read(&renewed).unwrap().used >= now);
-        assert_eq!(long.session(&with(&at(now))).unwrap().renewed, None, "not with each request");
+        assert!(long.peek(&with(&at(now))).is_some());
+        assert_eq!(long.renewed(&with(&at(now))), None, "not with each request");
         long.log_out(&with(&token));
         assert_eq!(long.peek(&with(&renewed)), None, "a logout ends all tokens of the session");
     }

@@ -16,7 +16,7 @@ const PUBLISHED_PASSWORD: &str = "zup@123";
 const MAX_GROUPS: usize = 50;
 /// The shortest time that acts are shown.
 const MIN_AUDIT: Duration = Duration::from_secs(3_600);
-/// What stands for the id of the trace in `dashboard.trace_url`.
+/// The placeholder for the id of the trace in `dashboard.trace_url`.
 const TRACE_ID: &str = "{trace_id}";
 /// The shortest lifetime of a session.
 const MIN_LIFETIME: Duration = Duration::from_secs(60);

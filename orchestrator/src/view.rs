@@ -203,3 +203,25 @@ pub fn readable_saga(connection: &Connection, id: Uuid) -> rusqlite::Result<Opti
 pub fn saga(state: &str) -> serde_json::Result<Option<Saga>> {
     serde_json::from_str(state).map(Entity::into_saga)
 }
+
+/// Views in memory, and the plans of queries.
+#[cfg(test)]
+pub(crate) mod testing {
+    use rusqlite::params_from_iter;
+
+    use super::*;
+
+    /// A view without sagas.
+    pub(crate) fn empty() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(SagaRows::SCHEMA).unwrap();
+        connection
+    }
+
+    /// The lines of the plan of a query, whose parameters may have any value.
+    pub(crate) fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let values = params_from_iter(vec![1; query.parameter_count()]);
+        query.query_map(values, |row| row.get(3)).unwrap().map(Result::unwrap).collect()
+    }
+}

@@ -22,9 +22,8 @@ pub(crate) use callback::CallbackVerdict;
 pub use callback::{Receive, WHOLE_LIMIT};
 pub use error::DefinitionError;
 pub(crate) use graph::{mask, ones};
-pub(crate) use model::CONCLUDE;
 pub use model::{
-    Call, CancelEvent, Definition, EndingSpec, Endings, Key, Label, Participant, Progress, Rule, Start, Step,
+    CONCLUDE, Call, CancelEvent, Definition, EndingSpec, Endings, Key, Label, Participant, Progress, Rule, Start, Step,
     StepEndings, Work,
 };
 pub use retry::{AttemptLimit, Retry};

@@ -57,8 +57,8 @@ pub use data::{DATA_LIMIT, Data, OUTPUT_LIMIT, Path, Pick, SENT_LIMIT};
 pub use decide::decide;
 pub use decision::{Decision, Effect};
 pub use definition::{
-    AttemptLimit, Call, CancelEvent, Definition, DefinitionError, EndingSpec, Endings, Key, Label, Participant,
-    Progress, Receive, Retry, Rule, Start, Step, StepEndings, WHOLE_LIMIT, Work, definition_schema,
+    AttemptLimit, CONCLUDE, Call, CancelEvent, Definition, DefinitionError, EndingSpec, Endings, Key, Label,
+    Participant, Progress, Receive, Retry, Rule, Start, Step, StepEndings, WHOLE_LIMIT, Work, definition_schema,
 };
 pub use draw::{Format, Mark, Marks, STYLE_SHEET, conclude_label, draw, draw_marked};
 pub use history::{Entry, HISTORY_LIMIT, TEXT_LIMIT, What};

@@ -284,7 +284,7 @@ impl Api {
         Ok(BulkOutcome::Done { bulk, results: all_results(results, recorded, others), has_more })
     }
 
-    /// Acts on each saga; an error of one does not keep the others from it.
+    /// Acts on each saga. An error on one does not stop the others.
     async fn act_on_all(&self, sagas: Vec<Listed>, action: &SagaAction, bulk: Uuid, trace: &str) -> Vec<BulkResult> {
         let act = async |saga: Listed| {
             // The view finds the operations of a bulk action by this beginning.
@@ -306,16 +306,7 @@ mod tests {
     use super::*;
 
     fn recorded(id: &str, refused: Option<&str>) -> Act {
-        Act {
-            at: 0,
-            subject: format!("saga/{id}"),
-            id: format!("bulk/{id}"),
-            action: "retry".to_owned(),
-            by: "ana".to_owned(),
-            why: "x".to_owned(),
-            from: None,
-            refused: refused.map(str::to_owned),
-        }
+        Act { subject: format!("saga/{id}"), refused: refused.map(str::to_owned), ..Act::default() }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::flow::Flow;
-use super::period::{self, period_of};
+use super::period::period_of;
 use super::state::Api;
 use crate::causes::{Cause, DeadLetters, GroupState, StepContext, causes};
 use crate::error::ApiError;
@@ -38,7 +38,7 @@ pub(super) async fn throughput(
     let partitions = api.context.status.partitions();
     let this_instance = partitions.iter().map(|(partition, state)| (partition.to_string(), (*state).into()));
     Ok(Json(json!({
-        "window": period::representation(period, now)["window"],
+        "window": period.window(),
         "from": saga::Timestamp(series.time(0)).to_string(),
         "perMinute": { "started": series.started, "ended": series.endings },
         "viewLagMs": api.lag(),

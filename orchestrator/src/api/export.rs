@@ -71,8 +71,8 @@ pub(super) async fn export(State(api): State<Api>, Params(query): Params<ListQue
     let filter = query.filter().checked(Timestamp::now())?;
     let known = api.known().await?;
     let export = Export { api, known, filter, sort, format, cursor: None, written: 0, is_over: false };
-    // An error of the first page is a response; a later one breaks the connection off, so that no reader takes a part
-    // for the whole.
+    // An error of the first page is a response; a later one closes the connection, so that the client detects an
+    // incomplete file.
     let (first, export) = export.next().await?;
     let rest = stream::try_unfold(export, |export| async move {
         if export.is_over {
@@ -95,7 +95,6 @@ pub(super) async fn export(State(api): State<Api>, Params(query): Params<ListQue
 impl Export {
     /// The next part of the text.
     async fn next(mut self) -> Result<(Bytes, Self), ApiError> {
-        let is_first = self.written == 0;
         let SagaPage { sagas, next } = self.page().await?;
         let before = self.written;
         self.written += sagas.len();
@@ -103,7 +102,7 @@ impl Export {
         let is_cut = self.is_over && (next.is_some() || self.is_search_cut().await?);
         self.cursor = next;
         let text = match self.format {
-            Format::Csv => self.csv(&sagas, is_first, is_cut)?,
+            Format::Csv => self.csv(&sagas, before, is_cut)?,
             Format::Json => self.json(&sagas, before, is_cut),
         };
         Ok((Bytes::from(text), self))
@@ -123,10 +122,10 @@ impl Export {
         Ok(self.api.context.view.read(is_cut).await.map_err(Problem::from)?)
     }
 
-    fn csv(&self, sagas: &[Listed], is_first: bool, is_cut: bool) -> Result<Vec<u8>, ApiError> {
+    fn csv(&self, sagas: &[Listed], before: usize, is_cut: bool) -> Result<Vec<u8>, ApiError> {
         let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
         let mut write = |record: &[String]| writer.write_record(record).map_err(Problem::internal);
-        if is_first {
+        if before == 0 {
             write(&HEADS.map(str::to_owned))?;
         }
         for saga in sagas {
@@ -187,7 +186,7 @@ const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 /// Characters that begin another cell where a spreadsheet does not separate cells by commas, or ignores the quotes.
 const SEPARATORS: [char; 5] = [';', '|', '\t', '\r', '\n'];
 
-/// A text that a spreadsheet takes for a text: an apostrophe precedes what it would take for a formula, also after a
+/// A text that a spreadsheet does not evaluate: an apostrophe precedes what it would take for a formula, also after a
 /// character that begins another cell in some spreadsheets (OWASP, CSV injection).
 fn guarded(text: &str) -> String {
     let mut guarded = String::with_capacity(text.len());
@@ -239,14 +238,8 @@ mod tests {
             step: "reserve".to_owned(),
             customer: Some("=HYPERLINK(\"http://evil\")".to_owned()),
             waiting: Some(0),
-            retrying: false,
-            started: 0,
-            updated: 0,
-            ending: None,
-            ending_reason: None,
-            attempt: None,
             error: Some("a, \"b\"\nc".to_owned()),
-            money: None,
+            ..Listed::default()
         };
         let record = record(&saga, Some(10));
         let value = |head: &str| HEADS.iter().position(|known| *known == head).map(|index| record[index].as_str());

@@ -7,17 +7,17 @@ use axum::extract::State;
 use axum::response::Json;
 use common::http::{Params, Problem};
 use common::time::Timestamp;
-use saga::Definition;
+use saga::{CONCLUDE, Definition};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cache::{CacheKey, CurrentSteps, RecentSteps};
 use super::known::KnownDefinition;
-use super::period::{self, period_of};
+use super::period::period_of;
 use super::state::Api;
 use crate::error::ApiError;
-use crate::i18n::{CONCLUDE, Lang, calm_summary, step_label, summary};
-use crate::stats::{self, Finding, Known, Period, Ranking, StepStats, Window};
+use crate::i18n::{Lang, calm_summary, step_label, summary};
+use crate::stats::{self, Finding, Known, Period, Ranking, StepStats, Total, Window};
 
 /// The statistics of a definition's version.
 #[derive(Debug, Clone)]
@@ -72,8 +72,8 @@ impl Api {
         version: Option<u32>,
         period: Period,
     ) -> Result<Flow, ApiError> {
-        let definition = self.definition_or_default(name, version).await?;
-        let totals = self.context.view.read(stats::totals).await.map_err(Problem::from)?;
+        let totals = self.totals().await?;
+        let definition = self.definition_or_default(name, version, &totals).await?;
         let at = Timestamp::now().0;
         let recent = self.recent(&definition, period, at).await?;
         let history = self.recent(&definition, Period::Last(Window::Week), at).await?;
@@ -96,14 +96,14 @@ impl Api {
         &self,
         name: Option<String>,
         version: Option<u32>,
+        totals: &[Total],
     ) -> Result<Arc<Definition>, ApiError> {
-        let totals = self.context.view.read(stats::totals).await.map_err(Problem::from)?;
-        let name = name.or_else(|| self.default_definition(&totals)).unwrap_or_default();
+        let name = name.or_else(|| self.default_definition(totals)).unwrap_or_default();
         self.find_definition(&name, version).await
     }
 
     /// A definition; without a version, its newest one.
-    async fn find_definition(&self, name: &str, version: Option<u32>) -> Result<Arc<Definition>, ApiError> {
+    pub(crate) async fn find_definition(&self, name: &str, version: Option<u32>) -> Result<Arc<Definition>, ApiError> {
         let versions = self.all_definitions().await?.into_iter().filter(|known| known.definition.name == name);
         let found: Option<KnownDefinition> = match version {
             Some(version) => versions.into_iter().find(|known| known.definition.version == version),
@@ -120,7 +120,7 @@ impl Api {
         })
     }
 
-    fn default_definition(&self, totals: &[stats::Total]) -> Option<String> {
+    fn default_definition(&self, totals: &[Total]) -> Option<String> {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for total in totals {
             *counts.entry(&total.definition).or_default() += total.count;
@@ -180,7 +180,7 @@ impl FlowQuery {
 pub(super) async fn flow(State(api): State<Api>, Params(query): Params<FlowQuery>) -> Result<Json<Value>, ApiError> {
     let now = Timestamp::now().0;
     let period = query.period(now)?;
-    let shown = period::representation(period, now);
+    let minutes = period.minutes(now);
     let flow = api.flow(query.definition, query.version, period).await?;
     let steps = flow.steps.iter().map(|step| {
         let mut value = serde_json::to_value(step).unwrap_or_default();
@@ -195,9 +195,9 @@ pub(super) async fn flow(State(api): State<Api>, Params(query): Params<FlowQuery
     Ok(Json(json!({
         "definition": flow.definition.name,
         "version": flow.definition.version,
-        "window": shown["window"],
-        "from": shown["from"],
-        "to": shown["to"],
+        "window": period.window(),
+        "from": Timestamp(minutes.from()).to_string(),
+        "to": Timestamp(minutes.to()).to_string(),
         "viewLagMs": api.lag(),
         "sagas": flow.sagas,
         "offender": flow.ranking.first(),

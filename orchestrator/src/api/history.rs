@@ -14,7 +14,7 @@ use super::flow::FlowQuery;
 use super::state::Api;
 use crate::error::ApiError;
 use crate::i18n::{Lang, step_label};
-use crate::stats::{self, FlowHistory, MINUTE, Period, StepHistory};
+use crate::stats::{self, FlowHistory, Period, StepHistory};
 
 /// The most points of a course.
 const MAX_POINTS: usize = 60;
@@ -22,12 +22,13 @@ const MAX_POINTS: usize = 60;
 /// `GET /api/flow/history?definition=order&version=5&from=…&to=…`
 pub(super) async fn history(State(api): State<Api>, Params(query): Params<FlowQuery>) -> Result<Json<Value>, ApiError> {
     let period = query.period(Timestamp::now().0)?;
-    let definition = api.definition_or_default(query.definition, query.version).await?;
+    let totals = api.totals().await?;
+    let definition = api.definition_or_default(query.definition, query.version, &totals).await?;
     let history = api.flow_history(&definition, period).await?;
-    let time = |minute: i64| saga::Timestamp(minute.saturating_mul(MINUTE)).to_string();
+    let time = |ms: i64| saga::Timestamp(ms).to_string();
     let point = |step: &StepHistory, index: usize| {
         json!({
-            "at": time(history.minute(index)),
+            "at": time(history.time(index)),
             "waiting": step.waiting.get(index),
             "p50Ms": step.p50.get(index),
             "p95Ms": step.p95.get(index),
@@ -40,8 +41,8 @@ pub(super) async fn history(State(api): State<Api>, Params(query): Params<FlowQu
     Ok(Json(json!({
         "definition": definition.name,
         "version": definition.version,
-        "from": time(history.minutes.first),
-        "to": time(history.minutes.until),
+        "from": time(history.minutes.from()),
+        "to": time(history.minutes.to()),
         "minutesPerPoint": history.width,
         "steps": history.steps.iter().map(step).collect::<Vec<_>>(),
         "viewLagMs": api.lag(),

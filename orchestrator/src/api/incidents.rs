@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Json;
 use common::http::Problem;
-use saga::{Action, call_for};
+use saga::call_for;
 use serde_json::{Value, json};
 
 use super::known::KnownDefinitions;
@@ -43,17 +43,13 @@ fn item(incidents: &Incidents) -> Value {
         "definition": group.definition,
         "version": group.version,
         "step": group.step,
-        "action": action_of(group),
+        "action": group.action(),
         "command": command,
         "reason": group.reason,
         "severity": group.severity(),
         "count": group.count,
         "waitingSince": { "first": time(group.first), "last": time(group.last) },
     })
-}
-
-const fn action_of(group: &IncidentGroup) -> Action {
-    if group.undoing { Action::Compensate } else { Action::Execute }
 }
 
 impl Api {
@@ -63,7 +59,7 @@ impl Api {
             self.context.view.read(stats::incidents).await.map_err(Problem::from)?;
         let with_command = |group: IncidentGroup| {
             let definition = known.named(&group.definition, group.version);
-            let call = definition.and_then(|definition| call_for(definition, &group.step, action_of(&group)));
+            let call = definition.and_then(|definition| call_for(definition, &group.step, group.action()));
             let command = call.map(|call| call.command.clone());
             Incidents { group, command }
         };

@@ -1,11 +1,8 @@
 //! The period of a query: a window that ends now, or the minutes between two times.
 
-use common::time::Timestamp;
-use serde_json::{Value, json};
-
 use crate::error::ApiError;
 use crate::filter::{check_order, parse_time};
-use crate::stats::{MINUTE, Minutes, Period, Window};
+use crate::stats::{MINUTE, Period, Window};
 
 /// The period of a query at `now`, in milliseconds since 1970. `from` without `to` ends now; `to` without `from` begins
 /// an hour before.
@@ -19,17 +16,6 @@ pub(crate) fn period_of(window: Window, from: Option<&str>, to: Option<&str>, no
         (Some(from), to) => Period::between(from, to.unwrap_or(now), now),
         (None, Some(to)) => Period::between(to.saturating_sub(hour), to, now),
     })
-}
-
-/// The window, or `null`, and the times of a period.
-pub(super) fn representation(period: Period, now: i64) -> Value {
-    let Minutes { first, until } = period.minutes(now);
-    let window = match period {
-        Period::Last(window) => Some(window),
-        Period::Between(_) => None,
-    };
-    let time = |minute: i64| Timestamp(minute.saturating_mul(MINUTE)).to_string();
-    json!({ "window": window, "from": time(first), "to": time(until) })
 }
 
 #[cfg(test)]

@@ -10,13 +10,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::cache::StatsCache;
-use super::known::{KnownDefinition, KnownDefinitions};
+use super::known::{KnownDefinition, KnownDefinitions, ParsedDefinitions};
 use super::representation;
-use crate::definitions::{Definitions, parse_stored};
+use crate::definitions::Definitions;
 use crate::error::ApiError;
 use crate::filter::{Filter, Sort};
 use crate::sessions::Sessions;
 use crate::settings::Settings;
+use crate::stats::{self, Total};
 use crate::view::{self, Cursor, Listed, RolloutRow};
 
 /// The state of the routes.
@@ -26,6 +27,7 @@ pub struct Api {
     pub(crate) definitions: Arc<Definitions>,
     pub(crate) sessions: Sessions,
     pub(super) cache: StatsCache,
+    parsed: ParsedDefinitions,
 }
 
 /// A page of the list of sagas.
@@ -81,7 +83,8 @@ impl Api {
     pub fn new(context: Context<Settings>, sessions: Sessions) -> Self {
         // Loaded once: a file changed since does not run, and is not shown.
         let definitions = Arc::new(Definitions::load(&context.settings.sagas.directory).unwrap_or_default());
-        Self { context, definitions, sessions, cache: StatsCache::default() }
+        let cache = StatsCache::default();
+        Self { context, definitions, sessions, cache, parsed: ParsedDefinitions::default() }
     }
 
     /// A page of the sagas that match.
@@ -123,7 +126,7 @@ impl Api {
         }
         let mut stored = self.context.view.read(view::definitions).await.map_err(Problem::from)?.into_iter();
         let row = stored.find(|row| row.name == saga.definition && row.version == saga.version);
-        Ok(row.and_then(|row| parse_stored(&row.name, row.version, &row.text)).map(Arc::new))
+        Ok(row.and_then(|row| self.parsed.of(&row)))
     }
 
     /// A saga with all its parts, as JSON.
@@ -159,10 +162,10 @@ impl Api {
         let mut all: Vec<_> = self.definitions.shared().map(of_file).collect();
         for row in rows {
             if self.definitions.of(&row.name, row.version).is_none()
-                && let Some(definition) = parse_stored(&row.name, row.version, &row.text)
+                && let Some(definition) = self.parsed.of(&row)
             {
                 let is_deployed = is_deployed(&row.name, row.version);
-                all.push(KnownDefinition { definition: Arc::new(definition), has_file: false, is_deployed });
+                all.push(KnownDefinition { definition, has_file: false, is_deployed });
             }
         }
         Ok(all)
@@ -171,6 +174,11 @@ impl Api {
     /// All definitions, to look up those of listed sagas.
     pub(crate) async fn known(&self) -> Result<KnownDefinitions, ApiError> {
         Ok(KnownDefinitions::new(self.all_definitions().await?))
+    }
+
+    /// The numbers of all sagas by definition, version and status.
+    pub(crate) async fn totals(&self) -> Result<Vec<Total>, ApiError> {
+        Ok(self.context.view.read(stats::totals).await.map_err(Problem::from)?)
     }
 
     /// The rollout of a definition, if one was set.

@@ -195,17 +195,9 @@ mod tests {
             definition: "order".to_owned(),
             version: 5,
             status: status.to_owned(),
-            step: String::new(),
-            customer: None,
-            waiting: None,
             retrying,
-            started: 0,
-            updated: 0,
             ending: ending.map(str::to_owned),
-            ending_reason: None,
-            attempt: None,
-            error: None,
-            money: None,
+            ..Listed::default()
         }
     }
 

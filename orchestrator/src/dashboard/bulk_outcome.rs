@@ -1,5 +1,5 @@
-//! The outcomes of a bulk action: whether each saga took it, and its state now. The page updates itself, so it shows
-//! how each saga ends.
+//! The outcomes of a bulk action: whether each saga applied it, and its state now. The page updates itself, so it
+//! shows how each saga ends.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::components;
 use super::context::{Content, PageRequest, Pages};
+use super::saga_table::steps;
 use crate::api::{ActOutcome, BulkResult, KnownDefinitions};
 use crate::error::ApiError;
-use crate::i18n::{Lang, step_label};
-use crate::view::{Act, Listed};
+use crate::i18n::Lang;
+use crate::view::Act;
 
 /// The path of the page about a bulk action that was sent to `count` sagas.
 pub(super) fn path(bulk: Uuid, count: usize) -> String {
@@ -51,7 +52,8 @@ fn outcome(outcomes: &[ActOutcome], sent: u64, known: &KnownDefinitions, lang: L
     }
 }
 
-/// The answer to a form with results that no saga has recorded: each of them with its reason, and the way to the page.
+/// The answer to a form with results that no saga has recorded: each of them with its reason, and a link to the page of
+/// the outcomes.
 pub(super) fn unrecorded(bulk: Uuid, sent: usize, results: &[BulkResult], lang: Lang) -> Content {
     let title = title(lang);
     let errors = results.iter().filter(|result| !result.status.is_recorded());
@@ -72,7 +74,7 @@ pub(super) fn unrecorded(bulk: Uuid, sent: usize, results: &[BulkResult], lang: 
         div.scroll tabindex="0" role="region" aria-label=(title) { table.cards {
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for (id, error) in errors { tr data-row=(id) class="bad" {
-                th scope="row" { a href={ "/sagas/" (id) } { code title=(id) { (components::short(id)) } } }
+                th scope="row" { (components::saga_link(id)) }
                 td.wide data-label=(heads[1]) { span.reason { (error.text(lang)) } }
             } } }
         } }
@@ -86,7 +88,7 @@ fn about(act: &Act, lang: Lang) -> Markup {
     } }
 }
 
-/// How many sagas took the action, and how many have each status now.
+/// How many sagas applied the action, and how many have each status now.
 fn summary(outcomes: &[ActOutcome], lang: Lang) -> Markup {
     let applied = outcomes.iter().filter(|outcome| outcome.act.refused.is_none()).count();
     let mut statuses: BTreeMap<&str, u64> = BTreeMap::new();
@@ -122,15 +124,12 @@ fn table(outcomes: &[ActOutcome], known: &KnownDefinitions, about: &str, lang: L
 fn row(outcome: &ActOutcome, known: &KnownDefinitions, heads: [&str; 6], lang: Lang) -> Markup {
     let ActOutcome { id, act, saga } = outcome;
     let saga = saga.as_ref();
-    let step = |saga: &Listed| {
-        let names = saga.step.split(", ").filter(|name| !name.is_empty());
-        names.map(|name| step_label(known.of(saga), name, lang)).collect::<Vec<_>>().join(", ")
-    };
-    let step = saga.map(step).filter(|steps| !steps.is_empty());
+    let waiting = saga.filter(|saga| !saga.step.is_empty());
+    let step = waiting.map(|saga| steps(&saga.step, known.of(saga), lang));
     let ending = saga.and_then(|saga| saga.ending.as_deref());
     let error = saga.and_then(|saga| saga.error.as_deref());
     html! { tr data-row=(id) class=[act.refused.is_some().then_some("bad")] {
-        th scope="row" { a href={ "/sagas/" (id) } { code title=(id) { (components::short(id)) } } }
+        th scope="row" { (components::saga_link(id)) }
         td.wide data-label=(heads[1]) { @match &act.refused {
             None => (lang.text("applied", "aplicada")),
             Some(reason) => span.reason { (lang.text("refused:", "recusada:")) " " (lang.reason(reason)) },
@@ -156,16 +155,7 @@ mod tests {
     use crate::error::ApiError;
 
     fn act(refused: Option<&str>) -> ActOutcome {
-        let act = Act {
-            at: 0,
-            subject: "saga/a".to_owned(),
-            id: "bulk/a".to_owned(),
-            action: "retry".to_owned(),
-            by: "ana".to_owned(),
-            why: "the database is back".to_owned(),
-            from: None,
-            refused: refused.map(str::to_owned),
-        };
+        let act = Act { action: "retry".to_owned(), refused: refused.map(str::to_owned), ..Act::default() };
         ActOutcome { id: "a".to_owned(), act, saga: None }
     }
 

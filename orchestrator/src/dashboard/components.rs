@@ -80,6 +80,11 @@ pub(super) fn short(id: &str) -> String {
     id.len().checked_sub(8).and_then(|from| id.get(from..)).map_or_else(|| id.to_owned(), |tail| format!("…{tail}"))
 }
 
+/// A link to the page of a saga.
+pub(super) fn saga_link(id: &str) -> Markup {
+    html! { a href={ "/sagas/" (id) } { code title=(id) { (short(id)) } } }
+}
+
 /// A name with its value, in a list of them.
 pub(super) fn fact(name: &str, value: &Markup) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }

@@ -12,6 +12,8 @@ use super::query::Query;
 use crate::api::Api;
 use crate::i18n::Lang;
 use crate::sessions::Identity;
+#[cfg(test)]
+use crate::sessions::Role;
 
 /// The state of the pages.
 #[derive(Clone)]
@@ -34,6 +36,13 @@ impl PageRequest {
     /// A request, with the preferences in its headers.
     pub(super) fn new(headers: &HeaderMap, identity: Identity, query: Query) -> Self {
         Self { lang: Lang::of(headers), identity, query, columns: Columns::of(headers) }
+    }
+
+    /// A request of a user with this role.
+    #[cfg(test)]
+    pub(super) fn of_test(role: Role, lang: Lang) -> Self {
+        let identity = Identity { name: "ana".to_owned(), role, csrf: String::new(), address: None };
+        Self { lang, identity, query: Query::default(), columns: Columns::default() }
     }
 }
 

@@ -157,7 +157,8 @@
   function listen() {
     clearTimeout(timer);
     if (source) source.close();
-    source = new EventSource(`/live?at=${encodeURIComponent(location.pathname + location.search)}`);
+    const at = encodeURIComponent(location.pathname + location.search);
+    source = new EventSource(`/live?at=${at}${still ? '&still=true' : ''}`);
     source.addEventListener('open', () => isLost(false));
     source.addEventListener('main', (event) => { if (!still) show(event.data); });
     source.addEventListener('lag', (event) => {

@@ -6,7 +6,6 @@ use maud::{Markup, html};
 use similar::{ChangeTag, InlineChange, TextDiff};
 
 use super::context::{Content, PageRequest, Pages};
-use super::definitions::find;
 use crate::error::ApiError;
 use crate::i18n::Lang;
 
@@ -23,14 +22,15 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest, name: &str) ->
             ApiError::bad_request(format!("{which}: a version is required"), format!("{which}: informe uma versão"))
         })
     };
-    let old = find(pages, name, version("from")?).await?;
-    let new = find(pages, name, version("to")?).await?;
+    let old = pages.api.find_definition(name, Some(version("from")?)).await?;
+    let new = pages.api.find_definition(name, Some(version("to")?)).await?;
     let title = format!("{} v{} → v{}", new.label.get(lang.tag()), old.version, new.version);
-    let main = html! {
+    // The versions do not change with the sagas, so the page does not update itself.
+    let main = html! { div data-still="true" {
         p { a href="/definitions" { (lang.text("Definitions", "Definições")) } }
         h1 { (title) }
         (diff(old.source(), new.source(), lang))
-    };
+    } };
     Ok(Content { title, main })
 }
 

@@ -2,12 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use common::http::{PathParams, Problem};
+use common::http::PathParams;
 use maud::{Markup, html};
 use saga::{Definition, Format, Marks, draw, draw_marked};
 
@@ -18,7 +17,7 @@ use super::{components, layout, login};
 use crate::api::KnownDefinition;
 use crate::error::ApiError;
 use crate::i18n::Lang;
-use crate::stats::{self, Total};
+use crate::stats::Total;
 use crate::view::RolloutRow;
 
 /// The page of all definitions.
@@ -28,7 +27,7 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
     for known in pages.api.all_definitions().await? {
         by_name.entry(known.definition.name.clone()).or_default().push(known);
     }
-    let totals = pages.api.context.view.read(stats::totals).await.map_err(Problem::from)?;
+    let totals = pages.api.totals().await?;
     let mut sections = Vec::new();
     for (name, mut versions) in by_name {
         versions.sort_by_key(|known| Reverse(known.definition.version));
@@ -161,7 +160,7 @@ fn form(request: &PageRequest, name: &str, versions: &[KnownDefinition]) -> Mark
 /// The page of a definition's version.
 pub(super) async fn one(pages: &Pages, request: &PageRequest, name: &str, version: u32) -> Result<Content, ApiError> {
     let lang = request.lang;
-    let definition = find(pages, name, version).await?;
+    let definition = pages.api.find_definition(name, Some(version)).await?;
     let path = format!("/definitions/{name}/{version}");
     let title = format!("{} v{version}", definition.label.get(lang.tag()));
     let diagram = draw_marked(&definition, lang.tag(), &Marks::default());
@@ -184,17 +183,6 @@ pub(super) async fn one(pages: &Pages, request: &PageRequest, name: &str, versio
     Ok(Content { title, main })
 }
 
-/// The definition of a name and a version.
-pub(super) async fn find(pages: &Pages, name: &str, version: u32) -> Result<Arc<Definition>, ApiError> {
-    let mut all = pages.api.all_definitions().await?.into_iter().map(|known| known.definition);
-    all.find(|definition| definition.name == name && definition.version == version).ok_or_else(|| {
-        ApiError::not_found(
-            format!("there is no definition {name} version {version}"),
-            format!("A definição {name} versão {version} não existe."),
-        )
-    })
-}
-
 /// `GET /definitions/{name}/{version}/flow.svg`, `flow.bpmn`, `source.toml`
 pub(super) async fn download(
     State(pages): State<Pages>,
@@ -205,7 +193,7 @@ pub(super) async fn download(
     let Some(request) = pages.request(&uri, &headers) else {
         return Redirect::to(&login::path_for(&uri)).into_response();
     };
-    let definition = match find(&pages, &name, version).await {
+    let definition = match pages.api.find_definition(&name, Some(version)).await {
         Ok(definition) => definition,
         Err(error) => return layout::error_page(&pages, &request, "/definitions", &error).await,
     };

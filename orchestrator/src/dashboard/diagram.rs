@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
-use saga::{Definition, Mark, Marks, Step, Work};
+use saga::{CONCLUDE, Definition, Mark, Marks, Step, Work};
 
-use crate::i18n::{CONCLUDE, Lang, step_label};
+use crate::i18n::{Lang, step_label};
 
 /// A diagram.
 pub(super) struct Diagram<'a> {

@@ -1,13 +1,13 @@
 //! The forms of an operator's actions on a saga, with the effect of each, and its result.
 
 use maud::{Markup, html};
-use saga::{Definition, Operate, Saga, Status, Step, StepState, StepStatus, TimerKind};
+use saga::{CONCLUDE, Definition, Operate, Saga, Status, Step, StepState, StepStatus, TimerKind};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::components;
 use super::context::PageRequest;
-use crate::i18n::{CONCLUDE, Lang};
+use crate::i18n::Lang;
 use crate::messages::{SAGA_ACTION, request_message_id};
 
 /// An action of an operator.

@@ -68,13 +68,13 @@ fn table(request: &PageRequest, about: &str, groups: &[Incidents], known: &Known
     } } }
 }
 
-/// The key of a row: no other group has it, and a group keeps it.
+/// The key of a row: unique among the groups, and stable while a group exists.
 fn key(group: &IncidentGroup) -> String {
-    let action = if group.undoing { "compensate" } else { "execute" };
+    let action = group.action().as_str();
     format!("{}/{}/{}/{action}/{}", group.definition, group.version, group.step, group.reason)
 }
 
-/// The step; of a compensation that failed, its command.
+/// The step and its command, marked if it is a compensation.
 fn what(incidents: &Incidents, known: &KnownDefinitions, lang: Lang) -> Markup {
     let group = &incidents.group;
     let label = step_label(known.named(&group.definition, group.version), &group.step, lang);
@@ -121,16 +121,12 @@ fn filter_of(group: &IncidentGroup) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::columns::Columns;
-    use super::super::query::Query;
     use super::*;
-    use crate::sessions::{Identity, Role};
+    use crate::sessions::Role;
 
     #[test]
     fn each_group_has_a_row_with_a_key_of_its_own_that_stays() {
-        let identity = Identity { name: "ana".to_owned(), role: Role::Operator, csrf: String::new(), address: None };
-        let columns = Columns::default();
-        let request = PageRequest { lang: Lang::En, identity, query: Query::default(), columns };
+        let request = PageRequest::of_test(Role::Operator, Lang::En);
         let known = KnownDefinitions::of_file(include_str!("../../sagas/order.toml"));
         let group = IncidentGroup {
             definition: "order".to_owned(),

@@ -82,7 +82,7 @@ pub(super) async fn page(pages: &Pages, request: &PageRequest, path: &str, conte
             button.zone type="button" id="zone" hidden
                 data-utc=(lang.text("Times: UTC", "Horários: UTC"))
                 data-local=(lang.text("Times: local", "Horários: locais"))
-                data-here=(lang.text("(local)", "(local)")) {}
+                data-here="(local)" {}
             " " span id="lag" data-age=(pages.api.lag())
             data-stale=(lang.text("Stale for {} s", "Desatualizado há {} s")) { (updated(lang, pages.api.lag())) }
         }

@@ -19,6 +19,7 @@ use super::page::Page;
 use super::query::Query;
 use super::{layout, render};
 use crate::i18n::Lang;
+use crate::sessions::Identity;
 
 /// How often a page is rendered.
 const TICK: Duration = Duration::from_secs(1);
@@ -30,6 +31,8 @@ struct LivePage {
     /// Its path and query.
     at: Uri,
     ticks: Interval,
+    /// The page shows its first content only.
+    is_still: bool,
     /// The hash of the content that was sent last.
     sent: Option<u64>,
     /// The events to send next.
@@ -39,12 +42,15 @@ struct LivePage {
 
 /// `GET /live?at=/sagas%3Fstatus%3Drunning`: sends `main` with the content of the page when it has changed, `lag` each
 /// second with the age of the data and the open incidents as JSON (`ms`, `text`, `incidents`), and `login` when the
-/// session has ended. A page that receives no `lag` shows that it is stale.
+/// session has ended. A page that receives no `lag` shows that it is stale. With `still=true` the content is neither
+/// rendered nor sent: the answer to a form, for example, does not change.
 pub(super) async fn live(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
-    let at = Query::of(&uri).get("at").and_then(|at| at.parse().ok()).unwrap_or_default();
+    let query = Query::of(&uri);
+    let at = query.get("at").and_then(|at| at.parse().ok()).unwrap_or_default();
+    let is_still = query.get("still") == Some("true");
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let page = LivePage { pages, headers, at, ticks, sent: None, next: VecDeque::new(), is_over: false };
+    let page = LivePage { pages, headers, at, ticks, is_still, sent: None, next: VecDeque::new(), is_over: false };
     Sse::new(events(page)).keep_alive(KeepAlive::default())
 }
 
@@ -79,6 +85,14 @@ impl LivePage {
         let age = self.pages.api.lag();
         let incidents = self.pages.api.open_incidents().await;
         let lag = json!({ "ms": age, "text": layout::updated(lang, age), "incidents": incidents }).to_string();
+        if self.is_still || self.update_content(identity).await {
+            self.next.push_back(Event::default().event("lag").data(lag));
+        }
+    }
+
+    /// Renders the content, and sends it if it has changed. Returns false if it cannot be rendered now: the old content
+    /// stays, and the page shows its age.
+    async fn update_content(&mut self, identity: Identity) -> bool {
         let request = PageRequest::new(&self.headers, identity, Query::of(&self.at));
         let content = match Page::of(self.at.path()) {
             Ok(page) => render::content(&self.pages, &page, &request).await,
@@ -89,12 +103,11 @@ impl LivePage {
             // The page shows this error: it is as current as the data.
             Err(error) if error.status().is_client_error() => {}
             Err(error) => {
-                // The old content stays; the page shows its age.
                 tracing::debug!(path = self.at.path(), "not rendered: {}", error.detail());
-                return;
+                return false;
             }
         }
-        self.next.push_back(Event::default().event("lag").data(lag));
+        true
     }
 
     fn send_content(&mut self, html: String) {

@@ -143,7 +143,7 @@ pub(super) async fn log_out(State(pages): State<Pages>, headers: HeaderMap, body
 pub(super) async fn renew(State(pages): State<Pages>, request: Request, next: Next) -> Response {
     let headers = request.headers().clone();
     let is_use = request.uri().path() != "/live";
-    let renewed = pages.api.sessions.session(&headers).filter(|_| is_use).and_then(|session| session.renewed);
+    let renewed = is_use.then(|| pages.api.sessions.renewed(&headers)).flatten();
     let mut response = next.run(request).await;
     let sets = response.headers().get_all(header::SET_COOKIE).iter();
     let is_set = sets.filter_map(|value| value.to_str().ok()).any(|text| text.starts_with(&format!("{COOKIE}=")));

@@ -1,10 +1,10 @@
 //! The marks on the drawings: numbers and heat for all sagas of a definition, the path of one saga.
 
-use saga::{Definition, Mark, Marks, Saga, StepState, StepStatus};
+use saga::{CONCLUDE, Definition, Mark, Marks, Saga, StepState, StepStatus};
 
 use super::query::link;
 use crate::api::Flow;
-use crate::i18n::{CONCLUDE, Lang};
+use crate::i18n::Lang;
 use crate::stats::StepStats;
 
 /// The marks for all sagas of a definition's version.

@@ -25,8 +25,7 @@ pub(super) fn over_time(flow: &Flow, history: &FlowHistory, step: &str, lang: La
         Line { name: "p50".to_owned(), class: "good", points: course.p50.clone() },
         Line { name: "p95".to_owned(), class: "rejected", points: course.p95.clone() },
     ];
-    let times =
-        Times { from: history.minutes.first.saturating_mul(MINUTE), to: history.minutes.until.saturating_mul(MINUTE) };
+    let times = Times { from: history.minutes.from(), to: history.minutes.to() };
     let how_many = format!("{label}: {}", lang.text("sagas that waited", "sagas que esperavam"));
     let how_long = format!("{label}: {}", lang.text("duration of those that ended", "duração das que terminaram"));
     let width = lang.span(history.width.unsigned_abs() * MINUTE.unsigned_abs());

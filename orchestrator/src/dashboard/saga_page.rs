@@ -1,4 +1,4 @@
-//! A saga: its incidents, what was ordered, its path, its timeline, its commands and replies, and the actions that are
+//! A saga: its incidents, its purchase, its path, its timeline, its commands and replies, and the actions that are
 //! possible.
 
 mod facts;

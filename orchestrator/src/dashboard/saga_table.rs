@@ -1,5 +1,6 @@
 //! A table of sagas, with the columns that the user chose.
 
+use common::bounds::first_chars;
 use maud::{Markup, html};
 use saga::Definition;
 
@@ -70,7 +71,7 @@ impl SagaTable<'_> {
     fn row(&self, saga: &Listed) -> Markup {
         let definition = self.known.of(saga);
         html! { tr class={ "is-" (saga.status) } data-row=(saga.id) {
-            th scope="row" { a href={ "/sagas/" (saga.id) } { code title=(saga.id) { (components::short(&saga.id)) } } }
+            th scope="row" { (components::saga_link(&saga.id)) }
             @for column in self.columns.iter() { (self.cell(saga, definition, column)) }
         } }
     }
@@ -127,11 +128,13 @@ impl SagaTable<'_> {
 
 fn customer(customer: &str) -> Markup {
     html! { a href={ "/sagas?" (link(&[("customer", Some(customer))])) } title=(customer) {
-        (customer.chars().take(12).collect::<String>()) @if customer.chars().count() > 12 { "…" }
+        @let short = first_chars(customer, 12);
+        (short) @if short.len() < customer.len() { "…" }
     } }
 }
 
-fn steps(names: &str, definition: Option<&Definition>, lang: Lang) -> String {
+/// The labels of the steps that a listed saga waits for.
+pub(super) fn steps(names: &str, definition: Option<&Definition>, lang: Lang) -> String {
     names.split(", ").map(|name| step_label(definition, name, lang)).collect::<Vec<_>>().join(", ")
 }
 
@@ -153,14 +156,13 @@ mod tests {
             step: text(),
             customer: Some(text()),
             waiting: Some(0),
-            started: 0,
-            updated: 0,
             retrying: true,
             ending: Some(text()),
             ending_reason: Some(text()),
             attempt: Some(ListedAttempt { step: text(), action: Action::Execute, number: 3 }),
             error: Some(text()),
             money: Some(Money { minor: 1_050, currency: text() }),
+            ..Listed::default()
         }
     }
 

@@ -3,7 +3,7 @@
 use common::http::Problem;
 use common::time::Timestamp;
 use maud::{Markup, html};
-use saga::{Definition, Status};
+use saga::{CONCLUDE, Definition, Status};
 
 use super::columns::Column;
 use super::components;
@@ -13,7 +13,7 @@ use super::query::{link, of_filter};
 use super::saga_table::{SagaTable, Sorting};
 use crate::error::ApiError;
 use crate::filter::{Filter, Sort};
-use crate::i18n::{CONCLUDE, Lang};
+use crate::i18n::Lang;
 use crate::stats;
 use crate::view;
 
@@ -245,16 +245,12 @@ fn choice(name: &str, label: &str, options: &[&str], own: Option<&str>, lang: La
 
 #[cfg(test)]
 mod tests {
-    use super::super::columns::Columns;
-    use super::super::query::Query;
     use super::*;
-    use crate::sessions::{Identity, Role};
+    use crate::sessions::Role;
 
     #[test]
     fn a_bulk_action_has_the_filter_of_the_list_and_an_export_its_order_too() {
-        let identity = Identity { name: "ana".to_owned(), role: Role::Operator, csrf: String::new(), address: None };
-        let columns = Columns::default();
-        let request = PageRequest { lang: Lang::En, identity, query: Query::default(), columns };
+        let request = PageRequest::of_test(Role::Operator, Lang::En);
         let filter = Filter { status: Some("running".to_owned()), ..Filter::default() };
         let links = page_links(&request, &filter, Sort::Waiting, Some("1_2_a"), true).into_string();
         for link in [

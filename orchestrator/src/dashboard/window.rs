@@ -8,7 +8,7 @@ use super::query::{Query, link};
 use crate::api::period_of;
 use crate::error::ApiError;
 use crate::i18n::Lang;
-use crate::stats::{MINUTE, Minutes, Period, Window};
+use crate::stats::{Period, Window};
 
 /// Parses the period of a query; the last hour by default.
 pub(super) fn parse(query: &Query) -> Result<Period, ApiError> {
@@ -28,9 +28,8 @@ pub(super) fn parse(query: &Query) -> Result<Period, ApiError> {
 pub(super) fn query_of(period: Period) -> String {
     match period {
         Period::Last(window) => link(&[("window", Some(window.as_str()))]),
-        Period::Between(Minutes { first, until }) => {
-            let time = |minute: i64| local_form(minute.saturating_mul(MINUTE));
-            link(&[("from", Some(&time(first))), ("to", Some(&time(until)))])
+        Period::Between(minutes) => {
+            link(&[("from", Some(&local_form(minutes.from()))), ("to", Some(&local_form(minutes.to())))])
         }
     }
 }
@@ -45,8 +44,7 @@ pub(super) fn choice(lang: Lang, current: Period, path: &str, fixed: &[(&str, &s
         if rest.is_empty() { format!("{path}?{period}") } else { format!("{path}?{rest}&{period}") }
     };
     let is = |window: Window| current == Period::Last(window);
-    let Minutes { first, until } = current.minutes(now());
-    let time = |minute: i64| local_form(minute.saturating_mul(MINUTE));
+    let minutes = current.minutes(now());
     let is_chosen = matches!(current, Period::Between(_));
     html! {
         nav.tabs aria-label=(lang.text("Time window", "Janela de tempo")) { @for window in Window::ALL {
@@ -58,7 +56,7 @@ pub(super) fn choice(lang: Lang, current: Period, path: &str, fixed: &[(&str, &s
             summary { (lang.text("From … until …", "De … até …")) }
             form.filter method="get" action=(path) {
                 @for (name, value) in fixed { input type="hidden" name=(name) value=(value); }
-                (period_fields(Some(&time(first)), Some(&time(until)), lang))
+                (period_fields(Some(&local_form(minutes.from())), Some(&local_form(minutes.to())), lang))
                 button.main type="submit" { (lang.text("Show", "Mostrar")) }
                 p.hint { (lang.text("Statistics are stored for seven days.",
                     "As estatísticas são guardadas por sete dias.")) }
@@ -70,6 +68,7 @@ pub(super) fn choice(lang: Lang, current: Period, path: &str, fixed: &[(&str, &s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::MINUTE;
 
     #[test]
     fn a_period_survives_its_url() {

@@ -19,9 +19,9 @@ pub struct OpenIncident<'s> {
     pub since: Timestamp,
     /// The number of attempts.
     pub attempts: u32,
-    /// Returns true if the command can be sent again.
+    /// True if the command can be sent again.
     pub can_retry: bool,
-    /// Returns true if an operator may also decide that the step did not happen.
+    /// True if an operator may also decide that the step did not happen.
     pub can_deny: bool,
 }
 

@@ -1,5 +1,5 @@
-//! What was ordered: the amount and the items in the data of a saga. Found by the names of their fields, since
-//! definitions differ.
+//! Finds the amount and the items of an order in the data of a saga, by the names of their fields, since definitions
+//! differ.
 
 use common::money::{Currency, Decimal};
 use saga::Saga;
@@ -39,7 +39,7 @@ pub struct Item {
     pub minor: Option<i64>,
 }
 
-/// What was ordered.
+/// The amount and the items of an order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Purchase {
     /// The amount.
@@ -51,7 +51,7 @@ pub struct Purchase {
 }
 
 impl Purchase {
-    /// What a saga is about: the first object in its data with `amountMinor` and `currency`; one with `items` before
+    /// The purchase of a saga: the first object in its data with `amountMinor` and `currency`; one with `items` before
     /// others.
     pub fn of(saga: &Saga) -> Self {
         let Some(order) = order(saga) else { return Self::default() };

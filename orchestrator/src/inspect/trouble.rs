@@ -19,24 +19,12 @@ pub struct CurrentAttempt<'s> {
     pub error: Option<&'s str>,
 }
 
-/// The step in most trouble.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Trouble {
-    Blocked,
-    Retrying,
-    None,
-}
-
 /// The current attempt of a saga; `None` if it has ended, or has sent nothing.
 pub fn current_attempt(saga: &Saga) -> Option<CurrentAttempt<'_>> {
     let all = saga.current().map(|step| (step, of_step(saga, step)));
+    // False is less than true: a blocked step comes first, then one that is retrying, of these the one waiting longest.
     let rank = |(step, current): &(&StepState, CurrentAttempt<'_>)| {
-        let trouble = match (step.status, current.is_retrying) {
-            (StepStatus::Stuck, _) => Trouble::Blocked,
-            (_, true) => Trouble::Retrying,
-            (_, false) => Trouble::None,
-        };
-        (trouble, step.since())
+        (step.status != StepStatus::Stuck, !current.is_retrying, step.since())
     };
     all.min_by_key(rank).map(|(_, current)| current).filter(|current| current.number > 0)
 }

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::facts::What;
 use super::histogram::Histogram;
+use super::time::start_of;
 use super::window::Minutes;
 
 /// The waits at a step, point by point.
@@ -32,9 +33,9 @@ pub struct FlowHistory {
 }
 
 impl FlowHistory {
-    /// The first minute of a point, since 1970.
-    pub fn minute(&self, index: usize) -> i64 {
-        self.minutes.first + i64::try_from(index).unwrap_or(0) * self.width
+    /// The start of a point, in milliseconds since 1970.
+    pub fn time(&self, index: usize) -> i64 {
+        start_of(self.minutes.first + i64::try_from(index).unwrap_or(0) * self.width)
     }
 }
 
@@ -140,10 +141,8 @@ fn waiting_now(connection: &Connection, definition: &str, version: u32) -> rusql
 
 #[cfg(test)]
 mod tests {
-    use common::view::Rows as _;
-
     use super::*;
-    use crate::view::SagaRows;
+    use crate::view::testing;
 
     fn add(connection: &Connection, what: What, minute: i64, bucket: u8, n: i64) {
         connection
@@ -162,8 +161,7 @@ mod tests {
 
     #[test]
     fn the_waits_over_time_follow_from_those_now_and_what_happened_since() {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(SagaRows::SCHEMA).unwrap();
+        let connection = testing::empty();
         // Ten started in minute 100, four ended in 101, one was abandoned in 103, two more ended in 106.
         add(&connection, What::Started, 100, 0, 10);
         add(&connection, What::Done, 101, 21, 3);

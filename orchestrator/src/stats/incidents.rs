@@ -1,10 +1,9 @@
 //! The open incidents, grouped by step and reason, the most severe first.
 
 use rusqlite::{Connection, named_params};
+use saga::{Action, CONCLUDE};
 use serde::Serialize;
 
-/// The step that reports the ending.
-const CONCLUDE: &str = "conclude";
 /// The most groups.
 const MAX_GROUPS: usize = 200;
 
@@ -42,6 +41,11 @@ pub struct IncidentGroup {
 }
 
 impl IncidentGroup {
+    /// The blocked action of the step.
+    pub const fn action(&self) -> Action {
+        if self.undoing { Action::Compensate } else { Action::Execute }
+    }
+
     /// How much harm they do.
     pub fn severity(&self) -> Severity {
         match (self.undoing, self.step.as_str()) {
@@ -97,16 +101,8 @@ pub fn open_incidents(connection: &Connection) -> rusqlite::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use common::view::Rows as _;
-
     use super::*;
-    use crate::view::SagaRows;
-
-    fn view() -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(SagaRows::SCHEMA).unwrap();
-        connection
-    }
+    use crate::view::testing;
 
     /// A blocked step.
     struct Blocked<'a> {
@@ -129,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_limit_leaves_out_the_least_severe_and_then_the_newest() {
-        let connection = view();
+        let connection = testing::empty();
         let mut number = 0;
         // Large groups of little severity first, and one severe incident, which is the newest.
         for (step, groups, size) in [("conclude", MAX_GROUPS, 2), ("ship", MAX_GROUPS / 2, 3)] {
@@ -152,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_is_not_undone_comes_first_then_the_oldest() {
-        let connection = view();
+        let connection = testing::empty();
         for (id, step, undoing, reached) in [
             ("a", "conclude", false, 1),
             ("b", "ship", false, 3),

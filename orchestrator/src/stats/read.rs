@@ -247,24 +247,15 @@ pub fn counts_by_minute(connection: &Connection, minutes: Minutes) -> rusqlite::
 
 #[cfg(test)]
 mod tests {
-    use common::view::Rows as _;
-
     use super::*;
-    use crate::view::SagaRows;
+    use crate::view::testing;
 
     /// Seven days of minutes are hundreds of thousands of rows.
     #[test]
     fn the_statistics_read_only_their_own_minutes() {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(SagaRows::SCHEMA).unwrap();
+        let connection = testing::empty();
         for sql in [RECENT, COUNTS] {
-            let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let all = vec![1; query.parameter_count()];
-            let plan: Vec<String> = query
-                .query_map(rusqlite::params_from_iter(all), |row| row.get(3))
-                .unwrap()
-                .map(Result::unwrap)
-                .collect();
+            let plan = testing::plan(&connection, sql);
             let is_own = |line: &String| line.contains("minutes USING PRIMARY KEY (name=? AND minute>? AND minute<?)");
             assert!(plan.iter().any(is_own), "{sql}: {plan:?}");
         }

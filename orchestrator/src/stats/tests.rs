@@ -14,18 +14,13 @@ use super::*;
 use crate::entity::{Entity, saga_key};
 use crate::filter::Sort;
 use crate::view::SagaRows;
+use crate::view::testing::empty;
 
 const STARTED: i64 = 1_700_000_000_000;
 const EVER: Minutes = Minutes { first: 0, until: i64::MAX };
 
 fn definition() -> Definition {
     Definition::parse("order.toml", include_str!("../../core/tests/kept/order-2.toml")).unwrap()
-}
-
-fn empty() -> Connection {
-    let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(SagaRows::SCHEMA).unwrap();
-    connection
 }
 
 fn write(connection: &mut Connection, saga: &Saga) {

@@ -9,3 +9,8 @@ pub(super) const RETENTION: i64 = 7 * 24 * 60;
 pub(super) const fn minute_of(ms: i64) -> i64 {
     ms.div_euclid(MINUTE)
 }
+
+/// The start of a minute since 1970, in milliseconds.
+pub(super) const fn start_of(minute: i64) -> i64 {
+    minute.saturating_mul(MINUTE)
+}

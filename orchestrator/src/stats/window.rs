@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::time::{MINUTE, RETENTION, minute_of};
+use super::time::{MINUTE, RETENTION, minute_of, start_of};
 
 /// A window of time that ends now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -72,6 +72,16 @@ impl Minutes {
     pub fn count(self) -> usize {
         usize::try_from(self.until - self.first).unwrap_or(0)
     }
+
+    /// The start of the first minute, in milliseconds since 1970.
+    pub const fn from(self) -> i64 {
+        start_of(self.first)
+    }
+
+    /// The end of the last minute, in milliseconds since 1970.
+    pub const fn to(self) -> i64 {
+        start_of(self.until)
+    }
 }
 
 /// A period of the statistics.
@@ -101,6 +111,14 @@ impl Period {
                 Minutes { first: until - window.minutes(), until }
             }
             Self::Between(minutes) => minutes,
+        }
+    }
+
+    /// The window, if it is one.
+    pub const fn window(self) -> Option<Window> {
+        match self {
+            Self::Last(window) => Some(window),
+            Self::Between(_) => None,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::dead_letters::PutBack;
 use crate::entity::{Deployment, DeploymentRecord, RequestRecord, RolloutRecord, definition_key};
 
 /// An act.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Act {
     /// When it was decided, in milliseconds since 1970.
     pub at: i64,
@@ -179,6 +179,7 @@ mod tests {
     use common::time::Timestamp;
 
     use super::*;
+    use crate::view::testing;
 
     fn letter(offset: i64, at: i64, by: &str) -> PutBack {
         let topic = "payment-results.dlq".to_owned();
@@ -188,8 +189,7 @@ mod tests {
 
     #[test]
     fn the_sagas_of_a_bulk_action_are_found_by_indexes() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("../view.sql")).unwrap();
+        let mut connection = testing::empty();
         let tx = connection.transaction().unwrap();
         // The ids of the first two end alike.
         for (started, id) in ["a-00000001", "b-00000001", "c-00000002"].into_iter().enumerate() {
@@ -207,17 +207,14 @@ mod tests {
         let found = sagas_below(&connection, "bulk").unwrap();
         assert_eq!(found.iter().map(|saga| saga.id.as_str()).collect::<Vec<_>>(), ["a-00000001"]);
         assert_eq!(sagas_below(&connection, "other").unwrap().len(), 0);
-        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", sagas_below_sql())).unwrap();
-        let lines = plan.query_map(["bulk"], |row| row.get::<_, String>(3)).unwrap();
-        let lines: Vec<String> = lines.map(Result::unwrap).collect();
+        let lines = testing::plan(&connection, &sagas_below_sql());
         assert!(lines.iter().any(|line| line.contains("sagas_by_tail (<expr>=?")), "{lines:?}");
         assert!(!lines.iter().any(|line| line.starts_with("SCAN")), "{lines:?}");
     }
 
     #[test]
     fn acts_are_listed_once_and_page_by_page() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("../view.sql")).unwrap();
+        let mut connection = testing::empty();
         let tx = connection.transaction().unwrap();
         for (offset, at, by) in [(1, 10, "ana"), (2, 20, "rui"), (3, 20, "ana"), (3, 20, "ana")] {
             put_letter(&tx, &letter(offset, at, by)).unwrap();

@@ -10,7 +10,7 @@ use crate::inspect::purchase::Money;
 use crate::stats;
 
 /// A saga in a list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Listed {
     /// Its id.
     pub id: String,
@@ -40,7 +40,7 @@ pub struct Listed {
     pub attempt: Option<ListedAttempt>,
     /// The last error of that step.
     pub error: Option<String>,
-    /// What was ordered costs this much.
+    /// The amount of the order.
     pub money: Option<Money>,
 }
 

@@ -18,6 +18,11 @@ pub fn child_trace(parent: &str, id: &str) -> Option<String> {
     Some(format!("00-{trace}-{:016x}-{flags}", child.max(1)))
 }
 
+/// The trace id of a `traceparent` (W3C Trace Context, section 3.2.2.3); `None` if it is not one.
+pub fn trace_id(traceparent: &str) -> Option<&str> {
+    trace_and_flags(traceparent).map(|(trace, _)| trace)
+}
+
 /// The trace id and the flags of a `traceparent`.
 fn trace_and_flags(text: &str) -> Option<(&str, &str)> {
     let mut parts = text.split('-');

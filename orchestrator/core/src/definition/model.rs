@@ -16,7 +16,7 @@ use crate::data::{Path, Pick};
 use crate::status::StepStatus;
 
 /// The step name of the command that reports the ending. Reserved: no step may have it.
-pub(crate) const CONCLUDE: &str = "conclude";
+pub const CONCLUDE: &str = "conclude";
 
 /// The definition of a saga. Its JSON is served by `GET /api/definitions`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

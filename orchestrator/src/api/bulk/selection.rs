@@ -64,18 +64,16 @@ pub(super) fn select_named(
 
 #[cfg(test)]
 mod tests {
-    use common::view::Rows as _;
     use serde_json::json;
 
     use super::*;
-    use crate::view::SagaRows;
+    use crate::view::testing;
 
     /// A view with sagas of these numbers: even ones run, odd ones have completed.
     fn with_sagas(numbers: std::ops::Range<u128>) -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
+        let connection = testing::empty();
         // Of what the library creates, lookups by an id need the states.
         connection.execute_batch("CREATE TABLE entities(key TEXT PRIMARY KEY, state TEXT NOT NULL)").unwrap();
-        connection.execute_batch(SagaRows::SCHEMA).unwrap();
         for number in numbers {
             let id = Uuid::from_u128(number).to_string();
             let started = i64::try_from(number).unwrap();

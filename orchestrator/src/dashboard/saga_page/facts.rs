@@ -1,11 +1,13 @@
-//! What was ordered, and the facts of a saga with their links.
+//! The purchase of a saga, and its facts with their links.
 
+use common::bounds::first_chars;
+use common::messages::trace_id;
 use common::topics;
 use maud::{Markup, html};
 use saga::{Definition, Participant, Saga};
 
 use super::super::components::{fact, moment};
-use super::super::query::{encoded, link};
+use super::super::query::link;
 use crate::i18n::Lang;
 use crate::inspect::purchase::{Item, Money, Purchase};
 use crate::settings::Dashboard;
@@ -29,7 +31,7 @@ fn item(item: &Item, money: &Money, lang: Lang) -> Markup {
     let price = item.minor.map(|minor| Money { minor, currency: money.currency.clone() });
     html! {
         @if let Some(quantity) = item.quantity { (quantity) " × " }
-        (item.name.chars().take(80).collect::<String>())
+        (first_chars(&item.name, 80))
         @if let Some(price) = &price { " " span.hint { (lang.money(price)) } }
     }
 }
@@ -58,7 +60,9 @@ pub(super) fn facts(urls: &Dashboard, saga: &Saga, definition: Option<&Definitio
             (lang.status(&ending.status)) @if let Some(reason) = &ending.reason { " (" (lang.reason(reason)) ")" }
         })) }
         @if let Some(at) = saga.deadline { (fact(lang.text("Deadline", "Prazo"), &moment(at.0))) }
-        @if let Some(trace) = trace_of(saga) { (fact(lang.text("Trace", "Rastreamento"), &trace_link(urls, trace))) }
+        @if let Some(trace) = saga.traceparent.as_deref().and_then(trace_id) {
+            (fact(lang.text("Trace", "Rastreamento"), &trace_link(urls, trace)))
+        }
         @if let Some(definition) = definition {
             (fact(lang.text("Participants", "Participantes"), &html! {
                 @for (name, participant) in &definition.participants {
@@ -67,12 +71,6 @@ pub(super) fn facts(urls: &Dashboard, saga: &Saga, definition: Option<&Definitio
             }))
         }
     } }
-}
-
-/// The id in the W3C trace context, of hexadecimal digits.
-fn trace_of(saga: &Saga) -> Option<&str> {
-    let id = saga.traceparent.as_deref()?.split('-').nth(1)?;
-    (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
 
 fn trace_link(urls: &Dashboard, trace: &str) -> Markup {
@@ -97,6 +95,6 @@ fn participant_link(urls: &Dashboard, saga: &Saga, name: &str, participant: &Par
     };
     html! { @match known {
         Some((what, url)) => { (name) ": " a href=(url) rel="noreferrer" data-participant=(name) { (what) } }
-        None => { span data-participant=(name) title=(encoded(&participant.topic)) { (name) } }
+        None => { span data-participant=(name) title=(participant.topic) { (name) } }
     } }
 }

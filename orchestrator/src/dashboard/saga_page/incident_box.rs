@@ -1,5 +1,4 @@
-//! The box of an incident: what was to be done or undone, what was answered, since when, and the effect of each action
-//! that ends it.
+//! The box of an incident: the command, the answer, the time, and the effect of each action that ends it.
 
 use maud::{Markup, html};
 use saga::{Action, Definition, Saga};
@@ -92,10 +91,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::dashboard::columns::Columns;
-    use crate::dashboard::query::Query;
     use crate::inspect::incident::open_incidents;
-    use crate::sessions::{Identity, Role};
+    use crate::sessions::Role;
 
     #[test]
     fn the_box_has_the_command_the_answer_the_time_and_the_effects() {
@@ -110,8 +107,7 @@ mod tests {
         .unwrap();
         let incidents = open_incidents(&saga, Some(&definition));
         let text = |role, lang| {
-            let identity = Identity { name: "ana".to_owned(), role, csrf: String::new(), address: None };
-            let request = PageRequest { lang, identity, query: Query::default(), columns: Columns::default() };
+            let request = PageRequest::of_test(role, lang);
             incident_box(&incidents[0], &saga, Some(&definition), &request, 3_660_000).into_string()
         };
         let english = text(Role::Operator, Lang::En);

@@ -1,10 +1,9 @@
 //! The list of sagas: its order, its filters, and the index of each query.
 
 use common::time::Timestamp;
-use common::view::Rows as _;
 
 use super::*;
-use crate::view::SagaRows;
+use crate::view::testing;
 
 #[test]
 fn a_text_is_found_ignoring_ascii_case() {
@@ -43,8 +42,7 @@ fn insert(connection: &Connection, number: i64, status: &str, waiting: Option<i6
 
 /// Five sagas: 1 waits longest, then 3, then 2 and 4 as long as each other; 5 has ended.
 fn with_five() -> Connection {
-    let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(SagaRows::SCHEMA).unwrap();
+    let connection = testing::empty();
     insert(&connection, 1, "running", Some(10), false);
     insert(&connection, 2, "running", Some(30), true);
     insert(&connection, 3, "incident", Some(20), false);
@@ -145,11 +143,9 @@ fn every_query_of_the_list_uses_an_index() {
     ] {
         let filter = filter.checked(Timestamp(0)).unwrap();
         let search = Search { filter, by };
-        let Query { sql, values } = query_of(SELECT, &search, sort, None, 51);
-        let sql = format!("EXPLAIN QUERY PLAN {sql} ORDER BY {} LIMIT :limit", order_by(by, sort));
-        let mut query = connection.prepare(&sql).unwrap();
-        let plan: Vec<String> =
-            query.query_map(&*named(&values), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        let Query { sql, .. } = query_of(SELECT, &search, sort, None, 51);
+        let sql = format!("{sql} ORDER BY {} LIMIT :limit", order_by(by, sort));
+        let plan = testing::plan(&connection, &sql);
         assert!(plan.first().is_some_and(|line| line.contains(index)), "{sql}: {plan:?}");
         // Only what an index narrows down is sorted.
         let is_sorted_by_index = sort == Sort::Newest || by == SearchBy::Waiting;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::entity::{Entity, saga_key};
-use crate::view::SagaRows;
+use crate::view::{SagaRows, testing};
 
 const SCHEMA: &str = "CREATE TABLE entities(partition INTEGER NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, \
                       PRIMARY KEY(key, partition)) WITHOUT ROWID";
@@ -23,8 +23,7 @@ fn ids() -> [Uuid; 3] {
 }
 
 fn with_three() -> Connection {
-    let mut connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(SagaRows::SCHEMA).unwrap();
+    let mut connection = testing::empty();
     connection.execute_batch(SCHEMA).unwrap();
     let definition = Definition::parse("order.toml", include_str!("../../../core/tests/kept/order-2.toml")).unwrap();
     for (id, number) in ids().into_iter().zip(0_i64..) {
@@ -98,8 +97,7 @@ fn every_search_uses_an_index() {
         ("tracking = 'x' ORDER BY started DESC", "sagas_by_tracking"),
         ("customer > 'x' AND customer < 'x' || char(0x10FFFF)", "sagas_by_customer"),
     ] {
-        let sql = format!("EXPLAIN QUERY PLAN {SELECT} WHERE {sql}");
-        let plan: String = connection.query_row(&sql, [], |row| row.get(3)).unwrap();
-        assert!(plan.contains(index), "{sql}: {plan}");
+        let plan = testing::plan(&connection, &format!("{SELECT} WHERE {sql}"));
+        assert!(plan.first().is_some_and(|line| line.contains(index)), "{sql}: {plan:?}");
     }
 }
