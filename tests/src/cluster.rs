@@ -19,7 +19,7 @@ use crate::process::{Name, Service};
 use crate::topics::Topics;
 use crate::{files, wait};
 
-/// The partition count of every topic.
+/// The partition count of every topic, unless a cluster's options have another.
 pub const PARTITIONS: i32 = 2;
 
 /// The dashboard's default user.
@@ -131,6 +131,12 @@ impl Cluster {
     pub fn instance(&self, name: Name, index: usize) -> Result<&Service> {
         let mut of_name = self.services.iter().filter(|s| s.name == name);
         of_name.nth(index).ok_or_else(|| anyhow!("there is no instance {index} of {}", name.binary()))
+    }
+
+    /// The partition count of this cluster's topics: [`PARTITIONS`], unless its options have another.
+    pub fn partitions(&self) -> i32 {
+        let own = self.options.settings.iter().find(|(_, key, _)| *key == "KAFKA__PARTITIONS");
+        own.and_then(|(_, _, value)| value.parse().ok()).unwrap_or(PARTITIONS)
     }
 
     /// All processes.

@@ -31,6 +31,12 @@ pub const SHIPMENT_EVENTS: &str = "shipment-events";
 /// Events of sagas, for external systems: key saga id.
 pub const SAGA_EVENTS: &str = "saga-events";
 
+/// Returns true for the topics of events and notices for external systems: no saga waits for them, so that they may be
+/// sent a moment later, many at once.
+pub fn may_wait(topic: &str) -> bool {
+    [ORDER_EVENTS, PAYMENT_EVENTS, SHIPMENT_EVENTS, SAGA_EVENTS, STOCK_EVENTS, NOTIFICATIONS].contains(&topic)
+}
+
 /// Messages of the input topics are at most this long.
 pub const INPUT_MAX_BYTES: usize = 1024 * 1024;
 /// Records of journals and dead-letter topics are at most this long: a bad message wrapped with its reason still fits.
@@ -131,6 +137,16 @@ fn murmur2(data: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_message_that_a_saga_waits_for_may_wait() {
+        for topic in [ORDER_COMMANDS, CREATED_ORDERS, INVENTORY_COMMANDS, PAYMENT_COMMANDS, SAGA_REPLIES, SAGA_COMMANDS]
+        {
+            assert!(!may_wait(topic), "{topic}");
+        }
+        assert!(!may_wait(PAYMENT_RESULTS) && !may_wait(GOODS_RECEIVED) && !may_wait("gift-card-commands"));
+        assert!(may_wait(ORDER_EVENTS) && may_wait(SAGA_EVENTS));
+    }
 
     #[test]
     fn keys_have_the_partitions_of_java_clients() {

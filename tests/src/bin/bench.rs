@@ -57,6 +57,9 @@ struct Arguments {
     /// result-no-events.json.
     #[arg(long)]
     no_events: bool,
+    /// Partitions of every topic (kafka.partitions) [default: that of the services].
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
+    partitions: i32,
     /// An earlier result.json to compare with.
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
@@ -69,22 +72,11 @@ struct Arguments {
 const SETTINGS: [(Name, &str, &str); 2] =
     [(Name::Orders, "HTTP__CONNECTIONS", "100000"), (Name::Orders, "HTTP__HEADER_TIMEOUT", "1h")];
 
-/// The same, without events for external systems.
-const WITHOUT_EVENTS: [(Name, &str, &str); 6] = [
-    SETTINGS[0],
-    SETTINGS[1],
-    (Name::Orders, EVENTS, "false"),
-    (Name::Inventory, EVENTS, "false"),
-    (Name::Payments, EVENTS, "false"),
-    (Name::Orchestrator, EVENTS, "false"),
-];
-
-/// The setting of the events.
-const EVENTS: &str = "EVENTS__ENABLED";
-
 #[derive(Debug, Default, Serialize)]
 struct Outcome {
     cores: usize,
+    /// `kafka.partitions`.
+    partitions: i32,
     /// Whether changes are published as events.
     events: bool,
     runs: Vec<Row>,
@@ -114,7 +106,7 @@ impl Arguments {
         runtime.spawn(runner::exit_on_signal());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let earlier = self.against.as_deref().map(compare::read).transpose()?;
-        let mut outcome = Outcome { cores, events: !self.no_events, ..Outcome::default() };
+        let mut outcome = Outcome { cores, partitions: self.partitions, events: !self.no_events, ..Outcome::default() };
         println!("{}", heading());
         if !self.fsync {
             self.pass("default", &[], &drives, &runtime, &mut outcome)?;
@@ -168,7 +160,7 @@ impl Arguments {
         let options = Options {
             name: "bench",
             instances: 1,
-            settings: if self.no_events { &WITHOUT_EVENTS } else { &SETTINGS },
+            settings: self.settings(),
             result_timeout: None,
             definitions: &[timers::DEFINITION],
             log: "warn",
@@ -177,6 +169,19 @@ impl Arguments {
         let measured = runtime.block_on(self.measure(name, &broker, &cluster, drives, outcome));
         measured.with_context(|| cluster.report())?;
         runtime.block_on(cluster.stop())
+    }
+
+    /// The settings that differ from the defaults.
+    fn settings(&self) -> &'static [(Name, &'static str, &'static str)] {
+        let partitions: &str = self.partitions.to_string().leak();
+        let mut settings = SETTINGS.to_vec();
+        for service in Name::ALL {
+            settings.push((service, "KAFKA__PARTITIONS", partitions));
+            if self.no_events {
+                settings.push((service, "EVENTS__ENABLED", "false"));
+            }
+        }
+        settings.leak()
     }
 
     /// Returns true if this pass includes the measurement `name`.

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::cluster::{Cluster, PARTITIONS};
+use crate::cluster::Cluster;
 use crate::machine::usage;
 use crate::process::Name;
 use crate::wait::{PATIENT, until};
@@ -100,7 +100,7 @@ pub async fn measure(cluster: &Cluster, open: u64, closed: u64) -> Result<Sagas>
 /// Publishes a saga's payment result and waits for the saga's next command.
 async fn wait_for_decision(cluster: &Cluster, id: Uuid) -> Result<()> {
     let result = json!({"orderId": id, "status": "approved"}).to_string();
-    let partition = topics::partition_of(id.to_string().as_bytes(), PARTITIONS);
+    let partition = topics::partition_of(id.to_string().as_bytes(), cluster.partitions());
     cluster.kafka.publish(topics::PAYMENT_RESULTS, Some(partition), result.as_bytes()).await?;
     until(&format!("the next command of saga {id}"), PATIENT, || async {
         let commands = cluster.kafka.about(topics::INVENTORY_COMMANDS, &id.to_string()).await?;
@@ -123,11 +123,12 @@ impl<'c> Writer<'c> {
     async fn new(cluster: &'c Cluster) -> Result<Self> {
         let definition = Definitions::load(Path::new(""))?.all().next().context("a definition")?.clone();
         let mut claims = BTreeMap::new();
-        for partition in 0..PARTITIONS {
+        let partitions = cluster.partitions();
+        for partition in 0..partitions {
             let claim: Record = Record::Claim(Claim {
                 nonce: Uuid::new_v4(),
                 instance: "bench".to_owned(),
-                partitions: Some(PARTITIONS),
+                partitions: Some(partitions),
             });
             let offset = cluster.kafka.append(Name::Orchestrator.journal(), partition, &claim.encode()?).await?;
             claims.insert(partition, (offset, 0));
@@ -147,7 +148,7 @@ impl<'c> Writer<'c> {
             }
             let saga = saga_of(&self.definition, id, ended)?;
             let state = Some(Json::of(&Entity::Saga(Box::new(saga)))?);
-            let partition = topics::partition_of(id.to_string().as_bytes(), PARTITIONS);
+            let partition = topics::partition_of(id.to_string().as_bytes(), self.cluster.partitions());
             self.pending.entry(partition).or_default().push(Write { key: saga_key(id), state });
             if self.pending.get(&partition).is_some_and(|pending| pending.len() >= SAGAS_PER_RECORD) {
                 self.append(partition).await?;
@@ -157,7 +158,7 @@ impl<'c> Writer<'c> {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        for partition in 0..PARTITIONS {
+        for partition in 0..self.cluster.partitions() {
             self.append(partition).await?;
         }
         Ok(())

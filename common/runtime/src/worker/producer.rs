@@ -26,6 +26,9 @@ use super::kafka_tools::KafkaTools;
 /// The most batches of delivery reports taken at once.
 const REPORTS: usize = 64;
 
+/// How long a message for external systems waits for others: each topic and partition is a request of its own.
+const LINGER_MS: &str = "50";
+
 /// The result of a send, or of an append that failed.
 #[derive(Debug)]
 pub(super) enum Report {
@@ -109,13 +112,37 @@ pub(super) struct ClaimProducer {
 struct Producers {
     journal: ThreadedProducer<Reports>,
     messages: BaseProducer<Reports>,
+    /// For the topics that may wait ([`topics::may_wait`]).
+    unhurried: BaseProducer<Reports>,
 }
 
 impl Producers {
     fn new(settings: &ClientConfig, context: &Reports) -> KafkaResult<Self> {
         let journal = ThreadedProducer::from_config_and_context(settings, context.clone())?;
         let messages = BaseProducer::from_config_and_context(settings, context.clone())?;
-        Ok(Self { journal, messages })
+        let mut settings = settings.clone();
+        settings.set("linger.ms", LINGER_MS);
+        let unhurried = BaseProducer::from_config_and_context(&settings, context.clone())?;
+        Ok(Self { journal, messages, unhurried })
+    }
+
+    /// Takes one batch of delivery reports of each producer of messages. Does not wait.
+    fn poll(&self) {
+        self.messages.poll(Duration::ZERO);
+        self.unhurried.poll(Duration::ZERO);
+    }
+
+    /// The producer of a topic's messages. Those of one topic stay in order.
+    fn of(&self, topic: &str) -> &BaseProducer<Reports> {
+        if topics::may_wait(topic) { &self.unhurried } else { &self.messages }
+    }
+
+    /// Drops what was not sent.
+    fn purge(&self) {
+        let all = || PurgeConfig::default().queue().inflight();
+        self.journal.purge(all());
+        self.messages.purge(all());
+        self.unhurried.purge(all());
     }
 }
 
@@ -148,8 +175,7 @@ impl ClaimProducer {
     pub(super) fn reports(&self) -> impl Iterator<Item = Report> {
         for _ in 0..REPORTS {
             let known = self.reports.len();
-            // One poll takes the reports of one batch.
-            self.producers.iter().for_each(|producers| producers.messages.poll(Duration::ZERO));
+            self.producers.iter().for_each(Producers::poll);
             if self.reports.len() == known {
                 break;
             }
@@ -182,7 +208,8 @@ impl ClaimProducer {
     /// Sends a message of the outbox of the record at `offset`.
     pub(super) fn send(&self, offset: i64, message: &Outgoing) -> Result<(), Failure> {
         let record = BaseRecord::with_opaque_to(&message.topic, Box::new(Sent::Message(offset)));
-        let queued = self.open()?.messages.send(fill(record, message, self.source, self.partitions));
+        let producer = self.open()?.of(&message.topic);
+        let queued = producer.send(fill(record, message, self.source, self.partitions));
         queued.map_err(|(error, _)| not_sent(&message.topic, &error))
     }
 
@@ -198,8 +225,7 @@ fn not_sent(topic: &str, error: &KafkaError) -> Failure {
 impl Drop for ClaimProducer {
     fn drop(&mut self) {
         if let Some(producers) = self.producers.take() {
-            producers.journal.purge(PurgeConfig::default().queue().inflight());
-            producers.messages.purge(PurgeConfig::default().queue().inflight());
+            producers.purge();
             // Closing waits for librdkafka's threads, which would block the worker.
             std::thread::spawn(move || drop(producers));
         }
