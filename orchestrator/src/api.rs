@@ -5,6 +5,7 @@ mod audit;
 mod bulk;
 mod cache;
 mod cluster;
+mod comparison;
 mod dead_letters;
 mod definitions;
 mod deployment;
@@ -66,6 +67,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/definitions", get(definitions::list).post(deployment::deploy))
         .route("/api/definitions/{name}/{version}", delete(deployment::undeploy))
         .route("/api/definitions/{name}/rollout", put(rollout::set))
+        .route("/api/definitions/{name}/compare", get(comparison::compare))
         .route_layer(from_fn_with_state(api.clone(), guard::guard))
         .with_state(api)
 }

@@ -34,6 +34,7 @@ mod sagas;
 mod search;
 mod throughput;
 mod timeline;
+mod version_comparison;
 mod window;
 
 use std::sync::Arc;

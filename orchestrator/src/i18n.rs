@@ -2,6 +2,7 @@
 //! numbers, and the sentence on the step that needs attention.
 
 mod causes;
+mod comparison;
 pub mod events;
 mod reasons;
 

@@ -3,10 +3,14 @@
 //! previous facts, `read` sums up. The sums are therefore those of the latest states, even if states in between are
 //! skipped or written twice, after any restart and on any instance.
 
+mod cohort;
+mod comparison;
 mod facts;
 mod histogram;
 mod history;
 mod incidents;
+mod interval;
+mod lifetime;
 mod offender;
 mod read;
 mod steps;
@@ -16,10 +20,13 @@ mod time;
 mod window;
 mod write;
 
+pub use cohort::{COHORT_LIMIT, Cohort, cohort};
+pub use comparison::{Comparison, ENOUGH, Endings, Speed};
 pub use facts::What;
 pub use histogram::Histogram;
 pub use history::{FlowHistory, StepHistory, flow_history};
 pub use incidents::{IncidentGroup, IncidentGroups, Severity, incidents, open_incidents};
+pub use interval::{Interval, Side};
 pub use offender::{Finding, Ranking, Why, rank};
 pub use read::{
     MinuteCount, OldestWait, OutcomeCount, Total, Waiting, counts_by_minute, current, oldest_waits, outcomes, recent,

@@ -1,6 +1,7 @@
 -- The orchestrator's tables in the view. When this text changes, the view is rebuilt from the journal.
 
--- What sagas are found by and what lists show of them; `counted` is what the statistics counted for each. The attempt
+-- What sagas are found by and what lists show of them; `counted` is what the statistics counted for each, and what two
+-- versions are compared by: its duration, its retries, and whether it was in incident (stats/facts.rs). The attempt
 -- is that of the step in most trouble (inspect/trouble.rs), `undoing` if it compensates the step.
 CREATE TABLE sagas(started INTEGER NOT NULL, id TEXT NOT NULL, definition TEXT NOT NULL, version INTEGER NOT NULL,
   status TEXT NOT NULL, step TEXT NOT NULL, customer TEXT, waiting INTEGER, updated INTEGER NOT NULL,

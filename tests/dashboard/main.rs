@@ -12,6 +12,7 @@ mod looks;
 mod sessions;
 mod support;
 mod trouble;
+mod versions;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -75,6 +76,7 @@ fn trials(runner: Option<&Arc<Runner>>) -> Vec<Trial> {
         .chain(support::ALL)
         .chain(sessions::ALL)
         .chain(course::ALL)
+        .chain(versions::ALL)
         .chain(looks::ALL)
         .copied();
     let trial = |(name, test): (&str, Scenario)| {

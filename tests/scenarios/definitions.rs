@@ -18,6 +18,7 @@ use tests::wait::{PATIENT, until};
 use uuid::Uuid;
 
 use crate::operators::send;
+use crate::sagactl;
 
 /// The second saga.
 pub(crate) const GIFT_CARD: &str = include_str!("gift-card/gift-card.toml");
@@ -224,6 +225,17 @@ async fn a_rollout_splits_new_sagas_and_changes_without_a_restart(cluster: Arc<C
         let saga = saga.await?;
         ensure!(saga["version"] == version, "{saga:#}");
     }
+    let compare = ["definitions", "compare", "gift-card", "--from", "1", "--to", "2", "--window", "1h"];
+    let table = sagactl::text(&cluster, &compare).await?;
+    ensure!(table.starts_with("Too few sagas to tell: ") && table.contains("VERSION 2"), "{table}");
+    let path_of = |window: &str| format!("/api/definitions/gift-card/compare?from=1&to=2&window={window}");
+    let found = cluster.get(cluster.service(Name::Orchestrator)?, &path_of("1h")).await?.context("no comparison")?;
+    for (index, version) in [(0, 1), (1, 2)] {
+        let side = &found["versions"][index];
+        ensure!(side["version"] == version && side["sagas"].as_u64() > Some(0), "{found:#}");
+    }
+    let (status, body) = send(&cluster, reqwest::Method::GET, &path_of("2h"), &json!({}), true).await?;
+    ensure!(status == StatusCode::BAD_REQUEST, "{status}: {body}");
     let (status, body) = send(&cluster, reqwest::Method::PUT, path, &rollout(9, 10), true).await?;
     ensure!(status == StatusCode::NOT_FOUND && body["detail"].to_string().contains("versions: 1, 2"), "{body}");
     let (status, _) = send(&cluster, reqwest::Method::PUT, path, &rollout(2, 10), false).await?;

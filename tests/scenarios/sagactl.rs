@@ -54,7 +54,7 @@ async fn sagactl(cluster: &Cluster, arguments: &[&str]) -> Result<Output> {
 }
 
 /// The standard output of a command that succeeds.
-async fn text(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
+pub(crate) async fn text(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
     let output = sagactl(cluster, arguments).await?;
     ensure!(output.status.code() == Some(0), "{arguments:?}: {}: {}", output.status, command::text(&output));
     Ok(String::from_utf8(output.stdout)?)
@@ -281,5 +281,10 @@ async fn definitions_are_compared_and_rolled_out(cluster: Arc<Cluster>, _: Arc<B
     ensure!(done["percent"] == 50, "{done}");
     let table = text(&cluster, &["definitions", "list"]).await?;
     ensure!(table.contains("50 %"), "{table}");
+    for (to, part) in [("1", "name two versions"), ("9", "no definition parcel version 9")] {
+        let refused = sagactl(&cluster, &["definitions", "compare", "parcel", "--from", "1", "--to", to]).await?;
+        let problem = command::text(&refused);
+        ensure!(refused.status.code() == Some(1) && problem.contains(part), "{problem}");
+    }
     Ok(())
 }

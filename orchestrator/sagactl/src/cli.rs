@@ -178,6 +178,20 @@ pub enum Definitions {
         #[arg(long)]
         exit_code: bool,
     },
+    /// Compare the sagas of two versions: endings, retries, incidents and times, with 95 % intervals
+    Compare {
+        /// The definition
+        name: String,
+        /// The version to compare with
+        #[arg(long, value_name = "VERSION")]
+        from: u32,
+        /// The version in question
+        #[arg(long, value_name = "VERSION")]
+        to: u32,
+        /// The sagas that started in the last 5m, 1h, 24h or 7d
+        #[arg(long, default_value = "24h", value_parser = ["5m", "1h", "24h", "7d"])]
+        window: String,
+    },
     /// Start new sagas on a definition, without a file and without a restart
     Deploy {
         /// The definition
@@ -284,6 +298,7 @@ mod tests {
             format!("sagactl sagas retry {id} --why w"),
             "sagactl sagas retry --status incident --why w --dry-run".to_owned(),
             "sagactl sagas cancel --definition order@3 --at-step ship --why w --yes".to_owned(),
+            "sagactl definitions compare order --from 3 --to 4 --window 7d".to_owned(),
         ] {
             assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).unwrap_err());
         }
@@ -298,6 +313,8 @@ mod tests {
             "sagactl sagas list --definition order@new".to_owned(),
             "sagactl dlq put-back a.dlq 0 1".to_owned(),
             "sagactl definitions rollout order --version 2 --percent 101 --why w".to_owned(),
+            "sagactl definitions compare order --from 3".to_owned(),
+            "sagactl definitions compare order --from 3 --to 4 --window 2h".to_owned(),
             "sagactl definitions deploy gift-card.toml".to_owned(),
             "sagactl definitions undeploy gift-card --why w".to_owned(),
         ] {

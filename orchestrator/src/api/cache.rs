@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::stats::{Current, FlowHistory, Period, Recent};
+use crate::stats::{Cohort, Current, FlowHistory, Period, Recent};
 
 /// The statistics of each step.
 pub(super) type RecentSteps = Arc<BTreeMap<String, Recent>>;
@@ -38,6 +38,7 @@ type Entries<K, T> = Mutex<Vec<(K, Cached<T>)>>;
 struct Caches {
     recent: Entries<CacheKey, RecentSteps>,
     history: Entries<CacheKey, Arc<FlowHistory>>,
+    cohorts: Entries<CacheKey, Arc<Cohort>>,
     /// By definition and version.
     current: Entries<(String, u32), CurrentSteps>,
 }
@@ -65,6 +66,16 @@ impl StatsCache {
     /// Stores the statistics of a period.
     pub(super) fn put_recent(&self, key: CacheKey, recent: RecentSteps) {
         put(&self.0.recent, key, recent);
+    }
+
+    /// The sagas that started in a period, if they are still fresh.
+    pub(super) fn cohort(&self, key: &CacheKey) -> Option<Arc<Cohort>> {
+        get(&self.0.cohorts, key, key.period.fresh())
+    }
+
+    /// Stores the sagas that started in a period.
+    pub(super) fn put_cohort(&self, key: CacheKey, cohort: Arc<Cohort>) {
+        put(&self.0.cohorts, key, cohort);
     }
 
     /// The present waits of a definition's version, if they are still fresh.

@@ -13,6 +13,7 @@ use saga::{Definition, Format, Marks, draw, draw_marked};
 use super::context::{Content, PageRequest, Pages};
 use super::page::not_found;
 use super::query::link;
+use super::version_comparison::{self, RolledVersions};
 use super::{components, layout, login};
 use crate::api::KnownDefinition;
 use crate::error::ApiError;
@@ -32,7 +33,11 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
     for (name, mut versions) in by_name {
         versions.sort_by_key(|known| Reverse(known.definition.version));
         let rollout = pages.api.rollout(&name).await?;
-        sections.push(section(request, &name, &versions, &totals, rollout));
+        let compared = match RolledVersions::of(rollout, &versions) {
+            Some(rolled) => Some(version_comparison::section(pages, request, &name, rolled).await?),
+            None => None,
+        };
+        sections.push(section(request, &name, &versions, &totals, rollout, compared));
     }
     let title = lang.text("Definitions", "Definições").to_owned();
     let main = html! { h1 { (title) } @for section in &sections { (section) } };
@@ -45,6 +50,7 @@ fn section(
     versions: &[KnownDefinition],
     totals: &[Total],
     rollout: Option<RolloutRow>,
+    compared: Option<Markup>,
 ) -> Markup {
     let lang = request.lang;
     let heads = [
@@ -63,7 +69,8 @@ fn section(
                 (lang.text("The rollout is set for new sagas.", "A distribuição das novas sagas foi alterada."))
             }
         }
-        p { (rollout_sentence(lang, rollout)) }
+        p.share { (rollout_sentence(lang, rollout)) }
+        @if let Some(compared) = compared { (compared) }
         table.cards.narrow {
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for known in versions { (version_row(lang, known, totals, heads)) } }

@@ -48,9 +48,7 @@ pub(super) fn choice(lang: Lang, current: Period, path: &str, fixed: &[(&str, &s
     let is_chosen = matches!(current, Period::Between(_));
     html! {
         nav.tabs aria-label=(lang.text("Time window", "Janela de tempo")) { @for window in Window::ALL {
-            a href=(to(window)) aria-current=[is(window).then_some("true")] { @match window {
-                Window::Minutes => "5 min", Window::Hour => "1 h", Window::Day => "24 h", Window::Week => "7 d",
-            } }
+            a href=(to(window)) aria-current=[is(window).then_some("true")] { (window.label()) }
         } }
         details.act.period data-keep={ "period " (rest) } open[is_chosen] {
             summary { (lang.text("From … until …", "De … até …")) }

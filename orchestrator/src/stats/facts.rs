@@ -1,7 +1,7 @@
 //! What a saga's state counts for: a pure function of it. Steps are stored by index, so that the facts of a saga take
 //! few bytes in its row.
 
-use saga::{Action, Saga, StepState, StepStatus};
+use saga::{Action, Saga, StepState, StepStatus, What as Event};
 use serde::{Deserialize, Serialize};
 
 use super::histogram::bucket;
@@ -161,6 +161,19 @@ pub struct Facts {
     /// The steps it waits for.
     #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<Wait>,
+    /// Milliseconds from its start to its end, once it has ended.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<u64>,
+    /// The retries of its steps and compensations.
+    #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
+    /// True if it is or was in incident.
+    #[serde(rename = "i", default, skip_serializing_if = "std::ops::Not::not")]
+    pub had_incident: bool,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Facts {
@@ -189,8 +202,21 @@ impl Facts {
             facts.push(fact(Subject::Saga, What::Ended, ended.0, bucket, 1));
             ending = Some(reached.status.clone());
         }
-        Self { status: saga.status.as_str().to_owned(), ending, facts, waits }
+        Self {
+            status: saga.status.as_str().to_owned(),
+            ending,
+            facts,
+            waits,
+            took: saga.ended.map(|ended| ended.since(saga.started)),
+            retries: saga.all_steps().map(retries).fold(0, u32::saturating_add),
+            had_incident: saga.history.iter().any(|entry| entry.what == Event::Incident),
+        }
     }
+}
+
+/// The attempts of a step and of its compensation after their first ones.
+fn retries(step: &StepState) -> u32 {
+    step.attempts.saturating_sub(1).saturating_add(step.compensations.saturating_sub(1))
 }
 
 fn of_step(index: u8, step: &StepState, facts: &mut Vec<Fact>) {
@@ -258,7 +284,11 @@ mod tests {
         assert_eq!(facts.facts[1], fact(Subject::Step(2), What::Retried, 29 * 60_000, 0, 3));
         assert_eq!(serde_json::to_string(&facts).unwrap(), *text);
         let open: Facts = serde_json::from_str(r#"{"s":"running","f":[]}"#).unwrap();
-        assert_eq!(open.ending, None);
+        assert_eq!((open.ending, open.took, open.retries, open.had_incident), (None, None, 0, false));
+        let ended = r#"{"s":"completed","e":"confirmed","f":[],"t":1234,"r":2,"i":true}"#;
+        let facts: Facts = serde_json::from_str(ended).unwrap();
+        assert_eq!((facts.took, facts.retries, facts.had_incident), (Some(1234), 2, true));
+        assert_eq!(serde_json::to_string(&facts).unwrap(), ended);
     }
 
     #[test]

@@ -228,3 +228,23 @@ fn a_failed_attempt_counts_while_its_saga_waits() {
         assert_eq!(rank(&[step]).first().unwrap().why, Why::Retries);
     }
 }
+
+#[test]
+fn a_cohort_has_the_endings_durations_retries_and_incidents_of_its_sagas() {
+    let mut connection = empty();
+    let paid = states(1, &[1, 2, 7, 3, 1]);
+    let retried = states(2, &[5, 6]);
+    write(&mut connection, paid.last().unwrap());
+    write(&mut connection, retried.last().unwrap());
+    let now = STARTED + 600_000;
+    let of = |version, minutes| cohort(&connection, "order", version, minutes, now).unwrap();
+    let found = of(2, EVER);
+    let took = paid.last().unwrap().ended.unwrap().0 - STARTED;
+    assert_eq!((found.sagas, found.ended, found.completed, found.open()), (2, 1, 1, 1), "{found:?}");
+    assert_eq!((found.with_retries, found.with_incident, found.is_cut), (1, 0, false), "{found:?}");
+    assert_eq!(found.p50.map(|p50| p50.value), Some(took as f64), "{found:?}");
+    assert_eq!(found.endings.values().sum::<u64>(), 1);
+    assert_eq!(of(3, EVER).sagas, 0, "another version");
+    let before = Minutes { first: 0, until: STARTED / MINUTE };
+    assert_eq!(of(2, before).sagas, 0, "they started later");
+}

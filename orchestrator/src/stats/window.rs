@@ -38,6 +38,16 @@ impl Window {
         }
     }
 
+    /// Its name on pages.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Minutes => "5 min",
+            Self::Hour => "1 h",
+            Self::Day => "24 h",
+            Self::Week => "7 d",
+        }
+    }
+
     /// Its length in minutes; the current minute is the last one.
     pub const fn minutes(self) -> i64 {
         match self {

@@ -1,5 +1,7 @@
 //! `definitions`
 
+mod comparison;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +36,10 @@ pub async fn run(open: &dyn Fn() -> Result<Session, Failure>, command: Definitio
             let difference = diff((&old, &lines(&old, all.as_ref())?), (&new, &lines(&new, all.as_ref())?));
             print(&difference)?;
             Ok(if exit_code && !difference.is_empty() { Exit::Failed } else { Exit::Ok })
+        }
+        Definitions::Compare { name, from, to, window } => {
+            comparison::run(&open()?, &name, from, to, window).await?;
+            Ok(Exit::Ok)
         }
         Definitions::Deploy { file, act } => {
             deploy(&open()?, &file, &act).await?;
