@@ -5,6 +5,7 @@
 
 #[cfg(feature = "jemalloc")]
 mod allocator;
+mod checks;
 mod positions;
 pub mod service;
 

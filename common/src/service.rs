@@ -20,10 +20,11 @@ use runtime::worker::{Config, Runtime, Service, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
-use web::http::{self, Access, Collect, Edge, Health, HttpMetrics, Protection, Report};
+use web::http::{self, Access, Circuit, Collect, Edge, Health, HttpMetrics, Protection, Report};
 use web::settings::{self, Settings, WorkerSettings};
 use web::{cli, telemetry};
 
+use crate::checks::Checks;
 use crate::positions;
 
 /// The parts of a service.
@@ -66,6 +67,11 @@ pub trait Program: 'static {
 
     /// Further details of `GET /health/ready`, by name, that do not affect readiness.
     fn details(_settings: &Self::Settings) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// The circuit breakers of calls to external systems, for `GET /health/ready`.
+    fn circuits(_settings: &Self::Settings) -> Vec<Circuit> {
         Vec::new()
     }
 
@@ -294,12 +300,14 @@ fn collect<P: Program>(context: Context<P::Settings>, http: HttpMetrics, health:
 
 fn checks<P: Program>(status: &Arc<Status>, own: &Arc<P::Settings>, exposure: Option<Arc<str>>) -> Checks {
     let own = Arc::clone(own);
-    let details = move || {
-        let mut details = P::details(&own);
-        details.extend(exposure.iter().map(|warning| ("access".to_owned(), warning.to_string())));
-        details
+    let more = move |report: &mut Report| {
+        let access = exposure.iter().map(|warning| ("access".to_owned(), warning.to_string()));
+        for (name, detail) in P::details(&own).into_iter().chain(access) {
+            report.check(name, true, detail);
+        }
+        report.circuits = P::circuits(&own);
     };
-    Checks { status: Arc::clone(status), details: Box::new(details) }
+    Checks { status: Arc::clone(status), more: Box::new(more) }
 }
 
 /// Resolves at SIGTERM or SIGINT.
@@ -343,33 +351,6 @@ fn limits(worker: &WorkerSettings) -> Limits {
         undelivered_messages: worker.undelivered_messages,
         undelivered_bytes: worker.undelivered_bytes,
         ..Limits::default()
-    }
-}
-
-struct Checks {
-    status: Arc<Status>,
-    details: Box<dyn Fn() -> Vec<(String, String)> + Send + Sync>,
-}
-
-impl Checks {
-    fn report(checks: std::collections::BTreeMap<String, Result<String, String>>) -> Report {
-        let mut report = Report::up();
-        for (name, result) in checks {
-            let ok = result.is_ok();
-            report.check(name, ok, result.unwrap_or_else(|reason| reason));
-        }
-        report
-    }
-}
-
-impl Health for Checks {
-    fn live(&self) -> Report {
-        Self::report(self.status.live())
-    }
-    fn ready(&self) -> Report {
-        let mut report = Self::report(self.status.ready());
-        (self.details)().into_iter().for_each(|(name, detail)| report.check(name, true, detail));
-        report
     }
 }
 

@@ -28,6 +28,21 @@ pub struct DeadLetters {
     pub open: u64,
 }
 
+/// A circuit breaker that is not closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenCircuit {
+    /// Where its instance is: host and port.
+    pub instance: String,
+    /// The external system that is not called.
+    pub name: String,
+    /// True while one call is tried.
+    pub is_trying: bool,
+    /// When it entered this state, in milliseconds since 1970; `None` if unknown.
+    pub since: Option<i64>,
+    /// The last failure.
+    pub error: Option<String>,
+}
+
 /// The step that needs attention most.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StepContext {
@@ -59,6 +74,19 @@ pub enum Cause {
         /// When the oldest of them was sent, in milliseconds since 1970.
         since: i64,
     },
+    /// An instance does not call an external system that failed.
+    CircuitOpen {
+        /// Where the instance is: host and port.
+        instance: String,
+        /// The external system.
+        name: String,
+        /// True while one call is tried.
+        trying: bool,
+        /// Since when, in milliseconds since 1970; `None` if unknown.
+        since: Option<i64>,
+        /// The last failure.
+        error: Option<String>,
+    },
     /// Messages of the step could not be processed.
     DeadLetters {
         /// The dead-letter topic.
@@ -78,14 +106,20 @@ impl Cause {
     pub fn group(&self) -> Option<&str> {
         match self {
             Self::NoInstance { group, .. } | Self::NoProgress { group, .. } => Some(group),
-            Self::DeadLetters { .. } | Self::Error { .. } => None,
+            Self::CircuitOpen { .. } | Self::DeadLetters { .. } | Self::Error { .. } => None,
         }
     }
 }
 
 /// The causes: first those of the step that needs attention most, then the other groups without an instance or without
-/// progress, the one furthest behind first. `now` is in milliseconds since 1970.
-pub fn causes(groups: &[GroupState], dead: &[DeadLetters], step: Option<&StepContext>, now: i64) -> Vec<Cause> {
+/// progress, the one furthest behind first, then the circuit breakers. `now` is in milliseconds since 1970.
+pub fn causes(
+    groups: &[GroupState],
+    circuits: &[BrokenCircuit],
+    dead: &[DeadLetters],
+    step: Option<&StepContext>,
+    now: i64,
+) -> Vec<Cause> {
     let is_of_step = |topic: &str| step.is_some_and(|step| step.topics.iter().any(|own| own == topic));
     let mut of_groups: Vec<(bool, u64, Cause)> = Vec::new();
     for group in groups {
@@ -100,6 +134,10 @@ pub fn causes(groups: &[GroupState], dead: &[DeadLetters], step: Option<&StepCon
     }
     of_groups.sort_by(|(a_own, a, _), (b_own, b, _)| b_own.cmp(a_own).then(b.cmp(a)));
     let mut all: Vec<Cause> = of_groups.into_iter().map(|(_, _, cause)| cause).collect();
+    all.extend(circuits.iter().cloned().map(|circuit| {
+        let BrokenCircuit { instance, name, is_trying, since, error } = circuit;
+        Cause::CircuitOpen { instance, name, trying: is_trying, since, error }
+    }));
     let Some(step) = step else { return all };
     let of_step = |dead: &&DeadLetters| dead.open > 0 && dead.topic.strip_suffix(".dlq").is_some_and(is_of_step);
     all.extend(
@@ -132,7 +170,7 @@ mod tests {
             group("order-service", 0, "order-commands", 900, None),
             group("payment-service", 0, "payment-commands", 155, Some(720_000)),
         ];
-        let found = causes(&groups, &[], Some(&payment()), NOW);
+        let found = causes(&groups, &[], &[], Some(&payment()), NOW);
         let since = Some(NOW - 720_000);
         let first = Cause::NoInstance { group: "payment-service".to_owned(), behind: 155, since };
         assert_eq!(found.first(), Some(&first), "the step's own comes first: {found:?}");
@@ -142,9 +180,9 @@ mod tests {
     #[test]
     fn a_service_without_progress_is_a_cause_once_its_messages_wait() {
         let stalled = |ago| [group("payment-service", 2, "payment-commands", 3, ago)];
-        assert_eq!(causes(&stalled(None), &[], Some(&payment()), NOW), [], "it makes progress");
-        assert_eq!(causes(&stalled(Some(5_000)), &[], Some(&payment()), NOW), [], "it has just stopped");
-        let found = causes(&stalled(Some(60_000)), &[], None, NOW);
+        assert_eq!(causes(&stalled(None), &[], &[], Some(&payment()), NOW), [], "it makes progress");
+        assert_eq!(causes(&stalled(Some(5_000)), &[], &[], Some(&payment()), NOW), [], "it has just stopped");
+        let found = causes(&stalled(Some(60_000)), &[], &[], None, NOW);
         assert_eq!(found[0].group(), Some("payment-service"), "also while no step needs attention: {found:?}");
     }
 
@@ -152,10 +190,28 @@ mod tests {
     fn dead_letters_and_errors_are_causes_for_their_step_only() {
         let dead = |topic: &str, open| DeadLetters { topic: topic.to_owned(), open };
         let dead = [dead("payment-commands.dlq", 2), dead("payment-results.dlq", 0), dead("order-commands.dlq", 5)];
-        assert_eq!(causes(&[], &dead, None, NOW), []);
+        assert_eq!(causes(&[], &[], &dead, None, NOW), []);
         let step = StepContext { error: Some("the provider is away".to_owned()), ..payment() };
         let letters = Cause::DeadLetters { topic: "payment-commands.dlq".to_owned(), open: 2 };
         let error = Cause::Error { error: "the provider is away".to_owned() };
-        assert_eq!(causes(&[], &dead, Some(&step), NOW), [letters, error]);
+        assert_eq!(causes(&[], &[], &dead, Some(&step), NOW), [letters, error]);
+    }
+
+    #[test]
+    fn a_circuit_breaker_that_is_not_closed_is_a_cause_after_the_groups() {
+        let circuit = BrokenCircuit {
+            instance: "payment-service:8082".to_owned(),
+            name: "provider stripe".to_owned(),
+            is_trying: false,
+            since: Some(NOW - 5_000),
+            error: Some("no answer within 5 s".to_owned()),
+        };
+        let groups = [group("order-service", 0, "order-commands", 900, None)];
+        let found = causes(&groups, &[circuit], &[], Some(&payment()), NOW);
+        let names: Vec<Option<&str>> = found.iter().map(Cause::group).collect();
+        assert_eq!(names, [Some("order-service"), None]);
+        let json = serde_json::to_value(&found[1]).unwrap();
+        assert_eq!(json["kind"], "circuitOpen");
+        assert_eq!(json["name"], "provider stripe");
     }
 }

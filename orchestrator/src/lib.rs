@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod causes;
+mod circuits;
 pub mod contract;
 pub mod dashboard;
 pub mod dead_letters;

@@ -10,6 +10,7 @@ use common::service::{Context, MoreTopics, NoExecutor, Program};
 use common::topics;
 
 use crate::api::Api;
+use crate::circuits::CircuitProbe;
 use crate::definitions::Definitions;
 use crate::handler::SagaHandler;
 use crate::sessions::Sessions;
@@ -37,6 +38,7 @@ impl Program for Orchestrator {
 
     fn build(settings: &Settings) -> anyhow::Result<(SagaHandler, NoExecutor)> {
         settings.dashboard.check()?;
+        CircuitProbe::new(&settings.dashboard.health_urls)?;
         let mac = settings.payments.mac()?;
         if let Some(mac) = &mac {
             tracing::info!(secret_id = mac.secret_id(), "only payment results that payment-service marked are taken");

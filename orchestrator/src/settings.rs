@@ -14,6 +14,8 @@ use crate::sessions::{self, API_KEY, Authentication, Role, User};
 const PUBLISHED_PASSWORD: &str = "zup@123";
 /// The most groups of other services: each is read with several requests to the brokers.
 const MAX_GROUPS: usize = 50;
+/// The most instances whose circuit breakers are read.
+const MAX_HEALTH_URLS: usize = 16;
 /// The shortest time that acts are shown.
 const MIN_AUDIT: Duration = Duration::from_secs(3_600);
 /// The placeholder for the id of the trace in `dashboard.trace_url`.
@@ -98,6 +100,8 @@ pub struct Dashboard {
     pub trace_url: String,
     /// The consumer groups of the other services.
     pub groups: Vec<String>,
+    /// The URLs of instances whose circuit breakers are causes.
+    pub health_urls: Vec<String>,
     /// How long an act is shown on the page Audit.
     #[serde(with = "common::settings::units::duration")]
     pub audit_retention: Duration,
@@ -166,6 +170,12 @@ impl Dashboard {
             "dashboard.groups = {:?}: write at most {MAX_GROUPS} names of consumer groups, without spaces",
             self.groups
         );
+        let is_url = |url: &String| is_http(url) && !url.ends_with('/') && !url.contains(char::is_whitespace);
+        ensure!(
+            self.health_urls.len() <= MAX_HEALTH_URLS && self.health_urls.iter().all(is_url),
+            "dashboard.health_urls = {:?}: write at most {MAX_HEALTH_URLS} of http://host:port, without a trailing /",
+            self.health_urls
+        );
         let audit = self.audit_retention;
         ensure!(audit >= MIN_AUDIT, "dashboard.audit_retention = {audit:?}: it must be at least 1h");
         let key = self.session_secret.reveal().len();
@@ -229,6 +239,17 @@ mod tests {
         for wrong in ["https://traces.example/", "javascript:alert({trace_id})", "https://a b/{trace_id}"] {
             let why = with_trace_url(wrong).check().unwrap_err().to_string();
             assert!(why.starts_with("dashboard.trace_url = "), "{why}");
+        }
+    }
+
+    #[test]
+    fn urls_of_instances_are_few_and_without_a_trailing_slash() {
+        let with = |urls: Vec<String>| Dashboard { health_urls: urls, ..with_trace_url("") };
+        assert!(with(Vec::new()).check().is_ok() && with(vec!["http://payments:8082".to_owned()]).check().is_ok());
+        let many = (0..=MAX_HEALTH_URLS).map(|n| format!("http://payments:{n}")).collect();
+        for wrong in [vec!["payments:8082".to_owned()], vec!["http://payments:8082/".to_owned()], many] {
+            let why = with(wrong).check().unwrap_err().to_string();
+            assert!(why.starts_with("dashboard.health_urls = "), "{why}");
         }
     }
 

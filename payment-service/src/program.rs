@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::http::Method;
 use clap::{ArgMatches, Command};
-use common::http::Access;
+use common::http::{Access, Circuit, CircuitState};
 use common::prometheus_client::registry::Registry;
 use common::service::{Context, MoreTopics, Program};
 use common::topics;
@@ -82,6 +82,11 @@ impl Program for PaymentService {
             .collect()
     }
 
+    fn circuits(settings: &Settings) -> Vec<Circuit> {
+        let reports = settings.providers().map(|providers| providers.reports()).unwrap_or_default();
+        reports.into_iter().map(circuit).collect()
+    }
+
     fn access(_: &Method, path: &str) -> Access {
         // Webhooks are signed.
         if path.starts_with("/webhooks/") { Access::Open } else { Access::Operator }
@@ -99,6 +104,22 @@ impl Program for PaymentService {
 
     fn router(context: Context<Settings>) -> Router {
         api::router(context)
+    }
+}
+
+/// The circuit breaker of a provider.
+fn circuit(report: ProviderReport) -> Circuit {
+    let ProviderReport { kind, health, .. } = report;
+    let state = match health.state {
+        State::Closed => CircuitState::Closed,
+        State::Open => CircuitState::Open,
+        State::HalfOpen => CircuitState::HalfOpen,
+    };
+    Circuit {
+        name: format!("provider {}", kind.name()),
+        state,
+        since: health.since.to_string(),
+        error: health.last_error.filter(|_| health.state != State::Closed),
     }
 }
 

@@ -319,6 +319,14 @@ async fn the_provider_dies_under_load(cluster: Arc<Cluster>, _: Arc<Broker>) -> 
     until("the breaker to open", SOON, || async { Ok((breaker(&cluster).await? == "open").then_some(())) }).await?;
     let ready = cluster.get(cluster.service(Name::Payments)?, "/health/ready").await?.unwrap_or_default();
     ensure!(ready["checks"]["provider stripe"].as_str().is_some_and(|text| text.contains("circuit")), "{ready}");
+    until("the cause on the dashboard", SOON, || async {
+        let path = "/api/throughput?window=5m";
+        let shown = cluster.get(cluster.service(Name::Orchestrator)?, path).await?.unwrap_or_default();
+        let causes = shown["causes"].as_array().cloned().unwrap_or_default();
+        let is_cause = |cause: &Value| cause["kind"] == "circuitOpen" && cause["name"] == "provider stripe";
+        Ok(causes.iter().any(is_cause).then_some(()))
+    })
+    .await?;
     // While it is open, requests fail at once with a time to retry.
     until("a request rejected by the breaker", SOON, || async {
         let replies = cluster.kafka.read(common::topics::SAGA_REPLIES).await?;

@@ -319,6 +319,11 @@ fn services(options: &Options, broker: &Broker, directory: &std::path::Path) -> 
                 files::definitions(&sagas, options.result_timeout, options.definitions)?;
                 settings.push(("SAGAS__DIRECTORY", sagas.display().to_string()));
             }
+            if name == Name::Orchestrator {
+                let payments = services.iter().filter(|service: &&Service| service.name == Name::Payments);
+                let urls: Vec<String> = payments.map(|service| service.url("")).collect();
+                settings.push(("DASHBOARD__HEALTH_URLS", urls.join(",")));
+            }
             services.push(Service::new(name, instance, directory, &settings)?);
         }
     }

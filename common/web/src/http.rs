@@ -21,7 +21,7 @@ pub use docs::{check_description, docs_of, document};
 pub use edge::{Access, Asks, Caller, ClientAddress, Edge};
 pub use extract::{Body, Params, PathId, PathParams, idempotency_key, parameter, trace_of};
 pub use guard::finish;
-pub use health::{Health, Report, health_routes};
+pub use health::{Circuit, CircuitState, Health, Report, health_routes};
 pub use metrics::{Collect, HttpMetrics, metrics_route};
 pub use problem::Problem;
 pub use protection::Protection;

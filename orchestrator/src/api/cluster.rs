@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::flow::Flow;
 use super::period::period_of;
 use super::state::Api;
-use crate::causes::{Cause, DeadLetters, GroupState, StepContext, causes};
+use crate::causes::{BrokenCircuit, Cause, DeadLetters, GroupState, StepContext, causes};
 use crate::error::ApiError;
 use crate::stats::Window;
 
@@ -34,7 +34,8 @@ pub(super) async fn throughput(
     let now = Timestamp::now().0;
     let period = period_of(query.window, query.from.as_deref(), query.to.as_deref(), now)?;
     let series = api.series(period).await?;
-    let groups = api.groups().await?;
+    let (groups, circuits) = tokio::join!(api.groups(), api.broken_circuits());
+    let groups = groups?;
     let partitions = api.context.status.partitions();
     let this_instance = partitions.iter().map(|(partition, state)| (partition.to_string(), (*state).into()));
     Ok(Json(json!({
@@ -45,7 +46,7 @@ pub(super) async fn throughput(
         "thisInstance": this_instance.collect::<Map<_, Value>>(),
         "messagesSetAside": api.context.status.messages_set_aside(),
         "groups": groups.iter().map(group).collect::<Vec<_>>(),
-        "causes": api.causes(&groups, &[], None),
+        "causes": api.causes(&groups, &circuits, &[], None),
     })))
 }
 
@@ -98,19 +99,30 @@ fn topics_of(definition: &Definition, step: &str) -> Vec<String> {
 
 impl Api {
     /// The causes in the state of the cluster, for the first step of a flow if one is given.
-    pub(crate) fn causes(&self, groups: &[Group], dead: &[DeadLetters], flow: Option<&Flow>) -> Vec<Cause> {
+    pub(crate) fn causes(
+        &self,
+        groups: &[Group],
+        circuits: &[BrokenCircuit],
+        dead: &[DeadLetters],
+        flow: Option<&Flow>,
+    ) -> Vec<Cause> {
         let step = flow.and_then(|flow| {
             let first = flow.ranking.first()?;
             let stats = flow.steps.iter().find(|step| step.step == first.step)?;
             Some(StepContext { topics: topics_of(&flow.definition, &first.step), error: stats.error.clone() })
         });
         let groups = group_states(groups, &self.context.settings.dashboard.groups);
-        causes(&groups, dead, step.as_ref(), Timestamp::now().0)
+        causes(&groups, circuits, dead, step.as_ref(), Timestamp::now().0)
     }
 
     /// The consumer groups of this service and of `dashboard.groups`.
     pub(crate) async fn groups(&self) -> Result<Vec<Group>, ApiError> {
         let others = &self.context.settings.dashboard.groups;
         Ok(self.context.watch.groups(others).await.map_err(Problem::from)?)
+    }
+
+    /// The circuit breakers of `dashboard.health_urls` that are not closed.
+    pub(crate) async fn broken_circuits(&self) -> Vec<BrokenCircuit> {
+        self.circuits.broken().await
     }
 }

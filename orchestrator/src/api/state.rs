@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::cache::StatsCache;
 use super::known::{KnownDefinition, KnownDefinitions, ParsedDefinitions};
 use super::representation;
+use crate::circuits::CircuitProbe;
 use crate::definitions::Definitions;
 use crate::error::ApiError;
 use crate::filter::{Filter, Sort};
@@ -27,6 +28,7 @@ pub struct Api {
     pub(crate) definitions: Arc<Definitions>,
     pub(crate) sessions: Sessions,
     pub(super) cache: StatsCache,
+    pub(super) circuits: CircuitProbe,
     parsed: ParsedDefinitions,
 }
 
@@ -84,7 +86,9 @@ impl Api {
         // Loaded once: a file changed since does not run, and is not shown.
         let definitions = Arc::new(Definitions::load(&context.settings.sagas.directory).unwrap_or_default());
         let cache = StatsCache::default();
-        Self { context, definitions, sessions, cache, parsed: ParsedDefinitions::default() }
+        // The program checks at its start that the client can be made.
+        let circuits = CircuitProbe::new(&context.settings.dashboard.health_urls).unwrap_or_default();
+        Self { context, definitions, sessions, cache, circuits, parsed: ParsedDefinitions::default() }
     }
 
     /// A page of the sagas that match.

@@ -9,7 +9,7 @@ use common::worker::Group;
 use tokio::sync::Mutex;
 
 use crate::api::{Api, DeadTopic, Letter};
-use crate::causes::DeadLetters;
+use crate::causes::{BrokenCircuit, DeadLetters};
 use crate::error::ApiError;
 
 /// How long the groups and topics are cached.
@@ -23,6 +23,7 @@ const LETTERS_FRESH: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct ClusterState {
     pub(super) groups: Vec<Group>,
+    pub(super) circuits: Vec<BrokenCircuit>,
     pub(super) dead: Vec<DeadTopic>,
 }
 
@@ -98,7 +99,8 @@ impl ClusterCache {
 }
 
 async fn read_state(api: &Api) -> Result<ClusterState, ApiError> {
-    let groups = api.groups().await?;
+    let (groups, circuits) = tokio::join!(api.groups(), api.broken_circuits());
+    let groups = groups?;
     let dead = api.dead_letter_topics().await?;
-    Ok(ClusterState { groups, dead })
+    Ok(ClusterState { groups, circuits, dead })
 }

@@ -27,7 +27,7 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
     });
     let cluster = pages.cluster.latest(&pages.api);
     let causes = cluster
-        .map(|cluster| pages.api.causes(&cluster.groups, &cluster.dead_letters(), Some(&flow)))
+        .map(|cluster| pages.api.causes(&cluster.groups, &cluster.circuits, &cluster.dead_letters(), Some(&flow)))
         .unwrap_or_default();
     let label = flow.definition.label.get(lang.tag());
     let title = format!("{} {label}", lang.text("Flow:", "Fluxo:"));
@@ -90,6 +90,7 @@ fn cause_link(cause: &Cause, lang: Lang) -> Markup {
         Cause::NoInstance { group, .. } | Cause::NoProgress { group, .. } => {
             a href={ "/throughput#group-" (group) } data-cause=(group) { (text) }
         }
+        Cause::CircuitOpen { instance, .. } => { span data-cause=(instance) { (text) } }
         Cause::DeadLetters { topic, .. } => { a href={ "/dead-letters/" (topic) } data-cause=(topic) { (text) } }
         Cause::Error { .. } => { span data-cause="error" { (text) } }
     } }

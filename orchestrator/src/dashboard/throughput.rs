@@ -21,7 +21,8 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
     let period = window::parse(&request.query)?;
     let series = pages.api.series(period).await?;
     let cluster = pages.cluster.state(&pages.api).await;
-    let causes = cluster.as_ref().map(|cluster| pages.api.causes(&cluster.groups, &[], None)).unwrap_or_default();
+    let causes = cluster.as_ref().map(|state| pages.api.causes(&state.groups, &state.circuits, &[], None));
+    let causes = causes.unwrap_or_default();
     let title = lang.text("Throughput", "Vazão").to_owned();
     let main = html! {
         div.top { h1 { (title) } (window::choice(lang, period, "/throughput", &[])) }
@@ -52,7 +53,7 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
     Ok(Content { title, main })
 }
 
-/// The services without an instance or without progress; nothing while there are none.
+/// The services without an instance or without progress, and open circuit breakers; nothing while there are none.
 fn alarms(causes: &[Cause], lang: Lang) -> Markup {
     html! { @if !causes.is_empty() { div.banner.offends role="status" {
         ul.causes { @for cause in causes { li { (lang.cause(cause, now())) } } }

@@ -18,6 +18,21 @@ impl Lang {
                 let state = lang.text("makes no progress", "não avança");
                 format!("{group} {state}{}{}", behind_text(lang, *behind), since_text(lang, *since, now))
             }
+            Cause::CircuitOpen { instance, name, trying, since, error } => {
+                let state = match trying {
+                    true => lang.text(
+                        "the circuit breaker is half-open: one call is tried",
+                        "o disjuntor está meio aberto: uma chamada é tentada",
+                    ),
+                    false => lang.text(
+                        "the circuit breaker is open: no calls are made",
+                        "o disjuntor está aberto: nenhuma chamada é feita",
+                    ),
+                };
+                let since = since.map_or_else(String::new, |since| since_text(lang, since, now));
+                let error = error.as_ref().map_or_else(String::new, |error| format!("; {}", lang.reason(error)));
+                format!("{name} ({instance}): {state}{since}{error}")
+            }
             Cause::DeadLetters { topic, open } => {
                 let unit = match open {
                     1 => lang.text("dead letter on", "mensagem morta em"),
@@ -69,6 +84,19 @@ mod tests {
         );
         let cause = Cause::NoInstance { group: "payment-service".to_owned(), behind: 0, since: None };
         assert_eq!(Lang::En.cause(&cause, since), "payment-service has no instance");
+        let cause = Cause::CircuitOpen {
+            instance: "payments:8082".to_owned(),
+            name: "provider stripe".to_owned(),
+            trying: false,
+            since: Some(since),
+            error: Some("HTTP 503".to_owned()),
+        };
+        assert_eq!(
+            Lang::En.cause(&cause, since + 60_000),
+            "provider stripe (payments:8082): the circuit breaker is open: no calls are made, since 11:38 UTC (1 min); \
+             HTTP 503"
+        );
+        assert!(Lang::Pt.cause(&cause, since).contains("o disjuntor está aberto"));
         let cause = Cause::Error { error: "not answered in time".to_owned() };
         assert_eq!(Lang::Pt.cause(&cause, since), "Erro mais frequente: sem resposta dentro do prazo");
     }

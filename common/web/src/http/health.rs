@@ -7,6 +7,7 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// The result of a health check.
@@ -16,12 +17,41 @@ pub struct Report {
     pub ok: bool,
     /// Each check and its result: `"view": "2 ms behind"`.
     pub checks: BTreeMap<String, String>,
+    /// The circuit breakers of calls to external systems. They do not affect `ok`.
+    pub circuits: Vec<Circuit>,
+}
+
+/// The state of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CircuitState {
+    /// Calls are made.
+    Closed,
+    /// No calls are made.
+    Open,
+    /// One call is tried.
+    HalfOpen,
+}
+
+/// A circuit breaker of calls to an external system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Circuit {
+    /// The external system, such as `provider stripe`.
+    pub name: String,
+    /// The state.
+    pub state: CircuitState,
+    /// When it entered the state (RFC 3339).
+    pub since: String,
+    /// The last failure, unless it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl Report {
     /// A report without checks.
     pub fn up() -> Self {
-        Self { ok: true, checks: BTreeMap::new() }
+        Self { ok: true, ..Self::default() }
     }
 
     /// Adds a check.
@@ -42,12 +72,17 @@ pub trait Health: Send + Sync {
 impl IntoResponse for Report {
     fn into_response(self) -> Response {
         let (status, word) = if self.ok { (StatusCode::OK, "up") } else { (StatusCode::SERVICE_UNAVAILABLE, "down") };
-        let body = Json(json!({ "status": word, "checks": self.checks }));
+        let mut body = json!({ "status": word, "checks": self.checks });
+        if !self.circuits.is_empty() {
+            body["circuits"] = json!(self.circuits);
+        }
+        let body = Json(body);
         (status, [(header::CACHE_CONTROL, "no-store")], body).into_response()
     }
 }
 
-/// `GET /health/live` and `GET /health/ready`: 200 with `{"status":"up","checks":{…}}`, or 503 with `"down"`.
+/// `GET /health/live` and `GET /health/ready`: 200 with `{"status":"up","checks":{…}}`, or 503 with `"down"`. Readiness
+/// also has the `circuits`, if there are any.
 pub fn health_routes(health: Arc<dyn Health>) -> Router {
     let ready = Arc::clone(&health);
     Router::new()
@@ -74,6 +109,12 @@ mod tests {
             let mut report = Report::up();
             report.check("kafka", true, "reached");
             report.check("view", false, "12 s behind");
+            report.circuits.push(Circuit {
+                name: "provider stripe".to_owned(),
+                state: CircuitState::HalfOpen,
+                since: "2026-01-31T12:00:00Z".to_owned(),
+                error: None,
+            });
             report
         }
     }
@@ -85,7 +126,13 @@ mod tests {
             (
                 "/health/ready",
                 503,
-                json!({ "status": "down", "checks": { "kafka": "reached", "view": "12 s behind" } }),
+                json!({
+                    "status": "down",
+                    "checks": { "kafka": "reached", "view": "12 s behind" },
+                    "circuits": [
+                        { "name": "provider stripe", "state": "half-open", "since": "2026-01-31T12:00:00Z" },
+                    ],
+                }),
             ),
         ] {
             let request = Request::get(uri).body(Body::empty()).unwrap();
