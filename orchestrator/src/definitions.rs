@@ -307,18 +307,18 @@ mod tests {
     #[test]
     fn all_problems_of_a_directory_are_reported_at_once() {
         let wrong = wrong(&[("a.toml", ORDER.into()), ("b.toml", ORDER.into()), ("c.toml", "version = 0".into())]);
-        assert!(wrong.contains("b.toml: order version 6 is defined twice"), "{wrong}");
+        assert!(wrong.contains("b.toml: order version 7 is defined twice"), "{wrong}");
         assert!(wrong.contains("c.toml"), "{wrong}");
     }
 
     #[test]
     fn the_newest_version_comes_first() {
-        let newer = ORDER.replace("\nversion = 6", "\nversion = 7");
+        let newer = ORDER.replace("\nversion = 7", "\nversion = 8");
         let files = [("a".to_owned(), ORDER.to_owned()), ("b".to_owned(), newer)];
         let all = Definitions::parse(files.into_iter()).unwrap();
         let started = all.started_by("created-orders", "order.created");
-        assert_eq!(started.iter().map(|d| d.version).collect::<Vec<_>>(), [7, 6]);
-        assert_eq!(all.of("order", 7).unwrap().version, 7);
+        assert_eq!(started.iter().map(|d| d.version).collect::<Vec<_>>(), [8, 7]);
+        assert_eq!(all.of("order", 8).unwrap().version, 8);
     }
 
     #[test]

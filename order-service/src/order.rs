@@ -179,7 +179,7 @@ impl Order {
 
     /// Returns true while it is not paid, but may be.
     pub fn awaits_payment(&self) -> bool {
-        self.status.is_underway() && self.status != Status::Paid
+        self.status.is_underway() && !matches!(self.status, Status::Paid | Status::Cancelling)
     }
 
     /// Sets what the customer must do, and records the change unless there are too many.

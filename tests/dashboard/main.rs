@@ -40,7 +40,7 @@ const CLUSTER: Options = Options {
         (Name::Orchestrator, "DASHBOARD__TRACE_URL", "http://traces.example/{trace_id}"),
     ],
     result_timeout: None,
-    definitions: &[("order-7.toml", include_str!("order-7.toml"))],
+    definitions: &[("order-8.toml", include_str!("order-8.toml"))],
     log: "info",
 };
 

@@ -14,6 +14,7 @@ use tests::wait::{SOON, until_is};
 crate::scenarios!(
     a_saga_is_paused_and_resumed,
     a_saga_is_cancelled,
+    a_cancelled_order_is_cancelling_until_all_is_undone,
     operations_need_a_login,
     invalid_operations_are_rejected_with_a_reason,
     many_are_cancelled_after_a_dry_run,
@@ -93,6 +94,22 @@ async fn a_saga_is_cancelled(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()
     order.payment("cancelled").await?;
     order.result("approved").await?;
     order.payment("refunded").await
+}
+
+async fn a_cancelled_order_is_cancelling_until_all_is_undone(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let order = waiting(&cluster).await?;
+    let payments = cluster.service(Name::Payments)?;
+    // Nothing can be undone meanwhile.
+    payments.sigterm().await?;
+    let (status, saga) = operate(&cluster, &order, "cancel").await?;
+    ensure!(status == StatusCode::OK && saga["status"] == "compensating", "{status}: {saga:#}");
+    until_is("the order", json!("cancelling"), SOON, || async { Ok(order.get().await?["status"].clone()) }).await?;
+    order.is_underway().await?;
+    let listed = cluster.get(cluster.service(Name::Orders)?, "/orders?status=cancelling").await?.unwrap_or_default();
+    ensure!(listed["items"].to_string().contains(&order.id), "{listed:#}");
+    payments.restart().await?;
+    order.ends("cancelled").await?;
+    order.has_reason("cancelled_by_operator").await
 }
 
 async fn operations_need_a_login(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

@@ -46,9 +46,12 @@ fn expected(order: &Order) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
         Status::PaymentNotCompleted => unfulfilled("not-paid"),
         Status::Cancelled => unfulfilled("cancelled"),
         Status::Refunded => (["placed", "paid", "refunded"].into(), ["reserved", "invoiced", "confirmed"].into()),
-        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid | Status::Returned => {
-            (BTreeSet::new(), BTreeSet::new())
-        }
+        Status::Pending
+        | Status::Reserved
+        | Status::AwaitingPayment
+        | Status::Paid
+        | Status::Cancelling
+        | Status::Returned => (BTreeSet::new(), BTreeSet::new()),
     }
 }
 

@@ -47,7 +47,7 @@ fn fits(order: &Order, invoice: Option<InvoiceStatus>) -> bool {
             invoice.is_none_or(|status| status == InvoiceStatus::Void)
         }
         Status::Rejected => invoice.is_none(),
-        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid => false,
+        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid | Status::Cancelling => false,
     }
 }
 
@@ -61,11 +61,11 @@ fn follows(before: &Invoice, now: &Invoice) -> bool {
 }
 
 /// Returns true if progress was reported, or the customer notified of the fulfilled order. What the customer must do
-/// for the payment is no progress.
+/// for the payment is no progress, and neither is a cancellation.
 fn was_reported(order: &Order) -> bool {
     let ends = usize::from(!order.is_underway());
     let is_notified = |kind: NoticeKind| matches!(kind, NoticeKind::Confirmed | NoticeKind::Shipped);
-    let reports = order.changes.iter().filter(|change| !change.action).count();
+    let reports = order.changes.iter().filter(|change| !change.action && change.status != Status::Cancelling).count();
     reports > ends || order.notices.iter().any(|notice| is_notified(notice.kind))
 }
 

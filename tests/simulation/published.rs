@@ -82,6 +82,7 @@ fn of_order(order: &Order) -> Vec<Event> {
     let is_reserved = match order.status {
         Status::Reserved | Status::AwaitingPayment | Status::Paid | Status::Confirmed | Status::Shipped => true,
         Status::Pending
+        | Status::Cancelling
         | Status::Returned
         | Status::Rejected
         | Status::PaymentNotCompleted
@@ -93,7 +94,7 @@ fn of_order(order: &Order) -> Vec<Event> {
     let is_paid = order.payment.as_ref().is_some_and(|payment| payment.is_approved());
     kinds.extend((is_paid || order.status == Status::Paid).then_some("order.paid"));
     kinds.extend(match order.status {
-        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid => None,
+        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid | Status::Cancelling => None,
         Status::Confirmed => Some("order.confirmed"),
         Status::Shipped => Some("order.shipped"),
         Status::Returned => Some("order.returned"),

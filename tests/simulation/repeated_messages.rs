@@ -23,11 +23,12 @@ use crate::recorded::recorded_messages;
 const CASES: u32 = 96;
 
 /// Words that messages have as a status, an outcome, an operation or a step.
-const WORDS: [&str; 46] = [
+const WORDS: [&str; 47] = [
     "pending",
     "reserved",
     "awaiting_payment",
     "paid",
+    "cancelling",
     "confirmed",
     "shipped",
     "rejected",

@@ -101,6 +101,7 @@ impl Transition<'_> {
             return Err("the pivot has begun: the saga can no longer be cancelled".to_owned());
         }
         self.abort(self.definition.endings.cancelled.as_ref(), reason);
+        self.report_cancelling();
         Ok(())
     }
 

@@ -70,12 +70,12 @@ pub struct Saga {
     pub traceparent: Option<String>,
 }
 
-/// The progress of a saga: the status of the last done step that has one.
+/// The progress of a saga: the status of the last done step that has one, or that of a cancelled saga.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProgressState {
     /// The status, such as `reserved`.
     pub status: String,
-    /// When the progress message is due; `None` once it was sent or the ending is known.
+    /// When the progress message is due; `None` once it was sent, or the ending is known and reported instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
 }

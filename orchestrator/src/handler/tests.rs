@@ -141,7 +141,7 @@ fn a_saga_cancelled_before_it_starts_starts_and_compensates() {
     assert_eq!(cancel(&mut fixture), []);
     let sent = start_order(&mut fixture);
     let kinds: Vec<_> = sent.iter().filter_map(|message| message.headers.get(header::TYPE)).collect();
-    assert_eq!(kinds, ["inventory.reserve", "inventory.release"]);
+    assert_eq!(kinds, ["inventory.reserve", "inventory.release", "order.progress"]);
     assert_cancelled(&fixture);
 }
 

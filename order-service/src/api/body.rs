@@ -182,7 +182,7 @@ fn links(order: &Order) -> Links {
 
 fn cancellation<'a>(request: &'a Cancellation, order: &Order) -> CancellationBody<'a> {
     let outcome = match order.status {
-        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid => "requested",
+        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid | Status::Cancelling => "requested",
         // Confirmed, but not shipped yet.
         Status::Confirmed if order.to_be_shipped => "requested",
         Status::Confirmed | Status::Shipped | Status::Returned => "too_late",

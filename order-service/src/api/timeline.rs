@@ -80,7 +80,9 @@ fn of_end(order: &Order) -> TimelineEntry<'_> {
 
 const fn label_of_end(status: Status) -> &'static str {
     match status {
-        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid => "Order underway",
+        Status::Pending | Status::Reserved | Status::AwaitingPayment | Status::Paid | Status::Cancelling => {
+            "Order underway"
+        }
         Status::Confirmed => "Order confirmed",
         Status::Shipped => "Order shipped",
         Status::Returned => "Order returned",

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 ///    |           |                |              |           |            |
 ///    +-----------+----------------+--------------+           +--> returned <
 ///                |
-///                +--> rejected | payment_not_completed | cancelled | refunded
+///                +--> rejected | payment_not_completed | cancelling --> cancelled | refunded
 /// ```
 /// A short-lived status may be skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema, JsonSchema)]
@@ -28,6 +28,8 @@ pub enum Status {
     AwaitingPayment,
     /// Paid.
     Paid,
+    /// Its saga was cancelled, and undoes its steps.
+    Cancelling,
     /// Paid, and its stock is assigned to it.
     Confirmed,
     /// Confirmed and shipped.
@@ -46,11 +48,12 @@ pub enum Status {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Pending,
         Self::Reserved,
         Self::AwaitingPayment,
         Self::Paid,
+        Self::Cancelling,
         Self::Confirmed,
         Self::Shipped,
         Self::Returned,
@@ -67,6 +70,7 @@ impl Status {
             Self::Reserved => "reserved",
             Self::AwaitingPayment => "awaiting_payment",
             Self::Paid => "paid",
+            Self::Cancelling => "cancelling",
             Self::Confirmed => "confirmed",
             Self::Shipped => "shipped",
             Self::Returned => "returned",
@@ -85,7 +89,7 @@ impl Status {
     /// Returns true if the saga has not reported the end yet.
     pub const fn is_underway(self) -> bool {
         match self {
-            Self::Pending | Self::Reserved | Self::AwaitingPayment | Self::Paid => true,
+            Self::Pending | Self::Reserved | Self::AwaitingPayment | Self::Paid | Self::Cancelling => true,
             Self::Confirmed
             | Self::Shipped
             | Self::Returned
@@ -104,6 +108,7 @@ impl Status {
             | Self::Reserved
             | Self::AwaitingPayment
             | Self::Paid
+            | Self::Cancelling
             | Self::Returned
             | Self::Rejected
             | Self::PaymentNotCompleted

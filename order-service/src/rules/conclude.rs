@@ -44,6 +44,7 @@ fn last_status(ending: &Conclude) -> Status {
         | Status::Reserved
         | Status::AwaitingPayment
         | Status::Paid
+        | Status::Cancelling
         | Status::Confirmed
         | Status::Shipped
         | Status::Returned
@@ -81,6 +82,7 @@ const fn notice_of(last: Status) -> Option<NoticeKind> {
         | Status::Reserved
         | Status::AwaitingPayment
         | Status::Paid
+        | Status::Cancelling
         | Status::Confirmed
         | Status::Shipped
         | Status::Returned => None,

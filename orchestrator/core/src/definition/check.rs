@@ -173,6 +173,10 @@ impl Check<'_> {
             self.report.error(None, None, problem, "write status = \"...\" in the steps to be reported");
         }
         for (i, status) in statuses() {
+            if progress.cancelling.as_deref() == Some(status) {
+                let problem = format!("the status {status:?} is already that of a cancelled saga, in [progress]");
+                self.error(i, problem, "write another".to_owned());
+            }
             if let Some((first, _)) = statuses().find(|(j, other)| *j < i && *other == status) {
                 let first = steps.get(first).map_or("", |step| step.name.as_str());
                 self.error(

@@ -199,6 +199,9 @@ pub struct Progress {
     /// How long a status must last before it is reported.
     #[serde(serialize_with = "duration::as_text")]
     pub after: Duration,
+    /// The status that is reported at once when the saga is cancelled; `None`: its end is reported only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelling: Option<String>,
 }
 
 /// A command with its timeout and retries.

@@ -16,7 +16,7 @@ use super::keys::{
 use super::model::{
     Call, CancelEvent, Definition, EndingSpec, Endings, Key, Participant, Progress, Start, StepEndings,
 };
-use super::read::{Places, Reader, Report, count, duration, name, pause, text};
+use super::read::{Places, Reader, Report, count, duration, name, pause, text, word};
 use super::retry::{AttemptLimit, Retry};
 use super::typed_fields::{check_fields, typed_fields};
 use super::{check, step};
@@ -169,6 +169,7 @@ fn progress(table: Reader<'_>) -> Progress {
         command: table.get(&key::COMMAND, text).unwrap_or_default(),
         input: input(&table, &key::INPUT_OF),
         after: table.get(&key::AFTER, pause).unwrap_or(PROGRESS_AFTER),
+        cancelling: table.get(&key::CANCELLING, word),
     };
     table.finish();
     progress

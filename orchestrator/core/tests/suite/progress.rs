@@ -110,6 +110,27 @@ fn an_aborted_saga_reports_no_progress() {
 }
 
 #[test]
+fn a_cancelled_saga_reports_it_at_once_if_its_definition_has_a_status_for_it() {
+    let line = "cancelling = \"cancelling\"";
+    let mut world = with_progress_line(line);
+    world.ok("reserve").operate(Operate::Cancel { reason: None }).unwrap();
+    assert_eq!(world.saga().status, Status::Compensating);
+    let Effect::SendProgress { id, payload, .. } = &world.progress_messages[0] else { panic!("a command") };
+    assert_eq!(*id, progress_id(ID, "cancelling"));
+    assert_eq!(payload["steps"][2]["status"], "compensating");
+    assert_eq!(world.newly_reported(), ["cancelling"]);
+    world.pass(Duration::from_secs(1)).finish();
+    assert_eq!(world.newly_reported(), [""; 0], "once");
+    let mut paused = with_progress_line(line);
+    paused.operate(Operate::Pause).unwrap();
+    paused.operate(Operate::Cancel { reason: None }).unwrap();
+    assert_eq!(paused.newly_reported(), ["cancelling"]);
+    let mut refused = with_progress_line(line);
+    refused.ok("reserve").refuse("request-payment").finish();
+    assert_eq!(refused.newly_reported(), [""; 0], "it was not cancelled");
+}
+
+#[test]
 fn a_paused_saga_reports_no_progress_until_it_resumes() {
     let mut world = order_with_rules_and_progress();
     world.operate(Operate::Pause).unwrap().ok("reserve");
@@ -228,6 +249,11 @@ fn progress_is_checked_when_it_is_read() {
             "status = \"reserved\"",
             "status = \"paid\"",
             ["the status \"paid\" is already that of step \"reserve\"", "write another"],
+        ),
+        (
+            command,
+            "command = \"c\"\ncancelling = \"paid\"",
+            ["the status \"paid\" is already that of a cancelled saga", "write another"],
         ),
         (
             "output = \"reservation\"",

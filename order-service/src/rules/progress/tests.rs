@@ -43,6 +43,27 @@ fn an_order_that_is_confirmed_and_to_be_shipped_is_underway_until_its_end() {
 }
 
 #[test]
+fn an_order_of_which_a_cancellation_is_reported_is_cancelling_until_its_end() {
+    let (mut shop, id) = Shop::with_order();
+    shop.handle(&report(id, "cancelling"));
+    let order = shop.order(id);
+    assert!(order.status == Status::Cancelling && order.is_underway() && order.invoice.is_none());
+    assert!(!order.awaits_payment());
+    for late in ["reserved", "confirmed", "cancelling"] {
+        shop.handle(&report(id, late));
+    }
+    assert_eq!(shop.order(id), order, "a late or repeated report changes nothing");
+    shop.conclude(id, &json!({"status": "cancelled", "reason": "cancelled_by_operator"}));
+    assert_eq!(shop.order(id).status, Status::Cancelled);
+    shop.handle(&report(id, "cancelling"));
+    assert_eq!(shop.order(id).status, Status::Cancelled, "it came after the end");
+    let id = shop.place(&json!({"delivery": {"method": "pickup"}}));
+    shop.handle(&report(id, "confirmed"));
+    shop.handle(&report(id, "cancelling"));
+    assert!(shop.order(id).status == Status::Cancelling && !shop.order(id).to_be_shipped);
+}
+
+#[test]
 fn a_report_of_a_final_status_is_a_dead_letter() {
     let (mut shop, id) = Shop::with_order();
     let sent = shop.handle(&report(id, "cancelled"));

@@ -137,13 +137,25 @@ pub(in super::super) mod progress {
     pub const AFTER: Key =
         Key::optional("after", Shape::Pause, "How long a status must last to be reported. Default: \"500ms\".")
             .hint("a duration such as \"500ms\", or \"0s\" to report each status at once");
+    pub const CANCELLING: Key = Key::optional(
+        "cancelling",
+        Shape::Word,
+        "The status that is reported at once when the saga is cancelled. Default: none.",
+    )
+    .hint("an identifier such as \"cancelling\"");
 }
 
 /// `[progress]`
 pub(in super::super) static PROGRESS: Table = Table {
     id: "progress",
     about: "Reports the saga's progress while it runs.",
-    keys: Keys::Fixed(&[progress::PARTICIPANT, progress::COMMAND, progress::INPUT_OF, progress::AFTER]),
+    keys: Keys::Fixed(&[
+        progress::PARTICIPANT,
+        progress::COMMAND,
+        progress::INPUT_OF,
+        progress::AFTER,
+        progress::CANCELLING,
+    ]),
 };
 
 /// The keys of `[endings]`.
