@@ -219,6 +219,13 @@ impl Tab {
         Ok(())
     }
 
+    /// Asks for less motion, as a setting of the system does.
+    pub async fn reduce_motion(&self) -> Result<()> {
+        let feature = MediaFeature { name: "prefers-reduced-motion".to_owned(), value: "reduce".to_owned() };
+        self.page.emulate_media_features(vec![feature]).await?;
+        Ok(())
+    }
+
     /// Sets the accepted languages.
     pub async fn set_languages(&self, languages: &str) -> Result<()> {
         let headers = Headers::new(json!({ "Accept-Language": languages }));

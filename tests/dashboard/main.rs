@@ -13,6 +13,7 @@ mod sessions;
 mod support;
 mod trouble;
 mod versions;
+mod zoom;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -77,6 +78,7 @@ fn trials(runner: Option<&Arc<Runner>>) -> Vec<Trial> {
         .chain(sessions::ALL)
         .chain(course::ALL)
         .chain(versions::ALL)
+        .chain(zoom::ALL)
         .chain(looks::ALL)
         .copied();
     let trial = |(name, test): (&str, Scenario)| {

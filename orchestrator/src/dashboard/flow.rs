@@ -133,13 +133,29 @@ fn drawing(flow: &Flow, lang: Lang) -> Markup {
     let about = lang.text("Flow diagram", "Diagrama do fluxo");
     let drawn = Diagram { definition: &flow.definition, marks: &marks::flow(flow, lang), failed: &failed, about };
     html! { figure.flow {
-        (diagram(&drawn, lang))
+        (zoom_buttons(lang))
+        div.canvas tabindex="0" role="region" aria-label=(lang.text(
+            "Flow diagram: zoom with + and −, move with the arrows, 0 for the original size",
+            "Diagrama do fluxo: ampliar com + e −, mover com as setas, 0 para o tamanho original")) {
+            (diagram(&drawn, lang))
+        }
         figcaption {
             (legend(lang))
             a href={ "/definitions/" (flow.definition.name) "/" (flow.definition.version) } {
                 (lang.text("Drawing in BPMN", "Desenho em BPMN"))
             }
         }
+    } }
+}
+
+/// The buttons of the diagram, which the script shows: without it they would do nothing.
+fn zoom_buttons(lang: Lang) -> Markup {
+    html! { div.zoom data-keep="zoom" hidden {
+        button type="button" data-zoom="out" aria-label=(lang.text("Zoom out", "Reduzir")) { "−" }
+        output { "100 %" }
+        button type="button" data-zoom="in" aria-label=(lang.text("Zoom in", "Ampliar")) { "+" }
+        button type="button" data-zoom="reset" { (lang.text("Original size", "Tamanho original")) }
+        button type="button" data-zoom="full" aria-pressed="false" { (lang.text("Full screen", "Tela cheia")) }
     } }
 }
 

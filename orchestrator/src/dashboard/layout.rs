@@ -13,7 +13,7 @@ use crate::error::ApiError;
 use crate::i18n::Lang;
 use crate::view::MAX_SEARCH;
 
-const SCRIPT: &str = include_str!("dashboard.js");
+const SCRIPT: &str = concat!(include_str!("dashboard.js"), "\n", include_str!("zoom.js"));
 /// The style sheets of the drawings and of the pages.
 static STYLE: LazyLock<String> = LazyLock::new(|| format!("{}\n{}", saga::STYLE_SHEET, include_str!("dashboard.css")));
 /// A hash of the style sheet and the script, in their URLs, since browsers cache these files without limit.
