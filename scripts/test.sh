@@ -78,6 +78,23 @@ find_stripe_mock() { # sets STRIPE_MOCK, building the program first where there 
   else echo "Neither stripe-mock nor Go to build it is installed: the test that needs it is skipped."; fi
 }
 
+# The OpenTelemetry Collector's receiver, which gets the traces of an order. It is written in Go: without Go that one test
+# is skipped.
+find_otelcol() { # sets OTELCOL, building the program first where there is none
+  local source=$ROOT/scripts/otelcol sum built
+  if [[ -n ${OTELCOL-} ]]; then return; fi
+  sum=$(cat "$source"/{main.go,go.mod,go.sum} | cksum)
+  built=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/otelcol-${sum%% *}/otelcol
+  if [[ ! -x $built ]] && has go; then
+    mkdir -p "${built%/*}"
+    warn "Building the receiver of traces (a minute, once; kept in ${built%/*}) …"
+    (cd "$source" && go build -buildvcs=false -o "$built" .) >"${built%/*}/log" 2>&1 ||
+      warn "The receiver of traces can't be built (see ${built%/*}/log): the test that needs it is skipped."
+  fi
+  if [[ -x $built ]]; then export OTELCOL=$built
+  else echo "Go is not installed: the test that needs the receiver of traces is skipped."; fi
+}
+
 # Prometheus and promtool, its checker, check the metrics, the alerts and the boards. Their Go module can't be installed
 # by itself (it has `replace` directives): without the installed programs these checks are skipped.
 find_prometheus() { # sets PROMTOOL and PROMETHEUS
@@ -348,6 +365,7 @@ fetch_tools() {
   fetch_openapi_tools
   find_schemathesis
   find_stripe_mock
+  find_otelcol
   find_prometheus
 }
 build_lane() {

@@ -8,6 +8,7 @@ mod allocator;
 mod checks;
 mod positions;
 pub mod service;
+mod traces;
 
 pub use journal;
 pub use prometheus_client;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::traces::Tracer;
 use anyhow::Context as _;
 use axum::Router;
 use axum::http::Method;
@@ -20,12 +21,12 @@ use runtime::worker::{Config, Runtime, Service, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
-use web::http::{self, Access, Circuit, Collect, Edge, Health, HttpMetrics, Protection, Report};
+use web::http::{self, Access, Circuit, Collect, Edge, Health, HttpMetrics, Observed, Protection, Report};
 use web::settings::{self, Settings, WorkerSettings};
 use web::{cli, telemetry};
 
 use crate::checks::Checks;
-use crate::positions;
+use crate::{positions, traces};
 
 /// The parts of a service.
 pub trait Program: 'static {
@@ -200,7 +201,7 @@ pub fn main<P: Program>() -> ExitCode {
         };
     }
     if let Some(requested) = positions::requested(&matches) {
-        return positions::run(requested, &config(&settings, false), P::NAME, P::JOURNAL)
+        return positions::run(requested, &config(&settings, false, Tracer::off()), P::NAME, P::JOURNAL)
             .unwrap_or_else(|error| fail(P::NAME, &format!("{error:#}")));
     }
     if let Err(error) = telemetry::init(&settings.log) {
@@ -236,11 +237,12 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
     }
     let edge = Edge::new(P::NAME, &settings.edge, settings.auth.as_ref(), P::access)?;
     let listener = http::bind(settings.http.listen).await?;
+    let (tracer, exporting) = traces::start(&settings.traces, P::NAME)?;
     let (inputs, outputs) = P::more_topics(&handler).with(P::INPUTS, P::OUTPUTS);
     let service =
         Service { name: P::NAME, journal: P::JOURNAL, inputs, commands: P::COMMANDS, outputs, handler, executor };
     let mut shutdown_requested = std::pin::pin!(shutdown_signal()?);
-    let starting = Runtime::start::<_, P::Rows, _>(config(&settings, exposure.is_some()), service);
+    let starting = Runtime::start::<_, P::Rows, _>(config(&settings, exposure.is_some(), tracer.clone()), service);
     let runtime = tokio::select! {
         started = starting => started?,
         () = &mut shutdown_requested => return Ok(()),
@@ -256,8 +258,8 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         exposure: exposure.clone(),
     }));
     let checks: Arc<dyn Health> = Arc::new(checks::<P>(&runtime.status, &context.settings, exposure));
-    let metrics = HttpMetrics::default();
-    let scrape = http::metrics_route(collect::<P>(context.clone(), metrics.clone(), Arc::clone(&checks)));
+    let observed = Observed { tracer, ..Observed::default() };
+    let scrape = http::metrics_route(collect::<P>(context.clone(), observed.clone(), Arc::clone(&checks)));
     let routes = P::router(context).merge(http::health_routes(checks)).merge(scrape);
     tracing::info!(listen = %settings.http.listen, version = env!("CARGO_PKG_VERSION"), "{} started", P::NAME);
 
@@ -266,7 +268,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
         // The sender is dropped when the service ends.
         let _ = stopped.changed().await;
     };
-    let routes = http::finish(routes, &settings.http, edge, metrics)?;
+    let routes = http::finish(routes, &settings.http, edge, observed)?;
     let server = tokio::spawn(async move { http::serve(listener, routes, &settings.http, shutdown).await });
     let status = runtime.status.clone();
     let end = tokio::select! {
@@ -279,6 +281,9 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
     server.await.context("the HTTP server panicked")?;
     if end.is_ok() {
         tokio::task::spawn_blocking(move || runtime.stop()).await.context("a thread panicked")?;
+        if let Some(exporting) = exporting {
+            exporting.flush().await;
+        }
         tracing::info!("{} has ended", P::NAME);
     } else {
         // The failed threads are not awaited.
@@ -288,9 +293,10 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
 }
 
 /// Registers the metrics of a service.
-fn collect<P: Program>(context: Context<P::Settings>, http: HttpMetrics, health: Arc<dyn Health>) -> Collect {
+fn collect<P: Program>(context: Context<P::Settings>, observed: Observed, health: Arc<dyn Health>) -> Collect {
     Arc::new(move |registry| {
-        http.register(registry);
+        observed.metrics.register(registry);
+        observed.tracer.register(registry);
         let ready = ConstGauge::new(i64::from(health.ready().ok));
         registry.register("health_ready", "1 if GET /health/ready succeeds, otherwise 0", ready);
         context.status.register_metrics(registry);
@@ -322,7 +328,7 @@ fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-fn config<S>(settings: &Settings<S>, is_exposed: bool) -> Config {
+fn config<S>(settings: &Settings<S>, is_exposed: bool, tracer: Tracer) -> Config {
     let kafka = settings.kafka.clone();
     Config {
         brokers: kafka.brokers,
@@ -338,6 +344,7 @@ fn config<S>(settings: &Settings<S>, is_exposed: bool) -> Config {
         command_timeout: settings.worker.command_timeout,
         side_effects: settings.worker.side_effects,
         is_exposed,
+        tracer,
     }
 }
 

@@ -12,7 +12,7 @@ use common::messages::Outgoing;
 use common::settings::Secret;
 use common::time::Timestamp;
 use common::topics;
-use common::worker::Executor;
+use common::worker::{Executor, ExternalCall};
 use lettre::message::{Mailbox, header::ContentType};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
@@ -135,7 +135,12 @@ impl Executor for Mailer {
         };
         let id = ids::derive(&[&intent.id, "answer"]).to_string();
         let key = order_id.to_string();
-        vec![Outgoing::event(topics::ORDER_COMMANDS, &key, MAILED, id, &key, now, &report)]
+        let answer = Outgoing::event(topics::ORDER_COMMANDS, &key, MAILED, id, &key, now, &report);
+        vec![answer.caused_by(intent.what.trace.as_deref())]
+    }
+
+    fn describe(mail: &Mail) -> Option<ExternalCall<'_>> {
+        Some(ExternalCall { name: "mail.send", peer: "smtp", traceparent: mail.trace.as_deref() })
     }
 }
 

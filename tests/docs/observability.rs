@@ -136,7 +136,7 @@ fn every_container_is_hardened_and_published_on_this_machine_only() {
             }
         }
     }
-    assert_eq!(profiled, BTreeSet::from(["grafana", "prometheus"]));
+    assert_eq!(profiled, BTreeSet::from(["grafana", "jaeger", "prometheus"]));
     assert_eq!(mounted, BTreeSet::from(["ops/grafana/dashboards", "ops/grafana/provisioning", "ops/prometheus"]));
 }
 

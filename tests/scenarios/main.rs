@@ -35,6 +35,7 @@ mod stripe_mock;
 mod stripe_results;
 mod stripe_truth;
 mod topics;
+mod traces;
 mod two_instances;
 mod unreadable;
 
@@ -84,16 +85,6 @@ const MANUAL: Options = Options {
     name: "manual",
     instances: 1,
     settings: &[(Name::Payments, "PROVIDER__KIND", "manual")],
-    result_timeout: None,
-    definitions: &[],
-    log: "info",
-};
-
-/// Orders at the prices of the warehouse's items.
-const CATALOGUE: Options = Options {
-    name: "catalogue",
-    instances: 1,
-    settings: &[(Name::Orders, "ORDERS__PRICE", "catalogue")],
     result_timeout: None,
     definitions: &[],
     log: "info",
@@ -212,9 +203,8 @@ const SIMULATED: &[&[(&str, Scenario)]] = &[
     orders::ALL,
 ];
 
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 11] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
-    (CATALOGUE, &[catalogue::ALL]),
     (DEFINITIONS, &[definitions::ALL, deployments::ALL, imported::ALL]),
     (SAGACTL, &[sagactl::ALL]),
     (TWO_INSTANCES, &[two_instances::ALL]),
@@ -235,7 +225,9 @@ fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     let first: [Group; 1] = [(simulated()?, SIMULATED)];
     let by_stripe: Group = (by_stripe()?, &[stripe::ALL, stripe_results::ALL, stripe_truth::ALL]);
-    let computed: [Group; 2] = [by_stripe, (edge::options()?, &[edge::ALL, perimeter::ALL])];
+    let edge: Group = (edge::options()?, &[edge::ALL, perimeter::ALL]);
+    let catalogue: Group = (traces::options()?, &[catalogue::ALL, traces::ALL]);
+    let computed = [catalogue, by_stripe, edge];
     for (options, modules) in first.into_iter().chain(GROUPS).chain(computed) {
         let scenarios = modules.iter().copied().flatten().copied();
         let checked = ![OPENAPI.name, HOSTILE.name, UNREADABLE.name, TOPICS.name].contains(&options.name);
@@ -251,6 +243,7 @@ fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
             let lacks_tool = match name {
                 metrics::BY_PROMTOOL | observability::BY_PROMTOOL => prometheus::promtool().is_none(),
                 observability::BY_PROMETHEUS => prometheus::prometheus().is_none(),
+                traces::BY_COLLECTOR => traces::program().is_none(),
                 _ => false,
             };
             trials.push(Trial::test(title, run).with_ignored_flag(lacks_tool));

@@ -60,5 +60,5 @@ pub fn message(rng: &mut Rng, n: usize) -> Outgoing {
         }
     };
     let value = Payload::Bytes(Blob(bytes));
-    Outgoing { topic: topic.into(), partition: Some(rng.i32(0..PARTITIONS)), key, headers, value }
+    Outgoing { topic: topic.into(), partition: Some(rng.i32(0..PARTITIONS)), key, headers, value, parent_span: None }
 }

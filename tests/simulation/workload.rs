@@ -175,5 +175,12 @@ fn published_result(rng: &mut Rng, orders: &[Ordered]) -> Outgoing {
         _ => None,
     };
     let partition = Some(rng.i32(0..PARTITIONS));
-    Outgoing { topic: topics::PAYMENT_RESULTS.into(), partition, key, headers: Headers::default(), value }
+    Outgoing {
+        topic: topics::PAYMENT_RESULTS.into(),
+        partition,
+        key,
+        headers: Headers::default(),
+        value,
+        parent_span: None,
+    }
 }

@@ -264,7 +264,7 @@ pub fn read_outbox(text: &str) -> Result<Vec<Outgoing>, serde_json::Error> {
 /// Estimates the bytes of an outgoing message within a record, for limits.
 pub(crate) fn size_of(message: &Outgoing) -> usize {
     let headers: usize = message.headers.0.iter().map(|(n, v)| n.len() + v.0.len() + 8).sum();
-    headers + message.value.bytes().map_or(0, <[u8]>::len) + message.key.as_ref().map_or(0, |k| k.0.len()) + 64
+    headers + message.value.bytes().map_or(0, <[u8]>::len) + message.key.as_ref().map_or(0, |k| k.0.len()) + 96
 }
 
 #[cfg(test)]

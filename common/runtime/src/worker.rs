@@ -20,6 +20,7 @@ mod client;
 mod commands;
 mod config;
 mod damage;
+mod decision_spans;
 mod direct;
 mod event;
 mod exposition;
@@ -51,7 +52,7 @@ pub use acceptance::{AcceptanceRequest, ContinueAt, PositionReport, accept, repo
 pub use commands::{Commands, SendError};
 pub use config::Config;
 pub use runtime::{Runtime, Service, host_name};
-pub use side_effects::{Executor, NoExecutor};
+pub use side_effects::{Executor, ExternalCall, NoExecutor};
 pub use status::Status;
 pub use topics::{TopicAdmin, TopicError};
 pub use watch::{DeadLetter, DeadLetterTopic, Group, Member, PutBackError, Watch, WatchError};

@@ -19,5 +19,5 @@ pub use self::mac::{MessageMac, Origin, ShortSecret};
 pub use self::message::{DEPTH, HEADER_BYTES, Headers, Message, depth};
 pub use self::outgoing::Outgoing;
 pub use self::reply::Reply;
-pub use self::trace::{child_trace, trace_id};
+pub use self::trace::{SpanId, TraceContext, child_trace, derived_span, trace_id};
 pub use self::unreadable::Unreadable;

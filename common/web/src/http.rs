@@ -14,13 +14,14 @@ mod metrics;
 mod problem;
 mod protection;
 mod request_headers;
+mod request_span;
 mod server;
 mod site;
 
 pub use docs::{check_description, docs_of, document};
 pub use edge::{Access, Asks, Caller, ClientAddress, Edge};
 pub use extract::{Body, Params, PathId, PathParams, idempotency_key, parameter, trace_of};
-pub use guard::finish;
+pub use guard::{Observed, finish};
 pub use health::{Circuit, CircuitState, Health, Report, health_routes};
 pub use metrics::{Collect, HttpMetrics, metrics_route};
 pub use problem::Problem;

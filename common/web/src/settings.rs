@@ -25,6 +25,7 @@ mod secret_files;
 mod sections;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod tree;
 pub mod units;
 
@@ -40,6 +41,7 @@ pub use error::{Fault, SettingsError};
 pub use layers::{prefix, variables};
 pub use secret::{Secret, is_secret};
 pub use sections::{EventSettings, Format, Http, Kafka, Log, Settings, ViewSettings, WorkerSettings};
+pub use traces::TraceSettings;
 
 use layers::Layer;
 
@@ -135,6 +137,7 @@ fn read<S: DeserializeOwned>(merged: &Merged, service: &str, faults: &mut Vec<Fa
     let view = merged.section("view", take("view"), faults);
     let worker = merged.section("worker", take("worker"), faults);
     let log = merged.section("log", take("log"), faults);
+    let traces = merged.section("traces", take("traces"), faults);
     let own = merged.section("", serde_json::Value::Object(rest), faults);
     let http = http?;
     let edge = edge?;
@@ -143,8 +146,9 @@ fn read<S: DeserializeOwned>(merged: &Merged, service: &str, faults: &mut Vec<Fa
     let view = view?;
     let worker = worker?;
     let log = log?;
+    let traces = traces?;
     let own = own?;
-    let mut settings = Settings { http, edge, auth, kafka, view, worker, log, own };
+    let mut settings = Settings { http, edge, auth, kafka, view, worker, log, traces, own };
     check::check(&settings, &mut |path, allowed| faults.push(merged.fault(path, allowed)));
     if settings.kafka.group.is_empty() {
         service.clone_into(&mut settings.kafka.group);

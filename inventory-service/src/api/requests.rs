@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use common::http::{Caller, Problem, idempotency_key, parameter, trace_of};
 use common::ids;
-use common::messages::{Outgoing, header};
+use common::messages::Outgoing;
 use common::service::Context;
 use common::time::Timestamp;
 use common::topics;
@@ -87,7 +87,7 @@ pub(super) async fn send<T: Serialize>(
     tracing::info!(kind, subject, request_id = id, "sending a request");
     let now = Timestamp::now();
     let message = Outgoing::event(topics::INVENTORY_COMMANDS, warehouse, kind, id, subject, now, value);
-    Ok(context.commands.send(&message.with(header::TRACEPARENT, trace_of(headers))).await?)
+    Ok(context.commands.send(&message.caused_by(Some(&trace_of(headers)))).await?)
 }
 
 /// Waits until `effect` returns a value for the entity in the view.

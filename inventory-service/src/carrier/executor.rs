@@ -7,7 +7,7 @@ use common::journal::Intent;
 use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
-use common::worker::Executor;
+use common::worker::{Executor, ExternalCall};
 
 use crate::carrier::call::{CarrierCall, Parcel};
 use crate::carrier::client::{Carrier, CarrierError};
@@ -43,6 +43,14 @@ impl<C: Carrier> Executor for Dispatcher<C> {
         };
         let value = CarrierAnswered { order_id: parcel.order.clone(), outcome, call, tracking_number, error };
         vec![message(&intent.id, parcel, &value, now)]
+    }
+
+    fn describe(call: &CarrierCall) -> Option<ExternalCall<'_>> {
+        let (name, parcel) = match call {
+            CarrierCall::Book(parcel) => ("carrier.book", parcel),
+            CarrierCall::Void(parcel, _) => ("carrier.void", parcel),
+        };
+        Some(ExternalCall { name, peer: parcel.carrier.name(), traceparent: parcel.trace.as_deref() })
     }
 }
 

@@ -6,7 +6,7 @@ use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Json;
 use common::http::{Body, PathParams, Problem, idempotency_key, trace_of};
-use common::messages::{Outgoing, header as headers};
+use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
 use saga::{Operate, OperationRecord};
@@ -90,7 +90,7 @@ impl Api {
         let now = Timestamp::now();
         let message =
             Outgoing::event(topics::SAGA_COMMANDS, &subject, SAGA_ACTION, id.as_str(), &subject, now, &action);
-        self.context.commands.send(&message.with(headers::TRACEPARENT, trace)).await.map_err(Problem::from)?;
+        self.context.commands.send(&message.caused_by(Some(&trace))).await.map_err(Problem::from)?;
         let result = move |connection: &rusqlite::Connection| {
             let saga = view::readable_saga(connection, saga)?;
             Ok(saga.and_then(|saga| saga.operations.into_iter().find(|operated| operated.id == id)))
@@ -117,7 +117,7 @@ impl Api {
     ) -> Result<(), Problem> {
         let now = Timestamp::now();
         let mut message = Outgoing::event(topics::SAGA_COMMANDS, name, kind, id.to_string(), name, now, content)
-            .with(headers::TRACEPARENT, trace);
+            .caused_by(Some(trace));
         message.partition = Some(partition);
         self.context.commands.send(&message).await.map_err(Problem::from)
     }

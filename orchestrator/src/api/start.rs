@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Json, Response};
 use common::bounds::{first_chars, json_bytes};
 use common::http::{Body, Problem, idempotency_key, trace_of};
 use common::ids;
-use common::messages::{Outgoing, header as headers};
+use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
 use saga::{Definition, Saga};
@@ -124,7 +124,7 @@ impl Api {
         let id = request_message_id(SAGA_START, saga, &key);
         let now = Timestamp::now();
         let message = Outgoing::event(topics::SAGA_COMMANDS, &subject, SAGA_START, id, &subject, now, start)
-            .with(headers::TRACEPARENT, trace_of(request));
+            .caused_by(Some(&trace_of(request)));
         self.context.commands.send(&message).await.map_err(Problem::from)?;
         let find = move |connection: &rusqlite::Connection| view::readable_saga(connection, saga);
         let found = self.context.view.until(&saga_key(saga), VISIBILITY_TIMEOUT, find).await;

@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use common::http::{Body, Caller, Problem, idempotency_key, trace_of};
 use common::ids::{self, OrderId};
-use common::messages::header;
 use common::service::Context;
 use common::time::Timestamp;
 use uuid::Uuid;
@@ -50,7 +49,7 @@ pub(super) async fn place(
     let customer_id = placed.customer_id;
     tracing::info!(order_id = %id, %customer_id, amount_minor = placed.amount_minor, "placing an order");
     let request = name.map(|_| Uuid::new_v4());
-    let message = messages::place(&placed, request).with(header::TRACEPARENT, trace_of(&headers));
+    let message = messages::place(&placed, request).caused_by(Some(&trace_of(&headers)));
     let with_address = |problem: Problem| problem.with("orderId", id.to_string()).with("location", path(id));
     context.commands.send(&message).await.map_err(|e| with_address(e.into()))?;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use common::http::{Problem, trace_of};
 use common::ids::OrderId;
-use common::messages::{Outgoing, header};
+use common::messages::Outgoing;
 use common::service::Context;
 use common::time::Timestamp;
 use common::topics;
@@ -49,7 +49,7 @@ impl<T: Serialize> OrderRequest<'_, T> {
         let message_id = Uuid::new_v4().to_string();
         let now = Timestamp::now();
         let message = Outgoing::event(topics::ORDER_COMMANDS, &id, self.kind, message_id, &id, now, self.value);
-        context.commands.send(&message.with(header::TRACEPARENT, trace_of(self.headers))).await?;
+        context.commands.send(&message.caused_by(Some(&trace_of(self.headers)))).await?;
         let key = order::key(self.order_id);
         let wanted = key.clone();
         let applied = move |connection: &_| Ok(view::state(connection, &wanted)?.filter(&is_applied));

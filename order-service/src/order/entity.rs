@@ -147,7 +147,7 @@ mod tests {
             "orderId": "018f3f2a-0000-7000-8000-000000000001", "kind": "confirmed", "language": "en",
             "to": {"name": "Ana", "email": "ana@example.com"}, "subject": "s", "text": "t",
             "createdAt": "2026-01-02T03:04:05.678Z"});
-        let mailing = Mailing::new(serde_json::from_value(notice).unwrap(), Timestamp(7));
+        let mailing = Mailing::new(serde_json::from_value(notice).unwrap(), Timestamp(7), Some("00-1-2-01".to_owned()));
         let series = OrderEntity::Series(Series { last: 7 });
         for entity in [order.into(), series, OrderEntity::Mailing(Box::new(mailing))] {
             let text = serde_json::to_string(&entity).unwrap();

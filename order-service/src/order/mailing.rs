@@ -24,6 +24,9 @@ pub struct Mailing {
     /// The error of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The `traceparent` of the notice's cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// The outcome of an attempt to mail a notice.
@@ -47,6 +50,7 @@ pub struct Mail {
     pub(crate) to: Recipient,
     pub(crate) subject: String,
     pub(crate) text: String,
+    pub(crate) trace: Option<String>,
 }
 
 impl Mailing {
@@ -55,9 +59,9 @@ impl Mailing {
         format!("mail/{notice}")
     }
 
-    /// A mailing that is due at once.
-    pub fn new(notice: Notice, now: Timestamp) -> Self {
-        Self { notice, tries: 0, due: now, outcome: None, error: None }
+    /// A mailing that is due at once, in the trace of its cause.
+    pub fn new(notice: Notice, now: Timestamp, trace: Option<String>) -> Self {
+        Self { notice, tries: 0, due: now, outcome: None, error: None, trace }
     }
 
     /// Returns true while further attempts are due.
@@ -84,6 +88,7 @@ impl Mailing {
             to: to.clone(),
             subject: subject.clone(),
             text: text.clone(),
+            trace: self.trace.clone(),
         };
         Some(Intent { id: format!("mail/{notice_id}/{attempt}"), due: self.due, what })
     }

@@ -60,9 +60,12 @@ pub(crate) fn notify(ctx: &mut RuleContext<'_, '_>, order: &mut Order, kind: Not
     order.notices.push(NoticeRecord { kind, return_id, at: ctx.now });
     let id = notice.notice_id.to_string();
     let order_id = notice.order_id.to_string();
-    ctx.tx.send(Outgoing::event(topics::NOTIFICATIONS, &order_id, NOTICE, id.clone(), &order_id, ctx.now, &notice));
+    let cause = ctx.message.traceparent();
+    let message = Outgoing::event(topics::NOTIFICATIONS, &order_id, NOTICE, id.clone(), &order_id, ctx.now, &notice);
+    ctx.tx.send(message.caused_by(cause));
     if ctx.policy.mails {
-        ctx.tx.put(Mailing::key(&id), OrderEntity::Mailing(Box::new(Mailing::new(notice, ctx.now))));
+        let mailing = Mailing::new(notice, ctx.now, cause.map(str::to_owned));
+        ctx.tx.put(Mailing::key(&id), OrderEntity::Mailing(Box::new(mailing)));
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) fn event<T: Serialize>(
 ) -> Outgoing {
     let order = order.to_string();
     let message = Outgoing::event(topic, &order, kind, id, &order, Timestamp::now(), value);
-    message.with(header::TRACEPARENT, trace_of(headers))
+    message.caused_by(Some(&trace_of(headers)))
 }
 
 pub(super) async fn send(context: &Context<Settings>, message: Outgoing) -> Result<(), Problem> {

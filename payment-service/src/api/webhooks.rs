@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use common::http::{Problem, trace_of};
-use common::messages::header;
 use common::service::Context;
 use common::time::Timestamp;
 use serde::Serialize;
@@ -55,7 +54,7 @@ pub(super) async fn stripe(
         .map_err(|why| Problem::bad_request(format!("The event can't be read: {why}.")))?;
     match event {
         webhook::Received::Change(event) => {
-            let message = webhook::message(&event, now).with(header::TRACEPARENT, trace_of(&headers));
+            let message = webhook::message(&event, now).caused_by(Some(&trace_of(&headers)));
             context.commands.send(&message).await?;
             Ok(Json(Received { used: true }))
         }
@@ -64,7 +63,7 @@ pub(super) async fn stripe(
                 return Ok(Json(Received { used: false }));
             };
             let event = event.of_payment(owner);
-            let message = webhook::message(&event, now).with(header::TRACEPARENT, trace_of(&headers));
+            let message = webhook::message(&event, now).caused_by(Some(&trace_of(&headers)));
             context.commands.send(&message).await?;
             Ok(Json(Received { used: true }))
         }

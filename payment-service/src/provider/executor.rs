@@ -6,7 +6,7 @@ use common::journal::Intent;
 use common::messages::{MessageMac, Outgoing};
 use common::time::Timestamp;
 use common::topics;
-use common::worker::Executor;
+use common::worker::{Executor, ExternalCall};
 use serde::Serialize;
 
 use super::call::{Charge, ProviderCall, Refund};
@@ -60,6 +60,18 @@ impl<P: PaymentProvider> Executor for ProviderExecutor<P> {
             }
         };
         vec![message]
+    }
+
+    fn describe(call: &ProviderCall) -> Option<ExternalCall<'_>> {
+        let (name, provider, trace) = match call {
+            ProviderCall::Request(charge) => ("payment.request", charge.provider, &charge.trace),
+            ProviderCall::Query { charge, .. } => ("payment.query", charge.provider, &charge.trace),
+            ProviderCall::Cancel { charge, .. } => ("payment.cancel", charge.provider, &charge.trace),
+            ProviderCall::Capture { charge, .. } => ("payment.capture", charge.provider, &charge.trace),
+            ProviderCall::Review { charge, .. } => ("payment.review", charge.provider, &charge.trace),
+            ProviderCall::Refund(refund) => ("payment.refund", refund.provider, &refund.trace),
+        };
+        Some(ExternalCall { name, peer: provider.name(), traceparent: trace.as_deref() })
     }
 }
 

@@ -58,7 +58,7 @@ impl Handler for Tallies {
 
 fn output(input: i64) -> Outgoing {
     let value = Payload::Json(Json::of(&input).unwrap());
-    Outgoing { topic: "out".into(), partition: None, key: None, headers: Headers::default(), value }
+    Outgoing { topic: "out".into(), partition: None, key: None, headers: Headers::default(), value, parent_span: None }
 }
 
 /// The number of the input that an output answers.

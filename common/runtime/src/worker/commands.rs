@@ -4,19 +4,21 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 use tokio::sync::oneshot;
+use traces::Tracer;
 use vocabulary::messages::Outgoing;
 use vocabulary::retry::Retryable;
 use vocabulary::topics;
 
 use super::client::{self, ClientLog};
 use super::config::Config;
+use super::decision_spans::span_of_message;
 use super::direct::Direct;
 use super::kafka_tools::KafkaTools;
 use super::producer::fill;
@@ -75,6 +77,7 @@ pub struct Commands {
     tools: KafkaTools,
     direct: Direct,
     timeout: Duration,
+    tracer: Tracer,
 }
 
 fn producer(settings: &ClientConfig) -> Result<Arc<ThreadedProducer<Reports>>, KafkaError> {
@@ -87,6 +90,11 @@ fn has_failed(producer: &ThreadedProducer<Reports>) -> bool {
 }
 
 impl Commands {
+    /// Takes the spans of what is sent.
+    pub(super) const fn tracer(&self) -> &Tracer {
+        &self.tracer
+    }
+
     pub(super) fn new(config: &Config, source: &'static str, direct: Direct) -> anyhow::Result<Self> {
         let timeout = config.command_timeout;
         let settings = client::producer(config, timeout);
@@ -100,6 +108,7 @@ impl Commands {
             tools,
             direct,
             timeout,
+            tracer: config.tracer.clone(),
         })
     }
 
@@ -123,6 +132,16 @@ impl Commands {
     /// # Errors
     /// [`SendError`].
     pub async fn send(&self, message: &Outgoing) -> Result<(), SendError> {
+        let span = span_of_message(&self.tracer, message);
+        let sent = self.hand_over_or_publish(message).await;
+        if let Some(span) = span {
+            let error = sent.as_ref().err().map(ToString::to_string);
+            self.tracer.record(span.until(SystemTime::now()).failed(error));
+        }
+        sent
+    }
+
+    async fn hand_over_or_publish(&self, message: &Outgoing) -> Result<(), SendError> {
         if let Some(accepted) = self.direct.hand_over(message, self.source) {
             match tokio::time::timeout(self.timeout, accepted).await {
                 Ok(Ok(())) => return Ok(()),

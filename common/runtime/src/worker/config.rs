@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use journal::Limits;
+use traces::Tracer;
 
 /// The settings of an instance's workers.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub side_effects: usize,
     /// True if other machines may reach the instance, and any caller may act. Its client id in the group shows it.
     pub is_exposed: bool,
+    /// Takes the spans of sampled traces.
+    pub tracer: Tracer,
 }
 
 #[cfg(test)]
@@ -55,6 +58,7 @@ impl Config {
             command_timeout: Duration::from_secs(1),
             side_effects: 4,
             is_exposed: false,
+            tracer: Tracer::off(),
         }
     }
 }

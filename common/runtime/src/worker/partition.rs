@@ -4,7 +4,7 @@ mod receive;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender};
 use journal::{Core, Env, Failure, Handler, Input, Output, Retry, StepDown, Ticket, split_position_key};
@@ -15,6 +15,7 @@ use vocabulary::time::Timestamp;
 
 use super::claim::ClaimResources;
 use super::claim_lifecycle::ClaimLifecycle;
+use super::decision_spans::DecisionSpans;
 use super::event::Event;
 use super::loading::{self, Loaded};
 use super::read_back::ReadBackWatch;
@@ -52,6 +53,7 @@ pub(super) struct Worker<H: Handler, A> {
     /// The senders of the direct messages of this claim that are not yet durable.
     direct: HashMap<Ticket, oneshot::Sender<()>>,
     next_ticket: Ticket,
+    spans: DecisionSpans,
 }
 
 impl<H, A> Worker<H, A>
@@ -67,6 +69,8 @@ where
         channel: Channel,
     ) -> Self {
         let core = Core::new(partition, shared.config.partitions, shared.config.limits);
+        let tracer = shared.config.tracer.clone();
+        let spans = DecisionSpans::new(tracer, shared.name, shared.journal, shared.config.group.clone());
         Self {
             shared,
             partition,
@@ -82,6 +86,7 @@ where
             out: Vec::new(),
             direct: HashMap::new(),
             next_ticket: 0,
+            spans,
         }
     }
 
@@ -125,6 +130,7 @@ where
         self.direct.clear();
         self.claim = None;
         self.loaded = None;
+        self.spans.reset();
         self.shared.status.metrics.lag.release(self.partition);
         self.shared.status.metrics.earliest_timers.set(self.partition, None);
         if let Some(done) = self.lifecycle.release() {
@@ -188,7 +194,11 @@ where
             now: Timestamp::now(),
             view_applied: self.shared.status.applied.next(self.partition),
         };
+        let start = self.spans.are_on().then(SystemTime::now);
         self.core.pump(&env, &mut self.out);
+        if let Some(start) = start {
+            self.spans.decided_between(start, SystemTime::now());
+        }
         let pressure = &self.shared.status.back_pressure;
         pressure.set(self.partition, self.core.undelivered(), self.core.is_blocked());
         // Requests see the claim's own decisions, such as the first stock, from here on.
@@ -208,12 +218,16 @@ where
                 self.input(Input::Failed(Failure::Stale));
             }
             for output in outputs {
+                if self.spans.are_on() {
+                    self.spans.take_output(&output);
+                }
                 if let Err(failure) = self.execute(output, skip) {
                     // Stepping down follows, if it is not among the outputs; the others belong to the lost claim.
                     self.input(Input::Failed(failure));
                     skip = true;
                 }
             }
+            self.spans.end_outputs();
         }
     }
 
@@ -254,6 +268,7 @@ where
             (Output::Send { offset, messages }, Some(claim)) => {
                 for message in &*messages {
                     claim.producer.send(offset, message)?;
+                    self.spans.sent(message);
                 }
             }
             (Output::Execute(intent), Some(claim)) => claim.side_effects.start(intent),

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use journal::{Intent, NoSideEffect};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use vocabulary::messages::Outgoing;
+use traces::{Kind, Span, Tracer};
+use vocabulary::messages::{Outgoing, derived_span};
 use vocabulary::time::Timestamp;
 
 use super::commands::{Commands, SendError};
@@ -25,6 +26,22 @@ pub trait Executor: Send + Sync + 'static {
     /// Executes the intent, with its id as idempotency key, and returns the outcome as messages whose ids derive from
     /// it. Called again with the same intent after a take-over.
     fn execute(&self, intent: &Intent<Self::SideEffect>, now: Timestamp) -> impl Future<Output = Vec<Outgoing>> + Send;
+
+    /// How the call of a side effect appears in its trace; `None`: not at all.
+    fn describe(_: &Self::SideEffect) -> Option<ExternalCall<'_>> {
+        None
+    }
+}
+
+/// A call to an external system, for traces.
+#[derive(Clone, Copy, Debug)]
+pub struct ExternalCall<'c> {
+    /// The call, such as `payment.request`.
+    pub name: &'static str,
+    /// The system that is called, such as `stripe`.
+    pub peer: &'static str,
+    /// The `traceparent` of the call's cause.
+    pub traceparent: Option<&'c str>,
 }
 
 /// The executor of services without side effects.
@@ -50,11 +67,13 @@ pub(super) struct SideEffects<R> {
     permits: Arc<Semaphore>,
     requested: HashMap<String, JoinHandle<()>>,
     clean_at: usize,
+    tracer: Tracer,
 }
 
 impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
     pub(super) fn new(executor: Arc<R>, commands: Commands, tokio: Handle, permits: Arc<Semaphore>) -> Self {
-        Self { executor, commands, tokio, permits, requested: HashMap::new(), clean_at: CLEAN_AT }
+        let tracer = commands.tracer().clone();
+        Self { executor, commands, tokio, permits, requested: HashMap::new(), clean_at: CLEAN_AT, tracer }
     }
 
     /// Executes an intent when it is due and a permit is free.
@@ -66,11 +85,14 @@ impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
         let executor = self.executor.clone();
         let commands = self.commands.clone();
         let permits = self.permits.clone();
+        let tracer = self.tracer.clone();
         let id = intent.id.clone();
         let task = self.tokio.spawn(async move {
             tokio::time::sleep(intent.due.since(Timestamp::now())).await;
             let Ok(_permit) = permits.acquire().await else { return };
+            let start = SystemTime::now();
             let mut answers = executor.execute(&intent, Timestamp::now()).await;
+            record_call::<R>(&tracer, &intent, start);
             while !answers.is_empty() {
                 // A separate task: an answer outlives the claim for one attempt, so that a call that was made is rarely
                 // repeated.
@@ -92,6 +114,18 @@ impl<R: Executor<SideEffect: Send + Sync + 'static>> SideEffects<R> {
             task.abort();
         }
     }
+}
+
+/// Records the span of a call that has ended, if its trace is sampled.
+fn record_call<R: Executor>(tracer: &Tracer, intent: &Intent<R::SideEffect>, start: SystemTime) {
+    if !tracer.is_on() {
+        return;
+    }
+    let Some(ExternalCall { name, peer, traceparent }) = R::describe(&intent.what) else { return };
+    let Some(context) = tracer.sampled(traceparent) else { return };
+    let id = derived_span(&[traceparent.unwrap_or_default(), &intent.id, "call"]);
+    let span = Span::below(context, id, Kind::Client, name, start).until(SystemTime::now());
+    tracer.record(span.with("service.peer.name", peer).with_text("order_saga.intent.id", Some(&intent.id)));
 }
 
 /// Sends messages in order. Returns those that were not confirmed.

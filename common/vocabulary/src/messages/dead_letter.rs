@@ -41,6 +41,7 @@ impl Outgoing {
             key,
             headers,
             value: value.map_or(Payload::Null, Payload::Bytes),
+            parent_span: None,
         }
     }
 }

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::header;
 use super::message::{Headers, Message};
 use super::reply::Reply;
-use super::{header, trace};
+use super::trace::{SpanId, TraceContext, child_trace};
 use crate::blob::{Blob, Json, Payload};
 use crate::time::Timestamp;
 use crate::{ids, topics};
@@ -26,6 +27,9 @@ pub struct Outgoing {
     pub headers: Headers,
     /// Its value. Not flattened: serde buffers flattened fields, and can't keep the text of buffered JSON.
     pub value: Payload,
+    /// The parent of the span that its `traceparent` names; `None` if its trace is not sampled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_span: Option<SpanId>,
 }
 
 impl Outgoing {
@@ -51,7 +55,7 @@ impl Outgoing {
         headers.push(header::SUBJECT, subject);
         headers.push(header::CONTENT_TYPE, "application/json");
         let value = Json::of(value).map_or(Payload::Null, Payload::Json);
-        Self { topic: topic.into(), partition: None, key: Some(key.into()), headers, value }
+        Self { topic: topic.into(), partition: None, key: Some(key.into()), headers, value, parent_span: None }
     }
 
     /// Its partition in a topic of this many.
@@ -86,11 +90,10 @@ impl Outgoing {
     /// Continues the trace of `cause` (W3C trace context): same trace id, a span id derived from this message's id.
     #[must_use]
     pub fn caused_by(self, cause: Option<&str>) -> Self {
-        let next = cause.and_then(|parent| trace::child_trace(parent, self.headers.get(header::ID)?));
-        match next {
-            Some(next) => self.with(header::TRACEPARENT, next),
-            None => self,
-        }
+        let next = cause.and_then(|parent| child_trace(parent, self.headers.get(header::ID)?));
+        let Some(next) = next else { return self };
+        let parent_span = cause.and_then(TraceContext::sampled).map(|parent| parent.span);
+        Self { parent_span, ..self.with(header::TRACEPARENT, next) }
     }
 
     /// The reply to a saga's command with these headers ([`Message::reply_headers`]). Its id derives from the
@@ -125,6 +128,7 @@ impl Outgoing {
             key: Some(key.into()),
             headers,
             value: message.value.clone().map_or(Payload::Null, |bytes| Payload::Bytes(Blob(bytes))),
+            parent_span: None,
         }
     }
 }

@@ -139,7 +139,7 @@ fn is_public(path: &str) -> bool {
     is_health(path) || path == metrics::PATH || is_description(path)
 }
 
-fn is_health(path: &str) -> bool {
+pub(super) fn is_health(path: &str) -> bool {
     path.starts_with("/health/")
 }
 

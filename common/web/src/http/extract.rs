@@ -10,7 +10,7 @@ use serde_path_to_error::Segment;
 use uuid::Uuid;
 use vocabulary::bounds::first_chars;
 use vocabulary::ids::OrderId;
-use vocabulary::messages::{self, DEPTH, depth, header as names};
+use vocabulary::messages::{DEPTH, SpanId, TraceContext, depth, header as names};
 use vocabulary::number::whole_numbers;
 use vocabulary::serde_messages::reword;
 
@@ -221,15 +221,21 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// The `traceparent` of this request's effects: a child of the request's own, or the first of a new trace
-/// (W3C Trace Context).
+/// The `traceparent` that causes this request's effects: of the request's span, of its caller, or, without either, of a
+/// new trace that is not sampled (W3C Trace Context).
 pub fn trace_of(headers: &HeaderMap) -> String {
-    let own = Uuid::new_v4();
-    let parent = headers.get(names::TRACEPARENT).and_then(|value| value.to_str().ok());
-    parent.and_then(|parent| messages::child_trace(parent, &own.to_string())).unwrap_or_else(|| {
+    let context = context_of(headers).unwrap_or_else(|| {
+        let trace = Uuid::new_v4().as_u128();
         let (span, _) = Uuid::new_v4().as_u64_pair();
-        format!("00-{}-{:016x}-01", own.simple(), span.max(1))
-    })
+        TraceContext { trace, span: SpanId(span.max(1)), is_sampled: false }
+    });
+    context.to_string()
+}
+
+/// The trace context of a request's headers.
+pub(super) fn context_of(headers: &HeaderMap) -> Option<TraceContext> {
+    let value = headers.get(names::TRACEPARENT)?.to_str().ok()?;
+    TraceContext::parse(value)
 }
 
 #[cfg(test)]

@@ -10,15 +10,19 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use traces::Tracer;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 use vocabulary::ids::OrderId;
+use vocabulary::messages::header::TRACEPARENT;
+use vocabulary::messages::trace_id;
 
 use super::edge::response_headers::{self, RequestInfo};
 use super::edge::{self, Edge};
 use super::metrics::HttpMetrics;
 use super::problem::Problem;
 use super::request_headers;
+use super::request_span::RequestSpan;
 use super::site::{self, Site};
 use crate::settings::Http;
 
@@ -29,11 +33,11 @@ use crate::settings::Http;
 /// or saga's id: from the path, or from an [`OrderId`] that the handler put into the response's extensions.
 /// All lines of a request carry its `request_id`.
 ///
-/// Requests are counted in `metrics`.
+/// Requests are counted and traced as `observed` has it.
 ///
 /// # Errors
 /// The key of an unusable setting.
-pub fn finish(router: Router, settings: &Http, edge: Edge, metrics: HttpMetrics) -> anyhow::Result<Router> {
+pub fn finish(router: Router, settings: &Http, edge: Edge, observed: Observed) -> anyhow::Result<Router> {
     let cors = edge.cors()?;
     let site = Arc::new(Site::new(settings, edge.origins().to_vec()));
     let router = router
@@ -52,7 +56,16 @@ pub fn finish(router: Router, settings: &Http, edge: Edge, metrics: HttpMetrics)
         None => router,
     };
     let router = router.layer(middleware::from_fn_with_state(site, site::guard));
-    Ok(router.layer(middleware::from_fn_with_state(metrics, log)))
+    Ok(router.layer(middleware::from_fn_with_state(observed, log)))
+}
+
+/// Takes the counts and the spans of requests.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Takes the counts.
+    pub metrics: HttpMetrics,
+    /// Takes the spans.
+    pub tracer: Tracer,
 }
 
 fn panicked(reason: Box<dyn Any + Send>) -> Response {
@@ -72,7 +85,7 @@ async fn in_time(State(limit): State<Duration>, request: Request, next: Next) ->
     }
 }
 
-async fn log(State(metrics): State<HttpMetrics>, request: Request, next: Next) -> Response {
+async fn log(State(observed): State<Observed>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let info = RequestInfo {
         id: response_headers::request_id(request.headers()),
@@ -80,8 +93,15 @@ async fn log(State(metrics): State<HttpMetrics>, request: Request, next: Next) -
         is_public: edge::is_description(request.uri().path()),
         https: response_headers::is_https(request.headers()),
     };
-    let span = tracing::info_span!(target: "http", "request", request_id = %info.id, caller = Empty);
-    let response = logged(started, &metrics, request, next).instrument(span).await;
+    let traced = RequestSpan::begin(&observed.tracer, &mut request);
+    let trace_id = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_id);
+    let span = tracing::info_span!(target: "http", "request", request_id = %info.id, trace_id, caller = Empty);
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = logged(started, &observed.metrics, request, next).instrument(span).await;
+    if let Some(traced) = traced {
+        let route = route.as_ref().map(MatchedPath::as_str);
+        observed.tracer.record(traced.end(route, &info.method, response.status()));
+    }
     response_headers::add(&info, response)
 }
 
@@ -153,7 +173,7 @@ mod tests {
             Router::new().route("/ok", get(|| async { "ok" })).route("/slow", get(slow)).route("/bug", get(wrong));
         let http = Http { timeout: Duration::from_millis(50), ..Http::default() };
         let off = Edge::off();
-        finish(routes, &http, off, HttpMetrics::default()).unwrap()
+        finish(routes, &http, off, Observed::default()).unwrap()
     }
 
     async fn ask(method: &str, uri: &str) -> (u16, Value) {

@@ -65,7 +65,7 @@ impl HttpMetrics {
 }
 
 /// A method of the standard, or `other`: clients may invent methods.
-fn method_name(method: &Method) -> &str {
+pub(super) fn method_name(method: &Method) -> &str {
     let standard =
         [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
     if standard.contains(method) { method.as_str() } else { "other" }

@@ -16,11 +16,12 @@ type Need<'a> = dyn FnMut(bool, [&str; 2], &str) + 'a;
 
 /// Calls `fault` with the path of each invalid value, and the allowed values.
 pub(super) fn check<S>(settings: &Settings<S>, fault: &mut dyn FnMut(&[String], &str)) {
-    let Settings { http, edge, auth, kafka, view, worker, log, own: _ } = settings;
+    let Settings { http, edge, auth, kafka, view, worker, log, traces, own: _ } = settings;
     let mut of_edge = |key: &[&str], allowed: &str| {
         fault(&key.iter().map(|segment| (*segment).to_owned()).collect::<Vec<_>>(), allowed);
     };
     edge.check(&mut of_edge);
+    traces.check(&mut of_edge);
     if let Some(auth) = auth {
         auth.check(&mut of_edge);
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::edge::{AuthSettings, EdgeSettings};
+use super::traces::TraceSettings;
 use super::{client, units};
 
 /// All settings of a service: the sections that every service has, and its own.
@@ -28,6 +29,8 @@ pub struct Settings<S> {
     pub worker: WorkerSettings,
     /// `[log]`
     pub log: Log,
+    /// `[traces]`
+    pub traces: TraceSettings,
     /// The sections that only this service has.
     #[serde(flatten)]
     pub own: S,

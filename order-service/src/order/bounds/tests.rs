@@ -4,6 +4,7 @@ use common::bounds::{Bounded as _, json_bytes};
 use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
 use common::ids::OrderId;
 use common::journal::Limits;
+use common::messages::HEADER_BYTES;
 use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind, PaymentChoice, PaymentMethod, TOKEN_BYTES};
 use common::sensitive::Sensitive;
 use common::time::Timestamp;
@@ -145,7 +146,7 @@ fn the_largest_record_and_messages_fit() {
         tries: u32::MAX,
         outcome: Some(Outcome::Refused),
         error: Some(text(TEXT_BYTES)),
-        ..Mailing::new(notice.clone(), TIME)
+        ..Mailing::new(notice.clone(), TIME, Some(text(HEADER_BYTES)))
     };
     let request = ReturnRequested {
         return_id: Uuid::nil(),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use journal::{Failure, Handler, Head, Input};
-use vocabulary::messages::{Message, header};
+use vocabulary::messages::{Message, header, trace_id};
 use vocabulary::time::Timestamp;
 
 use super::{ROUND, Worker};
@@ -124,7 +124,20 @@ where
         if let Input::Message(message) = &input {
             log(message, Some(message.offset));
         }
+        self.queue(input);
+    }
+
+    /// Gives a message to the protocol, which may not queue it.
+    fn queue(&mut self, input: Input<H::Entity>) {
+        if !self.spans.are_on() {
+            return self.input(input);
+        }
+        let traced = self.spans.of_input(&input);
+        let before = self.core.queued();
         self.input(input);
+        if self.core.queued() > before {
+            self.spans.queued(traced);
+        }
     }
 
     /// Takes a message that comes from no topic. It is declined while messages of topics wait, which came before it,
@@ -140,7 +153,7 @@ where
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.direct.insert(ticket, accepted);
-        self.input(Input::Direct { message, ticket });
+        self.queue(Input::Direct { message, ticket });
     }
 
     fn take(&mut self, event: Event, direct: &mut Vec<DirectMessage>) {
@@ -170,6 +183,7 @@ where
         if self.core.is_owner() {
             self.oldest_read_back.get_or_insert(at);
         }
+        self.spans.stored(head);
         self.input(input);
         if head == Head::Acceptance {
             self.lifecycle.claim_now();
@@ -219,6 +233,7 @@ fn log(message: &Message, offset: Option<i64>) {
     tracing::info!(
         order_id = message.header(header::SUBJECT),
         saga_id = message.header(header::SAGA_ID),
+        trace_id = message.traceparent().and_then(trace_id),
         message = message.kind(),
         topic = &*message.topic,
         offset,

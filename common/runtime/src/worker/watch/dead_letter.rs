@@ -69,7 +69,7 @@ impl DeadLetter {
         headers.set(header::PUT_BACK_FROM, format!("{topic}/{partition}/{offset}"));
         let value = self.value.clone().map_or(Payload::Null, Payload::Bytes);
         let topic = Cow::from(topic.to_owned());
-        Ok(Outgoing { topic, partition: Some(partition), key: self.key.clone(), headers, value })
+        Ok(Outgoing { topic, partition: Some(partition), key: self.key.clone(), headers, value, parent_span: None })
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::http::{HttpMetrics, finish};
+use crate::http::{Observed, finish};
 use crate::settings::{ApiKey, Http, Role};
 
 fn hash(key: &str) -> String {
@@ -40,7 +40,7 @@ fn service(edge: &EdgeSettings, auth: Option<&AuthSettings>) -> Router {
         .route("/events", get(|| async { ([("content-type", "text/event-stream")], "data: 1\n\n") }))
         .route("/metrics", get(|| async { "counts" }))
         .route("/health/live", get(|| async { "up" }));
-    finish(routes, &Http::default(), Edge::new("test", edge, auth, access_of).unwrap(), HttpMetrics::default()).unwrap()
+    finish(routes, &Http::default(), Edge::new("test", edge, auth, access_of).unwrap(), Observed::default()).unwrap()
 }
 
 struct Answer {
