@@ -3,6 +3,7 @@
 
 CARGO_DENY_VERSION=0.20.2
 AXE_VERSION=4.14.1
+OIDC_PROVIDER_VERSION=9.13.3
 STRIPE_MOCK_VERSION=0.203.0
 STRIPE_MOCK_TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/order-saga/stripe-mock-$STRIPE_MOCK_VERSION
 ASYNCAPI_VERSION=6.11.1
@@ -170,6 +171,8 @@ npm_fetch() { # FOLDER WHAT PACKAGE@VERSION...
 
 # axe-core checks the dashboard's accessibility in the browser.
 fetch_axe() { npm_fetch axe axe-core "axe-core@$AXE_VERSION"; }
+# The identity provider with which the dashboard's tests log in.
+fetch_oidc_provider() { npm_fetch oidc "the identity provider" "oidc-provider@$OIDC_PROVIDER_VERSION"; }
 # AsyncAPI's schema validates the message contract.
 fetch_asyncapi() { npm_fetch asyncapi "AsyncAPI's schema" "@asyncapi/specs@$ASYNCAPI_VERSION"; }
 # The linter of the OpenAPI documents, and the generator of a TypeScript client.
@@ -361,6 +364,7 @@ fetch_tools() {
   fetch_kafka
   fetch_bpmn
   fetch_axe
+  fetch_oidc_provider
   fetch_asyncapi
   fetch_openapi_tools
   find_schemathesis

@@ -26,6 +26,7 @@ use web::settings::{self, Settings, WorkerSettings};
 use web::{cli, telemetry};
 
 use crate::checks::Checks;
+use crate::traces::Exporting;
 use crate::{positions, traces};
 
 /// The parts of a service.
@@ -280,16 +281,22 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
     drop(stop);
     server.await.context("the HTTP server panicked")?;
     if end.is_ok() {
-        tokio::task::spawn_blocking(move || runtime.stop()).await.context("a thread panicked")?;
-        if let Some(exporting) = exporting {
-            exporting.flush().await;
-        }
-        tracing::info!("{} has ended", P::NAME);
+        stop_all::<P>(runtime, exporting).await?;
     } else {
         // The failed threads are not awaited.
         std::mem::forget(runtime);
     }
     end
+}
+
+/// Ends the threads, and sends the last spans.
+async fn stop_all<P: Program>(runtime: Runtime, exporting: Option<Exporting>) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(move || runtime.stop()).await.context("a thread panicked")?;
+    if let Some(exporting) = exporting {
+        exporting.flush().await;
+    }
+    tracing::info!("{} has ended", P::NAME);
+    Ok(())
 }
 
 /// Registers the metrics of a service.

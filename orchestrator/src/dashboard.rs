@@ -11,6 +11,7 @@ mod cluster;
 mod columns;
 mod components;
 mod context;
+mod cookies;
 mod dead_letters;
 mod definition_diff;
 mod definitions;
@@ -22,6 +23,7 @@ mod layout;
 mod live;
 mod login;
 mod marks;
+mod next_page;
 mod over_time;
 mod page;
 mod period;
@@ -32,6 +34,7 @@ mod saga_page;
 mod saga_table;
 mod sagas;
 mod search;
+mod single_sign_on;
 mod throughput;
 mod timeline;
 mod version_comparison;
@@ -49,10 +52,16 @@ use axum::routing::{get, post};
 use self::context::Pages;
 use self::page::Page;
 use crate::api::Api;
+use crate::oidc::Provider;
 
 /// The routes of the pages and their login.
 pub fn router(api: Api) -> Router {
-    let pages = Pages { api, cluster: Arc::default() };
+    let oidc = &api.context.settings.dashboard.oidc;
+    let provider = oidc.is_on().then(|| Provider::new(oidc));
+    let provider = provider.and_then(|made| {
+        made.inspect_err(|error| tracing::error!("dashboard.oidc: no HTTP client can be made: {error}")).ok()
+    });
+    let pages = Pages { api, cluster: Arc::default(), provider: provider.map(Arc::new) };
     Router::new()
         .route("/", get(show))
         .route("/sagas", get(show))
@@ -74,6 +83,8 @@ pub fn router(api: Api) -> Router {
         .route("/definitions/{name}/rollout", post(actions::rollout))
         .route("/live", get(live::live))
         .route("/login", get(login::page).post(login::log_in))
+        .route(single_sign_on::BEGIN, get(single_sign_on::begin))
+        .route(single_sign_on::CALLBACK, get(single_sign_on::callback))
         .route("/logout", post(login::log_out))
         .route_layer(from_fn_with_state(pages.clone(), login::renew))
         // Caches share these files between users, so they are below the layer that sets cookies.
@@ -85,7 +96,7 @@ pub fn router(api: Api) -> Router {
 
 async fn show(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> Response {
     let Some(request) = pages.request(&uri, &headers) else {
-        return Redirect::to(&login::path_for(&uri)).into_response();
+        return Redirect::to(&next_page::path_for(&uri)).into_response();
     };
     let content = match Page::of(uri.path()) {
         Ok(page) => render::content(&pages, &page, &request).await,

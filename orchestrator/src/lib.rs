@@ -17,6 +17,7 @@ pub mod i18n;
 pub mod inspect;
 pub mod messages;
 mod metrics;
+pub mod oidc;
 pub mod program;
 pub mod rules;
 pub mod script;

@@ -80,7 +80,8 @@ impl Program for Orchestrator {
     fn router(context: Context<Settings>) -> Router {
         let settings = &context.settings.dashboard;
         let key = settings.session_secret.reveal();
-        let sessions = Sessions::new(settings.users(), key, settings.session_idle, settings.session_lifetime);
+        let sessions = Sessions::new(settings.users(), key, settings.session_idle, settings.session_lifetime)
+            .with_provider(settings.oidc.fingerprint());
         let api = Api::new(context, sessions);
         api::router(api.clone()).merge(api::docs()).merge(dashboard::router(api))
     }

@@ -14,6 +14,8 @@ use axum::http::{HeaderMap, header};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use common::ids;
 use common::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use self::password::{Login, Passwords};
@@ -80,6 +82,8 @@ pub struct Sessions {
     idle: Duration,
     lifetime: Duration,
     users: Arc<[User]>,
+    /// The fingerprint of the identity provider's settings, if users may log in with one.
+    provider: Option<Arc<str>>,
     passwords: Arc<Passwords>,
     tokens: Arc<Tokens>,
 }
@@ -91,7 +95,13 @@ impl Sessions {
         let random = secret();
         let tokens = Arc::new(Tokens::new(if key.is_empty() { &random } else { key }));
         let passwords = Arc::new(Passwords::new(users.clone()));
-        Self { idle, lifetime, users: users.into(), passwords, tokens }
+        Self { idle, lifetime, users: users.into(), provider: None, passwords, tokens }
+    }
+
+    /// The same, also for users of the identity provider whose settings have this fingerprint.
+    #[must_use]
+    pub fn with_provider(self, fingerprint: Option<String>) -> Self {
+        Self { provider: fingerprint.map(Arc::from), ..self }
     }
 
     /// Authenticates a request of a client at `address`: by its session, by name and password (RFC 7617), or by a
@@ -121,16 +131,29 @@ impl Sessions {
         let login = Login { address, name, authentication: Authentication::Password };
         self.passwords.check(login, password).await?;
         let user = self.users.iter().find(|user| user.name == name).ok_or(Denied::Wrong)?;
+        self.open(name, fingerprint(user), None).ok_or(Denied::Wrong)
+    }
+
+    /// Opens a session of a user of the identity provider and returns its token; `None` without a provider.
+    pub fn open_federated(&self, name: &str, role: Role) -> Option<String> {
+        self.open(name, self.provider.as_deref()?.to_owned(), Some(role))
+    }
+
+    fn open(&self, name: &str, password: String, role: Option<Role>) -> Option<String> {
         let now = Timestamp::now().0;
-        let claims = Claims {
-            jti: Uuid::new_v4().to_string(),
-            sub: name.to_owned(),
-            password: fingerprint(user),
-            csrf: secret(),
-            opened: now,
-            used: now,
-        };
-        self.tokens.sign(&claims).ok_or(Denied::Wrong)
+        let jti = Uuid::new_v4().to_string();
+        let claims = Claims { jti, sub: name.to_owned(), password, role, csrf: secret(), opened: now, used: now };
+        self.tokens.sign(&claims)
+    }
+
+    /// Signs a value for a cookie.
+    pub fn seal<T: Serialize>(&self, value: &T) -> Option<String> {
+        self.tokens.sign(value)
+    }
+
+    /// The value of a cookie that was signed with the same key.
+    pub fn unseal<T: DeserializeOwned>(&self, sealed: &str) -> Option<T> {
+        self.tokens.verified(sealed)
     }
 
     /// The token that replaces that of the request and extends its session, if it is time for it.
@@ -162,8 +185,12 @@ impl Sessions {
         is_open.then_some(claims)
     }
 
-    /// The user of a session, who must still have the same password.
+    /// The user of a session, who must still have the same password, or the same provider.
     fn identity(&self, claims: &Claims) -> Option<Identity> {
+        if let Some(role) = claims.role {
+            self.provider.as_deref().filter(|provider| same(provider, &claims.password))?;
+            return Some(Identity { name: claims.sub.clone(), role, csrf: claims.csrf.clone(), address: None });
+        }
         let is_same = |user: &&User| user.name == claims.sub && same(&fingerprint(user), &claims.password);
         let user = self.users.iter().filter(|user| user.authentication == Authentication::Password).find(is_same)?;
         Some(Identity { name: user.name.clone(), role: user.role, csrf: claims.csrf.clone(), address: None })
@@ -204,177 +231,4 @@ pub fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    fn with(token: &str) -> HeaderMap {
-        HeaderMap::from_iter([(header::COOKIE, format!("a=b; {COOKIE}={token}").parse().unwrap())])
-    }
-
-    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    fn sessions(idle: Duration) -> Sessions {
-        lasting(idle, HOUR)
-    }
-
-    fn lasting(idle: Duration, lifetime: Duration) -> Sessions {
-        Sessions::new(users(), "", idle, lifetime)
-    }
-
-    fn users() -> Vec<User> {
-        let defaults = include_str!("../config/default.toml");
-        let hash = defaults.lines().find_map(|l| l.strip_prefix("password_hash = ")).unwrap().trim_matches('\'');
-        check_hash("dashboard.password_hash", hash).unwrap();
-        let user = |name: &str, role, authentication| User {
-            name: name.to_owned(),
-            hash: hash.to_owned(),
-            role,
-            authentication,
-        };
-        let operator = user("techlead", Role::Operator, Authentication::Password);
-        let viewer = user("guest", Role::Viewer, Authentication::Password);
-        let key = user(API_KEY, Role::Viewer, Authentication::Key);
-        vec![operator, viewer, key]
-    }
-
-    #[tokio::test]
-    async fn only_the_right_name_and_password_open_a_session() {
-        let sessions = sessions(Duration::from_secs(60));
-        assert_eq!(sessions.log_in(HERE, "techlead", "wrong".to_owned()).await, Err(Denied::Wrong));
-        assert_eq!(sessions.log_in(HERE, "someone", "zup@123".to_owned()).await, Err(Denied::Wrong));
-        let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
-        let identity = sessions.peek(&with(&token)).unwrap();
-        assert!(identity.may_act());
-        assert!(identity.owns_form(&identity.csrf) && !identity.owns_form("") && !identity.owns_form("x"));
-        assert_eq!(sessions.peek(&with("x")), None);
-        sessions.log_out(&with(&token));
-        assert_eq!(sessions.peek(&with(&token)), None);
-    }
-
-    #[tokio::test]
-    async fn name_and_password_may_come_with_the_request() {
-        let sessions = sessions(Duration::from_secs(60));
-        for (value, name) in [
-            ("Basic dGVjaGxlYWQ6enVwQDEyMw==", Some("techlead")),
-            ("basic dGVjaGxlYWQ6enVwQDEyMw==", Some("techlead")),
-            ("Basic dGVjaGxlYWQ6d3Jvbmc=", None),
-            ("Bearer dGVjaGxlYWQ6enVwQDEyMw==", None),
-            ("Bearer zup@123", Some(API_KEY)),
-            // `api key:zup@123`: the key is not a password.
-            ("Basic YXBpIGtleTp6dXBAMTIz", None),
-            ("Basic ???", None),
-            ("Basic", None),
-        ] {
-            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
-            assert_eq!(
-                sessions.authenticate(HERE, &headers).await.ok().map(|identity| identity.name).as_deref(),
-                name,
-                "{value}"
-            );
-        }
-        assert!(sessions.authenticate(HERE, &HeaderMap::new()).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_viewer_may_not_act() {
-        let sessions = sessions(Duration::from_secs(60));
-        let token = sessions.log_in(HERE, "guest", "zup@123".to_owned()).await.unwrap();
-        assert!(!sessions.peek(&with(&token)).unwrap().may_act());
-    }
-
-    #[tokio::test]
-    async fn an_idle_session_ends() {
-        let sessions = sessions(Duration::ZERO);
-        let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
-        assert_eq!(sessions.peek(&with(&token)), None);
-    }
-
-    #[tokio::test]
-    async fn a_session_ends_after_its_lifetime_however_much_it_is_used() {
-        let sessions = lasting(HOUR, Duration::ZERO);
-        let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
-        assert_eq!(sessions.peek(&with(&token)), None);
-    }
-
-    #[tokio::test]
-    async fn a_session_survives_a_restart_and_is_valid_on_another_instance() {
-        let key = "a key of the tests, at least as long as needed";
-        let of = |users, key| Sessions::new(users, key, HOUR, HOUR);
-        let first = of(users(), key);
-        let token = first.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
-        let other = of(users(), key);
-        let identity = other.peek(&with(&token)).unwrap();
-        assert!(identity.may_act() && identity.owns_form(&first.peek(&with(&token)).unwrap().csrf));
-        assert_eq!(of(users(), "another key of the tests, as long as needed").peek(&with(&token)), None);
-        assert_eq!(of(users(), "").peek(&with(&token)), None, "without a key");
-        let mut changed = users();
-        changed.iter_mut().for_each(|user| user.hash = user.hash.replace('a', "b"));
-        assert_eq!(of(changed, key).peek(&with(&token)), None, "with another password");
-        let (head, _) = token.rsplit_once('.').unwrap();
-        assert_eq!(other.peek(&with(&format!("{head}."))), None, "without a signature");
-    }
-
-    #[tokio::test]
-    async fn a_used_session_gets_a_new_token_and_an_idle_one_ends() {
-        let sessions = sessions(Duration::from_millis(2));
-        let token = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await.unwrap();
-        let now = Timestamp::now().0;
-        let claims = sessions.tokens.read(&token).unwrap();
-        let at = |used| sessions.tokens.sign(&Claims { used, ..claims.clone() }).unwrap();
-        assert_eq!(sessions.peek(&with(&at(now - 3_600_000))), None);
-        let long = Sessions { idle: HOUR, ..sessions.clone() };
-        let renewed = long.renewed(&with(&at(now - 120_000))).unwrap();
-        assert!(long.tokens.read(&renewed).unwrap().used >= now);
-        assert!(long.peek(&with(&at(now))).is_some());
-        assert_eq!(long.renewed(&with(&at(now))), None, "not with each request");
-        long.log_out(&with(&token));
-        assert_eq!(long.peek(&with(&renewed)), None, "a logout ends all tokens of the session");
-    }
-
-    #[tokio::test]
-    async fn wrong_passwords_are_limited_and_cached_ones_are_not() {
-        let sessions = sessions(Duration::from_secs(60));
-        let known = HeaderMap::from_iter([(header::AUTHORIZATION, "Basic dGVjaGxlYWQ6enVwQDEyMw==".parse().unwrap())]);
-        assert!(sessions.authenticate(HERE, &known).await.is_ok());
-        let mut denied = Denied::Wrong;
-        for _ in 0..20 {
-            denied = sessions.log_in(HERE, "techlead", "wrong".to_owned()).await.unwrap_err();
-        }
-        assert!(matches!(denied, Denied::TooMany(_)), "{denied:?}");
-        let right = sessions.log_in(HERE, "techlead", "zup@123".to_owned()).await;
-        assert!(matches!(right, Err(Denied::TooMany(_))), "the right password has to wait too: {right:?}");
-        let elsewhere = sessions.log_in(ELSEWHERE, "techlead", "zup@123".to_owned()).await;
-        assert!(elsewhere.is_ok(), "another address does not wait: {elsewhere:?}");
-        assert!(sessions.log_in(HERE, "guest", "zup@123".to_owned()).await.is_ok(), "other users do not");
-        assert!(sessions.authenticate(HERE, &known).await.is_ok(), "a cached script does not");
-    }
-
-    #[tokio::test]
-    async fn known_and_unknown_names_get_the_same_answers() {
-        let sessions = sessions(Duration::from_secs(60));
-        let mut answers = Vec::new();
-        for name in ["techlead", "guest", API_KEY, "someone", ""] {
-            let mut of_name = Vec::new();
-            for _ in 0..7 {
-                let denied = sessions.log_in(HERE, name, "wrong".to_owned()).await.unwrap_err();
-                of_name.push(matches!(denied, Denied::Wrong));
-            }
-            sessions.passwords.forget_attempts();
-            answers.push(of_name);
-        }
-        assert!(
-            answers.iter().all(|of_name| of_name[..] == [true, true, true, true, true, false, false]),
-            "{answers:?}"
-        );
-    }
-
-    #[test]
-    fn a_setting_that_is_not_a_hash_is_named() {
-        let wrong = check_hash("dashboard.viewer_password_hash", "zup@123").unwrap_err().to_string();
-        assert!(wrong.starts_with("dashboard.viewer_password_hash: "), "{wrong}");
-    }
-}
+mod tests;

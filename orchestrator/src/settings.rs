@@ -8,6 +8,7 @@ use common::messages::MessageMac;
 use common::settings::{EventSettings, Secret};
 use serde::{Deserialize, Serialize};
 
+use crate::oidc::OidcSettings;
 use crate::sessions::{self, API_KEY, Authentication, Role, User};
 
 /// The password of the default `dashboard.password_hash`.
@@ -78,6 +79,8 @@ pub struct Sagas {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dashboard {
+    /// Whether the two users below may log in with their passwords.
+    pub local_users: bool,
     /// The operator's user name.
     pub user: String,
     /// The operator's password as a PHC string of Argon2id.
@@ -113,10 +116,12 @@ pub struct Dashboard {
     /// A session ends after this time, however much it is used.
     #[serde(with = "common::settings::units::duration")]
     pub session_lifetime: Duration,
+    /// `[dashboard.oidc]`
+    pub oidc: OidcSettings,
 }
 
 impl Dashboard {
-    /// The users who may log in.
+    /// The users who may log in with a password or a key.
     pub fn users(&self) -> Vec<User> {
         let operator = User {
             name: self.user.clone(),
@@ -137,7 +142,8 @@ impl Dashboard {
             authentication: Authentication::Key,
         };
         let all = [operator, viewer, script];
-        all.into_iter().filter(|user| !user.name.is_empty() && !user.hash.is_empty()).collect()
+        let may = |user: &User| self.local_users || user.authentication == Authentication::Key;
+        all.into_iter().filter(|user| !user.name.is_empty() && !user.hash.is_empty() && may(user)).collect()
     }
 
     /// The URL of a trace, if traces are linked.
@@ -155,6 +161,11 @@ impl Dashboard {
     /// # Errors
     /// The first invalid value, with its key.
     pub fn check(&self) -> anyhow::Result<()> {
+        self.oidc.check()?;
+        ensure!(
+            self.local_users || self.oidc.is_on(),
+            "dashboard.local_users = false: nobody could log in without dashboard.oidc.issuer"
+        );
         ensure!(!self.user.is_empty(), "dashboard.user = \"\": a name is required");
         sessions::check_hash("dashboard.password_hash", &self.password_hash)?;
         if !self.viewer.is_empty() {
@@ -226,6 +237,22 @@ mod tests {
         assert!(with("").check().is_ok() && with(&"k".repeat(32)).check().is_ok());
         let why = with("a short key").check().unwrap_err().to_string();
         assert!(why.starts_with("dashboard.session_secret = ***") && !why.contains("short key"), "{why}");
+    }
+
+    #[test]
+    fn without_local_users_there_must_be_a_provider_and_no_password_counts() {
+        let with = |local_users, issuer: &str| {
+            let mut dashboard = Dashboard { local_users, ..with_trace_url("") };
+            dashboard.oidc.issuer = issuer.to_owned();
+            dashboard.oidc.client_id = if issuer.is_empty() { String::new() } else { "dashboard".to_owned() };
+            dashboard.oidc.operator_roles = vec!["operators".to_owned()];
+            dashboard
+        };
+        assert!(with(false, "").check().unwrap_err().to_string().starts_with("dashboard.local_users = false"));
+        let federated = with(false, "https://idp.example");
+        federated.check().unwrap();
+        assert!(federated.users().is_empty() && !federated.has_published_password());
+        assert!(with(true, "https://idp.example").has_published_password());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod finding;
 mod interactions;
 mod looks;
 mod sessions;
+mod single_sign_on;
 mod support;
 mod trouble;
 mod versions;
@@ -30,20 +31,24 @@ use self::browser::Chromium;
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$9u0BROcnW++b280+UnDsKg$d2UUpwyOLlgGW9/DyVvn5b4bi2JlqMilFY5zv7uSMfg";
 
 /// Operators publish the payment results. New orders start with a version of the saga with short timeouts.
-const CLUSTER: Options = Options {
-    name: "dashboard",
-    instances: 1,
-    settings: &[
+fn cluster() -> Result<Options> {
+    let mut settings = vec![
         (Name::Payments, "PROVIDER__KIND", "manual"),
         (Name::Orchestrator, "DASHBOARD__VIEWER", "guest"),
         (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", HASH),
         (Name::Orchestrator, "DASHBOARD__SESSION_SECRET", sessions::SECRET),
         (Name::Orchestrator, "DASHBOARD__TRACE_URL", "http://traces.example/{trace_id}"),
-    ],
-    result_timeout: None,
-    definitions: &[("order-8.toml", include_str!("order-8.toml"))],
-    log: "info",
-};
+    ];
+    settings.extend(single_sign_on::settings()?);
+    Ok(Options {
+        name: "dashboard",
+        instances: 1,
+        settings: Box::leak(settings.into_boxed_slice()),
+        result_timeout: None,
+        definitions: &[("order-8.toml", include_str!("order-8.toml"))],
+        log: "info",
+    })
+}
 
 /// Turns async functions into named tests, each with its own browser.
 macro_rules! browser_tests {
@@ -66,16 +71,18 @@ async fn chromium(cluster: &Arc<Cluster>, test: &str) -> Result<Chromium> {
 }
 
 fn main() -> ExitCode {
-    tests::runner::run(|runner| Ok(trials(runner)))
+    tests::runner::run(trials)
 }
 
-fn trials(runner: Option<&Arc<Runner>>) -> Vec<Trial> {
+fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
+    let options = cluster()?;
     let all = interactions::ALL
         .iter()
         .chain(finding::ALL)
         .chain(trouble::ALL)
         .chain(support::ALL)
         .chain(sessions::ALL)
+        .chain(single_sign_on::ALL)
         .chain(course::ALL)
         .chain(versions::ALL)
         .chain(zoom::ALL)
@@ -83,10 +90,11 @@ fn trials(runner: Option<&Arc<Runner>>) -> Vec<Trial> {
         .copied();
     let trial = |(name, test): (&str, Scenario)| {
         let runner = runner.map(Arc::clone);
+        let options = options.clone();
         Trial::test(format!("dashboard::{name}"), move || match runner {
-            Some(runner) => runner.run(&CLUSTER, test).map_err(Failed::from),
+            Some(runner) => runner.run(&options, test).map_err(Failed::from),
             None => Ok(()),
         })
     };
-    all.map(trial).collect()
+    Ok(all.map(trial).collect())
 }

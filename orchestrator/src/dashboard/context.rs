@@ -11,6 +11,7 @@ use super::columns::Columns;
 use super::query::Query;
 use crate::api::Api;
 use crate::i18n::Lang;
+use crate::oidc::Provider;
 use crate::sessions::Identity;
 #[cfg(test)]
 use crate::sessions::Role;
@@ -20,6 +21,8 @@ use crate::sessions::Role;
 pub(super) struct Pages {
     pub(super) api: Api,
     pub(super) cluster: Arc<ClusterCache>,
+    /// The identity provider with which users may log in.
+    pub(super) provider: Option<Arc<Provider>>,
 }
 
 /// The request of a page by a logged-in user.

@@ -14,7 +14,7 @@ use super::context::{Content, PageRequest, Pages};
 use super::page::not_found;
 use super::query::link;
 use super::version_comparison::{self, RolledVersions};
-use super::{components, layout, login};
+use super::{components, layout, next_page};
 use crate::api::KnownDefinition;
 use crate::error::ApiError;
 use crate::i18n::Lang;
@@ -198,7 +198,7 @@ pub(super) async fn download(
     headers: HeaderMap,
 ) -> Response {
     let Some(request) = pages.request(&uri, &headers) else {
-        return Redirect::to(&login::path_for(&uri)).into_response();
+        return Redirect::to(&next_page::path_for(&uri)).into_response();
     };
     let definition = match pages.api.find_definition(&name, Some(version)).await {
         Ok(definition) => definition,

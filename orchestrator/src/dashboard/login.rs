@@ -9,41 +9,16 @@ use maud::html;
 use serde::Deserialize;
 
 use super::context::Pages;
+use super::cookies::set_cookie;
 use super::layout;
-use super::page::{DEFINITION_FILES, Page};
+use super::next_page::local;
 use super::query::{Query, encoded};
+use super::single_sign_on::BEGIN;
 use crate::i18n::Lang;
 use crate::sessions::{COOKIE, Denied, cookie, same, secret};
 
 /// The cookie whose value the login form must repeat, against cross-site requests.
 const LOGIN: &str = "login";
-
-/// The path of the login, which leads back to the requested page.
-pub(super) fn path_for(requested: &Uri) -> String {
-    match requested.path_and_query().map(|whole| whole.as_str()).unwrap_or("/") {
-        "/" => "/login".to_owned(),
-        next => format!("/login?next={}", encoded(next)),
-    }
-}
-
-/// The path of a page, with its query; `/` for any other text, which a browser might resolve to another site.
-pub(super) fn local(next: Option<&str>) -> &str {
-    next.filter(|next| is_page(next)).unwrap_or("/")
-}
-
-/// Returns true for the path of a page. The URL standard removes tabs and line breaks, reads `\` as `/`, and `//` as
-/// the beginning of a host, so none of these are accepted.
-fn is_page(next: &str) -> bool {
-    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let is_path = next.starts_with('/') && !next.starts_with("//");
-    is_plain && is_path && next.parse::<Uri>().is_ok_and(|uri| Page::of(uri.path()).is_ok() || is_file(uri.path()))
-}
-
-/// Returns true for a file of a definition.
-fn is_file(path: &str) -> bool {
-    let page = path.rsplit_once('/').filter(|(_, file)| DEFINITION_FILES.contains(file)).map(|(page, _)| page);
-    matches!(page.map(Page::of), Some(Ok(Page::Definition { .. })))
-}
 
 /// `GET /login?next=/sagas`: the form; with a session that is still open, it leads to the page.
 pub(super) async fn page(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> Response {
@@ -60,19 +35,27 @@ fn form(pages: &Pages, headers: &HeaderMap, status: StatusCode, next: &str, erro
     let known =
         cookie(headers, LOGIN).filter(|token| token.len() == 64 && token.bytes().all(|b| b.is_ascii_hexdigit()));
     let token = known.map_or_else(secret, str::to_owned);
+    let begin = pages.provider.is_some().then(|| format!("{BEGIN}?next={}", encoded(next)));
     let body = html! {
         header { span.brand { (layout::brand(lang)) } }
         main id="main" {
             form.login method="post" action="/login" {
                 h1 { (lang.text("Log in", "Entrar")) }
                 @if let Some(error) = error { p.wrong role="alert" { (error) } }
-                input type="hidden" name="csrf" value=(token);
-                input type="hidden" name="next" value=(next);
-                label for="user" { (lang.text("User", "Usuário")) }
-                input id="user" name="user" autocomplete="username" required autofocus;
-                label for="password" { (lang.text("Password", "Senha")) }
-                input id="password" name="password" type="password" autocomplete="current-password" required;
-                button.main type="submit" { (lang.text("Log in", "Entrar")) }
+                @if let Some(begin) = begin {
+                    a.provider href=(begin) {
+                        (lang.text("Log in with the identity provider", "Entrar com o provedor de identidade"))
+                    }
+                }
+                @if pages.api.context.settings.dashboard.local_users {
+                    input type="hidden" name="csrf" value=(token);
+                    input type="hidden" name="next" value=(next);
+                    label for="user" { (lang.text("User", "Usuário")) }
+                    input id="user" name="user" autocomplete="username" required autofocus;
+                    label for="password" { (lang.text("Password", "Senha")) }
+                    input id="password" name="password" type="password" autocomplete="current-password" required;
+                    button.main type="submit" { (lang.text("Log in", "Entrar")) }
+                }
             }
         }
     };
@@ -159,16 +142,6 @@ fn is_public(response: &HeaderMap) -> bool {
     values.flat_map(|value| value.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("public"))
 }
 
-/// Sets a cookie that scripts cannot read, and that other sites do not send.
-pub(super) fn set_cookie(pages: &Pages, headers: &HeaderMap, response: &mut Response, pair: &str) {
-    let proto = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let tls = pages.api.context.settings.dashboard.secure_cookies || proto.eq_ignore_ascii_case("https");
-    let text = format!("{pair}; HttpOnly; SameSite=Strict{}", if tls { "; Secure" } else { "" });
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        response.headers_mut().append(header::SET_COOKIE, value);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,35 +159,5 @@ mod tests {
         assert!(!is_public(page.headers()), "{:?}", page.headers());
         let of = |value: &'static str| HeaderMap::from_iter([(header::CACHE_CONTROL, HeaderValue::from_static(value))]);
         assert!(is_public(&of("max-age=60, Public")) && !is_public(&of("private")) && !is_public(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn the_login_leads_back_to_this_site_only() {
-        for (next, to) in [
-            (Some("/sagas?status=running"), "/sagas?status=running"),
-            (Some("/dead-letters/a%2Eb.dlq"), "/dead-letters/a%2Eb.dlq"),
-            (Some("/definitions/order/3/flow.svg"), "/definitions/order/3/flow.svg"),
-            (Some("/definitions/order/3/other.svg"), "/"),
-            (Some("/sagas?text=%C3%A9%0A//x"), "/sagas?text=%C3%A9%0A//x"),
-            (Some("//evil.example"), "/"),
-            (Some("///evil.example"), "/"),
-            (Some("https://evil.example"), "/"),
-            (Some("evil.example"), "/"),
-            (Some("/\\evil.example"), "/"),
-            (Some("/\t/evil.example"), "/"),
-            (Some("/\n/evil.example"), "/"),
-            (Some("/\r\nset-cookie: a=b"), "/"),
-            (Some("/sagas?text=é"), "/"),
-            (Some("/login"), "/"),
-            (Some("/.//evil.example"), "/"),
-            (Some(""), "/"),
-            (None, "/"),
-        ] {
-            assert_eq!(local(next), to, "{next:?}");
-        }
-        for query in ["next=/%09/evil.example", "next=/%0a/evil.example", "next=%2F%2Fevil.example", "next=%5C/evil"] {
-            assert_eq!(local(Query::parse(query).get("next")), "/", "{query}");
-        }
-        assert_eq!(path_for(&"/sagas?a=b".parse().unwrap()), "/login?next=%2Fsagas%3Fa%3Db");
     }
 }

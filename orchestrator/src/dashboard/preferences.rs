@@ -6,8 +6,8 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::columns::{COOKIE, Columns};
 use super::context::Pages;
-use super::login;
 use super::query::Query;
+use super::{cookies, next_page};
 
 /// How long a browser keeps a choice, in seconds: a year.
 const KEPT: u32 = 365 * 24 * 3_600;
@@ -20,8 +20,8 @@ pub(super) async fn columns(State(pages): State<Pages>, headers: HeaderMap, body
         return Redirect::to("/login").into_response();
     }
     let columns = Columns::named(form.all("column"));
-    let mut response = Redirect::to(login::local(form.get("back"))).into_response();
+    let mut response = Redirect::to(next_page::local(form.get("back"))).into_response();
     let cookie = format!("{COOKIE}={}; Path=/; Max-Age={KEPT}", columns.to_cookie());
-    login::set_cookie(&pages, &headers, &mut response, &cookie);
+    cookies::set_cookie(&pages, &headers, &mut response, &cookie);
     response
 }

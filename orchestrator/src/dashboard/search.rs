@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::context::{Content, PageRequest, Pages, now};
 use super::saga_table::SagaTable;
-use super::{layout, login};
+use super::{layout, next_page};
 use crate::error::ApiError;
 use crate::i18n::Lang;
 use crate::view::Found;
@@ -16,7 +16,7 @@ use crate::view::Found;
 /// `GET /search?q=…`
 pub(super) async fn show(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> Response {
     let Some(request) = pages.request(&uri, &headers) else {
-        return Redirect::to(&login::path_for(&uri)).into_response();
+        return Redirect::to(&next_page::path_for(&uri)).into_response();
     };
     let found = match pages.api.search(text(&request)).await {
         Ok(found) => found,

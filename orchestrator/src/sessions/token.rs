@@ -6,7 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use super::user::Role;
 
 /// The most tokens of ended sessions that are remembered; beyond it the one that expires first is forgotten.
 const MAX_ENDED: usize = 10_000;
@@ -18,8 +21,11 @@ pub(super) struct Claims {
     pub(super) jti: String,
     /// The name of the user.
     pub(super) sub: String,
-    /// A fingerprint of the user's password hash: a new password ends the sessions.
+    /// A fingerprint of the user's password hash, or of the provider's settings: another one ends the sessions.
     pub(super) password: String,
+    /// The permissions of a user of the identity provider; `None` for a local user, who has them by the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) role: Option<Role>,
     /// The CSRF token of its forms.
     pub(super) csrf: String,
     /// When it was opened.
@@ -52,14 +58,19 @@ impl Tokens {
         }
     }
 
-    /// The token of a session; `None` if it could not be signed.
-    pub(super) fn sign(&self, claims: &Claims) -> Option<String> {
+    /// The token of a session or of another value; `None` if it could not be signed.
+    pub(super) fn sign<T: Serialize>(&self, claims: &T) -> Option<String> {
         encode(&Header::new(Algorithm::HS256), claims, &self.sign).ok()
+    }
+
+    /// The value of a token that was signed with this key.
+    pub(super) fn verified<T: DeserializeOwned>(&self, token: &str) -> Option<T> {
+        decode(token, &self.verify, &self.validation).ok().map(|token| token.claims)
     }
 
     /// The session of a token that was signed with this key and has not been ended.
     pub(super) fn read(&self, token: &str) -> Option<Claims> {
-        let claims: Claims = decode(token, &self.verify, &self.validation).ok()?.claims;
+        let claims: Claims = self.verified(token)?;
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         (!ended.contains_key(&claims.jti)).then_some(claims)
     }

@@ -1,36 +1,27 @@
-//! Bearer tokens of an identity provider (JWT, RFC 7519), verified with its public keys (JWKS, RFC 7517). The key
-//! determines the algorithm, never the token.
+//! Bearer tokens of an identity provider (JWT, RFC 7519), verified with the public keys in a file.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, ensure};
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use anyhow::Context as _;
+use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::caller::{Authenticated, Caller};
+use crate::http::jwks::PublicKeys;
 use crate::settings::JwtSettings;
 
 /// How often the file is checked for changes.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A public key of the provider.
-struct PublicKey {
-    name: Option<String>,
-    algorithm: Algorithm,
-    key: DecodingKey,
-}
-
 /// The content of the file when it was last read.
 struct KeyFile {
     checked: Instant,
     stamp: Option<(SystemTime, u64)>,
-    keys: Arc<Vec<PublicKey>>,
+    keys: Arc<PublicKeys>,
 }
 
 /// Verifies tokens.
@@ -72,20 +63,8 @@ impl Tokens {
 
     /// The caller that the token identifies, or why it is invalid.
     pub(super) fn authenticate(&self, token: &str) -> Result<Authenticated, String> {
-        let header = decode_header(token).map_err(|error| describe(error.kind()))?;
-        let keys = self.keys();
-        let named = |key: &&PublicKey| header.kid.is_none() || key.name == header.kid;
-        let mut wrong = "no key of the provider matches".to_owned();
-        for key in keys.iter().filter(named).filter(|key| key.algorithm == header.alg) {
-            let rules = Validation { algorithms: vec![key.algorithm], ..self.rules.clone() };
-            match decode::<Claims>(token, &key.key, &rules) {
-                Ok(read) => {
-                    return Ok(Authenticated { caller: caller(&read.claims)?, expires: self.end(&read.claims) });
-                }
-                Err(error) => wrong = describe(error.kind()),
-            }
-        }
-        Err(wrong)
+        let claims: Claims = self.keys().verify(token, &self.rules)?;
+        Ok(Authenticated { caller: caller(&claims)?, expires: self.end(&claims) })
     }
 
     /// When a token is no longer accepted.
@@ -95,7 +74,7 @@ impl Tokens {
     }
 
     /// The keys, read again if the file has changed. If the file can't be read, the old keys stay.
-    fn keys(&self) -> Arc<Vec<PublicKey>> {
+    fn keys(&self) -> Arc<PublicKeys> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.checked.elapsed() >= CHECK_INTERVAL {
             seen.checked = Instant::now();
@@ -120,33 +99,8 @@ fn stamp(file: &Path) -> Option<(SystemTime, u64)> {
     Some((data.modified().ok()?, data.len()))
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<PublicKey>> {
-    let text = std::fs::read(file).context("it can't be read")?;
-    let set: JwkSet = serde_json::from_slice(&text).context("it is not a JWKS (RFC 7517)")?;
-    let keys: Vec<_> = set.keys.iter().filter_map(PublicKey::of).collect();
-    ensure!(!keys.is_empty(), "it has no public key for RS256, ES256 or EdDSA");
-    Ok(keys)
-}
-
-impl PublicKey {
-    /// `None` for a key that is not for signatures, or not of the three kinds; above all for a secret key.
-    fn of(jwk: &Jwk) -> Option<Self> {
-        let algorithm = match &jwk.algorithm {
-            AlgorithmParameters::RSA(_) => Algorithm::RS256,
-            AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => Algorithm::ES256,
-            AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
-            AlgorithmParameters::EllipticCurve(_)
-            | AlgorithmParameters::OctetKeyPair(_)
-            | AlgorithmParameters::OctetKey(_)
-            | AlgorithmParameters::Other(_)
-            | _ => return None,
-        };
-        let common = &jwk.common;
-        let for_signing = common.public_key_use.as_ref().is_none_or(|is| *is == PublicKeyUse::Signature);
-        let of_kind = common.key_algorithm.is_none_or(|is| is == KeyAlgorithm::from(algorithm));
-        let key = DecodingKey::from_jwk(jwk).ok().filter(|_| for_signing && of_kind)?;
-        Some(Self { name: common.key_id.clone(), algorithm, key })
-    }
+fn read(file: &Path) -> anyhow::Result<PublicKeys> {
+    PublicKeys::read(&std::fs::read(file).context("it can't be read")?)
 }
 
 /// An operator if any role is `operator`; a customer's id is `sub`.
@@ -165,22 +119,6 @@ fn caller(claims: &Claims) -> Result<Caller, String> {
     }
     let id = Uuid::parse_str(&claims.sub).map_err(|_| "sub is not a customer's id, a UUID".to_owned())?;
     Ok(Caller::customer(&name, id))
-}
-
-/// The reason, without any content of the token.
-fn describe(kind: &ErrorKind) -> String {
-    let known = [
-        (ErrorKind::ExpiredSignature, "the token has expired"),
-        (ErrorKind::ImmatureSignature, "the token is not valid yet"),
-        (ErrorKind::InvalidAudience, "the token is for another audience"),
-        (ErrorKind::InvalidIssuer, "the token is from another issuer"),
-        (ErrorKind::InvalidSignature, "the signature is wrong"),
-    ];
-    if let ErrorKind::MissingRequiredClaim(name) = kind {
-        return format!("the token has no {name}");
-    }
-    let words = known.iter().find(|(of, _)| of == kind).map_or("the token can't be read", |(_, words)| words);
-    words.to_owned()
 }
 
 #[cfg(test)]

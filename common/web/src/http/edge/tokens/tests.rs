@@ -6,6 +6,8 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::json;
 
+use jsonwebtoken::jwk::Jwk;
+
 use super::*;
 
 const ANA: &str = "e081ad0f-f83e-4f81-b2d7-23655ac04b8a";
