@@ -164,7 +164,7 @@ impl Dashboard {
         self.oidc.check()?;
         ensure!(
             self.local_users || self.oidc.is_on(),
-            "dashboard.local_users = false: nobody could log in without dashboard.oidc.issuer"
+            "dashboard.local_users = false: no user could log in without dashboard.oidc.issuer"
         );
         ensure!(!self.user.is_empty(), "dashboard.user = \"\": a name is required");
         sessions::check_hash("dashboard.password_hash", &self.password_hash)?;

@@ -1,5 +1,5 @@
-// The OpenTelemetry Collector's receiver of OTLP over HTTP, which writes the traces that it receives to standard output:
-// one request a line, as OTLP/JSON.
+// The OpenTelemetry Collector's receiver of OTLP over HTTP, which writes the traces that it receives to standard
+// output: one request a line, as OTLP/JSON.
 package main
 
 import (

@@ -54,8 +54,8 @@ impl Tracer {
         traceparent.and_then(TraceContext::sampled)
     }
 
-    /// The context of a span for a request: in the caller's trace, sampled as there, or the first of a new trace. `None`
-    /// if spans are not taken.
+    /// The context of a span for a request: in the caller's trace, sampled as there, or the first of a new trace.
+    /// `None` if spans are not taken.
     pub fn begin(&self, caller: Option<TraceContext>) -> Option<TraceContext> {
         let inner = self.0.as_ref()?;
         let (span, _) = Uuid::new_v4().as_u64_pair();

@@ -1,5 +1,5 @@
-//! The requests to an identity provider: its description (OpenID Connect Discovery 1.0), its keys, and the exchange of a
-//! code for an ID token.
+//! The requests to an identity provider: its description (OpenID Connect Discovery 1.0), its keys, and the exchange of
+//! a code for an ID token.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -103,7 +103,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// The provider of the settings, which is not yet asked for anything.
+    /// The provider of the settings. The first login contacts it.
     ///
     /// # Errors
     /// The HTTP client can't be made.
@@ -230,7 +230,8 @@ fn check(claims: &Map<String, Value>, attempt: &LoginAttempt, client_id: &str) -
     Ok(())
 }
 
-/// Sends a request, and reads the JSON of its response. An error of the provider is its `error` (RFC 6749, section 5.2).
+/// Sends a request, and reads the JSON of its response. An error of the provider is its `error` (RFC 6749, section
+/// 5.2).
 async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, OidcError> {
     let unavailable = |why: String| OidcError::Unavailable(why);
     let mut response = request.send().await.map_err(|error| unavailable(error.without_url().to_string()))?;

@@ -55,7 +55,8 @@ impl OidcSettings {
         let issuer = &self.issuer;
         ensure!(
             is_protected(issuer) && !issuer.contains(['?', '#', ' ']),
-            "dashboard.oidc.issuer = {issuer:?}: write an https URL, as in the provider's tokens (http only on this machine)"
+            "dashboard.oidc.issuer = {issuer:?}: write an https URL, as in the provider's tokens, or http on this \
+             machine"
         );
         ensure!(
             !self.client_id.is_empty(),
@@ -77,7 +78,7 @@ impl OidcSettings {
         }
         ensure!(
             !self.operator_roles.is_empty() || !self.viewer_roles.is_empty(),
-            "dashboard.oidc.operator_roles and viewer_roles are empty: nobody could log in"
+            "dashboard.oidc.operator_roles and viewer_roles are empty: no user could log in"
         );
         Ok(())
     }

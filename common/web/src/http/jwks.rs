@@ -1,5 +1,5 @@
-//! The public keys of an identity provider (JWKS, RFC 7517), and the verification of its tokens (JWT, RFC 7519). The key
-//! determines the algorithm, never the token.
+//! The public keys of an identity provider (JWKS, RFC 7517), and the verification of its tokens (JWT, RFC 7519). The
+//! key determines the algorithm, never the token.
 
 use anyhow::{Context as _, ensure};
 use jsonwebtoken::errors::ErrorKind;
