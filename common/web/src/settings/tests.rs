@@ -159,7 +159,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     assert_eq!(
         refused("[database]\nurl = 'x'"),
         "database = { url = \"x\" } (from my.toml): there is no such section; \
-         there are auth, edge, events, http, kafka, log, shipping, stock, view, worker"
+         there are auth, edge, events, http, kafka, log, shipping, stock, traces, view, worker"
     );
     assert_eq!(
         with(&[("INVENTORY_SERVICE__LOG__LEVLE", "debug")]).unwrap_err().to_string(),
