@@ -5,6 +5,7 @@ pub mod calendar;
 pub(crate) mod changes;
 pub(crate) mod context;
 pub(crate) mod events;
+pub mod holidays;
 pub(crate) mod reservation;
 pub(crate) mod returns;
 pub mod settings;

@@ -1,15 +1,16 @@
 //! The estimated date of a shipment: a number of working days by method and country, counted in a calendar of weekends
-//! and holidays.
+//! and holidays, those of the law and those of the settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::time::Timestamp;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{ToSpan as _, civil};
 
 use crate::carrier::call::CarrierKind;
 use crate::messages::Method;
+use crate::rules::holidays::{holidays, is_weekend};
 
 /// The settings of shipments.
 #[derive(Clone, Debug)]
@@ -41,6 +42,7 @@ pub struct Days {
 #[derive(Clone, Debug)]
 pub struct Country {
     pub days: Days,
+    /// Besides those of the law.
     pub holidays: BTreeSet<Holiday>,
 }
 
@@ -53,6 +55,14 @@ pub enum Holiday {
 }
 
 impl Holiday {
+    /// Its day in a year, if it has one.
+    fn of_year(self, year: i16) -> Option<Date> {
+        match self {
+            Self::Yearly(month, day) => Date::new(year, month, day).ok(),
+            Self::Once(date) => Some(date).filter(|date| date.year() == year),
+        }
+    }
+
     /// Parses `12-25` or `2027-03-26`.
     pub fn parse(text: &str) -> Option<Self> {
         match text.len() {
@@ -90,13 +100,18 @@ impl Shipping {
             Method::Pickup => self.pickup,
         };
         let mut day = self.today(now);
+        let mut closed = self.closed(to, day.year());
         while left > 0 {
             match day.checked_add(1.day()) {
+                Ok(next) if next.year() != day.year() => {
+                    closed = self.closed(to, next.year());
+                    day = next;
+                }
                 Ok(next) => day = next,
                 // The calendar ends in the year 9999.
                 Err(_) => break,
             }
-            left -= u16::from(self.is_working(day, &self.origin) && self.is_working(day, to));
+            left -= u16::from(!is_weekend(day) && !closed.contains(&day));
         }
         day
     }
@@ -106,13 +121,14 @@ impl Shipping {
         civil::DateTime::date(self.offset.to_datetime(time))
     }
 
-    fn is_working(&self, day: Date, country: &str) -> bool {
-        let weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
-        let holiday = self.countries.get(country).is_some_and(|country| {
-            let candidates = [Holiday::Yearly(day.month(), day.day()), Holiday::Once(day)];
-            candidates.iter().any(|candidate| country.holidays.contains(candidate))
-        });
-        !weekend && !holiday
+    /// The holidays of a year in the warehouse's country and in another.
+    fn closed(&self, to: &str, year: i16) -> BTreeSet<Date> {
+        let of_country = |country: &str| {
+            let settings = self.countries.get(country).into_iter().flat_map(|known| &known.holidays);
+            let further = settings.filter_map(|holiday| holiday.of_year(year));
+            holidays(country, year).into_iter().chain(further).collect::<Vec<_>>()
+        };
+        of_country(&self.origin).into_iter().chain(of_country(to)).collect()
     }
 }
 
@@ -122,8 +138,8 @@ mod tests {
 
     fn shipping() -> Shipping {
         let holidays = |days: &[&str]| days.iter().map(|day| Holiday::parse(day).unwrap()).collect();
-        let brazil = Country { days: Days { standard: 5, express: 2 }, holidays: holidays(&["11-20", "2026-02-17"]) };
-        let portugal = Country { days: Days { standard: 9, express: 3 }, holidays: holidays(&["12-01", "12-08"]) };
+        let brazil = Country { days: Days { standard: 5, express: 2 }, holidays: holidays(&["2026-02-17", "03-09"]) };
+        let portugal = Country { days: Days { standard: 9, express: 3 }, holidays: holidays(&["06-13"]) };
         let countries = BTreeMap::from([("BR".to_owned(), brazil), ("PT".to_owned(), portugal)]);
         Shipping { offset: Offset::constant(-3), countries, ..Shipping::default() }
     }
@@ -146,12 +162,16 @@ mod tests {
     #[test]
     fn a_holiday_of_either_country_is_not_counted() {
         assert_eq!(estimate(Method::Express, "BR", "2026-11-19T12:00:00Z"), "2026-11-24", "each year");
+        assert_eq!(estimate(Method::Express, "BR", "2026-04-02T12:00:00Z"), "2026-04-07", "Good Friday");
+        assert_eq!(estimate(Method::Express, "BR", "2031-04-10T12:00:00Z"), "2031-04-15", "Good Friday of any year");
+        assert_eq!(estimate(Method::Express, "BR", "2026-12-30T12:00:00Z"), "2027-01-04", "of the next year");
+        assert_eq!(estimate(Method::Express, "BR", "2026-03-06T12:00:00Z"), "2026-03-11", "of the settings, each year");
         assert_eq!(
             estimate(Method::Express, "BR", "2027-11-18T12:00:00Z"),
             "2027-11-22",
             "on a Saturday it adds no day"
         );
-        assert_eq!(estimate(Method::Express, "BR", "2026-02-16T12:00:00Z"), "2026-02-19", "once");
+        assert_eq!(estimate(Method::Express, "BR", "2026-02-16T12:00:00Z"), "2026-02-19", "of the settings, once");
         assert_eq!(estimate(Method::Express, "PT", "2026-11-30T12:00:00Z"), "2026-12-04", "of the destination");
         assert_eq!(estimate(Method::Express, "PT", "2026-11-19T12:00:00Z"), "2026-11-25", "of the origin");
     }
