@@ -9,6 +9,7 @@ mod reservations;
 mod returns;
 mod shipments;
 mod stock;
+mod webhooks;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -32,6 +33,7 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/shipments/{id}", get(shipments::show))
         .route("/shipments/{id}/events", post(shipments::event))
         .route("/shipments/{id}/label", get(shipments::label))
+        .route("/carrier/webhooks/tracking", post(webhooks::tracking))
         .route("/returns/{id}", get(returns::show))
         .route("/returns/{id}/receipt", post(returns::receive))
         .with_state(context)
@@ -64,6 +66,7 @@ pub fn description() -> String {
         shipments::show,
         shipments::event,
         shipments::label,
+        webhooks::tracking,
         returns::show,
         returns::receive
     )

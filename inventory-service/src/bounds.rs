@@ -3,7 +3,7 @@
 
 use common::bounds::{CUSTOMER_TEXT_BYTES, Check, ID_BYTES, MOST_LINES};
 
-use crate::messages::{Address, ItemQuantity};
+use crate::messages::{Address, ItemQuantity, ShipmentEvent};
 
 /// The most bytes of a text of an operator: of an item's name, of who changed it and why.
 pub(crate) const OPERATOR_TEXT: usize = 1_200;
@@ -25,6 +25,13 @@ pub(crate) fn address(check: &mut Check, address: Option<&Address>) {
         check.text("delivery.address", text, CUSTOMER_TEXT_BYTES);
     }
     check.any_text("delivery.address.line2", line2.as_deref(), CUSTOMER_TEXT_BYTES);
+}
+
+/// Checks the texts of the report of a stage.
+pub(crate) fn stage(check: &mut Check, event: &ShipmentEvent) {
+    check.any_text("note", event.note.as_deref(), OPERATOR_TEXT);
+    check.any_text("eventId", event.event_id.as_deref(), ID_BYTES);
+    check.any_text("trackingNumber", event.tracking_number.as_deref(), ID_BYTES);
 }
 
 /// Checks the names of a change of the stock, and the texts of its operator.

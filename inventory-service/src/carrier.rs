@@ -7,3 +7,4 @@ pub mod guard;
 pub mod manual;
 pub mod registry;
 pub mod simulated;
+pub mod webhook;

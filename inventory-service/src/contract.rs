@@ -94,8 +94,9 @@ pub const MESSAGES: &[Entry] = &[
         INVENTORY_COMMANDS,
         SHIPMENT_EVENT,
         Sort::Event,
-        "A shipment reached a stage of its delivery (HTTP API).",
-        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"handed_over"}"#,
+        "A shipment reached a stage of its delivery (HTTP API, or a carrier's webhook).",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"handed_over","at":"2026-11-21T12:00:00.000Z",
+ "eventId":"msg_1"}"#,
     ),
     Entry::of::<CarrierAnswered>(
         INVENTORY_COMMANDS,
@@ -140,9 +141,14 @@ pub const MESSAGES: &[Entry] = &[
 /// The events for external systems.
 pub const EVENTS: &[Entry] = &[
     event(ShipmentChange::Created, "A carrier accepted the shipment, or it will be ready to be collected."),
+    event(ShipmentChange::PickupBooked, "The carrier will collect the shipment from the warehouse."),
     event(ShipmentChange::Picked, "The goods were picked."),
     event(ShipmentChange::HandedOver, "The shipment was handed over to the carrier."),
+    event(ShipmentChange::InTransit, "The shipment is on its way."),
+    event(ShipmentChange::Late, "The estimated date has passed, and the shipment has not arrived."),
+    event(ShipmentChange::Lost, "The carrier has lost the shipment. It may be found, and delivered or returned."),
     event(ShipmentChange::Delivered, "The shipment was delivered, or collected."),
+    event(ShipmentChange::ReturnedToSender, "The shipment could not be delivered and is back at the warehouse."),
     event(ShipmentChange::Cancelled, "The shipment was cancelled before it was handed over."),
     event(ShipmentChange::Refused, "The carrier refused the shipment."),
 ];

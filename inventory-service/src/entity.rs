@@ -48,8 +48,8 @@ accessors!(
 );
 
 impl Entity for Inventory {
-    /// A reservation is open while it holds stock, a shipment while a call to its carrier is due. All other entities
-    /// are loaded when they are needed.
+    /// A reservation is open while it holds stock, a shipment while a call to its carrier or a timer is due. All other
+    /// entities are loaded when they are needed.
     fn is_open(&self) -> bool {
         match self {
             Self::Reservation(reservation) => reservation.is_open(),
@@ -59,7 +59,11 @@ impl Entity for Inventory {
     }
 
     fn wake_at(&self) -> Option<Timestamp> {
-        self.reservation().filter(|reservation| reservation.is_open())?.expires
+        match self {
+            Self::Reservation(reservation) => reservation.expires.filter(|_| reservation.is_open()),
+            Self::Shipment(shipment) => shipment.wake_at(),
+            Self::Stock(_) | Self::Return(_) | Self::Change(_) | Self::Numbers(_) => None,
+        }
     }
 
     fn has_intents(&self) -> bool {

@@ -50,10 +50,7 @@ impl Handler for Warehouse {
                 Ok(())
             }
             Trigger::Timer(key) => {
-                let order = tx.get(key).and_then(Inventory::reservation).map(|known| known.order_id.clone());
-                if let Some(order) = order {
-                    reservation::expire(&mut RuleContext { tx, rules: &self.rules, cause: key, now }, &order);
-                }
+                self.wake(tx, key, now);
                 Ok(())
             }
         }
@@ -75,6 +72,23 @@ impl Warehouse {
         }
     }
 
+    /// Handles the timer of a reservation or a shipment.
+    fn wake(&self, tx: &mut Transaction<'_, Inventory>, key: &Key, now: Timestamp) {
+        let Some(entity) = tx.get(key) else { return };
+        let is_shipment = entity.shipment().is_some();
+        let order = match entity {
+            Inventory::Reservation(known) => known.order_id.clone(),
+            Inventory::Shipment(known) => known.order_id.clone(),
+            Inventory::Stock(_) | Inventory::Return(_) | Inventory::Change(_) | Inventory::Numbers(_) => return,
+        };
+        let mut ctx = RuleContext { tx, rules: &self.rules, cause: key, now };
+        if is_shipment {
+            events::publishing(&mut ctx, &order, None, |ctx| shipment::wake(ctx, key));
+        } else {
+            reservation::expire(&mut ctx, &order);
+        }
+    }
+
     /// Carries out a saga's command and replies to it, unless the reply has to wait for the carrier.
     fn command(&self, ctx: &mut RuleContext<'_, '_>, command: Command, message: &Message) -> Result<(), Unreadable> {
         let warehouse = self.warehouse_of(message)?;
@@ -87,11 +101,11 @@ impl Warehouse {
             Command::Confirm(_) => Some(reservation::confirm(ctx, &order)),
             Command::Ship(Ship { delivery, .. }) => {
                 let ship = |ctx: &mut RuleContext<'_, '_>| shipment::ship(ctx, &order, warehouse, delivery, &headers);
-                events::publishing(ctx, &order, message, ship)
+                events::publishing(ctx, &order, message.traceparent(), ship)
             }
-            Command::CancelShipment(_) => {
-                events::publishing(ctx, &order, message, |ctx| Some(shipment::cancel(ctx, &order, warehouse)))
-            }
+            Command::CancelShipment(_) => events::publishing(ctx, &order, message.traceparent(), |ctx| {
+                Some(shipment::cancel(ctx, &order, warehouse))
+            }),
             Command::ExpectReturn(command) => Some(returns::expect(ctx, command, warehouse)),
             Command::ForgetReturn(command) => Some(returns::forget(ctx, command, warehouse)),
             Command::Restock(command) => Some(returns::restock(ctx, command, warehouse)),
@@ -127,11 +141,11 @@ fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) 
         }
         Event::ShipmentEvent(event) => {
             let order = event.order_id.to_string();
-            events::publishing(ctx, &order, message, |ctx| shipment::stage_reported(ctx, event));
+            events::publishing(ctx, &order, message.traceparent(), |ctx| shipment::stage_reported(ctx, event));
         }
         Event::CarrierAnswered(answer) => {
             let order = answer.order_id.clone();
-            events::publishing(ctx, &order, message, |ctx| shipment::carrier_answered(ctx, answer));
+            events::publishing(ctx, &order, message.traceparent(), |ctx| shipment::carrier_answered(ctx, answer));
         }
         Event::ReturnReceived(event) => returns::receive(ctx, event, message.traceparent()),
     }

@@ -38,7 +38,7 @@ pub const RESTOCK: &str = "inventory.restock";
 pub const SET: &str = "stock.set";
 /// `ce_type`: an operator counted, adjusted or received an item (HTTP API).
 pub const CHANGE: &str = "stock.change";
-/// `ce_type`: a shipment reached a stage of its delivery (HTTP API).
+/// `ce_type`: a shipment reached a stage of its delivery (HTTP API, or a carrier's webhook).
 pub const SHIPMENT_EVENT: &str = "shipment.event";
 /// `ce_type`: the carrier answered a call.
 pub const CARRIER_ANSWERED: &str = "shipment.carrier-answered";
@@ -226,11 +226,17 @@ pub enum ChangeKind {
 pub struct ShipmentEvent {
     pub order_id: OrderId,
     pub status: Stage,
-    /// When it happened; by default the time at which the event is handled.
+    /// When it happened; by default, and at the latest, the time at which the event is handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The carrier's id of the event; without one, that of the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// The parcel that it is about; without one, the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_number: Option<String>,
 }
 
 /// A stage of a shipment's delivery.
@@ -238,9 +244,19 @@ pub struct ShipmentEvent {
 #[serde(rename_all = "snake_case")]
 #[schema(as = ShipmentEventStatus)]
 pub enum Stage {
+    /// The carrier will collect it.
+    PickupBooked,
+    /// Its goods are picked.
     Picked,
+    /// The carrier has it.
     HandedOver,
+    InTransit,
+    /// The customer has it.
     Delivered,
+    /// It could not be delivered and is back at the warehouse.
+    ReturnedToSender,
+    /// The carrier has lost it.
+    Lost,
 }
 
 /// Value of `return.received`.

@@ -56,6 +56,10 @@ impl service::Program for Program {
     }
 
     fn access(method: &Method, path: &str) -> Access {
+        // Webhooks have a signature.
+        if path.starts_with("/carrier/webhooks/") {
+            return Access::Open;
+        }
         // Customers may read the stock of all items or of one, operators everything.
         let mut segments = path.split('/').skip(1);
         let is_stock = segments.next() == Some("stock") && segments.nth(1).is_none();
@@ -141,7 +145,8 @@ mod tests {
             assert_eq!(access(&Method::GET, path), Access::Authenticated);
             assert_eq!(access(&Method::PUT, path), Access::Operator);
         }
-        for path in ["/stock/7/movements", "/reservations/7", "/stocks", "/"] {
+        assert_eq!(access(&Method::POST, "/carrier/webhooks/tracking"), Access::Open);
+        for path in ["/carrier/webhooks", "/stock/7/movements", "/reservations/7", "/stocks", "/"] {
             assert_eq!(access(&Method::GET, path), Access::Operator, "{path}");
         }
     }
@@ -161,6 +166,9 @@ mod tests {
         let shipping = &mut bad.shipping;
         shipping.failure_rate = 1.5;
         shipping.attempts = 0;
+        shipping.simulated_speed = 1_000_001;
+        shipping.webhook_secret = "whsec_short".into();
+        shipping.webhook_tolerance = std::time::Duration::ZERO;
         shipping.timeout = std::time::Duration::ZERO;
         shipping.origin = text("brazil");
         shipping.utc_offset = text("-3");
@@ -176,6 +184,9 @@ mod tests {
             "stock.reservation_expiry = '0ns'",
             "shipping.failure_rate = '1.5'",
             "shipping.attempts = '0'",
+            "shipping.simulated_speed = '1000001'",
+            "shipping.webhook_secret = '***'",
+            "shipping.webhook_tolerance = '0ns'",
             "shipping.timeout",
             "shipping.origin = 'brazil'",
             "shipping.utc_offset = '-3'",

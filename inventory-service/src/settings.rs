@@ -5,13 +5,14 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::settings::{EventSettings, units};
+use common::settings::{EventSettings, Secret, units};
 use jiff::fmt::strtime;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
 use crate::carrier::call::CarrierKind;
 use crate::carrier::guard::CarrierCalls;
+use crate::carrier::webhook;
 use crate::entity::Stock;
 use crate::entity::stock::ItemPrice;
 use crate::messages::item_id;
@@ -26,6 +27,9 @@ pub const LONGEST_NAME: usize = 200;
 pub(crate) const MOST_SEEDED: usize = 1_500;
 /// The longest delivery time, in working days.
 const LONGEST_DELIVERY: u16 = 365;
+
+/// The most times that days pass faster than normal for the simulated carrier: 12 days in a second.
+const FASTEST: u32 = 1_000_000;
 
 /// The sections that only this service has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -76,6 +80,13 @@ pub struct ShippingSettings {
     pub carrier: CarrierKind,
     /// The share of failing calls to the simulated carrier, from 0 to 1.
     pub failure_rate: f64,
+    /// How many times faster than normal days pass for the simulated carrier.
+    pub simulated_speed: u32,
+    /// The secret of the carrier's webhooks; empty: they are rejected.
+    pub webhook_secret: Secret,
+    /// The greatest age of a signature.
+    #[serde(with = "units::duration")]
+    pub webhook_tolerance: Duration,
     /// The time limit of a call to a carrier.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
@@ -208,6 +219,14 @@ impl ShippingSettings {
     fn check(&self, require: Require<'_>) {
         let rate = self.failure_rate;
         require((0.0..=1.0).contains(&rate), "shipping.failure_rate", &rate, "allowed is 0 to 1");
+        let is_valid = self.webhook_secret.is_empty() || webhook::key_of(&self.webhook_secret).is_some();
+        let allowed = "allowed is whsec_ and 24 to 64 bytes in Base64; create one with \
+                       echo whsec_$(openssl rand -base64 32)";
+        require(is_valid, "shipping.webhook_secret", &"***", allowed);
+        let tolerance = self.webhook_tolerance;
+        require(!tolerance.is_zero(), "shipping.webhook_tolerance", &format!("{tolerance:?}"), "must be more than 0s");
+        let speed = self.simulated_speed;
+        require(speed <= FASTEST, "shipping.simulated_speed", &speed, &format!("allowed is 0 to {FASTEST}"));
         let is_valid = (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&self.timeout);
         require(is_valid, "shipping.timeout", &format!("{:?}", self.timeout), "allowed is 100ms to 1m");
         require((1..=10).contains(&self.attempts), "shipping.attempts", &self.attempts, "allowed is 1 to 10");
@@ -250,6 +269,7 @@ impl ShippingSettings {
             origin: self.origin.clone(),
             offset: parse_offset(&self.utc_offset).unwrap_or(Offset::UTC),
             serial_from: self.serial_from,
+            simulated_speed: self.simulated_speed,
             pickup: self.pickup,
             elsewhere: Days { standard, express },
             countries: countries.collect::<BTreeMap<_, _>>(),

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use common::time::Timestamp;
 use common::view::{Row, Rows};
 use rusqlite::types::Type;
-use rusqlite::{Connection, Error, Transaction, params};
+use rusqlite::{Connection, Error, OptionalExtension as _, Transaction, params};
 
 use crate::entity::{Inventory, Shipment, Stock, shipment_key};
 use crate::movement::Movement;
@@ -26,6 +26,7 @@ impl Rows for InventoryRows {
           PRIMARY KEY(warehouse, item, sort, source, line)) WITHOUT ROWID;
         CREATE TABLE shipments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL) WITHOUT ROWID;
         CREATE INDEX shipments_of_status ON shipments(status, order_id);
+        CREATE TABLE parcels(number TEXT PRIMARY KEY, order_id TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE levels(item TEXT NOT NULL, warehouse TEXT NOT NULL, available INTEGER NOT NULL,
           missing INTEGER NOT NULL, PRIMARY KEY(item, warehouse)) WITHOUT ROWID;
         CREATE INDEX levels_by_available ON levels(available);
@@ -43,6 +44,10 @@ impl Rows for InventoryRows {
                  ON CONFLICT DO UPDATE SET status = excluded.status WHERE status <> excluded.status",
             )?;
             upsert.execute((&shipment.order_id, shipment.status.name()))?;
+            if let Some(number) = &shipment.tracking_number {
+                let mut insert = tx.prepare_cached("INSERT OR REPLACE INTO parcels(number, order_id) VALUES (?, ?)")?;
+                insert.execute((number, &shipment.order_id))?;
+            }
         }
         if let Some(stock) = state.stock() {
             let mut upsert = tx.prepare_cached(
@@ -248,6 +253,15 @@ pub fn accounts(db: &Connection, warehouse: &str, item: &str) -> rusqlite::Resul
          GROUP BY account ORDER BY account",
     )?;
     query.query_map([warehouse, item], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The order whose parcel has, or had, a tracking number.
+///
+/// # Errors
+/// SQLite's.
+pub fn order_of_parcel(db: &Connection, number: &str) -> rusqlite::Result<Option<String>> {
+    let mut query = db.prepare_cached("SELECT order_id FROM parcels WHERE number = ?")?;
+    query.query_row([number], |row| row.get(0)).optional()
 }
 
 /// At most `limit` shipments of the orders before `before`, newest order first, with one status or with any.

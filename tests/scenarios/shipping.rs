@@ -88,7 +88,7 @@ async fn an_order_is_shipped_and_delivered(cluster: Arc<Cluster>, _: Arc<Broker>
         let (status, shipment) = post(&cluster, &events, &json!({ "status": event })).await?;
         ensure!(status == StatusCode::OK && shipment["status"] == becomes, "{event}: {status} {shipment}");
     }
-    let (status, problem) = post(&cluster, &events, &json!({"status": "lost"})).await?;
+    let (status, problem) = post(&cluster, &events, &json!({"status": "stolen"})).await?;
     ensure!(status == StatusCode::UNPROCESSABLE_ENTITY, "{status} {problem}");
     let shipment = shipment(&cluster, &order).await?;
     let history: Vec<_> = shipment["history"].as_array().into_iter().flatten().map(|event| &event["status"]).collect();

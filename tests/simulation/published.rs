@@ -128,14 +128,19 @@ fn of_shipment(shipment: &Shipment) -> BTreeSet<Event> {
     let kind = |status: ShipmentStatus| match status {
         ShipmentStatus::Requested | ShipmentStatus::Failed => None,
         ShipmentStatus::Created => Some("shipment.created"),
+        ShipmentStatus::PickupBooked => Some("shipment.pickup-booked"),
         ShipmentStatus::Picked => Some("shipment.picked"),
         ShipmentStatus::HandedOver => Some("shipment.handed-over"),
+        ShipmentStatus::InTransit => Some("shipment.in-transit"),
         ShipmentStatus::Delivered => Some("shipment.delivered"),
+        ShipmentStatus::ReturnedToSender => Some("shipment.returned-to-sender"),
+        ShipmentStatus::Lost => Some("shipment.lost"),
         ShipmentStatus::Cancelled => shipment.method.map(|_| "shipment.cancelled"),
         ShipmentStatus::Refused => Some("shipment.refused"),
     };
     let all = shipment.history.iter().map(|entry| entry.status).chain([shipment.status]);
-    all.filter_map(kind).map(|kind| Event::new(&shipment.order_id, kind, "")).collect()
+    let late = shipment.late_since.map(|_| "shipment.late");
+    all.filter_map(kind).chain(late).map(|kind| Event::new(&shipment.order_id, kind, "")).collect()
 }
 
 /// A part of an entity: its state, and the event with which it enters this state.

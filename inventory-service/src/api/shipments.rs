@@ -14,12 +14,12 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::api::label::zpl;
-use crate::api::requests::{Request, check_texts, parse_limit, request_id, send, wait_for};
+use crate::api::requests::{Request, check_texts, or_invalid, parse_limit, request_id, send, wait_for};
 use crate::carrier::call::CarrierKind;
-use crate::entity::shipment::{HistoryEntry, SHIPMENT_PREFIX};
+use crate::entity::shipment::{HistoryEntry, SHIPMENT_PREFIX, StageEffect, StageReport};
 use crate::entity::{Inventory, Line, Shipment, ShipmentStatus, shipment_key};
 use crate::messages::{Address, Method, SHIPMENT_EVENT, ShipmentEvent, Stage};
-use crate::settings::Settings;
+use crate::settings::{LONGEST_ID, Settings, is_valid_name};
 use crate::view;
 
 /// An order's shipment.
@@ -44,6 +44,14 @@ pub(super) struct ShipmentBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Date)]
     estimated_date: Option<String>,
+    /// When it was delivered, or collected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    delivered_at: Option<Timestamp>,
+    /// When its estimated date had passed without a delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    late_since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<Address>,
     items: Vec<Line>,
@@ -65,11 +73,14 @@ struct HistoryEntryBody {
     at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
+    /// The id of the carrier's event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
 }
 
 impl From<HistoryEntry> for HistoryEntryBody {
-    fn from(HistoryEntry { status, at, note }: HistoryEntry) -> Self {
-        Self { status, at, note }
+    fn from(HistoryEntry { status, at, note, event }: HistoryEntry) -> Self {
+        Self { status, at, note, event }
     }
 }
 
@@ -84,6 +95,8 @@ impl From<Shipment> for ShipmentBody {
             carrier: shipment.carrier,
             tracking_number: shipment.tracking_number,
             estimated_date: shipment.estimated_date,
+            delivered_at: shipment.delivered_at,
+            late_since: shipment.late_since,
             address: shipment.address,
             items: shipment.items,
             refusal: shipment.refusal,
@@ -185,7 +198,7 @@ pub(super) async fn show(
 /// A stage of a shipment's delivery.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ShipmentEvent)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Event {
     status: Stage,
     /// When it happened; by default now.
@@ -194,10 +207,29 @@ pub(super) struct Event {
     /// For the history.
     #[schema(min_length = 1, max_length = 200)]
     note: Option<String>,
+    /// The carrier's id of the event: a repeated one changes nothing. By default that of the request.
+    #[schema(min_length = 1, max_length = 64)]
+    event_id: Option<String>,
+    /// The parcel that the event is about; by default the current one.
+    #[schema(min_length = 1, max_length = 64)]
+    tracking_number: Option<String>,
 }
 
-/// Reports a stage of a shipment's delivery. A repeated report changes nothing; a late one is added to the history and
-/// does not change the status.
+impl Event {
+    fn check(&self) -> Result<(), Problem> {
+        let mut problem = self.note.as_deref().and_then(|note| check_texts(&[("/note", note)]));
+        for (pointer, id) in [("/eventId", &self.event_id), ("/trackingNumber", &self.tracking_number)] {
+            if id.as_deref().is_some_and(|id| !is_valid_name(id, LONGEST_ID)) {
+                let allowed = format!("must have 1 to {LONGEST_ID} characters, none of them a control character");
+                problem = Some(or_invalid(problem).at(pointer, allowed));
+            }
+        }
+        problem.map_or(Ok(()), Err)
+    }
+}
+
+/// Reports a stage of a shipment's delivery. A repeated report changes nothing; one that is late or contradicts another
+/// is added to the history and does not change the status.
 #[utoipa::path(post, path = "/shipments/{id}/events", params(("id" = Uuid, Path, description = "The shipment's id."),
         ("Idempotency-Key" = Option<String>, Header, description = "Identifies the request when it is repeated.")),
     request_body = Event,
@@ -207,36 +239,41 @@ pub(super) async fn event(
     State(context): State<Context<Settings>>,
     PathId(id): PathId,
     headers: HeaderMap,
-    Body(Event { status, at, note }): Body<Event>,
+    Body(event): Body<Event>,
 ) -> Result<Json<ShipmentBody>, Problem> {
-    if let Some(problem) = note.as_deref().and_then(|note| check_texts(&[("/note", note)])) {
-        return Err(problem);
-    }
+    event.check()?;
     let shipment = find(&context, id).await?;
+    let request = request_id(&headers)?;
+    let Event { status: stage, at, note, event_id, tracking_number } = event;
+    let event_id = event_id.unwrap_or_else(|| request.id.clone());
+    let number = tracking_number.clone();
+    let effect = move |shipment: &Shipment, event_id: &str| {
+        shipment.effect_of(StageReport { stage, event: event_id, tracking_number: number.as_deref() })
+    };
     let impossible = |why: String| Problem::conflict(format!("The stage is not possible: {why}."));
-    shipment.check_stage(status).map_err(impossible)?;
-    if shipment.is_recorded(status) {
+    if effect(&shipment, &event_id).map_err(impossible)? == StageEffect::IsKnown {
         return Ok(Json(shipment.into()));
     }
     let order_id = shipment.order_id.parse().map_err(Problem::internal)?;
-    let value = ShipmentEvent { order_id, status, at, note };
+    let value = ShipmentEvent { order_id, status: stage, at, note, event_id: Some(event_id.clone()), tracking_number };
     let request = Request {
         kind: SHIPMENT_EVENT,
         warehouse: &shipment.warehouse,
         subject: &shipment.order_id,
-        id: &request_id(&headers)?.id,
+        id: &request.id,
         value: &value,
     };
     send(&context, &headers, request).await?;
     let settled = move |found: &Inventory| {
         let shipment = found.shipment()?;
-        (shipment.is_recorded(status) || shipment.check_stage(status).is_err()).then(|| shipment.clone())
+        match effect(shipment, &event_id) {
+            Ok(StageEffect::IsKnown) => Some(Ok(shipment.clone())),
+            Ok(StageEffect::Enters | StageEffect::IsRecorded) => None,
+            Err(why) => Some(Err(why)),
+        }
     };
     let shipment = wait_for(&context, &key(id), settled).await?;
-    if !shipment.is_recorded(status) {
-        shipment.check_stage(status).map_err(impossible)?;
-    }
-    Ok(Json(shipment.into()))
+    Ok(Json(shipment.map_err(impossible)?.into()))
 }
 
 /// The label of a shipment in ZPL II, for printers with 203 dots per inch and labels of 4 by 6 inches.

@@ -13,7 +13,7 @@ use super::*;
 use crate::carrier::call::CarrierKind;
 use crate::entity::reservation::{ReturnedQuantity, Transition, TransitionKind};
 use crate::entity::returns::{Receipt, Refusal};
-use crate::entity::shipment::HistoryEntry;
+use crate::entity::shipment::{HistoryEntry, SimulatedStage};
 use crate::entity::stock::{ItemPrice, OpeningBalance};
 use crate::entity::{
     Change, Inventory, Line, Reservation, ReservationStatus, Return, ReturnStatus, Shipment, ShipmentStatus, Stock,
@@ -22,7 +22,7 @@ use crate::fixture::{ORDER, TestWarehouse, delivery, message};
 use crate::messages::events::{ShipmentChange, ShipmentChanged};
 use crate::messages::{
     CHANGE, CarrierAnswered, ChangeKind, EXPECT_RETURN, Method, RESERVE, ReceiptStatus, ReturnReceived, SET, SHIP,
-    ShipmentEvent, StockLow, StockShortfall,
+    SHIPMENT_EVENT, Stage, StockLow, StockShortfall,
 };
 use crate::settings::MOST_SEEDED;
 
@@ -95,8 +95,8 @@ fn shipment() -> Shipment {
     for name in [header::ID, header::SAGA_ID, header::STEP, header::ATTEMPT, header::ACTION, header::TRACEPARENT] {
         waiting.push(name, text(ID));
     }
-    let note = Some(text(ShipmentEvent::MAX_BYTES));
-    let entry = HistoryEntry { status: ShipmentStatus::HandedOver, at: TIME, note };
+    let note = Some(text(OPERATOR_TEXT));
+    let entry = HistoryEntry { status: ShipmentStatus::ReturnedToSender, at: TIME, note, event: Some(text(ID_BYTES)) };
     Shipment {
         order_id: text(CarrierAnswered::MAX_BYTES),
         warehouse: text(ID_BYTES),
@@ -119,8 +119,13 @@ fn shipment() -> Shipment {
         void_calls: u32::MAX,
         void_due: Some(TIME),
         waiting: Some(waiting),
+        delivered_at: Some(TIME),
+        late_due: Some(TIME),
+        late_since: Some(TIME),
+        simulated: Some(SimulatedStage { stage: Stage::ReturnedToSender, due: TIME, span_ms: u64::MAX }),
+        reports: u32::MAX,
         // A full one, and a stage of each kind that is never dropped.
-        history: vec![entry; 32 + 6],
+        history: vec![entry; 32 + 10],
         created_at: TIME,
     }
 }
@@ -225,6 +230,7 @@ fn longer_texts_and_lists_are_dead_letters() {
     };
     let change =
         json!({"warehouse": "main", "itemId": "a", "kind": "receipt", "quantity": 1, "by": text(1_201), "why": ""});
+    let stage = |name: &str, bytes: usize| json!({"orderId": ORDER, "status": "lost", name: text(bytes)});
     let with_key = |key: usize| Message { key: Some(text(key).into()), ..reserve(items(1, 1)) };
     for (message, fault) in [
         (reserve(items(501, 1)), "items: 501 items"),
@@ -237,6 +243,9 @@ fn longer_texts_and_lists_are_dead_letters() {
         (message(SET, &priced(-1, "BRL")), "price: must not be negative"),
         (message(SET, &priced(1, "real")), "price: 'real' is not a currency"),
         (message(CHANGE, &change), "name, by or why: 1201 bytes"),
+        (message(SHIPMENT_EVENT, &stage("note", OPERATOR_TEXT + 1)), "note: 1201 bytes"),
+        (message(SHIPMENT_EVENT, &stage("eventId", ID_BYTES + 1)), "eventId: 301 bytes"),
+        (message(SHIPMENT_EVENT, &stage("trackingNumber", ID_BYTES + 1)), "trackingNumber: 301 bytes"),
         (with_key(301), "the key is not the name of a warehouse"),
         (with_key(2_000), "the key has 2000 bytes"),
     ] {

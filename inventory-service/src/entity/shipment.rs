@@ -48,9 +48,34 @@ pub struct Shipment {
     /// The headers of the command that is replied to when the carrier has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Headers>,
+    /// When it was delivered, or collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<Timestamp>,
+    /// When it is late, unless it arrives before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_due: Option<Timestamp>,
+    /// Since when it is late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_since: Option<Timestamp>,
+    /// The next event of the simulated carrier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<SimulatedStage>,
+    /// How many reports were sent to the order.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reports: u32,
     /// Oldest entry first.
     pub history: Vec<HistoryEntry>,
     pub created_at: Timestamp,
+}
+
+/// An event that the simulated carrier will report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SimulatedStage {
+    pub stage: Stage,
+    pub due: Timestamp,
+    /// The milliseconds from the booking to the estimated date, at normal speed.
+    pub span_ms: u64,
 }
 
 /// An entry of a shipment's history.
@@ -62,6 +87,30 @@ pub struct HistoryEntry {
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The id of the carrier's event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+}
+
+/// The report of a stage.
+#[derive(Clone, Copy, Debug)]
+pub struct StageReport<'r> {
+    pub stage: Stage,
+    /// The id of the event: a repeated one changes nothing.
+    pub event: &'r str,
+    /// The tracking number that it names.
+    pub tracking_number: Option<&'r str>,
+}
+
+/// What the report of a stage changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageEffect {
+    /// The shipment enters the stage.
+    Enters,
+    /// It is late, or contradicts an earlier one: it is added to the history.
+    IsRecorded,
+    /// Nothing: the event or its stage is known.
+    IsKnown,
 }
 
 /// The status of a shipment.
@@ -74,9 +123,18 @@ pub enum ShipmentStatus {
     Failed,
     /// The carrier has accepted it: its label can be printed.
     Created,
+    /// The carrier will collect it from the warehouse.
+    PickupBooked,
+    /// Its goods are picked.
     Picked,
+    /// The carrier has it.
     HandedOver,
+    InTransit,
     Delivered,
+    /// It could not be delivered and is back at the warehouse.
+    ReturnedToSender,
+    /// The carrier has lost it.
+    Lost,
     Cancelled,
     /// The carrier has refused it.
     Refused,
@@ -84,13 +142,17 @@ pub enum ShipmentStatus {
 
 impl ShipmentStatus {
     /// All statuses.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Requested,
         Self::Failed,
         Self::Created,
+        Self::PickupBooked,
         Self::Picked,
         Self::HandedOver,
+        Self::InTransit,
         Self::Delivered,
+        Self::ReturnedToSender,
+        Self::Lost,
         Self::Cancelled,
         Self::Refused,
     ];
@@ -101,22 +163,44 @@ impl ShipmentStatus {
             Self::Requested => "requested",
             Self::Failed => "failed",
             Self::Created => "created",
+            Self::PickupBooked => "pickup_booked",
             Self::Picked => "picked",
             Self::HandedOver => "handed_over",
+            Self::InTransit => "in_transit",
             Self::Delivered => "delivered",
+            Self::ReturnedToSender => "returned_to_sender",
+            Self::Lost => "lost",
             Self::Cancelled => "cancelled",
             Self::Refused => "refused",
         }
     }
 
-    /// Its position on the way to the customer; `None` if the shipment is not on its way.
+    /// Its position on the way to the customer; `None` if the shipment is not on its way. A lost shipment may be found
+    /// and then delivered or returned; these two exclude each other.
     pub const fn progress(self) -> Option<u8> {
         match self {
             Self::Created => Some(0),
-            Self::Picked => Some(1),
-            Self::HandedOver => Some(2),
-            Self::Delivered => Some(3),
+            Self::PickupBooked => Some(1),
+            Self::Picked => Some(2),
+            Self::HandedOver => Some(3),
+            Self::InTransit => Some(4),
+            Self::Lost => Some(5),
+            Self::Delivered | Self::ReturnedToSender => Some(6),
             Self::Requested | Self::Failed | Self::Cancelled | Self::Refused => None,
+        }
+    }
+
+    /// Returns true while it is on its way to the customer.
+    pub const fn is_underway(self) -> bool {
+        match self {
+            Self::Created | Self::PickupBooked | Self::Picked | Self::HandedOver | Self::InTransit => true,
+            Self::Requested
+            | Self::Failed
+            | Self::Delivered
+            | Self::ReturnedToSender
+            | Self::Lost
+            | Self::Cancelled
+            | Self::Refused => false,
         }
     }
 }
@@ -124,9 +208,13 @@ impl ShipmentStatus {
 impl From<Stage> for ShipmentStatus {
     fn from(stage: Stage) -> Self {
         match stage {
+            Stage::PickupBooked => Self::PickupBooked,
             Stage::Picked => Self::Picked,
             Stage::HandedOver => Self::HandedOver,
+            Stage::InTransit => Self::InTransit,
             Stage::Delivered => Self::Delivered,
+            Stage::ReturnedToSender => Self::ReturnedToSender,
+            Stage::Lost => Self::Lost,
         }
     }
 }
@@ -162,6 +250,11 @@ impl Shipment {
             void_calls: 0,
             void_due: None,
             waiting: None,
+            delivered_at: None,
+            late_due: None,
+            late_since: None,
+            simulated: None,
+            reports: 0,
             history: Vec::new(),
             created_at: now,
         }
@@ -172,9 +265,15 @@ impl Shipment {
         shipment_id(&self.order_id)
     }
 
-    /// Returns true if a call to its carrier is due.
+    /// Returns true if a call to its carrier is due, or time alone changes it.
     pub fn is_open(&self) -> bool {
-        self.status == ShipmentStatus::Requested || self.void_due.is_some()
+        self.status == ShipmentStatus::Requested || self.void_due.is_some() || self.wake_at().is_some()
+    }
+
+    /// When it is late, or the simulated carrier reports its next event, whichever is first.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        let simulated = self.simulated.map(|next| next.due);
+        self.late_due.into_iter().chain(simulated).min()
     }
 
     /// The call to its carrier that is due.
@@ -211,22 +310,39 @@ impl Shipment {
         self.waiting.as_ref()?.get(header::TRACEPARENT)
     }
 
-    /// Checks that this stage can be reported, or could have been before.
+    /// What the report of a stage changes.
     ///
     /// # Errors
-    /// Why it can't, as a clause.
-    pub fn check_stage(&self, stage: Stage) -> Result<(), String> {
-        match (self.status.progress(), stage) {
-            (None, _) => Err(format!("the shipment is {}", self.status.name())),
-            (Some(_), Stage::HandedOver) if self.carrier.is_none() => {
-                Err("the customer collects the shipment, so it is not handed over to a carrier".to_owned())
-            }
-            (Some(_), _) => Ok(()),
+    /// Why the stage is not possible, as a clause.
+    pub fn effect_of(&self, report: StageReport<'_>) -> Result<StageEffect, String> {
+        let StageReport { stage, event, tracking_number } = report;
+        if let Some(number) = tracking_number
+            && self.tracking_number.as_deref() != Some(number)
+        {
+            return Err(format!("the shipment does not have the tracking number {number}"));
         }
+        if self.knows_event(event) {
+            return Ok(StageEffect::IsKnown);
+        }
+        let Some(progress) = self.status.progress() else {
+            return Err(format!("the shipment is {}", self.status.name()));
+        };
+        if self.carrier.is_none() && !matches!(stage, Stage::Picked | Stage::Delivered) {
+            return Err("the customer collects the shipment: it has no carrier".to_owned());
+        }
+        let status = ShipmentStatus::from(stage);
+        if self.history.iter().any(|entry| entry.status == status) {
+            return Ok(StageEffect::IsKnown);
+        }
+        let is_ahead = status.progress().is_some_and(|stage| stage > progress);
+        Ok(if is_ahead { StageEffect::Enters } else { StageEffect::IsRecorded })
     }
 
-    /// Returns true if this stage is in the history.
-    pub fn is_recorded(&self, stage: Stage) -> bool {
-        self.history.iter().any(|entry| entry.status == stage.into())
+    fn knows_event(&self, event: &str) -> bool {
+        self.history.iter().any(|entry| entry.event.as_deref() == Some(event))
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

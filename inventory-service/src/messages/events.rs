@@ -12,9 +12,18 @@ use super::Method;
 pub enum ShipmentChange {
     /// The carrier has accepted it, or it can be collected on a day that is known.
     Created,
+    /// The carrier will collect it from the warehouse.
+    PickupBooked,
     Picked,
     HandedOver,
+    InTransit,
+    /// Its estimated date has passed.
+    Late,
+    /// The carrier has lost it.
+    Lost,
     Delivered,
+    /// It is back at the warehouse.
+    ReturnedToSender,
     /// It was cancelled before it was handed over.
     Cancelled,
     /// The carrier has refused it.
@@ -23,16 +32,32 @@ pub enum ShipmentChange {
 
 impl ShipmentChange {
     /// Every change, in the order in which they happen.
-    pub const ALL: [Self; 6] =
-        [Self::Created, Self::Picked, Self::HandedOver, Self::Delivered, Self::Cancelled, Self::Refused];
+    pub const ALL: [Self; 11] = [
+        Self::Created,
+        Self::PickupBooked,
+        Self::Picked,
+        Self::HandedOver,
+        Self::InTransit,
+        Self::Late,
+        Self::Lost,
+        Self::Delivered,
+        Self::ReturnedToSender,
+        Self::Cancelled,
+        Self::Refused,
+    ];
 
     /// Its `ce_type`.
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Created => "shipment.created",
+            Self::PickupBooked => "shipment.pickup-booked",
             Self::Picked => "shipment.picked",
             Self::HandedOver => "shipment.handed-over",
+            Self::InTransit => "shipment.in-transit",
+            Self::Late => "shipment.late",
+            Self::Lost => "shipment.lost",
             Self::Delivered => "shipment.delivered",
+            Self::ReturnedToSender => "shipment.returned-to-sender",
             Self::Cancelled => "shipment.cancelled",
             Self::Refused => "shipment.refused",
         }

@@ -66,10 +66,11 @@ impl Incoming {
             Self::Event(Event::StockChange(change)) => {
                 bounds::stock(&mut check, &change.warehouse, &change.item_id, &[&change.by, &change.why]);
             }
+            Self::Event(Event::ShipmentEvent(event)) => bounds::stage(&mut check, event),
             Self::Command(
                 Command::Release(_) | Command::Confirm(_) | Command::CancelShipment(_) | Command::ForgetReturn(_),
             )
-            | Self::Event(Event::ShipmentEvent(_) | Event::CarrierAnswered(_) | Event::ReturnReceived(_)) => {}
+            | Self::Event(Event::CarrierAnswered(_) | Event::ReturnReceived(_)) => {}
         }
         check.done()
     }

@@ -2,11 +2,12 @@
 //! and holidays, those of the law and those of the settings.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use common::time::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
-use jiff::{ToSpan as _, civil};
+use jiff::{ToSpan as _, Unit, civil};
 
 use crate::carrier::call::CarrierKind;
 use crate::messages::Method;
@@ -23,6 +24,8 @@ pub struct Shipping {
     pub offset: Offset,
     /// The first serial number of the tracking numbers.
     pub serial_from: u64,
+    /// How many times faster than normal days pass for the simulated carrier; 0: it reports no events by itself.
+    pub simulated_speed: u32,
     /// Working days until an order can be collected.
     pub pickup: u16,
     /// Working days to a country that is not among `countries`.
@@ -81,6 +84,7 @@ impl Default for Shipping {
             origin: "BR".to_owned(),
             offset: Offset::UTC,
             serial_from: 0,
+            simulated_speed: 0,
             pickup: 1,
             elsewhere: Days { standard: 15, express: 7 },
             countries: BTreeMap::new(),
@@ -114,6 +118,18 @@ impl Shipping {
             left -= u16::from(!is_weekend(day) && !closed.contains(&day));
         }
         day
+    }
+
+    /// The end of a day in the warehouse; `None` for the last day of the calendar.
+    pub fn end_of(&self, day: Date) -> Option<Timestamp> {
+        let midnight = day.tomorrow().ok()?.to_datetime(Time::midnight());
+        self.offset.to_timestamp(midnight).ok().map(|time| Timestamp(time.as_millisecond()))
+    }
+
+    /// The time from now until the same time on another day.
+    pub fn time_until(&self, day: Date, now: Timestamp) -> Duration {
+        let days = self.today(now).until((Unit::Day, day)).map_or(0, |span| span.get_days());
+        Duration::from_secs(24 * 60 * 60).saturating_mul(days.try_into().unwrap_or(0))
     }
 
     fn today(&self, now: Timestamp) -> Date {

@@ -2,7 +2,7 @@
 //! in the outbox of the decision, so a change is published if and only if it is made.
 
 use common::ids;
-use common::messages::{Message, Outgoing};
+use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
 
@@ -10,11 +10,11 @@ use super::context::RuleContext;
 use crate::entity::{Inventory, Shipment, ShipmentStatus, shipment_key};
 use crate::messages::events::{ShipmentChange, ShipmentChanged};
 
-/// Runs a rule of an order's shipment, and sends the events of its changes. They continue the trace of the message.
+/// Runs a rule of an order's shipment, and sends the events of its changes. They continue the trace of its cause.
 pub(crate) fn publishing<T>(
     ctx: &mut RuleContext<'_, '_>,
     order: &str,
-    message: &Message,
+    trace: Option<&str>,
     rule: impl FnOnce(&mut RuleContext<'_, '_>) -> T,
 ) -> T {
     if !ctx.rules.events {
@@ -25,7 +25,6 @@ pub(crate) fn publishing<T>(
     let result = rule(ctx);
     if let Some(after) = ctx.tx.get(&key).and_then(Inventory::shipment) {
         let changes = before.changes(after, ctx.now);
-        let trace = message.traceparent();
         changes.into_iter().for_each(|event| ctx.tx.send(event.caused_by(trace)));
     }
     result
@@ -48,35 +47,48 @@ impl Milestones {
     }
 }
 
-const fn status_of(change: ShipmentChange) -> ShipmentStatus {
+/// The status with which a change happens; `None` of a delay, which is no status.
+const fn status_of(change: ShipmentChange) -> Option<ShipmentStatus> {
     match change {
-        ShipmentChange::Created => ShipmentStatus::Created,
-        ShipmentChange::Picked => ShipmentStatus::Picked,
-        ShipmentChange::HandedOver => ShipmentStatus::HandedOver,
-        ShipmentChange::Delivered => ShipmentStatus::Delivered,
-        ShipmentChange::Cancelled => ShipmentStatus::Cancelled,
-        ShipmentChange::Refused => ShipmentStatus::Refused,
+        ShipmentChange::Created => Some(ShipmentStatus::Created),
+        ShipmentChange::PickupBooked => Some(ShipmentStatus::PickupBooked),
+        ShipmentChange::Picked => Some(ShipmentStatus::Picked),
+        ShipmentChange::HandedOver => Some(ShipmentStatus::HandedOver),
+        ShipmentChange::InTransit => Some(ShipmentStatus::InTransit),
+        ShipmentChange::Late => None,
+        ShipmentChange::Lost => Some(ShipmentStatus::Lost),
+        ShipmentChange::Delivered => Some(ShipmentStatus::Delivered),
+        ShipmentChange::ReturnedToSender => Some(ShipmentStatus::ReturnedToSender),
+        ShipmentChange::Cancelled => Some(ShipmentStatus::Cancelled),
+        ShipmentChange::Refused => Some(ShipmentStatus::Refused),
     }
 }
 
 /// Returns true if the change is in the history, or the shipment has that status. One that was cancelled before it was
 /// requested never existed.
 fn has_happened(change: ShipmentChange, shipment: &Shipment) -> bool {
-    let status = status_of(change);
+    let Some(status) = status_of(change) else { return shipment.late_since.is_some() };
     let is_known = shipment.status == status || shipment.history.iter().any(|entry| entry.status == status);
     is_known && shipment.method.is_some()
+}
+
+/// When the change happened.
+fn time_of(change: ShipmentChange, shipment: &Shipment) -> Option<Timestamp> {
+    match status_of(change) {
+        Some(status) => shipment.history.iter().rev().find(|entry| entry.status == status).map(|entry| entry.at),
+        None => shipment.late_since,
+    }
 }
 
 fn message(change: ShipmentChange, shipment: &Shipment, now: Timestamp) -> Outgoing {
     let kind = change.kind();
     let order = &shipment.order_id;
     let id = ids::derive(&[topics::SHIPMENT_EVENTS, kind, order]).to_string();
-    let entry = shipment.history.iter().rev().find(|entry| entry.status == status_of(change));
     let value = ShipmentChanged {
         order_id: order.clone(),
         shipment_id: shipment.id(),
         warehouse: shipment.warehouse.clone(),
-        at: entry.map_or(now, |entry| entry.at),
+        at: time_of(change, shipment).unwrap_or(now),
         method: shipment.method,
         carrier: shipment.carrier.map(|carrier| carrier.name().to_owned()),
         tracking_number: shipment.tracking_number.clone(),

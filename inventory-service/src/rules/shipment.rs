@@ -1,22 +1,28 @@
-//! The rules of shipments. How each command and event changes the status is in `transitions`.
+//! The rules of shipments. How each command and event changes the status is in `transitions`, what time alone changes in
+//! `timers`.
 //!
 //! ```text
-//!             ship                 the carrier books it        picked        handed_over          delivered
-//!   (none) -----------> requested -----------------> created -----> picked -----------> handed_over -----> delivered
-//!     |                  |  |  ^ |                     | |            |                      ^               ^
-//!     | cancel           |  v  | +-> refused           | +------------|----------------------+---------------+
-//!     |                  | failed: ship again          |              |   a stage may be reported late, or never
-//!     +------------------+--------> cancelled <--------+--------------+
-//!                        a later ship is refused
+//!             ship                 the carrier books it
+//!   (none) -----------> requested -----------------> created
+//!     |                  |  |  ^ |                      |  pickup booked, picked, handed over, in transit: any of
+//!     | cancel           |  v  | +-> refused            v  these may be reported late, or never
+//!     |                  | failed: ship again       (underway) ---> lost ---+---> delivered
+//!     +------------------+--------> cancelled <--------+ |                  |
+//!                        a later ship is refused         +------------------+---> returned to sender
 //! ```
-//! A shipment that the customer collects has no carrier: it is created at once, and can be cancelled until it is
-//! delivered.
+//! A report moves a shipment forward only. A late one, or one that contradicts another, is added to the history. A
+//! shipment can be cancelled until it is handed over. One that the customer collects has no carrier: it is created at
+//! once, is only picked and delivered, and can be cancelled until it is delivered.
 
+mod simulated;
+mod timers;
 mod transitions;
 
+use common::bounds::{ID_BYTES, cut};
+use common::journal::Key;
 use common::messages::{Headers, Outgoing, Reply};
 
-use crate::entity::shipment::HistoryEntry;
+use crate::entity::shipment::StageReport;
 use crate::entity::{Inventory, Line, ReservationStatus, Shipment, ShipmentStatus, shipment_key};
 use crate::messages::{CarrierAnswered, Delivery, Method, ShipmentEvent};
 use crate::rules::context::RuleContext;
@@ -110,21 +116,23 @@ pub(crate) fn carrier_answered(ctx: &mut RuleContext<'_, '_>, answer: CarrierAns
     ctx.tx.put(key, Inventory::Shipment(known));
 }
 
-/// Records a stage of the delivery. A repeated report changes nothing, a late one is only added to the history, and an
-/// impossible one is ignored: the HTTP API has already rejected it.
+/// Records a stage of the delivery. An impossible one is ignored: the HTTP API has already rejected it.
 pub(crate) fn stage_reported(ctx: &mut RuleContext<'_, '_>, event: ShipmentEvent) {
-    let ShipmentEvent { order_id, status: stage, at, note } = event;
+    let ShipmentEvent { order_id, status: stage, at, note, event_id, tracking_number } = event;
     let now = ctx.now;
-    let key = shipment_key(&order_id.to_string());
-    if let Some(Inventory::Shipment(shipment)) = ctx.tx.update(&key)
-        && shipment.check_stage(stage).is_ok()
-        && !shipment.is_recorded(stage)
-    {
-        let status = ShipmentStatus::from(stage);
-        if shipment.status.progress() < status.progress() {
-            shipment.status = status;
-        }
-        shipment.record(HistoryEntry { status, at: at.unwrap_or(now), note });
+    let id = event_id.as_deref().unwrap_or(ctx.cause);
+    let id = cut(id, ID_BYTES).into_owned();
+    let report = StageReport { stage, event: &id, tracking_number: tracking_number.as_deref() };
+    if let Some(Inventory::Shipment(shipment)) = ctx.tx.update(&shipment_key(&order_id.to_string())) {
+        shipment.track(report, at.unwrap_or(now).min(now), note);
+    }
+}
+
+/// Handles what became due.
+pub(crate) fn wake(ctx: &mut RuleContext<'_, '_>, key: &Key) {
+    let now = ctx.now;
+    if let Some(Inventory::Shipment(shipment)) = ctx.tx.update(key) {
+        shipment.wake(&ctx.rules.shipping, now);
     }
 }
 

@@ -4,7 +4,7 @@ use common::view::{Row, Rows as _};
 
 use super::*;
 use crate::entity::stock_key;
-use crate::fixture::{CAMPING, DAY_ONE, OTHER, TestWarehouse};
+use crate::fixture::{CAMPING, DAY_ONE, ORDER, OTHER, TestWarehouse};
 
 /// A view with the table of entities that `common` creates.
 fn new_view() -> Connection {
@@ -83,6 +83,16 @@ fn a_stock_is_found_by_its_key() {
     let view = view_with_stock();
     assert_eq!(stock(&view, "stock/main/3").unwrap().unwrap().changes, ["c"]);
     assert_eq!((stock(&view, "stock/main/4").unwrap(), stock(&view, "reservation/o").unwrap()), (None, None));
+}
+
+#[test]
+fn a_shipment_is_found_by_its_tracking_number() {
+    let mut view = new_view();
+    let warehouse = TestWarehouse::with_created_shipment();
+    update(&mut view, &warehouse);
+    let number = warehouse.shipment().tracking_number.clone().unwrap();
+    assert_eq!(order_of_parcel(&view, &number).unwrap().as_deref(), Some(ORDER));
+    assert_eq!(order_of_parcel(&view, "other").unwrap(), None);
 }
 
 /// On hand and reserved, computed from the movements.

@@ -40,8 +40,10 @@ fn every_stage_of_a_shipment_is_published_once() {
     let ship = || (SHIP, delivery("standard"));
     let cancel = || (CANCEL_SHIPMENT, json!({"orderId": ORDER}));
     assert_eq!(names(&[ship()]), "", "a shipment exists when the carrier has accepted it");
-    let all = [ship(), answered("booked"), stage("picked"), stage("handed_over"), stage("delivered")];
-    assert_eq!(names(&all), "created picked handed-over delivered");
+    let all = ["pickup_booked", "picked", "handed_over", "in_transit", "lost", "delivered"].map(stage);
+    let all: Vec<_> = [ship(), answered("booked")].into_iter().chain(all).collect();
+    assert_eq!(names(&all), "created pickup-booked picked handed-over in-transit lost delivered");
+    assert_eq!(names(&[ship(), answered("booked"), stage("returned_to_sender")]), "created returned-to-sender");
     let late = [ship(), answered("booked"), stage("delivered"), stage("picked")];
     assert_eq!(names(&late), "created delivered picked", "a late report is published when it is recorded");
     assert_eq!(names(&[ship(), answered("booked"), cancel()]), "created cancelled");

@@ -62,7 +62,7 @@ proptest! {
     fn every_year_has_its_holidays_and_easter_is_a_sunday_in_spring(year in 1_583..=9_999_i16) {
         for law in LAWS {
             let all = holidays(law.country, year);
-            prop_assert!(all.len() >= 6 && all.iter().all(|day| day.year() == year), "{} {year}", law.country);
+            prop_assert!(all.len() >= 4 && all.iter().all(|day| day.year() == year), "{} {year}", law.country);
         }
         let sunday = easter(year).unwrap();
         let first = Date::new(year, 3, 22).unwrap();

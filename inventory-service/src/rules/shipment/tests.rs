@@ -1,5 +1,7 @@
 //! The rules of shipments, one test for each: every command twice, every undo twice, an undo before its command.
 
+mod stages;
+
 use common::messages::header;
 use common::time::Timestamp;
 use serde_json::{Value, json};
@@ -21,7 +23,7 @@ fn a_ship_is_answered_when_the_carrier_has_accepted_it_and_gets_the_same_reply_l
     let number = data["trackingNumber"].as_str().unwrap();
     assert!(tracking::is_valid(number) && number.ends_with("BR"), "{number}");
     let expected = json!({"shipmentId": warehouse.shipment().id(), "carrier": "simulated", "method": "standard",
-        "trackingNumber": number, "estimatedDate": "1970-01-22"});
+        "trackingNumber": number, "estimatedDate": "1970-01-22", "tracked": true});
     assert_eq!((replies.len(), data), (1, &expected));
     assert_eq!((warehouse.intent_id(), warehouse.shipment_status()), (None, "created"));
     warehouse.now = Timestamp(1_000_000_000_000);
@@ -69,7 +71,8 @@ fn a_carrier_needs_an_address_and_a_customer_who_collects_needs_none() {
     let without = |method: &str| json!({"orderId": ORDER, "delivery": {"method": method}});
     assert_eq!(reason(&warehouse.request(SHIP, &without("express"))), "address_missing");
     let reply = warehouse.request(SHIP, &without("pickup"));
-    let expected = json!({"shipmentId": warehouse.shipment().id(), "method": "pickup", "estimatedDate": "1970-01-02"});
+    let expected = json!({"shipmentId": warehouse.shipment().id(), "method": "pickup", "estimatedDate": "1970-01-02",
+        "tracked": true});
     assert_eq!((&reply["data"], warehouse.intent_id()), (&expected, None));
     assert_eq!(warehouse.request(SHIP, &without("pickup")), reply);
     warehouse.report("handed_over");

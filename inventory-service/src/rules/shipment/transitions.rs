@@ -7,8 +7,8 @@ use common::messages::{Headers, Reply};
 use common::time::Timestamp;
 use serde_json::json;
 
-use crate::entity::shipment::{HistoryEntry, Shipment, ShipmentStatus};
-use crate::messages::{CarrierAnswered, CarrierOutcome};
+use crate::entity::shipment::{HistoryEntry, Shipment, ShipmentStatus, StageEffect, StageReport};
+use crate::messages::{CarrierAnswered, CarrierOutcome, Stage};
 use crate::rules::calendar::Shipping;
 
 /// The longest history, as long as it has entries of failed calls to drop.
@@ -34,7 +34,36 @@ impl Shipment {
 
     pub(super) fn enter(&mut self, status: ShipmentStatus, now: Timestamp, note: Option<&str>) {
         self.status = status;
-        self.record(HistoryEntry { status, at: now, note: note.map(str::to_owned) });
+        self.record(HistoryEntry { status, at: now, note: note.map(str::to_owned), event: None });
+        if !status.is_underway() {
+            self.stop_waiting();
+        }
+    }
+
+    /// Nothing more is due: it is not on its way any more.
+    fn stop_waiting(&mut self) {
+        self.late_due = None;
+        self.simulated = None;
+    }
+
+    /// Handles the report of a stage.
+    pub(super) fn track(&mut self, report: StageReport<'_>, at: Timestamp, note: Option<String>) {
+        let effect = match self.effect_of(report) {
+            Err(_) | Ok(StageEffect::IsKnown) => return,
+            Ok(effect) => effect,
+        };
+        let status = ShipmentStatus::from(report.stage);
+        self.record(HistoryEntry { status, at, note, event: Some(report.event.to_owned()) });
+        if effect == StageEffect::IsRecorded {
+            return;
+        }
+        self.status = status;
+        if report.stage == Stage::Delivered {
+            self.delivered_at = Some(at.max(self.created_at));
+        }
+        if !status.is_underway() {
+            self.stop_waiting();
+        }
     }
 
     /// Requests a booking call; its answer is the reply to `command`.
@@ -49,6 +78,9 @@ impl Shipment {
         let date = self.method.map(|method| shipping.estimated_date(method, country, now));
         self.estimated_date = date.map(|date| date.to_string());
         self.enter(ShipmentStatus::Created, now, None);
+        if let Some(date) = date.filter(|_| self.carrier.is_some()) {
+            self.expect_on(date, shipping, now);
+        }
     }
 
     /// Handles a repeated `inventory.ship`. `None`: the reply is sent when the carrier has answered.
@@ -63,9 +95,13 @@ impl Shipment {
                 None
             }
             ShipmentStatus::Created
+            | ShipmentStatus::PickupBooked
             | ShipmentStatus::Picked
             | ShipmentStatus::HandedOver
-            | ShipmentStatus::Delivered => Some(self.created_reply()),
+            | ShipmentStatus::InTransit
+            | ShipmentStatus::Delivered
+            | ShipmentStatus::ReturnedToSender
+            | ShipmentStatus::Lost => Some(self.created_reply()),
             ShipmentStatus::Cancelled if self.method.is_none() => {
                 Some(Reply::refused("cancelled_before_created", "the shipment was cancelled before it was requested"))
             }
@@ -80,6 +116,7 @@ impl Shipment {
             "shipmentId": self.id(),
             "method": self.method,
             "estimatedDate": self.estimated_date,
+            "tracked": true,
         });
         if let (Some(carrier), Some(number)) = (self.carrier, &self.tracking_number) {
             data["carrier"] = carrier.name().into();
@@ -95,11 +132,19 @@ impl Shipment {
     pub(super) fn cancel(&mut self, now: Timestamp) -> Reply {
         match self.status {
             ShipmentStatus::Cancelled | ShipmentStatus::Refused => return Reply::done(),
-            ShipmentStatus::HandedOver | ShipmentStatus::Delivered => {
+            ShipmentStatus::HandedOver
+            | ShipmentStatus::InTransit
+            | ShipmentStatus::Delivered
+            | ShipmentStatus::ReturnedToSender
+            | ShipmentStatus::Lost => {
                 let detail = format!("the shipment is {} and can't be cancelled", self.status.name());
                 return Reply::refused("already_handed_over", detail);
             }
-            ShipmentStatus::Requested | ShipmentStatus::Failed | ShipmentStatus::Created | ShipmentStatus::Picked => {}
+            ShipmentStatus::Requested
+            | ShipmentStatus::Failed
+            | ShipmentStatus::Created
+            | ShipmentStatus::PickupBooked
+            | ShipmentStatus::Picked => {}
         }
         // Also if the booking call failed or is under way: the carrier may have booked the parcel.
         if self.carrier.is_some() {
@@ -160,7 +205,7 @@ impl Shipment {
             CarrierOutcome::NotVoided => {
                 self.void_due = None;
                 let note = Some(format!("the carrier does not void it: {error}"));
-                self.record(HistoryEntry { status: ShipmentStatus::Cancelled, at: now, note });
+                self.record(HistoryEntry { status: ShipmentStatus::Cancelled, at: now, note, event: None });
                 None
             }
             CarrierOutcome::VoidFailed => {
