@@ -14,6 +14,7 @@ pub use journal;
 pub use prometheus_client;
 pub use runtime::{view, worker};
 pub use vocabulary::{
-    blob, bounded, bounds, contract, events, fields, ids, messages, money, payments, schemas, sensitive, time, topics,
+    blob, bounded, bounds, contract, events, fields, ids, messages, money, payments, schemas, sensitive, shipments,
+    time, topics,
 };
 pub use web::{cli, http, settings, telemetry};

@@ -13,7 +13,7 @@ use crate::messages::Ship;
 use crate::messages::incoming::{Command, Event, Incoming};
 use crate::rules::context::RuleContext;
 use crate::rules::settings::RuleSettings;
-use crate::rules::{changes, events, reservation, returns, shipment};
+use crate::rules::{changes, events, reports, reservation, returns, shipment};
 
 /// The handler of the inventory's journal.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Warehouse {
         };
         let mut ctx = RuleContext { tx, rules: &self.rules, cause: key, now };
         if is_shipment {
-            events::publishing(&mut ctx, &order, None, |ctx| shipment::wake(ctx, key));
+            publishing(&mut ctx, &order, None, |ctx| shipment::wake(ctx, key));
         } else {
             reservation::expire(&mut ctx, &order);
         }
@@ -101,11 +101,11 @@ impl Warehouse {
             Command::Confirm(_) => Some(reservation::confirm(ctx, &order)),
             Command::Ship(Ship { delivery, .. }) => {
                 let ship = |ctx: &mut RuleContext<'_, '_>| shipment::ship(ctx, &order, warehouse, delivery, &headers);
-                events::publishing(ctx, &order, message.traceparent(), ship)
+                publishing(ctx, &order, message.traceparent(), ship)
             }
-            Command::CancelShipment(_) => events::publishing(ctx, &order, message.traceparent(), |ctx| {
-                Some(shipment::cancel(ctx, &order, warehouse))
-            }),
+            Command::CancelShipment(_) => {
+                publishing(ctx, &order, message.traceparent(), |ctx| Some(shipment::cancel(ctx, &order, warehouse)))
+            }
             Command::ExpectReturn(command) => Some(returns::expect(ctx, command, warehouse)),
             Command::ForgetReturn(command) => Some(returns::forget(ctx, command, warehouse)),
             Command::Restock(command) => Some(returns::restock(ctx, command, warehouse)),
@@ -128,6 +128,16 @@ impl Warehouse {
     }
 }
 
+/// Runs a rule of an order's shipment, reports its changes to the order, and publishes them.
+fn publishing<T>(
+    ctx: &mut RuleContext<'_, '_>,
+    order: &str,
+    trace: Option<&str>,
+    rule: impl FnOnce(&mut RuleContext<'_, '_>) -> T,
+) -> T {
+    events::publishing(ctx, order, trace, |ctx| reports::reporting(ctx, order, trace, rule))
+}
+
 /// Handles an event of the HTTP API or of a carrier. Events are not replied to.
 fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) -> Result<(), Unreadable> {
     match event {
@@ -141,11 +151,11 @@ fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) 
         }
         Event::ShipmentEvent(event) => {
             let order = event.order_id.to_string();
-            events::publishing(ctx, &order, message.traceparent(), |ctx| shipment::stage_reported(ctx, event));
+            publishing(ctx, &order, message.traceparent(), |ctx| shipment::stage_reported(ctx, event));
         }
         Event::CarrierAnswered(answer) => {
             let order = answer.order_id.clone();
-            events::publishing(ctx, &order, message.traceparent(), |ctx| shipment::carrier_answered(ctx, answer));
+            publishing(ctx, &order, message.traceparent(), |ctx| shipment::carrier_answered(ctx, answer));
         }
         Event::ReturnReceived(event) => returns::receive(ctx, event, message.traceparent()),
     }

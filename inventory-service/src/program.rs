@@ -35,8 +35,13 @@ impl service::Program for Program {
     const JOURNAL: &'static str = "inventory-journal";
     const INPUTS: &'static [&'static str] = &[topics::INVENTORY_COMMANDS];
     const COMMANDS: &'static str = topics::INVENTORY_COMMANDS;
-    const OUTPUTS: &'static [&'static str] =
-        &[topics::SAGA_REPLIES, topics::INVENTORY_COMMANDS, topics::STOCK_EVENTS, topics::GOODS_RECEIVED];
+    const OUTPUTS: &'static [&'static str] = &[
+        topics::SAGA_REPLIES,
+        topics::INVENTORY_COMMANDS,
+        topics::STOCK_EVENTS,
+        topics::GOODS_RECEIVED,
+        topics::ORDER_COMMANDS,
+    ];
     const EVENTS: Option<&'static str> = Some(topics::SHIPMENT_EVENTS);
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
 

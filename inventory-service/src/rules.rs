@@ -6,6 +6,7 @@ pub(crate) mod changes;
 pub(crate) mod context;
 pub(crate) mod events;
 pub mod holidays;
+pub(crate) mod reports;
 pub(crate) mod reservation;
 pub(crate) mod returns;
 pub mod settings;

@@ -12,6 +12,7 @@ pub mod place_body;
 mod place_order;
 mod request;
 mod returns;
+mod shipment_body;
 mod show;
 mod timeline;
 

@@ -2,6 +2,7 @@
 
 use common::contract::{Entry, Journal, Sort};
 use common::payments::{ACTION, ActionRequired};
+use common::shipments::{self, ShipmentProgress};
 use common::topics;
 
 use crate::messages::events::{OrderChanged, OrderEvent};
@@ -93,6 +94,15 @@ pub const MESSAGES: &[Entry] = &[
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","number":1,
  "action":{"type":"redirect","url":"https://bank.example/3ds","expiresAt":"2026-11-21T12:15:00.000Z"}}"#,
     ),
+    Entry::of::<ShipmentProgress>(
+        topics::ORDER_COMMANDS,
+        shipments::PROGRESS,
+        Sort::Event,
+        "The delivery of an order has changed (from inventory-service). Gets no reply.",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","number":2,"status":"delivered",
+ "at":"2026-11-26T15:00:00.000Z","trackingNumber":"CA000000015BR","estimatedDate":"2026-11-27",
+ "deliveredAt":"2026-11-26T15:00:00.000Z"}"#,
+    ),
     Entry::of::<Placed>(topics::CREATED_ORDERS, CREATED, Sort::Event, "An order is created; starts its saga.", PLACED),
     Entry::of::<CancelRequested>(
         topics::CREATED_ORDERS,
@@ -143,6 +153,7 @@ pub const EVENTS: &[Entry] = &[
         CONFIRMED,
     ),
     event(OrderEvent::Shipped, "The order is shipped. It follows order.confirmed.", CONFIRMED),
+    event(OrderEvent::Delivered, "The order was delivered, or picked up. Its status stays.", CONFIRMED),
     event(OrderEvent::Rejected, "The order is not possible, such as out of stock.", REJECTED),
     event(OrderEvent::NotPaid, "The order was not paid; its stock is released.", REJECTED),
     event(OrderEvent::Cancelled, "The order was cancelled before it was paid.", REJECTED),

@@ -9,7 +9,7 @@ use crate::order::entity::OrderEntity;
 use crate::order::mailing::Mail;
 use crate::order::policy::Policy;
 use crate::rules::context::RuleContext;
-use crate::rules::{cancel, conclude, invoice, mail, notify, payment_action, place, progress, returns};
+use crate::rules::{cancel, conclude, invoice, mail, notify, payment_action, place, progress, returns, tracking};
 
 /// The order service's rules under a policy.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +45,7 @@ impl Handler for OrderHandler {
             Command::ConcludeReturn(ending) => returns::conclude_return(ctx, ending),
             Command::Mailed(report) => mail::record_attempt(ctx, &report),
             Command::Action(report) => payment_action::record(ctx, report),
+            Command::Shipment(report) => tracking::record(ctx, report),
         }
     }
 

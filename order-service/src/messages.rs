@@ -6,6 +6,7 @@ use common::bounds::{COMMAND_BYTES, KIB};
 use common::ids::{self, OrderId};
 use common::messages::{Message, Outgoing, Unreadable};
 use common::payments::{ACTION, ActionRequired};
+use common::shipments::{self, ShipmentProgress};
 use common::time::Timestamp;
 use common::topics;
 use schemars::JsonSchema;
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     ConcludeReturn(ConcludeReturn),
     Mailed(Mailed),
     Action(ActionRequired),
+    Shipment(ShipmentProgress),
 }
 
 impl Command {
@@ -79,6 +81,7 @@ impl Command {
             Some(CONCLUDE_RETURN) => message.json().map(Self::ConcludeReturn),
             Some(MAILED) => message.json().map(Self::Mailed),
             Some(ACTION) => message.json().map(Self::Action),
+            Some(shipments::PROGRESS) => message.json().map(Self::Shipment),
             unknown => Err(Unreadable::UnknownType(unknown.unwrap_or_default().to_owned())),
         }
     }

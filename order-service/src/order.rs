@@ -22,7 +22,10 @@ use uuid::Uuid;
 
 use self::delivery::{Customer, Delivery};
 use self::notice::NoticeRecord;
-use self::parts::{Cancellation, Change, Invoice, MOST_ACTION_CHANGES, Payment, Return, Shipment, Step};
+use self::parts::{
+    Cancellation, Change, Invoice, MOST_ACTION_CHANGES, MOST_DELIVERY_CHANGES, Payment, Return, Shipment, Step,
+    Tracking,
+};
 pub use self::status::Status;
 
 /// Value of `order.place` and of `order.created`.
@@ -122,6 +125,9 @@ pub struct Order {
     pub unconfirmed: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipment: Option<Shipment>,
+    /// Where the shipment is; `None` until it leaves the warehouse or is late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Tracking>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returns: Vec<Return>,
     /// The notices sent to the customer.
@@ -149,6 +155,7 @@ impl Order {
             invoice: None,
             unconfirmed: false,
             shipment: None,
+            tracking: None,
             returns: Vec::new(),
             notices: Vec::new(),
         }
@@ -163,7 +170,7 @@ impl Order {
     pub(crate) fn set_status(&mut self, status: Status, reason: Option<String>, now: Timestamp) {
         self.updated_at = now;
         if self.status != status {
-            self.changes.push(Change { at: now, status, reason: reason.clone(), action: false });
+            self.changes.push(Change::of_status(status, reason.clone(), now));
         }
         self.status = status;
         self.reason = reason;
@@ -187,8 +194,30 @@ impl Order {
         self.action = action;
         self.updated_at = now;
         if self.changes.iter().filter(|change| change.action).count() < MOST_ACTION_CHANGES {
-            self.changes.push(Change { at: now, status: self.status, reason: None, action: true });
+            self.changes.push(Change { action: true, ..Change::of_status(self.status, None, now) });
         }
+    }
+
+    /// Sets where the shipment is, and records the change unless there are too many. `is_delay` if only the estimated
+    /// date has passed.
+    pub(crate) fn set_tracking(&mut self, tracking: Tracking, is_delay: bool, now: Timestamp) {
+        self.updated_at = now;
+        if self.changes.iter().filter(|change| change.delivery.is_some()).count() < MOST_DELIVERY_CHANGES {
+            let change = Change::of_status(self.status, None, tracking.at);
+            self.changes.push(Change { delivery: Some(tracking.status), late: is_delay, ..change });
+        }
+        self.tracking = Some(tracking);
+    }
+
+    /// Returns true once its delivery was reported.
+    pub fn is_delivered(&self) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| tracking.delivered_at.is_some())
+    }
+
+    /// Returns true while its delivery is expected to be reported.
+    pub fn awaits_delivery(&self) -> bool {
+        let is_shipped = self.status == Status::Shipped && self.shipment.as_ref().is_some_and(|known| known.tracked);
+        is_shipped && self.tracking.as_ref().is_none_or(|tracking| tracking.status.is_underway())
     }
 
     /// An amount of the order, with the digits of its currency.

@@ -14,3 +14,4 @@ pub(crate) mod place;
 pub(crate) mod progress;
 pub(crate) mod returnable;
 pub(crate) mod returns;
+pub(crate) mod tracking;

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::ids::OrderId;
 use common::journal::Entity;
 use common::messages::{Message, header};
+use common::shipments::DeliveryStatus;
 use common::topics;
-use inventory_service::entity::{Inventory, Stock, reservation_key, stock_key};
+use inventory_service::entity::{Inventory, Shipment, ShipmentStatus, Stock, reservation_key, shipment_key, stock_key};
 use orchestrator::entity::{DEPLOYED, Entity as SagaEntity, saga_key};
 use order_service::order::entity::OrderEntity as Ordering;
+use order_service::order::notice::NoticeKind;
 use order_service::order::{self, Order, Status};
 use payment_service::entity::{self as payment, Payment};
 
@@ -121,6 +123,35 @@ fn still_open<E: Entity>(run: &Run, journal: &str) -> Vec<String> {
     open.map(|(key, state)| format!("{key} is still open: {}", state.text())).collect()
 }
 
+/// How an order differs from its shipment. The simulated carrier has brought every parcel to its end, and the customer
+/// was notified of it.
+fn unlike(order: &Order, shipment: &Shipment) -> Option<String> {
+    let ends = match shipment.status {
+        ShipmentStatus::Delivered => Some(DeliveryStatus::Delivered),
+        ShipmentStatus::ReturnedToSender => Some(DeliveryStatus::ReturnedToSender),
+        ShipmentStatus::Lost => Some(DeliveryStatus::Lost),
+        ShipmentStatus::Requested
+        | ShipmentStatus::Failed
+        | ShipmentStatus::Created
+        | ShipmentStatus::PickupBooked
+        | ShipmentStatus::Picked
+        | ShipmentStatus::HandedOver
+        | ShipmentStatus::InTransit
+        | ShipmentStatus::Cancelled
+        | ShipmentStatus::Refused => None,
+    };
+    let shown = order.tracking.as_ref();
+    let is_at_its_end = ends.is_some() || shipment.carrier.is_none();
+    let notified = |kind: NoticeKind| order.notices.iter().any(|notice| notice.kind == kind);
+    let is_right = shown.map(|known| known.status) == ends
+        && shown.map_or(0, |known| known.number) == shipment.reports
+        && shown.is_some_and(|known| known.late) == shipment.late_since.is_some()
+        && notified(NoticeKind::Delivered) == (ends == Some(DeliveryStatus::Delivered))
+        && notified(NoticeKind::Late) == shipment.late_since.is_some();
+    let what = || format!("its shipment is {shipment:?}, it shows {shown:?} with {:?}", order.notices);
+    (!is_at_its_end || !is_right).then(what)
+}
+
 fn check_order(ordered: &Ordered, run: &Run, log: &ProviderLog) -> Vec<String> {
     let id = ordered.placed.order_id;
     let invariants = &run.sim.invariants;
@@ -168,6 +199,10 @@ fn check_order(ordered: &Ordered, run: &Run, log: &ProviderLog) -> Vec<String> {
     if payment == "cancelled" && accepted(&run.sim.kafka, &run.sim.direct, id) {
         let taken = charged.iter().any(|charge| log.takes(charge));
         check(!taken, "it was cancelled, but the provider took the payment and did not refund it".to_owned());
+    }
+    if let Some(order) = order(run, id).filter(|order| order.status == Status::Shipped) {
+        let shipment = entity::<Inventory>(invariants, "inventory-journal", &shipment_key(&id.to_string()));
+        violations.extend(shipment.as_ref().and_then(Inventory::shipment).and_then(|known| unlike(&order, known)));
     }
     if let Some(order) = order(run, id).filter(|_| run.events) {
         violations.extend(events::violations(&run.sim.kafka, &order, payment));

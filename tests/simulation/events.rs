@@ -41,7 +41,11 @@ fn expected(order: &Order) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
     let unfulfilled = |ending: &'static str| (["placed", ending].into(), ["reserved", "invoiced", "paid"].into());
     match order.status {
         Status::Confirmed => (fulfilled.into(), BTreeSet::new()),
-        Status::Shipped => (fulfilled.into_iter().chain(["shipped"]).collect(), BTreeSet::new()),
+        Status::Shipped => {
+            let is_delivered = order.tracking.as_ref().is_some_and(|tracking| tracking.delivered_at.is_some());
+            let delivered = is_delivered.then_some("delivered");
+            (fulfilled.into_iter().chain(["shipped"]).chain(delivered).collect(), BTreeSet::new())
+        }
         Status::Rejected => unfulfilled("rejected"),
         Status::PaymentNotCompleted => unfulfilled("not-paid"),
         Status::Cancelled => unfulfilled("cancelled"),
@@ -72,6 +76,9 @@ pub fn violations(kafka: &Kafka, order: &Order, payment: &str) -> Vec<String> {
     check(payment != "declined" || payments.contains("declined"), format!("it was declined, with {payments:?}"));
     let is_shipped = order.status == Status::Shipped;
     check(!is_shipped || shipments.contains("created"), format!("it is shipped, with {shipments:?}"));
+    let status = order.tracking.as_ref().map(|tracking| tracking.status.name().replace('_', "-"));
+    let is_reported = status.as_ref().is_none_or(|status| shipments.contains(status));
+    check(!is_shipped || is_reported, format!("its shipment is {status:?}, with {shipments:?}"));
     let has_ended = ["began", "ended"].iter().all(|name| sagas.contains(*name));
     check(has_ended, format!("its saga has {sagas:?}"));
     violations

@@ -16,7 +16,8 @@ pub fn orders() -> OrderHandler {
 }
 
 pub fn warehouse() -> Warehouse {
-    let rules = RuleSettings { events: true, ..RuleSettings::default() };
+    let mut rules = RuleSettings { events: true, ..RuleSettings::default() };
+    rules.shipping.simulated_speed = 1;
     Warehouse { name: WAREHOUSE.to_owned(), seed: stock(), rules }
 }
 

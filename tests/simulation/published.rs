@@ -104,6 +104,20 @@ fn of_order(order: &Order) -> Vec<Event> {
         Status::Refunded => Some("order.refunded"),
     });
     kinds.extend((order.status == Status::Shipped).then_some("order.confirmed"));
+    let has_left = match order.status {
+        Status::Shipped | Status::Returned => true,
+        Status::Confirmed => !order.to_be_shipped,
+        Status::Pending
+        | Status::Reserved
+        | Status::AwaitingPayment
+        | Status::Paid
+        | Status::Rejected
+        | Status::PaymentNotCompleted
+        | Status::Cancelled
+        | Status::Refunded => false,
+    };
+    let is_delivered = order.tracking.as_ref().is_some_and(|tracking| tracking.delivered_at.is_some());
+    kinds.extend((has_left && is_delivered).then_some("order.delivered"));
     let of_return = |status| match status {
         ReturnStatus::Requested => "order.return-requested",
         ReturnStatus::Returned => "order.return-completed",

@@ -200,6 +200,8 @@ impl Run {
     /// The inventory's handler. In a run that is not punctual, reservations may expire.
     fn warehouse(&mut self, punctual: bool, events: bool) -> Warehouse {
         let mut rules = StockRules { events, ..StockRules::default() };
+        // Days pass as fast as for everything else.
+        rules.shipping.simulated_speed = 1;
         if !punctual && self.sim.rng.bool() {
             rules.expiry = Duration::from_secs(self.sim.rng.u64(1..1_200));
         }

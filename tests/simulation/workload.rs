@@ -129,7 +129,8 @@ fn delivery(rng: &mut Rng, expected: Option<Status>) -> (Option<Value>, Option<S
         0 => ("standard", "00000-000", Status::Refunded),
         1 => ("express", "01310-177", Status::Shipped),
         2 => ("pickup", "01310-100", Status::Shipped),
-        3 => ("standard", "01310-100", Status::Shipped),
+        // Delivered, late, lost, returned to the sender.
+        3 => ("standard", ["01310-100", "01310-155", "01310-166", "01310-188"][rng.usize(0..4)], Status::Shipped),
         _ => return (None, expected),
     };
     let address =

@@ -16,5 +16,6 @@ pub mod retry;
 pub mod schemas;
 pub mod sensitive;
 pub mod serde_messages;
+pub mod shipments;
 pub mod time;
 pub mod topics;

@@ -8,10 +8,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::payment_body::PaymentBody;
+use super::shipment_body::ShipmentBody;
 use super::timeline::{TimelineEntry, timeline};
 use crate::order::delivery::{Customer, Delivery};
 use crate::order::notice::NoticeRecord;
-use crate::order::parts::{Cancellation, InvoiceStatus, Return, ReturnStatus, Shipment};
+use crate::order::parts::{Cancellation, InvoiceStatus, Return, ReturnStatus};
 use crate::order::{Item, Order, Status};
 
 /// An order.
@@ -48,7 +49,7 @@ pub(super) struct OrderBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     invoice: Option<InvoiceBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    shipment: Option<&'a Shipment>,
+    shipment: Option<ShipmentBody<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     returns: Vec<ReturnBody<'a>>,
     /// The notices sent to the customer.
@@ -163,7 +164,7 @@ impl<'a> OrderBody<'a> {
             cancellation: order.cancellation.as_ref().map(|request| cancellation(request, order)),
             payment: PaymentBody::of(order),
             invoice: order.invoice.as_ref().map(|known| InvoiceBody { number: &known.number, status: known.status }),
-            shipment: order.shipment.as_ref(),
+            shipment: ShipmentBody::of(order),
             returns: order.returns.iter().map(|known| return_of(order, known)).collect(),
             notices: &order.notices,
             timeline: None,

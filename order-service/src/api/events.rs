@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 
 use super::lookup;
 use super::payment_body::ActionBody;
+use super::shipment_body::DeliveryBody;
 use crate::order::parts::{Change, ReturnStatus};
 use crate::order::{self, Order, Status};
 use crate::settings::Settings;
@@ -44,13 +45,16 @@ pub(super) struct OrderEvent<'a> {
     /// any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<ActionBody<'a>>,
+    /// Where the shipment is, in an event named `delivery`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<DeliveryBody<'a>>,
 }
 
 /// An event as it is sent.
 #[derive(ToSchema)]
 #[allow(dead_code)]
 struct StreamEvent {
-    /// `status`, or `action` if what the customer must do for the payment changed.
+    /// `status`, `action` if what the customer must do for the payment changed, or `delivery`.
     event: String,
     /// The index of the change.
     id: String,
@@ -58,12 +62,12 @@ struct StreamEvent {
     data: String,
 }
 
-/// An order's changes: first those after `Last-Event-ID`, then each new one. The stream ends when the order has ended
-/// and has no pending return; a client that reconnects then gets 204.
+/// An order's changes: first those after `Last-Event-ID`, then each new one. The stream ends when the order has ended,
+/// its delivery is not awaited, and it has no pending return; a client that reconnects then gets 204.
 #[utoipa::path(get, path = "/orders/{id}/events",
     params(("id" = uuid::Uuid, Path, description = "The order's id."),
         ("Last-Event-ID" = Option<u64>, Header, description = "The id of the last event that the client received.")),
-    responses((status = 200, description = "Server-sent events named `status` or `action`, with an OrderEvent as data.",
+    responses((status = 200, description = "Server-sent events named `status`, `action` or `delivery`, with an OrderEvent as data.",
             content_type = "text/event-stream", body = StreamEvent),
         (status = 204, description = "There are no further events."),
         (status = 404, description = "There is no such order.")))]
@@ -100,7 +104,9 @@ fn count(order: &Order) -> usize {
 }
 
 fn is_over(order: &Order) -> bool {
-    !order.is_underway() && !order.returns.iter().any(|known| known.status == ReturnStatus::Requested)
+    !order.is_underway()
+        && !order.awaits_delivery()
+        && !order.returns.iter().any(|known| known.status == ReturnStatus::Requested)
 }
 
 /// The state of a stream.
@@ -165,9 +171,11 @@ impl Feed {
 }
 
 fn event(order: &Order, index: usize) -> Option<Event> {
-    let placed = Change { at: order.placed.created_at, status: Status::Pending, reason: None, action: false };
+    let placed = Change::of_status(Status::Pending, None, order.placed.created_at);
     let change = if index == 0 { &placed } else { order.changes.get(index.checked_sub(1)?)? };
-    let shipment = order.shipment.as_ref().filter(|_| change.status == Status::Shipped);
+    let is_shipped = change.status == Status::Shipped && change.delivery.is_none();
+    let shipment = order.shipment.as_ref().filter(|_| is_shipped);
+    let delivery = change.delivery.map(|status| DeliveryBody::of(status, change.late, order.tracking.as_ref()));
     let data = OrderEvent {
         order_id: order.placed.order_id,
         status: change.status,
@@ -175,7 +183,12 @@ fn event(order: &Order, index: usize) -> Option<Event> {
         reason: change.reason.as_deref(),
         tracking_number: shipment.and_then(|shipment| shipment.tracking_number.as_deref()),
         action: order.action.as_ref().filter(|_| change.action).map(ActionBody::of),
+        delivery,
     };
-    let name = if change.action { "action" } else { "status" };
+    let name = match (change.action, change.delivery) {
+        (true, _) => "action",
+        (false, Some(_)) => "delivery",
+        (false, None) => "status",
+    };
     Event::default().event(name).id(index.to_string()).json_data(data).ok()
 }

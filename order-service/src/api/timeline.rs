@@ -1,10 +1,11 @@
 //! The timeline of an order: its placement, its saga's steps, its end and its returns.
 
+use common::shipments::DeliveryStatus;
 use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::order::parts::{Return, ReturnStatus, Step};
+use crate::order::parts::{Change, Return, ReturnStatus, Step};
 use crate::order::{Order, Status};
 
 /// An entry of the timeline: of the order itself (without `step`), or of a step of its saga.
@@ -47,8 +48,25 @@ pub(super) fn timeline(order: &Order) -> Vec<TimelineEntry<'_>> {
     if !order.is_underway() {
         entries.push(of_end(order));
     }
+    entries.extend(order.changes.iter().filter_map(of_delivery));
     entries.extend(order.returns.iter().map(of_return));
     entries
+}
+
+/// A change of the delivery.
+fn of_delivery(change: &Change) -> Option<TimelineEntry<'_>> {
+    let status = change.delivery?;
+    let label = match status {
+        _ if change.late => "Delivery late",
+        DeliveryStatus::Preparing => "Shipment being prepared",
+        DeliveryStatus::HandedOver => "Handed over to the carrier",
+        DeliveryStatus::InTransit => "In transit",
+        DeliveryStatus::Delivered => "Delivered",
+        DeliveryStatus::ReturnedToSender => "Returned to the sender",
+        DeliveryStatus::Lost => "Lost by the carrier",
+    };
+    let status = if change.late { "late" } else { status.name() };
+    Some(TimelineEntry { at: Some(change.at), label, status, ..TimelineEntry::default() })
 }
 
 fn of_step(step: &Step) -> TimelineEntry<'_> {
@@ -67,7 +85,8 @@ fn of_step(step: &Step) -> TimelineEntry<'_> {
 
 /// The end of the saga. An order that was returned later ended as it was before.
 fn of_end(order: &Order) -> TimelineEntry<'_> {
-    let last = order.changes.iter().rev().find(|change| change.status != Status::Returned);
+    let mut of_status = order.changes.iter().rev().filter(|change| change.delivery.is_none());
+    let last = of_status.find(|change| change.status != Status::Returned);
     let (status, reason) = last.map_or((order.status, &order.reason), |change| (change.status, &change.reason));
     TimelineEntry {
         at: Some(order.concluded_at.unwrap_or(order.updated_at)),

@@ -17,6 +17,7 @@ pub enum OrderEvent {
     Paid,
     Confirmed,
     Shipped,
+    Delivered,
     Rejected,
     NotPaid,
     Cancelled,
@@ -29,13 +30,14 @@ pub enum OrderEvent {
 
 impl OrderEvent {
     /// The events of the order itself until its end, in the order in which they happen.
-    pub const OF_ORDER: [Self; 10] = [
+    pub const OF_ORDER: [Self; 11] = [
         Self::Placed,
         Self::Reserved,
         Self::Invoiced,
         Self::Paid,
         Self::Confirmed,
         Self::Shipped,
+        Self::Delivered,
         Self::Rejected,
         Self::NotPaid,
         Self::Cancelled,
@@ -51,6 +53,7 @@ impl OrderEvent {
             Self::Paid => "order.paid",
             Self::Confirmed => "order.confirmed",
             Self::Shipped => "order.shipped",
+            Self::Delivered => "order.delivered",
             Self::Rejected => "order.rejected",
             Self::NotPaid => "order.not-paid",
             Self::Cancelled => "order.cancelled",

@@ -7,7 +7,7 @@ use super::parts::{Payment, Return, ReturnStatus, Shipment, Step};
 use super::{Order, Placed};
 
 /// The most bytes of a code, an email address or a name that another service reports.
-const NAME: usize = 400;
+pub(crate) const NAME: usize = 400;
 /// The most returns of an order that start a saga. Each is at most one partial refund of the payment, which takes as
 /// many from sagas (`payment-service/src/rules/partial.rs`).
 pub const MOST_RETURNS: usize = 100;
@@ -72,7 +72,7 @@ pub(crate) fn cut_payment(mut payment: Payment) -> Payment {
 
 /// Cuts a reported shipment.
 pub(crate) fn cut_shipment(mut shipment: Shipment) -> Shipment {
-    let Shipment { shipment_id, carrier, method, tracking_number, estimated_date } = &mut shipment;
+    let Shipment { shipment_id, carrier, method, tracking_number, estimated_date, tracked: _ } = &mut shipment;
     for text in [shipment_id, carrier, method, tracking_number, estimated_date] {
         shorten_any(text, NAME);
     }

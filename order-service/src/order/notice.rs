@@ -17,6 +17,10 @@ pub enum NoticeKind {
     Confirmed,
     /// The order is shipped.
     Shipped,
+    /// The order was delivered, or picked up.
+    Delivered,
+    /// The order has not arrived on the estimated date.
+    Late,
     /// The order was not paid.
     NotPaid,
     /// The order could not be accepted.

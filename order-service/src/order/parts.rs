@@ -1,6 +1,7 @@
 //! The parts of an order that are added after it is placed: steps, payment, shipment, invoice, cancellation and
 //! returns.
 
+use common::shipments::DeliveryStatus;
 use common::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,8 +12,10 @@ use super::status::Status;
 
 /// The most changes kept of what the customer must do for the payment. Later ones only change the order.
 pub const MOST_ACTION_CHANGES: usize = 8;
+/// The most changes kept of an order's delivery. Later ones only change the order.
+pub const MOST_DELIVERY_CHANGES: usize = 24;
 
-/// A change of an order's status.
+/// A change of an order's status, of its payment's action, or of its delivery.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
@@ -23,6 +26,19 @@ pub struct Change {
     /// Set if what the customer must do for the payment changed, and not the status.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub action: bool,
+    /// Where the shipment is, if that changed, and not the status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryStatus>,
+    /// Set if it is not where the shipment is that changed, but that it is late.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
+}
+
+impl Change {
+    /// A change of the status.
+    pub fn of_status(status: Status, reason: Option<String>, at: Timestamp) -> Self {
+        Self { at, status, reason, action: false, delivery: None, late: false }
+    }
 }
 
 /// A step of the saga, as the orchestrator reports it.
@@ -66,9 +82,8 @@ impl Payment {
 }
 
 /// The shipment, from the reply to `inventory.ship`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = OrderShipment)]
 pub struct Shipment {
     /// Its id at inventory-service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,6 +98,28 @@ pub struct Shipment {
     /// The expected day of delivery, such as `2026-11-27`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_date: Option<String>,
+    /// Whether inventory-service reports its delivery.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tracked: bool,
+}
+
+/// Where the shipment is, as inventory-service reported last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tracking {
+    /// The number of the report.
+    pub number: u32,
+    pub status: DeliveryStatus,
+    pub at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_number: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_date: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<Timestamp>,
+    /// The estimated date has passed without a delivery.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
 }
 
 /// A customer's request to cancel the order.

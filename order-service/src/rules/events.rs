@@ -18,9 +18,10 @@ const SAGA_REASONS: [&str; 3] = [CANCELLED_BY_CUSTOMER, CANCELLED_BY_OPERATOR, "
 /// The ends of the reasons that the saga derives from a step's name.
 const STEP_OUTCOMES: [&str; 4] = ["_refused", "_failed", "_timed_out", "_abandoned"];
 /// The reasons of refused returns: of this service, of inventory-service and of the saga.
-const RETURN_REASONS: [&str; 11] = [
+const RETURN_REASONS: [&str; 12] = [
     "not_fulfilled",
     "too_late",
+    "parcel_lost",
     "nothing_left",
     "too_many_returns",
     "unknown_item",
@@ -66,6 +67,10 @@ fn has_happened(event: OrderEvent, order: &Order) -> bool {
         OrderEvent::Paid => was(&[Status::Paid]) || order.was_paid(),
         OrderEvent::Confirmed => was(&[Status::Confirmed, Status::Shipped]),
         OrderEvent::Shipped => was(&[Status::Shipped]),
+        // A delivery may be reported before the saga's end.
+        OrderEvent::Delivered => {
+            order.is_delivered() && (was(&[Status::Shipped, Status::Returned]) || is_confirmed(order))
+        }
         OrderEvent::Rejected => was(&[Status::Rejected]),
         OrderEvent::NotPaid => was(&[Status::PaymentNotCompleted]),
         OrderEvent::Cancelled => was(&[Status::Cancelled]),
@@ -74,6 +79,11 @@ fn has_happened(event: OrderEvent, order: &Order) -> bool {
         // They are compared return by return.
         OrderEvent::ReturnRequested | OrderEvent::ReturnCompleted | OrderEvent::ReturnRefused => false,
     }
+}
+
+/// Returns true if it ended as confirmed.
+fn is_confirmed(order: &Order) -> bool {
+    order.status == Status::Confirmed && !order.to_be_shipped
 }
 
 const fn of_return(status: ReturnStatus) -> OrderEvent {

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use common::time::Timestamp;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Value, context};
 
@@ -22,6 +23,7 @@ pub(super) struct NoticeText {
 pub(super) fn values(order: &Order, customer: &Customer, about: Option<&Return>) -> Value {
     let placed = &order.placed;
     let shipment = order.shipment.as_ref();
+    let reported = order.tracking.as_ref();
     let action = order.action.as_ref();
     let items: Vec<_> =
         placed.items.iter().map(|item| context!(name => item.name.as_str(), quantity => item.quantity.get())).collect();
@@ -35,14 +37,23 @@ pub(super) fn values(order: &Order, customer: &Customer, about: Option<&Return>)
         invoice => order.invoice.as_ref().map(|invoice| invoice.number.clone()),
         pickup => shipment.is_some_and(|shipment| shipment.method.as_deref() == Some("pickup")),
         carrier => shipment.and_then(|shipment| shipment.carrier.clone()),
-        tracking => shipment.and_then(|shipment| shipment.tracking_number.clone()),
-        expected => shipment.and_then(|shipment| shipment.estimated_date.clone()),
+        tracking => reported.and_then(|known| known.tracking_number.clone())
+            .or_else(|| shipment.and_then(|shipment| shipment.tracking_number.clone())),
+        expected => reported.and_then(|known| known.estimated_date.clone())
+            .or_else(|| shipment.and_then(|shipment| shipment.estimated_date.clone())),
+        delivered => reported.and_then(|known| known.delivered_at).map(day_of),
         refund => about.map(|known| order.money(known.refund_minor).to_string()),
         code => action.and_then(|action| action.code.clone()),
         url => action.and_then(|action| action.url.clone()),
         until => action.and_then(|action| action.expires_at).map(|at| at.to_string()),
         why => about.and_then(|known| known.outcome_reason.clone()),
     )
+}
+
+/// The day of a time (UTC), such as `2026-11-27`.
+fn day_of(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.split_once('T').map_or(text.clone(), |(day, _)| day.to_owned())
 }
 
 /// Renders a notice. The first line of a template is the subject.
@@ -68,6 +79,8 @@ const fn template(kind: NoticeKind, language: Language) -> &'static str {
     match (language, kind) {
         (Language::En, NoticeKind::Confirmed) => include_str!("../../templates/en/confirmed.txt"),
         (Language::En, NoticeKind::Shipped) => include_str!("../../templates/en/shipped.txt"),
+        (Language::En, NoticeKind::Delivered) => include_str!("../../templates/en/delivered.txt"),
+        (Language::En, NoticeKind::Late) => include_str!("../../templates/en/late.txt"),
         (Language::En, NoticeKind::NotPaid) => include_str!("../../templates/en/not_paid.txt"),
         (Language::En, NoticeKind::Rejected) => include_str!("../../templates/en/rejected.txt"),
         (Language::En, NoticeKind::Cancelled) => include_str!("../../templates/en/cancelled.txt"),
@@ -77,6 +90,8 @@ const fn template(kind: NoticeKind, language: Language) -> &'static str {
         (Language::En, NoticeKind::ActionRequired) => include_str!("../../templates/en/action_required.txt"),
         (Language::Pt, NoticeKind::Confirmed) => include_str!("../../templates/pt/confirmed.txt"),
         (Language::Pt, NoticeKind::Shipped) => include_str!("../../templates/pt/shipped.txt"),
+        (Language::Pt, NoticeKind::Delivered) => include_str!("../../templates/pt/delivered.txt"),
+        (Language::Pt, NoticeKind::Late) => include_str!("../../templates/pt/late.txt"),
         (Language::Pt, NoticeKind::NotPaid) => include_str!("../../templates/pt/not_paid.txt"),
         (Language::Pt, NoticeKind::Rejected) => include_str!("../../templates/pt/rejected.txt"),
         (Language::Pt, NoticeKind::Cancelled) => include_str!("../../templates/pt/cancelled.txt"),
@@ -93,9 +108,11 @@ mod tests {
 
     use super::*;
 
-    const ALL: [NoticeKind; 9] = [
+    const ALL: [NoticeKind; 11] = [
         NoticeKind::Confirmed,
         NoticeKind::Shipped,
+        NoticeKind::Delivered,
+        NoticeKind::Late,
         NoticeKind::NotPaid,
         NoticeKind::Rejected,
         NoticeKind::Cancelled,
@@ -124,7 +141,7 @@ mod tests {
     }
 
     /// The fields of an order, a shipment and a return that may be missing.
-    const OPTIONAL: [(&str, &str); 7] = [
+    const OPTIONAL: [(&str, &str); 8] = [
         ("/reason", "out_of_stock"),
         ("/invoice", ""),
         ("/shipment/carrier", "post"),
@@ -132,6 +149,7 @@ mod tests {
         ("/shipment/estimatedDate", "2026-11-27"),
         ("/shipment/method", "pickup"),
         ("/returns/0/outcomeReason", "damaged"),
+        ("/tracking/deliveredAt", "2026-11-27T12:00:00.000Z"),
     ];
 
     /// An order with those optional fields that are in the bit set.
@@ -142,6 +160,7 @@ mod tests {
                 "items": [{"id": "a", "name": "day-one", "amountMinor": 1050, "quantity": 1}],
                 "customer": {"name": "Ana", "email": "ana@example.com"}, "createdAt": "2026-01-02T03:04:05.678Z"},
             "status": "confirmed", "updatedAt": "2026-01-02T03:04:06.000Z", "steps": [], "shipment": {},
+            "tracking": {"number": 1, "status": "delivered", "at": "2026-01-02T03:04:06.000Z"},
             "returns": [{"id": "018f3f2a-0000-7000-8000-000000000002", "status": "requested", "refundMinor": 500,
                 "items": [], "why": "too loud", "requestedAt": "2026-01-02T03:04:06.000Z"}],
         });
@@ -184,7 +203,7 @@ mod tests {
             for (kind, language) in ALL.iter().flat_map(|kind| [(*kind, Language::En), (*kind, Language::Pt)]) {
                 for order in [&whole, &without_shipment] {
                     for about in [None, order.returns.first()] {
-                        let what = format!("{kind:?} {language:?} with {present:07b}");
+                        let what = format!("{kind:?} {language:?} with {present:08b}");
                         check_complete(&rendered(kind, language, order, about), &what);
                     }
                 }

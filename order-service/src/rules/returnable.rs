@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::bounds::json_bytes;
+use common::shipments::DeliveryStatus;
 use common::time::Timestamp;
 
 use crate::order::bounds::{MOST_RETURNS, RETURNS_BYTES, is_refused_at_once};
@@ -35,7 +36,7 @@ impl NotReturnable {
 /// The refund for these pieces, in minor units.
 ///
 /// # Errors
-/// The order is not fulfilled, it ended more than `window` ago, it has too many returns, or not all of the pieces are
+/// The order is not fulfilled, its parcel is lost, it was delivered or ended more than `window` ago, it has too many returns, or not all of the pieces are
 /// left.
 pub(crate) fn refund_for(
     order: &Order,
@@ -47,8 +48,12 @@ pub(crate) fn refund_for(
         let detail = format!("the order is {}, only a fulfilled order can be returned", order.status);
         return Err(NotReturnable::all("not_fulfilled", detail));
     }
-    let deadline = order.concluded_at.unwrap_or(order.updated_at).plus(window);
-    if now > deadline {
+    if order.tracking.as_ref().is_some_and(|tracking| tracking.status == DeliveryStatus::Lost) {
+        let detail = "the parcel is lost: the shop sends another one or refunds it";
+        return Err(NotReturnable::all("parcel_lost", detail));
+    }
+    let deadline = window_start(order).map(|start| start.plus(window));
+    if let Some(deadline) = deadline.filter(|deadline| now > *deadline) {
         return Err(NotReturnable::all("too_late", format!("the order could be returned until {deadline}")));
     }
     if pieces.is_empty() {
@@ -80,6 +85,17 @@ pub(crate) fn refund_for(
     }
     let is_last = left.values().all(|quantity| *quantity == 0);
     Ok(if is_last { unrefunded(order) } else { share(order, pieces) })
+}
+
+/// When the window for returns begins: with the delivery, or with the end of the order if no delivery is reported of
+/// it. `None` while the delivery is awaited: a customer may withdraw before the goods arrive.
+fn window_start(order: &Order) -> Option<Timestamp> {
+    let ended = order.concluded_at.unwrap_or(order.updated_at);
+    let delivered = order.tracking.as_ref().and_then(|tracking| tracking.delivered_at);
+    match delivered {
+        Some(delivered) => Some(delivered.max(ended)),
+        None => Some(ended).filter(|_| !order.shipment.as_ref().is_some_and(|shipment| shipment.tracked)),
+    }
 }
 
 /// The pieces that can still be returned.

@@ -7,6 +7,7 @@ use common::journal::Limits;
 use common::messages::HEADER_BYTES;
 use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind, PaymentChoice, PaymentMethod, TOKEN_BYTES};
 use common::sensitive::Sensitive;
+use common::shipments::DeliveryStatus;
 use common::time::Timestamp;
 use common::topics;
 use serde_json::json;
@@ -21,7 +22,9 @@ use crate::order::delivery::{Customer, Language};
 use crate::order::entity::{OrderEntity, Series};
 use crate::order::mailing::{Mailing, Outcome};
 use crate::order::notice::{Notice, NoticeKind, NoticeRecord, Recipient};
-use crate::order::parts::{Cancellation, Change, Invoice, InvoiceStatus, MOST_ACTION_CHANGES};
+use crate::order::parts::{
+    Cancellation, Change, Invoice, InvoiceStatus, MOST_ACTION_CHANGES, MOST_DELIVERY_CHANGES, Tracking,
+};
 use crate::order::status::Status;
 
 const TIME: Timestamp = Timestamp(1_700_000_000_000);
@@ -71,7 +74,26 @@ fn largest_returns() -> Vec<Return> {
 
 fn largest_shipment() -> Shipment {
     let name = || Some(text(NAME));
-    Shipment { shipment_id: name(), carrier: name(), method: name(), tracking_number: name(), estimated_date: name() }
+    Shipment {
+        shipment_id: name(),
+        carrier: name(),
+        method: name(),
+        tracking_number: name(),
+        estimated_date: name(),
+        tracked: true,
+    }
+}
+
+fn largest_tracking() -> Tracking {
+    Tracking {
+        number: u32::MAX,
+        status: DeliveryStatus::ReturnedToSender,
+        at: TIME,
+        tracking_number: Some(text(NAME)),
+        estimated_date: Some(text(NAME)),
+        delivered_at: Some(TIME),
+        late: true,
+    }
 }
 
 fn largest_order() -> Order {
@@ -84,7 +106,15 @@ fn largest_order() -> Order {
         attempts: u32::MAX,
         reason: Some(text(TEXT_BYTES)),
     };
-    let change = |status: &Status| Change { at: TIME, status: *status, reason: Some(text(TEXT_BYTES)), action: true };
+    let change = |status: &Status| Change {
+        at: TIME,
+        status: *status,
+        reason: Some(text(TEXT_BYTES)),
+        action: true,
+        delivery: Some(DeliveryStatus::ReturnedToSender),
+        late: true,
+    };
+    let without_status = [Status::Pending; MOST_ACTION_CHANGES + MOST_DELIVERY_CHANGES];
     let notice = NoticeRecord { kind: NoticeKind::ReturnRefused, return_id: Some(Uuid::nil()), at: TIME };
     Order {
         placed: largest_placed(),
@@ -93,7 +123,7 @@ fn largest_order() -> Order {
         updated_at: TIME,
         to_be_shipped: true,
         concluded_at: Some(TIME),
-        changes: Status::ALL.iter().chain(&[Status::Pending; MOST_ACTION_CHANGES]).map(change).collect(),
+        changes: Status::ALL.iter().chain(&without_status).map(change).collect(),
         cancellation: Some(Cancellation { requested_at: TIME, why: text(crate::messages::Cancel::MAX_BYTES) }),
         steps: (0..MOST_STEPS).map(|_| step()).collect(),
         payment: Some(Payment {
@@ -118,9 +148,10 @@ fn largest_order() -> Order {
         }),
         unconfirmed: true,
         shipment: Some(largest_shipment()),
+        tracking: Some(largest_tracking()),
         returns: largest_returns(),
         // One of each kind for the order, and one of two kinds for each return.
-        notices: vec![notice; 7 + 2 * MOST_RETURNS],
+        notices: vec![notice; 9 + 2 * MOST_RETURNS],
     }
 }
 
