@@ -6,7 +6,9 @@ mod label;
 mod movements;
 mod requests;
 mod reservations;
+mod resolve;
 mod returns;
+mod shipment_body;
 mod shipments;
 mod stock;
 mod webhooks;
@@ -32,6 +34,7 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/shipments", get(shipments::list))
         .route("/shipments/{id}", get(shipments::show))
         .route("/shipments/{id}/events", post(shipments::event))
+        .route("/shipments/{id}/resolve", post(resolve::resolve))
         .route("/shipments/{id}/label", get(shipments::label))
         .route("/carrier/webhooks/tracking", post(webhooks::tracking))
         .route("/returns/{id}", get(returns::show))
@@ -66,6 +69,7 @@ pub fn description() -> String {
         shipments::show,
         shipments::event,
         shipments::label,
+        resolve::resolve,
         webhooks::tracking,
         returns::show,
         returns::receive

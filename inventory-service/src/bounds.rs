@@ -34,6 +34,12 @@ pub(crate) fn stage(check: &mut Check, event: &ShipmentEvent) {
     check.any_text("trackingNumber", event.tracking_number.as_deref(), ID_BYTES);
 }
 
+/// Checks the texts of an operator.
+pub(crate) fn operator(check: &mut Check, by: &str, why: &str) {
+    check.text("by", by, OPERATOR_TEXT);
+    check.text("why", why, OPERATOR_TEXT);
+}
+
 /// Checks the names of a change of the stock, and the texts of its operator.
 pub(crate) fn stock(check: &mut Check, warehouse: &str, item: &str, texts: &[&str]) {
     check.text("warehouse", warehouse, ID_BYTES);

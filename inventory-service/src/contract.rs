@@ -8,9 +8,9 @@ use crate::entity::Inventory;
 use crate::messages::events::{ShipmentChange, ShipmentChanged};
 use crate::messages::{
     CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, CarrierAnswered, ChangeStock, EXPECT_RETURN, FORGET_RETURN,
-    ForgetReturn, GOODS_RECEIVED_EVENT, GoodsReceived, OrderCommand, RELEASE, RESERVE, RESTOCK, RETURN_RECEIVED,
-    Reserve, ReturnCommand, ReturnReceived, SET, SHIP, SHIPMENT_EVENT, STOCK_LOW, STOCK_SHORTFALL, SetStock, Ship,
-    ShipmentEvent, StockLow, StockShortfall,
+    ForgetReturn, GOODS_RECEIVED_EVENT, GoodsReceived, OrderCommand, RELEASE, RESERVE, RESOLVE, RESTOCK,
+    RETURN_RECEIVED, Reserve, ResolveShipment, ReturnCommand, ReturnReceived, SET, SHIP, SHIPMENT_EVENT, STOCK_LOW,
+    STOCK_SHORTFALL, SetStock, Ship, ShipmentEvent, StockLow, StockShortfall,
 };
 
 /// The messages it reads and writes.
@@ -97,6 +97,13 @@ pub const MESSAGES: &[Entry] = &[
         "A shipment reached a stage of its delivery (HTTP API, or a carrier's webhook).",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","status":"handed_over","at":"2026-11-21T12:00:00.000Z",
  "eventId":"msg_1"}"#,
+    ),
+    Entry::of::<ResolveShipment>(
+        INVENTORY_COMMANDS,
+        RESOLVE,
+        Sort::Event,
+        "An operator resolved a lost or returned shipment (HTTP API).",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","action":"resend","by":"ana","why":"lost"}"#,
     ),
     Entry::of::<CarrierAnswered>(
         INVENTORY_COMMANDS,

@@ -153,6 +153,10 @@ fn handle_event(ctx: &mut RuleContext<'_, '_>, event: Event, message: &Message) 
             let order = event.order_id.to_string();
             publishing(ctx, &order, message.traceparent(), |ctx| shipment::stage_reported(ctx, event));
         }
+        Event::ResolveShipment(command) => {
+            let order = command.order_id.to_string();
+            publishing(ctx, &order, message.traceparent(), |ctx| shipment::resolve(ctx, command));
+        }
         Event::CarrierAnswered(answer) => {
             let order = answer.order_id.clone();
             publishing(ctx, &order, message.traceparent(), |ctx| shipment::carrier_answered(ctx, answer));

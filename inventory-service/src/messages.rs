@@ -40,6 +40,8 @@ pub const SET: &str = "stock.set";
 pub const CHANGE: &str = "stock.change";
 /// `ce_type`: a shipment reached a stage of its delivery (HTTP API, or a carrier's webhook).
 pub const SHIPMENT_EVENT: &str = "shipment.event";
+/// `ce_type`: an operator resolved a lost or returned shipment (HTTP API).
+pub const RESOLVE: &str = "shipment.resolve";
 /// `ce_type`: the carrier answered a call.
 pub const CARRIER_ANSWERED: &str = "shipment.carrier-answered";
 /// `ce_type`: an operator inspected returned pieces (HTTP API).
@@ -62,6 +64,7 @@ common::bounded! {
     SetStock: 4 * KIB,
     ChangeStock: 4 * KIB,
     ShipmentEvent: 4 * KIB,
+    ResolveShipment: 4 * KIB,
     ReturnReceived: 4 * KIB,
     CarrierAnswered: 8 * KIB,
 }
@@ -237,6 +240,27 @@ pub struct ShipmentEvent {
     /// The parcel that it is about; without one, the current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_number: Option<String>,
+}
+
+/// Value of `shipment.resolve`. Its `ce_id` identifies the request: a repeated one changes nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResolveShipment {
+    pub order_id: OrderId,
+    pub action: ResolveAction,
+    pub by: String,
+    pub why: String,
+}
+
+/// How an operator resolves a shipment that did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ResolveAction)]
+pub enum ResolveAction {
+    /// Send another parcel. Its pieces are taken from the stock if the first is lost.
+    Resend,
+    /// Send no other parcel: the customer was helped otherwise, such as by a refund.
+    Close,
 }
 
 /// A stage of a shipment's delivery.

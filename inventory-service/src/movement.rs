@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::entity::reservation::TransitionKind;
-use crate::entity::{Change, Inventory, Reservation, Return, Stock};
+use crate::entity::shipment::Resolution;
+use crate::entity::{Change, Inventory, Line, Reservation, Return, Shipment, Stock};
 use crate::messages::ChangeKind;
 
 /// An account of pieces.
@@ -76,7 +77,8 @@ impl Inventory {
             Self::Reservation(reservation) => of_reservation(reservation),
             Self::Return(returned) => of_return(returned),
             Self::Change(change) => of_change(change).into_iter().collect(),
-            Self::Shipment(_) | Self::Numbers(_) => Vec::new(),
+            Self::Shipment(shipment) => of_shipment(shipment),
+            Self::Numbers(_) => Vec::new(),
         }
     }
 }
@@ -154,6 +156,28 @@ fn of_return(returned: &Return) -> Vec<Movement<'_>> {
         why: receipt.map(|receipt| receipt.why.as_str()),
     });
     lines.collect()
+}
+
+/// The pieces of parcels that were sent in place of lost ones.
+fn of_shipment(shipment: &Shipment) -> Vec<Movement<'_>> {
+    let resent = shipment.resolutions.iter().filter(|made| made.from_stock);
+    let of_parcel = |made| shipment.items.iter().map(move |line| of_resent(shipment, made, line));
+    resent.flat_map(of_parcel).collect()
+}
+
+fn of_resent<'s>(shipment: &'s Shipment, made: &'s Resolution, line: &'s Line) -> Movement<'s> {
+    Movement {
+        warehouse: &shipment.warehouse,
+        item: &line.id,
+        what: "resent",
+        from: Account::Available,
+        to: Account::Customers,
+        quantity: line.quantity,
+        at: Some(made.at),
+        reference: Some(&shipment.order_id),
+        by: Some(&made.by),
+        why: Some(&made.why),
+    }
 }
 
 fn of_change(change: &Change) -> Option<Movement<'_>> {

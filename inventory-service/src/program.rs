@@ -8,7 +8,7 @@ use axum::http::Method;
 use common::http::Access;
 use common::prometheus_client::metrics::counter::Counter;
 use common::prometheus_client::metrics::family::Family;
-use common::prometheus_client::metrics::gauge::ConstGauge;
+use common::prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use common::prometheus_client::registry::Registry;
 use common::service::{self, Context, MoreTopics};
 use common::topics;
@@ -19,12 +19,18 @@ use crate::carrier::guard::{CarrierCalls, Guarded};
 use crate::carrier::manual::Manual;
 use crate::carrier::registry::CarrierRegistry;
 use crate::carrier::simulated::Simulated;
+use crate::entity::ShipmentStatus;
 use crate::handler::Warehouse;
 pub use crate::settings::Settings;
 use crate::settings::ShippingSettings;
 use crate::view::{self, InventoryRows};
 
 type CarrierLabel = [(&'static str, &'static str); 1];
+type StatusLabel = [(&'static str, &'static str); 1];
+
+/// The statuses of shipments that an operator must resolve; the last two are of a second parcel.
+const UNRESOLVED: [ShipmentStatus; 4] =
+    [ShipmentStatus::Lost, ShipmentStatus::ReturnedToSender, ShipmentStatus::Failed, ShipmentStatus::Refused];
 
 /// The inventory service.
 pub struct Program;
@@ -73,14 +79,15 @@ impl service::Program for Program {
 
     fn metrics(context: &Context<Settings>, registry: &mut Registry) -> anyhow::Result<()> {
         let rules = context.settings.rules();
-        let (scarce, short) = context.view.read_blocking(|connection| {
-            Ok((view::scarce(connection, rules.low, &rules.low_of)?, view::short(connection)?))
-        })?;
+        let scarce = context.view.read_blocking(|connection| view::scarce(connection, rules.low, &rules.low_of))?;
+        let short = context.view.read_blocking(view::short)?;
+        let to_resolve = context.view.read_blocking(view::to_resolve)?;
         let inventory = registry.sub_registry_with_prefix("inventory");
         let help = "Items with fewer available pieces than stock.low";
         inventory.register("low_items", help, ConstGauge::new(scarce));
         let help = "Items with fewer pieces than are reserved";
         inventory.register("short_items", help, ConstGauge::new(short));
+        inventory.register("shipments_to_resolve", "Shipments that an operator must resolve", unresolved(to_resolve));
         let calls = &context.settings.carrier_calls;
         let made = Family::<CarrierLabel, Counter>::default();
         made.get_or_create(&[("carrier", CarrierKind::Simulated.name())]).inc_by(calls.made());
@@ -94,6 +101,16 @@ impl service::Program for Program {
     fn router(context: Context<Settings>) -> Router {
         crate::api::router(context)
     }
+}
+
+/// The shipments that did not arrive, by status; 0 for those that none has.
+fn unresolved(found: Vec<(String, i64)>) -> Family<StatusLabel, Gauge> {
+    let counts = Family::<StatusLabel, Gauge>::default();
+    for status in UNRESOLVED {
+        let count = found.iter().find(|(name, _)| name == status.name()).map_or(0, |(_, count)| *count);
+        counts.get_or_create(&[("status", status.name())]).set(count);
+    }
+    counts
 }
 
 fn warehouse(settings: &Settings) -> Warehouse {

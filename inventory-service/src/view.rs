@@ -24,7 +24,8 @@ impl Rows for InventoryRows {
           line INTEGER NOT NULL, what TEXT NOT NULL, debit TEXT NOT NULL, credit TEXT NOT NULL,
           quantity INTEGER NOT NULL, reference TEXT, done_by TEXT, why TEXT,
           PRIMARY KEY(warehouse, item, sort, source, line)) WITHOUT ROWID;
-        CREATE TABLE shipments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE shipments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL, to_resolve INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX shipments_to_resolve ON shipments(status) WHERE to_resolve;
         CREATE INDEX shipments_of_status ON shipments(status, order_id);
         CREATE TABLE parcels(number TEXT PRIMARY KEY, order_id TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE levels(item TEXT NOT NULL, warehouse TEXT NOT NULL, available INTEGER NOT NULL,
@@ -40,11 +41,13 @@ impl Rows for InventoryRows {
         };
         if let Some(shipment) = state.shipment() {
             let mut upsert = tx.prepare_cached(
-                "INSERT INTO shipments(order_id, status) VALUES (?, ?)
-                 ON CONFLICT DO UPDATE SET status = excluded.status WHERE status <> excluded.status",
+                "INSERT INTO shipments(order_id, status, to_resolve) VALUES (?, ?, ?)
+                 ON CONFLICT DO UPDATE SET status = excluded.status, to_resolve = excluded.to_resolve
+                 WHERE status <> excluded.status OR to_resolve <> excluded.to_resolve",
             )?;
-            upsert.execute((&shipment.order_id, shipment.status.name()))?;
-            if let Some(number) = &shipment.tracking_number {
+            upsert.execute((&shipment.order_id, shipment.status.name(), shipment.is_to_be_resolved()))?;
+            let former = shipment.parcels.iter().map(|parcel| &parcel.tracking_number);
+            for number in former.chain([&shipment.tracking_number]).flatten() {
                 let mut insert = tx.prepare_cached("INSERT OR REPLACE INTO parcels(number, order_id) VALUES (?, ?)")?;
                 insert.execute((number, &shipment.order_id))?;
             }
@@ -159,6 +162,16 @@ pub fn scarce(connection: &Connection, low: u64, low_of: &BTreeMap<String, u64>)
 pub fn short(connection: &Connection) -> rusqlite::Result<i64> {
     let mut query = connection.prepare_cached("SELECT count(*) FROM levels WHERE missing > 0")?;
     query.query_row([], |row| row.get(0))
+}
+
+/// The number of shipments that an operator must resolve, by status.
+///
+/// # Errors
+/// SQLite's.
+pub fn to_resolve(connection: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
+    let sql = "SELECT status, count(*) FROM shipments WHERE to_resolve GROUP BY status";
+    let mut query = connection.prepare_cached(sql)?;
+    query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// A row of the table of movements.

@@ -5,6 +5,7 @@
 mod api;
 mod catalogue;
 mod definitions;
+mod delivery;
 mod deployments;
 mod edge;
 mod endings;
@@ -64,6 +65,7 @@ fn simulated() -> Result<Options> {
     let port: &'static str = Box::leak(tests::mail::shared()?.port().to_string().into_boxed_str());
     let settings = [
         (Name::Payments, "PROVIDER__DELAY", "2s"),
+        (Name::Inventory, "SHIPPING__WEBHOOK_SECRET", shipping::WEBHOOK_SECRET),
         (Name::Orders, "NOTICES__SMTP__HOST", "127.0.0.1"),
         (Name::Orders, "NOTICES__SMTP__PORT", port),
         (Name::Orders, "NOTICES__SMTP__TLS", "none"),
@@ -85,6 +87,16 @@ const MANUAL: Options = Options {
     name: "manual",
     instances: 1,
     settings: &[(Name::Payments, "PROVIDER__KIND", "manual")],
+    result_timeout: None,
+    definitions: &[],
+    log: "info",
+};
+
+/// A simulated carrier for which a day takes a second.
+const DELIVERY: Options = Options {
+    name: "delivery",
+    instances: 1,
+    settings: &[(Name::Inventory, "SHIPPING__SIMULATED_SPEED", "86400")],
     result_timeout: None,
     definitions: &[],
     log: "info",
@@ -203,8 +215,9 @@ const SIMULATED: &[&[(&str, Scenario)]] = &[
     orders::ALL,
 ];
 
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 12] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
+    (DELIVERY, &[delivery::ALL]),
     (DEFINITIONS, &[definitions::ALL, deployments::ALL, imported::ALL]),
     (SAGACTL, &[sagactl::ALL]),
     (TWO_INSTANCES, &[two_instances::ALL]),

@@ -42,7 +42,7 @@ pub(crate) async fn post(cluster: &Cluster, name: Name, path: &str, body: &Value
 }
 
 /// The notices about an order, oldest first.
-async fn notices(cluster: &Cluster, order: &PlacedOrder) -> Result<Vec<Value>> {
+pub(crate) async fn notices(cluster: &Cluster, order: &PlacedOrder) -> Result<Vec<Value>> {
     let all = cluster.kafka.about("notifications", &order.id).await?;
     Ok(all.iter().map(|message| serde_json::from_slice(&message.value)).collect::<Result<_, _>>()?)
 }

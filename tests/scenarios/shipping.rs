@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::time::Timestamp;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use sha2::Sha256;
 use tests::broker::Broker;
 use tests::checker::BY_HAND;
 use tests::cluster::Cluster;
@@ -20,7 +25,12 @@ crate::scenarios!(
     a_shipment_is_cancelled,
     an_order_is_picked_up,
     an_order_is_returned,
+    events_come_by_webhook_in_any_order,
+    a_webhook_with_another_signature_is_refused,
 );
+
+/// The secret of the carrier's webhooks.
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_c2NlbmFyaW9zIGFyZSB0aGUgY2FycmllciBoZXJl";
 
 /// A confirmed order of two pieces.
 async fn confirmed(cluster: &Arc<Cluster>) -> Result<(PlacedOrder, Item)> {
@@ -61,6 +71,27 @@ async fn shipment(cluster: &Cluster, order: &PlacedOrder) -> Result<Value> {
 async fn post(cluster: &Cluster, path: &str, body: &Value) -> Result<(StatusCode, Value)> {
     let answer = cluster.http.post(cluster.service(Name::Inventory)?.url(path)).json(body).send().await?;
     Ok((answer.status(), answer.json().await?))
+}
+
+/// Sends a webhook of the carrier, signed with a secret at a time.
+async fn webhook(cluster: &Cluster, secret: &str, id: &str, time: i64, body: &Value) -> Result<(StatusCode, Value)> {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap_or_default())?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key)?;
+    mac.update(format!("{id}.{time}.{body}").as_bytes());
+    let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+    let url = cluster.service(Name::Inventory)?.url("/carrier/webhooks/tracking");
+    let request = cluster.http.post(url).header("webhook-id", id).header("webhook-timestamp", time.to_string());
+    let answer = request.header("webhook-signature", signature).body(body.to_string()).send().await?;
+    Ok((answer.status(), answer.json().await?))
+}
+
+fn tracking(number: &str, status: &str, at: &str) -> Value {
+    json!({"type": "tracking.updated", "data": {"trackingNumber": number, "status": status, "at": at, "note": "Recife"}})
+}
+
+/// Now, in seconds.
+fn seconds() -> i64 {
+    Timestamp::now().0 / 1000
 }
 
 async fn label(cluster: &Cluster, id: &str) -> Result<(StatusCode, String)> {
@@ -155,6 +186,78 @@ async fn an_order_is_picked_up(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<
     ensure!(post(&cluster, &events, &json!({"status": "handed_over"})).await?.0 == StatusCode::CONFLICT);
     let (status, shipment) = post(&cluster, &events, &json!({"status": "delivered", "note": "by Ana"})).await?;
     ensure!(status == StatusCode::OK && shipment["status"] == "delivered", "{status} {shipment}");
+    Ok(())
+}
+
+async fn events_come_by_webhook_in_any_order(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, item) = confirmed(&cluster).await?;
+    let reply = ship(&cluster, &order, "standard", "50000-001").await?;
+    let number = reply["data"]["trackingNumber"].as_str().context("a tracking number")?.to_owned();
+    let event = |status: &str, at: &str| tracking(&number, status, at);
+    let all = [
+        ("e3", event("in_transit", "2026-11-21T12:00:00Z")),
+        ("e1", event("picked", "2026-11-20T12:00:00Z")),
+        ("e3", event("in_transit", "2026-11-21T12:00:00Z")),
+        ("e4", event("delivered", "2026-11-22T12:00:00Z")),
+        ("e2", event("handed_over", "2026-11-20T18:00:00Z")),
+        ("e5", event("lost", "2026-11-23T12:00:00Z")),
+        ("e4", event("delivered", "2026-11-22T12:00:00Z")),
+    ];
+    for (id, body) in &all {
+        // The view may not have the shipment yet: the carrier sends the event again.
+        let id = format!("{id} {}", order.id);
+        until("the webhook to be taken", SOON, || async {
+            let (status, answer) = webhook(&cluster, WEBHOOK_SECRET, &id, seconds(), body).await?;
+            ensure!(status == StatusCode::OK && answer["used"] == true, "{status} {answer}");
+            Ok(Some(()))
+        })
+        .await?;
+    }
+    let known = until("all events", SOON, || async {
+        let known = shipment(&cluster, &order).await?;
+        let events = known["history"].as_array().into_iter().flatten().filter(|entry| entry["event"].is_string());
+        ensure!(events.count() == 5, "{known:#}");
+        Ok(Some(known))
+    })
+    .await?;
+    ensure!(known["status"] == "delivered", "{known:#}");
+    let statuses: Vec<_> = known["history"].as_array().into_iter().flatten().map(|entry| &entry["status"]).collect();
+    let expected = ["requested", "created", "in_transit", "picked", "delivered", "handed_over", "lost"];
+    ensure!(statuses == expected, "{known:#}");
+    // Confirmed without a delivery, and shipped by hand: its shipment is shown nevertheless.
+    until("the delivery of the order", SOON, || async {
+        let shown = order.get().await?;
+        ensure!(shown["status"] == "confirmed" && shown["shipment"]["status"] == "delivered", "{shown:#}");
+        Ok(Some(()))
+    })
+    .await?;
+    let other = json!({"type": "label.printed"});
+    let (status, answer) = webhook(&cluster, WEBHOOK_SECRET, "e6", seconds(), &other).await?;
+    ensure!(status == StatusCode::OK && answer["used"] == false, "{status} {answer}");
+    item.has_stock(8, 0).await
+}
+
+async fn a_webhook_with_another_signature_is_refused(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let (order, _) = confirmed(&cluster).await?;
+    let reply = ship(&cluster, &order, "standard", "50000-001").await?;
+    let number = reply["data"]["trackingNumber"].as_str().context("a tracking number")?;
+    let body = tracking(number, "lost", "2026-11-21T12:00:00Z");
+    let other = "whsec_YW5vdGhlciBjYXJyaWVyIHNpZ25lZCB0aGlz";
+    for (secret, time) in [(other, seconds()), (WEBHOOK_SECRET, seconds() - 3_600), (WEBHOOK_SECRET, seconds() + 3_600)]
+    {
+        let (status, problem) = webhook(&cluster, secret, "e1", time, &body).await?;
+        ensure!(status == StatusCode::BAD_REQUEST && problem["detail"].is_string(), "{status} {problem}");
+    }
+    let url = cluster.service(Name::Inventory)?.url("/carrier/webhooks/tracking");
+    let unsigned = cluster.http.post(url).body(body.to_string()).send().await?.status();
+    ensure!(unsigned == StatusCode::BAD_REQUEST, "{unsigned}");
+    let unknown = tracking("CA999999995BR", "lost", "2026-11-21T12:00:00Z");
+    let (status, problem) = webhook(&cluster, WEBHOOK_SECRET, "e1", seconds(), &unknown).await?;
+    ensure!(status == StatusCode::NOT_FOUND, "{status} {problem}");
+    let wrong = tracking(number, "stolen", "2026-11-21T12:00:00Z");
+    let (status, problem) = webhook(&cluster, WEBHOOK_SECRET, "e1", seconds(), &wrong).await?;
+    ensure!(status == StatusCode::UNPROCESSABLE_ENTITY, "{status} {problem}");
+    ensure!(shipment(&cluster, &order).await?["status"] == "created", "nothing of it counts");
     Ok(())
 }
 

@@ -43,7 +43,8 @@ impl Event {
         } else {
             &["returnId", "refundId", "chargeId", "disputeId", "step"]
         };
-        let about = names.iter().find_map(|name| value[name].as_str()).unwrap_or_default();
+        let parcel = value["parcel"].as_u64().map(|number| number.to_string());
+        let about = names.iter().find_map(|name| value[name].as_str()).or(parcel.as_deref()).unwrap_or_default();
         let amount = value["amountMinor"].as_i64().filter(|_| is_refund(kind));
         Self { amount, ..Self::new(header(header::SUBJECT), kind, about) }
     }
@@ -154,7 +155,16 @@ fn of_shipment(shipment: &Shipment) -> BTreeSet<Event> {
     };
     let all = shipment.history.iter().map(|entry| entry.status).chain([shipment.status]);
     let late = shipment.late_since.map(|_| "shipment.late");
-    all.filter_map(kind).chain(late).map(|kind| Event::new(&shipment.order_id, kind, "")).collect()
+    let mut kinds: Vec<(usize, &str)> = Vec::new();
+    kinds.extend(all.filter_map(kind).chain(late).map(|kind| (shipment.parcels.len(), kind)));
+    for (index, parcel) in shipment.parcels.iter().enumerate() {
+        let all = parcel.history.iter().map(|entry| entry.status).chain([parcel.status]);
+        let late = parcel.late_since.map(|_| "shipment.late");
+        kinds.extend(all.filter_map(kind).chain(late).map(|kind| (index, kind)));
+    }
+    // The first parcel has no number.
+    let about = |before: usize| if before == 0 { String::new() } else { (before + 1).to_string() };
+    kinds.into_iter().map(|(before, kind)| Event::new(&shipment.order_id, kind, &about(before))).collect()
 }
 
 /// A part of an entity: its state, and the event with which it enters this state.

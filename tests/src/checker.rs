@@ -142,7 +142,7 @@ fn add_items(left: &mut BTreeMap<String, i64>, of: &Value, sign: i64) {
 pub const BY_HAND: &str = "by-hand";
 
 /// Messages that no journal decides: requests by HTTP and results of the payment provider.
-const EXTERNAL_KINDS: [&str; 15] = [
+const EXTERNAL_KINDS: [&str; 16] = [
     "order.place",
     "order.cancel",
     "order.return",
@@ -150,6 +150,7 @@ const EXTERNAL_KINDS: [&str; 15] = [
     "stock.set",
     "stock.change",
     "shipment.event",
+    "shipment.resolve",
     "shipment.carrier-answered",
     "return.received",
     "payment.provider-answered",

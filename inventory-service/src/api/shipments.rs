@@ -11,100 +11,15 @@ use common::service::Context;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use crate::api::label::zpl;
 use crate::api::requests::{Request, check_texts, or_invalid, parse_limit, request_id, send, wait_for};
-use crate::carrier::call::CarrierKind;
-use crate::entity::shipment::{HistoryEntry, SHIPMENT_PREFIX, StageEffect, StageReport};
-use crate::entity::{Inventory, Line, Shipment, ShipmentStatus, shipment_key};
-use crate::messages::{Address, Method, SHIPMENT_EVENT, ShipmentEvent, Stage};
+use crate::api::shipment_body::ShipmentBody;
+use crate::entity::shipment::{SHIPMENT_PREFIX, StageEffect, StageReport};
+use crate::entity::{Inventory, Shipment, ShipmentStatus, shipment_key};
+use crate::messages::{Method, SHIPMENT_EVENT, ShipmentEvent, Stage};
 use crate::settings::{LONGEST_ID, Settings, is_valid_name};
 use crate::view;
-
-/// An order's shipment.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Shipment)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ShipmentBody {
-    id: Uuid,
-    #[schema(value_type = Uuid)]
-    order_id: String,
-    warehouse: String,
-    status: ShipmentStatus,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<Method>,
-    /// Absent if the customer collects it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    carrier: Option<CarrierKind>,
-    /// By UPU S10, with its check digit, unless the carrier assigns its own numbers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tracking_number: Option<String>,
-    /// When it should arrive, or can be collected.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = Date)]
-    estimated_date: Option<String>,
-    /// When it was delivered, or collected.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    delivered_at: Option<Timestamp>,
-    /// When its estimated date had passed without a delivery.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    late_since: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<Address>,
-    items: Vec<Line>,
-    /// Why the carrier refused it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<String>,
-    /// In the order in which the entries were recorded.
-    history: Vec<HistoryEntryBody>,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-}
-
-/// An entry of a shipment's history.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ShipmentHistory)]
-struct HistoryEntryBody {
-    status: ShipmentStatus,
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<String>,
-    /// The id of the carrier's event.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<String>,
-}
-
-impl From<HistoryEntry> for HistoryEntryBody {
-    fn from(HistoryEntry { status, at, note, event }: HistoryEntry) -> Self {
-        Self { status, at, note, event }
-    }
-}
-
-impl From<Shipment> for ShipmentBody {
-    fn from(shipment: Shipment) -> Self {
-        Self {
-            id: shipment.id(),
-            order_id: shipment.order_id,
-            warehouse: shipment.warehouse,
-            status: shipment.status,
-            method: shipment.method,
-            carrier: shipment.carrier,
-            tracking_number: shipment.tracking_number,
-            estimated_date: shipment.estimated_date,
-            delivered_at: shipment.delivered_at,
-            late_since: shipment.late_since,
-            address: shipment.address,
-            items: shipment.items,
-            refusal: shipment.refusal,
-            history: shipment.history.into_iter().map(HistoryEntryBody::from).collect(),
-            created_at: shipment.created_at,
-        }
-    }
-}
 
 /// The query of `GET /shipments`.
 #[derive(Deserialize, IntoParams)]
@@ -174,11 +89,13 @@ pub(super) async fn list(
     })
 }
 
-fn key(id: OrderId) -> String {
+/// The entity key of a shipment.
+pub(super) fn key(id: OrderId) -> String {
     format!("{SHIPMENT_PREFIX}{id}")
 }
 
-async fn find(context: &Context<Settings>, id: OrderId) -> Result<Shipment, Problem> {
+/// The shipment with that id.
+pub(super) async fn find(context: &Context<Settings>, id: OrderId) -> Result<Shipment, Problem> {
     let found = context.view.entity::<Inventory>(&key(id)).await?;
     let found = found.and_then(|found| found.shipment().cloned());
     found.ok_or_else(|| Problem::not_found(format!("There is no shipment {id}.")))

@@ -4,6 +4,7 @@ use common::bounds::{Bounded as _, KIB, TEXT_BYTES, json_bytes};
 use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
 use common::journal::Limits;
 use common::messages::{Headers, Message, header};
+use common::shipments::ShipmentProgress;
 use common::time::Timestamp;
 use common::topics;
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use super::*;
 use crate::carrier::call::CarrierKind;
 use crate::entity::reservation::{ReturnedQuantity, Transition, TransitionKind};
 use crate::entity::returns::{Receipt, Refusal};
-use crate::entity::shipment::{HistoryEntry, SimulatedStage};
+use crate::entity::shipment::{FormerParcel, HistoryEntry, MOST_FORMER_PARCELS, Resolution, SimulatedStage};
 use crate::entity::stock::{ItemPrice, OpeningBalance};
 use crate::entity::{
     Change, Inventory, Line, Reservation, ReservationStatus, Return, ReturnStatus, Shipment, ShipmentStatus, Stock,
@@ -21,8 +22,8 @@ use crate::entity::{
 use crate::fixture::{ORDER, TestWarehouse, delivery, message};
 use crate::messages::events::{ShipmentChange, ShipmentChanged};
 use crate::messages::{
-    CHANGE, CarrierAnswered, ChangeKind, EXPECT_RETURN, Method, RESERVE, ReceiptStatus, ReturnReceived, SET, SHIP,
-    SHIPMENT_EVENT, Stage, StockLow, StockShortfall,
+    CHANGE, CarrierAnswered, ChangeKind, EXPECT_RETURN, Method, RESERVE, ReceiptStatus, ResolveAction, ReturnReceived,
+    SET, SHIP, SHIPMENT_EVENT, Stage, StockLow, StockShortfall,
 };
 use crate::settings::MOST_SEEDED;
 
@@ -97,6 +98,22 @@ fn shipment() -> Shipment {
     }
     let note = Some(text(OPERATOR_TEXT));
     let entry = HistoryEntry { status: ShipmentStatus::ReturnedToSender, at: TIME, note, event: Some(text(ID_BYTES)) };
+    let former = FormerParcel {
+        tracking_number: Some(text(ID_BYTES)),
+        status: ShipmentStatus::ReturnedToSender,
+        estimated_date: Some(text(ID_BYTES)),
+        late_since: Some(TIME),
+        history: vec![entry.clone(); 32 + 10 + 7],
+    };
+    let resolution = Resolution {
+        id: text(ID_BYTES),
+        action: ResolveAction::Resend,
+        by: text(OPERATOR_TEXT),
+        why: text(OPERATOR_TEXT),
+        at: TIME,
+        refused: Some(text(ID_BYTES + TEXT_BYTES)),
+        from_stock: true,
+    };
     Shipment {
         order_id: text(CarrierAnswered::MAX_BYTES),
         warehouse: text(ID_BYTES),
@@ -124,6 +141,8 @@ fn shipment() -> Shipment {
         late_since: Some(TIME),
         simulated: Some(SimulatedStage { stage: Stage::ReturnedToSender, due: TIME, span_ms: u64::MAX }),
         reports: u32::MAX,
+        parcels: vec![former; MOST_FORMER_PARCELS],
+        resolutions: vec![resolution; 16 + MOST_FORMER_PARCELS],
         // A full one, and a stage of each kind that is never dropped.
         history: vec![entry; 32 + 10],
         created_at: TIME,
@@ -192,14 +211,20 @@ fn the_largest_record_and_messages_fit() {
         carrier: Some(text(ID_BYTES)),
         tracking_number: Some(text(ID_BYTES)),
         estimated_date: Some(text(ID_BYTES)),
+        parcel: Some(u32::MAX),
     };
     let event = json_bytes(&event) + EVENT_ENVELOPE;
     assert!(event <= LARGEST_EVENT, "{event}");
-    let events = ShipmentChange::ALL.len() * event;
-    // A reservation's change, a return of its pieces, a shipment and its number, a change of the stock.
-    for decision in
-        [reservation + stocks, reservation + returned + stocks, shipment + events + KIB, change + stocks / MOST_LINES]
-    {
+    // Those of the shipment, and the report to its order.
+    let events = ShipmentChange::ALL.len() * event + ShipmentProgress::MAX_BYTES + ENVELOPE;
+    // A reservation's change, a return of its pieces, a shipment whose pieces are sent again and its number, a change of
+    // the stock.
+    for decision in [
+        reservation + stocks,
+        reservation + returned + stocks,
+        shipment + events + stocks + KIB,
+        change + stocks / MOST_LINES,
+    ] {
         let record = decision + reply + batch;
         assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");
     }

@@ -1,16 +1,19 @@
 //! The shipment of an order.
 
+pub mod status;
+
 use common::ids;
 use common::journal::Intent;
 use common::messages::{Headers, header};
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::carrier::call::{CarrierCall, CarrierKind, Parcel};
 use crate::entity::reservation::Line;
-use crate::messages::{Address, Method, Stage};
+use crate::messages::{Address, Method, ResolveAction, Stage};
+
+pub use self::status::ShipmentStatus;
 
 /// A shipment. An order has at most one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,12 +63,50 @@ pub struct Shipment {
     /// The next event of the simulated carrier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulated: Option<SimulatedStage>,
+    /// The parcels that did not arrive, oldest first, if another was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parcels: Vec<FormerParcel>,
+    /// Operators' decisions about parcels that did not arrive, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolutions: Vec<Resolution>,
     /// How many reports were sent to the order.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reports: u32,
     /// Oldest entry first.
     pub history: Vec<HistoryEntry>,
     pub created_at: Timestamp,
+}
+
+/// A parcel that did not arrive, and in place of which another was sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormerParcel {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_number: Option<String>,
+    pub status: ShipmentStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_date: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_since: Option<Timestamp>,
+    pub history: Vec<HistoryEntry>,
+}
+
+/// An operator's decision about a parcel that did not arrive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resolution {
+    /// The id of the request.
+    pub id: String,
+    pub action: ResolveAction,
+    pub by: String,
+    pub why: String,
+    pub at: Timestamp,
+    /// Why it was not carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Whether the pieces of the other parcel were taken from the stock.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_stock: bool,
 }
 
 /// An event that the simulated carrier will report.
@@ -113,111 +154,8 @@ pub enum StageEffect {
     IsKnown,
 }
 
-/// The status of a shipment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ShipmentStatus {
-    /// A booking call to the carrier is due.
-    Requested,
-    /// The booking call failed; the next `inventory.ship` makes another.
-    Failed,
-    /// The carrier has accepted it: its label can be printed.
-    Created,
-    /// The carrier will collect it from the warehouse.
-    PickupBooked,
-    /// Its goods are picked.
-    Picked,
-    /// The carrier has it.
-    HandedOver,
-    InTransit,
-    Delivered,
-    /// It could not be delivered and is back at the warehouse.
-    ReturnedToSender,
-    /// The carrier has lost it.
-    Lost,
-    Cancelled,
-    /// The carrier has refused it.
-    Refused,
-}
-
-impl ShipmentStatus {
-    /// All statuses.
-    pub const ALL: [Self; 12] = [
-        Self::Requested,
-        Self::Failed,
-        Self::Created,
-        Self::PickupBooked,
-        Self::Picked,
-        Self::HandedOver,
-        Self::InTransit,
-        Self::Delivered,
-        Self::ReturnedToSender,
-        Self::Lost,
-        Self::Cancelled,
-        Self::Refused,
-    ];
-
-    /// Its name in the API and the view.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Requested => "requested",
-            Self::Failed => "failed",
-            Self::Created => "created",
-            Self::PickupBooked => "pickup_booked",
-            Self::Picked => "picked",
-            Self::HandedOver => "handed_over",
-            Self::InTransit => "in_transit",
-            Self::Delivered => "delivered",
-            Self::ReturnedToSender => "returned_to_sender",
-            Self::Lost => "lost",
-            Self::Cancelled => "cancelled",
-            Self::Refused => "refused",
-        }
-    }
-
-    /// Its position on the way to the customer; `None` if the shipment is not on its way. A lost shipment may be found
-    /// and then delivered or returned; these two exclude each other.
-    pub const fn progress(self) -> Option<u8> {
-        match self {
-            Self::Created => Some(0),
-            Self::PickupBooked => Some(1),
-            Self::Picked => Some(2),
-            Self::HandedOver => Some(3),
-            Self::InTransit => Some(4),
-            Self::Lost => Some(5),
-            Self::Delivered | Self::ReturnedToSender => Some(6),
-            Self::Requested | Self::Failed | Self::Cancelled | Self::Refused => None,
-        }
-    }
-
-    /// Returns true while it is on its way to the customer.
-    pub const fn is_underway(self) -> bool {
-        match self {
-            Self::Created | Self::PickupBooked | Self::Picked | Self::HandedOver | Self::InTransit => true,
-            Self::Requested
-            | Self::Failed
-            | Self::Delivered
-            | Self::ReturnedToSender
-            | Self::Lost
-            | Self::Cancelled
-            | Self::Refused => false,
-        }
-    }
-}
-
-impl From<Stage> for ShipmentStatus {
-    fn from(stage: Stage) -> Self {
-        match stage {
-            Stage::PickupBooked => Self::PickupBooked,
-            Stage::Picked => Self::Picked,
-            Stage::HandedOver => Self::HandedOver,
-            Stage::InTransit => Self::InTransit,
-            Stage::Delivered => Self::Delivered,
-            Stage::ReturnedToSender => Self::ReturnedToSender,
-            Stage::Lost => Self::Lost,
-        }
-    }
-}
+/// The most parcels that are sent in place of others.
+pub const MOST_FORMER_PARCELS: usize = 4;
 
 /// The id of an order's shipment.
 pub fn shipment_id(order: &str) -> Uuid {
@@ -254,6 +192,8 @@ impl Shipment {
             late_due: None,
             late_since: None,
             simulated: None,
+            parcels: Vec::new(),
+            resolutions: Vec::new(),
             reports: 0,
             history: Vec::new(),
             created_at: now,
@@ -292,8 +232,13 @@ impl Shipment {
     }
 
     fn parcel(&self) -> Option<Parcel> {
+        // Each parcel has an idempotency key of its own.
+        let id = match self.parcels.len() {
+            0 => self.id(),
+            before => ids::derive(&["parcel", &self.order_id, &before.to_string()]),
+        };
         Some(Parcel {
-            shipment: self.id().to_string(),
+            shipment: id.to_string(),
             order: self.order_id.clone(),
             warehouse: self.warehouse.clone(),
             carrier: self.carrier?,
@@ -319,7 +264,12 @@ impl Shipment {
         if let Some(number) = tracking_number
             && self.tracking_number.as_deref() != Some(number)
         {
-            return Err(format!("the shipment does not have the tracking number {number}"));
+            let former = self.parcels.iter().find(|parcel| parcel.tracking_number.as_deref() == Some(number));
+            let Some(former) = former else {
+                return Err(format!("the shipment does not have the tracking number {number}"));
+            };
+            let is_known = self.knows_event(event) || former.has_entered(stage.into());
+            return Ok(if is_known { StageEffect::IsKnown } else { StageEffect::IsRecorded });
         }
         if self.knows_event(event) {
             return Ok(StageEffect::IsKnown);
@@ -339,7 +289,54 @@ impl Shipment {
     }
 
     fn knows_event(&self, event: &str) -> bool {
-        self.history.iter().any(|entry| entry.event.as_deref() == Some(event))
+        let former = self.parcels.iter().flat_map(|parcel| &parcel.history);
+        self.history.iter().chain(former).any(|entry| entry.event.as_deref() == Some(event))
+    }
+
+    /// Returns true if it did not arrive, and an operator must decide about it.
+    pub fn is_to_be_resolved(&self) -> bool {
+        let has_failed = match self.status {
+            ShipmentStatus::Lost | ShipmentStatus::ReturnedToSender => true,
+            ShipmentStatus::Failed | ShipmentStatus::Refused => !self.parcels.is_empty(),
+            ShipmentStatus::Requested
+            | ShipmentStatus::Created
+            | ShipmentStatus::PickupBooked
+            | ShipmentStatus::Picked
+            | ShipmentStatus::HandedOver
+            | ShipmentStatus::InTransit
+            | ShipmentStatus::Delivered
+            | ShipmentStatus::Cancelled => false,
+        };
+        has_failed && !self.is_closed()
+    }
+
+    /// Returns true if an operator decided to send no other parcel.
+    fn is_closed(&self) -> bool {
+        let is_closing = |made: &Resolution| made.action == ResolveAction::Close && made.refused.is_none();
+        self.resolutions.iter().any(is_closing)
+    }
+
+    /// Checks that an operator can decide this about it; the stock is not considered.
+    ///
+    /// # Errors
+    /// Why not, as a clause.
+    pub fn check_resolve(&self, action: ResolveAction) -> Result<(), String> {
+        if self.is_closed() {
+            return Err("an operator has closed it".to_owned());
+        }
+        if !self.is_to_be_resolved() {
+            return Err(format!("the shipment is {}", self.status.name()));
+        }
+        if action == ResolveAction::Resend && self.parcels.len() >= MOST_FORMER_PARCELS {
+            return Err(format!("{MOST_FORMER_PARCELS} other parcels were sent"));
+        }
+        Ok(())
+    }
+}
+
+impl FormerParcel {
+    fn has_entered(&self, status: ShipmentStatus) -> bool {
+        self.history.iter().any(|entry| entry.status == status)
     }
 }
 

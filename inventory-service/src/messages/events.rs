@@ -83,4 +83,7 @@ pub struct ShipmentChanged {
     /// The day on which it should arrive, or can be collected: `2026-11-27`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_date: Option<String>,
+    /// The number of the parcel, from 2: another was lost or came back. Missing for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parcel: Option<u32>,
 }

@@ -8,8 +8,8 @@ use crate::bounds;
 use crate::entity::stock::ItemPrice;
 use crate::messages::{
     CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, CarrierAnswered, ChangeStock, EXPECT_RETURN, FORGET_RETURN,
-    ForgetReturn, OrderCommand, RELEASE, RESERVE, RESTOCK, RETURN_RECEIVED, Reserve, ReturnCommand, ReturnReceived,
-    SET, SHIP, SHIPMENT_EVENT, SetStock, Ship, ShipmentEvent,
+    ForgetReturn, OrderCommand, RELEASE, RESERVE, RESOLVE, RESTOCK, RETURN_RECEIVED, Reserve, ResolveShipment,
+    ReturnCommand, ReturnReceived, SET, SHIP, SHIPMENT_EVENT, SetStock, Ship, ShipmentEvent,
 };
 
 /// A message of `inventory-commands`.
@@ -35,6 +35,7 @@ pub(crate) enum Event {
     StockSet(SetStock),
     StockChange(ChangeStock),
     ShipmentEvent(ShipmentEvent),
+    ResolveShipment(ResolveShipment),
     CarrierAnswered(CarrierAnswered),
     ReturnReceived(ReturnReceived),
 }
@@ -67,6 +68,7 @@ impl Incoming {
                 bounds::stock(&mut check, &change.warehouse, &change.item_id, &[&change.by, &change.why]);
             }
             Self::Event(Event::ShipmentEvent(event)) => bounds::stage(&mut check, event),
+            Self::Event(Event::ResolveShipment(command)) => bounds::operator(&mut check, &command.by, &command.why),
             Self::Command(
                 Command::Release(_) | Command::Confirm(_) | Command::CancelShipment(_) | Command::ForgetReturn(_),
             )
@@ -88,6 +90,7 @@ impl Incoming {
             SET => Self::Event(Event::StockSet(message.json()?)),
             CHANGE => Self::Event(Event::StockChange(message.json()?)),
             SHIPMENT_EVENT => Self::Event(Event::ShipmentEvent(message.json()?)),
+            RESOLVE => Self::Event(Event::ResolveShipment(message.json()?)),
             CARRIER_ANSWERED => Self::Event(Event::CarrierAnswered(message.json()?)),
             RETURN_RECEIVED => Self::Event(Event::ReturnReceived(message.json()?)),
             unknown => return Err(Unreadable::UnknownType(unknown.to_owned())),

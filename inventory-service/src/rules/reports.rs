@@ -57,7 +57,7 @@ impl Delivery {
             ShipmentStatus::Lost => DeliveryStatus::Lost,
         };
         let is_late = shipment.late_since.is_some();
-        let is_reported = status != DeliveryStatus::Preparing || is_late;
+        let is_reported = status != DeliveryStatus::Preparing || is_late || !shipment.parcels.is_empty();
         is_reported.then(|| Self {
             status,
             tracking_number: shipment.tracking_number.clone().filter(|_| shipment.carrier.is_some()),

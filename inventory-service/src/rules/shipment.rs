@@ -14,6 +14,7 @@
 //! shipment can be cancelled until it is handed over. One that the customer collects has no carrier: it is created at
 //! once, is only picked and delivered, and can be cancelled until it is delivered.
 
+mod resolve;
 mod simulated;
 mod timers;
 mod transitions;
@@ -135,6 +136,8 @@ pub(crate) fn wake(ctx: &mut RuleContext<'_, '_>, key: &Key) {
         shipment.wake(&ctx.rules.shipping, now);
     }
 }
+
+pub(crate) use resolve::resolve;
 
 #[cfg(test)]
 mod tests;

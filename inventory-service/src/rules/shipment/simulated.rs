@@ -27,7 +27,12 @@ impl Fate {
     /// | `66` | lost |
     /// | `88` | returned to the sender |
     /// | else | delivered |
-    fn of(postal_code: &str) -> Self {
+    ///
+    /// A parcel that is sent in place of another is delivered.
+    fn of(postal_code: &str, is_first: bool) -> Self {
+        if !is_first {
+            return Self::Delivered;
+        }
         let digits: String = postal_code.chars().filter(char::is_ascii_digit).collect();
         match digits.get(digits.len().saturating_sub(2)..) {
             Some("55") => Self::Late,
@@ -50,7 +55,7 @@ impl Fate {
 
 /// The event behind `last`, with the pause between both at normal speed; `None` behind the last one. `span_ms` is the
 /// time from the booking to the estimated date: the carrier has the parcel after four tenths of it.
-pub(super) fn next(postal_code: &str, last: Option<Stage>, span_ms: u64) -> Option<(Stage, Duration)> {
+pub(super) fn next(postal_code: &str, is_first: bool, last: Option<Stage>, span_ms: u64) -> Option<(Stage, Duration)> {
     let tenths = |count: u64| Duration::from_millis((span_ms / 10).saturating_mul(count));
     match last {
         None => Some((Stage::PickupBooked, tenths(1))),
@@ -58,7 +63,7 @@ pub(super) fn next(postal_code: &str, last: Option<Stage>, span_ms: u64) -> Opti
         Some(Stage::Picked) => Some((Stage::HandedOver, tenths(2))),
         Some(Stage::HandedOver) => Some((Stage::InTransit, tenths(2))),
         Some(Stage::InTransit) => {
-            let (stage, delay) = Fate::of(postal_code).last();
+            let (stage, delay) = Fate::of(postal_code, is_first).last();
             Some((stage, tenths(4).saturating_add(delay)))
         }
         Some(Stage::Delivered | Stage::ReturnedToSender | Stage::Lost) => None,
@@ -74,7 +79,7 @@ mod tests {
         let span = u64::try_from(10 * DAY.as_millis()).unwrap();
         let mut all = Vec::new();
         let mut hours = 0;
-        while let Some((stage, pause)) = next(postal_code, all.last().map(|(stage, _)| *stage), span) {
+        while let Some((stage, pause)) = next(postal_code, true, all.last().map(|(stage, _)| *stage), span) {
             hours += pause.as_secs() / 3600;
             all.push((stage, hours));
         }

@@ -1,5 +1,6 @@
 //! The rules of shipments, one test for each: every command twice, every undo twice, an undo before its command.
 
+mod resolved;
 mod stages;
 
 use common::messages::header;

@@ -39,7 +39,8 @@ impl Shipment {
         shipping: &Shipping,
     ) -> Option<SimulatedStage> {
         let postal_code = self.address.as_ref().map(|address| address.postal_code.as_str()).unwrap_or_default();
-        let (stage, pause) = simulated::next(postal_code, last.map(|last| last.stage), span_ms)?;
+        let is_first = self.parcels.is_empty();
+        let (stage, pause) = simulated::next(postal_code, is_first, last.map(|last| last.stage), span_ms)?;
         let pause = pause.checked_div(shipping.simulated_speed)?;
         Some(SimulatedStage { stage, due: at.plus(pause), span_ms })
     }

@@ -7,7 +7,7 @@ use common::messages::{Headers, Reply};
 use common::time::Timestamp;
 use serde_json::json;
 
-use crate::entity::shipment::{HistoryEntry, Shipment, ShipmentStatus, StageEffect, StageReport};
+use crate::entity::shipment::{FormerParcel, HistoryEntry, Shipment, ShipmentStatus, StageEffect, StageReport};
 use crate::messages::{CarrierAnswered, CarrierOutcome, Stage};
 use crate::rules::calendar::Shipping;
 
@@ -53,7 +53,17 @@ impl Shipment {
             Ok(effect) => effect,
         };
         let status = ShipmentStatus::from(report.stage);
-        self.record(HistoryEntry { status, at, note, event: Some(report.event.to_owned()) });
+        let entry = HistoryEntry { status, at, note, event: Some(report.event.to_owned()) };
+        let is_of = |former: &&mut FormerParcel| report.tracking_number == former.tracking_number.as_deref();
+        if report.tracking_number.is_some()
+            && report.tracking_number != self.tracking_number.as_deref()
+            && let Some(former) = self.parcels.iter_mut().find(is_of)
+        {
+            // Each stage once, so it is bounded.
+            former.history.push(entry);
+            return;
+        }
+        self.record(entry);
         if effect == StageEffect::IsRecorded {
             return;
         }
@@ -85,6 +95,10 @@ impl Shipment {
 
     /// Handles a repeated `inventory.ship`. `None`: the reply is sent when the carrier has answered.
     pub(super) fn ship_again(&mut self, command: &Headers, now: Timestamp) -> Option<Reply> {
+        if !self.parcels.is_empty() {
+            // Its saga has ended; another parcel is no attempt of it.
+            return Some(self.created_reply());
+        }
         match self.status {
             ShipmentStatus::Requested => {
                 self.waiting = Some(command.clone());
@@ -112,13 +126,17 @@ impl Shipment {
 
     /// The reply to `inventory.ship` for a shipment that was created.
     pub(super) fn created_reply(&self) -> Reply {
+        let (number, estimated_date) = match self.parcels.first() {
+            Some(first) => (&first.tracking_number, &first.estimated_date),
+            None => (&self.tracking_number, &self.estimated_date),
+        };
         let mut data = json!({
             "shipmentId": self.id(),
             "method": self.method,
-            "estimatedDate": self.estimated_date,
+            "estimatedDate": estimated_date,
             "tracked": true,
         });
-        if let (Some(carrier), Some(number)) = (self.carrier, &self.tracking_number) {
+        if let (Some(carrier), Some(number)) = (self.carrier, number) {
             data["carrier"] = carrier.name().into();
             data["trackingNumber"] = number.as_str().into();
         }
