@@ -24,7 +24,8 @@ impl Rows for InventoryRows {
           line INTEGER NOT NULL, what TEXT NOT NULL, debit TEXT NOT NULL, credit TEXT NOT NULL,
           quantity INTEGER NOT NULL, reference TEXT, done_by TEXT, why TEXT,
           PRIMARY KEY(warehouse, item, sort, source, line)) WITHOUT ROWID;
-        CREATE TABLE shipments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL, to_resolve INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE shipments(order_id TEXT PRIMARY KEY, status TEXT NOT NULL, to_resolve INTEGER NOT NULL)
+          WITHOUT ROWID;
         CREATE INDEX shipments_to_resolve ON shipments(status) WHERE to_resolve;
         CREATE INDEX shipments_of_status ON shipments(status, order_id);
         CREATE TABLE parcels(number TEXT PRIMARY KEY, order_id TEXT NOT NULL) WITHOUT ROWID;

@@ -100,7 +100,8 @@ async fn an_order_is_delivered_by_the_simulated_carrier(cluster: Arc<Cluster>, _
     })
     .await?;
     return_is(&order, &returned, "returned").await?;
-    item.has_stock(5, 0).await
+    item.has_stock(5, 0).await?;
+    order.ends("returned").await
 }
 
 async fn a_late_order_is_announced_once_and_delivered(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

@@ -86,7 +86,8 @@ async fn webhook(cluster: &Cluster, secret: &str, id: &str, time: i64, body: &Va
 }
 
 fn tracking(number: &str, status: &str, at: &str) -> Value {
-    json!({"type": "tracking.updated", "data": {"trackingNumber": number, "status": status, "at": at, "note": "Recife"}})
+    let data = json!({"trackingNumber": number, "status": status, "at": at, "note": "Recife"});
+    json!({"type": "tracking.updated", "data": data})
 }
 
 /// Now, in seconds.

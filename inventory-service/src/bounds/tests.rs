@@ -217,8 +217,8 @@ fn the_largest_record_and_messages_fit() {
     assert!(event <= LARGEST_EVENT, "{event}");
     // Those of the shipment, and the report to its order.
     let events = ShipmentChange::ALL.len() * event + ShipmentProgress::MAX_BYTES + ENVELOPE;
-    // A reservation's change, a return of its pieces, a shipment whose pieces are sent again and its number, a change of
-    // the stock.
+    // A reservation's change, a return of its pieces, a shipment whose pieces are sent again and its number, a change
+    // of the stock.
     for decision in [
         reservation + stocks,
         reservation + returned + stocks,

@@ -40,7 +40,8 @@ struct Delivery {
 }
 
 impl Delivery {
-    /// `None` until it leaves the warehouse or is late: until then the order has what the reply to `inventory.ship` says.
+    /// `None` until it leaves the warehouse or is late: until then the reply to `inventory.ship` is all that the order
+    /// needs.
     fn of(shipment: &Shipment) -> Option<Self> {
         let status = match shipment.status {
             ShipmentStatus::Requested

@@ -1,5 +1,5 @@
-//! The rules of shipments. How each command and event changes the status is in `transitions`, what time alone changes in
-//! `timers`.
+//! The rules of shipments. How each command and event changes the status is in `transitions`, what time alone changes
+//! in `timers`.
 //!
 //! ```text
 //!             ship                 the carrier books it
@@ -14,6 +14,7 @@
 //! shipment can be cancelled until it is handed over. One that the customer collects has no carrier: it is created at
 //! once, is only picked and delivered, and can be cancelled until it is delivered.
 
+mod number;
 mod resolve;
 mod simulated;
 mod timers;
@@ -27,10 +28,6 @@ use crate::entity::shipment::StageReport;
 use crate::entity::{Inventory, Line, ReservationStatus, Shipment, ShipmentStatus, shipment_key};
 use crate::messages::{CarrierAnswered, Delivery, Method, ShipmentEvent};
 use crate::rules::context::RuleContext;
-use crate::rules::tracking;
-
-/// The entity that counts the tracking numbers of a partition.
-const NUMBERS: &str = "numbers";
 
 /// Ships the reserved items of an order. `None`: the reply is sent when the carrier has answered.
 pub(crate) fn ship(
@@ -60,7 +57,7 @@ pub(crate) fn ship(
     new.address = delivery.address;
     let reply = if has_carrier {
         new.carrier = Some(ctx.rules.shipping.carrier);
-        new.tracking_number = Some(next_tracking_number(ctx, delivery.method));
+        new.tracking_number = Some(number::next(ctx, delivery.method));
         new.request(command, ctx.now);
         None
     } else {
@@ -78,17 +75,6 @@ fn reserved_items(ctx: &mut RuleContext<'_, '_>, order: &str) -> Option<Vec<Line
         ReservationStatus::Reserved | ReservationStatus::Confirmed => Some(reservation.items.clone()),
         ReservationStatus::Released | ReservationStatus::Refused | ReservationStatus::Expired => None,
     }
-}
-
-/// The next tracking number. The partitions take the serial numbers in turn, so that each has its own.
-fn next_tracking_number(ctx: &mut RuleContext<'_, '_>, method: Method) -> String {
-    let issued = if let Some(Inventory::Numbers(issued)) = ctx.tx.get(NUMBERS) { *issued } else { 0 };
-    ctx.tx.put(NUMBERS, Inventory::Numbers(issued.saturating_add(1)));
-    let unsigned = |n: i32| u64::try_from(n).unwrap_or(0);
-    let partitions = unsigned(ctx.tx.partitions());
-    let serial = issued.saturating_mul(partitions).saturating_add(unsigned(ctx.tx.partition()));
-    let shipping = &ctx.rules.shipping;
-    tracking::number(method, shipping.serial_from.saturating_add(serial), &shipping.origin)
 }
 
 /// Cancels a shipment. An unknown shipment is recorded as cancelled, so that a later ship is refused.

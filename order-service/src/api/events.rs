@@ -67,7 +67,8 @@ struct StreamEvent {
 #[utoipa::path(get, path = "/orders/{id}/events",
     params(("id" = uuid::Uuid, Path, description = "The order's id."),
         ("Last-Event-ID" = Option<u64>, Header, description = "The id of the last event that the client received.")),
-    responses((status = 200, description = "Server-sent events named `status`, `action` or `delivery`, with an OrderEvent as data.",
+    responses((status = 200,
+            description = "Server-sent events named `status`, `action` or `delivery`; the data is an OrderEvent.",
             content_type = "text/event-stream", body = StreamEvent),
         (status = 204, description = "There are no further events."),
         (status = 404, description = "There is no such order.")))]

@@ -36,8 +36,8 @@ impl NotReturnable {
 /// The refund for these pieces, in minor units.
 ///
 /// # Errors
-/// The order is not fulfilled, its parcel is lost, it was delivered or ended more than `window` ago, it has too many returns, or not all of the pieces are
-/// left.
+/// The order is not fulfilled, its parcel is lost, it was delivered or ended more than `window` ago, it has too many
+/// returns, or not all of the pieces are left.
 pub(crate) fn refund_for(
     order: &Order,
     pieces: &[Pieces],

@@ -17,7 +17,9 @@ use crate::order::{Order, Status};
 pub(crate) fn record(ctx: &mut RuleContext<'_, '_>, report: ShipmentProgress) -> Result<(), Unreadable> {
     let order_id = report.order_id;
     let known = ctx.edit(order_id, |order, ctx| {
-        if order.tracking.as_ref().is_some_and(|known| known.number >= report.number) {
+        // A delivered order stays delivered.
+        let is_over = |known: &Tracking| known.number >= report.number || known.delivered_at.is_some();
+        if order.tracking.as_ref().is_some_and(is_over) {
             return;
         }
         let before = order.tracking.take();

@@ -4,13 +4,13 @@
 use common::bounds::{ID_BYTES, cut};
 use common::time::Timestamp;
 
-use super::next_tracking_number;
+use super::number;
 use crate::entity::shipment::{FormerParcel, Resolution};
 use crate::entity::{Inventory, Shipment, ShipmentStatus, shipment_key};
 use crate::messages::{Method, ResolveAction, ResolveShipment};
 use crate::rules::context::RuleContext;
 
-/// The most decisions kept. The oldest of those that were refused makes room.
+/// The most decisions kept. The oldest of those that were refused, or that booked the same parcel again, makes room.
 const MOST_RESOLUTIONS: usize = 16;
 
 /// Carries out a decision once, and records it, also one that is refused.
@@ -33,12 +33,14 @@ pub(crate) fn resolve(ctx: &mut RuleContext<'_, '_>, command: ResolveShipment) {
 }
 
 fn record(shipment: &mut Shipment, made: Resolution) {
-    if shipment.resolutions.len() >= MOST_RESOLUTIONS
-        && let Some(oldest) = shipment.resolutions.iter().position(|made| made.refused.is_some())
-    {
-        shipment.resolutions.remove(oldest);
+    let all = &mut shipment.resolutions;
+    if all.len() >= MOST_RESOLUTIONS {
+        let is_refused = |made: &Resolution| made.refused.is_some();
+        let is_booking = |made: &Resolution| made.action == ResolveAction::Resend && !made.from_stock;
+        let oldest = all.iter().position(is_refused).or_else(|| all.iter().position(is_booking));
+        oldest.map(|oldest| all.remove(oldest));
     }
-    shipment.resolutions.push(made);
+    all.push(made);
 }
 
 /// Books another parcel. Returns true if its pieces are taken from the stock: those of a lost parcel are gone, those of
@@ -51,8 +53,8 @@ fn resend(ctx: &mut RuleContext<'_, '_>, shipment: &mut Shipment) -> Result<bool
     // A parcel that the carrier never accepted is booked again as it is.
     if matches!(shipment.status, ShipmentStatus::Lost | ShipmentStatus::ReturnedToSender) {
         let method = shipment.method.unwrap_or(Method::Standard);
-        let number = next_tracking_number(ctx, method);
-        shipment.replace_parcel(number);
+        let tracking_number = number::next(ctx, method);
+        shipment.replace_parcel(tracking_number);
     }
     shipment.book_again(ctx.now);
     Ok(from_stock)

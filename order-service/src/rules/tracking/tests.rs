@@ -59,6 +59,8 @@ fn a_delivery_is_recorded_and_the_customer_is_notified_once_and_the_order_stays_
     assert_eq!(changes, [DeliveryStatus::InTransit, DeliveryStatus::Delivered]);
     report(&mut shop, order, 1, "in_transit", true);
     assert_eq!(shop.order(order), known, "an earlier report changes nothing");
+    report(&mut shop, order, 9, "lost", true);
+    assert_eq!(shop.order(order), known, "a delivered order stays delivered");
     let events = shop.sent_to(topics::ORDER_EVENTS);
     assert_eq!(events.len(), 7, "placed reserved invoiced paid confirmed shipped delivered");
     assert_eq!(shop.sent_of("order.delivered").len(), 1);

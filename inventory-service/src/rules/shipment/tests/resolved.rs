@@ -56,9 +56,9 @@ fn an_event_of_the_lost_parcel_is_recorded_and_does_not_move_the_other() {
     let first = number(&warehouse);
     resolve(&mut warehouse, "resend", "lost");
     warehouse.carrier_answers(2, "booked");
-    let event = |number: &str, id: &str, status: &str| json!({"orderId": ORDER, "status": status, "trackingNumber": number, "eventId": id});
+    let delivered = json!({"orderId": ORDER, "status": "delivered", "trackingNumber": first, "eventId": "e1"});
     for _ in 0..2 {
-        warehouse.send(SHIPMENT_EVENT, &event(&first, "e1", "delivered"));
+        warehouse.send(SHIPMENT_EVENT, &delivered);
     }
     let shipment = warehouse.shipment();
     assert_eq!((warehouse.shipment_status(), shipment.parcels[0].status.name()), ("created", "lost"));
@@ -136,6 +136,19 @@ fn the_parcels_and_the_decisions_are_bounded() {
     assert_eq!(shipment.parcels.len(), MOST_FORMER_PARCELS);
     let kept = shipment.resolutions.iter().filter(|made| made.refused.is_none()).count();
     assert_eq!((kept, shipment.resolutions.len()), (MOST_FORMER_PARCELS, 16));
+}
+
+#[test]
+fn the_decisions_are_bounded_however_often_a_carrier_fails() {
+    let mut warehouse = with_shipment_in("lost");
+    for n in 0..50 {
+        assert_eq!(resolve(&mut warehouse, "resend", &format!("{n}")), None);
+        let call = warehouse.shipment().calls;
+        warehouse.carrier_answers(call, "failed");
+    }
+    let all = &warehouse.shipment().resolutions;
+    assert!(all.len() == 16 && all[0].from_stock, "the one that took pieces stays");
+    assert_eq!(warehouse.count(DAY_ONE), (4, 0));
 }
 
 #[test]
