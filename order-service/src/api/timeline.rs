@@ -56,17 +56,20 @@ pub(super) fn timeline(order: &Order) -> Vec<TimelineEntry<'_>> {
 /// A change of the delivery.
 fn of_delivery(change: &Change) -> Option<TimelineEntry<'_>> {
     let status = change.delivery?;
-    let label = match status {
-        _ if change.late => "Delivery late",
+    let label = if change.late { "Delivery late" } else { label_of_delivery(status) };
+    let status = if change.late { "late" } else { status.name() };
+    Some(TimelineEntry { at: Some(change.at), label, status, ..TimelineEntry::default() })
+}
+
+const fn label_of_delivery(status: DeliveryStatus) -> &'static str {
+    match status {
         DeliveryStatus::Preparing => "Shipment being prepared",
         DeliveryStatus::HandedOver => "Handed over to the carrier",
         DeliveryStatus::InTransit => "In transit",
         DeliveryStatus::Delivered => "Delivered",
         DeliveryStatus::ReturnedToSender => "Returned to the sender",
         DeliveryStatus::Lost => "Lost by the carrier",
-    };
-    let status = if change.late { "late" } else { status.name() };
-    Some(TimelineEntry { at: Some(change.at), label, status, ..TimelineEntry::default() })
+    }
 }
 
 fn of_step(step: &Step) -> TimelineEntry<'_> {

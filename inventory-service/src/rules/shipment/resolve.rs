@@ -38,7 +38,9 @@ fn record(shipment: &mut Shipment, made: Resolution) {
         let is_refused = |made: &Resolution| made.refused.is_some();
         let is_booking = |made: &Resolution| made.action == ResolveAction::Resend && !made.from_stock;
         let oldest = all.iter().position(is_refused).or_else(|| all.iter().position(is_booking));
-        oldest.map(|oldest| all.remove(oldest));
+        if let Some(oldest) = oldest {
+            all.remove(oldest);
+        }
     }
     all.push(made);
 }
