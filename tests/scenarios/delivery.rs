@@ -45,7 +45,7 @@ async fn shipment_is(order: &PlacedOrder, status: &str) -> Result<Value> {
 /// Waits until a notice of this kind was sent, and returns the kinds of all.
 async fn notified(cluster: &Cluster, order: &PlacedOrder, kind: &str) -> Result<Vec<String>> {
     until(&format!("the notice {kind} of order {}", order.id), PATIENT, || async {
-        let all = notices(cluster, order).await?;
+        let all = notices(cluster, order, 0).await?;
         let kinds: Vec<_> = all.iter().filter_map(|notice| notice["kind"].as_str().map(str::to_owned)).collect();
         Ok(Some(kinds.clone()).filter(|_| kinds.iter().any(|sent| sent == kind)))
     })
@@ -83,7 +83,7 @@ async fn an_order_is_delivered_by_the_simulated_carrier(cluster: Arc<Cluster>, _
     let labels: Vec<_> = timeline.iter().rev().take(3).rev().map(|entry| entry["label"].clone()).collect();
     ensure!(labels == ["Handed over to the carrier", "In transit", "Delivered"], "{timeline:#?}");
     ensure!(notified(&cluster, &order, "delivered").await? == ["shipped", "delivered"]);
-    let sent = notices(&cluster, &order).await?;
+    let sent = notices(&cluster, &order, 2).await?;
     let text = sent[1]["text"].as_str().unwrap_or_default();
     ensure!(text.contains("foi entregue em"), "in the customer's language: {text}");
     let events = published(&cluster, ORDER_EVENTS, &order, "delivered").await?;

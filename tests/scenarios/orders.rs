@@ -41,9 +41,13 @@ pub(crate) async fn post(cluster: &Cluster, name: Name, path: &str, body: &Value
     Ok((answer.status(), answer.json().await?))
 }
 
-/// The notices about an order, oldest first.
-pub(crate) async fn notices(cluster: &Cluster, order: &PlacedOrder) -> Result<Vec<Value>> {
-    let all = cluster.kafka.about("notifications", &order.id).await?;
+/// The notices about an order, oldest first, as soon as there are `least`: they are sent a moment after the change.
+pub(crate) async fn notices(cluster: &Cluster, order: &PlacedOrder, least: usize) -> Result<Vec<Value>> {
+    let read = || async {
+        let all = cluster.kafka.about("notifications", &order.id).await?;
+        Ok(Some(all).filter(|all| all.len() >= least))
+    };
+    let all = until(&format!("{least} notices of order {}", order.id), SOON, read).await?;
     Ok(all.iter().map(|message| serde_json::from_slice(&message.value)).collect::<Result<_, _>>()?)
 }
 
@@ -62,7 +66,7 @@ async fn an_order_is_delivered_and_the_customer_is_notified(cluster: Arc<Cluster
     let steps: Vec<_> = labels.collect();
     let expected_steps = ["validate", "reserve", "request-payment", "payment-result", "finalize", "ship", "notify"];
     ensure!(steps == expected_steps, "{steps:?}");
-    let sent = notices(&cluster, &order).await?;
+    let sent = notices(&cluster, &order, 1).await?;
     ensure!(sent.len() == 1 && sent[0]["kind"] == "shipped" && sent[0]["language"] == "pt", "{sent:#?}");
     let text = sent[0]["text"].as_str().unwrap_or_default();
     ensure!(text.contains(tracking.as_str().unwrap_or_default()) && text.contains("Olá, Ana Lima"), "{text}");
@@ -97,7 +101,7 @@ async fn an_unshippable_order_is_refunded_and_has_no_valid_invoice(
     // It has an invoice only if its progress was reported, and then a void one.
     ensure!(shown["invoice"].is_null() || shown["invoice"]["status"] == "void", "no invoice is valid: {shown:#}");
     ensure!(shown["shipment"].is_null(), "{shown:#}");
-    let kinds: Vec<_> = notices(&cluster, &order).await?.into_iter().map(|notice| notice["kind"].clone()).collect();
+    let kinds: Vec<_> = notices(&cluster, &order, 1).await?.into_iter().map(|notice| notice["kind"].clone()).collect();
     ensure!(kinds == [json!("refunded")], "{kinds:?}");
     Ok(())
 }
@@ -127,12 +131,15 @@ async fn an_event_stream_can_be_resumed(cluster: Arc<Cluster>, _: Arc<Broker>) -
     // The payment's result is late, so that the order waits.
     let order = cluster.item(5).await?.order(1).amount("10.99").place().await?;
     let (status, events) = stream(&cluster, &order, None).await?;
-    let statuses: Vec<_> = events.iter().map(|(_, order)| order["status"].as_str().unwrap_or_default()).collect();
+    let mut statuses: Vec<_> = events.iter().map(|(_, order)| order["status"].as_str().unwrap_or_default()).collect();
+    // A slow request of the payment shows the order as reserved for a moment.
+    statuses.retain(|status| *status != "reserved");
     ensure!(status == StatusCode::OK && statuses == ["pending", "awaiting_payment", "confirmed"], "{events:#?}");
-    ensure!(events.iter().map(|(id, _)| *id).eq(0..3), "{events:#?}");
+    let last = events.len() as u64 - 1;
+    ensure!(events.iter().map(|(id, _)| *id).eq(0..=last), "{events:#?}");
     let (_, rest) = stream(&cluster, &order, Some(0)).await?;
     ensure!(rest == events[1..], "{rest:#?}");
-    let (status, rest) = stream(&cluster, &order, Some(2)).await?;
+    let (status, rest) = stream(&cluster, &order, Some(last)).await?;
     ensure!(status == StatusCode::NO_CONTENT && rest.is_empty(), "{status}: {rest:#?}");
     order.ends("confirmed").await
 }
@@ -176,7 +183,7 @@ async fn a_part_is_returned_and_then_the_rest(cluster: Arc<Cluster>, _: Arc<Brok
     item.has_stock(10, 0).await?;
     until_is("the payment", "refunded".to_owned(), SOON, || status_of(&cluster, Name::Payments, "payments", &order.id))
         .await?;
-    let kinds: Vec<_> = notices(&cluster, &order).await?.into_iter().map(|notice| notice["kind"].clone()).collect();
+    let kinds: Vec<_> = notices(&cluster, &order, 3).await?.into_iter().map(|notice| notice["kind"].clone()).collect();
     ensure!(kinds == [json!("confirmed"), json!("returned"), json!("returned")], "{kinds:?}");
     Ok(())
 }
@@ -260,7 +267,7 @@ async fn each_notice_is_mailed_once(cluster: Arc<Cluster>, _: Arc<Broker>) -> Re
     let mail = until("the mail", PATIENT, received).await?;
     ensure!(mail.to == ["zoe@example.com"] && mail.from == "tickets@example.com", "{mail:?}");
     ensure!(mail.text.contains("Subject: Your order is confirmed"), "{}", mail.text);
-    let notice = &notices(&cluster, &order).await?[0]["noticeId"];
+    let notice = &notices(&cluster, &order, 1).await?[0]["noticeId"];
     ensure!(mail.text.contains(&format!("Message-ID: <{}@example.com>", notice.as_str().unwrap_or_default())));
     let sent = server.mails().iter().filter(|mail| mail.text.contains(&order.id)).count();
     ensure!(sent == 1, "it was mailed {sent} times");
