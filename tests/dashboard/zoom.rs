@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use tests::cluster::Cluster;
+use tests::orders::PlacedOrder;
 
 use crate::browser::{Chromium, Tab};
 
@@ -14,6 +15,10 @@ const TRANSFORM: &str = "(() => {
   const shown = new DOMMatrix(getComputedStyle(document.querySelector('.strip')).transform);
   return [Math.round(shown.a * 100), Math.round(shown.e), Math.round(shown.f)];
 })()";
+
+/// True if an order waits for its payment in the diagram.
+const HERE: &str = "[...document.querySelectorAll('[data-step=payment-result] .live')].some(t => \
+                    /[1-9]\\d* here/.test(t.textContent))";
 
 async fn zoomed(tab: &Tab, percent: i64) -> Result<()> {
     tab.wait_for_text(".zoom output", &format!("{percent} %")).await?;
@@ -28,6 +33,21 @@ async fn moved(tab: &Tab) -> Result<(i64, i64)> {
     Ok((shown[1].as_i64().context("no place")?, shown[2].as_i64().context("no place")?))
 }
 
+/// The whole screen has the current numbers, too.
+async fn on_the_full_screen(tab: &Tab, order: &PlacedOrder) -> Result<()> {
+    tab.click("[data-zoom=full]").await?;
+    tab.wait_until("the full screen", "document.fullscreenElement?.matches('figure.flow') === true").await?;
+    tab.click("[data-zoom=in]").await?;
+    zoomed(tab, 125).await?;
+    order.result("approved").await?;
+    order.ends("confirmed").await?;
+    tab.wait_until("the order at its end", &format!("!({HERE})")).await?;
+    tab.click("[data-zoom=full]").await?;
+    tab.wait_until("the page", "document.fullscreenElement === null").await?;
+    tab.click("[data-zoom=reset]").await?;
+    zoomed(tab, 100).await
+}
+
 async fn the_diagram_is_zoomed_and_moved_and_stays_so_while_the_page_updates(
     cluster: &Arc<Cluster>,
     chromium: &mut Chromium,
@@ -40,9 +60,7 @@ async fn the_diagram_is_zoomed_and_moved_and_stays_so_while_the_page_updates(
     // Live updates change the numbers in the diagram, and not its size.
     let order = cluster.item(3).await?.order(1).place().await?;
     order.payment("pending").await?;
-    let here = "[...document.querySelectorAll('[data-step=payment-result] .live')].some(t => \
-                /[1-9]\\d* here/.test(t.textContent))";
-    tab.wait_until("the order in the diagram", here).await?;
+    tab.wait_until("the order in the diagram", HERE).await?;
     zoomed(&tab, 125).await?;
     ensure!(tab.eval("document.querySelector('.zoom').hidden").await? == false, "the buttons are gone");
     // The keys.
@@ -76,18 +94,7 @@ async fn the_diagram_is_zoomed_and_moved_and_stays_so_while_the_page_updates(
     tab.press("Escape").await?;
     zoomed(&tab, 100).await?;
     ensure!(moved(&tab).await? == (0, 0), "{:?}", moved(&tab).await?);
-    // The whole screen, also there with the current numbers.
-    tab.click("[data-zoom=full]").await?;
-    tab.wait_until("the full screen", "document.fullscreenElement?.matches('figure.flow') === true").await?;
-    tab.click("[data-zoom=in]").await?;
-    zoomed(&tab, 125).await?;
-    order.result("approved").await?;
-    order.ends("confirmed").await?;
-    tab.wait_until("the order at its end", &format!("!({here})")).await?;
-    tab.click("[data-zoom=full]").await?;
-    tab.wait_until("the page", "document.fullscreenElement === null").await?;
-    tab.click("[data-zoom=reset]").await?;
-    zoomed(&tab, 100).await?;
+    on_the_full_screen(&tab, &order).await?;
     // Nothing moves by itself if the system asks for that.
     tab.reduce_motion().await?;
     tab.click("[data-zoom=in]").await?;
