@@ -21,7 +21,7 @@ use runtime::worker::{Config, Runtime, Service, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
-use web::http::{self, Access, Circuit, Collect, Edge, Health, HttpMetrics, Observed, Protection, Report};
+use web::http::{self, Access, Circuit, Collect, Edge, Health, Observed, Protection, Report};
 use web::settings::{self, Settings, WorkerSettings};
 use web::{cli, telemetry};
 

@@ -112,6 +112,7 @@ fn of_order(order: &Order) -> Vec<Event> {
         | Status::Reserved
         | Status::AwaitingPayment
         | Status::Paid
+        | Status::Cancelling
         | Status::Rejected
         | Status::PaymentNotCompleted
         | Status::Cancelled

@@ -177,8 +177,8 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
 fn invalid_values_are_refused_with_the_allowed_ones() {
     let cases = [
         ("[kafka]\npartitions = 0", "kafka.partitions = 0 (from my.toml): must be a whole number from 1 to 10000"),
-        ("[kafka]\npartitions = 2.5", "kafka.partitions = 2.5 (from my.toml): must be a whole number, such as 2"),
-        ("[kafka]\npartitions = true", "kafka.partitions = true (from my.toml): must be a whole number, such as 2"),
+        ("[kafka]\npartitions = 2.5", "kafka.partitions = 2.5 (from my.toml): must be a whole number, such as 1"),
+        ("[kafka]\npartitions = true", "kafka.partitions = true (from my.toml): must be a whole number, such as 1"),
         (
             "[kafka]\npartitions = 9999999999",
             "kafka.partitions = 9999999999 (from my.toml): must be a whole number from -2147483648 to 2147483647",

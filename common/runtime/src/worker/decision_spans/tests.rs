@@ -105,7 +105,17 @@ impl Loop {
                         self.sent.push(message.clone());
                     }
                 }
-                other => drop(other),
+                Output::Load { .. }
+                | Output::Claimed(_)
+                | Output::Accepted(_)
+                | Output::Declined(_)
+                | Output::Execute(_)
+                | Output::Abandon(_)
+                | Output::Decided { .. }
+                | Output::SetAside { .. }
+                | Output::TimerHeld { .. }
+                | Output::Drained
+                | Output::StepDown(_) => {}
             }
         }
         self.spans.end_outputs();

@@ -178,6 +178,6 @@ fn the_events_and_reports_of_each_parcel_are_its_own() {
     assert_eq!(parcels, [None, None, Some(2), Some(2)], "created lost created delivered");
     let statuses: Vec<_> = of(topics::ORDER_COMMANDS).map(|report| report["status"].clone()).collect();
     assert_eq!(statuses, ["lost", "preparing", "preparing", "delivered"]);
-    let last = of(topics::ORDER_COMMANDS).last().unwrap();
+    let last = of(topics::ORDER_COMMANDS).next_back().unwrap();
     assert_eq!((&last["number"], &last["trackingNumber"]), (&json!(4), &json!(number(&warehouse))));
 }
