@@ -15,6 +15,6 @@ pub use prometheus_client;
 pub use runtime::{view, worker};
 pub use vocabulary::{
     blob, bounded, bounds, contract, events, fields, ids, messages, money, payments, schemas, sensitive, shipments,
-    time, topics,
+    signature, time, topics,
 };
 pub use web::{cli, http, settings, telemetry};

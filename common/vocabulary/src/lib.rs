@@ -17,5 +17,6 @@ pub mod schemas;
 pub mod sensitive;
 pub mod serde_messages;
 pub mod shipments;
+pub mod signature;
 pub mod time;
 pub mod topics;

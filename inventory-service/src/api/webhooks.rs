@@ -78,9 +78,12 @@ pub(super) async fn tracking(
     let Some(tracking) = event else { return Ok(Json(Received { used: false })) };
     check(&tracking)?;
     let shipment = find(&context, &tracking.tracking_number).await?;
-    // Ids of any length are told apart.
-    let event_id = ids::derive(&["carrier webhook", signed.id]).to_string();
-    let event_id = if is_valid_name(signed.id, LONGEST_ID) { signed.id.to_owned() } else { event_id };
+    // An id that is too long, or of other characters, is replaced by one that derives from it.
+    let event_id = if is_valid_name(signed.id, LONGEST_ID) {
+        signed.id.to_owned()
+    } else {
+        ids::derive(&["carrier webhook", signed.id]).to_string()
+    };
     let Tracking { tracking_number, status, at, note } = tracking;
     let report = StageReport { stage: status, event: &event_id, tracking_number: Some(&tracking_number) };
     if let Err(why) = shipment.effect_of(report) {

@@ -7,10 +7,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::settings::Secret;
+use common::signature::{Rejection, Signed};
 use common::time::Timestamp;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Deserialize;
-use sha2::Sha256;
 use utoipa::ToSchema;
 
 use crate::messages::Stage;
@@ -34,6 +33,15 @@ pub enum SignatureError {
     /// Signed with another secret, or for another body.
     #[error("the signature is not that of this body and of shipping.webhook_secret")]
     Wrong,
+}
+
+impl From<Rejection> for SignatureError {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Stale => Self::Stale,
+            Rejection::Wrong => Self::Wrong,
+        }
+    }
 }
 
 /// The headers of a webhook.
@@ -71,18 +79,8 @@ pub fn verify(
     let mut given = signature.split(' ').filter_map(v1).peekable();
     given.peek().filter(|_| !id.is_empty()).ok_or(SignatureError::NoSignature)?;
     let key = key_of(secret).ok_or(SignatureError::Wrong)?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| SignatureError::Wrong)?;
-    mac.update(format!("{id}.{timestamp}.").as_bytes());
-    mac.update(body);
-    // While a secret is being replaced there is a signature with each; `verify_slice` compares in constant time.
-    if !given.any(|signature| mac.clone().verify_slice(&signature).is_ok()) {
-        return Err(SignatureError::Wrong);
-    }
-    let signed = Timestamp(seconds.saturating_mul(1000));
-    if now.since(signed).max(signed.since(now)) > tolerance {
-        return Err(SignatureError::Stale);
-    }
-    Ok(())
+    let prefix = format!("{id}.{timestamp}.");
+    Ok(Signed { prefix: &prefix, body, seconds }.verify(&key, given, tolerance, now)?)
 }
 
 /// The body of a webhook.
