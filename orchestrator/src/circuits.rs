@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use common::bounds::first_chars;
 use common::http::{Circuit, CircuitState};
 use common::time::Timestamp;
@@ -12,6 +12,7 @@ use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
 
 use crate::causes::BrokenCircuit;
+use crate::response_body::body_within;
 
 /// The longest that an instance may take: a page waits for it.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -80,12 +81,9 @@ async fn broken_at(client: &Client, url: &Url) -> Vec<BrokenCircuit> {
 }
 
 async fn read(client: &Client, url: &Url) -> anyhow::Result<Health> {
-    let mut answer = client.get(url.clone()).send().await?;
-    let mut body = Vec::new();
-    while let Some(part) = answer.chunk().await? {
-        body.extend_from_slice(&part);
-        ensure!(body.len() <= MAX_BYTES, "the answer has more than {MAX_BYTES} bytes");
-    }
+    let answer = client.get(url.clone()).send().await?;
+    let body = body_within(answer, MAX_BYTES).await?;
+    let body = body.with_context(|| format!("the answer has more than {MAX_BYTES} bytes"))?;
     Ok(serde_json::from_slice(&body)?)
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::Mutex;
 
 use super::claims::FederatedUser;
 use super::settings::OidcSettings;
+use crate::response_body::body_within;
 use crate::sessions::{same, secret};
 
 /// How long a request to the provider may take.
@@ -234,15 +235,11 @@ fn check(claims: &Map<String, Value>, attempt: &LoginAttempt, client_id: &str) -
 /// 5.2).
 async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, OidcError> {
     let unavailable = |why: String| OidcError::Unavailable(why);
-    let mut response = request.send().await.map_err(|error| unavailable(error.without_url().to_string()))?;
+    let failed = |error: reqwest::Error| unavailable(error.without_url().to_string());
+    let response = request.send().await.map_err(failed)?;
     let status = response.status();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(error.without_url().to_string()))? {
-        if body.len() + chunk.len() > MAX_RESPONSE {
-            return Err(unavailable(format!("its response has more than {MAX_RESPONSE} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let body = body_within(response, MAX_RESPONSE).await.map_err(failed)?;
+    let body = body.ok_or_else(|| unavailable(format!("its response has more than {MAX_RESPONSE} bytes")))?;
     if status.is_client_error()
         && let Ok(Value::Object(fields)) = serde_json::from_slice(&body)
         && let Some(error) = fields.get("error").and_then(Value::as_str)
