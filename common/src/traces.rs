@@ -151,7 +151,7 @@ fn span_data(span: Span, scope: &InstrumentationScope) -> SpanData {
     SpanData {
         span_context: context,
         parent_span_id: parent.map_or(SpanId::INVALID, |parent| SpanId::from(parent.0)),
-        // Its parent may be of this process or of another: the id alone does not tell.
+        // Not known: the parent's id does not show its process.
         parent_span_is_remote: false,
         span_kind: match kind {
             Kind::Server => SpanKind::Server,
