@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use tests::cluster::Cluster;
 use tests::process::Name;
+use tests::wait::{SOON, until};
 
 use crate::browser::Chromium;
 
@@ -18,10 +19,13 @@ async fn the_course_of_a_step_is_opened_and_a_part_of_it_chosen(
     order.payment("pending").await?;
     let orchestrator = cluster.service(Name::Orchestrator)?;
     let path = "/api/flow/history?definition=order&window=5m";
-    let history = cluster.get(orchestrator, path).await?.unwrap_or_default();
-    let payment = history["steps"].as_array().into_iter().flatten().find(|step| step["step"] == "payment-result");
-    let last = payment.and_then(|step| step["points"].as_array()).and_then(|points| points.last());
-    ensure!(last.is_some_and(|last| last["waiting"].as_u64() > Some(0)), "{history:#}");
+    until("the wait for the payment in the history", SOON, || async {
+        let history = cluster.get(orchestrator, path).await?.unwrap_or_default();
+        let payment = history["steps"].as_array().into_iter().flatten().find(|step| step["step"] == "payment-result");
+        let last = payment.and_then(|step| step["points"].as_array()).and_then(|points| points.last());
+        Ok(last.filter(|last| last["waiting"].as_u64() > Some(0)).map(drop))
+    })
+    .await?;
     let tab = chromium.logged_in().await?;
     tab.go("/").await?;
     tab.wait_until("a course", "!!document.querySelector('a.course[data-course=payment-result] path')").await?;

@@ -16,9 +16,9 @@ const TRANSFORM: &str = "(() => {
   return [Math.round(shown.a * 100), Math.round(shown.e), Math.round(shown.f)];
 })()";
 
-/// True if an order waits for its payment in the diagram.
-const HERE: &str = "[...document.querySelectorAll('[data-step=payment-result] .live')].some(t => \
-                    /[1-9]\\d* here/.test(t.textContent))";
+/// The number of orders that wait for their payment in the diagram.
+const WAITING: &str = "[...document.querySelectorAll('[data-step=payment-result] .live')]\
+                       .reduce((sum, t) => sum + Number(t.textContent.match(/(\\d+) here/)?.[1] ?? 0), 0)";
 
 async fn zoomed(tab: &Tab, percent: i64) -> Result<()> {
     tab.wait_for_text(".zoom output", &format!("{percent} %")).await?;
@@ -39,9 +39,10 @@ async fn on_the_full_screen(tab: &Tab, order: &PlacedOrder) -> Result<()> {
     tab.wait_until("the full screen", "document.fullscreenElement?.matches('figure.flow') === true").await?;
     tab.click("[data-zoom=in]").await?;
     zoomed(tab, 125).await?;
+    let waiting = tab.eval(WAITING).await?;
     order.result("approved").await?;
     order.ends("confirmed").await?;
-    tab.wait_until("the order at its end", &format!("!({HERE})")).await?;
+    tab.wait_until("one order less in the diagram", &format!("{WAITING} < {waiting}")).await?;
     tab.click("[data-zoom=full]").await?;
     tab.wait_until("the page", "document.fullscreenElement === null").await?;
     tab.click("[data-zoom=reset]").await?;
@@ -58,9 +59,10 @@ async fn the_diagram_is_zoomed_and_moved_and_stays_so_while_the_page_updates(
     tab.click("[data-zoom=in]").await?;
     zoomed(&tab, 125).await?;
     // Live updates change the numbers in the diagram, and not its size.
+    let waiting = tab.eval(WAITING).await?;
     let order = cluster.item(3).await?.order(1).place().await?;
     order.payment("pending").await?;
-    tab.wait_until("the order in the diagram", HERE).await?;
+    tab.wait_until("the order in the diagram", &format!("{WAITING} > {waiting}")).await?;
     zoomed(&tab, 125).await?;
     ensure!(tab.eval("document.querySelector('.zoom').hidden").await? == false, "the buttons are gone");
     // The keys.
