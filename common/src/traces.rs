@@ -158,6 +158,7 @@ fn span_data(span: Span, scope: &InstrumentationScope) -> SpanData {
             Kind::Client => SpanKind::Client,
             Kind::Producer => SpanKind::Producer,
             Kind::Consumer => SpanKind::Consumer,
+            Kind::Internal => SpanKind::Internal,
         },
         name: name.into(),
         start_time: start,

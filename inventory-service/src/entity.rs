@@ -66,6 +66,10 @@ impl Entity for Inventory {
         }
     }
 
+    fn traceparent(&self) -> Option<&str> {
+        self.shipment()?.trace()
+    }
+
     fn has_intents(&self) -> bool {
         self.shipment().is_some_and(|shipment| shipment.intent().is_some())
     }

@@ -59,6 +59,10 @@ impl journal::Entity for Entity {
             Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) | Self::Deployed(_) => None,
         }
     }
+
+    fn traceparent(&self) -> Option<&str> {
+        self.saga()?.traceparent.as_deref()
+    }
 }
 
 impl Entity {

@@ -21,6 +21,11 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
         None
     }
 
+    /// The W3C trace context that the decisions of its timer continue, if there is one.
+    fn traceparent(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns true if [`Handler::intents`](crate::Handler::intents) returns any for this state. Such entities are
     /// loaded after a claim, so that their side effects continue. All others stay in the view until a message or their
     /// timer needs them, so that a claim takes no longer for them.

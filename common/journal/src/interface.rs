@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
-use vocabulary::messages::{Damage, Message, Outgoing, Unreadable};
+use vocabulary::messages::{Damage, Message, Outgoing, TraceContext, Unreadable};
 use vocabulary::time::Timestamp;
 
-use crate::entity::{Intent, Key};
+use crate::entity::{Entity, Intent, Key};
 use crate::error::{Failure, StepDown};
 use crate::handler::Handler;
 use crate::record::{Head, LastMessages, Positions, Record};
@@ -116,6 +116,26 @@ impl<E> Default for Snapshot<E> {
     }
 }
 
+/// A timer whose trace is sampled.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TracedTimer {
+    /// The entity.
+    pub key: Key,
+    /// When it was due.
+    pub due: Timestamp,
+    /// The trace context of the entity.
+    pub traceparent: String,
+}
+
+impl TracedTimer {
+    /// The timer of an entity before it is decided. `None` if its trace is not sampled.
+    pub(crate) fn of<E: Entity>(key: &Key, entity: &E) -> Option<Self> {
+        let traceparent = entity.traceparent()?;
+        TraceContext::sampled(traceparent)?;
+        Some(Self { key: key.clone(), due: entity.wake_at()?, traceparent: traceparent.to_owned() })
+    }
+}
+
 /// An instruction for the worker's shell.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output<A> {
@@ -149,6 +169,8 @@ pub enum Output<A> {
         messages: usize,
         /// Its timers.
         timers: usize,
+        /// Those of them whose traces are sampled.
+        traced: Vec<TracedTimer>,
     },
     /// A message was passed without a decision, since it ended a claim or its bytes are damaged: its dead letter and
     /// the position behind it are in an entry that was read back. For logs and counts.

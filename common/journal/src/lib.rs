@@ -54,7 +54,7 @@ pub use crate::core::Core;
 pub use entity::{Entity, Intent, Key, NoSideEffect};
 pub use error::{Failure, Refusal, Retry, StepDown, StoreError};
 pub use handler::{Handler, Trigger, decide_checked};
-pub use interface::{Env, Input, Output, Snapshot, Ticket};
+pub use interface::{Env, Input, Output, Snapshot, Ticket, TracedTimer};
 pub use limits::Limits;
 pub use memory::Memory;
 pub use position::{PositionFault, TopicRange};

@@ -295,7 +295,8 @@ impl<E: Entity, A: Clone + Eq> Owner<E, A> {
         let decides_claim = std::mem::take(&mut self.claim_undecided);
         let mut decided = decider.decide(env, decides_claim)?;
         let messages = decided.triggers.others - usize::from(decides_claim);
-        let counted = Output::Decided { messages, timers: decided.triggers.timers.len() };
+        let traced = std::mem::take(&mut decided.traced);
+        let counted = Output::Decided { messages, timers: decided.triggers.timers.len(), traced };
         out.extend(decided.declined.drain(..).map(Output::Declined));
         // Timers of a batch that can't be written are suspected again.
         quarantine.timers_decided(&decided.triggers.timers);

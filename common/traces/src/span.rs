@@ -20,6 +20,8 @@ pub enum Kind {
     Producer,
     /// Receives or processes a message.
     Consumer,
+    /// Happens within a process.
+    Internal,
 }
 
 /// The value of an attribute.

@@ -251,7 +251,8 @@ impl Shipment {
         })
     }
 
-    fn trace(&self) -> Option<&str> {
+    /// The `traceparent` of the command that waits for an answer.
+    pub fn trace(&self) -> Option<&str> {
         self.waiting.as_ref()?.get(header::TRACEPARENT)
     }
 

@@ -28,6 +28,10 @@ impl Entity for Payment {
         !self.intents().is_empty()
     }
 
+    fn traceparent(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+
     fn wake_at(&self) -> Option<Timestamp> {
         match self.status {
             Status::Unrequested { until, .. } => Some(until),

@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::entity::{Entity, Key};
 use crate::error::{Failure, StepDown};
 use crate::handler::{Handler, Trigger, decide_checked};
-use crate::interface::{Env, Ticket};
+use crate::interface::{Env, Ticket, TracedTimer};
 use crate::limits::Limits;
 use crate::partition::Partition;
 use crate::quarantine::{FailedBatch, Quarantine};
@@ -37,6 +37,8 @@ pub(super) struct Decided {
     /// The direct messages that can't be read.
     pub(super) declined: Vec<Ticket>,
     pub(super) triggers: Triggers,
+    /// The timers whose traces are sampled.
+    pub(super) traced: Vec<TracedTimer>,
     /// The partition has other inputs from here on.
     pub(super) inputs_changed: bool,
 }
@@ -136,7 +138,7 @@ impl<E: Entity> Decider<'_, E> {
         for _ in 0..triggers {
             let due = if self.inbox.is_caught_up() { pop_due(self.timers, self.quarantine, env.now) } else { None };
             if let Some(key) = due {
-                decide_timer(env, &mut tx, &key)?;
+                decided.traced.extend(decide_timer(env, &mut tx, &key)?);
                 decided.triggers.timers.push(key);
             } else if let Some((received, size)) = self.inbox.pop() {
                 // A state may take over the content of a message.
@@ -183,11 +185,16 @@ fn pop_due(timers: &mut Timers, quarantine: &Quarantine, now: Timestamp) -> Opti
     }
 }
 
-/// Decides a timer. A panic ends the claim, and names the entity.
-fn decide_timer<H: Handler>(env: &Env<'_, H>, tx: &mut Transaction<'_, H::Entity>, key: &Key) -> Result<(), Ended> {
+/// Decides a timer, and returns it if its trace is sampled. A panic ends the claim, and names the entity.
+fn decide_timer<H: Handler>(
+    env: &Env<'_, H>,
+    tx: &mut Transaction<'_, H::Entity>,
+    key: &Key,
+) -> Result<Option<TracedTimer>, Ended> {
+    let traced = tx.get(key).and_then(|entity| TracedTimer::of(key, entity));
     let decided = guarded(|| env.handler.decide(tx, Trigger::Timer(key), env.now));
     let ended = |reason| Ended { reason: StepDown::Failed(reason), batch: Some(FailedBatch::Timer(key.clone())) };
-    decided.map(drop).map_err(ended)
+    decided.map(|_| traced).map_err(ended)
 }
 
 /// Decides a message of a topic, or sets it aside, and moves the position of its topic.

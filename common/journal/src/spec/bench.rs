@@ -199,7 +199,7 @@ impl Bench {
                 self.in_flight.push((*record).clone());
                 "append".to_owned()
             }
-            Output::Decided { messages, timers } => format!("decided {messages} messages and {timers} timers"),
+            Output::Decided { messages, timers, .. } => format!("decided {messages} messages and {timers} timers"),
             Output::Load { claim } => format!("load {claim}"),
             Output::Claimed(positions) => format!("claimed {positions:?}"),
             Output::Send { offset, messages } => {

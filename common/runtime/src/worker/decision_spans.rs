@@ -5,15 +5,23 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use journal::{Head, Input, Output};
+use journal::{Head, Input, Output, TracedTimer};
 use traces::{Kind, Span, Tracer};
 use vocabulary::messages::{Message, Outgoing, TraceContext, derived_span, header};
+
+/// The sampled trace that a decision belongs to.
+#[derive(Debug)]
+struct Traced {
+    context: TraceContext,
+    traceparent: String,
+    /// What is decided, by which a repeated decision has the same spans.
+    place: String,
+}
 
 /// A message of a sampled trace that waits for its decision.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    context: TraceContext,
-    traceparent: String,
+    trace: Traced,
     topic: Arc<str>,
     partition: i32,
     /// `None` if the message came from no topic.
@@ -32,7 +40,7 @@ pub(super) struct Waiting {
 struct AppendedBatch {
     head: Head,
     at: SystemTime,
-    messages: Vec<Waiting>,
+    decisions: Vec<Traced>,
 }
 
 /// The spans of a partition's decisions.
@@ -50,7 +58,7 @@ pub(super) struct DecisionSpans {
     /// When the last batches were decided.
     window: (SystemTime, SystemTime),
     /// The batch that was decided last, until its record is appended.
-    batch: Vec<Waiting>,
+    batch: Vec<Traced>,
     appended: VecDeque<AppendedBatch>,
 }
 
@@ -93,9 +101,9 @@ impl DecisionSpans {
         };
         let traceparent = message.header(header::TRACEPARENT);
         let context = self.tracer.sampled(traceparent)?;
+        let place = format!("{}/{}/{offset:?}", message.topic, message.partition);
         Some(Waiting {
-            context,
-            traceparent: traceparent.unwrap_or_default().to_owned(),
+            trace: Traced { context, traceparent: traceparent.unwrap_or_default().to_owned(), place },
             topic: message.topic.clone(),
             partition: message.partition,
             offset,
@@ -124,10 +132,10 @@ impl DecisionSpans {
     /// Takes an output before it is executed. A batch's record, if it has one, follows its report.
     pub(super) fn take_output<A>(&mut self, output: &Output<A>) {
         match output {
-            Output::Decided { messages, .. } => self.decided(*messages),
+            Output::Decided { messages, traced, .. } => self.decided(*messages, traced),
             Output::Append(record) if !self.batch.is_empty() => {
-                let messages = std::mem::take(&mut self.batch);
-                self.appended.push_back(AppendedBatch { head: record.head(), at: SystemTime::now(), messages });
+                let decisions = std::mem::take(&mut self.batch);
+                self.appended.push_back(AppendedBatch { head: record.head(), at: SystemTime::now(), decisions });
             }
             Output::Append(_)
             | Output::Load { .. }
@@ -149,20 +157,35 @@ impl DecisionSpans {
         self.batch.clear();
     }
 
-    fn decided(&mut self, messages: usize) {
+    fn decided(&mut self, messages: usize, timers: &[TracedTimer]) {
         self.batch.clear();
         self.decided += messages as u64;
         while let Some(message) = self.waiting.pop_front_if(|next| next.number < self.decided) {
             self.record_decision(&message);
-            self.batch.push(message);
+            self.batch.push(message.trace);
         }
+        for timer in timers {
+            self.batch.extend(self.record_timer(timer));
+        }
+    }
+
+    /// Records the decision of a timer.
+    fn record_timer(&self, timer: &TracedTimer) -> Option<Traced> {
+        let TracedTimer { key, due, traceparent } = timer;
+        let context = self.tracer.sampled(Some(traceparent))?;
+        let trace = Traced { context, traceparent: traceparent.clone(), place: format!("{key}/{}", due.0) };
+        let (start, end) = self.window;
+        let span = self.span(&trace, "process", "timer", Kind::Internal, start).until(end);
+        self.tracer.record(span.with_text("timer.entity", Some(key)).with_text("timer.due", Some(&due.to_string())));
+        Some(trace)
     }
 
     /// Records the way of a message to this worker, and its decision.
     fn record_decision(&self, message: &Waiting) {
-        let hop = self.span(message, "receive", Kind::Consumer, message.sent).until(message.received);
+        let Waiting { trace, topic, .. } = message;
+        let hop = self.span(trace, "receive", topic, Kind::Consumer, message.sent).until(message.received);
         let (start, end) = self.window;
-        let decision = self.span(message, "process", Kind::Consumer, start).until(end);
+        let decision = self.span(trace, "process", topic, Kind::Consumer, start).until(end);
         for (span, operation) in [(hop, "receive"), (decision, "process")] {
             let span = span
                 .with("messaging.system", "kafka")
@@ -183,12 +206,12 @@ impl DecisionSpans {
 
     /// A record is known to be valid, or another one was read.
     pub(super) fn stored(&mut self, head: Head) {
-        let Some(AppendedBatch { at, messages, .. }) = self.appended.pop_front_if(|next| next.head == head) else {
+        let Some(AppendedBatch { at, decisions, .. }) = self.appended.pop_front_if(|next| next.head == head) else {
             return;
         };
         let now = SystemTime::now();
-        for message in messages {
-            let span = self.span(&message, "append", Kind::Producer, at).until(now);
+        for trace in decisions {
+            let span = self.span(&trace, "append", self.journal, Kind::Producer, at).until(now);
             self.tracer.record(
                 span.with("messaging.system", "kafka")
                     .with("messaging.operation.type", "send")
@@ -208,12 +231,10 @@ impl DecisionSpans {
         self.appended.clear();
     }
 
-    fn span(&self, message: &Waiting, operation: &str, kind: Kind, start: SystemTime) -> Span {
-        let Waiting { context, traceparent, topic, partition, offset, .. } = message;
-        let place = format!("{topic}/{partition}/{offset:?}");
-        let id = derived_span(&[traceparent, self.service, operation, &place]);
-        let destination = if operation == "append" { self.journal } else { &**topic };
-        Span::below(*context, id, kind, format!("{operation} {destination}"), start)
+    fn span(&self, trace: &Traced, operation: &str, of: &str, kind: Kind, start: SystemTime) -> Span {
+        let Traced { context, traceparent, place } = trace;
+        let id = derived_span(&[traceparent, self.service, operation, place]);
+        Span::below(*context, id, kind, format!("{operation} {of}"), start)
     }
 
     /// Records that a message is given to the producer.

@@ -243,7 +243,7 @@ where
                 let _ = self.direct.remove(&ticket).map(|accepted| accepted.send(()));
             }
             (Output::Declined(ticket), _) => drop(self.direct.remove(&ticket)),
-            (Output::Decided { messages, timers }, _) => self.shared.status.metrics.decided(messages, timers),
+            (Output::Decided { messages, timers, .. }, _) => self.shared.status.metrics.decided(messages, timers),
             (Output::SetAside { topic, offset, reason }, _) => {
                 let (topic, partition) = split_position_key(&topic, self.partition);
                 tracing::error!(topic, partition, offset, "message not processed: {reason}");

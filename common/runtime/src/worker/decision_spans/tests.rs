@@ -21,6 +21,15 @@ impl Entity for Count {
     fn is_open(&self) -> bool {
         true
     }
+
+    /// One timer, once two messages are counted.
+    fn wake_at(&self) -> Option<Timestamp> {
+        (self.0 == 2).then_some(Timestamp(5))
+    }
+
+    fn traceparent(&self) -> Option<&str> {
+        Some(TRACE)
+    }
 }
 
 /// Counts messages and answers each; those of the type `ignored` change and send nothing.
@@ -31,7 +40,16 @@ impl Handler for Counting {
     type SideEffect = NoSideEffect;
 
     fn decide(&self, tx: &mut Transaction<'_, Count>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
-        let Trigger::Message(message) = trigger else { return Ok(()) };
+        let message = match trigger {
+            Trigger::Message(message) => message,
+            Trigger::Timer(key) => {
+                tx.put(key.clone(), Count(100));
+                let alarm = Outgoing::event("alarms", "k", "due", "a".to_owned(), "s", now, &1);
+                tx.send(alarm.caused_by(Some(TRACE)));
+                return Ok(());
+            }
+            Trigger::Claimed => return Ok(()),
+        };
         if message.kind() == Some("ignored") {
             return Ok(());
         }
@@ -253,4 +271,25 @@ fn a_decision_that_is_repeated_after_a_claim_has_the_same_spans() {
     first.receive(0, "count", Some(TRACE));
     first.decide();
     assert_eq!(before, ids(first.spans()));
+}
+
+#[test]
+fn the_decision_of_a_timer_has_spans_in_the_trace_of_its_entity() {
+    let fired = || {
+        let mut worker = Loop::new();
+        worker.receive(0, "count", None);
+        worker.receive(1, "count", None);
+        for _batch in 0..2 {
+            worker.decide();
+            worker.store();
+        }
+        worker.spans()
+    };
+    let spans = fired();
+    assert_eq!(names(&spans), ["process timer", "append journal", "send alarms"]);
+    let cause = TraceContext::parse(TRACE).unwrap();
+    assert!(spans.iter().all(|span| (span.trace, span.parent) == (cause.trace, Some(cause.span))), "{spans:#?}");
+    assert_eq!(text(&spans[0], "timer.entity"), Some(&traces::Value::Text("count".into())));
+    let ids = |spans: &[Span]| spans.iter().map(|span| span.id).collect::<Vec<SpanId>>();
+    assert_eq!(ids(&spans), ids(&fired()), "a repeated decision has the same spans");
 }
