@@ -5,6 +5,7 @@ pub mod client;
 pub mod compare;
 pub mod drive;
 pub mod floor;
+pub mod observe;
 pub mod report;
 pub mod restart;
 pub mod sagas;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tests::broker::Broker;
 use tests::cluster::{Cluster, Options};
 use tests::load::drive::{Drive, Run, Target, Way};
+use tests::load::observe::{Monitoring, SAMPLE};
 use tests::load::report::{Row, heading, processes, usages};
 use tests::load::restart::{Restart, leave_open, restarts};
 use tests::load::sagas::{self, Sagas};
@@ -57,6 +58,10 @@ struct Arguments {
     /// result-no-events.json.
     #[arg(long)]
     no_events: bool,
+    /// Watched as a shop would: 1 % of the orders are traced, and metrics are scraped every 15 s. The result is written
+    /// to result-observed.json.
+    #[arg(long, conflicts_with = "no_events")]
+    observed: bool,
     /// Partitions of every topic (kafka.partitions) [default: that of the services].
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
     partitions: i32,
@@ -79,6 +84,8 @@ struct Outcome {
     partitions: i32,
     /// Whether changes are published as events.
     events: bool,
+    /// Whether traces and metrics were read.
+    observed: bool,
     runs: Vec<Row>,
     restarts: Vec<Restart>,
     sagas: Option<Sagas>,
@@ -106,7 +113,8 @@ impl Arguments {
         runtime.spawn(runner::exit_on_signal());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let earlier = self.against.as_deref().map(compare::read).transpose()?;
-        let mut outcome = Outcome { cores, partitions: self.partitions, events: !self.no_events, ..Outcome::default() };
+        let Self { partitions, no_events, observed, .. } = *self;
+        let mut outcome = Outcome { cores, partitions, events: !no_events, observed, ..Outcome::default() };
         println!("{}", heading());
         if !self.fsync {
             self.pass("default", &[], &drives, &runtime, &mut outcome)?;
@@ -114,7 +122,11 @@ impl Arguments {
         if !self.plain {
             self.pass("fsync", &["log.flush.interval.messages=1"], &drives, &runtime, &mut outcome)?;
         }
-        let name = if self.no_events { "result-no-events.json" } else { "result.json" };
+        let name = match (no_events, observed) {
+            (true, _) => "result-no-events.json",
+            (false, true) => "result-observed.json",
+            (false, false) => "result.json",
+        };
         let path = files::target()?.join("bench").join(name);
         std::fs::create_dir_all(files::target()?.join("bench"))?;
         std::fs::write(&path, serde_json::to_string_pretty(&outcome)?).with_context(|| path.display().to_string())?;
@@ -157,28 +169,41 @@ impl Arguments {
         outcome: &mut Outcome,
     ) -> Result<()> {
         let broker = Broker::start(&files::target()?.join("bench-brokers").join(name), settings)?;
+        let monitoring = if self.observed { Some(runtime.block_on(Monitoring::start())?) } else { None };
         let options = Options {
             name: "bench",
             instances: 1,
-            settings: self.settings(),
+            settings: self.settings(monitoring.as_ref()),
             result_timeout: None,
             definitions: &[timers::DEFINITION],
             log: "warn",
         };
         let cluster = runtime.block_on(Cluster::start(&broker, options))?;
+        if let Some(monitoring) = &monitoring {
+            let _context = runtime.enter();
+            monitoring.scrape(&cluster);
+        }
         let measured = runtime.block_on(self.measure(name, &broker, &cluster, drives, outcome));
         measured.with_context(|| cluster.report())?;
+        if let Some(monitoring) = &monitoring {
+            println!("{}", monitoring.line()?);
+        }
         runtime.block_on(cluster.stop())
     }
 
     /// The settings that differ from the defaults.
-    fn settings(&self) -> &'static [(Name, &'static str, &'static str)] {
+    fn settings(&self, monitoring: Option<&Monitoring>) -> &'static [(Name, &'static str, &'static str)] {
         let partitions: &str = self.partitions.to_string().leak();
+        let endpoint = monitoring.map(|monitoring| &*monitoring.endpoint.clone().leak());
         let mut settings = SETTINGS.to_vec();
         for service in Name::ALL {
             settings.push((service, "KAFKA__PARTITIONS", partitions));
             if self.no_events {
                 settings.push((service, "EVENTS__ENABLED", "false"));
+            }
+            if let Some(endpoint) = endpoint {
+                settings.push((service, "TRACES__ENDPOINT", endpoint));
+                settings.push((service, "TRACES__SAMPLE", SAMPLE));
             }
         }
         settings.leak()
