@@ -24,10 +24,13 @@ crate::scenarios!(
     orchestrator_is_killed,
     all_services_are_killed,
     the_broker_is_killed,
+    the_broker_is_fenced,
     data_age_is_reported,
 );
 
 const BATCH: usize = 40;
+/// A broker that does not run for so long is fenced: its partitions have no leader for a moment.
+const FENCED: u64 = 9_000;
 
 /// A batch of orders by one customer.
 struct Batch {
@@ -202,6 +205,27 @@ async fn the_broker_is_killed(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Res
         service.ready().await?;
     }
     batch.ends(&cluster).await
+}
+
+/// librdkafka stops to fetch and to send, without an error, if it reads at that moment that a partition has no leader
+/// (confluentinc/librdkafka, issue 5430).
+async fn the_broker_is_fenced(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(100).await?;
+    let is_fenced = || Ok::<_, anyhow::Error>(broker.log()?.matches("because its session has timed out").count());
+    for _round in 0..2 {
+        let before = is_fenced()?;
+        let batch = Batch::start(&cluster).await?;
+        broker.sigstop()?;
+        let silence = || async { Ok(Some(data_age(&cluster).await?).filter(|age| *age > FENCED)) };
+        let silent = until("a broker that is silent", PATIENT, silence).await;
+        broker.sigcont()?;
+        silent?;
+        until("a fenced broker", PATIENT, || async { Ok((is_fenced()? > before).then_some(())) }).await?;
+        let order = until("an accepted order", PATIENT, || async { Ok(Some(item.order(1).place().await?)) }).await?;
+        order.ends("confirmed").await?;
+        batch.ends(&cluster).await?;
+    }
+    Ok(())
 }
 
 /// The age of the orchestrator's data, in milliseconds.

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal};
 
 use crate::{files, machine};
 
@@ -109,6 +110,35 @@ impl Broker {
     /// The error output of `./dev broker stop`.
     pub fn stop(&self) -> Result<()> {
         dev(&["stop", &self.dir.display().to_string()], "")
+    }
+
+    /// Stops its process with SIGSTOP.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn sigstop(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Continues its process with SIGCONT.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn sigcont(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.pid()?).ok().and_then(Pid::from_raw).context("the broker's process id")?;
+        rustix::process::kill_process(pid, signal).context("the broker does not run")
+    }
+
+    /// What it has logged.
+    ///
+    /// # Errors
+    /// When its log can't be read.
+    pub fn log(&self) -> Result<String> {
+        std::fs::read_to_string(self.dir.join("kafka.log")).context("the broker's log")
     }
 
     /// The directory of its partitions.

@@ -21,6 +21,7 @@ mod commands;
 mod config;
 mod damage;
 mod decision_spans;
+mod delivery_watch;
 mod direct;
 mod event;
 mod exposition;

@@ -2,13 +2,13 @@
 //! ids by which a repetition is recognised. They go to the worker of their partition if it is in this process, and
 //! otherwise over their topic.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 use tokio::sync::oneshot;
 use traces::Tracer;
@@ -40,10 +40,31 @@ impl Retryable for SendError {
     }
 }
 
+/// So many messages in a row that time out show that a producer may not send any more, although the brokers answer
+/// (confluentinc/librdkafka, issue 5430). A new one costs little.
+const TIMEOUTS: u32 = 2;
+
 /// Resolves the sends, and records that the producer can't be used any more.
 struct Reports {
     log: ClientLog,
     failed: AtomicBool,
+    /// Messages in a row that timed out.
+    timeouts: AtomicU32,
+}
+
+impl Reports {
+    fn record(&self, result: Result<(), &KafkaError>) {
+        let code = result.err().and_then(KafkaError::rdkafka_error_code);
+        if code == Some(RDKafkaErrorCode::MessageTimedOut) {
+            self.timeouts.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.timeouts.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn must_be_replaced(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.timeouts.load(Ordering::Relaxed) >= TIMEOUTS
+    }
 }
 
 impl ClientContext for Reports {
@@ -62,12 +83,14 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = Box<oneshot::Sender<Result<(), KafkaError>>>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, report: Self::DeliveryOpaque) {
+        self.record(result.as_ref().map(|_| ()).map_err(|(error, _)| error));
         // The caller may no longer wait.
         let _ = report.send(result.as_ref().map(|_| ()).map_err(|(error, _)| error.clone()));
     }
 }
 
-/// A producer with a finite timeout, which is replaced after a fatal error. Cheap to clone.
+/// A producer with a finite timeout, which is replaced after a fatal error, or when its messages time out again and
+/// again. Cheap to clone.
 #[derive(Clone)]
 pub struct Commands {
     settings: Arc<ClientConfig>,
@@ -81,12 +104,13 @@ pub struct Commands {
 }
 
 fn producer(settings: &ClientConfig) -> Result<Arc<ThreadedProducer<Reports>>, KafkaError> {
-    let reports = Reports { log: ClientLog::new("commands"), failed: AtomicBool::new(false) };
+    let log = ClientLog::new("commands");
+    let reports = Reports { log, failed: AtomicBool::new(false), timeouts: AtomicU32::new(0) };
     Ok(Arc::new(ThreadedProducer::from_config_and_context(settings, reports)?))
 }
 
 fn has_failed(producer: &ThreadedProducer<Reports>) -> bool {
-    producer.context().failed.load(Ordering::Relaxed)
+    producer.context().must_be_replaced()
 }
 
 impl Commands {
@@ -179,8 +203,6 @@ impl Commands {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::error::RDKafkaErrorCode;
-
     use super::*;
 
     #[test]
@@ -193,5 +215,21 @@ mod tests {
         let second = commands.usable().unwrap();
         assert!(!Arc::ptr_eq(&first, &second));
         assert!(Arc::ptr_eq(&second, &commands.usable().unwrap()));
+    }
+
+    #[test]
+    fn a_producer_whose_messages_time_out_again_and_again_is_replaced() {
+        let commands = Commands::new(&Config::for_tests(), "tests", Direct::new("commands", &[])).unwrap();
+        let first = commands.usable().unwrap();
+        let timed_out = KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut);
+        let reports = first.context();
+        reports.record(Err(&timed_out));
+        reports.record(Ok(()));
+        reports.record(Err(&timed_out));
+        assert!(Arc::ptr_eq(&first, &commands.usable().unwrap()), "not in a row");
+        reports.record(Err(&timed_out));
+        let second = commands.usable().unwrap();
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&second, &commands.usable().unwrap()), "the new one begins anew");
     }
 }

@@ -83,18 +83,19 @@ pub(super) fn examine(place: &Place<'_>, next: i64, high: i64) -> anyhow::Result
     Ok(Found::Damage(Damage { first, last, problem }))
 }
 
-/// The damage at an offset that is before the partition's end `high`; `None` if it can be read. The offsets behind it
-/// are not examined.
-pub(super) fn at(place: &Place<'_>, offset: i64, high: i64) -> anyhow::Result<Option<Damage>> {
+/// Examines only the offset `offset`, which is before the partition's end `high`. The offsets behind damage are not
+/// examined.
+pub(super) fn at(place: &Place<'_>, offset: i64, high: i64) -> anyhow::Result<Found> {
     let problem = match place.probe(offset)? {
-        Probe::Message | Probe::End => return Ok(None),
+        Probe::Message => return Ok(Found::Readable),
+        Probe::End => return Ok(Found::NoMessage),
         Probe::Unreadable(Problem { text, .. }) => text,
         Probe::Silent => {
             place.require_answer(high)?;
             SILENT.to_owned()
         }
     };
-    Ok(Some(Damage { first: offset, last: offset, problem }))
+    Ok(Found::Damage(Damage { first: offset, last: offset, problem }))
 }
 
 /// The first offset behind the batch that begins at `batch` and contains `known`. A consumer that starts anywhere in a

@@ -16,6 +16,7 @@ use vocabulary::time::Timestamp;
 use super::claim::ClaimResources;
 use super::claim_lifecycle::ClaimLifecycle;
 use super::decision_spans::DecisionSpans;
+use super::delivery_watch::DeliveryWatch;
 use super::event::Event;
 use super::loading::{self, Loaded};
 use super::read_back::ReadBackWatch;
@@ -43,6 +44,7 @@ pub(super) struct Worker<H: Handler, A> {
     claim: Option<ClaimResources<A, H::Entity>>,
     lifecycle: ClaimLifecycle,
     read_back: ReadBackWatch,
+    deliveries: DeliveryWatch,
     /// Given to the protocol in the next round.
     loaded: Option<Loaded<H::Entity>>,
     /// When the last round began.
@@ -80,6 +82,7 @@ where
             claim: None,
             lifecycle: ClaimLifecycle::new(),
             read_back: ReadBackWatch::default(),
+            deliveries: DeliveryWatch::new(),
             loaded: None,
             round: Instant::now(),
             oldest_read_back: None,
@@ -101,6 +104,7 @@ where
                 self.shared.status.beat(&name);
                 self.publish_positions();
                 self.shared.status.metrics.earliest_timers.set(self.partition, self.core.earliest_timer());
+                self.check_deliveries();
             }
             let loaded = self.take_over();
             self.load();
@@ -129,6 +133,7 @@ where
         // Their senders send them over the topic.
         self.direct.clear();
         self.claim = None;
+        self.deliveries.reset();
         self.loaded = None;
         self.spans.reset();
         self.shared.status.metrics.lag.release(self.partition);
@@ -264,8 +269,10 @@ where
             (Output::Append(record), Some(claim)) => {
                 claim.producer.append(&record)?;
                 self.read_back.appended(&record, Instant::now());
+                self.deliveries.appended(Instant::now());
             }
             (Output::Send { offset, messages }, Some(claim)) => {
+                self.deliveries.sent(offset, &messages, Instant::now());
                 for message in &*messages {
                     claim.producer.send(offset, message)?;
                     self.spans.sent(message);

@@ -106,7 +106,7 @@ fn found_at(
         match consumer.poll(POLL) {
             None if Instant::now() > probe_at => {
                 let ends = client::range(requests, topic, partition)?.ends;
-                if offset < ends && damage::at(&place, offset, ends)?.is_some() {
+                if offset < ends && matches!(damage::at(&place, offset, ends)?, damage::Found::Damage(_)) {
                     return Ok(Found::Unreadable);
                 }
                 probe_at = Instant::now() + SILENCE;

@@ -1,6 +1,6 @@
 //! The producer of one claim. It is dropped with the claim, so that no message queued by one owner is sent by the next.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use vocabulary::topics::{self, JOURNAL_MAX_BYTES};
 
 use super::client::{self, ClientLog};
 use super::config::Config;
+use super::delivery_watch::{Unacknowledged, all_are_led};
 use super::event::Event;
 use super::kafka_tools::KafkaTools;
 
@@ -36,6 +37,8 @@ pub(super) enum Report {
     Delivered(i64),
     /// An append or a message failed for good.
     Failed(Failure),
+    /// The brokers were asked whether the partitions of what is not acknowledged have leaders.
+    Leaders { what: Unacknowledged, led: bool },
 }
 
 /// Passes delivery reports to the worker. An acknowledged append wakes it.
@@ -101,6 +104,7 @@ impl ProducerContext for Reports {
 pub(super) struct ClaimProducer {
     producers: Option<Producers>,
     reports: Receiver<Report>,
+    to_reports: Sender<Report>,
     /// Records that were appended and not acknowledged, in order.
     appended: VecDeque<AppendedRecord>,
     journal: &'static str,
@@ -161,14 +165,15 @@ impl ClaimProducer {
         partition: i32,
         worker: Sender<Event>,
     ) -> anyhow::Result<Self> {
-        let (to, reports) = unbounded();
+        let (to_reports, reports) = unbounded();
         // No time limit: an unreachable broker is awaited; messages are given up only with the claim.
         let settings = client::producer(config, Duration::ZERO);
-        let context =
-            Reports { log: Arc::new(ClientLog::new("worker")), worker, reports: to, tools: KafkaTools::new(config) };
+        let log = Arc::new(ClientLog::new("worker"));
+        let context = Reports { log, worker, reports: to_reports.clone(), tools: KafkaTools::new(config) };
         let producers = Some(Producers::new(&settings, &context)?);
         let appended = VecDeque::new();
-        Ok(Self { producers, reports, appended, journal, source, partition, partitions: config.partitions })
+        let partitions = config.partitions;
+        Ok(Self { producers, reports, to_reports, appended, journal, source, partition, partitions })
     }
 
     /// The results known so far. Does not wait.
@@ -181,6 +186,16 @@ impl ClaimProducer {
             }
         }
         self.reports.try_iter()
+    }
+
+    /// Asks the brokers whether these partitions have leaders. The answer is among the reports.
+    pub(super) fn ask_for_leaders(&self, config: &Config, what: Unacknowledged, of: BTreeSet<(String, i32)>) {
+        let config = config.clone();
+        let to = self.to_reports.clone();
+        std::thread::spawn(move || {
+            // The claim may be over.
+            let _ = to.send(Report::Leaders { what, led: all_are_led(&config, &of) });
+        });
     }
 
     /// Appends a record to the journal.

@@ -4,6 +4,9 @@
 //! (a compressed batch that can't be decompressed), continues at an arbitrary place (a failed CRC), or reports nothing
 //! at all (a malformed record). So the consumer is replaced after such an error, and every topic is examined at its
 //! next offset ([`super::damage`]).
+//!
+//! It may also stop to fetch from a partition whose leader was unknown for a while (confluentinc/librdkafka, issue
+//! 5430): so a consumer is also replaced if it receives nothing although there is a message to read.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,6 +31,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(10);
 /// The same for a reader to which the end of a topic is reported at once.
 const SILENCE_TO_END: Duration = Duration::from_secs(3);
+
+/// After each replacement that did not help the next check comes after twice the time, up to this.
+const LONGEST_SILENCE: Duration = Duration::from_secs(300);
+
+/// What is at the next offset of a source.
+enum Next {
+    /// No message.
+    Nothing,
+    /// A message that can be read.
+    Message,
+    Damaged(Box<Received>),
+}
 
 /// The result of a poll.
 pub(super) enum Polled {
@@ -65,8 +80,9 @@ pub(super) struct Reader {
     sources: Vec<Source>,
     damaged: VecDeque<Received>,
     last_check: Instant,
-    /// The time between two checks for silent topics.
+    /// The time between two checks for silent topics, and its usual value.
     silence: Duration,
+    usual_silence: Duration,
 }
 
 impl Reader {
@@ -88,13 +104,17 @@ impl Reader {
         let damaged = VecDeque::new();
         let sources = Vec::new();
         let last_check = Instant::now();
-        Ok(Self { settings, name, lag, consumer, requests, sources, damaged, last_check, silence })
+        let usual_silence = silence;
+        Ok(Self { settings, name, lag, consumer, requests, sources, damaged, last_check, silence, usual_silence })
     }
 
     /// Replaces the consumer: the state of the old one is not known.
     fn replace_consumer(&mut self) -> anyhow::Result<()> {
         let log = ClientLog::with_lag(self.name, self.lag.clone());
-        self.consumer = BaseConsumer::from_config_and_context(&self.settings, log)?;
+        let new = BaseConsumer::from_config_and_context(&self.settings, log)?;
+        let old = std::mem::replace(&mut self.consumer, new);
+        // Closing waits for librdkafka's threads.
+        std::thread::spawn(move || drop(old));
         Ok(())
     }
 
@@ -146,6 +166,7 @@ impl Reader {
                     |source: &&mut Source| &*source.topic == message.topic() && source.partition == message.partition();
                 let source = self.sources.iter_mut().find(is_from);
                 let Some(source) = source else { return Polled::Nothing };
+                self.silence = self.usual_silence;
                 source.next = Some(message.offset().saturating_add(1));
                 return Polled::Received(Box::new(Received::copy(&message, source.topic.clone())));
             }
@@ -171,8 +192,8 @@ impl Reader {
         for index in 0..self.sources.len() {
             let Some(source) = self.sources.get(index) else { continue };
             let range = client::range(self.requests(), &source.topic, source.partition)?;
-            if let Some(damaged) = self.examine(index, range)? {
-                self.damaged.push_back(damaged);
+            if let Next::Damaged(damaged) = self.examine(index, range)? {
+                self.damaged.push_back(*damaged);
             }
         }
         self.assign_sources()?;
@@ -185,6 +206,7 @@ impl Reader {
     /// reason to end the claim: the next check comes.
     fn check_silent(&mut self) -> anyhow::Result<Option<Received>> {
         self.last_check = Instant::now();
+        let mut stuck = None;
         for index in 0..self.sources.len() {
             let Some(source) = self.sources.get_mut(index) else { continue };
             let silent = source.next == source.examined;
@@ -192,40 +214,54 @@ impl Reader {
             if !silent {
                 continue;
             }
+            let topic = Arc::clone(&source.topic);
             let requests = self.requests.consumer();
-            let Ok(range) = client::range_within(requests, &source.topic, source.partition, PATIENCE) else { continue };
+            let Ok(range) = client::range_within(requests, &topic, source.partition, PATIENCE) else { continue };
             match self.examine(index, range) {
-                Ok(None) => {}
-                Ok(Some(damaged)) => {
+                Ok(Next::Nothing) => {}
+                Ok(Next::Message) => stuck = Some(topic),
+                Ok(Next::Damaged(damaged)) => {
                     self.replace_consumer()?;
                     self.assign_sources()?;
-                    return Ok(Some(damaged));
+                    return Ok(Some(*damaged));
                 }
                 Err(error) => tracing::warn!(client = self.name, "a silent input can't be examined: {error:#}"),
             }
         }
+        if let Some(topic) = stuck {
+            let for_at_least = self.silence;
+            tracing::warn!(
+                client = self.name,
+                topic = &*topic,
+                ?for_at_least,
+                "nothing is received although there are messages: the client is replaced"
+            );
+            self.silence = (self.silence * 2).min(LONGEST_SILENCE);
+            self.replace_consumer()?;
+            self.assign_sources()?;
+        }
         Ok(None)
     }
 
-    /// Returns the damaged offsets at a topic's next offset, if there are any, and moves it behind them.
-    fn examine(&mut self, index: usize, range: TopicRange) -> anyhow::Result<Option<Received>> {
-        let Some(source) = self.sources.get_mut(index) else { return Ok(None) };
+    /// Examines a topic at its next offset, and moves it behind damaged ones.
+    fn examine(&mut self, index: usize, range: TopicRange) -> anyhow::Result<Next> {
+        let Some(source) = self.sources.get_mut(index) else { return Ok(Next::Nothing) };
         let partition = source.partition;
         let TopicRange { begins, ends } = range;
         let next = source.next.unwrap_or(begins);
         if next < begins || next >= ends || source.end == ends {
-            return Ok(None);
+            return Ok(Next::Nothing);
         }
         let place = Place { settings: &self.settings, topic: &source.topic, partition };
         match examine(&place, next, ends)? {
-            Found::Readable => Ok(None),
+            Found::Readable => Ok(Next::Message),
             Found::NoMessage => {
                 source.end = ends;
-                Ok(None)
+                Ok(Next::Nothing)
             }
             Found::Damage(damage) => {
                 source.next = Some(damage.last.saturating_add(1));
-                Ok(Some(Received::nothing(source.topic.clone(), partition, damage)))
+                Ok(Next::Damaged(Box::new(Received::nothing(source.topic.clone(), partition, damage))))
             }
         }
     }

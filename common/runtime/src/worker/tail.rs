@@ -1,24 +1,26 @@
 //! The tailer: one consumer per instance that reads the whole journal and hands each record to the view and then to its
 //! worker (read-back). It passes over records that their owner, in this process, gave to the view.
 
+mod tail_client;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use crossbeam_channel::Sender;
 use journal::{Head, Record, TopicRange};
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
-use rdkafka::{Offset, Statistics, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 use vocabulary::messages::Damage;
 use vocabulary::time::Timestamp;
 
+use self::tail_client::TailClient;
 use super::access;
-use super::client::{self, ClientLog, Requests, is_damage, is_out_of_range, is_transient};
+use super::client::{self, Requests, is_damage, is_out_of_range, is_transient};
 use super::config::Config;
 use super::damage::{self, Found, Place, examine};
 use super::event::Event;
@@ -31,6 +33,8 @@ const POLL: Duration = Duration::from_millis(100);
 /// A partition from which nothing was read for so long, although it is not read to its end, is examined: librdkafka
 /// reports no error about some damaged bytes.
 const SILENCE: Duration = Duration::from_secs(10);
+/// After each replacement that did not help the next check comes after twice the time, up to this.
+const LONGEST_SILENCE: Duration = Duration::from_secs(300);
 /// How long the broker may take to answer about such a partition.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -40,53 +44,6 @@ const STATISTICS_MS: &str = "1000";
 /// A fetch waits for so many bytes, or so long.
 const FETCH_BYTES: &str = "65536";
 const FETCH_WAIT_MS: &str = "50";
-
-/// The tailer's client, which records the last contact with the brokers that lead the journal. Empty fetches are
-/// answered too, so the last contact is never long ago while the brokers are reachable.
-struct TailClient {
-    log: ClientLog,
-    journal: &'static str,
-    status: Arc<Status>,
-    /// The end of each partition by the last answer to a fetch.
-    ends: Vec<AtomicI64>,
-}
-
-impl TailClient {
-    fn end(&self, partition: usize) -> i64 {
-        self.ends.get(partition).map_or(0, |end| end.load(Ordering::Relaxed))
-    }
-}
-
-impl ClientContext for TailClient {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        self.log.log(level, fac, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.log.error(error, reason);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        let Some(journal) = statistics.topics.get(self.journal) else { return };
-        for (number, partition) in &journal.partitions {
-            if let Some(end) = usize::try_from(*number).ok().and_then(|index| self.ends.get(index)) {
-                end.store(partition.hi_offset, Ordering::Relaxed);
-            }
-        }
-        let partitions = journal.partitions.iter().filter(|(partition, _)| **partition >= 0);
-        let idle = |leader: i32| {
-            let leads = statistics.brokers.values().find(|broker| broker.nodeid == leader);
-            leads.map(|broker| broker.rxidle).filter(|micros| *micros >= 0)
-        };
-        // Of several, the one with the oldest contact; `None` if there was none with one of them.
-        let idle: Option<Vec<i64>> = partitions.map(|(_, partition)| idle(partition.leader)).collect();
-        if let Some(micros) = idle.and_then(|all| all.into_iter().max()) {
-            self.status.last_contact.store(Timestamp::now().0.saturating_sub(micros / 1_000), Ordering::Relaxed);
-        }
-    }
-}
-
-impl ConsumerContext for TailClient {}
 
 /// The progress of reading one partition.
 struct Progress {
@@ -103,10 +60,10 @@ impl Progress {
     }
 
     /// Checks for silence: returns true if nothing was read since the last check, although the partition has records up
-    /// to `end`.
-    fn is_silent(&mut self, end: i64) -> bool {
+    /// to `end`, which is not known without contact.
+    fn is_silent(&mut self, end: i64, in_contact: bool) -> bool {
         let nothing_read = self.checked.replace(self.next) == Some(self.next);
-        nothing_read && self.next < end.max(self.end)
+        nothing_read && (!in_contact || self.next < end.max(self.end))
     }
 }
 
@@ -118,6 +75,8 @@ pub(super) struct Tailer {
     status: Arc<Status>,
     partitions: Vec<Progress>,
     last_check: Instant,
+    /// The time between two checks.
+    silence: Duration,
     journal: &'static str,
     settings: ClientConfig,
     config: Config,
@@ -138,8 +97,7 @@ impl Tailer {
         settings.set("statistics.interval.ms", STATISTICS_MS);
         // An owner knows its records by their acknowledgements: reading them again is not urgent.
         settings.set("fetch.min.bytes", FETCH_BYTES).set("fetch.wait.max.ms", FETCH_WAIT_MS);
-        let ends = (0..config.partitions).map(|_| AtomicI64::new(0)).collect();
-        let context = TailClient { log: ClientLog::new("tailer"), journal, status: status.clone(), ends };
+        let context = TailClient::new(journal, config.partitions, status.clone());
         let consumer: BaseConsumer<TailClient> = BaseConsumer::from_config_and_context(&settings, context)?;
         let mut identities = file.identities()?;
         let range = |partition| client::range(&consumer, journal, partition);
@@ -166,7 +124,9 @@ impl Tailer {
         consumer.assign(&list)?;
         let config = config.clone();
         let last_check = Instant::now();
-        let tailer = Self { consumer, workers, view, status, partitions, last_check, journal, settings, config };
+        let silence = SILENCE;
+        let tailer =
+            Self { consumer, workers, view, status, partitions, last_check, silence, journal, settings, config };
         Ok((tailer, identities))
     }
 
@@ -174,8 +134,8 @@ impl Tailer {
     pub(super) fn run(mut self) {
         while !self.status.is_halted() {
             self.status.beat("tailer");
-            if self.last_check.elapsed() > SILENCE
-                && let Some(damage) = self.silent_damage()
+            if self.last_check.elapsed() > self.silence
+                && let Err(damage) = self.check_silence()
             {
                 return self.status.fatal(&damage);
             }
@@ -185,6 +145,7 @@ impl Tailer {
             match self.consumer.poll(POLL) {
                 None => {}
                 Some(Ok(message)) => {
+                    self.silence = SILENCE;
                     let partition = message.partition();
                     let offset = message.offset();
                     let at = Timestamp(message.timestamp().to_millis().unwrap_or_default());
@@ -210,33 +171,69 @@ impl Tailer {
         }
     }
 
-    /// Damage about which the client reports nothing: it reads the same bytes again without end.
-    fn silent_damage(&mut self) -> Option<String> {
+    /// Examines the partitions from which nothing was read since the last check. The client may read the same bytes
+    /// again without end, without an error; or have stopped to fetch from a partition whose leader was unknown for a
+    /// while (confluentinc/librdkafka, issue 5430): then it is replaced.
+    ///
+    /// # Errors
+    /// The sentence for damage.
+    fn check_silence(&mut self) -> Result<(), String> {
         self.last_check = Instant::now();
+        let in_contact = self.status.is_reading();
+        let mut is_stuck = false;
         for (index, partition) in (0..self.partitions.len()).zip(0..) {
             let end = self.consumer.context().end(index);
             let Some(progress) = self.partitions.get_mut(index) else { continue };
             let next = progress.next;
-            if !progress.is_silent(end) {
+            if !progress.is_silent(end, in_contact) {
                 continue;
             }
             match self.examine_silent(partition, next) {
-                Ok(None) => {}
-                Ok(Some(damage)) => return Some(damaged(self.journal, partition, &damage)),
-                Err(error) => tracing::warn!(partition, "the silent journal can't be examined: {error:#}"),
+                Ok(Some(Found::Damage(damage))) => return Err(damaged(self.journal, partition, &damage)),
+                Ok(Some(Found::Readable)) => is_stuck = true,
+                Ok(Some(Found::NoMessage) | None) => is_stuck |= !in_contact,
+                Err(error) if in_contact => {
+                    tracing::warn!(partition, "the silent journal can't be examined: {error:#}");
+                }
+                // The brokers can't be reached.
+                Err(_) => break,
             }
         }
-        None
+        if is_stuck {
+            let journal = self.journal;
+            tracing::warn!(journal, "nothing is read although the brokers answer: the client is replaced");
+            self.silence = (self.silence * 2).min(LONGEST_SILENCE);
+            if let Err(error) = self.replace_consumer() {
+                tracing::error!("the journal's client can't be replaced: {error:#}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads on with a new consumer.
+    fn replace_consumer(&mut self) -> anyhow::Result<()> {
+        let context = TailClient::new(self.journal, self.config.partitions, self.status.clone());
+        let new: BaseConsumer<TailClient> = BaseConsumer::from_config_and_context(&self.settings, context)?;
+        let mut list = TopicPartitionList::new();
+        for (partition, progress) in (0..).zip(&self.partitions) {
+            list.add_partition_offset(self.journal, partition, Offset::Offset(progress.next))?;
+        }
+        new.assign(&list)?;
+        let old = std::mem::replace(&mut self.consumer, new);
+        // Closing waits for librdkafka's threads.
+        std::thread::spawn(move || drop(old));
+        Ok(())
     }
 
     /// Only the first offset is examined: the others may take longer than a heartbeat, and the remedy is the same.
-    fn examine_silent(&self, partition: i32, next: i64) -> anyhow::Result<Option<Damage>> {
+    /// `None` if the partition ends there.
+    fn examine_silent(&self, partition: i32, next: i64) -> anyhow::Result<Option<Found>> {
         let requests = Requests::new(&self.settings, "tailer")?;
         let range = client::range_within(requests.consumer(), self.journal, partition, PATIENCE)?;
         if next >= range.ends {
             return Ok(None);
         }
-        damage::at(&self.place(partition), next, range.ends)
+        damage::at(&self.place(partition), next, range.ends).map(Some)
     }
 
     /// Why the journal can't be read. Damaged bytes are named: rdkafka's error has no topic and no offset.
@@ -374,13 +371,14 @@ mod tests {
     #[test]
     fn a_partition_is_silent_if_nothing_is_read_between_two_checks_and_its_end_is_ahead() {
         let mut progress = Progress::new(5, 3);
-        assert!(!progress.is_silent(0), "the first check");
-        assert!(progress.is_silent(0), "not read to the end at the start");
+        assert!(!progress.is_silent(0, true), "the first check");
+        assert!(progress.is_silent(0, true), "not read to the end at the start");
         progress.next = 5;
-        assert!(!progress.is_silent(8), "something was read");
-        assert!(progress.is_silent(8));
+        assert!(!progress.is_silent(8, true), "something was read");
+        assert!(progress.is_silent(8, true));
         progress.next = 8;
-        assert!(!progress.is_silent(8));
-        assert!(!progress.is_silent(8), "at the end");
+        assert!(!progress.is_silent(8, true));
+        assert!(!progress.is_silent(8, true), "at the end");
+        assert!(progress.is_silent(8, false), "the end may have moved");
     }
 }

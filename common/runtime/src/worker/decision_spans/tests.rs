@@ -14,6 +14,9 @@ use super::*;
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
+/// The count that has a timer.
+const ALARM: u32 = 1_000;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Count(u32);
 
@@ -22,9 +25,8 @@ impl Entity for Count {
         true
     }
 
-    /// One timer, once two messages are counted.
     fn wake_at(&self) -> Option<Timestamp> {
-        (self.0 == 2).then_some(Timestamp(5))
+        (self.0 == ALARM).then_some(Timestamp(5))
     }
 
     fn traceparent(&self) -> Option<&str> {
@@ -32,7 +34,8 @@ impl Entity for Count {
     }
 }
 
-/// Counts messages and answers each; those of the type `ignored` change and send nothing.
+/// Counts messages and answers each; those of the type `ignored` change and send nothing, and one of the type `alarm`
+/// starts a timer.
 struct Counting;
 
 impl Handler for Counting {
@@ -43,7 +46,7 @@ impl Handler for Counting {
         let message = match trigger {
             Trigger::Message(message) => message,
             Trigger::Timer(key) => {
-                tx.put(key.clone(), Count(100));
+                tx.put(key.clone(), Count(0));
                 let alarm = Outgoing::event("alarms", "k", "due", "a".to_owned(), "s", now, &1);
                 tx.send(alarm.caused_by(Some(TRACE)));
                 return Ok(());
@@ -54,6 +57,10 @@ impl Handler for Counting {
             return Ok(());
         }
         let key = "count".to_owned();
+        if message.kind() == Some("alarm") {
+            tx.put(key, Count(ALARM));
+            return Ok(());
+        }
         let count = tx.get(&key).map_or(0, |count| count.0) + 1;
         tx.put(key, Count(count));
         let id = format!("answer to {}", message.id());
@@ -277,8 +284,7 @@ fn a_decision_that_is_repeated_after_a_claim_has_the_same_spans() {
 fn the_decision_of_a_timer_has_spans_in_the_trace_of_its_entity() {
     let fired = || {
         let mut worker = Loop::new();
-        worker.receive(0, "count", None);
-        worker.receive(1, "count", None);
+        worker.receive(0, "alarm", None);
         for _batch in 0..2 {
             worker.decide();
             worker.store();

@@ -66,11 +66,29 @@ where
         let Some(claim) = &self.claim else { return };
         for report in claim.producer.reports() {
             let input = match report {
-                Report::Delivered(offset) => Input::Delivered { offset },
+                Report::Delivered(offset) => {
+                    self.deliveries.delivered(offset);
+                    Input::Delivered { offset }
+                }
                 Report::Failed(failure) => Input::Failed(failure),
+                Report::Leaders { what, led } if self.deliveries.answered(what, led) => {
+                    let why = "what was sent is not acknowledged, although all its partitions have leaders: the \
+                               producer is replaced";
+                    Input::Failed(Failure::Send(why.to_owned()))
+                }
+                Report::Leaders { .. } => continue,
             };
             self.core.handle(input, &mut self.out);
         }
+    }
+
+    /// Asks the brokers for the leaders if something is not acknowledged for longer than usual.
+    pub(super) fn check_deliveries(&mut self) {
+        let Some(claim) = &self.claim else { return };
+        let Some(what) = self.deliveries.overdue(Instant::now()) else { return };
+        let config = &self.shared.config;
+        let journal = (self.shared.journal, self.partition);
+        claim.producer.ask_for_leaders(config, what, self.deliveries.partitions_of(what, journal, config.partitions));
     }
 
     /// Returns the next event, or `None` after a while or when a message was taken.
@@ -198,6 +216,7 @@ where
     fn take_stored(&mut self, offset: Option<i64>, head: Head, written: Timestamp, at: Instant) {
         let Some(stored) = self.claim.as_mut().and_then(|claim| claim.producer.acknowledged(head)) else { return };
         self.read_back.acknowledged();
+        self.deliveries.acknowledged();
         let applied = &self.shared.status.applied;
         if offset.is_some_and(|offset| self.core.is_contradicted_by(offset, head)) {
             return self.shared.status.fatal(&lost(self.shared.journal, self.partition));
