@@ -31,9 +31,10 @@ FROM scratch AS symbols
 COPY --from=builder /symbols /
 
 FROM ${DEBIAN_IMAGE} AS system
-# Without the package manager, and what only it and iconv use: Perl, the package index, character sets.
+# Without the package manager, and what only it and iconv use: Perl, the package index, character sets. The font is for
+# Chinese, Japanese and Korean on invoices.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libssl3 \
+    && apt-get install -y --no-install-recommends ca-certificates fonts-droid-fallback libssl3 \
     && groupadd --system --gid 10001 service \
     && useradd --system --uid 10001 --gid service --no-create-home --shell /usr/sbin/nologin service \
     && install -d -o service -g service /var/lib/service \

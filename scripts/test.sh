@@ -363,6 +363,7 @@ run_tests() { # [quick]
 fetch_tools() {
   fetch_kafka
   fetch_bpmn
+  fetch_ubl
   fetch_axe
   fetch_oidc_provider
   fetch_asyncapi

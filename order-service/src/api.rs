@@ -2,7 +2,9 @@
 
 mod body;
 mod cancel;
+mod credit_notes;
 mod events;
+mod format;
 mod invoice;
 mod list;
 mod lookup;
@@ -17,11 +19,12 @@ mod show;
 mod timeline;
 
 use axum::routing::{get, post};
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use common::http::{docs_of, document};
 use common::service::Context;
 use utoipa::OpenApi;
 
+use crate::invoice::fonts::LazyFonts;
 use crate::settings::Settings;
 
 /// All routes.
@@ -32,7 +35,10 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/orders/{id}/cancel", post(cancel::cancel))
         .route("/orders/{id}/returns", post(returns::request_return))
         .route("/orders/{id}/invoice", get(invoice::invoice))
+        .route("/orders/{id}/credit-notes", get(credit_notes::credit_notes))
+        .route("/orders/{id}/credit-notes/{number}", get(credit_notes::credit_note))
         .route("/orders/{id}/events", get(events::events))
+        .layer(Extension(LazyFonts::of(context.settings.invoices.fonts.clone())))
         .route_layer(middleware::from_fn_with_state(context.clone(), ownership::require_ownership));
     Router::new()
         .route("/orders", get(list::list).post(place_order::place))
@@ -61,6 +67,8 @@ pub fn description() -> String {
         cancel::cancel,
         returns::request_return,
         invoice::invoice,
+        credit_notes::credit_notes,
+        credit_notes::credit_note,
         events::events
     ),
     components(schemas(events::OrderEvent))

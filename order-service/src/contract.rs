@@ -159,7 +159,7 @@ pub const EVENTS: &[Entry] = &[
     event(OrderEvent::Cancelled, "The order was cancelled before it was paid.", REJECTED),
     event(OrderEvent::Refunded, "The order was cancelled after it was paid, and its payment is refunded.", REJECTED),
     event(OrderEvent::ReturnRequested, "Pieces of the order are to be returned.", RETURNED),
-    event(OrderEvent::ReturnCompleted, "A return is complete, and its refund is paid.", RETURNED),
+    event(OrderEvent::ReturnCompleted, "A return is complete, and its refund is paid.", CREDITED),
     event(OrderEvent::ReturnRefused, "A return was not accepted.", RETURNED),
     event(OrderEvent::Returned, "All of the order was returned.", CONFIRMED),
 ];
@@ -188,6 +188,11 @@ const RETURNED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
  "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a","status":"confirmed","amountMinor":1050,"currency":"BRL",
  "at":"2026-11-24T12:00:00.000Z","invoiceNumber":"A0-000042","returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c",
  "refundMinor":1050}"#;
+
+const CREDITED: &str = r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "customerId":"e081ad0f-f83e-4f81-b2d7-23655ac04b8a","status":"returned","amountMinor":1050,"currency":"BRL",
+ "at":"2026-11-25T12:00:00.000Z","invoiceNumber":"A0-000042","creditNoteNumber":"C0-000007",
+ "returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","refundMinor":1050}"#;
 
 /// The service's journal.
 pub const JOURNAL: Journal = Journal::of::<OrderEntity>("order-journal");

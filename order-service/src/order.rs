@@ -9,6 +9,7 @@ pub mod notice;
 pub mod parts;
 pub mod policy;
 pub mod status;
+pub mod terms;
 
 use std::num::NonZeroU32;
 
@@ -23,8 +24,8 @@ use uuid::Uuid;
 use self::delivery::{Customer, Delivery};
 use self::notice::NoticeRecord;
 use self::parts::{
-    Cancellation, Change, Invoice, MOST_ACTION_CHANGES, MOST_DELIVERY_CHANGES, Payment, Return, Shipment, Step,
-    Tracking,
+    Cancellation, Change, CreditNote, Invoice, MOST_ACTION_CHANGES, MOST_DELIVERY_CHANGES, Payment, Return, Shipment,
+    Step, Tracking,
 };
 pub use self::status::Status;
 
@@ -120,6 +121,9 @@ pub struct Order {
     pub action_number: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<Invoice>,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credit_notes: Vec<CreditNote>,
     /// A saga of version 3 or 4 undid the confirmation: the invoice is void, or is never issued.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unconfirmed: bool,
@@ -153,6 +157,7 @@ impl Order {
             action: None,
             action_number: 0,
             invoice: None,
+            credit_notes: Vec::new(),
             unconfirmed: false,
             shipment: None,
             tracking: None,

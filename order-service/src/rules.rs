@@ -4,6 +4,7 @@
 pub(crate) mod cancel;
 pub(crate) mod conclude;
 pub(crate) mod context;
+mod credit_note;
 mod events;
 pub(crate) mod invoice;
 pub(crate) mod mail;
@@ -14,4 +15,5 @@ pub(crate) mod place;
 pub(crate) mod progress;
 pub(crate) mod returnable;
 pub(crate) mod returns;
+mod series;
 pub(crate) mod tracking;

@@ -1,5 +1,7 @@
 //! The service's settings and their checks.
 
+pub mod invoices;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -8,10 +10,11 @@ use common::money::{Currency, Decimal};
 use common::settings::{EventSettings, units};
 use serde::{Deserialize, Serialize};
 
+use self::invoices::Invoices;
 use crate::mail::{MailLimit, Mailer, Smtp};
 use crate::order::Placed;
 use crate::order::delivery::Language;
-use crate::order::limits::Limits;
+use crate::order::limits::{Limits, Price};
 use crate::order::policy::Policy;
 
 /// The service's own settings.
@@ -21,7 +24,7 @@ pub struct Settings {
     pub orders: Limits,
     /// Returns.
     pub returns: Returns,
-    /// Invoice numbers.
+    /// Invoices and credit notes.
     pub invoices: Invoices,
     /// Notices to customers.
     pub notices: Notices,
@@ -36,14 +39,6 @@ pub struct Returns {
     /// How long after its end an order can be returned.
     #[serde(with = "units::duration")]
     pub window: Duration,
-}
-
-/// `[invoices]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Invoices {
-    /// The prefix of every number.
-    pub series: String,
 }
 
 /// `[notices]`
@@ -65,13 +60,18 @@ impl Settings {
     /// A wrong setting: its key and the allowed values.
     pub(crate) fn build(&self) -> anyhow::Result<(Policy, Mailer)> {
         check_limits(&self.orders)?;
-        let series = &self.invoices.series;
-        let is_valid = (1..=8).contains(&series.len()) && series.bytes().all(|b| b.is_ascii_uppercase());
-        ensure!(is_valid, "invoices.series = \"{series}\": must be 1 to 8 capital letters");
+        let terms = self.invoices.terms()?;
+        ensure!(
+            self.invoices.prices_include_tax || self.orders.price == Price::Client,
+            "invoices.prices_include_tax = false: needs orders.price = \"client\", since other amounts are the sum of \
+             the prices, and the amount of an order contains its taxes"
+        );
         let server = self.notices.smtp.server().context("notices.smtp")?;
         let policy = Policy {
             return_window: self.returns.window,
-            series: series.clone(),
+            series: self.invoices.series.clone(),
+            credit_series: self.invoices.credit_series.clone(),
+            terms,
             language: self.notices.language,
             mails: server.is_some(),
             events: self.events.enabled,

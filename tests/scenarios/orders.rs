@@ -185,6 +185,37 @@ async fn a_part_is_returned_and_then_the_rest(cluster: Arc<Cluster>, _: Arc<Brok
         .await?;
     let kinds: Vec<_> = notices(&cluster, &order, 3).await?.into_iter().map(|notice| notice["kind"].clone()).collect();
     ensure!(kinds == [json!("confirmed"), json!("returned"), json!("returned")], "{kinds:?}");
+    has_documents(&cluster, &order, [(&first, 10.33), (&rest, 20.67)]).await
+}
+
+/// Checks the invoice and the credit notes of an order of 31.00, which are over these returns, in each format.
+async fn has_documents(cluster: &Cluster, order: &PlacedOrder, returns: [(&String, f64); 2]) -> Result<()> {
+    let list = get(cluster, &format!("/orders/{}/credit-notes", order.id)).await?;
+    let totals = returns.map(|(id, total)| json!([id, total]));
+    let listed: Vec<Value> =
+        list.as_array().into_iter().flatten().map(|note| json!([note["returnId"], note["total"]])).collect();
+    ensure!(listed == totals, "{list:#}");
+    let shown = order.get().await?;
+    ensure!(shown["creditNotes"] == list && shown["links"]["creditNotes"].is_string(), "{shown:#}");
+    let mut paths = vec![(format!("/orders/{}/invoice", order.id), 31.0, "<Invoice ")];
+    for (note, (_, total)) in list.as_array().into_iter().flatten().zip(returns) {
+        let number = note["number"].as_str().unwrap_or_default();
+        paths.push((format!("/orders/{}/credit-notes/{number}", order.id), total, "<CreditNote "));
+    }
+    for (path, total, root) in paths {
+        let document = get(cluster, &path).await?;
+        ensure!(document["total"] == total && document["seller"]["name"] == "Shop", "{document:#}");
+        for (format, start) in [("application/pdf", "%PDF-1.7"), ("application/xml", "<?xml")] {
+            let url = cluster.service(Name::Orders)?.url(&path);
+            let answer = cluster.http.get(url).header("Accept", format).send().await?;
+            ensure!(answer.headers()["content-type"] == format, "{path}: {:?}", answer.headers());
+            let bytes = answer.bytes().await?;
+            let text = String::from_utf8_lossy(&bytes);
+            ensure!(text.starts_with(start) && (format == "application/pdf" || text.contains(root)), "{path}: {text}");
+        }
+    }
+    let unknown = format!("/orders/{}/credit-notes/C0-999999", order.id);
+    ensure!(cluster.get(cluster.service(Name::Orders)?, &unknown).await?.is_none(), "{unknown}");
     Ok(())
 }
 

@@ -1,14 +1,16 @@
-//! The rules of invoices, checked at every append: an invoice follows its order, and a series has no gaps.
+//! The rules of invoices and credit notes, checked at every append: they follow their order, and their series have no
+//! gaps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::messages::Message;
 use common::topics;
 use order_service::messages::CONFIRM;
 use order_service::order::entity::OrderEntity as Ordering;
 use order_service::order::notice::NoticeKind;
-use order_service::order::parts::{Invoice, InvoiceStatus};
+use order_service::order::parts::{Invoice, InvoiceStatus, ReturnStatus};
 use order_service::order::{Order, Status};
+use uuid::Uuid;
 
 use crate::invariants::{approvals, home};
 use crate::kafka::Kafka;
@@ -33,7 +35,31 @@ pub fn violation(was: Option<&Order>, order: &Order, kafka: &Kafka) -> Option<St
     // Sagas of version 4 issue it with order.confirm, which leaves no other mark.
     let is_needed = order.status.is_fulfilled() || was_reported(order);
     let may_differ = order.unconfirmed || is_confirmed_by_command(kafka, order);
-    if is_needed != status.is_some() && !may_differ { wrong("an invoice is missing or needless") } else { None }
+    if is_needed != status.is_some() && !may_differ {
+        return wrong("an invoice is missing or needless");
+    }
+    credit_violation(was, order)
+}
+
+/// What an order's credit notes break: those that were issued stay, each completed return of an invoiced order has one
+/// over its refund, and so has an invoiced order that is refunded as a whole. Together they are at most its amount.
+fn credit_violation(was: Option<&Order>, order: &Order) -> Option<String> {
+    let notes = &order.credit_notes;
+    let wrong = |what: &str| Some(format!("{what}: it is {}, its credit notes are {notes:?}", order.status));
+    if was.is_some_and(|was| !notes.starts_with(&was.credit_notes)) {
+        return wrong("a credit note changed");
+    }
+    let credited: BTreeMap<Option<Uuid>, i64> = notes.iter().map(|note| (note.return_id, note.amount_minor)).collect();
+    let is_invoiced = order.invoice.is_some();
+    let returned = order.returns.iter().filter(|known| known.status == ReturnStatus::Returned);
+    let returned = returned.map(|known| (Some(known.id), known.refund_minor));
+    let whole = (order.status == Status::Refunded).then_some((None, order.placed.amount_minor));
+    let expected: BTreeMap<_, _> = returned.chain(whole).filter(|_| is_invoiced).collect();
+    if credited != expected || credited.len() != notes.len() {
+        return wrong("a credit note is missing or needless");
+    }
+    let sum: i64 = credited.values().sum();
+    if sum > order.placed.amount_minor { wrong("more is credited than the order's amount") } else { None }
 }
 
 /// Returns true if an order may have an invoice with this status.
@@ -78,23 +104,42 @@ fn is_confirmed_by_command(kafka: &Kafka, order: &Order) -> bool {
     kafka.messages(topics::ORDER_COMMANDS, home(id)).iter().any(confirms)
 }
 
-/// What the series of a journal partition breaks: the numbers of all its invoices are 1, 2, 3… without a gap.
+/// What the series of a journal partition break: the numbers of all its invoices are 1, 2, 3… without a gap, and so are
+/// those of its credit notes.
 pub fn series_violation(journal: &View) -> Option<String> {
-    let mut last = 0;
-    let mut all = BTreeSet::<u64>::new();
-    let mut count = 0;
-    for state in journal.states.values() {
+    let mut invoices = Series::default();
+    let mut notes = Series::default();
+    for (key, state) in &journal.states {
         match state.read::<Ordering>().unwrap() {
-            Ordering::Series(series) => last = series.last,
+            Ordering::Series(series) if key.starts_with("series/A/") => invoices.last = series.last,
+            Ordering::Series(series) => notes.last = series.last,
             Ordering::Order(order) => {
-                let number =
-                    order.invoice.as_ref().and_then(|invoice| invoice.number.rsplit_once('-')?.1.parse::<u64>().ok());
-                all.extend(number);
-                count += usize::from(order.invoice.is_some());
+                order.invoice.iter().for_each(|invoice| invoices.add(&invoice.number));
+                order.credit_notes.iter().for_each(|note| notes.add(&note.number));
             }
             Ordering::Mailing(_) => {}
         }
     }
-    let is_whole = all.iter().copied().eq(1..=last) && all.len() == count;
-    (!is_whole).then(|| format!("the series ends at {last}, and its {count} invoices have the numbers {all:?}"))
+    invoices.violation("invoices").or_else(|| notes.violation("credit notes"))
+}
+
+/// A series, and the numbers that were assigned.
+#[derive(Default)]
+struct Series {
+    last: u64,
+    all: BTreeSet<u64>,
+    count: usize,
+}
+
+impl Series {
+    fn add(&mut self, number: &str) {
+        self.all.extend(number.rsplit_once('-').and_then(|(_, number)| number.parse::<u64>().ok()));
+        self.count += 1;
+    }
+
+    fn violation(&self, what: &str) -> Option<String> {
+        let Self { last, all, count } = self;
+        let is_whole = all.iter().copied().eq(1..=*last) && all.len() == *count;
+        (!is_whole).then(|| format!("the series ends at {last}, and its {count} {what} have the numbers {all:?}"))
+    }
 }

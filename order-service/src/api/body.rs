@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::payment_body::PaymentBody;
 use super::shipment_body::ShipmentBody;
 use super::timeline::{TimelineEntry, timeline};
+use crate::invoice::document::CreditSummary;
 use crate::order::delivery::{Customer, Delivery};
 use crate::order::notice::NoticeRecord;
 use crate::order::parts::{Cancellation, InvoiceStatus, Return, ReturnStatus};
@@ -48,6 +49,8 @@ pub(super) struct OrderBody<'a> {
     payment: Option<PaymentBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invoice: Option<InvoiceBody<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    credit_notes: Vec<CreditSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shipment: Option<ShipmentBody<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -125,12 +128,15 @@ struct PiecesBody<'a> {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct Links {
     #[serde(rename = "self")]
     this: String,
     events: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     invoice: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credit_notes: Option<String>,
 }
 
 impl<'a> OrderBody<'a> {
@@ -164,6 +170,7 @@ impl<'a> OrderBody<'a> {
             cancellation: order.cancellation.as_ref().map(|request| cancellation(request, order)),
             payment: PaymentBody::of(order),
             invoice: order.invoice.as_ref().map(|known| InvoiceBody { number: &known.number, status: known.status }),
+            credit_notes: CreditSummary::all_of(order),
             shipment: ShipmentBody::of(order),
             returns: order.returns.iter().map(|known| return_of(order, known)).collect(),
             notices: &order.notices,
@@ -178,7 +185,8 @@ fn links(order: &Order) -> Links {
     let this = path(order.placed.order_id);
     let events = format!("{this}/events");
     let invoice = order.invoice.as_ref().map(|_| format!("{this}/invoice"));
-    Links { this, events, invoice }
+    let credit_notes = (!order.credit_notes.is_empty()).then(|| format!("{this}/credit-notes"));
+    Links { this, events, invoice, credit_notes }
 }
 
 fn cancellation<'a>(request: &'a Cancellation, order: &Order) -> CancellationBody<'a> {

@@ -1,80 +1,49 @@
-//! `GET /orders/{id}/invoice`: the invoice as JSON, or as PDF if `Accept` prefers it.
+//! `GET /orders/{id}/invoice`: the invoice as JSON, or as PDF or XML if `Accept` prefers them.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use common::http::{PathId, Problem};
 use common::service::Context;
 
+use super::format::{self, Format};
 use super::lookup;
 use crate::invoice::document::Document;
-use crate::invoice::pdf;
+use crate::invoice::fonts::LazyFonts;
+use crate::invoice::{pdf, ubl};
 use crate::settings::Settings;
 
-const PDF: &str = "application/pdf";
-
-/// The invoice of an order, as PDF with `Accept: application/pdf`.
+/// The invoice of an order, as PDF with `Accept: application/pdf`, as XML (UBL 2.1) with `Accept: application/xml`.
 ///
-/// It is open until the order is paid, and void if the order is not fulfilled.
+/// It is open until the order is paid, and void if the order is not fulfilled. What it showed when it was issued does
+/// not change.
 #[utoipa::path(get, path = "/orders/{id}/invoice",
-    params(("id" = uuid::Uuid, Path, description = "The order's id.")),
+    params(("id" = uuid::Uuid, Path, description = "The order's id."),
+        ("Accept-Language" = Option<String>, Header,
+            description = "The language of a PDF, `en` or `pt`, of an order whose customer has none.")),
     responses((status = 200, description = "The invoice.",
-            content((Document = "application/json"), (String = "application/pdf"))),
-        (status = 404, description = "There is no such order, or it has no invoice.")))]
+            content((Document = "application/json"), (String = "application/pdf"), (String = "application/xml"))),
+        (status = 404, description = "There is no such order, or it has no invoice."),
+        (status = 409, description = "XML only: the amounts are too large for it.")))]
 pub(super) async fn invoice(
     State(context): State<Context<Settings>>,
+    Extension(fonts): Extension<LazyFonts>,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let order = lookup::get(&context, id).await?;
-    let Some(invoice) = Document::of(&order) else {
+    let Some(document) = Document::of(&order) else {
         let status = order.status;
         return Err(Problem::not_found(format!("Order {id} is {status} and has no invoice.")));
     };
-    if !wants_pdf(&headers) {
-        return Ok(([(header::VARY, "accept")], Json(invoice)).into_response());
-    }
-    let name = format!("inline; filename=\"{}.pdf\"", invoice.number);
-    let headers = [
-        (header::CONTENT_TYPE, PDF.to_owned()),
-        (header::CONTENT_DISPOSITION, name),
-        (header::VARY, "accept".to_owned()),
-    ];
-    Ok((headers, pdf::render(&invoice)).into_response())
-}
-
-/// Returns true if `Accept` names PDF, with at least the weight of JSON (RFC 9110, section 12.5.1).
-fn wants_pdf(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut pdf = 0.0_f32;
-    let mut json = 0.0_f32;
-    for range in accepted.flat_map(|value| value.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default();
-        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
-        if kind.eq_ignore_ascii_case(PDF) {
-            pdf = weight;
-        } else if kind.eq_ignore_ascii_case("application/json") || kind == "*/*" {
-            json = f32::max(json, weight);
+    match Format::of(&headers) {
+        Format::Json => Ok(([format::vary()], Json(document)).into_response()),
+        Format::Xml => format::xml(&document.number, ubl::invoice(&document)),
+        Format::Pdf => {
+            let language = format::language(&order, &headers, context.settings.notices.language);
+            let number = document.number.clone();
+            format::pdf(&number, language, move || pdf::invoice(&document, language, fonts.get())).await
         }
-    }
-    pdf > 0.0 && pdf >= json
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pdf_is_sent_only_if_accept_names_it() {
-        let wants = |accept: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT, accept.parse().unwrap());
-            wants_pdf(&headers)
-        };
-        assert!(wants("application/pdf") && wants("text/html, application/pdf;q=0.9, */*;q=0.1"));
-        assert!(!wants("*/*") && !wants("application/json, application/pdf;q=0.5") && !wants("application/pdf;q=0"));
-        assert!(!wants_pdf(&HeaderMap::new()));
     }
 }

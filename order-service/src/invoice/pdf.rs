@@ -1,211 +1,210 @@
-//! An invoice as PDF 1.7 (ISO 32000-1). It uses the standard fonts, so that no font is part of the file. Characters
-//! outside Latin-1 are shown as question marks; the JSON has them all.
+//! Invoices and credit notes as PDF, in English or Portuguese. The same document has the same bytes.
 
-use pdf_writer::{Content, Name, Pdf, Rect, Ref, Str, TextStr};
-
-use super::document::{Document, Line};
+use super::bill::{Bill, Line};
+use super::document::{CreditDocument, Document, day};
+use super::fonts::Fonts;
+use super::paper::{BOLD, LEFT, Paper, PdfError, RIGHT, SMALL, Style, TEXT, TITLE};
+use super::words::Words;
+use crate::order::delivery::Language;
 use crate::order::parts::InvoiceStatus;
 
-/// A4, in points.
-const WIDTH: f32 = 595.0;
-const HEIGHT: f32 = 842.0;
-const LEFT: f32 = 56.0;
-const RIGHT: f32 = WIDTH - 56.0;
-const TOP: f32 = HEIGHT - 72.0;
-const BOTTOM: f32 = 72.0;
-const LEADING: f32 = 15.0;
+/// Where the second column of the head begins, and its values.
+const HEAD_LABEL: f32 = 280.0;
+const HEAD_VALUE: f32 = 372.0;
 /// The right edges of the number columns.
-const QUANTITY: f32 = 350.0;
-const UNIT: f32 = 440.0;
+const QUANTITY: f32 = 360.0;
+const EACH: f32 = 450.0;
+/// The width of an item's name.
+const NAME: f32 = 240.0;
+const MOST_NAME_LINES: usize = 4;
+/// The width of a line of an address.
+const ADDRESS: f32 = 210.0;
+const MOST_ADDRESS_LINES: usize = 3;
+const MOST_NOTE_LINES: usize = 12;
+/// Where the labels of the totals begin.
+const TOTALS: f32 = 230.0;
 
-const TEXT: Name<'static> = Name(b"Text");
-const BOLD: Name<'static> = Name(b"Bold");
-const NUMBERS: Name<'static> = Name(b"Numbers");
-
-/// The characters of an item's name that fit before the numbers.
-const NAME_LENGTH: usize = 44;
-
-/// Renders the file.
-pub(crate) fn render(invoice: &Document) -> Vec<u8> {
-    let mut paper = Paper::default();
-    head(&mut paper, invoice);
-    table_head(&mut paper);
-    for line in &invoice.lines {
-        if paper.y < BOTTOM + 5.0 * LEADING {
-            paper.next_page();
-            table_head(&mut paper);
-        }
-        row(&mut paper, line);
-    }
-    totals(&mut paper, invoice);
-    paper.finish(&format!("Invoice {}", invoice.number))
+/// The invoice.
+///
+/// # Errors
+/// A font that cannot be embedded.
+pub(crate) fn invoice(document: &Document, language: Language, fonts: &Fonts) -> Result<Vec<u8>, PdfError> {
+    let words = Words::of(language);
+    let bill = &document.bill;
+    let status = match (document.status, document.voided_at) {
+        (InvoiceStatus::Open, _) => words.due.to_owned(),
+        (InvoiceStatus::Paid, _) => words.paid.to_owned(),
+        (InvoiceStatus::Void, Some(at)) => format!("{} {}", words.void_since, day(at)),
+        (InvoiceStatus::Void, None) => words.void.to_owned(),
+    };
+    let mut facts = vec![(words.date, day(bill.issued_at))];
+    facts.extend(document.due_date.clone().map(|due| (words.due_date, due)));
+    facts.push((words.status, status));
+    let total = if document.status == InvoiceStatus::Open { words.total_due } else { words.total };
+    let refunded = (!document.refunded.is_zero()).then(|| (words.refunded, document.refunded.to_string()));
+    let title = format!("{} {}", words.invoice, document.number);
+    write(&Sheet { words, title, facts, bill, total, after: refunded }, fonts)
 }
 
-fn head(paper: &mut Paper, invoice: &Document) {
-    paper.text(BOLD, 20.0, LEFT, &format!("Invoice {}", invoice.number));
+/// The credit note.
+///
+/// # Errors
+/// A font that cannot be embedded.
+pub(crate) fn credit_note(document: &CreditDocument, language: Language, fonts: &Fonts) -> Result<Vec<u8>, PdfError> {
+    let words = Words::of(language);
+    let bill = &document.bill;
+    let invoice = format!("{} ({})", document.invoice_number, day(document.invoice_issued_at));
+    let mut facts = vec![(words.date, day(bill.issued_at)), (words.for_invoice, invoice)];
+    facts.extend(document.return_id.map(|id| (words.for_return, id.to_string())));
+    let title = format!("{} {}", words.credit_note, document.number);
+    write(&Sheet { words, title, facts, bill, total: words.total_credited, after: None }, fonts)
+}
+
+/// What is written.
+struct Sheet<'a> {
+    words: &'static Words,
+    title: String,
+    /// Labels and values of the head.
+    facts: Vec<(&'static str, String)>,
+    bill: &'a Bill,
+    /// The label of the total.
+    total: &'static str,
+    /// A line after the total.
+    after: Option<(&'static str, String)>,
+}
+
+fn write(sheet: &Sheet<'_>, fonts: &Fonts) -> Result<Vec<u8>, PdfError> {
+    let mut paper = Paper::new(fonts);
+    write_seller(&mut paper, sheet);
+    paper.text(TITLE, LEFT, &sheet.title);
     paper.down(2.0);
-    let state = match (invoice.status, invoice.voided_at) {
-        (InvoiceStatus::Open, _) => "due".to_owned(),
-        (InvoiceStatus::Paid, _) => "paid".to_owned(),
-        (InvoiceStatus::Void, Some(at)) => format!("void since {}", day(&at.to_string())),
-        (InvoiceStatus::Void, None) => "void".to_owned(),
-    };
-    for (label, value) in [
-        ("Date", day(&invoice.issued_at.to_string())),
-        ("Order", invoice.order_id.clone()),
-        ("Customer", invoice.customer_id.clone()),
-        ("Status", state),
-    ] {
-        paper.text(BOLD, 10.0, LEFT, label);
-        paper.text(TEXT, 10.0, LEFT + 70.0, &value);
-        paper.down(1.0);
+    write_head(&mut paper, sheet);
+    table_head(&mut paper, sheet.words);
+    for line in &sheet.bill.lines {
+        row(&mut paper, sheet.words, line);
     }
-    paper.down(0.5);
-    let mut to = Vec::new();
-    if let Some(customer) = &invoice.customer {
+    write_totals(&mut paper, sheet);
+    if let Some(note) = &sheet.bill.note {
+        paper.down(1.0);
+        block(&mut paper, TEXT, LEFT, note, RIGHT - LEFT, MOST_NOTE_LINES);
+    }
+    paper.finish(sheet.title.clone(), sheet.words.tag, sheet.words.page)
+}
+
+fn write_seller(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
+    let Some(seller) = sheet.bill.seller.as_deref() else { return };
+    block(paper, BOLD, LEFT, &seller.name, RIGHT - LEFT, 2);
+    let city: Vec<&str> = [&seller.postal_code, &seller.city].into_iter().flatten().map(String::as_str).collect();
+    let city = match (&seller.country, city.is_empty()) {
+        (Some(country), false) => Some(format!("{}, {country}", city.join(" "))),
+        (Some(country), true) => Some(country.clone()),
+        (None, false) => Some(city.join(" ")),
+        (None, true) => None,
+    };
+    let tax_id = seller.tax_id.as_ref().map(|id| format!("{}: {id}", sheet.words.tax_id));
+    for text in [seller.line1.clone(), seller.line2.clone(), city, tax_id, seller.email.clone()].into_iter().flatten() {
+        block(paper, TEXT, LEFT, &text, RIGHT - LEFT, 2);
+    }
+    paper.down(1.5);
+}
+
+/// The customer on the left, the dates and ids on the right.
+fn write_head(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
+    let Sheet { words, facts, bill, .. } = sheet;
+    let top = paper.y;
+    let ids = [(words.order, bill.order_id.clone()), (words.customer, bill.customer_id.clone())];
+    for (label, value) in facts.iter().chain(&ids) {
+        paper.text(BOLD, HEAD_LABEL, label);
+        // An id fits into one line.
+        let style = if value.len() < 36 { TEXT } else { SMALL };
+        block(paper, style, HEAD_VALUE, value, RIGHT - HEAD_VALUE, 3);
+    }
+    let end = paper.y;
+    paper.y = top;
+    let mut to: Vec<String> = Vec::new();
+    if let Some(customer) = &bill.customer {
         to.extend([customer.name.clone(), customer.email.clone()]);
     }
-    if let Some(address) = &invoice.address {
-        to.extend([address.name.clone(), address.line1.clone()]);
+    if let Some(address) = &bill.address {
+        to.extend(Some(&address.name).filter(|name| !to.contains(name)).cloned());
+        to.push(address.line1.clone());
         to.extend(address.line2.clone());
         to.push(format!("{} {}, {}", address.postal_code, address.city, address.country));
     }
-    to.dedup();
-    for line in to {
-        paper.text(TEXT, 10.0, LEFT, &shortened(&line, 90));
+    if !to.is_empty() {
+        paper.text(BOLD, LEFT, words.bill_to);
         paper.down(1.0);
     }
-    paper.down(1.0);
+    for text in to {
+        block(paper, TEXT, LEFT, &text, ADDRESS, MOST_ADDRESS_LINES);
+    }
+    paper.y = paper.y.max(end);
+    paper.down(1.5);
 }
 
-fn table_head(paper: &mut Paper) {
-    paper.text(BOLD, 10.0, LEFT, "Item");
-    paper.right(QUANTITY, "Quantity");
-    paper.right(UNIT, "Each");
-    paper.right(RIGHT, "Amount");
+fn table_head(paper: &mut Paper<'_>, words: &Words) {
+    paper.text(BOLD, LEFT, words.item);
+    paper.right(BOLD, QUANTITY, words.quantity);
+    paper.right(BOLD, EACH, words.each);
+    paper.right(BOLD, RIGHT, words.amount);
+    paper.down(1.0);
     paper.rule();
 }
 
-fn row(paper: &mut Paper, line: &Line) {
-    paper.text(TEXT, 10.0, LEFT, &shortened(&line.name, NAME_LENGTH));
-    paper.right(QUANTITY, &line.quantity.to_string());
-    paper.right(UNIT, &line.unit_amount.to_string());
-    paper.right(RIGHT, &line.amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string()));
-    paper.down(1.0);
-}
-
-fn totals(paper: &mut Paper, invoice: &Document) {
-    paper.rule();
-    let mut lines = vec![("Sum of the items", invoice.sum), ("Adjustment to the agreed amount", invoice.adjustment)];
-    let total = if invoice.status == InvoiceStatus::Open { "Total due" } else { "Total" };
-    lines.push((total, Some(invoice.total)));
-    lines.push(("Refunded for returns", Some(invoice.refunded).filter(|amount| !amount.is_zero())));
-    for (label, amount) in lines {
-        let Some(amount) = amount else { continue };
-        let font = if label == total { BOLD } else { TEXT };
-        paper.text(font, 10.0, LEFT, label);
-        paper.right(RIGHT, &format!("{} {}", invoice.currency, amount));
+fn row(paper: &mut Paper<'_>, words: &Words, line: &Line) {
+    let name = paper.wrapped(TEXT, &line.name, NAME, MOST_NAME_LINES);
+    if paper.need(name.iter().fold(0.0, |lines, _| lines + 1.0)) {
+        table_head(paper, words);
+    }
+    paper.right(TEXT, QUANTITY, &line.quantity.to_string());
+    paper.right(TEXT, EACH, &line.unit_amount.to_string());
+    paper.right(TEXT, RIGHT, &line.amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string()));
+    for shaped in name {
+        paper.line(TEXT, LEFT, shaped);
         paper.down(1.0);
     }
 }
 
-/// The day of an RFC 3339 time.
-fn day(text: &str) -> String {
-    text.chars().take(10).collect()
-}
-
-fn shortened(text: &str, length: usize) -> String {
-    if text.chars().count() <= length {
-        return text.to_owned();
-    }
-    let start: String = text.chars().take(length.saturating_sub(3)).collect();
-    format!("{start}...")
-}
-
-/// Text in WinAnsi encoding, of which only Latin-1 is used.
-fn encoded(text: &str) -> Vec<u8> {
-    let byte = |letter: char| {
-        let latin = u8::try_from(u32::from(letter)).ok();
-        latin.filter(|byte| matches!(byte, 0x20..=0x7e | 0xa0..=0xff)).unwrap_or(b'?')
+fn write_totals(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
+    let Sheet { words, bill, total, after, .. } = sheet;
+    let mut lines = Vec::new();
+    lines.extend(bill.sum.map(|sum| (words.sum.to_owned(), sum.to_string(), TEXT)));
+    lines.extend(bill.adjustment.map(|amount| (words.adjustment.to_owned(), amount.to_string(), TEXT)));
+    let whole = ((*total).to_owned(), bill.total.to_string(), BOLD);
+    let net = |label: &str| bill.net.map(|net| (label.to_owned(), net.to_string(), TEXT));
+    let tax = |before: &str| {
+        let label = |name: &str, rate: &str| format!("{before}{name} {rate} %");
+        let taxes = bill.taxes.iter().map(|tax| (tax.name.as_str(), tax.rate.to_string(), tax.amount.to_string()));
+        taxes.map(|(name, rate, amount)| (label(name, &rate), amount, TEXT)).collect::<Vec<_>>()
     };
-    text.chars().map(byte).collect()
-}
-
-/// The pages, written from top to bottom.
-struct Paper {
-    pages: Vec<Vec<u8>>,
-    content: Content,
-    y: f32,
-}
-
-impl Default for Paper {
-    fn default() -> Self {
-        Self { pages: Vec::new(), content: Content::new(), y: TOP }
+    if bill.prices_exclude_tax {
+        lines.extend(net(words.net));
+        lines.extend(tax(""));
+        lines.push(whole);
+    } else {
+        lines.push(whole);
+        lines.extend(net(words.contained_net));
+        lines.extend(tax(&format!("{} ", words.contained_tax)));
     }
-}
-
-impl Paper {
-    fn down(&mut self, lines: f32) {
-        self.y -= lines * LEADING;
-    }
-
-    fn text(&mut self, font: Name<'_>, size: f32, x: f32, text: &str) {
-        self.content.begin_text().set_font(font, size).next_line(x, self.y).show(Str(&encoded(text))).end_text();
-    }
-
-    /// Text that ends at `x`, in a monospaced font whose width is 0.6 of its size.
-    fn right(&mut self, x: f32, text: &str) {
-        let text = encoded(text);
-        let letters = u16::try_from(text.len()).unwrap_or(u16::MAX);
-        let from = x - f32::from(letters) * 6.0;
-        self.content.begin_text().set_font(NUMBERS, 10.0).next_line(from, self.y).show(Str(&text)).end_text();
-    }
-
-    fn rule(&mut self) {
-        self.down(0.5);
-        self.content.set_line_width(0.5).move_to(LEFT, self.y).line_to(RIGHT, self.y).stroke();
-        self.down(1.0);
-    }
-
-    fn next_page(&mut self) {
-        self.pages.push(std::mem::replace(&mut self.content, Content::new()).finish().to_vec());
-        self.y = TOP;
-    }
-
-    fn finish(mut self, title: &str) -> Vec<u8> {
-        self.next_page();
-        let mut last = 0;
-        let mut next = || {
-            last += 1;
-            Ref::new(last)
-        };
-        let catalog = next();
-        let tree = next();
-        let info = next();
-        let fonts = [(TEXT, "Helvetica"), (BOLD, "Helvetica-Bold"), (NUMBERS, "Courier")].map(|font| (font, next()));
-        let pages: Vec<_> = self.pages.iter().map(|content| (next(), next(), content)).collect();
-        let mut pdf = Pdf::new();
-        pdf.catalog(catalog).pages(tree);
-        pdf.document_info(info).title(TextStr(title));
-        let count = i32::try_from(pages.len()).unwrap_or(i32::MAX);
-        pdf.pages(tree).kids(pages.iter().map(|(page, _, _)| *page)).count(count);
-        for (id, content_id, content) in &pages {
-            let mut page = pdf.page(*id);
-            page.media_box(Rect::new(0.0, 0.0, WIDTH, HEIGHT)).parent(tree).contents(*content_id);
-            let mut resources = page.resources();
-            let mut used = resources.fonts();
-            for ((name, _), font) in &fonts {
-                used.pair(*name, *font);
-            }
-            drop(used);
-            drop(resources);
-            drop(page);
-            pdf.stream(*content_id, content);
+    lines.extend(after.as_ref().map(|(label, amount)| ((*label).to_owned(), amount.clone(), TEXT)));
+    paper.need(lines.iter().fold(1.5, |needed, _| needed + 1.0));
+    paper.down(0.5);
+    paper.rule();
+    for (label, amount, style) in lines {
+        for shaped in paper.wrapped(style, &label, RIGHT - TOTALS - 110.0, 1) {
+            paper.line(style, TOTALS, shaped);
         }
-        for ((_, base), font) in &fonts {
-            pdf.type1_font(*font).base_font(Name(base.as_bytes())).encoding_predefined(Name(b"WinAnsiEncoding"));
-        }
-        pdf.finish()
+        paper.right(style, RIGHT, &format!("{} {amount}", bill.currency));
+        paper.down(1.0);
+    }
+}
+
+/// A text that may take several lines.
+fn block(paper: &mut Paper<'_>, style: Style, x: f32, text: &str, width: f32, most: usize) {
+    for shaped in paper.wrapped(style, text, width, most) {
+        paper.need(1.0);
+        paper.line(style, x, shaped);
+        paper.down(1.0);
     }
 }
 

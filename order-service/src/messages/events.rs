@@ -89,6 +89,9 @@ pub struct OrderChanged {
     /// The invoice's number, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice_number: Option<String>,
+    /// The number of the credit note, in the event of a completed return and of a refund, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit_note_number: Option<String>,
     /// The return, in events of returns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_id: Option<Uuid>,

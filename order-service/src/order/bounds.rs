@@ -11,6 +11,8 @@ pub(crate) const NAME: usize = 400;
 /// The most returns of an order that start a saga. Each is at most one partial refund of the payment, which takes as
 /// many from sagas (`payment-service/src/rules/partial.rs`).
 pub const MOST_RETURNS: usize = 100;
+/// The most credit notes of an order: one for each return that starts a saga, and one for the whole order.
+pub const MOST_CREDIT_NOTES: usize = MOST_RETURNS + 1;
 /// The most returns kept that were refused as soon as they were requested: the oldest is dropped.
 pub const KEPT_REFUSED: usize = 20;
 /// An order with more bytes of returns takes no further one.

@@ -100,9 +100,13 @@ fn is_postal_code(value: &str, _: &Limits) -> garde::Result {
     }
 }
 
+/// Returns true for a country code of ISO 3166-1 alpha-2.
+pub(crate) fn is_country_code(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_uppercase()) && rust_iso3166::from_alpha2(value).is_some()
+}
+
 fn is_country(value: &str, _: &Limits) -> garde::Result {
-    let is_valid = value.bytes().all(|b| b.is_ascii_uppercase()) && rust_iso3166::from_alpha2(value).is_some();
-    if is_valid {
+    if is_country_code(value) {
         Ok(())
     } else {
         Err(garde::Error::new("must be an ISO 3166-1 country code of two capital letters, such as BR"))

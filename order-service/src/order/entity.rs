@@ -15,7 +15,7 @@ use super::mailing::Mailing;
 pub enum OrderEntity {
     /// An order, at `order/{id}`.
     Order(Box<Order>),
-    /// The last number of an invoice series, at `series/{name}/{partition}`.
+    /// The last number of a series of invoices or credit notes, at `series/{name}/{partition}`.
     Series(Series),
     /// A notice to be mailed, at `mail/{notice}`.
     Mailing(Box<Mailing>),
@@ -105,7 +105,8 @@ impl Entity for OrderEntity {
     }
 }
 
-/// The last number of an invoice series. Each partition has a series of its own, because each has its own writer.
+/// The last number of a series of invoices or credit notes. Each partition has a series of its own, because each has
+/// its own writer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Series {

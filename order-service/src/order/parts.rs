@@ -1,6 +1,8 @@
 //! The parts of an order that are added after it is placed: steps, payment, shipment, invoice, cancellation and
 //! returns.
 
+use std::sync::Arc;
+
 use common::shipments::DeliveryStatus;
 use common::time::Timestamp;
 use schemars::JsonSchema;
@@ -9,6 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::status::Status;
+use super::terms::{Seller, Tax};
 
 /// The most changes kept of what the customer must do for the payment. Later ones only change the order.
 pub const MOST_ACTION_CHANGES: usize = 8;
@@ -130,7 +133,8 @@ pub struct Cancellation {
     pub why: String,
 }
 
-/// An order's invoice. All else that is printed on it is in the order.
+/// An order's invoice. All else that it shows is in the part of the order that does not change. Invoices of earlier
+/// releases have no terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Invoice {
@@ -140,6 +144,32 @@ pub struct Invoice {
     pub status: InvoiceStatus,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voided_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seller: Option<Arc<Seller>>,
+    /// The taxes in the order's amount.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taxes: Vec<Tax>,
+    /// The prices of the items are without the taxes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prices_exclude_tax: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Arc<str>>,
+}
+
+/// A credit note: all or a part of an order's invoice, whose terms it has, is paid back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreditNote {
+    /// Such as `C0-000007`: the series, its partition, and the number in it.
+    pub number: String,
+    pub issued_at: Timestamp,
+    /// The refund, in minor units.
+    pub amount_minor: i64,
+    /// The return whose goods it is about; `None` if the whole order is refunded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_id: Option<Uuid>,
 }
 
 /// The status of an invoice.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::delivery::Language;
+use super::terms::Terms;
 
 /// The parameters of the rules.
 #[derive(Clone, Debug)]
@@ -11,6 +12,10 @@ pub struct Policy {
     pub return_window: Duration,
     /// The name of the invoice series.
     pub series: String,
+    /// The name of the series of credit notes.
+    pub credit_series: String,
+    /// The terms of new invoices.
+    pub terms: Terms,
     /// The language of notices to customers who choose none.
     pub language: Language,
     /// Whether notices are mailed.
@@ -22,6 +27,14 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         let return_window = Duration::from_secs(30 * 24 * 3600);
-        Self { return_window, series: "A".to_owned(), language: Language::En, mails: false, events: false }
+        Self {
+            return_window,
+            series: "A".to_owned(),
+            credit_series: "C".to_owned(),
+            terms: Terms::default(),
+            language: Language::En,
+            mails: false,
+            events: false,
+        }
     }
 }

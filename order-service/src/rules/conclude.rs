@@ -4,6 +4,7 @@ use common::bounds::{TEXT_BYTES, shorten_any};
 use common::messages::{Reply, Unreadable};
 
 use super::context::RuleContext;
+use super::credit_note;
 use super::invoice;
 use super::notify::{self, NoticeSubject};
 use crate::messages::Conclude;
@@ -68,6 +69,9 @@ fn end(ctx: &mut RuleContext<'_, '_>, order: &mut Order, mut ending: Conclude, l
         invoice::issue(ctx, order);
     } else {
         invoice::void(order, ctx.now);
+    }
+    if last == Status::Refunded {
+        credit_note::issue_for_order(ctx, order);
     }
 }
 

@@ -119,6 +119,16 @@ fn reason_of_return(known: &Return) -> Option<String> {
     reason.filter(|reason| RETURN_REASONS.contains(reason)).map(str::to_owned)
 }
 
+/// The credit note that was issued with the event.
+fn credit_note_of(event: OrderEvent, order: &Order, about: Option<&Return>) -> Option<String> {
+    if !matches!(event, OrderEvent::ReturnCompleted | OrderEvent::Refunded) {
+        return None;
+    }
+    let return_id = about.map(|known| known.id);
+    let note = order.credit_notes.iter().find(|note| note.return_id == return_id);
+    note.map(|note| note.number.clone())
+}
+
 fn message(event: OrderEvent, order: &Order, about: Option<&Return>, now: Timestamp) -> Outgoing {
     let kind = event.kind();
     let key = order.placed.order_id.to_string();
@@ -133,6 +143,7 @@ fn message(event: OrderEvent, order: &Order, about: Option<&Return>, now: Timest
         at: now,
         reason: about.map_or_else(|| reason_of_order(order), reason_of_return),
         invoice_number: order.invoice.as_ref().map(|invoice| invoice.number.clone()),
+        credit_note_number: credit_note_of(event, order, about),
         return_id: about.map(|known| known.id),
         refund_minor: about.map(|known| known.refund_minor),
     };

@@ -1,14 +1,17 @@
 //! Invoices: numbered without gaps when an order is reserved, paid with its payment, void if it ends otherwise.
 
+use std::time::Duration;
+
 use common::messages::{Reply, Unreadable};
 use common::time::Timestamp;
 use serde_json::json;
 
 use super::context::RuleContext;
+use super::series;
 use crate::messages::{Confirm, Unconfirm};
 use crate::order::bounds::cut_payment;
-use crate::order::entity::{self, OrderEntity, Series};
 use crate::order::parts::{Invoice, InvoiceStatus, Payment};
+use crate::order::terms::Terms;
 use crate::order::{Order, Status};
 
 /// Records a reported payment. Without a report the known one stays.
@@ -28,11 +31,28 @@ pub(super) fn issue(ctx: &mut RuleContext<'_, '_>, order: &mut Order) {
         Some(_) => return,
         None if order.unconfirmed => return,
         None => {
-            let number = next_number(ctx);
-            order.invoice = Some(Invoice { number, issued_at: ctx.now, status, voided_at: None });
+            let policy = ctx.policy;
+            let number = series::next_number(ctx, &policy.series);
+            order.invoice = Some(new(number, status, &policy.terms, ctx.now));
         }
     }
     order.updated_at = ctx.now;
+}
+
+/// An invoice that keeps the terms of its issue.
+fn new(number: String, status: InvoiceStatus, terms: &Terms, now: Timestamp) -> Invoice {
+    let days = Duration::from_secs(u64::from(terms.due_days) * 24 * 3600);
+    Invoice {
+        number,
+        issued_at: now,
+        status,
+        voided_at: None,
+        due_at: Some(now.plus(days)),
+        seller: terms.seller.clone(),
+        taxes: terms.taxes.clone(),
+        prices_exclude_tax: terms.prices_exclude_tax,
+        note: terms.note.clone(),
+    }
 }
 
 /// Voids the invoice, if there is one. Its number is not used again.
@@ -42,19 +62,6 @@ pub(super) fn void(order: &mut Order, now: Timestamp) {
         invoice.voided_at = Some(now);
         order.updated_at = now;
     }
-}
-
-fn next_number(ctx: &mut RuleContext<'_, '_>) -> String {
-    let series = &ctx.policy.series;
-    let partition = ctx.tx.partition();
-    let key = entity::series_key(series, partition);
-    let last = match ctx.tx.get(&key) {
-        Some(OrderEntity::Series(series)) => series.last,
-        Some(OrderEntity::Order(_) | OrderEntity::Mailing(_)) | None => 0,
-    };
-    let number = last.saturating_add(1);
-    ctx.tx.put(key, OrderEntity::Series(Series { last: number }));
-    format!("{series}{partition}-{number:06}")
 }
 
 /// Issues the invoice of a paid order, for sagas of versions 3 and 4. An order with a delivery becomes confirmed; any

@@ -7,6 +7,7 @@ use common::ids;
 use common::messages::{Reply, Unreadable};
 
 use super::context::RuleContext;
+use super::credit_note;
 use super::notify::{self, NoticeSubject};
 use super::returnable;
 use crate::messages::{ConcludeReturn, RETURN_REQUESTED, RequestReturn, ReturnRequested};
@@ -108,6 +109,7 @@ pub(crate) fn conclude_return(ctx: &mut RuleContext<'_, '_>, ending: ConcludeRet
         known.outcome_reason = ending.reason;
         shorten_any(&mut known.outcome_reason, TEXT_BYTES);
         order.updated_at = ctx.now;
+        credit_note::issue_for_return(ctx, order, id);
         if returnable::is_returned(order) {
             order.set_status(Status::Returned, None, ctx.now);
         }

@@ -1,10 +1,13 @@
 //! The largest order, and the largest record and messages that a decision about it makes.
 
+use std::sync::Arc;
+
 use common::bounds::{Bounded as _, json_bytes};
 use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
 use common::ids::OrderId;
 use common::journal::Limits;
 use common::messages::HEADER_BYTES;
+use common::money::Decimal;
 use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind, PaymentChoice, PaymentMethod, TOKEN_BYTES};
 use common::sensitive::Sensitive;
 use common::shipments::DeliveryStatus;
@@ -23,9 +26,10 @@ use crate::order::entity::{OrderEntity, Series};
 use crate::order::mailing::{Mailing, Outcome};
 use crate::order::notice::{Notice, NoticeKind, NoticeRecord, Recipient};
 use crate::order::parts::{
-    Cancellation, Change, Invoice, InvoiceStatus, MOST_ACTION_CHANGES, MOST_DELIVERY_CHANGES, Tracking,
+    Cancellation, Change, CreditNote, Invoice, InvoiceStatus, MOST_ACTION_CHANGES, MOST_DELIVERY_CHANGES, Tracking,
 };
 use crate::order::status::Status;
+use crate::order::terms::{MOST_TAXES, Seller, Tax};
 
 const TIME: Timestamp = Timestamp(1_700_000_000_000);
 /// More than the bytes of the headers and the key of any message of the service.
@@ -96,6 +100,37 @@ fn largest_tracking() -> Tracking {
     }
 }
 
+/// The texts of the settings are as long as those of customers, at most.
+fn largest_invoice() -> Invoice {
+    let long = || Some(text(CUSTOMER_TEXT_BYTES));
+    let seller = Seller {
+        name: text(CUSTOMER_TEXT_BYTES),
+        line1: long(),
+        line2: long(),
+        city: long(),
+        postal_code: long(),
+        country: long(),
+        tax_id: long(),
+        email: long(),
+    };
+    let tax = Tax { name: text(CUSTOMER_TEXT_BYTES), rate: Decimal::new(i64::MIN, 4) };
+    Invoice {
+        number: text(NAME),
+        issued_at: TIME,
+        status: InvoiceStatus::Open,
+        voided_at: Some(TIME),
+        due_at: Some(TIME),
+        seller: Some(Arc::new(seller)),
+        taxes: vec![tax; MOST_TAXES],
+        prices_exclude_tax: true,
+        note: Some(text(CUSTOMER_TEXT_BYTES).into()),
+    }
+}
+
+fn largest_credit_note() -> CreditNote {
+    CreditNote { number: text(NAME), issued_at: TIME, amount_minor: i64::MIN, return_id: Some(Uuid::nil()) }
+}
+
 fn largest_order() -> Order {
     let step = || Step {
         step: text(NAME),
@@ -140,12 +175,8 @@ fn largest_order() -> Order {
             expires_at: Some(TIME),
         }),
         action_number: u32::MAX,
-        invoice: Some(Invoice {
-            number: text(NAME),
-            issued_at: TIME,
-            status: InvoiceStatus::Open,
-            voided_at: Some(TIME),
-        }),
+        invoice: Some(largest_invoice()),
+        credit_notes: vec![largest_credit_note(); MOST_CREDIT_NOTES],
         unconfirmed: true,
         shipment: Some(largest_shipment()),
         tracking: Some(largest_tracking()),
@@ -204,6 +235,7 @@ fn the_largest_record_and_messages_fit() {
         at: TIME,
         reason: Some(text(NAME)),
         invoice_number: Some(text(NAME)),
+        credit_note_number: Some(text(NAME)),
         return_id: Some(Uuid::nil()),
         refund_minor: Some(i64::MIN),
     };
