@@ -26,3 +26,4 @@ pub mod settings;
 pub mod stats;
 pub mod tools;
 pub mod view;
+pub mod webhooks;
