@@ -116,7 +116,7 @@ const DEFINITIONS: Options = Options {
         (Name::Orchestrator, "WEBHOOKS__ALLOWED_NETWORKS", "127.0.0.0/8"),
         (Name::Orchestrator, "WEBHOOKS__FIRST_RETRY", "100ms"),
         (Name::Orchestrator, "WEBHOOKS__LONGEST_RETRY", "500ms"),
-        (Name::Orchestrator, "WEBHOOKS__GIVE_UP", "15s"),
+        (Name::Orchestrator, "WEBHOOKS__GIVE_UP", "40s"),
     ],
     result_timeout: None,
     definitions: &[("gift-card.toml", definitions::GIFT_CARD)],

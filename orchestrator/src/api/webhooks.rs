@@ -155,7 +155,7 @@ pub(super) async fn disable(
     Ok(Json(api.change_webhook(&id, WebhookChange::Disable, &act).await?.json()))
 }
 
-/// Signs with another secret; the present one signs beside it for `webhooks.secret_overlap`.
+/// Signs with another secret; the present one signs beside it for `webhooks.rotation_overlap`.
 pub(super) async fn rotate(
     State(api): State<Api>,
     Extension(identity): Extension<Identity>,

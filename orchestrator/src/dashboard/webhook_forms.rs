@@ -80,8 +80,8 @@ impl Act {
                 "A alteração vale a partir da próxima tentativa.",
             ),
             Self::Rotate => lang.text(
-                "A new secret signs. The present one signs beside it for webhooks.secret_overlap.",
-                "Um novo segredo assina. O atual continua assinando junto durante webhooks.secret_overlap.",
+                "A new secret signs. The present one signs beside it for webhooks.rotation_overlap.",
+                "Um novo segredo assina. O atual continua assinando junto durante webhooks.rotation_overlap.",
             ),
             Self::Delete => lang.text(
                 "The webhook and what waits for it are removed.",

@@ -47,7 +47,7 @@ pub struct WebhookSettings {
     pub give_up: Duration,
     /// How long a secret that was replaced signs beside the new one.
     #[serde(with = "common::settings::units::duration")]
-    pub secret_overlap: Duration,
+    pub rotation_overlap: Duration,
 }
 
 impl WebhookSettings {
@@ -66,7 +66,7 @@ impl WebhookSettings {
             first_retry: self.first_retry,
             longest_retry: self.longest_retry,
             give_up: self.give_up,
-            secret_overlap: self.secret_overlap,
+            rotation_overlap: self.rotation_overlap,
         }
     }
 
@@ -95,7 +95,7 @@ impl WebhookSettings {
             ("first_retry", self.first_retry, second / 100, self.longest_retry),
             ("longest_retry", self.longest_retry, second / 100, day),
             ("give_up", self.give_up, second, 30 * day),
-            ("secret_overlap", self.secret_overlap, Duration::ZERO, 30 * day),
+            ("rotation_overlap", self.rotation_overlap, Duration::ZERO, 30 * day),
         ] {
             ensure!(
                 (least..=most).contains(&value),

@@ -63,7 +63,7 @@ fn changed(
     by: &str,
 ) -> Result<Option<Subscription>, String> {
     let now = ctx.now;
-    let overlap = now.plus(ctx.policy.secret_overlap);
+    let overlap = now.plus(ctx.policy.rotation_overlap);
     let known = store::webhook(ctx.tx, id).map(|known| known.subscription.clone());
     let existing = || known.clone().filter(|known| !known.is_deleted()).ok_or_else(|| "there is none".to_owned());
     let next = match change {

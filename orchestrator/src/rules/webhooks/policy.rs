@@ -29,7 +29,7 @@ pub struct WebhookPolicy {
     /// A delivery is given up after this time, and a subscription of which all deliveries failed so long is disabled.
     pub give_up: Duration,
     /// How long a secret that was replaced signs beside the new one.
-    pub secret_overlap: Duration,
+    pub rotation_overlap: Duration,
 }
 
 impl Default for WebhookPolicy {
@@ -42,7 +42,7 @@ impl Default for WebhookPolicy {
             first_retry: Duration::from_secs(5),
             longest_retry: Duration::from_secs(6 * 3_600),
             give_up: Duration::from_secs(72 * 3_600),
-            secret_overlap: Duration::from_secs(24 * 3_600),
+            rotation_overlap: Duration::from_secs(24 * 3_600),
         }
     }
 }
