@@ -23,6 +23,7 @@ mod search;
 mod series;
 mod start;
 mod state;
+mod webhooks;
 
 use axum::Router;
 use axum::http::header;
@@ -41,6 +42,7 @@ pub(crate) use self::rollout::RolloutRequest;
 pub(crate) use self::series::{CoarseSeries, Series};
 pub use self::state::Api;
 pub(crate) use self::state::saga_id;
+pub(crate) use self::webhooks::{Delivery, DeliveryState, NewWebhook, WebhookAct, WebhookSummary};
 
 /// The description of the API, in OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("api/openapi.json");
@@ -68,6 +70,14 @@ pub fn router(api: Api) -> Router {
         .route("/api/definitions/{name}/{version}", delete(deployment::undeploy))
         .route("/api/definitions/{name}/rollout", put(rollout::set))
         .route("/api/definitions/{name}/compare", get(comparison::compare))
+        .route("/api/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/api/webhooks/{id}", get(webhooks::one).patch(webhooks::update).delete(webhooks::delete))
+        .route("/api/webhooks/{id}/enable", post(webhooks::enable))
+        .route("/api/webhooks/{id}/disable", post(webhooks::disable))
+        .route("/api/webhooks/{id}/secret/rotate", post(webhooks::rotate))
+        .route("/api/webhooks/{id}/replay", post(webhooks::replay))
+        .route("/api/webhooks/{id}/test", post(webhooks::test))
+        .route("/api/webhooks/{id}/deliveries", get(webhooks::deliveries))
         .route_layer(from_fn_with_state(api.clone(), guard::guard))
         .with_state(api)
 }

@@ -7,6 +7,10 @@ use common::topics::{SAGA_COMMANDS, SAGA_EVENTS};
 use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
 use crate::entity::Entity;
 use crate::messages::events::{SagaChanged, SagaEvent};
+use crate::messages::webhooks::{
+    ChangeWebhook, ReplayWebhook, TestWebhook, WEBHOOK_ANSWERED, WEBHOOK_CHANGE, WEBHOOK_CONFIGURED, WEBHOOK_REPLAY,
+    WEBHOOK_REPORTED, WEBHOOK_TEST, WebhookAnswered, WebhookConfigured, WebhookReported,
+};
 use crate::messages::{
     DEFINITION_DEPLOY, DEFINITION_UNDEPLOY, DeployDefinition, ROLLOUT_SET, SAGA_ACTION, SAGA_START, SagaAction,
     SetRollout, StartSaga, UndeployDefinition,
@@ -56,6 +60,48 @@ pub const MESSAGES: &[Entry] = &[
         "A dead letter was put back on its source topic.",
         "{\"topic\":\"created-orders.dlq\",\"partition\":0,\"offset\":7,\"by\":\"techlead\",\"why\":\"mended\",\
          \"at\":\"2026-11-21T12:00:00.000Z\"}",
+    ),
+    Entry::of::<ChangeWebhook>(
+        SAGA_COMMANDS,
+        WEBHOOK_CHANGE,
+        Sort::Event,
+        "An operator creates, changes or removes a webhook; for partition 0.",
+        r#"{"by":"techlead","why":"moved","webhook":"w","change":"update","url":"https://shop.example/hooks"}"#,
+    ),
+    Entry::of::<WebhookConfigured>(
+        SAGA_COMMANDS,
+        WEBHOOK_CONFIGURED,
+        Sort::Event,
+        "A webhook as partition 0 has decided it, for another partition.",
+        r#"{"webhook":"w","subscription":{"url":"https://shop.example/hooks","revision":7}}"#,
+    ),
+    Entry::of::<ReplayWebhook>(
+        SAGA_COMMANDS,
+        WEBHOOK_REPLAY,
+        Sort::Event,
+        "Deliveries of a webhook that were given up are sent again.",
+        r#"{"by":"techlead","why":"mended","webhook":"w","since":"2026-11-21T12:00:00.000Z"}"#,
+    ),
+    Entry::of::<TestWebhook>(
+        SAGA_COMMANDS,
+        WEBHOOK_TEST,
+        Sort::Event,
+        "An operator sends an event that tries a webhook.",
+        r#"{"by":"techlead","why":"a try","webhook":"w"}"#,
+    ),
+    Entry::of::<WebhookAnswered>(
+        SAGA_COMMANDS,
+        WEBHOOK_ANSWERED,
+        Sort::Event,
+        "A receiver of webhooks has answered, or has not.",
+        r#"{"webhook":"w","serial":7,"answer":"accepted","status":204,"took":35}"#,
+    ),
+    Entry::of::<WebhookReported>(
+        SAGA_COMMANDS,
+        WEBHOOK_REPORTED,
+        Sort::Event,
+        "Another partition reports to partition 0 that a receiver accepts events, or should get no more.",
+        r#"{"webhook":"w","report":"accepted","at":"2026-11-21T12:00:00.000Z"}"#,
     ),
 ];
 

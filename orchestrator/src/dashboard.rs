@@ -38,6 +38,8 @@ mod single_sign_on;
 mod throughput;
 mod timeline;
 mod version_comparison;
+mod webhook_forms;
+mod webhooks;
 mod window;
 
 use std::sync::Arc;
@@ -81,6 +83,10 @@ pub fn router(api: Api) -> Router {
         .route("/definitions/{name}/{version}", get(show))
         .route("/definitions/{name}/{version}/{file}", get(definitions::download))
         .route("/definitions/{name}/rollout", post(actions::rollout))
+        .route("/webhooks", get(show))
+        .route("/webhooks/new", post(webhook_forms::on_new))
+        .route("/webhooks/{id}", get(show))
+        .route("/webhooks/{id}/act", post(webhook_forms::on_one))
         .route("/live", get(live::live))
         .route("/login", get(login::page).post(login::log_in))
         .route(single_sign_on::BEGIN, get(single_sign_on::begin))

@@ -1,13 +1,17 @@
 //! The entities in the orchestrator's journal, and their keys.
 
-use common::bounds::{self, ID_BYTES};
+mod request;
+pub mod webhooks;
+
 use common::journal::{self, Key};
 use common::time::Timestamp;
-use saga::{Callback, Definition, Operation, Saga, TEXT_LIMIT};
+use saga::{Callback, Definition, Operation, Saga};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::request::{RequestRecord, push_bounded};
+use self::webhooks::WebhookEntity;
 use crate::dead_letters::PutBack;
 use crate::definitions;
 
@@ -40,6 +44,8 @@ pub enum Entity {
     Letter(PutBack),
     /// The definitions that operators deployed.
     Deployed(Deployments),
+    /// A part of the webhooks.
+    Webhook(WebhookEntity),
 }
 
 impl journal::Entity for Entity {
@@ -49,6 +55,7 @@ impl journal::Entity for Entity {
             // Read at every start of a saga: stays in memory.
             Self::Early { .. } | Self::Rollout(_) | Self::Deployed(_) => true,
             Self::Definition(_) | Self::Letter(_) => false,
+            Self::Webhook(part) => part.is_open(),
         }
     }
 
@@ -56,12 +63,25 @@ impl journal::Entity for Entity {
         match self {
             Self::Saga(saga) => saga.wake_at().map(Timestamp),
             Self::Early { until, .. } => Some(*until),
+            Self::Webhook(part) => part.wake_at(),
             Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) | Self::Deployed(_) => None,
         }
     }
 
     fn traceparent(&self) -> Option<&str> {
         self.saga()?.traceparent.as_deref()
+    }
+
+    fn has_intents(&self) -> bool {
+        match self {
+            Self::Webhook(part) => part.has_intents(),
+            Self::Saga(_)
+            | Self::Early { .. }
+            | Self::Definition(_)
+            | Self::Rollout(_)
+            | Self::Letter(_)
+            | Self::Deployed(_) => false,
+        }
     }
 }
 
@@ -70,7 +90,25 @@ impl Entity {
     pub fn saga(&self) -> Option<&Saga> {
         match self {
             Self::Saga(saga) => Some(saga),
-            Self::Early { .. } | Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) | Self::Deployed(_) => None,
+            Self::Early { .. }
+            | Self::Definition(_)
+            | Self::Rollout(_)
+            | Self::Letter(_)
+            | Self::Deployed(_)
+            | Self::Webhook(_) => None,
+        }
+    }
+
+    /// The part of the webhooks; `None` for another kind of entity.
+    pub const fn webhook(&self) -> Option<&WebhookEntity> {
+        match self {
+            Self::Webhook(part) => Some(part),
+            Self::Saga(_)
+            | Self::Early { .. }
+            | Self::Definition(_)
+            | Self::Rollout(_)
+            | Self::Letter(_)
+            | Self::Deployed(_) => None,
         }
     }
 
@@ -78,7 +116,12 @@ impl Entity {
     pub fn into_saga(self) -> Option<Saga> {
         match self {
             Self::Saga(saga) => Some(*saga),
-            Self::Early { .. } | Self::Definition(_) | Self::Rollout(_) | Self::Letter(_) | Self::Deployed(_) => None,
+            Self::Early { .. }
+            | Self::Definition(_)
+            | Self::Rollout(_)
+            | Self::Letter(_)
+            | Self::Deployed(_)
+            | Self::Webhook(_) => None,
         }
     }
 }
@@ -126,38 +169,6 @@ pub struct StoredRollout {
     /// The last requests with their operators, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<RolloutRecord>,
-}
-
-/// An operator's request, as it is recorded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestRecord {
-    /// The request's id.
-    pub id: String,
-    /// When it was applied.
-    pub at: Timestamp,
-    /// The operator.
-    pub by: String,
-    /// The operator's reason.
-    pub why: String,
-    /// The address that the request came from, if it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-}
-
-/// Adds an item to those of which the last `most` are remembered.
-pub fn push_bounded<T>(items: &mut Vec<T>, item: T, most: usize) {
-    if items.len() >= most {
-        items.remove(0);
-    }
-    items.push(item);
-}
-
-impl RequestRecord {
-    /// The record of a request, with its texts cut to their bounds.
-    pub fn new(id: &str, at: Timestamp, by: &str, why: &str, from: Option<&str>) -> Self {
-        let cut = |text: &str| bounds::cut(text, TEXT_LIMIT).into_owned();
-        Self { id: bounds::cut(id, ID_BYTES).into_owned(), at, by: cut(by), why: cut(why), from: from.map(cut) }
-    }
 }
 
 /// The record of a request that set a rollout.

@@ -7,17 +7,20 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use common::journal::{Handler, NoSideEffect, Store, StoreError, Transaction, Trigger};
+use common::journal::{Handler, Intent, Key, Store, StoreError, Transaction, Trigger};
 use common::messages::{Message, MessageMac, Outgoing, Unreadable};
 use common::time::Timestamp;
 use common::topics;
 
 use crate::definitions::Definitions;
 use crate::entity::Entity;
+use crate::entity::webhooks::WEBHOOKS;
 use crate::messages::Inbound;
 use crate::rules::context::RuleContext;
 use crate::rules::versions::Versions;
-use crate::rules::{callbacks, deployment, rollout, sagas};
+use crate::rules::webhooks::policy::WebhookPolicy;
+use crate::rules::webhooks::{WebhookCall, WebhookContext};
+use crate::rules::{callbacks, deployment, rollout, sagas, webhooks};
 
 /// The orchestrator's handler.
 pub struct SagaHandler {
@@ -26,12 +29,15 @@ pub struct SagaHandler {
     results_mac: Option<MessageMac>,
     /// Whether changes are published as events.
     events: bool,
+    /// The limits of webhooks.
+    webhooks: WebhookPolicy,
 }
 
 impl SagaHandler {
     /// A handler with the definitions of the files.
     pub fn new(definitions: Definitions) -> Self {
-        Self { versions: Versions::new(definitions), results_mac: None, events: false }
+        let webhooks = WebhookPolicy::default();
+        Self { versions: Versions::new(definitions), results_mac: None, events: false, webhooks }
     }
 
     /// The same, with payment results taken only if payment-service marked them with this secret.
@@ -44,6 +50,12 @@ impl SagaHandler {
     #[must_use]
     pub fn with_events(self, events: bool) -> Self {
         Self { events, ..self }
+    }
+
+    /// The same, with these limits of webhooks.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: WebhookPolicy) -> Self {
+        Self { webhooks, ..self }
     }
 
     /// Returns true if changes are published as events.
@@ -59,7 +71,7 @@ impl SagaHandler {
 
 impl Handler for SagaHandler {
     type Entity = Entity;
-    type SideEffect = NoSideEffect;
+    type SideEffect = WebhookCall;
 
     fn decide(&self, tx: &mut Transaction<'_, Entity>, trigger: Trigger<'_>, now: Timestamp) -> Result<(), Unreadable> {
         let results_mac = self.results_mac.as_ref();
@@ -71,16 +83,29 @@ impl Handler for SagaHandler {
                 Ok(())
             }
             Trigger::Timer(key) => {
-                sagas::wake(&mut ctx, key);
+                self.wake(&mut ctx, key);
                 Ok(())
             }
-            Trigger::Message(message) => receive(&mut ctx, message),
+            Trigger::Message(message) if webhooks::TOPICS.contains(&&*message.topic) => {
+                self.receive_event(&mut ctx, message);
+                Ok(())
+            }
+            Trigger::Message(message) => self.receive(&mut ctx, message),
         }
     }
 
-    /// Sagas of a definition whose file was removed still wait for their callbacks.
+    /// Sagas of a definition whose file was removed still wait for their callbacks. The topics of events are read from
+    /// the first webhook on.
     fn more_inputs(&self, store: &dyn Store<Entity>) -> Result<BTreeSet<String>, StoreError> {
-        self.versions.load(store)
+        let mut inputs = self.versions.load(store)?;
+        if store.load(&WEBHOOKS.to_owned())?.is_some() {
+            inputs.extend(webhooks::TOPICS.map(str::to_owned));
+        }
+        Ok(inputs)
+    }
+
+    fn intents(&self, _: &Key, entity: &Entity) -> Vec<Intent<WebhookCall>> {
+        entity.webhook().map(webhooks::calls).unwrap_or_default()
     }
 
     /// The payment service writes the dead letters of payment-results: it reads the same topic.
@@ -98,22 +123,46 @@ fn cause_of(trigger: Trigger<'_>, now: Timestamp) -> Option<String> {
     }
 }
 
-fn receive(ctx: &mut RuleContext<'_, '_>, message: &Message) -> Result<(), Unreadable> {
-    match Inbound::parse(message, ctx.versions, ctx.tx)? {
-        Inbound::Start(event) => sagas::start(ctx, event),
-        Inbound::Cancel { saga, operation } => sagas::cancel(ctx, saga, operation),
-        Inbound::Reply(reply) => sagas::reply(ctx, message, reply),
-        Inbound::Operate { saga, operation } => sagas::operate(ctx, saga, operation),
-        Inbound::SetRollout(set) => rollout::set(ctx, set, &message.id()),
-        Inbound::Deploy(deploy) => deployment::deploy(ctx, deploy, &message.id()),
-        Inbound::Undeploy(undeploy) => deployment::undeploy(ctx, undeploy, &message.id()),
-        Inbound::Callback { saga, callback } => {
-            callbacks::receive(ctx, message, saga, callback);
-            Ok(())
+impl SagaHandler {
+    fn wake(&self, ctx: &mut RuleContext<'_, '_>, key: &Key) {
+        match ctx.tx.get(key).and_then(Entity::webhook).cloned() {
+            Some(part) => webhooks::wake::wake(&mut self.webhooks(ctx), &part),
+            None => sagas::wake(ctx, key),
         }
-        Inbound::PutBack(put_back) => {
-            ctx.tx.put(put_back.position().key(), Entity::Letter(put_back));
-            Ok(())
+    }
+
+    fn webhooks<'c, 't>(&'c self, ctx: &'c mut RuleContext<'_, 't>) -> WebhookContext<'c, 't> {
+        WebhookContext { tx: ctx.tx, policy: &self.webhooks, now: ctx.now }
+    }
+
+    /// An event for external systems. A definition may read its topic too: what is unreadable for sagas may be
+    /// delivered, and the other way round.
+    fn receive_event(&self, ctx: &mut RuleContext<'_, '_>, message: &Message) {
+        let by_sagas = if ctx.versions.reads(ctx.tx, &message.topic) { self.receive(ctx, message) } else { Ok(()) };
+        let by_webhooks = webhooks::receive::event(&mut self.webhooks(ctx), message);
+        for reason in [by_sagas, by_webhooks].into_iter().filter_map(Result::err) {
+            self.unreadable(message, &reason).into_iter().for_each(|letter| ctx.tx.send(letter));
+        }
+    }
+
+    fn receive(&self, ctx: &mut RuleContext<'_, '_>, message: &Message) -> Result<(), Unreadable> {
+        match Inbound::parse(message, ctx.versions, ctx.tx)? {
+            Inbound::Start(event) => sagas::start(ctx, event),
+            Inbound::Cancel { saga, operation } => sagas::cancel(ctx, saga, operation),
+            Inbound::Reply(reply) => sagas::reply(ctx, message, reply),
+            Inbound::Operate { saga, operation } => sagas::operate(ctx, saga, operation),
+            Inbound::SetRollout(set) => rollout::set(ctx, set, &message.id()),
+            Inbound::Deploy(deploy) => deployment::deploy(ctx, deploy, &message.id()),
+            Inbound::Undeploy(undeploy) => deployment::undeploy(ctx, undeploy, &message.id()),
+            Inbound::Callback { saga, callback } => {
+                callbacks::receive(ctx, message, saga, callback);
+                Ok(())
+            }
+            Inbound::PutBack(put_back) => {
+                ctx.tx.put(put_back.position().key(), Entity::Letter(put_back));
+                Ok(())
+            }
+            Inbound::Webhook(what) => webhooks::apply(&mut self.webhooks(ctx), message, what),
         }
     }
 }

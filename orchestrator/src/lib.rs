@@ -27,3 +27,4 @@ pub mod settings;
 pub mod stats;
 pub mod tools;
 pub mod view;
+pub mod webhooks;

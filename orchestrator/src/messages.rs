@@ -2,6 +2,7 @@
 
 mod callbacks;
 pub mod events;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::callbacks::Addressed;
+use self::webhooks::WebhookMessage;
 use crate::dead_letters::{LETTER_PUT_BACK, PutBack};
 use crate::entity::{Entity, Rollout};
 use crate::rules::versions::{Active, Versions};
@@ -238,6 +240,8 @@ pub enum Inbound {
     Undeploy(UndeployDefinition),
     /// A dead letter was put back.
     PutBack(PutBack),
+    /// A message about webhooks.
+    Webhook(WebhookMessage),
 }
 
 impl Inbound {
@@ -271,6 +275,9 @@ fn reply(message: &Message) -> Result<Inbound, Unreadable> {
 }
 
 fn command(message: &Message, versions: &Versions, tx: &mut Transaction<'_, Entity>) -> Result<Inbound, Unreadable> {
+    if let Some(read) = WebhookMessage::parse(message)? {
+        return Ok(Inbound::Webhook(read));
+    }
     match message.kind() {
         Some(SAGA_ACTION) => {
             let saga = uuid(header::SUBJECT, message)?;

@@ -1,6 +1,8 @@
 //! The metrics of all sagas, from counts that the view keeps: a scrape reads some rows for each step of a definition,
 //! however many sagas there are. Every instance reports all sagas.
 
+pub(crate) mod webhooks;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;

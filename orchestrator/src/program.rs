@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use axum::Router;
 use clap::{ArgMatches, Command};
 use common::http::Protection;
 use common::prometheus_client::registry::Registry;
-use common::service::{Context, MoreTopics, NoExecutor, Program};
+use common::service::{Context, MoreTopics, Program};
+use common::time::Timestamp;
 use common::topics;
 
 use crate::api::Api;
@@ -16,7 +18,8 @@ use crate::handler::SagaHandler;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::view::SagaRows;
-use crate::{api, dashboard, metrics, tools};
+use crate::webhooks::sender::Sender;
+use crate::{api, dashboard, metrics, tools, view};
 
 /// The orchestrator.
 pub struct Orchestrator;
@@ -28,16 +31,18 @@ impl Program for Orchestrator {
     const JOURNAL: &'static str = "saga-journal";
     const INPUTS: &'static [&'static str] = &[topics::SAGA_REPLIES, topics::SAGA_COMMANDS];
     const COMMANDS: &'static str = topics::SAGA_COMMANDS;
-    const OUTPUTS: &'static [&'static str] = &[];
+    /// Partitions tell each other about webhooks.
+    const OUTPUTS: &'static [&'static str] = &[topics::SAGA_COMMANDS];
     const EVENTS: Option<&'static str> = Some(topics::SAGA_EVENTS);
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     type Settings = Settings;
     type Handler = SagaHandler;
     type Rows = SagaRows;
-    type Executor = NoExecutor;
+    type Executor = Sender;
 
-    fn build(settings: &Settings) -> anyhow::Result<(SagaHandler, NoExecutor)> {
+    fn build(settings: &Settings) -> anyhow::Result<(SagaHandler, Sender)> {
         settings.dashboard.check()?;
+        settings.webhooks.check()?;
         CircuitProbe::new(&settings.dashboard.health_urls)?;
         let mac = settings.payments.mac()?;
         if let Some(mac) = &mac {
@@ -52,8 +57,12 @@ impl Program for Orchestrator {
                 "saga definition"
             );
         }
-        let handler = SagaHandler::new(definitions).with_results_mac(mac).with_events(settings.events.enabled);
-        Ok((handler, NoExecutor))
+        let handler = SagaHandler::new(definitions)
+            .with_results_mac(mac)
+            .with_events(settings.events.enabled)
+            .with_webhooks(settings.webhooks.policy());
+        let sender = Sender::new(&settings.webhooks).context("no HTTPS client")?;
+        Ok((handler, sender))
     }
 
     fn protection(settings: &common::settings::Settings<Settings>) -> Protection {
@@ -74,6 +83,8 @@ impl Program for Orchestrator {
 
     fn metrics(context: &Context<Settings>, registry: &mut Registry) -> anyhow::Result<()> {
         metrics::register(&context.view.read_blocking(metrics::Counts::read)?, registry);
+        let webhooks = context.view.read_blocking(view::webhooks::webhooks)?;
+        metrics::webhooks::register(&webhooks, Timestamp::now(), registry);
         Ok(())
     }
 

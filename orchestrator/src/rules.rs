@@ -10,3 +10,4 @@ mod events;
 pub mod rollout;
 pub mod sagas;
 pub mod versions;
+pub mod webhooks;

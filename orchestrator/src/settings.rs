@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::oidc::OidcSettings;
 use crate::sessions::{self, API_KEY, Authentication, Role, User};
+use crate::webhooks::settings::WebhookSettings;
 
 /// The password of the default `dashboard.password_hash`.
 const PUBLISHED_PASSWORD: &str = "zup@123";
@@ -38,6 +39,8 @@ pub struct Settings {
     pub dashboard: Dashboard,
     /// `[events]`
     pub events: EventSettings,
+    /// `[webhooks]`
+    pub webhooks: WebhookSettings,
 }
 
 /// Whether the published default password is refused.

@@ -4,6 +4,7 @@ mod audit;
 mod deployed;
 mod list;
 mod search;
+pub mod webhooks;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use self::list::{Cursor, Listed, ListedAttempt, count, is_text_search_cut, l
 use self::search::Terms;
 pub use self::search::{Found, MAX_SEARCH, search};
 use crate::dead_letters::PutBack;
+use crate::entity::webhooks::WebhookEntity;
 use crate::entity::{Entity, StoredRollout, saga_key};
 use crate::inspect::purchase::Purchase;
 use crate::inspect::trouble::current_attempt;
@@ -73,7 +75,10 @@ impl Rows for SagaRows {
                 Ok(())
             }
             Some(Entity::Deployed(deployments)) => deployed::put(tx, row.partition, deployments),
-            Some(Entity::Early { .. }) | None => Ok(()),
+            Some(Entity::Webhook(WebhookEntity::Index(index))) if row.partition == 0 => {
+                audit::put_webhooks(tx, &index.records)
+            }
+            Some(Entity::Early { .. } | Entity::Webhook(_)) | None => Ok(()),
         }
     }
 }

@@ -77,6 +77,7 @@ fn pages(orders: [&PlacedOrder; 3]) -> Vec<(&'static str, String)> {
         ("definition", "/definitions/order/5".to_owned()),
         ("definition-diff", "/definitions/order/diff?from=5&to=6".to_owned()),
         ("search", "/search?q=nothing".to_owned()),
+        ("webhooks", "/webhooks".to_owned()),
         ("audit", "/audit".to_owned()),
         ("flow-built-in", "/?definition=order&version=5&window=1h".to_owned()),
         ("not-found", "/sagas/no-id".to_owned()),

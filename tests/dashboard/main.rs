@@ -14,6 +14,7 @@ mod single_sign_on;
 mod support;
 mod trouble;
 mod versions;
+mod webhooks;
 mod zoom;
 
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ fn cluster() -> Result<Options> {
         (Name::Orchestrator, "DASHBOARD__VIEWER", "guest"),
         (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", HASH),
         (Name::Orchestrator, "DASHBOARD__SESSION_SECRET", sessions::SECRET),
+        (Name::Orchestrator, "WEBHOOKS__ALLOW_HTTP", "true"),
+        (Name::Orchestrator, "WEBHOOKS__ALLOWED_NETWORKS", "127.0.0.0/8"),
         (Name::Orchestrator, "DASHBOARD__TRACE_URL", "http://traces.example/{trace_id}"),
     ];
     settings.extend(single_sign_on::settings()?);
@@ -85,6 +88,7 @@ fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
         .chain(single_sign_on::ALL)
         .chain(course::ALL)
         .chain(versions::ALL)
+        .chain(webhooks::ALL)
         .chain(zoom::ALL)
         .chain(looks::ALL)
         .copied();

@@ -39,6 +39,7 @@ mod topics;
 mod traces;
 mod two_instances;
 mod unreadable;
+mod webhooks;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -106,11 +107,17 @@ const DELIVERY: Options = Options {
 const TWO_INSTANCES: Options =
     Options { name: "two_instances", instances: 2, settings: &[], result_timeout: None, definitions: &[], log: "info" };
 
-/// A second saga definition, and definitions that are added, changed and removed.
+/// A second saga definition, definitions that are added, changed and removed, and webhooks with short pauses.
 const DEFINITIONS: Options = Options {
     name: "definitions",
     instances: 1,
-    settings: &[],
+    settings: &[
+        (Name::Orchestrator, "WEBHOOKS__ALLOW_HTTP", "true"),
+        (Name::Orchestrator, "WEBHOOKS__ALLOWED_NETWORKS", "127.0.0.0/8"),
+        (Name::Orchestrator, "WEBHOOKS__FIRST_RETRY", "100ms"),
+        (Name::Orchestrator, "WEBHOOKS__LONGEST_RETRY", "500ms"),
+        (Name::Orchestrator, "WEBHOOKS__GIVE_UP", "40s"),
+    ],
     result_timeout: None,
     definitions: &[("gift-card.toml", definitions::GIFT_CARD)],
     log: "info",
@@ -218,7 +225,7 @@ const SIMULATED: &[&[(&str, Scenario)]] = &[
 const GROUPS: [Group; 12] = [
     (MANUAL, &[manual::ALL, operators::ALL]),
     (DELIVERY, &[delivery::ALL]),
-    (DEFINITIONS, &[definitions::ALL, deployments::ALL, imported::ALL]),
+    (DEFINITIONS, &[definitions::ALL, deployments::ALL, imported::ALL, webhooks::ALL]),
     (SAGACTL, &[sagactl::ALL]),
     (TWO_INSTANCES, &[two_instances::ALL]),
     (FAILURES, &[failures::ALL]),

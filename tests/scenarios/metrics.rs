@@ -14,6 +14,7 @@ use tests::process::Name;
 use tests::wait::{SOON, until};
 
 use crate::prometheus::{promtool, scrape};
+use crate::webhooks;
 
 crate::scenarios!(
     the_documented_metrics_are_those_of_the_services,
@@ -50,6 +51,7 @@ async fn the_documented_metrics_are_those_of_the_services(cluster: Arc<Cluster>,
     // Those of a feature that is off here.
     let optional: BTreeSet<String> = list.lines().filter(|line| line.contains("only with")).filter_map(row).collect();
     cluster.confirms_an_order().await?;
+    webhooks::quiet(&cluster).await?;
     // The ends of the inputs are known after some seconds.
     until("the documented metrics", SOON, || async {
         let mut found = BTreeSet::new();

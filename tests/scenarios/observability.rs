@@ -18,6 +18,7 @@ use tests::process::Name;
 use tests::wait::{PATIENT, SOON, until};
 
 use crate::prometheus::{JOB, Prometheus, promtool, scrape, yaml};
+use crate::webhooks;
 
 crate::scenarios!(
     boards_and_alerts_use_metrics_and_labels_that_exist,
@@ -57,8 +58,9 @@ async fn boards_and_alerts_use_metrics_and_labels_that_exist(cluster: Arc<Cluste
     waiting.ends("payment_not_completed").await
 }
 
-/// Confirms an order, and places one that waits for its payment, which it returns.
+/// Creates a webhook, confirms an order, and places one that waits for its payment, which it returns.
 async fn orders(cluster: &Arc<Cluster>) -> Result<PlacedOrder> {
+    webhooks::quiet(cluster).await?;
     cluster.confirms_an_order().await?;
     // The provider has no result for these cents.
     cluster.item(10).await?.order(1).amount("10.44").place().await

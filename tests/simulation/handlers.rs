@@ -1,8 +1,13 @@
 //! The real handlers for the tests of single handlers; they publish events.
 
+use common::journal::Intent;
+use common::messages::Outgoing;
+use common::time::Timestamp;
+use common::worker::Executor;
 use inventory_service::handler::Warehouse;
 use inventory_service::rules::settings::RuleSettings;
 use orchestrator::handler::SagaHandler;
+use orchestrator::rules::webhooks::WebhookCall;
 use order_service::handler::OrderHandler;
 use order_service::order::policy::Policy;
 use payment_service::handler::Payments;
@@ -27,4 +32,15 @@ pub fn payments() -> Payments {
 
 pub fn sagas() -> SagaHandler {
     SagaHandler::new(definitions()).with_events(true)
+}
+
+/// The side effects of an orchestrator without webhooks.
+pub struct NoWebhooks;
+
+impl Executor for NoWebhooks {
+    type SideEffect = WebhookCall;
+
+    async fn execute(&self, intent: &Intent<WebhookCall>, _: Timestamp) -> Vec<Outgoing> {
+        panic!("there is no webhook: {intent:?}")
+    }
 }

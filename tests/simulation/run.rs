@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::journal::{Handler, Limits};
 use common::messages::{Message, MessageMac, header};
-use common::service::{NoExecutor, Program};
+use common::service::Program;
 use common::time::Timestamp;
 use common::topics;
 use fastrand::Rng;
@@ -29,6 +29,7 @@ use payment_service::provider::call::ProviderKind;
 use payment_service::provider::executor::ProviderExecutor;
 
 use crate::end_state;
+use crate::handlers::NoWebhooks;
 use crate::injected_bug::{BuggyInventory, BuggyOrders, BuggyPayments, InjectedBug};
 use crate::kafka::{EVENT_TOPICS, JOURNALS, PARTITIONS, Producer, TOPICS, partitions};
 use crate::provider::FaultyProvider;
@@ -193,7 +194,7 @@ impl Run {
         }
         let handler = SagaHandler::new(definitions.clone()).with_results_mac(mac).with_events(events);
         let more = Orchestrator::more_topics(&handler).inputs;
-        run.add::<Orchestrator, _, _>(handler, NoExecutor, more, limits);
+        run.add::<Orchestrator, _, _>(handler, NoWebhooks, more, limits);
         run
     }
 

@@ -17,6 +17,7 @@ pub mod ops;
 pub mod orders;
 pub mod process;
 pub mod raw;
+pub mod receiver;
 pub mod record;
 pub mod runner;
 pub mod segment;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod sagas;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap_complete::Shell;
 use uuid::Uuid;
 
 pub use self::sagas::{Act, Filter, Page, Sagas, Target, VersionedName};
+pub use self::webhooks::Webhooks;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -29,7 +31,7 @@ Environment:
   SAGACTL_KEY           a key of the orchestrator's API, instead of a user
   SAGACTL_ORDERS_KEY    a key or token of order-service";
 
-/// Shows sagas, incidents, dead letters, definitions and orders, and acts on them
+/// Shows sagas, incidents, dead letters, definitions, webhooks and orders, and acts on them
 #[derive(Debug, Parser)]
 #[command(name = "sagactl", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Cli {
@@ -98,6 +100,9 @@ pub enum Command {
     /// List and show orders
     #[command(subcommand)]
     Orders(Orders),
+    /// List, create, change and replay webhooks
+    #[command(subcommand)]
+    Webhooks(Webhooks),
     /// Show the readiness of the services
     Health,
     /// Check a login, and store it with the addresses as a context
@@ -299,6 +304,8 @@ mod tests {
             "sagactl sagas retry --status incident --why w --dry-run".to_owned(),
             "sagactl sagas cancel --definition order@3 --at-step ship --why w --yes".to_owned(),
             "sagactl definitions compare order --from 3 --to 4 --window 7d".to_owned(),
+            "sagactl webhooks create https://shop.example/ --event order.* --event saga.ended --why w".to_owned(),
+            format!("sagactl webhooks replay {id} --since 2026-11-27T12:00:00Z --why w"),
         ] {
             assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).unwrap_err());
         }
@@ -317,6 +324,8 @@ mod tests {
             "sagactl definitions compare order --from 3 --to 4 --window 2h".to_owned(),
             "sagactl definitions deploy gift-card.toml".to_owned(),
             "sagactl definitions undeploy gift-card --why w".to_owned(),
+            "sagactl webhooks create https://shop.example/ --why w".to_owned(),
+            format!("sagactl webhooks deliveries {id} --limit 201"),
         ] {
             assert_eq!(parse(&line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -12,6 +12,7 @@ mod pages;
 mod sagas;
 mod show;
 mod watch;
+mod webhooks;
 
 use crate::cli::{Cli, Command};
 use crate::failure::{Exit, Failure};
@@ -30,6 +31,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Dlq(command) => dead_letters::run(&session()?, command).await,
         Command::Definitions(command) => definitions::run(&session, command).await,
         Command::Orders(command) => orders::run(&session()?, command).await,
+        Command::Webhooks(command) => webhooks::run(&session()?, command).await,
         Command::Health => health::run(&session()?).await,
         Command::Login(login) => contexts::login(&global, &login).await,
         Command::Context(command) => contexts::run(&global, command),

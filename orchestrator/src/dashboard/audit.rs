@@ -83,8 +83,22 @@ fn action(action: &str, lang: Lang) -> String {
         None if action == "put back" => lang.text("put back", "devolução").to_owned(),
         None if action == "deploy" => lang.text("deploy", "implantação").to_owned(),
         None if action == "undeploy" => lang.text("undeploy", "fim da implantação").to_owned(),
-        None => lang.action(action).to_owned(),
+        None => webhook_action(action, lang).unwrap_or_else(|| lang.action(action)).to_owned(),
     }
+}
+
+/// The name of an act on a webhook.
+fn webhook_action(action: &str, lang: Lang) -> Option<&'static str> {
+    Some(match action {
+        "create" => lang.text("create", "criação"),
+        "update" => lang.text("update", "alteração"),
+        "enable" => lang.text("enable", "ativação"),
+        "disable" => lang.text("disable", "desativação"),
+        "rotate secret" => lang.text("change of the secret", "troca do segredo"),
+        "delete" => lang.text("delete", "exclusão"),
+        "replay" => lang.text("replay", "reenvio"),
+        _ => return None,
+    })
 }
 
 /// What was acted on, with a link to its page.
@@ -94,6 +108,7 @@ fn subject(subject: &str) -> Markup {
         "saga" => { a href={ "/sagas/" (name) } { "saga " code title=(name) { (components::short(name)) } } }
         "rollout" => { a href="/definitions" { (name) } }
         "definition" => { a href={ "/definitions/" (name) } { (name) } }
+        "webhook" => { a href={ "/webhooks/" (name) } { "webhook " code title=(name) { (components::short(name)) } } }
         "letter" => { a href={ "/dead-letters/" (name.split('/').next().unwrap_or_default()) } { (name) } }
         _ => { (subject) }
     } }
@@ -119,6 +134,7 @@ mod tests {
         assert_eq!(action("rollout version 4: 10 %", Lang::Pt), "distribuição da versão 4: 10 %");
         assert_eq!(action("put back", Lang::Pt), "devolução");
         assert_eq!(action("undeploy", Lang::En), "undeploy");
+        assert_eq!(action("rotate secret", Lang::Pt), "troca do segredo");
         for part in ["&lt;b&gt;ana", "cancel", "…c1f90ae7", "the customer called", "10.0.0.7", "the pivot has begun"]
         {
             assert!(text.contains(part), "{part} in {text}");

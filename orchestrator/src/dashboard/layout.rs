@@ -140,13 +140,14 @@ pub(super) fn updated(lang: Lang, lag: u64) -> String {
     }
 }
 
-const fn links(lang: Lang) -> [(&'static str, &'static str); 6] {
+const fn links(lang: Lang) -> [(&'static str, &'static str); 7] {
     [
         ("/", lang.text("Flow", "Fluxo")),
         ("/sagas", "Sagas"),
         ("/incidents", lang.text("Incidents", "Incidentes")),
         ("/throughput", lang.text("Throughput", "Vazão")),
         ("/definitions", lang.text("Definitions", "Definições")),
+        ("/webhooks", "Webhooks"),
         ("/audit", lang.text("Audit", "Auditoria")),
     ]
 }

@@ -25,6 +25,8 @@ pub(super) enum Page {
     Definitions,
     DefinitionDiff(String),
     Definition { name: String, version: u32 },
+    Webhooks,
+    Webhook(String),
 }
 
 impl Page {
@@ -46,6 +48,8 @@ impl Page {
             ["incidents"] => Self::Incidents,
             ["throughput"] => Self::Throughput,
             ["dead-letters", topic] => Self::DeadLetters((*topic).to_owned()),
+            ["webhooks"] => Self::Webhooks,
+            ["webhooks", id] => Self::Webhook((*id).to_owned()),
             ["definitions"] => Self::Definitions,
             ["definitions", name, "diff"] => Self::DefinitionDiff((*name).to_owned()),
             ["definitions", name, version] => {
@@ -74,6 +78,7 @@ mod tests {
         assert_eq!(Page::of("/dead-letters/a%2Eb.dlq").unwrap(), Page::DeadLetters("a.b.dlq".to_owned()));
         let definition = Page::Definition { name: "order".to_owned(), version: 2 };
         assert_eq!(Page::of("/definitions/order/2").unwrap(), definition);
+        assert_eq!(Page::of("/webhooks/w").unwrap(), Page::Webhook("w".to_owned()));
         assert_eq!(Page::of("/sagas/x").unwrap_err().status(), 400);
         assert_eq!(Page::of("/definitions/order/x").unwrap_err().status(), 404);
         assert_eq!(Page::of("/nowhere").unwrap_err().status(), 404);

@@ -4,7 +4,7 @@ use super::context::{Content, PageRequest, Pages};
 use super::page::Page;
 use super::{
     audit, bulk, bulk_outcome, dead_letters, definition_diff, definitions, flow, incidents, saga_page, sagas, search,
-    throughput,
+    throughput, webhooks,
 };
 use crate::error::ApiError;
 
@@ -24,5 +24,7 @@ pub(super) async fn content(pages: &Pages, page: &Page, request: &PageRequest) -
         Page::Definitions => definitions::content(pages, request).await,
         Page::DefinitionDiff(name) => definition_diff::content(pages, request, name).await,
         Page::Definition { name, version } => definitions::one(pages, request, name, *version).await,
+        Page::Webhooks => webhooks::content(pages, request).await,
+        Page::Webhook(id) => webhooks::one(pages, request, id).await,
     }
 }

@@ -1,5 +1,7 @@
 //! The largest entities of the orchestrator, and the largest record and messages that a decision makes.
 
+mod webhooks;
+
 use std::sync::Arc;
 
 use common::bounds::{COMMAND_BYTES, KIB, json_bytes};

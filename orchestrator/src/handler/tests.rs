@@ -5,6 +5,7 @@ mod deployment;
 mod events;
 mod fixture;
 mod versions;
+mod webhooks;
 
 use common::blob::Blob;
 use common::journal::Entity as _;

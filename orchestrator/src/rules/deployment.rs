@@ -120,7 +120,12 @@ fn deployments(ctx: &mut RuleContext<'_, '_>) -> Deployments {
     match ctx.tx.get(DEPLOYED) {
         Some(Entity::Deployed(deployments)) => deployments.clone(),
         Some(
-            Entity::Saga(_) | Entity::Early { .. } | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_),
+            Entity::Saga(_)
+            | Entity::Early { .. }
+            | Entity::Definition(_)
+            | Entity::Rollout(_)
+            | Entity::Letter(_)
+            | Entity::Webhook(_),
         )
         | None => Deployments::default(),
     }

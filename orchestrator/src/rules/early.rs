@@ -20,7 +20,12 @@ pub fn take(ctx: &mut RuleContext<'_, '_>, saga: Uuid) -> Vec<Input> {
             callbacks.into_iter().map(Input::Callback).chain(cancel.map(Input::Operator)).collect()
         }
         Some(
-            Entity::Saga(_) | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) | Entity::Deployed(_),
+            Entity::Saga(_)
+            | Entity::Definition(_)
+            | Entity::Rollout(_)
+            | Entity::Letter(_)
+            | Entity::Deployed(_)
+            | Entity::Webhook(_),
         )
         | None => Vec::new(),
     }
@@ -42,7 +47,12 @@ pub fn put_callback(ctx: &mut RuleContext<'_, '_>, saga: Uuid, callback: Callbac
             }
         }
         Some(
-            Entity::Saga(_) | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) | Entity::Deployed(_),
+            Entity::Saga(_)
+            | Entity::Definition(_)
+            | Entity::Rollout(_)
+            | Entity::Letter(_)
+            | Entity::Deployed(_)
+            | Entity::Webhook(_),
         ) => {}
         None => {
             let until = ctx.now.plus(RETENTION);
@@ -61,7 +71,12 @@ pub fn put_cancel(ctx: &mut RuleContext<'_, '_>, saga: Uuid, operation: Operatio
     match ctx.tx.update(&key) {
         Some(Entity::Early { cancel, .. }) => _ = cancel.get_or_insert(operation),
         Some(
-            Entity::Saga(_) | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) | Entity::Deployed(_),
+            Entity::Saga(_)
+            | Entity::Definition(_)
+            | Entity::Rollout(_)
+            | Entity::Letter(_)
+            | Entity::Deployed(_)
+            | Entity::Webhook(_),
         ) => {}
         None => {
             let until = ctx.now.plus(RETENTION);

@@ -60,7 +60,12 @@ pub fn set(ctx: &mut RuleContext<'_, '_>, set: SetRollout, id: &str) -> Result<(
     let (mut requests, mut records) = match ctx.tx.get(&key) {
         Some(Entity::Rollout(known)) => (known.requests.clone(), known.records.clone()),
         Some(
-            Entity::Saga(_) | Entity::Early { .. } | Entity::Definition(_) | Entity::Letter(_) | Entity::Deployed(_),
+            Entity::Saga(_)
+            | Entity::Early { .. }
+            | Entity::Definition(_)
+            | Entity::Letter(_)
+            | Entity::Deployed(_)
+            | Entity::Webhook(_),
         )
         | None => (Vec::new(), Vec::new()),
     };

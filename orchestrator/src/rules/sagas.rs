@@ -98,7 +98,12 @@ pub fn wake(ctx: &mut RuleContext<'_, '_>, key: &Key) {
     match ctx.tx.get(key) {
         Some(Entity::Early { until, .. }) if *until <= ctx.now => ctx.tx.remove(key),
         Some(
-            Entity::Early { .. } | Entity::Definition(_) | Entity::Rollout(_) | Entity::Letter(_) | Entity::Deployed(_),
+            Entity::Early { .. }
+            | Entity::Definition(_)
+            | Entity::Rollout(_)
+            | Entity::Letter(_)
+            | Entity::Deployed(_)
+            | Entity::Webhook(_),
         )
         | None => {}
         Some(Entity::Saga(saga)) => {

@@ -83,7 +83,12 @@ impl Versions {
         match tx.get(&definition_key(&definition.name, definition.version)) {
             Some(Entity::Definition(stored)) => changed(stored, definition),
             Some(
-                Entity::Saga(_) | Entity::Early { .. } | Entity::Rollout(_) | Entity::Letter(_) | Entity::Deployed(_),
+                Entity::Saga(_)
+                | Entity::Early { .. }
+                | Entity::Rollout(_)
+                | Entity::Letter(_)
+                | Entity::Deployed(_)
+                | Entity::Webhook(_),
             )
             | None => None,
         }
@@ -114,7 +119,8 @@ impl Versions {
                     | Entity::Early { .. }
                     | Entity::Rollout(_)
                     | Entity::Letter(_)
-                    | Entity::Deployed(_),
+                    | Entity::Deployed(_)
+                    | Entity::Webhook(_),
                 )
                 | None => {
                     tx.put(key, Entity::Definition(stored_form(definition)));
@@ -160,6 +166,11 @@ impl Versions {
         }
         self.index_receives();
         Ok(topics)
+    }
+
+    /// Returns true if a definition reads a topic.
+    pub fn reads(&self, tx: &mut Transaction<'_, Entity>, topic: &str) -> bool {
+        self.receives(topic).is_some() || self.active(tx).read.all().any(|known| known.start.topic == topic)
     }
 
     /// The `receive` parts on a topic.

@@ -1,11 +1,12 @@
 //! The acts of operators and customers, from the records of them in the entities: operations in sagas, rollouts,
-//! deployments, dead letters that were put back. Rows stay when an entity forgets its older records.
+//! deployments, webhooks, dead letters that were put back. Rows stay when an entity forgets its older records.
 
 use rusqlite::{Connection, Transaction};
 use saga::{OperationRecord, Saga};
 
 use super::list::{Listed, SELECT, listed};
 use crate::dead_letters::PutBack;
+use crate::entity::webhooks::{WebhookRecord, webhook_key};
 use crate::entity::{Deployment, DeploymentRecord, RequestRecord, RolloutRecord, definition_key};
 
 /// An act.
@@ -13,7 +14,7 @@ use crate::entity::{Deployment, DeploymentRecord, RequestRecord, RolloutRecord, 
 pub struct Act {
     /// When it was decided, in milliseconds since 1970.
     pub at: i64,
-    /// What it was done to: `saga/ID`, `rollout/NAME`, `definition/NAME/VERSION` or
+    /// What it was done to: `saga/ID`, `rollout/NAME`, `definition/NAME/VERSION`, `webhook/ID` or
     /// `letter/TOPIC/PARTITION/OFFSET`, as in the journal.
     pub subject: String,
     /// Its id; an act that was sent again has the same.
@@ -140,6 +141,14 @@ pub(super) fn put_deployments(tx: &Transaction<'_>, records: &[DeploymentRecord]
             Deployment::Undeploy => "undeploy",
         };
         put(tx, &applied(request, definition_key(&definition.name, definition.version), action.to_owned()))?;
+    }
+    Ok(())
+}
+
+/// Writes the acts on webhooks.
+pub(super) fn put_webhooks(tx: &Transaction<'_>, records: &[WebhookRecord]) -> rusqlite::Result<()> {
+    for WebhookRecord { request, webhook, action, refused } in records {
+        put(tx, &Act { refused: refused.clone(), ..applied(request, webhook_key(webhook), action.clone()) })?;
     }
     Ok(())
 }
