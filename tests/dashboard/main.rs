@@ -45,7 +45,7 @@ fn cluster() -> Result<Options> {
         instances: 1,
         settings: Box::leak(settings.into_boxed_slice()),
         result_timeout: None,
-        definitions: &[("order-8.toml", include_str!("order-8.toml"))],
+        definitions: &[("order-9.toml", include_str!("order-9.toml"))],
         log: "info",
     })
 }
