@@ -67,6 +67,13 @@ mod tests {
     }
 
     #[test]
+    fn roles_of_tasks_are_those_of_the_settings_that_the_user_has() {
+        let all = json!({"groups": ["operators", "warehouse", "elsewhere"]});
+        assert_eq!(user(all, "groups").task_roles, ["warehouse"]);
+        assert!(user(json!({"groups": "operators"}), "groups").task_roles.is_empty());
+    }
+
+    #[test]
     fn roles_are_texts_or_lists_at_the_claim() {
         for (claims, claim, role) in [
             (json!({"realm_access": {"roles": ["x", "operators"]}}), "realm_access.roles", Some(Role::Operator)),
