@@ -52,7 +52,7 @@ pub const STOCK_SHORTFALL: &str = "stock.shortfall";
 /// `ce_type` on `stock-events`: an item has become scarce.
 pub const STOCK_LOW: &str = "stock.low";
 /// `ce_type` on `goods-received`.
-pub const GOODS_RECEIVED_EVENT: &str = "goods.received";
+pub const GOODS_RECEIVED_EVENT: &str = schemas::GOODS_RECEIVED_TYPE;
 
 // The longest values. The HTTP API refuses requests that would make longer ones.
 common::bounded! {

@@ -23,6 +23,9 @@ mod search;
 mod series;
 mod start;
 mod state;
+mod task_acts;
+mod task_form;
+mod tasks;
 mod webhooks;
 
 use axum::Router;
@@ -42,6 +45,7 @@ pub(crate) use self::rollout::RolloutRequest;
 pub(crate) use self::series::{CoarseSeries, Series};
 pub use self::state::Api;
 pub(crate) use self::state::saga_id;
+pub(crate) use self::task_form::{TaskForm, TaskId, task_id, task_label};
 pub(crate) use self::webhooks::{Delivery, DeliveryState, NewWebhook, WebhookAct, WebhookSummary};
 
 /// The description of the API, in OpenAPI 3.1.
@@ -66,6 +70,11 @@ pub fn router(api: Api) -> Router {
         .route("/api/sagas/export", get(export::export))
         .route("/api/sagas/{id}", get(sagas::one))
         .route("/api/sagas/{id}/actions", post(actions::act))
+        .route("/api/tasks", get(tasks::list))
+        .route("/api/tasks/{task}", get(tasks::one))
+        .route("/api/tasks/{task}/claim", post(task_acts::claim))
+        .route("/api/tasks/{task}/release", post(task_acts::release))
+        .route("/api/tasks/{task}/complete", post(task_acts::complete))
         .route("/api/definitions", get(definitions::list).post(deployment::deploy))
         .route("/api/definitions/{name}/{version}", delete(deployment::undeploy))
         .route("/api/definitions/{name}/rollout", put(rollout::set))

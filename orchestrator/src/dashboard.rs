@@ -35,6 +35,10 @@ mod saga_table;
 mod sagas;
 mod search;
 mod single_sign_on;
+mod task_acts;
+mod task_form;
+mod task_page;
+mod tasks;
 mod throughput;
 mod timeline;
 mod version_comparison;
@@ -75,6 +79,9 @@ pub fn router(api: Api) -> Router {
         .route("/bulk", get(show).post(bulk::act))
         .route("/bulk/{id}", get(show))
         .route("/incidents", get(show))
+        .route("/tasks", get(show))
+        .route("/tasks/{task}", get(show))
+        .route("/tasks/{task}/act", post(task_acts::act))
         .route("/throughput", get(show))
         .route("/dead-letters/{topic}", get(show))
         .route("/dead-letters/{topic}/put-back", post(actions::put_back))

@@ -168,7 +168,7 @@ impl Definitions {
     /// The topics that the definitions read and write.
     pub fn topics(&self) -> MoreTopics {
         let inputs = self.all().flat_map(inputs_of).cloned().collect();
-        let outputs = self.all().flat_map(|d| d.participants.values()).map(|p| p.topic.clone()).collect();
+        let outputs = self.all().flat_map(outputs_of).map(str::to_owned).collect();
         MoreTopics { inputs, outputs }
     }
 
@@ -222,6 +222,12 @@ pub fn parse(file: &str, text: &str) -> Result<Definition, Vec<String>> {
 /// The topics that a definition reads.
 pub fn inputs_of(definition: &Definition) -> impl Iterator<Item = &String> {
     std::iter::once(&definition.start.topic).chain(definition.receives().map(|receive| &receive.topic))
+}
+
+/// The topics that a definition writes: those of commands, and those on which people who complete tasks answer.
+fn outputs_of(definition: &Definition) -> impl Iterator<Item = &str> {
+    let commands = definition.participants.values().map(|participant| participant.topic.as_str());
+    commands.chain(definition.answered_topics())
 }
 
 /// Topics that only their services may read: a part of the commands reaches them in another way.
@@ -307,18 +313,18 @@ mod tests {
     #[test]
     fn all_problems_of_a_directory_are_reported_at_once() {
         let wrong = wrong(&[("a.toml", ORDER.into()), ("b.toml", ORDER.into()), ("c.toml", "version = 0".into())]);
-        assert!(wrong.contains("b.toml: order version 7 is defined twice"), "{wrong}");
+        assert!(wrong.contains("b.toml: order version 8 is defined twice"), "{wrong}");
         assert!(wrong.contains("c.toml"), "{wrong}");
     }
 
     #[test]
     fn the_newest_version_comes_first() {
-        let newer = ORDER.replace("\nversion = 7", "\nversion = 8");
+        let newer = ORDER.replace("\nversion = 8", "\nversion = 9");
         let files = [("a".to_owned(), ORDER.to_owned()), ("b".to_owned(), newer)];
         let all = Definitions::parse(files.into_iter()).unwrap();
         let started = all.started_by("created-orders", "order.created");
-        assert_eq!(started.iter().map(|d| d.version).collect::<Vec<_>>(), [8, 7]);
-        assert_eq!(all.of("order", 8).unwrap().version, 8);
+        assert_eq!(started.iter().map(|d| d.version).collect::<Vec<_>>(), [9, 8]);
+        assert_eq!(all.of("order", 9).unwrap().version, 9);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use self::password::{Login, Passwords};
 pub use self::password::{check_hash, is_password_of};
 use self::token::{Claims, Tokens};
-pub use self::user::{API_KEY, Authentication, Denied, Role, User};
+pub use self::user::{API_KEY, Authentication, Denied, Role, TaskRoles, User};
 
 /// The cookie's name.
 pub const COOKIE: &str = "session";
@@ -37,6 +37,8 @@ pub struct Identity {
     pub name: String,
     /// The permissions.
     pub role: Role,
+    /// The tasks on which the user may work, if the permissions allow acting.
+    pub task_roles: TaskRoles,
     /// The CSRF token in the forms of the session; empty without a session.
     pub csrf: String,
     /// The client's address, as far as the request is known.
@@ -47,6 +49,19 @@ impl Identity {
     /// Returns true if the user may act on sagas.
     pub const fn may_act(&self) -> bool {
         matches!(self.role, Role::Operator)
+    }
+
+    /// Returns true if the user may work on tasks of a role. `managed` are the roles that the identity provider gives;
+    /// a task of another role, or of none, is for every operator.
+    pub fn may_work_on(&self, role: Option<&str>, managed: &[String]) -> bool {
+        self.may_act()
+            && match (&self.task_roles, role) {
+                (TaskRoles::All, _) | (TaskRoles::Only(_), None) => true,
+                (TaskRoles::Only(own), Some(role)) => {
+                    let is_among = |roles: &[String]| roles.iter().any(|known| known == role);
+                    !is_among(managed) || is_among(own)
+                }
+            }
     }
 
     /// The same user at an address.
@@ -120,7 +135,8 @@ impl Sessions {
         };
         let login = Login { address, name: &name, authentication };
         let role = self.passwords.check_cached(login, password).await?;
-        Ok(Identity { name, role, csrf: String::new(), address: Some(address) })
+        let csrf = String::new();
+        Ok(Identity { name, role, task_roles: TaskRoles::All, csrf, address: Some(address) })
     }
 
     /// Opens a session for a client at `address` and returns its token.
@@ -131,18 +147,19 @@ impl Sessions {
         let login = Login { address, name, authentication: Authentication::Password };
         self.passwords.check(login, password).await?;
         let user = self.users.iter().find(|user| user.name == name).ok_or(Denied::Wrong)?;
-        self.open(name, fingerprint(user), None).ok_or(Denied::Wrong)
+        self.open(name, fingerprint(user), None, Vec::new()).ok_or(Denied::Wrong)
     }
 
     /// Opens a session of a user of the identity provider and returns its token; `None` without a provider.
-    pub fn open_federated(&self, name: &str, role: Role) -> Option<String> {
-        self.open(name, self.provider.as_deref()?.to_owned(), Some(role))
+    pub fn open_federated(&self, name: &str, role: Role, task_roles: Vec<String>) -> Option<String> {
+        self.open(name, self.provider.as_deref()?.to_owned(), Some(role), task_roles)
     }
 
-    fn open(&self, name: &str, password: String, role: Option<Role>) -> Option<String> {
+    fn open(&self, name: &str, password: String, role: Option<Role>, task_roles: Vec<String>) -> Option<String> {
         let now = Timestamp::now().0;
         let jti = Uuid::new_v4().to_string();
-        let claims = Claims { jti, sub: name.to_owned(), password, role, csrf: secret(), opened: now, used: now };
+        let sub = name.to_owned();
+        let claims = Claims { jti, sub, password, role, task_roles, csrf: secret(), opened: now, used: now };
         self.tokens.sign(&claims)
     }
 
@@ -189,16 +206,22 @@ impl Sessions {
     fn identity(&self, claims: &Claims) -> Option<Identity> {
         if let Some(role) = claims.role {
             self.provider.as_deref().filter(|provider| same(provider, &claims.password))?;
-            return Some(Identity { name: claims.sub.clone(), role, csrf: claims.csrf.clone(), address: None });
+            let task_roles = TaskRoles::Only(claims.task_roles.clone());
+            return Some(of_session(claims, role, task_roles));
         }
         let is_same = |user: &&User| user.name == claims.sub && same(&fingerprint(user), &claims.password);
         let user = self.users.iter().filter(|user| user.authentication == Authentication::Password).find(is_same)?;
-        Some(Identity { name: user.name.clone(), role: user.role, csrf: claims.csrf.clone(), address: None })
+        Some(of_session(claims, user.role, TaskRoles::All))
     }
 
     fn idle_ms(&self) -> i64 {
         i64::try_from(self.idle.as_millis()).unwrap_or(i64::MAX)
     }
+}
+
+/// The user of a session.
+fn of_session(claims: &Claims, role: Role, task_roles: TaskRoles) -> Identity {
+    Identity { name: claims.sub.clone(), role, task_roles, csrf: claims.csrf.clone(), address: None }
 }
 
 /// A name for a user's password that does not reveal its hash.

@@ -4,6 +4,7 @@ mod audit;
 mod deployed;
 mod list;
 mod search;
+mod tasks;
 pub mod webhooks;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub use self::deployed::{DeployedRow, deployed, deployed_on};
 pub use self::list::{Cursor, Listed, ListedAttempt, count, is_text_search_cut, list};
 use self::search::Terms;
 pub use self::search::{Found, MAX_SEARCH, search};
+pub use self::tasks::{MOST_COUNTED, TaskCursor, TaskFilter, TaskRow, open_tasks, task, tasks};
 use crate::dead_letters::PutBack;
 use crate::entity::webhooks::WebhookEntity;
 use crate::entity::{Entity, StoredRollout, saga_key};
@@ -40,6 +42,7 @@ impl Rows for SagaRows {
         match row.state {
             Some(Entity::Saga(saga)) => {
                 put_saga(tx, saga, row.at.0)?;
+                tasks::put(tx, saga)?;
                 audit::put_operations(tx, saga)
             }
             Some(Entity::Definition(stored)) => {

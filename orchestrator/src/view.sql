@@ -35,6 +35,16 @@ CREATE TABLE audit(at INTEGER NOT NULL, subject TEXT NOT NULL, id TEXT NOT NULL,
 -- The acts of a bulk action: their ids begin with its id.
 CREATE INDEX audit_by_id ON audit(id);
 
+-- The open tasks of people, from the steps that wait: see view/tasks.rs. `rank` is the due time, or the end of time.
+CREATE TABLE tasks(rank INTEGER NOT NULL, opened INTEGER NOT NULL, saga TEXT NOT NULL, step TEXT NOT NULL,
+  definition TEXT NOT NULL, version INTEGER NOT NULL, role TEXT, claimed_by TEXT, claimed_at INTEGER,
+  completed_by TEXT, completed_at INTEGER, PRIMARY KEY(rank, opened, saga, step)) WITHOUT ROWID;
+CREATE INDEX tasks_by_saga ON tasks(saga);
+CREATE INDEX tasks_by_step ON tasks(step, rank, opened);
+CREATE INDEX tasks_by_role ON tasks(role, rank, opened) WHERE role IS NOT NULL;
+CREATE INDEX tasks_by_claim ON tasks(claimed_by, rank, opened) WHERE claimed_by IS NOT NULL;
+CREATE INDEX tasks_by_definition ON tasks(definition, rank, opened);
+
 -- The statistics. The steps that open sagas wait for; a reason is without ids, so that errors that are alike are one:
 CREATE TABLE waits(definition TEXT NOT NULL, version INTEGER NOT NULL, step TEXT NOT NULL, since INTEGER NOT NULL,
   id TEXT NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, undoing INTEGER NOT NULL,

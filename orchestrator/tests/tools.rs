@@ -33,7 +33,7 @@ fn valid_definitions_pass() {
     let output = orchestrator(&["check", ORDER, EVERYTHING]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let lines =
-        format!("{ORDER}: order version 7, 7 steps: valid\n{EVERYTHING}: everything version 3, 10 steps: valid\n");
+        format!("{ORDER}: order version 8, 7 steps: valid\n{EVERYTHING}: everything version 3, 10 steps: valid\n");
     let note = "step \"2nd-partner\": note: receive names no fields, so the whole message is kept, and one of more \
                 than 16384 bytes is refused; write receive.fields, such as fields = { reason = \"text\" }";
     assert_eq!(text(&output.stdout), format!("{lines}{EVERYTHING}: {note}\n"));
@@ -42,19 +42,19 @@ fn valid_definitions_pass() {
 #[test]
 fn every_problem_is_reported_on_its_own_line() {
     let order = fs::read_to_string(root().join(ORDER)).unwrap();
-    let wrong = order.replace("timeout = \"10s\"", "timeot = 1").replace("version = 7", "version = 9");
+    let wrong = order.replace("timeout = \"10s\"", "timeot = 1").replace("version = 8", "version = 10");
     let wrong = scratch("wrong.toml", &wrong);
     let strange =
-        order.replace("topic = \"payment-commands\"", "topic = \"some where\"").replace("version = 7", "version = 8");
+        order.replace("topic = \"payment-commands\"", "topic = \"some where\"").replace("version = 8", "version = 9");
     let strange = scratch("strange.toml", &strange);
     let output = orchestrator(&["check", ORDER, &wrong, "nowhere.toml", &strange, ORDER]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stdout), format!("{ORDER}: order version 7, 7 steps: valid\n"));
+    assert_eq!(text(&output.stdout), format!("{ORDER}: order version 8, 7 steps: valid\n"));
     let errors = text(&output.stderr);
     assert!(errors.contains(": step \"reserve\": unknown key \"timeot\" in [[steps]]; write"), "{errors}");
     assert!(errors.contains("nowhere.toml: it can't be read: "), "{errors}");
     assert!(errors.contains("strange.toml: payment: \"some where\" is not a topic; write"), "{errors}");
-    assert!(errors.contains(&format!("{ORDER}: order version 7 is defined twice")), "{errors}");
+    assert!(errors.contains(&format!("{ORDER}: order version 8 is defined twice")), "{errors}");
     assert!(errors.lines().all(|line| line.contains(".toml")), "{errors}");
     assert!(errors.lines().count() >= 6, "{errors}");
 }

@@ -35,7 +35,7 @@ pub const PROVIDER_ANSWERED: &str = "payment.provider-answered";
 /// `ce_type` of [`ProviderEvent`].
 pub const PROVIDER_EVENT: &str = "payment.provider-event";
 /// `ce_type` of [`PaymentResult`].
-pub const PAYMENT_RESULT: &str = "payment.result";
+pub const PAYMENT_RESULT: &str = schemas::PAYMENT_RESULT_TYPE;
 
 /// A message of one of the input topics.
 pub enum Command {

@@ -18,7 +18,7 @@ const WIDTHS: [(i64, i64, bool); 2] = [(360, 740, true), (1440, 900, false)];
 const THEMES: [&str; 2] = ["light", "dark"];
 
 /// Places orders in every state: paid, rejected, declined, waiting, retrying, incident.
-async fn orders_in_every_state(cluster: &Arc<Cluster>) -> Result<[PlacedOrder; 3]> {
+async fn orders_in_every_state(cluster: &Arc<Cluster>) -> Result<[PlacedOrder; 4]> {
     let item = cluster.item(500).await?;
     let scarce = cluster.item(1).await?;
     let mut paid = Vec::new();
@@ -40,7 +40,9 @@ async fn orders_in_every_state(cluster: &Arc<Cluster>) -> Result<[PlacedOrder; 3
         order.ends("payment_not_completed").await?;
     }
     scarce.order(5).place().await?.ends("rejected").await?;
-    for _ in 0..4 {
+    let waiting = item.order(1).place().await?;
+    waiting.payment("pending").await?;
+    for _ in 0..3 {
         item.order(1).place().await?.payment("pending").await?;
     }
     cluster.kafka.publish(RESULTS, Some(0), b"this is not JSON").await?;
@@ -54,12 +56,12 @@ async fn orders_in_every_state(cluster: &Arc<Cluster>) -> Result<[PlacedOrder; 3
     .await?;
     let paid = paid.remove(0);
     let declined = declined.remove(0);
-    Ok([paid, declined, stopped])
+    Ok([paid, declined, waiting, stopped])
 }
 
 /// The pages by the names of their screenshots.
-fn pages(orders: [&PlacedOrder; 3]) -> Vec<(&'static str, String)> {
-    let [paid, declined, stopped] = orders;
+fn pages(orders: [&PlacedOrder; 4]) -> Vec<(&'static str, String)> {
+    let [paid, declined, waiting, stopped] = orders;
     vec![
         ("flow", "/?window=1h".to_owned()),
         ("flow-course", "/?window=1h&chart=payment-result".to_owned()),
@@ -70,6 +72,9 @@ fn pages(orders: [&PlacedOrder; 3]) -> Vec<(&'static str, String)> {
         ("saga-compensated", format!("/sagas/{}", declined.id)),
         ("saga-incident", format!("/sagas/{}", stopped.id)),
         ("incidents", "/incidents".to_owned()),
+        ("tasks", "/tasks".to_owned()),
+        ("tasks-filtered", "/tasks?kind=payment-result&role=nobody&overdue=true".to_owned()),
+        ("task", format!("/tasks/{}.payment-result", waiting.id)),
         ("bulk", "/bulk?status=incident&step=request-payment".to_owned()),
         ("throughput", "/throughput?window=1h".to_owned()),
         ("dead-letters", "/dead-letters/payment-results.dlq".to_owned()),
@@ -116,8 +121,8 @@ async fn visit_all(tab: &Tab, pages: &[(&'static str, String)], suffix: &str) ->
 }
 
 async fn every_page_at_both_widths_in_both_themes(cluster: &Arc<Cluster>, chromium: &mut Chromium) -> Result<()> {
-    let [paid, declined, stopped] = orders_in_every_state(cluster).await?;
-    let pages = pages([&paid, &declined, &stopped]);
+    let [paid, declined, waiting, stopped] = orders_in_every_state(cluster).await?;
+    let pages = pages([&paid, &declined, &waiting, &stopped]);
     files::empty(&files::target()?.join("screenshots"))?;
     let tab = chromium.tab().await?;
     let mut violations = visit_all(&tab, &[("login", "/login".to_owned())], "").await?;

@@ -12,6 +12,7 @@ mod looks;
 mod sessions;
 mod single_sign_on;
 mod support;
+mod tasks;
 mod trouble;
 mod versions;
 mod webhooks;
@@ -22,21 +23,18 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use libtest_mimic::{Failed, Trial};
-use tests::cluster::{Cluster, Options};
+use tests::cluster::{Cluster, Options, PASSWORD_HASH, VIEWER};
 use tests::process::Name;
 use tests::runner::{Runner, Scenario};
 
 use self::browser::Chromium;
 
-/// The default password's hash, for a viewer.
-const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$9u0BROcnW++b280+UnDsKg$d2UUpwyOLlgGW9/DyVvn5b4bi2JlqMilFY5zv7uSMfg";
-
 /// Operators publish the payment results. New orders start with a version of the saga with short timeouts.
 fn cluster() -> Result<Options> {
     let mut settings = vec![
         (Name::Payments, "PROVIDER__KIND", "manual"),
-        (Name::Orchestrator, "DASHBOARD__VIEWER", "guest"),
-        (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", HASH),
+        (Name::Orchestrator, "DASHBOARD__VIEWER", VIEWER),
+        (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", PASSWORD_HASH),
         (Name::Orchestrator, "DASHBOARD__SESSION_SECRET", sessions::SECRET),
         (Name::Orchestrator, "WEBHOOKS__ALLOW_HTTP", "true"),
         (Name::Orchestrator, "WEBHOOKS__ALLOWED_NETWORKS", "127.0.0.0/8"),
@@ -48,7 +46,7 @@ fn cluster() -> Result<Options> {
         instances: 1,
         settings: Box::leak(settings.into_boxed_slice()),
         result_timeout: None,
-        definitions: &[("order-8.toml", include_str!("order-8.toml"))],
+        definitions: &[("order-9.toml", include_str!("order-9.toml"))],
         log: "info",
     })
 }
@@ -84,6 +82,7 @@ fn trials(runner: Option<&Arc<Runner>>) -> Result<Vec<Trial>> {
         .chain(finding::ALL)
         .chain(trouble::ALL)
         .chain(support::ALL)
+        .chain(tasks::ALL)
         .chain(sessions::ALL)
         .chain(single_sign_on::ALL)
         .chain(course::ALL)

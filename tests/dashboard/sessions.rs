@@ -42,7 +42,7 @@ async fn only_pages_extend_a_session_and_no_shared_file_does(
                  .map((one) => one.getAttribute('href') ?? one.getAttribute('src'))";
     let files: Vec<String> = serde_json::from_value(tab.eval(files).await?)?;
     ensure!(files.len() == 3, "{files:?}");
-    let pages = ["/", "/sagas", "/incidents", "/throughput", "/audit", "/definitions", "/definitions/order/7/flow.svg"];
+    let pages = ["/", "/sagas", "/incidents", "/throughput", "/audit", "/definitions", "/definitions/order/8/flow.svg"];
     let orchestrator = cluster.service(Name::Orchestrator)?;
     for path in files.iter().map(String::as_str).chain(pages) {
         let request = cluster.http.get(orchestrator.url(path)).header(COOKIE, format!("session={token}"));

@@ -11,8 +11,8 @@ use crate::browser::{Chromium, Tab};
 
 crate::browser_tests!(two_versions_are_compared_and_the_rollout_continues_from_the_page,);
 
-/// The version in `order-8.toml`, on which new orders start.
-const NEW: u64 = 8;
+/// The version in `order-9.toml`, on which new orders start.
+const NEW: u64 = 9;
 /// More sagas than a comparison needs.
 const ENOUGH: usize = 22;
 

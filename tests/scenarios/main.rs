@@ -35,6 +35,7 @@ mod stripe;
 mod stripe_mock;
 mod stripe_results;
 mod stripe_truth;
+mod tasks;
 mod topics;
 mod traces;
 mod two_instances;
@@ -48,7 +49,7 @@ use anyhow::Result;
 use libtest_mimic::{Failed, Trial};
 use tests::broker::Broker;
 use tests::checker;
-use tests::cluster::{Cluster, Options};
+use tests::cluster::{Cluster, Options, PASSWORD_HASH, VIEWER};
 use tests::process::Name;
 use tests::runner::{Runner, Scenario};
 
@@ -83,11 +84,15 @@ fn simulated() -> Result<Options> {
     })
 }
 
-/// Operators publish the payment results.
+/// Operators publish the payment results, and a viewer may read.
 const MANUAL: Options = Options {
     name: "manual",
     instances: 1,
-    settings: &[(Name::Payments, "PROVIDER__KIND", "manual")],
+    settings: &[
+        (Name::Payments, "PROVIDER__KIND", "manual"),
+        (Name::Orchestrator, "DASHBOARD__VIEWER", VIEWER),
+        (Name::Orchestrator, "DASHBOARD__VIEWER_PASSWORD_HASH", PASSWORD_HASH),
+    ],
     result_timeout: None,
     definitions: &[],
     log: "info",
@@ -223,7 +228,7 @@ const SIMULATED: &[&[(&str, Scenario)]] = &[
 ];
 
 const GROUPS: [Group; 12] = [
-    (MANUAL, &[manual::ALL, operators::ALL]),
+    (MANUAL, &[manual::ALL, operators::ALL, tasks::ALL]),
     (DELIVERY, &[delivery::ALL]),
     (DEFINITIONS, &[definitions::ALL, deployments::ALL, imported::ALL, webhooks::ALL]),
     (SAGACTL, &[sagactl::ALL]),

@@ -26,6 +26,11 @@ pub const PARTITIONS: i32 = 2;
 pub const USER: &str = "techlead";
 /// The dashboard's default password.
 pub const PASSWORD: &str = "zup@123";
+/// The hash of [`PASSWORD`], for a viewer.
+pub const PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$9u0BROcnW++b280+UnDsKg$d2UUpwyOLlgGW9/DyVvn5b4bi2JlqMilFY5zv7uSMfg";
+/// The name of a viewer, in clusters that have one.
+pub const VIEWER: &str = "guest";
 
 /// An operator's API key, for clusters whose `auth.keys` contain it.
 pub const OPERATOR_KEY: &str = "an operator's API key with enough entropy";

@@ -21,6 +21,11 @@ static PAYMENT_RESULT_SCHEMA: [Field; 5] = [
     Field::optional("reference", Kind::id(ID)),
 ];
 
+/// `ce_type` on [`topics::PAYMENT_RESULTS`].
+pub const PAYMENT_RESULT_TYPE: &str = "payment.result";
+/// `ce_type` on [`topics::GOODS_RECEIVED`].
+pub const GOODS_RECEIVED_TYPE: &str = "goods.received";
+
 /// The results on [`topics::PAYMENT_RESULTS`].
 pub static PAYMENT_RESULT: Schema = Schema::of(&PAYMENT_RESULT_SCHEMA);
 
@@ -60,6 +65,15 @@ pub fn of_topic(topic: &str) -> Option<&'static Schema> {
     match topic {
         topics::PAYMENT_RESULTS => Some(&PAYMENT_RESULT),
         topics::GOODS_RECEIVED => Some(&GOODS_RECEIVED),
+        _ => None,
+    }
+}
+
+/// The `ce_type` of the messages on a topic with a schema.
+pub fn type_of_topic(topic: &str) -> Option<&'static str> {
+    match topic {
+        topics::PAYMENT_RESULTS => Some(PAYMENT_RESULT_TYPE),
+        topics::GOODS_RECEIVED => Some(GOODS_RECEIVED_TYPE),
         _ => None,
     }
 }

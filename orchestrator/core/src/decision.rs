@@ -43,6 +43,16 @@ pub enum Effect {
         /// The command's value.
         payload: Value,
     },
+    /// Send the message with which a person completed a task, to the topic on which the step waits. It comes back as a
+    /// callback.
+    SendAnswer {
+        /// The topic.
+        topic: String,
+        /// The message's id, from `answer_id`: the same for the same saga, step and operation.
+        id: Uuid,
+        /// The message's value.
+        payload: Value,
+    },
     /// Send a progress message to a participant. It has no reply.
     SendProgress {
         /// The participant's topic.

@@ -7,10 +7,13 @@ mod error;
 mod fields;
 mod format;
 mod graph;
+mod human;
 mod keys;
+mod label;
 mod model;
 mod parse;
 mod read;
+mod read_human;
 mod receive;
 mod retry;
 mod schema;
@@ -22,8 +25,10 @@ pub(crate) use callback::CallbackVerdict;
 pub use callback::{Receive, WHOLE_LIMIT};
 pub use error::DefinitionError;
 pub(crate) use graph::{mask, ones};
+pub use human::{Filled, Human};
+pub use label::Label;
 pub use model::{
-    CONCLUDE, Call, CancelEvent, Definition, EndingSpec, Endings, Key, Label, Participant, Progress, Rule, Start, Step,
+    CONCLUDE, Call, CancelEvent, Definition, EndingSpec, Endings, Key, Participant, Progress, Rule, Start, Step,
     StepEndings, Work,
 };
 pub use retry::{AttemptLimit, Retry};

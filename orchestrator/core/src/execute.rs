@@ -91,6 +91,7 @@ impl Transition<'_> {
         state.timer = Some((TimerKind::Timeout, now.plus(receive.timeout)));
         self.record_attempt(step, 1, What::Sent, "");
         self.state_mut(step).sent = Some(now);
+        self.open_task(step);
         if let Some((callback, verdict)) = self.take_kept_callback(receive) {
             self.accept_callback(step, callback, verdict);
         }

@@ -35,6 +35,7 @@ mod decision;
 mod definition;
 mod draw;
 mod execute;
+mod form;
 mod history;
 mod import;
 mod input;
@@ -44,10 +45,12 @@ mod operation;
 mod operator;
 mod outcome;
 mod payload;
+mod people;
 mod progress;
 mod reply;
 mod saga;
 mod status;
+mod task;
 mod time;
 mod timer;
 mod transition;
@@ -57,18 +60,20 @@ pub use data::{DATA_LIMIT, Data, OUTPUT_LIMIT, Path, Pick, SENT_LIMIT};
 pub use decide::decide;
 pub use decision::{Decision, Effect};
 pub use definition::{
-    AttemptLimit, CONCLUDE, Call, CancelEvent, Definition, DefinitionError, EndingSpec, Endings, Key, Label,
-    Participant, Progress, Receive, Retry, Rule, Start, Step, StepEndings, WHOLE_LIMIT, Work, definition_schema,
+    AttemptLimit, CONCLUDE, Call, CancelEvent, Definition, DefinitionError, EndingSpec, Endings, Filled, Human, Key,
+    Label, Participant, Progress, Receive, Retry, Rule, Start, Step, StepEndings, WHOLE_LIMIT, Work, definition_schema,
 };
 pub use draw::{Format, Mark, Marks, STYLE_SHEET, conclude_label, draw, draw_marked};
+pub use form::{Answer, FormError};
 pub use history::{Entry, HISTORY_LIMIT, TEXT_LIMIT, What};
 pub use import::{IMPORT_LIMIT, import};
 pub use input::Input;
 pub use inspect::{call_for, command_of};
-pub use message::{Action, Callback, Outcome, command_id, progress_id};
+pub use message::{Action, Callback, Outcome, answer_id, command_id, progress_id};
 pub use operation::{OPERATIONS_LIMIT, Operate, Operation, OperationRecord};
 pub use operator::CANCELLED_BY_OPERATOR;
 pub use saga::{Ending, ProgressState, Saga, StepOutcome, StepState, Timer, TimerKind};
 pub use status::{Status, StepStatus};
+pub use task::{Task, TaskMark};
 pub use time::Timestamp;
 pub use timer::{DEADLINE_EXCEEDED, NOT_ANSWERED};

@@ -90,6 +90,13 @@ pub fn progress_id(saga: Uuid, status: &str) -> Uuid {
     Uuid::new_v5(&saga, format!("progress/{status}").as_bytes())
 }
 
+/// The id of the message with which an operation completes a task: `UUIDv5(saga, "answer/{step}/{operation}")`. No step
+/// is named `answer/…`, so no command has this id.
+#[must_use]
+pub fn answer_id(saga: Uuid, step: &str, operation: &str) -> Uuid {
+    Uuid::new_v5(&saga, format!("answer/{step}/{operation}").as_bytes())
+}
+
 /// The id of a command: `UUIDv5(saga, "step/attempt/action")` (RFC 9562, section 5.5).
 #[must_use]
 pub fn command_id(saga: Uuid, step: &str, attempt: u32, action: Action) -> Uuid {

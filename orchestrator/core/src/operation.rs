@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::time::Timestamp;
 
@@ -66,6 +66,27 @@ pub enum Operate {
         #[serde(default)]
         answer: Value,
     },
+    /// Claim the task of a step, so that others do not work on it.
+    Claim {
+        /// The step.
+        step: String,
+        /// Take it from the person who claimed it.
+        #[serde(default, rename = "takeOver", skip_serializing_if = "std::ops::Not::not")]
+        take_over: bool,
+    },
+    /// Give up the claim of a task.
+    Release {
+        /// The step.
+        step: String,
+    },
+    /// Complete a task: send the message that its step waits for.
+    Complete {
+        /// The step.
+        step: String,
+        /// The fields of the form, by path.
+        #[serde(default)]
+        fields: Map<String, Value>,
+    },
 }
 
 const fn yes() -> bool {
@@ -83,6 +104,23 @@ impl Operate {
             Self::Retry { .. } => "retry",
             Self::Skip { .. } => "skip",
             Self::Resolve { .. } => "resolve",
+            Self::Claim { .. } => "claim",
+            Self::Release { .. } => "release",
+            Self::Complete { .. } => "complete",
+        }
+    }
+
+    /// Returns true for what people do with a task.
+    #[must_use]
+    pub const fn is_of_task(&self) -> bool {
+        match self {
+            Self::Claim { .. } | Self::Release { .. } | Self::Complete { .. } => true,
+            Self::Pause
+            | Self::Resume
+            | Self::Cancel { .. }
+            | Self::Retry { .. }
+            | Self::Skip { .. }
+            | Self::Resolve { .. } => false,
         }
     }
 
@@ -92,7 +130,10 @@ impl Operate {
         match self {
             Self::Pause | Self::Resume | Self::Cancel { .. } => None,
             Self::Retry { step } | Self::Resolve { step, .. } => step.as_deref(),
-            Self::Skip { step, .. } => Some(step),
+            Self::Skip { step, .. }
+            | Self::Claim { step, .. }
+            | Self::Release { step }
+            | Self::Complete { step, .. } => Some(step),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::definition::{Step, Work};
 use crate::history::{Subject, What, bounded};
 use crate::message::Action;
 use crate::operation::{OPERATIONS_LIMIT, Operate, Operation, OperationRecord};
+use crate::people::Author;
 use crate::saga::TimerKind;
 use crate::status::{Status, StepStatus};
 use crate::transition::{StepRef, Transition};
@@ -27,10 +28,11 @@ impl Transition<'_> {
         if self.saga.operations.iter().any(|done| done.id == id) {
             return self.ignore(Subject::Saga, format!("repeated {action} by {by}"));
         }
-        let refused = self.apply(&what).err();
+        let refused = self.apply(&what, Author { id: &id, by: &by, why: &why }).err();
         let step = what.step().filter(|step| !step.is_empty());
         let subject = step.map_or(Subject::Saga, |step| Subject::Step(bounded(step.to_owned())));
         match &refused {
+            None if why.is_empty() => self.record(subject, What::OperatorAction, format!("{action} by {by}")),
             None => self.record(subject, What::OperatorAction, format!("{action} by {by}: {why}")),
             Some(refusal) => {
                 let text = format!("{action} by {by}: {refusal}");
@@ -50,7 +52,7 @@ impl Transition<'_> {
         }
     }
 
-    fn apply(&mut self, what: &Operate) -> Result<(), String> {
+    fn apply(&mut self, what: &Operate, author: Author<'_>) -> Result<(), String> {
         match what {
             Operate::Pause => self.pause(),
             Operate::Resume if self.saga.status == Status::Paused => Ok(()),
@@ -59,6 +61,9 @@ impl Transition<'_> {
             Operate::Retry { step } => self.retry_now(step.as_deref()),
             Operate::Skip { step, answer } => self.skip(step, answer),
             Operate::Resolve { step, happened, answer } => self.resolve(step.as_deref(), *happened, answer),
+            Operate::Claim { step, take_over } => self.claim(step, *take_over, author),
+            Operate::Release { step } => self.release(step, author),
+            Operate::Complete { step, fields } => self.complete(step, fields, author),
         }
     }
 
@@ -80,6 +85,7 @@ impl Transition<'_> {
             if let Some((_, at)) = &mut self.state_mut(step).timer {
                 *at = at.plus(pause);
             }
+            self.postpone_task(step, pause);
         }
         let due = self.saga.progress.as_mut().and_then(|progress| progress.due.as_mut());
         for at in self.saga.deadline.as_mut().into_iter().chain(due) {

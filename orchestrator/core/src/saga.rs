@@ -8,6 +8,7 @@ use crate::history::{self, Entry, bounded};
 use crate::message::{Action, Callback};
 use crate::operation::OperationRecord;
 use crate::status::{Status, StepStatus};
+use crate::task::Task;
 use crate::time::Timestamp;
 
 /// The state of one saga.
@@ -143,6 +144,9 @@ pub struct StepState {
     /// The id of the callback that ended the wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<String>,
+    /// The task of the people who answer the step, while it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
     /// The outcome before the compensation began. Only for display: no decision depends on it.
     #[serde(rename = "was", default, skip_serializing_if = "Option::is_none")]
     pub before_compensation: Option<StepOutcome>,
@@ -246,6 +250,11 @@ impl Saga {
     /// The pending steps: see [`StepState::is_current`].
     pub fn current(&self) -> impl Iterator<Item = &StepState> {
         self.all_steps().filter(|step| step.is_current())
+    }
+
+    /// The steps that are open tasks of people.
+    pub fn tasks(&self) -> impl Iterator<Item = (&StepState, &Task)> {
+        self.steps.iter().filter_map(|step| Some((step, step.task.as_ref()?)))
     }
 
     /// The steps, then `conclude`.

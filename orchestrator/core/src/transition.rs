@@ -62,6 +62,7 @@ impl<'d> Transition<'d> {
     }
 
     pub(crate) fn finish(mut self) -> Decision {
+        self.end_tasks();
         if self.changed {
             self.saga.updated = self.now;
         }

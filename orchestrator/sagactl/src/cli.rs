@@ -1,6 +1,7 @@
 //! The command line.
 
 mod sagas;
+mod tasks;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 use uuid::Uuid;
 
 pub use self::sagas::{Act, Filter, Page, Sagas, Target, VersionedName};
+pub use self::tasks::{OptionalAct, TaskFilter, Tasks};
 pub use self::webhooks::Webhooks;
 
 const EXIT_CODES: &str = "\
@@ -31,7 +33,7 @@ Environment:
   SAGACTL_KEY           a key of the orchestrator's API, instead of a user
   SAGACTL_ORDERS_KEY    a key or token of order-service";
 
-/// Shows sagas, incidents, dead letters, definitions, webhooks and orders, and acts on them
+/// Shows sagas, tasks, incidents, dead letters, definitions, webhooks and orders, and acts on them
 #[derive(Debug, Parser)]
 #[command(name = "sagactl", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Cli {
@@ -89,6 +91,9 @@ pub enum Command {
     /// List, show, watch and operate sagas
     #[command(subcommand)]
     Sagas(Box<Sagas>),
+    /// List and show tasks of people, claim them and complete them
+    #[command(subcommand)]
+    Tasks(Tasks),
     /// List the open incidents, grouped by step and reason
     Incidents,
     /// List and show dead letters, and put them back on their topics
@@ -306,6 +311,10 @@ mod tests {
             "sagactl definitions compare order --from 3 --to 4 --window 7d".to_owned(),
             "sagactl webhooks create https://shop.example/ --event order.* --event saga.ended --why w".to_owned(),
             format!("sagactl webhooks replay {id} --since 2026-11-27T12:00:00Z --why w"),
+            "sagactl tasks list --kind receive-goods --role warehouse --claimed-by ana --overdue".to_owned(),
+            format!("sagactl tasks claim {id}.inspect"),
+            format!("sagactl tasks claim {id}.inspect --take-over --why w"),
+            format!("sagactl tasks complete {id}.inspect --field status=received --field reason=a=b --why w"),
         ] {
             assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).unwrap_err());
         }
@@ -326,6 +335,9 @@ mod tests {
             "sagactl definitions undeploy gift-card --why w".to_owned(),
             "sagactl webhooks create https://shop.example/ --why w".to_owned(),
             format!("sagactl webhooks deliveries {id} --limit 201"),
+            format!("sagactl tasks claim {id}.inspect --take-over"),
+            format!("sagactl tasks complete {id}.inspect --field status=received"),
+            format!("sagactl tasks complete {id}.inspect --field status --why w"),
         ] {
             assert_eq!(parse(&line).unwrap_err().exit_code(), 2, "{line}");
         }

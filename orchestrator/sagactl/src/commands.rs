@@ -11,6 +11,7 @@ mod orders;
 mod pages;
 mod sagas;
 mod show;
+mod tasks;
 mod watch;
 mod webhooks;
 
@@ -27,6 +28,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
     let session = || Session::open(&global);
     match command {
         Command::Sagas(command) => sagas::run(&session()?, *command).await,
+        Command::Tasks(command) => tasks::run(&session()?, command).await,
         Command::Incidents => incidents::run(&session()?).await,
         Command::Dlq(command) => dead_letters::run(&session()?, command).await,
         Command::Definitions(command) => definitions::run(&session, command).await,

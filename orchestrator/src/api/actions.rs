@@ -62,6 +62,7 @@ impl Api {
         what: Operate,
         request: &HeaderMap,
     ) -> Result<(), ApiError> {
+        check_is_no_task(&what)?;
         self.saga(id).await?;
         let action = SagaAction { by: identity.name.clone(), why: check_why(reason)?, from: identity.from(), what };
         let action_id = request_message_id(SAGA_ACTION, id, &request_id(request)?);
@@ -121,6 +122,19 @@ impl Api {
         message.partition = Some(partition);
         self.context.commands.send(&message).await.map_err(Problem::from)
     }
+}
+
+/// Refuses what is done with tasks: their own operations check roles and forms.
+pub(super) fn check_is_no_task(what: &Operate) -> Result<(), ApiError> {
+    if !what.is_of_task() {
+        return Ok(());
+    }
+    let name = what.as_str();
+    let error = ApiError::unprocessable(
+        format!("{name} is done with a task: use POST /api/tasks/SAGA.STEP/{name}."),
+        format!("{name} é uma ação de tarefas: use POST /api/tasks/SAGA.STEP/{name}."),
+    );
+    Err(error.at("/action", "must be one of pause, resume, cancel, retry, skip and resolve"))
 }
 
 /// Checks an operator's reason.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use self::selection::{MAX_SAGAS, Selection, named, select_all, select_named};
-use super::actions::{check_why, request_id};
+use super::actions::{check_is_no_task, check_why, request_id};
 use super::representation;
 use super::state::{Api, saga_id};
 use crate::error::ApiError;
@@ -158,6 +158,8 @@ pub(crate) fn makes_sense(what: &Operate, saga: &Listed) -> bool {
         Operate::Retry { .. } => is(&[Status::Incident]) || saga.retrying && !is(&[Status::Paused]),
         Operate::Skip { .. } => is(&[Status::Running]),
         Operate::Resolve { .. } => is(&[Status::Incident]),
+        // Tasks are worked on one by one.
+        Operate::Claim { .. } | Operate::Release { .. } | Operate::Complete { .. } => false,
     }
 }
 
@@ -260,6 +262,7 @@ impl Api {
         request: &HeaderMap,
     ) -> Result<BulkOutcome, ApiError> {
         let BulkAction { why, filter, dry_run, only, what } = action;
+        check_is_no_task(&what)?;
         if filter.is_empty() {
             let english = "An empty filter matches every saga: give at least a status or a definition.";
             let portuguese = "Um filtro vazio seleciona todas as sagas: informe ao menos um status ou uma definição.";

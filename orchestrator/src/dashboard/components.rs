@@ -25,6 +25,20 @@ pub(super) fn reason_field(lang: Lang) -> Markup {
     }
 }
 
+/// A field of a filter.
+pub(super) fn field(name: &str, label: &str, value: Option<&str>, example: &str) -> Markup {
+    html! { label { span { (label) } input name=(name) value=[value] placeholder=(example) autocomplete="off"; } }
+}
+
+/// A choice of a filter; nothing chosen matches all.
+pub(super) fn choice(name: &str, label: &str, options: &[&str], own: Option<&str>, lang: Lang) -> Markup {
+    html! { label { span { (label) } select name=(name) {
+        option value="" { (lang.text("any", "qualquer")) }
+        @for option in options { option value=(option) selected[own == Some(*option)] { (option) } }
+        @if let Some(other) = own.filter(|own| !options.contains(own)) { option value=(other) selected { (other) } }
+    } } }
+}
+
 /// A drawing; the engine has escaped its texts.
 pub(super) fn drawing(svg: String) -> Markup {
     PreEscaped(svg)

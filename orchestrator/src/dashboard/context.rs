@@ -14,7 +14,7 @@ use crate::i18n::Lang;
 use crate::oidc::Provider;
 use crate::sessions::Identity;
 #[cfg(test)]
-use crate::sessions::Role;
+use crate::sessions::{Role, TaskRoles};
 
 /// The state of the pages.
 #[derive(Clone)]
@@ -44,7 +44,8 @@ impl PageRequest {
     /// A request of a user with this role.
     #[cfg(test)]
     pub(super) fn of_test(role: Role, lang: Lang) -> Self {
-        let identity = Identity { name: "ana".to_owned(), role, csrf: String::new(), address: None };
+        let task_roles = TaskRoles::All;
+        let identity = Identity { name: "ana".to_owned(), role, task_roles, csrf: String::new(), address: None };
         Self { lang, identity, query: Query::default(), columns: Columns::default() }
     }
 }

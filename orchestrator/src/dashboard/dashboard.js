@@ -7,7 +7,6 @@
   const lag = document.getElementById('lag');
   const lost = document.getElementById('lost');
   const stale = document.getElementById('stale');
-  const badge = document.getElementById('badge');
   if (!main || !lag || !lost || !stale) return;
   const still = main.querySelector('[data-still]') !== null;
 
@@ -164,11 +163,14 @@
     source.addEventListener('lag', (event) => {
       isLost(false);
       isReopened = false;
-      const { ms, text, incidents } = JSON.parse(event.data);
+      const { ms, text, incidents, tasks } = JSON.parse(event.data);
       isFresh(text, ms);
-      if (badge) {
-        badge.textContent = incidents;
-        badge.hidden = incidents === 0;
+      for (const [id, count] of [['badge', incidents], ['tasks-badge', tasks]]) {
+        const badge = document.getElementById(id);
+        if (badge) {
+          badge.textContent = count;
+          badge.hidden = count === 0;
+        }
       }
     });
     source.addEventListener('login', () => {

@@ -53,6 +53,7 @@ pub(super) async fn page(pages: &Pages, request: &PageRequest, path: &str, conte
     let lang = request.lang;
     let identity = &request.identity;
     let incidents = pages.api.open_incidents().await;
+    let tasks = pages.api.open_tasks().await;
     let body = html! {
         header {
             a.skip href="#main" { (lang.text("Skip to content", "Ir para o conteúdo")) }
@@ -61,6 +62,7 @@ pub(super) async fn page(pages: &Pages, request: &PageRequest, path: &str, conte
                 a href=(to) aria-current=[is_current(path, to).then_some("page")] {
                     (name)
                     @if to == "/incidents" { " " span.badge id="badge" hidden[incidents == 0] { (incidents) } }
+                    @if to == "/tasks" { " " span.badge.calm id="tasks-badge" hidden[tasks == 0] { (tasks) } }
                 }
             } }
             (search_box(request))
@@ -140,11 +142,12 @@ pub(super) fn updated(lang: Lang, lag: u64) -> String {
     }
 }
 
-const fn links(lang: Lang) -> [(&'static str, &'static str); 7] {
+const fn links(lang: Lang) -> [(&'static str, &'static str); 8] {
     [
         ("/", lang.text("Flow", "Fluxo")),
         ("/sagas", "Sagas"),
         ("/incidents", lang.text("Incidents", "Incidentes")),
+        ("/tasks", lang.text("Tasks", "Tarefas")),
         ("/throughput", lang.text("Throughput", "Vazão")),
         ("/definitions", lang.text("Definitions", "Definições")),
         ("/webhooks", "Webhooks"),

@@ -41,9 +41,9 @@ struct LivePage {
 }
 
 /// `GET /live?at=/sagas%3Fstatus%3Drunning`: sends `main` with the content of the page when it has changed, `lag` each
-/// second with the age of the data and the open incidents as JSON (`ms`, `text`, `incidents`), and `login` when the
-/// session has ended. A page that receives no `lag` shows that it is stale. With `still=true` the content is neither
-/// rendered nor sent: the answer to a form, for example, does not change.
+/// second with the age of the data and the numbers of open incidents and tasks as JSON (`ms`, `text`, `incidents`,
+/// `tasks`), and `login` when the session has ended. A page that receives no `lag` shows that it is stale. With
+/// `still=true` the content is neither rendered nor sent: the answer to a form, for example, does not change.
 pub(super) async fn live(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
     let query = Query::of(&uri);
     let at = query.get("at").and_then(|at| at.parse().ok()).unwrap_or_default();
@@ -84,7 +84,9 @@ impl LivePage {
         let lang = Lang::of(&self.headers);
         let age = self.pages.api.lag();
         let incidents = self.pages.api.open_incidents().await;
-        let lag = json!({ "ms": age, "text": layout::updated(lang, age), "incidents": incidents }).to_string();
+        let tasks = self.pages.api.open_tasks().await;
+        let text = layout::updated(lang, age);
+        let lag = json!({ "ms": age, "text": text, "incidents": incidents, "tasks": tasks }).to_string();
         if self.is_still || self.update_content(identity).await {
             self.next.push_back(Event::default().event("lag").data(lag));
         }

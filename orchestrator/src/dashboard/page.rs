@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::query;
-use crate::api::{bulk_id, saga_id};
+use crate::api::{TaskId, bulk_id, saga_id, task_id};
 use crate::error::ApiError;
 
 /// The files of a definition's version, below the path of its page.
@@ -20,6 +20,8 @@ pub(super) enum Page {
     Bulk,
     BulkOutcome(Uuid),
     Incidents,
+    Tasks,
+    Task(TaskId),
     Throughput,
     DeadLetters(String),
     Definitions,
@@ -46,6 +48,8 @@ impl Page {
             ["bulk"] => Self::Bulk,
             ["bulk", id] => Self::BulkOutcome(bulk_id(id)?),
             ["incidents"] => Self::Incidents,
+            ["tasks"] => Self::Tasks,
+            ["tasks", id] => Self::Task(task_id(id)?),
             ["throughput"] => Self::Throughput,
             ["dead-letters", topic] => Self::DeadLetters((*topic).to_owned()),
             ["webhooks"] => Self::Webhooks,
@@ -79,6 +83,8 @@ mod tests {
         let definition = Page::Definition { name: "order".to_owned(), version: 2 };
         assert_eq!(Page::of("/definitions/order/2").unwrap(), definition);
         assert_eq!(Page::of("/webhooks/w").unwrap(), Page::Webhook("w".to_owned()));
+        let task = TaskId { saga: id, step: "receive-goods".to_owned() };
+        assert_eq!(Page::of(&format!("/tasks/{id}.receive-goods")).unwrap(), Page::Task(task));
         assert_eq!(Page::of("/sagas/x").unwrap_err().status(), 400);
         assert_eq!(Page::of("/definitions/order/x").unwrap_err().status(), 404);
         assert_eq!(Page::of("/nowhere").unwrap_err().status(), 404);

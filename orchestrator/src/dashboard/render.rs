@@ -4,7 +4,7 @@ use super::context::{Content, PageRequest, Pages};
 use super::page::Page;
 use super::{
     audit, bulk, bulk_outcome, dead_letters, definition_diff, definitions, flow, incidents, saga_page, sagas, search,
-    throughput, webhooks,
+    task_page, tasks, throughput, webhooks,
 };
 use crate::error::ApiError;
 
@@ -19,6 +19,8 @@ pub(super) async fn content(pages: &Pages, page: &Page, request: &PageRequest) -
         Page::Bulk => bulk::content(pages, request).await,
         Page::BulkOutcome(id) => bulk_outcome::content(pages, request, *id).await,
         Page::Incidents => incidents::content(pages, request).await,
+        Page::Tasks => tasks::content(pages, request).await,
+        Page::Task(id) => task_page::content(pages, request, id).await,
         Page::Throughput => throughput::content(pages, request).await,
         Page::DeadLetters(topic) => dead_letters::content(pages, request, topic).await,
         Page::Definitions => definitions::content(pages, request).await,

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::context::{Content, PageRequest, Pages, now};
 use super::diagram::{Diagram, diagram};
 use super::{components, forms, marks, timeline};
+use crate::api::task_label;
 use crate::error::ApiError;
 use crate::i18n::Lang;
 use crate::inspect::incident::open_incidents;
@@ -33,6 +34,11 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest, id: Uuid) -> R
         (forms::result(&saga, request))
         @for incident in &incidents { (incident_box::incident_box(incident, &saga, definition, request, now)) }
         @if request.identity.may_act() && !incidents.is_empty() { (forms::forms(&saga, definition, request)) }
+        @for (step, task) in saga.tasks() { p.banner.finding id={ "task-" (step.name) } {
+            (lang.text("Open task:", "Tarefa aberta:")) " "
+            a href={ "/tasks/" (saga.id) "." (step.name) } { (task_label(definition, &step.name, lang.tag())) }
+            @if let Some(claim) = &task.claim { " (" (claim.by) ")" }
+        } }
         (facts::purchase(&saga, lang))
         (facts::facts(urls, &saga, definition, lang, now))
         @if let Some(definition) = definition {

@@ -183,7 +183,7 @@ mod tests {
     fn a_row_has_the_result_the_attempt_the_error_and_the_amount() {
         let saga = Listed {
             definition: "order".to_owned(),
-            version: 7,
+            version: 8,
             attempt: Some(ListedAttempt { step: "ship".to_owned(), action: Action::Execute, number: 3 }),
             ending: Some("confirmed".to_owned()),
             error: Some("not answered in time".to_owned()),

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use saga::{CONCLUDE, Definition, Status};
 
 use super::columns::Column;
-use super::components;
+use super::components::{self, choice, field};
 use super::context::{Content, PageRequest, Pages, now};
 use super::period::period_fields;
 use super::query::{link, of_filter};
@@ -229,18 +229,6 @@ fn form(filter: &Filter, sort: Sort, definitions: &[&Definition], lang: Lang) ->
             "The text is searched in the newest 4,000 sagas that match the other fields.",
             "O texto é procurado nas 4.000 sagas mais recentes que correspondem aos outros campos.")) } }
     } }
-}
-
-fn field(name: &str, label: &str, value: Option<&str>, example: &str) -> Markup {
-    html! { label { span { (label) } input name=(name) value=[value] placeholder=(example) autocomplete="off"; } }
-}
-
-fn choice(name: &str, label: &str, options: &[&str], own: Option<&str>, lang: Lang) -> Markup {
-    html! { label { span { (label) } select name=(name) {
-        option value="" { (lang.text("any", "qualquer")) }
-        @for option in options { option value=(option) selected[own == Some(*option)] { (option) } }
-        @if let Some(other) = own.filter(|own| !options.contains(own)) { option value=(other) selected { (other) } }
-    } } }
 }
 
 #[cfg(test)]

@@ -53,9 +53,9 @@ fn own_url(pages: &Pages, headers: &HeaderMap) -> String {
 pub(super) async fn callback(State(pages): State<Pages>, uri: Uri, headers: HeaderMap) -> Response {
     let answered = finish(&pages, &uri, &headers).await;
     let mut response = match answered {
-        Ok((FederatedUser { name, role: Some(role) }, next)) => {
+        Ok((FederatedUser { name, role: Some(role), task_roles }, next)) => {
             tracing::info!(target: "login", name, ?role, "a user of the identity provider has logged in");
-            match pages.api.sessions.open_federated(&name, role) {
+            match pages.api.sessions.open_federated(&name, role, task_roles) {
                 Some(token) => {
                     let mut response = onward(&headers, &next);
                     set_cookie(&pages, &headers, &mut response, &format!("{COOKIE}={token}; Path=/"));
@@ -64,7 +64,7 @@ pub(super) async fn callback(State(pages): State<Pages>, uri: Uri, headers: Head
                 None => failed(&headers, &OidcError::Expired),
             }
         }
-        Ok((FederatedUser { name, role: None }, _)) => {
+        Ok((FederatedUser { name, role: None, .. }, _)) => {
             tracing::warn!(target: "login", name, "a user of the identity provider has no role of the dashboard");
             without_role(&headers, &name)
         }

@@ -12,7 +12,7 @@ use common::topics;
 use saga::{
     Callback, DATA_LIMIT, Data, Definition, Ending, Entry, HISTORY_LIMIT, OPERATIONS_LIMIT, OUTPUT_LIMIT, Operate,
     Operation, OperationRecord, ProgressState, SENT_LIMIT, Saga, Status, StepOutcome, StepState, StepStatus,
-    TEXT_LIMIT, TimerKind, What,
+    TEXT_LIMIT, Task, TaskMark, TimerKind, What,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -61,8 +61,14 @@ fn step() -> StepState {
         attempts_before_reset: u32::MAX,
         reason: Some(text(TEXT)),
         callback: Some(text(TEXT)),
+        task: Some(task()),
         before_compensation: Some(outcome),
     }
+}
+
+fn task() -> Task {
+    let mark = || Some(TaskMark { by: text(TEXT), at: AT });
+    Task { opened: AT, due: Some(AT), role: Some(text(64)), claim: mark(), completed: mark() }
 }
 
 fn saga() -> Saga {

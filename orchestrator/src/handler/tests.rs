@@ -187,3 +187,57 @@ fn an_order_saga_of_version_5_ends_as_it_began_after_an_upgrade() {
     assert_eq!(pay(&mut fixture), ["inventory.confirm"]);
     assert_eq!(kinds(&fixture.reply("finalize")), ["order.conclude"]);
 }
+
+#[test]
+fn an_order_saga_of_version_7_has_no_task_and_ends_as_it_began_after_an_upgrade() {
+    let mut fixture = Fixture::new(&[include_str!("../../core/tests/kept/order-7.toml")]);
+    start_order(&mut fixture);
+    assert_eq!(fixture.restart(&[include_str!("../../sagas/order.toml")]), None);
+    fixture.reply("reserve");
+    reply_of_payment(&mut fixture, "manual");
+    assert_eq!(fixture.saga().tasks().count(), 0);
+    let result = json!({"orderId": id(), "status": "approved"});
+    assert_eq!(kinds(&fixture.receive(topics::PAYMENT_RESULTS, &[], &result).unwrap()), ["inventory.confirm"]);
+}
+
+/// Answers the request of the payment with its provider.
+fn reply_of_payment(fixture: &mut Fixture, provider: &str) {
+    let id = id().to_string();
+    let headers = [
+        (header::SAGA_ID, &*id),
+        (header::STEP, "request-payment"),
+        (header::ATTEMPT, "1"),
+        (header::ACTION, "execute"),
+    ];
+    let answer = json!({"outcome": "ok", "data": {"paymentId": "p", "provider": provider}});
+    fixture.receive(topics::SAGA_REPLIES, &headers, &answer).unwrap();
+}
+
+#[test]
+fn a_payment_is_a_task_if_its_provider_is_manual_and_its_completion_is_sent_once() {
+    for (provider, tasks) in [("simulated", 0), ("stripe", 0), ("manual", 1)] {
+        let mut fixture = Fixture::new(&[include_str!("../../sagas/order.toml")]);
+        start_order(&mut fixture);
+        fixture.reply("reserve");
+        reply_of_payment(&mut fixture, provider);
+        assert_eq!(fixture.saga().tasks().count(), tasks, "{provider}");
+    }
+    let mut fixture = Fixture::new(&[include_str!("../../sagas/order.toml")]);
+    start_order(&mut fixture);
+    fixture.reply("reserve");
+    reply_of_payment(&mut fixture, "manual");
+    let complete = json!({"by": "ana", "why": "seen", "action": "complete", "step": "payment-result",
+        "fields": {"status": "approved"}});
+    let sent = fixture.operate("1", &complete).unwrap();
+    assert_eq!(kinds(&sent), ["payment.result"]);
+    let answer = &sent[0];
+    assert_eq!(answer.topic, topics::PAYMENT_RESULTS);
+    let value: Value = serde_json::from_slice(answer.value.bytes().unwrap()).unwrap();
+    assert_eq!(value, json!({"orderId": id(), "status": "approved"}));
+    assert_eq!(fixture.operate("1", &complete).unwrap(), [], "a repeated request sends nothing");
+    assert_eq!(fixture.operate("2", &complete).unwrap(), [], "nor does another one");
+    let message_id = answer.headers.get(header::ID).unwrap().to_owned();
+    let headers = [(header::ID, &*message_id)];
+    let sent = fixture.receive(topics::PAYMENT_RESULTS, &headers, &value).unwrap();
+    assert_eq!((kinds(&sent), fixture.saga().tasks().count()), (vec!["inventory.confirm".to_owned()], 0));
+}

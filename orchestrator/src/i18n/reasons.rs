@@ -98,7 +98,15 @@ const TEMPLATES: &[Template] = &[
     template("several steps are stuck, name one of: {}", "há vários passos bloqueados, indique um: {0}"),
     template("{} is {status}, not stuck; stuck: {}", "{0} está {1}, não bloqueado; bloqueados: {2}"),
     template("there is no step {}, only {}", "não existe o passo {0}, apenas {1}"),
+    template("the task {} is claimed by {} since {}", "a tarefa {0} está com {1} desde {2}"),
+    template("the task {} was completed by {} at {}", "a tarefa {0} foi concluída por {1} em {2}"),
+    template("nobody has claimed the task {}", "ninguém assumiu a tarefa {0}"),
+    template("{} is not an open task of the saga", "{0} não é uma tarefa aberta da saga"),
+    template("a take-over needs a reason", "para assumir a tarefa de outra pessoa, informe o motivo"),
+    template("the form is wrong: {}", "o formulário está errado: {0}"),
+    template("the message of the form is too large", "a mensagem do formulário é grande demais"),
     template("{action} by {}: {text}", "{0} por {1}: {2}"),
+    template("{action} by {}", "{0} por {1}"),
 ];
 
 impl Lang {
@@ -184,6 +192,9 @@ fn noun(name: &str) -> Option<&'static str> {
         "retry" => "nova tentativa",
         "skip" => "passo ignorado",
         "resolve" => "resolução",
+        "claim" => "tarefa assumida",
+        "release" => "tarefa liberada",
+        "complete" => "tarefa concluída",
         _ => return None,
     })
 }

@@ -16,6 +16,8 @@ pub struct FederatedUser {
     pub name: String,
     /// The permissions; `None` if the user has no role of the dashboard.
     pub role: Option<Role>,
+    /// The roles of tasks that the user has.
+    pub task_roles: Vec<String>,
 }
 
 impl FederatedUser {
@@ -24,27 +26,31 @@ impl FederatedUser {
         let text = |claim: &str| claims.get(claim).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
         let name = text(&settings.name_claim).or_else(|| text("sub")).unwrap_or("unknown");
         let shown: String = first_chars(name, NAME).chars().filter(|c| !c.is_control()).collect();
-        Self { name: format!("oidc:{shown}"), role: role(claims, settings) }
+        let own = roles(claims, settings);
+        let has = |wanted: &[String]| wanted.iter().any(|role| own.contains(&role.as_str()));
+        // An operator's role takes precedence.
+        let role = if has(&settings.operator_roles) {
+            Some(Role::Operator)
+        } else {
+            has(&settings.viewer_roles).then_some(Role::Viewer)
+        };
+        let task_roles = settings.task_roles.iter().filter(|role| own.contains(&role.as_str())).cloned().collect();
+        Self { name: format!("oidc:{shown}"), role, task_roles }
     }
 }
 
-/// An operator's role takes precedence.
-fn role(claims: &Map<String, Value>, settings: &OidcSettings) -> Option<Role> {
+/// The roles at the claim of the settings.
+fn roles<'c>(claims: &'c Map<String, Value>, settings: &OidcSettings) -> Vec<&'c str> {
     let mut path = settings.roles_claim.split('.');
     // A claim's name may contain dots, such as a URL.
     let found = claims.get(&settings.roles_claim).or_else(|| {
         let first = claims.get(path.next()?);
         path.fold(first, |value, name| value?.get(name))
-    })?;
-    let has = |wanted: &[String]| match found {
-        Value::String(role) => wanted.contains(role),
-        Value::Array(roles) => roles.iter().filter_map(Value::as_str).any(|role| wanted.iter().any(|w| w == role)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
-    };
-    if has(&settings.operator_roles) {
-        Some(Role::Operator)
-    } else {
-        has(&settings.viewer_roles).then_some(Role::Viewer)
+    });
+    match found {
+        Some(Value::String(role)) => vec![role],
+        Some(Value::Array(roles)) => roles.iter().filter_map(Value::as_str).collect(),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => Vec::new(),
     }
 }
 
@@ -58,6 +64,13 @@ mod tests {
     fn user(claims: Value, roles_claim: &str) -> FederatedUser {
         let settings = OidcSettings { roles_claim: roles_claim.to_owned(), ..of_test() };
         FederatedUser::of(claims.as_object().unwrap(), &settings)
+    }
+
+    #[test]
+    fn roles_of_tasks_are_those_of_the_settings_that_the_user_has() {
+        let all = json!({"groups": ["operators", "warehouse", "elsewhere"]});
+        assert_eq!(user(all, "groups").task_roles, ["warehouse"]);
+        assert!(user(json!({"groups": "operators"}), "groups").task_roles.is_empty());
     }
 
     #[test]

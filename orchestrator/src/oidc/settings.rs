@@ -27,6 +27,8 @@ pub struct OidcSettings {
     pub operator_roles: Vec<String>,
     /// The roles that make a viewer.
     pub viewer_roles: Vec<String>,
+    /// The roles that tasks of definitions can name.
+    pub task_roles: Vec<String>,
 }
 
 impl OidcSettings {
@@ -39,7 +41,10 @@ impl OidcSettings {
     pub fn fingerprint(&self) -> Option<String> {
         let operators = self.operator_roles.join("\n");
         let viewers = self.viewer_roles.join("\n");
-        let parts = ["oidc", &self.issuer, &self.client_id, &self.roles_claim, &operators, &viewers];
+        let tasks = self.task_roles.join("\n");
+        let mut parts = vec!["oidc", &self.issuer, &self.client_id, &self.roles_claim, &operators, &viewers];
+        // Without them the sessions of earlier releases go on.
+        parts.extend((!tasks.is_empty()).then_some(tasks.as_str()));
         self.is_on().then(|| ids::derive(&parts).simple().to_string())
     }
 
@@ -109,6 +114,7 @@ pub(super) fn of_test() -> OidcSettings {
         roles_claim: "realm_access.roles".to_owned(),
         operator_roles: vec!["operators".to_owned()],
         viewer_roles: vec!["viewers".to_owned()],
+        task_roles: vec!["warehouse".to_owned()],
     }
 }
 
@@ -149,5 +155,7 @@ mod tests {
     fn other_roles_end_the_sessions() {
         let other = OidcSettings { viewer_roles: vec!["all".to_owned()], ..of_test() };
         assert!(of_test().fingerprint().is_some() && of_test().fingerprint() != other.fingerprint());
+        let other = OidcSettings { task_roles: Vec::new(), ..of_test() };
+        assert_ne!(of_test().fingerprint(), other.fingerprint());
     }
 }

@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(changed(&stored, &Definition::parse("now", &commented).unwrap()), None);
         let now = text.replacen("timeout = \"10s\"", "timeout = \"20s\"", 1);
         let error = changed(&stored, &Definition::parse("now", &now).unwrap()).unwrap();
-        assert!(error.contains("order version 7 has changed"), "{error}");
+        assert!(error.contains("order version 8 has changed"), "{error}");
         assert!(error.contains("-        \"timeout\": \"10s\"\n+        \"timeout\": \"20s\""), "{error}");
         let stored = StoredDefinition { text: "nonsense".to_owned(), ..stored };
         assert!(changed(&stored, &Definition::parse("now", &now).unwrap()).unwrap().contains("-nonsense"));

@@ -188,6 +188,10 @@ impl Player<'_> {
         for effect in effects {
             match effect {
                 Effect::SendCommand { step, attempt, action, .. } => self.answer_command(step, attempt, action),
+                Effect::SendAnswer { topic, payload, .. } => {
+                    let fields = payload.as_object().cloned().unwrap_or_default();
+                    self.add_message(self.now, &topic, &fields);
+                }
                 Effect::SendProgress { command, payload, .. } => {
                     self.run.timeline.push(Event::Progress { at: self.now, command, payload });
                 }
@@ -250,6 +254,6 @@ fn command_of(effects: &[Effect], entry: &Entry) -> Option<(String, Value)> {
         {
             Some((command.clone(), payload.clone()))
         }
-        Effect::SendCommand { .. } | Effect::SendProgress { .. } => None,
+        Effect::SendCommand { .. } | Effect::SendAnswer { .. } | Effect::SendProgress { .. } => None,
     })
 }

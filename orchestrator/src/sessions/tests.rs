@@ -172,14 +172,14 @@ fn a_session_of_the_provider_ends_with_the_providers_settings() {
     let of =
         |provider: Option<&str>| Sessions::new(users(), key, HOUR, HOUR).with_provider(provider.map(str::to_owned));
     let sessions = of(Some("a"));
-    let token = sessions.open_federated("oidc:ana", Role::Viewer).unwrap();
+    let token = sessions.open_federated("oidc:ana", Role::Viewer, Vec::new()).unwrap();
     let identity = sessions.peek(&with(&token)).unwrap();
     assert_eq!((identity.name.as_str(), identity.may_act()), ("oidc:ana", false));
     assert!(identity.owns_form(&identity.csrf));
     for other in [of(Some("b")), of(None)] {
         assert_eq!(other.peek(&with(&token)), None);
     }
-    assert_eq!(of(None).open_federated("oidc:ana", Role::Operator), None, "without a provider");
+    assert_eq!(of(None).open_federated("oidc:ana", Role::Operator, Vec::new()), None, "without a provider");
     sessions.log_out(&with(&token));
     assert_eq!(sessions.peek(&with(&token)), None);
 }
@@ -196,6 +196,25 @@ fn a_sealed_value_is_no_session_and_is_read_with_the_same_key_only() {
     assert_eq!(sessions.unseal::<Attempt>(&sealed), Some(attempt));
     assert_eq!(sessions.peek(&with(&sealed)), None);
     assert_eq!(super::tests::sessions(HOUR).unseal::<Attempt>(&sealed), None, "another key");
-    let token = sessions.clone().with_provider(Some("a".to_owned())).open_federated("oidc:ana", Role::Viewer).unwrap();
+    let of_provider = sessions.clone().with_provider(Some("a".to_owned()));
+    let token = of_provider.open_federated("oidc:ana", Role::Viewer, Vec::new()).unwrap();
     assert_eq!(sessions.unseal::<Attempt>(&token), None);
+}
+
+#[test]
+fn a_role_of_the_provider_is_needed_for_its_tasks_only() {
+    let sessions = sessions(HOUR).with_provider(Some("a".to_owned()));
+    let managed = ["warehouse".to_owned(), "finance".to_owned()];
+    let of = |role: Role| {
+        let token = sessions.open_federated("oidc:ana", role, vec!["warehouse".to_owned()]).unwrap();
+        sessions.peek(&with(&token)).unwrap()
+    };
+    let ana = of(Role::Operator);
+    for (role, may) in [(None, true), (Some("warehouse"), true), (Some("finance"), false), (Some("other"), true)] {
+        assert_eq!(ana.may_work_on(role, &managed), may, "{role:?}");
+    }
+    assert!(ana.may_work_on(Some("finance"), &[]), "without roles of the provider every operator may");
+    assert!(!of(Role::Viewer).may_work_on(Some("warehouse"), &managed));
+    let local = Identity { task_roles: TaskRoles::All, ..ana };
+    assert!(local.may_work_on(Some("finance"), &managed));
 }

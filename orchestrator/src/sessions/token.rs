@@ -26,6 +26,9 @@ pub(super) struct Claims {
     /// The permissions of a user of the identity provider; `None` for a local user, who has them by the settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) role: Option<Role>,
+    /// The roles of tasks that such a user has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) task_roles: Vec<String>,
     /// The CSRF token of its forms.
     pub(super) csrf: String,
     /// When it was opened.

@@ -17,6 +17,15 @@ pub enum Role {
     Operator,
 }
 
+/// The tasks of people on which an operator may work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskRoles {
+    /// All.
+    All,
+    /// Those without a role of `dashboard.oidc.task_roles`, and those with one of these.
+    Only(Vec<String>),
+}
+
 /// A user who may log in.
 #[derive(Debug, Clone)]
 pub struct User {

@@ -32,7 +32,7 @@ impl Failure<'_> {
 impl Payment {
     /// The reply to an accepted request.
     pub(super) fn accepted_reply(&self) -> Reply {
-        Reply::ok(json!({ "paymentId": self.id() }))
+        Reply::ok(json!({ "paymentId": self.id(), "provider": self.provider.kind.name() }))
     }
 
     /// The reply to a capture.

@@ -206,8 +206,12 @@ pub(crate) fn reply(sent: &[Outgoing]) -> Reply {
 }
 
 pub(crate) fn accepted() -> Reply {
+    accepted_by(ProviderKind::Simulated)
+}
+
+pub(crate) fn accepted_by(provider: ProviderKind) -> Reply {
     let id = Payment::new(order(), ProviderKind::Simulated, None).id();
-    Reply::ok(json!({ "paymentId": id }))
+    Reply::ok(json!({ "paymentId": id, "provider": provider.name() }))
 }
 
 pub(crate) fn done(outcome: &str) -> Reply {

@@ -73,7 +73,7 @@ fn nothing_to_pay_is_approved_without_the_provider_and_nothing_is_booked() {
         fixture.handler.mac = MessageMac::new(secret).unwrap();
         let sent = requested(&mut fixture, 0, &json!({}));
         let [answer, result] = sent.as_slice() else { panic!("{sent:?}") };
-        assert_eq!(reply(std::slice::from_ref(answer)), accepted());
+        assert_eq!(reply(std::slice::from_ref(answer)), accepted_by(kind));
         assert_eq!((&*result.topic, &value(result)["status"]), (topics::PAYMENT_RESULTS, &json!("approved")));
         assert_eq!((fixture.status(), fixture.intent_id(), fixture.payment().postings().len()), ("approved", None, 0));
 
@@ -88,7 +88,7 @@ fn nothing_to_pay_is_approved_without_the_provider_and_nothing_is_booked() {
         assert_eq!(fixture.result_of("another", "approved"), []);
         assert_eq!((fixture.status(), fixture.intent_id()), ("approved", None));
 
-        assert_eq!(reply(&requested(&mut fixture, 0, &json!({}))), accepted(), "repeated");
+        assert_eq!(reply(&requested(&mut fixture, 0, &json!({}))), accepted_by(kind), "repeated");
         assert_eq!(refused(&reply(&fixture.refund_part("r1", None))), "nothing_to_refund");
         assert_eq!(reply(&fixture.refund(1)), done("refunded"));
         assert_eq!(reply(&fixture.refund(2)), done("refunded"));

@@ -84,7 +84,7 @@ async fn the_manual_provider_accepts_everything_and_an_operator_enters_the_resul
     let mut fixture = Fixture::new();
     fixture.handler.provider = ProviderKind::Manual;
     request_of(&mut fixture, 1013);
-    assert_eq!(reply(&run(&mut fixture, ProviderKind::Manual).await), accepted());
+    assert_eq!(reply(&run(&mut fixture, ProviderKind::Manual).await), accepted_by(ProviderKind::Manual));
     assert_eq!(fixture.status(), "pending");
     fixture.result("approved");
     assert_eq!(fixture.refund(1), []);

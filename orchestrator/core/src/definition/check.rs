@@ -109,7 +109,8 @@ impl Check<'_> {
         for (i, step) in self.definition.steps.iter().enumerate() {
             let before = self.graph.ancestors(i);
             let when = step.when.iter().map(|condition| ("when", condition));
-            for (key, condition) in when.chain(rules(step).iter().map(|rule| ("must", &rule.must))) {
+            let task = step.human.iter().filter_map(|human| Some(("when of human", human.when.as_ref()?)));
+            for (key, condition) in when.chain(task).chain(rules(step).iter().map(|rule| ("must", &rule.must))) {
                 for path in condition.paths().into_iter().filter(|path| !self.provides(path, before, "")) {
                     let problem = format!("{key}: no earlier step provides {path}");
                     self.error(i, problem, format!("write a path inside {}", self.provided(before).join(", ")));

@@ -7,9 +7,11 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::keys::{self, INPUT, Key, LABEL, PICK, RETRY};
-use super::model::{Call, Label};
+use super::label::Label;
+use super::model::Call;
 use super::read::{Reader, count, duration, json, number, shown, text, texts};
 use super::retry::{AttemptLimit, Retry};
+use crate::condition::Condition;
 use crate::data::{Path, Pick};
 
 const PATH: &str = "a path into the saga's data, such as \"order.items\"";
@@ -32,6 +34,14 @@ pub(super) fn label(table: &Reader<'_>, key: &Key, name: &str) -> Label {
         languages.missing("en", "label = { en = \"...\" }; other languages are optional, English is not");
     }
     label
+}
+
+/// A condition.
+pub(super) fn condition(table: &Reader<'_>, key: &Key) -> Option<Condition> {
+    let at = table.value(key)?.span();
+    let condition = Condition::parse(&table.get(key, text)?);
+    let problem = |error| format!("{}: {error}", key.name);
+    condition.map_err(|error| table.error(at, problem(error), format!("write {}", key.shape.wants()))).ok()
 }
 
 pub(super) fn path(value: &DeValue<'_>) -> Option<Path> {

@@ -5,6 +5,7 @@ mod key;
 mod message;
 mod steps;
 mod tables;
+mod task;
 
 pub(super) use self::callback::{FIELD_PLAIN, FIELD_TEXT, FIELD_WORD, FIELDS, MOST_CHARS, RECEIVE, field, receive};
 pub(super) use self::key::{Key, Keys, Shape, Table};
@@ -14,3 +15,4 @@ pub(super) use self::tables::{
     CANCEL, ENDING, ENDINGS, FILE, PARTICIPANT, PARTICIPANTS, PROGRESS, START, STEP_ENDING, STEP_ENDINGS, cancel,
     ending, endings, file, participant, progress, start, step_ending,
 };
+pub(super) use self::task::{HUMAN, human};

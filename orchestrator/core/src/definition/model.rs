@@ -10,6 +10,8 @@ use vocabulary::fields::Field;
 use super::callback::Receive;
 use super::duration;
 use super::graph::{Graph, mask};
+use super::human::Human;
+use super::label::Label;
 use super::retry::Retry;
 use crate::condition::Condition;
 use crate::data::{Path, Pick};
@@ -52,19 +54,6 @@ pub struct Definition {
     pub(super) hash: String,
     #[serde(skip)]
     pub(super) source: String,
-}
-
-/// A display name by language (BCP 47, such as `en` or `pt`). `en` is always present.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(transparent)]
-pub struct Label(pub(crate) BTreeMap<String, String>);
-
-impl Label {
-    /// The text in a language, by default in English.
-    #[must_use]
-    pub fn get(&self, language: &str) -> &str {
-        self.0.get(language).or_else(|| self.0.get("en")).map_or("", String::as_str)
-    }
 }
 
 /// The event that starts a saga.
@@ -140,6 +129,9 @@ pub struct Step {
     /// The work of the step.
     #[serde(flatten)]
     pub work: Work,
+    /// The task of the person who answers the step; only of one that waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub human: Option<Human>,
     /// The path of the step's output in the saga's data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Path>,
@@ -279,6 +271,14 @@ impl Definition {
     pub fn receives(&self) -> impl Iterator<Item = &Receive> {
         self.steps.iter().filter_map(|step| match &step.work {
             Work::Receive(receive) => Some(receive),
+            Work::Execute(_) | Work::Check(_) => None,
+        })
+    }
+
+    /// The topics on which people who complete tasks answer.
+    pub fn answered_topics(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter(|step| step.human.is_some()).filter_map(|step| match &step.work {
+            Work::Receive(receive) => Some(receive.topic.as_str()),
             Work::Execute(_) | Work::Check(_) => None,
         })
     }

@@ -89,6 +89,7 @@ fn of_shape(shape: Shape, tables: &mut Definitions) -> Value {
             json!({"anyOf": any})
         }
         Shape::Table(table) => reference(table, tables),
+        Shape::TrueOr(table) => json!({"anyOf": [{"const": true}, reference(table, tables)]}),
         Shape::Tables(kinds) => {
             let kinds: Vec<Value> = kinds.iter().map(|kind| reference(kind, tables)).collect();
             json!({"type": "array", "items": {"anyOf": kinds}, "minItems": 1})

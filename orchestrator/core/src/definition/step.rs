@@ -1,17 +1,17 @@
 //! Parses the steps of a definition. A step sends a command, waits for a callback or checks rules; its keys depend on
 //! that.
 
-use super::fields::{call, compensation, label, path};
+use super::fields::{call, compensation, condition, label, path};
 use super::keys::{self, CALLBACK_STEP, COMMAND_STEP, COMPENSATE, Key, RECEIVE, RULE, RULE_STEP};
 use super::model::{Call, Rule, Step, Work};
 use super::read::{Places, Reader, name, text, texts, word};
+use super::read_human::human;
 use super::receive::receive;
 use super::retry::Retry;
-use crate::condition::Condition;
 
 /// The keys that are not allowed in a step that checks rules.
-const NOT_WITH_RULES: [&str; 9] =
-    ["receive", "participant", "command", "input", "output", "timeout", "retry", "compensate", "pivot"];
+const NOT_WITH_RULES: [&str; 10] =
+    ["receive", "human", "participant", "command", "input", "output", "timeout", "retry", "compensate", "pivot"];
 
 pub(super) fn steps(file: &Reader<'_>) -> (Vec<Step>, Places) {
     let wants = "one table [[steps]] for each step, with name and participant, receive or rules";
@@ -62,6 +62,7 @@ fn step(table: Reader<'_>, before: Option<String>) -> Step {
             when,
             pivot: false,
             work,
+            human: None,
             output: None,
             compensate: None,
             status,
@@ -69,14 +70,17 @@ fn step(table: Reader<'_>, before: Option<String>) -> Step {
     }
     let output = table.get(&keys::step::OUTPUT, path);
     let pivot = table.get(&keys::step::PIVOT, |value| value.as_bool()).unwrap_or(false);
-    let (work, compensate) = if table.has(&keys::step::RECEIVE_OF) {
-        let received = table.table(&keys::step::RECEIVE_OF, &RECEIVE).map(receive);
-        received.map_or_else(|| commands(&table), |receive| (Work::Receive(receive), None))
+    let received = if table.has(&keys::step::RECEIVE_OF) {
+        table.table(&keys::step::RECEIVE_OF, &RECEIVE).map(receive)
     } else {
-        commands(&table)
+        let place = "a step that sends a command, which its participant answers";
+        table.forbid(&[keys::step::HUMAN_OF.name], place, "human in a step with receive");
+        None
     };
+    let human = received.as_ref().and_then(|receive| human(&table, receive));
+    let (work, compensate) = received.map_or_else(|| commands(&table), |receive| (Work::Receive(receive), None));
     table.finish();
-    Step { name: step_name, label, after, when, pivot, work, output, compensate, status }
+    Step { name: step_name, label, after, when, pivot, work, human, output, compensate, status }
 }
 
 /// The command of a step and its compensation.
@@ -88,13 +92,6 @@ fn commands(table: &Reader<'_>) -> (Work, Option<Call>) {
         call
     });
     (Work::Execute(execute), compensate)
-}
-
-fn condition(table: &Reader<'_>, key: &Key) -> Option<Condition> {
-    let at = table.value(key)?.span();
-    let condition = Condition::parse(&table.get(key, text)?);
-    let problem = |error| format!("{}: {error}", key.name);
-    condition.map_err(|error| table.error(at, problem(error), format!("write {}", key.shape.wants()))).ok()
 }
 
 /// `rules = [{ must = "...", reason = "..." }]`

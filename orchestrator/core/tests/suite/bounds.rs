@@ -45,7 +45,9 @@ fn event(bytes: usize) -> Value {
 
 fn sent_bytes(effects: &[Effect]) -> usize {
     let bytes = |effect: &Effect| match effect {
-        Effect::SendCommand { payload, .. } | Effect::SendProgress { payload, .. } => payload.to_string().len(),
+        Effect::SendCommand { payload, .. }
+        | Effect::SendAnswer { payload, .. }
+        | Effect::SendProgress { payload, .. } => payload.to_string().len(),
     };
     effects.iter().map(bytes).sum()
 }

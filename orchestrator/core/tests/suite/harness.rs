@@ -26,6 +26,8 @@ pub struct World {
     /// Every command sent: `reserve` for a step, `!reserve` for its compensation.
     pub sent: Vec<String>,
     pub commands: Vec<Effect>,
+    /// Every message of a completed task.
+    pub answers: Vec<Effect>,
     /// Every progress message.
     pub progress_messages: Vec<Effect>,
     pub notes: Vec<String>,
@@ -83,6 +85,7 @@ impl World {
             now,
             sent: Vec::new(),
             commands: Vec::new(),
+            answers: Vec::new(),
             progress_messages: Vec::new(),
             notes: Vec::new(),
             callbacks: 0,
@@ -107,6 +110,10 @@ impl World {
                     assert!(!topic.is_empty());
                     self.sent.push(if *action == Action::Execute { step.clone() } else { format!("!{step}") });
                     self.commands.push(effect);
+                }
+                Effect::SendAnswer { topic, .. } => {
+                    assert!(!topic.is_empty());
+                    self.answers.push(effect);
                 }
                 Effect::SendProgress { id, topic, .. } => {
                     let status = &saga.as_ref().unwrap().progress.as_ref().unwrap().status;
@@ -249,6 +256,7 @@ impl World {
         let status = |effect: Effect| match effect {
             Effect::SendProgress { payload, .. } => payload["status"].as_str().unwrap().to_owned(),
             Effect::SendCommand { step, .. } => panic!("a command for {step}"),
+            Effect::SendAnswer { topic, .. } => panic!("an answer on {topic}"),
         };
         std::mem::take(&mut self.progress_messages).into_iter().map(status).collect()
     }

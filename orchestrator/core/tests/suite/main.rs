@@ -19,4 +19,5 @@ mod order;
 mod pivot;
 mod progress;
 mod rules;
+mod tasks;
 mod total;

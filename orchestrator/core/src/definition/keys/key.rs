@@ -67,6 +67,8 @@ pub(in super::super) enum Shape {
     /// A type as a string, or one of some tables.
     TypeOr(&'static [&'static str], &'static [&'static Table]),
     Table(&'static Table),
+    /// `true`, for the defaults of a table, or the table.
+    TrueOr(&'static Table),
     /// A list, not empty, of tables of one of these kinds.
     Tables(&'static [&'static Table]),
 }
@@ -109,6 +111,7 @@ impl Shape {
             Self::Json => "a string, a number, true, false, a list or a table",
             Self::PathOr(_) => "a path, or a table",
             Self::Table(_) | Self::Tables(_) => "a table",
+            Self::TrueOr(_) => "true, or a table",
         }
     }
 }

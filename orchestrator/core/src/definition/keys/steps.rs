@@ -3,10 +3,11 @@
 use super::callback::RECEIVE;
 use super::key::{Key, Keys, Shape, Table};
 use super::message::{COMPENSATE, LABEL, call};
+use super::task::HUMAN;
 
 /// The keys of a step.
 pub(in super::super) mod step {
-    use super::{COMPENSATE, Key, LABEL, RECEIVE, RULE, Shape, Table};
+    use super::{COMPENSATE, HUMAN, Key, LABEL, RECEIVE, RULE, Shape, Table};
 
     const RULES_KINDS: &[&Table] = &[&RULE];
 
@@ -34,6 +35,8 @@ pub(in super::super) mod step {
         Key::optional("pivot", Shape::Boolean, "The point of no return: once the step is done nothing is undone.");
     pub const RECEIVE_OF: Key =
         Key::required("receive", Shape::Table(&RECEIVE), "The message that the step waits for.");
+    pub const HUMAN_OF: Key =
+        Key::optional("human", Shape::TrueOr(&HUMAN), "The wait is a task for people, who answer it with a form.");
     pub const COMPENSATE_OF: Key =
         Key::optional("compensate", Shape::Table(&COMPENSATE), "The command that undoes the step.");
 }
@@ -75,6 +78,7 @@ pub(in super::super) static CALLBACK_STEP: Table = Table {
         step::OUTPUT,
         step::PIVOT,
         step::RECEIVE_OF,
+        step::HUMAN_OF,
     ]),
 };
 
