@@ -101,7 +101,7 @@ async fn a_task_of_another_person_is_taken_over(cluster: &Arc<Cluster>, chromium
     tab.wait_for_text("#take-over", "está com esta tarefa").await?;
     ensure!(tab.eval("!document.getElementById('complete')").await? == true, "the form of a claimed task");
     is_accessible(&tab).await?;
-    tab.fill("#take-over input[name=why]", "ana está de férias").await?;
+    tab.fill("#take-over input[name=why]", "ana foi embora").await?;
     tab.submit("#take-over button").await?;
     tab.wait_for_text("#complete", "Concluir a tarefa").await?;
     is_accessible(&tab).await?;

@@ -221,7 +221,7 @@ async fn sagas_are_found_by_their_fields(cluster: Arc<Cluster>, _: Arc<Broker>) 
         (filter.clone(), vec![&waiting, &done]),
         (format!("{filter}&limit=1"), vec![&waiting]),
         (format!("{filter}&status=running"), vec![&waiting]),
-        (format!("{filter}&status=completed&definition=order&version=7"), vec![&done]),
+        (format!("{filter}&status=completed&definition=order&version=8"), vec![&done]),
         (format!("{filter}&version=1"), vec![]),
         (format!("{filter}&definition=gift-card"), vec![]),
         (format!("{filter}&step=payment-result"), vec![&waiting]),
