@@ -89,7 +89,7 @@ impl Cluster {
             service.ready().await?;
         }
         let http =
-            crate::http::client().timeout(Duration::from_secs(40)).default_headers(api_key_header(&options)).build()?;
+            crate::http::client().timeout(Duration::from_secs(90)).default_headers(api_key_header(&options)).build()?;
         let initial = Mutex::default();
         let placed = Mutex::default();
         let cluster = Self { options, kafka, brokers: broker.address(), http, services, initial, placed };

@@ -19,7 +19,7 @@ pub mod at {
     pub const RECORDS: usize = 61;
 }
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A record to write.
 #[derive(Clone, Copy, Debug)]

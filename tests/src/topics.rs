@@ -14,7 +14,7 @@ use crate::files;
 use crate::kafka::{Kafka, settings};
 use crate::wait::{SOON, until_is};
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An operator's access to the topics of a broker.
 pub struct Topics {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 /// The deadline for states that are usually reached within a moment.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(90);
 /// The deadline for orders and services while processes are killed.
-pub const PATIENT: Duration = Duration::from_secs(120);
+pub const PATIENT: Duration = Duration::from_secs(240);
 
 /// Polls until the result is `Some`. Errors are retried, too.
 ///
