@@ -3,6 +3,7 @@
 
 pub mod lane;
 pub mod pattern;
+mod queued_event;
 pub mod subscription;
 
 use common::journal::Key;
@@ -10,6 +11,7 @@ use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::lane::Lane;
+pub use self::queued_event::QueuedEvent;
 use self::subscription::{Subscription, WebhookStatus};
 use super::request::RequestRecord;
 
@@ -122,17 +124,6 @@ impl Webhook {
             WebhookStatus::Deleted => lane.drain_at,
         }
     }
-}
-
-/// An event that waits. Its body is an entity of its own, so that a queue is small.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueuedEvent {
-    /// Its `ce_id`.
-    pub id: String,
-    /// Its `ce_type`.
-    pub kind: String,
-    /// When it was published.
-    pub time: Timestamp,
 }
 
 /// The events of an order that wait for a subscription, in order.

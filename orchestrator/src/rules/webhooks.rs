@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod configure;
+mod context;
 mod dispatch;
 pub mod policy;
 pub mod receive;
@@ -12,13 +13,11 @@ pub mod replay;
 mod store;
 pub mod wake;
 
-use common::journal::{Intent, Transaction};
+use common::journal::Intent;
 use common::messages::{Message, Unreadable};
-use common::time::Timestamp;
 use common::topics;
 
-use self::policy::WebhookPolicy;
-use crate::entity::Entity;
+pub use self::context::WebhookContext;
 use crate::entity::webhooks::subscription::SigningSecret;
 use crate::entity::webhooks::{Webhook, WebhookEntity};
 use crate::messages::webhooks::WebhookMessage;
@@ -26,16 +25,6 @@ use crate::messages::webhooks::WebhookMessage;
 /// The topics whose events are delivered.
 pub const TOPICS: [&str; 4] =
     [topics::ORDER_EVENTS, topics::PAYMENT_EVENTS, topics::SHIPMENT_EVENTS, topics::SAGA_EVENTS];
-
-/// What a rule about webhooks reads and writes.
-pub struct WebhookContext<'c, 't> {
-    /// The transaction of the message or timer.
-    pub tx: &'c mut Transaction<'t, Entity>,
-    /// The limits.
-    pub policy: &'c WebhookPolicy,
-    /// The time of the decision.
-    pub now: Timestamp,
-}
 
 /// A request to a receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

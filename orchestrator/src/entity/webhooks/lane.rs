@@ -3,7 +3,7 @@
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::QueuedEvent;
+use super::queued_event::QueuedEvent;
 
 /// An attempt in progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

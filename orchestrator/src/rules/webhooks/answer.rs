@@ -7,7 +7,8 @@ use common::messages::Outgoing;
 use common::time::Timestamp;
 use common::topics;
 
-use super::{WebhookContext, configure, dispatch, store};
+use super::context::WebhookContext;
+use super::{configure, dispatch, store};
 use crate::entity::push_bounded;
 use crate::entity::webhooks::lane::{Attempt, Lane, Outcome};
 use crate::entity::webhooks::subscription::DisabledReason;

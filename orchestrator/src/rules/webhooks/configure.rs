@@ -5,7 +5,8 @@ use common::ids;
 use common::messages::{Outgoing, Unreadable};
 use common::topics;
 
-use super::{WebhookContext, dispatch, remove, store};
+use super::context::WebhookContext;
+use super::{dispatch, remove, store};
 use crate::entity::webhooks::lane::Lane;
 use crate::entity::webhooks::pattern::EventPattern;
 use crate::entity::webhooks::subscription::{DisabledReason, SigningSecret, StoredSecret, Subscription, WebhookStatus};

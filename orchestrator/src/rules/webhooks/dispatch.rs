@@ -1,7 +1,7 @@
 //! Which event is sent next. The queues that are ready form a list through their states, so that neither its length nor
 //! its memory depends on the number of orders.
 
-use super::WebhookContext;
+use super::context::WebhookContext;
 use super::policy::OPEN_AT;
 use super::store;
 use crate::entity::webhooks::lane::Attempt;

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{WebhookContext, dispatch, store};
+use super::context::WebhookContext;
+use super::{dispatch, store};
 use crate::entity::webhooks::pattern::TEST_EVENT;
 use crate::entity::webhooks::{EventBody, QueuedEvent, Webhook};
 use crate::messages::webhooks::TestWebhook;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{WebhookContext, dispatch};
+use super::context::WebhookContext;
+use super::dispatch;
 use crate::entity::webhooks::{Webhook, WebhookQueue, event_key};
 
 /// The most queues, and the most deliveries that were given up, that a decision removes.

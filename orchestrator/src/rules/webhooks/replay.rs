@@ -1,6 +1,7 @@
 //! Sending deliveries again that were given up, in the order in which they were, some at a time.
 
-use super::{WebhookContext, configure, dispatch, remove, store};
+use super::context::WebhookContext;
+use super::{configure, dispatch, remove, store};
 use crate::entity::RequestRecord;
 use crate::entity::webhooks::lane::Replay;
 use crate::entity::webhooks::{Undelivered, Webhook, WebhookRecord};

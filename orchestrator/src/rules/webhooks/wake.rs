@@ -1,6 +1,7 @@
 //! Timers: a queue's next attempt, the end of a receiver's pause, and the next part of a replay or a removal.
 
-use super::{WebhookContext, dispatch, remove, replay, store};
+use super::context::WebhookContext;
+use super::{dispatch, remove, replay, store};
 use crate::entity::webhooks::{QueueState, WebhookEntity, event_key};
 
 /// A part of the webhooks whose timer is due.
