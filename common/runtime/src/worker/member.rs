@@ -2,15 +2,16 @@
 //! topic, whose partition numbers stand for the workers.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 use rdkafka::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{Offset, Statistics, TopicPartitionList};
 
 use super::access;
 use super::client::{self, ClientLog, is_denied, is_transient};
@@ -26,16 +27,68 @@ const POLL: Duration = Duration::from_millis(100);
 const COLD: Duration = Duration::from_millis(5);
 /// How often positions are committed for lag tools.
 const COMMIT_EVERY: Duration = Duration::from_secs(2);
+/// How often librdkafka reports the state of the membership.
+const STATISTICS_MS: &str = "5000";
+/// A member that knows no coordinator for so long, although the brokers answer, is replaced. Doubled after each
+/// replacement that did not help, up to [`LONGEST_PATIENCE`].
+const PATIENCE: Duration = Duration::from_secs(30);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
+
+/// Since when a member knows no coordinator.
+#[derive(Debug)]
+struct CoordinatorWatch {
+    patience: Duration,
+    /// `None` while it knows one.
+    unknown_since: Option<Instant>,
+}
+
+impl CoordinatorWatch {
+    fn new(now: Instant) -> Self {
+        Self { patience: PATIENCE, unknown_since: Some(now) }
+    }
+
+    fn seen(&mut self, is_known: bool, now: Instant) {
+        if is_known {
+            *self = Self { patience: PATIENCE, unknown_since: None };
+        } else {
+            self.unknown_since.get_or_insert(now);
+        }
+    }
+
+    /// Returns true if the member must be replaced. Time counts only while the brokers answer.
+    fn is_overdue(&mut self, brokers_answer: bool, now: Instant) -> bool {
+        let Some(since) = &mut self.unknown_since else { return false };
+        if !brokers_answer {
+            *since = now;
+        }
+        let is_overdue = now.saturating_duration_since(*since) >= self.patience;
+        if is_overdue {
+            *self = Self { patience: (self.patience * 2).min(LONGEST_PATIENCE), unknown_since: Some(now) };
+        }
+        is_overdue
+    }
+}
 
 /// Starts and stops workers as the group assigns and revokes their partitions.
+#[derive(Clone)]
 struct Assignments {
-    log: ClientLog,
+    log: Arc<ClientLog>,
     workers: Vec<Sender<Event>>,
-    assigned: Mutex<BTreeSet<i32>>,
+    assigned: Arc<Mutex<BTreeSet<i32>>>,
+    coordinator: Arc<Mutex<CoordinatorWatch>>,
+    /// Another member has taken the place of this one: what its client reports counts no more.
+    is_replaced: Arc<AtomicBool>,
     status: Arc<Status>,
 }
 
 impl ClientContext for Assignments {
+    fn stats(&self, statistics: Statistics) {
+        let is_known = statistics.cgrp.is_some_and(|group| group.state == "up");
+        if !self.is_replaced.load(Ordering::Relaxed) {
+            self.coordinator.lock().unwrap_or_else(PoisonError::into_inner).seen(is_known, Instant::now());
+        }
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         self.log.log(level, facility, line);
     }
@@ -46,6 +99,9 @@ impl ClientContext for Assignments {
 
 impl ConsumerContext for Assignments {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if self.is_replaced.load(Ordering::Relaxed) {
+            return;
+        }
         match rebalance {
             Rebalance::Revoke(list) => {
                 let partitions = self.numbers(list);
@@ -58,6 +114,9 @@ impl ConsumerContext for Assignments {
     }
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if self.is_replaced.load(Ordering::Relaxed) {
+            return;
+        }
         if let Rebalance::Assign(list) = rebalance {
             if let Err(error) = consumer.pause(list) {
                 return self.status.fatal(&format!("the membership can't be paused: {error}"));
@@ -89,6 +148,11 @@ impl Assignments {
         all.filter(|partition| usize::try_from(*partition).is_ok_and(|p| p < self.workers.len())).collect()
     }
 
+    /// The partitions that have a worker now.
+    fn assigned(&self) -> Vec<i32> {
+        self.assigned.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
     fn send(&self, partition: i32, event: Event) {
         let worker = usize::try_from(partition).ok().and_then(|p| self.workers.get(p));
         // A worker that has ended also ends the process.
@@ -118,6 +182,7 @@ impl Assignments {
 /// The group member, run by its own thread.
 pub(super) struct Member {
     consumer: BaseConsumer<Assignments>,
+    settings: ClientConfig,
     journal: &'static str,
     positions: SharedPositions,
     status: Arc<Status>,
@@ -137,11 +202,18 @@ impl Member {
         for partition in 0..config.partitions {
             status.set_partition(partition, PartitionState::Elsewhere);
         }
-        let assignments =
-            Assignments { log: ClientLog::new("member"), workers, assigned: Mutex::default(), status: status.clone() };
+        let assignments = Assignments {
+            log: Arc::new(ClientLog::new("member")),
+            workers,
+            assigned: Arc::default(),
+            coordinator: Arc::new(Mutex::new(CoordinatorWatch::new(Instant::now()))),
+            is_replaced: Arc::default(),
+            status: status.clone(),
+        };
         let session = config.session_timeout.as_millis();
         let mut settings = client::consumer(config);
         settings
+            .set("statistics.interval.ms", STATISTICS_MS)
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", session.to_string())
             .set("heartbeat.interval.ms", (session / 4).to_string())
@@ -154,7 +226,7 @@ impl Member {
         }
         let consumer = BaseConsumer::from_config_and_context(&settings, assignments)?;
         let denied = access::denied(config, &[access::read_on_group(config)]);
-        Ok(Self { consumer, journal, positions, status, denied })
+        Ok(Self { consumer, settings, journal, positions, status, denied })
     }
 
     /// Waits until the view has caught up. An instance that rebuilds its view would take partitions from another that
@@ -164,13 +236,47 @@ impl Member {
             self.status.beat("membership");
             std::thread::sleep(COLD);
         }
+        self.subscribe();
+    }
+
+    fn subscribe(&self) {
+        *self.watch() = CoordinatorWatch::new(Instant::now());
         if let Err(error) = self.consumer.subscribe(&[self.journal]) {
             self.status.fatal(&format!("the group can't be joined: {error}"));
         }
     }
 
+    fn watch(&self) -> MutexGuard<'_, CoordinatorWatch> {
+        self.consumer.context().coordinator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Joins with a new client if this one no longer finds the group's coordinator: librdkafka may miss that the
+    /// partition of the group has a leader again.
+    fn replace_if_lost(&mut self) {
+        let is_overdue = self.watch().is_overdue(self.status.is_reading(), Instant::now());
+        if !is_overdue {
+            return;
+        }
+        tracing::warn!("the group's coordinator is not found although the brokers answer: the member is replaced");
+        let old = self.consumer.context();
+        let assignments = Assignments { is_replaced: Arc::default(), ..old.as_ref().clone() };
+        match BaseConsumer::from_config_and_context(&self.settings, assignments.clone()) {
+            Ok(new) => {
+                old.is_replaced.store(true, Ordering::Relaxed);
+                assignments.revoke(&assignments.assigned(), true);
+                let old = std::mem::replace(&mut self.consumer, new);
+                // Closing waits for the coordinator.
+                std::thread::spawn(move || drop(old));
+                if let Err(error) = self.consumer.subscribe(&[self.journal]) {
+                    self.status.fatal(&format!("the group can't be joined: {error}"));
+                }
+            }
+            Err(error) => tracing::error!("the member can't be replaced: {error}"),
+        }
+    }
+
     /// Takes part in the group until the instance stops; then stops the workers and leaves.
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         self.join();
         let mut committed = Instant::now();
         while !self.status.is_stopping() {
@@ -189,12 +295,11 @@ impl Member {
             if committed.elapsed() >= COMMIT_EVERY {
                 committed = Instant::now();
                 self.commit();
+                self.replace_if_lost();
             }
         }
         let assignments = self.consumer.context();
-        let assigned: Vec<i32> =
-            assignments.assigned.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-        assignments.revoke(&assigned, false);
+        assignments.revoke(&assignments.assigned(), false);
         self.commit();
         // Closing the consumer leaves the group; with an unreachable broker it blocks for a session timeout, in vain.
         let (closed, left) = bounded(1);
@@ -223,5 +328,26 @@ impl Member {
         if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
             tracing::debug!("positions for lag tools were not committed: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_finds_no_coordinator_although_the_brokers_answer_is_replaced() {
+        let begin = Instant::now();
+        let mut watch = CoordinatorWatch::new(begin);
+        assert!(!watch.is_overdue(true, begin));
+        assert!(!watch.is_overdue(false, begin + PATIENCE), "the brokers do not answer");
+        assert!(!watch.is_overdue(true, begin + PATIENCE), "time counts from here on");
+        assert!(watch.is_overdue(true, begin + 2 * PATIENCE));
+        assert!(!watch.is_overdue(true, begin + 3 * PATIENCE), "the next one has twice the time");
+        assert!(watch.is_overdue(true, begin + 4 * PATIENCE));
+        watch.seen(true, begin + 5 * PATIENCE);
+        assert!(!watch.is_overdue(true, begin + 50 * PATIENCE), "it knows one");
+        watch.seen(false, begin + 60 * PATIENCE);
+        assert!(watch.is_overdue(true, begin + 61 * PATIENCE));
     }
 }
