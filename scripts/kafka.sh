@@ -90,7 +90,7 @@ controller.quorum.voters=1@localhost:$3
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs=$1/data
 auto.create.topics.enable=false
-broker.session.timeout.ms=6000
+broker.session.timeout.ms=9000
 broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
 num.network.threads=1
@@ -152,7 +152,7 @@ broker_start() {
   # shellcheck disable=SC2086
   start_detached "$dir/pid" "$config" "$log" "${java[@]}" ${KAFKA_HEAP_OPTS:--Xmx512m} \
     ${KAFKA_JVM_OPTS:--XX:+UseSerialGC} kafka.Kafka "$config"
-  for ((tries = 1200; tries > 0; tries--)); do
+  for ((tries = 3600; tries > 0; tries--)); do
     if grep -qs 'Kafka Server started' "$log" && { has_own_listeners "${@:4}" || broker_answers "$port"; }; then return; fi
     # Until the new process has executed java its command line differs: only the pid is checked here.
     if ! kill -0 "$STARTED_PID" 2>/dev/null; then
@@ -163,7 +163,7 @@ broker_start() {
     sleep 0.05
   done
   broker_log_end "$log"
-  die "Kafka (pid $STARTED_PID) does not answer on port $port after 60 seconds; its last lines are above, all of them in $log."
+  die "Kafka (pid $STARTED_PID) does not answer on port $port after 3 minutes; its last lines are above, all of them in $log."
 }
 
 # Prints the errors of a log, without the shutdown that follows them.
