@@ -73,7 +73,7 @@ impl Published for OrderEntity {
     fn expected(before: Option<&Self>, after: &Self, published: &BTreeSet<Event>) -> Vec<Event> {
         let implied = after.order().map(of_order).unwrap_or_default();
         let returns = before.and_then(Self::order).map(|order| order.returns.as_slice()).unwrap_or_default();
-        // A return that was refused at once and has been forgotten since is refused again, by an event with the same id.
+        // A return that was refused at once and has been forgotten is refused again, by an event with the same id.
         let is_forgotten = |event: &Event| {
             event.kind == "order.return-refused" && !returns.iter().any(|known| known.id.to_string() == event.about)
         };
