@@ -17,7 +17,7 @@ use crate::kafka::ConsumedMessage;
 use crate::orders::status_of;
 use crate::process::Name;
 use crate::record;
-use crate::wait::{SOON, until};
+use crate::wait::{PATIENT, until};
 
 /// The totals of a check.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ impl fmt::Display for Totals {
 /// # Errors
 /// All violations.
 pub async fn check(cluster: &Cluster) -> Result<Totals> {
-    until("a consistent final state", SOON, || async {
+    until("a consistent final state", PATIENT, || async {
         let mut wrong = Vec::new();
         let mut totals = Totals::default();
         orders(cluster, &mut totals, &mut wrong).await?;
@@ -141,8 +141,8 @@ fn add_items(left: &mut BTreeMap<String, i64>, of: &Value, sign: i64) {
 /// The step of commands that a scenario sends itself instead of a saga.
 pub const BY_HAND: &str = "by-hand";
 
-/// Messages that no journal decides: requests by HTTP and results of the payment provider.
-const EXTERNAL_KINDS: [&str; 16] = [
+/// Messages that no journal decides: requests by HTTP, and answers of external systems.
+const EXTERNAL_KINDS: [&str; 23] = [
     "order.place",
     "order.cancel",
     "order.return",
@@ -159,6 +159,13 @@ const EXTERNAL_KINDS: [&str; 16] = [
     "saga.action",
     "saga.start",
     "rollout.set",
+    "definition.deploy",
+    "definition.undeploy",
+    "letter.put_back",
+    "webhook.change",
+    "webhook.replay",
+    "webhook.send-test",
+    "webhook.answered",
 ];
 
 /// All messages of all topics.
