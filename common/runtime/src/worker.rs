@@ -34,6 +34,7 @@ mod loading;
 mod member;
 mod metrics;
 mod partition;
+mod patience;
 mod positions;
 mod producer;
 mod read_back;

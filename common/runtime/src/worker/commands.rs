@@ -22,6 +22,7 @@ use super::decision_spans::span_of_message;
 use super::direct::Direct;
 use super::kafka_tools::KafkaTools;
 use super::producer::fill;
+use super::threads::drop_apart;
 
 /// A message was not confirmed.
 #[derive(Debug, thiserror::Error)]
@@ -145,8 +146,7 @@ impl Commands {
         let mut current = self.producer.write().unwrap_or_else(PoisonError::into_inner);
         if has_failed(&current) {
             let failed = std::mem::replace(&mut *current, producer(&self.settings)?);
-            // Closing waits for librdkafka's threads.
-            std::thread::spawn(move || drop((failed, known)));
+            drop_apart((failed, known));
         }
         Ok(Arc::clone(&current))
     }

@@ -11,6 +11,7 @@ use vocabulary::messages::Outgoing;
 
 use super::client::{self, Requests};
 use super::config::Config;
+use super::patience::Patience;
 
 /// How long an append or a message usually takes at most, with all retries of a client that is connected. Doubled after
 /// each claim that ended in vain, up to [`LONGEST`].
@@ -39,8 +40,8 @@ struct Outbox {
 
 /// The appends and messages of a claim that are not acknowledged.
 pub(super) struct DeliveryWatch {
-    with_appends: Duration,
-    with_outboxes: Duration,
+    with_appends: Patience,
+    with_outboxes: Patience,
     /// The number of the next append.
     next: u64,
     appends: VecDeque<(u64, Instant)>,
@@ -52,8 +53,8 @@ pub(super) struct DeliveryWatch {
 impl DeliveryWatch {
     pub(super) fn new() -> Self {
         Self {
-            with_appends: PATIENCE,
-            with_outboxes: PATIENCE,
+            with_appends: Patience::new(PATIENCE, LONGEST),
+            with_outboxes: Patience::new(PATIENCE, LONGEST),
             next: 0,
             appends: VecDeque::new(),
             outboxes: BTreeMap::new(),
@@ -76,7 +77,7 @@ impl DeliveryWatch {
     /// The oldest append is acknowledged.
     pub(super) fn acknowledged(&mut self) {
         self.appends.pop_front();
-        self.with_appends = PATIENCE;
+        self.with_appends.reset();
     }
 
     pub(super) fn sent(&mut self, offset: i64, messages: &Arc<Vec<Outgoing>>, at: Instant) {
@@ -90,7 +91,7 @@ impl DeliveryWatch {
         outbox.missing = outbox.missing.saturating_sub(1);
         if outbox.missing == 0 {
             self.outboxes.remove(&offset);
-            self.with_outboxes = PATIENCE;
+            self.with_outboxes.reset();
         }
     }
 
@@ -100,7 +101,7 @@ impl DeliveryWatch {
         append.into_iter().chain(outbox).min_by_key(|(_, at)| *at)
     }
 
-    const fn patience(&mut self, with: Unacknowledged) -> &mut Duration {
+    const fn patience(&mut self, with: Unacknowledged) -> &mut Patience {
         match with {
             Unacknowledged::Append(_) => &mut self.with_appends,
             Unacknowledged::Outbox(_) => &mut self.with_outboxes,
@@ -111,7 +112,7 @@ impl DeliveryWatch {
     /// are being asked.
     pub(super) fn overdue(&mut self, now: Instant) -> Option<Unacknowledged> {
         let (oldest, at) = self.oldest().filter(|_| !self.asking)?;
-        if now.saturating_duration_since(at) < *self.patience(oldest) {
+        if now.saturating_duration_since(at) < self.patience(oldest).get() {
             return None;
         }
         self.asking = true;
@@ -140,8 +141,7 @@ impl DeliveryWatch {
         self.asking = false;
         let is_stuck = led && self.oldest().is_some_and(|(oldest, _)| oldest == what);
         if is_stuck {
-            let patience = self.patience(what);
-            *patience = (*patience * 2).min(LONGEST);
+            self.patience(what).double();
         }
         is_stuck
     }

@@ -17,9 +17,10 @@ use super::access;
 use super::client::{self, ClientLog, is_denied, is_transient};
 use super::config::Config;
 use super::event::Event;
+use super::patience::Patience;
 use super::shared::SharedPositions;
 use super::status::{PartitionState, Status};
-use super::threads::{DRAIN, END};
+use super::threads::{DRAIN, END, drop_apart};
 use super::watch;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -37,19 +38,20 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
 /// Since when a member knows no coordinator.
 #[derive(Debug)]
 struct CoordinatorWatch {
-    patience: Duration,
+    patience: Patience,
     /// `None` while it knows one.
     unknown_since: Option<Instant>,
 }
 
 impl CoordinatorWatch {
     fn new(now: Instant) -> Self {
-        Self { patience: PATIENCE, unknown_since: Some(now) }
+        Self { patience: Patience::new(PATIENCE, LONGEST_PATIENCE), unknown_since: Some(now) }
     }
 
     fn seen(&mut self, is_known: bool, now: Instant) {
         if is_known {
-            *self = Self { patience: PATIENCE, unknown_since: None };
+            self.patience.reset();
+            self.unknown_since = None;
         } else {
             self.unknown_since.get_or_insert(now);
         }
@@ -61,9 +63,10 @@ impl CoordinatorWatch {
         if !brokers_answer {
             *since = now;
         }
-        let is_overdue = now.saturating_duration_since(*since) >= self.patience;
+        let is_overdue = now.saturating_duration_since(*since) >= self.patience.get();
         if is_overdue {
-            *self = Self { patience: (self.patience * 2).min(LONGEST_PATIENCE), unknown_since: Some(now) };
+            self.patience.double();
+            self.unknown_since = Some(now);
         }
         is_overdue
     }
@@ -236,11 +239,11 @@ impl Member {
             self.status.beat("membership");
             std::thread::sleep(COLD);
         }
+        *self.watch() = CoordinatorWatch::new(Instant::now());
         self.subscribe();
     }
 
     fn subscribe(&self) {
-        *self.watch() = CoordinatorWatch::new(Instant::now());
         if let Err(error) = self.consumer.subscribe(&[self.journal]) {
             self.status.fatal(&format!("the group can't be joined: {error}"));
         }
@@ -264,12 +267,8 @@ impl Member {
             Ok(new) => {
                 old.is_replaced.store(true, Ordering::Relaxed);
                 assignments.revoke(&assignments.assigned(), true);
-                let old = std::mem::replace(&mut self.consumer, new);
-                // Closing waits for the coordinator.
-                std::thread::spawn(move || drop(old));
-                if let Err(error) = self.consumer.subscribe(&[self.journal]) {
-                    self.status.fatal(&format!("the group can't be joined: {error}"));
-                }
+                drop_apart(std::mem::replace(&mut self.consumer, new));
+                self.subscribe();
             }
             Err(error) => tracing::error!("the member can't be replaced: {error}"),
         }

@@ -23,6 +23,7 @@ use super::config::Config;
 use super::delivery_watch::{Unacknowledged, all_are_led};
 use super::event::Event;
 use super::kafka_tools::KafkaTools;
+use super::threads::drop_apart;
 
 /// The most batches of delivery reports taken at once.
 const REPORTS: usize = 64;
@@ -241,8 +242,7 @@ impl Drop for ClaimProducer {
     fn drop(&mut self) {
         if let Some(producers) = self.producers.take() {
             producers.purge();
-            // Closing waits for librdkafka's threads, which would block the worker.
-            std::thread::spawn(move || drop(producers));
+            drop_apart(producers);
         }
     }
 }

@@ -22,7 +22,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::client::{self, ClientLog, Requests, is_damage, is_missing, is_out_of_range, is_transient};
 use super::damage::{Found, Place, examine};
 use super::input_lag::InputLag;
+use super::patience::Patience;
 use super::received::Received;
+use super::threads::drop_apart;
 
 const POLL: Duration = Duration::from_millis(100);
 /// How long the broker may take to answer about a silent topic.
@@ -80,9 +82,8 @@ pub(super) struct Reader {
     sources: Vec<Source>,
     damaged: VecDeque<Received>,
     last_check: Instant,
-    /// The time between two checks for silent topics, and its usual value.
-    silence: Duration,
-    usual_silence: Duration,
+    /// The time between two checks for silent topics.
+    silence: Patience,
 }
 
 impl Reader {
@@ -99,22 +100,19 @@ impl Reader {
     ) -> anyhow::Result<Self> {
         let consumer = BaseConsumer::from_config_and_context(&settings, ClientLog::with_lag(name, lag.clone()))?;
         let reports_ends = settings.get("enable.partition.eof") == Some("true");
-        let silence = if reports_ends { SILENCE_TO_END } else { SILENCE };
+        let silence = Patience::new(if reports_ends { SILENCE_TO_END } else { SILENCE }, LONGEST_SILENCE);
         let requests = Requests::new(&settings, name)?;
         let damaged = VecDeque::new();
         let sources = Vec::new();
         let last_check = Instant::now();
-        let usual_silence = silence;
-        Ok(Self { settings, name, lag, consumer, requests, sources, damaged, last_check, silence, usual_silence })
+        Ok(Self { settings, name, lag, consumer, requests, sources, damaged, last_check, silence })
     }
 
     /// Replaces the consumer: the state of the old one is not known.
     fn replace_consumer(&mut self) -> anyhow::Result<()> {
         let log = ClientLog::with_lag(self.name, self.lag.clone());
         let new = BaseConsumer::from_config_and_context(&self.settings, log)?;
-        let old = std::mem::replace(&mut self.consumer, new);
-        // Closing waits for librdkafka's threads.
-        std::thread::spawn(move || drop(old));
+        drop_apart(std::mem::replace(&mut self.consumer, new));
         Ok(())
     }
 
@@ -152,7 +150,7 @@ impl Reader {
         if let Some(damaged) = self.damaged.pop_front() {
             return Polled::Received(Box::new(damaged));
         }
-        if self.last_check.elapsed() > self.silence {
+        if self.last_check.elapsed() > self.silence.get() {
             match self.check_silent() {
                 Ok(Some(damaged)) => return Polled::Received(Box::new(damaged)),
                 Ok(None) => {}
@@ -166,7 +164,7 @@ impl Reader {
                     |source: &&mut Source| &*source.topic == message.topic() && source.partition == message.partition();
                 let source = self.sources.iter_mut().find(is_from);
                 let Some(source) = source else { return Polled::Nothing };
-                self.silence = self.usual_silence;
+                self.silence.reset();
                 source.next = Some(message.offset().saturating_add(1));
                 return Polled::Received(Box::new(Received::copy(&message, source.topic.clone())));
             }
@@ -229,14 +227,14 @@ impl Reader {
             }
         }
         if let Some(topic) = stuck {
-            let for_at_least = self.silence;
+            let for_at_least = self.silence.get();
             tracing::warn!(
                 client = self.name,
                 topic = &*topic,
                 ?for_at_least,
                 "nothing is received although there are messages: the client is replaced"
             );
-            self.silence = (self.silence * 2).min(LONGEST_SILENCE);
+            self.silence.double();
             self.replace_consumer()?;
             self.assign_sources()?;
         }

@@ -25,7 +25,9 @@ use super::config::Config;
 use super::damage::{self, Found, Place, examine};
 use super::event::Event;
 use super::journal_log::claim_at;
+use super::patience::Patience;
 use super::status::Status;
+use super::threads::drop_apart;
 use crate::view::{Identity, Tailed, ViewFile};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -76,7 +78,7 @@ pub(super) struct Tailer {
     partitions: Vec<Progress>,
     last_check: Instant,
     /// The time between two checks.
-    silence: Duration,
+    silence: Patience,
     journal: &'static str,
     settings: ClientConfig,
     config: Config,
@@ -124,7 +126,7 @@ impl Tailer {
         consumer.assign(&list)?;
         let config = config.clone();
         let last_check = Instant::now();
-        let silence = SILENCE;
+        let silence = Patience::new(SILENCE, LONGEST_SILENCE);
         let tailer =
             Self { consumer, workers, view, status, partitions, last_check, silence, journal, settings, config };
         Ok((tailer, identities))
@@ -134,7 +136,7 @@ impl Tailer {
     pub(super) fn run(mut self) {
         while !self.status.is_halted() {
             self.status.beat("tailer");
-            if self.last_check.elapsed() > self.silence
+            if self.last_check.elapsed() > self.silence.get()
                 && let Err(damage) = self.check_silence()
             {
                 return self.status.fatal(&damage);
@@ -145,7 +147,7 @@ impl Tailer {
             match self.consumer.poll(POLL) {
                 None => {}
                 Some(Ok(message)) => {
-                    self.silence = SILENCE;
+                    self.silence.reset();
                     let partition = message.partition();
                     let offset = message.offset();
                     let at = Timestamp(message.timestamp().to_millis().unwrap_or_default());
@@ -202,7 +204,7 @@ impl Tailer {
         if is_stuck {
             let journal = self.journal;
             tracing::warn!(journal, "nothing is read although the brokers answer: the client is replaced");
-            self.silence = (self.silence * 2).min(LONGEST_SILENCE);
+            self.silence.double();
             if let Err(error) = self.replace_consumer() {
                 tracing::error!("the journal's client can't be replaced: {error:#}");
             }
@@ -219,9 +221,7 @@ impl Tailer {
             list.add_partition_offset(self.journal, partition, Offset::Offset(progress.next))?;
         }
         new.assign(&list)?;
-        let old = std::mem::replace(&mut self.consumer, new);
-        // Closing waits for librdkafka's threads.
-        std::thread::spawn(move || drop(old));
+        drop_apart(std::mem::replace(&mut self.consumer, new));
         Ok(())
     }
 

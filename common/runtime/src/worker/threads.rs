@@ -35,6 +35,11 @@ pub(super) fn spawn(
     thread.with_context(|| format!("thread {name} can't be started"))
 }
 
+/// Drops a client on a thread of its own: closing it waits for librdkafka's threads, and for the brokers.
+pub(super) fn drop_apart(client: impl Send + 'static) {
+    std::thread::spawn(move || drop(client));
+}
+
 /// Waits for a thread to end. A thread that still waits for an unreachable broker is abandoned: none of its work is
 /// kept.
 pub(super) fn join(thread: JoinHandle<()>, deadline: Instant) {
