@@ -172,9 +172,7 @@ fn confirmation(request: &PageRequest, filter: &Filter, kind: ActionKind, why: &
     let lang = request.lang;
     let ids: Vec<&str> = found.iter().map(|saga| saga.id.as_str()).collect();
     html! { form.act method="post" action={ "/bulk?" (of_filter(filter)) } {
-        (components::csrf(request))
-        input type="hidden" name="request" value=(Uuid::new_v4());
-        input type="hidden" name="action" value=(kind.as_str());
+        (components::act_fields(request, kind.as_str()))
         input type="hidden" name="why" value=(why);
         input type="hidden" name="ids" value=(ids.join(","));
         button.main type="submit" {

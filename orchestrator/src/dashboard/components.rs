@@ -3,6 +3,7 @@
 use common::sensitive;
 use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::context::PageRequest;
 use crate::i18n::Lang;
@@ -13,6 +14,22 @@ pub(super) const MAX_SHOWN: usize = 20_000;
 /// The CSRF token of the session, which every form has.
 pub(super) fn csrf(request: &PageRequest) -> Markup {
     html! { input type="hidden" name="csrf" value=(request.identity.csrf); }
+}
+
+/// The hidden fields of a form: the CSRF token, and an id by which a form that is sent twice is applied once.
+pub(super) fn request_fields(request: &PageRequest) -> Markup {
+    html! {
+        (csrf(request))
+        input type="hidden" name="request" value=(Uuid::new_v4());
+    }
+}
+
+/// The hidden fields of a form for one of several actions.
+pub(super) fn act_fields(request: &PageRequest, action: &str) -> Markup {
+    html! {
+        (request_fields(request))
+        input type="hidden" name="action" value=(action);
+    }
 }
 
 /// The field for an operator's reason.

@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 use saga::{CONCLUDE, Definition, Operate, Saga, Status, Step, StepState, StepStatus, TimerKind};
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::components;
 use super::context::PageRequest;
@@ -152,9 +151,7 @@ fn form(saga: &Saga, action: &PossibleAction, request: &PageRequest) -> Markup {
     html! { details.act id={ "act-" (name) } data-keep=(format!("{name} {}", steps.join(","))) data-act=(name) {
         summary { (kind.label(lang)) " …" }
         form method="post" action={ "/sagas/" (saga.id) "/act" } {
-            (components::csrf(request))
-            input type="hidden" name="request" value=(Uuid::new_v4());
-            input type="hidden" name="action" value=(name);
+            (components::act_fields(request, name))
             p { (kind.effect(lang)) }
             @match steps.as_slice() {
                 [] => {}

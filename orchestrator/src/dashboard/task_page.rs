@@ -1,7 +1,6 @@
 //! A task: what it is about, who works on it, and its form.
 
 use maud::{Markup, html};
-use uuid::Uuid;
 
 use super::components::{self, fact};
 use super::context::{Content, PageRequest, Pages, now};
@@ -75,20 +74,11 @@ fn forms(task: &TaskRow, form: Option<TaskForm<'_>>, request: &PageRequest) -> M
     }
 }
 
-/// What every form of a task has: its action, and an id by which a form that is sent twice is applied once.
-fn hidden(action: &str, request: &PageRequest) -> Markup {
-    html! {
-        (components::csrf(request))
-        input type="hidden" name="request" value=(Uuid::new_v4());
-        input type="hidden" name="action" value=(action);
-    }
-}
-
 fn completion(task: &TaskRow, form: TaskForm<'_>, request: &PageRequest) -> Markup {
     let lang = request.lang;
     html! { form.act id="complete" method="post" action={ "/tasks/" (task.id()) "/act" } data-keep="complete" {
         h2 { (lang.text("Complete the task", "Concluir a tarefa")) }
-        (hidden("complete", request))
+        (components::act_fields(request, "complete"))
         (inputs(&form.fields(), lang))
         (components::reason_field(lang))
         button.main type="submit" { (lang.text("Complete", "Concluir")) }
@@ -97,7 +87,7 @@ fn completion(task: &TaskRow, form: TaskForm<'_>, request: &PageRequest) -> Mark
 
 fn plain(task: &TaskRow, action: &str, label: &str, request: &PageRequest) -> Markup {
     html! { form.act id=(action) method="post" action={ "/tasks/" (task.id()) "/act" } data-keep=(action) {
-        (hidden(action, request))
+        (components::act_fields(request, action))
         button type="submit" { (label) }
     } }
 }
@@ -106,7 +96,7 @@ fn take_over(task: &TaskRow, holder: &str, request: &PageRequest) -> Markup {
     let lang = request.lang;
     let path = format!("/tasks/{}/act", task.id());
     html! { form.act id="take-over" method="post" action=(path) data-keep={ "take " (holder) } {
-        (hidden("take-over", request))
+        (components::act_fields(request, "take-over"))
         p { strong { (holder) } " " (lang.text("works on this task.", "está com esta tarefa.")) }
         (components::reason_field(lang))
         button.main type="submit" { (lang.text("Take over", "Assumir mesmo assim")) }

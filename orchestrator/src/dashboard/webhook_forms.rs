@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use common::http::PathParams;
 use maud::{Markup, html};
-use uuid::Uuid;
 
 use super::actions::SubmittedForm;
 use super::components;
@@ -107,8 +106,7 @@ pub(super) fn create(request: &PageRequest) -> Markup {
     html! { details.act id="act-create" data-keep="create" {
         summary { (lang.text("New webhook …", "Novo webhook …")) }
         form method="post" action="/webhooks/new" {
-            (components::csrf(request))
-            input type="hidden" name="request" value=(Uuid::new_v4());
+            (components::request_fields(request))
             (fields(lang, "", "", "order.*"))
             (components::reason_field(lang))
             button.main type="submit" { (lang.text("Create the webhook", "Criar o webhook")) }
@@ -135,9 +133,7 @@ pub(super) fn forms(request: &PageRequest, webhook: &WebhookSummary) -> Markup {
             details.act id={ "act-" (act.as_str()) } data-keep=(act.as_str()) {
                 summary { (act.label(lang)) " …" }
                 form method="post" action={ "/webhooks/" (encoded(&webhook.id)) "/act" } {
-                    (components::csrf(request))
-                    input type="hidden" name="request" value=(Uuid::new_v4());
-                    input type="hidden" name="action" value=(act.as_str());
+                    (components::act_fields(request, act.as_str()))
                     p { (act.effect(lang)) }
                     @if act == Act::Update {
                         (fields(lang, &webhook.url, &webhook.description, &webhook.events.join(", ")))
