@@ -99,6 +99,19 @@ impl Entity {
         }
     }
 
+    /// The stored definition; `None` for another kind of entity.
+    pub const fn definition(&self) -> Option<&StoredDefinition> {
+        match self {
+            Self::Definition(stored) => Some(stored),
+            Self::Saga(_)
+            | Self::Early { .. }
+            | Self::Rollout(_)
+            | Self::Letter(_)
+            | Self::Deployed(_)
+            | Self::Webhook(_) => None,
+        }
+    }
+
     /// The part of the webhooks; `None` for another kind of entity.
     pub const fn webhook(&self) -> Option<&WebhookEntity> {
         match self {

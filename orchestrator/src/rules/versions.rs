@@ -80,18 +80,8 @@ impl Versions {
 
     /// The error if another text of this definition is stored.
     pub fn conflict(&self, tx: &mut Transaction<'_, Entity>, definition: &Definition) -> Option<String> {
-        match tx.get(&definition_key(&definition.name, definition.version)) {
-            Some(Entity::Definition(stored)) => changed(stored, definition),
-            Some(
-                Entity::Saga(_)
-                | Entity::Early { .. }
-                | Entity::Rollout(_)
-                | Entity::Letter(_)
-                | Entity::Deployed(_)
-                | Entity::Webhook(_),
-            )
-            | None => None,
-        }
+        let stored = tx.get(&definition_key(&definition.name, definition.version)).and_then(Entity::definition);
+        stored.and_then(|stored| changed(stored, definition))
     }
 
     /// Stores every new definition; refuses the claim, which ends the process, if one has changed, or does not fit
@@ -108,23 +98,13 @@ impl Versions {
         }
         for definition in self.known.all() {
             let key = definition_key(&definition.name, definition.version);
-            match tx.get(&key) {
-                Some(Entity::Definition(stored)) => {
+            match tx.get(&key).and_then(Entity::definition) {
+                Some(stored) => {
                     if let Some(why) = changed(stored, definition) {
                         return tx.refuse(why);
                     }
                 }
-                Some(
-                    Entity::Saga(_)
-                    | Entity::Early { .. }
-                    | Entity::Rollout(_)
-                    | Entity::Letter(_)
-                    | Entity::Deployed(_)
-                    | Entity::Webhook(_),
-                )
-                | None => {
-                    tx.put(key, Entity::Definition(stored_form(definition)));
-                }
+                None => tx.put(key, Entity::Definition(stored_form(definition))),
             }
         }
     }
