@@ -10,4 +10,3 @@ mod sums;
 mod text;
 pub(crate) mod ubl;
 mod words;
-mod xml;

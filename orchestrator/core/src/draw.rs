@@ -17,7 +17,6 @@ mod route;
 mod style;
 mod svg;
 mod tracks;
-mod xml;
 
 use crate::definition::Definition;
 

@@ -2,9 +2,12 @@
 //! UBL requires, and the adjustment is an allowance or a charge. An invoice is written as it was issued: a payment does
 //! not change its XML. A void one says so in a note.
 
+use std::fmt::Display;
+
+use xml::Xml;
+
 use super::bill::{Bill, Line, Nets, TaxLine};
 use super::document::{CreditDocument, Document, day};
-use super::xml::Xml;
 use crate::order::delivery::{Address, Customer};
 use crate::order::terms::Seller;
 
@@ -76,7 +79,7 @@ fn write(names: &Names, head: &Head<'_>, bill: &Bill) -> Option<String> {
     let own = format!("{NAMESPACE}{}-2", names.root);
     let aggregate = format!("{NAMESPACE}CommonAggregateComponents-2");
     let basic = format!("{NAMESPACE}CommonBasicComponents-2");
-    let attributes = [("xmlns", own.as_str()), ("xmlns:cac", aggregate.as_str()), ("xmlns:cbc", basic.as_str())];
+    let attributes = [("xmlns", &own as &dyn Display), ("xmlns:cac", &aggregate), ("xmlns:cbc", &basic)];
     let mut xml = Xml::new();
     xml.element(names.root, &attributes, |xml| {
         write_head(xml, names, head, bill);
@@ -281,7 +284,7 @@ fn write_totals(xml: &mut Xml, bill: &Bill, nets: &Nets) {
 /// The price is that of all pieces of the line together, so that no rounded unit price contradicts the line.
 fn write_line(xml: &mut Xml, names: &Names, bill: &Bill, (index, line): (usize, &Line), net: &str) {
     let quantity = line.quantity.to_string();
-    let unit = [("unitCode", PIECES)];
+    let unit: [(&str, &dyn Display); 1] = [("unitCode", &PIECES)];
     xml.group(names.line, |xml| {
         xml.text("cbc:ID", &(index + 1).to_string());
         xml.text_with(names.quantity, &unit, &quantity);

@@ -1,9 +1,10 @@
 //! Writes the flow as BPMN 2.0. Its diagram is written by `interchange`.
 
+use xml::Xml;
+
 use super::bpmn_ids::{flow_id, node_id, process_id};
 use super::flow::{Arrow, ArrowKind, Flow, Node, NodeKind};
 use super::layout::Drawing;
-use super::xml::Xml;
 use super::{interchange, labels};
 
 /// The expression language of conditions.
@@ -41,7 +42,7 @@ pub(super) fn write(drawing: &Drawing<'_>) -> String {
     }
     let name = labels::clean(definition.label.get(flow.language));
     xml.open("bpmn:process", &[("id", &process), ("name", &name), ("isExecutable", &false)]);
-    xml.text("bpmn:documentation", &[], &format!("{} version {}", definition.name, definition.version));
+    xml.text("bpmn:documentation", &format!("{} version {}", definition.name, definition.version));
     for (i, node) in flow.nodes.iter().enumerate() {
         write_node(&mut xml, flow, i, node);
     }
@@ -95,14 +96,14 @@ fn write_node(xml: &mut Xml, flow: &Flow<'_>, i: usize, node: &Node<'_>) {
     attributes.extend(own.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)));
     xml.open(element, &attributes);
     if !node.about.is_empty() {
-        xml.text("bpmn:documentation", &[], &node.about);
+        xml.text("bpmn:documentation", &node.about);
     }
     let ordered = |arrow: &&Arrow| arrow.kind != ArrowKind::Association;
     for arrow in flow.arrows.iter().filter(ordered).filter(|arrow| arrow.to == i) {
-        xml.text("bpmn:incoming", &[], &flow_id(flow, arrow));
+        xml.text("bpmn:incoming", &flow_id(flow, arrow));
     }
     for arrow in flow.arrows.iter().filter(ordered).filter(|arrow| arrow.from == i) {
-        xml.text("bpmn:outgoing", &[], &flow_id(flow, arrow));
+        xml.text("bpmn:outgoing", &flow_id(flow, arrow));
     }
     write_event(xml, flow, node);
     xml.close(element);
@@ -151,7 +152,7 @@ fn write_event(xml: &mut Xml, flow: &Flow<'_>, node: &Node<'_>) {
         NodeKind::TimeoutEvent(_, receive) => {
             xml.open("bpmn:timerEventDefinition", &[("id", &event)]);
             let expression = [("xsi:type", &"bpmn:tFormalExpression" as &dyn std::fmt::Display)];
-            xml.text("bpmn:timeDuration", &expression, &labels::iso(receive.timeout));
+            xml.text_with("bpmn:timeDuration", &expression, &labels::iso(receive.timeout));
             xml.close("bpmn:timerEventDefinition");
         }
         NodeKind::Join
@@ -186,7 +187,11 @@ fn write_flow(xml: &mut Xml, flow: &Flow<'_>, arrow: &Arrow) {
         Some(_) | None => return xml.empty("bpmn:sequenceFlow", &attributes),
     };
     xml.open("bpmn:sequenceFlow", &attributes);
-    xml.text("bpmn:conditionExpression", &[("xsi:type", &"bpmn:tFormalExpression"), ("language", &CEL)], condition);
+    xml.text_with(
+        "bpmn:conditionExpression",
+        &[("xsi:type", &"bpmn:tFormalExpression"), ("language", &CEL)],
+        condition,
+    );
     xml.close("bpmn:sequenceFlow");
 }
 
@@ -194,7 +199,7 @@ fn write_flow(xml: &mut Xml, flow: &Flow<'_>, arrow: &Arrow) {
 fn write_artifacts(xml: &mut Xml, flow: &Flow<'_>) {
     for node in flow.nodes.iter().filter(|node| element(node.kind).is_none()) {
         xml.open("bpmn:textAnnotation", &[("id", &node.id)]);
-        xml.text("bpmn:text", &[], &node.title);
+        xml.text("bpmn:text", &node.title);
         xml.close("bpmn:textAnnotation");
     }
     for arrow in flow.arrows.iter().filter(|arrow| arrow.kind == ArrowKind::Association) {

@@ -2,11 +2,12 @@
 
 use std::fmt::Display;
 
+use xml::Xml;
+
 use super::bpmn_ids::{flow_id, process_id};
 use super::flow::{ArrowKind, NodeKind};
 use super::geometry::Rect;
 use super::layout::{Drawing, label};
-use super::xml::Xml;
 
 /// Writes a shape for each node and an edge for each arrow.
 pub(super) fn write(xml: &mut Xml, drawing: &Drawing<'_>) {

@@ -2,11 +2,12 @@
 
 use std::fmt::{Display, Write as _};
 
+use xml::Xml;
+
 use super::flow::{ArrowKind, Flow, Node, NodeKind, rule_count};
 use super::geometry::{EVENT, Point, Rect};
 use super::layout::{Drawing, label};
 use super::marks::{Mark, Marks};
-use super::xml::Xml;
 use super::{labels, style};
 
 const LABEL_SIZE: i32 = 13;
@@ -38,10 +39,10 @@ pub(super) fn write(drawing: &Drawing<'_>, marks: Option<&Marks>) -> String {
         ],
     );
     let name = labels::clean(definition.label.get(flow.language));
-    xml.text("title", &[("id", &title)], &format!("{name}: {} version {}", definition.name, definition.version));
-    xml.text("desc", &[("id", &about)], &description(flow));
+    xml.text_with("title", &[("id", &title)], &format!("{name}: {} version {}", definition.name, definition.version));
+    xml.text_with("desc", &[("id", &about)], &description(flow));
     if marks.is_none() {
-        xml.text("style", &[], style::STYLE_SHEET);
+        xml.text("style", style::STYLE_SHEET);
     }
     write_heads(&mut xml);
     xml.empty("rect", &[("class", &"paper"), ("width", &drawing.width), ("height", &drawing.height)]);
@@ -266,7 +267,7 @@ fn open(xml: &mut Xml, class: &str, data: Option<(&str, &str)>, mark: Option<&Ma
         None => xml.open("g", &[("class", &class)]),
     }
     if let Some(mark) = mark.filter(|mark| !mark.title.is_empty()) {
-        xml.text("title", &[], &mark.title);
+        xml.text("title", &mark.title);
     }
 }
 
@@ -292,7 +293,7 @@ fn write_box(xml: &mut Xml, node: &Node<'_>, at: Rect, class: &str) {
 /// Writes the tooltip of a node.
 fn write_title(xml: &mut Xml, node: &Node<'_>) {
     if !node.about.is_empty() {
-        xml.text("title", &[], &node.about);
+        xml.text("title", &node.about);
     }
 }
 
@@ -358,7 +359,7 @@ fn write_lines(xml: &mut Xml, at: Rect, lines: &[(&str, i32, String)]) {
     let height: i32 = lines.iter().map(|(_, size, _)| size + 4).sum();
     let mut y = at.center().y - height / 2;
     for (class, size, text) in lines {
-        xml.text("text", &[("class", class), ("x", &at.center().x), ("y", &(y + size))], text);
+        xml.text_with("text", &[("class", class), ("x", &at.center().x), ("y", &(y + size))], text);
         y += size + 4;
     }
 }

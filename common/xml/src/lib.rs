@@ -1,4 +1,5 @@
-//! Writes well-formed XML with quick-xml.
+//! Writes well-formed XML with quick-xml: the drawings of definitions, BPMN, and invoices.
+#![deny(missing_docs)]
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -7,45 +8,74 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 /// A writer of one XML document.
-pub(super) struct Xml(Writer<Vec<u8>>);
+#[expect(missing_debug_implementations, reason = "the writer has none")]
+pub struct Xml(Writer<Vec<u8>>);
 
 /// The attributes of an element.
-pub(super) type Attributes<'a> = &'a [(&'a str, &'a dyn Display)];
+pub type Attributes<'a> = &'a [(&'a str, &'a dyn Display)];
 
 impl Xml {
-    pub(super) fn new() -> Self {
+    /// A document, beginning with its declaration.
+    #[expect(clippy::new_without_default, reason = "a document has begun")]
+    pub fn new() -> Self {
         let mut xml = Self(Writer::new_with_indent(Vec::new(), b' ', 2));
         xml.write(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)));
         xml
     }
 
     /// A fragment of another document, without the declaration.
-    pub(super) fn part() -> Self {
+    pub fn part() -> Self {
         Self(Writer::new(Vec::new()))
     }
 
     /// Opens an element.
-    pub(super) fn open(&mut self, name: &str, attributes: Attributes<'_>) {
+    pub fn open(&mut self, name: &str, attributes: Attributes<'_>) {
         self.write(Event::Start(start(name, attributes)));
     }
 
-    pub(super) fn close(&mut self, name: &str) {
+    /// Closes an element that was opened.
+    pub fn close(&mut self, name: &str) {
         self.write(Event::End(BytesEnd::new(name)));
     }
 
     /// Writes an element without content.
-    pub(super) fn empty(&mut self, name: &str, attributes: Attributes<'_>) {
+    pub fn empty(&mut self, name: &str, attributes: Attributes<'_>) {
         self.write(Event::Empty(start(name, attributes)));
     }
 
+    /// Writes an element with what `content` writes.
+    pub fn element(&mut self, name: &str, attributes: Attributes<'_>, content: impl FnOnce(&mut Self)) {
+        self.open(name, attributes);
+        content(self);
+        self.close(name);
+    }
+
+    /// Writes an element with other elements.
+    pub fn group(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
+        self.element(name, &[], content);
+    }
+
     /// Writes an element with a text.
-    pub(super) fn text(&mut self, name: &str, attributes: Attributes<'_>, text: &str) {
+    pub fn text(&mut self, name: &str, text: &str) {
+        self.text_with(name, &[], text);
+    }
+
+    /// Writes an element with a text, if there is one.
+    pub fn any_text(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(name, text);
+        }
+    }
+
+    /// Writes an element with attributes and a text. Characters that XML 1.0 cannot represent are replaced.
+    pub fn text_with(&mut self, name: &str, attributes: Attributes<'_>, text: &str) {
         self.open(name, attributes);
         self.write(Event::Text(BytesText::new(&legal(text))));
         self.close(name);
     }
 
-    pub(super) fn finish(self) -> String {
+    /// The document.
+    pub fn finish(self) -> String {
         let mut text = String::from_utf8_lossy(&self.0.into_inner()).into_owned();
         text.push('\n');
         text
@@ -80,7 +110,7 @@ mod tests {
         let nasty = "<b>&\"'</b>\n]]> é";
         let mut xml = Xml::new();
         xml.open("a", &[("x", &nasty), ("y", &7)]);
-        xml.text("t", &[], &format!("{nasty}\u{0}"));
+        xml.text("t", &format!("{nasty}\u{0}"));
         xml.empty("e", &[]);
         xml.close("a");
         let text = xml.finish();
