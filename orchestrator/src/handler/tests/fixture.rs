@@ -39,6 +39,21 @@ pub(super) struct Fixture {
     pub(super) now: Timestamp,
 }
 
+/// The first message of partition 0.
+pub(super) fn message(topic: &str, key: &str, headers: &[(&'static str, &str)], value: &Value) -> Message {
+    let mut all = Headers::default();
+    headers.iter().for_each(|(name, value)| all.push(*name, *value));
+    Message {
+        topic: topic.into(),
+        partition: 0,
+        offset: 0,
+        timestamp: Timestamp(0),
+        key: Some(Blob::from(key.to_owned())),
+        headers: all,
+        value: Some(value.to_string().into_bytes()),
+    }
+}
+
 impl Fixture {
     pub(super) fn new(texts: &[&str]) -> Self {
         let partition = topics::partition_of(id().to_string().as_bytes(), 2);
@@ -68,17 +83,10 @@ impl Fixture {
         value: &Value,
     ) -> Result<Vec<Outgoing>, Unreadable> {
         self.offset += 1;
-        let mut all = Headers::default();
-        headers.iter().for_each(|(name, value)| all.push(*name, *value));
-        let message = Message {
-            topic: topic.into(),
-            partition: self.partition,
-            offset: self.offset,
-            timestamp: self.now,
-            key: Some(Blob::from(id().to_string())),
-            headers: all,
-            value: Some(value.to_string().into_bytes()),
-        };
+        let mut message = message(topic, &id().to_string(), headers, value);
+        message.partition = self.partition;
+        message.offset = self.offset;
+        message.timestamp = self.now;
         let store = std::collections::BTreeMap::new();
         let mut tx = Transaction::over(&mut self.memory, &store, self.partition, 2);
         self.handler.decide(&mut tx, Trigger::Message(&message), self.now)?;

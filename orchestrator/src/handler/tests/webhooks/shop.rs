@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::blob::Blob;
 use common::journal::{Entity as _, Intent, Memory};
-use common::messages::{Headers, header};
+use common::messages::header;
 use serde_json::{Value, json};
 
 use super::super::super::*;
+use super::super::fixture::message;
 use crate::entity::webhooks::lane::Lane;
 use crate::entity::webhooks::subscription::{SigningSecret, Subscription};
 use crate::entity::webhooks::{Webhook, WebhookEntity, WebhookIndex, webhook_key};
@@ -58,17 +58,10 @@ impl Shop {
         value: &Value,
     ) -> Vec<Outgoing> {
         self.offset += 1;
-        let mut all = Headers::default();
-        headers.iter().for_each(|(name, value)| all.push(*name, *value));
-        let message = Message {
-            topic: topic.into(),
-            partition: self.partition,
-            offset: self.offset,
-            timestamp: self.now,
-            key: Some(Blob::from(key.to_owned())),
-            headers: all,
-            value: Some(value.to_string().into_bytes()),
-        };
+        let mut message = message(topic, key, headers, value);
+        message.partition = self.partition;
+        message.offset = self.offset;
+        message.timestamp = self.now;
         self.decide(Trigger::Message(&message)).unwrap()
     }
 
