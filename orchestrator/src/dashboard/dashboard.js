@@ -61,7 +61,18 @@
     const parsed = new DOMParser().parseFromString(`<main>${html}</main>`, 'text/html').querySelector('main');
     if (!parsed) return;
     localize(parsed);
-    children(main, parsed);
+    inPlace(document.activeElement, () => children(main, parsed));
+  }
+
+  // The browser keeps the topmost visible element in its place while content above it grows. The user looks at the focused
+  // one: that stays, also when a text between the two grows by a line.
+  function inPlace(focused, change) {
+    const top = () => focused.getBoundingClientRect().top;
+    const before = main.contains(focused) ? top() : null;
+    const isVisible = before !== null && before >= 0 && before < window.innerHeight;
+    document.documentElement.style.overflowAnchor = isVisible ? 'none' : '';
+    change();
+    if (isVisible && focused.isConnected) window.scrollBy({ top: top() - before, behavior: 'instant' });
   }
 
   // ---- times: in UTC, or in the browser's time zone ----------------------------------------
