@@ -271,7 +271,12 @@ impl Tab {
         let height = size[1].as_f64().unwrap_or(0.0);
         let clip = Viewport { x: 0.0, y: 0.0, width, height, scale: 1.0 };
         let format = CaptureScreenshotFormat::Png;
-        let params = CaptureScreenshotParams::builder().format(format).clip(clip).capture_beyond_viewport(true).build();
+        let params = CaptureScreenshotParams::builder()
+            .format(format)
+            .clip(clip)
+            .capture_beyond_viewport(true)
+            .optimize_for_speed(true)
+            .build();
         let taken = self.page.execute(params).await?;
         std::fs::write(file, BASE64_STANDARD.decode(&taken.result.data)?)?;
         Ok(())
@@ -279,15 +284,20 @@ impl Tab {
 
     /// The serious and critical accessibility violations that axe-core finds, one per line.
     pub async fn accessibility_violations(&self) -> Result<Vec<String>> {
-        let file = files::target()?.join(AXE);
-        let axe = std::fs::read_to_string(&file).with_context(|| {
-            format!(
-                "{} does not exist: ./dev test fetches it (npm install --prefix target/axe axe-core)",
-                file.display()
-            )
-        })?;
-        self.page.evaluate(format!("{axe};true")).await.context("axe-core")?;
-        let found = self.eval("axe.run(document).then((results) => results.violations)").await?;
+        self.violations("{ resultTypes: ['violations'] }").await
+    }
+
+    /// Those of [`Tab::accessibility_violations`] that depend on colors.
+    pub async fn color_violations(&self) -> Result<Vec<String>> {
+        self.violations("{ resultTypes: ['violations'], runOnly: ['color-contrast', 'link-in-text-block'] }").await
+    }
+
+    /// The serious and critical violations that axe-core finds with these options.
+    async fn violations(&self, options: &str) -> Result<Vec<String>> {
+        if self.eval("typeof axe === 'undefined'").await? == true {
+            self.load_axe().await?;
+        }
+        let found = self.eval(&format!("axe.run(document, {options}).then((results) => results.violations)")).await?;
         let serious = found.as_array().into_iter().flatten();
         let serious = serious.filter(|one| one["impact"] == "serious" || one["impact"] == "critical");
         let violations = serious.map(|one| {
@@ -297,5 +307,17 @@ impl Tab {
             format!("{}: {}\n    {}", one["id"], one["help"], shown.join("\n    "))
         });
         Ok(violations.collect())
+    }
+
+    async fn load_axe(&self) -> Result<()> {
+        let file = files::target()?.join(AXE);
+        let axe = std::fs::read_to_string(&file).with_context(|| {
+            format!(
+                "{} does not exist: ./dev test fetches it (npm install --prefix target/axe axe-core)",
+                file.display()
+            )
+        })?;
+        self.page.evaluate(format!("{axe};true")).await.context("axe-core")?;
+        Ok(())
     }
 }

@@ -89,32 +89,41 @@ fn pages(orders: [&PlacedOrder; 4]) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Opens a page, writes its screenshot, and returns its accessibility violations.
-async fn visit(tab: &Tab, name: &str, path: &str, width: i64, theme: &str) -> Result<Vec<String>> {
+/// Opens a page and returns its accessibility violations in both themes. The second theme changes nothing but colors.
+async fn visit(tab: &Tab, name: &str, path: &str, width: i64) -> Result<Vec<String>> {
+    tab.set_theme(THEMES[0]).await?;
     tab.go(path).await?;
     tab.wait_until("the page", "document.readyState === 'complete' && !!document.querySelector('h1')").await?;
     if width < 1000 || name.starts_with("saga-") || name == "dead-letters" {
         tab.eval("document.querySelectorAll('details').forEach((one, i) => { if (i < 3) one.open = true })").await?;
     }
-    let folder = files::target()?.join("screenshots");
-    tab.screenshot(&folder.join(format!("{name}-{width}-{theme}.png"))).await?;
-    let page = format!("{name} at {width}, {theme}");
-    let wide = tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await?;
-    ensure!(wide.as_i64() <= Some(0), "{page}: {wide} pixels too wide");
-    let violations = tab.accessibility_violations().await?;
-    Ok(violations.into_iter().map(|violation| format!("{page}: {violation}")).collect())
+    let mut violations = Vec::new();
+    for theme in THEMES {
+        tab.set_theme(theme).await?;
+        let page = format!("{name} at {width}, {theme}");
+        look(tab, &page, &format!("{name}-{width}-{theme}.png")).await?;
+        let found =
+            if theme == THEMES[0] { tab.accessibility_violations().await } else { tab.color_violations().await };
+        violations.extend(found?.into_iter().map(|violation| format!("{page}: {violation}")));
+    }
+    Ok(violations)
 }
 
-/// Visits pages at both widths in both themes.
+/// Writes a screenshot, and checks that the page is not too wide.
+async fn look(tab: &Tab, page: &str, screenshot: &str) -> Result<()> {
+    tab.screenshot(&files::target()?.join("screenshots").join(screenshot)).await?;
+    let wide = tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await?;
+    ensure!(wide.as_i64() <= Some(0), "{page}: {wide} pixels too wide");
+    Ok(())
+}
+
+/// Visits pages at both widths.
 async fn visit_all(tab: &Tab, pages: &[(&'static str, String)], suffix: &str) -> Result<Vec<String>> {
     let mut violations = Vec::new();
     for (width, height, phone) in WIDTHS {
         tab.set_size(width, height, phone).await?;
-        for theme in THEMES {
-            tab.set_theme(theme).await?;
-            for (name, path) in pages {
-                violations.extend(visit(tab, &format!("{name}{suffix}"), path, width, theme).await?);
-            }
+        for (name, path) in pages {
+            violations.extend(visit(tab, &format!("{name}{suffix}"), path, width).await?);
         }
     }
     Ok(violations)
