@@ -81,7 +81,7 @@ async fn a_rebuilt_view_has_the_same_statistics(cluster: Arc<Cluster>, _: Arc<Br
                 }
             }
         }
-        for name in ["viewLagMs", "sentence", "offender", "attention"] {
+        for name in ["from", "to", "viewLagMs", "sentence", "offender", "attention"] {
             flow[name] = Value::Null;
         }
     };
