@@ -112,7 +112,7 @@ async fn a_waiting_get_ends_after_its_timeout(cluster: Arc<Cluster>, _: Arc<Brok
     ensure!(answer.headers().contains_key("preference-applied"), "RFC 7240: {answer:?}");
     ensure!(answer.json::<Value>().await?["timeline"].as_array().is_some_and(|all| !all.is_empty()));
     order.is_underway().await?;
-    order.ends("payment_not_completed").await
+    order.declined_by_hand().await
 }
 
 async fn errors_are_problem_json(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

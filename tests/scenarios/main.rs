@@ -62,7 +62,7 @@ macro_rules! scenarios {
 }
 pub(crate) use scenarios;
 
-/// The simulated provider, a saga that waits 10 s for the payment's result, and the test mail server.
+/// The simulated provider, a saga that waits 30 s for the payment's result, and the test mail server.
 fn simulated() -> Result<Options> {
     let port: &'static str = Box::leak(tests::mail::shared()?.port().to_string().into_boxed_str());
     let settings = [
@@ -78,7 +78,7 @@ fn simulated() -> Result<Options> {
         name: "simulated",
         instances: 1,
         settings,
-        result_timeout: Some("10s"),
+        result_timeout: Some("30s"),
         definitions: &[],
         log: "info",
     })

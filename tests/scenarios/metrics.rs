@@ -130,5 +130,5 @@ async fn an_order_moves_the_metrics(cluster: Arc<Cluster>, _: Arc<Broker>) -> Re
     let text = scrape(&cluster, Name::Orders).await?;
     ensure!(sum(&text, "journal_partitions", &["state=\"owned\""]) >= 1.0, "{text}");
     ensure!(text.contains("journal_input_lag_messages{topic=\"order-commands\"}"), "{text}");
-    waiting.ends("payment_not_completed").await
+    waiting.declined_by_hand().await
 }

@@ -55,7 +55,7 @@ async fn boards_and_alerts_use_metrics_and_labels_that_exist(cluster: Arc<Cluste
         Ok(Some(()))
     })
     .await?;
-    waiting.ends("payment_not_completed").await
+    waiting.declined_by_hand().await
 }
 
 /// Creates a webhook, confirms an order, and places one that waits for its payment, which it returns.
@@ -172,7 +172,7 @@ async fn prometheus_answers_every_query_of_the_boards(cluster: Arc<Cluster>, _: 
     })
     .await?;
     prometheus.stop().await?;
-    waiting.ends("payment_not_completed").await
+    waiting.declined_by_hand().await
 }
 
 /// The queries that have no result, and should have one.

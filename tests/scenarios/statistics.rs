@@ -57,7 +57,7 @@ async fn the_flow_counts_every_step(cluster: Arc<Cluster>, _: Arc<Broker>) -> Re
     let groups = throughput["groups"].as_array().cloned().unwrap_or_default();
     let own = groups.iter().find(|group| group["name"] == "orchestrator").cloned().unwrap_or_default();
     ensure!(own["members"][0]["partitions"] == json!([0, 1]), "{own:#}");
-    waits.ends("payment_not_completed").await
+    waits.declined_by_hand().await
 }
 
 async fn a_rebuilt_view_has_the_same_statistics(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

@@ -344,6 +344,16 @@ impl PlacedOrder {
         self.result_on(self.partition(), status).await
     }
 
+    /// Declines its payment once that waits for a result, and expects that the order ends.
+    ///
+    /// # Errors
+    /// As [`PlacedOrder::ends`].
+    pub async fn declined_by_hand(&self) -> Result<()> {
+        self.payment("pending").await?;
+        self.result("declined").await?;
+        self.ends("payment_not_completed").await
+    }
+
     /// Publishes its payment's result on another partition than its saga's.
     ///
     /// # Errors
