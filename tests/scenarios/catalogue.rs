@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
-use tests::orders::Item;
+use tests::items::Item;
 use tests::process::Name;
 
 crate::scenarios!(an_order_is_taken_at_the_prices_of_the_items_only);

@@ -8,7 +8,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
-use tests::orders::{Item, PlacedOrder};
+use tests::items::Item;
+use tests::orders::PlacedOrder;
 use tests::process::Name;
 use tests::wait::{PATIENT, until};
 

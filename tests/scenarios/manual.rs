@@ -34,7 +34,7 @@ crate::scenarios!(
 );
 
 /// An order that waits for its payment's result.
-async fn waiting(cluster: &Arc<Cluster>) -> Result<(PlacedOrder, tests::orders::Item)> {
+async fn waiting(cluster: &Arc<Cluster>) -> Result<(PlacedOrder, tests::items::Item)> {
     let item = cluster.item(10).await?;
     let order = item.order(2).place().await?;
     order.payment("pending").await?;
@@ -44,7 +44,7 @@ async fn waiting(cluster: &Arc<Cluster>) -> Result<(PlacedOrder, tests::orders::
     Ok((order, item))
 }
 
-async fn is_paid(order: &PlacedOrder, item: &tests::orders::Item) -> Result<()> {
+async fn is_paid(order: &PlacedOrder, item: &tests::items::Item) -> Result<()> {
     order.ends("confirmed").await?;
     order.payment("approved").await?;
     order.reservation("confirmed").await?;

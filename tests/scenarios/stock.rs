@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
-use tests::orders::Item;
+use tests::items::Item;
 use tests::process::Name;
 use tests::wait::{SOON, until};
 use uuid::Uuid;

@@ -145,7 +145,7 @@ async fn late_responses_cause_no_double_charge(cluster: Arc<Cluster>, _: Arc<Bro
 }
 
 /// Places `count` orders with a pause between them. Every tenth is declined.
-async fn place_all(item: &tests::orders::Item, count: usize, pause: Duration) -> Result<Vec<(PlacedOrder, bool)>> {
+async fn place_all(item: &tests::items::Item, count: usize, pause: Duration) -> Result<Vec<(PlacedOrder, bool)>> {
     let mut placing = JoinSet::new();
     for number in 0..count {
         let declined = number % 10 == 9;

@@ -8,6 +8,7 @@ pub mod command;
 pub mod contract;
 pub mod files;
 pub mod http;
+pub mod items;
 pub mod kafka;
 pub mod leftovers;
 pub mod load;

@@ -1,4 +1,4 @@
-//! Items, orders and their expected states, as the scenarios use them.
+//! Orders and their expected states, as the scenarios use them.
 
 use std::sync::Arc;
 
@@ -7,32 +7,14 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::cluster::{Cluster, PARTITIONS, Stock};
+use crate::cluster::{Cluster, PARTITIONS};
 use crate::process::Name;
 use crate::wait::{PATIENT, SOON, until, until_is};
 
 /// The topic of payment results.
 pub const RESULTS: &str = common::topics::PAYMENT_RESULTS;
 
-/// An item of one scenario.
-#[derive(Clone)]
-pub struct Item {
-    cluster: Arc<Cluster>,
-    /// Its id.
-    pub id: String,
-}
-
 impl Cluster {
-    /// Puts a new item into stock.
-    ///
-    /// # Errors
-    /// When the API rejects it.
-    pub async fn item(self: &Arc<Self>, on_hand: i64) -> Result<Item> {
-        let item = Item { cluster: Arc::clone(self), id: Uuid::new_v4().to_string() };
-        item.set(on_hand).await?;
-        Ok(item)
-    }
-
     /// An order of a new customer, without items.
     pub fn order(self: &Arc<Self>) -> OrderDraft {
         let customer = Uuid::new_v4().to_string();
@@ -75,36 +57,6 @@ impl Cluster {
     /// Returns true if operators publish the payment results.
     pub fn is_manual(&self) -> bool {
         self.options.settings.contains(&(Name::Payments, "PROVIDER__KIND", "manual"))
-    }
-}
-
-impl Item {
-    /// Sets the stock.
-    ///
-    /// # Errors
-    /// When the API rejects it, or does not return it.
-    pub async fn set(&self, on_hand: i64) -> Result<()> {
-        let url = self.cluster.service(Name::Inventory)?.url(&format!("/stock/{}", self.id));
-        let body = json!({"name": "a ticket", "onHand": on_hand});
-        let answer = self.cluster.http.put(url).json(&body).send().await?;
-        let status = answer.status();
-        ensure!(status.is_success(), "PUT /stock returns {status}: {}", answer.text().await?);
-        self.cluster.remember_item(&self.id, on_hand);
-        self.has_stock(on_hand, 0).await
-    }
-
-    /// Waits for this stock.
-    ///
-    /// # Errors
-    /// The stock at the deadline.
-    pub async fn has_stock(&self, on_hand: i64, reserved: i64) -> Result<()> {
-        let expected = Some(Stock { on_hand, reserved, available: on_hand - reserved });
-        until_is("the stock", expected, SOON, || async { Ok(self.cluster.stock().await?.remove(&self.id)) }).await
-    }
-
-    /// An order of this item.
-    pub fn order(&self, quantity: i64) -> OrderDraft {
-        self.cluster.order().of(&self.id, quantity)
     }
 }
 
@@ -195,6 +147,9 @@ impl OrderDraft {
         let status = answer.status();
         let location = answer.headers().get("location").cloned();
         let text = answer.text().await?;
+        if status == StatusCode::SERVICE_UNAVAILABLE && text.contains("\"orderId\"") {
+            return self.accepted(&serde_json::from_str(&text)?).await;
+        }
         ensure!(status == StatusCode::CREATED, "POST /orders returns {status}: {text}");
         let order: Value = serde_json::from_str(&text)?;
         let id = order["id"].as_str().ok_or_else(|| anyhow!("no id in {order}"))?.to_owned();
@@ -202,6 +157,15 @@ impl OrderDraft {
         ensure!(location.ends_with(&format!("/orders/{id}")), "Location is '{location}'");
         self.cluster.remember_order(&id, None);
         Ok(PlacedOrder { cluster: Arc::clone(&self.cluster), id, via: self.via, created: order })
+    }
+
+    /// An order that was accepted and became visible too late for the answer: polls it, as the problem asks.
+    async fn accepted(&self, problem: &Value) -> Result<PlacedOrder> {
+        let id = problem["orderId"].as_str().unwrap_or_default();
+        let mut order = PlacedOrder::with_id(&self.cluster, id).via(self.via);
+        order.created = until("an accepted order", PATIENT, || async { order.get().await.map(Some) }).await?;
+        self.cluster.remember_order(id, None);
+        Ok(order)
     }
 }
 
