@@ -207,10 +207,11 @@ fn unknown_refund(order: OrderId, refund: &str) -> Problem {
     Problem::not_found(format!("The payment of order {order} has no refund {shown}."))
 }
 
-/// The refund with this id, or the full refund.
+/// The refund with this id. `whole` is the full refund that is pending or has failed, and otherwise an earlier one that
+/// was dismissed.
 fn refund_of(payment: &Payment, id: &str) -> Option<RefundBody> {
-    let part = payment.partial_refunds.get(id).map(|part| RefundBody::of(payment, part));
-    part.or_else(|| RefundBody::whole(payment).filter(|_| id == Refund::WHOLE))
+    let whole = RefundBody::whole(payment).filter(|_| id == Refund::WHOLE);
+    whole.or_else(|| payment.partial_refunds.get(id).map(|part| RefundBody::of(payment, part)))
 }
 
 /// How many times its refunds were made again.
@@ -236,6 +237,10 @@ fn answer(payment: &Payment, id: &str, amount_minor: Option<i64>) -> Result<Resp
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::time::Timestamp;
+
+    use crate::entity::approval::Settling;
+    use crate::entity::partial_refund::{PartState, PartialRefund};
     use crate::tests::fixture::Fixture;
 
     #[test]
@@ -246,5 +251,16 @@ mod tests {
         let json = serde_json::to_value(&problem).unwrap();
         assert_eq!(json["idempotencyKey"], "the-made-id");
         assert!(problem.detail().contains("the-made-id"), "{}", problem.detail());
+    }
+
+    #[test]
+    fn a_full_refund_that_failed_is_found_behind_one_that_was_dismissed() {
+        let mut payment = Fixture::approved().payment().clone();
+        let at = Timestamp(0);
+        let dismissed = PartState::Dismissed { at, reason: "paid by transfer".to_owned(), by: None };
+        payment.partial_refunds.add(PartialRefund::new(Refund::WHOLE.to_owned(), 1050, at, dismissed));
+        assert_eq!(refund_of(&payment, Refund::WHOLE).unwrap().status(), DISMISSED);
+        payment.approvals.settling = Settling::Failed { at, detail: "the account is closed".to_owned() };
+        assert_eq!(refund_of(&payment, Refund::WHOLE).unwrap().status(), FAILED);
     }
 }
