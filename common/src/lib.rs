@@ -7,6 +7,7 @@
 mod allocator;
 mod checks;
 mod positions;
+pub mod responses;
 pub mod service;
 mod traces;
 

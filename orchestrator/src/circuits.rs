@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use common::bounds::first_chars;
 use common::http::{Circuit, CircuitState};
+use common::responses::body_within;
 use common::time::Timestamp;
 use futures::future::join_all;
 use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
 
 use crate::causes::BrokenCircuit;
-use crate::response_body::body_within;
 
 /// The longest that an instance may take: a page waits for it.
 const LIMIT: Duration = Duration::from_secs(1);

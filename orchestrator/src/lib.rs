@@ -19,7 +19,6 @@ pub mod messages;
 mod metrics;
 pub mod oidc;
 pub mod program;
-mod response_body;
 pub mod rules;
 pub mod script;
 pub mod sessions;

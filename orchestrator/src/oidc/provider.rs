@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use common::bounds::first_chars;
 use common::http::PublicKeys;
+use common::responses::body_within;
 use common::time::Timestamp;
 use jsonwebtoken::{Algorithm, Validation};
 use reqwest::{Client, RequestBuilder, Url};
@@ -18,7 +19,6 @@ use tokio::sync::Mutex;
 
 use super::claims::FederatedUser;
 use super::settings::OidcSettings;
-use crate::response_body::body_within;
 use crate::sessions::{same, secret};
 
 /// How long a request to the provider may take.

@@ -9,11 +9,12 @@ use common::bounds::cut;
 use common::ids;
 use common::journal::Intent;
 use common::messages::Outgoing;
+use common::responses::retry_after;
 use common::time::Timestamp;
 use common::topics;
 use common::worker::{Executor, ExternalCall};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, StatusCode, redirect};
 
 use super::settings::WebhookSettings;
@@ -141,16 +142,13 @@ fn answered(call: &WebhookCall, sent: Result<Response, String>, took: u64) -> We
     match status {
         StatusCode::GONE => of(WebhookAnswer::Gone, Some(status), Some(error), None),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            of(WebhookAnswer::Failed, Some(status), Some(error), retry_after(response.headers()))
+            let pause = retry_after(response.headers(), Timestamp::now());
+            let seconds = pause.and_then(|pause| u64::try_from(pause.as_millis().div_ceil(1_000)).ok());
+            of(WebhookAnswer::Failed, Some(status), Some(error), seconds)
         }
         _ if status.is_success() => of(WebhookAnswer::Accepted, Some(status), None, None),
         _ => of(WebhookAnswer::Failed, Some(status), Some(error), None),
     }
-}
-
-/// `Retry-After` in seconds; a date is not read.
-fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// Resolves names, and refuses those that lead to an address that may not be called.

@@ -1,10 +1,12 @@
 //! Stripe's HTTP: requests with an API key and an idempotency key, and their errors. Independent of payments.
 
+use std::fmt::Display;
 use std::time::Duration;
 
+use common::responses::{body_within, retry_after};
 use common::settings::Secret;
-use reqwest::header::RETRY_AFTER;
-use reqwest::{RequestBuilder, Response, StatusCode};
+use common::time::Timestamp;
+use reqwest::{RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -21,6 +23,8 @@ const LONGEST_BUSY: Duration = Duration::from_secs(60);
 
 /// Stripe repeats its first answer to a key, even if it is an error of its own. This many keys are tried for a request.
 const GENERATIONS: u32 = 5;
+/// The longest answer that is read, in bytes. A list has at most 100 objects of some kilobytes.
+pub(super) const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 /// The header of a repeated answer.
 const REPLAYED: &str = "idempotent-replayed";
 
@@ -126,12 +130,15 @@ impl Client {
         let request = request.bearer_auth(self.key.reveal()).header("Stripe-Version", API_VERSION);
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
-        if status.is_success() {
-            return response.json().await.map_err(failed);
-        }
-        let wait = retry_after(&response);
+        let wait = retry_after(response.headers(), Timestamp::now()).unwrap_or(BUSY).min(LONGEST_BUSY);
         let replayed = response.headers().get(REPLAYED).is_some_and(|value| value == "true");
-        let error = response.json::<Refusal>().await.map(|refusal| refusal.error).unwrap_or_default().masked(secrets);
+        let body = body_within(response, LONGEST_ANSWER).await;
+        if status.is_success() {
+            let body = body.map_err(failed)?.ok_or_else(|| unreadable("it is longer than 4 MiB"))?;
+            return serde_json::from_slice(&body).map_err(unreadable);
+        }
+        let refusal = body.ok().flatten().and_then(|body| serde_json::from_slice::<Refusal>(&body).ok());
+        let error = refusal.map(|refusal| refusal.error).unwrap_or_default().masked(secrets);
         if replayed && status.is_server_error() {
             return Err(Fault::Replayed(ProviderError::from(fault(status, wait, error)).to_string()));
         }
@@ -139,23 +146,17 @@ impl Client {
     }
 }
 
-/// A failure of the transport, or an answer that can't be parsed. The error never contains the API key.
+/// An answer that can't be parsed.
+fn unreadable(why: impl Display) -> Fault {
+    Fault::Other(ProviderError::Failed(format!("Stripe's answer can't be read: {why}")))
+}
+
+/// A failure of the transport. The error never contains the API key.
 fn failed(error: reqwest::Error) -> Fault {
-    let what = if error.is_connect() {
-        "Stripe can't be reached"
-    } else if error.is_decode() {
-        "Stripe's answer can't be read"
-    } else {
-        "Stripe's answer did not arrive"
-    };
+    let what = if error.is_connect() { "Stripe can't be reached" } else { "Stripe's answer did not arrive" };
     let error = error.without_url();
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
     Fault::Other(ProviderError::Failed(format!("{what}: {error}{cause}")))
-}
-
-fn retry_after(response: &Response) -> Duration {
-    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    seconds.map_or(BUSY, Duration::from_secs).min(LONGEST_BUSY)
 }
 
 /// The fault of an answer that is an error. Only an error of Stripe's own about the request is a decision about it: a

@@ -117,6 +117,17 @@ async fn a_connection_that_is_cut_is_tried_again_with_the_same_key() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_too_long_is_not_kept_and_is_tried_again() {
+    let mut long = intent("requires_payment_method");
+    long["description"] = "x".repeat(client::LONGEST_ANSWER).into();
+    let script = Script::play([Answer::Json(200, long), ok("requires_payment_method")]).await;
+    assert!(guarded(&script).request(&charge()).await.is_ok());
+    let script = Script::play([error(500, &json!({ "message": "x".repeat(client::LONGEST_ANSWER) }))]).await;
+    let failed = stripe(&script).request(&charge()).await.unwrap_err();
+    assert!(failed.to_string().contains("no reason given"), "{failed}");
+}
+
+#[tokio::test]
 async fn a_declined_card_is_an_answer_and_no_failure() {
     let declined = json!({ "type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds" });
     let script = Script::play([ok("requires_confirmation"), error(402, &declined)]).await;
