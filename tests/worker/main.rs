@@ -1,6 +1,7 @@
 //! The worker runtime under faults, with the smallest service (`sums`). It is separate from the scenarios, since it
 //! tests the runtime with a minimal service. The tests share a broker, and each deletes the topics of the one before.
 
+mod brokers;
 mod check;
 mod cold;
 mod damage;
@@ -36,6 +37,7 @@ macro_rules! tests {
 tests!(
     faults::sums_are_exact_under_all_faults,
     direct::accepted_commands_are_counted_once_whatever_happens,
+    brokers::a_service_waits_for_the_brokers_of_its_topics,
     outputs::an_offline_output_makes_its_inputs_wait,
     positions::a_lost_position_stops_its_partition_until_an_operator_decides,
     positions::a_topic_made_anew_is_noticed,

@@ -21,6 +21,8 @@ use crate::worker::config::Config;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a broker may not know the settings of a topic that was just created.
 const PROPAGATION: Duration = Duration::from_secs(30);
+/// How long to wait for the brokers that the replicas of a new topic need.
+const BROKERS: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A topic's settings by name.
@@ -120,15 +122,42 @@ impl Cluster {
         Ok(all)
     }
 
-    /// Creates topics. One that another service creates at the same time is no error.
+    /// Creates topics. One that another service creates at the same time is no error. Fewer brokers than replicas are
+    /// one only if they stay so few: a broker that starts, or was silent for a moment, counts again soon.
     pub(crate) fn create(
         &self,
         topics: &[&Topic],
         config: &Config,
         operations: &BTreeMap<String, &'static str>,
     ) -> anyhow::Result<()> {
+        let replication = config.replication;
+        let mut wanted = topics.to_vec();
+        let mut is_logged = false;
+        let started = Instant::now();
+        loop {
+            let refused = self.create_now(&wanted, config, operations)?;
+            let Some(name) = refused.first() else { return Ok(()) };
+            if started.elapsed() >= BROKERS {
+                bail!("topic {name} can't be created with kafka.replication = {replication}: there are fewer brokers");
+            }
+            if !std::mem::replace(&mut is_logged, true) {
+                tracing::warn!(topic = name, replication, "waiting for brokers: fewer are alive than the topic needs");
+            }
+            wanted.retain(|topic| refused.contains(&topic.name));
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Creates topics, and returns the names of those for which there are too few brokers now.
+    fn create_now(
+        &self,
+        topics: &[&Topic],
+        config: &Config,
+        operations: &BTreeMap<String, &'static str>,
+    ) -> anyhow::Result<Vec<String>> {
         let Config { partitions, replication, .. } = *config;
         let mut denied = Vec::new();
+        let mut refused = Vec::new();
         let settings: Vec<_> = topics.iter().map(|topic| (topic, topic.settings())).collect();
         let new = settings.iter().map(|(topic, settings)| {
             let new = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(replication));
@@ -144,16 +173,14 @@ impl Cluster {
                 Err((name, code)) if client::is_denied(code) => {
                     denied.push(format!("{} on topic {name}", operations.get(&name).copied().unwrap_or("Describe")));
                 }
-                Err((name, RDKafkaErrorCode::InvalidReplicationFactor)) => bail!(
-                    "topic {name} can't be created with kafka.replication = {replication}: there are fewer brokers"
-                ),
+                Err((name, RDKafkaErrorCode::InvalidReplicationFactor)) => refused.push(name),
                 Err((name, code)) => bail!("topic {name} can't be created: {code}"),
             }
         }
         if !denied.is_empty() {
             bail!("{}; Create too if the topic does not exist", access::denied(config, &denied));
         }
-        Ok(())
+        Ok(refused)
     }
 }
 
