@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::files;
 use crate::kafka::{Kafka, settings};
-use crate::wait::{SOON, until_is};
+use crate::wait::{PATIENT, SOON, until, until_is};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -76,13 +76,16 @@ impl Topics {
     /// # Errors
     /// When the broker does not delete one.
     pub async fn delete_all(&self) -> Result<()> {
-        let topics = self.kafka.topics().await?;
-        if topics.is_empty() {
-            return Ok(());
-        }
-        self.delete_named(&topics.keys().map(String::as_str).collect::<Vec<_>>()).await?;
-        let names = || async { Ok(self.kafka.topics().await?.into_keys().collect::<Vec<_>>()) };
-        until_is("the topics", Vec::new(), SOON, names).await
+        // A request whose answer is late is sent again, for those that remain.
+        until("all topics to be deleted", PATIENT, || async {
+            let topics = self.kafka.topics().await?;
+            if topics.is_empty() {
+                return Ok(Some(()));
+            }
+            self.delete_named(&topics.keys().map(String::as_str).collect::<Vec<_>>()).await?;
+            Ok(None)
+        })
+        .await
     }
 
     async fn delete_named(&self, names: &[&str]) -> Result<()> {
