@@ -84,11 +84,10 @@ impl Chromium {
         Ok(tab)
     }
 
-    /// Stops the browser.
+    /// Ends the browser. `Browser::close` waits for an answer that an ended browser may not have sent.
     pub async fn stop(mut self) -> Result<()> {
-        self.browser.close().await?;
-        self.browser.wait().await?;
-        Ok(())
+        let killed = tokio::time::timeout(SOON, self.browser.kill()).await.context("Chromium does not end")?;
+        killed.context("Chromium was not started here")?.context("end Chromium")
     }
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use libtest_mimic::{Arguments, Trial};
@@ -14,6 +14,9 @@ use tokio::runtime::Runtime;
 use crate::broker::{self, Broker};
 use crate::cluster::{Cluster, Options};
 use crate::{files, machine, process};
+
+/// How long a scenario may take. One that waits for ever would keep all others from running.
+const LONGEST: Duration = Duration::from_secs(900);
 
 /// A scenario of a cluster.
 pub type Scenario = fn(Arc<Cluster>, Arc<Broker>) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
@@ -70,7 +73,8 @@ impl Runner {
     pub fn run(&self, options: &Options, scenario: Scenario) -> Result<()> {
         let (cluster, broker) = self.cluster(options)?;
         let begun = Instant::now();
-        let result = self.runtime.block_on(scenario(Arc::clone(&cluster), broker));
+        let limited = async { tokio::time::timeout(LONGEST, scenario(Arc::clone(&cluster), broker)).await };
+        let result = self.runtime.block_on(limited).unwrap_or_else(|_| Err(anyhow!("it does not end")));
         eprint!("[{:.1} s] ", begun.elapsed().as_secs_f64());
         result.map_err(|error| anyhow!("{error:#}\n{}", cluster.report()))
     }
