@@ -73,8 +73,7 @@ impl Runner {
     pub fn run(&self, options: &Options, scenario: Scenario) -> Result<()> {
         let (cluster, broker) = self.cluster(options)?;
         let begun = Instant::now();
-        let limited = async { tokio::time::timeout(LONGEST, scenario(Arc::clone(&cluster), broker)).await };
-        let result = self.runtime.block_on(limited).unwrap_or_else(|_| Err(anyhow!("it does not end")));
+        let result = self.run_without_cluster(scenario(Arc::clone(&cluster), broker));
         eprint!("[{:.1} s] ", begun.elapsed().as_secs_f64());
         result.map_err(|error| anyhow!("{error:#}\n{}", cluster.report()))
     }
@@ -110,9 +109,10 @@ impl Runner {
     /// Runs a scenario without a cluster.
     ///
     /// # Errors
-    /// The scenario's error.
+    /// The scenario's error, or that it does not end.
     pub fn run_without_cluster(&self, scenario: impl Future<Output = Result<()>>) -> Result<()> {
-        self.runtime.block_on(scenario)
+        let limited = async { tokio::time::timeout(LONGEST, scenario).await };
+        self.runtime.block_on(limited).unwrap_or_else(|_| Err(anyhow!("it does not end")))
     }
 
     /// Ends the cluster and the broker.
