@@ -134,7 +134,8 @@ impl Client {
         let replayed = response.headers().get(REPLAYED).is_some_and(|value| value == "true");
         let body = body_within(response, LONGEST_ANSWER).await;
         if status.is_success() {
-            let body = body.map_err(failed)?.ok_or_else(|| unreadable("it is longer than 4 MiB"))?;
+            let body =
+                body.map_err(failed)?.ok_or_else(|| unreadable(format!("it is longer than {LONGEST_ANSWER} bytes")))?;
             return serde_json::from_slice(&body).map_err(unreadable);
         }
         let refusal = body.ok().flatten().and_then(|body| serde_json::from_slice::<Refusal>(&body).ok());
