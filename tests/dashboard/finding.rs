@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
-use tests::cluster::{Cluster, PASSWORD, USER};
+use tests::cluster::{Cluster, USER};
 use tests::process::Name;
 use uuid::Uuid;
 
@@ -75,9 +75,7 @@ async fn an_act_is_in_the_audit_with_its_outcome(cluster: &Arc<Cluster>, chromiu
     tab.submit("[data-act=pause] button").await?;
     tab.wait_for_text(".top .status", "paused").await?;
     // Not possible a second time: refused acts are recorded, too.
-    let api = cluster.service(Name::Orchestrator)?.url(&format!("/api/sagas/{}/actions", order.id));
-    let again = json!({"action": "pause", "why": "once more"});
-    let answer = cluster.http.post(&api).basic_auth(USER, Some(PASSWORD)).json(&again).send().await?;
+    let answer = order.saga_action(&json!({"action": "pause", "why": "once more"})).await?;
     ensure!(answer.status() == 409, "{}", answer.status());
     tab.submit("nav a[href='/audit']").await?;
     let row = format!("tr[data-row^='saga/{}']", order.id);
@@ -90,8 +88,7 @@ async fn an_act_is_in_the_audit_with_its_outcome(cluster: &Arc<Cluster>, chromiu
     let acts = cluster.get(cluster.service(Name::Orchestrator)?, "/api/audit?limit=2").await?.unwrap_or_default();
     ensure!(acts["items"][0]["why"] == "once more" && acts["items"][1]["from"] == "127.0.0.1", "{acts:#}");
     ensure!(tab.accessibility_violations().await?.is_empty(), "{:?}", tab.accessibility_violations().await?);
-    let resume = json!({"action": "resume", "why": "it is over"});
-    cluster.http.post(&api).basic_auth(USER, Some(PASSWORD)).json(&resume).send().await?.error_for_status()?;
+    order.saga_action(&json!({"action": "resume", "why": "it is over"})).await?.error_for_status()?;
     order.result("approved").await?;
     order.ends("confirmed").await
 }

@@ -218,16 +218,15 @@ async fn customers_input_is_escaped(cluster: &Arc<Cluster>, chromium: &mut Chrom
     )
     .await?;
     ensure!(tab.eval("window.evil === undefined").await? == true, "the policy lets inline scripts run");
-    resolve_the_incident(cluster, &order).await
+    resolve_the_incident(&order).await
 }
 
 /// Ends the incident of a saga whose order does not exist, so that it is in no headline afterwards.
-async fn resolve_the_incident(cluster: &Arc<Cluster>, order: &PlacedOrder) -> Result<()> {
+async fn resolve_the_incident(order: &PlacedOrder) -> Result<()> {
     let status = || async { Ok(order.saga().await?["status"].as_str().unwrap_or_default().to_owned()) };
     until_is("its saga", "incident".to_owned(), PATIENT, status).await?;
-    let api = cluster.service(Name::Orchestrator)?.url(&format!("/api/sagas/{}/actions", order.id));
     let resolve = json!({"action": "resolve", "step": "conclude", "happened": true, "why": "there is no such order"});
-    cluster.http.post(&api).basic_auth(USER, Some(PASSWORD)).json(&resolve).send().await?.error_for_status()?;
+    order.saga_action(&resolve).await?.error_for_status()?;
     until_is("its saga", "compensated".to_owned(), SOON, status).await
 }
 

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::cluster::{Cluster, PARTITIONS};
+use crate::cluster::{Cluster, PARTITIONS, PASSWORD, USER};
 use crate::process::Name;
 use crate::wait::{PATIENT, SOON, until, until_is};
 
@@ -147,11 +147,13 @@ impl OrderDraft {
         let status = answer.status();
         let location = answer.headers().get("location").cloned();
         let text = answer.text().await?;
-        if status == StatusCode::SERVICE_UNAVAILABLE && text.contains("\"orderId\"") {
-            return self.accepted(&serde_json::from_str(&text)?).await;
+        let order: Value = serde_json::from_str(&text).unwrap_or_default();
+        if status == StatusCode::SERVICE_UNAVAILABLE
+            && let Some(id) = order["orderId"].as_str()
+        {
+            return self.accepted(id).await;
         }
         ensure!(status == StatusCode::CREATED, "POST /orders returns {status}: {text}");
-        let order: Value = serde_json::from_str(&text)?;
         let id = order["id"].as_str().ok_or_else(|| anyhow!("no id in {order}"))?.to_owned();
         let location = location.as_ref().and_then(|l| l.to_str().ok()).unwrap_or_default();
         ensure!(location.ends_with(&format!("/orders/{id}")), "Location is '{location}'");
@@ -160,8 +162,7 @@ impl OrderDraft {
     }
 
     /// An order that was accepted and became visible too late for the answer: polls it, as the problem asks.
-    async fn accepted(&self, problem: &Value) -> Result<PlacedOrder> {
-        let id = problem["orderId"].as_str().unwrap_or_default();
+    async fn accepted(&self, id: &str) -> Result<PlacedOrder> {
         let mut order = PlacedOrder::with_id(&self.cluster, id).via(self.via);
         order.created = until("an accepted order", PATIENT, || async { order.get().await.map(Some) }).await?;
         self.cluster.remember_order(id, None);
@@ -306,6 +307,15 @@ impl PlacedOrder {
     /// When the broker rejects it.
     pub async fn result(&self, status: &str) -> Result<()> {
         self.result_on(self.partition(), status).await
+    }
+
+    /// Requests an action on its saga as the dashboard's operator.
+    ///
+    /// # Errors
+    /// When the orchestrator does not answer.
+    pub async fn saga_action(&self, action: &Value) -> Result<reqwest::Response> {
+        let url = self.cluster.service(Name::Orchestrator)?.url(&format!("/api/sagas/{}/actions", self.id));
+        Ok(self.cluster.http.post(url).basic_auth(USER, Some(PASSWORD)).json(action).send().await?)
     }
 
     /// Declines its payment once that waits for a result, and expects that the order ends.
