@@ -167,6 +167,8 @@ pub struct ContextParts<S> {
     pub view: View,
     /// For commands.
     pub commands: Commands,
+    /// How long a request waits until the view shows its effect.
+    pub effect_timeout: Duration,
     /// The service's own settings.
     pub settings: Arc<S>,
     /// Partitions of every topic.
@@ -251,6 +253,7 @@ async fn run<P: Program>(settings: Settings<P::Settings>) -> anyhow::Result<()> 
     let context = Context(Arc::new(ContextParts {
         view: runtime.view.clone(),
         commands: runtime.commands.clone(),
+        effect_timeout: settings.worker.effect_timeout,
         settings: Arc::new(settings.own.clone()),
         partitions: settings.kafka.partitions,
         status: runtime.status.clone(),

@@ -315,6 +315,9 @@ fn services(options: &Options, broker: &Broker, directory: &std::path::Path) -> 
                 ("KAFKA__PARTITIONS", PARTITIONS.to_string()),
                 // The shortest that brokers allow (group.min.session.timeout.ms).
                 ("KAFKA__SESSION_TIMEOUT", "6s".to_owned()),
+                // A machine that stands still for some seconds is no reason for a 503.
+                ("WORKER__COMMAND_TIMEOUT", "20s".to_owned()),
+                ("WORKER__EFFECT_TIMEOUT", "30s".to_owned()),
                 ("LOG__LEVEL", options.log.to_owned()),
                 ("LOG__FORMAT", "text".to_owned()),
             ];

@@ -1,7 +1,5 @@
 //! The common parts of write requests: their checks, the message that is sent, and waiting for its effect.
 
-use std::time::Duration;
-
 use axum::http::HeaderMap;
 use common::http::{Caller, Problem, idempotency_key, parameter, trace_of};
 use common::ids;
@@ -16,8 +14,6 @@ use crate::entity::Inventory;
 use crate::settings::{LONGEST_NAME, Settings, is_valid_name};
 use crate::view;
 
-/// How long a write may take until the view shows its effect.
-const EFFECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The default and the largest number of items on a page.
 const DEFAULT_LIMIT: usize = 50;
 const LARGEST_LIMIT: usize = 200;
@@ -98,8 +94,8 @@ pub(super) async fn wait_for<T: Send + 'static>(
 ) -> Result<T, Problem> {
     let entity_key = key.to_owned();
     let query = move |db: &rusqlite::Connection| Ok(view::entity(db, &entity_key)?.as_ref().and_then(&effect));
-    context.view.until(key, EFFECT_TIMEOUT, query).await?.ok_or_else(|| {
-        let seconds = EFFECT_TIMEOUT.as_secs();
+    context.view.until(key, context.effect_timeout, query).await?.ok_or_else(|| {
+        let seconds = context.effect_timeout.as_secs_f64();
         Problem::unavailable(format!(
             "The request was sent, and has no visible effect after {seconds} s. Query it later, or repeat the request."
         ))

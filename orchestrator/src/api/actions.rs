@@ -1,7 +1,5 @@
 //! An operator's action on a saga: sent as a command, and answered when the view shows its result.
 
-use std::time::Duration;
-
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Json;
@@ -22,8 +20,6 @@ use crate::messages::{SAGA_ACTION, SagaAction, request_message_id};
 use crate::sessions::Identity;
 use crate::view;
 
-/// How long to wait until the view shows the result of a message.
-pub(super) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum length of `why`, in bytes.
 const MAX_WHY: usize = 300;
 
@@ -96,9 +92,9 @@ impl Api {
             let saga = view::readable_saga(connection, saga)?;
             Ok(saga.and_then(|saga| saga.operations.into_iter().find(|operated| operated.id == id)))
         };
-        let operated = self.context.view.until(&saga_key(saga), VISIBILITY_TIMEOUT, result).await;
+        let operated = self.context.view.until(&saga_key(saga), self.context.effect_timeout, result).await;
         operated.map_err(Problem::from)?.ok_or_else(|| {
-            let waited = VISIBILITY_TIMEOUT.as_secs();
+            let waited = self.context.effect_timeout.as_secs_f64();
             ApiError::unavailable(
                 format!("The result of {what} is not visible after {waited} s. Check the saga, or try again."),
                 format!("O resultado da ação {what} não apareceu em {waited} s. Verifique a saga ou tente novamente."),

@@ -13,7 +13,7 @@ use common::worker::{DeadLetter, DeadLetterTopic, PutBackError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::actions::{VISIBILITY_TIMEOUT, check_why};
+use super::actions::check_why;
 use super::state::Api;
 use crate::dead_letters::{LETTER_PUT_BACK, Position, PutBack};
 use crate::error::ApiError;
@@ -182,7 +182,7 @@ impl Api {
             Ok(view::put_back(connection, &wanted.topic)?.contains(&wanted).then_some(()))
         };
         // The letter was sent, whether or not the record is visible in time.
-        if self.context.view.until(&key, VISIBILITY_TIMEOUT, is_visible).await?.is_none() {
+        if self.context.view.until(&key, self.context.effect_timeout, is_visible).await?.is_none() {
             let PutBack { topic, partition, offset, .. } = done;
             tracing::warn!(topic, partition, offset, "the record that a dead letter was put back is not visible yet");
         }

@@ -2,6 +2,7 @@
 //! without a file and without a restart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,7 +15,7 @@ use rusqlite::Connection;
 use saga::Definition;
 use serde::{Deserialize, Serialize};
 
-use super::actions::{VISIBILITY_TIMEOUT, check_why, request_id};
+use super::actions::{check_why, request_id};
 use super::known::KnownDefinition;
 use super::representation;
 use super::state::Api;
@@ -252,13 +253,14 @@ impl Api {
         let query = move |connection: &Connection| {
             Ok(applied(&view::deployed_on(connection, &id)?, partition, hash.as_deref()))
         };
-        let found = self.context.view.until(DEPLOYED, VISIBILITY_TIMEOUT, query).await.map_err(Problem::from)?;
-        found.ok_or_else(unknown_result)?.map_err(|OtherText| other_text(change.id))
+        let found =
+            self.context.view.until(DEPLOYED, self.context.effect_timeout, query).await.map_err(Problem::from)?;
+        found.ok_or_else(|| unknown_result(self.context.effect_timeout))?.map_err(|OtherText| other_text(change.id))
     }
 }
 
-fn unknown_result() -> ApiError {
-    let waited = VISIBILITY_TIMEOUT.as_secs();
+fn unknown_result(waited: Duration) -> ApiError {
+    let waited = waited.as_secs_f64();
     ApiError::unavailable(
         format!("Not every partition has applied the change after {waited} s. Check the definitions, or try again."),
         format!("Nem todas as partições aplicaram a mudança em {waited} s. Verifique as definições ou tente de novo."),

@@ -8,7 +8,7 @@ use common::ids;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::actions::{VISIBILITY_TIMEOUT, check_why, request_id};
+use super::actions::{check_why, request_id};
 use super::state::Api;
 use crate::definitions::Definitions;
 use crate::entity::{Rollout, rollout_key};
@@ -67,9 +67,9 @@ impl Api {
             let rows = view::rollouts(connection, &definition)?;
             Ok(rows.contains(&wanted).then_some(()))
         };
-        let visible = self.context.view.until(&rollout_key(name), VISIBILITY_TIMEOUT, is_visible).await;
+        let visible = self.context.view.until(&rollout_key(name), self.context.effect_timeout, is_visible).await;
         if visible.map_err(Problem::from)?.is_none() {
-            let waited = VISIBILITY_TIMEOUT.as_secs();
+            let waited = self.context.effect_timeout.as_secs_f64();
             return Err(ApiError::unavailable(
                 format!("Not every partition has the rollout after {waited} s; it was sent. Check again, or retry."),
                 format!(

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::actions::{VISIBILITY_TIMEOUT, check_why};
+use super::actions::check_why;
 use super::state::Api;
 use crate::entity::saga_key;
 use crate::error::ApiError;
@@ -127,9 +127,9 @@ impl Api {
             .caused_by(Some(&trace_of(request)));
         self.context.commands.send(&message).await.map_err(Problem::from)?;
         let find = move |connection: &rusqlite::Connection| view::readable_saga(connection, saga);
-        let found = self.context.view.until(&saga_key(saga), VISIBILITY_TIMEOUT, find).await;
+        let found = self.context.view.until(&saga_key(saga), self.context.effect_timeout, find).await;
         found.map_err(Problem::from)?.ok_or_else(|| {
-            let waited = VISIBILITY_TIMEOUT.as_secs();
+            let waited = self.context.effect_timeout.as_secs_f64();
             ApiError::unavailable(
                 format!(
                     "The saga {saga} is not visible after {waited} s. Check it, or send the request again with its id."

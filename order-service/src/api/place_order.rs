@@ -1,7 +1,5 @@
 //! `POST /orders`: places an order.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
@@ -20,9 +18,6 @@ use crate::messages;
 use crate::order::{self, Order, Placed};
 use crate::settings::Settings;
 use crate::view;
-
-/// How long the request waits until the order is in the view.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Places an order. With an `Idempotency-Key` the order's id derives from the key, so that every instance answers a
 /// repeated request the same, at any time. 201 once the order is durable and visible at this instance; 503 with the
@@ -56,12 +51,12 @@ pub(super) async fn place(
     let key = order::key(id);
     let wanted = key.clone();
     let find = move |connection: &_| view::state(connection, &wanted);
-    match context.view.until(&key, TIMEOUT, find).await {
+    match context.view.until(&key, context.effect_timeout, find).await {
         Ok(Some(known)) => created(known, &placed),
         Ok(None) => {
             let detail = format!(
                 "Order {id} was accepted, but it is not visible after {} s. Poll {}; do not place the order again.",
-                TIMEOUT.as_secs(),
+                context.effect_timeout.as_secs_f64(),
                 path(id)
             );
             Err(with_address(Problem::unavailable(detail)))

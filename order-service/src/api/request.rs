@@ -1,7 +1,5 @@
 //! Requests to change an order: sent as a message, then awaited until the view shows their effect.
 
-use std::time::Duration;
-
 use axum::http::HeaderMap;
 use common::http::{Problem, trace_of};
 use common::ids::OrderId;
@@ -17,9 +15,6 @@ use crate::order::limits::{forbidden_character, forbids};
 use crate::order::{self, Order};
 use crate::settings::Settings;
 use crate::view;
-
-/// How long a request waits for its effect.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The reason of a customer who gives none.
 const NO_REASON: &str = "no reason given";
@@ -53,8 +48,9 @@ impl<T: Serialize> OrderRequest<'_, T> {
         let key = order::key(self.order_id);
         let wanted = key.clone();
         let applied = move |connection: &_| Ok(view::state(connection, &wanted)?.filter(&is_applied));
-        context.view.until(&key, TIMEOUT, applied).await?.ok_or_else(|| {
-            let detail = format!("The request was accepted, but it has no effect after {} s.", TIMEOUT.as_secs());
+        context.view.until(&key, context.effect_timeout, applied).await?.ok_or_else(|| {
+            let waited = context.effect_timeout.as_secs_f64();
+            let detail = format!("The request was accepted, but it has no effect after {waited} s.");
             Problem::unavailable(detail).with("location", path(self.order_id))
         })
     }

@@ -22,8 +22,6 @@ use crate::messages::{OPERATOR_COMMAND, OperatorAction, OperatorCommand};
 use crate::settings::Settings;
 use crate::view;
 
-/// How long to wait for the effect of a request.
-const EFFECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest text, and the longest idempotency key, in bytes.
 const LONGEST: usize = 200;
 /// The client's id of its request (draft-ietf-httpapi-idempotency-key-header): sent again, it is the same request.
@@ -92,8 +90,8 @@ pub(super) async fn wait(
     order: OrderId,
     condition: impl Fn(&Payment) -> bool + Send + 'static,
 ) -> Result<Payment, Problem> {
-    wait_at_most(context, order, EFFECT_TIMEOUT, condition).await?.ok_or_else(|| {
-        let waited = EFFECT_TIMEOUT.as_secs();
+    wait_at_most(context, order, context.effect_timeout, condition).await?.ok_or_else(|| {
+        let waited = context.effect_timeout.as_secs_f64();
         Problem::unavailable(format!("The request had no effect within {waited} s. Read the payment, or try again."))
     })
 }

@@ -82,8 +82,9 @@ fn check_worker(worker: &WorkerSettings, need: &mut Need<'_>) {
     let undelivered = (64 << 10..=256 << 20).contains(&worker.undelivered_bytes);
     need(undelivered, ["worker", "undelivered_bytes"], "must be from 64 KiB to 256 MiB");
     need((1..=10_000).contains(&worker.side_effects), ["worker", "side_effects"], "must be from 1 to 10000");
-    let command = (Duration::from_millis(100)..=Duration::from_secs(300)).contains(&worker.command_timeout);
-    need(command, ["worker", "command_timeout"], "must be from 100ms to 5m");
+    let timeout = Duration::from_millis(100)..=Duration::from_secs(300);
+    need(timeout.contains(&worker.command_timeout), ["worker", "command_timeout"], "must be from 100ms to 5m");
+    need(timeout.contains(&worker.effect_timeout), ["worker", "effect_timeout"], "must be from 100ms to 5m");
 }
 
 /// A name, or an IPv4 address.

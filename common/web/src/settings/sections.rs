@@ -133,6 +133,9 @@ pub struct WorkerSettings {
     /// How long an HTTP command may take to reach the broker; then its outcome is unknown (503).
     #[serde(with = "units::duration")]
     pub command_timeout: Duration,
+    /// How long an HTTP request waits until the view shows its effect; then the response is 503.
+    #[serde(with = "units::duration")]
+    pub effect_timeout: Duration,
 }
 
 /// `[events]`: the events for external systems.

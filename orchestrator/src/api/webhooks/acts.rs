@@ -1,6 +1,7 @@
 //! Operators' acts on subscriptions: sent as commands, and answered when all partitions have applied them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use common::http::{Problem, trace_of};
@@ -12,7 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::representation::WebhookSummary;
-use crate::api::actions::{VISIBILITY_TIMEOUT, check_why, request_id};
+use crate::api::actions::{check_why, request_id};
 use crate::api::state::Api;
 use crate::entity::webhooks::WEBHOOKS;
 use crate::entity::webhooks::pattern::EventPattern;
@@ -231,8 +232,9 @@ impl Api {
         self.send_as(WEBHOOK_CHANGE, id, message, &content, act).await?;
         let request = message.to_owned();
         let decided = move |connection: &Connection| view::decided(connection, &request);
-        let decided = self.context.view.until(WEBHOOKS, VISIBILITY_TIMEOUT, decided).await.map_err(Problem::from)?;
-        if let Some(why) = decided.ok_or_else(unknown_result)? {
+        let decided =
+            self.context.view.until(WEBHOOKS, self.context.effect_timeout, decided).await.map_err(Problem::from)?;
+        if let Some(why) = decided.ok_or_else(|| unknown_result(self.context.effect_timeout))? {
             return Err(ApiError::conflict(
                 format!("{name} is not possible: {why}."),
                 format!("Não foi possível ({name}): {why}."),
@@ -252,8 +254,9 @@ impl Api {
             let is_deleted = parts.iter().all(|part| part.subscription.is_deleted());
             Ok((!behind && (is_deleted || parts.len() == partitions)).then_some(()))
         };
-        let found = self.context.view.until(WEBHOOKS, VISIBILITY_TIMEOUT, applied).await.map_err(Problem::from)?;
-        found.ok_or_else(unknown_result)
+        let found =
+            self.context.view.until(WEBHOOKS, self.context.effect_timeout, applied).await.map_err(Problem::from)?;
+        found.ok_or_else(|| unknown_result(self.context.effect_timeout))
     }
 }
 
@@ -284,8 +287,8 @@ fn unusable(error: TopicError) -> ApiError {
     }
 }
 
-fn unknown_result() -> ApiError {
-    let waited = VISIBILITY_TIMEOUT.as_secs();
+fn unknown_result(waited: Duration) -> ApiError {
+    let waited = waited.as_secs_f64();
     ApiError::unavailable(
         format!("Not every partition has applied the change after {waited} s. Check the webhook, or try again."),
         format!("Nem todas as partições aplicaram a mudança em {waited} s. Verifique o webhook ou tente de novo."),
