@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail, ensure};
-use serde_json::Value;
+use anyhow::{Result, anyhow, ensure};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
 use tests::load::client::{Connection, Order};
 use tests::process::Name;
 use tests::wait::{PATIENT, until};
+use uuid::Uuid;
 
 crate::scenarios!(ten_thousand_orders_for_a_hundred_pieces);
 
@@ -19,24 +19,29 @@ const ORDERS: usize = 10_000;
 const PIECES: i64 = 100;
 const CLIENTS: usize = 64;
 
-/// Places orders until `ORDERS` are placed.
+/// Places orders until `ORDERS` are placed. One whose outcome is unknown (503) is placed again with the same key.
 async fn client(port: u16, body: Arc<String>, placed: Arc<AtomicUsize>) -> Result<()> {
     let mut connection = Connection::open(port).await?;
-    let head = "POST /orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length";
-    let request = format!("{head}: {}\r\n\r\n{body}", body.len());
+    let head = "POST /orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nidempotency-key";
     while placed.fetch_add(1, Ordering::Relaxed) < ORDERS {
-        let (status, answer) = connection.send(request.as_bytes()).await?;
-        match status {
-            201 => {
-                let order: Order<'_> = serde_json::from_slice(answer)?;
-                ensure!(order.status == "pending", "{order:?}");
-            }
-            // Accepted, and visible too late for the answer.
-            503 if serde_json::from_slice::<Value>(answer)?["orderId"].is_string() => {}
-            _ => bail!("POST /orders returns {status}: {}", String::from_utf8_lossy(answer)),
+        let request = format!("{head}: {}\r\ncontent-length: {}\r\n\r\n{body}", Uuid::new_v4(), body.len());
+        while !is_placed(connection.send(request.as_bytes()).await?)? {
+            // As `Retry-After` asks.
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
     Ok(())
+}
+
+/// False if the outcome is unknown.
+fn is_placed((status, answer): (u16, &[u8])) -> Result<bool> {
+    if status == 503 {
+        return Ok(false);
+    }
+    ensure!(status == 201, "POST /orders returns {status}: {}", String::from_utf8_lossy(answer));
+    let order: Order<'_> = serde_json::from_slice(answer)?;
+    ensure!(order.status == "pending", "{order:?}");
+    Ok(true)
 }
 
 async fn ten_thousand_orders_for_a_hundred_pieces(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use reqwest::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::cluster::{Cluster, Stock};
+use crate::http::send_once;
 use crate::orders::OrderDraft;
 use crate::process::Name;
-use crate::wait::{PATIENT, SOON, until, until_is};
+use crate::wait::{SOON, until_is};
 
 /// An item of one scenario.
 #[derive(Clone)]
@@ -33,22 +33,14 @@ impl Cluster {
 }
 
 impl Item {
-    /// Sets the stock. The request is repeated, with the same key, as long as its outcome is unknown.
+    /// Sets the stock.
     ///
     /// # Errors
     /// When the API rejects it, or does not return it.
     pub async fn set(&self, on_hand: i64) -> Result<()> {
         let url = self.cluster.service(Name::Inventory)?.url(&format!("/stock/{}", self.id));
         let body = json!({"name": "a ticket", "onHand": on_hand});
-        let key = Uuid::new_v4().to_string();
-        let answered = until("an answer to PUT /stock", PATIENT, || async {
-            let answer = self.cluster.http.put(&url).header("Idempotency-Key", &key).json(&body).send().await?;
-            let status = answer.status();
-            let text = answer.text().await?;
-            ensure!(status != StatusCode::SERVICE_UNAVAILABLE, "PUT /stock returns {status}: {text}");
-            Ok(Some((status, text)))
-        });
-        let (status, text) = answered.await?;
+        let (status, _, text) = send_once(self.cluster.http.put(&url).json(&body)).await?;
         ensure!(status.is_success(), "PUT /stock returns {status}: {text}");
         self.cluster.remember_item(&self.id, on_hand);
         self.has_stock(on_hand, 0).await

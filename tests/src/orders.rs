@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::cluster::{Cluster, PARTITIONS, PASSWORD, USER};
+use crate::http::send_once;
 use crate::process::Name;
 use crate::wait::{PATIENT, SOON, until, until_is};
 
@@ -143,30 +144,14 @@ impl OrderDraft {
         if let Some(traceparent) = &self.traceparent {
             request = request.header("traceparent", traceparent);
         }
-        let answer = request.send().await?;
-        let status = answer.status();
-        let location = answer.headers().get("location").cloned();
-        let text = answer.text().await?;
-        let order: Value = serde_json::from_str(&text).unwrap_or_default();
-        if status == StatusCode::SERVICE_UNAVAILABLE
-            && let Some(id) = order["orderId"].as_str()
-        {
-            return self.accepted(id).await;
-        }
+        let (status, headers, text) = send_once(request).await?;
         ensure!(status == StatusCode::CREATED, "POST /orders returns {status}: {text}");
+        let order: Value = serde_json::from_str(&text)?;
         let id = order["id"].as_str().ok_or_else(|| anyhow!("no id in {order}"))?.to_owned();
-        let location = location.as_ref().and_then(|l| l.to_str().ok()).unwrap_or_default();
+        let location = headers.get("location").and_then(|l| l.to_str().ok()).unwrap_or_default();
         ensure!(location.ends_with(&format!("/orders/{id}")), "Location is '{location}'");
         self.cluster.remember_order(&id, None);
         Ok(PlacedOrder { cluster: Arc::clone(&self.cluster), id, via: self.via, created: order })
-    }
-
-    /// An order that was accepted and became visible too late for the answer: polls it, as the problem asks.
-    async fn accepted(&self, id: &str) -> Result<PlacedOrder> {
-        let mut order = PlacedOrder::with_id(&self.cluster, id).via(self.via);
-        order.created = until("an accepted order", PATIENT, || async { order.get().await.map(Some) }).await?;
-        self.cluster.remember_order(id, None);
-        Ok(order)
     }
 }
 
