@@ -30,8 +30,9 @@ crate::scenarios!(
 );
 
 const BATCH: usize = 40;
-/// A broker that does not run for so long is fenced: its partitions have no leader for a moment.
-const FENCED: u64 = 13_000;
+/// A broker that does not run for so many milliseconds is fenced (`LONG_SESSION`): its partitions have no leader for a
+/// moment.
+const FENCED: u64 = 26_000;
 
 /// A batch of orders by one customer.
 struct Batch {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 
-use crate::broker::{self, Broker};
+use crate::broker::{self, Broker, LONG_SESSION};
 use crate::cluster::{Cluster, Options};
 use crate::{files, machine, process};
 
@@ -91,7 +91,7 @@ impl Runner {
             Some(broker) => Arc::clone(broker),
             None => {
                 let dir = files::target()?.join("test-brokers").join(files::program()?);
-                Arc::clone(current.broker.insert(Arc::new(Broker::start(&dir, &[])?)))
+                Arc::clone(current.broker.insert(Arc::new(Broker::start(&dir, &[LONG_SESSION])?)))
             }
         };
         let cluster = match &current.cluster {

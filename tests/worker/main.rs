@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
-use tests::broker::Broker;
+use tests::broker::{Broker, LONG_SESSION};
 use tests::kafka::Kafka;
 use tests::runner::exit_on_signal;
 use tests::topics::Topics;
@@ -83,7 +83,7 @@ fn broker() -> Result<Arc<Broker>> {
         Some(broker) => Ok(Arc::clone(broker)),
         None => {
             let dir = files::target()?.join("test-brokers/worker");
-            Ok(Arc::clone(broker.insert(Arc::new(Broker::start(&dir, &[])?))))
+            Ok(Arc::clone(broker.insert(Arc::new(Broker::start(&dir, &[LONG_SESSION])?))))
         }
     }
 }
