@@ -21,6 +21,9 @@ use crate::kafka::PARTITIONS;
 use crate::published::Published;
 use crate::recorded::recorded_messages;
 
+/// Cases of a test, each with all messages of a run.
+const CASES: u32 = 64;
+
 /// A corruption of one message.
 #[derive(Clone, Debug)]
 enum Damage {
@@ -160,8 +163,8 @@ fn check_damaged<P: Program, H: Handler<Entity: Published>>(handler: &H, more: &
     for topic in inputs {
         assert!(runs.iter().flatten().any(|message| &*message.topic == topic), "no run has a message on {topic}");
     }
-    let damages = vec((any::<Index>(), damage(), any::<bool>()), 1..12);
-    proptest!(|(run in 0..runs.len(), damages in damages)| {
+    let damages = vec((any::<Index>(), damage(), any::<bool>()), 1..48);
+    proptest!(ProptestConfig::with_cases(CASES), |(run in 0..runs.len(), damages in damages)| {
         let mut messages = runs[run].clone();
         for (at, damage, instead) in &damages {
             let at = at.index(messages.len());

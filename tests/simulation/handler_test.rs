@@ -23,6 +23,8 @@ const RECORD_OVERHEAD: usize = 16 * 1024;
 pub struct HandlerTest<'h, H: Handler> {
     handler: &'h H,
     entities: BTreeMap<i32, Memory<H::Entity>>,
+    /// Copies of the entities as they were before the decision that is checked. Of an unchanged one no copy is made.
+    before: BTreeMap<i32, BTreeMap<Key, H::Entity>>,
     now: Timestamp,
     /// The events so far.
     published: BTreeSet<Event>,
@@ -30,12 +32,28 @@ pub struct HandlerTest<'h, H: Handler> {
     log: Vec<Event>,
 }
 
+/// What a decision has done to the entities of a partition.
+struct Changes<E> {
+    /// The key, the state before, and the new state.
+    changed: Vec<(Key, Option<E>, E)>,
+    removed: Vec<Key>,
+}
+
 impl<'h, H: Handler<Entity: Published>> HandlerTest<'h, H> {
     /// The handler after the claims of all partitions.
     pub fn new(handler: &'h H) -> Self {
-        let mut test =
-            Self { handler, entities: BTreeMap::new(), now: Timestamp(0), published: BTreeSet::new(), log: Vec::new() };
-        partitions().for_each(|partition| _ = test.decide(partition, Trigger::Claimed));
+        let mut test = Self {
+            handler,
+            entities: BTreeMap::new(),
+            before: BTreeMap::new(),
+            now: Timestamp(0),
+            published: BTreeSet::new(),
+            log: Vec::new(),
+        };
+        for partition in partitions() {
+            _ = test.decide(partition, Trigger::Claimed);
+            test.changes(partition);
+        }
         test
     }
 
@@ -55,14 +73,13 @@ impl<'h, H: Handler<Entity: Published>> HandlerTest<'h, H> {
     /// The message is decided, or rejected without any effect.
     pub fn take(&mut self, message: &Message) {
         self.now = self.now.max(message.timestamp);
-        let before = self.states(message.partition);
         match self.decide(message.partition, Trigger::Message(message)) {
-            Ok(sent) => self.check_decision(message.partition, &before, sent),
+            Ok(sent) => self.check_decision(message.partition, sent),
             Err(reason) => {
-                assert_eq!(
-                    before,
-                    self.states(message.partition),
-                    "a rejected message was processed in part: {reason}"
+                let Changes { changed, removed } = self.changes(message.partition);
+                assert!(
+                    changed.is_empty() && removed.is_empty(),
+                    "a rejected message was processed in part: {reason}: {changed:?}, {removed:?}"
                 );
                 match self.handler.unreadable(message, &reason) {
                     Some(letter) => {
@@ -78,27 +95,23 @@ impl<'h, H: Handler<Entity: Published>> HandlerTest<'h, H> {
     /// The message, and then the same again, which publishes nothing.
     pub fn take_twice(&mut self, message: &Message) {
         self.take(message);
-        let before = self.states(message.partition);
         let again = self.decide(message.partition, Trigger::Message(message)).unwrap_or_default();
         let published: Vec<_> = events(&again).collect();
         assert!(published.is_empty(), "a repeated message publishes {published:?}: {message:?}");
-        self.assert_published(message.partition, &before, &again);
+        let changes = self.changes(message.partition);
+        self.assert_published(&changes, &again);
     }
 
     /// Fires all timers until none is left. A timer that never advances fails the test.
     pub fn fire_all(&mut self) {
         for partition in partitions() {
-            let due = |states: &BTreeMap<Key, H::Entity>| {
-                let waking = states.iter().filter(|(_, state)| state.is_open());
-                waking.filter_map(|(key, state)| Some((state.wake_at()?, key.clone()))).min()
-            };
             for _ in 0..200 {
-                let Some((at, key)) = due(&self.states(partition)) else { break };
+                let waking = self.open(partition).filter_map(|(key, state)| Some((state.wake_at()?, key)));
+                let Some((at, key)) = waking.min().map(|(at, key)| (at, key.clone())) else { break };
                 self.now = self.now.max(at);
-                let before = self.states(partition);
                 let sent = self.decide(partition, Trigger::Timer(&key)).unwrap();
-                self.check_decision(partition, &before, sent);
-                let next = self.states(partition).get(&key).filter(|state| state.is_open()).and_then(Entity::wake_at);
+                self.check_decision(partition, sent);
+                let next = self.open(partition).find(|(open, _)| **open == key).and_then(|(_, state)| state.wake_at());
                 assert_ne!(next, Some(at), "the timer of {key} does not advance");
             }
         }
@@ -107,28 +120,47 @@ impl<'h, H: Handler<Entity: Published>> HandlerTest<'h, H> {
     /// The sums of the events agree with the entities.
     pub fn check_sums(&self) {
         for partition in partitions() {
-            self.states(partition).values().for_each(|entity| entity.check_sums(&self.log));
+            self.states(partition).for_each(|(_, entity)| entity.check_sums(&self.log));
         }
     }
 
-    fn states(&self, partition: i32) -> BTreeMap<Key, H::Entity> {
-        let states = self.entities.get(&partition).into_iter().flat_map(Memory::states);
-        states.map(|(key, state)| (key.clone(), state.clone())).collect()
+    fn states(&self, partition: i32) -> impl Iterator<Item = (&Key, &H::Entity)> {
+        self.entities.get(&partition).into_iter().flat_map(Memory::states)
     }
 
-    fn check_decision(&mut self, partition: i32, before: &BTreeMap<Key, H::Entity>, outbox: Vec<Outgoing>) {
-        self.assert_published(partition, before, &outbox);
-        self.assert_serializable(partition, before, outbox);
+    fn open(&self, partition: i32) -> impl Iterator<Item = (&Key, &H::Entity)> {
+        self.states(partition).filter(|(_, state)| state.is_open())
+    }
+
+    /// What has changed since the last call.
+    fn changes(&mut self, partition: i32) -> Changes<H::Entity> {
+        let now: BTreeMap<_, _> = self.entities.get(&partition).into_iter().flat_map(Memory::states).collect();
+        let before = self.before.entry(partition).or_default();
+        let removed: Vec<_> = before.keys().filter(|key| !now.contains_key(key)).cloned().collect();
+        for key in &removed {
+            before.remove(key);
+        }
+        let mut changed = Vec::new();
+        for (key, state) in now {
+            if before.get(key) != Some(state) {
+                let was = before.insert(key.clone(), state.clone());
+                changed.push((key.clone(), was, state.clone()));
+            }
+        }
+        Changes { changed, removed }
+    }
+
+    fn check_decision(&mut self, partition: i32, outbox: Vec<Outgoing>) {
+        let changes = self.changes(partition);
+        self.assert_published(&changes, &outbox);
+        self.assert_serializable(changes, outbox);
     }
 
     /// Each change has one event, and there are no others. Each id is used once.
-    fn assert_published(&mut self, partition: i32, before: &BTreeMap<Key, H::Entity>, outbox: &[Outgoing]) {
+    fn assert_published(&mut self, changes: &Changes<H::Entity>, outbox: &[Outgoing]) {
         let mut expected = Vec::new();
-        for (key, state) in &self.states(partition) {
-            let was = before.get(key);
-            if was != Some(state) {
-                expected.extend(H::Entity::expected(was, state, &self.published));
-            }
+        for (_, was, state) in &changes.changed {
+            expected.extend(H::Entity::expected(was.as_ref(), state, &self.published));
         }
         let mut sent: Vec<Event> = events(outbox).map(Event::of).collect();
         self.published.extend(sent.iter().cloned());
@@ -142,14 +174,12 @@ impl<'h, H: Handler<Entity: Published>> HandlerTest<'h, H> {
     }
 
     /// Changed states and sent messages are equal after serialization and deserialization.
-    fn assert_serializable(&self, partition: i32, before: &BTreeMap<Key, H::Entity>, outbox: Vec<Outgoing>) {
-        let now = self.states(partition);
-        let removed =
-            before.keys().filter(|key| !now.contains_key(*key)).map(|key| 2 * key.len() + FRAME).sum::<usize>();
-        let changed: Vec<_> = now.into_iter().filter(|(key, state)| before.get(key) != Some(state)).collect();
-        let states = changed.iter().map(|(key, state)| json_bytes(state) + 2 * key.len() + FRAME).sum::<usize>();
+    fn assert_serializable(&self, changes: Changes<H::Entity>, outbox: Vec<Outgoing>) {
+        let Changes { changed, removed } = changes;
+        let removed = removed.iter().map(|key| 2 * key.len() + FRAME).sum::<usize>();
+        let states = changed.iter().map(|(key, _, state)| json_bytes(state) + 2 * key.len() + FRAME).sum::<usize>();
         assert_fits(states + removed, &outbox);
-        for (key, state) in changed {
+        for (key, _, state) in changed {
             let read: H::Entity = Json::of(&state).unwrap().read().unwrap_or_else(|e| panic!("{key}: {e}: {state:?}"));
             assert_eq!(read, state, "{key} differs after a round trip");
             let has_intents = !self.handler.intents(&key, &state).is_empty();
