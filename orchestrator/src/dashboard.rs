@@ -98,7 +98,7 @@ pub fn router(api: Api) -> Router {
         .route("/login", get(login::page).post(login::log_in))
         .route(single_sign_on::BEGIN, get(single_sign_on::begin))
         .route(single_sign_on::CALLBACK, get(single_sign_on::callback))
-        .route("/logout", post(login::log_out))
+        .route(single_sign_on::LOGOUT, post(login::log_out))
         .route_layer(from_fn_with_state(pages.clone(), login::renew))
         // Caches share these files between users, so they are below the layer that sets cookies.
         .route("/dashboard.css", get(layout::style))

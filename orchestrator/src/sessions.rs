@@ -187,11 +187,11 @@ impl Sessions {
         self.identity(&self.claims(headers)?)
     }
 
-    /// Ends the request's session.
-    pub fn log_out(&self, headers: &HeaderMap) {
-        if let Some(claims) = self.claims(headers) {
-            self.tokens.end(&claims, self.lifetime, Timestamp::now().0);
-        }
+    /// Ends the request's session. Returns true if its user has logged in with the identity provider.
+    pub fn log_out(&self, headers: &HeaderMap) -> bool {
+        let Some(claims) = self.claims(headers) else { return false };
+        self.tokens.end(&claims, self.lifetime, Timestamp::now().0);
+        claims.role.is_some()
     }
 
     fn claims(&self, headers: &HeaderMap) -> Option<Claims> {

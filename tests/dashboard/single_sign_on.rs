@@ -17,6 +17,11 @@ use crate::browser::{Chromium, Tab};
 
 crate::browser_tests!(a_user_of_the_identity_provider_has_the_rights_of_its_roles);
 
+/// The field of the provider that asks for the user's name.
+const ASKED: &str = "input[name=login]";
+/// The button of the provider that confirms a logout.
+const CONFIRM: &str = "button[name=logout]";
+
 /// The secret of the dashboard at the provider.
 const CLIENT_SECRET: &str = "the secret of the tests";
 /// The folder below the target directory where `./dev test` installs oidc-provider.
@@ -43,6 +48,7 @@ pub(crate) fn settings() -> Result<Vec<(Name, &'static str, &'static str)>> {
         of("DASHBOARD__OIDC__CLIENT_ID", "dashboard"),
         of("DASHBOARD__OIDC__CLIENT_SECRET", CLIENT_SECRET),
         of("DASHBOARD__OIDC__SCOPES", "openid"),
+        of("DASHBOARD__OIDC__LOGOUT", "provider"),
         of("DASHBOARD__OIDC__OPERATOR_ROLES", "saga-operators"),
         of("DASHBOARD__OIDC__VIEWER_ROLES", "saga-viewers"),
     ])
@@ -57,10 +63,12 @@ async fn provider(cluster: &Cluster) -> Result<Group> {
         package.display()
     );
     let script = files::root().join("tests/dashboard/oidc-provider.mjs");
-    let callback = cluster.service(Name::Orchestrator)?.url("/login/callback");
+    let dashboard = cluster.service(Name::Orchestrator)?;
+    let callback = dashboard.url("/login/callback");
+    let login = dashboard.url("/login");
     let port = port()?.to_string();
     let mut command = Command::new("node");
-    command.arg(script).arg(files::target()?.join("oidc")).args([port.as_str(), callback.as_str()]);
+    command.arg(script).arg(files::target()?.join("oidc")).args([&port, &callback, &login]);
     let provider = Group::start(&mut command, &cluster.scratch("oidc")?.join("log"))?;
     let url = format!("http://127.0.0.1:{port}/.well-known/openid-configuration");
     let answers = || async { Ok(cluster.http.get(&url).send().await.ok()) };
@@ -72,7 +80,7 @@ async fn provider(cluster: &Cluster) -> Result<Group> {
 async fn log_in(tab: &Tab, user: &str) -> Result<()> {
     tab.go("/login?next=%2Fsagas%3Fstatus%3Drunning").await?;
     tab.submit("a.provider").await?;
-    tab.fill("input[name=login]", user).await?;
+    tab.fill(ASKED, user).await?;
     tab.fill("input[name=password]", "any").await?;
     tab.submit("button[type=submit]").await
 }
@@ -92,10 +100,7 @@ async fn a_user_of_the_identity_provider_has_the_rights_of_its_roles(
     tab.wait_until("the page", "location.pathname + location.search === '/sagas?status=running'").await?;
     let who = tab.text(".who").await?.unwrap_or_default();
     ensure!(who.contains("oidc:ana") && !who.contains("read-only"), "{who}");
-    tab.submit("form.out button").await?;
-    ensure!(tab.location().await? == "/login", "{}", tab.location().await?);
-    tab.go("/sagas").await?;
-    ensure!(tab.location().await?.starts_with("/login"), "a session after the logout: {}", tab.location().await?);
+    a_logout_ends_the_session_of_the_provider(&tab).await?;
 
     let tab = chromium.tab().await?;
     log_in(&tab, "bia").await?;
@@ -112,9 +117,40 @@ async fn a_user_of_the_identity_provider_has_the_rights_of_its_roles(
     let tab = chromium.tab().await?;
     tab.log_in(USER, PASSWORD).await?;
     tab.wait_for_text(".who", USER).await?;
+    tab.submit("form.out button").await?;
+    ensure!(tab.location().await? == "/login", "{}", tab.location().await?);
 
     responses_of_other_logins_are_refused(cluster).await?;
     provider.stop().await
+}
+
+/// Logs out of the dashboard, which leads to the provider. Its certified implementation always asks to confirm.
+async fn log_out(tab: &Tab) -> Result<()> {
+    tab.submit("form.out button").await?;
+    tab.wait_until("the logout of the provider", &format!("!!document.querySelector('{CONFIRM}')")).await?;
+    let at = tab.location().await?;
+    for parameter in ["client_id=dashboard", "post_logout_redirect_uri=http", "%2Flogin&", "id_token_hint=ey"] {
+        ensure!(at.contains(parameter), "{parameter} is missing: {at}");
+    }
+    Ok(())
+}
+
+/// Ends both sessions of a logged-in user, first without the provider's consent.
+async fn a_logout_ends_the_session_of_the_provider(tab: &Tab) -> Result<()> {
+    log_out(tab).await?;
+    tab.go("/sagas").await?;
+    ensure!(tab.location().await?.starts_with("/login"), "a session after the logout: {}", tab.location().await?);
+    tab.submit("a.provider").await?;
+    tab.wait_for_text(".who", "oidc:ana").await.context("the provider's session goes on until its own logout")?;
+
+    log_out(tab).await?;
+    tab.submit(CONFIRM).await?;
+    tab.wait_until("the login", "location.pathname === '/login' && !!document.querySelector('a.provider')").await?;
+    tab.go("/sagas").await?;
+    ensure!(tab.location().await?.starts_with("/login"), "a session after the logout: {}", tab.location().await?);
+    tab.submit("a.provider").await?;
+    let asked = format!("!!document.querySelector('{ASKED}')");
+    tab.wait_until("the provider to ask who it is", &asked).await
 }
 
 /// The response to a request to `path` with a cookie.

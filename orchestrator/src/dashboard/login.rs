@@ -13,7 +13,7 @@ use super::cookies::set_cookie;
 use super::layout;
 use super::next_page::local;
 use super::query::{Query, encoded};
-use super::single_sign_on::BEGIN;
+use super::single_sign_on::{self, BEGIN};
 use crate::i18n::Lang;
 use crate::sessions::{COOKIE, Denied, cookie, same, secret};
 
@@ -109,15 +109,21 @@ pub(super) async fn log_in(
     }
 }
 
+/// `POST /logout`: ends the session; that of the identity provider too, if the settings say so.
 pub(super) async fn log_out(State(pages): State<Pages>, headers: HeaderMap, body: String) -> Response {
     let form = Query::parse(&body);
     let identity = pages.api.sessions.peek(&headers);
     let is_own = identity.is_some_and(|identity| identity.owns_form(form.get("csrf").unwrap_or_default()));
-    let mut response = Redirect::to("/login").into_response();
-    if is_own {
-        pages.api.sessions.log_out(&headers);
-        set_cookie(&pages, &headers, &mut response, &format!("{COOKIE}=; Path=/; Max-Age=0"));
+    if !is_own {
+        return Redirect::to("/login").into_response();
     }
+    // The dashboard's session ends before the provider is asked for anything.
+    let mut response = if pages.api.sessions.log_out(&headers) {
+        single_sign_on::leave(&pages, &headers).await
+    } else {
+        Redirect::to("/login").into_response()
+    };
+    set_cookie(&pages, &headers, &mut response, &format!("{COOKIE}=; Path=/; Max-Age=0"));
     response
 }
 

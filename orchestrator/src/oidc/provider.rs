@@ -16,9 +16,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::claims::FederatedUser;
-use super::settings::OidcSettings;
+use super::end_session;
+use super::settings::{Logout, OidcSettings};
 use crate::sessions::{same, secret};
 
 /// How long a request to the provider may take.
@@ -29,6 +31,8 @@ const MAX_RESPONSE: usize = 1 << 20;
 const CACHED: Duration = Duration::from_secs(3_600);
 /// The shortest time between two reads of the keys because of a token with an unknown one.
 const RENEWAL: Duration = Duration::from_secs(10);
+/// How long a logout waits for the description, if it is not yet known.
+const LOGOUT: Duration = Duration::from_secs(3);
 /// How long a login may take, in milliseconds.
 const ATTEMPT: i64 = 10 * 60_000;
 /// The tolerated difference between clocks, in seconds.
@@ -81,6 +85,8 @@ struct Metadata {
     token_endpoint: String,
     jwks_uri: String,
     #[serde(default)]
+    end_session_endpoint: Option<String>,
+    #[serde(default)]
     token_endpoint_auth_methods_supported: Vec<String>,
 }
 
@@ -89,6 +95,15 @@ struct Known {
     metadata: Metadata,
     keys: PublicKeys,
     at: Instant,
+}
+
+/// A login that has ended well.
+pub struct LoggedIn {
+    /// The user.
+    pub user: FederatedUser,
+    /// The ID token that names the session when the provider is to end it; `None` if it is not to, or if the token is
+    /// too long for a cookie.
+    pub hint: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -153,7 +168,7 @@ impl Provider {
     ///
     /// # Errors
     /// [`OidcError`].
-    pub async fn finish(&self, attempt: &LoginAttempt, code: &str) -> Result<FederatedUser, OidcError> {
+    pub async fn finish(&self, attempt: &LoginAttempt, code: &str) -> Result<LoggedIn, OidcError> {
         let mut known = self.known(CACHED).await?;
         let token = self.exchange(&known.metadata, attempt, code).await?;
         if !known.keys.has_key_of(&token) {
@@ -168,7 +183,27 @@ impl Provider {
         rules.validate_nbf = true;
         let claims: Map<String, Value> = known.keys.verify(&token, &rules).map_err(OidcError::Invalid)?;
         check(&claims, attempt, &settings.client_id).map_err(|why| OidcError::Invalid(why.to_owned()))?;
-        Ok(FederatedUser::of(&claims, settings))
+        let hint = end_session::hint(&token).filter(|_| settings.logout == Logout::Provider).map(str::to_owned);
+        Ok(LoggedIn { user: FederatedUser::of(&claims, settings), hint })
+    }
+
+    /// The provider's URL that ends its own session and leads back to `back`. `None` if the settings leave that session
+    /// open, or if the provider has no such URL or does not answer: the log has the reason.
+    pub async fn end_session(&self, back: &str, hint: Option<&str>) -> Option<Url> {
+        if self.settings.logout == Logout::Local {
+            return None;
+        }
+        // A description of any age will do: a logout need not wait for a provider that answered once.
+        let known = timeout(LOGOUT, self.known(Duration::MAX)).await.map_err(|_| "it does not answer".to_owned());
+        let known = known.and_then(|read| read.map_err(|error| error.to_string()));
+        let url = known.and_then(|known| {
+            let endpoint = known.metadata.end_session_endpoint.as_deref().ok_or("its description has none")?;
+            end_session::url(endpoint, &self.settings.client_id, back, hint)
+        });
+        url.inspect_err(|why| {
+            tracing::warn!(target: "login", "the identity provider's end_session_endpoint can't be used: {why}");
+        })
+        .ok()
     }
 
     /// Exchanges a code for an ID token (RFC 6749, section 4.1.3).
@@ -310,5 +345,47 @@ mod tests {
         let settings = OidcSettings { issuer: "http://127.0.0.1:9".to_owned(), ..super::super::settings::of_test() };
         let begun = Provider::new(&settings).unwrap().begin(String::new(), "/".to_owned()).await;
         assert!(matches!(begun, Err(OidcError::Unavailable(_))), "{begun:?}");
+    }
+
+    /// The key of RFC 8037, appendix A.2.
+    const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"a",
+        "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+    /// A provider of which this description is known.
+    fn described(logout: Logout, end_session_endpoint: Option<&str>) -> Provider {
+        let settings =
+            OidcSettings { issuer: "http://127.0.0.1:9".to_owned(), logout, ..super::super::settings::of_test() };
+        let provider = Provider::new(&settings).unwrap();
+        let metadata = Metadata {
+            issuer: settings.issuer,
+            authorization_endpoint: String::new(),
+            token_endpoint: String::new(),
+            jwks_uri: String::new(),
+            end_session_endpoint: end_session_endpoint.map(str::to_owned),
+            token_endpoint_auth_methods_supported: Vec::new(),
+        };
+        let keys = PublicKeys::read(KEYS.as_bytes()).unwrap();
+        let known = Known { metadata, keys, at: Instant::now() };
+        Provider { known: Mutex::new(Some(Arc::new(known))), ..provider }
+    }
+
+    #[tokio::test]
+    async fn a_logout_leads_to_the_provider_if_the_settings_and_its_description_say_so() {
+        let end = Some("https://idp.example/end");
+        let led = described(Logout::Provider, end).end_session("https://sagas.example/login", Some("a.b.c")).await;
+        let led = led.unwrap();
+        assert!(led.as_str().starts_with("https://idp.example/end?client_id=dashboard&"), "{led}");
+        assert!(led.as_str().ends_with("&id_token_hint=a.b.c"), "{led}");
+        for (logout, endpoint) in
+            [(Logout::Local, end), (Logout::Provider, None), (Logout::Provider, Some("http://idp.example/end"))]
+        {
+            assert_eq!(described(logout, endpoint).end_session("", None).await, None, "{logout:?} {endpoint:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_logout_does_not_fail_with_a_provider_that_does_not_answer() {
+        let provider = Provider { known: Mutex::new(None), ..described(Logout::Provider, None) };
+        assert_eq!(provider.end_session("https://sagas.example/login", None).await, None);
     }
 }

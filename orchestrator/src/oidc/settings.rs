@@ -3,6 +3,7 @@
 use anyhow::ensure;
 use common::ids;
 use common::settings::Secret;
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 /// `[dashboard.oidc]`: the identity provider, and which of its users may do what.
@@ -29,6 +30,18 @@ pub struct OidcSettings {
     pub viewer_roles: Vec<String>,
     /// The roles that tasks of definitions can name.
     pub task_roles: Vec<String>,
+    /// Which session a logout ends.
+    pub logout: Logout,
+}
+
+/// Which session the logout of a provider's user ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Logout {
+    /// The dashboard's alone.
+    Local,
+    /// The dashboard's, then the provider's.
+    Provider,
 }
 
 impl OidcSettings {
@@ -55,6 +68,10 @@ impl OidcSettings {
     pub fn check(&self) -> anyhow::Result<()> {
         if !self.is_on() {
             ensure!(self.client_id.is_empty(), "dashboard.oidc.client_id does nothing without dashboard.oidc.issuer");
+            ensure!(
+                self.logout == Logout::Local,
+                "dashboard.oidc.logout = \"provider\" does nothing without dashboard.oidc.issuer"
+            );
             return Ok(());
         }
         let issuer = &self.issuer;
@@ -93,13 +110,12 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Returns true for an https URL, and for http on this machine.
-fn is_protected(url: &str) -> bool {
-    let host = |url: &str| url.split(['/', ':']).next().unwrap_or_default().to_owned();
-    match url.strip_prefix("http://") {
-        Some(rest) => ["localhost", "127.0.0.1"].contains(&host(rest).as_str()),
-        None => url.strip_prefix("https://").is_some_and(|rest| !host(rest).is_empty()),
-    }
+/// Returns true for an https URL, and for http on this machine, without credentials.
+pub(super) fn is_protected(url: &str) -> bool {
+    let Ok(parsed) = Url::parse(url) else { return false };
+    let is_on_this_machine = parsed.host_str().is_some_and(|host| ["localhost", "127.0.0.1"].contains(&host));
+    let has_credentials = !parsed.username().is_empty() || parsed.password().is_some();
+    !has_credentials && (parsed.scheme() == "https" || parsed.scheme() == "http" && is_on_this_machine)
 }
 
 #[cfg(test)]
@@ -115,6 +131,7 @@ pub(super) fn of_test() -> OidcSettings {
         operator_roles: vec!["operators".to_owned()],
         viewer_roles: vec!["viewers".to_owned()],
         task_roles: vec!["warehouse".to_owned()],
+        logout: Logout::Local,
     }
 }
 
@@ -137,6 +154,15 @@ mod tests {
             ("issuer", with(|s| s.issuer = "http://idp.example".to_owned())),
             ("issuer", with(|s| s.issuer = "http://localhost.evil.example".to_owned())),
             ("issuer", with(|s| s.issuer = "idp.example".to_owned())),
+            ("issuer", with(|s| s.issuer = "http://localhost:80@evil.example".to_owned())),
+            (
+                "logout",
+                with(|s| {
+                    s.issuer.clear();
+                    s.client_id.clear();
+                    s.logout = Logout::Provider;
+                }),
+            ),
             ("client_id", with(|s| s.client_id.clear())),
             ("client_id", with(|s| s.issuer.clear())),
             ("public_url", with(|s| s.public_url = "https://sagas.example/".to_owned())),

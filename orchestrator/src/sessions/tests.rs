@@ -122,7 +122,7 @@ async fn a_used_session_gets_a_new_token_and_an_idle_one_ends() {
     assert!(long.tokens.read(&renewed).unwrap().used >= now);
     assert!(long.peek(&with(&at(now))).is_some());
     assert_eq!(long.renewed(&with(&at(now))), None, "not with each request");
-    long.log_out(&with(&token));
+    assert!(!long.log_out(&with(&token)), "a local user is none of the provider");
     assert_eq!(long.peek(&with(&renewed)), None, "a logout ends all tokens of the session");
 }
 
@@ -180,7 +180,8 @@ fn a_session_of_the_provider_ends_with_the_providers_settings() {
         assert_eq!(other.peek(&with(&token)), None);
     }
     assert_eq!(of(None).open_federated("oidc:ana", Role::Operator, Vec::new()), None, "without a provider");
-    sessions.log_out(&with(&token));
+    assert!(sessions.log_out(&with(&token)), "a user of the provider");
+    assert!(!sessions.log_out(&with(&token)), "the session has ended");
     assert_eq!(sessions.peek(&with(&token)), None);
 }
 
