@@ -2,9 +2,13 @@
 
 use common::contract::{Entry, Journal, Sort};
 use common::schemas;
-use common::topics::{GOODS_RECEIVED, INVENTORY_COMMANDS, SHIPMENT_EVENTS, STOCK_EVENTS};
+use common::topics::{CASE_DECISIONS, CASES, GOODS_RECEIVED, INVENTORY_COMMANDS, SHIPMENT_EVENTS, STOCK_EVENTS};
 
 use crate::entity::Inventory;
+use crate::messages::cases::{
+    CASE_DECIDED, CONCLUDE_CASE, CaseDecision, ConcludeCase, ParcelSettled, ParcelUndelivered, REOPEN_CASE,
+    RESOLVE_CASE, ReopenCase, ResolveCase, SETTLED, UNDELIVERED,
+};
 use crate::messages::events::{ShipmentChange, ShipmentChanged};
 use crate::messages::{
     CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, CarrierAnswered, ChangeStock, EXPECT_RETURN, FORGET_RETURN,
@@ -82,6 +86,29 @@ pub const MESSAGES: &[Entry] = &[
         "Put returned pieces back into the stock.",
         RETURN_COMMAND,
     ),
+    Entry::of::<ResolveCase>(
+        INVENTORY_COMMANDS,
+        RESOLVE_CASE,
+        Sort::Command,
+        "Carry out the decision about a parcel that did not arrive: send another one, or close the shipment.",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e",
+ "action":"resend","by":"ana","why":"lost"}"#,
+    ),
+    Entry::of::<ReopenCase>(
+        INVENTORY_COMMANDS,
+        REOPEN_CASE,
+        Sort::Command,
+        "Withdraw the decision to close a shipment: undoes inventory.resolve-case.",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e"}"#,
+    ),
+    Entry::of::<ConcludeCase>(
+        INVENTORY_COMMANDS,
+        CONCLUDE_CASE,
+        Sort::Command,
+        "The saga of a case has ended. If the parcel still needs a decision, another case is opened.",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e",
+ "status":"not_resolved","reason":"not_resolvable"}"#,
+    ),
     Entry::of::<ChangeStock>(
         INVENTORY_COMMANDS,
         CHANGE,
@@ -126,6 +153,32 @@ pub const MESSAGES: &[Entry] = &[
         "The result of inspecting returned goods.",
         r#"{"returnId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","status":"received"}"#,
         |bytes| schemas::GOODS_RECEIVED.parse(bytes).map(|_| ()),
+    ),
+    Entry::of::<ParcelUndelivered>(
+        CASES,
+        UNDELIVERED,
+        Sort::Event,
+        "A parcel was lost, came back or could not be sent again; starts the saga of its case. Key and subject are the \
+         case's id.",
+        r#"{"caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "shipmentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6d","warehouse":"main","number":2,"status":"lost",
+ "carrier":"simulated","trackingNumber":"RR000000015BR","refused":"item day-one: 2 wanted, 0 available",
+ "at":"2026-11-21T12:00:00.000Z"}"#,
+    ),
+    Entry::of::<ParcelSettled>(
+        CASES,
+        SETTLED,
+        Sort::Event,
+        "The parcel of a case was found, or resolved through the API; ends the saga of the case.",
+        r#"{"caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "by":"rui","why":"it was at the neighbour's"}"#,
+    ),
+    Entry::result::<CaseDecision>(
+        CASE_DECISIONS,
+        CASE_DECIDED,
+        "The decision about a parcel that did not arrive.",
+        r#"{"caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","status":"resend","by":"ana","why":"lost"}"#,
+        |bytes| schemas::CASE_DECISION.parse(bytes).map(|_| ()),
     ),
     Entry::of::<StockLow>(
         STOCK_EVENTS,

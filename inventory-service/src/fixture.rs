@@ -244,6 +244,12 @@ impl TestWarehouse {
         self.memory.get(&shipment_key(ORDER)).and_then(Inventory::shipment).expect("a shipment")
     }
 
+    /// Replaces the shipment.
+    pub fn put_shipment(&mut self, state: Inventory) {
+        let store = BTreeMap::new();
+        Transaction::over(&mut self.memory, &store, 0, 1).put(shipment_key(ORDER), state);
+    }
+
     pub fn shipment_status(&self) -> &'static str {
         self.shipment().status.name()
     }

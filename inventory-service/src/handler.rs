@@ -13,7 +13,7 @@ use crate::messages::Ship;
 use crate::messages::incoming::{Command, Event, Incoming};
 use crate::rules::context::RuleContext;
 use crate::rules::settings::RuleSettings;
-use crate::rules::{changes, events, reports, reservation, returns, shipment};
+use crate::rules::{cases, changes, events, reports, reservation, returns, shipment};
 
 /// The handler of the inventory's journal.
 #[derive(Clone, Debug)]
@@ -109,6 +109,15 @@ impl Warehouse {
             Command::ExpectReturn(command) => Some(returns::expect(ctx, command, warehouse)),
             Command::ForgetReturn(command) => Some(returns::forget(ctx, command, warehouse)),
             Command::Restock(command) => Some(returns::restock(ctx, command, warehouse)),
+            Command::ResolveCase(command) => {
+                publishing(ctx, &order, message.traceparent(), |ctx| Some(shipment::resolve_case(ctx, command)))
+            }
+            Command::ReopenCase(command) => {
+                publishing(ctx, &order, message.traceparent(), |ctx| Some(shipment::reopen_case(ctx, command)))
+            }
+            Command::ConcludeCase(command) => {
+                publishing(ctx, &order, message.traceparent(), |ctx| Some(shipment::conclude_case(ctx, command)))
+            }
         };
         if let Some(reply) = reply {
             ctx.tx.send(Outgoing::reply(&headers, &order, ctx.now, &reply));
@@ -128,14 +137,16 @@ impl Warehouse {
     }
 }
 
-/// Runs a rule of an order's shipment, reports its changes to the order, and publishes them.
+/// Runs a rule of an order's shipment, opens and settles its cases, reports its changes to the order, and publishes them.
 fn publishing<T>(
     ctx: &mut RuleContext<'_, '_>,
     order: &str,
     trace: Option<&str>,
     rule: impl FnOnce(&mut RuleContext<'_, '_>) -> T,
 ) -> T {
-    events::publishing(ctx, order, trace, |ctx| reports::reporting(ctx, order, trace, rule))
+    events::publishing(ctx, order, trace, |ctx| {
+        reports::reporting(ctx, order, trace, |ctx| cases::following(ctx, order, trace, rule))
+    })
 }
 
 /// Handles an event of the HTTP API or of a carrier. Events are not replied to.

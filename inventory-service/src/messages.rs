@@ -1,6 +1,7 @@
 //! The values of the messages that the inventory service reads and writes. The key is the warehouse, except on
-//! [`common::topics::GOODS_RECEIVED`], where it is the return's id.
+//! [`common::topics::GOODS_RECEIVED`] and [`common::topics::CASES`], where it is the id of the return or the case.
 
+pub mod cases;
 pub mod events;
 pub mod incoming;
 

@@ -46,6 +46,7 @@ impl service::Program for Program {
         topics::INVENTORY_COMMANDS,
         topics::STOCK_EVENTS,
         topics::GOODS_RECEIVED,
+        topics::CASES,
         topics::ORDER_COMMANDS,
     ];
     const EVENTS: Option<&'static str> = Some(topics::SHIPMENT_EVENTS);

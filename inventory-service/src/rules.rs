@@ -2,6 +2,7 @@
 //! also holds the time, and does no I/O.
 
 pub mod calendar;
+pub(crate) mod cases;
 pub(crate) mod changes;
 pub(crate) mod context;
 pub(crate) mod events;

@@ -12,8 +12,11 @@ use common::service::MoreTopics;
 use common::{schemas, topics};
 use saga::{CancelEvent, Definition, DefinitionError, Receive};
 
-const BUILT_IN: [(&str, &str); 2] =
-    [("order.toml", include_str!("../sagas/order.toml")), ("return.toml", include_str!("../sagas/return.toml"))];
+const BUILT_IN: [(&str, &str); 3] = [
+    ("order.toml", include_str!("../sagas/order.toml")),
+    ("return.toml", include_str!("../sagas/return.toml")),
+    ("parcel.toml", include_str!("../sagas/parcel.toml")),
+];
 /// The maximum length of a topic name in Kafka.
 const MAX_TOPIC_LENGTH: usize = 249;
 
@@ -301,12 +304,11 @@ mod tests {
         let all = Definitions::load(Path::new("")).unwrap();
         assert_eq!(all.started_by("created-orders", "order.created")[0].name, "order");
         assert_eq!(all.started_by("created-orders", "return.requested")[0].name, "return");
+        assert_eq!(all.started_by("cases", "parcel.undelivered")[0].name, "parcel");
         assert!(all.started_by("created-orders", "order.eaten").is_empty());
         let topics = all.topics();
-        assert_eq!(
-            topics.inputs,
-            BTreeSet::from(["created-orders", "goods-received", "payment-results"].map(str::to_owned))
-        );
+        let inputs = ["case-decisions", "cases", "created-orders", "goods-received", "payment-results"];
+        assert_eq!(topics.inputs, BTreeSet::from(inputs.map(str::to_owned)));
         assert!(topics.outputs.contains("inventory-commands"));
     }
 

@@ -116,6 +116,15 @@ fn the_cases_of_the_order_saga_cover_every_step_and_edge() {
 }
 
 #[test]
+fn the_cases_of_the_parcel_saga_cover_every_step_and_edge() {
+    let [definition, script] = ["orchestrator/sagas/parcel.toml", "orchestrator/sagas/try/parcel.toml"];
+    let output = orchestrator(&["try", definition, script, "--full-coverage", "--quiet"]);
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{printed}\n{}", text(&output.stderr));
+    assert!(printed.contains(" edges covered\n"), "{printed}");
+}
+
+#[test]
 fn the_timeline_of_a_case_is_printed() {
     let case = "a declined payment";
     let printed = text(&orchestrator(&["try", ORDER, SCRIPT, "--case", case]).stdout);

@@ -8,8 +8,8 @@ use common::topics;
 use crate::messages::events::{OrderChanged, OrderEvent};
 use crate::messages::{
     CANCEL, CANCEL_REQUESTED, CONCLUDE, CONCLUDE_RETURN, CONFIRM, CREATED, Cancel, CancelRequested, Conclude,
-    ConcludeReturn, Confirm, MAILED, Mailed, NOTICE, NOTIFY, Notify, PLACE, PROGRESS, Progress, RETURN,
-    RETURN_REQUESTED, RequestReturn, ReturnRequested, UNCONFIRM, Unconfirm,
+    ConcludeReturn, Confirm, MAILED, Mailed, NOTICE, NOTIFY, Notify, PLACE, PROGRESS, Progress, RECORD_REFUND, RETURN,
+    RETURN_REQUESTED, RecordRefund, RequestReturn, ReturnRequested, UNCONFIRM, Unconfirm,
 };
 use crate::order::Placed;
 use crate::order::entity::OrderEntity;
@@ -111,6 +111,13 @@ pub const MESSAGES: &[Entry] = &[
         "The order is to be cancelled, if the request comes in time.",
         r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","by":"customer","why":"ordered twice"}"#,
     ),
+    Entry::of::<RecordRefund>(
+        topics::ORDER_COMMANDS,
+        RECORD_REFUND,
+        Sort::Command,
+        "A shipped order did not arrive, and so much of its payment was refunded: it ends, with a credit note.",
+        r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","amountMinor":1050}"#,
+    ),
     Entry::of::<ReturnRequested>(
         topics::CREATED_ORDERS,
         RETURN_REQUESTED,
@@ -157,7 +164,11 @@ pub const EVENTS: &[Entry] = &[
     event(OrderEvent::Rejected, "The order is not possible, such as out of stock.", REJECTED),
     event(OrderEvent::NotPaid, "The order was not paid; its stock is released.", REJECTED),
     event(OrderEvent::Cancelled, "The order was cancelled before it was paid.", REJECTED),
-    event(OrderEvent::Refunded, "The order was cancelled after it was paid, and its payment is refunded.", REJECTED),
+    event(
+        OrderEvent::Refunded,
+        "The order was cancelled after it was paid, or its parcel did not arrive, and its payment is refunded.",
+        REJECTED,
+    ),
     event(OrderEvent::ReturnRequested, "Pieces of the order are to be returned.", RETURNED),
     event(OrderEvent::ReturnCompleted, "A return is complete, and its refund is paid.", CREDITED),
     event(OrderEvent::ReturnRefused, "A return was not accepted.", RETURNED),

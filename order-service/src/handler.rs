@@ -9,7 +9,9 @@ use crate::order::entity::OrderEntity;
 use crate::order::mailing::Mail;
 use crate::order::policy::Policy;
 use crate::rules::context::RuleContext;
-use crate::rules::{cancel, conclude, invoice, mail, notify, payment_action, place, progress, returns, tracking};
+use crate::rules::{
+    cancel, conclude, invoice, mail, notify, payment_action, place, progress, returns, tracking, undelivered,
+};
 
 /// The order service's rules under a policy.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +45,7 @@ impl Handler for OrderHandler {
             Command::Cancel(request) => cancel::cancel(ctx, request),
             Command::Return(request) => returns::request_return(ctx, request),
             Command::ConcludeReturn(ending) => returns::conclude_return(ctx, ending),
+            Command::RecordRefund(command) => undelivered::record_refund(ctx, command),
             Command::Mailed(report) => mail::record_attempt(ctx, &report),
             Command::Action(report) => payment_action::record(ctx, report),
             Command::Shipment(report) => tracking::record(ctx, report),

@@ -43,6 +43,8 @@ pub const RETURN: &str = "order.return";
 pub const RETURN_REQUESTED: &str = "return.requested";
 /// `ce_type` of the command that ends a return.
 pub const CONCLUDE_RETURN: &str = "order.conclude-return";
+/// `ce_type` of the command that ends an order whose parcel did not arrive, and whose payment is refunded.
+pub const RECORD_REFUND: &str = "order.record-refund";
 /// `ce_type` of the service's report to itself about an attempt to mail a notice.
 pub const MAILED: &str = "notice.mailed";
 
@@ -58,6 +60,7 @@ pub(crate) enum Command {
     Cancel(Cancel),
     Return(RequestReturn),
     ConcludeReturn(ConcludeReturn),
+    RecordRefund(RecordRefund),
     Mailed(Mailed),
     Action(ActionRequired),
     Shipment(ShipmentProgress),
@@ -79,6 +82,7 @@ impl Command {
             Some(CANCEL) => message.json().map(Self::Cancel),
             Some(RETURN) => message.json().map(Self::Return),
             Some(CONCLUDE_RETURN) => message.json().map(Self::ConcludeReturn),
+            Some(RECORD_REFUND) => message.json().map(Self::RecordRefund),
             Some(MAILED) => message.json().map(Self::Mailed),
             Some(ACTION) => message.json().map(Self::Action),
             Some(shipments::PROGRESS) => message.json().map(Self::Shipment),
@@ -99,6 +103,7 @@ common::bounded! {
     Notify: COMMAND_BYTES,
     Conclude: COMMAND_BYTES,
     ConcludeReturn: COMMAND_BYTES,
+    RecordRefund: COMMAND_BYTES,
 }
 
 /// Value of `order.cancel`.
@@ -220,6 +225,15 @@ pub struct ConcludeReturn {
     pub status: ReturnStatus,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// Value of `order.record-refund`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordRefund {
+    pub order_id: OrderId,
+    /// What was paid back, in minor units.
+    pub amount_minor: i64,
 }
 
 /// Value of `notice.mailed`.

@@ -189,6 +189,12 @@ impl Order {
         self.was_paid || self.payment.as_ref().is_some_and(Payment::is_approved)
     }
 
+    /// Returns true if it was shipped, did not arrive, and is refunded. The shipment of an order that was refunded because
+    /// it was cancelled is none of it any more.
+    pub fn was_not_delivered(&self) -> bool {
+        self.status == Status::Refunded && self.shipment.is_some()
+    }
+
     /// Returns true while it is not paid, but may be.
     pub fn awaits_payment(&self) -> bool {
         self.status.is_underway() && !matches!(self.status, Status::Paid | Status::Cancelling)

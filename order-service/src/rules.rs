@@ -17,3 +17,4 @@ pub(crate) mod returnable;
 pub(crate) mod returns;
 mod series;
 pub(crate) mod tracking;
+pub(crate) mod undelivered;

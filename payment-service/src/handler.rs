@@ -305,7 +305,7 @@ fn refund_part(
     tx.check_home("order", &order_id.to_string())?;
     let request = PartialRefundRequest {
         id: refund_id.to_string(),
-        amount_minor: Some(amount_minor),
+        amount_minor,
         reason,
         by: None,
         requester: Requester::SagaStep,

@@ -178,8 +178,8 @@ pub struct RefundPayment {
     pub reason: Option<String>,
 }
 
-/// `payment.refund-part`: a saga refunds a part, for example of returned goods. The saga chooses the id, so that the
-/// part is refunded only once.
+/// `payment.refund-part`: a saga refunds a part, for example of returned goods, or all that is left. The saga chooses the
+/// id, so that it is refunded only once.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefundPart {
@@ -187,8 +187,9 @@ pub struct RefundPart {
     pub order_id: OrderId,
     /// The id of the partial refund.
     pub refund_id: Uuid,
-    /// The amount, in minor units.
-    pub amount_minor: i64,
+    /// The amount in minor units; the rest of the payment if it is missing.
+    #[serde(default)]
+    pub amount_minor: Option<i64>,
     /// The reason, for the payment's history.
     #[serde(default)]
     pub reason: Option<String>,

@@ -7,7 +7,7 @@ use common::topics::{ORDER_EVENTS, SHIPMENT_EVENTS};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::broker::Broker;
-use tests::cluster::Cluster;
+use tests::cluster::{Cluster, USER};
 use tests::items::Item;
 use tests::orders::PlacedOrder;
 use tests::process::Name;
@@ -15,6 +15,7 @@ use tests::wait::{PATIENT, until};
 
 use crate::events::names_of;
 use crate::orders::{delivery_to_ana, notices, post, request_return, return_is};
+use crate::tasks::{act, is_gone, open_task};
 
 crate::scenarios!(
     an_order_is_delivered_by_the_simulated_carrier,
@@ -22,6 +23,8 @@ crate::scenarios!(
     an_order_is_delivered_although_the_services_are_killed,
     a_lost_parcel_is_sent_again,
     a_parcel_that_came_back_is_closed_by_an_operator,
+    a_lost_parcel_is_sent_again_as_a_task,
+    an_order_whose_parcel_came_back_is_refunded_as_a_task,
 );
 
 /// Places an order that is shipped to a postal code, and waits until it is.
@@ -67,6 +70,43 @@ async fn shipment(cluster: &Cluster, order: &PlacedOrder) -> Result<Value> {
     let path = format!("/shipments?orderId={}", order.id);
     let found = cluster.get(cluster.service(Name::Inventory)?, &path).await?.unwrap_or_default();
     Ok(found["items"][0].clone())
+}
+
+/// The id of the order's open case, as soon as there is one besides `before`.
+async fn open_case(cluster: &Cluster, order: &PlacedOrder, before: &str) -> Result<String> {
+    until(&format!("a case of order {}", order.id), PATIENT, || async {
+        let case = shipment(cluster, order).await?["caseId"].as_str().map(str::to_owned);
+        Ok(case.filter(|case| case != before))
+    })
+    .await
+}
+
+/// Waits until the saga of a case has ended, and returns it.
+async fn case_ends(cluster: &Cluster, case: &str, status: &str) -> Result<Value> {
+    until(&format!("case {case} to end as {status}"), PATIENT, || async {
+        let saga = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{case}")).await?;
+        let saga = saga.unwrap_or_default();
+        let has_ended = saga["status"] == "completed" || saga["status"] == "compensated";
+        Ok((has_ended && saga["ending"]["status"] == status).then_some(saga))
+    })
+    .await
+}
+
+/// Completes the task of a case.
+async fn decide(cluster: &Cluster, case: &str, decision: &str) -> Result<()> {
+    let form = json!({"fields": {"status": decision}, "why": "the customer called"});
+    let (status, done) = act(cluster, &format!("{case}.decide"), "complete", &form).await?;
+    ensure!(status == StatusCode::OK && done["by"] == USER, "{status}: {done:#}");
+    Ok(())
+}
+
+/// Adds pieces to the stock, or removes some.
+async fn adjust(cluster: &Cluster, item: &Item, quantity: i64) -> Result<()> {
+    let change = json!({"quantity": quantity, "by": "the test", "why": "counted"});
+    let path = format!("/stock/{}/adjustments", item.id);
+    let (status, answer) = post(cluster, Name::Inventory, &path, &change).await?;
+    ensure!(status == StatusCode::CREATED, "{status} {answer}");
+    Ok(())
 }
 
 async fn an_order_is_delivered_by_the_simulated_carrier(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
@@ -149,6 +189,9 @@ async fn a_lost_parcel_is_sent_again(cluster: Arc<Cluster>, _: Arc<Broker>) -> R
     let lost = lost.unwrap_or_default();
     let id = lost["items"].as_array().into_iter().flatten().find(|one| one["orderId"] == *order.id);
     let id = id.and_then(|one| one["id"].as_str()).context("the shipment is not listed")?.to_owned();
+    let case = open_case(&cluster, &order, "").await?;
+    let task = format!("{case}.decide");
+    open_task(&cluster, &task).await?;
     let metrics = crate::prometheus::scrape(&cluster, Name::Inventory).await?;
     ensure!(metrics.contains("inventory_shipments_to_resolve{status=\"lost\"} 1"), "{metrics}");
 
@@ -163,6 +206,10 @@ async fn a_lost_parcel_is_sent_again(cluster: Arc<Cluster>, _: Arc<Broker>) -> R
     item.has_stock(1, 0).await?;
     let (status, problem) = post(&cluster, Name::Inventory, &resolve, &resend).await?;
     ensure!(status == StatusCode::CONFLICT, "{status} {problem}");
+    // Nobody needs to decide any more.
+    let saga = case_ends(&cluster, &case, "settled").await?;
+    ensure!(saga["ending"]["reason"] == "settled_elsewhere", "{saga:#}");
+    is_gone(&cluster, &task).await?;
 
     let shown = shipment_is(&order, "delivered").await?;
     ensure!(shown["shipment"]["trackingNumber"] != first, "{shown:#}");
@@ -190,5 +237,71 @@ async fn a_parcel_that_came_back_is_closed_by_an_operator(cluster: Arc<Cluster>,
     ensure!(status == StatusCode::OK && closed["resolutions"][0]["action"] == "close", "{status} {closed}");
     let (status, problem) = post(&cluster, Name::Inventory, &path, &close).await?;
     ensure!(status == StatusCode::CONFLICT && problem.to_string().contains("has closed it"), "{status} {problem}");
+    item.has_stock(3, 0).await
+}
+
+async fn a_lost_parcel_is_sent_again_as_a_task(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(5).await?;
+    let order = shipped(&item, "50030-266").await?;
+    let first = shipment_is(&order, "lost").await?["shipment"]["trackingNumber"].clone();
+    let case = open_case(&cluster, &order, "").await?;
+    let task = open_task(&cluster, &format!("{case}.decide")).await?;
+    ensure!(task["role"] == "support" && task["definition"] == "parcel" && task["dueAt"].is_string(), "{task:#}");
+    ensure!(task["label"]["pt"] == "Decidir sobre uma encomenda não entregue", "{task:#}");
+    ensure!(task["form"].as_array().map(Vec::len) == Some(1), "{task:#}");
+    ensure!(task["form"][0]["words"] == json!(["resend", "refund", "close"]), "{task:#}");
+
+    // Too few pieces: somebody must decide again, and is told why.
+    adjust(&cluster, &item, -2).await?;
+    decide(&cluster, &case, "resend").await?;
+    let saga = case_ends(&cluster, &case, "not_resolved").await?;
+    ensure!(saga["ending"]["reason"] == "not_resolvable", "{saga:#}");
+    let next = open_case(&cluster, &order, &case).await?;
+    open_task(&cluster, &format!("{next}.decide")).await?;
+    let saga = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{next}")).await?;
+    let saga = saga.context("the saga of the next case")?;
+    let refused = saga["data"]["parcel"]["refused"].as_str().unwrap_or_default();
+    ensure!(refused.ends_with(": 2 wanted, 1 available"), "{saga:#}");
+
+    adjust(&cluster, &item, 2).await?;
+    decide(&cluster, &next, "resend").await?;
+    case_ends(&cluster, &next, "resolved").await?;
+    is_gone(&cluster, &format!("{next}.decide")).await?;
+    let shown = shipment_is(&order, "delivered").await?;
+    ensure!(shown["shipment"]["trackingNumber"] != first, "{shown:#}");
+    let shipment = shipment(&cluster, &order).await?;
+    let made = &shipment["resolutions"];
+    ensure!(made[0]["refused"].is_string() && made[1]["by"] == USER, "{shipment:#}");
+    ensure!(made[1]["why"] == "the customer called" && shipment["caseId"].is_null(), "{shipment:#}");
+    // The final check counts the pieces of one parcel: replace those of the lost one.
+    adjust(&cluster, &item, 2).await?;
+    item.has_stock(3, 0).await
+}
+
+async fn an_order_whose_parcel_came_back_is_refunded_as_a_task(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let item = cluster.item(5).await?;
+    let order = shipped(&item, "50030-288").await?;
+    shipment_is(&order, "returned_to_sender").await?;
+    let case = open_case(&cluster, &order, "").await?;
+    open_task(&cluster, &format!("{case}.decide")).await?;
+    decide(&cluster, &case, "refund").await?;
+    case_ends(&cluster, &case, "resolved").await?;
+    is_gone(&cluster, &format!("{case}.decide")).await?;
+    order.ends("refunded").await?;
+    order.has_reason("not_delivered").await?;
+    order.payment("refunded").await?;
+    let shown = order.get().await?;
+    let notes = shown["creditNotes"].as_array().cloned().unwrap_or_default();
+    ensure!(notes.len() == 1 && notes[0]["total"] == 10.5 && shown["invoice"]["status"] == "void", "{shown:#}");
+    let timeline = shown["timeline"].as_array().cloned().unwrap_or_default();
+    let labels: Vec<_> = timeline.iter().map(|entry| entry["label"].clone()).collect();
+    ensure!(labels.contains(&json!("Order shipped")), "{labels:?}");
+    ensure!(labels.last() == Some(&json!("Refunded, since it did not arrive")), "{labels:?}");
+    let kinds = notified(&cluster, &order, "not_delivered").await?;
+    ensure!(kinds.last().is_some_and(|last| last == "not_delivered"), "{kinds:?}");
+    let events = published(&cluster, ORDER_EVENTS, &order, "refunded").await?;
+    ensure!(events == "placed reserved invoiced paid confirmed shipped refunded", "{events}");
+    let closed = shipment(&cluster, &order).await?;
+    ensure!(closed["resolutions"][0]["action"] == "close" && closed["caseId"].is_null(), "{closed:#}");
     item.has_stock(3, 0).await
 }

@@ -31,18 +31,19 @@ fn payment_task(order: &PlacedOrder) -> String {
 }
 
 /// The task with this id, as soon as it is open.
-async fn open_task(cluster: &Cluster, id: &str) -> Result<Value> {
+pub(crate) async fn open_task(cluster: &Cluster, id: &str) -> Result<Value> {
     let path = format!("/api/tasks/{id}");
     until(&format!("task {id}"), SOON, || async { cluster.get(cluster.service(Name::Orchestrator)?, &path).await })
         .await
 }
 
-async fn act(cluster: &Cluster, id: &str, action: &str, body: &Value) -> Result<(StatusCode, Value)> {
+/// Claims, releases or completes a task.
+pub(crate) async fn act(cluster: &Cluster, id: &str, action: &str, body: &Value) -> Result<(StatusCode, Value)> {
     send(cluster, Method::POST, &format!("/api/tasks/{id}/{action}"), body, true).await
 }
 
 /// Waits until a task is gone.
-async fn is_gone(cluster: &Cluster, id: &str) -> Result<()> {
+pub(crate) async fn is_gone(cluster: &Cluster, id: &str) -> Result<()> {
     let path = format!("/api/tasks/{id}");
     until(&format!("the end of task {id}"), SOON, || async {
         let found = cluster.get(cluster.service(Name::Orchestrator)?, &path).await?;

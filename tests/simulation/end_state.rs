@@ -8,12 +8,14 @@ use common::journal::Entity;
 use common::messages::{Message, header};
 use common::shipments::DeliveryStatus;
 use common::topics;
+use inventory_service::entity::shipment::SHIPMENT_PREFIX;
 use inventory_service::entity::{Inventory, Shipment, ShipmentStatus, Stock, reservation_key, shipment_key, stock_key};
 use orchestrator::entity::{DEPLOYED, Entity as SagaEntity, saga_key};
 use order_service::order::entity::OrderEntity as Ordering;
 use order_service::order::notice::NoticeKind;
 use order_service::order::{self, Order, Status};
 use payment_service::entity::{self as payment, Payment};
+use saga::Saga;
 
 use crate::events;
 use crate::invariants::{InvariantChecker, accepted, approvals, misplaced};
@@ -74,12 +76,28 @@ pub fn check(run: &Run) -> Vec<String> {
 fn unknown_entities(run: &Run) -> Vec<String> {
     let mut violations = Vec::new();
     let placed = run.workload.orders.len();
-    for (journal, prefix) in [("order-journal", "order/"), ("saga-journal", "saga/")] {
-        let known = run.sim.invariants.states(journal).filter(|(key, _)| key.starts_with(prefix)).count();
-        violations.extend((known != placed).then(|| format!("{journal} has {known} of {placed} orders")));
-    }
+    let orders = run.sim.invariants.states("order-journal").filter(|(key, _)| key.starts_with("order/")).count();
+    violations.extend((orders != placed).then(|| format!("order-journal has {orders} of {placed} orders")));
+    let sagas = run.sim.invariants.states("saga-journal").filter(|(key, _)| key.starts_with("saga/"));
+    let sagas: Vec<_> = sagas.filter_map(|(_, state)| state.read::<SagaEntity>().unwrap().into_saga()).collect();
+    let of_orders = sagas.iter().filter(|saga| saga.definition == "order").count();
+    violations.extend((of_orders != placed).then(|| format!("saga-journal has {of_orders} of {placed} orders")));
+    violations.extend(cases_unlike_sagas(run, &sagas));
     violations.extend(unexpected_letters(run));
     violations
+}
+
+/// Parcels that did not arrive without the one saga of their case, and sagas of other cases. Nobody decides in a run.
+fn cases_unlike_sagas(run: &Run, sagas: &[Saga]) -> Option<String> {
+    let shipments = run.sim.invariants.states("inventory-journal").filter(|(key, _)| key.starts_with(SHIPMENT_PREFIX));
+    let shipments = shipments.filter_map(|(_, state)| state.read::<Inventory>().unwrap().shipment().cloned());
+    let expected: BTreeSet<String> = shipments
+        .filter(Shipment::is_to_be_resolved)
+        .map(|shipment| shipment.open_case().map_or_else(|| "none".to_owned(), |case| case.to_string()))
+        .collect();
+    let of_cases = sagas.iter().filter(|saga| saga.definition == "parcel");
+    let found: BTreeSet<String> = of_cases.map(|saga| saga.id.to_string()).collect();
+    (found != expected).then(|| format!("the cases are {expected:?}, their sagas {found:?}"))
 }
 
 /// Each hostile message has a dead letter, and no other message has one, except for results of operators.

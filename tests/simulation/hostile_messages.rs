@@ -166,7 +166,7 @@ pub fn copy(message: &Message, n: usize) -> Message {
         copy.headers.set(header::ID, format!("{} {n}", message.id()));
     }
     let Some(Ok(mut value)) = copy.value.as_deref().map(serde_json::from_slice::<Value>) else { return copy };
-    for name in ["returnId", "refundId", "paymentId", "id"] {
+    for name in ["returnId", "refundId", "caseId", "paymentId", "id"] {
         if let Some(Value::String(text)) =
             value.get_mut(name).filter(|value| value.as_str().is_some_and(|t| t.len() < 200))
         {

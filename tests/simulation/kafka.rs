@@ -13,7 +13,7 @@ use common::topics;
 pub const PARTITIONS: i32 = 2;
 
 /// The topics of the system, the journals first.
-pub const TOPICS: [&str; 14] = [
+pub const TOPICS: [&str; 16] = [
     "order-journal",
     "inventory-journal",
     "payment-journal",
@@ -24,6 +24,8 @@ pub const TOPICS: [&str; 14] = [
     topics::PAYMENT_COMMANDS,
     topics::SAGA_REPLIES,
     topics::PAYMENT_RESULTS,
+    topics::CASES,
+    topics::CASE_DECISIONS,
     topics::ORDER_EVENTS,
     topics::SHIPMENT_EVENTS,
     topics::PAYMENT_EVENTS,

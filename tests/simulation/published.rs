@@ -113,6 +113,7 @@ fn of_order(order: &Order) -> Vec<Event> {
     let has_left = match order.status {
         Status::Shipped | Status::Returned => true,
         Status::Confirmed => !order.to_be_shipped,
+        Status::Refunded => order.was_not_delivered(),
         Status::Pending
         | Status::Reserved
         | Status::AwaitingPayment
@@ -120,8 +121,7 @@ fn of_order(order: &Order) -> Vec<Event> {
         | Status::Cancelling
         | Status::Rejected
         | Status::PaymentNotCompleted
-        | Status::Cancelled
-        | Status::Refunded => false,
+        | Status::Cancelled => false,
     };
     let is_delivered = order.tracking.as_ref().is_some_and(|tracking| tracking.delivered_at.is_some());
     kinds.extend((has_left && is_delivered).then_some("order.delivered"));

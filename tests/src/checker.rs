@@ -69,7 +69,8 @@ const ENDS: [(&str, &[&str], &[&str]); 7] = [
     ("rejected", &["none"], &["refused"]),
     ("payment_not_completed", &["none", "declined", "cancelled", "refunded"], &["released"]),
     ("cancelled", &["none", "declined", "cancelled", "refunded"], &["none", "released", "refused"]),
-    ("refunded", &["refunded"], &["released"]),
+    // Cancelled, or not delivered.
+    ("refunded", &["refunded"], &["released", "confirmed"]),
 ];
 
 async fn orders(cluster: &Cluster, totals: &mut Totals, wrong: &mut Vec<String>) -> Result<()> {
@@ -101,7 +102,7 @@ async fn orders(cluster: &Cluster, totals: &mut Totals, wrong: &mut Vec<String>)
         if !fits {
             wrong.push(format!("order {id} is {status}, its invoice {invoice:?}"));
         }
-        if is_fulfilled {
+        if is_fulfilled || status == "refunded" && reservation == "confirmed" {
             add_items(&mut left, order, -1);
             for returned in order["returns"].as_array().into_iter().flatten().filter(|r| r["status"] == "returned") {
                 add_items(&mut left, returned, 1);

@@ -285,6 +285,7 @@ impl Contract {
             ("", SAGA_REPLIES) => "saga.reply",
             ("", topics::PAYMENT_RESULTS) => "payment.result",
             ("", topics::GOODS_RECEIVED) => "goods.received",
+            ("", topics::CASE_DECISIONS) => "case.decided",
             (kind, _) => kind,
         };
         let (value, headers) = self.validators(topic, kind).ok_or_else(|| anyhow!("'{kind}' is not in {FILE}"))?;

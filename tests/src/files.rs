@@ -92,7 +92,7 @@ pub fn tail_where(path: &Path, lines: usize, wanted: impl Fn(&str) -> bool) -> S
     all.iter().skip(all.len().saturating_sub(lines)).map(|line| format!("    {line}\n")).collect()
 }
 
-/// Writes the definitions of the order and return sagas, and others.
+/// Writes the built-in definitions, and others.
 ///
 /// # Errors
 /// When the order's definition can't be read or changed.
@@ -101,8 +101,10 @@ pub fn definitions(directory: &Path, result_timeout: Option<&str>, others: &[(&s
     let source = root().join("orchestrator/sagas/order.toml");
     let text = std::fs::read_to_string(&source).with_context(|| format!("read {}", source.display()))?;
     let text = result_timeout.map(|timeout| with_timeout(&text, timeout)).transpose()?.unwrap_or(text);
-    let returns = std::fs::read_to_string(source.with_file_name("return.toml")).context("read return.toml")?;
-    std::fs::write(directory.join("return.toml"), returns)?;
+    for name in ["return.toml", "parcel.toml"] {
+        let text = std::fs::read_to_string(source.with_file_name(name)).with_context(|| format!("read {name}"))?;
+        std::fs::write(directory.join(name), text)?;
+    }
     for (name, text) in others.iter().copied().chain([("order.toml", text.as_str())]) {
         std::fs::write(directory.join(name), text).with_context(|| format!("write the definition {name}"))?;
     }

@@ -126,6 +126,16 @@ pub const TOPICS: &[TopicDoc] = &[
         key: "the return's id, or anything, or none",
         about: "Results of returns, from a warehouse or an operator.",
     },
+    TopicDoc {
+        name: topics::CASES,
+        key: "the case's id",
+        about: "Parcels that did not arrive, from inventory-service: they start and settle sagas.",
+    },
+    TopicDoc {
+        name: topics::CASE_DECISIONS,
+        key: "the case's id, or anything, or none",
+        about: "Decisions about parcels that did not arrive, from people with a task.",
+    },
     TopicDoc { name: topics::STOCK_EVENTS, key: "the warehouse", about: "Events of the stock." },
     TopicDoc {
         name: topics::NOTIFICATIONS,

@@ -25,6 +25,8 @@ static PAYMENT_RESULT_SCHEMA: [Field; 5] = [
 pub const PAYMENT_RESULT_TYPE: &str = "payment.result";
 /// `ce_type` on [`topics::GOODS_RECEIVED`].
 pub const GOODS_RECEIVED_TYPE: &str = "goods.received";
+/// `ce_type` on [`topics::CASE_DECISIONS`].
+pub const CASE_DECISION_TYPE: &str = "case.decided";
 
 /// The results on [`topics::PAYMENT_RESULTS`].
 pub static PAYMENT_RESULT: Schema = Schema::of(&PAYMENT_RESULT_SCHEMA);
@@ -60,11 +62,32 @@ pub const GOODS_RECEIVED_FIELDS: &[(&str, &str)] = &[
     ("at", "When it was inspected."),
 ];
 
+static CASE_DECISION_SCHEMA: [Field; 5] = [
+    Field::required("caseId", Kind::Uuid),
+    Field::required("status", Kind::word(&[Cow::Borrowed("resend"), Cow::Borrowed("refund"), Cow::Borrowed("close")])),
+    Field::required("by", Kind::prose(PROSE)),
+    Field::required("why", Kind::prose(PROSE)),
+    Field::optional("at", Kind::Timestamp),
+];
+
+/// The decisions on [`topics::CASE_DECISIONS`].
+pub static CASE_DECISION: Schema = Schema::of(&CASE_DECISION_SCHEMA);
+
+/// The meaning of the fields of [`CASE_DECISION`].
+pub const CASE_DECISION_FIELDS: &[(&str, &str)] = &[
+    ("caseId", "The case of the parcel."),
+    ("status", "Send another parcel, refund the order, or close the shipment without either."),
+    ("by", "Who decides."),
+    ("why", "The reason."),
+    ("at", "When it was decided."),
+];
+
 /// The schema of a topic's messages, for every reader; `None` if each definition names its own fields.
 pub fn of_topic(topic: &str) -> Option<&'static Schema> {
     match topic {
         topics::PAYMENT_RESULTS => Some(&PAYMENT_RESULT),
         topics::GOODS_RECEIVED => Some(&GOODS_RECEIVED),
+        topics::CASE_DECISIONS => Some(&CASE_DECISION),
         _ => None,
     }
 }
@@ -74,6 +97,7 @@ pub fn type_of_topic(topic: &str) -> Option<&'static str> {
     match topic {
         topics::PAYMENT_RESULTS => Some(PAYMENT_RESULT_TYPE),
         topics::GOODS_RECEIVED => Some(GOODS_RECEIVED_TYPE),
+        topics::CASE_DECISIONS => Some(CASE_DECISION_TYPE),
         _ => None,
     }
 }

@@ -18,6 +18,10 @@ pub const SAGA_COMMANDS: &str = "saga-commands";
 pub const PAYMENT_RESULTS: &str = "payment-results";
 /// Results of returns.
 pub const GOODS_RECEIVED: &str = "goods-received";
+/// Parcels that did not arrive, which start and settle sagas: key case id.
+pub const CASES: &str = "cases";
+/// Decisions about parcels that did not arrive: any key, usually the case id.
+pub const CASE_DECISIONS: &str = "case-decisions";
 /// Events of the stock.
 pub const STOCK_EVENTS: &str = "stock-events";
 /// Notifications for customers.
@@ -145,6 +149,7 @@ mod tests {
             assert!(!may_wait(topic), "{topic}");
         }
         assert!(!may_wait(PAYMENT_RESULTS) && !may_wait(GOODS_RECEIVED) && !may_wait("gift-card-commands"));
+        assert!(!may_wait(CASES) && !may_wait(CASE_DECISIONS));
         assert!(may_wait(ORDER_EVENTS) && may_wait(SAGA_EVENTS));
     }
 

@@ -54,6 +54,9 @@ pub(super) struct ShipmentBody {
     /// Operators' decisions about parcels that did not arrive, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     resolutions: Vec<ResolutionBody>,
+    /// The open case, in which a person decides about a parcel that did not arrive: the id of its saga.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case_id: Option<Uuid>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
@@ -82,6 +85,7 @@ impl From<Shipment> for ShipmentBody {
     fn from(shipment: Shipment) -> Self {
         Self {
             id: shipment.id(),
+            case_id: shipment.open_case(),
             order_id: shipment.order_id,
             warehouse: shipment.warehouse,
             status: shipment.status,

@@ -14,12 +14,13 @@ use super::*;
 use crate::carrier::call::CarrierKind;
 use crate::entity::reservation::{ReturnedQuantity, Transition, TransitionKind};
 use crate::entity::returns::{Receipt, Refusal};
-use crate::entity::shipment::{FormerParcel, HistoryEntry, MOST_FORMER_PARCELS, Resolution, SimulatedStage};
+use crate::entity::shipment::{Case, FormerParcel, HistoryEntry, MOST_FORMER_PARCELS, Resolution, SimulatedStage};
 use crate::entity::stock::{ItemPrice, OpeningBalance};
 use crate::entity::{
     Change, Inventory, Line, Reservation, ReservationStatus, Return, ReturnStatus, Shipment, ShipmentStatus, Stock,
 };
 use crate::fixture::{ORDER, TestWarehouse, delivery, message};
+use crate::messages::cases::{ParcelSettled, ParcelUndelivered, RESOLVE_CASE};
 use crate::messages::events::{ShipmentChange, ShipmentChanged};
 use crate::messages::{
     CHANGE, CarrierAnswered, ChangeKind, EXPECT_RETURN, Method, RESERVE, ReceiptStatus, ResolveAction, ReturnReceived,
@@ -140,6 +141,8 @@ fn shipment() -> Shipment {
         late_due: Some(TIME),
         late_since: Some(TIME),
         simulated: Some(SimulatedStage { stage: Stage::ReturnedToSender, due: TIME, span_ms: u64::MAX }),
+        case: Some(Case { number: u32::MAX, decided: true }),
+        cases: u32::MAX,
         reports: u32::MAX,
         parcels: vec![former; MOST_FORMER_PARCELS],
         resolutions: vec![resolution; 16 + MOST_FORMER_PARCELS],
@@ -189,6 +192,25 @@ fn stock_event() -> usize {
     json_bytes(&low).max(json_bytes(&short)) + 2 * ID_BYTES + 2 * ID
 }
 
+/// The larger of the two messages about a case that a changed shipment may send.
+fn case_message() -> usize {
+    let undelivered = ParcelUndelivered {
+        case_id: Uuid::nil(),
+        order_id: text(ID),
+        shipment_id: Uuid::nil(),
+        warehouse: text(ID_BYTES),
+        number: u32::MAX,
+        status: ShipmentStatus::ReturnedToSender,
+        carrier: Some(text(ID_BYTES)),
+        tracking_number: Some(text(ID_BYTES)),
+        refused: Some(text(ID_BYTES + TEXT_BYTES)),
+        at: TIME,
+    };
+    let settled =
+        ParcelSettled { case_id: Uuid::nil(), order_id: text(ID), by: text(OPERATOR_TEXT), why: text(OPERATOR_TEXT) };
+    json_bytes(&undelivered).max(json_bytes(&settled)) + ENVELOPE
+}
+
 #[test]
 fn the_largest_record_and_messages_fit() {
     let stocks = MOST_LINES * (json_bytes(&Inventory::Stock(stock())) + 2 * ID_BYTES + stock_event());
@@ -197,7 +219,7 @@ fn the_largest_record_and_messages_fit() {
     let shipment = json_bytes(&Inventory::Shipment(Box::new(shipment())));
     let change = json_bytes(&Inventory::Change(change()));
     let reply = REPLY_BYTES + KIB + ENVELOPE;
-    for bytes in [stock_event(), reply, 2 * ReturnReceived::MAX_BYTES + ENVELOPE] {
+    for bytes in [stock_event(), case_message(), reply, 2 * ReturnReceived::MAX_BYTES + ENVELOPE] {
         assert!(bytes <= topics::INPUT_MAX_BYTES, "{bytes}");
     }
     let batch = 2 * Limits::default().batch_bytes;
@@ -215,8 +237,8 @@ fn the_largest_record_and_messages_fit() {
     };
     let event = json_bytes(&event) + EVENT_ENVELOPE;
     assert!(event <= LARGEST_EVENT, "{event}");
-    // Those of the shipment, and the report to its order.
-    let events = ShipmentChange::ALL.len() * event + ShipmentProgress::MAX_BYTES + ENVELOPE;
+    // Those of the shipment, the report to its order, and the message about its case.
+    let events = ShipmentChange::ALL.len() * event + ShipmentProgress::MAX_BYTES + ENVELOPE + case_message();
     // A reservation's change, a return of its pieces, a shipment whose pieces are sent again and its number, a change
     // of the stock.
     for decision in [
@@ -256,6 +278,7 @@ fn longer_texts_and_lists_are_dead_letters() {
     let change =
         json!({"warehouse": "main", "itemId": "a", "kind": "receipt", "quantity": 1, "by": text(1_201), "why": ""});
     let stage = |name: &str, bytes: usize| json!({"orderId": ORDER, "status": "lost", name: text(bytes)});
+    let case = json!({"orderId": ORDER, "caseId": return_id, "action": "close", "by": "ana", "why": text(1_201)});
     let with_key = |key: usize| Message { key: Some(text(key).into()), ..reserve(items(1, 1)) };
     for (message, fault) in [
         (reserve(items(501, 1)), "items: 501 items"),
@@ -271,6 +294,7 @@ fn longer_texts_and_lists_are_dead_letters() {
         (message(SHIPMENT_EVENT, &stage("note", OPERATOR_TEXT + 1)), "note: 1201 bytes"),
         (message(SHIPMENT_EVENT, &stage("eventId", ID_BYTES + 1)), "eventId: 301 bytes"),
         (message(SHIPMENT_EVENT, &stage("trackingNumber", ID_BYTES + 1)), "trackingNumber: 301 bytes"),
+        (message(RESOLVE_CASE, &case), "why: 1201 bytes"),
         (with_key(301), "the key is not the name of a warehouse"),
         (with_key(2_000), "the key has 2000 bytes"),
     ] {

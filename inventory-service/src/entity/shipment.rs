@@ -1,5 +1,6 @@
 //! The shipment of an order.
 
+pub mod case;
 pub mod status;
 
 use common::ids;
@@ -13,6 +14,7 @@ use crate::carrier::call::{CarrierCall, CarrierKind, Parcel};
 use crate::entity::reservation::Line;
 use crate::messages::{Address, Method, ResolveAction, Stage};
 
+pub use self::case::Case;
 pub use self::status::ShipmentStatus;
 
 /// A shipment. An order has at most one.
@@ -69,6 +71,12 @@ pub struct Shipment {
     /// Operators' decisions about parcels that did not arrive, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolutions: Vec<Resolution>,
+    /// The case in which a person decides about a parcel that did not arrive, until its saga has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<Case>,
+    /// How many cases it has had.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cases: u32,
     /// How many reports were sent to the order.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reports: u32,
@@ -194,6 +202,8 @@ impl Shipment {
             simulated: None,
             parcels: Vec::new(),
             resolutions: Vec::new(),
+            case: None,
+            cases: 0,
             reports: 0,
             history: Vec::new(),
             created_at: now,

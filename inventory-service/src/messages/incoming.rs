@@ -6,6 +6,7 @@ use common::messages::{Message, Unreadable};
 
 use crate::bounds;
 use crate::entity::stock::ItemPrice;
+use crate::messages::cases::{CONCLUDE_CASE, ConcludeCase, REOPEN_CASE, RESOLVE_CASE, ReopenCase, ResolveCase};
 use crate::messages::{
     CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, CarrierAnswered, ChangeStock, EXPECT_RETURN, FORGET_RETURN,
     ForgetReturn, OrderCommand, RELEASE, RESERVE, RESOLVE, RESTOCK, RETURN_RECEIVED, Reserve, ResolveShipment,
@@ -28,6 +29,9 @@ pub(crate) enum Command {
     ExpectReturn(ReturnCommand),
     ForgetReturn(ForgetReturn),
     Restock(ReturnCommand),
+    ResolveCase(ResolveCase),
+    ReopenCase(ReopenCase),
+    ConcludeCase(ConcludeCase),
 }
 
 /// A request of the HTTP API or an answer of a carrier, which are not replied to.
@@ -69,8 +73,14 @@ impl Incoming {
             }
             Self::Event(Event::ShipmentEvent(event)) => bounds::stage(&mut check, event),
             Self::Event(Event::ResolveShipment(command)) => bounds::operator(&mut check, &command.by, &command.why),
+            Self::Command(Command::ResolveCase(command)) => bounds::operator(&mut check, &command.by, &command.why),
             Self::Command(
-                Command::Release(_) | Command::Confirm(_) | Command::CancelShipment(_) | Command::ForgetReturn(_),
+                Command::Release(_)
+                | Command::Confirm(_)
+                | Command::CancelShipment(_)
+                | Command::ForgetReturn(_)
+                | Command::ReopenCase(_)
+                | Command::ConcludeCase(_),
             )
             | Self::Event(Event::CarrierAnswered(_) | Event::ReturnReceived(_)) => {}
         }
@@ -87,6 +97,9 @@ impl Incoming {
             EXPECT_RETURN => Self::Command(Command::ExpectReturn(message.json()?)),
             FORGET_RETURN => Self::Command(Command::ForgetReturn(message.json()?)),
             RESTOCK => Self::Command(Command::Restock(message.json()?)),
+            RESOLVE_CASE => Self::Command(Command::ResolveCase(message.json()?)),
+            REOPEN_CASE => Self::Command(Command::ReopenCase(message.json()?)),
+            CONCLUDE_CASE => Self::Command(Command::ConcludeCase(message.json()?)),
             SET => Self::Event(Event::StockSet(message.json()?)),
             CHANGE => Self::Event(Event::StockChange(message.json()?)),
             SHIPMENT_EVENT => Self::Event(Event::ShipmentEvent(message.json()?)),
@@ -109,7 +122,10 @@ impl Command {
             | Self::CancelShipment(OrderCommand { order_id })
             | Self::ExpectReturn(ReturnCommand { order_id, .. })
             | Self::ForgetReturn(ForgetReturn { order_id, .. })
-            | Self::Restock(ReturnCommand { order_id, .. }) => *order_id,
+            | Self::Restock(ReturnCommand { order_id, .. })
+            | Self::ResolveCase(ResolveCase { order_id, .. })
+            | Self::ReopenCase(ReopenCase { order_id, .. })
+            | Self::ConcludeCase(ConcludeCase { order_id, .. }) => *order_id,
         }
     }
 }

@@ -14,6 +14,7 @@
 //! shipment can be cancelled until it is handed over. One that the customer collects has no carrier: it is created at
 //! once, is only picked and delivered, and can be cancelled until it is delivered.
 
+mod case;
 mod number;
 mod resolve;
 mod simulated;
@@ -123,6 +124,7 @@ pub(crate) fn wake(ctx: &mut RuleContext<'_, '_>, key: &Key) {
     }
 }
 
+pub(crate) use case::{conclude_case, reopen_case, resolve_case};
 pub(crate) use resolve::resolve;
 
 #[cfg(test)]

@@ -195,6 +195,7 @@ fn cancellation<'a>(request: &'a Cancellation, order: &Order) -> CancellationBod
         // Confirmed, but not shipped yet.
         Status::Confirmed if order.to_be_shipped => "requested",
         Status::Confirmed | Status::Shipped | Status::Returned => "too_late",
+        Status::Refunded if order.was_not_delivered() => "too_late",
         Status::Cancelled | Status::Refunded => "cancelled",
         // It ended without a payment before the request was handled.
         Status::Rejected | Status::PaymentNotCompleted => "not_needed",

@@ -50,6 +50,7 @@ pub(super) fn timeline(order: &Order) -> Vec<TimelineEntry<'_>> {
     }
     entries.extend(order.changes.iter().filter_map(of_delivery));
     entries.extend(order.returns.iter().map(of_return));
+    entries.extend(order.was_not_delivered().then(|| of_refund(order)));
     entries
 }
 
@@ -86,10 +87,36 @@ fn of_step(step: &Step) -> TimelineEntry<'_> {
     }
 }
 
-/// The end of the saga. An order that was returned later ended as it was before.
+/// The refund of an order that was shipped and did not arrive.
+fn of_refund(order: &Order) -> TimelineEntry<'_> {
+    let change = order.changes.iter().find(|change| change.delivery.is_none() && change.status == Status::Refunded);
+    TimelineEntry {
+        at: change.map(|change| change.at),
+        label: "Refunded, since it did not arrive",
+        status: Status::Refunded.as_str(),
+        reason: order.reason.as_deref(),
+        ..TimelineEntry::default()
+    }
+}
+
+/// The end of the saga. An order that was returned later, or refunded since it did not arrive, ended as it was before.
 fn of_end(order: &Order) -> TimelineEntry<'_> {
     let mut of_status = order.changes.iter().rev().filter(|change| change.delivery.is_none());
-    let last = of_status.find(|change| change.status != Status::Returned);
+    let is_later = |status: Status| match status {
+        Status::Returned => true,
+        Status::Refunded => order.was_not_delivered(),
+        Status::Pending
+        | Status::Reserved
+        | Status::AwaitingPayment
+        | Status::Paid
+        | Status::Cancelling
+        | Status::Confirmed
+        | Status::Shipped
+        | Status::Rejected
+        | Status::PaymentNotCompleted
+        | Status::Cancelled => false,
+    };
+    let last = of_status.find(|change| !is_later(change.status));
     let (status, reason) = last.map_or((order.status, &order.reason), |change| (change.status, &change.reason));
     TimelineEntry {
         at: Some(order.concluded_at.unwrap_or(order.updated_at)),

@@ -70,7 +70,7 @@ pub struct CreditDocument {
     pub invoice_number: String,
     #[schema(value_type = String, format = DateTime)]
     pub invoice_issued_at: Timestamp,
-    /// The return whose goods it is about; left out if the whole order is refunded.
+    /// The return whose goods it is about; left out if all that was not returned is refunded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_id: Option<Uuid>,
     #[serde(flatten)]
@@ -108,7 +108,7 @@ pub struct CreditSummary {
     pub number: String,
     #[schema(value_type = String, format = DateTime)]
     pub issued_at: Timestamp,
-    /// The return whose goods it is about; left out if the whole order is refunded.
+    /// The return whose goods it is about; left out if all that was not returned is refunded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_id: Option<Uuid>,
     /// The refund.

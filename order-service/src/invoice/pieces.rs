@@ -1,5 +1,5 @@
 //! The pieces that an invoice or a credit note bills: of an invoice all of its order, of a credit note those of a
-//! return, or all.
+//! return, or all that were not returned before.
 
 use std::collections::BTreeMap;
 
@@ -27,21 +27,20 @@ pub(super) fn of_order(order: &Order) -> Vec<Pieces<'_>> {
 
 /// The pieces of one of the order's credit notes.
 pub(super) fn of_credit_note<'a>(order: &'a Order, note: &CreditNote) -> Vec<Pieces<'a>> {
-    let Some(wanted) = note.return_id else { return of_order(order) };
     let has_note = |known: &Return| order.credit_notes.iter().any(|note| note.return_id == Some(known.id));
     let is_complete = |known: &&Return| known.status == ReturnStatus::Returned;
     // Returns that an earlier release completed have no credit note, and came before all that have one.
     let without = order.returns.iter().filter(is_complete).filter(|known| !has_note(known));
     let find = |note: &CreditNote| order.returns.iter().find(|known| Some(known.id) == note.return_id);
-    let with = order.credit_notes.iter().filter_map(find);
+    let with = order.credit_notes.iter().take_while(|before| before.number != note.number).filter_map(find);
     let mut left = Left::of(order);
     for known in without.chain(with) {
-        let taken = left.take(known);
-        if known.id == wanted {
-            return taken;
-        }
+        left.take(known);
     }
-    Vec::new()
+    match note.return_id {
+        Some(_) => find(note).map(|known| left.take(known)).unwrap_or_default(),
+        None => left.rest(),
+    }
 }
 
 /// The pieces of an order that were not returned.
@@ -62,6 +61,12 @@ impl<'a> Left<'a> {
             lines.entry(&item.id).or_default().push(index);
         }
         Self { items, quantities: items.iter().map(|item| item.quantity.get()).collect(), lines }
+    }
+
+    /// All that is left.
+    fn rest(self) -> Vec<Pieces<'a>> {
+        let pieces = self.items.iter().zip(self.quantities).map(|(item, quantity)| Pieces { item, quantity });
+        pieces.filter(|pieces| pieces.quantity > 0).collect()
     }
 
     /// Takes the pieces of a return.

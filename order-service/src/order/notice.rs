@@ -29,6 +29,8 @@ pub enum NoticeKind {
     Cancelled,
     /// The order is cancelled and its payment is refunded.
     Refunded,
+    /// The order did not arrive and its payment is refunded.
+    NotDelivered,
     /// A return is refunded.
     Returned,
     /// A return was not accepted.

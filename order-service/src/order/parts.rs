@@ -167,7 +167,7 @@ pub struct CreditNote {
     pub issued_at: Timestamp,
     /// The refund, in minor units.
     pub amount_minor: i64,
-    /// The return whose goods it is about; `None` if the whole order is refunded.
+    /// The return whose goods it is about; `None` if all that was not returned is refunded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_id: Option<Uuid>,
 }

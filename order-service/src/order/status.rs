@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 /// The status of an order.
 ///
 /// ```text
-/// pending --> reserved --> awaiting_payment --> paid --> confirmed --> shipped
+/// pending --> reserved --> awaiting_payment --> paid --> confirmed --> shipped --> refunded
 ///    |           |                |              |           |            |
 ///    +-----------+----------------+--------------+           +--> returned <
 ///                |
@@ -42,7 +42,7 @@ pub enum Status {
     PaymentNotCompleted,
     /// Cancelled by the customer or after a failure; all its steps are compensated.
     Cancelled,
-    /// Cancelled, and its payment is refunded.
+    /// Cancelled, or its parcel did not arrive, and its payment is refunded.
     Refunded,
 }
 

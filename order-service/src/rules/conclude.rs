@@ -71,7 +71,8 @@ fn end(ctx: &mut RuleContext<'_, '_>, order: &mut Order, mut ending: Conclude, l
         invoice::void(order, ctx.now);
     }
     if last == Status::Refunded {
-        credit_note::issue_for_order(ctx, order);
+        let amount_minor = order.placed.amount_minor;
+        credit_note::issue_for_order(ctx, order, amount_minor);
     }
 }
 

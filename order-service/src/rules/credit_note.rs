@@ -1,5 +1,5 @@
-//! Credit notes: one for each completed return, and one for an order that is refunded after it was invoiced. They are
-//! numbered without gaps, in a series of their own.
+//! Credit notes: one for each completed return, and one for an order that is refunded after it was invoiced, also because
+//! its parcel did not arrive. They are numbered without gaps, in a series of their own.
 
 use uuid::Uuid;
 
@@ -18,10 +18,9 @@ pub(super) fn issue_for_return(ctx: &mut RuleContext<'_, '_>, order: &mut Order,
     }
 }
 
-/// Issues the credit note of an order whose payment is refunded as a whole, once.
-pub(super) fn issue_for_order(ctx: &mut RuleContext<'_, '_>, order: &mut Order) {
-    let amount = order.placed.amount_minor;
-    issue(ctx, order, None, amount);
+/// Issues the credit note of an order whose payment is refunded, once: over this amount.
+pub(super) fn issue_for_order(ctx: &mut RuleContext<'_, '_>, order: &mut Order, amount_minor: i64) {
+    issue(ctx, order, None, amount_minor);
 }
 
 /// An order without an invoice has nothing to credit.

@@ -98,7 +98,7 @@ const fn of_return(status: ReturnStatus) -> OrderEvent {
 /// data: unless it is a code of the saga, a fixed code takes its place.
 fn reason_of_order(order: &Order) -> Option<String> {
     let reason = order.reason.as_deref()?;
-    let is_cancelled = matches!(order.status, Status::Cancelled | Status::Refunded);
+    let is_cancelled = matches!(order.status, Status::Cancelled | Status::Refunded) && !order.was_not_delivered();
     if !is_cancelled || SAGA_REASONS.contains(&reason) || order.steps.iter().any(|step| is_reason_of(step, reason)) {
         return reason_code(Some(reason));
     }

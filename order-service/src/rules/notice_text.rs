@@ -85,6 +85,7 @@ const fn template(kind: NoticeKind, language: Language) -> &'static str {
         (Language::En, NoticeKind::Rejected) => include_str!("../../templates/en/rejected.txt"),
         (Language::En, NoticeKind::Cancelled) => include_str!("../../templates/en/cancelled.txt"),
         (Language::En, NoticeKind::Refunded) => include_str!("../../templates/en/refunded.txt"),
+        (Language::En, NoticeKind::NotDelivered) => include_str!("../../templates/en/not_delivered.txt"),
         (Language::En, NoticeKind::Returned) => include_str!("../../templates/en/returned.txt"),
         (Language::En, NoticeKind::ReturnRefused) => include_str!("../../templates/en/return_refused.txt"),
         (Language::En, NoticeKind::ActionRequired) => include_str!("../../templates/en/action_required.txt"),
@@ -96,6 +97,7 @@ const fn template(kind: NoticeKind, language: Language) -> &'static str {
         (Language::Pt, NoticeKind::Rejected) => include_str!("../../templates/pt/rejected.txt"),
         (Language::Pt, NoticeKind::Cancelled) => include_str!("../../templates/pt/cancelled.txt"),
         (Language::Pt, NoticeKind::Refunded) => include_str!("../../templates/pt/refunded.txt"),
+        (Language::Pt, NoticeKind::NotDelivered) => include_str!("../../templates/pt/not_delivered.txt"),
         (Language::Pt, NoticeKind::Returned) => include_str!("../../templates/pt/returned.txt"),
         (Language::Pt, NoticeKind::ReturnRefused) => include_str!("../../templates/pt/return_refused.txt"),
         (Language::Pt, NoticeKind::ActionRequired) => include_str!("../../templates/pt/action_required.txt"),
@@ -108,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [NoticeKind; 11] = [
+    const ALL: [NoticeKind; 12] = [
         NoticeKind::Confirmed,
         NoticeKind::Shipped,
         NoticeKind::Delivered,
@@ -117,6 +119,7 @@ mod tests {
         NoticeKind::Rejected,
         NoticeKind::Cancelled,
         NoticeKind::Refunded,
+        NoticeKind::NotDelivered,
         NoticeKind::Returned,
         NoticeKind::ReturnRefused,
         NoticeKind::ActionRequired,

@@ -1,12 +1,13 @@
 //! The status of a shipment, and how far it is on its way.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::messages::Stage;
 
 /// The status of a shipment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ShipmentStatus {
     /// A booking call to the carrier is due.

@@ -13,26 +13,42 @@ use crate::rules::context::RuleContext;
 /// The most decisions kept. The oldest of those that were refused, or that booked the same parcel again, makes room.
 const MOST_RESOLUTIONS: usize = 16;
 
-/// Carries out a decision once, and records it, also one that is refused.
+/// A decision, before it is carried out.
+pub(super) struct Decision {
+    /// That of the request, or of the case.
+    pub(super) id: String,
+    pub(super) action: ResolveAction,
+    pub(super) by: String,
+    pub(super) why: String,
+}
+
+/// Carries out an operator's decision.
 pub(crate) fn resolve(ctx: &mut RuleContext<'_, '_>, command: ResolveShipment) {
     let ResolveShipment { order_id, action, by, why } = command;
     let key = shipment_key(&order_id.to_string());
     let id = cut(ctx.cause, ID_BYTES).into_owned();
     let Some(Inventory::Shipment(mut known)) = ctx.tx.take(&key) else { return };
-    if !known.resolutions.iter().any(|made| made.id == id) {
-        let checked = known.check_resolve(action);
-        let carried_out = checked.and_then(|()| match action {
-            ResolveAction::Resend => resend(ctx, &mut known),
-            ResolveAction::Close => Ok(false),
-        });
-        let from_stock = carried_out == Ok(true);
-        let refused = carried_out.err();
-        record(&mut known, Resolution { id, action, by, why, at: ctx.now, refused, from_stock });
-    }
+    carry_out(ctx, &mut known, Decision { id, action, by, why });
     ctx.tx.put(key, Inventory::Shipment(known));
 }
 
-fn record(shipment: &mut Shipment, made: Resolution) {
+/// Carries out a decision once, and records it, also one that is refused.
+pub(super) fn carry_out(ctx: &mut RuleContext<'_, '_>, shipment: &mut Shipment, decision: Decision) {
+    let Decision { id, action, by, why } = decision;
+    if shipment.resolutions.iter().any(|made| made.id == id) {
+        return;
+    }
+    let checked = shipment.check_resolve(action);
+    let carried_out = checked.and_then(|()| match action {
+        ResolveAction::Resend => resend(ctx, shipment),
+        ResolveAction::Close => Ok(false),
+    });
+    let from_stock = carried_out == Ok(true);
+    let refused = carried_out.err();
+    record(shipment, Resolution { id, action, by, why, at: ctx.now, refused, from_stock });
+}
+
+pub(super) fn record(shipment: &mut Shipment, made: Resolution) {
     let all = &mut shipment.resolutions;
     if all.len() >= MOST_RESOLUTIONS {
         let is_refused = |made: &Resolution| made.refused.is_some();

@@ -20,7 +20,11 @@ fn a_definition_that_changed_without_a_new_version_is_refused() {
 /// A release that names the fields of a callback which an earlier one did not name.
 #[test]
 fn naming_the_default_fields_of_a_callback_is_no_change() {
-    for text in [include_str!("../../../sagas/order.toml"), include_str!("../../../sagas/return.toml")] {
+    for text in [
+        include_str!("../../../sagas/order.toml"),
+        include_str!("../../../sagas/return.toml"),
+        include_str!("../../../sagas/parcel.toml"),
+    ] {
         let (before, rest) = text.split_once("[steps.receive.fields]").unwrap();
         let (_, after) = rest.split_once("\n\n").unwrap();
         let mut fixture = Fixture::new(&[&format!("{before}\n{after}")]);

@@ -182,7 +182,7 @@ fn largest_order() -> Order {
         tracking: Some(largest_tracking()),
         returns: largest_returns(),
         // One of each kind for the order, and one of two kinds for each return.
-        notices: vec![notice; 9 + 2 * MOST_RETURNS],
+        notices: vec![notice; 10 + 2 * MOST_RETURNS],
     }
 }
 

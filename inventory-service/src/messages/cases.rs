@@ -1,0 +1,113 @@
+//! The messages about cases: each parcel that did not arrive is one for a person, whose decision a saga carries out.
+
+use std::borrow::Cow;
+
+use common::bounds::KIB;
+use common::ids::OrderId;
+use common::schemas;
+use common::time::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::ResolveAction;
+use crate::entity::shipment::status::ShipmentStatus;
+
+/// `ce_type`: carry out the decision about a case.
+pub const RESOLVE_CASE: &str = "inventory.resolve-case";
+/// `ce_type`: withdraw a decision to send no other parcel. The compensation of [`RESOLVE_CASE`].
+pub const REOPEN_CASE: &str = "inventory.reopen-case";
+/// `ce_type`: the saga of a case has ended.
+pub const CONCLUDE_CASE: &str = "inventory.conclude-case";
+/// `ce_type` on `cases`: a parcel did not arrive; starts the saga of its case.
+pub const UNDELIVERED: &str = "parcel.undelivered";
+/// `ce_type` on `cases`: the parcel needs no decision any more; ends the saga of its case.
+pub const SETTLED: &str = "parcel.settled";
+/// `ce_type` on `case-decisions`.
+pub const CASE_DECIDED: &str = schemas::CASE_DECISION_TYPE;
+/// The ending of a case about which nobody decided in time. It is not opened again: that would be a case after the other
+/// for nobody.
+pub const NOT_DECIDED: &str = "not_decided";
+
+// The longest values.
+common::bounded! {
+    ResolveCase: 8 * KIB,
+    ReopenCase: 4 * KIB,
+    ConcludeCase: 32 * KIB,
+}
+
+/// Value of `inventory.resolve-case`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResolveCase {
+    pub order_id: OrderId,
+    pub case_id: Uuid,
+    pub action: ResolveAction,
+    pub by: String,
+    pub why: String,
+}
+
+/// Value of `inventory.reopen-case`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReopenCase {
+    pub order_id: OrderId,
+    pub case_id: Uuid,
+}
+
+/// Value of `inventory.conclude-case`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConcludeCase {
+    pub order_id: OrderId,
+    pub case_id: Uuid,
+    /// The ending of the saga.
+    pub status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Value of `parcel.undelivered`: ids and codes, no address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ParcelUndelivered {
+    pub case_id: Uuid,
+    pub order_id: String,
+    pub shipment_id: Uuid,
+    pub warehouse: String,
+    /// The number of the case of its shipment, from 1.
+    pub number: u32,
+    pub status: ShipmentStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_number: Option<String>,
+    /// Why the decision about the case before was not carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    pub at: Timestamp,
+}
+
+/// Value of `parcel.settled`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ParcelSettled {
+    pub case_id: Uuid,
+    pub order_id: String,
+    pub by: String,
+    pub why: String,
+}
+
+/// Value of `case.decided`, as the orchestrator sends it for people with a task. Sagas read it by
+/// [`schemas::CASE_DECISION`].
+pub struct CaseDecision;
+
+impl JsonSchema for CaseDecision {
+    fn schema_name() -> Cow<'static, str> {
+        "CaseDecision".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemas::CASE_DECISION.json_schema("Value of `case.decided`.", schemas::CASE_DECISION_FIELDS)
+    }
+}
