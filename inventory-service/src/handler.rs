@@ -137,7 +137,7 @@ impl Warehouse {
     }
 }
 
-/// Runs a rule of an order's shipment, opens and settles its cases, reports its changes to the order, and publishes them.
+/// Runs a rule of an order's shipment, opens or settles its case, reports its changes to the order, and publishes them.
 fn publishing<T>(
     ctx: &mut RuleContext<'_, '_>,
     order: &str,

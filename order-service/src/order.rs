@@ -189,8 +189,8 @@ impl Order {
         self.was_paid || self.payment.as_ref().is_some_and(Payment::is_approved)
     }
 
-    /// Returns true if it was shipped, did not arrive, and is refunded. The shipment of an order that was refunded because
-    /// it was cancelled is none of it any more.
+    /// Returns true if it was shipped, did not arrive, and is refunded. An order that was refunded because it was
+    /// cancelled has no shipment any more.
     pub fn was_not_delivered(&self) -> bool {
         self.status == Status::Refunded && self.shipment.is_some()
     }

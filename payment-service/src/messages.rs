@@ -178,8 +178,8 @@ pub struct RefundPayment {
     pub reason: Option<String>,
 }
 
-/// `payment.refund-part`: a saga refunds a part, for example of returned goods, or all that is left. The saga chooses the
-/// id, so that it is refunded only once.
+/// `payment.refund-part`: a saga refunds a part, for example of returned goods, or all that is left. The saga chooses
+/// the id, so that it is refunded only once.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefundPart {

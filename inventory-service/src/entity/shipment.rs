@@ -327,6 +327,28 @@ impl Shipment {
         self.resolutions.iter().any(is_closing)
     }
 
+    /// The id of its case with this number, which is that of its saga.
+    pub fn case_id(&self, number: u32) -> Uuid {
+        ids::derive(&["case", &self.id().to_string(), &number.to_string()])
+    }
+
+    /// The id of its open case.
+    pub fn open_case(&self) -> Option<Uuid> {
+        self.case.map(|case| self.case_id(case.number))
+    }
+
+    /// The decision that the saga of a case made.
+    pub(crate) fn decision_of(&mut self, case: Uuid) -> Option<&mut Resolution> {
+        let id = case.to_string();
+        self.resolutions.iter_mut().find(|made| made.id == id)
+    }
+
+    /// Why the decision about the last case was not carried out.
+    pub(crate) fn last_refusal(&self) -> Option<&str> {
+        let id = self.case_id(self.cases).to_string();
+        self.resolutions.iter().find(|made| made.id == id)?.refused.as_deref()
+    }
+
     /// Checks that an operator can decide this about it; the stock is not considered.
     ///
     /// # Errors

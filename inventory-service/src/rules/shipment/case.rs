@@ -61,7 +61,9 @@ pub(crate) fn reopen_case(ctx: &mut RuleContext<'_, '_>, command: ReopenCase) ->
         None => {
             if is_open {
                 let by = "the case's saga".to_owned();
-                let (id, action, why) = (case_id.to_string(), ResolveAction::Close, WITHDRAWN.to_owned());
+                let why = WITHDRAWN.to_owned();
+                let id = case_id.to_string();
+                let action = ResolveAction::Close;
                 let made = Resolution { id, action, by, why, at: ctx.now, refused: withdrawn, from_stock: false };
                 record(&mut known, made);
             }
