@@ -1,5 +1,5 @@
-//! Credit notes: one for each completed return, and one for an order that is refunded after it was invoiced, or since its
-//! parcel did not arrive. They are numbered without gaps, in a series of their own.
+//! Credit notes: one for each completed return, and one for an order that is refunded after it was invoiced, or since
+//! its parcel did not arrive. They are numbered without gaps, in a series of their own.
 
 use uuid::Uuid;
 
