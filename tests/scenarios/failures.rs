@@ -213,21 +213,32 @@ async fn the_broker_is_killed(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Res
 /// (confluentinc/librdkafka, issue 5430).
 async fn the_broker_is_fenced(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
     let item = cluster.item(100).await?;
-    let is_fenced = || Ok::<_, anyhow::Error>(broker.log()?.matches("because its session has timed out").count());
     for _round in 0..2 {
-        let before = is_fenced()?;
         let batch = Batch::start(&cluster).await?;
-        broker.sigstop()?;
-        let silence = || async { Ok(Some(data_age(&cluster).await?).filter(|age| *age > FENCED)) };
-        let silent = until("a broker that is silent", PATIENT, silence).await;
-        broker.sigcont()?;
-        silent?;
-        until("a fenced broker", PATIENT, || async { Ok((is_fenced()? > before).then_some(())) }).await?;
+        fence(&cluster, &broker).await?;
         let order = until("an accepted order", PATIENT, || async { Ok(Some(item.order(1).place().await?)) }).await?;
         order.ends("confirmed").await?;
         batch.ends(&cluster).await?;
     }
     Ok(())
+}
+
+/// Stops the broker for so long that it is fenced. If it sends its next heartbeat before the controller, which was
+/// stopped with it, has noticed the silence, it is stopped again.
+async fn fence(cluster: &Cluster, broker: &Broker) -> Result<()> {
+    let fenced = || Ok::<_, anyhow::Error>(broker.log()?.matches("because its session has timed out").count());
+    let before = fenced()?;
+    until("a fenced broker", 2 * PATIENT, || async {
+        broker.sigstop()?;
+        let silence = || async { Ok(Some(data_age(cluster).await?).filter(|age| *age > FENCED)) };
+        let silent = until("a broker that is silent", PATIENT, silence).await;
+        broker.sigcont()?;
+        silent?;
+        let contact = || async { Ok(Some(data_age(cluster).await?).filter(|age| *age < FENCED)) };
+        until("a broker that answers", PATIENT, contact).await?;
+        Ok((fenced()? > before).then_some(()))
+    })
+    .await
 }
 
 /// The age of the orchestrator's data, in milliseconds.
