@@ -22,8 +22,8 @@ pub struct Broker {
     format: String,
 }
 
-/// The setting of a broker that is fenced after 20 s without a heartbeat, not after 9 s as that of `./dev broker`: a busy
-/// machine may stand still for some seconds.
+/// The setting of a broker that is fenced after 20 s without a heartbeat, not after 9 s as that of `./dev broker`: a
+/// busy machine may stand still for some seconds.
 pub const LONG_SESSION: &str = "broker.session.timeout.ms=20000";
 
 impl Broker {
