@@ -292,11 +292,11 @@ scenarios_without() { # GROUP...
 }
 business_lane() {
   scenarios_without "${FAULT_GROUPS[@]}"
-  test_parts tests:worker
-}
-faults_and_browser_lane() {
-  TEST_LANE=faults scenarios_without "${BUSINESS_GROUPS[@]}"
   test_parts tests:dashboard
+}
+faults_lane() {
+  TEST_LANE=faults scenarios_without "${BUSINESS_GROUPS[@]}"
+  test_parts tests:worker
 }
 # All parts that need no broker, at a lower priority than the tests that measure time.
 checks_lane() {
@@ -391,7 +391,7 @@ all_tests() {
     fetch_tools
     # In the few minutes that a broker lives here, C2 costs more than its code saves.
     export KAFKA_JVM_OPTS=${KAFKA_JVM_OPTS:--XX:+UseSerialGC -XX:TieredStopAtLevel=1}
-    lanes business_lane faults_and_browser_lane checks_lane
+    lanes business_lane faults_lane checks_lane
   else
     : >>"$PARTS/binaries"
     lanes checks_lane
