@@ -102,20 +102,7 @@ fn of_refund(order: &Order) -> TimelineEntry<'_> {
 /// The end of the saga. An order that was returned later, or refunded since it did not arrive, ended as it was before.
 fn of_end(order: &Order) -> TimelineEntry<'_> {
     let mut of_status = order.changes.iter().rev().filter(|change| change.delivery.is_none());
-    let is_later = |status: Status| match status {
-        Status::Returned => true,
-        Status::Refunded => order.was_not_delivered(),
-        Status::Pending
-        | Status::Reserved
-        | Status::AwaitingPayment
-        | Status::Paid
-        | Status::Cancelling
-        | Status::Confirmed
-        | Status::Shipped
-        | Status::Rejected
-        | Status::PaymentNotCompleted
-        | Status::Cancelled => false,
-    };
+    let is_later = |status| status == Status::Returned || status == Status::Refunded && order.was_not_delivered();
     let last = of_status.find(|change| !is_later(change.status));
     let (status, reason) = last.map_or((order.status, &order.reason), |change| (change.status, &change.reason));
     TimelineEntry {
