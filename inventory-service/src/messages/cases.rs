@@ -25,8 +25,8 @@ pub const UNDELIVERED: &str = "parcel.undelivered";
 pub const SETTLED: &str = "parcel.settled";
 /// `ce_type` on `case-decisions`.
 pub const CASE_DECIDED: &str = schemas::CASE_DECISION_TYPE;
-/// The ending of a case about which nobody decided in time. It is not opened again: that would be one case after the
-/// other for nobody.
+/// The ending of a case that was not decided in time. No other case follows it: without a person that would go on for
+/// ever.
 pub const NOT_DECIDED: &str = "not_decided";
 
 // The longest values.

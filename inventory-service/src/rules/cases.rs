@@ -4,6 +4,8 @@
 use common::ids;
 use common::messages::Outgoing;
 use common::topics;
+use serde::Serialize;
+use uuid::Uuid;
 
 use super::context::RuleContext;
 use crate::entity::shipment::Case;
@@ -59,9 +61,7 @@ fn opened(ctx: &RuleContext<'_, '_>, shipment: &mut Shipment) -> Outgoing {
         refused,
         at: ctx.now,
     };
-    let key = case_id.to_string();
-    let id = ids::derive(&[UNDELIVERED, &key]).to_string();
-    Outgoing::event(topics::CASES, &key, UNDELIVERED, id, &key, ctx.now, &value)
+    message(ctx, UNDELIVERED, case_id, &value)
 }
 
 /// The parcel needs no decision any more: it was found, or an operator has resolved it. `before` is the last decision
@@ -74,9 +74,14 @@ fn settled(ctx: &RuleContext<'_, '_>, shipment: &Shipment, case: Case, before: O
         None => ("the carrier".to_owned(), format!("the shipment is {}", shipment.status.name())),
     };
     let value = ParcelSettled { case_id, order_id: shipment.order_id.clone(), by, why };
+    message(ctx, SETTLED, case_id, &value)
+}
+
+/// The one message of this kind about a case.
+fn message<T: Serialize>(ctx: &RuleContext<'_, '_>, kind: &'static str, case_id: Uuid, value: &T) -> Outgoing {
     let key = case_id.to_string();
-    let id = ids::derive(&[SETTLED, &key]).to_string();
-    Outgoing::event(topics::CASES, &key, SETTLED, id, &key, ctx.now, &value)
+    let id = ids::derive(&[kind, &key]).to_string();
+    Outgoing::event(topics::CASES, &key, kind, id, &key, ctx.now, value)
 }
 
 #[cfg(test)]

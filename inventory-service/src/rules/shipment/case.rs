@@ -49,7 +49,6 @@ pub(crate) fn reopen_case(ctx: &mut RuleContext<'_, '_>, command: ReopenCase) ->
     let key = shipment_key(&order_id.to_string());
     let Some(Inventory::Shipment(mut known)) = ctx.tx.take(&key) else { return Reply::done() };
     let is_open = known.open_case() == Some(case_id);
-    let withdrawn = Some(WITHDRAWN.to_owned());
     let reply = match known.decision_of(case_id) {
         Some(Resolution { action: ResolveAction::Resend, refused: None, .. }) => {
             Reply::refused("already_sent", "another parcel was sent")
@@ -60,11 +59,15 @@ pub(crate) fn reopen_case(ctx: &mut RuleContext<'_, '_>, command: ReopenCase) ->
         }
         None => {
             if is_open {
-                let by = "the case's saga".to_owned();
-                let why = WITHDRAWN.to_owned();
-                let id = case_id.to_string();
-                let action = ResolveAction::Close;
-                let made = Resolution { id, action, by, why, at: ctx.now, refused: withdrawn, from_stock: false };
+                let made = Resolution {
+                    id: case_id.to_string(),
+                    action: ResolveAction::Close,
+                    by: "the case's saga".to_owned(),
+                    why: WITHDRAWN.to_owned(),
+                    at: ctx.now,
+                    refused: Some(WITHDRAWN.to_owned()),
+                    from_stock: false,
+                };
                 record(&mut known, made);
             }
             Reply::done()
@@ -74,8 +77,8 @@ pub(crate) fn reopen_case(ctx: &mut RuleContext<'_, '_>, command: ReopenCase) ->
     reply
 }
 
-/// Ends the open case. If the parcel still needs a decision, the next case is opened, with the reason; except if nobody
-/// decided in time: then the case stays open until the parcel needs no decision any more.
+/// Ends the open case. If the parcel still needs a decision, the next case is opened, with the reason. A case that was
+/// not decided in time stays open until the parcel needs no decision.
 pub(crate) fn conclude_case(ctx: &mut RuleContext<'_, '_>, command: ConcludeCase) -> Reply {
     let ConcludeCase { order_id, case_id, status, reason } = command;
     if let Some(Inventory::Shipment(shipment)) = ctx.tx.update(&shipment_key(&order_id.to_string()))
