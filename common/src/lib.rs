@@ -15,7 +15,7 @@ pub use journal;
 pub use prometheus_client;
 pub use runtime::{view, worker};
 pub use vocabulary::{
-    blob, bounded, bounds, contract, events, fields, ids, messages, money, payments, schemas, sensitive, shipments,
-    signature, time, topics,
+    blob, bounded, bounds, cases, contract, events, fields, ids, messages, money, payments, schemas, sensitive,
+    shipments, signature, time, topics,
 };
 pub use web::{cli, http, settings, telemetry};

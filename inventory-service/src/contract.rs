@@ -1,13 +1,13 @@
 //! The inventory service's part of the message contract: each message with a summary and an example.
 
+use common::cases::{CaseDecision, CaseSettled, ConcludeCase};
 use common::contract::{Entry, Journal, Sort};
 use common::schemas;
 use common::topics::{CASE_DECISIONS, CASES, GOODS_RECEIVED, INVENTORY_COMMANDS, SHIPMENT_EVENTS, STOCK_EVENTS};
 
 use crate::entity::Inventory;
 use crate::messages::cases::{
-    CASE_DECIDED, CONCLUDE_CASE, CaseDecision, ConcludeCase, ParcelSettled, ParcelUndelivered, REOPEN_CASE,
-    RESOLVE_CASE, ReopenCase, ResolveCase, SETTLED, UNDELIVERED,
+    CONCLUDE_CASE, ParcelUndelivered, REOPEN_CASE, RESOLVE_CASE, ReopenCase, ResolveCase, SETTLED, UNDELIVERED,
 };
 use crate::messages::events::{ShipmentChange, ShipmentChanged};
 use crate::messages::{
@@ -165,7 +165,7 @@ pub const MESSAGES: &[Entry] = &[
  "carrier":"simulated","trackingNumber":"RR000000015BR","refused":"item day-one: 2 wanted, 0 available",
  "at":"2026-11-21T12:00:00.000Z"}"#,
     ),
-    Entry::of::<ParcelSettled>(
+    Entry::of::<CaseSettled>(
         CASES,
         SETTLED,
         Sort::Event,
@@ -175,8 +175,8 @@ pub const MESSAGES: &[Entry] = &[
     ),
     Entry::result::<CaseDecision>(
         CASE_DECISIONS,
-        CASE_DECIDED,
-        "The decision about a parcel that did not arrive.",
+        schemas::CASE_DECISION_TYPE,
+        "The decision about a case.",
         r#"{"caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","status":"resend","by":"ana","why":"lost"}"#,
         |bytes| schemas::CASE_DECISION.parse(bytes).map(|_| ()),
     ),

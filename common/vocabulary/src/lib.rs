@@ -4,6 +4,7 @@
 pub mod blob;
 pub mod bounds;
 pub mod card_number;
+pub mod cases;
 pub mod contract;
 pub mod events;
 pub mod fields;

@@ -1,6 +1,7 @@
 //! The largest entities, and the largest record and messages that a decision makes.
 
 use common::bounds::{Bounded as _, KIB, TEXT_BYTES, json_bytes};
+use common::cases::CaseSettled;
 use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
 use common::journal::Limits;
 use common::messages::{Headers, Message, header};
@@ -20,7 +21,7 @@ use crate::entity::{
     Change, Inventory, Line, Reservation, ReservationStatus, Return, ReturnStatus, Shipment, ShipmentStatus, Stock,
 };
 use crate::fixture::{ORDER, TestWarehouse, delivery, message};
-use crate::messages::cases::{ParcelSettled, ParcelUndelivered, RESOLVE_CASE};
+use crate::messages::cases::{ParcelUndelivered, RESOLVE_CASE};
 use crate::messages::events::{ShipmentChange, ShipmentChanged};
 use crate::messages::{
     CHANGE, CarrierAnswered, ChangeKind, EXPECT_RETURN, Method, RESERVE, ReceiptStatus, ResolveAction, ReturnReceived,
@@ -207,7 +208,7 @@ fn case_message() -> usize {
         at: TIME,
     };
     let settled =
-        ParcelSettled { case_id: Uuid::nil(), order_id: text(ID), by: text(OPERATOR_TEXT), why: text(OPERATOR_TEXT) };
+        CaseSettled { case_id: Uuid::nil(), order_id: text(ID), by: text(OPERATOR_TEXT), why: text(OPERATOR_TEXT) };
     json_bytes(&undelivered).max(json_bytes(&settled)) + ENVELOPE
 }
 

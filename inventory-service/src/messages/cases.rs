@@ -1,12 +1,9 @@
 //! The messages about cases: each parcel that did not arrive is one for a person, whose decision a saga carries out.
 
-use std::borrow::Cow;
-
 use common::bounds::KIB;
 use common::ids::OrderId;
-use common::schemas;
 use common::time::Timestamp;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,17 +20,11 @@ pub const CONCLUDE_CASE: &str = "inventory.conclude-case";
 pub const UNDELIVERED: &str = "parcel.undelivered";
 /// `ce_type` on `cases`: the parcel needs no decision any more; ends the saga of its case.
 pub const SETTLED: &str = "parcel.settled";
-/// `ce_type` on `case-decisions`.
-pub const CASE_DECIDED: &str = schemas::CASE_DECISION_TYPE;
-/// The ending of a case that was not decided in time. No other case follows it: without a person that would go on for
-/// ever.
-pub const NOT_DECIDED: &str = "not_decided";
 
 // The longest values.
 common::bounded! {
     ResolveCase: 8 * KIB,
     ReopenCase: 4 * KIB,
-    ConcludeCase: 32 * KIB,
 }
 
 /// Value of `inventory.resolve-case`.
@@ -55,18 +46,6 @@ pub struct ReopenCase {
     pub case_id: Uuid,
 }
 
-/// Value of `inventory.conclude-case`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConcludeCase {
-    pub order_id: OrderId,
-    pub case_id: Uuid,
-    /// The ending of the saga.
-    pub status: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
 /// Value of `parcel.undelivered`: ids and codes, no address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -86,28 +65,4 @@ pub struct ParcelUndelivered {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     pub at: Timestamp,
-}
-
-/// Value of `parcel.settled`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ParcelSettled {
-    pub case_id: Uuid,
-    pub order_id: String,
-    pub by: String,
-    pub why: String,
-}
-
-/// Value of `case.decided`, as the orchestrator sends it for people with a task. Sagas read it by
-/// [`schemas::CASE_DECISION`].
-pub struct CaseDecision;
-
-impl JsonSchema for CaseDecision {
-    fn schema_name() -> Cow<'static, str> {
-        "CaseDecision".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemas::CASE_DECISION.json_schema("Value of `case.decided`.", schemas::CASE_DECISION_FIELDS)
-    }
 }

@@ -1,12 +1,13 @@
 //! The messages that the service reads from its topic, parsed by their `ce_type`.
 
 use common::bounds::Check;
+use common::cases::ConcludeCase;
 use common::ids::OrderId;
 use common::messages::{Message, Unreadable};
 
 use crate::bounds;
 use crate::entity::stock::ItemPrice;
-use crate::messages::cases::{CONCLUDE_CASE, ConcludeCase, REOPEN_CASE, RESOLVE_CASE, ReopenCase, ResolveCase};
+use crate::messages::cases::{CONCLUDE_CASE, REOPEN_CASE, RESOLVE_CASE, ReopenCase, ResolveCase};
 use crate::messages::{
     CANCEL_SHIPMENT, CARRIER_ANSWERED, CHANGE, CONFIRM, CarrierAnswered, ChangeStock, EXPECT_RETURN, FORGET_RETURN,
     ForgetReturn, OrderCommand, RELEASE, RESERVE, RESOLVE, RESTOCK, RETURN_RECEIVED, Reserve, ResolveShipment,

@@ -1,16 +1,13 @@
 //! The cases of parcels that did not arrive: one is open as long as a parcel needs a decision. They are the difference
 //! between a shipment and its case, computed after each change of the shipment, so that no rule can forget one.
 
-use common::ids;
+use common::cases::{CaseSettled, message};
 use common::messages::Outgoing;
-use common::topics;
-use serde::Serialize;
-use uuid::Uuid;
 
 use super::context::RuleContext;
 use crate::entity::shipment::Case;
 use crate::entity::{Inventory, Shipment, shipment_key};
-use crate::messages::cases::{ParcelSettled, ParcelUndelivered, SETTLED, UNDELIVERED};
+use crate::messages::cases::{ParcelUndelivered, SETTLED, UNDELIVERED};
 
 /// Runs a rule of an order's shipment, and opens or settles its case if the rule makes that due. The messages continue
 /// the trace of its cause.
@@ -61,7 +58,7 @@ fn opened(ctx: &RuleContext<'_, '_>, shipment: &mut Shipment) -> Outgoing {
         refused,
         at: ctx.now,
     };
-    message(ctx, UNDELIVERED, case_id, &value)
+    message(UNDELIVERED, case_id, ctx.now, &value)
 }
 
 /// The parcel needs no decision any more: it was found, or an operator has resolved it. `before` is the last decision
@@ -73,15 +70,8 @@ fn settled(ctx: &RuleContext<'_, '_>, shipment: &Shipment, case: Case, before: O
         Some(made) => (made.by.clone(), made.why.clone()),
         None => ("the carrier".to_owned(), format!("the shipment is {}", shipment.status.name())),
     };
-    let value = ParcelSettled { case_id, order_id: shipment.order_id.clone(), by, why };
-    message(ctx, SETTLED, case_id, &value)
-}
-
-/// The one message of this kind about a case.
-fn message<T: Serialize>(ctx: &RuleContext<'_, '_>, kind: &'static str, case_id: Uuid, value: &T) -> Outgoing {
-    let key = case_id.to_string();
-    let id = ids::derive(&[kind, &key]).to_string();
-    Outgoing::event(topics::CASES, &key, kind, id, &key, ctx.now, value)
+    let value = CaseSettled { case_id, order_id: shipment.order_id.clone(), by, why };
+    message(SETTLED, case_id, ctx.now, &value)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The commands of a case's saga: carry out the decision, withdraw it, and end the case.
 
 use common::bounds::{TEXT_BYTES, cut};
+use common::cases::ConcludeCase;
 use common::messages::Reply;
 use uuid::Uuid;
 
@@ -8,7 +9,7 @@ use super::resolve::{Decision, carry_out, record};
 use crate::entity::shipment::{Case, Resolution};
 use crate::entity::{Inventory, Shipment, shipment_key};
 use crate::messages::ResolveAction;
-use crate::messages::cases::{ConcludeCase, NOT_DECIDED, ReopenCase, ResolveCase};
+use crate::messages::cases::{ReopenCase, ResolveCase};
 use crate::rules::context::RuleContext;
 
 /// Why a decision that was withdrawn is not carried out.
@@ -80,10 +81,11 @@ pub(crate) fn reopen_case(ctx: &mut RuleContext<'_, '_>, command: ReopenCase) ->
 /// Ends the open case. If the parcel still needs a decision, the next case is opened, with the reason. A case that was
 /// not decided in time stays open until the parcel needs no decision.
 pub(crate) fn conclude_case(ctx: &mut RuleContext<'_, '_>, command: ConcludeCase) -> Reply {
-    let ConcludeCase { order_id, case_id, status, reason } = command;
+    let is_not_decided = command.is_not_decided();
+    let ConcludeCase { order_id, case_id, reason, .. } = command;
     if let Some(Inventory::Shipment(shipment)) = ctx.tx.update(&shipment_key(&order_id.to_string()))
         && shipment.open_case() == Some(case_id)
-        && status != NOT_DECIDED
+        && !is_not_decided
     {
         if let Some(reason) = reason
             && let Some(made) = shipment.decision_of(case_id)
