@@ -28,9 +28,25 @@ pub(super) fn receive(table: Reader<'_>) -> Receive {
     }
     let named = table.table(&key::FIELDS_OF, &FIELDS).map(|fields| named_fields(fields, &receive));
     let default = schemas::of_topic(&receive.topic).map(|schema| sorted(schema.fields.to_vec()));
-    receive.fields = named.filter(|named| Some(named) != default.as_ref());
+    receive.fields = named.filter(|named| !default.is_some_and(|default| are_those_of(&default, named)));
     table.finish();
     receive
+}
+
+/// Returns true if these are the fields of a topic's schema. A word may have fewer words there: which of them end the
+/// wait is in `yes` and `no`.
+fn are_those_of(schema: &[Field], fields: &[Field]) -> bool {
+    schema.len() == fields.len() && schema.iter().zip(fields).all(|(known, field)| fits(known, field))
+}
+
+/// Returns true if a field is one of a schema, or has some of its words.
+fn fits(known: &Field, field: &Field) -> bool {
+    match (&known.kind, &field.kind) {
+        (Kind::Word { words: all }, Kind::Word { words }) => {
+            known.path == field.path && known.required == field.required && words.iter().all(|word| all.contains(word))
+        }
+        _ => known == field,
+    }
 }
 
 /// A path into a message, with a default.
@@ -83,7 +99,7 @@ fn check_topic(error: &dyn Fn(String, String), receive: &Receive, fields: &[Fiel
     let Some(schema) = schemas::of_topic(&receive.topic) else { return };
     for field in fields {
         match schema.field(&field.path) {
-            Some(known) if known == field => {}
+            Some(known) if fits(known, field) => {}
             Some(known) => {
                 let written = serde_json::to_string(known).unwrap_or_default();
                 let problem = format!("{} differs from the schema of {:?}", field.path, receive.topic);
