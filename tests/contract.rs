@@ -104,6 +104,8 @@ fn the_fields_of_results_are_the_same_everywhere() {
         ("order.toml", topics::PAYMENT_RESULTS, "PaymentResult", &schemas::PAYMENT_RESULT),
         ("return.toml", topics::GOODS_RECEIVED, "GoodsReceived", &schemas::GOODS_RECEIVED),
         ("parcel.toml", topics::CASE_DECISIONS, "CaseDecision", &schemas::CASE_DECISION),
+        ("failed-refund.toml", topics::CASE_DECISIONS, "CaseDecision", &schemas::CASE_DECISION),
+        ("dispute.toml", topics::CASE_DECISIONS, "CaseDecision", &schemas::CASE_DECISION),
     ] {
         let text = std::fs::read_to_string(files::root().join("orchestrator/sagas").join(file)).unwrap();
         assert!(text.contains("[steps.receive.fields]"), "{file} names its fields");

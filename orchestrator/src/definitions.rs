@@ -12,10 +12,12 @@ use common::service::MoreTopics;
 use common::{schemas, topics};
 use saga::{CancelEvent, Definition, DefinitionError, Receive};
 
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("order.toml", include_str!("../sagas/order.toml")),
     ("return.toml", include_str!("../sagas/return.toml")),
     ("parcel.toml", include_str!("../sagas/parcel.toml")),
+    ("failed-refund.toml", include_str!("../sagas/failed-refund.toml")),
+    ("dispute.toml", include_str!("../sagas/dispute.toml")),
 ];
 /// The maximum length of a topic name in Kafka.
 const MAX_TOPIC_LENGTH: usize = 249;
@@ -305,6 +307,8 @@ mod tests {
         assert_eq!(all.started_by("created-orders", "order.created")[0].name, "order");
         assert_eq!(all.started_by("created-orders", "return.requested")[0].name, "return");
         assert_eq!(all.started_by("cases", "parcel.undelivered")[0].name, "parcel");
+        assert_eq!(all.started_by("cases", "refund.failed")[0].name, "failed-refund");
+        assert_eq!(all.started_by("cases", "dispute.opened")[0].name, "dispute");
         assert!(all.started_by("created-orders", "order.eaten").is_empty());
         let topics = all.topics();
         let inputs = ["case-decisions", "cases", "created-orders", "goods-received", "payment-results"];

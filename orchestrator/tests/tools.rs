@@ -116,12 +116,14 @@ fn the_cases_of_the_order_saga_cover_every_step_and_edge() {
 }
 
 #[test]
-fn the_cases_of_the_parcel_saga_cover_every_step_and_edge() {
-    let [definition, script] = ["orchestrator/sagas/parcel.toml", "orchestrator/sagas/try/parcel.toml"];
-    let output = orchestrator(&["try", definition, script, "--full-coverage", "--quiet"]);
-    let printed = text(&output.stdout);
-    assert!(output.status.success(), "{printed}\n{}", text(&output.stderr));
-    assert!(printed.contains(" edges covered\n"), "{printed}");
+fn the_cases_of_the_sagas_that_people_decide_cover_every_step_and_edge() {
+    for saga in ["parcel", "failed-refund", "dispute"] {
+        let [definition, script] = ["sagas", "sagas/try"].map(|folder| format!("orchestrator/{folder}/{saga}.toml"));
+        let output = orchestrator(&["try", &definition, &script, "--full-coverage", "--quiet"]);
+        let printed = text(&output.stdout);
+        assert!(output.status.success(), "{saga}: {printed}\n{}", text(&output.stderr));
+        assert!(printed.contains(" edges covered\n"), "{saga}: {printed}");
+    }
 }
 
 #[test]

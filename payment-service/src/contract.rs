@@ -1,10 +1,15 @@
 //! The payment service's messages and journal, for the message contract.
 
+use common::cases::{CaseSettled, ConcludeCase};
 use common::contract::{Entry, Journal, Sort};
 use common::schemas;
-use common::topics::{PAYMENT_COMMANDS, PAYMENT_EVENTS, PAYMENT_RESULTS};
+use common::topics::{CASES, PAYMENT_COMMANDS, PAYMENT_EVENTS, PAYMENT_RESULTS};
 
 use crate::entity::Payment;
+use crate::messages::cases::{
+    CONCLUDE_CASE, DISPUTE_OPENED, DISPUTE_SETTLED, DisputeOpened, REFUND_FAILED, REFUND_SETTLED, RESOLVE_CASE,
+    RefundFailed, ResolvePaymentCase,
+};
 use crate::messages::events::{PaymentChanged, PaymentEvent};
 use crate::messages::{
     CAPTURE, CapturePayment, OPERATOR_COMMAND, OperatorCommand, PAYMENT_RESULT, PROVIDER_ANSWERED, PROVIDER_EVENT,
@@ -45,6 +50,26 @@ pub const MESSAGES: &[Entry] = &[
             r#""refundId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c","amountMinor":300}"#
         ),
     ),
+    Entry::of::<ResolvePaymentCase>(
+        PAYMENT_COMMANDS,
+        RESOLVE_CASE,
+        Sort::Command,
+        "Carry out the decision about a failed refund (`retry`, `dismiss`) or a dispute (`contest`, `accept`).",
+        concat!(
+            r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","#,
+            r#""action":"retry","by":"ana","why":"the customer has a new card"}"#
+        ),
+    ),
+    Entry::of::<ConcludeCase>(
+        PAYMENT_COMMANDS,
+        CONCLUDE_CASE,
+        Sort::Command,
+        "The saga of a case has ended. If it still needs a decision, another case is opened.",
+        concat!(
+            r#"{"orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b","caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","#,
+            r#""status":"resolved"}"#
+        ),
+    ),
     Entry::of::<OperatorCommand>(
         PAYMENT_COMMANDS,
         OPERATOR_COMMAND,
@@ -72,6 +97,41 @@ pub const MESSAGES: &[Entry] = &[
             r#""paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","reference":"pi_1","amountMinor":1050,"#,
             r#""currency":"brl"}"#
         ),
+    ),
+    Entry::of::<RefundFailed>(
+        CASES,
+        REFUND_FAILED,
+        Sort::Event,
+        "A refund failed; starts the saga of its case. Key and subject are the case's id.",
+        r#"{"caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","refundId":"r-1","amountMinor":300,"currency":"BRL",
+ "provider":"stripe","reason":"expired_or_canceled_card","number":1,"at":"2026-11-24T12:00:00.000Z"}"#,
+    ),
+    Entry::of::<CaseSettled>(
+        CASES,
+        REFUND_SETTLED,
+        Sort::Event,
+        "The refund of a case was made again, or settled otherwise; ends the saga of the case.",
+        r#"{"caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "by":"payment-service","why":"refund r-1 was made again, or settled otherwise"}"#,
+    ),
+    Entry::of::<DisputeOpened>(
+        CASES,
+        DISPUTE_OPENED,
+        Sort::Event,
+        "The customer's bank disputes a payment, or asks about it; starts the saga of its case. Key and subject are \
+         the case's id.",
+        r#"{"caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","disputeId":"dp_1","status":"open","amountMinor":1050,
+ "currency":"BRL","provider":"stripe","reason":"fraudulent","number":1,"at":"2026-11-28T12:00:00.000Z"}"#,
+    ),
+    Entry::of::<CaseSettled>(
+        CASES,
+        DISPUTE_SETTLED,
+        Sort::Event,
+        "The dispute of a case has ended, or an inquiry became a dispute; ends the saga of the case.",
+        r#"{"caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+ "by":"payment-service","why":"dispute dp_1 is won"}"#,
     ),
     Entry::result::<PaymentResult>(
         PAYMENT_RESULTS,

@@ -2,6 +2,7 @@
 //! `entity/wire`.
 
 pub mod approval;
+pub mod cases;
 pub mod hints;
 pub mod history;
 mod json;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::provider::call::{Capture, ProviderKind};
 use approval::{Approval, Approvals};
+use cases::Cases;
 use hints::Hints;
 use history::History;
 use partial_refund::PartialRefunds;
@@ -139,6 +141,8 @@ pub struct Payment {
     pub review: Review,
     /// Its disputes, oldest first.
     pub disputes: Vec<Dispute>,
+    /// Its failed refunds and disputes that people decide about.
+    pub cases: Cases,
     /// The headers of the command that is answered when the provider has answered.
     pub waiting: Option<Headers>,
     /// The trace of the first message about the payment.
@@ -164,6 +168,7 @@ impl Payment {
             cancellation: Cancellation::default(),
             review: Review::default(),
             disputes: Vec::new(),
+            cases: Cases::default(),
             waiting: None,
             trace: trace.map(str::to_owned),
             history: History::default(),

@@ -1,5 +1,8 @@
 //! Dispatches messages and timers to the rules, and sends their replies.
 
+mod cases;
+mod reply;
+
 use common::ids::{self, OrderId};
 use common::journal::{Handler, Intent, Key, Transaction, Trigger};
 use common::messages::{Message, MessageMac, Origin, Outgoing, Reply, Unreadable, header};
@@ -9,6 +12,8 @@ use common::sensitive::Sensitive;
 use common::time::Timestamp;
 use common::topics;
 
+use self::cases::{conclude_case, follow_cases, resolve_case};
+use self::reply::{NO_PAYMENT, no_payment, reply};
 use crate::entity::approval::MOST_APPROVALS;
 use crate::entity::{Payment, Price, Terms, key};
 use crate::messages::{
@@ -19,8 +24,6 @@ use crate::provider::call::{Capture, ProviderCall, ProviderKind};
 use crate::rules::events::Milestones;
 use crate::rules::partial::{NOT_PAID, PartialRefundRequest, Requester};
 use crate::text::cut;
-
-const NO_PAYMENT: &str = "there is no payment for this order";
 
 /// The payment service's handler.
 pub struct Payments {
@@ -66,6 +69,7 @@ impl Handler for Payments {
                 };
                 self.publish(tx, subject, now, |tx| {
                     wake(tx, key, now);
+                    follow_cases(tx, key, now);
                     Ok(())
                 })
             }
@@ -78,7 +82,11 @@ impl Handler for Payments {
                     let is_moved = is_result && tx.home_of(&order.to_string()) != tx.partition();
                     (!is_moved).then(|| EventSubject { key: key(order), cause: message.id() })
                 };
-                self.publish(tx, subject, now, |tx| self.apply_command(tx, message, command, now))
+                self.publish(tx, subject, now, |tx| {
+                    self.apply_command(tx, message, command, now)?;
+                    follow_cases(tx, &key(order), now);
+                    Ok(())
+                })
             }
         }
     }
@@ -118,6 +126,8 @@ impl Payments {
         match command {
             Command::Result(result) => return self.result(tx, message, result, now),
             Command::RefundPart(part) => return refund_part(tx, message, part, now),
+            Command::ResolveCase(command) => return resolve_case(tx, message, &command, now),
+            Command::ConcludeCase(command) => return conclude_case(tx, message, &command, now),
             Command::ProviderAnswered(answer) => return provider_answered(tx, &answer, now),
             Command::Request(request) => self.request(tx, message, request, now),
             Command::Capture(capture) => capture_payment(tx, message, &capture, now),
@@ -361,21 +371,10 @@ fn provider_event(tx: &mut Transaction<'_, Payment>, event: &ProviderEvent, now:
     }
 }
 
-fn no_payment() -> Reply {
-    Reply::refused("no_payment", NO_PAYMENT)
-}
-
 /// The id of a refund whose command has none: the same for every attempt of a saga's step.
 fn id_of_step(command: &Message) -> String {
     match (command.header(header::SAGA_ID), command.header(header::STEP)) {
         (Some(saga), Some(step)) => ids::derive(&["refund", saga, step]).to_string(),
         _ => command.id(),
-    }
-}
-
-/// Sends the reply to a command; `None` if it is sent when the provider has answered.
-fn reply(tx: &mut Transaction<'_, Payment>, command: &Message, order: OrderId, reply: Option<Reply>, now: Timestamp) {
-    if let Some(reply) = reply {
-        tx.send(Outgoing::reply(&command.reply_headers(), &order.to_string(), now, &reply));
     }
 }

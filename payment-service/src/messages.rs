@@ -1,11 +1,13 @@
 //! The messages that payment-service reads, two of which it also sends itself.
 
+pub mod cases;
 pub mod events;
 mod provider;
 
 use std::borrow::Cow;
 
 use common::bounds::{COMMAND_BYTES, Check, KIB};
+use common::cases::ConcludeCase;
 use common::ids::OrderId;
 use common::messages::{Message, Unreadable, header};
 use common::payments::PaymentChoice;
@@ -14,6 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::cases::{CONCLUDE_CASE, RESOLVE_CASE, ResolvePaymentCase};
 pub use self::provider::{
     DisputeStatus, ListedDispute, ListedRefund, ListedStatus, Operation, Outcome, ProviderAnswered, ProviderEvent,
 };
@@ -49,6 +52,10 @@ pub enum Command {
     Refund(RefundPayment),
     /// A saga refunds a part under an id of its own.
     RefundPart(RefundPart),
+    /// A saga carries out the decision about a case.
+    ResolveCase(ResolvePaymentCase),
+    /// The saga of a case has ended.
+    ConcludeCase(ConcludeCase),
     /// An operator's request by HTTP.
     Operator(OperatorCommand),
     /// The provider answered a call.
@@ -82,6 +89,7 @@ impl Command {
             }
             Self::ProviderEvent(_) => {}
             Self::Result(_) | Self::Capture(_) | Self::Refund(_) | Self::RefundPart(_) | Self::Operator(_) => {}
+            Self::ResolveCase(_) | Self::ConcludeCase(_) => {}
         }
         check.done()
     }
@@ -94,6 +102,8 @@ impl Command {
             Self::Capture(capture) => capture.order_id,
             Self::Refund(refund) => refund.order_id,
             Self::RefundPart(part) => part.order_id,
+            Self::ResolveCase(command) => command.order_id,
+            Self::ConcludeCase(command) => command.order_id,
             Self::Operator(command) => command.order_id,
             Self::ProviderAnswered(answer) => answer.order_id,
             Self::ProviderEvent(event) => event.order_id,
@@ -109,6 +119,8 @@ impl Command {
             Some(CAPTURE) => message.json().map(Self::Capture),
             Some(REFUND) => message.json().map(Self::Refund),
             Some(REFUND_PART) => message.json().map(Self::RefundPart),
+            Some(RESOLVE_CASE) => message.json().map(Self::ResolveCase),
+            Some(CONCLUDE_CASE) => message.json().map(Self::ConcludeCase),
             Some(OPERATOR_COMMAND) => message.json().map(Self::Operator),
             Some(PROVIDER_ANSWERED) => message.json().map(Self::ProviderAnswered),
             Some(PROVIDER_EVENT) => message.json().map(Self::ProviderEvent),

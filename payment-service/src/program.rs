@@ -37,6 +37,7 @@ impl Program for PaymentService {
         topics::PAYMENT_RESULTS,
         topics::SAGA_REPLIES,
         topics::ORDER_COMMANDS,
+        topics::CASES,
         "payment-commands.dlq",
         "payment-results.dlq",
     ];

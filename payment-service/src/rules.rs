@@ -3,6 +3,7 @@
 mod action;
 pub mod answers;
 mod capture;
+mod cases;
 pub mod events;
 mod external;
 mod hints;

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod capture;
+mod cases;
 mod events;
 mod external;
 pub(crate) mod fixture;

@@ -15,7 +15,7 @@ use tests::wait::{PATIENT, until};
 
 use crate::events::names_of;
 use crate::orders::{delivery_to_ana, notices, post, request_return, return_is};
-use crate::tasks::{act, is_gone, open_task};
+use crate::tasks::{case_ends, decide, is_gone, open_task};
 
 crate::scenarios!(
     an_order_is_delivered_by_the_simulated_carrier,
@@ -79,25 +79,6 @@ async fn open_case(cluster: &Cluster, order: &PlacedOrder, before: &str) -> Resu
         Ok(case.filter(|case| case != before))
     })
     .await
-}
-
-/// Waits until the saga of a case has ended, and returns it.
-async fn case_ends(cluster: &Cluster, case: &str, status: &str) -> Result<Value> {
-    until(&format!("case {case} to end as {status}"), PATIENT, || async {
-        let saga = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{case}")).await?;
-        let saga = saga.unwrap_or_default();
-        let has_ended = saga["status"] == "completed" || saga["status"] == "compensated";
-        Ok((has_ended && saga["ending"]["status"] == status).then_some(saga))
-    })
-    .await
-}
-
-/// Completes the task of a case.
-async fn decide(cluster: &Cluster, case: &str, decision: &str) -> Result<()> {
-    let form = json!({"fields": {"status": decision}, "why": "the customer called"});
-    let (status, done) = act(cluster, &format!("{case}.decide"), "complete", &form).await?;
-    ensure!(status == StatusCode::OK && done["by"] == USER, "{status}: {done:#}");
-    Ok(())
 }
 
 /// Adds pieces to the stock, or removes some.
@@ -253,7 +234,7 @@ async fn a_lost_parcel_is_sent_again_as_a_task(cluster: Arc<Cluster>, _: Arc<Bro
 
     // Too few pieces: somebody must decide again, and is told why.
     adjust(&cluster, &item, -2).await?;
-    decide(&cluster, &case, "resend").await?;
+    decide(&cluster, &format!("{case}.decide"), "resend").await?;
     let saga = case_ends(&cluster, &case, "not_resolved").await?;
     ensure!(saga["ending"]["reason"] == "not_resolvable", "{saga:#}");
     let next = open_case(&cluster, &order, &case).await?;
@@ -264,7 +245,7 @@ async fn a_lost_parcel_is_sent_again_as_a_task(cluster: Arc<Cluster>, _: Arc<Bro
     ensure!(refused.ends_with(": 2 wanted, 1 available"), "{saga:#}");
 
     adjust(&cluster, &item, 2).await?;
-    decide(&cluster, &next, "resend").await?;
+    decide(&cluster, &format!("{next}.decide"), "resend").await?;
     case_ends(&cluster, &next, "resolved").await?;
     is_gone(&cluster, &format!("{next}.decide")).await?;
     let shown = shipment_is(&order, "delivered").await?;
@@ -284,7 +265,7 @@ async fn an_order_whose_parcel_came_back_is_refunded_as_a_task(cluster: Arc<Clus
     shipment_is(&order, "returned_to_sender").await?;
     let case = open_case(&cluster, &order, "").await?;
     open_task(&cluster, &format!("{case}.decide")).await?;
-    decide(&cluster, &case, "refund").await?;
+    decide(&cluster, &format!("{case}.decide"), "refund").await?;
     case_ends(&cluster, &case, "resolved").await?;
     is_gone(&cluster, &format!("{case}.decide")).await?;
     order.ends("refunded").await?;

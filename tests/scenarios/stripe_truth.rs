@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::broker::Broker;
-use tests::cluster::Cluster;
+use tests::cluster::{Cluster, USER};
 use tests::orders::PlacedOrder;
 use tests::process::Name;
 use tests::stripe::{Stripe, WEBHOOK_SECRET, shared};
@@ -15,6 +15,7 @@ use tests::wait::{PATIENT, until};
 
 use crate::paying::{action_of, is_nowhere};
 use crate::stripe::{charged, payment, refund, webhook};
+use crate::tasks::{case_ends, decide, is_gone, open_task};
 
 crate::scenarios!(
     an_order_with_3d_secure_is_paid_after_the_customer_confirms_it,
@@ -25,6 +26,9 @@ crate::scenarios!(
     a_refund_that_fails_at_once_is_made_again_and_dismissed,
     a_refund_of_stripes_dashboard_is_booked,
     a_disputed_order_is_booked_until_it_is_won_or_lost,
+    a_failed_refund_is_made_again_as_a_task,
+    a_failed_refund_is_dismissed_as_a_task,
+    a_dispute_is_answered_as_a_task,
 );
 
 /// Sends an event of Stripe.
@@ -257,4 +261,94 @@ async fn a_disputed_order_is_booked_until_it_is_won_or_lost(cluster: Arc<Cluster
     let other = json!({ "id": "evt_other", "type": "charge.dispute.created", "livemode": false,
         "data": { "object": { "id": "dp_other", "payment_intent": "pi_other" } } });
     send(&cluster, &other.to_string()).await
+}
+
+/// The step of the task about a refund or a dispute.
+fn step_of(list: &str) -> &'static str {
+    if list == "refunds" { "decide-refund" } else { "answer-dispute" }
+}
+
+/// Waits for the open case of the first refund or dispute of an order's payment other than `before`, and for its task.
+async fn case_of(cluster: &Cluster, order: &str, list: &str, before: &str) -> Result<String> {
+    let case = |shown: &Value| shown[list][0]["caseId"].as_str().map(str::to_owned).filter(|case| case != before);
+    let shown = payment_is(cluster, order, "an open case", |shown| case(shown).is_some()).await?;
+    let case = case(&shown).context("a case")?;
+    let task = open_task(cluster, &format!("{case}.{}", step_of(list))).await?;
+    ensure!(task["role"] == "finance" && task["dueAt"].is_string(), "{task:#}");
+    ensure!(task["about"]["orderId"] == json!(order) && task["about"]["provider"] == "stripe", "{task:#}");
+    Ok(case)
+}
+
+async fn a_failed_refund_is_made_again_as_a_task(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let stripe = shared()?;
+    let order = paid(&cluster, "10.37").await?;
+    let body = json!({ "id": "r-1", "amount": 3.00, "reason": "a scratch" });
+    let (status, made) = refund(&cluster, &order.id, body).await?;
+    ensure!(status == StatusCode::ACCEPTED && made["status"] == "pending", "{status} {made}");
+    stripe.settle_refunds(&order.id, false);
+    send(&cluster, &stripe.event_of("refund.failed", &order.id)?).await?;
+    let case = case_of(&cluster, &order.id, "refunds", "").await?;
+    let saga = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{case}")).await?;
+    let about = saga.context("the saga of the case")?["data"]["refund"].clone();
+    ensure!(about["refundId"] == "r-1" && about["amountMinor"] == 300 && about["provider"] == "stripe", "{about:#}");
+    ensure!(about["reason"] == "expired_or_canceled_card" && about["orderId"] == json!(order.id), "{about:#}");
+    decide(&cluster, &format!("{case}.decide-refund"), "retry").await?;
+    case_ends(&cluster, &case, "resolved").await?;
+    is_gone(&cluster, &format!("{case}.decide-refund")).await?;
+
+    let is = |status: &'static str| move |shown: &Value| shown["refunds"][0]["status"] == status;
+    let shown = payment_is(&cluster, &order.id, "the second refund to be pending", is("pending")).await?;
+    ensure!(shown["history"].to_string().contains(&format!("made again by {USER}")), "{shown:#}");
+    stripe.settle_refunds(&order.id, true);
+    send(&cluster, &stripe.event_of("charge.refund.updated", &order.id)?).await?;
+    let shown = payment_is(&cluster, &order.id, "the refund", is("refunded")).await?;
+    ensure!(shown["refunds"][0]["caseId"].is_null(), "{shown:#}");
+    charged(stripe, &order.id, 1, 737)
+}
+
+async fn a_failed_refund_is_dismissed_as_a_task(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let stripe = shared()?;
+    let order = paid(&cluster, "10.38").await?;
+    refund(&cluster, &order.id, json!({ "id": "r-1", "amount": 3.00, "reason": "a scratch" })).await?;
+    let first = case_of(&cluster, &order.id, "refunds", "").await?;
+    // Made again through the API, it settles its case, and opens another when it fails again.
+    let path = format!("/payments/{}/refunds/r-1/retry", order.id);
+    let answer = cluster.http.post(cluster.service(Name::Payments)?.url(&path)).send().await?;
+    ensure!(answer.status() == StatusCode::ACCEPTED, "{}", answer.text().await?);
+    let saga = case_ends(&cluster, &first, "settled").await?;
+    ensure!(saga["ending"]["reason"] == "settled_elsewhere", "{saga:#}");
+    is_gone(&cluster, &format!("{first}.decide-refund")).await?;
+    let second = case_of(&cluster, &order.id, "refunds", &first).await?;
+    decide(&cluster, &format!("{second}.decide-refund"), "dismiss").await?;
+    case_ends(&cluster, &second, "resolved").await?;
+    let shown = payment(&cluster, &order.id).await?;
+    let dismissed = &shown["refunds"][0];
+    ensure!(dismissed["status"] == "dismissed" && dismissed["dismissedBy"] == USER, "{shown:#}");
+    ensure!(dismissed["detail"] == "the customer called" && dismissed["caseId"].is_null(), "{shown:#}");
+    charged(stripe, &order.id, 1, 1038)
+}
+
+async fn a_dispute_is_answered_as_a_task(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let stripe = shared()?;
+    let order = paid(&cluster, "10.50").await?;
+    stripe.dispute(&order.id, "needs_response")?;
+    send(&cluster, &stripe.event_of("charge.dispute.created", &order.id)?).await?;
+    let case = case_of(&cluster, &order.id, "disputes", "").await?;
+    decide(&cluster, &format!("{case}.answer-dispute"), "contest").await?;
+    case_ends(&cluster, &case, "answered").await?;
+    let answered = |shown: &Value| shown["disputes"][0]["answer"]["action"] == "contest";
+    let shown = payment_is(&cluster, &order.id, "the answer", answered).await?;
+    let dispute = &shown["disputes"][0];
+    ensure!(dispute["answer"]["by"] == USER && dispute["status"] == "open", "{shown:#}");
+    ensure!(dispute["caseId"].is_null(), "{shown:#}");
+
+    // One that ends before somebody answers it.
+    let order = paid(&cluster, "10.50").await?;
+    stripe.dispute(&order.id, "needs_response")?;
+    send(&cluster, &stripe.event_of("charge.dispute.created", &order.id)?).await?;
+    let case = case_of(&cluster, &order.id, "disputes", "").await?;
+    stripe.dispute(&order.id, "won")?;
+    send(&cluster, &stripe.event_of("charge.dispute.closed", &order.id)?).await?;
+    case_ends(&cluster, &case, "settled").await?;
+    is_gone(&cluster, &format!("{case}.answer-dispute")).await
 }

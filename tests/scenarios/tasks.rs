@@ -9,7 +9,7 @@ use tests::broker::Broker;
 use tests::cluster::{Cluster, PASSWORD, USER, VIEWER};
 use tests::orders::PlacedOrder;
 use tests::process::Name;
-use tests::wait::{SOON, until};
+use tests::wait::{PATIENT, SOON, until};
 
 use crate::operators::{send, waiting};
 use crate::orders::{delivery_to_ana, request_return, return_is};
@@ -50,6 +50,25 @@ pub(crate) async fn is_gone(cluster: &Cluster, id: &str) -> Result<()> {
         Ok(found.is_none().then_some(()))
     })
     .await
+}
+
+/// Waits until the saga of a case has ended, and returns it.
+pub(crate) async fn case_ends(cluster: &Cluster, case: &str, status: &str) -> Result<Value> {
+    until(&format!("case {case} to end as {status}"), PATIENT, || async {
+        let saga = cluster.get(cluster.service(Name::Orchestrator)?, &format!("/api/sagas/{case}")).await?;
+        let saga = saga.unwrap_or_default();
+        let has_ended = saga["status"] == "completed" || saga["status"] == "compensated";
+        Ok((has_ended && saga["ending"]["status"] == status).then_some(saga))
+    })
+    .await
+}
+
+/// Completes a task about a case.
+pub(crate) async fn decide(cluster: &Cluster, task: &str, decision: &str) -> Result<()> {
+    let form = json!({"fields": {"status": decision}, "why": "the customer called"});
+    let (status, done) = act(cluster, task, "complete", &form).await?;
+    ensure!(status == StatusCode::OK && done["by"] == USER, "{status}: {done:#}");
+    Ok(())
 }
 
 async fn a_payment_is_approved_as_a_task(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

@@ -101,7 +101,7 @@ pub fn definitions(directory: &Path, result_timeout: Option<&str>, others: &[(&s
     let source = root().join("orchestrator/sagas/order.toml");
     let text = std::fs::read_to_string(&source).with_context(|| format!("read {}", source.display()))?;
     let text = result_timeout.map(|timeout| with_timeout(&text, timeout)).transpose()?.unwrap_or(text);
-    for name in ["return.toml", "parcel.toml"] {
+    for name in ["return.toml", "parcel.toml", "failed-refund.toml", "dispute.toml"] {
         let text = std::fs::read_to_string(source.with_file_name(name)).with_context(|| format!("read {name}"))?;
         std::fs::write(directory.join(name), text)?;
     }

@@ -129,12 +129,13 @@ pub const TOPICS: &[TopicDoc] = &[
     TopicDoc {
         name: topics::CASES,
         key: "the case's id",
-        about: "Parcels that did not arrive, from inventory-service: they start and settle sagas.",
+        about: "Matters that a person decides about: parcels that did not arrive, failed refunds and disputes. They \
+                start and settle sagas.",
     },
     TopicDoc {
         name: topics::CASE_DECISIONS,
         key: "the case's id, or anything, or none",
-        about: "Decisions about parcels that did not arrive, from people with a task.",
+        about: "Decisions about cases, from people with a task.",
     },
     TopicDoc { name: topics::STOCK_EVENTS, key: "the warehouse", about: "Events of the stock." },
     TopicDoc {

@@ -64,10 +64,21 @@ pub const GOODS_RECEIVED_FIELDS: &[(&str, &str)] = &[
 
 static CASE_DECISION_SCHEMA: [Field; 5] = [
     Field::required("caseId", Kind::Uuid),
-    Field::required("status", Kind::word(&[Cow::Borrowed("resend"), Cow::Borrowed("refund"), Cow::Borrowed("close")])),
+    Field::required("status", Kind::word(&CASE_DECISION_WORDS)),
     Field::required("by", Kind::prose(PROSE)),
     Field::required("why", Kind::prose(PROSE)),
     Field::optional("at", Kind::Timestamp),
+];
+
+/// The decisions about a parcel, a failed refund and a dispute. The saga of a case takes those about it.
+static CASE_DECISION_WORDS: [Cow<'static, str>; 7] = [
+    Cow::Borrowed("resend"),
+    Cow::Borrowed("refund"),
+    Cow::Borrowed("close"),
+    Cow::Borrowed("retry"),
+    Cow::Borrowed("dismiss"),
+    Cow::Borrowed("contest"),
+    Cow::Borrowed("accept"),
 ];
 
 /// The decisions on [`topics::CASE_DECISIONS`].
@@ -75,8 +86,12 @@ pub static CASE_DECISION: Schema = Schema::of(&CASE_DECISION_SCHEMA);
 
 /// The meaning of the fields of [`CASE_DECISION`].
 pub const CASE_DECISION_FIELDS: &[(&str, &str)] = &[
-    ("caseId", "The case of the parcel."),
-    ("status", "Send another parcel, refund the order, or close the shipment without either."),
+    ("caseId", "The case."),
+    (
+        "status",
+        "Of a parcel: send another one, refund the order, or close the shipment without either. Of a failed refund: \
+         retry it, or dismiss it, since it is settled otherwise. Of a dispute: contest it with evidence, or accept it.",
+    ),
     ("by", "Who decides."),
     ("why", "The reason."),
     ("at", "When it was decided."),

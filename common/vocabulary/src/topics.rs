@@ -18,9 +18,9 @@ pub const SAGA_COMMANDS: &str = "saga-commands";
 pub const PAYMENT_RESULTS: &str = "payment-results";
 /// Results of returns.
 pub const GOODS_RECEIVED: &str = "goods-received";
-/// Parcels that did not arrive, which start and settle sagas: key case id.
+/// Parcels that did not arrive, failed refunds and disputes, which start and settle sagas: key case id.
 pub const CASES: &str = "cases";
-/// Decisions about parcels that did not arrive: any key, usually the case id.
+/// Decisions about cases: any key, usually the case id.
 pub const CASE_DECISIONS: &str = "case-decisions";
 /// Events of the stock.
 pub const STOCK_EVENTS: &str = "stock-events";

@@ -4,9 +4,11 @@ use common::money::Decimal;
 use common::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::entity::Payment;
 use crate::entity::approval::Settling;
+use crate::entity::cases::Answer;
 use crate::entity::partial_refund::{PartState, PartialRefund};
 use crate::entity::review::Dispute;
 use crate::messages::DisputeStatus;
@@ -42,6 +44,9 @@ pub(super) struct RefundBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     refunded_at: Option<Timestamp>,
+    /// The open case of a failed refund, and its saga, which has a task of people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case_id: Option<Uuid>,
 }
 
 /// The status of a refund. `pending`: the provider accepted it, and the money is on its way; `failed`: it failed after
@@ -83,6 +88,7 @@ impl RefundBody {
             dismissed_by,
             at: part.at,
             refunded_at: part.done_at(),
+            case_id: payment.case_of_refund(&part.id).filter(|_| part.is_failed()),
         }
     }
 
@@ -96,7 +102,19 @@ impl RefundBody {
         let left = payment.left_of(payment.approvals.refunded).unwrap_or(0);
         let id = Refund::WHOLE.to_owned();
         let amount = payment.money(left);
-        Some(Self { id, amount, reason: None, by: None, status, detail, dismissed_by: None, at, refunded_at: None })
+        let case_id = payment.case_of_refund(&id);
+        Some(Self {
+            id,
+            amount,
+            reason: None,
+            by: None,
+            status,
+            detail,
+            dismissed_by: None,
+            at,
+            refunded_at: None,
+            case_id,
+        })
     }
 }
 
@@ -120,6 +138,35 @@ pub(super) struct DisputeBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     closed_at: Option<Timestamp>,
+    /// What a person answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<AnswerBody>,
+    /// The open case of the dispute, and its saga, which has a task of people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case_id: Option<Uuid>,
+}
+
+/// A person's answer to a dispute.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DisputeAnswer)]
+pub(super) struct AnswerBody {
+    #[schema(value_type = DisputeActionName)]
+    action: &'static str,
+    /// Who gave it.
+    by: String,
+    /// The reason.
+    why: String,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+}
+
+/// `contest`: evidence was sent to the provider; `accept`: nothing is sent.
+#[derive(ToSchema)]
+#[schema(as = DisputeAction, rename_all = "lowercase")]
+#[allow(dead_code)]
+enum DisputeActionName {
+    Contest,
+    Accept,
 }
 
 /// The status of a dispute. `inquiry`: the bank asks, and takes no money; `closed`: an inquiry ended without a dispute.
@@ -134,6 +181,12 @@ enum DisputeStatusName {
     Lost,
 }
 
+impl AnswerBody {
+    fn of(answer: &Answer) -> Self {
+        Self { action: answer.action.name(), by: answer.by.clone(), why: answer.why.clone(), at: answer.at }
+    }
+}
+
 impl DisputeBody {
     pub(super) fn of(payment: &Payment, dispute: &Dispute) -> Self {
         Self {
@@ -143,6 +196,8 @@ impl DisputeBody {
             reason: dispute.reason.clone(),
             at: dispute.at,
             closed_at: dispute.closed_at,
+            answer: dispute.answer.as_ref().map(AnswerBody::of),
+            case_id: payment.case_of_dispute(&dispute.id),
         }
     }
 }

@@ -3,6 +3,7 @@
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::cases::Answer;
 use super::json::is_zero;
 use crate::messages::DisputeStatus;
 
@@ -52,11 +53,19 @@ pub struct Dispute {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
+    /// What a person answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
 }
 
 impl Dispute {
     /// Returns true if it has ended.
     pub fn is_closed(&self) -> bool {
         self.status.is_closed()
+    }
+
+    /// Returns true if it is open, and nobody has answered it in this status.
+    pub(crate) fn needs_answer(&self) -> bool {
+        !self.is_closed() && self.answer.as_ref().is_none_or(|answer| answer.status != self.status)
     }
 }

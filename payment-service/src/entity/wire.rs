@@ -10,6 +10,7 @@ use common::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::approval::{Approval, Approvals, CommandId, Settling};
+use super::cases::Cases;
 use super::hints::Hints;
 use super::history::{Event, History};
 use super::json::is_zero;
@@ -77,6 +78,8 @@ struct FlatPayment<'a> {
     #[serde(default, skip_serializing_if = "<[Dispute]>::is_empty")]
     disputes: Cow<'a, [Dispute]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    cases: Option<Cow<'a, Cases>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting: Option<Cow<'a, Headers>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<Cow<'a, str>>,
@@ -116,6 +119,7 @@ impl<'a> From<&'a Payment> for FlatPayment<'a> {
             refund_command: payment.approvals.command,
             review: (payment.review != Review::default()).then_some(Cow::Borrowed(&payment.review)),
             disputes: Cow::Borrowed(&payment.disputes),
+            cases: (payment.cases != Cases::default()).then_some(Cow::Borrowed(&payment.cases)),
             waiting: payment.waiting.as_ref().map(Cow::Borrowed),
             trace: borrowed(&payment.trace),
             history: Cow::Borrowed(&payment.history.0),
@@ -156,6 +160,7 @@ impl From<FlatPayment<'_>> for Payment {
             cancellation: Cancellation { due: flat.late_result_due, until: flat.late_result_until },
             review: flat.review.map(Cow::into_owned).unwrap_or_default(),
             disputes: flat.disputes.into_owned(),
+            cases: flat.cases.map(Cow::into_owned).unwrap_or_default(),
             waiting: flat.waiting.map(Cow::into_owned),
             trace: owned(flat.trace),
             history: History(flat.history.into_owned()),
@@ -200,7 +205,9 @@ mod tests {
         r#""lateResultUntil":"2026-11-21T18:24:16.574Z","settling":{"pending":{"since":"2026-11-21T18:24:16.572Z"}},"#,
         r#""refundRetries":1,"refundCommand":"3852cb18-9c19-4326-ac77-a1a0264bd98c","review":{"calls":1,"idle":2},"#,
         r#""disputes":[{"id":"dp_1","amountMinor":1,"status":"open","#,
-        r#""at":"2026-11-21T18:24:16.572Z"}],"waiting":[["ce_id","7"]],"trace":"t","#,
+        r#""at":"2026-11-21T18:24:16.572Z","answer":{"status":"open","action":"accept","by":"ana","why":"no proof","#,
+        r#""at":"2026-11-21T18:24:16.573Z"}}],"cases":{"opened":3,"open":[{"number":3,"about":{"refund":{"id":"r1","#,
+        r#""retries":1}}}],"outcomes":[{"number":2,"refused":"no"}]},"waiting":[["ce_id","7"]],"trace":"t","#,
         r#""history":[{"at":"2026-11-21T18:24:16.572Z","what":"requested"}]}"#,
     );
     /// The fields that the first release wrote.

@@ -17,6 +17,7 @@ use super::port::{Accepted, ChargeStatus, PaymentProvider, ProviderError, Refund
 /// | .13 | declines |
 /// | .33 | requires an action of the customer, which `POST /simulated/actions/{id}` completes or fails |
 /// | .44 | accepts it and never reports a result |
+/// | .66 of a refund | the refund fails at its first call |
 /// | .77 | fails technically twice, then accepts and approves it |
 /// | .99 | approves after `delay` |
 /// | else | approves at once |
@@ -33,6 +34,7 @@ pub struct Simulated {
 const DECLINED: i64 = 13;
 const ACTION: i64 = 33;
 const SILENT: i64 = 44;
+const REFUND_FAILS: i64 = 66;
 const FAILS_TWICE: i64 = 77;
 const LATE: i64 = 99;
 
@@ -51,8 +53,8 @@ impl Simulated {
     }
 }
 
-fn cents(charge: &Charge) -> i64 {
-    charge.amount.0.rem_euclid(100)
+fn cents(amount: Amount) -> i64 {
+    amount.0.rem_euclid(100)
 }
 
 /// The action of an amount ending in .33: a confirmation in the customer's browser, as by 3-D Secure.
@@ -69,7 +71,7 @@ fn action(charge: &Charge) -> Action {
 impl PaymentProvider for Simulated {
     async fn request(&self, charge: &Charge) -> Result<Accepted, ProviderError> {
         self.draw_failure()?;
-        let result_after = match cents(charge) {
+        let result_after = match cents(charge.amount) {
             FAILS_TWICE if charge.call <= 2 => {
                 return Err(ProviderError::Failed("the provider can't be reached (simulated)".to_owned()));
             }
@@ -82,7 +84,7 @@ impl PaymentProvider for Simulated {
 
     async fn result(&self, charge: &Charge) -> Result<ChargeStatus, ProviderError> {
         self.draw_failure()?;
-        Ok(match (cents(charge), charge.capture) {
+        Ok(match (cents(charge.amount), charge.capture) {
             (SILENT, _) => ChargeStatus::Silent,
             (ACTION, _) => ChargeStatus::ActionRequired { action: action(charge), reported: true },
             (DECLINED, _) => ChargeStatus::Declined(None),
@@ -107,7 +109,13 @@ impl PaymentProvider for Simulated {
         }
     }
 
-    async fn refund(&self, _refund: &Refund) -> Result<RefundStatus, ProviderError> {
-        self.draw_failure().map(|()| RefundStatus::Made)
+    async fn refund(&self, refund: &Refund) -> Result<RefundStatus, ProviderError> {
+        self.draw_failure()?;
+        let fails = refund.call == 1 && refund.amount.map(cents) == Some(REFUND_FAILS);
+        Ok(if fails {
+            RefundStatus::Failed("the account is closed (simulated)".to_owned())
+        } else {
+            RefundStatus::Made
+        })
     }
 }

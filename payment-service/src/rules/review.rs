@@ -213,6 +213,7 @@ impl Payment {
                     reason,
                     at: now,
                     closed_at,
+                    answer: None,
                 });
             }
         }

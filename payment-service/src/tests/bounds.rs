@@ -9,9 +9,11 @@ use common::sensitive::Sensitive;
 use common::time::Timestamp;
 use common::topics;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::fixture::*;
 use crate::entity::approval::{Approval, Approvals, CommandId, MOST_APPROVALS, Settling};
+use crate::entity::cases::{Answer, Case, CaseOutcome, Cases, KEPT_OUTCOMES, MOST_OPEN, Subject};
 use crate::entity::hints::Hints;
 use crate::entity::history::{Event, History};
 use crate::entity::partial_refund::{PartState, PartialRefund, PartialRefunds, Replacement};
@@ -19,6 +21,7 @@ use crate::entity::review::{Dispute, MOST_DISPUTES, Review};
 use crate::entity::status::Status;
 use crate::entity::surplus::{SurplusCharge, SurplusCharges};
 use crate::entity::{ActionState, Cancellation, CaptureState, Payment, Price, ProviderState, Terms};
+use crate::messages::cases::{CaseAction, DisputeOpened, RefundFailed};
 use crate::messages::events::PaymentChanged;
 use crate::messages::{
     DisputeStatus, LONGEST_ID, LONGEST_NAME, ListedDispute, ListedRefund, ListedStatus, MOST_LISTED, Operation,
@@ -67,6 +70,22 @@ fn largest_dispute() -> Dispute {
         reason: Some(text(CUT)),
         at: TIME,
         closed_at: Some(TIME),
+        answer: Some(Answer {
+            status: DisputeStatus::Inquiry,
+            action: CaseAction::Contest,
+            by: text(CUT),
+            why: text(CUT),
+            at: TIME,
+        }),
+    }
+}
+
+fn largest_cases() -> Cases {
+    let about = Subject::Refund { id: text(CUT), retries: u32::MAX };
+    Cases {
+        opened: u32::MAX,
+        open: vec![Case { number: u32::MAX, about }; MOST_OPEN],
+        outcomes: vec![CaseOutcome { number: u32::MAX, refused: Some(text(CUT)) }; KEPT_OUTCOMES].into(),
     }
 }
 
@@ -140,10 +159,44 @@ fn largest_payment() -> Payment {
         hints: Hints { asked: Some(TIME), due: Some(TIME), queries: u32::MAX, again: true },
         review: largest_review(),
         disputes: vec![largest_dispute(); MOST_DISPUTES],
+        cases: largest_cases(),
         cancellation: Cancellation { due: Some(TIME), until: Some(TIME) },
         waiting: Some(headers()),
         trace: Some(text(HEADER)),
         history: History(vec![event; 40]),
+    }
+}
+
+fn largest_case_event() -> RefundFailed {
+    RefundFailed {
+        case_id: Uuid::nil(),
+        order_id: order(),
+        payment_id: text(HEADER),
+        refund_id: text(CUT),
+        amount_minor: i64::MIN,
+        currency: Some(text(LONGEST_NAME)),
+        provider: ProviderKind::Simulated,
+        reason: text(CUT),
+        number: u32::MAX,
+        refused: Some(text(CUT)),
+        at: TIME,
+    }
+}
+
+fn largest_dispute_event() -> DisputeOpened {
+    DisputeOpened {
+        case_id: Uuid::nil(),
+        order_id: order(),
+        payment_id: text(HEADER),
+        dispute_id: text(LONGEST_ID),
+        status: DisputeStatus::Inquiry,
+        amount_minor: i64::MIN,
+        currency: Some(text(LONGEST_NAME)),
+        provider: ProviderKind::Simulated,
+        reason: Some(text(CUT)),
+        number: u32::MAX,
+        refused: Some(text(CUT)),
+        at: TIME,
     }
 }
 
@@ -170,8 +223,12 @@ fn the_largest_record_and_messages_fit() {
     // A review changes all refunds that count and all disputes, ends the refund of a charge and begins that of the
     // next; a request has three: it is requested, its status changes, and so does the refund of its charge.
     let events = (MOST_PARTS_OF_ALL + MOST_DISPUTES + 3) * event;
+    let case = json_bytes(&largest_case_event()).max(json_bytes(&largest_dispute_event())) + EVENT_ENVELOPE;
+    assert!(case <= topics::INPUT_MAX_BYTES, "{case}");
+    // A decision settles all open cases, and opens as many.
+    let cases = 2 * MOST_OPEN * case;
     // A decision changes one payment and sends two replies, or puts a result back, whose quotes are escaped.
-    let decision = (json_bytes(&largest_payment()) + 2 * reply + events).max(2 * topics::INPUT_MAX_BYTES);
+    let decision = (json_bytes(&largest_payment()) + 2 * reply + events + cases).max(2 * topics::INPUT_MAX_BYTES);
     let record = decision + 2 * Limits::default().batch_bytes;
     assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");
 }

@@ -32,21 +32,34 @@ pub(crate) struct Fixture {
     pub(crate) partition: i32,
     pub(crate) now: Timestamp,
     pub(crate) offset: i64,
+    /// The messages about cases, in order; they are not among those that a decision returns.
+    pub(crate) cases: Vec<Outgoing>,
 }
 
 impl Fixture {
     pub(crate) fn new() -> Self {
         let handler = Payments { provider: ProviderKind::Simulated, mac: None, events: false };
-        Self { handler, memory: Memory::default(), partition: home(), now: Timestamp(1_760_000_000_000), offset: 0 }
+        Self {
+            handler,
+            memory: Memory::default(),
+            partition: home(),
+            now: Timestamp(1_760_000_000_000),
+            offset: 0,
+            cases: Vec::new(),
+        }
     }
 
     pub(crate) fn decide(&mut self, trigger: Trigger<'_>) -> Vec<Outgoing> {
         let store = BTreeMap::new();
         let mut tx = Transaction::over(&mut self.memory, &store, self.partition, PARTITIONS);
-        match (self.handler.decide(&mut tx, trigger, self.now), trigger) {
+        let sent: Vec<Outgoing> = match (self.handler.decide(&mut tx, trigger, self.now), trigger) {
             (Err(reason), Trigger::Message(message)) => self.handler.unreadable(message, &reason).into_iter().collect(),
             (Ok(()) | Err(_), _) => tx.sent().to_vec(),
-        }
+        };
+        let (cases, others) = sent.into_iter().partition(|message| message.topic == topics::CASES);
+        let cases: Vec<Outgoing> = cases;
+        self.cases.extend(cases);
+        others
     }
 
     pub(crate) fn message(&mut self, topic: &str, headers: &[(&'static str, &str)], value: &str) -> Message {

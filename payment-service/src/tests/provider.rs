@@ -127,3 +127,16 @@ async fn a_payment_stays_with_its_provider() {
     let sent = executor.execute(&fixture.intent().unwrap(), fixture.now).await;
     assert_eq!(value(&sent[0])["resultAfterMs"], Value::Null, "the simulated provider would answer a delay");
 }
+
+#[tokio::test]
+async fn the_simulated_provider_fails_the_first_refund_by_its_cents() {
+    let mut fixture = Fixture::approved();
+    fixture.refund_part("r1", Some(66));
+    let sent = run(&mut fixture, ProviderKind::Simulated).await;
+    assert_eq!(refused(&reply(&sent)), "refund_failed");
+    assert_eq!(fixture.cases.len(), 1, "somebody decides about it");
+    assert_eq!(fixture.refund_part("r1", Some(66)), []);
+    let sent = run(&mut fixture, ProviderKind::Simulated).await;
+    assert!(matches!(reply(&sent), Reply::Ok { .. }), "{sent:?}");
+    assert_eq!(fixture.payment().refunded_minor(), 66);
+}

@@ -24,6 +24,8 @@ fn naming_the_default_fields_of_a_callback_is_no_change() {
         include_str!("../../../sagas/order.toml"),
         include_str!("../../../sagas/return.toml"),
         include_str!("../../../sagas/parcel.toml"),
+        include_str!("../../../sagas/failed-refund.toml"),
+        include_str!("../../../sagas/dispute.toml"),
     ] {
         let (before, rest) = text.split_once("[steps.receive.fields]").unwrap();
         let (_, after) = rest.split_once("\n\n").unwrap();
