@@ -5,6 +5,7 @@ mod causes;
 mod comparison;
 pub mod events;
 mod reasons;
+mod words;
 
 use axum::http::{HeaderMap, header};
 
@@ -125,34 +126,6 @@ impl Lang {
             Window::Week => self.text("7 d", "7 d"),
         }
     }
-
-    /// The name of the status of a saga, a step or an ending; unknown ones are returned as they are.
-    pub fn status(self, status: &str) -> String {
-        let known = match status {
-            "running" => self.text("running", "em andamento"),
-            "compensating" => self.text("compensating", "compensando"),
-            "completed" => self.text("completed", "concluída"),
-            "compensated" => self.text("compensated", "compensada"),
-            "incident" => self.text("incident", "incidente"),
-            "paused" => self.text("paused", "pausada"),
-            "retrying" => self.text("retrying", "em nova tentativa"),
-            "open" => self.text("open", "em aberto"),
-            "waiting" => self.text("not started", "não iniciado"),
-            "done" => self.text("done", "concluído"),
-            "refused" => self.text("refused", "recusado"),
-            "failed" => self.text("failed", "falhou"),
-            "timed_out" => self.text("timed out", "tempo esgotado"),
-            "abandoned" => self.text("abandoned", "abandonado"),
-            "stuck" => self.text("blocked", "bloqueado"),
-            "skipped" => self.text("skipped", "ignorado"),
-            "confirmed" => self.text("confirmed", "confirmado"),
-            "rejected" => self.text("rejected", "rejeitado"),
-            "payment_not_completed" => self.text("not paid", "não pago"),
-            "cancelled" => self.text("cancelled", "cancelado"),
-            other => return other.replace('_', " "),
-        };
-        known.to_owned()
-    }
 }
 
 /// The label of a step; its name if the definition is unknown.
@@ -161,17 +134,6 @@ pub fn step_label(definition: Option<&Definition>, step: &str, lang: Lang) -> St
         Some(known) => known.label.get(lang.tag()).to_owned(),
         None if step == CONCLUDE => saga::conclude_label(lang.tag()).to_owned(),
         None => step.to_owned(),
-    }
-}
-
-impl Lang {
-    /// The name of the status of a step. In Portuguese, its gender differs from that of a saga's status.
-    pub fn step_status(self, status: &str) -> String {
-        match status {
-            "compensated" => self.text("compensated", "compensado").to_owned(),
-            "paused" => self.text("paused", "pausado").to_owned(),
-            other => self.status(other),
-        }
     }
 }
 

@@ -66,6 +66,8 @@ async fn a_task_is_claimed_and_completed_with_the_keyboard(
     tab.eval(&format!("document.querySelector({}).focus()", json!(format!("{row} a")))).await?;
     enter(&tab, &page).await?;
     is_accessible(&tab).await?;
+    tab.wait_for_text("#about", "Amount\n10.50 BRL").await?;
+    tab.wait_for_text("#complete", "Decision").await?;
     tab.eval("document.querySelector('.skip').focus()").await?;
     tab_to(&tab, "#claim button").await?;
     enter(&tab, &page).await?;

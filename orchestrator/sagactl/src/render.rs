@@ -69,7 +69,7 @@ pub fn table_of(headings: &[&str], rows: &[Vec<String>], width: Option<u16>) -> 
 }
 
 /// The properties of a value, a line each; those without a value are left out.
-pub fn properties(columns: &[Column], value: &Value) -> String {
+pub fn properties(columns: &[(&str, &str)], value: &Value) -> String {
     let pairs: Vec<(&str, String)> = columns.iter().map(|(heading, pointer)| (*heading, at(value, pointer))).collect();
     let pairs: Vec<_> = pairs.into_iter().filter(|(_, text)| !text.is_empty()).collect();
     let width = pairs.iter().map(|(heading, _)| heading.chars().count()).max().unwrap_or(0);

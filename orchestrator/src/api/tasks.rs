@@ -6,11 +6,13 @@ use common::bounds::first_chars;
 use common::http::{Params, PathParams, Problem};
 use common::time::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::state::Api;
 use super::task_form::{TaskId, no_task, represent, task_id};
 use crate::error::ApiError;
+use crate::inspect::subject::subject;
 use crate::view::{self, TaskCursor, TaskFilter, TaskRow};
 
 const DEFAULT_LIMIT: usize = 50;
@@ -58,8 +60,11 @@ pub(super) async fn list(State(api): State<Api>, Params(query): Params<TaskQuery
 
 /// `GET /api/tasks/{task}`
 pub(super) async fn one(State(api): State<Api>, PathParams(id): PathParams<String>) -> Result<Json<Value>, ApiError> {
-    let row = api.task(&task_id(&id)?).await?;
-    Ok(Json(represent(&row, &api.known().await?, Timestamp::now().0)))
+    let id = task_id(&id)?;
+    let row = api.task(&id).await?;
+    let mut task = represent(&row, &api.known().await?, Timestamp::now().0);
+    task["about"] = api.subject(id.saga).await?.into();
+    Ok(Json(task))
 }
 
 fn parse_cursor(text: &str) -> Result<TaskCursor, ApiError> {
@@ -106,6 +111,13 @@ impl Api {
         let TaskId { saga, step } = id.clone();
         let read = move |connection: &rusqlite::Connection| view::task(connection, saga, &step);
         Ok(self.context.view.read(read).await.map_err(Problem::from)?)
+    }
+
+    /// What a saga is about; nothing if its definition is unknown.
+    pub(crate) async fn subject(&self, id: Uuid) -> Result<Map<String, Value>, ApiError> {
+        let Some(saga) = self.find_saga(id).await? else { return Ok(Map::new()) };
+        let definition = self.definition_of(&saga).await?;
+        Ok(definition.map_or_else(Map::new, |definition| subject(&saga, &definition)))
     }
 
     /// An open task.

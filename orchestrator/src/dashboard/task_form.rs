@@ -21,7 +21,7 @@ fn input(field: &Field, lang: Lang) -> Markup {
     let needed = field.required;
     html! { label {
         span {
-            (field.path)
+            (label_of(&field.path, lang))
             @if !needed { " " (lang.text("(optional)", "(opcional)")) }
             @if field.kind == Kind::Timestamp { " (UTC)" }
         }
@@ -46,6 +46,15 @@ fn input(field: &Field, lang: Lang) -> Markup {
             Kind::Timestamp => input name=(name) type="datetime-local" step="1" required[needed];,
         }
     } }
+}
+
+/// The label of an input. The person's own reason, which is recorded with the decision, is another input.
+fn label_of(path: &str, lang: Lang) -> String {
+    match path {
+        "status" => lang.text("Decision", "Decisão").to_owned(),
+        "reason" => lang.text("Reason of the result", "Motivo do resultado").to_owned(),
+        other => lang.field(other),
+    }
 }
 
 /// The values of a form that was sent. A value that is not of its type is left for the check of the form.

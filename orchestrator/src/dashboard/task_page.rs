@@ -1,6 +1,8 @@
 //! A task: what it is about, who works on it, and its form.
 
 use maud::{Markup, html};
+use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::components::{self, fact};
 use super::context::{Content, PageRequest, Pages, now};
@@ -9,6 +11,7 @@ use super::tasks::due;
 use crate::api::{TaskForm, TaskId, task_label};
 use crate::error::ApiError;
 use crate::i18n::Lang;
+use crate::inspect::purchase::{self, AMOUNT, CURRENCY};
 use crate::view::TaskRow;
 
 /// The page.
@@ -17,6 +20,7 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest, id: &TaskId) -
     let now = now();
     let task = pages.api.task(id).await?;
     let known = pages.api.known().await?;
+    let subject = pages.api.subject(id.saga).await?;
     let definition = known.named(&task.definition, task.version);
     let form = definition.and_then(|definition| TaskForm::of(definition, &task.step));
     let label = task_label(definition, &task.step, lang.tag());
@@ -25,6 +29,7 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest, id: &TaskId) -
     let main = html! {
         h1 { (label) " " code { (task.saga) } }
         (facts(&task, lang, now))
+        (about(&subject, &task.saga, lang))
         @if let Some(done) = &task.completed {
             p.banner.fine role="status" { (lang.text(
                 "Completed; the saga goes on when the message arrives. By",
@@ -54,6 +59,34 @@ fn facts(task: &TaskRow, lang: Lang, now: i64) -> Markup {
             Some(claim) => { (claim.by) ", " (components::ago(lang, claim.at.0, now)) }
             None => { (lang.text("nobody", "ninguém")) }
         } }))
+    } }
+}
+
+/// The values that the saga was started with; an amount with its currency is one of them.
+fn about(subject: &Map<String, Value>, saga: &str, lang: Lang) -> Markup {
+    let money = purchase::money(subject);
+    let is_money = |name: &str| money.is_some() && [AMOUNT, CURRENCY].contains(&name);
+    let others = subject.iter().filter(|(name, value)| !is_money(name) && value.as_str() != Some(saga));
+    html! { @if !subject.is_empty() { section id="about" {
+        h2 { (lang.text("About", "Sobre")) }
+        dl.facts {
+            @if let Some(money) = &money {
+                (fact(lang.text("Amount", "Valor"), &html! { strong { (lang.money(money)) } }))
+            }
+            @for (name, value) in others { (fact(&lang.field(name), &shown(name, value, lang))) }
+        }
+    } } }
+}
+
+/// A value. That of an order's id leads to its saga.
+fn shown(name: &str, value: &Value, lang: Lang) -> Markup {
+    html! { @match value {
+        Value::String(text) if name == "orderId" && Uuid::parse_str(text).is_ok() => (components::saga_link(text)),
+        Value::String(text) if name == "status" => (lang.status(text)),
+        Value::String(text) => (text),
+        Value::Bool(true) => (lang.text("yes", "sim")),
+        Value::Bool(false) => (lang.text("no", "não")),
+        other => (other.to_string()),
     } }
 }
 

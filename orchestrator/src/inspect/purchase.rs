@@ -5,6 +5,10 @@ use common::money::{Currency, Decimal};
 use saga::Saga;
 use serde_json::{Map, Value};
 
+/// The name of an amount, in minor units.
+pub const AMOUNT: &str = "amountMinor";
+/// The name of its currency.
+pub const CURRENCY: &str = "currency";
 /// How deep an order may be in the data.
 const DEPTH: usize = 3;
 /// The most items that are shown.
@@ -81,9 +85,10 @@ fn find<'v>(map: &'v Map<String, Value>, depth: usize, best: &mut Option<&'v Map
     }
 }
 
-fn money(map: &Map<String, Value>) -> Option<Money> {
-    let minor = map.get("amountMinor")?.as_i64()?;
-    let currency = map.get("currency")?.as_str().filter(|code| code.len() <= MAX_CODE)?;
+/// The amount of an object with both fields.
+pub fn money(map: &Map<String, Value>) -> Option<Money> {
+    let minor = map.get(AMOUNT)?.as_i64()?;
+    let currency = map.get(CURRENCY)?.as_str().filter(|code| code.len() <= MAX_CODE)?;
     Some(Money { minor, currency: currency.to_owned() })
 }
 
@@ -93,7 +98,7 @@ fn item(value: &Value) -> Item {
     Item {
         name: text("name").or_else(|| text("id")).unwrap_or("?").to_owned(),
         quantity: number("quantity"),
-        minor: number("amountMinor"),
+        minor: number(AMOUNT),
     }
 }
 

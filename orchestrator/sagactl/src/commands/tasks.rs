@@ -85,11 +85,21 @@ fn outcome(done: &Value) -> String {
     format!("{} of {} by {} at {}\n", at(done, "/action"), at(done, "/id"), at(done, "/by"), at(done, "/at"))
 }
 
-/// A task and the fields of its form.
+/// A task, what it is about, and the fields of its form.
 fn shown(task: &Value, width: Option<u16>) -> String {
     let form = items(task, "/form");
     let fields = if form.is_empty() { String::new() } else { format!("\n{}", table(&FORM, form, width)) };
-    properties(&TASK, task) + &fields
+    properties(&TASK, task) + &about(task) + &fields
+}
+
+/// The values that the saga of a task was started with.
+fn about(task: &Value) -> String {
+    let Some(values) = task["about"].as_object().filter(|values| !values.is_empty()) else { return String::new() };
+    let escaped = |name: &String| format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+    let pointers: Vec<String> = values.keys().map(escaped).collect();
+    let columns: Vec<_> =
+        values.keys().zip(&pointers).map(|(name, pointer)| (name.as_str(), pointer.as_str())).collect();
+    format!("\nABOUT\n{}", properties(&columns, &task["about"]))
 }
 
 /// The fields of a form: numbers and booleans as in JSON, all else as texts.
