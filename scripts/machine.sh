@@ -29,14 +29,22 @@ have_rust() {
 }
 
 # The dashboard is tested in a real browser, and by axe-core, which npm fetches.
-have_chromium() { [[ -n ${CHROMIUM-} ]] || has chromium || has chromium-browser || has google-chrome || has google-chrome-stable; }
+have_chromium() {
+  local name
+  [[ -z ${CHROMIUM-} ]] || return 0
+  for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
+    ! has "$name" || return 0
+  done
+  return 1
+}
+have_chromedriver() { [[ -n ${CHROMEDRIVER-} ]] || has chromedriver; }
 have_npm() { has npm; }
 # The APIs are tested with schemathesis, which pip installs into a virtual environment.
 have_python() { has python3 && python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
 TO_BUILD=(rust compiler cxx make pkg_config openssl)
 TO_RUN=(java maven curl)
-TO_TEST=(chromium npm python)
+TO_TEST=(chromium chromedriver npm python)
 
 name_of() { # NEED
   case $1 in
@@ -50,6 +58,7 @@ name_of() { # NEED
     maven) echo "Maven" ;;
     curl) echo "curl" ;;
     chromium) echo "Chromium, for the dashboard's tests (or another program of it, named in CHROMIUM)" ;;
+    chromedriver) echo "ChromeDriver, for the dashboard's tests (or another program of it, named in CHROMEDRIVER)" ;;
     npm) echo "npm, for the tests of the dashboard, of the message contract and of the OpenAPI documents" ;;
     python) echo "Python 3.10 or newer with its venv module, for the tests of the APIs" ;;
   esac
@@ -73,7 +82,7 @@ found_instead() { # NEED: prints what is installed but does not suffice
 debian() { has apt-get && has dpkg; }
 apt_has() { [[ -n $(apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([^(].*\)/\1/p') ]]; }
 debian_package() { # NEED: prints the package, nothing when Debian has none
-  local version
+  local version name
   case $1 in
     rust) ! apt_has rustup || echo rustup ;;
     compiler) echo "gcc libc6-dev" ;;
@@ -91,8 +100,13 @@ debian_package() { # NEED: prints the package, nothing when Debian has none
       ;;
     maven) echo maven ;;
     curl) echo "curl ca-certificates" ;;
-    # Ubuntu's package of that name is a snap, which containers do not start.
-    chromium) ! apt_has chromium || echo "chromium fonts-dejavu-core" ;;
+    # The tests need no user interface. Ubuntu's packages are snaps of other names, which containers do not start.
+    chromium)
+      for name in chromium-headless-shell chromium; do
+        ! apt_has "$name" || { echo "$name fonts-dejavu-core"; return; }
+      done
+      ;;
+    chromedriver) ! apt_has chromium-driver || echo chromium-driver ;;
     npm) echo npm ;;
     python) echo "python3 python3-venv" ;;
   esac
@@ -114,7 +128,7 @@ what_to_do() { # NEED: prints one sentence
     echo "run: ${sudo}apt-get update && ${sudo}apt-get install -y ${package:-a package with it}"
   elif has dnf; then
     case $1 in
-      rust | make | curl | maven | chromium | npm) package=$1 ;;
+      rust | make | curl | maven | chromium | chromedriver | npm) package=$1 ;;
       python) package=python3 ;;
       compiler) package=gcc ;;
       cxx) package=gcc-c++ ;;

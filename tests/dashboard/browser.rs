@@ -2,100 +2,113 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use chromiumoxide::cdp::browser_protocol::emulation::{
-    MediaFeature, SetDeviceMetricsOverrideParams, SetTimezoneOverrideParams,
-};
-use chromiumoxide::cdp::browser_protocol::input::{DispatchMouseEventParams, DispatchMouseEventType, MouseButton};
-use chromiumoxide::cdp::browser_protocol::network::{CookieParam, Headers, SetExtraHttpHeadersParams};
-use chromiumoxide::cdp::browser_protocol::page::{CaptureScreenshotFormat, CaptureScreenshotParams, Viewport};
-use chromiumoxide::{Browser, BrowserConfig, Page};
-use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tests::cluster::{PASSWORD, USER};
 use tests::files;
 use tests::wait::{SOON, until};
+use tokio::sync::OnceCell;
 
-/// Names of the executable on Debian and other systems.
-const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+use crate::webdriver::Session;
+
+/// Names of the browser on Debian and other systems. The first one has no user interface, and takes less CPU time.
+const BROWSERS: [&str; 5] =
+    ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 /// The path below the target directory where `./dev test` installs axe-core.
 const AXE: &str = "axe/node_modules/axe-core/axe.min.js";
 
-/// A browser.
+/// The browser of all tests. The runner ends it with its other processes.
+static SESSION: OnceCell<Session> = OnceCell::const_new();
+
+/// The browser, for one test.
 pub struct Chromium {
-    browser: Browser,
+    session: &'static Session,
     base: String,
 }
 
-/// A tab of the browser.
-pub struct Tab {
-    page: Page,
-    base: String,
+/// The tab of the browser.
+pub struct Tab<'a> {
+    session: &'static Session,
+    base: &'a str,
 }
 
-fn executable() -> Result<PathBuf> {
-    if let Some(named) = std::env::var_os("CHROMIUM") {
+/// The program that a variable of the environment names, or the first one on the path.
+fn program(variable: &str, names: &[&str], package: &str) -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os(variable) {
         return Ok(named.into());
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut all = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
-    all.find(|file| file.is_file()).context(
-        "no Chromium found: install Debian's package chromium (./dev test does as root), or set CHROMIUM to the \
-         program",
-    )
+    let mut all = names.iter().flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)));
+    all.find(|file| file.is_file()).with_context(|| {
+        format!(
+            "no {} found: install Debian's package {package} (./dev test does as root), or set {variable} to the \
+             program",
+            names.join(", ")
+        )
+    })
+}
+
+async fn start(directory: &Path) -> Result<Session> {
+    files::empty(directory)?;
+    let driver = program("CHROMEDRIVER", &["chromedriver"], "chromium-driver")?;
+    let browser = program("CHROMIUM", &BROWSERS, "chromium-headless-shell or chromium")?;
+    // ChromeDriver starts the two kinds of browsers in different ways.
+    let shell = browser.file_name().is_some_and(|name| name.to_string_lossy().contains("headless-shell"));
+    let name = if shell { "chrome-headless-shell" } else { "chrome" };
+    let profile = format!("user-data-dir={}", directory.join("profile").display());
+    let arguments = [
+        "headless",
+        "hide-scrollbars",
+        "lang=en-US",
+        "force-color-profile=srgb",
+        // Root in a container has no user namespaces, and the pages are trusted.
+        "no-sandbox",
+        "disable-dev-shm-usage",
+        "disable-gpu",
+        &profile,
+    ];
+    let options = json!({ "binary": browser, "args": arguments });
+    Session::start(&driver, directory, &json!({ "browserName": name, "goog:chromeOptions": options })).await
 }
 
 impl Chromium {
-    /// Starts a browser for the pages at `base`.
-    pub async fn start(base: &str, profile: &Path) -> Result<Self> {
-        files::empty(profile)?;
-        let config = BrowserConfig::builder()
-            .chrome_executable(executable()?)
-            .new_headless_mode()
-            // Root in a container has no user namespaces, and the pages are trusted.
-            .no_sandbox()
-            .user_data_dir(profile)
-            .viewport(None)
-            .launch_timeout(SOON)
-            .request_timeout(SOON)
-            .arg("disable-dev-shm-usage")
-            .arg("disable-gpu")
-            .build()
-            .map_err(|why| anyhow!("{why}"))?;
-        let (browser, mut events) = Browser::launch(config).await.context("Chromium does not start")?;
-        tokio::spawn(async move { while events.next().await.is_some() {} });
-        Ok(Self { browser, base: base.to_owned() })
+    /// The browser for the pages at `base`. The first test starts it, with its profile and its log in `directory`.
+    pub async fn start(base: &str, directory: &Path) -> Result<Self> {
+        let session = SESSION.get_or_try_init(|| start(directory)).await?;
+        Ok(Self { session, base: base.to_owned() })
     }
 
-    /// A tab without cookies, so without a login.
-    pub async fn tab(&mut self) -> Result<Tab> {
-        self.browser.clear_cookies().await?;
-        let page = self.browser.new_page("about:blank").await?;
-        let tab = Tab { page, base: self.base.clone() };
+    /// A tab without cookies, so without a login. It replaces the tab before.
+    pub async fn tab(&mut self) -> Result<Tab<'_>> {
+        self.clear().await?;
+        let tab = Tab { session: self.session, base: &self.base };
         tab.set_size(1440, 900, false).await?;
         Ok(tab)
     }
 
     /// A tab with an operator's login.
-    pub async fn logged_in(&mut self) -> Result<Tab> {
+    pub async fn logged_in(&mut self) -> Result<Tab<'_>> {
         let tab = self.tab().await?;
         tab.log_in(USER, PASSWORD).await?;
         Ok(tab)
     }
 
-    /// Ends the browser. `Browser::close` waits for an answer that an ended browser may not have sent.
-    pub async fn stop(mut self) -> Result<()> {
-        let killed = tokio::time::timeout(SOON, self.browser.kill()).await.context("Chromium does not end")?;
-        killed.context("Chromium was not started here")?.context("end Chromium")
+    /// Closes the page, and deletes what the browser keeps of it.
+    pub async fn clear(&self) -> Result<()> {
+        self.session.open_tab().await?;
+        self.session.cdp("Network.clearBrowserCookies", json!({})).await?;
+        let of_pages = json!({ "origin": self.base, "storageTypes": "local_storage" });
+        self.session.cdp("Storage.clearDataForOrigin", of_pages).await?;
+        Ok(())
     }
 }
 
-impl Tab {
+impl Tab<'_> {
     /// Goes to a page and waits until it is loaded.
     pub async fn go(&self, path: &str) -> Result<()> {
-        self.page.goto(format!("{}{path}", self.base)).await.with_context(|| format!("go to {path}"))?;
-        self.page.wait_for_navigation().await?;
+        let url = format!("{}{path}", self.base);
+        self.session.post("/url", &json!({ "url": url })).await.with_context(|| format!("go to {path}"))?;
         Ok(())
     }
 
@@ -109,22 +122,24 @@ impl Tab {
 
     /// The token of its session.
     pub async fn session(&self) -> Result<String> {
-        let cookies = self.page.get_cookies().await?.into_iter();
-        let session = cookies.filter(|cookie| cookie.name == "session").map(|cookie| cookie.value).next();
-        session.context("the tab has no session")
+        let cookie = self.session.get("/cookie/session").await.context("the tab has no session")?;
+        Ok(cookie["value"].as_str().context("a cookie without a value")?.to_owned())
     }
 
     /// Replaces the token of its session.
     pub async fn set_session(&self, token: &str) -> Result<()> {
-        let cookie = CookieParam::builder().name("session").value(token).url(&self.base).path("/").http_only(true);
-        self.page.set_cookie(cookie.build().map_err(|why| anyhow!("{why}"))?).await?;
+        let cookie = json!({ "name": "session", "value": token, "path": "/", "httpOnly": true });
+        self.session.post("/cookie", &json!({ "cookie": cookie })).await?;
         Ok(())
     }
 
     /// The value of a script.
     pub async fn eval(&self, script: &str) -> Result<Value> {
-        let result = self.page.evaluate(script).await.with_context(|| format!("evaluate {script}"))?;
-        Ok(result.value().cloned().unwrap_or(Value::Null))
+        let parameters = json!({ "expression": script, "returnByValue": true, "awaitPromise": true });
+        let mut evaluated = self.session.cdp("Runtime.evaluate", parameters).await?;
+        let thrown = &evaluated["exceptionDetails"];
+        ensure!(thrown.is_null(), "evaluate {script:.200}: {} {}", thrown["text"], thrown["exception"]["description"]);
+        Ok(evaluated["result"]["value"].take())
     }
 
     /// The text of an element, or `None` if there is no such element.
@@ -156,12 +171,8 @@ impl Tab {
 
     /// Clicks on an element with the mouse, and tries again if a live update replaces the element.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        let clicked = || async {
-            let found = self.page.find_element(selector).await.with_context(|| format!("no {selector} to click on"))?;
-            found.click().await.with_context(|| format!("click on {selector}"))?;
-            Ok(Some(()))
-        };
-        until(&format!("a click on {selector}"), SOON, clicked).await
+        let clicked = || async { self.session.post_to(selector, "click", &json!({})).await.map(Some) };
+        until(&format!("a click on {selector}"), SOON, clicked).await.map(drop)
     }
 
     /// Clicks on an element that leads to another page, and waits until that is loaded.
@@ -176,9 +187,7 @@ impl Tab {
         let script = format!("document.querySelector({}).value = ''", json!(selector));
         self.eval(&script).await?;
         self.click(selector).await?;
-        let field = self.page.find_element(selector).await.with_context(|| format!("no {selector} to fill"))?;
-        field.type_str(text).await?;
-        Ok(())
+        self.type_text(text).await
     }
 
     /// Selects a value in a list.
@@ -192,43 +201,56 @@ impl Tab {
         Ok(())
     }
 
-    /// Presses a key in the focused element.
+    /// Presses a key in the focused element. Those that are no character have one in the specification of WebDriver.
     pub async fn press(&self, key: &str) -> Result<()> {
-        let focused = self.page.find_element(":focus").await.context("nothing has the focus")?;
-        focused.press_key(key).await?;
-        Ok(())
+        self.type_text(match key {
+            "Tab" => "\u{E004}",
+            "Enter" => "\u{E007}",
+            "Escape" => "\u{E00C}",
+            "ArrowRight" => "\u{E014}",
+            character => character,
+        })
+        .await
     }
 
     /// Types into the focused element.
     pub async fn type_text(&self, text: &str) -> Result<()> {
-        self.page.find_element(":focus").await.context("nothing has the focus")?.type_str(text).await?;
+        ensure!(self.eval("document.activeElement !== document.body").await? == true, "nothing has the focus");
+        let keys = text.chars().flat_map(|key| ["keyDown", "keyUp"].map(|what| json!({ "type": what, "value": key })));
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": keys.collect::<Vec<_>>() });
+        self.session.post("/actions", &json!({ "actions": [keyboard] })).await?;
         Ok(())
     }
 
     /// Sets the size of the window.
     pub async fn set_size(&self, width: i64, height: i64, phone: bool) -> Result<()> {
-        self.page.execute(SetDeviceMetricsOverrideParams::new(width, height, 1.0, phone)).await?;
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
+        self.session.cdp("Emulation.setDeviceMetricsOverride", size).await?;
         Ok(())
     }
 
     /// Sets the color scheme: `light` or `dark`.
     pub async fn set_theme(&self, theme: &str) -> Result<()> {
-        let feature = MediaFeature { name: "prefers-color-scheme".to_owned(), value: theme.to_owned() };
-        self.page.emulate_media_features(vec![feature]).await?;
-        Ok(())
+        self.set_media("prefers-color-scheme", theme).await
     }
 
     /// Asks for less motion, as a setting of the system does.
     pub async fn reduce_motion(&self) -> Result<()> {
-        let feature = MediaFeature { name: "prefers-reduced-motion".to_owned(), value: "reduce".to_owned() };
-        self.page.emulate_media_features(vec![feature]).await?;
+        self.set_media("prefers-reduced-motion", "reduce").await
+    }
+
+    async fn set_media(&self, name: &str, value: &str) -> Result<()> {
+        let features = json!({ "features": [{ "name": name, "value": value }] });
+        self.session.cdp("Emulation.setEmulatedMedia", features).await?;
         Ok(())
     }
 
     /// Sets the accepted languages.
     pub async fn set_languages(&self, languages: &str) -> Result<()> {
-        let headers = Headers::new(json!({ "Accept-Language": languages }));
-        self.page.execute(SetExtraHttpHeadersParams::new(headers)).await?;
+        // ChromeDriver does not enable this domain, without which Chromium ignores the headers.
+        self.session.cdp("Network.enable", json!({})).await?;
+        let headers = json!({ "headers": { "Accept-Language": languages } });
+        self.session.cdp("Network.setExtraHTTPHeaders", headers).await?;
         Ok(())
     }
 
@@ -244,40 +266,33 @@ impl Tab {
         let x = |part: f64| Ok::<_, anyhow::Error>(number(0)? + part * number(2)?);
         let y = number(1)? + number(3)? / 2.0;
         let steps = [
-            (DispatchMouseEventType::MousePressed, x(from)?),
-            (DispatchMouseEventType::MouseMoved, x((from + to) / 2.0)?),
-            (DispatchMouseEventType::MouseMoved, x(to)?),
-            (DispatchMouseEventType::MouseReleased, x(to)?),
+            ("mousePressed", x(from)?),
+            ("mouseMoved", x((from + to) / 2.0)?),
+            ("mouseMoved", x(to)?),
+            ("mouseReleased", x(to)?),
         ];
         for (kind, x) in steps {
-            let event = DispatchMouseEventParams::builder().r#type(kind).x(x).y(y).button(MouseButton::Left);
-            let event = event.buttons(1).click_count(1).build().map_err(|why| anyhow!("{why}"))?;
-            self.page.execute(event).await?;
+            let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1 });
+            self.session.cdp("Input.dispatchMouseEvent", event).await?;
         }
         Ok(())
     }
 
     /// Sets the time zone.
     pub async fn set_zone(&self, zone: &str) -> Result<()> {
-        self.page.execute(SetTimezoneOverrideParams::new(zone)).await?;
+        self.session.cdp("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await?;
         Ok(())
     }
 
     /// Writes a screenshot of the whole page.
     pub async fn screenshot(&self, file: &Path) -> Result<()> {
         let size = self.eval("[document.documentElement.clientWidth, document.documentElement.scrollHeight]").await?;
-        let width = size[0].as_f64().unwrap_or(0.0);
-        let height = size[1].as_f64().unwrap_or(0.0);
-        let clip = Viewport { x: 0.0, y: 0.0, width, height, scale: 1.0 };
-        let format = CaptureScreenshotFormat::Png;
-        let params = CaptureScreenshotParams::builder()
-            .format(format)
-            .clip(clip)
-            .capture_beyond_viewport(true)
-            .optimize_for_speed(true)
-            .build();
-        let taken = self.page.execute(params).await?;
-        std::fs::write(file, BASE64_STANDARD.decode(&taken.result.data)?)?;
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
+        let parameters =
+            json!({ "format": "png", "clip": clip, "captureBeyondViewport": true, "optimizeForSpeed": true });
+        let taken = self.session.cdp("Page.captureScreenshot", parameters).await?;
+        let image = taken["data"].as_str().context("a screenshot without data")?;
+        std::fs::write(file, BASE64_STANDARD.decode(image)?)?;
         Ok(())
     }
 
@@ -316,7 +331,9 @@ impl Tab {
                 file.display()
             )
         })?;
-        self.page.evaluate(format!("{axe};true")).await.context("axe-core")?;
+        // Also into the pages to which this tab goes from here.
+        let script = json!({ "source": axe, "runImmediately": true });
+        self.session.cdp("Page.addScriptToEvaluateOnNewDocument", script).await?;
         Ok(())
     }
 }

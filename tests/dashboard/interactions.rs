@@ -50,7 +50,7 @@ async fn only_the_right_password_logs_in(_: &Arc<Cluster>, chromium: &mut Chromi
 }
 
 /// The number of starts of a step, as the page shows it.
-async fn started(tab: &Tab, step: &str) -> Result<u64> {
+async fn started(tab: &Tab<'_>, step: &str) -> Result<u64> {
     let script = format!("document.querySelector('tr[data-row=\"{step}\"] td:nth-of-type(4)')?.innerText");
     let text = tab.eval(&script).await?;
     Ok(text.as_str().unwrap_or_default().replace(',', "").parse().unwrap_or(0))

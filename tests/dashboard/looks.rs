@@ -90,7 +90,7 @@ fn pages(orders: [&PlacedOrder; 4]) -> Vec<(&'static str, String)> {
 }
 
 /// Opens a page and returns its accessibility violations in both themes. The second theme changes nothing but colors.
-async fn visit(tab: &Tab, name: &str, path: &str, width: i64) -> Result<Vec<String>> {
+async fn visit(tab: &Tab<'_>, name: &str, path: &str, width: i64) -> Result<Vec<String>> {
     tab.set_theme(THEMES[0]).await?;
     tab.go(path).await?;
     tab.wait_until("the page", "document.readyState === 'complete' && !!document.querySelector('h1')").await?;
@@ -110,7 +110,7 @@ async fn visit(tab: &Tab, name: &str, path: &str, width: i64) -> Result<Vec<Stri
 }
 
 /// Writes a screenshot, and checks that the page is not too wide.
-async fn look(tab: &Tab, page: &str, screenshot: &str) -> Result<()> {
+async fn look(tab: &Tab<'_>, page: &str, screenshot: &str) -> Result<()> {
     tab.screenshot(&files::target()?.join("screenshots").join(screenshot)).await?;
     let wide = tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await?;
     ensure!(wide.as_i64() <= Some(0), "{page}: {wide} pixels too wide");
@@ -118,7 +118,7 @@ async fn look(tab: &Tab, page: &str, screenshot: &str) -> Result<()> {
 }
 
 /// Visits pages at both widths.
-async fn visit_all(tab: &Tab, pages: &[(&'static str, String)], suffix: &str) -> Result<Vec<String>> {
+async fn visit_all(tab: &Tab<'_>, pages: &[(&'static str, String)], suffix: &str) -> Result<Vec<String>> {
     let mut violations = Vec::new();
     for (width, height, phone) in WIDTHS {
         tab.set_size(width, height, phone).await?;

@@ -15,6 +15,7 @@ mod support;
 mod tasks;
 mod trouble;
 mod versions;
+mod webdriver;
 mod webhooks;
 mod zoom;
 
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use libtest_mimic::{Failed, Trial};
 use tests::cluster::{Cluster, Options, PASSWORD_HASH, VIEWER};
+use tests::files;
 use tests::process::Name;
 use tests::runner::{Runner, Scenario};
 
@@ -51,24 +53,24 @@ fn cluster() -> Result<Options> {
     })
 }
 
-/// Turns async functions into named tests, each with its own browser.
+/// Turns async functions into named tests, each with the browser as if it were new.
 macro_rules! browser_tests {
     ($($name:ident),+ $(,)?) => {
         pub(crate) const ALL: &[(&str, tests::runner::Scenario)] = &[$((stringify!($name), |cluster, _| {
             Box::pin(async move {
-                let mut chromium = $crate::chromium(&cluster, stringify!($name)).await?;
+                let mut chromium = $crate::chromium(&cluster).await?;
                 let result = $name(&cluster, &mut chromium).await;
-                let stopped = chromium.stop().await;
-                result.and(stopped)
+                let cleared = chromium.clear().await;
+                result.and(cleared)
             })
         })),+];
     };
 }
 pub(crate) use browser_tests;
 
-/// Starts a browser for a test.
-async fn chromium(cluster: &Arc<Cluster>, test: &str) -> Result<Chromium> {
-    Chromium::start(&cluster.service(Name::Orchestrator)?.url(""), &cluster.scratch(test)?).await
+/// The browser for a test.
+async fn chromium(cluster: &Arc<Cluster>) -> Result<Chromium> {
+    Chromium::start(&cluster.service(Name::Orchestrator)?.url(""), &files::clusters()?.join("chromium")).await
 }
 
 fn main() -> ExitCode {

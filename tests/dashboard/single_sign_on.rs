@@ -77,7 +77,7 @@ async fn provider(cluster: &Cluster) -> Result<Group> {
 }
 
 /// Logs in at the provider, from the login of the dashboard.
-async fn log_in(tab: &Tab, user: &str) -> Result<()> {
+async fn log_in(tab: &Tab<'_>, user: &str) -> Result<()> {
     tab.go("/login?next=%2Fsagas%3Fstatus%3Drunning").await?;
     tab.submit("a.provider").await?;
     tab.fill(ASKED, user).await?;
@@ -125,7 +125,7 @@ async fn a_user_of_the_identity_provider_has_the_rights_of_its_roles(
 }
 
 /// Logs out of the dashboard, which leads to the provider. Its certified implementation always asks to confirm.
-async fn log_out(tab: &Tab) -> Result<()> {
+async fn log_out(tab: &Tab<'_>) -> Result<()> {
     tab.submit("form.out button").await?;
     tab.wait_until("the logout of the provider", &format!("!!document.querySelector('{CONFIRM}')")).await?;
     let at = tab.location().await?;
@@ -136,7 +136,7 @@ async fn log_out(tab: &Tab) -> Result<()> {
 }
 
 /// Ends both sessions of a logged-in user, first without the provider's consent.
-async fn a_logout_ends_the_session_of_the_provider(tab: &Tab) -> Result<()> {
+async fn a_logout_ends_the_session_of_the_provider(tab: &Tab<'_>) -> Result<()> {
     log_out(tab).await?;
     tab.go("/sagas").await?;
     ensure!(tab.location().await?.starts_with("/login"), "a session after the logout: {}", tab.location().await?);

@@ -58,12 +58,12 @@ async fn an_incident_is_resolved_in_the_page(cluster: &Arc<Cluster>, chromium: &
 }
 
 /// The heads of the table.
-async fn heads(tab: &Tab) -> Result<String> {
+async fn heads(tab: &Tab<'_>) -> Result<String> {
     let heads = "[...document.querySelectorAll('thead th')].map((one) => one.innerText).join('|')";
     Ok(tab.eval(heads).await?.as_str().unwrap_or_default().to_owned())
 }
 
-async fn first_row(tab: &Tab) -> Result<String> {
+async fn first_row(tab: &Tab<'_>) -> Result<String> {
     Ok(tab.eval("document.querySelector('tbody tr')?.dataset.row").await?.as_str().unwrap_or_default().to_owned())
 }
 

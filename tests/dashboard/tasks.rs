@@ -23,7 +23,7 @@ async fn waiting(cluster: &Arc<Cluster>) -> Result<(tests::orders::PlacedOrder, 
 }
 
 /// Presses Tab until an element has the focus.
-async fn tab_to(tab: &Tab, selector: &str) -> Result<()> {
+async fn tab_to(tab: &Tab<'_>, selector: &str) -> Result<()> {
     let script = format!("document.activeElement?.matches({})", json!(selector));
     for _ in 0..60 {
         if tab.eval(&script).await? == true {
@@ -35,7 +35,7 @@ async fn tab_to(tab: &Tab, selector: &str) -> Result<()> {
 }
 
 /// Presses Enter at an element that leads to another page.
-async fn enter(tab: &Tab, path: &str) -> Result<()> {
+async fn enter(tab: &Tab<'_>, path: &str) -> Result<()> {
     tab.eval("window.before = true").await?;
     tab.press("Enter").await?;
     let loaded = format!(
@@ -45,7 +45,7 @@ async fn enter(tab: &Tab, path: &str) -> Result<()> {
     tab.wait_until("the next page", &loaded).await
 }
 
-async fn is_accessible(tab: &Tab) -> Result<()> {
+async fn is_accessible(tab: &Tab<'_>) -> Result<()> {
     let violations = tab.accessibility_violations().await?;
     ensure!(violations.is_empty(), "{}", violations.join("\n"));
     Ok(())

@@ -34,7 +34,7 @@ async fn rejected_orders(cluster: &Arc<Cluster>) -> Result<()> {
 }
 
 /// Takes a next step, and expects this share.
-async fn next_step(tab: &Tab, percent: u8, why: &str) -> Result<()> {
+async fn next_step(tab: &Tab<'_>, percent: u8, why: &str) -> Result<()> {
     tab.fill("[data-compared=order] input[name=why]", why).await?;
     tab.submit(&format!("[data-compared=order] button[value='{percent}']")).await?;
     tab.wait_for_text("p.share", &format!("{percent} % of new sagas start on version {NEW}")).await?;

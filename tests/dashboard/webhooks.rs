@@ -14,7 +14,7 @@ use crate::browser::{Chromium, Tab};
 crate::browser_tests!(a_webhook_is_created_tried_disabled_and_deleted_from_the_page,);
 
 /// Opens the form of an act, and sends it.
-async fn act(tab: &Tab, name: &str, why: &str) -> Result<()> {
+async fn act(tab: &Tab<'_>, name: &str, why: &str) -> Result<()> {
     tab.click(&format!("#act-{name} summary")).await?;
     tab.fill(&format!("#act-{name} input[name=why]"), why).await?;
     tab.submit(&format!("#act-{name} button[type=submit]")).await

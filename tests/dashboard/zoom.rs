@@ -20,13 +20,13 @@ const TRANSFORM: &str = "(() => {
 const WAITING: &str = "[...document.querySelectorAll('[data-step=payment-result] .live')]\
                        .reduce((sum, t) => sum + Number(t.textContent.match(/(\\d+) here/)?.[1] ?? 0), 0)";
 
-async fn zoomed(tab: &Tab, percent: i64) -> Result<()> {
+async fn zoomed(tab: &Tab<'_>, percent: i64) -> Result<()> {
     tab.wait_for_text(".zoom output", &format!("{percent} %")).await?;
     tab.wait_until(&format!("a diagram of {percent} %"), &format!("{TRANSFORM}[0] === {percent}")).await
 }
 
 /// How far the diagram is moved to the right and down, once it stands still.
-async fn moved(tab: &Tab) -> Result<(i64, i64)> {
+async fn moved(tab: &Tab<'_>) -> Result<(i64, i64)> {
     tab.wait_until("a diagram that stands still", "document.querySelector('.strip').getAnimations().length === 0")
         .await?;
     let shown = tab.eval(TRANSFORM).await?;
@@ -34,7 +34,7 @@ async fn moved(tab: &Tab) -> Result<(i64, i64)> {
 }
 
 /// The whole screen has the current numbers, too.
-async fn on_the_full_screen(tab: &Tab, order: &PlacedOrder) -> Result<()> {
+async fn on_the_full_screen(tab: &Tab<'_>, order: &PlacedOrder) -> Result<()> {
     tab.click("[data-zoom=full]").await?;
     tab.wait_until("the full screen", "document.fullscreenElement?.matches('figure.flow') === true").await?;
     tab.click("[data-zoom=in]").await?;
