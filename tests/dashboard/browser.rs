@@ -17,6 +17,8 @@ const BROWSERS: [&str; 5] =
     ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 /// The path below the target directory where `./dev test` installs axe-core.
 const AXE: &str = "axe/node_modules/axe-core/axe.min.js";
+/// The rules of axe-core about colors.
+const COLOR_RULES: &str = "['color-contrast', 'link-in-text-block']";
 
 /// The browser of all tests. The runner ends it with its other processes.
 static SESSION: OnceCell<Session> = OnceCell::const_new();
@@ -303,7 +305,13 @@ impl Tab<'_> {
 
     /// Those of [`Tab::accessibility_violations`] that depend on colors.
     pub async fn color_violations(&self) -> Result<Vec<String>> {
-        self.violations("{ resultTypes: ['violations'], runOnly: ['color-contrast', 'link-in-text-block'] }").await
+        self.violations(&format!("{{ resultTypes: ['violations'], runOnly: {COLOR_RULES} }}")).await
+    }
+
+    /// All the others of them.
+    pub async fn violations_without_colors(&self) -> Result<Vec<String>> {
+        let rules = format!("Object.fromEntries({COLOR_RULES}.map((rule) => [rule, {{ enabled: false }}]))");
+        self.violations(&format!("{{ resultTypes: ['violations'], rules: {rules} }}")).await
     }
 
     /// The serious and critical violations that axe-core finds with these options.

@@ -89,8 +89,9 @@ fn pages(orders: [&PlacedOrder; 4]) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Opens a page and returns its accessibility violations in both themes. The second theme changes nothing but colors.
-async fn visit(tab: &Tab<'_>, name: &str, path: &str, width: i64) -> Result<Vec<String>> {
+/// Opens a page, looks at it in both themes, and returns its accessibility violations, those of colors only if asked
+/// for. The second theme changes nothing but colors.
+async fn visit(tab: &Tab<'_>, name: &str, path: &str, width: i64, colors: bool) -> Result<Vec<String>> {
     tab.set_theme(THEMES[0]).await?;
     tab.go(path).await?;
     tab.wait_until("the page", "document.readyState === 'complete' && !!document.querySelector('h1')").await?;
@@ -102,9 +103,13 @@ async fn visit(tab: &Tab<'_>, name: &str, path: &str, width: i64) -> Result<Vec<
         tab.set_theme(theme).await?;
         let page = format!("{name} at {width}, {theme}");
         look(tab, &page, &format!("{name}-{width}-{theme}.png")).await?;
-        let found =
-            if theme == THEMES[0] { tab.accessibility_violations().await } else { tab.color_violations().await };
-        violations.extend(found?.into_iter().map(|violation| format!("{page}: {violation}")));
+        let found = match (theme == THEMES[0], colors) {
+            (true, true) => tab.accessibility_violations().await?,
+            (true, false) => tab.violations_without_colors().await?,
+            (false, true) => tab.color_violations().await?,
+            (false, false) => Vec::new(),
+        };
+        violations.extend(found.into_iter().map(|violation| format!("{page}: {violation}")));
     }
     Ok(violations)
 }
@@ -117,13 +122,13 @@ async fn look(tab: &Tab<'_>, page: &str, screenshot: &str) -> Result<()> {
     Ok(())
 }
 
-/// Visits pages at both widths.
+/// Visits pages at both widths. The suffix is that of another language, which changes no color.
 async fn visit_all(tab: &Tab<'_>, pages: &[(&'static str, String)], suffix: &str) -> Result<Vec<String>> {
     let mut violations = Vec::new();
     for (width, height, phone) in WIDTHS {
         tab.set_size(width, height, phone).await?;
         for (name, path) in pages {
-            violations.extend(visit(tab, &format!("{name}{suffix}"), path, width).await?);
+            violations.extend(visit(tab, &format!("{name}{suffix}"), path, width, suffix.is_empty()).await?);
         }
     }
     Ok(violations)
