@@ -37,7 +37,7 @@ async fn rejected_orders(cluster: &Arc<Cluster>) -> Result<()> {
 async fn next_step(tab: &Tab<'_>, percent: u8, why: &str) -> Result<()> {
     tab.fill("[data-compared=order] input[name=why]", why).await?;
     tab.submit(&format!("[data-compared=order] button[value='{percent}']")).await?;
-    tab.wait_for_text("p.share", &format!("{percent} % of new sagas start on version {NEW}")).await?;
+    tab.wait_for_text("#definition-order p.share", &format!("{percent} % of new sagas start on version {NEW}")).await?;
     let present = format!("document.querySelector('[data-compared=order] button[value=\"{percent}\"]').disabled");
     ensure!(tab.eval(&present).await? == true, "the present share is offered");
     Ok(())

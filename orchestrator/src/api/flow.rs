@@ -15,6 +15,7 @@ use super::cache::{CacheKey, CurrentSteps, RecentSteps};
 use super::known::KnownDefinition;
 use super::period::period_of;
 use super::state::Api;
+use crate::definitions::Definitions;
 use crate::error::ApiError;
 use crate::i18n::{Lang, calm_summary, step_label, summary};
 use crate::stats::{self, Finding, Known, Period, Ranking, StepStats, Total, Window};
@@ -63,6 +64,20 @@ impl Flow {
     }
 }
 
+/// The definition with the most sagas; of several, and before there are any, the one with the most steps.
+fn default_definition(definitions: &Definitions, totals: &[Total]) -> Option<String> {
+    let mut counts: BTreeMap<&str, u64> = definitions.all().map(|definition| (definition.name.as_str(), 0)).collect();
+    for total in totals {
+        *counts.entry(&total.definition).or_default() += total.count;
+    }
+    let steps = |name: &str| {
+        let versions = definitions.all().filter(|definition| definition.name == name);
+        versions.map(|definition| definition.steps.len()).max()
+    };
+    let largest = counts.into_iter().max_by_key(|(name, count)| (*count, steps(name)));
+    largest.map(|(name, _)| name.to_owned())
+}
+
 impl Api {
     /// The statistics of a definition's version. Defaults to the definition with the most sagas, and its newest
     /// version.
@@ -98,7 +113,7 @@ impl Api {
         version: Option<u32>,
         totals: &[Total],
     ) -> Result<Arc<Definition>, ApiError> {
-        let name = name.or_else(|| self.default_definition(totals)).unwrap_or_default();
+        let name = name.or_else(|| default_definition(&self.definitions, totals)).unwrap_or_default();
         self.find_definition(&name, version).await
     }
 
@@ -118,15 +133,6 @@ impl Api {
                 ApiError::not_found(format!("there is no definition {name}"), format!("A definição {name} não existe."))
             }
         })
-    }
-
-    fn default_definition(&self, totals: &[Total]) -> Option<String> {
-        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-        for total in totals {
-            *counts.entry(&total.definition).or_default() += total.count;
-        }
-        let largest = counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_owned());
-        largest.or_else(|| self.definitions.all().next().map(|definition| definition.name.clone()))
     }
 
     async fn recent(&self, definition: &Definition, period: Period, at: i64) -> Result<RecentSteps, Problem> {
@@ -205,4 +211,27 @@ pub(super) async fn flow(State(api): State<Api>, Params(query): Params<FlowQuery
         "attention": attention.collect::<Vec<_>>(),
         "steps": steps.collect::<Vec<_>>(),
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_flow_of_orders_is_shown_before_others_have_more_sagas() {
+        let definitions = Definitions::load(Path::new("")).unwrap();
+        let total = |name: &str, count: u64| Total {
+            definition: name.to_owned(),
+            version: 1,
+            status: "completed".to_owned(),
+            count,
+        };
+        let shown = |totals: &[Total]| default_definition(&definitions, totals);
+        assert_eq!(shown(&[]).as_deref(), Some("order"));
+        assert_eq!(shown(&[total("dispute", 1), total("order", 1)]).as_deref(), Some("order"));
+        assert_eq!(shown(&[total("parcel", 2), total("order", 1)]).as_deref(), Some("parcel"));
+        assert_eq!(shown(&[total("removed", 3), total("order", 1)]).as_deref(), Some("removed"));
+    }
 }

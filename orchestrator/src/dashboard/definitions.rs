@@ -62,7 +62,7 @@ fn section(
         lang.text("Download", "Baixar"),
     ];
     let label = versions.first().map_or(name, |known| known.definition.label.get(lang.tag()));
-    html! { section {
+    html! { section id={ "definition-" (name) } {
         h2 { (label) " " code { (name) } }
         @if request.query.get("done") == Some(name) {
             p.banner.fine role="status" {
