@@ -1,6 +1,6 @@
 //! Cases: matters that a person decides about, such as a parcel that was lost or a refund that failed. A service opens
-//! a case on [`topics::CASES`](crate::topics::CASES), and a saga carries out the decision. inventory-service and
-//! payment-service share these terms.
+//! a case on [`topics::CASES`], and a saga carries out the decision. inventory-service and payment-service share these
+//! terms.
 
 use std::borrow::Cow;
 
