@@ -33,6 +33,10 @@ pub struct PartialRefund {
     pub at: Timestamp,
     /// Its state.
     pub state: PartState,
+    /// Set if a saga's step requested it under an id of its own: its reply is that the provider accepted it, also if it
+    /// failed after that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) of_step: bool,
     /// Calls to the provider for it.
     pub(crate) calls: u32,
     /// How many times it was made again after it had failed.
@@ -120,6 +124,7 @@ impl PartialRefund {
             by: None,
             at,
             state,
+            of_step: false,
             calls: 0,
             retries: 0,
             external: false,

@@ -36,11 +36,14 @@ pub struct ResolvePaymentCase {
     pub order_id: OrderId,
     /// The case, and its saga.
     pub case_id: Uuid,
-    /// The decision.
-    pub action: CaseAction,
+    /// The decision, by its name; an unknown one is refused.
+    #[serde(default)]
+    pub action: String,
     /// Who decided.
+    #[serde(default)]
     pub by: String,
     /// The reason.
+    #[serde(default)]
     pub why: String,
 }
 
@@ -59,6 +62,14 @@ pub enum CaseAction {
 }
 
 impl CaseAction {
+    /// All decisions.
+    const ALL: [Self; 4] = [Self::Retry, Self::Dismiss, Self::Contest, Self::Accept];
+
+    /// The decision with this name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name().eq_ignore_ascii_case(name))
+    }
+
     /// Its name in JSON.
     pub const fn name(self) -> &'static str {
         match self {

@@ -76,7 +76,13 @@ impl Payment {
         }
         let outcome = self.cases.outcomes.iter().find(|known| case_id(&payment_id, known.number) == command.case_id);
         let reply = match outcome.map(|outcome| outcome.refused.as_deref()) {
-            None => Reply::refused("case_not_open", "the case is not open: it was settled otherwise"),
+            None => {
+                let ResolvePaymentCase { action, by, .. } = command;
+                let what = format!("the decision {} of {} came too late: not carried out", cut(action), cut(by));
+                tracing::warn!(order_id = %self.order, "{what}");
+                self.history.note_unchanged(now, what);
+                Reply::refused("case_not_open", "the case is not open: it was settled otherwise")
+            }
             Some(Some(why)) => Reply::refused("not_resolvable", why),
             Some(None) => Reply::done(),
         };
@@ -197,6 +203,9 @@ impl Payment {
         now: Timestamp,
     ) -> Result<Option<Outgoing>, String> {
         let ResolvePaymentCase { action, by, why, .. } = command;
+        let Some(action) = CaseAction::of(action) else {
+            return Err(format!("there is no decision {:?}", cut(action)));
+        };
         match (about, action) {
             (Subject::Refund { id, .. }, CaseAction::Retry) => {
                 self.retry_refund(id, Some(by), now);
@@ -206,10 +215,10 @@ impl Payment {
                 Ok(self.dismiss_refund(id, why, Some(by), now))
             }
             (Subject::Refund { .. }, CaseAction::Dismiss) => {
-                Err("the refund of a further charge can't be dismissed: make it again".to_owned())
+                Err("it can't be dismissed: its amount is that of a further charge, or unknown".to_owned())
             }
             (Subject::Dispute { id, .. }, CaseAction::Contest | CaseAction::Accept) => {
-                self.answer_dispute(id, command, now);
+                self.answer_dispute(id, action, command, now);
                 Ok(None)
             }
             (Subject::Refund { .. }, CaseAction::Contest | CaseAction::Accept) => {
@@ -221,15 +230,15 @@ impl Payment {
         }
     }
 
-    fn answer_dispute(&mut self, id: &str, command: &ResolvePaymentCase, now: Timestamp) {
-        let ResolvePaymentCase { action, by, why, .. } = command;
+    fn answer_dispute(&mut self, id: &str, action: CaseAction, command: &ResolvePaymentCase, now: Timestamp) {
+        let ResolvePaymentCase { by, why, .. } = command;
         let is_meant = |dispute: &&mut Dispute| dispute.id == id;
         let Some(dispute) = self.disputes.iter_mut().find(is_meant) else { return };
         let by = cut(by).to_owned();
         let why = cut(why).to_owned();
-        let done = if *action == CaseAction::Accept { "accepted" } else { "contested" };
+        let done = if action == CaseAction::Accept { "accepted" } else { "contested" };
         let what = format!("dispute {} is {done} by {by}", cut(id));
-        dispute.answer = Some(Answer { status: dispute.status, action: *action, by, why, at: now });
+        dispute.answer = Some(Answer { status: dispute.status, action, by, why, at: now });
         self.history.note(now, what);
     }
 

@@ -123,12 +123,13 @@ impl Payment {
         waiting: Option<Headers>,
         at: Timestamp,
     ) {
-        let PartialRefundRequest { id, reason, by, .. } = request;
+        let PartialRefundRequest { id, reason, by, requester, .. } = request;
         let reason = reason.map(|reason| cut(&reason).to_owned());
         let by = by.map(|by| cut(&by).to_owned());
         self.partial_refunds.add(PartialRefund {
             reason,
             by,
+            of_step: requester == Requester::SagaStep,
             calls: 1,
             command: waiting.as_ref().and_then(CommandId::of),
             waiting,
@@ -235,12 +236,18 @@ impl Payment {
         let Some(part) = self.awaited_part(refund_id, call) else { return Vec::new() };
         let detail = cut(error).to_owned();
         let what = format!("refund {} failed at the provider: {detail}", cut(&part.id));
-        let reply = Reply::refused("refund_failed", &detail);
         part.state = PartState::Failed { at: now, detail };
+        let reply = failed_reply(part);
         let waiting = part.waiting.take();
         self.report_failed_refund(what, now);
         self.part_ended(waiting, &reply, now)
     }
+}
+
+/// The reply about a refund that failed after the provider had accepted it. The saga of a return or a parcel goes on:
+/// the refund is a case of its own, which is made again or settled otherwise.
+fn failed_reply(part: &PartialRefund) -> Reply {
+    if part.of_step { part_refunded(part) } else { Reply::refused("refund_failed", part.detail().unwrap_or_default()) }
 }
 
 /// A repeated request for a partial refund that is made or under way. One that failed is made again, unless the same
@@ -263,7 +270,7 @@ fn refund_again(
     match &part.state {
         PartState::Refunded { .. } | PartState::Pending { .. } => return Some(part_refunded(part)),
         PartState::Dismissed { reason, .. } => return Some(Reply::refused("refund_dismissed", reason)),
-        PartState::Failed { detail, .. } if is_repeated => return Some(Reply::refused("refund_failed", detail)),
+        PartState::Failed { .. } if is_repeated || part.of_step => return Some(failed_reply(part)),
         PartState::Failed { .. } => part.retry(now),
         PartState::Refunding { .. } | PartState::Refused { .. } => {}
     }

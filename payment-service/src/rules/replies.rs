@@ -7,7 +7,7 @@ use common::time::Timestamp;
 use serde_json::json;
 
 use crate::entity::Payment;
-use crate::entity::partial_refund::PartialRefund;
+use crate::entity::partial_refund::{PartState, PartialRefund};
 use crate::text::cut;
 
 /// The pause between calls without a result doubles up to 2 to the power of this, in seconds.
@@ -65,7 +65,14 @@ pub(super) fn request_refused(why: &str) -> Reply {
 pub(super) fn part_refunded(part: &PartialRefund) -> Reply {
     let id = &part.id;
     let amount_minor = part.requested_minor();
-    let outcome = if part.is_pending() { "pending" } else { "refunded" };
+    let outcome = match part.state {
+        PartState::Pending { .. } => "pending",
+        PartState::Failed { .. } => "failed",
+        PartState::Refunding { .. }
+        | PartState::Refunded { .. }
+        | PartState::Dismissed { .. }
+        | PartState::Refused { .. } => "refunded",
+    };
     let amounts =
         json!({ "outcome": outcome, "refundId": id, "amountMinor": amount_minor, "refundedMinor": amount_minor });
     Reply::ok(amounts)

@@ -67,7 +67,7 @@ impl Payment {
                 charge.approval.refunded_at = Some(now);
                 self.history.note(now, "the further charge is refunded");
             }
-            Outcome::Failed | Outcome::Refused => {
+            Outcome::Failed | Outcome::Refused | Outcome::RefundFailed => {
                 charge.due = now.plus(failure.retry_after.unwrap_or_default().max(pause(charge.calls)));
                 charge.calls += 1;
                 let what = format!("the refund of the further charge did not succeed: {}", cut(failure.error));
@@ -79,7 +79,6 @@ impl Payment {
             | Outcome::Silent
             | Outcome::Captured
             | Outcome::Pending
-            | Outcome::RefundFailed
             | Outcome::Listed => return Err(impossible(answer)),
         }
         Ok(())

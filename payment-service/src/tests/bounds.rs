@@ -110,6 +110,7 @@ fn largest_part() -> PartialRefund {
         by: Some(text(CUT)),
         at: TIME,
         state: PartState::Dismissed { at: TIME, reason: text(CUT), by: Some(text(CUT)) },
+        of_step: true,
         calls: u32::MAX,
         retries: u32::MAX,
         external: true,

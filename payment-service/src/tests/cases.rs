@@ -114,6 +114,7 @@ fn a_refund_that_is_settled_otherwise_settles_its_case() {
         let settled = last(&fixture);
         assert_eq!((&settled["caseId"], &settled["by"]), (&case["caseId"], &json!("payment-service")));
         assert_eq!(refused(&reply(&resolve(&mut fixture, &case, "retry"))), "case_not_open");
+        assert_eq!(fixture.last_event(), "the decision retry of ana came too late: not carried out");
         assert_eq!(reply(&conclude(&mut fixture, &case, "settled")), Reply::done());
         assert_eq!(kinds(&fixture).len(), 2);
     }
@@ -138,6 +139,39 @@ fn a_decision_that_cannot_be_carried_out_opens_another_case_that_says_why() {
     assert_eq!(last(&fixture)["refused"], "retry is no decision about a dispute");
 }
 
+/// An operator can skip the step of the decision, or give it another result.
+#[test]
+fn a_missing_or_unknown_decision_opens_another_case() {
+    let mut fixture = with_failed_part();
+    let case = last(&fixture);
+    let command = json!({ "orderId": order(), "caseId": case["caseId"] });
+    let sent = fixture.saga_command("payment.resolve-case", "resolve", &command);
+    assert_eq!(refused(&reply(&sent)), "not_resolvable");
+    let case = last(&fixture);
+    assert_eq!(refused(&reply(&resolve(&mut fixture, &case, "resend"))), "not_resolvable");
+    assert_eq!((kinds(&fixture).len(), &last(&fixture)["refused"]), (3, &json!("there is no decision \"resend\"")));
+}
+
+/// The shipment of a parcel stays closed: nobody gets another parcel and, by the case of the refund, the money too.
+#[test]
+fn a_refund_of_a_saga_that_fails_at_once_is_a_case_and_the_saga_goes_on() {
+    let mut fixture = paid();
+    let id = "018f3f2a-0000-7000-8000-000000000007";
+    let part = json!({ "orderId": order(), "refundId": id, "amountMinor": 300 });
+    assert_eq!(fixture.saga_command("payment.refund-part", "refund", &part), []);
+    let sent = answered(&mut fixture, "refund_failed");
+    let Reply::Ok { data } = reply(&sent) else { panic!("{sent:?}") };
+    assert_eq!((&data["outcome"], &data["refundedMinor"]), (&json!("failed"), &json!(300)));
+    let Reply::Ok { data } = reply(&fixture.saga_command("payment.refund-part", "refund", &part)) else { panic!() };
+    assert_eq!((&data["outcome"], called(&fixture)), (&json!("failed"), None), "requested again");
+    let case = last(&fixture);
+    assert_eq!(case["refundId"], id);
+    assert_eq!(reply(&resolve(&mut fixture, &case, "retry")), Reply::done());
+    assert_eq!(answered(&mut fixture, "refunded"), []);
+    assert_eq!(fixture.payment().refunded_minor(), 300);
+    is_readable_again(&fixture);
+}
+
 #[test]
 fn the_refund_of_a_further_charge_cannot_be_dismissed() {
     let mut fixture = Fixture::pending();
@@ -149,7 +183,7 @@ fn the_refund_of_a_further_charge_cannot_be_dismissed() {
     let case = last(&fixture);
     assert_eq!(refused(&reply(&resolve(&mut fixture, &case, "dismiss"))), "not_resolvable");
     let next = last(&fixture);
-    assert_eq!(next["refused"], "the refund of a further charge can't be dismissed: make it again");
+    assert_eq!(next["refused"], "it can't be dismissed: its amount is that of a further charge, or unknown");
     assert_eq!(reply(&resolve(&mut fixture, &next, "retry")), Reply::done());
     answered(&mut fixture, "refunded");
     assert_eq!((fixture.status(), kinds(&fixture).len()), ("refunded", 2));
