@@ -11,12 +11,12 @@ use crate::i18n::Lang;
 /// The prefix of the names of the inputs.
 const PREFIX: &str = "field.";
 
-/// The inputs of a form.
-pub(super) fn inputs(fields: &[Field], lang: Lang) -> Markup {
-    html! { @for field in fields { (input(field, lang)) } }
+/// The inputs of a form, whose message goes to this topic.
+pub(super) fn inputs(fields: &[Field], topic: &str, lang: Lang) -> Markup {
+    html! { @for field in fields { (input(field, topic, lang)) } }
 }
 
-fn input(field: &Field, lang: Lang) -> Markup {
+fn input(field: &Field, topic: &str, lang: Lang) -> Markup {
     let name = format!("{PREFIX}{}", field.path);
     let needed = field.required;
     html! { label {
@@ -28,7 +28,7 @@ fn input(field: &Field, lang: Lang) -> Markup {
         @match &field.kind {
             Kind::Word { words } => select name=(name) required[needed] {
                 option value="" { (lang.text("choose", "escolha")) }
-                @for word in words.iter() { option value=(word) { (lang.status(word)) } }
+                @for word in words.iter() { option value=(word) { (lang.decision(topic, word)) } }
             },
             Kind::Boolean => select name=(name) required[needed] {
                 option value="" { (lang.text("choose", "escolha")) }
@@ -95,7 +95,7 @@ mod tests {
         ];
         for (path, kind, sent, value, part) in kinds {
             let field = Field { path: path.into(), kind, required: true };
-            let text = inputs(std::slice::from_ref(&field), Lang::Pt).into_string();
+            let text = inputs(std::slice::from_ref(&field), "approvals", Lang::Pt).into_string();
             assert!(text.contains(part), "{part} in {text}");
             let form = Query::parse(&format!("field.{path}={sent}"));
             assert_eq!(values(&[field], &form), Map::from_iter([(path.to_owned(), value)]));

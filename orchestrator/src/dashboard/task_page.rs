@@ -112,7 +112,7 @@ fn completion(task: &TaskRow, form: TaskForm<'_>, request: &PageRequest) -> Mark
     html! { form.act id="complete" method="post" action={ "/tasks/" (task.id()) "/act" } data-keep="complete" {
         h2 { (lang.text("Complete the task", "Concluir a tarefa")) }
         (components::act_fields(request, "complete"))
-        (inputs(&form.fields(), lang))
+        (inputs(&form.fields(), &form.receive.topic, lang))
         (components::reason_field(lang))
         button.main type="submit" { (lang.text("Complete", "Concluir")) }
     } }

@@ -1,14 +1,23 @@
 //! The statuses of sagas, steps and endings, the decisions of tasks, and the names of fields, as a person reads them.
 
+use common::topics;
+
 use super::Lang;
 
 impl Lang {
-    /// The name of a status of a saga, a step or an ending, or of a decision; unknown ones are returned as they are.
+    /// The name of a status of a saga, a step or an ending; unknown ones are returned as they are.
     pub fn status(self, status: &str) -> String {
-        match self.known_status(status).or_else(|| self.decision(status)) {
+        match self.known_status(status) {
             Some(known) => known.to_owned(),
             None => status.replace('_', " "),
         }
+    }
+
+    /// The name of a decision, as the form of a task offers it. The words of other topics than that of the decisions
+    /// about cases have the meaning that their definition gives them.
+    pub fn decision(self, topic: &str, word: &str) -> String {
+        let known = if topic == topics::CASE_DECISIONS { self.case_decision(word) } else { None };
+        known.map_or_else(|| self.status(word), str::to_owned)
     }
 
     fn known_status(self, status: &str) -> Option<&'static str> {
@@ -39,27 +48,27 @@ impl Lang {
             "not_decided" => self.text("not decided", "não decidido"),
             "settled" => self.text("settled elsewhere", "resolvido de outra forma"),
             "answered" => self.text("answered", "respondida"),
-            _ => return None,
-        })
-    }
-
-    /// The decisions of the built-in tasks, and the statuses of what they are about.
-    fn decision(self, word: &str) -> Option<&'static str> {
-        Some(match word {
             "approved" => self.text("approved", "aprovado"),
             "declined" => self.text("declined", "recusado"),
             "authorized" => self.text("authorized", "autorizado"),
             "received" => self.text("received", "recebida"),
+            "inquiry" => self.text("inquiry", "consulta do banco"),
+            "lost" => self.text("lost", "extraviada"),
+            "returned_to_sender" => self.text("returned to sender", "devolvida ao remetente"),
+            _ => return None,
+        })
+    }
+
+    /// The decisions about parcels, refunds and disputes.
+    fn case_decision(self, word: &str) -> Option<&'static str> {
+        Some(match word {
             "resend" => self.text("send another parcel", "enviar outra encomenda"),
             "refund" => self.text("refund the order", "reembolsar o pedido"),
             "close" => self.text("close the shipment", "encerrar o envio"),
             "retry" => self.text("make the refund again", "fazer o reembolso de novo"),
             "dismiss" => self.text("dismiss: settled otherwise", "dispensar: resolvido de outra forma"),
             "contest" => self.text("contest: evidence was sent", "contestar: as provas foram enviadas"),
-            "accept" => self.text("accept the loss", "aceitar a perda"),
-            "inquiry" => self.text("inquiry", "consulta do banco"),
-            "lost" => self.text("lost", "extraviada"),
-            "returned_to_sender" => self.text("returned to sender", "devolvida ao remetente"),
+            "accept" => self.text("accept the claim", "aceitar a reclamação"),
             _ => return None,
         })
     }
@@ -122,17 +131,29 @@ mod tests {
         let all = Definitions::load(Path::new("")).unwrap();
         let mut words = Vec::new();
         let mut fields = Vec::new();
+        let mut decided = 0;
         for definition in all.all() {
             statuses(&serde_json::to_value(&definition.endings).unwrap(), &mut words);
             for step in &definition.steps {
                 let (Work::Receive(receive), Some(human)) = (&step.work, &step.human) else { continue };
-                words.extend(receive.yes.iter().chain(&receive.no).cloned());
+                let decisions = receive.yes.iter().chain(&receive.no);
+                let english = |word: &&String| Lang::Pt.decision(&receive.topic, word) == **word;
+                assert_eq!(decisions.clone().filter(english).collect::<Vec<_>>(), Vec::<&String>::new());
+                decided += decisions.count();
                 fields.extend(receive.form(human).into_iter().map(|field| field.path));
             }
         }
-        assert!(words.len() > 15 && fields.len() > 4, "{words:?} {fields:?}");
+        assert!(words.len() > 15 && decided > 9 && fields.len() > 4, "{words:?} {fields:?}");
         let english = |word: &&String| Lang::Pt.status(word) == word.replace('_', " ");
         assert_eq!(words.iter().filter(english).collect::<Vec<_>>(), Vec::<&String>::new());
         assert!(fields.iter().all(|field| Lang::Pt.field(field) != **field), "{fields:?}");
+    }
+
+    #[test]
+    fn the_words_of_other_definitions_keep_their_meaning() {
+        for word in ["accept", "retry", "refund", "close"] {
+            assert_eq!(Lang::En.decision("approvals", word), word);
+            assert_eq!((Lang::En.status(word), Lang::Pt.status(word)), (word.to_owned(), word.to_owned()));
+        }
     }
 }
