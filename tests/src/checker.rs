@@ -277,7 +277,9 @@ fn record_sent<'m>(
         None => _ = sent.insert(id, message),
         Some(first) => {
             totals.repeated += 1;
-            if (&first.value, &first.key) != (&message.value, &message.key) && !may_differ(message) {
+            let is_same = first.value == message.value || may_differ(message);
+            let has_same_key = first.key == message.key || message.topic == topics::PAYMENT_RESULTS;
+            if !is_same || !has_same_key {
                 wrong.push(format!("message {} of {} was sent twice with different content", id.1, id.0));
             }
         }
