@@ -342,7 +342,7 @@ async fn a_dispute_is_answered_as_a_task(cluster: Arc<Cluster>, _: Arc<Broker>) 
     ensure!(dispute["answer"]["by"] == USER && dispute["status"] == "open", "{shown:#}");
     ensure!(dispute["caseId"].is_null(), "{shown:#}");
 
-    // One that ends before somebody answers it.
+    // A dispute that ends before it is answered.
     let order = paid(&cluster, "10.50").await?;
     stripe.dispute(&order.id, "needs_response")?;
     send(&cluster, &stripe.event_of("charge.dispute.created", &order.id)?).await?;

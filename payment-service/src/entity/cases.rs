@@ -92,12 +92,6 @@ impl Cases {
         self.opened
     }
 
-    /// Takes an open case. `id_of` is the id of a number.
-    pub(crate) fn take(&mut self, id: Uuid, id_of: impl Fn(u32) -> Uuid) -> Option<Case> {
-        let index = self.open.iter().position(|case| id_of(case.number) == id)?;
-        Some(self.open.remove(index))
-    }
-
     /// Records the outcome of a decision.
     pub(crate) fn record(&mut self, number: u32, refused: Option<String>) {
         if self.outcomes.len() >= KEPT_OUTCOMES {

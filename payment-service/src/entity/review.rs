@@ -64,7 +64,7 @@ impl Dispute {
         self.status.is_closed()
     }
 
-    /// Returns true if it is open, and nobody has answered it in this status.
+    /// Returns true if it is open and has no answer in its present status.
     pub(crate) fn needs_answer(&self) -> bool {
         !self.is_closed() && self.answer.as_ref().is_none_or(|answer| answer.status != self.status)
     }

@@ -33,7 +33,17 @@ impl Payment {
 
     fn case_about(&self, is_meant: impl Fn(&Subject) -> bool) -> Option<Uuid> {
         let case = self.cases.open.iter().find(|case| is_meant(&case.about))?;
-        Some(case_id(&self.id(), case.number))
+        Some(self.case_id(case.number))
+    }
+
+    fn case_id(&self, number: u32) -> Uuid {
+        case_id(&self.id(), number)
+    }
+
+    /// Takes the open case with this id.
+    fn take_case(&mut self, id: Uuid) -> Option<Case> {
+        let index = self.cases.open.iter().position(|case| self.case_id(case.number) == id)?;
+        Some(self.cases.open.remove(index))
     }
 
     /// Returns true if a case is to be opened or settled.
@@ -60,8 +70,7 @@ impl Payment {
     /// reply. A case whose decision can't be carried out is followed by another one. Returns the other messages too.
     pub fn resolve_case(&mut self, command: &ResolvePaymentCase, now: Timestamp) -> (Reply, Vec<Outgoing>) {
         let mut messages = Vec::new();
-        let payment_id = self.id();
-        if let Some(case) = self.cases.take(command.case_id, |number| case_id(&payment_id, number)) {
+        if let Some(case) = self.take_case(command.case_id) {
             let refused = match self.carry_out(&case.about, command, now) {
                 Ok(sent) => {
                     messages.extend(sent);
@@ -74,7 +83,7 @@ impl Payment {
             };
             self.cases.record(case.number, refused);
         }
-        let outcome = self.cases.outcomes.iter().find(|known| case_id(&payment_id, known.number) == command.case_id);
+        let outcome = self.cases.outcomes.iter().find(|known| self.case_id(known.number) == command.case_id);
         let reply = match outcome.map(|outcome| outcome.refused.as_deref()) {
             None => {
                 let ResolvePaymentCase { action, by, .. } = command;
@@ -95,8 +104,7 @@ impl Payment {
         if command.is_not_decided() {
             return None;
         }
-        let payment_id = self.id();
-        let case = self.cases.take(command.case_id, |number| case_id(&payment_id, number))?;
+        let case = self.take_case(command.case_id)?;
         let reason = command.reason.as_deref().unwrap_or(&command.status);
         Some(self.open_case(case.about, Some(reason), now))
     }
@@ -123,7 +131,7 @@ impl Payment {
     /// Opens the next case. `refused` is why the decision about the case before was not carried out.
     fn open_case(&mut self, about: Subject, refused: Option<&str>, now: Timestamp) -> Outgoing {
         let number = self.cases.add(about.clone());
-        let case_id = case_id(&self.id(), number);
+        let case_id = self.case_id(number);
         let refused = refused.map(|why| cut(why).to_owned());
         let opened = match about {
             Subject::Refund { id, .. } => self.refund_case(id, Opened { case_id, number, refused }, now),
@@ -178,7 +186,7 @@ impl Payment {
 
     /// The event of a case that needs no decision any more.
     fn settled(&self, case: &Case, now: Timestamp) -> Outgoing {
-        let case_id = case_id(&self.id(), case.number);
+        let case_id = self.case_id(case.number);
         let (kind, why) = match &case.about {
             Subject::Refund { id, .. } => {
                 (REFUND_SETTLED, format!("refund {} was made again, or settled otherwise", cut(id)))

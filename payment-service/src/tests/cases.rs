@@ -152,7 +152,7 @@ fn a_missing_or_unknown_decision_opens_another_case() {
     assert_eq!((kinds(&fixture).len(), &last(&fixture)["refused"]), (3, &json!("there is no decision \"resend\"")));
 }
 
-/// The shipment of a parcel stays closed: nobody gets another parcel and, by the case of the refund, the money too.
+/// Otherwise the parcel's saga would open the shipment again, and the customer could get another parcel and the refund.
 #[test]
 fn a_refund_of_a_saga_that_fails_at_once_is_a_case_and_the_saga_goes_on() {
     let mut fixture = paid();
