@@ -9,6 +9,8 @@ use tests::orders::RESULTS;
 use tests::process::Name;
 use uuid::Uuid;
 
+use crate::paying::an_abandoned_action_times_out_and_the_customer_is_notified;
+
 crate::scenarios!(
     paid,
     out_of_stock_by_quantity,
@@ -18,8 +20,7 @@ crate::scenarios!(
     declined,
     result_after_a_delay,
     provider_fails_technically_twice,
-    no_result_in_time_and_a_late_approval,
-    no_result_in_time_behind_a_transaction,
+    no_result_in_time,
     approval_after_a_decline_is_refunded,
     results_of_a_finished_order,
     result_for_an_unknown_order,
@@ -111,7 +112,17 @@ async fn provider_fails_technically_twice(cluster: Arc<Cluster>, _: Arc<Broker>)
     Ok(())
 }
 
-async fn no_result_in_time_and_a_late_approval(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+/// Three orders, whose timeouts run at the same time.
+async fn no_result_in_time(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    tokio::try_join!(
+        no_result_in_time_and_a_late_approval(&cluster),
+        no_result_in_time_behind_a_transaction(&cluster),
+        an_abandoned_action_times_out_and_the_customer_is_notified(&cluster),
+    )
+    .map(|_| ())
+}
+
+async fn no_result_in_time_and_a_late_approval(cluster: &Arc<Cluster>) -> Result<()> {
     let item = cluster.item(10).await?;
     let order = item.order(4).amount("20.44").place().await?;
     order.payment("pending").await?;
@@ -129,7 +140,7 @@ async fn no_result_in_time_and_a_late_approval(cluster: Arc<Cluster>, _: Arc<Bro
 
 /// A new owner's timers wait until it has read the messages on the topics. A transaction marker is not a message and
 /// must not be waited for.
-async fn no_result_in_time_behind_a_transaction(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+async fn no_result_in_time_behind_a_transaction(cluster: &Arc<Cluster>) -> Result<()> {
     let item = cluster.item(10).await?;
     let paid = item.order(1).place().await?;
     paid.ends("confirmed").await?;

@@ -20,7 +20,6 @@ crate::scenarios!(
     an_order_of_nothing_is_confirmed_without_a_provider,
     an_action_is_shown_streamed_and_completed,
     an_action_that_fails_ends_the_order,
-    an_abandoned_action_times_out_and_the_customer_is_notified,
 );
 
 /// Waits until an order shows what its customer must do.
@@ -144,10 +143,8 @@ async fn an_action_that_fails_ends_the_order(cluster: Arc<Cluster>, _: Arc<Broke
     item.has_stock(1, 0).await
 }
 
-async fn an_abandoned_action_times_out_and_the_customer_is_notified(
-    cluster: Arc<Cluster>,
-    _: Arc<Broker>,
-) -> Result<()> {
+/// The customer is notified. A part of `endings::no_result_in_time`, whose timeout it shares.
+pub(crate) async fn an_abandoned_action_times_out_and_the_customer_is_notified(cluster: &Arc<Cluster>) -> Result<()> {
     let server = tests::mail::shared()?;
     let item = cluster.item(1).await?;
     let customer = json!({"customer": {"name": "Rui", "email": "rui@example.com"}});
