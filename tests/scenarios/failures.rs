@@ -30,9 +30,9 @@ crate::scenarios!(
 );
 
 const BATCH: usize = 40;
-/// A broker that does not run for so many milliseconds is fenced (`LONG_SESSION`): its partitions have no leader for a
-/// moment.
-const FENCED: u64 = 26_000;
+/// A broker that does not run for so many milliseconds more than its session's timeout is fenced: its partitions have
+/// no leader for a moment.
+const FENCED: u64 = 6_000;
 
 /// A batch of orders by one customer.
 struct Batch {
@@ -228,13 +228,14 @@ async fn the_broker_is_fenced(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Res
 async fn fence(cluster: &Cluster, broker: &Broker) -> Result<()> {
     let fenced = || Ok::<_, anyhow::Error>(broker.log()?.matches("because its session has timed out").count());
     let before = fenced()?;
+    let long = broker.session_timeout()? + FENCED;
     until("a fenced broker", 2 * PATIENT, || async {
         broker.sigstop()?;
-        let silence = || async { Ok(Some(data_age(cluster).await?).filter(|age| *age > FENCED)) };
+        let silence = || async { Ok(Some(data_age(cluster).await?).filter(|age| *age > long)) };
         let silent = until("a broker that is silent", PATIENT, silence).await;
         broker.sigcont()?;
         silent?;
-        let contact = || async { Ok(Some(data_age(cluster).await?).filter(|age| *age < FENCED)) };
+        let contact = || async { Ok(Some(data_age(cluster).await?).filter(|age| *age < long)) };
         until("a broker that answers", PATIENT, contact).await?;
         Ok((fenced()? > before).then_some(()))
     })

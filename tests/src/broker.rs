@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal};
@@ -16,15 +17,23 @@ static RUNNING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 pub struct Broker {
     dir: PathBuf,
+    /// Its node id.
+    pub id: i32,
     port: u16,
     settings: Vec<String>,
     /// Options of `kafka-storage format`.
     format: String,
+    /// It was killed, and not started again.
+    killed: AtomicBool,
 }
 
 /// The setting of a broker that is fenced after 20 s without a heartbeat, not after 9 s as that of `./dev broker`: a
 /// busy machine may stand still for some seconds.
 pub const LONG_SESSION: &str = "broker.session.timeout.ms=20000";
+
+/// The node id of the next broker that joins another one. Each has an id of its own: a controller accepts no broker
+/// with the id of one whose session has not timed out, even if that was stopped.
+static NEXT_ID: AtomicI32 = AtomicI32::new(2);
 
 impl Broker {
     /// Starts a broker without data in `dir` and waits until it responds. `settings` are lines of `server.properties`.
@@ -42,7 +51,11 @@ impl Broker {
     /// The error output of `./dev broker start`.
     pub fn start_with(dir: &Path, port: u16, settings: Vec<String>, format: &str) -> Result<Self> {
         clear(dir)?;
-        Self { dir: dir.to_owned(), port, settings, format: format.to_owned() }.register()
+        Self::new(dir, 1, port, settings, format).register()
+    }
+
+    fn new(dir: &Path, id: i32, port: u16, settings: Vec<String>, format: &str) -> Self {
+        Self { dir: dir.to_owned(), id, port, settings, format: format.to_owned(), killed: AtomicBool::new(false) }
     }
 
     /// Starts a new broker, which [`kill_all`] ends.
@@ -51,9 +64,6 @@ impl Broker {
         self.start_again()?;
         Ok(self)
     }
-
-    /// The node id of a broker that joins another one.
-    pub const SECOND_ID: i32 = 2;
 
     /// Starts a broker without data in `dir` that joins the cluster of `first`, which must not be restarted meanwhile:
     /// its controller's port changes.
@@ -64,7 +74,7 @@ impl Broker {
         clear(dir)?;
         let data = dir.join("data");
         std::fs::create_dir_all(&data)?;
-        let id = Self::SECOND_ID;
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let cluster = first.property("data/meta.properties", "cluster.id")?;
         let properties = format!("version=1\nnode.id={id}\ncluster.id={cluster}\n");
         std::fs::write(data.join("meta.properties"), properties)?;
@@ -76,7 +86,7 @@ impl Broker {
             format!("listeners=PLAINTEXT://localhost:{port}"),
             format!("controller.quorum.voters={voters}"),
         ];
-        Self { dir: dir.to_owned(), port, settings, format: String::new() }.register()
+        Self::new(dir, id, port, settings, "").register()
     }
 
     /// The last value of a key in one of its files.
@@ -88,15 +98,17 @@ impl Broker {
         value.with_context(|| format!("{} has no {key}", path.display()))
     }
 
-    /// Starts it with its existing data.
+    /// Starts it with its existing data. After [`Broker::kill9`] this takes the session's timeout, since its controller
+    /// considers the killed broker alive: that of `./dev broker`, not [`LONG_SESSION`].
     ///
     /// # Errors
     /// The error output of `./dev broker start`.
     pub fn start_again(&self) -> Result<()> {
+        let killed = self.killed.swap(false, Ordering::Relaxed);
         let dir = self.dir.display().to_string();
         let port = self.port.to_string();
         let mut arguments = vec!["start", &dir, &port];
-        arguments.extend(self.settings.iter().map(String::as_str));
+        arguments.extend(self.settings.iter().map(String::as_str).filter(|line| !killed || *line != LONG_SESSION));
         dev(&arguments, &self.format)
     }
 
@@ -105,6 +117,7 @@ impl Broker {
     /// # Errors
     /// The error output of `./dev broker kill`.
     pub fn kill9(&self) -> Result<()> {
+        self.killed.store(true, Ordering::Relaxed);
         dev(&["kill", &self.dir.display().to_string()], "")
     }
 
@@ -135,6 +148,15 @@ impl Broker {
     fn signal(&self, signal: Signal) -> Result<()> {
         let pid = i32::try_from(self.pid()?).ok().and_then(Pid::from_raw).context("the broker's process id")?;
         rustix::process::kill_process(pid, signal).context("the broker does not run")
+    }
+
+    /// After how many milliseconds without a heartbeat it is fenced.
+    ///
+    /// # Errors
+    /// When its settings can't be read.
+    pub fn session_timeout(&self) -> Result<u64> {
+        let milliseconds = self.property("server.properties", "broker.session.timeout.ms")?;
+        milliseconds.parse().context("broker.session.timeout.ms")
     }
 
     /// What it has logged.

@@ -57,7 +57,7 @@ impl Outputs {
         let second = Broker::join(broker, &files::target()?.join("test-brokers/worker-2"))?;
         let topics = Topics::new(&kafka)?;
         topics.delete(RESULTS).await?;
-        topics.create_on(RESULTS, PARTITIONS, Broker::SECOND_ID).await?;
+        topics.create_on(RESULTS, PARTITIONS, second.id).await?;
         instance.restart().await?;
         let watch = JournalWatcher::start(&broker.address(), PARTITIONS)?;
         Ok(Self { watch, kafka, producer: harness::producer(broker)?, instance, second })
