@@ -284,7 +284,7 @@ test_parts() { # PATTERN ARG...
 # for longer than its clients wait, and nothing ends sooner. Of the scenarios, one lane runs the groups of the business,
 # the other those of faults and odd inputs; a group in neither list runs in both.
 BUSINESS_GROUPS=(simulated topics manual catalogue definitions sagactl expiry openapi stripe stripe-mock edge security)
-FAULT_GROUPS=(two_instances failures load hostile unreadable)
+FAULT_GROUPS=(delivery two_instances failures load hostile unreadable)
 scenarios_without() { # GROUP...
   local group skip=()
   for group; do skip+=(--skip "$group::"); done
