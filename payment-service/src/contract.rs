@@ -123,13 +123,15 @@ pub const MESSAGES: &[Entry] = &[
          the case's id.",
         r#"{"caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
  "paymentId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6c","disputeId":"dp_1","status":"open","amountMinor":1050,
- "currency":"BRL","provider":"stripe","reason":"fraudulent","number":1,"at":"2026-11-28T12:00:00.000Z"}"#,
+ "answerBy":"2026-12-05T23:59:59.000Z","currency":"BRL","provider":"stripe","reason":"fraudulent","number":1,
+ "at":"2026-11-28T12:00:00.000Z"}"#,
     ),
     Entry::of::<CaseSettled>(
         CASES,
         DISPUTE_SETTLED,
         Sort::Event,
-        "The dispute of a case has ended, or an inquiry became a dispute; ends the saga of the case.",
+        "The dispute of a case has ended or is under review, or an inquiry became a dispute; ends the saga of the \
+         case.",
         r#"{"caseId":"0197a2b4-5c6d-5e8f-9a0b-1c2d3e4f5a6e","orderId":"0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
  "by":"payment-service","why":"dispute dp_1 is won"}"#,
     ),

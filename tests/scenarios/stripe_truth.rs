@@ -342,13 +342,16 @@ async fn a_dispute_is_answered_as_a_task(cluster: Arc<Cluster>, _: Arc<Broker>) 
     ensure!(dispute["answer"]["by"] == USER && dispute["status"] == "open", "{shown:#}");
     ensure!(dispute["caseId"].is_null(), "{shown:#}");
 
-    // A dispute that ends before it is answered.
-    let order = paid(&cluster, "10.50").await?;
-    stripe.dispute(&order.id, "needs_response")?;
-    send(&cluster, &stripe.event_of("charge.dispute.created", &order.id)?).await?;
-    let case = case_of(&cluster, &order.id, "disputes", "").await?;
-    stripe.dispute(&order.id, "won")?;
-    send(&cluster, &stripe.event_of("charge.dispute.closed", &order.id)?).await?;
-    case_ends(&cluster, &case, "settled").await?;
-    is_gone(&cluster, &format!("{case}.answer-dispute")).await
+    // Answered in the provider's dashboard, and ended before it is answered.
+    for (status, change) in [("under_review", "updated"), ("won", "closed")] {
+        let order = paid(&cluster, "10.50").await?;
+        stripe.dispute(&order.id, "needs_response")?;
+        send(&cluster, &stripe.event_of("charge.dispute.created", &order.id)?).await?;
+        let case = case_of(&cluster, &order.id, "disputes", "").await?;
+        stripe.dispute(&order.id, status)?;
+        send(&cluster, &stripe.event_of(&format!("charge.dispute.{change}"), &order.id)?).await?;
+        case_ends(&cluster, &case, "settled").await?;
+        is_gone(&cluster, &format!("{case}.answer-dispute")).await?;
+    }
+    Ok(())
 }

@@ -132,6 +132,12 @@ pub(super) struct DisputeBody {
     /// The customer's reason, by the provider's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The bank reviews the shop's answer: no other one is awaited.
+    under_review: bool,
+    /// Until when the bank takes an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    answer_by: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     /// When it ended.
@@ -194,6 +200,8 @@ impl DisputeBody {
             amount: payment.money(dispute.amount_minor),
             status: dispute.status,
             reason: dispute.reason.clone(),
+            under_review: dispute.under_review,
+            answer_by: dispute.answer_by,
             at: dispute.at,
             closed_at: dispute.closed_at,
             answer: dispute.answer.as_ref().map(AnswerBody::of),

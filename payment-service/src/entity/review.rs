@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cases::Answer;
 use super::json::is_zero;
-use crate::messages::DisputeStatus;
+use crate::messages::{DisputeStatus, ListedDispute};
 
 /// The most disputes that are kept.
 pub(crate) const MOST_DISPUTES: usize = 20;
@@ -48,6 +48,12 @@ pub struct Dispute {
     /// The customer's reason, by the provider's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Set if the bank reviews the shop's answer: no other one is awaited.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub under_review: bool,
+    /// Until when the bank takes an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Timestamp>,
     /// When it was first listed.
     pub at: Timestamp,
     /// When it ended.
@@ -64,8 +70,21 @@ impl Dispute {
         self.status.is_closed()
     }
 
-    /// Returns true if it is open and has no answer in its present status.
+    /// Its status as a person reads it.
+    pub(crate) fn state(&self) -> &'static str {
+        if self.under_review && !self.is_closed() { "under review" } else { self.status.name() }
+    }
+
+    /// Returns true if it is listed with the amount and status that are known.
+    pub(crate) fn is_as(&self, listed: &ListedDispute) -> bool {
+        let known = (self.status, self.amount_minor, self.under_review);
+        known == (listed.status, listed.amount_minor, listed.under_review)
+    }
+
+    /// Returns true if it is open, is not reviewed, and has no answer in its present status.
     pub(crate) fn needs_answer(&self) -> bool {
-        !self.is_closed() && self.answer.as_ref().is_none_or(|answer| answer.status != self.status)
+        !self.is_closed()
+            && !self.under_review
+            && self.answer.as_ref().is_none_or(|answer| answer.status != self.status)
     }
 }

@@ -125,6 +125,9 @@ pub struct DisputeOpened {
     pub dispute_id: String,
     /// Its status: `inquiry` or `open`.
     pub status: DisputeStatus,
+    /// Until when the bank takes an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Timestamp>,
     /// The disputed amount, in minor units.
     pub amount_minor: i64,
     /// ISO 4217.

@@ -3,6 +3,7 @@
 use common::bounds::Check;
 use common::ids::OrderId;
 use common::payments::Action;
+use common::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +135,12 @@ pub struct ListedDispute {
     /// The customer's reason, by the provider's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Set if the bank reviews the shop's answer: no other one is awaited.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub under_review: bool,
+    /// Until when the bank takes an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Timestamp>,
 }
 
 /// The status of a dispute.

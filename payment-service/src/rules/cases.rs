@@ -143,6 +143,7 @@ impl Payment {
                     payment_id: self.id(),
                     dispute_id: id,
                     status,
+                    answer_by: dispute.and_then(|dispute| dispute.answer_by),
                     amount_minor: dispute.map_or(0, |dispute| dispute.amount_minor),
                     currency: self.currency(),
                     provider: self.provider.kind,
@@ -192,8 +193,9 @@ impl Payment {
                 (REFUND_SETTLED, format!("refund {} was made again, or settled otherwise", cut(id)))
             }
             Subject::Dispute { id, .. } => {
-                let status = self.disputes.iter().find(|dispute| dispute.id == *id).map(|dispute| dispute.status);
-                (DISPUTE_SETTLED, format!("dispute {id} is {}", status.map_or("unknown", |status| status.name())))
+                let dispute = self.disputes.iter().find(|dispute| dispute.id == *id);
+                let status = dispute.map_or("unknown", Dispute::state);
+                (DISPUTE_SETTLED, format!("dispute {} is {status}", cut(id)))
             }
         };
         let value = CaseSettled { case_id, order_id: self.order.to_string(), by: SELF.to_owned(), why };

@@ -188,16 +188,22 @@ impl Payment {
     }
 
     fn dispute_listed(&mut self, listed: &ListedDispute, now: Timestamp) {
-        let ListedDispute { id, amount_minor, status, reason } = listed;
+        let ListedDispute { id, amount_minor, status, under_review, answer_by, .. } = listed;
         let amount = self.money(*amount_minor);
-        let what = format!("dispute {} of {amount} is {}", cut(id), status.name());
+        let reviewed = if *under_review { " and under review" } else { "" };
+        let what = format!("dispute {} of {amount} is {}{reviewed}", cut(id), status.name());
         let closed_at = status.is_closed().then_some(now);
         let is_full = self.disputes.len() >= MOST_DISPUTES;
         match self.disputes.iter_mut().find(|known| known.id == *id) {
-            Some(known) if known.status == *status && known.amount_minor == *amount_minor => return,
+            Some(known) if known.is_as(listed) => {
+                known.answer_by = *answer_by;
+                return;
+            }
             Some(known) => {
                 known.status = *status;
                 known.amount_minor = *amount_minor;
+                known.under_review = *under_review;
+                known.answer_by = *answer_by;
                 known.closed_at = closed_at;
             }
             None if is_full => {
@@ -205,12 +211,14 @@ impl Payment {
                 return;
             }
             None => {
-                let reason = reason.as_deref().map(|reason| cut(reason).to_owned());
+                let reason = listed.reason.as_deref().map(|reason| cut(reason).to_owned());
                 self.disputes.push(Dispute {
                     id: id.clone(),
                     amount_minor: *amount_minor,
                     status: *status,
                     reason,
+                    under_review: *under_review,
+                    answer_by: *answer_by,
                     at: now,
                     closed_at,
                     answer: None,

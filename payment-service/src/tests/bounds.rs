@@ -68,6 +68,8 @@ fn largest_dispute() -> Dispute {
         amount_minor: i64::MIN,
         status: DisputeStatus::Inquiry,
         reason: Some(text(CUT)),
+        under_review: true,
+        answer_by: Some(TIME),
         at: TIME,
         closed_at: Some(TIME),
         answer: Some(Answer {
@@ -191,6 +193,7 @@ fn largest_dispute_event() -> DisputeOpened {
         payment_id: text(HEADER),
         dispute_id: text(LONGEST_ID),
         status: DisputeStatus::Inquiry,
+        answer_by: Some(TIME),
         amount_minor: i64::MIN,
         currency: Some(text(LONGEST_NAME)),
         provider: ProviderKind::Simulated,
@@ -248,6 +251,8 @@ fn the_largest_list_of_refunds_and_disputes_is_one_message() {
         amount_minor: i64::MIN,
         status: DisputeStatus::Inquiry,
         reason: Some(text(CODE)),
+        under_review: true,
+        answer_by: Some(TIME),
     };
     let mut answer = ProviderAnswered::failed(order(), Operation::Review, u32::MAX);
     answer.refunds = vec![refund; MOST_LISTED];

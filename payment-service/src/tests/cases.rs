@@ -46,6 +46,30 @@ fn dispute(status: &str) -> Value {
 }
 
 #[test]
+fn a_dispute_under_review_awaits_no_answer() {
+    let mut fixture = paid();
+    event(&mut fixture, "pi_1");
+    let with = |more: Value| {
+        let mut disputes = dispute("open");
+        disputes[0].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        disputes
+    };
+    let under_review = with(json!({ "underReview": true }));
+    listed(&mut fixture, &json!([]), &under_review);
+    assert_eq!((kinds(&fixture), fixture.payment().disputes.len()), (vec![], 1));
+
+    event(&mut fixture, "pi_1");
+    listed(&mut fixture, &json!([]), &with(json!({ "answerBy": "2026-12-05T23:59:59.000Z" })));
+    assert_eq!(last(&fixture)["answerBy"], "2026-12-05T23:59:59.000Z");
+    event(&mut fixture, "pi_1");
+    listed(&mut fixture, &json!([]), &under_review);
+    assert_eq!(kinds(&fixture), ["dispute.opened", "dispute.settled"]);
+    assert_eq!(last(&fixture)["why"], "dispute dp_1 is under review");
+    assert!(fixture.last_event().ends_with("is open and under review"), "{}", fixture.last_event());
+    is_readable_again(&fixture);
+}
+
+#[test]
 fn a_failed_refund_opens_one_case() {
     let mut fixture = with_failed_part();
     assert_eq!(kinds(&fixture), ["refund.failed"]);

@@ -34,6 +34,7 @@ pub(super) struct DisputeRecord {
 impl DisputeRecord {
     pub(super) fn json(&self) -> Value {
         json!({ "id": self.id, "object": "dispute", "status": self.status, "amount": self.amount, "currency": "brl",
-            "payment_intent": self.intent, "reason": "fraudulent", "metadata": {} })
+            "payment_intent": self.intent, "reason": "fraudulent", "metadata": {},
+            "evidence_details": { "due_by": 4_102_444_799_i64, "has_evidence": false, "submission_count": 0 } })
     }
 }

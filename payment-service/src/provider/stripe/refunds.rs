@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use common::bounds::first_chars;
+use common::time::Timestamp;
 use serde::Deserialize;
 
 use super::currency::from_stripe;
@@ -31,6 +32,16 @@ pub(super) struct Disputed {
     amount: i64,
     #[serde(default)]
     reason: Option<String>,
+    #[serde(default)]
+    evidence_details: Option<EvidenceDetails>,
+}
+
+/// The `evidence_details` of a Dispute.
+#[derive(Debug, Deserialize)]
+struct EvidenceDetails {
+    /// Until when evidence is taken, in seconds since 1970.
+    #[serde(default)]
+    due_by: Option<i64>,
 }
 
 /// A page of a list.
@@ -77,10 +88,13 @@ impl Disputed {
                 return None;
             }
         };
+        let under_review = self.status.ends_with("under_review");
         let amount_minor = from_stripe(self.amount, currency)?;
         let reason = self.reason.map(|reason| code(&reason));
+        let due_by = self.evidence_details.and_then(|evidence| evidence.due_by).filter(|due_by| *due_by > 0);
+        let answer_by = due_by.and_then(|seconds| seconds.checked_mul(1_000)).map(Timestamp);
         let id = Some(self.id).filter(|id| is_id(id))?;
-        Some(ListedDispute { id, amount_minor, status, reason })
+        Some(ListedDispute { id, amount_minor, status, reason, under_review, answer_by })
     }
 }
 

@@ -361,8 +361,15 @@ async fn a_review_lists_all_refunds_and_disputes_in_minor_units() {
     let ours =
         json!({ "id": "re_1", "status": "pending", "amount": 30_000, "metadata": { "refund_id": "the-refund" } });
     let theirs = json!({ "id": "re_2", "status": "failed", "amount": 100, "failure_reason": "expired_card" });
-    let dispute = |id: &str, status: &str| json!({ "id": id, "status": status, "amount": 100, "reason": "fraudulent" });
-    let disputes = json!([dispute("dp_1", "under_review"), dispute("dp_2", "of_a_newer_version")]);
+    let dispute = |id: &str, status: &str, due_by: Value| {
+        json!({ "id": id, "status": status, "amount": 100, "reason": "fraudulent",
+            "evidence_details": { "due_by": due_by, "submission_count": 0 } })
+    };
+    let disputes = json!([
+        dispute("dp_1", "warning_under_review", Value::Null),
+        dispute("dp_2", "of_a_newer_version", Value::Null),
+        dispute("dp_3", "needs_response", json!(1_795_000_000)),
+    ]);
     let script = Script::play([page(json!([ours]), true), page(json!([theirs]), false), page(disputes, false)]).await;
     let charge = Charge { currency: "ISK".to_owned(), ..charge() };
     let listing = stripe(&script).review(&charge).await.unwrap();
@@ -371,7 +378,11 @@ async fn a_review_lists_all_refunds_and_disputes_in_minor_units() {
         { "id": "re_2", "amountMinor": 1, "status": "failed", "reason": "expired_card" },
     ]);
     assert_eq!(serde_json::to_value(&listing.refunds).unwrap(), refunds);
-    let disputes = json!([{ "id": "dp_1", "amountMinor": 1, "status": "open", "reason": "fraudulent" }]);
+    let disputes = json!([
+        { "id": "dp_1", "amountMinor": 1, "status": "inquiry", "reason": "fraudulent", "underReview": true },
+        { "id": "dp_3", "amountMinor": 1, "status": "open", "reason": "fraudulent",
+            "answerBy": "2026-11-18T11:06:40.000Z" },
+    ]);
     assert_eq!(serde_json::to_value(&listing.disputes).unwrap(), disputes);
     let lines: Vec<String> = script.received().into_iter().map(|received| received.line).collect();
     let refunds = "GET /v1/refunds?payment_intent=pi_1&limit=100";
