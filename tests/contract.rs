@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use common::contract::{MESSAGES, Sort, TOPICS};
 use common::service::Program;
 use common::{schemas, topics};
+use orchestrator::definitions::Definitions;
+use orchestrator::i18n::Lang;
 use serde_json::{Value, json};
 use tests::contract::{COMMAND, Contract, FILE, JOURNALS, document, messages, text};
 use tests::files;
@@ -49,6 +52,43 @@ fn every_example_is_readable_and_valid() {
         (entry.read)(entry.example.as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", entry.kind));
         contract.validate_value(entry, &serde_json::from_str(entry.example).unwrap()).unwrap();
     }
+}
+
+/// A task shows what the message that started its saga has, besides objects and lists.
+#[test]
+fn what_a_task_of_a_built_in_definition_shows_has_names_in_both_languages() {
+    let document = document().unwrap();
+    let definitions = Definitions::load(Path::new("")).unwrap();
+    let mut names = BTreeSet::new();
+    for definition in definitions.all().filter(|definition| definition.steps.iter().any(|step| step.human.is_some())) {
+        let event = definition.start.event.as_str();
+        let message = &document["components"]["messages"][event];
+        let properties = resolve(&document, &resolve(&document, message)["payload"])["properties"].as_object();
+        let shown = properties.unwrap_or_else(|| panic!("{event}: {message}")).iter();
+        names.extend(shown.filter(|(_, schema)| is_scalar(&document, schema)).map(|(name, _)| name.clone()));
+    }
+    assert!(names.len() > 15 && names.contains("refundMinor"), "{names:?}");
+    let unnamed = |name: &&String| [Lang::En, Lang::Pt].iter().any(|lang| lang.field(name) == **name);
+    assert_eq!(names.iter().filter(unnamed).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+/// The schema or message to which a reference leads.
+fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
+    match value["$ref"].as_str() {
+        Some(reference) => resolve(document, document.pointer(reference.trim_start_matches('#')).unwrap()),
+        None => value,
+    }
+}
+
+/// Whether a schema has values that are neither objects nor lists.
+fn is_scalar(document: &Value, schema: &Value) -> bool {
+    let schema = resolve(document, schema);
+    if let Some(alternatives) = schema["anyOf"].as_array() {
+        return alternatives.iter().any(|schema| schema["type"] != "null" && is_scalar(document, schema));
+    }
+    let kind = &schema["type"];
+    let kinds = kind.as_array().cloned().unwrap_or_else(|| vec![kind.clone()]);
+    kinds.iter().any(|kind| ["string", "integer", "number", "boolean"].iter().any(|scalar| kind == scalar))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A task: what it is about, who works on it, and its form.
 
+use common::time::Timestamp;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use super::tasks::due;
 use crate::api::{TaskForm, TaskId, task_label};
 use crate::error::ApiError;
 use crate::i18n::Lang;
-use crate::inspect::purchase::{self, AMOUNT, CURRENCY};
+use crate::inspect::purchase::{CURRENCY, amount};
 use crate::view::TaskRow;
 
 /// The page.
@@ -62,16 +63,17 @@ fn facts(task: &TaskRow, lang: Lang, now: i64) -> Markup {
     } }
 }
 
-/// The values that the saga was started with; an amount with its currency is one of them.
+/// The values that the saga was started with, the amounts first; each with its currency.
 fn about(subject: &Map<String, Value>, saga: &str, lang: Lang) -> Markup {
-    let money = purchase::money(subject);
-    let is_money = |name: &str| money.is_some() && [AMOUNT, CURRENCY].contains(&name);
-    let others = subject.iter().filter(|(name, value)| !is_money(name) && value.as_str() != Some(saga));
+    let amounts: Vec<_> = subject.keys().filter_map(|name| Some((name, amount(subject, name)?))).collect();
+    let is_shown =
+        |name: &String| amounts.iter().any(|(amount, _)| *amount == name) || (name == CURRENCY && !amounts.is_empty());
+    let others = subject.iter().filter(|(name, value)| !is_shown(name) && value.as_str() != Some(saga));
     html! { @if !subject.is_empty() { section id="about" {
         h2 { (lang.text("About", "Sobre")) }
         dl.facts {
-            @if let Some(money) = &money {
-                (fact(lang.text("Amount", "Valor"), &html! { strong { (lang.money(money)) } }))
+            @for (name, money) in &amounts {
+                (fact(&lang.field(name), &html! { strong { (lang.money(money)) } }))
             }
             @for (name, value) in others { (fact(&lang.field(name), &shown(name, value, lang))) }
         }
@@ -83,7 +85,10 @@ fn shown(name: &str, value: &Value, lang: Lang) -> Markup {
     html! { @match value {
         Value::String(text) if name == "orderId" && Uuid::parse_str(text).is_ok() => (components::saga_link(text)),
         Value::String(text) if name == "status" => (lang.status(text)),
-        Value::String(text) => (text),
+        Value::String(text) => { @match Timestamp::parse(text) {
+            Ok(at) => (components::moment(at.0)),
+            Err(_) => (text),
+        } }
         Value::Bool(true) => (lang.text("yes", "sim")),
         Value::Bool(false) => (lang.text("no", "não")),
         other => (other.to_string()),

@@ -13,6 +13,8 @@ pub const CURRENCY: &str = "currency";
 const DEPTH: usize = 3;
 /// The most items that are shown.
 const MAX_ITEMS: usize = 20;
+/// The end of the name of an amount in minor units.
+const MINOR: &str = "Minor";
 /// The longest currency code.
 const MAX_CODE: usize = 8;
 
@@ -86,8 +88,13 @@ fn find<'v>(map: &'v Map<String, Value>, depth: usize, best: &mut Option<&'v Map
 }
 
 /// The amount of an object with both fields.
-pub fn money(map: &Map<String, Value>) -> Option<Money> {
-    let minor = map.get(AMOUNT)?.as_i64()?;
+fn money(map: &Map<String, Value>) -> Option<Money> {
+    amount(map, AMOUNT)
+}
+
+/// An amount of an object with a currency: an integer with a name such as `amountMinor` or `refundMinor`.
+pub fn amount(map: &Map<String, Value>, name: &str) -> Option<Money> {
+    let minor = map.get(name).filter(|_| name.ends_with(MINOR))?.as_i64()?;
     let currency = map.get(CURRENCY)?.as_str().filter(|code| code.len() <= MAX_CODE)?;
     Some(Money { minor, currency: currency.to_owned() })
 }
@@ -142,5 +149,16 @@ mod tests {
         ] {
             assert_eq!(Purchase::of(&saga(&data)), Purchase::default(), "{data}");
         }
+    }
+
+    #[test]
+    fn an_amount_is_an_integer_in_minor_units_beside_a_currency() {
+        let map = |value: Value| value.as_object().cloned().unwrap();
+        let refund = map(json!({"refundMinor": 250, "number": 2, "currency": "BRL", "textMinor": "2"}));
+        assert_eq!(amount(&refund, "refundMinor").map(|money| money.decimal()), Some("2.50".to_owned()));
+        for name in ["number", "currency", "textMinor", "amountMinor"] {
+            assert_eq!(amount(&refund, name), None, "{name}");
+        }
+        assert_eq!(amount(&map(json!({"refundMinor": 250})), "refundMinor"), None);
     }
 }
