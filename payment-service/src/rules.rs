@@ -3,7 +3,9 @@
 mod action;
 pub mod answers;
 mod capture;
-mod cases;
+pub(crate) mod cases;
+pub(crate) mod commands;
+pub(crate) mod context;
 pub mod events;
 mod external;
 mod hints;
@@ -11,6 +13,7 @@ mod intents;
 pub mod partial;
 mod refund;
 pub mod replies;
+pub(crate) mod request;
 pub mod results;
 mod review;
 mod settlement;

@@ -2,6 +2,7 @@
 //! the difference between a payment and its cases, computed after each change of it, so that no rule can forget one.
 
 use common::cases::{CaseSettled, ConcludeCase, message};
+use common::journal::{Key, Transaction};
 use common::messages::{Outgoing, Reply};
 use common::time::Timestamp;
 use uuid::Uuid;
@@ -19,6 +20,16 @@ use crate::text::cut;
 
 /// The sender of settled cases.
 const SELF: &str = "payment-service";
+
+/// Opens the cases that a payment needs, and settles those that it does not need any more.
+pub(crate) fn follow_cases(tx: &mut Transaction<'_, Payment>, key: &Key, now: Timestamp) {
+    if tx.get(key).is_some_and(Payment::has_due_cases)
+        && let Some(payment) = tx.update(key)
+    {
+        let messages = payment.follow_cases(now);
+        messages.into_iter().for_each(|message| tx.send(message));
+    }
+}
 
 impl Payment {
     /// The open case of a failed refund. [`Refund::WHOLE`] is a full one.

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use common::journal::Entity as _;
+use common::journal::{Entity as _, Key, Transaction};
 use common::messages::{Message, Outgoing, Reply};
 use common::time::Timestamp;
 
@@ -23,6 +23,15 @@ pub enum NextQuery {
     After(Duration),
     /// Never: the provider reports the result by itself.
     Never,
+}
+
+/// Wakes a payment, or removes it when it is no longer needed.
+pub(crate) fn wake(tx: &mut Transaction<'_, Payment>, key: &Key, now: Timestamp) {
+    if let Some(mut payment) = tx.take(key)
+        && payment.wake(now)
+    {
+        tx.put(key.clone(), payment);
+    }
 }
 
 impl Payment {
