@@ -9,7 +9,7 @@ use tests::wait::{SOON, until};
 
 use crate::browser::Chromium;
 
-crate::browser_tests!(the_course_of_a_step_is_opened_and_a_part_of_it_chosen,);
+crate::browser_tests::browser_tests!(the_course_of_a_step_is_opened_and_a_part_of_it_chosen,);
 
 async fn the_course_of_a_step_is_opened_and_a_part_of_it_chosen(
     cluster: &Arc<Cluster>,

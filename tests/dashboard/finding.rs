@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::browser::{Chromium, Tab};
 
-crate::browser_tests!(anything_is_found_from_anywhere, an_act_is_in_the_audit_with_its_outcome,);
+crate::browser_tests::browser_tests!(anything_is_found_from_anywhere, an_act_is_in_the_audit_with_its_outcome,);
 
 async fn search(tab: &Tab<'_>, text: &str) -> Result<String> {
     // The browser's protocol has no key for an ellipsis, which an operator pastes.

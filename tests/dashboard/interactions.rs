@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::browser::{Chromium, Tab};
 
-crate::browser_tests!(
+crate::browser_tests::browser_tests!(
     only_the_right_password_logs_in,
     the_numbers_update_without_a_reload,
     a_waiting_order_is_found_and_continues,

@@ -12,7 +12,7 @@ use tests::wait::{PATIENT, until_is};
 
 use crate::browser::{Chromium, Tab};
 
-crate::browser_tests!(every_page_at_both_widths_in_both_themes);
+crate::browser_tests::browser_tests!(every_page_at_both_widths_in_both_themes);
 
 const WIDTHS: [(i64, i64, bool); 2] = [(360, 740, true), (1440, 900, false)];
 const THEMES: [&str; 2] = ["light", "dark"];

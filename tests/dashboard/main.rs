@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this program is a test")]
 
 mod browser;
+mod browser_tests;
 mod course;
 mod finding;
 mod interactions;
@@ -24,12 +25,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use libtest_mimic::{Failed, Trial};
-use tests::cluster::{Cluster, Options, PASSWORD_HASH, VIEWER};
-use tests::files;
+use tests::cluster::{Options, PASSWORD_HASH, VIEWER};
 use tests::process::Name;
 use tests::runner::{Runner, Scenario};
-
-use self::browser::Chromium;
 
 /// Operators publish the payment results. New orders start with a version of the saga with short timeouts.
 fn cluster() -> Result<Options> {
@@ -51,26 +49,6 @@ fn cluster() -> Result<Options> {
         definitions: &[("order-9.toml", include_str!("order-9.toml"))],
         log: "info",
     })
-}
-
-/// Turns async functions into named tests, each with the browser as if it were new.
-macro_rules! browser_tests {
-    ($($name:ident),+ $(,)?) => {
-        pub(crate) const ALL: &[(&str, tests::runner::Scenario)] = &[$((stringify!($name), |cluster, _| {
-            Box::pin(async move {
-                let mut chromium = $crate::chromium(&cluster).await?;
-                let result = $name(&cluster, &mut chromium).await;
-                let cleared = chromium.clear().await;
-                result.and(cleared)
-            })
-        })),+];
-    };
-}
-pub(crate) use browser_tests;
-
-/// The browser for a test.
-async fn chromium(cluster: &Arc<Cluster>) -> Result<Chromium> {
-    Chromium::start(&cluster.service(Name::Orchestrator)?.url(""), &files::clusters()?.join("chromium")).await
 }
 
 fn main() -> ExitCode {

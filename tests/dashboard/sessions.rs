@@ -12,7 +12,7 @@ use tests::process::Name;
 
 use crate::browser::Chromium;
 
-crate::browser_tests!(
+crate::browser_tests::browser_tests!(
     only_pages_extend_a_session_and_no_shared_file_does,
     an_open_page_goes_on_with_the_newest_session,
 );

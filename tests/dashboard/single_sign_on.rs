@@ -15,7 +15,7 @@ use tests::{files, machine};
 
 use crate::browser::{Chromium, Tab};
 
-crate::browser_tests!(a_user_of_the_identity_provider_has_the_rights_of_its_roles);
+crate::browser_tests::browser_tests!(a_user_of_the_identity_provider_has_the_rights_of_its_roles);
 
 /// The field of the provider that asks for the user's name.
 const ASKED: &str = "input[name=login]";

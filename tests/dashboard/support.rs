@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::browser::{Chromium, Tab};
 use crate::interactions::incidents;
 
-crate::browser_tests!(
+crate::browser_tests::browser_tests!(
     an_incident_is_resolved_in_the_page,
     the_list_is_sorted_and_keeps_its_columns,
     an_export_has_the_same_sagas_and_no_formula,

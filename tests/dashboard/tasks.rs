@@ -10,7 +10,10 @@ use tests::wait::{SOON, until};
 
 use crate::browser::{Chromium, Tab};
 
-crate::browser_tests!(a_task_is_claimed_and_completed_with_the_keyboard, a_task_of_another_person_is_taken_over);
+crate::browser_tests::browser_tests!(
+    a_task_is_claimed_and_completed_with_the_keyboard,
+    a_task_of_another_person_is_taken_over
+);
 
 /// Places an order that waits for somebody to approve its payment. Returns the order and the path of its task.
 async fn waiting(cluster: &Arc<Cluster>) -> Result<(tests::orders::PlacedOrder, String)> {

@@ -8,7 +8,7 @@ use tests::process::Name;
 
 use crate::browser::Chromium;
 
-crate::browser_tests!(
+crate::browser_tests::browser_tests!(
     the_headline_names_the_step_where_customers_wait,
     the_headline_names_the_service_without_an_instance,
     a_frozen_orchestrator_is_shown_as_stale,

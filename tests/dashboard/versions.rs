@@ -9,7 +9,7 @@ use tests::process::Name;
 
 use crate::browser::{Chromium, Tab};
 
-crate::browser_tests!(two_versions_are_compared_and_the_rollout_continues_from_the_page,);
+crate::browser_tests::browser_tests!(two_versions_are_compared_and_the_rollout_continues_from_the_page,);
 
 /// The version in `order-9.toml`, on which new orders start.
 const NEW: u64 = 9;

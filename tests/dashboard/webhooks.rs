@@ -11,7 +11,7 @@ use tests::wait::{SOON, until};
 
 use crate::browser::{Chromium, Tab};
 
-crate::browser_tests!(a_webhook_is_created_tried_disabled_and_deleted_from_the_page,);
+crate::browser_tests::browser_tests!(a_webhook_is_created_tried_disabled_and_deleted_from_the_page,);
 
 /// Opens the form of an act, and sends it.
 async fn act(tab: &Tab<'_>, name: &str, why: &str) -> Result<()> {

@@ -8,7 +8,7 @@ use tests::orders::PlacedOrder;
 
 use crate::browser::{Chromium, Tab};
 
-crate::browser_tests!(the_diagram_is_zoomed_and_moved_and_stays_so_while_the_page_updates,);
+crate::browser_tests::browser_tests!(the_diagram_is_zoomed_and_moved_and_stays_so_while_the_page_updates,);
 
 /// The scale of the diagram, and how far it is moved.
 const TRANSFORM: &str = "(() => {

@@ -13,7 +13,7 @@ use tests::process::Name;
 use tests::wait::{SOON, until};
 use uuid::Uuid;
 
-crate::scenarios!(
+crate::group::scenarios!(
     the_sample_curl,
     an_order_is_readable_at_once,
     orders_are_listed,

@@ -10,7 +10,7 @@ use tests::cluster::Cluster;
 use tests::items::Item;
 use tests::process::Name;
 
-crate::scenarios!(an_order_is_taken_at_the_prices_of_the_items_only);
+crate::group::scenarios!(an_order_is_taken_at_the_prices_of_the_items_only);
 
 async fn set_price(cluster: &Cluster, item: &Item, on_hand: i64, price: Value) -> Result<()> {
     let url = cluster.service(Name::Inventory)?.url(&format!("/stock/{}", item.id));

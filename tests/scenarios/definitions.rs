@@ -23,7 +23,7 @@ use crate::sagactl;
 /// The second saga.
 pub(crate) const GIFT_CARD: &str = include_str!("gift-card/gift-card.toml");
 
-crate::scenarios!(
+crate::group::scenarios!(
     a_gift_card_needs_no_rust,
     an_operator_starts_a_saga_with_data,
     a_saga_continues_without_its_file,

@@ -17,7 +17,7 @@ use crate::events::names_of;
 use crate::orders::{delivery_to_ana, notices, post, request_return, return_is};
 use crate::tasks::{case_ends, decide, is_gone, open_task};
 
-crate::scenarios!(
+crate::group::scenarios!(
     an_order_is_delivered_by_the_simulated_carrier,
     a_late_order_is_announced_once_and_delivered,
     an_order_is_delivered_although_the_services_are_killed,

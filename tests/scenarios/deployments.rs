@@ -18,7 +18,7 @@ use crate::operators::send;
 const VOUCHER: &str = include_str!("gift-card/voucher.toml");
 const PATH: &str = "/api/definitions";
 
-crate::scenarios!(
+crate::group::scenarios!(
     a_definition_is_deployed_and_undeployed_without_a_restart,
     a_deployment_that_does_not_fit_is_refused,
     versions_are_deployed_and_rolled_out_while_sagas_run,

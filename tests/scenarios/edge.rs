@@ -18,7 +18,7 @@ use tests::process::Name;
 use tests::wait::{SOON, until};
 use uuid::Uuid;
 
-crate::scenarios!(
+crate::group::scenarios!(
     requests_without_valid_credentials_are_rejected,
     operator_endpoints_reject_customers,
     a_customer_sees_only_their_own_orders,

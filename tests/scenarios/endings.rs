@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::paying::an_abandoned_action_times_out_and_the_customer_is_notified;
 
-crate::scenarios!(
+crate::group::scenarios!(
     paid,
     out_of_stock_by_quantity,
     unknown_item,

@@ -16,7 +16,7 @@ use tests::wait::{PATIENT, until, until_is};
 
 use crate::orders::{delivery_to_ana, post, request_return, return_is};
 
-crate::scenarios!(
+crate::group::scenarios!(
     a_confirmed_order_is_published,
     a_shipped_order_is_published,
     orders_that_are_not_fulfilled_are_published,

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
 
-crate::scenarios!(an_order_that_is_paid_too_late_is_cancelled_and_refunded);
+crate::group::scenarios!(an_order_that_is_paid_too_late_is_cancelled_and_refunded);
 
 async fn an_order_that_is_paid_too_late_is_cancelled_and_refunded(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let item = cluster.item(3).await?;

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::events::names_of;
 
-crate::scenarios!(
+crate::group::scenarios!(
     order_service_is_killed,
     inventory_service_is_killed,
     payment_service_is_killed,

@@ -14,7 +14,7 @@ use tests::process::Name;
 use tests::wait::{PATIENT, SOON, until_is};
 use uuid::Uuid;
 
-crate::scenarios!(
+crate::group::scenarios!(
     an_oversized_event_is_a_dead_letter,
     long_texts_and_keys_are_dead_letters,
     long_texts_of_requests_are_refused,

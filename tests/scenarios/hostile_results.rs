@@ -12,7 +12,7 @@ use tests::process::Name;
 use tests::wait::{PATIENT, SOON, until};
 use uuid::Uuid;
 
-crate::scenarios!(
+crate::group::scenarios!(
     odd_results_are_refused_by_both_services,
     a_result_with_a_byte_order_mark_is_taken,
     events_in_structured_mode_are_taken_and_batches_refused,

@@ -16,7 +16,7 @@ use tests::process::Name;
 use tests::wait::{PATIENT, until};
 use uuid::Uuid;
 
-crate::scenarios!(
+crate::group::scenarios!(
     an_osop_document_runs_to_success_and_through_every_compensation,
     a_flowzap_diagram_runs_to_success_and_through_every_compensation,
 );

@@ -13,7 +13,7 @@ use tests::process::Name;
 use tests::wait::{PATIENT, until};
 use uuid::Uuid;
 
-crate::scenarios!(ten_thousand_orders_for_a_hundred_pieces);
+crate::group::scenarios!(ten_thousand_orders_for_a_hundred_pieces);
 
 const ORDERS: usize = 10_000;
 const PIECES: i64 = 100;

@@ -12,6 +12,7 @@ mod endings;
 mod events;
 mod expiry;
 mod failures;
+mod group;
 mod hostile;
 mod hostile_results;
 mod imported;
@@ -52,15 +53,6 @@ use tests::checker;
 use tests::cluster::{Cluster, Options, PASSWORD_HASH, VIEWER};
 use tests::process::Name;
 use tests::runner::{Runner, Scenario};
-
-/// Turns async functions of one module into named scenarios.
-macro_rules! scenarios {
-    ($($name:ident),+ $(,)?) => {
-        pub(crate) const ALL: &[(&str, tests::runner::Scenario)] =
-            &[$((stringify!($name), |cluster, broker| Box::pin($name(cluster, broker)))),+];
-    };
-}
-pub(crate) use scenarios;
 
 /// The simulated provider, a saga that waits 30 s for the payment's result, and the test mail server.
 fn simulated() -> Result<Options> {

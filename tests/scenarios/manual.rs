@@ -12,7 +12,7 @@ use tests::orders::{PlacedOrder, RESULTS};
 use tests::process::Name;
 use tests::wait::{SOON, until, until_is};
 
-crate::scenarios!(
+crate::group::scenarios!(
     approved_by_hand,
     approved_by_http,
     declined_by_http,

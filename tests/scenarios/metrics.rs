@@ -16,7 +16,7 @@ use tests::wait::{SOON, until};
 use crate::prometheus::{promtool, scrape};
 use crate::webhooks;
 
-crate::scenarios!(
+crate::group::scenarios!(
     the_documented_metrics_are_those_of_the_services,
     prometheus_finds_no_fault_with_the_metrics,
     an_order_moves_the_metrics,

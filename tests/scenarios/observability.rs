@@ -20,7 +20,7 @@ use tests::wait::{PATIENT, SOON, until};
 use crate::prometheus::{JOB, Prometheus, promtool, scrape, yaml};
 use crate::webhooks;
 
-crate::scenarios!(
+crate::group::scenarios!(
     boards_and_alerts_use_metrics_and_labels_that_exist,
     promtool_accepts_the_configuration_and_the_alerts,
     prometheus_answers_every_query_of_the_boards,

@@ -13,7 +13,7 @@ use tests::cluster::{Cluster, PASSWORD, USER};
 use tests::files;
 use tests::process::{Group, Name};
 
-crate::scenarios!(
+crate::group::scenarios!(
     the_payments_api_matches_its_description,
     the_inventory_api_matches_its_description,
     the_orders_api_matches_its_description,

@@ -11,7 +11,7 @@ use tests::orders::PlacedOrder;
 use tests::process::Name;
 use tests::wait::{SOON, until_is};
 
-crate::scenarios!(
+crate::group::scenarios!(
     a_saga_is_paused_and_resumed,
     a_saga_is_cancelled,
     a_cancelled_order_is_cancelling_until_all_is_undone,

@@ -12,7 +12,7 @@ use tests::process::Name;
 use tests::wait::{PATIENT, SOON, until, until_is};
 use uuid::Uuid;
 
-crate::scenarios!(
+crate::group::scenarios!(
     an_order_is_delivered_and_the_customer_is_notified,
     an_unshippable_order_is_refunded_and_has_no_valid_invoice,
     an_event_stream_can_be_resumed,

@@ -14,7 +14,7 @@ use tests::wait::{PATIENT, SOON, until};
 
 use crate::stripe::payment;
 
-crate::scenarios!(
+crate::group::scenarios!(
     a_card_number_is_refused_and_in_no_log,
     a_method_and_its_token_reach_the_payment_and_the_token_is_shown_nowhere,
     an_order_of_nothing_is_confirmed_without_a_provider,

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 
 use crate::edge::{self, ANA, ANAS, expect, request};
 
-crate::scenarios!(
+crate::group::scenarios!(
     services_listen_on_this_machine_only,
     a_service_that_anyone_can_use_is_reported_and_refused_where_authentication_is_required,
     the_dashboard_shows_that_anyone_can_use_it,

@@ -17,7 +17,7 @@ use tests::{command, files};
 /// A saga with one step, which is an incident after one unanswered attempt.
 pub(crate) const PARCEL: &str = include_str!("sagactl/parcel.toml");
 
-crate::scenarios!(
+crate::group::scenarios!(
     sagas_and_orders_are_listed_and_shown,
     an_incident_is_retried,
     dead_letters_are_listed_and_put_back,

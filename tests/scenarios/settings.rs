@@ -8,7 +8,7 @@ use tests::cluster::Cluster;
 use tests::command;
 use tests::process::Name;
 
-crate::scenarios!(
+crate::group::scenarios!(
     unknown_settings_stop_the_start,
     bad_values_stop_the_start,
     a_view_in_use_is_refused,

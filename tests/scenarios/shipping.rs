@@ -19,7 +19,7 @@ use tests::process::Name;
 use tests::wait::{SOON, until};
 use uuid::Uuid;
 
-crate::scenarios!(
+crate::group::scenarios!(
     an_order_is_shipped_and_delivered,
     an_unavailable_carrier_is_retried,
     a_carrier_may_refuse,

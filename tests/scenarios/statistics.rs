@@ -9,7 +9,7 @@ use tests::cluster::Cluster;
 use tests::process::Name;
 use tests::wait::{SOON, until_is};
 
-crate::scenarios!(the_flow_counts_every_step, a_rebuilt_view_has_the_same_statistics);
+crate::group::scenarios!(the_flow_counts_every_step, a_rebuilt_view_has_the_same_statistics);
 
 /// The statistics of a step of the order saga for the last day.
 async fn step(cluster: &Cluster, name: &str) -> Result<Value> {

@@ -13,7 +13,7 @@ use tests::process::Name;
 use tests::wait::{SOON, until};
 use uuid::Uuid;
 
-crate::scenarios!(
+crate::group::scenarios!(
     operators_change_the_stock_with_a_reason,
     an_invalid_change_is_rejected,
     low_stock_is_reported_once,

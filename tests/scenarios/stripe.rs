@@ -22,7 +22,7 @@ use uuid::Uuid;
 /// A saga that authorizes, captures and refunds a part.
 pub(crate) const DEPOSIT: &str = include_str!("stripe/deposit.toml");
 
-crate::scenarios!(
+crate::group::scenarios!(
     paid_by_stripe,
     declined_by_stripe,
     webhooks_are_processed_once_and_forged_ones_rejected,

@@ -13,7 +13,7 @@ use tests::wait::{PATIENT, SOON, until};
 
 use crate::stripe::{charged, has_history};
 
-crate::scenarios!(
+crate::group::scenarios!(
     a_published_result_is_a_hint_and_stripes_answer_counts,
     a_published_reference_refunds_no_other_charge,
     a_payment_cancelled_while_its_intent_is_made_is_cancelled_at_stripe,

@@ -17,7 +17,7 @@ use crate::paying::{action_of, is_nowhere};
 use crate::stripe::{charged, payment, refund, webhook};
 use crate::tasks::{case_ends, decide, is_gone, open_task};
 
-crate::scenarios!(
+crate::group::scenarios!(
     an_order_with_3d_secure_is_paid_after_the_customer_confirms_it,
     an_order_whose_3d_secure_fails_is_not_paid,
     an_order_by_pix_shows_its_code_and_one_on_invoice_is_refused,

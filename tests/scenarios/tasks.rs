@@ -15,7 +15,7 @@ use crate::operators::{send, waiting};
 use crate::orders::{delivery_to_ana, request_return, return_is};
 use crate::sagactl;
 
-crate::scenarios!(
+crate::group::scenarios!(
     a_payment_is_approved_as_a_task,
     a_payment_is_declined_as_a_task,
     a_return_is_inspected_as_a_task,

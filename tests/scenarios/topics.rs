@@ -16,7 +16,7 @@ use tests::sums::{COMMANDS, Command, RESULTS};
 use tests::topics::{Topics, command_in, run_command};
 use tests::wait::{PATIENT, SOON, until, until_is};
 
-crate::scenarios!(
+crate::group::scenarios!(
     a_journal_made_with_other_settings_is_refused_until_it_is_mended,
     a_journal_altered_while_running_is_noticed,
     a_compacted_journal_names_its_topic_and_the_remedy,

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::prometheus::scrape;
 
-crate::scenarios!(an_order_is_one_trace_over_the_four_services);
+crate::group::scenarios!(an_order_is_one_trace_over_the_four_services);
 
 /// The scenario that needs the collector.
 pub(crate) const BY_COLLECTOR: &str = "an_order_is_one_trace_over_the_four_services";

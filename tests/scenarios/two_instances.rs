@@ -14,7 +14,11 @@ use tests::wait::{PATIENT, until};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-crate::scenarios!(both_instances_process_orders, one_of_two_is_killed, one_of_two_is_stopped_past_its_session_timeout);
+crate::group::scenarios!(
+    both_instances_process_orders,
+    one_of_two_is_killed,
+    one_of_two_is_stopped_past_its_session_timeout
+);
 
 /// Waits until every journal's two partitions are owned by two instances.
 async fn shared(cluster: &Arc<Cluster>) -> Result<()> {

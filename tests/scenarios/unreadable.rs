@@ -14,7 +14,7 @@ use tests::raw::{self, RawRecord};
 use tests::segment::{Damage, Segment};
 use tests::wait::PATIENT;
 
-crate::scenarios!(
+crate::group::scenarios!(
     tombstones_are_dead_letters,
     messages_that_are_too_large_uncompressed_are_dead_letters,
     header_names_that_are_not_utf8_make_dead_letters,

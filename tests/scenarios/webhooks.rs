@@ -19,7 +19,7 @@ use tests::wait::{PATIENT, until, until_is};
 
 use crate::operators::send;
 
-crate::scenarios!(
+crate::group::scenarios!(
     events_are_delivered_signed_and_in_order,
     no_event_is_lost_while_the_receiver_is_down_and_the_orchestrator_is_killed,
     a_receiver_that_is_gone_disables_its_webhook,

@@ -18,10 +18,11 @@ use payment_service::entity::{self as payment, Payment};
 use saga::Saga;
 
 use crate::events;
-use crate::invariants::{InvariantChecker, accepted, approvals, misplaced};
+use crate::invariants::InvariantChecker;
 use crate::kafka::{Kafka, partitions};
 use crate::provider::ProviderLog;
 use crate::run::Run;
+use crate::topic_facts::{accepted, approvals, misplaced};
 use crate::workload::{Ordered, WAREHOUSE, stock};
 
 /// The allowed payment and reservation statuses for each final order status.

@@ -10,8 +10,8 @@ use order_service::order::{Order, Status};
 use payment_service::messages::events::PaymentEvent;
 use serde_json::Value;
 
-use crate::invariants::home;
 use crate::kafka::{EVENT_TOPICS, Kafka, partitions};
+use crate::topic_facts::home;
 
 /// The events on a topic about an order, without its prefix; each is on the order's partition.
 fn names(kafka: &Kafka, topic: &str, order: OrderId) -> BTreeSet<String> {

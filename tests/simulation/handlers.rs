@@ -31,7 +31,7 @@ pub fn payments() -> Payments {
 }
 
 pub fn sagas() -> SagaHandler {
-    SagaHandler::new(definitions()).with_events(true)
+    SagaHandler::new(definitions::built_in()).with_events(true)
 }
 
 /// The side effects of an orchestrator without webhooks.

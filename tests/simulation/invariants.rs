@@ -1,10 +1,9 @@
 //! Invariants checked at every append: journals are read by the validity rule, and sent messages are compared with the
 //! decisions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use common::blob::{Blob, Json};
-use common::ids::OrderId;
 use common::journal::{Positions, Record, Verdict, Write};
 use common::messages::{Message, Outgoing, header};
 use common::topics;
@@ -12,13 +11,12 @@ use inventory_service::entity::{Inventory, Reservation, ReservationStatus as Res
 use orchestrator::entity::Entity;
 use order_service::order;
 use order_service::order::entity::OrderEntity as Ordering;
-use payment_service::entity::Payment;
-use payment_service::messages::{Outcome, PROVIDER_ANSWERED, PaymentResult, ProviderAnswered, Verdict as Paid};
-use payment_service::provider::call::ProviderKind;
+use payment_service::messages::{PROVIDER_ANSWERED, PaymentResult};
 
 use crate::injected_bug::InjectedBug;
 use crate::invoices;
-use crate::kafka::{EVENT_TOPICS, JournalRecord, Kafka, PARTITIONS, TopicPartition};
+use crate::kafka::{EVENT_TOPICS, JournalRecord, Kafka, TopicPartition};
+use crate::topic_facts::approvals;
 use crate::view::View;
 
 /// The reason of an order whose payment timed out.
@@ -185,44 +183,6 @@ fn saga_violation(key: &str, state: &Json, before: &View, waiting: &[&Message]) 
     found
         .filter(|_| newly)
         .map(|offset| format!("its payment timed out although the result was on the topic at {offset}"))
-}
-
-/// The partition of an order.
-pub fn home(order: OrderId) -> i32 {
-    topics::partition_of(order.to_string().as_bytes(), PARTITIONS)
-}
-
-/// The number of different approvals on the order's partition. One without a payment id is of the order's own payment.
-pub fn approvals(kafka: &Kafka, order: OrderId) -> usize {
-    let approval = |message: &Message| {
-        let result = PaymentResult::read(message).ok()?;
-        let approves = result.order_id == order && result.status == Paid::Approved;
-        approves.then(|| result.payment_id.unwrap_or_else(|| Payment::new(order, ProviderKind::Simulated, None).id()))
-    };
-    kafka.messages(topics::PAYMENT_RESULTS, home(order)).iter().filter_map(approval).collect::<BTreeSet<_>>().len()
-}
-
-/// Results on another partition than their order's that were not moved there.
-pub fn misplaced(kafka: &Kafka) -> Vec<String> {
-    let all = || (0..PARTITIONS).flat_map(|partition| kafka.messages(topics::PAYMENT_RESULTS, partition));
-    let from: BTreeSet<&str> = all().filter_map(|message| message.header(header::PUT_BACK_FROM)).collect();
-    let strays = |message: &&Message| {
-        // One with a key or a header that is too long is a dead letter, whatever it contains.
-        message.check().is_ok()
-            && PaymentResult::read(message).is_ok_and(|result| home(result.order_id) != message.partition)
-    };
-    let source = |message: &Message| format!("{}/{}/{}", message.topic, message.partition, message.offset);
-    all().filter(strays).map(source).filter(|source| !from.contains(&**source)).collect()
-}
-
-/// Returns true if the provider accepted the order's payment. `direct` are the messages that came without a topic.
-pub fn accepted(kafka: &Kafka, direct: &[Message], order: OrderId) -> bool {
-    let accepts = |message: &Message| {
-        message
-            .json::<ProviderAnswered>()
-            .is_ok_and(|answer| answer.order_id == order && answer.outcome == Outcome::Accepted)
-    };
-    kafka.messages(topics::PAYMENT_COMMANDS, home(order)).iter().chain(direct).any(accepts)
 }
 
 fn content(message: &Outgoing) -> Content {

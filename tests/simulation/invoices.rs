@@ -12,8 +12,8 @@ use order_service::order::parts::{Invoice, InvoiceStatus, ReturnStatus};
 use order_service::order::{Order, Status};
 use uuid::Uuid;
 
-use crate::invariants::{approvals, home};
 use crate::kafka::Kafka;
+use crate::topic_facts::{approvals, home};
 use crate::view::View;
 
 /// What an order's invoice breaks. An invoice that was issued keeps its number, and never becomes valid again. It is

@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
 
 mod damaged_messages;
+mod definitions;
 mod end_state;
 mod events;
 mod handler_test;
@@ -21,6 +22,7 @@ mod invariants;
 mod invoices;
 mod kafka;
 mod odd_results;
+mod outcome;
 mod provider;
 mod published;
 mod recorded;
@@ -29,6 +31,7 @@ mod run;
 mod service;
 mod sim_state;
 mod step;
+mod topic_facts;
 mod view;
 mod worker;
 mod workload;
@@ -36,7 +39,6 @@ mod workload;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -44,25 +46,11 @@ use orchestrator::definitions::Definitions;
 use order_service::order::Status;
 
 use crate::injected_bug::InjectedBug;
-use crate::run::{Outcome, WITH_VOID_INVOICE, costs, run};
+use crate::outcome::{Outcome, WITH_VOID_INVOICE, costs, run};
 use crate::sim_state::Tally;
 
 /// The number of seeds of an ordinary run.
 const SEEDS: u64 = 1_000;
-
-fn definitions() -> Definitions {
-    Definitions::load(Path::new("")).unwrap()
-}
-
-/// The order saga of version 4, as a release that has newer ones continues it, and the sagas of cases.
-fn version_4() -> Definitions {
-    let mut all = Definitions::default();
-    all.add("order-4.toml", include_str!("../../orchestrator/core/tests/kept/order-4.toml")).unwrap();
-    all.add("parcel.toml", include_str!("../../orchestrator/sagas/parcel.toml")).unwrap();
-    all.add("failed-refund.toml", include_str!("../../orchestrator/sagas/failed-refund.toml")).unwrap();
-    all.add("dispute.toml", include_str!("../../orchestrator/sagas/dispute.toml")).unwrap();
-    all
-}
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
@@ -134,13 +122,13 @@ fn try_all(seeds: u64, definitions: fn() -> Definitions) -> Totals {
 #[test]
 fn whatever_fails_every_order_ends_consistently() {
     if let Some(seed) = number("SEED") {
-        let outcome = run(seed, &definitions(), InjectedBug::None, true);
+        let outcome = run(seed, &definitions::built_in(), InjectedBug::None, true);
         print(&format!("{}\n{:?} {:?}", outcome.lines.join("\n"), outcome.tally, outcome.endings));
         assert!(outcome.violations.is_empty(), "seed {seed}:\n  {}", outcome.violations.join("\n  "));
         return;
     }
     let begun = Instant::now();
-    let Totals { seeds, tally, endings, mut failed } = try_all(number("SEEDS").unwrap_or(SEEDS), definitions);
+    let Totals { seeds, tally, endings, mut failed } = try_all(number("SEEDS").unwrap_or(SEEDS), definitions::built_in);
     let Tally { steps, crashes, stalls, claims, void, repeated } = tally;
     print(&format!(
         "{seeds} seeds in {:.1} s: {steps} steps, orders {endings:?}, {crashes} crashes, {stalls} stalls, {claims} \
@@ -170,7 +158,7 @@ fn whatever_fails_every_order_ends_consistently() {
 
 #[test]
 fn sagas_of_version_4_end_as_before() {
-    let Totals { seeds, endings, failed, .. } = try_all(SEEDS / 5, version_4);
+    let Totals { seeds, endings, failed, .. } = try_all(SEEDS / 5, definitions::version_4);
     print(&format!("{seeds} seeds of version 4: orders {endings:?}"));
     assert!(failed.is_empty(), "{failed:?}");
     assert!(endings.contains_key(WITH_VOID_INVOICE) && endings.contains_key(Status::Shipped.as_str()), "{endings:?}");
@@ -180,7 +168,9 @@ fn sagas_of_version_4_end_as_before() {
 #[test]
 fn an_order_without_delivery_is_so_many_messages_and_decisions() {
     // Version 4 has a step more, and so an event more.
-    for (definitions, (messages, decisions), events) in [(definitions(), (12, 13), 15), (version_4(), (14, 15), 16)] {
+    for (definitions, (messages, decisions), events) in
+        [(definitions::built_in(), (12, 13), 15), (definitions::version_4(), (14, 15), 16)]
+    {
         let all: Vec<_> = (0..200).filter_map(|seed| costs(seed, &definitions)).flatten().collect();
         let expected = [(messages, decisions, None), (messages, decisions, Some(events))];
         assert!(all.len() > 20 && all.iter().all(|found| expected.contains(found)), "{expected:?}, found {all:?}");
@@ -190,7 +180,7 @@ fn an_order_without_delivery_is_so_many_messages_and_decisions() {
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    let definitions = definitions();
+    let definitions = definitions::built_in();
     for seed in 0..20 {
         let [once, again] = [false, true].map(|traced| run(seed, &definitions, InjectedBug::None, traced));
         assert_eq!(once.hash, again.hash, "seed {seed}");
@@ -202,7 +192,7 @@ fn a_seed_gives_the_same_run_again() {
 /// The first seed that detects an injected bug, and its violations.
 fn detect(bug: InjectedBug) -> (u64, String) {
     const WITHIN: u64 = 1_000;
-    let definitions = definitions();
+    let definitions = definitions::built_in();
     let fails = |seed| try_seed(seed, &definitions, bug).err().map(|violations| (seed, violations));
     (0..WITHIN).find_map(fails).unwrap_or_else(|| panic!("{bug:?} is not detected within {WITHIN} seeds"))
 }

@@ -55,7 +55,7 @@ fn decide<H: Handler>(handler: &H, memory: &mut Memory<H::Entity>, message: &Mes
 impl Waiting {
     fn new() -> Self {
         let mut waiting = Self {
-            sagas: (SagaHandler::new(definitions()), Memory::default()),
+            sagas: (SagaHandler::new(definitions::built_in()), Memory::default()),
             payments: (Payments { provider: ProviderKind::Manual, mac: None, events: false }, Memory::default()),
             offset: 0,
         };

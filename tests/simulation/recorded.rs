@@ -9,7 +9,7 @@ use orchestrator::messages::{ROLLOUT_SET, SAGA_ACTION};
 use serde_json::json;
 
 use crate::definitions;
-use crate::run::messages_of;
+use crate::outcome::messages_of;
 
 /// Simulated runs that provide the messages.
 const RUNS: u64 = 6;
@@ -28,7 +28,7 @@ pub fn recorded_messages(inputs: &[&str]) -> Vec<Vec<Message>> {
 
 /// The messages of a run in order of time, with operator commands added.
 fn run(seed: u64) -> Vec<Message> {
-    let mut all: Vec<Message> = messages_of(seed, &definitions());
+    let mut all: Vec<Message> = messages_of(seed, &definitions::built_in());
     let subjects: Vec<(String, i32, Timestamp)> = all
         .iter()
         .filter(|message| &*message.topic == topics::CREATED_ORDERS)

@@ -1,15 +1,14 @@
 //! One run: four services of two instances each, the workload, a phase with faults, and a phase without faults until
 //! nothing is left to do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::Hash as _;
 use std::time::Duration;
 
 use common::journal::{Handler, Limits};
-use common::messages::{Message, MessageMac, header};
+use common::messages::MessageMac;
 use common::service::Program;
 use common::time::Timestamp;
-use common::topics;
 use fastrand::Rng;
 use inventory_service::carrier::executor::Dispatcher;
 use inventory_service::carrier::simulated::Simulated as Carrier;
@@ -20,30 +19,24 @@ use orchestrator::handler::SagaHandler;
 use orchestrator::program::Orchestrator;
 use order_service::handler::OrderHandler;
 use order_service::mail::{MailLimit, Mailer};
-use order_service::order::Status;
-use order_service::order::parts::InvoiceStatus;
 use order_service::order::policy::Policy;
 use payment_service::handler::Payments;
 use payment_service::program::PaymentService;
 use payment_service::provider::call::ProviderKind;
 use payment_service::provider::executor::ProviderExecutor;
 
-use crate::end_state;
 use crate::handlers::NoWebhooks;
 use crate::injected_bug::{BuggyInventory, BuggyOrders, BuggyPayments, InjectedBug};
-use crate::kafka::{EVENT_TOPICS, JOURNALS, PARTITIONS, Producer, TOPICS, partitions};
+use crate::kafka::{JOURNALS, PARTITIONS, Producer, TOPICS};
 use crate::provider::FaultyProvider;
 use crate::service::{Service, TwoInstances};
-use crate::sim_state::{SimState, Tally};
+use crate::sim_state::SimState;
 use crate::step::{Choice, Faults, Step};
 use crate::worker::Rules;
-use crate::workload::{Ordered, WAREHOUSE, Workload, stock};
+use crate::workload::{WAREHOUSE, Workload, stock};
 
 /// The most steps of the phase without faults.
 const MAX_STEPS: u32 = 60_000;
-
-/// How orders with a void invoice are counted among the endings.
-pub const WITH_VOID_INVOICE: &str = "with a void invoice";
 
 /// A run.
 pub struct Run {
@@ -58,90 +51,9 @@ pub struct Run {
     choice: Choice,
 }
 
-/// The result of a run.
-pub struct Outcome {
-    pub violations: Vec<String>,
-    pub tally: Tally,
-    /// Orders by ending.
-    pub endings: BTreeMap<&'static str, u64>,
-    /// A hash of all steps, to compare runs.
-    pub hash: u64,
-    /// A line for each step, if the run is traced.
-    pub lines: Vec<String>,
-}
-
-/// Runs a seed.
-pub fn run(seed: u64, definitions: &Definitions, bug: InjectedBug, traced: bool) -> Outcome {
-    let mut run = Run::new(seed, definitions, bug, traced);
-    let result = run.run_with_faults().and_then(|()| run.run_to_completion()).and_then(|()| {
-        let last = std::mem::take(&mut run.workload.last);
-        run.workload.first.extend(last);
-        run.run_to_completion()
-    });
-    let mut violations = std::mem::take(&mut run.sim.invariants.violations);
-    violations.extend(result.err());
-    if violations.is_empty() {
-        violations = end_state::check(&run);
-    }
-    let mut endings = BTreeMap::new();
-    for ordered in &run.workload.orders {
-        let order = end_state::order(&run, ordered.placed.order_id);
-        *endings.entry(order.as_ref().map_or("unknown", |order| order.status.as_str())).or_default() += 1;
-        let invoice = order.and_then(|order| order.invoice).map(|invoice| invoice.status);
-        let invoices = if invoice == Some(InvoiceStatus::Void) { WITH_VOID_INVOICE } else { "with another or none" };
-        *endings.entry(invoices).or_default() += 1;
-    }
-    let Run { mut sim, .. } = run;
-    let void = sim.invariants.void;
-    let repeated = sim.invariants.repeated;
-    let hash = sim.hash();
-    let lines = sim.trace.lines.take().unwrap_or_default();
-    Outcome { violations, tally: Tally { void, repeated, ..sim.tally }, endings, hash, lines }
-}
-
-/// All messages of a run.
-pub fn messages_of(seed: u64, definitions: &Definitions) -> Vec<Message> {
-    let mut run = Run::new(seed, definitions, InjectedBug::None, false);
-    run.run_with_faults().and_then(|()| run.run_to_completion()).unwrap();
-    let kafka = &run.sim.kafka;
-    let topics: BTreeSet<_> = kafka.topics().collect();
-    let partitions = topics.into_iter().flat_map(|topic| partitions().map(move |partition| (topic, partition)));
-    partitions.flat_map(|(topic, partition)| kafka.messages(topic, partition).to_vec()).collect()
-}
-
-/// How many messages are about each confirmed order without delivery, how many decisions they cause, and how many
-/// events external systems receive if they are on. `None` unless nothing is late in the run.
-pub fn costs(seed: u64, definitions: &Definitions) -> Option<Vec<(usize, usize, Option<usize>)>> {
-    let mut run = Run::new(seed, definitions, InjectedBug::None, false);
-    run.punctual.then(|| run.run_to_completion()).transpose().unwrap()?;
-    let Run { sim, workload, .. } = &run;
-    let topics: BTreeSet<_> = sim.kafka.topics().collect();
-    let all = topics.into_iter().flat_map(|topic| partitions().flat_map(move |at| sim.kafka.messages(topic, at)));
-    let all: Vec<&Message> = all.chain(&sim.direct).collect();
-    let is_plain = |ordered: &&Ordered| {
-        // The simulated provider answers at once for these cents.
-        let is_paid_at_once = ordered.placed.amount_minor % 100 == 50;
-        let status = end_state::status(&run, ordered.placed.order_id);
-        is_paid_at_once && ordered.placed.delivery.is_none() && status == Some(Status::Confirmed)
-    };
-    let cost = |ordered: &Ordered| {
-        let id = ordered.placed.order_id.to_string();
-        let is_about = |message: &&&Message| {
-            let names = [header::SUBJECT, header::SAGA_ID].map(|name| message.header(name));
-            names.contains(&Some(&*id)) || message.key.as_ref().is_some_and(|key| key.0 == id.as_bytes())
-        };
-        let is_event = |message: &&&Message| EVENT_TOPICS.contains(&&*message.topic);
-        let events = all.iter().filter(is_about).filter(is_event).count();
-        let about = all.iter().filter(|message| is_about(message) && !is_event(message));
-        // Each result is decided by two services. Events have no reader here.
-        let decisions = about.clone().map(|message| if &*message.topic == topics::PAYMENT_RESULTS { 2 } else { 1 });
-        (about.count(), decisions.sum(), run.events.then_some(events))
-    };
-    Some(workload.orders.iter().filter(is_plain).map(cost).collect())
-}
-
 impl Run {
-    fn new(seed: u64, definitions: &Definitions, bug: InjectedBug, traced: bool) -> Self {
+    /// A run of a seed.
+    pub fn new(seed: u64, definitions: &Definitions, bug: InjectedBug, traced: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let faults = Faults::draw(&mut rng);
         let punctual = faults.punctual || faults.is_none();
@@ -225,7 +137,7 @@ impl Run {
     }
 
     /// Runs some steps with faults.
-    fn run_with_faults(&mut self) -> Result<(), String> {
+    pub fn run_with_faults(&mut self) -> Result<(), String> {
         let steps = if self.sim.faults.is_none() { 0 } else { self.sim.rng.u32(200..2_000) };
         for _ in 0..steps {
             self.offer();
@@ -237,7 +149,7 @@ impl Run {
     }
 
     /// Runs without faults until nothing is left to do. The clock advances when no other step is possible.
-    fn run_to_completion(&mut self) -> Result<(), String> {
+    pub fn run_to_completion(&mut self) -> Result<(), String> {
         self.sim.faults = Faults::none();
         self.provider.log.lock().unwrap().failing = 0;
         self.sim.unavailable.clear();

@@ -13,19 +13,23 @@ pub struct Crate {
     imports: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// The library or program in each `src` folder.
+/// The library or program in each `src` folder, and each test program that has a folder of its own.
 pub fn crates(sources: &[Source]) -> Vec<Crate> {
+    let root = |source: &Source| source.path.strip_suffix("/main.rs").map(str::to_owned);
+    let programs: Vec<String> = sources.iter().filter_map(root).filter(|folder| !folder.ends_with("/src")).collect();
     let mut folders = BTreeMap::<String, Vec<&Source>>::new();
     for source in sources {
-        if let Some((folder, _)) = source.path.rsplit_once("/src/") {
-            folders.entry(folder.to_owned()).or_default().push(source);
+        let is_inside = |folder: &&String| source.path.starts_with(&format!("{folder}/"));
+        let library = || source.path.rsplit_once("/src/").map(|(folder, _)| format!("{folder}/src"));
+        if let Some(folder) = programs.iter().find(is_inside).cloned().or_else(library) {
+            folders.entry(folder).or_default().push(source);
         }
     }
     folders.into_iter().map(|(name, files)| read_crate(name, &files)).collect()
 }
 
 fn read_crate(name: String, files: &[&Source]) -> Crate {
-    let prefix = format!("{name}/src/");
+    let prefix = format!("{name}/");
     let named = |source: &&Source| (module_of(source.path.strip_prefix(&prefix).unwrap()), source.parsed());
     let parsed: Vec<(String, syn::File)> = files.iter().map(named).collect();
     let modules: BTreeSet<String> = parsed.iter().map(|(module, _)| module.clone()).collect();
