@@ -28,11 +28,14 @@ const PURE: &[&str] = &[
     "orchestrator/src/entity",
     "orchestrator/src/handler",
     "orchestrator/src/rules",
+    "order-service/src/handler",
     "order-service/src/order",
     "order-service/src/rules",
     "inventory-service/src/entity",
+    "inventory-service/src/handler",
     "inventory-service/src/rules",
     "payment-service/src/entity",
+    "payment-service/src/handler",
     "payment-service/src/rules",
 ];
 
@@ -156,4 +159,28 @@ fn pure_code_names_no_io_and_no_clock() {
         }
     }
     assert_none(&violations);
+}
+
+/// The packages that may name rdkafka: the runtime, the settings of its clients, and the tests.
+const KAFKA: &[&str] = &["common/runtime", "common/web", "tests"];
+
+#[test]
+fn only_the_runtime_and_the_settings_depend_on_rdkafka() {
+    let folders = modules::crates(&sources()).into_iter().filter_map(|krate| {
+        let folder = krate.name.strip_suffix("/src")?.to_owned();
+        let manifest = tests::files::root().join(&folder).join("Cargo.toml");
+        let manifest = std::fs::read_to_string(manifest).unwrap_or_default();
+        manifest.lines().any(|line| line.starts_with("rdkafka")).then_some(folder)
+    });
+    assert_eq!(folders.collect::<Vec<_>>(), KAFKA);
+}
+
+#[test]
+fn no_option_is_in_an_option() {
+    let nested = ["Option<", "Option<"].concat();
+    check_all(|source, violations| {
+        if source.text.contains(&nested) {
+            violations.push(format!("{}: write a type with names for the cases", source.path));
+        }
+    });
 }

@@ -51,10 +51,16 @@ pub fn undelivered(connection: &Connection, id: &str, limit: usize) -> rusqlite:
     Ok(read(connection, DESCENDING, &undelivered_prefix(id), limit)?.into_iter().filter_map(undelivered).collect())
 }
 
-/// Whether a request about a subscription was decided, and why it was refused, if it was.
-pub fn decided(connection: &Connection, request: &str) -> rusqlite::Result<Option<Option<String>>> {
+/// What was decided about a request.
+pub struct Decided {
+    /// Why it was refused; `None` if it was carried out.
+    pub refused: Option<String>,
+}
+
+/// What was decided about a request; `None` if it is not decided yet.
+pub fn decided(connection: &Connection, request: &str) -> rusqlite::Result<Option<Decided>> {
     let mut query = connection.prepare_cached("SELECT refused FROM audit WHERE id = ?")?;
-    query.query_row([request], |row| row.get(0)).optional()
+    query.query_row([request], |row| Ok(Decided { refused: row.get(0)? })).optional()
 }
 
 fn read(connection: &Connection, sql: &str, prefix: &str, limit: usize) -> rusqlite::Result<Vec<WebhookEntity>> {

@@ -33,7 +33,8 @@ pub async fn run(open: &dyn Fn() -> Result<Session, Failure>, command: Definitio
         Definitions::Diff { old, new, exit_code } => {
             let needs_server = [&old, &new].iter().any(|source| !is_file(source));
             let all = if needs_server { Some(known(&open()?).await?) } else { None };
-            let difference = diff((&old, &lines(&old, all.as_ref())?), (&new, &lines(&new, all.as_ref())?));
+            let texts = [lines(&old, all.as_ref())?, lines(&new, all.as_ref())?];
+            let difference = diff(&Named { name: &old, text: &texts[0] }, &Named { name: &new, text: &texts[1] });
             print(&difference)?;
             Ok(if exit_code && !difference.is_empty() { Exit::Failed } else { Exit::Ok })
         }
@@ -177,14 +178,18 @@ fn find(source: &str, all: &Value) -> Result<Value, Failure> {
     })
 }
 
+/// A definition's text, and the name under which differences show it.
+struct Named<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
 /// The differences in the format of `diff -u`; empty if there are none.
-fn diff(old: (&str, &str), new: (&str, &str)) -> String {
-    let (old_name, old) = old;
-    let (new_name, new) = new;
-    if old == new {
+fn diff(old: &Named<'_>, new: &Named<'_>) -> String {
+    if old.text == new.text {
         return String::new();
     }
-    let text = TextDiff::from_lines(old, new).unified_diff().header(old_name, new_name).to_string();
+    let text = TextDiff::from_lines(old.text, new.text).unified_diff().header(old.name, new.name).to_string();
     text.lines().map(|line| clean(line) + "\n").collect()
 }
 
@@ -279,8 +284,9 @@ mod tests {
         let other = file("other.toml", &ORDER.replace("\"15m\"", "\"16m\""));
         let all = server();
         let of = |source: &str| lines(source, Some(&all)).unwrap();
-        assert_eq!(diff(("order", &of("order")), (&same, &of(&same))), "");
-        let difference = diff(("order", &of("order")), (&other, &of(&other)));
+        let differ = |name: &str| diff(&Named { name: "order", text: &of("order") }, &Named { name, text: &of(name) });
+        assert_eq!(differ(&same), "");
+        let difference = differ(&other);
         assert!(
             difference.contains("\n-        \"timeout\": \"15m\",\n+        \"timeout\": \"16m\",\n"),
             "{difference}"

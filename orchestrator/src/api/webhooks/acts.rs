@@ -234,7 +234,8 @@ impl Api {
         let decided = move |connection: &Connection| view::decided(connection, &request);
         let decided =
             self.context.view.until(WEBHOOKS, self.context.effect_timeout, decided).await.map_err(Problem::from)?;
-        if let Some(why) = decided.ok_or_else(|| unknown_result(self.context.effect_timeout))? {
+        let decided = decided.ok_or_else(|| unknown_result(self.context.effect_timeout))?;
+        if let Some(why) = decided.refused {
             return Err(ApiError::conflict(
                 format!("{name} is not possible: {why}."),
                 format!("Não foi possível ({name}): {why}."),
