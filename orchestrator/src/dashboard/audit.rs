@@ -22,12 +22,12 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest) -> Result<Cont
     let main = html! {
         h1 { (title) @if let Some(by) = by { " " small { (by) } } }
         p.hint {
-            (lang.text("Acts of operators and customers of the last", "Atos de operadores e clientes dos últimos")) " "
+            (lang.text("Acts of operators and customers of the last", "Ações de operadores e clientes dos últimos")) " "
             (lang.span(retention)) ". "
             @if by.is_some() { a href="/audit" { (lang.text("Show all", "Mostrar todos")) } }
         }
         @if page.acts.is_empty() {
-            p.empty { (lang.text("No acts.", "Nenhum ato.")) }
+            p.empty { (lang.text("No acts.", "Nenhuma ação.")) }
         } @else {
             (table(&page.acts, &title, lang))
         }

@@ -64,7 +64,7 @@ fn alarms(causes: &[Cause], lang: Lang) -> Markup {
 fn set_aside(messages: u64, lang: Lang) -> Markup {
     html! { @if messages > 0 { p.banner.offends role="status" {
         (lang.text("Messages that could not be processed and were set aside as dead letters, since the start:",
-            "Mensagens que não puderam ser processadas e foram postas de lado como mensagens mortas, desde o início:"))
+            "Mensagens que não puderam ser processadas e foram postas de lado como dead letters, desde o início:"))
         " " strong { (lang.number(messages)) }
     } } }
 }
@@ -196,7 +196,7 @@ fn group_row(group: &Group, causes: &[Cause], heads: [&str; 5], lang: Lang) -> M
 fn dead_letter_topics(topics: &[DeadTopic], lang: Lang) -> Markup {
     let heads = [lang.text("Topic", "Tópico"), lang.text("Messages", "Mensagens"), lang.text("Put back", "Devolvidas")];
     html! { section {
-        h2 { (lang.text("Dead letters", "Mensagens mortas")) }
+        h2 { (lang.text("Dead letters", "Dead letters")) }
         p.hint { (lang.text("Messages that could not be read, with the reason. They are deleted after 30 days.",
             "Mensagens que não puderam ser lidas, com o motivo. São apagadas após 30 dias.")) }
         table.cards.narrow {

@@ -200,7 +200,7 @@ fn next_steps(request: &PageRequest, name: &str, versions: RolledVersions) -> Ma
     let lang = request.lang;
     let RolledVersions { other, rolled, percent } = versions;
     let steps = [
-        (50, lang.text("Give it 50 %", "Dar-lhe 50 %")),
+        (50, lang.text("Give it 50 %", "Aumentar para 50 %")),
         (100, lang.text("Promote", "Promover")),
         (0, lang.text("Take back", "Retirar")),
     ];

@@ -47,7 +47,7 @@ impl Act {
     const fn label(self, lang: Lang) -> &'static str {
         match self {
             Self::Test => lang.text("Send a test event", "Enviar um evento de teste"),
-            Self::Replay => lang.text("Replay what was given up", "Reenviar as desistidas"),
+            Self::Replay => lang.text("Replay what was given up", "Reenviar as não entregues"),
             Self::Enable => lang.text("Enable", "Ativar"),
             Self::Disable => lang.text("Disable", "Desativar"),
             Self::Update => lang.text("Change", "Alterar"),
@@ -64,7 +64,7 @@ impl Act {
             ),
             Self::Replay => lang.text(
                 "The deliveries that were given up and are kept are sent again, with the same ids.",
-                "As entregas desistidas que foram guardadas são reenviadas, com os mesmos ids.",
+                "As entregas não concluídas que foram guardadas são reenviadas, com os mesmos ids.",
             ),
             Self::Enable => lang.text(
                 "Events are delivered again; those that wait come first.",

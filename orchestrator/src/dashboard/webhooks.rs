@@ -42,10 +42,10 @@ const fn heads(lang: Lang) -> [&'static str; 6] {
     [
         "Webhook",
         lang.text("Events", "Eventos"),
-        lang.text("Status", "Situação"),
+        lang.text("Status", "Status"),
         lang.text("Last success", "Último sucesso"),
         lang.text("Waiting", "Aguardando"),
-        lang.text("Given up", "Desistidas"),
+        lang.text("Given up", "Não entregues"),
     ]
 }
 
@@ -96,7 +96,7 @@ const fn why(lang: Lang, reason: DisabledReason) -> &'static str {
 }
 
 /// The page of a webhook.
-pub(super) async fn one(pages: &Pages, request: &PageRequest, id: &str) -> Result<Content, ApiError> {
+pub(super) async fn detail(pages: &Pages, request: &PageRequest, id: &str) -> Result<Content, ApiError> {
     let lang = request.lang;
     let webhook = pages.api.webhook(id).await?;
     let pending = pages.api.deliveries(id, DeliveryState::Pending, SHOWN).await?;
@@ -111,7 +111,7 @@ pub(super) async fn one(pages: &Pages, request: &PageRequest, id: &str) -> Resul
         @if request.identity.may_act() { (webhook_forms::forms(request, &webhook)) }
         (deliveries(lang, lang.text("Last attempts", "Últimas tentativas"), &recent))
         (deliveries(lang, lang.text("Waiting", "Aguardando"), &pending))
-        (deliveries(lang, lang.text("Given up", "Desistidas"), &undelivered))
+        (deliveries(lang, lang.text("Given up", "Não entregues"), &undelivered))
     };
     Ok(Content { title, main })
 }
@@ -121,14 +121,14 @@ fn facts(lang: Lang, webhook: &WebhookSummary) -> Markup {
     html! { dl.facts {
         (components::fact("URL", &html! { code { (webhook.url) } }))
         (components::fact(lang.text("Events", "Eventos"), &text(&webhook.events.join(", "))))
-        (components::fact(lang.text("Status", "Situação"), &status(lang, webhook)))
+        (components::fact(lang.text("Status", "Status"), &status(lang, webhook)))
         (components::fact(lang.text("Last success", "Último sucesso"), &last_success(lang, webhook)))
         @if let Some(error) = &webhook.last_error {
             (components::fact(lang.text("Last error", "Último erro"), &html! { span.reason { (error) } }))
         }
         (components::fact(lang.text("Accepted", "Aceitas"), &text(&lang.number(webhook.accepted))))
         (components::fact(lang.text("Waiting", "Aguardando"), &text(&lang.number(webhook.pending))))
-        (components::fact(lang.text("Given up", "Desistidas"), &text(&lang.number(webhook.undelivered))))
+        (components::fact(lang.text("Given up", "Não entregues"), &text(&lang.number(webhook.undelivered))))
         (components::fact(lang.text("Created", "Criado"), &html! {
             (components::moment(webhook.created.0)) " (" (webhook.by) ")"
         }))

@@ -35,8 +35,8 @@ impl Lang {
             }
             Cause::DeadLetters { topic, open } => {
                 let unit = match open {
-                    1 => lang.text("dead letter on", "mensagem morta em"),
-                    _ => lang.text("dead letters on", "mensagens mortas em"),
+                    1 => lang.text("dead letter on", "dead letter em"),
+                    _ => lang.text("dead letters on", "dead letters em"),
                 };
                 format!("{} {unit} {topic}", lang.number(*open))
             }
