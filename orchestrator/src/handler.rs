@@ -15,7 +15,7 @@ use common::topics;
 use crate::definitions::Definitions;
 use crate::entity::Entity;
 use crate::entity::webhooks::WEBHOOKS;
-use crate::messages::Inbound;
+use crate::messages::Incoming;
 use crate::rules::context::RuleContext;
 use crate::rules::versions::Versions;
 use crate::rules::webhooks::policy::WebhookPolicy;
@@ -146,23 +146,23 @@ impl SagaHandler {
     }
 
     fn receive(&self, ctx: &mut RuleContext<'_, '_>, message: &Message) -> Result<(), Unreadable> {
-        match Inbound::parse(message, ctx.versions, ctx.tx)? {
-            Inbound::Start(event) => sagas::start(ctx, event),
-            Inbound::Cancel { saga, operation } => sagas::cancel(ctx, saga, operation),
-            Inbound::Reply(reply) => sagas::reply(ctx, message, reply),
-            Inbound::Operate { saga, operation } => sagas::operate(ctx, saga, operation),
-            Inbound::SetRollout(set) => rollout::set(ctx, set, &message.id()),
-            Inbound::Deploy(deploy) => deployment::deploy(ctx, deploy, &message.id()),
-            Inbound::Undeploy(undeploy) => deployment::undeploy(ctx, undeploy, &message.id()),
-            Inbound::Callback { saga, callback } => {
+        match Incoming::parse(message, ctx.versions, ctx.tx)? {
+            Incoming::Start(event) => sagas::start(ctx, event),
+            Incoming::Cancel { saga, operation } => sagas::cancel(ctx, saga, operation),
+            Incoming::Reply(reply) => sagas::reply(ctx, message, reply),
+            Incoming::Operate { saga, operation } => sagas::operate(ctx, saga, operation),
+            Incoming::SetRollout(set) => rollout::set(ctx, set, &message.id()),
+            Incoming::Deploy(deploy) => deployment::deploy(ctx, deploy, &message.id()),
+            Incoming::Undeploy(undeploy) => deployment::undeploy(ctx, undeploy, &message.id()),
+            Incoming::Callback { saga, callback } => {
                 callbacks::receive(ctx, message, saga, callback);
                 Ok(())
             }
-            Inbound::PutBack(put_back) => {
+            Incoming::PutBack(put_back) => {
                 ctx.tx.put(put_back.position().key(), Entity::Letter(put_back));
                 Ok(())
             }
-            Inbound::Webhook(what) => webhooks::apply(&mut self.webhooks(ctx), message, what),
+            Incoming::Webhook(what) => webhooks::apply(&mut self.webhooks(ctx), message, what),
         }
     }
 }

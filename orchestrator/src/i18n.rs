@@ -4,8 +4,8 @@
 mod causes;
 mod comparison;
 pub mod events;
+mod names;
 mod reasons;
-mod words;
 
 use axum::http::{HeaderMap, header};
 

@@ -1,4 +1,4 @@
-//! The messages the orchestrator reads: parsed once, into [`Inbound`].
+//! The messages the orchestrator reads: parsed once, into [`Incoming`].
 
 mod callbacks;
 pub mod events;
@@ -206,7 +206,7 @@ pub struct StepReply {
 
 /// A message the orchestrator reads.
 #[derive(Debug)]
-pub enum Inbound {
+pub enum Incoming {
     /// An event that starts a saga.
     Start(StartEvent),
     /// An event that cancels a saga, from the sender of its start event.
@@ -244,7 +244,7 @@ pub enum Inbound {
     Webhook(WebhookMessage),
 }
 
-impl Inbound {
+impl Incoming {
     /// Parses a message. The definitions determine which topics carry start events and which carry callbacks; `tx` has
     /// those that were deployed.
     ///
@@ -262,7 +262,7 @@ impl Inbound {
     }
 }
 
-fn reply(message: &Message) -> Result<Inbound, Unreadable> {
+fn reply(message: &Message) -> Result<Incoming, Unreadable> {
     let saga = uuid(header::SAGA_ID, message)?;
     let step = required(header::STEP, message)?.to_owned();
     let attempt = required(header::ATTEMPT, message)?
@@ -271,29 +271,29 @@ fn reply(message: &Message) -> Result<Inbound, Unreadable> {
     let action =
         required(header::ACTION, message)?.parse().map_err(|error| Unreadable::Header(header::ACTION, error))?;
     let ReplyValue(outcome) = message.json()?;
-    Ok(Inbound::Reply(StepReply { saga, step, attempt, action, outcome }))
+    Ok(Incoming::Reply(StepReply { saga, step, attempt, action, outcome }))
 }
 
-fn command(message: &Message, versions: &Versions, tx: &mut Transaction<'_, Entity>) -> Result<Inbound, Unreadable> {
+fn command(message: &Message, versions: &Versions, tx: &mut Transaction<'_, Entity>) -> Result<Incoming, Unreadable> {
     if let Some(read) = WebhookMessage::parse(message)? {
-        return Ok(Inbound::Webhook(read));
+        return Ok(Incoming::Webhook(read));
     }
     match message.kind() {
         Some(SAGA_ACTION) => {
             let saga = uuid(header::SUBJECT, message)?;
             let SagaAction { by, why, from, what } = message.json()?;
-            Ok(Inbound::Operate { saga, operation: Operation { id: message.id(), by, why, from, what } })
+            Ok(Incoming::Operate { saga, operation: Operation { id: message.id(), by, why, from, what } })
         }
         Some(SAGA_START) => start(message, &versions.active(tx)),
-        Some(ROLLOUT_SET) => Ok(Inbound::SetRollout(message.json()?)),
-        Some(DEFINITION_DEPLOY) => Ok(Inbound::Deploy(message.json()?)),
-        Some(DEFINITION_UNDEPLOY) => Ok(Inbound::Undeploy(message.json()?)),
-        Some(LETTER_PUT_BACK) => Ok(Inbound::PutBack(message.json()?)),
+        Some(ROLLOUT_SET) => Ok(Incoming::SetRollout(message.json()?)),
+        Some(DEFINITION_DEPLOY) => Ok(Incoming::Deploy(message.json()?)),
+        Some(DEFINITION_UNDEPLOY) => Ok(Incoming::Undeploy(message.json()?)),
+        Some(LETTER_PUT_BACK) => Ok(Incoming::PutBack(message.json()?)),
         other => Err(Unreadable::UnknownType(other.unwrap_or_default().to_owned())),
     }
 }
 
-fn event(message: &Message, active: &Active<'_>) -> Result<Inbound, Unreadable> {
+fn event(message: &Message, active: &Active<'_>) -> Result<Incoming, Unreadable> {
     let kind = required(header::TYPE, message)?;
     if let Some(cancel) = active.read.cancelled_by(&message.topic, kind) {
         return cancellation(message, cancel);
@@ -307,7 +307,7 @@ fn event(message: &Message, active: &Active<'_>) -> Result<Inbound, Unreadable> 
     let kind = kind.to_owned();
     let traceparent = message.traceparent().map(str::to_owned);
     check_payload(&payload)?;
-    Ok(Inbound::Start(StartEvent { saga, kind, requested: None, definitions, payload, traceparent }))
+    Ok(Incoming::Start(StartEvent { saga, kind, requested: None, definitions, payload, traceparent }))
 }
 
 /// A number may be longer than it was written: 1e15 becomes 1000000000000000.0.
@@ -319,7 +319,7 @@ fn check_payload(payload: &Value) -> Result<(), Unreadable> {
     Ok(())
 }
 
-fn start(message: &Message, active: &Active<'_>) -> Result<Inbound, Unreadable> {
+fn start(message: &Message, active: &Active<'_>) -> Result<Incoming, Unreadable> {
     let saga = uuid(header::SUBJECT, message)?;
     let StartSaga { by, why, from, definition, data: payload } = message.json()?;
     let definitions: Vec<_> = active.startable.versions_of(&definition).into_iter().cloned().collect();
@@ -329,14 +329,14 @@ fn start(message: &Message, active: &Active<'_>) -> Result<Inbound, Unreadable> 
     check_payload(&payload)?;
     let requested = Some(StartRequest { id: message.id(), by, why, from });
     let traceparent = message.traceparent().map(str::to_owned);
-    Ok(Inbound::Start(StartEvent { saga, kind: SAGA_START.to_owned(), requested, definitions, payload, traceparent }))
+    Ok(Incoming::Start(StartEvent { saga, kind: SAGA_START.to_owned(), requested, definitions, payload, traceparent }))
 }
 
-fn cancellation(message: &Message, cancel: &CancelEvent) -> Result<Inbound, Unreadable> {
+fn cancellation(message: &Message, cancel: &CancelEvent) -> Result<Incoming, Unreadable> {
     let CancelRequested { by, why } = message.json()?;
     let saga = uuid(header::SUBJECT, message)?;
     let what = Operate::Cancel { reason: Some(cancel.reason.clone()) };
-    Ok(Inbound::Cancel { saga, operation: Operation { id: message.id(), by, why, from: None, what } })
+    Ok(Incoming::Cancel { saga, operation: Operation { id: message.id(), by, why, from: None, what } })
 }
 
 /// Reads a message that the steps of a definition wait for.
@@ -347,9 +347,9 @@ pub fn read_callback(message: &Message, receives: &[Receive]) -> Result<Callback
     callbacks::read(message, receives).map(|addressed| addressed.callback)
 }
 
-fn callback(message: &Message, receives: &[Receive]) -> Result<Inbound, Unreadable> {
+fn callback(message: &Message, receives: &[Receive]) -> Result<Incoming, Unreadable> {
     let Addressed { saga, callback } = callbacks::read(message, receives)?;
-    Ok(Inbound::Callback { saga, callback })
+    Ok(Incoming::Callback { saga, callback })
 }
 
 fn required<'m>(name: &'static str, message: &'m Message) -> Result<&'m str, Unreadable> {

@@ -31,7 +31,7 @@ impl Program for Orchestrator {
     const JOURNAL: &'static str = "saga-journal";
     const INPUTS: &'static [&'static str] = &[topics::SAGA_REPLIES, topics::SAGA_COMMANDS];
     const COMMANDS: &'static str = topics::SAGA_COMMANDS;
-    /// Partitions tell each other about webhooks.
+    /// Partitions send each other changes of webhooks.
     const OUTPUTS: &'static [&'static str] = &[topics::SAGA_COMMANDS];
     const EVENTS: Option<&'static str> = Some(topics::SAGA_EVENTS);
     const DEFAULTS: &'static str = include_str!("../config/default.toml");

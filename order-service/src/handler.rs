@@ -33,7 +33,7 @@ impl Handler for OrderHandler {
             Trigger::Message(message) => message,
             Trigger::Claimed | Trigger::Timer(_) => return Ok(()),
         };
-        let command = Command::read(message)?;
+        let command = Command::parse(message)?;
         let ctx = &mut RuleContext { tx, message, policy: &self.policy, now };
         match command {
             Command::Place(placed) => place::place(ctx, *placed),

@@ -3,10 +3,10 @@
 pub(crate) mod bill;
 pub(crate) mod document;
 pub(crate) mod fonts;
+mod labels;
 pub(crate) mod paper;
 pub(crate) mod pdf;
 mod pieces;
 mod sums;
 mod text;
 pub(crate) mod ubl;
-mod words;

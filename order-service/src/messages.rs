@@ -71,7 +71,7 @@ impl Command {
     ///
     /// # Errors
     /// [`Unreadable::UnknownType`], or the errors of [`Message::json`].
-    pub(crate) fn read(message: &Message) -> Result<Self, Unreadable> {
+    pub(crate) fn parse(message: &Message) -> Result<Self, Unreadable> {
         match message.kind() {
             Some(PLACE) => message.json().map(Self::Place),
             Some(PROGRESS) => message.json().map(Self::Progress),

@@ -23,7 +23,7 @@ use crate::settings::Settings;
 pub fn router(context: Context<Settings>) -> Router {
     Router::new()
         .route("/payments", get(payments::list))
-        .route("/payments/{id}", get(payments::one))
+        .route("/payments/{id}", get(payments::show))
         .route("/payments/{id}/approve", post(operations::approve))
         .route("/payments/{id}/decline", post(operations::decline))
         .route("/payments/{id}/capture", post(operations::capture))
@@ -54,7 +54,7 @@ pub fn description() -> String {
     ),
     paths(
         payments::list,
-        payments::one,
+        payments::show,
         operations::approve,
         operations::decline,
         operations::capture,

@@ -47,7 +47,7 @@ pub async fn outputs(kafka: &Kafka) -> Result<BTreeMap<String, usize>> {
 }
 
 /// The reasons of the dead letters of commands, by the command's id.
-pub async fn letters(kafka: &Kafka) -> Result<BTreeMap<String, String>> {
+pub async fn dead_letters(kafka: &Kafka) -> Result<BTreeMap<String, String>> {
     let all = kafka.read(&topics::dead_letters(COMMANDS)).await?;
     let reason = |letter: &ConsumedMessage| letter.header("__streams.errors.message").to_owned();
     Ok(all.iter().map(|letter| (letter.id().to_owned(), reason(letter))).collect())

@@ -161,7 +161,7 @@ impl WorkerTest {
         send(self.producer.clone(), WAVES * WAVE..all).await?;
         self.watch.until_counted(all).await.context("behind the poison")?;
         let letters = until("the dead letters", PATIENT, || async {
-            let letters = check::letters(&self.kafka).await?;
+            let letters = check::dead_letters(&self.kafka).await?;
             Ok((letters.len() >= POISON).then_some(letters))
         })
         .await?;

@@ -24,12 +24,12 @@ pub fn clean(text: &str) -> String {
 }
 
 /// A value in one line.
-pub fn shown(value: &Value) -> String {
+pub fn display_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => clean(text),
         Value::Array(list) if list.iter().all(Value::is_string) => {
-            list.iter().map(shown).collect::<Vec<_>>().join(", ")
+            list.iter().map(display_text).collect::<Vec<_>>().join(", ")
         }
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => clean(&value.to_string()),
     }
@@ -37,7 +37,7 @@ pub fn shown(value: &Value) -> String {
 
 /// The value at a JSON pointer, in one line; empty if there is none.
 pub fn at(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).map(shown).unwrap_or_default()
+    value.pointer(pointer).map(display_text).unwrap_or_default()
 }
 
 /// A table of items. Columns without any value are left out. On a terminal of this width long cells are wrapped.
@@ -111,7 +111,7 @@ mod tests {
         let items = [json!({"why": "a\u{1b}[31m\nred\u{202e}"})];
         let text = table(&[("WHY", "/why")], &items, None);
         assert_eq!(text, "WHY\na\\u{1b}[31m\\nred\\u{202e}\n");
-        assert_eq!(shown(&json!({"a": "\u{7}"})), "{\"a\":\"\\u0007\"}");
+        assert_eq!(display_text(&json!({"a": "\u{7}"})), "{\"a\":\"\\u0007\"}");
     }
 
     #[test]

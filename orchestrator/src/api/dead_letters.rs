@@ -48,11 +48,11 @@ pub(super) async fn topics(State(api): State<Api>) -> Result<Json<Value>, ApiErr
 }
 
 /// `GET /api/dead-letters/{topic}`: the newest messages.
-pub(super) async fn letters(
+pub(super) async fn list(
     State(api): State<Api>,
     PathParams(topic): PathParams<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let letters = api.letters(&topic).await?;
+    let letters = api.dead_letters(&topic).await?;
     Ok(Json(json!({ "items": letters.iter().map(item).collect::<Vec<_>>() })))
 }
 
@@ -69,14 +69,14 @@ fn item(letter: &Letter) -> Value {
             json!({ "topic": topic, "partition": partition, "offset": offset })
         }),
         "key": message.key,
-        "value": message.value.as_ref().map(shown),
+        "value": message.value.as_ref().map(display_text),
         "headers": headers.collect::<Vec<_>>(),
         "putBack": put_back.map(|done| json!({ "by": done.by, "why": done.why, "at": done.at.to_string() })),
     })
 }
 
 /// The value without its sensitive texts.
-fn shown(value: &Blob) -> Blob {
+fn display_text(value: &Blob) -> Blob {
     value.text().map_or_else(|| value.clone(), |text| Blob::from(sensitive::mask_text(text).into_owned()))
 }
 
@@ -114,11 +114,11 @@ impl Api {
     }
 
     /// The newest dead letters of a topic.
-    pub(crate) async fn letters(&self, topic: &str) -> Result<Vec<Letter>, ApiError> {
+    pub(crate) async fn dead_letters(&self, topic: &str) -> Result<Vec<Letter>, ApiError> {
         if !topics::is_dead_letters(topic) {
             return Err(ApiError::not_found(
                 format!("{topic} is not a dead-letter topic"),
-                format!("{topic} não é um tópico de mensagens mortas."),
+                format!("{topic} não é um tópico de dead letters."),
             ));
         }
         let put_back = self.all_put_back(topic).await?;

@@ -97,6 +97,6 @@ pub(super) async fn list(State(api): State<Api>, Params(query): Params<ListQuery
 }
 
 /// `GET /api/sagas/{id}`
-pub(super) async fn one(State(api): State<Api>, PathParams(id): PathParams<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn show(State(api): State<Api>, PathParams(id): PathParams<String>) -> Result<Json<Value>, ApiError> {
     Ok(Json(api.represent(&api.saga(saga_id(&id)?).await?).await?))
 }

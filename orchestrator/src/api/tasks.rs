@@ -59,7 +59,7 @@ pub(super) async fn list(State(api): State<Api>, Params(query): Params<TaskQuery
 }
 
 /// `GET /api/tasks/{task}`
-pub(super) async fn one(State(api): State<Api>, PathParams(id): PathParams<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn show(State(api): State<Api>, PathParams(id): PathParams<String>) -> Result<Json<Value>, ApiError> {
     let id = task_id(&id)?;
     let row = api.task(&id).await?;
     let mut task = represent(&row, &api.known().await?, Timestamp::now().0);

@@ -77,7 +77,7 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<Value>, ApiError
 }
 
 /// `GET /api/webhooks/{id}`
-pub(super) async fn one(State(api): State<Api>, PathParams(id): PathParams<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn show(State(api): State<Api>, PathParams(id): PathParams<String>) -> Result<Json<Value>, ApiError> {
     Ok(Json(api.webhook(&id).await?.json()))
 }
 

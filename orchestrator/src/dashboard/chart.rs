@@ -63,7 +63,7 @@ pub(super) fn chart(lang: Lang, chart: &Chart<'_>) -> Markup {
                 @let y = bottom - (bottom - TOP) * part / 2;
                 @let value = top * u64::try_from(part).unwrap_or(0) / 2;
                 line.grid x1=(LEFT) x2=(right) y1=(y) y2=(y) {}
-                text.scale x=(LEFT - 6) y=(y + 4) text-anchor="end" { (shown(lang, *unit, value)) }
+                text.scale x=(LEFT - 6) y=(y + 4) text-anchor="end" { (display_text(lang, *unit, value)) }
             }
             (time_label(times.from, is_long, LEFT, "start"))
             (time_label(times.to, is_long, right, "end"))
@@ -88,7 +88,7 @@ fn time_label(at: i64, is_long: bool, x: usize, anchor: &str) -> Markup {
     } }
 }
 
-fn shown(lang: Lang, unit: Unit, value: u64) -> String {
+fn display_text(lang: Lang, unit: Unit, value: u64) -> String {
     match unit {
         Unit::Count | Unit::Level => lang.number(value),
         Unit::Span => lang.span(value),
@@ -100,7 +100,7 @@ fn in_legend(lang: Lang, unit: Unit, line: &Line<'_>) -> String {
     match unit {
         Unit::Count => lang.number(values().sum()),
         Unit::Level | Unit::Span => match values().max() {
-            Some(most) => format!("{} {}", lang.text("at most", "no máximo"), shown(lang, unit, most)),
+            Some(most) => format!("{} {}", lang.text("at most", "no máximo"), display_text(lang, unit, most)),
             None => "–".to_owned(),
         },
     }

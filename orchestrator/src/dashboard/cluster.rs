@@ -80,13 +80,13 @@ impl ClusterCache {
     }
 
     /// The newest dead letters of a topic.
-    pub(super) async fn letters(&self, api: &Api, topic: &str) -> Result<Arc<Vec<Letter>>, ApiError> {
+    pub(super) async fn dead_letters_of(&self, api: &Api, topic: &str) -> Result<Arc<Vec<Letter>>, ApiError> {
         let mut cached = self.letters.lock().await;
         cached.retain(|_, cached| cached.at.elapsed() < LETTERS_FRESH);
         if let Some(fresh) = cached.get(topic) {
             return Ok(fresh.value.clone());
         }
-        let value = Arc::new(api.letters(topic).await?);
+        let value = Arc::new(api.dead_letters(topic).await?);
         cached.insert(topic.to_owned(), Cached { at: Instant::now(), value: value.clone() });
         Ok(value)
     }

@@ -14,7 +14,7 @@ use crate::i18n::Lang;
 /// The page.
 pub(super) async fn content(pages: &Pages, request: &PageRequest, topic: &str) -> Result<Content, ApiError> {
     let lang = request.lang;
-    let letters = pages.cluster.letters(&pages.api, topic).await?;
+    let letters = pages.cluster.dead_letters_of(&pages.api, topic).await?;
     let done = request.query.get("done").and_then(|position| position.split_once('-'));
     let main = html! {
         p { a href="/throughput" { (lang.text("Throughput", "Vazão")) } }
@@ -26,7 +26,7 @@ pub(super) async fn content(pages: &Pages, request: &PageRequest, topic: &str) -
         }
         @if letters.is_empty() {
             p.empty { (lang.text("No dead letters: every message could be read.",
-                "Nenhuma mensagem morta: todas as mensagens puderam ser lidas.")) }
+                "Nenhuma dead letter: todas as mensagens puderam ser lidas.")) }
         }
         @for letter in letters.iter() { (details(request, topic, letter)) }
     };

@@ -165,7 +165,12 @@ fn form(request: &PageRequest, name: &str, versions: &[KnownDefinition]) -> Mark
 }
 
 /// The page of a definition's version.
-pub(super) async fn one(pages: &Pages, request: &PageRequest, name: &str, version: u32) -> Result<Content, ApiError> {
+pub(super) async fn detail(
+    pages: &Pages,
+    request: &PageRequest,
+    name: &str,
+    version: u32,
+) -> Result<Content, ApiError> {
     let lang = request.lang;
     let definition = pages.api.find_definition(name, Some(version)).await?;
     let path = format!("/definitions/{name}/{version}");

@@ -109,7 +109,7 @@ pub(super) async fn log_in(
     }
 }
 
-/// `POST /logout`: ends the session; that of the identity provider too, if the settings say so.
+/// `POST /logout`: ends the session; that of the identity provider too, depending on `dashboard.oidc.logout`.
 pub(super) async fn log_out(State(pages): State<Pages>, headers: HeaderMap, body: String) -> Response {
     let form = Query::parse(&body);
     let identity = pages.api.sessions.peek(&headers);

@@ -25,8 +25,8 @@ pub(super) async fn content(pages: &Pages, page: &Page, request: &PageRequest) -
         Page::DeadLetters(topic) => dead_letters::content(pages, request, topic).await,
         Page::Definitions => definitions::content(pages, request).await,
         Page::DefinitionDiff(name) => definition_diff::content(pages, request, name).await,
-        Page::Definition { name, version } => definitions::one(pages, request, name, *version).await,
+        Page::Definition { name, version } => definitions::detail(pages, request, name, *version).await,
         Page::Webhooks => webhooks::content(pages, request).await,
-        Page::Webhook(id) => webhooks::one(pages, request, id).await,
+        Page::Webhook(id) => webhooks::detail(pages, request, id).await,
     }
 }

@@ -13,7 +13,7 @@ use super::task_form::values;
 use crate::api::{TaskForm, TaskId, task_id};
 use crate::error::ApiError;
 
-/// Does what the form says, and leads back to the task, or to the list when it is completed.
+/// Executes the form, and leads back to the task, or to the list when it is completed.
 pub(super) async fn act(
     State(pages): State<Pages>,
     PathParams(id): PathParams<String>,

@@ -75,13 +75,13 @@ fn about(subject: &Map<String, Value>, saga: &str, lang: Lang) -> Markup {
             @for (name, money) in &amounts {
                 (fact(&lang.field(name), &html! { strong { (lang.money(money)) } }))
             }
-            @for (name, value) in others { (fact(&lang.field(name), &shown(name, value, lang))) }
+            @for (name, value) in others { (fact(&lang.field(name), &display_text(name, value, lang))) }
         }
     } } }
 }
 
 /// A value. That of an order's id leads to its saga.
-fn shown(name: &str, value: &Value, lang: Lang) -> Markup {
+fn display_text(name: &str, value: &Value, lang: Lang) -> Markup {
     html! { @match value {
         Value::String(text) if name == "orderId" && Uuid::parse_str(text).is_ok() => (components::saga_link(text)),
         Value::String(text) if name == "status" => (lang.status(text)),

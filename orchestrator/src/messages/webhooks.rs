@@ -1,5 +1,5 @@
 //! The messages about webhooks, on `saga-commands`: acts of operators, decided on partition 0 first, what partition 0
-//! tells the other partitions, and the answers of receivers.
+//! sends to the other partitions, and the answers of receivers.
 
 use common::bounds::KIB;
 use common::messages::{Message, Unreadable};

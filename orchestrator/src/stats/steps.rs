@@ -276,7 +276,7 @@ pub fn step_stats<'s>(steps: impl Iterator<Item = &'s str>, known: Known<'_>) ->
             let here = known.current.get(step).unwrap_or(&no_current);
             let times = [&past.answered_times, &past.lost_times, &past.abandoned_times, &here.times];
             let waited = times.into_iter().map(Histogram::total).sum();
-            (one(step, past, known.history.get(step).unwrap_or(&none), here), waited)
+            (stats_of(step, past, known.history.get(step).unwrap_or(&none), here), waited)
         })
         .collect();
     let whole: f64 = all.iter().map(|(_, waited)| waited).sum();
@@ -286,7 +286,7 @@ pub fn step_stats<'s>(steps: impl Iterator<Item = &'s str>, known: Known<'_>) ->
     all.into_iter().map(|(step, _)| step).collect()
 }
 
-fn one(step: &str, past: &Recent, history: &Recent, here: &Current) -> StepStats {
+fn stats_of(step: &str, past: &Recent, history: &Recent, here: &Current) -> StepStats {
     let mut ended = past.answered_times.clone();
     ended.merge(&past.lost_times);
     let mut open = past.abandoned_times.clone();

@@ -3,8 +3,8 @@
 use super::bill::{Bill, Line};
 use super::document::{CreditDocument, Document, day};
 use super::fonts::Fonts;
+use super::labels::Labels;
 use super::paper::{BOLD, LEFT, Paper, PdfError, RIGHT, SMALL, Style, TEXT, TITLE};
-use super::words::Words;
 use crate::order::delivery::Language;
 use crate::order::parts::InvoiceStatus;
 
@@ -29,21 +29,21 @@ const TOTALS: f32 = 230.0;
 /// # Errors
 /// A font that cannot be embedded.
 pub(crate) fn invoice(document: &Document, language: Language, fonts: &Fonts) -> Result<Vec<u8>, PdfError> {
-    let words = Words::of(language);
+    let labels = Labels::of(language);
     let bill = &document.bill;
     let status = match (document.status, document.voided_at) {
-        (InvoiceStatus::Open, _) => words.due.to_owned(),
-        (InvoiceStatus::Paid, _) => words.paid.to_owned(),
-        (InvoiceStatus::Void, Some(at)) => format!("{} {}", words.void_since, day(at)),
-        (InvoiceStatus::Void, None) => words.void.to_owned(),
+        (InvoiceStatus::Open, _) => labels.due.to_owned(),
+        (InvoiceStatus::Paid, _) => labels.paid.to_owned(),
+        (InvoiceStatus::Void, Some(at)) => format!("{} {}", labels.void_since, day(at)),
+        (InvoiceStatus::Void, None) => labels.void.to_owned(),
     };
-    let mut facts = vec![(words.date, day(bill.issued_at))];
-    facts.extend(document.due_date.clone().map(|due| (words.due_date, due)));
-    facts.push((words.status, status));
-    let total = if document.status == InvoiceStatus::Open { words.total_due } else { words.total };
-    let refunded = (!document.refunded.is_zero()).then(|| (words.refunded, document.refunded.to_string()));
-    let title = format!("{} {}", words.invoice, document.number);
-    write(&Sheet { words, title, facts, bill, total, after: refunded }, fonts)
+    let mut facts = vec![(labels.date, day(bill.issued_at))];
+    facts.extend(document.due_date.clone().map(|due| (labels.due_date, due)));
+    facts.push((labels.status, status));
+    let total = if document.status == InvoiceStatus::Open { labels.total_due } else { labels.total };
+    let refunded = (!document.refunded.is_zero()).then(|| (labels.refunded, document.refunded.to_string()));
+    let title = format!("{} {}", labels.invoice, document.number);
+    write(&Sheet { labels, title, facts, bill, total, after: refunded }, fonts)
 }
 
 /// The credit note.
@@ -51,18 +51,18 @@ pub(crate) fn invoice(document: &Document, language: Language, fonts: &Fonts) ->
 /// # Errors
 /// A font that cannot be embedded.
 pub(crate) fn credit_note(document: &CreditDocument, language: Language, fonts: &Fonts) -> Result<Vec<u8>, PdfError> {
-    let words = Words::of(language);
+    let labels = Labels::of(language);
     let bill = &document.bill;
     let invoice = format!("{} ({})", document.invoice_number, day(document.invoice_issued_at));
-    let mut facts = vec![(words.date, day(bill.issued_at)), (words.for_invoice, invoice)];
-    facts.extend(document.return_id.map(|id| (words.for_return, id.to_string())));
-    let title = format!("{} {}", words.credit_note, document.number);
-    write(&Sheet { words, title, facts, bill, total: words.total_credited, after: None }, fonts)
+    let mut facts = vec![(labels.date, day(bill.issued_at)), (labels.for_invoice, invoice)];
+    facts.extend(document.return_id.map(|id| (labels.for_return, id.to_string())));
+    let title = format!("{} {}", labels.credit_note, document.number);
+    write(&Sheet { labels, title, facts, bill, total: labels.total_credited, after: None }, fonts)
 }
 
 /// What is written.
 struct Sheet<'a> {
-    words: &'static Words,
+    labels: &'static Labels,
     title: String,
     /// Labels and values of the head.
     facts: Vec<(&'static str, String)>,
@@ -79,16 +79,16 @@ fn write(sheet: &Sheet<'_>, fonts: &Fonts) -> Result<Vec<u8>, PdfError> {
     paper.text(TITLE, LEFT, &sheet.title);
     paper.down(2.0);
     write_head(&mut paper, sheet);
-    table_head(&mut paper, sheet.words);
+    table_head(&mut paper, sheet.labels);
     for line in &sheet.bill.lines {
-        row(&mut paper, sheet.words, line);
+        row(&mut paper, sheet.labels, line);
     }
     write_totals(&mut paper, sheet);
     if let Some(note) = &sheet.bill.note {
         paper.down(1.0);
         block(&mut paper, TEXT, LEFT, note, RIGHT - LEFT, MOST_NOTE_LINES);
     }
-    paper.finish(sheet.title.clone(), sheet.words.tag, sheet.words.page)
+    paper.finish(sheet.title.clone(), sheet.labels.tag, sheet.labels.page)
 }
 
 fn write_seller(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
@@ -101,7 +101,7 @@ fn write_seller(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
         (None, false) => Some(city.join(" ")),
         (None, true) => None,
     };
-    let tax_id = seller.tax_id.as_ref().map(|id| format!("{}: {id}", sheet.words.tax_id));
+    let tax_id = seller.tax_id.as_ref().map(|id| format!("{}: {id}", sheet.labels.tax_id));
     for text in [seller.line1.clone(), seller.line2.clone(), city, tax_id, seller.email.clone()].into_iter().flatten() {
         block(paper, TEXT, LEFT, &text, RIGHT - LEFT, 2);
     }
@@ -110,9 +110,9 @@ fn write_seller(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
 
 /// The customer on the left, the dates and ids on the right.
 fn write_head(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
-    let Sheet { words, facts, bill, .. } = sheet;
+    let Sheet { labels, facts, bill, .. } = sheet;
     let top = paper.y;
-    let ids = [(words.order, bill.order_id.clone()), (words.customer, bill.customer_id.clone())];
+    let ids = [(labels.order, bill.order_id.clone()), (labels.customer, bill.customer_id.clone())];
     for (label, value) in facts.iter().chain(&ids) {
         paper.text(BOLD, HEAD_LABEL, label);
         // An id fits into one line.
@@ -132,7 +132,7 @@ fn write_head(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
         to.push(format!("{} {}, {}", address.postal_code, address.city, address.country));
     }
     if !to.is_empty() {
-        paper.text(BOLD, LEFT, words.bill_to);
+        paper.text(BOLD, LEFT, labels.bill_to);
         paper.down(1.0);
     }
     for text in to {
@@ -142,19 +142,19 @@ fn write_head(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
     paper.down(1.5);
 }
 
-fn table_head(paper: &mut Paper<'_>, words: &Words) {
-    paper.text(BOLD, LEFT, words.item);
-    paper.right(BOLD, QUANTITY, words.quantity);
-    paper.right(BOLD, EACH, words.each);
-    paper.right(BOLD, RIGHT, words.amount);
+fn table_head(paper: &mut Paper<'_>, labels: &Labels) {
+    paper.text(BOLD, LEFT, labels.item);
+    paper.right(BOLD, QUANTITY, labels.quantity);
+    paper.right(BOLD, EACH, labels.each);
+    paper.right(BOLD, RIGHT, labels.amount);
     paper.down(1.0);
     paper.rule();
 }
 
-fn row(paper: &mut Paper<'_>, words: &Words, line: &Line) {
+fn row(paper: &mut Paper<'_>, labels: &Labels, line: &Line) {
     let name = paper.wrapped(TEXT, &line.name, NAME, MOST_NAME_LINES);
     if paper.need(name.iter().fold(0.0, |lines, _| lines + 1.0)) {
-        table_head(paper, words);
+        table_head(paper, labels);
     }
     paper.right(TEXT, QUANTITY, &line.quantity.to_string());
     paper.right(TEXT, EACH, &line.unit_amount.to_string());
@@ -166,10 +166,10 @@ fn row(paper: &mut Paper<'_>, words: &Words, line: &Line) {
 }
 
 fn write_totals(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
-    let Sheet { words, bill, total, after, .. } = sheet;
+    let Sheet { labels, bill, total, after, .. } = sheet;
     let mut lines = Vec::new();
-    lines.extend(bill.sum.map(|sum| (words.sum.to_owned(), sum.to_string(), TEXT)));
-    lines.extend(bill.adjustment.map(|amount| (words.adjustment.to_owned(), amount.to_string(), TEXT)));
+    lines.extend(bill.sum.map(|sum| (labels.sum.to_owned(), sum.to_string(), TEXT)));
+    lines.extend(bill.adjustment.map(|amount| (labels.adjustment.to_owned(), amount.to_string(), TEXT)));
     let whole = ((*total).to_owned(), bill.total.to_string(), BOLD);
     let net = |label: &str| bill.net.map(|net| (label.to_owned(), net.to_string(), TEXT));
     let tax = |before: &str| {
@@ -178,13 +178,13 @@ fn write_totals(paper: &mut Paper<'_>, sheet: &Sheet<'_>) {
         taxes.map(|(name, rate, amount)| (label(name, &rate), amount, TEXT)).collect::<Vec<_>>()
     };
     if bill.prices_exclude_tax {
-        lines.extend(net(words.net));
+        lines.extend(net(labels.net));
         lines.extend(tax(""));
         lines.push(whole);
     } else {
         lines.push(whole);
-        lines.extend(net(words.contained_net));
-        lines.extend(tax(&format!("{} ", words.contained_tax)));
+        lines.extend(net(labels.contained_net));
+        lines.extend(tax(&format!("{} ", labels.contained_tax)));
     }
     lines.extend(after.as_ref().map(|(label, amount)| ((*label).to_owned(), amount.clone(), TEXT)));
     paper.need(lines.iter().fold(1.5, |needed, _| needed + 1.0));

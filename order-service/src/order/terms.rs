@@ -1,5 +1,5 @@
-//! What an invoice shows that is not in its order: the seller, the taxes, when it is due. The settings say it for new
-//! invoices; an issued one keeps what it showed.
+//! What an invoice shows that is not in its order: the seller, the taxes, when it is due. The settings define it for
+//! new invoices; an issued one keeps what it showed.
 
 use std::sync::Arc;
 

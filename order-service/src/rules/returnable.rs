@@ -28,7 +28,7 @@ impl NotReturnable {
         Self { code, detail: detail.into(), index: None }
     }
 
-    fn one(code: &'static str, detail: String, index: usize) -> Self {
+    fn of_item(code: &'static str, detail: String, index: usize) -> Self {
         Self { code, detail, index: Some(index) }
     }
 }
@@ -74,12 +74,12 @@ pub(crate) fn refund_for(
     for (index, wanted) in pieces.iter().enumerate() {
         let Some(of_item) = left.get_mut(wanted.id.as_str()) else {
             let detail = format!("item {} is not in this order", wanted.id);
-            return Err(NotReturnable::one("unknown_item", detail, index));
+            return Err(NotReturnable::of_item("unknown_item", detail, index));
         };
         let quantity = u64::from(wanted.quantity);
         if quantity > *of_item {
             let detail = format!("{quantity} of item {} requested, {of_item} can be returned", wanted.id);
-            return Err(NotReturnable::one("more_than_ordered", detail, index));
+            return Err(NotReturnable::of_item("more_than_ordered", detail, index));
         }
         *of_item -= quantity;
     }

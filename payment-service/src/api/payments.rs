@@ -20,7 +20,7 @@ use crate::view;
 #[utoipa::path(get, path = "/payments/{id}", operation_id = "show_payment",
     params(("id" = uuid::Uuid, Path, description = "The order's id.")),
     responses((status = 200, body = PaymentBody), (status = 404, description = "There is no payment for this order.")))]
-pub(super) async fn one(
+pub(super) async fn show(
     State(context): State<Context<Settings>>,
     PathId(order): PathId,
 ) -> Result<Json<PaymentBody>, Problem> {

@@ -63,21 +63,21 @@ fn text(json: &str) -> Result<String, String> {
 fn uuid(text: &str) -> Result<Value, String> {
     match Uuid::parse_str(text.trim()) {
         Ok(id) => Ok(Value::String(id.to_string())),
-        Err(error) => Err(format!("'{}' is not a UUID: {error}", shown(text))),
+        Err(error) => Err(format!("'{}' is not a UUID: {error}", display_text(text))),
     }
 }
 
 fn word(words: &[Cow<'static, str>], text: &str) -> Result<Value, String> {
     match words.iter().find(|word| word.eq_ignore_ascii_case(text.trim())) {
         Some(word) => Ok(Value::String(word.to_string())),
-        None => Err(format!("'{}' is not one of: {}", shown(text), words.join(", "))),
+        None => Err(format!("'{}' is not one of: {}", display_text(text), words.join(", "))),
     }
 }
 
 fn timestamp(text: &str) -> Result<Value, String> {
     match Timestamp::parse(text.trim()) {
         Ok(time) => Ok(Value::String(time.to_string())),
-        Err(_) => Err(format!("'{}' is not an RFC 3339 time such as 2026-11-21T12:00:00Z", shown(text))),
+        Err(_) => Err(format!("'{}' is not an RFC 3339 time such as 2026-11-21T12:00:00Z", display_text(text))),
     }
 }
 
@@ -98,7 +98,7 @@ fn bounded(text: String, max: u32, over: Over) -> Result<String, String> {
     }
 }
 
-fn shown(text: &str) -> Cow<'_, str> {
+fn display_text(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
         None => text.into(),

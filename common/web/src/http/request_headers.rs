@@ -23,7 +23,8 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
 fn rejection(headers: &HeaderMap) -> Option<Response> {
     let coding = headers.get_all(header::CONTENT_ENCODING).iter().find(|value| !is_identity(value));
     if let Some(coding) = coding {
-        let detail = format!("A body with Content-Encoding: {} is not accepted: send it uncompressed.", shown(coding));
+        let detail =
+            format!("A body with Content-Encoding: {} is not accepted: send it uncompressed.", display_text(coding));
         return Some(unsupported(detail, header::ACCEPT_ENCODING, "identity"));
     }
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
@@ -55,7 +56,7 @@ fn is_identity(coding: &HeaderValue) -> bool {
     all.split(',').map(str::trim).all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
 }
 
-fn shown(coding: &HeaderValue) -> &str {
+fn display_text(coding: &HeaderValue) -> &str {
     first_chars(coding.to_str().unwrap_or("?"), 40)
 }
 

@@ -37,7 +37,7 @@ impl Site {
         if let Some(host) = &host
             && !self.has_name(host.host())
         {
-            let name = shown(host.host());
+            let name = display_text(host.host());
             let detail = format!("This service does not have the name '{name}'. If it should, add it to http.hosts.");
             return Err(Problem::of(StatusCode::MISDIRECTED_REQUEST, detail));
         }
@@ -46,7 +46,7 @@ impl Site {
             return Ok(());
         }
         let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-        let page = shown(origin.unwrap_or("another site"));
+        let page = display_text(origin.unwrap_or("another site"));
         let detail = format!("A web page of {page} sent this. If it may, add its origin to edge.cors_origins.");
         Err(Problem::of(StatusCode::FORBIDDEN, detail))
     }
@@ -110,7 +110,7 @@ fn address(host: &str) -> Option<IpAddr> {
 }
 
 /// The beginning of a text that a client chose.
-fn shown(text: &str) -> &str {
+fn display_text(text: &str) -> &str {
     first_chars(text, 100)
 }
 

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::keys::{self, INPUT, Key, LABEL, PICK, RETRY};
 use super::label::Label;
 use super::model::Call;
-use super::read::{Reader, count, duration, json, number, shown, text, texts};
+use super::read::{Reader, count, display_text, duration, json, number, text, texts};
 use super::retry::{AttemptLimit, Retry};
 use crate::condition::Condition;
 use crate::data::{Path, Pick};
@@ -55,7 +55,7 @@ pub(super) fn pick(parent: &Reader<'_>, name: &str, value: &Spanned<DeValue<'_>>
     }
     let wants = format!("{PATH}, {{ path = \"...\", fields = [...], default = ... }} or {{ literal = ... }}");
     let Some(table) = value.get_ref().as_table() else {
-        parent.error(value.span(), format!("{name} is {}", shown(value.get_ref())), format!("write {wants}"));
+        parent.error(value.span(), format!("{name} is {}", display_text(value.get_ref())), format!("write {wants}"));
         return None;
     };
     parent.inner(name, table, value.span(), &PICK, |table| {

@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         let value = self.value(key)?;
         let converted = convert(value.get_ref());
         if converted.is_none() {
-            let found = shown(value.get_ref());
+            let found = display_text(value.get_ref());
             let problem = format!("{} in {} is {found}", key.name, self.name);
             self.error(value.span(), problem, format!("write {}", key.wants()));
         }
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
             let name = if self.step.is_some() { key.to_owned() } else { format!("[{path}]") };
             return Some(Reader::new(self.report, &name, table, value.span(), keys).in_step(self.step.as_deref()));
         }
-        let problem = format!("{key} in {} is {}", self.name, shown(value.get_ref()));
+        let problem = format!("{key} in {} is {}", self.name, display_text(value.get_ref()));
         self.error(value.span(), problem, format!("write a table: {key} = {{ ... }}"));
         None
     }
@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A value as errors name it.
-pub(super) fn shown(value: &DeValue<'_>) -> String {
+pub(super) fn display_text(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("{text:?}"),
         DeValue::Integer(number) => number.to_string(),

@@ -6,7 +6,7 @@ use super::callback::Receive;
 use super::fields::{condition, label};
 use super::human::Human;
 use super::keys::{self, HUMAN};
-use super::read::{Reader, duration, shown, texts, word};
+use super::read::{Reader, display_text, duration, texts, word};
 
 /// `human = true` or `human = { label, role, due, when, fields }` of a step that waits for `receive`.
 pub(super) fn human(step: &Reader<'_>, receive: &Receive) -> Option<Human> {
@@ -31,7 +31,7 @@ pub(super) fn human(step: &Reader<'_>, receive: &Receive) -> Option<Human> {
         | DeValue::Boolean(_)
         | DeValue::Datetime(_)
         | DeValue::Array(_)) => {
-            let problem = format!("human in [[steps]] is {}", shown(other));
+            let problem = format!("human in [[steps]] is {}", display_text(other));
             step.error(
                 value.span(),
                 problem,

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use vocabulary::fields::{Field, Kind, Over, TEXT_MAX};
 
 use super::keys::{self, FIELD_PLAIN, FIELD_TEXT, FIELD_WORD, MOST_CHARS};
-use super::read::{Reader, count, shown, texts};
+use super::read::{Reader, count, display_text, texts};
 use crate::data::Path;
 
 /// The most fields of a message.
@@ -62,7 +62,7 @@ fn field(table: &Reader<'_>, name: &str, at: &Range<usize>, value: &Spanned<DeVa
         return Some(Field { path, kind: kind?, required: false });
     }
     let Some(inner) = value.get_ref().as_table() else {
-        let problem = format!("{name} in fields is {}", shown(value.get_ref()));
+        let problem = format!("{name} in fields is {}", display_text(value.get_ref()));
         table.error(value.span(), problem, format!("write a type: {TYPES}; or {{ type = \"text\", max = 200 }}"));
         return None;
     };

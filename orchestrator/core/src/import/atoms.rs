@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::formula::Formula;
 use super::names::{Taken, identifier};
-use super::write::{decide, shown};
+use super::write::{decide, display_text};
 use crate::condition::{Condition, replace_paths};
 
 /// Translates conditions, and collects notes on those that are no condition on the saga's data.
@@ -52,7 +52,7 @@ impl<'a> Atoms<'a> {
         let note = decide(format!(
             "the file's condition \"{}\" is no condition on the saga's data. Here the starting event answers it with \
              {field} = true; write the condition instead if the data has it.",
-            shown(text)
+            display_text(text)
         ));
         self.note(note);
         Formula::of(&format!("has({path}) && {path} == true"))
@@ -66,8 +66,8 @@ impl<'a> Atoms<'a> {
         let note = decide(format!(
             "the file's question \"{}\" is no condition on the saga's data. Here the starting event answers it with \
              {field} = \"{}\", or another answer of the file.",
-            shown(question),
-            shown(&answer)
+            display_text(question),
+            display_text(&answer)
         ));
         self.note(note);
         Formula::of(&format!("has({path}) && {path} == \"{answer}\""))

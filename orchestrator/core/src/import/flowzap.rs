@@ -21,7 +21,7 @@ use super::formula::Formula;
 use super::graph::{Edge, OrderError, Placed, order};
 use super::names::{name, title as readable, topic, topic_name};
 use super::report::Report;
-use super::write::{decide, shown};
+use super::write::{decide, display_text};
 
 /// Reads a diagram; `stem` is the file's name without its extensions. `None` after an error.
 pub(super) fn read(text: &str, stem: &str, report: &Report<'_>) -> Option<Draft> {
@@ -140,7 +140,7 @@ fn conclude(diagram: &Diagram) -> Option<DraftConclude> {
 /// Notes on the nodes that are no steps.
 fn notes(diagram: &Diagram, flow: &Flow, undos: &Undos) -> Vec<String> {
     let mut notes = Vec::new();
-    let named = |node: &parse::Node| format!("{} \"{}\" (line {})", node.id, shown(title(node)), node.line);
+    let named = |node: &parse::Node| format!("{} \"{}\" (line {})", node.id, display_text(title(node)), node.line);
     let is_own = |node: &&parse::Node| node.shape == Shape::Rectangle && !is_work(diagram, node);
     let own: Vec<String> = diagram.nodes.iter().filter(is_own).map(named).collect();
     if !own.is_empty() {

@@ -18,7 +18,7 @@ use super::formula::Formula;
 use super::graph::{Edge, OrderError, Placed, order};
 use super::names::{name, topic, topic_name};
 use super::report::Report;
-use super::write::{decide, shown};
+use super::write::{decide, display_text};
 use super::yaml;
 
 /// Reads a document. `None` after an error.
@@ -70,7 +70,10 @@ fn start(document: &Document, saga: &str) -> DraftStart {
     let Some(trigger) = &document.event else {
         notes.push(decide("which event starts a saga, on which topic."));
         for other in &document.other_triggers {
-            notes.push(decide(format!("the file's trigger {:?}: what publishes the event for it?", shown(other))));
+            notes.push(decide(format!(
+                "the file's trigger {:?}: what publishes the event for it?",
+                display_text(other)
+            )));
         }
         let event = format!("{saga}.requested");
         return DraftStart { topic: topic(saga, "requests"), event, output: "request".to_owned(), notes };
@@ -139,7 +142,7 @@ fn notes(document: &Document, roles: &Roles, steps: &[DraftStep]) -> Vec<String>
         ));
     }
     for (node, role) in document.nodes.iter().zip(&roles.roles) {
-        let id = shown(&node.id);
+        let id = display_text(&node.id);
         match role {
             Role::Handler if undoes(&node.id) => {}
             Role::Handler => notes.push(format!(
@@ -152,7 +155,7 @@ fn notes(document: &Document, roles: &Roles, steps: &[DraftStep]) -> Vec<String>
                  never end, so it is left out: write a saga of its own that this event starts (as \
                  orchestrator/sagas/return.toml), or a step with receive and a timeout.",
                 node.line,
-                shown(event)
+                display_text(event)
             ))),
             Role::Step | Role::Pass | Role::Compensation => {}
         }

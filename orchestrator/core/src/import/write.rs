@@ -39,7 +39,7 @@ pub(super) fn decide(text: impl AsRef<str>) -> String {
 }
 
 /// A text of the file, for a note.
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn display_text(text: &str) -> String {
     let clean = clean(text);
     let short: String = clean.chars().take(MOST_SHOWN).collect();
     if short.len() < clean.len() { format!("{short}…") } else { short }
@@ -116,7 +116,7 @@ impl Toml {
 
     fn head(&mut self, draft: &Draft, file: &str) {
         if let Some(about) = &draft.about {
-            self.note(&format!("{}: {}", draft.label.english, shown(about)));
+            self.note(&format!("{}: {}", draft.label.english, display_text(about)));
         }
         self.note(&format!("Imported from {file} ({}).", draft.format));
         self.note(

@@ -56,7 +56,7 @@ impl Yaml {
     }
 
     /// The kind of value, for errors.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn display_text(&self) -> String {
         match &self.content {
             Content::Null => "empty".to_owned(),
             Content::Scalar(text) => format!("{:?}", text.chars().take(80).collect::<String>()),
@@ -162,7 +162,7 @@ impl Builder<'_> {
                 Some(key) => entries.push((key, value)),
                 None => {
                     let Some(name) = value.text() else {
-                        let problem = format!("a key is {}", value.shown());
+                        let problem = format!("a key is {}", value.display_text());
                         return self.error(line, problem, "write a text as the key");
                     };
                     if entries.iter().any(|(known, _)| known == name) {

@@ -39,11 +39,11 @@ pub async fn run(session: &Session, command: Dlq) -> Result<Exit, Failure> {
             session.print(&topics, || table(&TOPICS, items(&topics, "/items"), session.width))?;
         }
         Dlq::List { topic: Some(topic) } => {
-            let letters = letters(session, &topic).await?;
+            let letters = dead_letters(session, &topic).await?;
             session.print(&letters, || table(&LETTERS, items(&letters, "/items"), session.width))?;
         }
         Dlq::Show { position } => {
-            let letter = letter(&letters(session, &position.topic).await?, &position)?;
+            let letter = letter(&dead_letters(session, &position.topic).await?, &position)?;
             session.print(&letter, || text(&letter))?;
         }
         Dlq::PutBack { position, again, why } => put_back(session, &position, again, &why).await?,
@@ -52,7 +52,7 @@ pub async fn run(session: &Session, command: Dlq) -> Result<Exit, Failure> {
 }
 
 /// The newest messages of a topic.
-async fn letters(session: &Session, topic: &str) -> Result<Value, Failure> {
+async fn dead_letters(session: &Session, topic: &str) -> Result<Value, Failure> {
     session.client.json(Call::get(Service::Orchestrator, &["api", "dead-letters", topic])).await
 }
 

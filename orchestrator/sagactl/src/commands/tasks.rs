@@ -41,7 +41,7 @@ pub async fn run(session: &Session, command: Tasks) -> Result<Exit, Failure> {
         Tasks::List { filter, page } => list(session, &filter, &page).await,
         Tasks::Show { id } => {
             let task = session.client.json(Call::get(Service::Orchestrator, &["api", "tasks", &id])).await?;
-            session.print(&task, || shown(&task, session.width))?;
+            session.print(&task, || display_text(&task, session.width))?;
             Ok(Exit::Ok)
         }
         Tasks::Claim { id, take_over, act: OptionalAct { why, idempotency_key } } => {
@@ -86,7 +86,7 @@ fn outcome(done: &Value) -> String {
 }
 
 /// A task, what it is about, and the fields of its form.
-fn shown(task: &Value, width: Option<u16>) -> String {
+fn display_text(task: &Value, width: Option<u16>) -> String {
     let form = items(task, "/form");
     let fields = if form.is_empty() { String::new() } else { format!("\n{}", table(&FORM, form, width)) };
     properties(&TASK, task) + &about(task) + &fields
@@ -129,7 +129,7 @@ mod tests {
             "form": [{"name": "status", "type": "word", "required": true, "words": ["received", "rejected"]}]});
         let text = "task   a.inspect\nlabel  Inspect\n\nFIELD   TYPE  REQUIRED  WORDS\n\
                     status  word  true      received, rejected\n";
-        assert_eq!(shown(&task, None), text);
+        assert_eq!(display_text(&task, None), text);
     }
 
     #[test]

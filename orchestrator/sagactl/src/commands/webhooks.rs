@@ -56,17 +56,17 @@ pub async fn run(session: &Session, command: Webhooks) -> Result<Exit, Failure> 
         Webhooks::Show { id } => {
             let id = id.to_string();
             let webhook = session.client.json(Call::get(Service::Orchestrator, &["api", "webhooks", &id])).await?;
-            session.print(&webhook, || shown(&webhook))?;
+            session.print(&webhook, || display_text(&webhook))?;
         }
         Webhooks::Create { url, events, description, act } => {
             let body = json!({ "url": url, "events": events, "description": description, "why": act.why });
             let webhook = change(session, Method::POST, &[], body, &act).await?;
-            session.print(&webhook, || shown(&webhook))?;
+            session.print(&webhook, || display_text(&webhook))?;
         }
         Webhooks::Update { id, url, events, description, act } => {
             let body = update(url, events, description, &act.why);
             let webhook = change(session, Method::PATCH, &[&id.to_string()], body, &act).await?;
-            session.print(&webhook, || shown(&webhook))?;
+            session.print(&webhook, || display_text(&webhook))?;
         }
         Webhooks::Enable { id, act } => on_one(session, id, &["enable"], Map::new(), &act).await?,
         Webhooks::Disable { id, act } => on_one(session, id, &["disable"], Map::new(), &act).await?,
@@ -88,7 +88,7 @@ pub async fn run(session: &Session, command: Webhooks) -> Result<Exit, Failure> 
     Ok(Exit::Ok)
 }
 
-fn shown(webhook: &Value) -> String {
+fn display_text(webhook: &Value) -> String {
     let events: Vec<&str> = items(webhook, "/events").iter().filter_map(Value::as_str).collect();
     format!("{}events: {}\n", properties(&WEBHOOK, webhook), events.join(", "))
 }
@@ -134,7 +134,7 @@ async fn on_one(
     body.insert("why".to_owned(), act.why.clone().into());
     let answer = change(session, Method::POST, &below, Value::Object(body), act).await?;
     session.print(&answer, || match answer.get("id") {
-        Some(_) => shown(&answer),
+        Some(_) => display_text(&answer),
         None => properties(&[("event", "/eventId"), ("deliveries", "/undelivered")], &answer),
     })
 }
@@ -162,7 +162,7 @@ mod tests {
     fn a_webhook_is_shown_with_its_events_and_without_what_is_missing() {
         let webhook = json!({"id": "w", "url": "https://shop.example/", "status": "enabled", "pending": 0,
             "events": ["order.*", "saga.ended"], "lastError": null});
-        let text = shown(&webhook);
+        let text = display_text(&webhook);
         assert!(text.contains("https://shop.example/") && text.contains("events: order.*, saga.ended\n"), "{text}");
         assert!(!text.contains("last error") && !text.contains("secret"), "{text}");
     }

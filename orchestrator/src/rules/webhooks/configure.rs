@@ -1,5 +1,5 @@
-//! Subscriptions. Partition 0 decides on each change first and numbers it; it tells the others, which apply the newest
-//! state that they know of.
+//! Subscriptions. Partition 0 decides on each change first, numbers it and sends it to the others, which apply the
+//! newest state that they know of.
 
 use common::ids;
 use common::messages::{Outgoing, Unreadable};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::labels::{is_failing, is_negative, is_work};
 use super::parse::{Diagram, Edge, Shape};
 use crate::import::graph::reachable;
-use crate::import::write::{decide, shown};
+use crate::import::write::{decide, display_text};
 
 /// The way of an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ fn notes(diagram: &Diagram, ways: &[Way], forward: &BTreeSet<usize>) -> Vec<Stri
     let mut notes = Vec::new();
     for (edge, way) in diagram.edges.iter().zip(ways) {
         if *way == Way::Retry && forward.contains(&edge.from) {
-            let label = shown(&edge.label);
+            let label = display_text(&edge.label);
             notes.push(decide(format!(
                 "the edge \"{label}\" in line {} leads back. A saga repeats a step that fails by its retry; a refusal \
                  is not repeated.",
@@ -160,7 +160,7 @@ fn notes(diagram: &Diagram, ways: &[Way], forward: &BTreeSet<usize>) -> Vec<Stri
     for repeat in &diagram.loops {
         notes.push(decide(format!(
             "the loop \"{}\" in line {}: the retry of its steps repeats attempts that fail.",
-            shown(&repeat.condition),
+            display_text(&repeat.condition),
             repeat.line
         )));
     }

@@ -12,7 +12,7 @@ use crate::import::draft::{
 };
 use crate::import::graph::Placed;
 use crate::import::names::{Taken, identifier, name, topic, topic_name, words};
-use crate::import::write::{decide, shown};
+use crate::import::write::{decide, display_text};
 
 /// The limit of a wait that has none in the diagram.
 const WAIT: Duration = Duration::from_secs(24 * 3600);
@@ -114,7 +114,7 @@ fn command(diagram: &Diagram, index: usize, node: &Node, named: &Named, notes: &
     let drawn = node.system.clone().filter(|_| drawn_name(node).is_some());
     if drawn.is_none() {
         for (what, text) in [("description", &node.description), ("system", &node.system)] {
-            notes.extend(text.as_ref().map(|text| format!("The diagram's {what}: {}", shown(text))));
+            notes.extend(text.as_ref().map(|text| format!("The diagram's {what}: {}", display_text(text))));
         }
     }
     let repeats = |repeat: &&Loop| repeat.nodes.contains(&index);
@@ -173,7 +173,7 @@ fn compensation(diagram: &Diagram, undo: &Undo, step: &Node) -> Option<DraftComp
         notes.push(decide(format!(
             "{} \"{}\" (line {}) undoes this step by its words; the diagram names no step.",
             node.id,
-            shown(title(node)),
+            display_text(title(node)),
             node.line
         )));
     }

@@ -31,7 +31,7 @@ fn seconds(value: &Yaml, key: &str, unit: f64, report: &Report<'_>) -> Option<Du
     let time = time.map(|time| Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)));
     let good = time.filter(|time| !time.is_zero() && *time <= LONGEST);
     if good.is_none() {
-        let problem = format!("{key} is {}", value.shown());
+        let problem = format!("{key} is {}", value.display_text());
         report.error(Some(value.line), problem, "write a number above zero, at most a year");
     }
     good
@@ -45,7 +45,7 @@ fn span(value: &Yaml, key: &str, report: &Report<'_>) -> Option<Duration> {
     }
     let time = humantime::parse_duration(text).ok().filter(|time| !time.is_zero() && *time <= LONGEST);
     if time.is_none() {
-        let problem = format!("{key} is {}", value.shown());
+        let problem = format!("{key} is {}", value.display_text());
         report.error(Some(value.line), problem, "write a duration such as \"30s\" or \"10m\", at most a year");
     }
     time
@@ -94,7 +94,7 @@ fn count(value: &Yaml, key: &str, least: f64, report: &Report<'_>) -> Option<Dra
     let good = number.filter(|number| (least..=MOST_ATTEMPTS).contains(number) && number.fract() == 0.0);
     let attempts = good.and_then(|number| format!("{:.0}", number + 1.0 - least).parse().ok());
     if attempts.is_none() {
-        let problem = format!("{key} is {}", value.shown());
+        let problem = format!("{key} is {}", value.display_text());
         report.error(Some(value.line), problem, format!("write a whole number from {least} to {MOST_ATTEMPTS}"));
     }
     attempts.map(DraftAttempts::AtMost)

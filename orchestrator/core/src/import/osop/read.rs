@@ -158,7 +158,7 @@ fn version_of_format(root: &Yaml, report: &Report<'_>) {
     };
     let known = version.text().is_some_and(|text| text == "1.0" || text.starts_with("1.0."));
     if !known {
-        let problem = format!("osop_version is {}", version.shown());
+        let problem = format!("osop_version is {}", version.display_text());
         report.error(Some(version.line), problem, "write \"1.0\", the version that can be imported");
     }
 }
@@ -216,7 +216,7 @@ fn list<'y>(root: &'y Yaml, key: &str, most: usize, report: &Report<'_>) -> &'y 
         return &[];
     };
     let Some(items) = value.items() else {
-        report.error(Some(value.line), format!("{key} is {}", value.shown()), "write a list of maps");
+        report.error(Some(value.line), format!("{key} is {}", value.display_text()), "write a list of maps");
         return &[];
     };
     if items.len() > most {
@@ -287,7 +287,7 @@ fn node(item: &Yaml, report: &Report<'_>) -> Option<Node> {
 fn compensate(id: &str, value: &Yaml, report: &Report<'_>) -> Option<Compensate> {
     let command = value.text().map(str::to_owned).or_else(|| text(value, "action"));
     if command.is_none() {
-        let problem = format!("compensate of the node {id:?} is {}", value.shown());
+        let problem = format!("compensate of the node {id:?} is {}", value.display_text());
         report.error(Some(value.line), problem, "write the name of the compensation, or { action, provider }");
     }
     Some(Compensate { command: command?, provider: text(value, "provider") })
@@ -333,7 +333,7 @@ fn mode(item: &Yaml, report: &Report<'_>) -> Option<Mode> {
         let known: Vec<&str> = Mode::ALL.iter().map(|(name, _)| *name).collect();
         let since =
             if value.text() == Some("switch") { " (switch is of OSOP 1.1: write conditional edges)" } else { "" };
-        let problem = format!("the mode of an edge is {}", value.shown());
+        let problem = format!("the mode of an edge is {}", value.display_text());
         report.error(Some(value.line), problem, format!("write one of: {}{since}", known.join(", ")));
     }
     found

@@ -10,7 +10,7 @@ use crate::import::draft::{DraftCommand, DraftCompensation, DraftLabel, DraftRul
 use crate::import::graph::Placed;
 use crate::import::names::{Taken, identifier, name, topic, topic_name};
 use crate::import::report::Report;
-use crate::import::write::{decide, shown};
+use crate::import::write::{decide, display_text};
 
 /// The limit of a wait that has none in the file.
 const WAIT: Duration = Duration::from_secs(24 * 3600);
@@ -90,7 +90,7 @@ impl Steps {
     }
 
     pub(super) fn id(&self, node: usize) -> String {
-        self.nodes.get(node).map_or_else(String::new, |node| shown(&node.id))
+        self.nodes.get(node).map_or_else(String::new, |node| display_text(&node.id))
     }
 
     pub(super) fn line(&self, node: usize) -> Option<usize> {
@@ -143,7 +143,7 @@ impl Steps {
     ) -> DraftStep {
         let mut notes = Vec::new();
         if let Some(description) = node.description.as_ref().filter(|_| !is_drawn(node)) {
-            notes.push(shown(description));
+            notes.push(display_text(description));
         }
         let work = if !node.rules.is_empty() {
             DraftWork::Rules(rules(node, atoms, report))
@@ -157,7 +157,7 @@ impl Steps {
         DraftStep {
             name: graph_node.name.clone(),
             label,
-            origin: format!("{}, line {}.", shown(&node.id), node.line),
+            origin: format!("{}, line {}.", display_text(&node.id), node.line),
             after: Vec::new(),
             when: None,
             pivot: node.pivot,
@@ -170,7 +170,10 @@ impl Steps {
 
     fn command(&self, document: &Document, node: &Node, atoms: &Atoms<'_>, notes: &mut Vec<String>) -> DraftCommand {
         if let Some(url) = &node.url {
-            notes.push(decide(format!("the participant calls {}; the orchestrator sends it a command.", shown(url))));
+            notes.push(decide(format!(
+                "the participant calls {}; the orchestrator sends it a command.",
+                display_text(url)
+            )));
         }
         if node.provider.is_none() && node.kind == "cli" {
             notes.push(decide(
@@ -248,7 +251,7 @@ fn of_event(event: &str, node: &GraphNode) -> DraftStep {
     DraftStep {
         name: node.name.clone(),
         label: DraftLabel::of(None, event),
-        origin: format!("The event {}, line {}.", shown(event), node.line),
+        origin: format!("The event {}, line {}.", display_text(event), node.line),
         after: Vec::new(),
         when: None,
         pivot: false,
@@ -294,7 +297,7 @@ fn rules(node: &Node, atoms: &Atoms<'_>, report: &Report<'_>) -> Vec<DraftRule> 
         None => {
             report.error(
                 Some(node.line),
-                format!("the rule {:?} always holds", shown(&rule.must)),
+                format!("the rule {:?} always holds", display_text(&rule.must)),
                 "write a condition",
             );
             rule.clone()
@@ -327,7 +330,7 @@ fn compensation(document: &Document, node: &Node, work: &DraftWork) -> Option<Dr
     let note = decide(format!(
         "the file does {} when this step fails. Here that undoes the step: it is sent whenever the step may have \
          happened and the saga stops, also because of a later step.",
-        shown(&handler.id)
+        display_text(&handler.id)
     ));
     let participant = other(handler.provider.clone());
     Some(DraftCompensation { participant, command: handler.id.clone(), notes: vec![note] })

@@ -21,7 +21,9 @@ fn text(found: &Value, width: Option<u16>) -> String {
     let old = version(0);
     let new = version(1);
     let differences = &found["differences"];
-    let count = |heading: &str, key: &str| vec![heading.to_owned(), shown(&old[key]), shown(&new[key]), String::new()];
+    let count = |heading: &str, key: &str| {
+        vec![heading.to_owned(), display_text(&old[key]), display_text(&new[key]), String::new()]
+    };
     let share = |heading: &str, pointer: &str| {
         let of = |version: &Value| version.pointer(pointer).map_or_else(|| "0".to_owned(), share);
         let difference =
@@ -52,7 +54,7 @@ fn text(found: &Value, width: Option<u16>) -> String {
     format!("{}\n\n{table}", at(found, "/sentence"))
 }
 
-fn shown(value: &Value) -> String {
+fn display_text(value: &Value) -> String {
     at(value, "")
 }
 
@@ -64,7 +66,7 @@ fn escaped(token: &str) -> String {
 /// `254 = 97.7 % (95.1 to 98.9)`
 fn share(value: &Value) -> String {
     let bounds = format!("({} to {})", number(&value["low"], 100.0, 1), number(&value["high"], 100.0, 1));
-    format!("{} = {} % {bounds}", shown(&value["count"]), number(&value["share"], 100.0, 1))
+    format!("{} = {} % {bounds}", display_text(&value["count"]), number(&value["share"], 100.0, 1))
 }
 
 /// A number with its interval; empty if it is not known.

@@ -1,9 +1,9 @@
-//! The words on an invoice and a credit note in both languages.
+//! The labels on an invoice and a credit note in both languages.
 
 use crate::order::delivery::Language;
 
-/// The words in one language.
-pub(super) struct Words {
+/// The labels in one language.
+pub(super) struct Labels {
     /// Of the language (BCP 47).
     pub(super) tag: &'static str,
     pub(super) invoice: &'static str,
@@ -37,7 +37,7 @@ pub(super) struct Words {
     pub(super) page: &'static str,
 }
 
-const ENGLISH: Words = Words {
+const ENGLISH: Labels = Labels {
     tag: "en",
     invoice: "Invoice",
     credit_note: "Credit note",
@@ -70,7 +70,7 @@ const ENGLISH: Words = Words {
     page: "Page",
 };
 
-const PORTUGUESE: Words = Words {
+const PORTUGUESE: Labels = Labels {
     tag: "pt",
     invoice: "Fatura",
     credit_note: "Nota de crédito",
@@ -103,8 +103,8 @@ const PORTUGUESE: Words = Words {
     page: "Página",
 };
 
-impl Words {
-    /// The words in a language.
+impl Labels {
+    /// The labels in a language.
     pub(super) const fn of(language: Language) -> &'static Self {
         match language {
             Language::En => &ENGLISH,
