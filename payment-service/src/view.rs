@@ -183,25 +183,30 @@ pub struct AccountTotal {
     /// The account's name.
     pub account: String,
     /// The sum of its debits.
-    pub debit_minor: i64,
+    pub debit_minor: i128,
     /// The sum of its credits.
-    pub credit_minor: i64,
+    pub credit_minor: i128,
 }
 
-/// The totals of all accounts.
+/// The totals of all accounts. SQLite's sum of integers fails beyond 64 bits: each is added up in two parts.
 ///
 /// # Errors
 /// SQLite's errors.
 pub fn totals(db: &Connection) -> rusqlite::Result<Vec<AccountTotal>> {
+    const PART: i128 = 1_000_000_000;
     let mut query = db.prepare_cached(
-        "SELECT currency, account, SUM(debit), SUM(credit) FROM postings GROUP BY currency, account ORDER BY 1, 2",
+        "SELECT currency, account, SUM(debit / 1000000000), SUM(debit % 1000000000), SUM(credit / 1000000000), \
+         SUM(credit % 1000000000) FROM postings GROUP BY currency, account ORDER BY 1, 2",
     )?;
     let read = |row: &rusqlite::Row<'_>| {
+        let sum = |high, low| -> rusqlite::Result<i128> {
+            Ok(i128::from(row.get::<_, i64>(high)?) * PART + i128::from(row.get::<_, i64>(low)?))
+        };
         Ok(AccountTotal {
             currency: row.get(0)?,
             account: row.get(1)?,
-            debit_minor: row.get(2)?,
-            credit_minor: row.get(3)?,
+            debit_minor: sum(2, 3)?,
+            credit_minor: sum(4, 5)?,
         })
     };
     query.query_map([], read)?.collect()
@@ -342,6 +347,18 @@ mod tests {
     }
 
     #[test]
+    fn the_totals_are_exact_beyond_64_bits() {
+        let db = database();
+        for line in 0..3 {
+            let insert = "INSERT INTO postings(order_id, line, entry, what, account, currency, debit, credit) \
+                          VALUES ('o', ?, 1, 'sale', 'provider_clearing', 'BRL', ?, 7)";
+            db.execute(insert, params![line, i64::MAX]).unwrap();
+        }
+        let all = totals(&db).unwrap();
+        assert_eq!((all[0].debit_minor, all[0].credit_minor), (3 * i128::from(i64::MAX), 21));
+    }
+
+    #[test]
     fn the_postings_are_those_of_the_last_state() {
         let mut db = database();
         let mut fixture = crate::tests::fixture::Fixture::approved();
@@ -352,7 +369,7 @@ mod tests {
             show(&mut db, fixture.payment());
         }
         let all = totals(&db).unwrap();
-        let sums = |f: fn(&AccountTotal) -> i64| all.iter().map(f).sum::<i64>();
+        let sums = |f: fn(&AccountTotal) -> i128| all.iter().map(f).sum::<i128>();
         assert_eq!((sums(|t| t.debit_minor), sums(|t| t.credit_minor)), (2200, 2200));
         let held = all.iter().find(|total| total.account == "provider_clearing").unwrap();
         assert_eq!((held.debit_minor, held.credit_minor, held.currency.as_str()), (1050, 50, "BRL"));

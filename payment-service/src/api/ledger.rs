@@ -126,7 +126,7 @@ pub(super) async fn show(
 }
 
 fn balanced(totals: &[AccountTotal]) -> bool {
-    let sum = |currency: &str| -> i64 {
+    let sum = |currency: &str| -> i128 {
         totals
             .iter()
             .filter(|total| total.currency == currency)
@@ -142,7 +142,9 @@ impl AccountBody {
     fn of(total: AccountTotal) -> Self {
         let AccountTotal { currency, account, debit_minor, credit_minor } = total;
         let digits = Currency::digits_of(&currency);
-        let amount = |minor| Decimal::new(minor, digits);
+        // Amounts that are larger are shown as the largest.
+        let shown = |minor: i128| minor.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+        let amount = |minor| Decimal::new(i64::try_from(shown(minor)).unwrap_or_default(), digits);
         let debit = amount(debit_minor);
         let credit = amount(credit_minor);
         Self { account, currency, debit, credit, balance: amount(debit_minor - credit_minor) }
