@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use common::topics;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::Cluster;
@@ -14,9 +14,12 @@ use tests::process::Name;
 use tests::wait::{PATIENT, SOON, until_is};
 use uuid::Uuid;
 
+use crate::operators::send;
+
 crate::group::scenarios!(
     an_oversized_event_is_a_dead_letter,
     long_texts_and_keys_are_dead_letters,
+    a_dead_letter_that_is_too_long_is_not_put_back,
     long_texts_of_requests_are_refused,
     a_payment_takes_as_many_refunds_as_an_order_has_returns,
     stock_counted_below_its_reservations_is_not_sold,
@@ -83,6 +86,27 @@ async fn long_texts_and_keys_are_dead_letters(cluster: Arc<Cluster>, _: Arc<Brok
 async fn post(cluster: &Cluster, name: Name, path: &str, body: &Value) -> Result<(StatusCode, Value)> {
     let answer = cluster.http.post(cluster.service(name)?.url(path)).json(body).send().await?;
     Ok((answer.status(), answer.json().await?))
+}
+
+/// With the header that names where it comes from, the message is longer than its topic takes.
+async fn a_dead_letter_that_is_too_long_is_not_put_back(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
+    let topic = topics::ORDER_COMMANDS;
+    // The longest value that the topic takes, which is shorter by what else a batch of one record has.
+    let mut value = vec![b'x'; topics::INPUT_MAX_BYTES - 60];
+    while let Err(error) = cluster.kafka.append_compressed(topic, 0, &value, "none").await {
+        ensure!(value.len() + 2_000 > topics::INPUT_MAX_BYTES, "{topic} takes no long message: {error:#}");
+        value.truncate(value.len() - 20);
+    }
+    let letter = cluster.dead_letter(topic, &value).await?;
+    let dlq = topics::dead_letters(topic);
+    let path = format!("/api/dead-letters/{dlq}/{}/{}/put-back", letter.partition, letter.offset);
+    let (status, problem) = send(&cluster, Method::POST, &path, &json!({"why": "it was mended"}), true).await?;
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status}: {problem:#}");
+    ensure!(detail.contains("the message can't be sent") && detail.contains("max.message.bytes"), "{problem:#}");
+    let all = cluster.kafka.read(topic).await?;
+    ensure!(all.iter().filter(|message| message.value == value).count() == 1, "it is on its topic again");
+    Ok(())
 }
 
 async fn long_texts_of_requests_are_refused(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

@@ -293,6 +293,19 @@ pub(super) fn is_missing(error: &KafkaError) -> bool {
     )
 }
 
+/// Returns true if the broker has not stored a message and would refuse it again.
+pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::InvalidMessageSize
+            | RDKafkaErrorCode::InvalidMessage
+            | RDKafkaErrorCode::InvalidRecord
+            | RDKafkaErrorCode::InvalidTopic
+            | RDKafkaErrorCode::UnknownTopic
+    )
+}
+
 /// Returns true if the client's principal lacks an ACL.
 pub(super) fn is_denied(code: RDKafkaErrorCode) -> bool {
     matches!(

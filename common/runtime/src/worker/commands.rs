@@ -195,6 +195,9 @@ impl Commands {
                 tracing::error!("{}", self.tools.explain(&message.topic, limit, &error));
                 Err(SendError::Refused(error.to_string()))
             }
+            Ok(Err(error)) if error.rdkafka_error_code().is_some_and(client::is_refusal) => {
+                Err(SendError::Refused(self.tools.explain(&message.topic, limit, &error)))
+            }
             Ok(Err(error)) => Err(SendError::Unknown(self.tools.explain(&message.topic, limit, &error))),
             Err(_) => Err(SendError::Unknown("the producer is closed".to_owned())),
         }
