@@ -69,7 +69,7 @@ pub(crate) fn run(requested: Positions, config: &Config, service: &str, journal:
             eprintln!("reading {journal} …");
             let all = report(config, journal)?;
             all.iter().for_each(|position| println!("{}", line(position, service)));
-            let good = all.iter().all(|position| position.fault.is_none());
+            let good = all.iter().all(|position| position.fault.is_none() && position.range.is_some());
             Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Positions::AcceptLoss { topic, partition, why, at } => {
@@ -92,8 +92,13 @@ pub(crate) fn run(requested: Positions, config: &Config, service: &str, journal:
 
 fn line(report: &PositionReport, service: &str) -> String {
     let PositionReport { partition, topic, position, range, fault } = report;
-    let range =
-        range.map_or("the topic does not exist".to_owned(), |range| format!("{}..{}", range.begins, range.ends));
+    let begun = format!("{topic}-{partition}  position {position}");
+    let Some(range) = range else {
+        return format!(
+            "{begun}  the topic does not exist\n  restore it; or, if its messages are lost, create it anew and accept \
+             the loss"
+        );
+    };
     let state = match fault {
         None => "ok".to_owned(),
         Some(fault) => format!(
@@ -101,7 +106,7 @@ fn line(report: &PositionReport, service: &str) -> String {
              --partition {partition} --why REASON"
         ),
     };
-    format!("{topic}-{partition}  position {position}  topic {range}  {state}")
+    format!("{begun}  topic {}..{}  {state}", range.begins, range.ends)
 }
 
 /// The user and the host of this process, as the environment names them.
@@ -112,6 +117,8 @@ fn operator() -> String {
 
 #[cfg(test)]
 mod tests {
+    use journal::TopicRange;
+
     use super::*;
 
     fn read(arguments: &[&str]) -> Result<Option<Positions>, clap::Error> {
@@ -143,5 +150,18 @@ mod tests {
         let mut arguments = whole.to_vec();
         arguments[7] = &long;
         assert!(read(&arguments).unwrap_err().to_string().contains("1 to 500 characters"));
+    }
+
+    #[test]
+    fn an_input_without_a_topic_is_no_good_position() {
+        let report = |range| {
+            let topic = "gone".to_owned();
+            PositionReport { partition: 1, topic, position: 7, range, fault: None }
+        };
+        let good = line(&report(Some(TopicRange { begins: 0, ends: 9 })), "sums");
+        assert_eq!(good, "gone-1  position 7  topic 0..9  ok");
+        let missing = line(&report(None), "sums");
+        assert!(missing.starts_with("gone-1  position 7  the topic does not exist"), "{missing}");
+        assert!(!missing.contains("ok"), "{missing}");
     }
 }
