@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `view.db` | the view |
 //! | `view.replaced.db` | the former view, until `view.db` is complete |
-//! | `view.other-log.db` | the last view of another cluster or log, which this journal can't rebuild |
+//! | `view.other-log.db`, `view.other-log-2.db` … | views of other logs, which this journal can't rebuild |
 
 mod aside;
 mod unusable;
@@ -125,9 +125,9 @@ impl ViewFile {
         let directory = self.path.parent().unwrap_or(Path::new("."));
         if reason.is_of_another_log() {
             // This journal can't rebuild it.
-            aside::remove(directory, OTHER_LOG)?;
-            aside::rename(directory, CURRENT, OTHER_LOG)?;
-            tracing::warn!("the former view is kept as {}", directory.join(format!("{OTHER_LOG}.db")).display());
+            let name = free_name(directory);
+            aside::rename(directory, CURRENT, &name)?;
+            tracing::warn!("the former view is kept as {}", directory.join(format!("{name}.db")).display());
         } else if !directory.join(format!("{REPLACED}.db")).exists() {
             aside::rename(directory, CURRENT, REPLACED)?;
         }
@@ -197,6 +197,13 @@ impl ViewFile {
         })?;
         rows.collect()
     }
+}
+
+/// The name under which a view of another log is kept: none of an earlier one is taken.
+fn free_name(directory: &Path) -> String {
+    let names = std::iter::once(OTHER_LOG.to_owned()).chain((2..).map(|number| format!("{OTHER_LOG}-{number}")));
+    let is_free = |name: &String| !directory.join(format!("{name}.db")).exists();
+    names.into_iter().find(is_free).unwrap_or_else(|| OTHER_LOG.to_owned())
 }
 
 #[cfg(test)]
