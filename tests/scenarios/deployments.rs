@@ -29,7 +29,7 @@ fn request(text: &str) -> Value {
 }
 
 /// The definition under a name of its own, so that the scenarios do not meet.
-fn named(name: &str) -> String {
+pub(crate) fn named(name: &str) -> String {
     VOUCHER
         .replace("name = \"voucher\"", &format!("name = \"{name}\""))
         .replace("requested-vouchers", &format!("requested-{name}"))
@@ -37,7 +37,7 @@ fn named(name: &str) -> String {
         .replace("voucher.requested", &format!("{name}.requested"))
 }
 
-async fn deploy(cluster: &Cluster, text: &str) -> Result<(StatusCode, Value)> {
+pub(crate) async fn deploy(cluster: &Cluster, text: &str) -> Result<(StatusCode, Value)> {
     send(cluster, Method::POST, PATH, &request(text), true).await
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use common::topics;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::{Cluster, PARTITIONS};
@@ -16,6 +17,8 @@ use tests::sums::{COMMANDS, Command, RESULTS};
 use tests::topics::{Topics, command_in, run_command};
 use tests::wait::{PATIENT, SOON, until, until_is};
 
+use crate::deployments;
+
 crate::group::scenarios!(
     a_journal_made_with_other_settings_is_refused_until_it_is_mended,
     a_journal_altered_while_running_is_noticed,
@@ -23,6 +26,7 @@ crate::group::scenarios!(
     a_view_that_the_journal_cannot_rebuild_is_kept,
     a_replaced_view_is_kept_until_the_new_one_is_complete,
     partitions_added_to_payment_results_are_read_after_a_restart,
+    partitions_added_to_the_topic_of_a_deployed_definition_are_noticed,
     partitions_added_to_a_journal_stay_unused,
 );
 
@@ -286,6 +290,24 @@ async fn partitions_added_to_payment_results_are_read_after_a_restart(
     added.publish(results, Some(3), b"garbage").await?;
     let letter = cluster.dead_letter(results, b"garbage").await?;
     ensure!(letter.header("__streams.errors.partition") == "3", "{letter:?}");
+    cluster.confirms_an_order().await
+}
+
+async fn partitions_added_to_the_topic_of_a_deployed_definition_are_noticed(
+    cluster: Arc<Cluster>,
+    _: Arc<Broker>,
+) -> Result<()> {
+    let orchestrator = cluster.service(Name::Orchestrator)?;
+    let (status, deployed) = deployments::deploy(&cluster, &deployments::named("ticket")).await?;
+    ensure!(status == StatusCode::CREATED, "{status}: {deployed:#}");
+    orchestrator.ready().await?;
+    Topics::new(&cluster.kafka)?.expand("requested-ticket", 3).await?;
+    let text = readiness(orchestrator, 503, "topic requested-ticket", PATIENT).await?;
+    has_words(&text, &["3 partitions", "restart the service"])?;
+    orchestrator.sigterm().await?;
+    orchestrator.restart().await?;
+    let text = readiness(orchestrator, 200, "topic requested-ticket", PATIENT).await?;
+    has_words(&text, &["the others are read too"])?;
     cluster.confirms_an_order().await
 }
 

@@ -78,7 +78,7 @@ pub fn report(config: &Config, journal: &str) -> anyhow::Result<Vec<PositionRepo
             let (topic, partition) = split_position_key(key, worker);
             let topic = topic.to_owned();
             let existing = inputs::existing(config, BTreeSet::from([topic.clone()]), worker, Duration::ZERO)?;
-            let source = existing.into_iter().find(|source| source.key == *key);
+            let source = existing.sources.into_iter().find(|source| source.key == *key);
             let range = source.as_ref().map(|_| client::range(&consumer, &topic, partition)).transpose()?;
             let fault = source.and_then(|source| positions::verify(config, &[source], &read).err());
             reports.push(PositionReport { partition, topic, position: *position, range, fault });

@@ -1,6 +1,6 @@
 //! Reading the input topics of one partition, for one claim.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +39,15 @@ pub(super) struct Ends {
     pub(super) ends: Positions,
     /// Behind the last record of each input that has records to read, and no message among them.
     pub(super) skipped: Positions,
+}
+
+/// The topics that exist.
+#[derive(Default)]
+pub(super) struct Existing {
+    /// Their partitions that belong to a partition's worker.
+    pub(super) sources: Vec<Source>,
+    /// How many partitions each has.
+    pub(super) counts: BTreeMap<String, i32>,
 }
 
 /// The thread that reads a partition of the inputs.
@@ -134,18 +143,19 @@ pub(super) fn existing(
     topics: BTreeSet<String>,
     partition: i32,
     wait: Duration,
-) -> anyhow::Result<Vec<Source>> {
+) -> anyhow::Result<Existing> {
     if topics.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Existing::default());
     }
     let consumer: BaseConsumer<ClientLog> =
         BaseConsumer::from_config_and_context(&client::consumer(config), ClientLog::new("inputs"))?;
     let deadline = Instant::now() + wait;
-    let mut existing = Vec::new();
+    let mut existing = Existing::default();
     for name in topics {
         let count = count_of(&consumer, &name, deadline)?;
         if count > partition {
-            existing.extend(sources::of_topic(&name, count, partition, config.partitions));
+            existing.sources.extend(sources::of_topic(&name, count, partition, config.partitions));
+            existing.counts.insert(name, count);
         } else {
             tracing::warn!(topic = name, partition, "the topic no longer exists and is not read");
         }

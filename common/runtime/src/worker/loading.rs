@@ -32,7 +32,9 @@ pub(super) fn load<H: Handler, A>(
     let mut sources: Vec<Source> = shared.inputs.iter().flat_map(of_topic).collect();
     let mut more = shared.handler.more_inputs(store)?;
     more.retain(|topic| !shared.inputs.contains(topic));
-    sources.extend(inputs::existing(&shared.config, more, partition, inputs::PROPAGATION).map_err(kafka)?);
+    let existing = inputs::existing(&shared.config, more, partition, inputs::PROPAGATION).map_err(kafka)?;
+    sources.extend(existing.sources);
+    shared.further.read(partition, existing.counts);
     let mut snapshot = store.snapshot()?;
     let read = Continued { positions: snapshot.positions.clone(), last: snapshot.last.clone() };
     positions::verify(&shared.config, &sources, &read)?;

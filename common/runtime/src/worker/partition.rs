@@ -137,6 +137,7 @@ where
         self.loaded = None;
         self.spans.reset();
         self.shared.status.metrics.lag.release(self.partition);
+        self.shared.further.release(self.partition);
         self.shared.status.metrics.earliest_timers.set(self.partition, None);
         if let Some(done) = self.lifecycle.release() {
             self.set_state(PartitionState::Elsewhere);

@@ -155,6 +155,7 @@ where
         journal: service.journal,
         inputs: service.inputs,
         counts: monitor.counts(),
+        further: monitor.further(),
         instance: instance_name(service.name),
         handler: service.handler,
         executor: Arc::new(service.executor),
@@ -167,7 +168,6 @@ where
         view: to_view,
         config: config.clone(),
     });
-
     let write = write_view(writer, tailed, status.clone());
     let mut threads = vec![spawn(&status, "view", write)?, spawn(&status, "tailer", move || tailer.run())?];
     threads.push(spawn(&status, "topics", watch_topics(monitor, config.clone(), status.clone(), file.clone()))?);

@@ -10,6 +10,7 @@ use super::commands::Commands;
 use super::config::Config;
 use super::direct::Direct;
 use super::status::Status;
+use super::topics::FurtherInputs;
 use crate::view::Tailed;
 
 /// The decided positions, for lag tools: (topic, partition) to the next offset, as far as it changed.
@@ -23,6 +24,8 @@ pub(super) struct Shared<H, A> {
     pub(super) inputs: Vec<String>,
     /// The partition counts of the topics at the start.
     pub(super) counts: Arc<BTreeMap<String, i32>>,
+    /// The inputs that are added while the service runs.
+    pub(super) further: Arc<FurtherInputs>,
     pub(super) instance: String,
     pub(super) handler: H,
     pub(super) executor: Arc<A>,

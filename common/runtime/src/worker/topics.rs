@@ -4,6 +4,7 @@
 mod addition;
 mod cluster;
 mod findings;
+mod further;
 mod monitor;
 mod required;
 mod requirements;
@@ -21,6 +22,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 pub use self::addition::{TopicAdmin, TopicError};
 use self::cluster::Cluster;
 use self::findings::{Expected, Findings, log_changes};
+pub(super) use self::further::FurtherInputs;
 pub(super) use self::monitor::Monitor;
 pub(super) use self::required::used_topics;
 use self::required::{compare, create_missing};

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::cluster::Cluster;
 use super::findings::{Expected, Finding, Findings, log_changes};
+use super::further::FurtherInputs;
+use super::required::used_topics;
 use super::requirements::{Effect, Moment, UsedTopic};
 use crate::worker::config::Config;
 use crate::worker::kafka_tools::KafkaTools;
@@ -20,6 +22,7 @@ pub(crate) struct Monitor {
     used: Vec<UsedTopic>,
     /// The partition counts at the start, which the service reads.
     counts: Arc<BTreeMap<String, i32>>,
+    further: Arc<FurtherInputs>,
     findings: Findings,
 }
 
@@ -30,12 +33,17 @@ impl Monitor {
         counts: Arc<BTreeMap<String, i32>>,
         findings: Findings,
     ) -> Self {
-        Self { cluster, used, counts, findings }
+        Self { cluster, used, counts, further: Arc::default(), findings }
     }
 
     /// The partition counts at the start.
     pub(crate) fn counts(&self) -> Arc<BTreeMap<String, i32>> {
         self.counts.clone()
+    }
+
+    /// The inputs that are added while the service runs.
+    pub(crate) fn further(&self) -> Arc<FurtherInputs> {
+        self.further.clone()
     }
 
     /// Compares every `topic_check` until the instance stops. `idle` is called in between.
@@ -65,19 +73,24 @@ impl Monitor {
     }
 
     fn compare(&self, expected: &Expected<'_>) -> anyhow::Result<Findings> {
-        let names: Vec<&str> = self.used.iter().map(|used| used.topic.name.as_str()).collect();
+        let further = self.further.all();
+        let names: Vec<String> = further.keys().cloned().collect();
+        let added = used_topics(&names, &[]);
+        let is_new = |added: &&UsedTopic| self.used.iter().all(|used| used.topic.name != added.topic.name);
+        let all: Vec<&UsedTopic> = self.used.iter().chain(added.iter().filter(is_new)).collect();
+        let names: Vec<&str> = all.iter().map(|used| used.topic.name.as_str()).collect();
         self.cluster.drain_events();
         let states = self.cluster.states(&names)?;
-        let finding = |used: &UsedTopic| {
+        let finding = |used: &&UsedTopic| {
             let name = &used.topic.name;
-            let at_start = self.counts.get(name).copied().unwrap_or(expected.partitions);
+            let at_start = self.counts.get(name).or_else(|| further.get(name)).copied().unwrap_or(expected.partitions);
             let found = match states.get(name) {
                 Some(state) => expected.compare(used, state, Moment::Running { at_start }),
                 None => Some(Finding { effect: Effect::Stops, text: "it no longer exists".to_owned() }),
             };
             Some((name.clone(), found?))
         };
-        Ok(self.used.iter().filter_map(finding).collect())
+        Ok(all.iter().filter_map(finding).collect())
     }
 }
 
