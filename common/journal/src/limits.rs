@@ -1,6 +1,6 @@
 //! The limits of batches and of what is in flight.
 
-use vocabulary::topics::JOURNAL_MAX_BYTES;
+use vocabulary::topics::{BATCH_MAX_BYTES, JOURNAL_MAX_BYTES};
 
 /// How far deciding may run ahead of reading back, and how large a batch may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             batch_messages: 500,
-            batch_bytes: 1 << 20,
+            batch_bytes: BATCH_MAX_BYTES,
             ahead_records: 4,
             ahead_bytes: 4 << 20,
             open_in_memory: 50_000,

@@ -45,6 +45,9 @@ pub fn may_wait(topic: &str) -> bool {
 pub const INPUT_MAX_BYTES: usize = 1024 * 1024;
 /// Records of journals and dead-letter topics are at most this long: a bad message wrapped with its reason still fits.
 pub const JOURNAL_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// A batch is closed at this size of its record at the latest: beside it and another one of that size, the largest
+/// decision fits into a record.
+pub const BATCH_MAX_BYTES: usize = 1024 * 1024;
 
 /// The longest message that a topic takes: an input topic, a dead-letter topic.
 pub fn max_bytes(topic: &str) -> usize {

@@ -3,7 +3,7 @@
 use common::bounds::{Bounded as _, KIB, TEXT_BYTES, json_bytes};
 use common::cases::CaseSettled;
 use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
-use common::journal::Limits;
+
 use common::messages::{Headers, Message, header};
 use common::shipments::ShipmentProgress;
 use common::time::Timestamp;
@@ -223,7 +223,7 @@ fn the_largest_record_and_messages_fit() {
     for bytes in [stock_event(), case_message(), reply, 2 * ReturnReceived::MAX_BYTES + ENVELOPE] {
         assert!(bytes <= topics::INPUT_MAX_BYTES, "{bytes}");
     }
-    let batch = 2 * Limits::default().batch_bytes;
+    let batch = 2 * topics::BATCH_MAX_BYTES;
     let event = ShipmentChanged {
         // That of the command, a UUID.
         order_id: text(ID),

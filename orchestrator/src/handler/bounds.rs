@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use common::bounds::{COMMAND_BYTES, KIB, json_bytes};
 use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
-use common::journal::Limits;
 use common::time::Timestamp;
 use common::topics;
 use saga::{
@@ -147,7 +146,7 @@ fn the_largest_record_and_messages_fit() {
     assert!(record <= topics::JOURNAL_MAX_BYTES, "{saga} + {sent} = {record}");
     // An ordinary message makes one decision, and its batch has room for others.
     let ordinary =
-        saga + SENT_LIMIT + (STEPS + 1) * ENVELOPE + (2 * (STEPS + 1) + 5) * event + 2 * Limits::default().batch_bytes;
+        saga + SENT_LIMIT + (STEPS + 1) * ENVELOPE + (2 * (STEPS + 1) + 5) * event + 2 * topics::BATCH_MAX_BYTES;
     assert!(ordinary <= topics::JOURNAL_MAX_BYTES, "{ordinary}");
 }
 
@@ -163,7 +162,7 @@ fn the_other_entities_fit() {
         what: Operate::Cancel { reason: Some(text(NAME)) },
     };
     let early = Entity::Early { callbacks: vec![callback; 8], cancel: Some(cancel), until: TIME };
-    assert!(json_bytes(&early) + 2 * Limits::default().batch_bytes <= topics::JOURNAL_MAX_BYTES);
+    assert!(json_bytes(&early) + 2 * topics::BATCH_MAX_BYTES <= topics::JOURNAL_MAX_BYTES);
     let topic = text(16 * KIB);
     let from = Some(text(KIB));
     let letter = PutBack { topic, partition: 0, offset: 0, by: text(KIB), why: text(KIB), from, at: TIME };
@@ -183,7 +182,7 @@ fn the_other_entities_fit() {
     let all =
         [Entity::Letter(letter), Entity::Rollout(rollout), Entity::Definition(stored), Entity::Deployed(deployments)];
     for entity in all {
-        assert!(json_bytes(&entity) <= topics::JOURNAL_MAX_BYTES - 2 * Limits::default().batch_bytes);
+        assert!(json_bytes(&entity) <= topics::JOURNAL_MAX_BYTES - 2 * topics::BATCH_MAX_BYTES);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use common::bounds::{KIB, json_bytes};
 use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
-use common::journal::Limits;
+
 use common::messages::{Headers, header};
 use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind, PaymentMethod};
 use common::sensitive::Sensitive;
@@ -233,7 +233,7 @@ fn the_largest_record_and_messages_fit() {
     let cases = 2 * MOST_OPEN * case;
     // A decision changes one payment and sends two replies, or puts a result back, whose quotes are escaped.
     let decision = (json_bytes(&largest_payment()) + 2 * reply + events + cases).max(2 * topics::INPUT_MAX_BYTES);
-    let record = decision + 2 * Limits::default().batch_bytes;
+    let record = decision + 2 * topics::BATCH_MAX_BYTES;
     assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");
 }
 

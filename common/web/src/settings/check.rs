@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vocabulary::topics::JOURNAL_MAX_BYTES;
+use vocabulary::topics::BATCH_MAX_BYTES;
 
 use super::sections::{Http, Kafka, Settings, WorkerSettings};
 use super::{client, log_level};
@@ -71,8 +71,8 @@ fn check_kafka(kafka: &Kafka, need: &mut Need<'_>) {
 
 fn check_worker(worker: &WorkerSettings, need: &mut Need<'_>) {
     need((1..=100_000).contains(&worker.batch_messages), ["worker", "batch_messages"], "must be from 1 to 100000");
-    let batch = (1024..=JOURNAL_MAX_BYTES / 2).contains(&worker.batch_bytes);
-    need(batch, ["worker", "batch_bytes"], "must be from 1 KiB to 4 MiB: a journal record is at most 8 MiB");
+    let batch = (1024..=BATCH_MAX_BYTES).contains(&worker.batch_bytes);
+    need(batch, ["worker", "batch_bytes"], "must be from 1 KiB to 1 MiB: the largest decision must fit into a record");
     need(worker.open_in_memory > 0, ["worker", "open_in_memory"], "must be at least 1");
     need((1..=64).contains(&worker.ahead_records), ["worker", "ahead_records"], "must be from 1 to 64");
     let ahead = worker.ahead_bytes >= worker.batch_bytes && worker.ahead_bytes <= 256 << 20;

@@ -1,7 +1,6 @@
 //! The largest entities of webhooks, and the largest record of a decision about them.
 
 use common::bounds::{KIB, json_bytes};
-use common::journal::Limits;
 use common::time::Timestamp;
 use common::topics;
 
@@ -129,7 +128,7 @@ fn the_largest_record_about_webhooks_fits() {
         tries: u32::MAX,
         last_error: error(),
     }));
-    let room = topics::JOURNAL_MAX_BYTES - 2 * Limits::default().batch_bytes;
+    let room = topics::JOURNAL_MAX_BYTES - 2 * topics::BATCH_MAX_BYTES;
     // An event that all want: its queue or that before it in the list, those that begin to be sent after a pause, and
     // its body, or a delivery that is given up in place of another one.
     let of_event = SUBSCRIPTIONS * (webhook + (1 + ATTEMPTS) * queue + body + undelivered + 2 * REMOVED) + 2 * KIB;
