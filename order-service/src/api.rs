@@ -34,6 +34,7 @@ pub fn router(context: Context<Settings>) -> Router {
         .route("/orders/{id}", get(show::show))
         .route("/orders/{id}/cancel", post(cancel::cancel))
         .route("/orders/{id}/returns", post(returns::request_return))
+        .route("/orders/{id}/returns/{return}", get(returns::show_return))
         .route("/orders/{id}/invoice", get(invoice::invoice))
         .route("/orders/{id}/credit-notes", get(credit_notes::credit_notes))
         .route("/orders/{id}/credit-notes/{number}", get(credit_notes::credit_note))
@@ -66,6 +67,7 @@ pub fn description() -> String {
         show::show,
         cancel::cancel,
         returns::request_return,
+        returns::show_return,
         invoice::invoice,
         credit_notes::credit_notes,
         credit_notes::credit_note,

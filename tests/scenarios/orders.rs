@@ -173,6 +173,7 @@ async fn a_part_is_returned_and_then_the_rest(cluster: Arc<Cluster>, _: Arc<Brok
     let part = json!({"items": [{"id": item.id, "quantity": 1}], "reason": "too many"});
     let first = request_return(&cluster, &order, &part).await?;
     let done = return_is(&order, &first, "returned").await?;
+    ensure!(get(&cluster, &format!("/orders/{}/returns/{first}", order.id)).await? == done, "{done:#}");
     ensure!(done["refund"] == 10.33, "{done:#}");
     item.has_stock(8, 0).await?;
     ensure!(order.get().await?["status"] == "confirmed");

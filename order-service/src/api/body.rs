@@ -99,7 +99,7 @@ struct InvoiceBody<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Return)]
 #[serde(rename_all = "camelCase")]
-struct ReturnBody<'a> {
+pub(super) struct ReturnBody<'a> {
     id: Uuid,
     status: ReturnStatus,
     items: Vec<PiecesBody<'a>>,
@@ -203,7 +203,8 @@ fn cancellation<'a>(request: &'a Cancellation, order: &Order) -> CancellationBod
     CancellationBody { requested_at: request.requested_at, why: &request.why, outcome }
 }
 
-fn return_of<'a>(order: &Order, known: &'a Return) -> ReturnBody<'a> {
+/// A return of an order.
+pub(super) fn return_of<'a>(order: &Order, known: &'a Return) -> ReturnBody<'a> {
     ReturnBody {
         id: known.id,
         status: known.status,

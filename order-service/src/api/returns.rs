@@ -1,11 +1,12 @@
-//! `POST /orders/{id}/returns`: requests a return of items.
+//! `POST /orders/{id}/returns`: requests a return of items. `GET /orders/{id}/returns/{return}`: shows one.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use common::http::{Body, Caller, PathId, Problem, idempotency_key};
+use common::bounds::first_chars;
+use common::http::{Body, Caller, PathId, PathParams, Problem, idempotency_key};
 use common::ids;
 use common::service::Context;
 use common::time::Timestamp;
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::body::{OrderBody, path};
+use super::body::{OrderBody, ReturnBody, path, return_of};
 use super::lookup;
 use super::request::{OrderRequest, reason};
 use crate::messages::{RETURN, RequestReturn};
@@ -79,7 +80,8 @@ impl ReturnItems {
         ("Idempotency-Key" = Option<String>, Header, description = "The client's name for the request.")),
     request_body = ReturnItems,
     responses((status = 202, body = OrderBody,
-            description = "The request is recorded; the order's `returns` show its outcome."),
+            description = "The request is recorded. `Location` is the return's address; the order's `returns` show its \
+                outcome, too."),
         (status = 404, description = "There is no such order."),
         (status = 409, description = "The items cannot be returned: see `code` and `detail`.")))]
 pub(super) async fn request_return(
@@ -117,8 +119,28 @@ fn respond(order: &Order, id: Uuid) -> Result<Response, Problem> {
         let code = refused.outcome_reason.clone().unwrap_or_default();
         return Err(Problem::conflict("The items cannot be returned: see code.").with("code", code));
     }
-    let location = [(LOCATION, path(order.placed.order_id))];
+    let location = [(LOCATION, format!("{}/returns/{id}", path(order.placed.order_id)))];
     Ok((StatusCode::ACCEPTED, location, Json(OrderBody::whole(order))).into_response())
+}
+
+/// A return of an order.
+#[utoipa::path(get, path = "/orders/{id}/returns/{return}",
+    params(("id" = Uuid, Path, description = "The order's id."),
+        ("return" = Uuid, Path, description = "The return's id.")),
+    responses((status = 200, body = ReturnBody),
+        (status = 404, description = "There is no such order, or it has no return with that id.")))]
+pub(super) async fn show_return(
+    State(context): State<Context<Settings>>,
+    PathId(id): PathId,
+    PathParams(params): PathParams<(String, String)>,
+) -> Result<Response, Problem> {
+    let (_, wanted) = params;
+    let order = lookup::get(&context, id).await?;
+    let known = Uuid::parse_str(&wanted).ok().and_then(|wanted| find(&order, wanted));
+    let Some(known) = known else {
+        return Err(Problem::not_found(format!("Order {id} has no return {}.", first_chars(&wanted, 40))));
+    };
+    Ok(Json(return_of(&order, known)).into_response())
 }
 
 fn conflict(why: &NotReturnable) -> Problem {
