@@ -3,6 +3,7 @@
 
 use common::bounds::{CUSTOMER_TEXT_BYTES, Check, ID_BYTES, KIB, MOST_LINES, TEXT_BYTES, shorten, shorten_any};
 
+use super::limits::{forbidden_character, forbids};
 use super::parts::{Payment, Return, ReturnStatus, Shipment, Step};
 use super::{Order, Placed};
 
@@ -49,7 +50,25 @@ pub(crate) fn check_placed(placed: &Placed) -> Result<(), String> {
         check.text("delivery.address.postalCode", &address.postal_code, NAME);
         check.text("delivery.address.country", &address.country, NAME);
     }
-    check.done()
+    check.done()?;
+    let mut texts = customer_texts(placed);
+    let forbidden = texts.find_map(|(field, text)| Some((field, forbidden_character(text)?)));
+    forbidden.map_or(Ok(()), |(field, character)| Err(format!("{field}: {}", forbids(character))))
+}
+
+/// What a customer has written, for mails, invoices and labels.
+fn customer_texts(placed: &Placed) -> impl Iterator<Item = (&'static str, &str)> {
+    let customer = placed.customer.iter();
+    let customer =
+        customer.flat_map(|customer| [("customer.name", &customer.name), ("customer.email", &customer.email)]);
+    let items = placed.items.iter().map(|item| ("items.name", &item.name));
+    let address = placed.delivery.iter().filter_map(|delivery| delivery.address.as_ref());
+    let address = address.flat_map(|address| {
+        let line2 = address.line2.iter();
+        let texts = [&address.name, &address.line1, &address.city, &address.postal_code, &address.country];
+        texts.into_iter().chain(line2).map(|text| ("delivery.address", text))
+    });
+    customer.chain(items).chain(address).map(|(field, text)| (field, text.as_str()))
 }
 
 /// Cuts the steps that a saga reports.

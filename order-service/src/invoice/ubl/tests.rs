@@ -40,7 +40,7 @@ fn terms(rates: &[&str], prices_exclude_tax: bool) -> Terms {
 
 /// An order with everything, fulfilled and paid.
 fn order(shop: &mut Shop, currency: &str, amount: i64) -> OrderId {
-    let items = json!([{"id": "day", "name": "Entrada <dia> \u{1}", "amountMinor": 1_000, "quantity": 3},
+    let items = json!([{"id": "day", "name": "Entrada <dia> \u{ffff}", "amountMinor": 1_000, "quantity": 3},
         {"id": "tent", "name": "帐篷 خيمة", "amountMinor": 7_000, "quantity": 1}]);
     let address = json!({"name": "Ана", "line1": "ул. Мира 1", "line2": "кв. 2", "city": "Москва",
         "postalCode": "101000", "country": "RU"});

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use common::bounds::{Bounded as _, json_bytes};
 use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
 use common::ids::OrderId;
-use common::journal::Limits;
 use common::messages::HEADER_BYTES;
 use common::money::Decimal;
 use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind, PaymentChoice, PaymentMethod, TOKEN_BYTES};
@@ -13,7 +12,7 @@ use common::sensitive::Sensitive;
 use common::shipments::DeliveryStatus;
 use common::time::Timestamp;
 use common::topics;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
@@ -249,7 +248,7 @@ fn the_largest_record_and_messages_fit() {
     let states: usize = [&order, &mailing, &series].into_iter().map(json_bytes).sum();
     // A decision changes at most one entity of each kind, and sends at most one message of each kind.
     let decision = states + events + messages.iter().map(|bytes| bytes + ENVELOPE).sum::<usize>();
-    let record = decision + 2 * Limits::default().batch_bytes;
+    let record = decision + 2 * topics::BATCH_MAX_BYTES;
     assert!(record <= topics::JOURNAL_MAX_BYTES, "{record}");
 }
 
@@ -333,4 +332,18 @@ fn longer_texts_of_other_services_are_cut() {
     assert!(json_bytes(&json!({ "steps": [step] })) < Conclude::MAX_BYTES);
     let cut = cut_steps(vec![serde_json::from_value(step).unwrap()]);
     assert_eq!(json_bytes(&cut[0].reason), TEXT_BYTES + 2);
+}
+
+#[test]
+fn a_control_character_in_a_text_of_a_customer_is_refused_in_a_message() {
+    let shop = Shop::default();
+    let check = |more: &Value| {
+        let placed = shop.placed(OrderId::generate(), more);
+        check_placed(&serde_json::from_value(placed).unwrap())
+    };
+    assert_eq!(check(&json!({"customer": {"name": "Ana", "email": "ana@example.com"}})), Ok(()));
+    let forged = check(&json!({"customer": {"name": "Ana\nBcc: all", "email": "ana@example.com"}})).unwrap_err();
+    assert!(forged.starts_with("customer.name: has the character U+000A"), "{forged}");
+    let items = json!({"items": [{"id": "a", "name": "\u{202e}tickets", "amountMinor": 1, "quantity": 1}]});
+    assert!(check(&items).unwrap_err().starts_with("items.name: has the character U+202E"));
 }
