@@ -2,6 +2,7 @@
 //! no process ends.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
@@ -19,6 +20,7 @@ crate::group::scenarios!(
     messages_that_are_too_large_uncompressed_are_dead_letters,
     header_names_that_are_not_utf8_make_dead_letters,
     damaged_batches_are_dead_letters,
+    an_empty_batch_is_passed_over,
     damage_at_the_end_of_an_input_is_no_loss,
     a_damaged_journal_is_not_skipped,
 );
@@ -32,14 +34,19 @@ const INPUTS: [&str; 5] = [
     topics::SAGA_REPLIES,
 ];
 
-/// Waits for the dead letter that names this origin.
+/// Waits for the dead letter that names this origin on partition 0.
 async fn letter_of(cluster: &Cluster, topic: &str, offset: i64) -> Result<ConsumedMessage> {
+    letter_from(cluster, topic, 0, offset).await
+}
+
+/// Waits for the dead letter that names this origin.
+async fn letter_from(cluster: &Cluster, topic: &str, partition: i32, offset: i64) -> Result<ConsumedMessage> {
     let is_wanted = |letter: &ConsumedMessage| {
         letter.header("__streams.errors.topic") == topic
-            && letter.header("__streams.errors.partition") == "0"
+            && letter.header("__streams.errors.partition") == partition.to_string()
             && letter.header("__streams.errors.offset") == offset.to_string()
     };
-    cluster.dead_letter_that(&format!("names {topic}-0 at {offset}"), topic, is_wanted).await
+    cluster.dead_letter_that(&format!("names {topic}-{partition} at {offset}"), topic, is_wanted).await
 }
 
 fn pids(cluster: &Cluster) -> Result<BTreeMap<String, u32>> {
@@ -55,7 +62,9 @@ async fn all_go_on(cluster: &Arc<Cluster>, before: &BTreeMap<String, u32>) -> Re
 
 async fn tombstones_are_dead_letters(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {
     let before = pids(&cluster)?;
-    for topic in INPUTS.into_iter().chain([topics::CREATED_ORDERS, topics::SAGA_COMMANDS, topics::GOODS_RECEIVED]) {
+    let others =
+        [topics::CREATED_ORDERS, topics::SAGA_COMMANDS, topics::GOODS_RECEIVED, topics::CASES, topics::CASE_DECISIONS];
+    for topic in INPUTS.into_iter().chain(others) {
         let types: [&[(&[u8], &[u8])]; 2] = [&[], &[(b"ce_type", b"order.place")]];
         for headers in types {
             let tombstone = RawRecord { key: Some(b"k"), value: None, headers };
@@ -113,17 +122,17 @@ async fn header_names_that_are_not_utf8_make_dead_letters(cluster: Arc<Cluster>,
 }
 
 /// Writes the three records of a batch that is damaged later; returns the first offset.
-fn write_batch(cluster: &Cluster, topic: &str, damage: Damage) -> Result<i64> {
+fn write_batch(cluster: &Cluster, topic: &str, partition: i32, damage: Damage) -> Result<i64> {
     let text = format!("{{\"damaged\":\"{damage:?} {}\"}}", "x".repeat(200));
     let record = RawRecord { key: Some(b"k"), value: Some(text.as_bytes()), headers: &[] };
-    raw::produce(&cluster.brokers, topic, 0, &raw::batch(&[record; 3])?)
+    raw::produce(&cluster.brokers, topic, partition, &raw::batch(&[record; 3])?)
 }
 
-/// The damaged batches of a topic: the first offset, the last, and the damage.
+/// The damaged batches of a topic's partition 0: the first offset, the last, and the damage.
 async fn write_batches(cluster: &Cluster, topic: &str) -> Result<Vec<DamagedBatch>> {
     let mut damaged = Vec::new();
     for damage in [Damage::Checksum, Damage::Codec, Damage::Compression, Damage::Magic] {
-        let first = write_batch(cluster, topic, damage)?;
+        let first = write_batch(cluster, topic, 0, damage)?;
         cluster.kafka.append(topic, 0, format!("behind {damage:?}").as_bytes()).await?;
         damaged.push((first, first + 2, damage));
     }
@@ -133,12 +142,17 @@ async fn write_batches(cluster: &Cluster, topic: &str) -> Result<Vec<DamagedBatc
 /// The first and the last offset of a batch, and how it is damaged.
 type DamagedBatch = (i64, i64, Damage);
 
-/// Damages batches in the files of the stopped broker, and starts it again.
+/// Damages batches of partition 0 in the files of the stopped broker, and starts it again.
 fn damage_segments(broker: &Broker, written: &[(&str, Vec<DamagedBatch>)]) -> Result<()> {
+    damage_partitions(broker, 0, written)
+}
+
+/// Damages batches of a partition of each topic in the files of the stopped broker, and starts it again.
+fn damage_partitions(broker: &Broker, partition: i32, written: &[(&str, Vec<DamagedBatch>)]) -> Result<()> {
     tokio::task::block_in_place(|| {
         broker.stop()?;
         for (topic, batches) in written {
-            let mut segment = Segment::open(broker, topic, 0)?;
+            let mut segment = Segment::open(broker, topic, partition)?;
             for (first, _, damage) in batches {
                 segment.damage(*first, *damage)?;
             }
@@ -181,11 +195,46 @@ async fn damaged_batches_are_dead_letters(cluster: Arc<Cluster>, broker: Arc<Bro
     all_go_on(&cluster, &before).await
 }
 
+/// The messages before an empty batch, and behind it, are read.
+async fn an_empty_batch_is_passed_over(cluster: Arc<Cluster>, broker: Arc<Broker>) -> Result<()> {
+    cluster.stop().await?;
+    let mut written = Vec::new();
+    for topic in INPUTS {
+        let first = write_batch(&cluster, topic, 1, Damage::Empty)?;
+        cluster.kafka.append(topic, 1, b"behind an empty batch").await?;
+        written.push((topic, vec![(first, first + 2, Damage::Empty)]));
+    }
+    damage_partitions(&broker, 1, &written)?;
+    start(&cluster).await?;
+    let before = pids(&cluster)?;
+    for (topic, batches) in written {
+        for (first, last, _) in batches {
+            let behind = letter_from(&cluster, topic, 1, last + 1).await?;
+            ensure!(behind.value == b"behind an empty batch", "{topic}: {behind:?}");
+            has_no_letter(&cluster, topic, 1, first..=last).await?;
+        }
+    }
+    all_go_on(&cluster, &before).await
+}
+
+/// Expects no dead letter of these offsets, which hold no message.
+async fn has_no_letter(cluster: &Cluster, topic: &str, partition: i32, offsets: RangeInclusive<i64>) -> Result<()> {
+    let letters = cluster.kafka.read(&topics::dead_letters(topic)).await?;
+    let of = |letter: &&ConsumedMessage| {
+        let offset = letter.header("__streams.errors.offset").parse();
+        let is_there = letter.header("__streams.errors.partition") == partition.to_string();
+        is_there && offset.is_ok_and(|offset| offsets.contains(&offset))
+    };
+    let found = letters.iter().find(of);
+    ensure!(found.is_none(), "{topic}: {found:?}");
+    Ok(())
+}
+
 /// A batch at the end of each input's partition 0, with other damage each.
 async fn write_last_batches(cluster: &Cluster, kinds: &[Damage]) -> Result<Vec<(&'static str, Vec<DamagedBatch>)>> {
     let mut written = Vec::new();
     for (topic, damage) in INPUTS.into_iter().zip(kinds) {
-        let first = write_batch(cluster, topic, *damage)?;
+        let first = write_batch(cluster, topic, 0, *damage)?;
         let last = first + 2;
         ensure!(cluster.kafka.end(topic, 0).await? == last + 1, "{topic}-0 has messages behind offset {last}");
         written.push((topic, vec![(first, last, *damage)]));

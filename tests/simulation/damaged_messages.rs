@@ -6,7 +6,6 @@ use common::blob::Blob;
 use common::journal::Handler;
 use common::messages::{Message, header};
 use common::service::Program;
-use common::topics;
 use orchestrator::program::Orchestrator;
 use payment_service::program::PaymentService;
 use proptest::collection::vec;
@@ -195,5 +194,5 @@ fn payments_handle_damaged_messages() {
 
 #[test]
 fn the_orchestrator_handles_damaged_messages() {
-    check_damaged::<Orchestrator, _>(&handlers::sagas(), &[topics::CREATED_ORDERS, topics::PAYMENT_RESULTS]);
+    check_damaged::<Orchestrator, _>(&handlers::sagas(), handlers::INPUTS_OF_SAGAS);
 }

@@ -1,8 +1,9 @@
 //! The real handlers for the tests of single handlers; they publish events.
 
 use common::journal::Intent;
-use common::messages::Outgoing;
+use common::messages::{MessageMac, Outgoing};
 use common::time::Timestamp;
+use common::topics;
 use common::worker::Executor;
 use inventory_service::handler::Warehouse;
 use inventory_service::rules::settings::RuleSettings;
@@ -29,6 +30,16 @@ pub fn warehouse() -> Warehouse {
 pub fn payments() -> Payments {
     Payments { provider: ProviderKind::Simulated, mac: None, events: true }
 }
+
+/// Payments of this provider, whose results are marked.
+pub fn marked_payments(provider: ProviderKind) -> Payments {
+    let mac = MessageMac::new("a shared secret!").unwrap_or_else(|why| panic!("the secret {why}"));
+    Payments { provider, mac, events: true }
+}
+
+/// The topics on which the built-in sagas start and wait.
+pub const INPUTS_OF_SAGAS: &[&str] =
+    &[topics::CREATED_ORDERS, topics::PAYMENT_RESULTS, topics::GOODS_RECEIVED, topics::CASES, topics::CASE_DECISIONS];
 
 pub fn sagas() -> SagaHandler {
     SagaHandler::new(definitions::built_in()).with_events(true)

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::kafka::PARTITIONS;
 
-const TOPICS: [&str; 7] = [
+const TOPICS: [&str; 10] = [
     topics::ORDER_COMMANDS,
     topics::CREATED_ORDERS,
     topics::INVENTORY_COMMANDS,
@@ -18,6 +18,9 @@ const TOPICS: [&str; 7] = [
     topics::PAYMENT_RESULTS,
     topics::SAGA_REPLIES,
     topics::SAGA_COMMANDS,
+    topics::GOODS_RECEIVED,
+    topics::CASES,
+    topics::CASE_DECISIONS,
 ];
 
 /// The types of messages with a text, and its name.

@@ -2,13 +2,16 @@
 
 use std::sync::LazyLock;
 
+use common::contract::Entry;
 use common::messages::{Message, Outgoing, header};
 use common::time::Timestamp;
 use common::topics;
 use orchestrator::messages::{ROLLOUT_SET, SAGA_ACTION};
-use serde_json::json;
+use serde_json::{Value, json};
+use tests::contract;
 
 use crate::definitions;
+use crate::kafka::PARTITIONS;
 use crate::outcome::messages_of;
 
 /// Simulated runs that provide the messages.
@@ -55,6 +58,21 @@ fn run(seed: u64) -> Vec<Message> {
         let offset = n as i64;
         all.push(Message { topic, partition, offset, timestamp: at, key: command.key, headers, value });
     }
+    all.extend(answers_of_people(all.last().map_or(Timestamp(0), |message| message.timestamp)));
     all.sort_by_key(|message| message.timestamp);
     all
+}
+
+/// The contract's examples of what people answer, which nobody does in a run.
+fn answers_of_people(at: Timestamp) -> Vec<Message> {
+    let is_answer = |entry: &&'static Entry| [topics::GOODS_RECEIVED, topics::CASE_DECISIONS].contains(&entry.topic);
+    let message = |entry: &'static Entry| {
+        let value: Value = serde_json::from_str(entry.example).unwrap();
+        let names = ["caseId", "returnId"];
+        let key = names.iter().find_map(|name| value[name].as_str()).unwrap().to_owned();
+        let answer = Outgoing::event(entry.topic, &key, entry.kind, key.clone(), &key, at, &value);
+        let partition = topics::partition_of(key.as_bytes(), PARTITIONS);
+        answer.received("people", partition, 1_000_000, at)
+    };
+    contract::messages().filter(is_answer).map(message).collect()
 }

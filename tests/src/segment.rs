@@ -2,6 +2,7 @@
 //! writer that the broker does not check.
 
 use std::fs;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -22,6 +23,8 @@ pub enum Damage {
     Magic,
     /// The length of the first record, in a batch without compression: the client reports nothing.
     Record,
+    /// All records are removed, as compaction leaves the last batch of a producer: no damage.
+    Empty,
 }
 
 /// The first segment of a partition.
@@ -29,6 +32,8 @@ pub enum Damage {
 pub struct Segment {
     path: PathBuf,
     bytes: Vec<u8>,
+    /// Batches are no longer where the indexes point.
+    moved: bool,
 }
 
 impl Segment {
@@ -39,7 +44,7 @@ impl Segment {
     pub fn open(broker: &Broker, topic: &str, partition: i32) -> Result<Self> {
         let path = broker.data().join(format!("{topic}-{partition}")).join(format!("{:020}.log", 0));
         let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-        Ok(Self { path, bytes })
+        Ok(Self { path, bytes, moved: false })
     }
 
     /// Damages the batch that contains this offset.
@@ -47,6 +52,9 @@ impl Segment {
     /// # Errors
     /// When there is no such batch.
     pub fn damage(&mut self, offset: i64, damage: Damage) -> Result<()> {
+        if damage == Damage::Empty {
+            return self.empty(offset);
+        }
         let batch = self.batch(offset)?;
         let byte = |batch: &[u8], at: usize| batch.get(at).copied().ok_or_else(|| anyhow!("a short batch"));
         match damage {
@@ -63,6 +71,7 @@ impl Segment {
                 replace(batch, at::ATTRIBUTES, &0_i16.to_be_bytes());
                 replace(batch, at::RECORDS, &[0xfe, 0xff, 0x7f]);
             }
+            Damage::Empty => {}
         }
         if damage != Damage::Checksum {
             seal(batch);
@@ -70,15 +79,37 @@ impl Segment {
         Ok(())
     }
 
-    /// Writes it back.
+    /// Writes it back. The broker makes missing indexes anew.
     ///
     /// # Errors
-    /// When the file can't be written.
+    /// When a file can't be written or removed.
     pub fn save(&self) -> Result<()> {
+        if self.moved {
+            for index in ["index", "timeindex"].map(|extension| self.path.with_extension(extension)) {
+                fs::remove_file(&index).with_context(|| index.display().to_string())?;
+            }
+        }
         fs::write(&self.path, &self.bytes).with_context(|| self.path.display().to_string())
     }
 
+    fn empty(&mut self, offset: i64) -> Result<()> {
+        let range = self.range(offset)?;
+        let head = range.start..range.start + at::RECORDS;
+        let batch = self.bytes.get_mut(head.clone()).ok_or_else(|| anyhow!("a short batch"))?;
+        replace(batch, at::LENGTH, &i32::try_from(at::RECORDS - at::LENGTH - 4)?.to_be_bytes());
+        replace(batch, at::RECORDS - 4, &0_i32.to_be_bytes());
+        seal(batch);
+        self.bytes.drain(head.end..range.end);
+        self.moved = true;
+        Ok(())
+    }
+
     fn batch(&mut self, offset: i64) -> Result<&mut [u8]> {
+        let range = self.range(offset)?;
+        self.bytes.get_mut(range).ok_or_else(|| anyhow!("a short batch"))
+    }
+
+    fn range(&self, offset: i64) -> Result<Range<usize>> {
         let mut from = 0;
         loop {
             let first = i64::from_be_bytes(self.bytes_at(from)?);
@@ -86,7 +117,7 @@ impl Segment {
             let last = first + i64::from(i32::from_be_bytes(self.bytes_at(from + at::LAST_OFFSET_DELTA)?));
             let end = from + at::LENGTH + 4 + length;
             if (first..=last).contains(&offset) {
-                return self.bytes.get_mut(from..end).ok_or_else(|| anyhow!("a short batch"));
+                return Ok(from..end);
             }
             from = end;
         }
