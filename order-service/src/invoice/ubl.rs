@@ -124,14 +124,14 @@ fn write_seller(xml: &mut Xml, seller: Option<&Seller>) {
         let Some(seller) = seller else { return };
         xml.group("cac:Party", |xml| {
             xml.group("cac:PartyName", |xml| xml.text("cbc:Name", &seller.name));
-            let place = Place {
+            let lines = AddressLines {
                 line1: seller.line1.as_deref(),
                 line2: seller.line2.as_deref(),
                 city: seller.city.as_deref(),
                 postal_code: seller.postal_code.as_deref(),
                 country: seller.country.as_deref(),
             };
-            write_place(xml, &place);
+            write_address(xml, &lines);
             if let Some(id) = &seller.tax_id {
                 xml.group("cac:PartyTaxScheme", |xml| {
                     xml.text("cbc:CompanyID", id);
@@ -151,14 +151,14 @@ fn write_customer(xml: &mut Xml, bill: &Bill) {
         xml.group("cac:Party", |xml| {
             xml.group("cac:PartyIdentification", |xml| xml.text("cbc:ID", &bill.customer_id));
             if let Some(address) = &bill.address {
-                let place = Place {
+                let lines = AddressLines {
                     line1: Some(&address.line1),
                     line2: address.line2.as_deref(),
                     city: Some(&address.city),
                     postal_code: Some(&address.postal_code),
                     country: Some(&address.country),
                 };
-                write_place(xml, &place);
+                write_address(xml, &lines);
             }
             xml.group("cac:PartyLegalEntity", |xml| {
                 xml.text("cbc:RegistrationName", name.unwrap_or(&bill.customer_id));
@@ -175,7 +175,7 @@ fn write_contact(xml: &mut Xml, email: Option<&str>) {
 }
 
 /// The parts of an address.
-struct Place<'a> {
+struct AddressLines<'a> {
     line1: Option<&'a str>,
     line2: Option<&'a str>,
     city: Option<&'a str>,
@@ -183,8 +183,8 @@ struct Place<'a> {
     country: Option<&'a str>,
 }
 
-fn write_place(xml: &mut Xml, place: &Place<'_>) {
-    let Place { line1, line2, city, postal_code, country } = *place;
+fn write_address(xml: &mut Xml, lines: &AddressLines<'_>) {
+    let AddressLines { line1, line2, city, postal_code, country } = *lines;
     if [line1, line2, city, postal_code, country].iter().all(Option::is_none) {
         return;
     }

@@ -27,7 +27,7 @@ const ONE_BY_ONE: Duration = Duration::from_secs(30);
 const SILENT: &str = "its records are malformed: the client reads none of them, and reports no error";
 
 /// A partition that is examined.
-pub(super) struct Place<'a> {
+pub(super) struct PartitionRef<'a> {
     /// The settings of its reader.
     pub(super) settings: &'a ClientConfig,
     pub(super) topic: &'a str,
@@ -64,7 +64,7 @@ struct Problem {
 }
 
 /// Examines a partition at `next`, which is before its end `high`.
-pub(super) fn examine(place: &Place<'_>, next: i64, high: i64) -> anyhow::Result<Found> {
+pub(super) fn examine(place: &PartitionRef<'_>, next: i64, high: i64) -> anyhow::Result<Found> {
     let probe = |offset| place.probe(offset);
     let (first, behind, problem) = match probe(next)? {
         Probe::Message => return Ok(Found::Readable),
@@ -85,7 +85,7 @@ pub(super) fn examine(place: &Place<'_>, next: i64, high: i64) -> anyhow::Result
 
 /// Examines only the offset `offset`, which is before the partition's end `high`. The offsets behind damage are not
 /// examined.
-pub(super) fn at(place: &Place<'_>, offset: i64, high: i64) -> anyhow::Result<Found> {
+pub(super) fn at(place: &PartitionRef<'_>, offset: i64, high: i64) -> anyhow::Result<Found> {
     let problem = match place.probe(offset)? {
         Probe::Message => return Ok(Found::Readable),
         Probe::End => return Ok(Found::NoMessage),
@@ -150,7 +150,7 @@ fn behind_unreadable(
     Ok(behind)
 }
 
-impl Place<'_> {
+impl PartitionRef<'_> {
     /// A slow broker is no damage: it would not answer at the end either.
     fn require_answer(&self, high: i64) -> anyhow::Result<()> {
         if self.probe(high)? == Probe::Silent {

@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::access;
 use super::client::{self, ClientLog, is_damage, is_out_of_range, is_transient};
 use super::config::Config;
-use super::damage::{self, Place};
+use super::damage::{self, PartitionRef};
 use super::sources::Source;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -98,7 +98,7 @@ fn found_at(
     };
     let mut consumer = reader_at(config, topic, partition, offset)?;
     let settings = client::end_settings(config);
-    let place = Place { settings: &settings, topic, partition };
+    let place = PartitionRef { settings: &settings, topic, partition };
     let started = Instant::now();
     let deadline = started + 3 * PATIENCE;
     let mut probe_at = started + SILENCE;

@@ -20,7 +20,7 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{self, ClientLog, Requests, is_damage, is_missing, is_out_of_range, is_transient};
-use super::damage::{Found, Place, examine};
+use super::damage::{Found, PartitionRef, examine};
 use super::input_lag::InputLag;
 use super::patience::Patience;
 use super::received::Received;
@@ -250,7 +250,7 @@ impl Reader {
         if next < begins || next >= ends || source.end == ends {
             return Ok(Next::Nothing);
         }
-        let place = Place { settings: &self.settings, topic: &source.topic, partition };
+        let place = PartitionRef { settings: &self.settings, topic: &source.topic, partition };
         match examine(&place, next, ends)? {
             Found::Readable => Ok(Next::Message),
             Found::NoMessage => {

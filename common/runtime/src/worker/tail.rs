@@ -22,7 +22,7 @@ use self::tail_client::TailClient;
 use super::access;
 use super::client::{self, Requests, is_damage, is_out_of_range, is_transient};
 use super::config::Config;
-use super::damage::{self, Found, Place, examine};
+use super::damage::{self, Found, PartitionRef, examine};
 use super::event::Event;
 use super::journal_log::claim_at;
 use super::patience::Patience;
@@ -253,8 +253,8 @@ impl Tailer {
         format!("{} can't be read: {why}", self.journal)
     }
 
-    fn place(&self, partition: i32) -> Place<'_> {
-        Place { settings: &self.settings, topic: self.journal, partition }
+    fn place(&self, partition: i32) -> PartitionRef<'_> {
+        PartitionRef { settings: &self.settings, topic: self.journal, partition }
     }
 
     /// Returns true if the view has applied what the journal had at the start.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::format::{self, Envelope};
 use super::kind;
-use super::schema::{Field, Others, Place, Schema};
+use super::schema::{Field, Others, PathMatch, Schema};
 use crate::messages::{DEPTH, Message, Unreadable, depth};
 
 /// The fields of a message, as its schema names them.
@@ -211,18 +211,18 @@ impl<'de> Visitor<'de> for Node<'_> {
             }
             let path = self.member(&name).unwrap_or_default();
             let place = self.schema.place(&path);
-            if !matches!(place, Place::Other) {
+            if !matches!(place, PathMatch::Other) {
                 if seen.contains(&path) {
                     return Err(A::Error::custom(format!("{path} occurs twice")));
                 }
                 seen.push(path.clone());
             }
             match place {
-                Place::Field(field) => self.found.take(field, map.next_value()?).map_err(A::Error::custom)?,
-                Place::Parent => {
+                PathMatch::Field(field) => self.found.take(field, map.next_value()?).map_err(A::Error::custom)?,
+                PathMatch::Parent => {
                     map.next_value_seed(Node { schema: self.schema, path: &path, found: &mut *self.found })?;
                 }
-                Place::Other => _ = map.next_value::<IgnoredAny>()?,
+                PathMatch::Other => _ = map.next_value::<IgnoredAny>()?,
             }
         }
         Ok(())
@@ -232,14 +232,14 @@ impl<'de> Visitor<'de> for Node<'_> {
         for index in 0_usize.. {
             let path = self.member(&index.to_string()).unwrap_or_default();
             let more = match self.schema.place(&path) {
-                Place::Field(field) => match list.next_element()? {
+                PathMatch::Field(field) => match list.next_element()? {
                     Some(value) => self.found.take(field, value).map(Some).map_err(A::Error::custom)?,
                     None => None,
                 },
-                Place::Parent => {
+                PathMatch::Parent => {
                     list.next_element_seed(Node { schema: self.schema, path: &path, found: &mut *self.found })?
                 }
-                Place::Other => list.next_element::<IgnoredAny>()?.map(|_| ()),
+                PathMatch::Other => list.next_element::<IgnoredAny>()?.map(|_| ()),
             };
             if more.is_none() {
                 break;

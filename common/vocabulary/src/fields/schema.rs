@@ -78,8 +78,8 @@ pub enum Over {
     Cut,
 }
 
-/// The place of a path in a schema.
-pub(super) enum Place<'s> {
+/// What a schema has at a path.
+pub(super) enum PathMatch<'s> {
     /// It is a field.
     Field(&'s Field),
     /// Fields are within it.
@@ -99,12 +99,12 @@ impl Schema {
         self.fields.iter().find(|field| field.path == path)
     }
 
-    pub(super) fn place(&self, path: &str) -> Place<'_> {
+    pub(super) fn place(&self, path: &str) -> PathMatch<'_> {
         if let Some(field) = self.field(path) {
-            return Place::Field(field);
+            return PathMatch::Field(field);
         }
         let within = |field: &Field| field.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
-        if self.fields.iter().any(within) { Place::Parent } else { Place::Other }
+        if self.fields.iter().any(within) { PathMatch::Parent } else { PathMatch::Other }
     }
 }
 
