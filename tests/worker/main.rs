@@ -3,6 +3,7 @@
 
 mod brokers;
 mod check;
+mod claims;
 mod cold;
 mod damage;
 mod direct;
@@ -43,6 +44,7 @@ tests!(
     positions::a_topic_made_anew_is_noticed,
     positions::a_topic_made_anew_while_it_is_read_is_noticed,
     positions::an_expired_marker_is_no_loss,
+    claims::a_claim_may_take_longer_than_the_session_timeout,
     cold::a_cold_instance_takes_no_partition_from_a_warm_one,
     damage::a_journal_with_a_malformed_record_ends_the_process,
 );

@@ -1,7 +1,9 @@
 //! A service for the worker test that sums numbers per account: the smallest handler whose journal and outputs show
 //! that every message was processed exactly once and in order. It is not part of the system.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::extract::{Path, State};
@@ -10,7 +12,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use common::http::Problem;
 use common::ids;
-use common::journal::{Entity, Handler, NoSideEffect, Transaction, Trigger};
+use common::journal::{Entity, Handler, NoSideEffect, Store, StoreError, Transaction, Trigger};
 use common::messages::{Outgoing, Unreadable};
 use common::service::{Context, NoExecutor, Program, main as run};
 use common::time::Timestamp;
@@ -26,7 +28,10 @@ fn main() -> ExitCode {
 struct Sums;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Own {}
+struct Own {
+    /// How long each claim takes at least, as one of a partition with very many entities does.
+    claim_pause_ms: u64,
+}
 
 impl Program for Sums {
     const NAME: &'static str = "sums";
@@ -42,8 +47,8 @@ impl Program for Sums {
     type Rows = NoRows;
     type Executor = NoExecutor;
 
-    fn build(_: &Own) -> Result<(Summing, NoExecutor)> {
-        Ok((Summing, NoExecutor))
+    fn build(settings: &Own) -> Result<(Summing, NoExecutor)> {
+        Ok((Summing { claim_pause: Duration::from_millis(settings.claim_pause_ms) }, NoExecutor))
     }
 
     fn router(context: Context<Own>) -> Router {
@@ -73,7 +78,9 @@ impl Entity for Account {
     }
 }
 
-struct Summing;
+struct Summing {
+    claim_pause: Duration,
+}
 
 impl Handler for Summing {
     type Entity = Account;
@@ -106,6 +113,12 @@ impl Handler for Summing {
         }
         tx.send(Outgoing::event(RESULTS, &command.account, "sums.summed", id, &command.account, now, &result));
         Ok(())
+    }
+
+    /// It is called once for each claim, while the partition's state is loaded.
+    fn more_inputs(&self, _: &dyn Store<Account>) -> Result<BTreeSet<String>, StoreError> {
+        std::thread::sleep(self.claim_pause);
+        Ok(BTreeSet::new())
     }
 }
 
