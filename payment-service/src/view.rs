@@ -193,14 +193,14 @@ pub struct AccountTotal {
 /// # Errors
 /// SQLite's errors.
 pub fn totals(db: &Connection) -> rusqlite::Result<Vec<AccountTotal>> {
-    const PART: i128 = 1_000_000_000;
+    const PART: i64 = 1_000_000_000;
     let mut query = db.prepare_cached(
-        "SELECT currency, account, SUM(debit / 1000000000), SUM(debit % 1000000000), SUM(credit / 1000000000), \
-         SUM(credit % 1000000000) FROM postings GROUP BY currency, account ORDER BY 1, 2",
+        "SELECT currency, account, SUM(debit / ?1), SUM(debit % ?1), SUM(credit / ?1), SUM(credit % ?1) FROM postings \
+         GROUP BY currency, account ORDER BY 1, 2",
     )?;
     let read = |row: &rusqlite::Row<'_>| {
         let sum = |high, low| -> rusqlite::Result<i128> {
-            Ok(i128::from(row.get::<_, i64>(high)?) * PART + i128::from(row.get::<_, i64>(low)?))
+            Ok(i128::from(row.get::<_, i64>(high)?) * i128::from(PART) + i128::from(row.get::<_, i64>(low)?))
         };
         Ok(AccountTotal {
             currency: row.get(0)?,
@@ -209,7 +209,7 @@ pub fn totals(db: &Connection) -> rusqlite::Result<Vec<AccountTotal>> {
             credit_minor: sum(4, 5)?,
         })
     };
-    query.query_map([], read)?.collect()
+    query.query_map([PART], read)?.collect()
 }
 
 /// A posting in the view.

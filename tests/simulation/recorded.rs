@@ -63,7 +63,7 @@ fn run(seed: u64) -> Vec<Message> {
     all
 }
 
-/// The contract's examples of what people answer, which nobody does in a run.
+/// The answers of people, as examples of the contract: no run has any.
 fn answers_of_people(at: Timestamp) -> Vec<Message> {
     let is_answer = |entry: &&'static Entry| [topics::GOODS_RECEIVED, topics::CASE_DECISIONS].contains(&entry.topic);
     let message = |entry: &'static Entry| {

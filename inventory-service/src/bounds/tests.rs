@@ -3,7 +3,6 @@
 use common::bounds::{Bounded as _, KIB, TEXT_BYTES, json_bytes};
 use common::cases::CaseSettled;
 use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
-
 use common::messages::{Headers, Message, header};
 use common::shipments::ShipmentProgress;
 use common::time::Timestamp;

@@ -196,7 +196,7 @@ fn group_row(group: &Group, causes: &[Cause], heads: [&str; 5], lang: Lang) -> M
 fn dead_letter_topics(topics: &[DeadTopic], lang: Lang) -> Markup {
     let heads = [lang.text("Topic", "Tópico"), lang.text("Messages", "Mensagens"), lang.text("Put back", "Devolvidas")];
     html! { section {
-        h2 { (lang.text("Dead letters", "Dead letters")) }
+        h2 { "Dead letters" }
         p.hint { (lang.text("Messages that could not be read, with the reason. They are deleted after 30 days.",
             "Mensagens que não puderam ser lidas, com o motivo. São apagadas após 30 dias.")) }
         table.cards.narrow {

@@ -42,7 +42,7 @@ const fn heads(lang: Lang) -> [&'static str; 6] {
     [
         "Webhook",
         lang.text("Events", "Eventos"),
-        lang.text("Status", "Status"),
+        "Status",
         lang.text("Last success", "Último sucesso"),
         lang.text("Waiting", "Aguardando"),
         lang.text("Given up", "Não entregues"),
@@ -121,7 +121,7 @@ fn facts(lang: Lang, webhook: &WebhookSummary) -> Markup {
     html! { dl.facts {
         (components::fact("URL", &html! { code { (webhook.url) } }))
         (components::fact(lang.text("Events", "Eventos"), &text(&webhook.events.join(", "))))
-        (components::fact(lang.text("Status", "Status"), &status(lang, webhook)))
+        (components::fact("Status", &status(lang, webhook)))
         (components::fact(lang.text("Last success", "Último sucesso"), &last_success(lang, webhook)))
         @if let Some(error) = &webhook.last_error {
             (components::fact(lang.text("Last error", "Último erro"), &html! { span.reason { (error) } }))

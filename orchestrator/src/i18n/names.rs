@@ -76,7 +76,7 @@ impl Lang {
     /// The name of a field of a form or of a saga's data; unknown ones are returned as they are.
     pub fn field(self, name: &str) -> String {
         let known = match name {
-            "status" => self.text("Status", "Status"),
+            "status" => "Status",
             "reason" => self.text("Reason", "Motivo"),
             "reference" => self.text("Reference", "Referência"),
             "refused" => self.text("Decision before, not carried out", "Decisão anterior, não executada"),

@@ -2,7 +2,6 @@
 
 use common::bounds::{KIB, json_bytes};
 use common::events::{EVENT_ENVELOPE, LARGEST_EVENT};
-
 use common::messages::{Headers, header};
 use common::payments::{ACTION_TEXT_BYTES, Action, ActionKind, PaymentMethod};
 use common::sensitive::Sensitive;

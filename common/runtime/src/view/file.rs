@@ -201,9 +201,13 @@ impl ViewFile {
 
 /// The name under which a view of another log is kept: none of an earlier one is taken.
 fn free_name(directory: &Path) -> String {
-    let names = std::iter::once(OTHER_LOG.to_owned()).chain((2..).map(|number| format!("{OTHER_LOG}-{number}")));
-    let is_free = |name: &String| !directory.join(format!("{name}.db")).exists();
-    names.into_iter().find(is_free).unwrap_or_else(|| OTHER_LOG.to_owned())
+    let mut name = OTHER_LOG.to_owned();
+    let mut number = 1_u32;
+    while directory.join(format!("{name}.db")).exists() {
+        number += 1;
+        name = format!("{OTHER_LOG}-{number}");
+    }
+    name
 }
 
 #[cfg(test)]

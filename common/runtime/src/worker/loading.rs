@@ -34,7 +34,7 @@ pub(super) fn load<H: Handler, A>(
     more.retain(|topic| !shared.inputs.contains(topic));
     let existing = inputs::existing(&shared.config, more, partition, inputs::PROPAGATION).map_err(kafka)?;
     sources.extend(existing.sources);
-    shared.further.read(partition, existing.counts);
+    shared.further.set(partition, existing.counts);
     let mut snapshot = store.snapshot()?;
     let read = Continued { positions: snapshot.positions.clone(), last: snapshot.last.clone() };
     positions::verify(&shared.config, &sources, &read)?;

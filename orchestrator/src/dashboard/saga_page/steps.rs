@@ -33,7 +33,7 @@ pub(super) fn details(saga: &Saga, definition: Option<&Definition>, step: &StepS
                 "Aguarda uma mensagem de um sistema externo.")) }
         }
         @if let Some(answer) = answer {
-            h3 { (if executes.is_some() { lang.text("Reply", "Resposta") } else { lang.text("Callback", "Callback") }) }
+            h3 { (if executes.is_some() { lang.text("Reply", "Resposta") } else { "Callback" }) }
             (components::json(answer))
         }
         @if let Some((name, payload)) = &compensates {

@@ -9,7 +9,7 @@ pub(crate) struct FurtherInputs(Mutex<BTreeMap<i32, BTreeMap<String, i32>>>);
 
 impl FurtherInputs {
     /// The owner of a partition reads these.
-    pub(crate) fn read(&self, partition: i32, counts: BTreeMap<String, i32>) {
+    pub(crate) fn set(&self, partition: i32, counts: BTreeMap<String, i32>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, counts);
     }
 
@@ -37,10 +37,10 @@ mod tests {
     fn the_smallest_count_of_the_owned_partitions_counts() {
         let further = FurtherInputs::default();
         let counts = |count| BTreeMap::from([("a".to_owned(), count)]);
-        further.read(0, counts(2));
-        further.read(1, counts(3));
+        further.set(0, counts(2));
+        further.set(1, counts(3));
         assert_eq!(further.all(), counts(2));
-        further.read(0, BTreeMap::new());
+        further.set(0, BTreeMap::new());
         assert_eq!(further.all(), counts(3));
         further.release(1);
         assert_eq!(further.all(), BTreeMap::new());
