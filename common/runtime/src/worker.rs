@@ -3,10 +3,11 @@
 //! ```text
 //!  thread            one per     does
 //!  membership        instance    is the group member; starts and stops workers; commits positions for lag tools
-//!  tailer            instance    reads the journal: first to the workers (read-back), then to the view
+//!  tailer            instance    reads the journal: first to the view, then to the workers (read-back)
 //!  view              instance    writes SQLite ([`crate::view`])
 //!  worker            partition   runs the protocol: takes inputs, decides, appends, acts on valid entries
 //!  inputs            claim       reads the input topics of one partition
+//!  reports           producer    takes the delivery reports of a claim's journal, or of the instance's commands
 //! ```
 //! Calls into librdkafka block, so all of these are threads; tokio runs only HTTP and the side effects. A thread that
 //! can't continue ends the process (`Status::fatal`): no instance runs in part.
@@ -35,6 +36,7 @@ mod member;
 mod metrics;
 mod partition;
 mod patience;
+mod polled;
 mod positions;
 mod producer;
 mod read_back;

@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use tokio::sync::oneshot;
 use traces::Tracer;
 use vocabulary::messages::Outgoing;
@@ -21,6 +21,7 @@ use super::config::Config;
 use super::decision_spans::span_of_message;
 use super::direct::Direct;
 use super::kafka_tools::KafkaTools;
+use super::polled::PolledProducer;
 use super::producer::fill;
 use super::threads::drop_apart;
 
@@ -95,7 +96,7 @@ impl ProducerContext for Reports {
 #[derive(Clone)]
 pub struct Commands {
     settings: Arc<ClientConfig>,
-    producer: Arc<RwLock<Arc<ThreadedProducer<Reports>>>>,
+    producer: Arc<RwLock<Arc<PolledProducer<Reports>>>>,
     source: &'static str,
     partitions: i32,
     tools: KafkaTools,
@@ -104,13 +105,13 @@ pub struct Commands {
     tracer: Tracer,
 }
 
-fn producer(settings: &ClientConfig) -> Result<Arc<ThreadedProducer<Reports>>, KafkaError> {
+fn producer(settings: &ClientConfig) -> Result<Arc<PolledProducer<Reports>>, KafkaError> {
     let log = ClientLog::new("commands");
     let reports = Reports { log, failed: AtomicBool::new(false), timeouts: AtomicU32::new(0) };
-    Ok(Arc::new(ThreadedProducer::from_config_and_context(settings, reports)?))
+    Ok(Arc::new(PolledProducer::new(settings, reports)?))
 }
 
-fn has_failed(producer: &ThreadedProducer<Reports>) -> bool {
+fn has_failed(producer: &PolledProducer<Reports>) -> bool {
     producer.context().must_be_replaced()
 }
 
@@ -138,7 +139,7 @@ impl Commands {
     }
 
     /// The producer; a new one in place of one that can't be used any more.
-    fn usable(&self) -> Result<Arc<ThreadedProducer<Reports>>, KafkaError> {
+    fn usable(&self) -> Result<Arc<PolledProducer<Reports>>, KafkaError> {
         let known = Arc::clone(&self.producer.read().unwrap_or_else(PoisonError::into_inner));
         if !has_failed(&known) {
             return Ok(known);

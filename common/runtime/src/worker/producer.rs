@@ -11,9 +11,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{Header, Message as _, OwnedHeaders};
-use rdkafka::producer::{
-    BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
-};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
 use vocabulary::messages::{Outgoing, header};
 use vocabulary::time::Timestamp;
 use vocabulary::topics::{self, JOURNAL_MAX_BYTES};
@@ -23,6 +21,7 @@ use super::config::Config;
 use super::delivery_watch::{Unacknowledged, all_are_led};
 use super::event::Event;
 use super::kafka_tools::KafkaTools;
+use super::polled::PolledProducer;
 use super::threads::drop_apart;
 
 /// The most batches of delivery reports taken at once.
@@ -115,7 +114,7 @@ pub(super) struct ClaimProducer {
 }
 
 struct Producers {
-    journal: ThreadedProducer<Reports>,
+    journal: PolledProducer<Reports>,
     messages: BaseProducer<Reports>,
     /// For the topics that may wait ([`topics::may_wait`]).
     unhurried: BaseProducer<Reports>,
@@ -123,7 +122,7 @@ struct Producers {
 
 impl Producers {
     fn new(settings: &ClientConfig, context: &Reports) -> KafkaResult<Self> {
-        let journal = ThreadedProducer::from_config_and_context(settings, context.clone())?;
+        let journal = PolledProducer::new(settings, context.clone())?;
         let messages = BaseProducer::from_config_and_context(settings, context.clone())?;
         let mut settings = settings.clone();
         settings.set("linger.ms", LINGER_MS);
