@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select};
@@ -46,6 +46,8 @@ pub(crate) struct Applied {
     next: Vec<AtomicI64>,
     /// The offset behind the last record of each partition that its owner gave to the view by its acknowledgement.
     given: Vec<AtomicI64>,
+    /// Whether the owner of each partition gives the view all records.
+    gives_all: Vec<AtomicBool>,
     /// The broker's time of the newest applied record.
     pub(crate) newest: AtomicI64,
     /// Bytes read and not yet applied.
@@ -60,17 +62,18 @@ impl Applied {
     pub(crate) fn new(partitions: i32) -> Self {
         let next = (0..partitions).map(|_| AtomicI64::new(0)).collect();
         let given = (0..partitions).map(|_| AtomicI64::new(0)).collect();
+        let gives_all = (0..partitions).map(|_| AtomicBool::new(false)).collect();
         let newest = AtomicI64::new(0);
         let queued = AtomicUsize::new(0);
         let void = AtomicUsize::new(0);
         let sent = AtomicU64::new(0);
         let done = AtomicU64::new(0);
-        Self { next, given, newest, queued, void, sent, done }
+        Self { next, given, gives_all, newest, queued, void, sent, done }
     }
 
     /// The next offset to apply.
     pub(crate) fn next(&self, partition: i32) -> i64 {
-        offset_of(&self.next, partition).map_or(0, |next| next.load(Ordering::Acquire))
+        of(&self.next, partition).map_or(0, |next| next.load(Ordering::Acquire))
     }
 
     /// Returns true if the view has room for more records.
@@ -107,26 +110,44 @@ impl Applied {
         let next = tailed.offset.saturating_add(1);
         // The view may have ended, and then the process ends.
         let _ = self.send(view, tailed);
-        if let Some(given) = offset_of(&self.given, partition) {
+        if let Some(given) = of(&self.given, partition) {
             given.store(next, Ordering::Release);
         }
+        self.set_gives_all(partition, true);
+    }
+
+    /// Records whether the owner of a partition, which then knows all records so far, gives the view all further ones.
+    pub(crate) fn set_gives_all(&self, partition: i32, gives_all: bool) {
+        if let Some(known) = of(&self.gives_all, partition) {
+            known.store(gives_all, Ordering::Release);
+        }
+    }
+
+    /// The offset behind the last record that the owner of a partition gave to the view; `None` unless it gives all.
+    pub(crate) fn gives_all(&self, partition: i32) -> Option<i64> {
+        of(&self.gives_all, partition).filter(|gives_all| gives_all.load(Ordering::Acquire))?;
+        Some(self.given(partition))
+    }
+
+    fn given(&self, partition: i32) -> i64 {
+        of(&self.given, partition).map_or(0, |given| given.load(Ordering::Acquire))
     }
 
     /// Returns true if the view was given the record at `offset` by its owner.
     pub(crate) fn was_given(&self, partition: i32, offset: i64) -> bool {
-        offset_of(&self.given, partition).is_some_and(|given| offset < given.load(Ordering::Acquire))
+        offset < self.given(partition)
     }
 
     pub(crate) fn set(&self, partition: i32, offset: i64) {
-        if let Some(next) = offset_of(&self.next, partition) {
+        if let Some(next) = of(&self.next, partition) {
             next.store(offset, Ordering::Release);
         }
     }
 }
 
-/// The offset of a partition.
-fn offset_of(offsets: &[AtomicI64], partition: i32) -> Option<&AtomicI64> {
-    offsets.get(usize::try_from(partition).ok()?)
+/// The element of a partition.
+fn of<T>(all: &[T], partition: i32) -> Option<&T> {
+    all.get(usize::try_from(partition).ok()?)
 }
 
 /// The writer's state of one partition.
@@ -344,4 +365,28 @@ fn write_progress(tx: &Transaction<'_>, partition: i32, progress: &mut Partition
         serde_json::to_string(&progress.replay.last)?,
     ))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_gives_all_records_from_one_to_the_next_that_it_does_not_know() {
+        let applied = Applied::new(2);
+        let (view, _records) = crossbeam_channel::unbounded();
+        let give = |offset| {
+            let at = Timestamp(0);
+            applied.give(&view, Tailed { partition: 1, offset, at, bytes: 1, record: None });
+        };
+        assert_eq!(applied.gives_all(1), None);
+        give(7);
+        assert_eq!((applied.gives_all(0), applied.gives_all(1)), (None, Some(8)));
+        assert!(applied.was_given(1, 7) && !applied.was_given(1, 8));
+        applied.set_gives_all(1, false);
+        assert_eq!(applied.gives_all(1), None);
+        assert!(applied.was_given(1, 7), "it is still passed over");
+        give(9);
+        assert_eq!(applied.gives_all(1), Some(10));
+    }
 }

@@ -128,6 +128,7 @@ where
     /// Drops all that belongs to the claim, here and in the protocol.
     fn release(&mut self) {
         self.shared.direct.set_owner(self.partition, false);
+        self.shared.status.applied.set_gives_all(self.partition, false);
         self.publish_positions();
         self.input(Input::Revoked);
         // Their senders send them over the topic.
@@ -263,6 +264,7 @@ where
             (Output::Drained, _) => {}
             (Output::Claimed(positions), Some(claim)) => {
                 claim.start_inputs(&self.shared, self.partition, &positions)?;
+                self.shared.status.applied.set_gives_all(self.partition, true);
                 tracing::info!(partition = self.partition, "claimed");
                 self.lifecycle.claimed();
             }

@@ -57,7 +57,8 @@ pub struct Status {
     halted: AtomicBool,
 }
 
-/// Pauses up to this are usual: an empty fetch takes some time, and the statistics come once a second.
+/// Pauses up to this are usual: an empty fetch takes some time, the tailer rests, and the statistics
+/// come once a second.
 const USUAL_SILENCE: Duration = Duration::from_secs(3);
 
 impl Status {

@@ -1,6 +1,9 @@
 //! The tailer: one consumer per instance that reads the whole journal and hands each record to the view and then to its
-//! worker (read-back). It passes over records that their owner, in this process, gave to the view.
+//! worker (read-back). It passes over records that their owner, in this process, gave to the view, and rests
+//! from reading while the owner gives all.
 
+mod rest;
+mod silence;
 mod tail_client;
 
 use std::sync::Arc;
@@ -12,22 +15,22 @@ use crossbeam_channel::Sender;
 use journal::{Head, Record, TopicRange};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use vocabulary::messages::Damage;
 use vocabulary::time::Timestamp;
 
+use self::rest::Rest;
 use self::tail_client::TailClient;
 use super::access;
-use super::client::{self, Requests, is_damage, is_out_of_range, is_transient};
+use super::client::{self, is_damage, is_out_of_range, is_transient};
 use super::config::Config;
-use super::damage::{self, Found, PartitionRef, examine};
+use super::damage::{Found, PartitionRef, examine};
 use super::event::Event;
 use super::journal_log::claim_at;
 use super::patience::Patience;
 use super::status::Status;
-use super::threads::drop_apart;
 use crate::view::{Identity, Tailed, ViewFile};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -37,9 +40,6 @@ const POLL: Duration = Duration::from_millis(100);
 const SILENCE: Duration = Duration::from_secs(10);
 /// After each replacement that did not help the next check comes after twice the time, up to this.
 const LONGEST_SILENCE: Duration = Duration::from_secs(300);
-/// How long the broker may take to answer about such a partition.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// How often librdkafka reports the state of its connections.
 const STATISTICS_MS: &str = "1000";
 
@@ -54,11 +54,12 @@ struct Progress {
     next: i64,
     /// `next` at the last check for silence.
     checked: Option<i64>,
+    rest: Rest,
 }
 
 impl Progress {
     fn new(end: i64, next: i64) -> Self {
-        Self { end, next, checked: None }
+        Self { end, next, checked: None, rest: Rest::default() }
     }
 
     /// Checks for silence: returns true if nothing was read since the last check, although the partition has records up
@@ -141,6 +142,9 @@ impl Tailer {
             {
                 return self.status.fatal(&damage);
             }
+            if let Err(error) = self.take_rests() {
+                return self.status.fatal(&format!("the journal can't be paused or resumed: {error}"));
+            }
             if !self.status.is_warm() && self.is_applied() {
                 self.status.warmed();
             }
@@ -173,67 +177,20 @@ impl Tailer {
         }
     }
 
-    /// Examines the partitions from which nothing was read since the last check. The client may read the same bytes
-    /// again without end, without an error; or have stopped to fetch from a partition whose leader was unknown for a
-    /// while (confluentinc/librdkafka, issue 5430): then it is replaced.
-    ///
-    /// # Errors
-    /// The sentence for damage.
-    fn check_silence(&mut self) -> Result<(), String> {
-        self.last_check = Instant::now();
-        let in_contact = self.status.is_reading();
-        let mut is_stuck = false;
-        for (index, partition) in (0..self.partitions.len()).zip(0..) {
-            let end = self.consumer.context().end(index);
-            let Some(progress) = self.partitions.get_mut(index) else { continue };
-            let next = progress.next;
-            if !progress.is_silent(end, in_contact) {
+    /// Pauses partitions that begin to rest, and resumes those whose rest is over. The client continues where it was.
+    fn take_rests(&mut self) -> KafkaResult<()> {
+        let now = Instant::now();
+        for (partition, progress) in (0..).zip(&mut self.partitions) {
+            let rested = progress.rest.is_resting();
+            progress.rest.update(progress.next, self.status.applied.gives_all(partition), now);
+            if progress.rest.is_resting() == rested {
                 continue;
             }
-            match self.examine_silent(partition, next) {
-                Ok(Some(Found::Damage(damage))) => return Err(damaged(self.journal, partition, &damage)),
-                Ok(Some(Found::Readable)) => is_stuck = true,
-                Ok(Some(Found::NoMessage) | None) => is_stuck |= !in_contact,
-                Err(error) if in_contact => {
-                    tracing::warn!(partition, "the silent journal can't be examined: {error:#}");
-                }
-                // The brokers can't be reached.
-                Err(_) => break,
-            }
-        }
-        if is_stuck {
-            let journal = self.journal;
-            tracing::warn!(journal, "nothing is read although the brokers answer: the client is replaced");
-            self.silence.double();
-            if let Err(error) = self.replace_consumer() {
-                tracing::error!("the journal's client can't be replaced: {error:#}");
-            }
+            let mut list = TopicPartitionList::new();
+            list.add_partition(self.journal, partition);
+            if rested { self.consumer.resume(&list)? } else { self.consumer.pause(&list)? }
         }
         Ok(())
-    }
-
-    /// Reads on with a new consumer.
-    fn replace_consumer(&mut self) -> anyhow::Result<()> {
-        let context = TailClient::new(self.journal, self.config.partitions, self.status.clone());
-        let new: BaseConsumer<TailClient> = BaseConsumer::from_config_and_context(&self.settings, context)?;
-        let mut list = TopicPartitionList::new();
-        for (partition, progress) in (0..).zip(&self.partitions) {
-            list.add_partition_offset(self.journal, partition, Offset::Offset(progress.next))?;
-        }
-        new.assign(&list)?;
-        drop_apart(std::mem::replace(&mut self.consumer, new));
-        Ok(())
-    }
-
-    /// Only the first offset is examined: the others may take longer than a heartbeat, and the remedy is the same.
-    /// `None` if the partition ends there.
-    fn examine_silent(&self, partition: i32, next: i64) -> anyhow::Result<Option<Found>> {
-        let requests = Requests::new(&self.settings, "tailer")?;
-        let range = client::range_within(requests.consumer(), self.journal, partition, PATIENCE)?;
-        if next >= range.ends {
-            return Ok(None);
-        }
-        damage::at(&self.place(partition), next, range.ends).map(Some)
     }
 
     /// Why the journal can't be read. Damaged bytes are named: rdkafka's error has no topic and no offset.

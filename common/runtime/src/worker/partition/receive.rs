@@ -221,7 +221,9 @@ where
         if offset.is_some_and(|offset| self.core.is_contradicted_by(offset, head)) {
             return self.shared.status.fatal(&lost(self.shared.journal, self.partition));
         }
-        let Some(offset) = offset.filter(|offset| self.core.is_next(*offset) && applied.has_room()) else { return };
+        let Some(offset) = offset.filter(|offset| self.core.is_next(*offset) && applied.has_room()) else {
+            return applied.set_gives_all(self.partition, false);
+        };
         let AppendedRecord { record, bytes } = stored;
         let tailed = Tailed { partition: self.partition, offset, at: written, bytes, record: Some(record) };
         applied.give(&self.shared.view, tailed);

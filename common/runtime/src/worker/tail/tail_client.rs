@@ -14,7 +14,7 @@ use crate::worker::client::ClientLog;
 use crate::worker::status::Status;
 
 /// The tailer's client, which records the last contact with the brokers that lead the journal. Empty fetches are
-/// answered too, so the last contact is never long ago while the brokers are reachable.
+/// answered too, and rests are short, so the last contact is never long ago while the brokers are reachable.
 pub(super) struct TailClient {
     log: ClientLog,
     journal: &'static str,
