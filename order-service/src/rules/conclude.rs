@@ -28,26 +28,30 @@ pub(crate) fn conclude(ctx: &mut RuleContext<'_, '_>, ending: Conclude) -> Resul
             }
             return Reply::done();
         }
-        if known == last || known == Status::Returned && last.is_fulfilled() {
+        // Earlier releases kept an order as shipped that had no shipment.
+        if known == last
+            || known == Status::Shipped && ending.status == known
+            || known == Status::Returned && last.is_fulfilled()
+        {
             return Reply::done();
         }
         Reply::refused("already_ended", format!("the order is {known} and cannot become {last}"))
     })
 }
 
-/// The order's last status: a confirmed order with a shipment is shipped, a cancelled order with a payment is refunded.
+/// The order's last status: a fulfilled order is shipped if it has a shipment, and otherwise confirmed; a cancelled
+/// order with a payment is refunded.
 fn last_status(ending: &Conclude) -> Status {
     let is_paid = ending.payment.as_ref().is_some_and(Payment::is_approved);
     match ending.status {
-        Status::Confirmed if ending.shipment.is_some() => Status::Shipped,
+        Status::Confirmed | Status::Shipped if ending.shipment.is_some() => Status::Shipped,
+        Status::Confirmed | Status::Shipped => Status::Confirmed,
         Status::Cancelled if is_paid => Status::Refunded,
         Status::Pending
         | Status::Reserved
         | Status::AwaitingPayment
         | Status::Paid
         | Status::Cancelling
-        | Status::Confirmed
-        | Status::Shipped
         | Status::Returned
         | Status::Rejected
         | Status::PaymentNotCompleted

@@ -73,6 +73,8 @@ fn a_confirmed_order_with_a_shipment_is_shipped_and_a_cancelled_order_that_was_p
     let shipment = json!({"shipmentId": "s", "trackingNumber": "BR1", "estimatedDate": "2026-11-27"});
     let shipped = end("confirmed", json!({"shipment": shipment, "payment": {"status": "approved"}}));
     assert_eq!((shipped.status, shipped.shipment.unwrap().tracking_number.as_deref()), (Status::Shipped, Some("BR1")));
+    let without = end("shipped", json!({"payment": {"status": "approved"}}));
+    assert_eq!((without.status, without.shipment), (Status::Confirmed, None), "nothing was shipped");
     let refunded = end("cancelled", json!({"shipment": shipment, "payment": {"status": "Approved"}}));
     assert_eq!((refunded.status, refunded.shipment), (Status::Refunded, None));
     assert_eq!(end("cancelled", json!({"payment": {"status": "declined"}})).status, Status::Cancelled);
