@@ -300,7 +300,7 @@ faults_lane() {
 }
 # All parts that need no broker, at a lower priority than the tests that measure time.
 checks_lane() {
-  renice -n 19 -p "$BASHPID" >/dev/null 2>&1 || true
+  renice -n 10 -p "$BASHPID" >/dev/null 2>&1 || true
   part clippy cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
   # The longest part: at the end it would keep one processor busy alone.
   test_parts tests:simulation
