@@ -101,3 +101,15 @@ fn the_customer_is_notified_once_of_each_ending_that_is_not_fulfilled() {
     shop.conclude(without_customer, &json!({"status": "rejected"}));
     assert!(shop.sent_to(topics::NOTIFICATIONS).is_empty() && shop.order(without_customer).notices.is_empty());
 }
+
+#[test]
+fn a_shipped_ending_without_its_shipment_is_known_again() {
+    let (mut shop, id) = Shop::with_order();
+    let shipment = json!({"shipmentId": "s", "trackingNumber": "BR1", "estimatedDate": "2026-11-27"});
+    shop.conclude(id, &json!({"status": "confirmed", "shipment": shipment}));
+    let before = shop.order(id);
+    assert_eq!(before.status, Status::Shipped);
+    assert_eq!(shop.conclude(id, &json!({"status": "shipped"}))["outcome"], "ok");
+    assert_eq!(shop.conclude(id, &json!({"status": "confirmed"}))["reason"], "already_ended");
+    assert_eq!(shop.order(id), before);
+}
