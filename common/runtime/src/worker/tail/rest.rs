@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a partition is not read. With the time between two statistics of the client it is shorter than
-/// `USUAL_SILENCE`, since what is read tells that the brokers answer.
+/// How long a partition is not read. A fetch also shows that the brokers answer, which the client reports every second:
+/// both times together are shorter than `USUAL_SILENCE`.
 const REST: Duration = Duration::from_millis(750);
 /// The shortest time for which it is read between two rests. An empty fetch takes 50 ms.
 const READ: Duration = Duration::from_millis(150);

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) struct FurtherInputs(Mutex<BTreeMap<i32, BTreeMap<String, i32>>>);
 
 impl FurtherInputs {
-    /// The owner of a partition reads these.
+    /// Records the inputs that the owner of a partition reads, and their numbers of partitions.
     pub(crate) fn set(&self, partition: i32, counts: BTreeMap<String, i32>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, counts);
     }
