@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use common::journal::{Key, Write};
 use common::messages::Message;
 use common::topics;
 use order_service::messages::CONFIRM;
@@ -14,7 +15,6 @@ use uuid::Uuid;
 
 use crate::kafka::Kafka;
 use crate::topic_facts::{approvals, home};
-use crate::view::View;
 
 /// What an order's invoice breaks. An invoice that was issued keeps its number, and never becomes valid again. It is
 /// paid only with an approval.
@@ -104,23 +104,59 @@ fn is_confirmed_by_command(kafka: &Kafka, order: &Order) -> bool {
     kafka.messages(topics::ORDER_COMMANDS, home(id)).iter().any(confirms)
 }
 
-/// What the series of a journal partition break: the numbers of all its invoices are 1, 2, 3… without a gap, and so are
-/// those of its credit notes.
-pub fn series_violation(journal: &View) -> Option<String> {
-    let mut invoices = Series::default();
-    let mut notes = Series::default();
-    for (key, state) in &journal.states {
-        match state.read::<Ordering>().unwrap() {
-            Ordering::Series(series) if key.starts_with("series/A/") => invoices.last = series.last,
-            Ordering::Series(series) => notes.last = series.last,
-            Ordering::Order(order) => {
-                order.invoice.iter().for_each(|invoice| invoices.add(&invoice.number));
-                order.credit_notes.iter().for_each(|note| notes.add(&note.number));
+/// The parts of a journal partition's entities that have numbers of invoices and credit notes.
+#[derive(Default)]
+pub struct Numbering(BTreeMap<Key, Numbers>);
+
+/// Those of one entity.
+enum Numbers {
+    /// The last number of a series, of invoices or of credit notes.
+    Last {
+        of_invoices: bool,
+        last: u64,
+    },
+    Order {
+        invoice: Option<String>,
+        credit_notes: Vec<String>,
+    },
+}
+
+impl Numbering {
+    /// Applies a change of an entity.
+    pub fn apply(&mut self, Write { key, state }: &Write) {
+        let numbers = state.as_ref().and_then(|state| match state.read().unwrap() {
+            Ordering::Series(series) => {
+                Some(Numbers::Last { of_invoices: key.starts_with("series/A/"), last: series.last })
             }
-            Ordering::Mailing(_) => {}
+            Ordering::Order(order) => Some(Numbers::Order {
+                invoice: order.invoice.map(|invoice| invoice.number),
+                credit_notes: order.credit_notes.into_iter().map(|note| note.number).collect(),
+            }),
+            Ordering::Mailing(_) => None,
+        });
+        match numbers {
+            Some(numbers) => _ = self.0.insert(key.clone(), numbers),
+            None => _ = self.0.remove(key),
         }
     }
-    invoices.violation("invoices").or_else(|| notes.violation("credit notes"))
+
+    /// What the series break: the numbers of all invoices are 1, 2, 3… without a gap, and so are those of the credit
+    /// notes.
+    pub fn violation(&self) -> Option<String> {
+        let mut invoices = Series::default();
+        let mut notes = Series::default();
+        for numbers in self.0.values() {
+            match numbers {
+                Numbers::Last { of_invoices: true, last } => invoices.last = *last,
+                Numbers::Last { of_invoices: false, last } => notes.last = *last,
+                Numbers::Order { invoice, credit_notes } => {
+                    invoice.iter().for_each(|number| invoices.add(number));
+                    credit_notes.iter().for_each(|number| notes.add(number));
+                }
+            }
+        }
+        invoices.violation("invoices").or_else(|| notes.violation("credit notes"))
+    }
 }
 
 /// A series, and the numbers that were assigned.

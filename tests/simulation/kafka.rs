@@ -133,27 +133,39 @@ impl Producer {
     }
 }
 
+/// Logs by topic and partition.
+type Logs<T> = BTreeMap<Arc<str>, BTreeMap<i32, Vec<T>>>;
+
+fn log<'l, T>(logs: &'l Logs<T>, topic: &str, partition: i32) -> &'l [T] {
+    logs.get(topic).and_then(|topic| topic.get(&partition)).map_or(&[], Vec::as_slice)
+}
+
+/// A partition's log, to append to.
+fn log_mut<'l, T>(logs: &'l mut Logs<T>, (topic, partition): &TopicPartition) -> &'l mut Vec<T> {
+    logs.entry(topic.clone()).or_default().entry(*partition).or_default()
+}
+
 /// The logs.
 #[derive(Default)]
 pub struct Kafka {
-    messages: BTreeMap<TopicPartition, Vec<Message>>,
-    journals: BTreeMap<TopicPartition, Vec<JournalRecord>>,
+    messages: Logs<Message>,
+    journals: Logs<JournalRecord>,
 }
 
 impl Kafka {
     /// All messages of a partition.
     pub fn messages(&self, topic: &str, partition: i32) -> &[Message] {
-        self.messages.get(&(Arc::from(topic), partition)).map_or(&[], Vec::as_slice)
+        log(&self.messages, topic, partition)
     }
 
     /// The topics that have a message.
     pub fn topics(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.messages.keys().map(|(topic, _)| topic)
+        self.messages.keys()
     }
 
     /// The records of a journal partition.
     pub fn journal(&self, topic: &str, partition: i32) -> &[JournalRecord] {
-        self.journals.get(&(Arc::from(topic), partition)).map_or(&[], Vec::as_slice)
+        log(&self.journals, topic, partition)
     }
 
     /// The offset after the last message of a partition.
@@ -165,7 +177,7 @@ impl Kafka {
     pub fn append(&mut self, place: &TopicPartition, bytes: &[u8]) -> i64 {
         let record = Record::decode(bytes).ok();
         let head = record.as_ref().map_or(Head::Garbage, Record::head);
-        let log = self.journals.entry(place.clone()).or_default();
+        let log = log_mut(&mut self.journals, place);
         log.push(JournalRecord { record, head });
         log.len() as i64 - 1
     }
@@ -174,16 +186,16 @@ impl Kafka {
     pub fn write(&mut self, place: &TopicPartition, message: Outgoing, source: &'static str, at: Timestamp, gap: i64) {
         let offset = self.end(&place.0, place.1) + gap;
         let message = message.received(source, place.1, offset, at);
-        self.messages.entry(place.clone()).or_default().push(message);
+        log_mut(&mut self.messages, place).push(message);
     }
 
     /// Appends a copy of a random message, as a producer that is not idempotent does.
     pub fn repeat(&mut self, rng: &mut fastrand::Rng) -> Option<&Message> {
-        let all: usize = self.messages.values().map(Vec::len).sum();
+        let all: usize = self.messages.values().flat_map(BTreeMap::values).map(Vec::len).sum();
         let nth = rng.usize(0..all.max(1));
-        let copy = self.messages.values().flatten().nth(nth)?.clone();
+        let copy = self.messages.values().flat_map(BTreeMap::values).flatten().nth(nth)?.clone();
         let offset = self.end(&copy.topic, copy.partition);
-        let log = self.messages.get_mut(&(copy.topic.clone(), copy.partition))?;
+        let log = log_mut(&mut self.messages, &(copy.topic.clone(), copy.partition));
         log.push(Message { offset, ..copy });
         log.last()
     }

@@ -1,7 +1,7 @@
 //! An instance's view of one journal partition: the in-memory counterpart of the SQLite view. It lags behind the log,
 //! serves closed entities and provides the snapshot for a claim.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use common::blob::Json;
@@ -18,6 +18,8 @@ pub struct View {
     pub applied: i64,
     reader: Reader,
     pub states: BTreeMap<Key, Json>,
+    /// The entities that the last snapshot found closed, and that have not changed since.
+    closed: BTreeSet<Key>,
     pub positions: Positions,
     delivered: i64,
     unsent: BTreeMap<i64, Arc<Vec<Outgoing>>>,
@@ -47,6 +49,7 @@ impl View {
 
     fn take(&mut self, offset: i64, entry: &Entry) {
         for write in &entry.entities {
+            self.closed.remove(&write.key);
             match &write.state {
                 Some(state) => self.states.insert(write.key.clone(), state.clone()),
                 None => self.states.remove(&write.key),
@@ -65,13 +68,16 @@ impl View {
     }
 
     /// The snapshot for a claim. An open entity without intents contributes only its timer.
-    pub fn snapshot<E: Entity>(&self, ends: Positions, bug: InjectedBug) -> Snapshot<E> {
+    pub fn snapshot<E: Entity>(&mut self, ends: Positions, bug: InjectedBug) -> Snapshot<E> {
         let mut snapshot = Snapshot { positions: self.positions.clone(), ..Snapshot::default() };
         for key in self.states.keys() {
+            if self.closed.contains(key) {
+                continue;
+            }
             match self.entity::<E>(key).unwrap().filter(E::is_open) {
                 Some(entity) if entity.has_intents() => snapshot.open.push((key.clone(), entity)),
                 Some(entity) => snapshot.resting.extend(entity.wake_at().map(|at| (key.clone(), at))),
-                None => {}
+                None => _ = self.closed.insert(key.clone()),
             }
         }
         if bug != InjectedBug::DropsUnsent {
