@@ -3,7 +3,7 @@
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, ToSql};
-use saga::Action;
+use saga::{Action, Status};
 
 use crate::filter::{Filter, SearchBy, Sort, TEXT_SEARCH_LIMIT};
 use crate::inspect::purchase::Money;
@@ -160,12 +160,20 @@ struct Search {
 
 /// The searches for a filter: a definition is searched version by version, each by status or by version, whichever has
 /// fewer sagas; versions without sagas are skipped. Those that wait longest are searched by their waits, unless few
-/// match.
+/// match. Of many that wait at a step or for a time, the newest are searched status by status.
 fn searches(connection: &Connection, filter: &Filter, sort: Sort) -> rusqlite::Result<Vec<Search>> {
     let by = |by| Ok(vec![Search { filter: filter.clone(), by }]);
-    let few = filter.step.is_some() || filter.reason.is_some() || filter.customer.is_some() || filter.id.is_some();
+    let few = filter.reason.is_some() || filter.customer.is_some() || filter.id.is_some();
     if few || filter.retrying == Some(true) {
         return by(SearchBy::Time);
+    }
+    if let Some(waiting) = count_waiting(connection, filter)? {
+        return match sort {
+            Sort::Newest if waiting > MANY => Ok(by_open_status(filter)),
+            Sort::Waiting if waiting > MANY => by(SearchBy::Waiting),
+            Sort::Newest | Sort::Waiting if filter.step.is_some() => by(SearchBy::Time),
+            Sort::Newest | Sort::Waiting => by(SearchBy::Waiting),
+        };
     }
     if filter.status.is_none() && filter.definition.is_none() && filter.version.is_none() {
         return by(if sort == Sort::Waiting { SearchBy::Waiting } else { SearchBy::Time });
@@ -209,6 +217,35 @@ fn searches(connection: &Connection, filter: &Filter, sort: Sort) -> rusqlite::R
     Ok(searches)
 }
 
+/// The number of sagas that wait at the filter's step, or as long as it asks for, whichever is less; `None` if it asks
+/// for neither. It is exact up to [`MANY`].
+fn count_waiting(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option<u64>> {
+    let mut least = None;
+    if let Some(step) = &filter.step {
+        let waiting = stats::waiting(connection)?;
+        let at_step = waiting.iter().filter(|waiting| waiting.step == *step);
+        least = Some(at_step.map(|waiting| waiting.count).sum::<i64>().unsigned_abs());
+    }
+    if let Some(since) = filter.waiting_since {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM sagas WHERE waiting < ? LIMIT ?)";
+        let most = i64::try_from(MANY + 1).unwrap_or(i64::MAX);
+        let count = connection.prepare_cached(sql)?.query_row((since, most), |row| row.get::<_, i64>(0))?;
+        least = Some(least.unwrap_or(u64::MAX).min(count.unsigned_abs()));
+    }
+    Ok(least)
+}
+
+/// A search for each status of open sagas that the filter admits.
+fn by_open_status(filter: &Filter) -> Vec<Search> {
+    let open = Status::ALL.into_iter().filter(|status| status.is_open()).map(|status| status.as_str());
+    let admitted = open.filter(|status| filter.status.as_ref().is_none_or(|wanted| wanted == status));
+    let search = |status: &str| Search {
+        filter: Filter { status: Some(status.to_owned()), ..filter.clone() },
+        by: SearchBy::Status,
+    };
+    admitted.map(search).collect()
+}
+
 fn run(
     connection: &Connection,
     search: &Search,
@@ -225,7 +262,8 @@ fn run(
 
 const fn order_by(by: SearchBy, sort: Sort) -> &'static str {
     match (sort, by) {
-        (Sort::Newest, _) => "started DESC, id DESC",
+        (Sort::Newest, SearchBy::Waiting) => "+started DESC, +id DESC",
+        (Sort::Newest, SearchBy::Status | SearchBy::Definition | SearchBy::Time) => "started DESC, id DESC",
         (Sort::Waiting, SearchBy::Waiting) => "waiting, started, id",
         (Sort::Waiting, SearchBy::Status | SearchBy::Definition | SearchBy::Time) => "+waiting, started, id",
     }
@@ -285,7 +323,10 @@ fn query_of(select: &str, search: &Search, sort: Sort, after: Option<&Cursor>, l
         Sort::Newest => {
             let last = filter.started_before.unwrap_or(i64::MAX);
             values.push((":started", Value::from(after.map_or(last, |cursor| cursor.started.min(last)))));
-            "(started, id) < (:started, :id)"
+            match by {
+                SearchBy::Waiting => "(+started, +id) < (:started, :id)",
+                SearchBy::Status | SearchBy::Definition | SearchBy::Time => "(started, id) < (:started, :id)",
+            }
         }
         Sort::Waiting => {
             values.push((":started", Value::from(after.map_or(i64::MIN, |cursor| cursor.started))));

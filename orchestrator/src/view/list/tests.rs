@@ -31,6 +31,21 @@ fn insert(connection: &Connection, number: i64, status: &str, waiting: Option<i6
             (number, format!("id-{number}"), status, waiting, retrying),
         )
         .unwrap();
+    if let Some(since) = waiting {
+        connection
+            .execute(
+                "INSERT INTO waits VALUES ('order', 5, 'pay', ?1, ?2, ?3, 'running', '', 0, ?1)",
+                (since, format!("id-{number}"), number),
+            )
+            .unwrap();
+        connection
+            .execute(
+                "INSERT INTO waiting VALUES ('order', 'pay', 'running', 1) \
+                 ON CONFLICT(definition, step, state) DO UPDATE SET n = n + 1",
+                [],
+            )
+            .unwrap();
+    }
     connection
         .execute(
             "INSERT INTO totals VALUES ('order', 5, ?1, 1) \
@@ -93,6 +108,42 @@ fn a_list_is_filtered_and_sorted_page_by_page() {
     assert_eq!((number(&by(), Sort::Newest, 10), number(&by(), Sort::Waiting, 10)), (5, 4));
 }
 
+/// Sagas wait at one step: more than are sorted as a whole, or few.
+#[test]
+fn sagas_that_wait_are_found_whether_they_are_many_or_few() {
+    let text = |text: &str| Some(text.to_owned());
+    for many in [false, true] {
+        let connection = with_five();
+        let last = if many { 6 + i64::try_from(MANY).unwrap() } else { 9 };
+        connection.execute_batch("BEGIN").unwrap();
+        for number in 6..=last {
+            insert(&connection, number, "running", Some(100), false);
+        }
+        insert(&connection, last + 1, "completed", None, false);
+        connection.execute_batch("COMMIT").unwrap();
+        let first = |filter: &Filter, sort| {
+            let filter = filter.clone().checked(Timestamp(1_101)).unwrap();
+            let page = list(&connection, &filter, sort, None, 4).unwrap();
+            let counted = count(&connection, &filter, sort, 4).unwrap();
+            assert_eq!(counted, page.len() as u64, "{filter:?} {sort:?}");
+            page.iter().map(|saga| saga.started).collect::<Vec<_>>()
+        };
+        let at_step = Filter { step: text("pay"), ..Filter::default() };
+        let waited = Filter { waiting_longer_than: text("1s"), ..Filter::default() };
+        for filter in [at_step.clone(), waited.clone(), Filter { step: text("pay"), ..waited.clone() }] {
+            assert_eq!(first(&filter, Sort::Newest), [last, last - 1, last - 2, last - 3], "{filter:?}");
+            assert_eq!(first(&filter, Sort::Waiting), [1, 3, 2, 4], "{filter:?}");
+            let closed = Filter { status: text("completed"), ..filter.clone() };
+            assert_eq!(first(&closed, Sort::Newest), [0; 0], "{closed:?}");
+            let incident = Filter { status: text("incident"), ..filter.clone() };
+            assert_eq!(first(&incident, Sort::Newest), [3], "{incident:?}");
+            assert_eq!(first(&incident, Sort::Waiting), [3], "{incident:?}");
+        }
+        let elsewhere = Filter { step: text("ay"), ..Filter::default() };
+        assert_eq!(first(&elsewhere, Sort::Newest), [0; 0]);
+    }
+}
+
 #[test]
 fn a_text_search_is_cut_if_the_list_has_more_sagas_than_it_reads() {
     let connection = with_five();
@@ -124,6 +175,7 @@ fn every_query_of_the_list_uses_an_index() {
     let text = |text: &str| Some(text.to_owned());
     let period = Filter { from: text("1970-01-01"), to: text("1970-01-02"), ..by() };
     let status = Filter { status: text("running"), ..by() };
+    let waited = Filter { waiting_longer_than: text("1s"), ..by() };
     for (filter, by, sort, index) in [
         (by(), SearchBy::Time, Sort::Newest, "PRIMARY KEY ("),
         (period.clone(), SearchBy::Time, Sort::Newest, "PRIMARY KEY (started>?"),
@@ -139,7 +191,12 @@ fn every_query_of_the_list_uses_an_index() {
         (by(), SearchBy::Waiting, Sort::Waiting, "sagas_that_wait ("),
         (period, SearchBy::Waiting, Sort::Waiting, "sagas_that_wait ("),
         (status.clone(), SearchBy::Waiting, Sort::Waiting, "sagas_that_wait ("),
-        (status, SearchBy::Status, Sort::Waiting, "sagas_by_status (status=?"),
+        (status.clone(), SearchBy::Status, Sort::Waiting, "sagas_by_status (status=?"),
+        (Filter { step: text("pay"), ..status.clone() }, SearchBy::Status, Sort::Newest, "sagas_by_status (status=?"),
+        (Filter { step: text("pay"), ..by() }, SearchBy::Waiting, Sort::Waiting, "sagas_that_wait ("),
+        (waited.clone(), SearchBy::Waiting, Sort::Newest, "sagas_that_wait (waiting<?"),
+        (waited.clone(), SearchBy::Waiting, Sort::Waiting, "sagas_that_wait ((waiting,started,id)>"),
+        (Filter { status: text("running"), ..waited }, SearchBy::Status, Sort::Newest, "sagas_by_status (status=?"),
     ] {
         let filter = filter.checked(Timestamp(0)).unwrap();
         let search = Search { filter, by };
@@ -148,7 +205,7 @@ fn every_query_of_the_list_uses_an_index() {
         let plan = testing::plan(&connection, &sql);
         assert!(plan.first().is_some_and(|line| line.contains(index)), "{sql}: {plan:?}");
         // Only what an index narrows down is sorted.
-        let is_sorted_by_index = sort == Sort::Newest || by == SearchBy::Waiting;
+        let is_sorted_by_index = (sort == Sort::Waiting) == (by == SearchBy::Waiting);
         let sorts = plan.iter().any(|line| line.contains("TEMP B-TREE"));
         assert!(!(is_sorted_by_index && sorts), "{sql}: {plan:?}");
     }
