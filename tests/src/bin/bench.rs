@@ -268,7 +268,7 @@ impl Arguments {
         }
         if pass == "default" && self.only.iter().any(|name| name == "sagas") {
             let sagas = sagas::measure(cluster, self.open_sagas, self.closed_sagas).await?;
-            println!("{}", sagas.line());
+            println!("{}", sagas.text());
             outcome.sagas = Some(sagas);
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! Measures the orchestrator's start with very many sagas. Their journal is written directly, since placing a million
-//! orders would take too long; the states are computed by the real engine.
+//! Measures the orchestrator's start and its answers with very many sagas. Their journal is written directly, since
+//! placing a million orders would take too long; the states are computed by the real engine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,12 +18,19 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::cluster::Cluster;
+use crate::load::answers::{self, Answer};
 use crate::machine::usage;
 use crate::process::Name;
 use crate::wait::{PATIENT, until};
 
 /// Sagas per record, so that a record stays below a megabyte.
 const SAGAS_PER_RECORD: usize = 200;
+
+/// Longer than a status lasts before it is reported (`[progress] after`), in milliseconds.
+const REPORTED_AFTER: i64 = 1_000;
+
+/// Whose sagas they all are.
+const CUSTOMER: &str = "e081ad0f-f83e-4f81-b2d7-23655ac04b8a";
 
 /// The deadline for building the view from the journal.
 const REBUILD_TIMEOUT: Duration = Duration::from_secs(1800);
@@ -46,16 +53,21 @@ pub struct Sagas {
     pub waiting: f64,
     /// Resident memory at the end, in MB.
     pub memory: f64,
+    /// How long it takes to answer.
+    pub answers: Vec<Answer>,
 }
 
 impl Sagas {
-    /// The result as a line to read.
-    pub fn line(&self) -> String {
-        let Self { open, closed, rebuilt, first_decision, after_kill, waiting, memory } = self;
+    /// The result to read.
+    pub fn text(&self) -> String {
+        let Self { open, closed, rebuilt, first_decision, after_kill, waiting, memory, answers } = self;
+        let answer = |Answer { path, p50, longest }: &Answer| format!("{p50:>8.1} {longest:>8.1}  {path}");
+        let answers: Vec<String> = answers.iter().map(answer).collect();
         format!(
             "orchestrator with {open} waiting and {closed} ended sagas: ready {rebuilt:.1} s after a start without its \
              view; first decision {first_decision:.1} s after SIGTERM, {after_kill:.1} s after SIGKILL; \
-             {waiting:.2} CPU s in 10 s of waiting; {memory:.0} MB"
+             {waiting:.2} CPU s in 10 s of waiting; {memory:.0} MB\nanswers: p50 and longest in ms, path\n{}",
+            answers.join("\n"),
         )
     }
 }
@@ -94,7 +106,8 @@ pub async fn measure(cluster: &Cluster, open: u64, closed: u64) -> Result<Sagas>
     let after = usage(orchestrator.pid()?)?;
     let waiting = after.cpu - before.cpu;
     let memory = after.resident;
-    Ok(Sagas { open, closed, rebuilt, first_decision, after_kill, waiting, memory })
+    let answers = answers::measure(orchestrator, next()?, CUSTOMER).await?;
+    Ok(Sagas { open, closed, rebuilt, first_decision, after_kill, waiting, memory, answers })
 }
 
 /// Publishes a saga's payment result and waits for the saga's next command.
@@ -189,7 +202,7 @@ impl<'c> Writer<'c> {
 /// An order's saga that waits for its payment or has completed.
 fn saga_of(definition: &Definition, id: Uuid, ended: bool) -> Result<Saga> {
     let order = json!({
-        "orderId": id, "customerId": "e081ad0f-f83e-4f81-b2d7-23655ac04b8a", "amountMinor": 1050, "currency": "BRL",
+        "orderId": id, "customerId": CUSTOMER, "amountMinor": 1050, "currency": "BRL",
         "items": [{
             "id": "3852cb18-9c19-4326-ac77-a1a0264bd98c",
             "name": "day-one",
@@ -198,6 +211,7 @@ fn saga_of(definition: &Definition, id: Uuid, ended: bool) -> Result<Saga> {
         }],
     });
     let now = saga::Timestamp(Timestamp::now().0);
+    let begun = saga::Timestamp(now.0 - REPORTED_AFTER);
     let reply = |step: &str| {
         let outcome = Outcome::Ok { data: json!({"status": "reserved"}) };
         Input::Reply { step: step.to_owned(), attempt: 1, action: Action::Execute, outcome }
@@ -213,9 +227,10 @@ fn saga_of(definition: &Definition, id: Uuid, ended: bool) -> Result<Saga> {
     }
     let mut saga = None;
     for input in inputs {
-        saga = saga::decide(definition, saga, input, now).saga;
+        saga = saga::decide(definition, saga, input, begun).saga;
     }
-    let saga = saga.context("a saga")?;
+    // One that waits has reported its progress.
+    let saga = saga::decide(definition, saga, Input::Timer, now).saga.context("a saga")?;
     ensure!(saga.is_open() != ended, "it is {}", saga.status);
     Ok(saga)
 }

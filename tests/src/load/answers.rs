@@ -1,0 +1,90 @@
+//! Measures how long the orchestrator's API and dashboard take to answer.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use reqwest::header::{COOKIE, SET_COOKIE};
+use reqwest::{Client, redirect};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::cluster::{PASSWORD, USER};
+use crate::http::client;
+use crate::process::Service;
+
+/// The requests for each path.
+const TIMES: u32 = 20;
+
+/// The times of the answers to one request.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    /// The path with its query.
+    pub path: String,
+    /// The median, in milliseconds.
+    pub p50: f64,
+    /// The longest time, in milliseconds.
+    pub longest: f64,
+}
+
+/// The paths: what a person sees first, each way to find sagas, and one saga.
+fn paths(id: Uuid, customer: &str) -> Vec<String> {
+    let id_part = id.to_string().chars().take(13).collect::<String>();
+    let lists = [
+        "status=running".to_owned(),
+        "status=completed".to_owned(),
+        "step=payment-result".to_owned(),
+        "sort=waiting".to_owned(),
+        "waitingLongerThan=1s".to_owned(),
+        "retrying=true".to_owned(),
+        format!("customer={customer}"),
+        format!("text={customer}"),
+    ];
+    let api = ["/api/flow", "/api/flow/history", "/api/sagas", "/api/incidents", "/api/tasks", "/metrics"];
+    let pages = ["/", "/sagas", "/incidents", "/tasks", "/throughput"];
+    let found = [format!("/api/search?q={id_part}"), format!("/api/search?q={customer}"), format!("/api/sagas/{id}")];
+    let of_saga = [format!("/sagas/{id}"), format!("/search?q={id}")];
+    let fixed = api.into_iter().chain(pages).map(str::to_owned);
+    fixed.chain(lists.map(|query| format!("/api/sagas?{query}"))).chain(found).chain(of_saga).collect()
+}
+
+/// Requests each path 20 times, one after the other. `id` is a saga, of this customer.
+///
+/// # Errors
+/// When the login fails, or an answer is an error.
+pub async fn measure(orchestrator: &Service, id: Uuid, customer: &str) -> Result<Vec<Answer>> {
+    let http = client().redirect(redirect::Policy::none()).build()?;
+    let session = log_in(&http, orchestrator).await?;
+    let mut answers = Vec::new();
+    for path in paths(id, customer) {
+        let mut times = Vec::new();
+        for _ in 0..TIMES {
+            let request = http.get(orchestrator.url(&path)).header(COOKIE, &session);
+            let begin = Instant::now();
+            let answer = request.send().await?;
+            let status = answer.status();
+            let body = answer.bytes().await?;
+            times.push(begin.elapsed());
+            let is_found = status.is_success() || status.is_redirection();
+            ensure!(is_found, "GET {path}: {status} {}", String::from_utf8_lossy(&body));
+        }
+        times.sort_unstable();
+        let nth = |n: usize| times.get(n).copied().unwrap_or_default();
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        answers.push(Answer { path, p50: ms(nth(times.len() / 2)), longest: ms(nth(times.len() - 1)) });
+    }
+    Ok(answers)
+}
+
+/// Returns the cookie of a session.
+async fn log_in(http: &Client, orchestrator: &Service) -> Result<String> {
+    // The form repeats the value of its cookie, which a client may choose.
+    let csrf = "0".repeat(64);
+    let form = [("user", USER), ("password", PASSWORD), ("csrf", &csrf), ("next", "/")];
+    let request = http.post(orchestrator.url("/login")).header(COOKIE, format!("login={csrf}")).form(&form);
+    let answer = request.send().await?;
+    ensure!(answer.status().is_redirection(), "the login: {}", answer.status());
+    let cookies = answer.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = cookies.filter_map(|cookie| cookie.split(';').next()).collect::<Vec<_>>();
+    ensure!(!pairs.is_empty(), "the login sets no cookie");
+    Ok(pairs.join("; "))
+}
