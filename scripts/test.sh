@@ -303,12 +303,12 @@ checks_lane() {
   renice -n 10 -p "$BASHPID" >/dev/null 2>&1 || true
   part clippy cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
   # The longest part: at the end it would keep one processor busy alone.
-  test_parts tests:simulation
+  test_parts simulation:simulation
   part documentation documentation
   part doctests cargo test --workspace --doc --locked --quiet
   part dependencies check_dependencies
   part advisories check_advisories
-  test_parts '!(tests:@(scenarios|dashboard|worker|simulation))'
+  test_parts '!(simulation:simulation|tests:@(scenarios|dashboard|worker))'
 }
 
 # Counts the tests of all parts. A failed part without a failed test counts as one.

@@ -4,8 +4,8 @@
 //! repeated messages, clocks that differ, a provider that does not respond. Then the run continues without faults, and
 //! the final state is checked.
 //!
-//! `SEEDS=n` runs n seeds; `SEED=x` runs one and prints each of its steps: `SEED=7 cargo test -p tests --test
-//! simulation whatever`
+//! `SEEDS=n` runs n seeds; `SEED=x` runs one and prints each of its steps: `SEED=7 cargo test -p simulation
+//! whatever`
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is a test")]
 
@@ -137,7 +137,7 @@ fn whatever_fails_every_order_ends_consistently() {
     ));
     failed.sort();
     let describe = |(seed, violations): &(u64, String)| {
-        format!("seed {seed}:\n  {violations}\n  repeat: SEED={seed} cargo test -p tests --test simulation whatever")
+        format!("seed {seed}:\n  {violations}\n  repeat: SEED={seed} cargo test -p simulation whatever")
     };
     let failures: Vec<String> = failed.iter().map(describe).collect();
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
