@@ -5,12 +5,12 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::cluster::{Cluster, OPERATOR_KEY, PASSWORD, USER};
 use tests::command;
+use tests::login::log_in;
 use tests::orders::PlacedOrder;
 use tests::process::{Group, Name};
 use tests::wait::{PATIENT, SOON, until};
@@ -83,23 +83,6 @@ async fn a_service_that_anyone_can_use_is_reported_and_refused_where_authenticat
         ensure!(text.contains("auth.required = true: "), "{}: {text}", name.binary());
     }
     Ok(())
-}
-
-/// Logs in at the dashboard, as a browser does, from an address that a proxy reports.
-async fn log_in(base: &str, from: &str, password: &str, next: &str) -> Result<(reqwest::Client, reqwest::Response)> {
-    let browser = tests::http::client().timeout(SOON).cookie_store(true).redirect(Policy::none()).build()?;
-    let page = browser.get(format!("{base}/login?next={next}")).send().await?;
-    ensure!(page.status() == StatusCode::OK, "the login form for {next}: {}", page.status());
-    let page = page.text().await?;
-    let field = |name: &str| {
-        let from = page.split_once(&format!("name=\"{name}\" value=\"")).map(|(_, rest)| rest);
-        from.and_then(|rest| rest.split_once('"')).map(|(value, _)| value.to_owned()).context(name.to_owned())
-    };
-    let csrf = field("csrf")?;
-    let next = field("next")?;
-    let form = [("user", USER), ("password", password), ("csrf", &csrf), ("next", &next)];
-    let sent = browser.post(format!("{base}/login")).header("X-Forwarded-For", from).form(&form).send().await?;
-    Ok((browser, sent))
 }
 
 async fn the_dashboard_shows_that_anyone_can_use_it(cluster: Arc<Cluster>, _: Arc<Broker>) -> Result<()> {

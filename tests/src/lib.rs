@@ -12,6 +12,7 @@ pub mod items;
 pub mod kafka;
 pub mod leftovers;
 pub mod load;
+pub mod login;
 pub mod machine;
 pub mod mail;
 pub mod ops;

@@ -3,13 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use reqwest::header::{COOKIE, SET_COOKIE};
-use reqwest::{Client, redirect};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::cluster::{PASSWORD, USER};
-use crate::http::client;
+use crate::cluster::PASSWORD;
+use crate::login::log_in;
 use crate::process::Service;
 
 /// The requests for each path.
@@ -52,15 +50,14 @@ fn paths(id: Uuid, customer: &str) -> Vec<String> {
 /// # Errors
 /// When the login fails, or an answer is an error.
 pub async fn measure(orchestrator: &Service, id: Uuid, customer: &str) -> Result<Vec<Answer>> {
-    let http = client().redirect(redirect::Policy::none()).build()?;
-    let session = log_in(&http, orchestrator).await?;
+    let (http, answer) = log_in(&orchestrator.url(""), "127.0.0.1", PASSWORD, "/").await?;
+    ensure!(answer.status().is_redirection(), "the login: {}", answer.status());
     let mut answers = Vec::new();
     for path in paths(id, customer) {
         let mut times = Vec::new();
         for _ in 0..TIMES {
-            let request = http.get(orchestrator.url(&path)).header(COOKIE, &session);
             let begin = Instant::now();
-            let answer = request.send().await?;
+            let answer = http.get(orchestrator.url(&path)).send().await?;
             let status = answer.status();
             let body = answer.bytes().await?;
             times.push(begin.elapsed());
@@ -73,18 +70,4 @@ pub async fn measure(orchestrator: &Service, id: Uuid, customer: &str) -> Result
         answers.push(Answer { path, p50: ms(nth(times.len() / 2)), longest: ms(nth(times.len() - 1)) });
     }
     Ok(answers)
-}
-
-/// Returns the cookie of a session.
-async fn log_in(http: &Client, orchestrator: &Service) -> Result<String> {
-    // The form repeats the value of its cookie, which a client may choose.
-    let csrf = "0".repeat(64);
-    let form = [("user", USER), ("password", PASSWORD), ("csrf", &csrf), ("next", "/")];
-    let request = http.post(orchestrator.url("/login")).header(COOKIE, format!("login={csrf}")).form(&form);
-    let answer = request.send().await?;
-    ensure!(answer.status().is_redirection(), "the login: {}", answer.status());
-    let cookies = answer.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = cookies.filter_map(|cookie| cookie.split(';').next()).collect::<Vec<_>>();
-    ensure!(!pairs.is_empty(), "the login sets no cookie");
-    Ok(pairs.join("; "))
 }
